@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# What every script here shares: how it speaks, and how it fails. Source it, do not run it.
+set -euo pipefail
+
+PROJECT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+TOOLS_DIR=${TOOLS_DIR:-$PROJECT_DIR/.tools}
+BUILD_DIR=${BUILD_DIR:-$PROJECT_DIR/build}
+
+# say TEXT: one line of progress, on standard error so that a script's answer can be read from standard output.
+say() { printf '\033[36m•\033[0m %s\n' "$*" >&2; }
+
+# fail TEXT: one line that says what is wrong and what to do about it, then the end.
+fail() {
+  printf '\033[31m✗\033[0m %s\n' "$*" >&2
+  exit 1
+}
+
+# need PROGRAM HOW: ends the script, saying how to get it, when a program is not there.
+need() { command -v "$1" >/dev/null || fail "$1 is not installed: $2"; }
+
+# tool NAME: installs the locked environment NAME where it is missing or out of date.
+tool() { "$PROJECT_DIR/scripts/install-tool" "$1"; }
