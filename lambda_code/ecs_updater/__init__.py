@@ -1,0 +1,19 @@
+"""Changes the image and the tags of an Amazon ECS service, safely, and says what happened.
+
+Data goes one way: event → request → snapshot → plan → apply → result.
+
+===================  =====================================================================
+``handlers``         one file per door: its event in, its answer out
+``updater``          one update from end to end, whatever the door
+``event``            JSON event → ``UpdateRequest``
+``image``            what an image reference is made of
+``tags``             the difference between two sets of tags
+``task_definition``  the new revision, out of the running one
+``plan``             what an update has to write, possibly nothing
+``service``          reads the service; writes a plan to it
+``result``           what the caller is told
+``settings``         what the function's environment variables mean
+``errors``           everything that can go wrong, as one tree
+``aws``              the only part that talks to AWS
+===================  =====================================================================
+"""

@@ -1,0 +1,83 @@
+"""What became of an AWS call that failed. Everything that the SDK raises becomes an ``AwsFailure`` at this one place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError)
+"""What the SDK raises when no connection was made, so that the call cannot have had its effect."""
+
+THROTTLES = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+NOT_PERMITTED = frozenset(
+    {
+        "AccessDeniedException",
+        "AccessDenied",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "MissingAuthenticationTokenException",
+    }
+)
+
+
+class Outcome(Enum):
+    """Whether a failed call may have had its effect, and who can do something about it."""
+
+    REFUSED = "refused"
+    """AWS refused the request as it is: no effect; the same request fails again."""
+    NOT_PERMITTED = "not permitted"
+    """The function's role or credentials do not allow it: no effect."""
+    NOT_NOW = "not now"
+    """Throttled, or AWS could not be reached, also after the SDK's retries: no effect."""
+    UNKNOWN = "unknown"
+    """No answer, or a server error: the call may have had its effect."""
+
+
+class AwsFailure(Exception):
+    """A call that AWS did not do, or did not say that it did."""
+
+    def __init__(self, operation: str, outcome: Outcome, code: str, reason: str):
+        self.operation = operation
+        self.outcome = outcome
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code}: {reason}")
+
+
+@contextmanager
+def translated(operation: str) -> Iterator[None]:
+    """Raises what the SDK raises inside as AwsFailure."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "")
+        reason = error.response["Error"].get("Message") or str(error)
+        raise AwsFailure(operation, _outcome(code, error), code, reason) from error
+    except BotoCoreError as error:
+        raise AwsFailure(operation, _outcome_without_answer(error), type(error).__name__, str(error)) from error
+
+
+def _outcome_without_answer(error: BotoCoreError) -> Outcome:
+    if isinstance(error, (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError)):
+        return Outcome.NOT_PERMITTED
+    return Outcome.NOT_NOW if isinstance(error, NEVER_SENT) else Outcome.UNKNOWN
+
+
+def _outcome(code: str, error: ClientError) -> Outcome:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in THROTTLES or status == 429:
+        return Outcome.NOT_NOW
+    if code in NOT_PERMITTED:
+        return Outcome.NOT_PERMITTED
+    return Outcome.REFUSED if 400 <= status < 500 else Outcome.UNKNOWN

@@ -1,0 +1,197 @@
+"""Everything that can go wrong, as one tree with two roots: whose fault it is.
+
+::
+
+    EcsUpdaterError
+    ├── CallerFault                       the event or the service's set-up is wrong: do not retry
+    │   ├── InvalidEventError             [json_validation]
+    │   ├── ClusterNotFoundError          [ecs_service_read]
+    │   ├── ServiceNotFoundError          [ecs_service_read]
+    │   ├── ServiceNotActiveError         [ecs_service_read]
+    │   ├── DeploymentControllerError     [ecs_service_read]
+    │   ├── TaskDefinitionFamilyError     [ecs_service_read]
+    │   ├── ContainerNotFoundError        [ecs_service_read]
+    │   ├── AmbiguousContainerError       [ecs_service_read]
+    │   ├── InvalidImageError             [ecs_service_update]
+    │   ├── TaskDefinitionRefusedError    [ecs_service_update]
+    │   ├── ServiceUpdateRefusedError     [ecs_service_update]
+    │   └── ServiceTagsRefusedError       [ecs_service_update]
+    └── ServerFault                       the function, its role or AWS is at fault: a retry may help
+        ├── ConfigurationError            [configuration]
+        ├── ServiceReadError              [ecs_service_read]
+        ├── TaskDefinitionError           [ecs_service_update]
+        ├── ServiceUpdateError            [ecs_service_update]
+        ├── ServiceTagsError              [ecs_service_update]
+        └── InternalError                 [internal]
+
+A class's name is Lambda's ``errorType``, so a state machine can catch it by name:
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+
+The text of an error is ``[ERROR][{stage}] {message}``: one line, printable, at most ``MESSAGE_LIMIT`` characters, never a
+stack trace, a secret or a credential.
+"""
+
+from collections.abc import Sequence
+
+VIOLATION_LIMIT = 300
+"""The most characters of one violation of the schema, or of any other text that repeats the caller's own."""
+
+MESSAGE_LIMIT = 2000
+"""The most characters of one message: callers show it on one screen, whatever AWS or the event held."""
+
+
+def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:
+    """``text`` on one line of printable characters, cut in its middle to ``limit`` characters.
+
+    The middle goes because both ends matter: ``'aaaa…aaaa' is too long``.
+    """
+    if len(text) > limit:
+        head = (limit - 1) // 2
+        text = text[:head] + "…" + text[len(text) - (limit - 1 - head) :]
+    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable if len(printable) <= limit else one_line(printable, limit)
+
+
+class EcsUpdaterError(Exception):
+    """Anything this function refuses or fails with."""
+
+    stage = "internal"
+
+    def __init__(self, message: str):
+        self.message = one_line(message, MESSAGE_LIMIT)
+        super().__init__(f"[ERROR][{self.stage}] {self.message}")
+
+
+class CallerFault(EcsUpdaterError):
+    """The event, or the service it names, has to change before a retry can succeed."""
+
+
+class ServerFault(EcsUpdaterError):
+    """The function, its role or AWS failed: the same event may succeed later."""
+
+
+class InvalidEventError(CallerFault):
+    """The event does not fit the schema, or a value in it has characters that ECS does not take."""
+
+    stage = "json_validation"
+
+    def __init__(self, violation: str, violations: Sequence[str] = ()):
+        self.violation = one_line(violation)
+        self.violations = tuple(violations) or (self.violation,)
+        super().__init__(f"wrong input event format: {self.violation}")
+
+
+class ClusterNotFoundError(CallerFault):
+    """ECS has no such cluster in this account and region."""
+
+    stage = "ecs_service_read"
+
+    def __init__(self, cluster: str):
+        super().__init__(f"ecs_cluster_name {cluster} not found")
+
+
+class ServiceNotFoundError(CallerFault):
+    """The cluster has no such service."""
+
+    stage = "ecs_service_read"
+
+    def __init__(self, service: str):
+        super().__init__(f"ecs_service_name {service} not found")
+
+
+class ServiceNotActiveError(CallerFault):
+    """The service was deleted (INACTIVE) or is being deleted (DRAINING)."""
+
+    stage = "ecs_service_read"
+
+
+class DeploymentControllerError(CallerFault):
+    """The service's deployments belong to another controller than ECS, which UpdateService cannot serve."""
+
+    stage = "ecs_service_read"
+
+
+class TaskDefinitionFamilyError(CallerFault):
+    """The service runs another task-definition family than the function is configured for."""
+
+    stage = "ecs_service_read"
+
+
+class ContainerNotFoundError(CallerFault):
+    """The running task definition has no container of that name."""
+
+    stage = "ecs_service_read"
+
+
+class AmbiguousContainerError(CallerFault):
+    """The event names no container and the running task definition does not show which one is meant."""
+
+    stage = "ecs_service_read"
+
+
+class InvalidImageError(CallerFault):
+    """The image reference cannot be right, whatever the registry holds."""
+
+    stage = "ecs_service_update"
+
+    def __init__(self, reason: str):
+        self.reason = one_line(reason)
+        super().__init__(f"new task_definition could not be created {self.reason}")
+
+
+class TaskDefinitionRefusedError(CallerFault):
+    """RegisterTaskDefinition refused the new revision."""
+
+    stage = "ecs_service_update"
+
+
+class ServiceUpdateRefusedError(CallerFault):
+    """UpdateService refused the new revision."""
+
+    stage = "ecs_service_update"
+
+
+class ServiceTagsRefusedError(CallerFault):
+    """The service cannot have these tags."""
+
+    stage = "ecs_service_update"
+
+
+class ConfigurationError(ServerFault):
+    """An environment variable of the function has a value that means nothing."""
+
+    stage = "configuration"
+
+
+class ServiceReadError(ServerFault):
+    """The service or its task definition could not be read."""
+
+    stage = "ecs_service_read"
+
+    def __init__(self, reason: str):
+        super().__init__(f"reading ecs service unexpected error: {reason}")
+
+
+class TaskDefinitionError(ServerFault):
+    """The new revision could not be registered: throttled, not permitted, or AWS failed."""
+
+    stage = "ecs_service_update"
+
+
+class ServiceUpdateError(ServerFault):
+    """The service could not be updated: throttled, not permitted, or AWS failed."""
+
+    stage = "ecs_service_update"
+
+
+class ServiceTagsError(ServerFault):
+    """The service's tags could not be written: throttled, not permitted, or AWS failed."""
+
+    stage = "ecs_service_update"
+
+    def __init__(self, reason: str):
+        super().__init__(f"updating service tag unexpected error: {reason}")
+
+
+class InternalError(ServerFault):
+    """A defect of this function; its log has the details."""

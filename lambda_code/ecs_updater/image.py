@@ -1,0 +1,100 @@
+"""What a container image reference is made of.
+
+The grammar is the OCI distribution project's: https://pkg.go.dev/github.com/distribution/reference
+A host part defaults to ``docker.io`` and a bare name there to ``library/``, as Docker and ECS resolve it.
+"""
+
+import re
+from dataclasses import dataclass
+
+from .errors import InvalidImageError
+
+EMPTY_REPOSITORY = "Container.image repository should not be null or empty."
+"""ECS's own words for a reference without a repository."""
+
+_NAME_LIMIT = 255
+_REFERENCE_LIMIT = 1024
+
+_HOST_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_REGISTRY = re.compile(rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?")
+_PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[+._-][A-Za-z][A-Za-z0-9]*)*:[0-9a-f]{32,}")
+_DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
+
+
+@dataclass(frozen=True)
+class ImageReference:
+    """A parsed reference; ``str()`` gives back exactly what was parsed."""
+
+    text: str
+    registry: str
+    """Host and port, ``docker.io`` where the reference has none."""
+    path: str
+    """The repository's path in its registry, with Docker Hub's ``library/`` filled in."""
+    tag: str | None = None
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def repository(self) -> str:
+        """Registry and path: equal for two references exactly when they name the same repository."""
+        return f"{self.registry}/{self.path}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ImageReference":
+        """Parses ``[registry[:port]/]repository[:tag][@digest]``. Raises InvalidImageError."""
+        if len(text) > _REFERENCE_LIMIT:
+            raise InvalidImageError(f"an image reference of {len(text)} characters cannot be right: {text!r}")
+        name, tag, digest = _split(text)
+        registry, path = _split_registry(name)
+        if not path:
+            raise InvalidImageError(EMPTY_REPOSITORY)
+        if registry is not None and not _REGISTRY.fullmatch(registry):
+            raise _wrong(text, f"the registry {registry!r} is not a host name with an optional port")
+        if not _PATH.fullmatch(path) or len(name) > _NAME_LIMIT:
+            raise _wrong(
+                text,
+                f"the repository {path!r} must be lower-case letters and digits, separated by . _ - or /, "
+                f"{_NAME_LIMIT} characters at most",
+            )
+        if tag is not None and not _TAG.fullmatch(tag):
+            raise _wrong(text, f"the tag {tag!r} must be 1 to 128 letters, digits, _ . or -, not beginning with . or -")
+        if digest is not None and not _is_digest(digest):
+            raise _wrong(text, f"the digest {digest!r} must be like sha256: and 64 hexadecimal digits")
+        return cls(text, *_with_defaults(registry, path), tag, digest)
+
+
+def _split(text: str) -> tuple[str, str | None, str | None]:
+    """Cuts a reference into name, tag and digest, without judging any of them."""
+    name, at, digest = text.partition("@")
+    slash, colon = name.rfind("/"), name.rfind(":")
+    tag = None
+    if colon > slash:
+        name, tag = name[:colon], name[colon + 1 :]
+    return name, tag, digest if at else None
+
+
+def _split_registry(name: str) -> tuple[str | None, str]:
+    """The first part is a host only when it looks like one: a dot, a colon, ``localhost``, or a capital letter."""
+    first, slash, rest = name.partition("/")
+    looks_like_host = any(c in first for c in ".:") or first == "localhost" or first != first.lower()
+    return (first, rest) if slash and looks_like_host else (None, name)
+
+
+def _with_defaults(registry: str | None, path: str) -> tuple[str, str]:
+    if registry in (None, "docker.io", "index.docker.io"):
+        return "docker.io", path if "/" in path else f"library/{path}"
+    return registry.lower(), path
+
+
+def _is_digest(digest: str) -> bool:
+    algorithm, _, encoded = digest.partition(":")
+    length = _DIGEST_LENGTHS.get(algorithm, len(encoded))
+    return bool(_DIGEST.fullmatch(digest)) and len(encoded) == length
+
+
+def _wrong(text: str, why: str) -> InvalidImageError:
+    return InvalidImageError(f"image {text!r} is no reference like registry/repository:tag@digest: {why}")

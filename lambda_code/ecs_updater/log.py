@@ -1,0 +1,65 @@
+"""One structured line of log per update: what it was about, what changed, how long it took and how many AWS calls it cost.
+
+Never the environment, the event as a whole, or a credential.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from .errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
+from .event import needed
+
+logger = Logger(service="ecs-updater")
+
+
+def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Does ``work``, the handling of ``event``, logs what came of it, and counts its AWS calls in ``calls``.
+
+    Raises the errors of ``errors`` only: what is none of them is logged with its traceback and becomes an InternalError.
+    """
+    calls.clear()
+    begin = time.monotonic()
+    logger.append_keys(request_id=getattr(context, "aws_request_id", None), **_about(event))
+
+    def figures() -> dict[str, Any]:
+        return {"duration_ms": round(1000 * (time.monotonic() - begin)), "aws_calls": dict(sorted(calls.items()))}
+
+    try:
+        answer = work()
+        body = answer["body"]
+        logger.info(
+            "update", service_arn=body["AFTER"]["serviceArn"], changed=body["changed"], changes=body["changes"], deployment=body["deployment"], **figures()
+        )
+        return answer
+    except EcsUpdaterError as error:
+        _log_error(error, figures())
+        # Lambda puts the traceback into its answer: the caller gets this one line of it, not our frames and AWS's.
+        raise error.with_traceback(None) from None
+    except Exception as error:
+        logger.exception("a defect of this function", **figures())
+        raise InternalError(
+            f"{type(error).__name__}: a defect of ecs-updater, the function's log has the details"
+        ) from None
+    finally:
+        logger.clear_state()
+
+
+def _about(event: Any) -> dict[str, str]:
+    """The cluster and the service as the event names them, whatever it is."""
+    if not isinstance(event, dict):
+        return {}
+    names = ("ecs_cluster_name", "ecs_service_name")
+    return {name: one_line(event[name]) for name in names if isinstance(event.get(name), str)}
+
+
+def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
+    if isinstance(error, InvalidEventError):
+        for violation in error.violations:
+            logger.error(f"[ERROR][json_validation] {violation}")
+        logger.error(needed())
+    log = logger.warning if isinstance(error, CallerFault) else logger.error
+    log(str(error), error_type=type(error).__name__, **figures)

@@ -1,0 +1,31 @@
+"""What one service is before an update, as far as the update needs to know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One service and the task definition that it runs, read with two calls."""
+
+    cluster_arn: str
+    service_arn: str
+    task_definition: Mapping[str, Any]
+    """The running revision, as it came over the wire: fields that are newer than the SDK included."""
+    task_definition_tags: tuple[Mapping[str, str], ...]
+    """Tags of the running revision, ``{"key", "value"}``, as they came over the wire."""
+    tags: Mapping[str, str]
+    """The service's tags without the reserved ones."""
+    reserved_tags: Mapping[str, str]
+    """The service's ``aws:`` tags, which only AWS sets and removes."""
+    deployment_id: str | None
+    """The PRIMARY deployment."""
+    updated_on: datetime | None
+    """When the PRIMARY deployment last changed."""
+
+    @property
+    def task_definition_arn(self) -> str:
+        """The ARN of the running revision."""
+        return self.task_definition["taskDefinitionArn"]
