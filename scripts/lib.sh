@@ -6,12 +6,19 @@ PROJECT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS_DIR=${TOOLS_DIR:-$PROJECT_DIR/.tools}
 BUILD_DIR=${BUILD_DIR:-$PROJECT_DIR/build}
 
+# https://no-color.org
+if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
+  MARK_STEP=$'\033[36m•\033[0m' MARK_FAILED=$'\033[31m✗\033[0m'
+else
+  MARK_STEP='•' MARK_FAILED='✗'
+fi
+
 # say TEXT: one line of progress, on standard error so that a script's answer can be read from standard output.
-say() { printf '\033[36m•\033[0m %s\n' "$*" >&2; }
+say() { printf '%s %s\n' "$MARK_STEP" "$*" >&2; }
 
 # fail TEXT: one line that says what is wrong and what to do about it, then the end.
 fail() {
-  printf '\033[31m✗\033[0m %s\n' "$*" >&2
+  printf '%s %s\n' "$MARK_FAILED" "$*" >&2
   exit 1
 }
 

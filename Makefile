@@ -1,0 +1,103 @@
+# The one way in: `make` lists the targets; each can be run alone, and again.
+#
+# The settings below are overridden on the command line: make all-local EMULATOR_PORT=4567
+# The environment does not override them: a variable that a machine happens to have must not change a run.
+
+# The ECS service that the pipeline makes, as it is before the first update
+CLUSTER_NAME         := ECSCluster
+SERVICE_NAME         := ecs-dummy-service
+TASK_DEFINITION_NAME := ecs-dummy-task
+CONTAINER_IMAGE      := busybox
+TAG_NAME             := old-custom-tag-name
+TAG_VALUE            := old-custom-tag-value
+
+# The function
+LAMBDA_FUNCTION_NAME := ecs-updater
+LAMBDA_ARCH          := x86_64
+LAMBDA_RUNTIME        = $(if $(filter local,$(TARGET)),$(LOCAL_RUNTIME),python3.13)
+
+# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs and -lambda, and the tags of everything in them
+STACK_NAME           := ecs-updater
+AWS_DEFAULT_REGION   := eu-west-1
+ENVIRONMENT          := development
+OWNER                := platform
+CONTACT              := platform@example.com
+
+# Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
+TARGET               := local
+SAM_MODE             := auto
+EMULATOR_HOST        := 127.0.0.1
+EMULATOR_PORT        := 4566
+
+# This machine
+PYTHON               := python3
+BUILD_DIR            := $(CURDIR)/build
+TOOLS_DIR            := $(CURDIR)/.tools
+AWS_CLI              := $(TOOLS_DIR)/aws/bin/aws
+LAMBDA_PACKAGE       := $(BUILD_DIR)/ecs-updater-package.zip
+
+LOCAL_RUNTIME         = $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+# Targets that are named together are steps: one after the other, whatever -j says.
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE
+export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE
+export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
+export TARGET SAM_MODE EMULATOR_HOST EMULATOR_PORT
+export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI
+
+STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam run-lambda-test-sam
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "\033[1m%-24s\033[0m %s\n", $$1, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
+
+##@ Try it, without an AWS account
+.PHONY: all-local test lint
+all-local: ## Build, deploy to the emulator, run the eight test events through SAM, remove everything
+	@scripts/pipeline $(STEPS_LOCAL)
+
+test: ## Everything that needs no account: unit, contract and local tests
+	@scripts/test
+
+lint: ## pylint, cfn-lint, shellcheck
+	@scripts/lint
+
+##@ One step at a time
+.PHONY: build-lambda-package emulator-up emulator-down deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam
+.PHONY: run-lambda-test-sam invoke-sam clean distclean
+build-lambda-package: ## Make the function's bundle, build/ecs-updater-package.zip
+	@scripts/build-lambda-package
+
+emulator-up: ## Start the embedded AWS emulator
+	@scripts/emulator-up
+
+emulator-down: ## Stop it
+	@scripts/emulator-down
+
+deploy-ecs-cluster: ## Deploy network and cluster (CloudFormation)
+	@scripts/deploy-ecs-cluster
+
+deploy-ecs-service: ## Make the dummy service, or put it back into its first state (aws cli)
+	@scripts/deploy-ecs-service
+
+deploy-lambda-sam: ## Deploy the function (SAM)
+	@scripts/deploy-lambda-sam
+
+run-lambda-test-sam: ## Run the eight test events through SAM
+	@scripts/run-lambda-test-sam
+
+invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
+	@scripts/run-lambda-test-sam --event '$(EVENT)'
+
+clean: ## Remove everything that the pipeline made; the installed tools stay
+	@scripts/clean
+
+distclean: clean ## Remove the installed tools too
+	@rm -rf '$(TOOLS_DIR)'

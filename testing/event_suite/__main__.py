@@ -1,0 +1,75 @@
+"""Runs the JSON events against a deployed function, or one event of the caller's own.
+
+Names, endpoint and region come from the environment that the Makefile exports. Exits with 0 when everything is as expected, with 1
+when something differs, with 2 when the call makes no sense.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import cases
+from .invokers import Invoker, InvocationFailed, sam_local, sam_remote
+from .payload import PayloadRefused, check
+from .run import OK, run_case, table
+from .service import Service
+
+INVOKERS = {"sam-remote": sam_remote.invoker, "sam-local": sam_local.invoker}
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="event_suite", description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("via", choices=sorted(INVOKERS), help="the way of invoking the function")
+    parser.add_argument("--event", type=Path, help="invoke with this file alone and print the answer")
+    parser.add_argument("--table", type=Path, help="write the table to this file too")
+    arguments = parser.parse_args()
+    invoke = INVOKERS[arguments.via](os.environ)
+    try:
+        if arguments.event:
+            return run_one(invoke, arguments.event)
+        return run_all(invoke, Path(os.environ["BUILD_DIR"], "events"), arguments.table)
+    except (PayloadRefused, InvocationFailed) as refusal:
+        print(f"✗ {refusal}", file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"✗ the service could not be prepared: {error}; are the stacks deployed? make help", file=sys.stderr)
+        return 2
+
+
+def run_one(invoke: Invoker, event_file: Path) -> int:
+    """Invokes with one file and prints the answer, or the error."""
+    check(event_file)
+    invocation = invoke(event_file)
+    if invocation.error_message is not None:
+        print(invocation.error_message)
+        return 1
+    print(json.dumps(invocation.answer, indent=2))
+    return 0
+
+
+def run_all(invoke: Invoker, event_dir: Path, table_file: Path | None) -> int:
+    """Runs all cases and prints the table."""
+    service = Service(boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"])
+    outcomes = []
+    for case in cases.load(os.environ):
+        print(f"• {case.name}: {case.description}", flush=True)
+        outcome = run_case(case, invoke, service, event_dir)
+        outcomes.append(outcome)
+        for difference in outcome.differences:
+            print(f"    {difference}")
+    report = table(outcomes)
+    if table_file:
+        table_file.parent.mkdir(parents=True, exist_ok=True)
+        table_file.write_text(report + "\n", "utf-8")
+    print(f"\n{report}")
+    return 0 if all(outcome.verdict == OK for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""What Lambda refuses before a function runs, found before anything is started: one line instead of a stack trace.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+import json
+from pathlib import Path
+
+LIMIT = 6 * 1024 * 1024
+"""Bytes of a synchronous invocation's payload."""
+
+
+class PayloadRefused(Exception):
+    """The file cannot be sent to a function; the text says why in one line."""
+
+
+def check(event_file: Path) -> None:
+    """Raises PayloadRefused for a file that is not there, is no JSON, or is too large for Lambda."""
+    try:
+        content = event_file.read_bytes()
+    except OSError as error:
+        raise PayloadRefused(f"{event_file} cannot be read: {error.strerror}") from error
+    if len(content) > LIMIT:
+        raise PayloadRefused(f"{event_file} has {len(content)} bytes: Lambda takes events of at most {LIMIT}")
+    try:
+        json.loads(content)
+    except RecursionError as error:
+        raise PayloadRefused(f"{event_file} is nested too deeply") from error
+    except ValueError as error:  # No UTF-8 is a ValueError too.
+        raise PayloadRefused(f"{event_file} is no JSON: {error}") from error

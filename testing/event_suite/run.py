@@ -1,0 +1,72 @@
+"""Runs every case in turn: restores its state, invokes, compares the answer and the service; a table at the end."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cases import Case
+from .comparison import differences
+from .invokers import Invocation, InvocationFailed, Invoker
+from .service import Service
+
+OK, FAILED = "ok", "FAILED"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one case."""
+
+    case: Case
+    actual: str
+    seconds: float
+    """The invocation alone, without restoring and reading the service."""
+    differences: tuple[str, ...]
+    skipped: frozenset[str]
+
+    @property
+    def verdict(self) -> str:
+        """``ok`` or ``FAILED``."""
+        return FAILED if self.differences else OK
+
+
+def run_case(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Outcome:
+    """Runs one case; its event lies in ``event_dir`` afterwards, as it was sent."""
+    event_dir.mkdir(parents=True, exist_ok=True)
+    event_file = event_dir / f"{case.name}.json"
+    event_file.write_text(json.dumps(case.event, indent=2) + "\n", "utf-8")
+    service.restore(case.starts_from)
+    begin = time.monotonic()
+    try:
+        invocation = invoke(event_file)
+    except InvocationFailed as failure:
+        return Outcome(case, "not invoked", time.monotonic() - begin, (str(failure),), frozenset())
+    seconds = time.monotonic() - begin
+    skipped = invocation.cannot_show if case.expected.error_message is not None else frozenset()
+    found = [*compare(case, invocation), *differences(vars(case.ends_with), vars(service.read()), "service")]
+    return Outcome(case, str(invocation), seconds, tuple(found), skipped)
+
+
+def compare(case: Case, invocation: Invocation) -> Iterator[str]:
+    """How the invocation differs from what the case must answer."""
+    expected = case.expected
+    if invocation.error_message is None or expected.error_message is None:
+        error = invocation.error_message and {"error": invocation.error_message}
+        wanted = expected.error_message and {"error": expected.error_message}
+        yield from differences(wanted or expected.answer, error or invocation.answer, "answer")
+        return
+    yield from differences(expected.error_message, invocation.error_message, "errorMessage")
+    if "errorType" not in invocation.cannot_show:
+        yield from differences(expected.error_type, invocation.error_type, "errorType")
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Each event with its expected and its actual outcome, its time, and whether they agree."""
+    head = ("event", "expected", "actual", "seconds", "")
+    rows = [(o.case.name, str(o.case.expected), o.actual, f"{o.seconds:.1f}", o.verdict) for o in outcomes]
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]]
+    skipped = sorted({what for outcome in outcomes for what in outcome.skipped})
+    footnote = [f"skipped, since this way of invoking does not show it: {', '.join(skipped)}"] if skipped else []
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:], *footnote])

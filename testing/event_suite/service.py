@@ -1,0 +1,54 @@
+"""The service that the events are about: puts it into the state that a case starts from, and reads it.
+
+Through an SDK client of its own, so that the function is not judged by its own reading.
+"""
+
+from typing import Any
+
+from .cases import ServiceState
+
+
+class Service:
+    """One service of the target, and the task-definition family that it runs."""
+
+    def __init__(self, ecs: Any, cluster: str, service: str):
+        self._ecs = ecs
+        self._cluster = cluster
+        self._service = service
+
+    def read(self) -> ServiceState:
+        """What the service runs, or is about to run, and its tags."""
+        service = self._describe()
+        (container,) = self._task_definition(service)["containerDefinitions"]
+        return ServiceState(container["image"], _tags(service))
+
+    def restore(self, state: ServiceState) -> None:
+        """Makes the service run ``state.image`` and have exactly ``state.tags``; writes only what differs."""
+        service = self._describe()
+        definition = self._task_definition(service)
+        (container,) = definition["containerDefinitions"]
+        if container["image"] != state.image:
+            container["image"] = state.image
+            self._ecs.update_service(cluster=self._cluster, service=self._service, taskDefinition=self._register(definition))
+        tags = _tags(service)
+        if wanted := [{"key": key, "value": value} for key, value in state.tags.items() if tags.get(key) != value]:
+            self._ecs.tag_resource(resourceArn=service["serviceArn"], tags=wanted)
+        if unwanted := sorted(tags.keys() - state.tags.keys()):
+            self._ecs.untag_resource(resourceArn=service["serviceArn"], tagKeys=unwanted)
+
+    def _describe(self) -> dict[str, Any]:
+        answer = self._ecs.describe_services(cluster=self._cluster, services=[self._service], include=["TAGS"])
+        (service,) = answer["services"]
+        return service
+
+    def _task_definition(self, service: dict[str, Any]) -> dict[str, Any]:
+        return self._ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+
+    def _register(self, definition: dict[str, Any]) -> str:
+        members = self._ecs.meta.service_model.shape_for("RegisterTaskDefinitionRequest").members
+        revision = {name: value for name, value in definition.items() if name in members}
+        return self._ecs.register_task_definition(**revision)["taskDefinition"]["taskDefinitionArn"]
+
+
+def _tags(service: dict[str, Any]) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in service.get("tags", []) if not tag["key"].startswith("aws:")}
