@@ -1,0 +1,331 @@
+"""The CloudFormation templates against the code that they deploy, the scripts that deploy them, and the project's rules."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from support.cloudformation import Stack, allows, load
+
+from ecs_updater.aws import ecs as gateway
+from ecs_updater.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
+VPC, ECS, LAMBDA = (TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "03-lambda.yml"))
+
+# The rest of the types in use take tags.
+WITHOUT_TAGS = {"AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation"}
+# What AWS's Service Authorization Reference allows as the resource of an action, where it is not an ARN.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+ONLY_STAR = {"ecs:DescribeTaskDefinition"}
+
+ROLE = "arn:aws:iam::111122223333:role/task"
+SERVICE = "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"
+ELSEWHERE = "arn:aws:ecs:eu-west-1:111122223333:service/Other/web"
+REVISION = "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7"
+PASSED = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
+
+every_template = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+
+
+def function_stack(**parameters: Any) -> Stack:
+    """Returns the function's stack for the cluster ECSCluster."""
+    return Stack(LAMBDA, {"ClusterName": "ECSCluster", **parameters})
+
+
+def function(**parameters: Any) -> dict[str, Any]:
+    """Returns the function's properties."""
+    (properties,) = function_stack(**parameters).of_type("AWS::Lambda::Function")
+    return properties
+
+
+def policy(**parameters: Any) -> list[dict[str, Any]]:
+    """Returns the statements of the function's role."""
+    (role,) = function_stack(**parameters).of_type("AWS::IAM::Role")
+    return [statement for one in role["Policies"] for statement in one["PolicyDocument"]["Statement"]]
+
+
+def actions(statements: list[dict[str, Any]]) -> set[str]:
+    """Returns every action that the statements name."""
+    return {one for statement in statements for one in (statement["Action"],) if isinstance(one, str)} | {
+        one for statement in statements if isinstance(statement["Action"], list) for one in statement["Action"]
+    }
+
+
+def called_by_the_code() -> set[str]:
+    """Returns the IAM actions of the calls that the code makes to ECS, read from the source of its gateway."""
+    operations = boto3.client("ecs").meta.method_to_api_mapping
+    tree = ast.parse(Path(gateway.__file__).read_text(encoding="utf-8"))
+    names = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+    return {f"ecs:{operations[name]}" for name in names & set(operations)}
+
+
+# The function's permissions
+
+
+def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_ecs():
+    assert {one for one in actions(policy(PassableRoleArns=ROLE)) if one.startswith("ecs:")} == called_by_the_code()
+
+
+def test_beside_ecs_the_policy_allows_passing_roles_writing_logs_and_sending_dead_letters():
+    others = {one for one in actions(policy(PassableRoleArns=ROLE)) if not one.startswith("ecs:")}
+    assert others == {"iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("ecs:DescribeServices", SERVICE, {}),
+        ("ecs:DescribeServices", ELSEWHERE, {}),  # "not found", not "access denied", answers a wrong cluster name.
+        ("ecs:DescribeTaskDefinition", "*", {}),
+        ("ecs:RegisterTaskDefinition", REVISION, {}),
+        ("ecs:RegisterTaskDefinition", REVISION.replace(":7", ":*"), {}),
+        ("ecs:TagResource", REVISION, REGISTERED),
+        ("ecs:UpdateService", SERVICE, {}),
+        ("ecs:TagResource", SERVICE, {}),
+        ("ecs:UntagResource", SERVICE, {}),
+        ("iam:PassRole", ROLE, PASSED),
+        ("logs:CreateLogStream", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x", {}),
+        ("logs:PutLogEvents", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x", {}),
+        ("sqs:SendMessage", "DeadLetterQueue.Arn", {}),
+    ],
+)
+def test_the_function_may(action, resource, context):
+    assert allows(policy(PassableRoleArns=ROLE), action, resource, context)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("ecs:UpdateService", ELSEWHERE, {}),
+        ("ecs:TagResource", ELSEWHERE, {}),
+        ("ecs:UntagResource", ELSEWHERE, {}),
+        ("ecs:UpdateService", SERVICE.replace("ECSCluster", "ECSClusterTwo"), {}),
+        ("ecs:DescribeServices", SERVICE.replace("eu-west-1", "us-east-1"), {}),
+        ("ecs:DescribeServices", SERVICE.replace("111122223333", "444455556666"), {}),
+        ("ecs:TagResource", REVISION, {}),  # A revision that is there keeps the tags it has.
+        ("ecs:UntagResource", REVISION, REGISTERED),
+        ("ecs:TagResource", "arn:aws:ecs:eu-west-1:111122223333:cluster/ECSCluster", {}),
+        ("ecs:DeleteService", SERVICE, {}),
+        ("ecs:DeregisterTaskDefinition", REVISION, {}),
+        ("iam:PassRole", ROLE, {}),
+        ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
+        ("iam:PassRole", ROLE + "-other", PASSED),
+        ("logs:PutLogEvents", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater-two:log-stream:x", {}),
+    ],
+)
+def test_the_function_may_not(action, resource, context):
+    assert not allows(policy(PassableRoleArns=ROLE), action, resource, context)
+
+
+def test_without_passable_roles_no_role_can_be_passed():
+    assert "iam:PassRole" not in actions(policy())
+
+
+def test_several_roles_can_be_passed():
+    statements = policy(PassableRoleArns=f"{ROLE},{ROLE}-*")
+    assert allows(statements, "iam:PassRole", ROLE + "-two", PASSED)
+
+
+def test_one_family_bounds_what_can_be_registered():
+    statements = policy(TaskDefinitionFamily="web")
+    assert allows(statements, "ecs:RegisterTaskDefinition", REVISION)
+    assert allows(statements, "ecs:TagResource", REVISION, REGISTERED)
+    assert not allows(statements, "ecs:RegisterTaskDefinition", REVISION.replace("web", "web-two"))
+    assert not allows(statements, "ecs:TagResource", REVISION.replace("web", "web-two"), REGISTERED)
+
+
+def test_whoever_deploys_names_the_cluster():
+    assert "Default" not in LAMBDA["Parameters"]["ClusterName"]
+
+
+@pytest.mark.parametrize("stack", [Stack(VPC), Stack(ECS), function_stack(PassableRoleArns=ROLE)], ids=TEMPLATES)
+def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
+    for role in stack.of_type("AWS::IAM::Role"):
+        for one in role.get("Policies", []):
+            for statement in one["PolicyDocument"]["Statement"]:
+                assert statement["Resource"] != "*" or actions([statement]) <= ONLY_STAR, statement["Sid"]
+                assert not any("*" in action for action in actions([statement])), statement["Sid"]
+
+
+@pytest.mark.parametrize("stack", [ECS, LAMBDA], ids=["02-ecs.yml", "03-lambda.yml"])
+def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    for value in ("", boundary):
+        roles = Stack(stack, {"ClusterName": "ECSCluster", "PermissionsBoundary": value}).of_type("AWS::IAM::Role")
+        assert roles
+        for role in roles:
+            (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+            assert statement["Action"] == "sts:AssumeRole"
+            assert statement["Principal"]["Service"] in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com")
+            assert role.get("PermissionsBoundary", "") == value
+
+
+# The function's configuration
+
+
+def test_the_handler_is_there():
+    module, _, name = function()["Handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_code_is_the_bundle_that_make_builds():
+    bundle = (PROJECT / "infraestructure" / function()["Code"]).resolve()
+    assert bundle == PROJECT / "build" / "ecs-updater-package.zip"
+    assert "$(BUILD_DIR)/ecs-updater-package.zip" in (PROJECT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_every_setting_that_the_function_reads_is_declared():
+    class Recorder(dict):
+        """An empty environment that remembers what was asked for."""
+
+        asked: set[str] = set()
+
+        def get(self, key, default=None):
+            self.asked.add(key)
+            return default
+
+    Settings.from_environment(Recorder())
+    assert Recorder.asked
+    assert Recorder.asked <= set(function()["Environment"]["Variables"])
+
+
+def test_a_deployment_without_event_defaults_leaves_the_settings_unset():
+    assert Settings.from_environment(function()["Environment"]["Variables"]) == Settings.from_environment({})
+
+
+def test_event_defaults_reach_the_settings():
+    variables = function(
+        EventClusterName="c", EventServiceName="s", EventContainerName="n", EventImage="i", ExpectedTaskDefinitionFamily="f",
+        UnknownFields="drop",
+    )["Environment"]["Variables"]
+    assert Settings.from_environment(variables) == Settings(
+        cluster="c", service="s", container="n", image="i", family="f", unknown_fields="drop"
+    )
+
+
+def test_the_endpoint_is_set_for_local_runs_only():
+    assert "AWS_ENDPOINT_URL" not in function()["Environment"]["Variables"]
+    local = function(EndpointUrl="http://127.0.0.1:4566")["Environment"]["Variables"]
+    assert local["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+
+
+def test_one_call_at_a_time_unless_nothing_is_to_be_reserved():
+    assert function()["ReservedConcurrentExecutions"] == "1"
+    assert "ReservedConcurrentExecutions" not in function(ReservedConcurrency=-1)
+
+
+def test_logs_are_json_in_a_declared_group_and_dead_letters_are_kept_encrypted():
+    resources = function_stack().resources
+    properties = resources["Function"]["Properties"]
+    assert properties["LoggingConfig"]["LogFormat"] == "JSON"
+    assert resources[properties["LoggingConfig"]["LogGroup"]]["Type"] == "AWS::Logs::LogGroup"
+    assert properties["DeadLetterConfig"]["TargetArn"] == "DeadLetterQueue.Arn"
+    assert resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+# The network
+
+
+def test_nothing_comes_in_from_outside_and_there_is_no_nat_gateway():
+    stack = Stack(VPC)
+    (group,) = stack.of_type("AWS::EC2::SecurityGroup")
+    assert "SecurityGroupIngress" not in group
+    assert not stack.of_type("AWS::EC2::NatGateway")
+    assert not stack.of_type("AWS::EC2::SecurityGroupIngress")
+
+
+def test_two_subnets_in_two_zones_lead_to_the_internet():
+    stack = Stack(VPC)
+    subnets = stack.of_type("AWS::EC2::Subnet")
+    assert len({one["AvailabilityZone"] for one in subnets}) == len({one["CidrBlock"] for one in subnets}) == 2
+    routed = {one["SubnetId"]: one["RouteTableId"] for one in stack.of_type("AWS::EC2::SubnetRouteTableAssociation")}
+    (route,) = stack.of_type("AWS::EC2::Route")
+    assert routed == {"SubnetA": route["RouteTableId"], "SubnetB": route["RouteTableId"]}
+    assert route["GatewayId"] == "InternetGateway"
+
+
+# What every template keeps to
+
+
+@every_template
+def test_every_resource_that_takes_tags_has_the_three(template):
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in WITHOUT_TAGS:
+            continue
+        tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"].get("Tags", [])}
+        wanted = {"environment": {"Ref": "Environment"}, "owner": {"Ref": "Owner"}, "contact": {"Ref": "Contact"}}
+        assert tags.items() >= wanted.items(), name
+
+
+@every_template
+def test_every_log_group_has_a_retention(template):
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Logs::LogGroup":
+            assert resource["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+@every_template
+def test_every_parameter_is_described_grouped_and_used(template):
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+    used = repr({key: template[key] for key in ("Conditions", "Resources") if key in template})
+    for name, parameter in template["Parameters"].items():
+        assert parameter["Description"].endswith("."), name
+        assert f"'Ref': '{name}'" in used or f"${{{name}}}" in used, name
+        assert parameter.get("Default", "-") != "" or parameter["Description"].startswith("Optional"), name
+
+
+@every_template
+def test_every_bound_says_what_is_wanted_and_holds_for_the_default(template):
+    for name, parameter in template["Parameters"].items():
+        bounds = {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue"} & set(parameter)
+        assert bool(bounds) == ("ConstraintDescription" in parameter), name
+        if "Default" not in parameter:
+            continue
+        default = parameter["Default"]
+        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), str(default)), name
+        assert default in parameter.get("AllowedValues", [default]), name
+        assert parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default), name
+
+
+@every_template
+def test_conditions_are_named_has(template):
+    assert all(name.startswith("Has") for name in template.get("Conditions", {}))
+
+
+@every_template
+def test_every_output_is_described(template):
+    assert all(one["Description"].endswith(".") for one in template["Outputs"].values())
+
+
+# The scripts that deploy them
+
+
+def script(name: str) -> str:
+    """Returns the text of a script."""
+    return (PROJECT / "scripts" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["deploy-ecs-service", "deploy-lambda-sam"])
+def test_every_output_that_a_script_reads_exists(name):
+    read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", script(name)))
+    assert read
+    assert read <= set(VPC["Outputs"]) | set(ECS["Outputs"])
+
+
+@pytest.mark.parametrize(
+    ("name", "templates"), [("deploy-ecs-cluster", [VPC, ECS]), ("deploy-lambda-sam", [LAMBDA])], ids=["cluster", "function"]
+)
+def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(name, templates):
+    given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', script(name)))
+    declared = {key: one for template in templates for key, one in template["Parameters"].items()}
+    assert given
+    assert given <= set(declared)
+    assert {key for key, one in declared.items() if "Default" not in one} <= given
