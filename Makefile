@@ -26,7 +26,8 @@ CONTACT              := platform@example.com
 # Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
 TARGET               := local
 SAM_MODE             := auto
-EMULATOR_HOST        := 127.0.0.1
+# 127.0.0.1 or, while the function runs in a container, the address of this machine in Docker's own network
+EMULATOR_HOST        :=
 EMULATOR_PORT        := 4566
 
 # This machine

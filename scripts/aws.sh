@@ -11,7 +11,11 @@ settings() {
   done
 }
 
-settings AWS_DEFAULT_REGION STACK_NAME EMULATOR_HOST EMULATOR_PORT
+settings AWS_DEFAULT_REGION STACK_NAME EMULATOR_PORT
+# Where the emulator listens was decided when it was started.
+[ -n "${EMULATOR_HOST:-}" ] || [ ! -f "$BUILD_DIR/sam-mode" ] || read -r _ EMULATOR_HOST <"$BUILD_DIR/sam-mode"
+EMULATOR_HOST=${EMULATOR_HOST:-127.0.0.1}
+export EMULATOR_HOST
 AWS_CLI=${AWS_CLI:-$TOOLS_DIR/aws/bin/aws}
 VPC_STACK=$STACK_NAME-vpc ECS_STACK=$STACK_NAME-ecs LAMBDA_STACK=$STACK_NAME-lambda
 

@@ -21,6 +21,8 @@ from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
+from terminal import fail, say
+
 SOURCES = Path(__file__).resolve().parent.parent / "lambda_code"
 PACKAGE = "ecs_updater"
 FUNCTION_ROOT = "/var/task"
@@ -211,9 +213,9 @@ def main() -> None:
     parser.add_argument("--python-platform", required=True, help="the function's system, by uv's name, as aarch64-manylinux_2_34")
     parser.add_argument("--output", required=True, type=Path, help="the zip to make")
     try:
-        print(f"\033[36m•\033[0m {build(parser.parse_args())}", file=sys.stderr)
+        say(build(parser.parse_args()))
     except (BuildError, OSError) as error:
-        sys.exit(f"\033[31m✗\033[0m {error}")
+        fail(str(error))
 
 
 if __name__ == "__main__":

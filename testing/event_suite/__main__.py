@@ -14,12 +14,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import cases
-from .invokers import InvocationFailed, Invoker, sam_remote
+from .invokers import InvocationFailed, Invoker, sam_local, sam_remote
 from .payload import PayloadRefused, check
 from .run import OK, run_case, table
 from .service import Service
 
-INVOKERS = {"sam-remote": sam_remote.invoker}
+INVOKERS = {"sam-remote": sam_remote.invoker, "sam-local": sam_local.invoker}
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="event_suite", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("via", choices=sorted(INVOKERS), help="the way of invoking the function")
     parser.add_argument("--event", type=Path, help="invoke with this file alone and print the answer")
-    parser.add_argument("--table", type=Path, help="write the table to this file too")
+    parser.add_argument("--table", type=Path, help="write the table to this file instead of printing it")
     arguments = parser.parse_args()
     invoke = INVOKERS[arguments.via](os.environ)
     try:
@@ -54,20 +54,22 @@ def run_one(invoke: Invoker, event_file: Path) -> int:
 
 
 def run_all(invoke: Invoker, event_dir: Path, table_file: Path | None) -> int:
-    """Runs all cases and prints the table."""
+    """Runs all cases; the table goes to ``table_file`` or is printed."""
     service = Service(boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"])
     outcomes = []
     for case in cases.load(os.environ):
-        print(f"• {case.name}: {case.description}", flush=True)
+        print(f"  {case.name}: {case.description}", end="", flush=True)
         outcome = run_case(case, invoke, service, event_dir)
         outcomes.append(outcome)
+        print(f" {outcome.verdict}, {outcome.seconds:.1f} s", flush=True)
         for difference in outcome.differences:
             print(f"    {difference}")
     report = table(outcomes)
     if table_file:
         table_file.parent.mkdir(parents=True, exist_ok=True)
         table_file.write_text(report + "\n", "utf-8")
-    print(f"\n{report}")
+    else:
+        print(f"\n{report}")
     return 0 if all(outcome.verdict == OK for outcome in outcomes) else 1
 
 

@@ -8,23 +8,47 @@ from typing import Any
 
 from . import InvocationFailed
 
+_SAM = Path(__file__).parents[3] / "scripts" / "sam"
 _SECONDS = 300
+# Not the whole environment: SAM gives a function every variable of its own that the template declares, IMAGE and the like.
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TOOLS_DIR",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "NO_PROXY",
+    "no_proxy",
+)
 
 
-def run(environment: Mapping[str, str], arguments: Sequence[str], event_file: Path) -> Any:
-    """Runs ``sam ARGUMENTS``; the payload that it prints. What it logs lies beside the event, as ``NAME.log``.
+def run(
+    environment: Mapping[str, str],
+    arguments: Sequence[str],
+    event_file: Path,
+    further: Mapping[str, str] | None = None,
+) -> Any:
+    """Runs ``sam ARGUMENTS``, with the variables ``further`` too; the payload that it prints.
+
+    What it logs lies in ``$BUILD_DIR/events``, called like the event.
 
     Raises InvocationFailed when SAM fails, or prints no payload.
     """
-    tools = Path(environment["TOOLS_DIR"])
-    # No telemetry, and SAM's own files beside its program rather than in the home directory.
-    own = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(tools / "sam" / "home")}
-    log_file = event_file.with_suffix(".log")
+    log_file = Path(environment["BUILD_DIR"], "events", f"{event_file.stem}.log")
+    log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as log:
         try:
             done = subprocess.run(
-                [tools / "sam" / "bin" / "sam", *arguments],
-                env={**environment, **own},
+                [_SAM, *arguments],
+                env={name: environment[name] for name in _PASSED_ON if name in environment} | dict(further or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
