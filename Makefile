@@ -71,10 +71,13 @@ lint: ## pylint, cfn-lint, shellcheck
 	@scripts/lint
 
 ##@ One step at a time
-.PHONY: build-lambda-package emulator-up emulator-down deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam
+.PHONY: build-lambda-package lambda-base-image emulator-up emulator-down deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam
 .PHONY: run-lambda-test-sam invoke-sam clean distclean
 build-lambda-package: ## Make the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
+
+lambda-base-image: ## Build a stand-in for Lambda's base image, where no registry can be reached
+	@scripts/build-lambda-base-image
 
 emulator-up: ## Start the embedded AWS emulator
 	@scripts/emulator-up

@@ -27,7 +27,7 @@ stay_local() {
     case $name in AWS_CLI | AWS_DEFAULT_REGION) ;; *) unset "$name" ;; esac
   done
   export AWS_DEFAULT_REGION
-  export AWS_ENDPOINT_URL=http://$EMULATOR_HOST:$EMULATOR_PORT
+  export AWS_ENDPOINT_URL=http://$EMULATOR_HOST:${EMULATOR_PORT:?}
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
   export NO_PROXY=$EMULATOR_HOST no_proxy=$EMULATOR_HOST
