@@ -59,7 +59,13 @@ class EcsUpdaterError(Exception):
 
     def __init__(self, message: str):
         self.message = one_line(message, MESSAGE_LIMIT)
+        self.details: dict[str, object] = {}
         super().__init__(f"[ERROR][{self.stage}] {self.message}")
+
+    def with_details(self, details: dict[str, object]) -> "EcsUpdaterError":
+        """The same error with fields for the log that its message may have to cut."""
+        self.details = details
+        return self
 
 
 class CallerFault(EcsUpdaterError):

@@ -15,7 +15,7 @@ from typing import Any
 from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from .errors import InvalidEventError, one_line
+from .errors import InvalidEventError, InvalidImageError, one_line
 from .image import ImageReference
 from .settings import Settings
 from .tags import REPLACE, wrong_character
@@ -29,11 +29,14 @@ _NOT_SUPPORTED_YET = ("wait_seconds", "rollback_on_failure", "request_id")
 _VIOLATIONS_LOGGED = 20
 """The most violations of one event that are listed: one hostile event must not flood the log."""
 
+_VIOLATIONS_WEIGHED = 1000
+"""The most among which the best is looked for: an event can have as many as fit into 6 MB."""
+
 _ARN = r"arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:"
 _NAME = r"[A-Za-z0-9_-]{1,255}"
-_CLUSTER = re.compile(rf"(?:{_ARN}cluster/)?(?P<cluster>{_NAME})")
+_CLUSTER = re.compile(rf"(?:(?P<account>{_ARN})cluster/)?(?P<cluster>{_NAME})")
 # The short form, without the cluster, is the one of services made before 2018.
-_SERVICE = re.compile(rf"(?:{_ARN}service/(?:(?P<cluster>{_NAME})/)?)?{_NAME}")
+_SERVICE = re.compile(rf"(?:(?P<account>{_ARN})service/(?:(?P<cluster>{_NAME})/)?)?{_NAME}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def parse(event: Any, settings: Settings) -> UpdateRequest:
         _check(event)
     except RecursionError:
         raise InvalidEventError("the event is nested too deeply") from None
+    except ValueError as error:  # A number of more than 4300 digits, which Python does not print.
+        raise InvalidEventError(str(error)) from None
     tags = None if event.get("ecs_tag") is _LEFT_ALONE else event["ecs_tag"]
     return UpdateRequest(
         cluster=event["ecs_cluster_name"],
@@ -69,9 +74,7 @@ def parse(event: Any, settings: Settings) -> UpdateRequest:
         tags=tags,
         tag_mode=event.get("ecs_tag_mode", REPLACE),
         container=event.get("ecs_container_name"),
-        container_images={
-            name: ImageReference.parse(image) for name, image in event.get("ecs_container_images", {}).items()
-        },
+        container_images={name: _image_of(name, image) for name, image in event.get("ecs_container_images", {}).items()},
         force_new_deployment=event.get("force_new_deployment", False),
         dry_run=event.get("dry_run", False),
     )
@@ -101,7 +104,9 @@ def _with_defaults(event: Any, settings: Settings) -> Any:
 
 
 def _check(event: Any) -> None:
-    if best := best_match(_UPDATE_VALIDATOR.iter_errors(event)):
+    if isinstance(event, dict) and event.get("action") == "rollback":
+        raise InvalidEventError("action: rollback is not supported yet")
+    if best := best_match(itertools.islice(_UPDATE_VALIDATOR.iter_errors(event), _VIOLATIONS_WEIGHED)):
         errors = _UPDATE_VALIDATOR.iter_errors(event)
         raise InvalidEventError(_violation(best), [_violation(e) for e in itertools.islice(errors, _VIOLATIONS_LOGGED)])
     if further := list(itertools.islice(_further_violations(event), _VIOLATIONS_LOGGED)):
@@ -121,6 +126,8 @@ def _further_violations(event: Mapping[str, Any]) -> Iterator[str]:
         yield _not_a_name("ecs_service_name", event, "service")
     if cluster and service and service["cluster"] not in (None, cluster["cluster"]):
         yield f"ecs_service_name: is in cluster {service['cluster']}, but ecs_cluster_name is {cluster['cluster']}"
+    if cluster and service and None not in (cluster["account"], service["account"]) and cluster["account"] != service["account"]:
+        yield "ecs_service_name: is in another account or region than ecs_cluster_name"
     for key, value in event["ecs_tag"].items():
         for what, text in (("key", key), ("value", value)):
             if wrong := wrong_character(text):
@@ -128,6 +135,13 @@ def _further_violations(event: Mapping[str, Any]) -> Iterator[str]:
                     f"ecs_tag.{key}: the character {wrong!r} cannot be in a tag's {what}, "
                     "only letters, digits, spaces and _ . : / = + - @"
                 )
+
+
+def _image_of(container: str, image: str) -> ImageReference:
+    try:
+        return ImageReference.parse(image)
+    except InvalidImageError as error:
+        raise InvalidImageError(f"ecs_container_images.{container}: {error.reason}") from None
 
 
 def _not_a_name(field_name: str, event: Mapping[str, Any], what: str) -> str:

@@ -12,7 +12,7 @@ from .errors import InvalidImageError
 EMPTY_REPOSITORY = "Container.image repository should not be null or empty."
 """ECS's own words for a reference without a repository."""
 
-_NAME_LIMIT = 255
+_PATH_LIMIT = 255
 _REFERENCE_LIMIT = 1024
 
 _HOST_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -54,11 +54,11 @@ class ImageReference:
             raise InvalidImageError(EMPTY_REPOSITORY)
         if registry is not None and not _REGISTRY.fullmatch(registry):
             raise _wrong(text, f"the registry {registry!r} is not a host name with an optional port")
-        if not _PATH.fullmatch(path) or len(name) > _NAME_LIMIT:
+        if not _PATH.fullmatch(path) or len(path) > _PATH_LIMIT:
             raise _wrong(
                 text,
                 f"the repository {path!r} must be lower-case letters and digits, separated by . _ - or /, "
-                f"{_NAME_LIMIT} characters at most",
+                f"{_PATH_LIMIT} characters at most",
             )
         if tag is not None and not _TAG.fullmatch(tag):
             raise _wrong(text, f"the tag {tag!r} must be 1 to 128 letters, digits, _ . or -, not beginning with . or -")
@@ -85,9 +85,10 @@ def _split_registry(name: str) -> tuple[str | None, str]:
 
 
 def _with_defaults(registry: str | None, path: str) -> tuple[str, str]:
-    if registry in (None, "docker.io", "index.docker.io"):
+    registry = registry.lower() if registry else "docker.io"
+    if registry in ("docker.io", "index.docker.io"):
         return "docker.io", path if "/" in path else f"library/{path}"
-    return registry.lower(), path
+    return registry, path
 
 
 def _is_digest(digest: str) -> bool:

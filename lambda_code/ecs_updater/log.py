@@ -3,6 +3,7 @@
 Never the environment, the event as a whole, or a credential.
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from aws_lambda_powertools import Logger
 from .errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
 from .event import needed
 
-logger = Logger(service="ecs-updater")
+logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater")
 
 
 def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -32,7 +33,12 @@ def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dic
         answer = work()
         body = answer["body"]
         logger.info(
-            "update", service_arn=body["AFTER"]["serviceArn"], changed=body["changed"], changes=body["changes"], deployment=body["deployment"], **figures()
+            "update",
+            service_arn=body["AFTER"]["serviceArn"],
+            changed=body["changed"],
+            changes=body["changes"],
+            deployment=body["deployment"],
+            **figures(),
         )
         return answer
     except EcsUpdaterError as error:
@@ -49,11 +55,11 @@ def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dic
 
 
 def _about(event: Any) -> dict[str, str]:
-    """The cluster and the service as the event names them, whatever it is."""
-    if not isinstance(event, dict):
-        return {}
-    names = ("ecs_cluster_name", "ecs_service_name")
-    return {name: one_line(event[name]) for name in names if isinstance(event.get(name), str)}
+    """The cluster and the service as the event, whatever it is, or the function's environment names them."""
+    named = event if isinstance(event, dict) else {}
+    defaults = {"ecs_cluster_name": "CLUSTER_NAME", "ecs_service_name": "SERVICE_NAME"}
+    values = {name: named.get(name, os.environ.get(variable)) for name, variable in defaults.items()}
+    return {name: one_line(value) for name, value in values.items() if isinstance(value, str) and value}
 
 
 def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
@@ -62,4 +68,4 @@ def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
             logger.error(f"[ERROR][json_validation] {violation}")
         logger.error(needed())
     log = logger.warning if isinstance(error, CallerFault) else logger.error
-    log(str(error), error_type=type(error).__name__, **figures)
+    log(str(error), error_type=type(error).__name__, **error.details, **figures)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import task_definition as td
-from .errors import InvalidEventError
+from .errors import InvalidEventError, ServiceTagsRefusedError
 from .event import UpdateRequest
 from .fields import RegistrableFields
 from .settings import DROP, KEEP
@@ -71,12 +71,22 @@ def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFie
         snapshot=snapshot,
         container=addressed,
         images=images,
-        tags=tag_changes(snapshot.tags, request.tags, request.tag_mode),
+        tags=_tag_changes(snapshot, request),
         revision=revision,
         unknown_fields=unknown,
         drops_unknown_fields=bool(unknown) and unknown_fields == DROP,
         force_new_deployment=request.force_new_deployment,
     )
+
+
+def _tag_changes(snapshot: Snapshot, request: UpdateRequest) -> TagChanges:
+    changes = tag_changes(snapshot.tags, request.tags, request.tag_mode)
+    if changes and snapshot.has_short_arn:
+        raise ServiceTagsRefusedError(
+            f"service tags could not be updated {snapshot.service_arn} is an ARN of the short form, and ECS takes tags only for "
+            "services with the long one, which has the cluster in it: make the service anew, or send the tags that it has"
+        )
+    return changes
 
 
 def _image_changes(running: td.Json, addressed: str, request: UpdateRequest) -> tuple[ImageChange, ...]:

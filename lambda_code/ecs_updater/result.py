@@ -6,7 +6,7 @@ from typing import Any
 
 from . import task_definition as td
 from .plan import Plan
-from .service import Applied
+from .service.write import Applied
 
 NO_CHANGE, IN_PROGRESS = "NO_CHANGE", "IN_PROGRESS"
 
@@ -16,7 +16,7 @@ def of_update(plan: Plan, applied: Applied | None) -> dict[str, Any]:
     before = plan.snapshot.task_definition
     after = applied.task_definition if applied else before
     updated_on = applied.updated_on if applied else plan.snapshot.updated_on
-    if applied and applied.deployment_id:
+    if applied and plan.deploys:
         deployment = _deployment(applied.deployment_id, IN_PROGRESS, "the deployment was started, and not waited for")
     else:
         deployment = _deployment(None, NO_CHANGE, "only tags changed" if applied else "nothing differs")

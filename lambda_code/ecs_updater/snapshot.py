@@ -29,3 +29,8 @@ class Snapshot:
     def task_definition_arn(self) -> str:
         """The ARN of the running revision."""
         return self.task_definition["taskDefinitionArn"]
+
+    @property
+    def has_short_arn(self) -> bool:
+        """Whether the service's ARN is of the form before 2018, without the cluster: ECS takes no tags for it."""
+        return self.service_arn.count("/") < 2

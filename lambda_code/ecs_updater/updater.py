@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import event as events
-from . import result, service
+from . import result
 from .aws.ecs import Ecs
 from .plan import make_plan
+from .service.read import read
+from .service.write import apply
 from .settings import Settings
 
 
@@ -18,8 +20,8 @@ def update(event: Any, environment: Mapping[str, str], ecs: Ecs) -> dict[str, An
     """
     settings = Settings.from_environment(environment)
     request = events.parse(event, settings)
-    snapshot = service.read(ecs, request, settings.family)
+    snapshot = read(ecs, request, settings.family)
     plan = make_plan(snapshot, request, ecs.fields, settings.unknown_fields)
     if request.dry_run:
         return result.of_dry_run(plan)
-    return result.of_update(plan, service.apply(ecs, plan) if plan.writes else None)
+    return result.of_update(plan, apply(ecs, plan) if plan.writes else None)

@@ -47,14 +47,14 @@ class Ecs:
         """The service with its tags, or None, and ECS's ``failures``."""
         with translated("DescribeServices"):
             answer = self._client.describe_services(cluster=cluster, services=[service], include=["TAGS"])
-        return next(iter(answer["services"]), None), answer.get("failures", [])
+            return next(iter(answer["services"]), None), answer.get("failures", [])
 
     def describe_task_definition(self, task_definition: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """A revision (``family``: the newest active one) as it came over the wire, and its tags."""
         with translated("DescribeTaskDefinition"):
             answer = self._client.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])
-        body = answer[wire.RAW_BODY]
-        return body["taskDefinition"], body.get("tags") or []
+            body = answer[wire.RAW_BODY]
+            return body["taskDefinition"], body.get("tags") or []
 
     def register_task_definition(self, revision: Mapping[str, Any]) -> dict[str, Any]:
         """Registers ``revision``, the body as it goes over the wire; the new task definition as it came back."""
@@ -63,7 +63,7 @@ class Ecs:
             answer = self._client.register_task_definition(
                 family=revision["family"], containerDefinitions=[], **{wire.RAW_BODY: revision}
             )
-        return answer[wire.RAW_BODY]["taskDefinition"]
+            return answer[wire.RAW_BODY]["taskDefinition"]
 
     def update_service(self, cluster: str, service: str, task_definition: str, force_new_deployment: bool) -> dict[str, Any]:
         """Makes the service run ``task_definition``; the service as it then is."""

@@ -17,16 +17,32 @@ from botocore.exceptions import (
 NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError)
 """What the SDK raises when no connection was made, so that the call cannot have had its effect."""
 
-THROTTLES = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+CONCURRENT_REGISTRATION = "Too many concurrent attempts to create a new revision"
+"""How the message begins with which ECS refuses, for the moment, two registrations in one family at once."""
+
+UNDECIDED = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
+"""Codes of the status 400 after which the request may have had its effect all the same."""
+
+THROTTLES = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
 NOT_PERMITTED = frozenset(
     {
-        "AccessDeniedException",
         "AccessDenied",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
+        "AccessDeniedException",
         "ExpiredTokenException",
         "InvalidClientTokenId",
+        "InvalidSignatureException",
         "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
     }
 )
 
@@ -63,9 +79,16 @@ def translated(operation: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"].get("Code", "")
         reason = error.response["Error"].get("Message") or str(error)
-        raise AwsFailure(operation, _outcome(code, error), code, reason) from error
+        outcome = _outcome(code, reason, error)
+        if outcome is Outcome.NOT_PERMITTED:
+            # A refused signature is explained with the request that was signed, session token included.
+            reason = reason.partition(". ")[0].partition("\n")[0]
+        raise AwsFailure(operation, outcome, code, reason) from error
     except BotoCoreError as error:
         raise AwsFailure(operation, _outcome_without_answer(error), type(error).__name__, str(error)) from error
+    except (KeyError, TypeError) as error:
+        # An answer of the status 200 that is no answer of this operation, such as a proxy's page.
+        raise AwsFailure(operation, Outcome.UNKNOWN, "UnreadableAnswer", f"the answer to {operation} cannot be read") from error
 
 
 def _outcome_without_answer(error: BotoCoreError) -> Outcome:
@@ -74,10 +97,12 @@ def _outcome_without_answer(error: BotoCoreError) -> Outcome:
     return Outcome.NOT_NOW if isinstance(error, NEVER_SENT) else Outcome.UNKNOWN
 
 
-def _outcome(code: str, error: ClientError) -> Outcome:
+def _outcome(code: str, reason: str, error: ClientError) -> Outcome:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in THROTTLES or status == 429:
+    if code in UNDECIDED:
+        return Outcome.UNKNOWN
+    if code in THROTTLES or status == 429 or CONCURRENT_REGISTRATION in reason:
         return Outcome.NOT_NOW
-    if code in NOT_PERMITTED:
+    if code in NOT_PERMITTED or status == 403:
         return Outcome.NOT_PERMITTED
     return Outcome.REFUSED if 400 <= status < 500 else Outcome.UNKNOWN

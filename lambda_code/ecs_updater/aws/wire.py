@@ -9,12 +9,11 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError
 
-from .failure import NEVER_SENT
+from .failure import CONCURRENT_REGISTRATION, NEVER_SENT, UNDECIDED
 
 RAW_BODY = "RawBody"
 """The key under which a raw body travels through the SDK, in the parameters of a call or in its answer."""
 
-_CONCURRENT_REGISTRATION = "Too many concurrent attempts to create a new revision"
 _CONCURRENT_REGISTRATION_DELAYS = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -63,10 +62,10 @@ def retry_only_what_had_no_effect(client: Any, operation: str) -> None:
         if caught_exception is not None:
             raise UnansweredWriteError(operation=operation, error=caught_exception) from caught_exception
         http, parsed = response
-        if http.status_code >= 500:
-            error = parsed.get("Error", {})
+        error = parsed.get("Error", {})
+        if http.status_code >= 500 or error.get("Code") in UNDECIDED:
             raise UnansweredWriteError(operation=operation, error=f"{error.get('Code')} {error.get('Message') or ''}".strip())
-        refused_for_now = _CONCURRENT_REGISTRATION in parsed.get("Error", {}).get("Message", "")
+        refused_for_now = CONCURRENT_REGISTRATION in error.get("Message", "")
         if refused_for_now and attempts <= len(_CONCURRENT_REGISTRATION_DELAYS):
             return _CONCURRENT_REGISTRATION_DELAYS[attempts - 1]
         return None

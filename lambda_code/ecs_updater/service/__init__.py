@@ -1,0 +1,8 @@
+"""Reads a service, and writes a plan to it so that the service ends fully old or fully new.
+
+===========  ==========================================================
+``read``     the service and its task definition, as a ``Snapshot``
+``write``    a plan, in an order in which a failure can be taken back
+``tagging``  the service's tags, and what they were
+===========  ==========================================================
+"""

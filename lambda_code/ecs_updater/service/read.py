@@ -1,0 +1,82 @@
+"""Reads a service and the task definition that it runs, and refuses one that cannot be updated: nothing is written yet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..aws.failure import AwsFailure
+from ..errors import (
+    ClusterNotFoundError,
+    DeploymentControllerError,
+    ServiceNotActiveError,
+    ServiceNotFoundError,
+    ServiceReadError,
+    TaskDefinitionFamilyError,
+)
+from ..event import UpdateRequest
+from ..snapshot import Snapshot
+from ..tags import is_reserved
+
+
+def read(ecs: Ecs, request: UpdateRequest, family: str | None = None) -> Snapshot:
+    """Reads the service and the task definition that it runs: two calls.
+
+    ``family`` is the task-definition family that it must be running, if any. Raises ClusterNotFoundError, ServiceNotFoundError,
+    ServiceNotActiveError, DeploymentControllerError, TaskDefinitionFamilyError or ServiceReadError.
+    """
+    service = _describe(ecs, request)
+    _check_updatable(service, request)
+    try:
+        task_definition, task_definition_tags = ecs.describe_task_definition(service["taskDefinition"])
+    except AwsFailure as failure:
+        raise ServiceReadError(str(failure)) from failure
+    if family and family != task_definition["family"]:
+        raise TaskDefinitionFamilyError(
+            f"ecs_service_name {request.service} runs the task-definition family {task_definition['family']}, "
+            f"not {family}, which the function's TASK_DEF says"
+        )
+    primary = primary_deployment(service)
+    tags = {tag["key"]: tag.get("value", "") for tag in service.get("tags", [])}
+    return Snapshot(
+        cluster_arn=service["clusterArn"],
+        service_arn=service["serviceArn"],
+        task_definition=task_definition,
+        task_definition_tags=tuple(task_definition_tags),
+        tags={key: value for key, value in tags.items() if not is_reserved(key)},
+        reserved_tags={key: value for key, value in tags.items() if is_reserved(key)},
+        deployment_id=primary.get("id"),
+        updated_on=primary.get("updatedAt") or service.get("createdAt"),
+    )
+
+
+def _describe(ecs: Ecs, request: UpdateRequest) -> dict[str, Any]:
+    try:
+        service, failures = ecs.describe_service(request.cluster, request.service)
+    except AwsFailure as failure:
+        if failure.code == "ClusterNotFoundException":
+            raise ClusterNotFoundError(request.cluster) from failure
+        if failure.code == "ServiceNotFoundException":
+            raise ServiceNotFoundError(request.service) from failure
+        raise ServiceReadError(str(failure)) from failure
+    if service:
+        return service
+    reasons = {failure.get("reason") for failure in failures}
+    if reasons <= {"MISSING"}:
+        raise ServiceNotFoundError(request.service)
+    raise ServiceReadError(", ".join(sorted(str(reason) for reason in reasons)))
+
+
+def _check_updatable(service: Mapping[str, Any], request: UpdateRequest) -> None:
+    if service["status"] != "ACTIVE":
+        raise ServiceNotActiveError(f"ecs_service_name {request.service} is {service['status']}, not ACTIVE")
+    controller = service.get("deploymentController", {}).get("type", "ECS")
+    if controller != "ECS":
+        raise DeploymentControllerError(
+            f"ecs_service_name {request.service} has the deployment controller {controller}: only a service with the "
+            "controller ECS can be given another task definition by UpdateService"
+        )
+
+
+def primary_deployment(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The deployment that the service is at or on its way to; empty when there is none."""
+    return next((d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), {})

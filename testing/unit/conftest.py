@@ -1,0 +1,77 @@
+"""What the unit tests share: a base event, an update against the fake ECS, and an SDK that waits for nothing."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import botocore.endpoint
+import pytest
+from ecs_updater.aws.ecs import _CONFIG, Ecs
+from ecs_updater.updater import update
+from support.fake_ecs import FakeEcs
+
+_EVENT = {
+    "ecs_cluster_name": "ECSCluster",
+    "ecs_service_name": "ecs-dummy-service",
+    "ecs_image_name": "busybox:1.36",
+    "ecs_tag": {"new": "value"},
+}
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch):
+    """The seconds that the SDK would have waited between its attempts."""
+    seconds = []
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=seconds.append))
+    return seconds
+
+
+@pytest.fixture(name="event")
+def _event():
+    """Makes an event that changes image and tags; a field given as None is left out."""
+    return lambda **fields: {name: value for name, value in (_EVENT | fields).items() if value is not None}
+
+
+@pytest.fixture(name="ecs_of")
+def _ecs_of():
+    """Makes the boundary to a fake ECS, with the client settings that the function has."""
+    return lambda fake: Ecs(fake.client(_CONFIG))
+
+
+@pytest.fixture
+def send(ecs_of):
+    """Does one update against a fake ECS; the keywords are the function's environment. Returns the body of the answer."""
+    return lambda fake, event, **environment: update(event, environment, ecs_of(fake))["body"]
+
+
+@pytest.fixture(scope="session")
+def fields():
+    """What RegisterTaskDefinition takes, as the SDK's model says."""
+    return Ecs(FakeEcs().client(_CONFIG)).fields
+
+
+@pytest.fixture(name="log")
+def _log():
+    """The log of the test, parsed: one object for each line."""
+    from ecs_updater.log import logger  # pylint: disable=import-outside-toplevel
+
+    stream = io.StringIO()
+    earlier = logger.registered_handler.setStream(stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    logger.registered_handler.setStream(earlier)
+
+
+@pytest.fixture
+def invoke(monkeypatch, ecs_of, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
+    """Invokes the handler, with a fake ECS behind it: the same boundary for every invocation, as in Lambda."""
+    from ecs_updater.handlers import update as door  # pylint: disable=import-outside-toplevel
+
+    boundaries = {}
+
+    def call(fake, event):
+        if fake not in boundaries:
+            boundaries[fake] = ecs_of(fake)
+        monkeypatch.setattr(door, "ECS", boundaries[fake])
+        return door.lambda_handler(event, SimpleNamespace(aws_request_id="request-1"))
+
+    return call

@@ -1,0 +1,83 @@
+"""The tree of errors: one line each, beginning with the stage, never longer than a screen."""
+
+import inspect
+
+import pytest
+from ecs_updater import errors
+from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, ServerFault, one_line
+
+LEAVES = {
+    name: kind
+    for name, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, EcsUpdaterError) and kind not in (EcsUpdaterError, CallerFault, ServerFault)
+}
+
+
+@pytest.mark.parametrize("kind", LEAVES.values(), ids=LEAVES)
+def test_every_error_is_the_callers_fault_or_the_servers_and_not_both(kind):
+    assert issubclass(kind, CallerFault) is not issubclass(kind, ServerFault)
+
+
+@pytest.mark.parametrize("name, kind", LEAVES.items(), ids=LEAVES)
+def test_the_tree_in_the_docstring_shows_every_error_with_its_stage_and_its_root(name, kind):
+    line = next(line for line in errors.__doc__.splitlines() if f" {name} " in f"{line} ")
+    assert f"[{kind.stage}]" in line
+    callers_part = errors.__doc__.partition("ServerFault")[0]
+    assert (f"─ {name} " in callers_part) is issubclass(kind, CallerFault)
+
+
+@pytest.mark.parametrize("name, kind", LEAVES.items(), ids=LEAVES)
+def test_every_message_begins_with_the_stage_and_is_one_printable_line(name, kind):
+    text = str(kind("a\nb\r\x1b[31m\u202e\ud800"))
+    assert text.startswith(f"[ERROR][{kind.stage}] ")
+    assert text.isprintable() and "a\\nb\\r\\x1b[31m\\u202e\\ud800" in text, name
+
+
+@pytest.mark.parametrize("kind", LEAVES.values(), ids=LEAVES)
+def test_no_message_is_longer_than_a_screen(kind):
+    assert len(str(kind("x" * 5_000_000))) <= errors.MESSAGE_LIMIT + len("[ERROR][ecs_service_update] ")
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        (InvalidEventError("v"), "[ERROR][json_validation] wrong input event format: v"),
+        (errors.ClusterNotFoundError("c"), "[ERROR][ecs_service_read] ecs_cluster_name c not found"),
+        (errors.ServiceNotFoundError("s"), "[ERROR][ecs_service_read] ecs_service_name s not found"),
+        (errors.ServiceReadError("r"), "[ERROR][ecs_service_read] reading ecs service unexpected error: r"),
+        (errors.InvalidImageError("r"), "[ERROR][ecs_service_update] new task_definition could not be created r"),
+        (errors.ServiceTagsError("r"), "[ERROR][ecs_service_update] updating service tag unexpected error: r"),
+        (InternalError("r"), "[ERROR][internal] r"),
+    ],
+)
+def test_the_messages_of_the_contract(error, message):
+    assert str(error) == message
+
+
+def test_a_violation_has_at_most_300_characters():
+    error = InvalidEventError("x" * 1000)
+    assert len(error.violation) == 300 and str(error).endswith(error.violation)
+
+
+def test_an_error_with_one_violation_lists_it():
+    assert InvalidEventError("v").violations == ("v",)
+
+
+@pytest.mark.parametrize(
+    "text, limit, cut",
+    [
+        ("short", 5, "short"),
+        ("abcdefghij", 5, "ab…ij"),
+        ("abcdefghij", 6, "ab…hij"),
+        ("a\nb", 10, "a\\nb"),
+        ("\n" * 10, 5, "\\n…\\n"),
+        ("größe", 10, "größe"),
+    ],
+)
+def test_a_long_text_is_cut_in_its_middle_and_made_printable(text, limit, cut):
+    assert one_line(text, limit) == cut
+
+
+@pytest.mark.parametrize("limit", range(1, 20))
+def test_a_cut_text_is_never_longer_than_the_limit(limit):
+    assert len(one_line("\x00" * 50 + "x" * 50, limit)) == limit

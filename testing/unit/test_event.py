@@ -1,0 +1,311 @@
+"""Events: the defaults, the schema's violations in its own words, and what a schema cannot say."""
+
+import json
+
+import pytest
+from ecs_updater.errors import InvalidEventError, InvalidImageError
+from ecs_updater.event import UPDATE_SCHEMA, needed, parse
+from ecs_updater.image import ImageReference
+from ecs_updater.settings import Settings
+from jsonschema import Draft4Validator
+
+ARN = "arn:aws:ecs:eu-west-1:123456789012"
+PREFIX = "[ERROR][json_validation] wrong input event format: "
+
+
+def nested(depth):
+    """A list in a list in a list …"""
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def refusal(event, **settings):
+    """The violation that ``event`` is refused with."""
+    with pytest.raises(InvalidEventError) as refused:
+        parse(event, Settings(**settings))
+    assert str(refused.value).startswith(PREFIX) and str(refused.value).isprintable()
+    return str(refused.value).removeprefix(PREFIX)
+
+
+def test_a_full_event_becomes_a_request(event):
+    request = parse(
+        event(
+            action="update",
+            ecs_container_name="app",
+            ecs_container_images={"side": "busybox:2"},
+            ecs_tag_mode="merge",
+            force_new_deployment=True,
+            dry_run=True,
+        ),
+        Settings(),
+    )
+    assert (request.cluster, request.service, str(request.image)) == ("ECSCluster", "ecs-dummy-service", "busybox:1.36")
+    assert (request.tags, request.tag_mode, request.container) == ({"new": "value"}, "merge", "app")
+    assert request.container_images == {"side": ImageReference.parse("busybox:2")}
+    assert request.force_new_deployment and request.dry_run
+
+
+def test_what_an_event_leaves_out_has_the_contracts_defaults(event):
+    request = parse(event(), Settings())
+    assert (request.tag_mode, request.container, request.container_images) == ("replace", None, {})
+    assert (request.force_new_deployment, request.dry_run) == (False, False)
+
+
+def test_an_empty_event_gets_everything_from_the_configuration():
+    request = parse({}, Settings(cluster="c", service="s", container="app", image="busybox"))
+    assert (request.cluster, request.service, request.container, str(request.image)) == ("c", "s", "app", "busybox")
+    assert request.tags is None
+
+
+def test_the_event_wins_over_the_configuration(event):
+    request = parse(event(ecs_container_name="app"), Settings(cluster="c", service="s", container="other", image="other"))
+    assert (request.cluster, request.service) == ("ECSCluster", "ecs-dummy-service")
+    assert (request.container, str(request.image), request.tags) == ("app", "busybox:1.36", {"new": "value"})
+
+
+def test_without_a_configured_image_tags_are_required(event):
+    assert refusal(event(ecs_tag=None)) == "'ecs_tag' is a required property"
+
+
+def test_with_a_configured_image_an_event_without_tags_leaves_them_alone(event):
+    assert parse(event(ecs_tag=None), Settings(image="busybox")).tags is None
+
+
+def test_with_a_configured_image_an_event_with_empty_tags_asks_for_none(event):
+    assert parse(event(ecs_tag={}), Settings(image="busybox")).tags == {}
+
+
+def test_null_is_not_left_out(event):
+    assert refusal(event() | {"ecs_tag": None}, image="busybox") == "ecs_tag: None is not of type 'object'"
+
+
+def test_a_configured_name_is_checked_like_an_events():
+    assert refusal({}, cluster="a b", service="s", image="busybox").startswith("ecs_cluster_name: 'a b' is neither")
+
+
+def test_parsing_changes_neither_the_event_nor_what_the_next_one_gets(event):
+    sent = event(ecs_tag=None)
+    before = json.dumps(sent)
+    parse(sent, Settings(image="busybox", container="app"))
+    assert json.dumps(sent) == before
+    assert refusal(sent) == "'ecs_tag' is a required property"
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 0, 1.5, float("nan"), float("inf"), 10**4000, "", "{}", [], [{}], "\ud800"], ids=range(12)
+)
+def test_any_json_value_that_is_no_object_is_refused(value):
+    assert refusal(value).endswith(" is not of type 'object'")
+
+
+@pytest.mark.parametrize("name", ["ecs_cluster_name", "ecs_service_name", "ecs_image_name", "ecs_tag"])
+def test_a_missing_field_is_named(event, name):
+    assert refusal(event(**{name: None})) == f"'{name}' is a required property"
+
+
+@pytest.mark.parametrize(
+    "fields, violation",
+    [
+        ({"ecs_cluster_name": 1}, "ecs_cluster_name: 1 is not of type 'string'"),
+        ({"ecs_cluster_name": ""}, "ecs_cluster_name: '' should be non-empty"),
+        ({"ecs_service_name": ["s"]}, "ecs_service_name: ['s'] is not of type 'string'"),
+        ({"ecs_service_name": ""}, "ecs_service_name: '' should be non-empty"),
+        ({"ecs_image_name": {}}, "ecs_image_name: {} is not of type 'string'"),
+        ({"ecs_tag": "owner=me"}, "ecs_tag: 'owner=me' is not of type 'object'"),
+        ({"ecs_tag": [{"key": "a", "value": "b"}]}, "ecs_tag: [{'key': 'a', 'value': 'b'}] is not of type 'object'"),
+        ({"ecs_tag": {"owner": 1}}, "ecs_tag.owner: 1 is not of type 'string'"),
+        ({"ecs_tag": {"owner": {"a": "b"}}}, "ecs_tag.owner: {'a': 'b'} is not of type 'string'"),
+        ({"ecs_container_name": ""}, "ecs_container_name: '' should be non-empty"),
+        ({"ecs_container_images": []}, "ecs_container_images: [] is not of type 'object'"),
+        ({"ecs_container_images": {"app": 1}}, "ecs_container_images.app: 1 is not of type 'string'"),
+        ({"ecs_tag_mode": "add"}, "ecs_tag_mode: 'add' is not one of ['replace', 'merge']"),
+        ({"force_new_deployment": "yes"}, "force_new_deployment: 'yes' is not of type 'boolean'"),
+        ({"dry_run": 1}, "dry_run: 1 is not of type 'boolean'"),
+        ({"wait_seconds": float("nan")}, "wait_seconds: nan is not of type 'integer'"),
+        ({"wait_seconds": True}, "wait_seconds: True is not of type 'integer'"),
+        ({"action": "delete"}, "action: 'delete' is not one of ['update']"),
+        ({"ecs_image": "busybox"}, "Additional properties are not allowed ('ecs_image' was unexpected)"),
+        ({"Ecs_tag": {}}, "Additional properties are not allowed ('Ecs_tag' was unexpected)"),
+    ],
+    ids=json.dumps,
+)
+def test_a_violation_is_the_path_of_the_field_and_jsonschemas_words(event, fields, violation):
+    assert refusal(event(**fields)) == violation
+
+
+@pytest.mark.parametrize("name", ["wait_seconds", "rollback_on_failure", "request_id"])
+def test_what_is_not_supported_yet_is_refused_and_not_ignored(event, name):
+    value = {"wait_seconds": 0, "rollback_on_failure": False, "request_id": "x"}[name]
+    assert refusal(event(**{name: value})) == f"{name}: not supported yet, leave it out"
+
+
+def test_a_rollback_is_refused_as_not_supported_yet():
+    rollback = {"action": "rollback", "ecs_cluster_name": "c", "ecs_service_name": "s"}
+    assert refusal(rollback).startswith("action: ")
+
+
+@pytest.mark.parametrize("key", ["aws:x", "AWS:x", "aWs:cloudformation:stack-name", "aws:"])
+def test_a_tag_of_awss_prefix_is_refused_in_any_case(event, key):
+    assert key in refusal(event(ecs_tag={key: "v"}))
+
+
+@pytest.mark.parametrize("key", ["awsx", "xaws:", "aws", "a:b", "k" * 128])
+def test_a_tag_key_like_the_reserved_ones_is_taken(event, key):
+    assert parse(event(ecs_tag={key: "v" * 256}), Settings()).tags == {key: "v" * 256}
+
+
+def test_an_empty_tag_key_is_refused(event):
+    assert refusal(event(ecs_tag={"": "v"})).startswith("ecs_tag: '' does not match any of the regexes")
+
+
+def test_a_tag_key_of_more_than_128_characters_is_refused(event):
+    assert refusal(event(ecs_tag={"k" * 129: "v"})).startswith("ecs_tag: 'kkk")
+
+
+def test_a_tag_value_has_at_most_256_characters(event):
+    assert refusal(event(ecs_tag={"k": "v" * 257})).endswith(" is too long")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r", "\u2028\n", "\x00"])
+def test_a_tag_key_with_a_trailing_newline_is_refused(event, newline):
+    assert "cannot be in a tag's key" in refusal(event(ecs_tag={f"key{newline}": "v"}))
+
+
+def test_a_full_tag_key_with_a_trailing_newline_is_refused(event):
+    assert refusal(event(ecs_tag={"k" * 128 + "\n": "v"}))
+
+
+@pytest.mark.parametrize("character, shown", [("\n", "\\n"), ("\ud800", "\\ud800"), ("*", "*"), ("€", "€"), ("😀", "😀")], ids=ascii)
+def test_a_wrong_character_in_a_tag_is_named_with_those_that_are_right(event, character, shown):
+    assert refusal(event(ecs_tag={"key": f"a{character}"})) == (
+        f"ecs_tag.key: the character '{shown}' cannot be in a tag's value, only letters, digits, spaces and _ . : / = + - @"
+    )
+
+
+def test_fifty_tags_are_taken_and_51_are_not(event):
+    tags = {f"k{number}": "v" for number in range(51)}
+    assert refusal(event(ecs_tag=tags)).endswith(" has too many properties")
+    tags.popitem()
+    assert len(parse(event(ecs_tag=tags), Settings()).tags) == 50
+
+
+@pytest.mark.parametrize(
+    "cluster, service",
+    [
+        ("ECSCluster", "my_service-1"),
+        ("c" * 255, "s" * 255),
+        (f"{ARN}:cluster/ECSCluster", "s"),
+        ("ECSCluster", f"{ARN}:service/ECSCluster/s"),
+        ("ECSCluster", f"{ARN}:service/s"),
+        (f"{ARN}:cluster/ECSCluster", f"{ARN}:service/ECSCluster/s"),
+        ("arn:aws-cn:ecs:cn-north-1:123456789012:cluster/c", "s"),
+        ("arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/c", "s"),
+    ],
+)
+def test_cluster_and_service_are_taken_by_name_and_by_arn(event, cluster, service):
+    request = parse(event(ecs_cluster_name=cluster, ecs_service_name=service), Settings())
+    assert (request.cluster, request.service) == (cluster, service)
+
+
+BAD_NAMES = [
+    " ", "a b", "a\n", "\n", "a/b", "../a", "/etc/passwd", "$(id)", "`id`", "a;b", "a|b", "a&b", "a'b", 'a"b', "a\\b", "a*", "a.b",
+    "a:b", "ä", "a\x00", "\ud800", "٣", "a" * 256, "arn:aws:ecs", f"{ARN}:task/ECSCluster/a", f"{ARN}:cluster/",
+    f"{ARN}:cluster/a b", f"{ARN}:cluster/a\n", f"x{ARN}:cluster/a", "arn:aws:ecs:eu-west-1:12345:cluster/a",
+    "arn:aws:ec2:eu-west-1:123456789012:cluster/a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
+def test_a_cluster_of_a_wrong_name_is_refused(event, name):
+    assert refusal(event(ecs_cluster_name=name)).startswith("ecs_cluster_name: ")
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES, f"{ARN}:service/a/b/c", f"{ARN}:service/a/", f"{ARN}:service//b"], ids=ascii)
+def test_a_service_of_a_wrong_name_is_refused(event, name):
+    assert refusal(event(ecs_service_name=name)).startswith("ecs_service_name: ")
+
+
+@pytest.mark.parametrize("cluster", ["other", f"{ARN}:cluster/other"])
+def test_a_service_arn_of_another_cluster_is_refused(event, cluster):
+    violation = refusal(event(ecs_cluster_name=cluster, ecs_service_name=f"{ARN}:service/ECSCluster/s"))
+    assert violation == "ecs_service_name: is in cluster ECSCluster, but ecs_cluster_name is other"
+
+
+@pytest.mark.parametrize("other", ["arn:aws:ecs:eu-west-1:999999999999", "arn:aws:ecs:us-east-1:123456789012"])
+def test_a_service_arn_of_another_account_or_region_than_the_clusters_is_refused(event, other):
+    fields = {"ecs_cluster_name": f"{ARN}:cluster/c", "ecs_service_name": f"{other}:service/c/s"}
+    assert refusal(event(**fields)).startswith("ecs_service_name: ")
+
+
+@pytest.mark.parametrize("fields", [{"ecs_image_name": "UPPER"}, {"ecs_container_images": {"app": ""}}])
+def test_a_broken_image_reference_is_found_before_anything_is_read(event, fields):
+    with pytest.raises(InvalidImageError):
+        parse(event(**fields), Settings())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ecs_tag": {"k": "v" * 5_000_000}},
+        {"ecs_tag": {"k" * 5_000_000: "v"}},
+        {"ecs_tag": "x" * 5_000_000},
+        {"ecs_cluster_name": "c" * 5_000_000},
+        {"ecs_cluster_name": "\n" * 2048},
+        {"x" * 5_000_000: 1},
+        {str(number): number for number in range(20_000)},
+    ],
+    ids=range(7),
+)
+def test_the_message_about_a_huge_value_stays_short(event, fields):
+    assert len(refusal(event(**fields))) <= 300
+
+
+@pytest.mark.parametrize("depth", [300, 100_000])
+@pytest.mark.parametrize("name", ["ecs_tag", "ecs_image_name", "surprise"])
+def test_a_deeply_nested_value_is_refused(event, name, depth):
+    assert len(refusal(event(**{name: nested(depth)}))) <= 300
+
+
+def test_a_deeply_nested_event_is_refused():
+    assert refusal(nested(100_000)) == "the event is nested too deeply"
+
+
+@pytest.mark.parametrize("number", [10**5000, -(10**5000)], ids=["positive", "negative"])
+def test_a_huge_number_is_refused(event, number):
+    assert len(refusal(event(ecs_image_name=number))) <= 300
+
+
+def test_all_violations_are_listed_and_the_best_match_is_the_message(event):
+    with pytest.raises(InvalidEventError) as refused:
+        parse(event(ecs_cluster_name=1, dry_run="x", ecs_tag={"a": 1}), Settings())
+    assert sorted(refused.value.violations) == [
+        "dry_run: 'x' is not of type 'boolean'",
+        "ecs_cluster_name: 1 is not of type 'string'",
+        "ecs_tag.a: 1 is not of type 'string'",
+    ]
+    assert refused.value.violation in refused.value.violations
+
+
+def test_violations_that_the_schema_cannot_say_are_all_listed(event):
+    with pytest.raises(InvalidEventError) as refused:
+        parse(event(ecs_cluster_name="a b", ecs_service_name="c d", ecs_tag={"é*": "a"}), Settings())
+    assert len(refused.value.violations) == 3
+
+
+@pytest.mark.parametrize("tags", [{f"k{n}": n for n in range(50)}, {f"k{n}": "€" for n in range(50)}], ids=["schema", "characters"])
+def test_one_hostile_event_lists_at_most_20_violations(event, tags):
+    with pytest.raises(InvalidEventError) as refused:
+        parse(event(ecs_tag=tags), Settings())
+    assert len(refused.value.violations) == 20
+    assert all(len(violation) <= 300 for violation in refused.value.violations)
+
+
+def test_needed_names_the_required_fields():
+    assert needed() == "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, ecs_image_name, ecs_tag"
+
+
+def test_the_schema_is_a_valid_draft_04_schema():
+    Draft4Validator.check_schema(UPDATE_SCHEMA)
+    assert UPDATE_SCHEMA["$schema"] == "http://json-schema.org/draft-04/schema#"

@@ -1,0 +1,113 @@
+"""The new revision out of the running one, and the container that an image is for."""
+
+import copy
+
+import pytest
+from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError
+from ecs_updater.image import ImageReference
+from ecs_updater.task_definition import addressed_container, container, memory, new_revision, registrable_tags, revision_name
+
+
+def running(**images):
+    """A task definition with one container for each keyword."""
+    return {
+        "family": "family",
+        "revision": 7,
+        "status": "ACTIVE",
+        "containerDefinitions": [{"name": name, "image": image} for name, image in images.items()],
+    }
+
+
+def addressed(task_definition, image, name=None):
+    """The name of the container that is addressed."""
+    return addressed_container(task_definition, name, ImageReference.parse(image))["name"]
+
+
+def test_a_container_is_found_by_its_name():
+    assert container(running(web="nginx", side="envoy"), "side")["image"] == "envoy"
+
+
+def test_a_container_that_is_not_there_is_refused_with_the_names_that_are():
+    with pytest.raises(ContainerNotFoundError) as refused:
+        container(running(web="nginx", side="envoy"), "Web")
+    assert str(refused.value) == (
+        "[ERROR][ecs_service_read] container Web not found in task definition family:7, which has side, web"
+    )
+
+
+@pytest.mark.parametrize(
+    "images, image, name, expected",
+    [
+        ({"web": "nginx"}, "busybox", None, "web"),
+        ({"web": "nginx"}, "nginx:2", None, "web"),
+        ({"web": "nginx", "side": "envoy"}, "nginx:2", None, "web"),
+        ({"web": "nginx", "side": "envoy"}, "docker.io/library/envoy", None, "side"),
+        ({"web": "nginx", "side": "host:5000/nginx"}, "host:5000/nginx:1", None, "side"),
+        ({"web": "nginx", "side": "nginx"}, "nginx:2", "side", "side"),
+        ({"web": "nginx", "side": "envoy"}, "busybox", "web", "web"),
+        ({"web": "${IMAGE}", "side": "envoy"}, "envoy:2", None, "side"),
+    ],
+)
+def test_the_image_is_for_the_named_container_or_the_only_one_or_the_one_of_its_repository(images, image, name, expected):
+    assert addressed(running(**images), image, name) == expected
+
+
+def test_a_container_without_an_image_has_no_repository():
+    task_definition = running(web="nginx", side="envoy")
+    del task_definition["containerDefinitions"][1]["image"]
+    assert addressed(task_definition, "nginx:2") == "web"
+
+
+def test_several_containers_of_the_repository_are_listed():
+    with pytest.raises(AmbiguousContainerError) as refused:
+        addressed(running(web="nginx:1", side="nginx:2", db="mysql"), "nginx:3")
+    assert str(refused.value) == (
+        "[ERROR][ecs_service_read] several containers run an image of docker.io/library/nginx: "
+        "name one of side, web in ecs_container_name"
+    )
+
+
+def test_no_container_of_the_repository_lists_them_all():
+    with pytest.raises(AmbiguousContainerError) as refused:
+        addressed(running(web="nginx", db="mysql"), "team/nginx")
+    assert str(refused.value) == (
+        "[ERROR][ecs_service_read] no container runs an image of docker.io/team/nginx: name one of db, web in ecs_container_name"
+    )
+
+
+def test_a_new_revision_has_other_images_and_nothing_else_changed():
+    before = running(web="nginx", side="envoy") | {"cpu": "256", "volumes": [], "future": {"empty": "", "zero": 0, "null": None}}
+    untouched = copy.deepcopy(before)
+    revision = new_revision(before, {"web": "nginx:2"}, {"revision", "status"})
+    assert revision == {
+        "family": "family",
+        "containerDefinitions": [{"name": "web", "image": "nginx:2"}, {"name": "side", "image": "envoy"}],
+        "cpu": "256",
+        "volumes": [],
+        "future": {"empty": "", "zero": 0, "null": None},
+    }
+    assert before == untouched
+
+
+def test_tags_of_a_task_definition_are_kept_but_those_of_aws():
+    tags = [{"key": "a", "value": ""}, {"key": "aws:x", "value": "1"}, {"key": "AWS:y", "value": "1"}, {"key": "b", "value": "2"}]
+    assert registrable_tags(tags) == [tags[0], tags[3]]
+
+
+@pytest.mark.parametrize(
+    "containers, tasks, expected",
+    [
+        ({"memory": 128}, {"memory": "512"}, 128),
+        ({"memoryReservation": 64}, {"memory": "512"}, 512),
+        ({}, {"memory": "2048"}, 2048),
+        ({"memoryReservation": 64}, {}, None),
+        ({"memory": 128}, {}, 128),
+    ],
+)
+def test_memory_is_the_containers_or_where_it_has_none_the_tasks(containers, tasks, expected):
+    result = memory(tasks, containers)
+    assert result == expected and isinstance(result, type(expected))
+
+
+def test_a_revision_is_named_as_people_write_it():
+    assert revision_name(running()) == "family:7"
