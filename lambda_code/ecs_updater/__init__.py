@@ -9,10 +9,13 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ``image``            what an image reference is made of
 ``tags``             the difference between two sets of tags
 ``task_definition``  the new revision, out of the running one
+``fields``           which fields of a task definition can be registered
+``snapshot``         what a service is before an update
 ``plan``             what an update has to write, possibly nothing
 ``service``          reads the service; writes a plan to it
 ``result``           what the caller is told
 ``settings``         what the function's environment variables mean
+``log``              one structured line per update
 ``errors``           everything that can go wrong, as one tree
 ``aws``              the only part that talks to AWS
 ===================  =====================================================================

@@ -5,6 +5,7 @@
     EcsUpdaterError
     ├── CallerFault                       the event or the service's set-up is wrong: do not retry
     │   ├── InvalidEventError             [json_validation]
+    │   ├── ServiceReadRefusedError       [ecs_service_read]
     │   ├── ClusterNotFoundError          [ecs_service_read]
     │   ├── ServiceNotFoundError          [ecs_service_read]
     │   ├── ServiceNotActiveError         [ecs_service_read]
@@ -58,9 +59,8 @@ class EcsUpdaterError(Exception):
     stage = "internal"
 
     def __init__(self, message: str):
-        self.message = one_line(message, MESSAGE_LIMIT)
         self.details: dict[str, object] = {}
-        super().__init__(f"[ERROR][{self.stage}] {self.message}")
+        super().__init__(one_line(f"[ERROR][{self.stage}] {message}", MESSAGE_LIMIT))
 
     def with_details(self, details: dict[str, object]) -> "EcsUpdaterError":
         """The same error with fields for the log that its message may have to cut."""
@@ -85,6 +85,15 @@ class InvalidEventError(CallerFault):
         self.violation = one_line(violation)
         self.violations = tuple(violations) or (self.violation,)
         super().__init__(f"wrong input event format: {self.violation}")
+
+
+class ServiceReadRefusedError(CallerFault):
+    """ECS refused to read the service as it is named."""
+
+    stage = "ecs_service_read"
+
+    def __init__(self, reason: str):
+        super().__init__(f"reading ecs service unexpected error: {reason}")
 
 
 class ClusterNotFoundError(CallerFault):

@@ -49,9 +49,15 @@ def _unknown(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 def _known(value: Any, shape: Any) -> Any:
     if shape.type_name == "structure" and isinstance(value, dict):
-        return {name: _known(member, shape.members[name]) for name, member in value.items() if name in shape.members}
+        members = {name: _known(member, shape.members[name]) for name, member in value.items() if name in shape.members}
+        return {name: member for name, member in members.items() if not _lost_its_member(member, value[name], shape.members[name])}
     if shape.type_name == "list" and isinstance(value, list):
         return [_known(member, shape.member) for member in value]
     if shape.type_name == "map" and isinstance(value, dict):
         return {name: _known(member, shape.value) for name, member in value.items()}
     return value
+
+
+def _lost_its_member(known: Any, value: Any, shape: Any) -> bool:
+    """Whether a union, which must have one member, has none left because its only one is unknown."""
+    return getattr(shape, "is_tagged_union", False) and not known and bool(value)

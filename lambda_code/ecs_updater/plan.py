@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from . import task_definition as td
@@ -48,6 +49,17 @@ class Plan:
     def writes(self) -> bool:
         """Whether anything has to be written at all."""
         return self.deploys or bool(self.tags)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of a plan, as the answers of its writes say."""
+
+    task_definition: Mapping[str, Any]
+    """The revision that the service runs or is about to run."""
+    deployment_id: str | None
+    """The deployment that this update made; None when it made none."""
+    updated_on: datetime | None
 
 
 def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFields, unknown_fields: str = KEEP) -> Plan:

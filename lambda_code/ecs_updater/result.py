@@ -5,8 +5,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from . import task_definition as td
-from .plan import Plan
-from .service.write import Applied
+from .plan import Applied, Plan
 
 NO_CHANGE, IN_PROGRESS = "NO_CHANGE", "IN_PROGRESS"
 

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError)
 """What the SDK raises when no connection was made, so that the call cannot have had its effect."""
@@ -68,7 +69,7 @@ class AwsFailure(Exception):
         self.outcome = outcome
         self.code = code
         self.reason = reason
-        super().__init__(f"{code}: {reason}")
+        super().__init__(f"{code}: {reason}" if code else reason)
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def translated(operation: str) -> Iterator[None]:
         raise AwsFailure(operation, outcome, code, reason) from error
     except BotoCoreError as error:
         raise AwsFailure(operation, _outcome_without_answer(error), type(error).__name__, str(error)) from error
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ResponseParserError) as error:
         # An answer of the status 200 that is no answer of this operation, such as a proxy's page.
         raise AwsFailure(operation, Outcome.UNKNOWN, "UnreadableAnswer", f"the answer to {operation} cannot be read") from error
 

@@ -65,7 +65,7 @@ def retry_only_what_had_no_effect(client: Any, operation: str) -> None:
         error = parsed.get("Error", {})
         if http.status_code >= 500 or error.get("Code") in UNDECIDED:
             raise UnansweredWriteError(operation=operation, error=f"{error.get('Code')} {error.get('Message') or ''}".strip())
-        refused_for_now = CONCURRENT_REGISTRATION in error.get("Message", "")
+        refused_for_now = CONCURRENT_REGISTRATION in (error.get("Message") or "")
         if refused_for_now and attempts <= len(_CONCURRENT_REGISTRATION_DELAYS):
             return _CONCURRENT_REGISTRATION_DELAYS[attempts - 1]
         return None

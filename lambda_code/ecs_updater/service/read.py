@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.failure import AwsFailure
+from ..aws.failure import AwsFailure, Outcome
 from ..errors import (
     ClusterNotFoundError,
     DeploymentControllerError,
     ServiceNotActiveError,
     ServiceNotFoundError,
     ServiceReadError,
+    ServiceReadRefusedError,
     TaskDefinitionFamilyError,
 )
 from ..event import UpdateRequest
@@ -22,7 +23,7 @@ def read(ecs: Ecs, request: UpdateRequest, family: str | None = None) -> Snapsho
     """Reads the service and the task definition that it runs: two calls.
 
     ``family`` is the task-definition family that it must be running, if any. Raises ClusterNotFoundError, ServiceNotFoundError,
-    ServiceNotActiveError, DeploymentControllerError, TaskDefinitionFamilyError or ServiceReadError.
+    ServiceNotActiveError, DeploymentControllerError, TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
     """
     service = _describe(ecs, request)
     _check_updatable(service, request)
@@ -57,6 +58,8 @@ def _describe(ecs: Ecs, request: UpdateRequest) -> dict[str, Any]:
             raise ClusterNotFoundError(request.cluster) from failure
         if failure.code == "ServiceNotFoundException":
             raise ServiceNotFoundError(request.service) from failure
+        if failure.outcome is Outcome.REFUSED:
+            raise ServiceReadRefusedError(str(failure)) from failure
         raise ServiceReadError(str(failure)) from failure
     if service:
         return service

@@ -40,7 +40,8 @@ def put_back(ecs: Ecs, plan: Plan) -> tuple[str, dict[str, object]]:
         try:
             _do(ecs, plan, step)
         except AwsFailure as failure:
-            failed = failure  # The other step brings the service nearer to what it was all the same.
+            failed = failure
+            break  # To go on would remove the new tags although the old ones could not be set.
     if failed is None:
         return AS_IT_WAS, {}
     tags = dict(plan.tags.before)

@@ -10,8 +10,6 @@ revision and one deployment at most.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from .. import task_definition as td
@@ -24,21 +22,10 @@ from ..errors import (
     TaskDefinitionError,
     TaskDefinitionRefusedError,
 )
-from ..plan import Plan
+from ..plan import Applied, Plan
 from . import tagging
 from .read import primary_deployment
 from .tagging import AS_IT_WAS
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What the answers of the writes say."""
-
-    task_definition: Mapping[str, Any]
-    """The revision that the service runs or is about to run."""
-    deployment_id: str | None
-    """The deployment that this update made; None when it made none."""
-    updated_on: datetime | None
 
 
 class _LookFailed(Exception):
@@ -100,7 +87,8 @@ def _find_registered(ecs: Ecs, revision: Mapping[str, Any], lost: AwsFailure) ->
         newest, tags = ecs.describe_task_definition(revision["family"])
     except AwsFailure as failure:
         raise _LookFailed(lost, failure) from failure
-    body = {name: value for name, value in newest.items() if name not in ecs.fields.read_only}
+    # What ECS adds to a revision, known or newer than the SDK, says nothing about who registered it.
+    body = {name: value for name, value in newest.items() if name in revision or name in ecs.fields.registered.members}
     if registrable := td.registrable_tags(tags):
         body["tags"] = registrable
     return newest if _in_any_order(body) == _in_any_order(revision) else None

@@ -1,0 +1,164 @@
+"""What README.md and SOLUTION.md say is so: the targets, the paths and the examples that they name."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecs_updater.event import parse
+from ecs_updater.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", "SOLUTION.md"]
+MADE_BY_RUNS = {".tools", "build", ".hypothesis", ".pytest_cache"}
+"""Directories that a fresh clone has not."""
+CONFIGURED = Settings(cluster="ECSCluster", service="ecs-dummy-service", image="busybox")
+"""A function whose environment fills in what an example leaves out."""
+
+_FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_CODE_SPAN = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"\]\(([^)\s]+)")
+_TARGET = re.compile(r"[a-z][a-z0-9-]*")
+
+
+@pytest.fixture(name="document", params=DOCUMENTS)
+def _document(request) -> str:
+    path = PROJECT / request.param
+    if not path.exists():
+        pytest.skip(f"{request.param} is not written yet")
+    return path.read_text("utf-8")
+
+
+def fences(text: str) -> list[tuple[str, str]]:
+    """Language and content of the fenced blocks."""
+    return _FENCE.findall(text)
+
+
+def code_spans(text: str) -> list[str]:
+    """What stands in single back quotes, outside the fenced blocks."""
+    return _CODE_SPAN.findall(_FENCE.sub("", text))
+
+
+def make_targets(text: str) -> Iterator[str]:
+    """Every target of every ``make …`` in a code span or a block; in prose ``make`` is a verb."""
+    lines = code_spans(text) + [line for _, block in fences(text) for line in block.splitlines()]
+    for line in lines:
+        for command in re.split(r"&&|\|\||[;|]", line.partition(" #")[0]):
+            words = command.split()
+            while words and (words[0] in ("$", "sudo", "time", "env") or re.fullmatch(r"\w+=\S*", words[0])):
+                del words[0]
+            if words[:1] == ["make"]:
+                yield from (word for word in words[1:] if "=" not in word and not word.startswith("-"))
+
+
+def makefile_targets() -> set[str]:
+    """The targets of the Makefile."""
+    rules = re.findall(r"^([a-z][a-z0-9 -]*):(?!=)", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    return {target for rule in rules for target in rule.split()}
+
+
+def paths(text: str) -> Iterator[str]:
+    """Relative paths: what links lead to, and code spans that begin with a file or a directory of the project."""
+    for link in _LINK.findall(text):
+        if not re.match(r"[a-z]+:|#", link):
+            yield link.partition("#")[0]
+    for span in code_spans(text):
+        first, slash, _ = span.partition("/")
+        looks_like_path = re.fullmatch(r"[\w.-]+(/[\w.*-]+)*/?", span)
+        names_a_file = re.fullmatch(r"[\w-]+\.(md|toml|yml|yaml|txt|sh|py)|Makefile", span) and "/" not in span
+        if looks_like_path and (slash and (PROJECT / first).exists() or names_a_file):
+            yield span
+
+
+def exists(path: str) -> bool:
+    """Whether there is such a file; a bare file name may be anywhere in the project."""
+    if path.partition("/")[0] in MADE_BY_RUNS:
+        return True
+    if any(PROJECT.glob(path.rstrip("/"))):
+        return True
+    directories = (entry for entry in PROJECT.iterdir() if entry.is_dir() and entry.name not in MADE_BY_RUNS | {".git"})
+    return "/" not in path and any(found for directory in directories for found in directory.rglob(path))
+
+
+def json_blocks(text: str) -> list[str]:
+    """The blocks that say that they are JSON."""
+    return [block for language, block in fences(text) if language == "json"]
+
+
+def example_events(text: str) -> list[dict[str, Any]]:
+    """The JSON blocks that are events."""
+    values = [json.loads(block) for block in json_blocks(text)]
+    return [value for value in values if isinstance(value, dict) and any(name.startswith("ecs_") for name in value)]
+
+
+def test_every_make_target_that_is_named_exists(document):
+    named = set(make_targets(document))
+    assert named, "a document that names no target leaves its reader with nothing to type"
+    assert named - makefile_targets() == set()
+
+
+def test_every_relative_path_exists(document):
+    assert [path for path in paths(document) if not exists(path)] == []
+
+
+def test_every_json_block_is_json(document):
+    for block in json_blocks(document):
+        json.loads(block)
+
+
+def test_every_example_event_fits_the_schema(document):
+    for event in example_events(document):
+        parse(event, CONFIGURED)
+
+
+def test_the_readme_shows_an_event_that_needs_no_configuration():
+    path = PROJECT / "README.md"
+    if not path.exists():
+        pytest.skip("README.md is not written yet")
+    complete = [event for event in example_events(path.read_text("utf-8")) if "ecs_tag" in event and "ecs_cluster_name" in event]
+    assert complete
+    for event in complete:
+        parse(event, Settings())
+
+
+# What the tests above see, on a document of their own: a reader that finds nothing would let everything pass.
+
+SAMPLE = """
+Run `make all-local`, or `make test LAMBDA_ARCH=arm64`; make sure that it works. See [the schema](lambda_code/nowhere.json#x),
+[AWS](https://aws.amazon.com/), `scripts/lib.sh`, `scripts/no-such-script`, `testing/*/no-such-*.py`, `application/json`,
+`no-such.md`.
+
+```sh
+$ make -j2 lint && AWS_PROFILE=x make no-such-target SAM_MODE=docker # make it so
+```
+
+```json
+{"ecs_cluster_name": "ECSCluster"}
+```
+
+```json
+{"statusCode": 200}
+```
+"""
+
+
+def test_a_documents_make_targets_are_found_in_code_only():
+    assert list(make_targets(SAMPLE)) == ["all-local", "test", "lint", "no-such-target"]
+
+
+def test_a_documents_paths_are_found_and_wrong_ones_noticed():
+    missing = [path for path in paths(SAMPLE) if not exists(path)]
+    assert missing == ["lambda_code/nowhere.json", "scripts/no-such-script", "testing/*/no-such-*.py", "no-such.md"]
+    assert "scripts/lib.sh" in list(paths(SAMPLE))
+
+
+def test_a_documents_example_events_are_found():
+    assert example_events(SAMPLE) == [{"ecs_cluster_name": "ECSCluster"}]
+
+
+def test_the_makefiles_targets_are_found():
+    assert {"help", "all-local", "test", "lint", "clean"} <= makefile_targets()
+    assert all(_TARGET.fullmatch(target) for target in makefile_targets())
