@@ -3,14 +3,6 @@
 # What the scripts share that talk to AWS: the aws cli held to the emulator, stacks and their outputs. Source it, do not run it.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# settings NAME ...: ends the script when a setting is missing.
-settings() {
-  local name
-  for name in "$@"; do
-    [ -n "${!name:-}" ] || fail "the setting $name is empty: run this through make, which gives every setting a value"
-  done
-}
-
 settings AWS_DEFAULT_REGION STACK_NAME EMULATOR_PORT
 # Where the emulator listens was decided when it was started.
 [ -n "${EMULATOR_HOST:-}" ] || [ ! -f "$BUILD_DIR/sam-mode" ] || read -r _ EMULATOR_HOST <"$BUILD_DIR/sam-mode"

@@ -2,6 +2,7 @@
 # What every script here shares: how it speaks, and how it fails. Source it, do not run it.
 set -euo pipefail
 
+unset CDPATH # With it, cd goes elsewhere, and prints where.
 PROJECT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS_DIR=${TOOLS_DIR:-$PROJECT_DIR/.tools}
 BUILD_DIR=${BUILD_DIR:-$PROJECT_DIR/build}
@@ -15,7 +16,8 @@ else
 fi
 
 # say TEXT: one line of progress, on standard error so that a script's answer can be read from standard output.
-say() { printf '%s %s\n' "$MARK_STEP" "$*" >&2; }
+# Nobody reading any more is no failure: Ctrl-C also ends the `tee` behind a pipeline, which then removes everything unheard.
+say() { printf '%s %s\n' "$MARK_STEP" "$*" >&2 || true; }
 
 # fail TEXT: one line that says what is wrong and what to do about it, then the end.
 fail() {
@@ -28,3 +30,17 @@ need() { command -v "$1" >/dev/null || fail "$1 is not installed: $2"; }
 
 # tool NAME: installs the locked environment NAME where it is missing or out of date.
 tool() { "$PROJECT_DIR/scripts/install-tool" "$1"; }
+
+# settings NAME ...: ends the script when a setting is missing.
+settings() {
+  local name
+  for name in "$@"; do
+    [ -n "${!name:-}" ] || fail "the setting $name is empty: make gives it a value when you give none"
+  done
+}
+
+[ $((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1])) -ge 404 ] || fail "this is bash $BASH_VERSION: 4.4 or newer is needed (macOS: brew install bash)"
+
+# Any other text would be found late, and in the words of whatever program gets it first.
+[[ ${EMULATOR_PORT-4566} =~ ^[1-9][0-9]{0,4}$ && ${EMULATOR_PORT-4566} -le 65535 ]] ||
+  fail "EMULATOR_PORT=$EMULATOR_PORT is no port: a number from 1 to 65535"

@@ -1,5 +1,6 @@
 """How the Python scripts speak and fail: the same as `say` and `fail` of lib.sh."""
 
+import contextlib
 import os
 import sys
 from typing import NoReturn
@@ -11,8 +12,9 @@ def _mark(symbol: str, colour: int) -> str:
 
 
 def say(text: str) -> None:
-    """Prints one line of progress on standard error."""
-    print(_mark("•", 36), text, file=sys.stderr, flush=True)
+    """Prints one line of progress on standard error; that nobody reads it any more is no failure."""
+    with contextlib.suppress(BrokenPipeError):
+        print(_mark("•", 36), text, file=sys.stderr, flush=True)
 
 
 def fail(text: str) -> NoReturn:

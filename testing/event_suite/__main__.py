@@ -17,7 +17,7 @@ from . import cases
 from .invokers import InvocationFailed, Invoker, sam_local, sam_remote
 from .payload import PayloadRefused, check
 from .run import OK, run_case, table
-from .service import Service
+from .service import Service, ServiceMissing
 
 INVOKERS = {"sam-remote": sam_remote.invoker, "sam-local": sam_local.invoker}
 
@@ -37,8 +37,8 @@ def main() -> int:
     except (PayloadRefused, InvocationFailed) as refusal:
         print(f"✗ {refusal}", file=sys.stderr)
         return 2
-    except (BotoCoreError, ClientError) as error:
-        print(f"✗ the service could not be prepared: {error}; are the stacks deployed? make help", file=sys.stderr)
+    except (BotoCoreError, ClientError, ServiceMissing) as error:
+        print(f"✗ the service cannot be prepared: {error}: make deploy-ecs-cluster deploy-ecs-service", file=sys.stderr)
         return 2
 
 
@@ -56,6 +56,7 @@ def run_one(invoke: Invoker, event_file: Path) -> int:
 def run_all(invoke: Invoker, event_dir: Path, table_file: Path | None) -> int:
     """Runs all cases; the table goes to ``table_file`` or is printed."""
     service = Service(boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"])
+    service.read()  # Here, and not in the middle of a line, it is found missing.
     outcomes = []
     for case in cases.load(os.environ):
         print(f"  {case.name}: {case.description}", end="", flush=True)

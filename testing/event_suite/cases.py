@@ -3,13 +3,14 @@
 Beside ``NAME.json``, the event, lies ``NAME.expected.json``:
 
 * ``starts_from``: image and tags of the service before the event;
-* ``answer``, the whole answer, or ``error``, its type and message; a text that begins with ``re:`` is a regular expression;
+* ``answer``, the whole answer, or ``error``, its type and message; a text that begins with ``re:`` becomes a regular expression;
 * ``ends_with``: image and tags of the service afterwards, read from ECS and not from the answer.
 
 ``${NAME}`` in either file is the Makefile's setting of that name.
 """
 
 import json
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 
 EVENTS_DIR = Path(__file__).parents[1] / "events"
 _PREFIX = "lambda-ecs-updater.testevent-"
+_PATTERN = "re:"
 # The regular case first: it is what a reader of the table looks for.
 _ORDER = (
     "base",
@@ -98,9 +100,14 @@ def _sort(body: dict[str, Any]) -> None:
 
 
 def _filled_in(value: Any, settings: Mapping[str, str]) -> Any:
-    """``value`` with every ``${NAME}`` replaced, after parsing: a setting with a quote in it stays a text."""
+    """``value`` with every ``${NAME}`` replaced, after parsing: a setting with a quote in it, or with an ``re:``, stays a text."""
     if isinstance(value, dict):
         return {_filled_in(key, settings): _filled_in(member, settings) for key, member in value.items()}
     if isinstance(value, list):
         return [_filled_in(member, settings) for member in value]
-    return string.Template(value).substitute(settings) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if value.startswith(_PATTERN):
+        pattern = string.Template(value.removeprefix(_PATTERN))
+        return re.compile(pattern.substitute({name: re.escape(setting) for name, setting in settings.items()}))
+    return string.Template(value).substitute(settings)

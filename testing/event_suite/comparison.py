@@ -4,11 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-_PATTERN = "re:"
-
 
 def differences(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
-    """One line per difference; none when ``actual`` is as ``expected``, whose ``re:…`` texts are regular expressions."""
+    """One line per difference; none when ``actual`` is as ``expected``, where regular expressions stand for texts."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         for name in sorted({*expected, *actual}):
             here = f"{path}.{name}" if path else name
@@ -21,8 +19,8 @@ def differences(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
     elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         for index, (wanted, got) in enumerate(zip(expected, actual, strict=True)):
             yield from differences(wanted, got, f"{path}[{index}]")
-    elif isinstance(expected, str) and expected.startswith(_PATTERN) and isinstance(actual, str):
-        if not re.fullmatch(expected.removeprefix(_PATTERN), actual):
-            yield f"{path} is {actual!r}, not like {expected.removeprefix(_PATTERN)}"
+    elif isinstance(expected, re.Pattern):
+        if not isinstance(actual, str) or not expected.fullmatch(actual):
+            yield f"{path} is {actual!r}, not like {expected.pattern}"
     elif type(expected) is not type(actual) or expected != actual:
         yield f"{path} is {actual!r}, not {expected!r}"

@@ -17,14 +17,20 @@ class PayloadRefused(Exception):
 def check(event_file: Path) -> None:
     """Raises PayloadRefused for a file that is not there, is no JSON, or is too large for Lambda."""
     try:
-        content = event_file.read_bytes()
+        with event_file.open("rb") as file:
+            content = file.read(LIMIT + 1)
     except OSError as error:
         raise PayloadRefused(f"{event_file} cannot be read: {error.strerror}") from error
     if len(content) > LIMIT:
-        raise PayloadRefused(f"{event_file} has {len(content)} bytes: Lambda takes events of at most {LIMIT}")
+        raise PayloadRefused(f"{event_file} is too large: Lambda takes events of at most {LIMIT} bytes")
     try:
-        json.loads(content)
+        json.loads(content.decode("utf-8"), parse_constant=_no_json)
     except RecursionError as error:
         raise PayloadRefused(f"{event_file} is nested too deeply") from error
     except ValueError as error:  # No UTF-8 is a ValueError too.
         raise PayloadRefused(f"{event_file} is no JSON: {error}") from error
+
+
+def _no_json(constant: str) -> None:
+    """Refuses NaN and the infinities, which Python takes for JSON."""
+    raise ValueError(f"{constant} is no value of JSON")

@@ -8,6 +8,10 @@ from typing import Any
 from .cases import ServiceState
 
 
+class ServiceMissing(Exception):
+    """The service is not there, or was deleted; the text says so in one line."""
+
+
 class Service:
     """One service of the target, and the task-definition family that it runs."""
 
@@ -17,7 +21,7 @@ class Service:
         self._service = service
 
     def read(self) -> ServiceState:
-        """What the service runs, or is about to run, and its tags."""
+        """What the service runs, or is about to run, and its tags. Raises ServiceMissing when it is not there."""
         service = self._describe()
         (container,) = self._task_definition(service)["containerDefinitions"]
         return ServiceState(container["image"], _tags(service))
@@ -38,7 +42,10 @@ class Service:
 
     def _describe(self) -> dict[str, Any]:
         answer = self._ecs.describe_services(cluster=self._cluster, services=[self._service], include=["TAGS"])
-        (service,) = answer["services"]
+        # A deleted service can still be read for a while.
+        service = next((one for one in answer["services"] if one["status"] != "INACTIVE"), None)
+        if service is None:
+            raise ServiceMissing(f"cluster {self._cluster} has no service {self._service}")
         return service
 
     def _task_definition(self, service: dict[str, Any]) -> dict[str, Any]:

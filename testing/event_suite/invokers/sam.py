@@ -64,5 +64,5 @@ def run(
             return json.loads(payload)
     except ValueError:
         pass
-    last = next((line for line in reversed(log_file.read_text(errors="replace").splitlines()) if line.strip()), "no word")
+    last = next((line for line in reversed(log_file.read_text("utf-8", "replace").splitlines()) if line.strip()), "no word")
     raise InvocationFailed(f"sam {arguments[0]} invoke failed with {done.returncode}: {last.strip()[:300]} (its log is {log_file})")

@@ -1,0 +1,194 @@
+"""Runs the project's Makefile as a person does, in workspaces with a port and directories of their own, and finds what is left."""
+
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).resolve().parents[2]
+TOOLS = Path(os.environ.get("TOOLS_DIR", PROJECT / ".tools"))
+
+_LISTENING = "0A"  # The state of a socket in /proc/net/tcp.
+_PATIENCE = 300
+
+
+class Result(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    output: str
+    """Both streams, as they would have appeared on the terminal."""
+
+    def complaint(self) -> str:
+        """The line that a command printed that was refused. Fails when there is not exactly one, or the command went well."""
+        lines = [line for line in self.output.splitlines() if not line.startswith(("•", "make: ***"))]
+        assert self.status != 0 and len(lines) == 1 and lines[0].startswith("✗ "), self
+        return lines[0].removeprefix("✗ ")
+
+
+class Running:
+    """A command that runs in a process group of its own, its output in a file."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path):
+        self._process = process
+        self._output = output
+
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self._output.read_text("utf-8", "replace")
+
+    def has_ended(self) -> bool:
+        """Tells whether it runs no more."""
+        return self._process.poll() is not None
+
+    def until_it_says(self, text: str) -> None:
+        """Waits for a text in the output. Fails when the command ends without it."""
+        until(lambda: text in self.output() or self.has_ended(), text)
+        assert text in self.output(), self.output()
+
+    def send(self, sign: signal.Signals) -> None:
+        """Signals the whole group, as a terminal does."""
+        os.killpg(self._process.pid, sign)
+
+    def result(self) -> Result:
+        """Waits for the end."""
+        try:
+            status = self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGKILL)
+            raise
+        return Result(status, self.output())
+
+
+class Workspace:
+    """A build directory and a port that nothing else has, and the settings of every ``make`` in it."""
+
+    def __init__(self, directory: Path, **settings: str):
+        self.directory = directory
+        self.build = directory / "build"
+        self.temporary = directory / "tmp"
+        self.temporary.mkdir(parents=True)
+        self.port = free_port()
+        self.settings = {
+            "BUILD_DIR": str(self.build),
+            "EMULATOR_PORT": str(self.port),
+            "PYTHON": sys.executable,
+            "TOOLS_DIR": str(TOOLS),
+            **settings,
+        }
+        self._runs = 0
+
+    def start(
+        self, *targets: str, environment: Mapping[str, str] | None = None, output: int | None = None, **settings: str
+    ) -> Running:
+        """Starts ``make TARGETS SETTINGS``, with ``environment`` over the shell's; the output goes to a file, or to ``output``."""
+        self._runs += 1
+        file = self.directory / f"output-{self._runs}"
+        arguments = [f"{name}={value}" for name, value in {**self.settings, **settings}.items()]
+        with file.open("wb") as stream:
+            process = subprocess.Popen(  # pylint: disable=consider-using-with  # Running waits for it.
+                ["make", "-C", PROJECT, "--no-print-directory", *targets, *arguments],
+                env=_shell() | {"TMPDIR": str(self.temporary)} | dict(environment or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=stream if output is None else output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return Running(process, file)
+
+    def make(self, *targets: str, environment: Mapping[str, str] | None = None, **settings: str) -> Result:
+        """Runs ``make TARGETS SETTINGS`` to its end."""
+        return self.start(*targets, environment=environment, **settings).result()
+
+    def processes(self) -> list[int]:
+        """The processes that have to do with this workspace: its directory is in their command or environment."""
+        return [pid for pid in _pids() if self._is_about(pid, "cmdline") or self._is_about(pid, "environ")]
+
+    def listening(self) -> set[tuple[str, int]]:
+        """The addresses and ports on which those processes listen."""
+        sockets = {name for pid in self.processes() for name in _open_sockets(pid)}
+        return {place for inode, place in _listeners() if f"socket:[{inode}]" in sockets}
+
+    def left(self) -> list[str]:
+        """What is still there of the runs in this workspace; none when they cleaned up."""
+        left = [f"process {pid}: {_read(pid, 'cmdline')!r}" for pid in self.processes()]
+        left += [str(path) for path in (self.build, *self.temporary.iterdir()) if path.exists()]
+        return left if is_free(self.port) else [*left, f"port {self.port}"]
+
+    def end(self) -> None:
+        """Kills what is left: the last resort after a test that failed."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+
+    def _is_about(self, pid: int, what: str) -> bool:
+        return str(self.directory).encode() in _read(pid, what)
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Waits until the condition holds. Fails when it does not within the time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that is free on every address, below those that the system gives to clients."""
+    return next(port for port in iter(lambda: random.randrange(20_000, 32_000), None) if is_free(port))
+
+
+def is_free(port: int) -> bool:
+    """Tells whether nothing listens on the port, on any address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # What is only being closed does not count.
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+def _shell() -> dict[str, str]:
+    """The environment of this process, without what a ``make test`` around it tells to a ``make`` in it."""
+    return {name: value for name, value in os.environ.items() if not re.match(r"MAKE|MFLAGS|PIPELINE_REPORT", name)}
+
+
+def _pids() -> list[int]:
+    """Every process but this one; none where there is no /proc (macOS), where the port alone tells what is left."""
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid())]
+
+
+def _read(pid: int, what: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    except OSError:  # It has ended meanwhile.
+        return b""
+
+
+def _open_sockets(pid: int) -> set[str]:
+    try:
+        return {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:
+        return set()
+
+
+def _listeners() -> list[tuple[str, tuple[str, int]]]:
+    """Every listening socket of this machine: its inode, and its address and port."""
+    found = []
+    for version in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{version}").read_text("ascii").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTENING:
+                address, _, port = fields[1].partition(":")
+                family = socket.AF_INET if version == "tcp" else socket.AF_INET6
+                # Words of four bytes, each in this machine's order.
+                words = [int(address[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(address), 8)]
+                found.append((fields[9], (socket.inet_ntop(family, b"".join(words)), int(port, 16))))
+    return found
