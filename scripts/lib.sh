@@ -7,6 +7,7 @@ PROJECT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS_DIR=${TOOLS_DIR:-$PROJECT_DIR/.tools}
 BUILD_DIR=${BUILD_DIR:-$PROJECT_DIR/build}
 [[ $BUILD_DIR = /* ]] || BUILD_DIR=$PWD/$BUILD_DIR
+export TOOLS_DIR BUILD_DIR
 
 # https://no-color.org
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then

@@ -15,6 +15,7 @@ _PASSED_ON = (
     "PATH",
     "HOME",
     "LANG",
+    "BUILD_DIR",
     "TOOLS_DIR",
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
