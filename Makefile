@@ -3,6 +3,9 @@
 # The settings below are overridden on the command line: make all-local EMULATOR_PORT=4567
 # The environment does not override them: a variable that a machine happens to have must not change a run.
 
+# What runs on this machine and nowhere else
+LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam invoke-sam lambda-base-image test
+
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
 SERVICE_NAME         := ecs-dummy-service
@@ -13,7 +16,7 @@ TAG_VALUE            := old-custom-tag-value
 
 # The function
 LAMBDA_FUNCTION_NAME := ecs-updater
-LAMBDA_ARCH          := x86_64
+LAMBDA_ARCH           = $(if $(filter local,$(TARGET)),$(LOCAL_ARCH),x86_64)
 LAMBDA_RUNTIME        = $(if $(filter local,$(TARGET)),$(LOCAL_RUNTIME),python3.13)
 
 # Where it goes: the stacks $(STACK_NAME)-vpc, -ecs and -lambda, and the tags of everything in them
@@ -23,8 +26,10 @@ ENVIRONMENT          := development
 OWNER                := platform
 CONTACT              := platform@example.com
 
+# Where the function is to run, which decides for which Python its bundle is made: `aws`, or `local` on this machine's own
+TARGET               := $(if $(filter $(LOCAL_GOALS),$(MAKECMDGOALS)),local,aws)
+
 # Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
-TARGET               := local
 SAM_MODE             := auto
 # 127.0.0.1 or, while the function runs in a container, the address of this machine in Docker's own network
 EMULATOR_HOST        :=
@@ -37,6 +42,7 @@ TOOLS_DIR            := $(CURDIR)/.tools
 AWS_CLI              := $(TOOLS_DIR)/aws/bin/aws
 LAMBDA_PACKAGE       := $(BUILD_DIR)/ecs-updater-package.zip
 
+LOCAL_ARCH            = $(subst aarch64,arm64,$(shell uname -m))
 LOCAL_RUNTIME         = $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
 
 SHELL := bash

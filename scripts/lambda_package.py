@@ -167,12 +167,13 @@ def write_zip(output: Path, contents: Mapping[str, bytes], comment: str) -> None
 
 
 def fingerprint(options: argparse.Namespace, release: str) -> str:
-    """What changes when the bundle would: it becomes the zip's comment, so that an equal one need not be built again."""
+    """What the bundle is for, and a hash of its inputs: the zip's comment, so that an equal one need not be built again."""
     inputs = {f"{PACKAGE}/{name}": path for name, path in files_below(SOURCES / PACKAGE).items()}
     inputs |= {name: SOURCES / name for name in ("bundle.toml", "requirements.txt")} | {"": Path(__file__)}
     parts = [(name, hashlib.sha256(path.read_bytes()).hexdigest()) for name, path in inputs.items()]
     parts.append((f"{options.python_version} {options.python_platform} {zlib.ZLIB_RUNTIME_VERSION}", release))
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return f"python{options.python_version} {options.python_platform} {digest}"
 
 
 def is_current(output: Path, comment: str) -> bool:

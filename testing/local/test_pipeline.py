@@ -444,7 +444,7 @@ def test_the_function_cannot_be_deployed_without_a_bundle(workspace):
 
     complaint = here.make("deploy-lambda-sam").complaint()
 
-    assert complaint == f"there is no bundle {here.build}/ecs-updater-package.zip: make build-lambda-package"
+    assert complaint == f"there is no bundle {here.build}/ecs-updater-package.zip: make build-lambda-package TARGET=local"
 
 
 DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam"

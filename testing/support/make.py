@@ -81,6 +81,7 @@ class Workspace:
             "EMULATOR_PORT": str(self.port),
             "PYTHON": sys.executable,
             "TOOLS_DIR": str(TOOLS),
+            "TARGET": "local",
             **settings,
         }
         self._runs = 0
