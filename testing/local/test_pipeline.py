@@ -617,7 +617,7 @@ def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
 def test_a_process_that_has_the_number_of_an_emulator_that_ended_is_left_alone(workspace):
     here = workspace("number")
     (here.build / "emulator").mkdir(parents=True)
-    with subprocess.Popen(["sleep", "60"]) as innocent:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as innocent:  # The emulator is stopped with its group.
         (here.build / "emulator" / "pid").write_text(f"{innocent.pid}\n", "ascii")
         status = here.make("emulator-down").status
         survived = innocent.poll() is None
