@@ -1,0 +1,67 @@
+# ecs-updater: network, cluster and function, the same resources as ../infraestructure makes with CloudFormation.
+#
+# `terraform apply` makes everything. A service has to be there before the function is of use, and is not Terraform's (the
+# function changes it), so the pipeline goes in two steps, on one state:
+#
+#   terraform apply -target=module.vpc -target=module.ecs_cluster     the service comes next, by aws cli
+#   terraform apply
+#
+# The first step needs no bundle and, run again, leaves a function that is there alone.
+
+module "vpc" {
+  source = "./modules/ecs-updater-vpc"
+
+  name     = "${var.stack_name}-vpc"
+  vpc_cidr = var.vpc_cidr
+
+  environment = var.environment
+  owner       = var.owner
+  contact     = var.contact
+}
+
+module "ecs_cluster" {
+  source = "./modules/ecs-updater-ecs-cluster"
+
+  name                 = "${var.stack_name}-ecs"
+  cluster_name         = var.cluster_name
+  container_insights   = var.container_insights
+  log_retention_days   = var.log_retention_days
+  permissions_boundary = var.permissions_boundary
+
+  environment = var.environment
+  owner       = var.owner
+  contact     = var.contact
+}
+
+module "lambda" {
+  source = "./modules/ecs-updater-lambda"
+
+  function_name        = var.function_name
+  lambda_package       = var.lambda_package
+  runtime              = var.runtime
+  architecture         = var.architecture
+  memory_size          = var.memory_size
+  timeout              = var.timeout
+  reserved_concurrency = var.reserved_concurrency
+
+  cluster_name           = module.ecs_cluster.cluster_name
+  task_definition_family = var.task_definition_family
+  passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  permissions_boundary   = var.permissions_boundary
+
+  event_cluster_name   = var.event_cluster_name
+  event_service_name   = var.event_service_name
+  event_container_name = var.event_container_name
+  event_image          = var.event_image
+
+  expected_task_definition_family = var.expected_task_definition_family
+  unknown_fields                  = var.unknown_fields
+  endpoint_url                    = var.endpoint_url
+
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+
+  environment = var.environment
+  owner       = var.owner
+  contact     = var.contact
+}

@@ -1,0 +1,75 @@
+# An ECS cluster for Fargate, with what the dummy service needs to start and to log.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  tags = {
+    environment = var.environment
+    owner       = var.owner
+    contact     = var.contact
+  }
+  partition = data.aws_partition.current.partition
+  account   = data.aws_caller_identity.current.account_id
+  region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
+}
+
+resource "aws_ecs_cluster" "this" {
+  #checkov:skip=CKV_AWS_65:container_insights decides, since they cost per metric
+  name = var.cluster_name
+
+  setting {
+    name  = "containerInsights"
+    value = var.container_insights
+  }
+
+  tags = local.tags
+}
+
+resource "aws_cloudwatch_log_group" "tasks" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_338:log_retention_days decides
+  name              = "/ecs/${var.name}"
+  retention_in_days = var.log_retention_days
+
+  tags = local.tags
+}
+
+# What ECS itself needs to start a task: to write its logs. A public image needs no permission to be pulled, and the
+# task has no role of its own, since it calls nothing.
+resource "aws_iam_role" "task_execution" {
+  name                 = "${var.name}-${local.region}-execution"
+  description          = "Lets ECS write the logs of the tasks"
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "ecs-tasks.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = local.account }
+        ArnLike      = { "aws:SourceArn" = "arn:${local.partition}:ecs:${local.region}:${local.account}:*" }
+      }
+    }]
+  })
+
+  tags = local.tags
+}
+
+resource "aws_iam_role_policy" "task_execution" {
+  name = "logs"
+  role = aws_iam_role.task_execution.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "WriteLogs"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.tasks.name}:*"
+    }]
+  })
+}

@@ -1,0 +1,189 @@
+# The function that changes the image and the tags of an ECS service, with its role, logs and dead letters.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  tags = {
+    environment = var.environment
+    owner       = var.owner
+    contact     = var.contact
+  }
+  partition = data.aws_partition.current.partition
+  account   = data.aws_caller_identity.current.account_id
+  region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
+
+  arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
+  task_definitions = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
+  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
+  function_name = var.function_name
+  description   = "Changes the image and the tags of an ECS service"
+  handler       = "ecs_updater.handlers.update.lambda_handler"
+  filename      = var.lambda_package
+  # A bundle with other content is deployed. Without one, only destroying goes on: see the precondition.
+  source_code_hash               = try(filebase64sha256(var.lambda_package), null)
+  runtime                        = var.runtime
+  architectures                  = [var.architecture]
+  memory_size                    = var.memory_size
+  timeout                        = var.timeout
+  reserved_concurrent_executions = var.reserved_concurrency
+  role                           = aws_iam_role.this.arn
+
+  dead_letter_config {
+    target_arn = aws_sqs_queue.dead_letters.arn
+  }
+
+  logging_config {
+    log_group             = aws_cloudwatch_log_group.this.name
+    log_format            = "JSON"
+    application_log_level = var.log_level
+  }
+
+  # Passes on what a caller traces and traces nothing of its own.
+  tracing_config {
+    mode = "PassThrough"
+  }
+
+  environment {
+    variables = merge(
+      {
+        # For the function an empty variable counts as unset.
+        CLUSTER_NAME            = var.event_cluster_name
+        SERVICE_NAME            = var.event_service_name
+        CONTAINER_NAME          = var.event_container_name
+        IMAGE                   = var.event_image
+        TASK_DEF                = var.expected_task_definition_family
+        UNKNOWN_FIELDS          = var.unknown_fields
+        POWERTOOLS_SERVICE_NAME = var.function_name
+        POWERTOOLS_LOG_LEVEL    = var.log_level
+      },
+      # Left out rather than empty: the SDK reads it, not the function.
+      var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
+    )
+  }
+
+  tags = local.tags
+
+  # Lambda refuses a dead-letter queue that the role may not send to.
+  depends_on = [aws_iam_role_policy.this]
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.lambda_package)
+      error_message = "There is no bundle ${var.lambda_package}: make build-lambda-package."
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name                 = "${var.function_name}-${local.region}"
+  description          = "Lets the function read ECS services, and change those of one cluster"
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = local.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "ecs-updater"
+  role = aws_iam_role.this.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        # Reading is allowed in every cluster, so that a wrong name is answered with "not found" and not with
+        # "access denied". Changing is not.
+        {
+          Sid      = "ReadServices"
+          Effect   = "Allow"
+          Action   = "ecs:DescribeServices"
+          Resource = "${local.arn_of_ecs}:service/*"
+        },
+        {
+          Sid      = "ChangeServices"
+          Effect   = "Allow"
+          Action   = ["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"]
+          Resource = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
+        },
+        # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
+        {
+          Sid      = "ReadTaskDefinitions"
+          Effect   = "Allow"
+          Action   = "ecs:DescribeTaskDefinition"
+          Resource = "*"
+        },
+        {
+          Sid      = "RegisterTaskDefinitions"
+          Effect   = "Allow"
+          Action   = "ecs:RegisterTaskDefinition"
+          Resource = local.task_definitions
+        },
+        # A new revision keeps the tags of the running one.
+        {
+          Sid       = "TagNewTaskDefinitions"
+          Effect    = "Allow"
+          Action    = "ecs:TagResource"
+          Resource  = local.task_definitions
+          Condition = { StringEquals = { "ecs:CreateAction" = "RegisterTaskDefinition" } }
+        },
+      ],
+      length(var.passable_role_arns) == 0 ? [] : [
+        {
+          Sid       = "PassTaskRoles"
+          Effect    = "Allow"
+          Action    = "iam:PassRole"
+          Resource  = var.passable_role_arns
+          Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+        },
+      ],
+      # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
+      [
+        {
+          Sid      = "WriteLogs"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.this.name}:*"
+        },
+        {
+          Sid      = "SendDeadLetters"
+          Effect   = "Allow"
+          Action   = "sqs:SendMessage"
+          Resource = "arn:${local.partition}:sqs:${local.region}:${local.account}:${aws_sqs_queue.dead_letters.name}"
+        },
+      ],
+    )
+  })
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_338:log_retention_days decides
+  name              = "/aws/lambda/${var.function_name}"
+  retention_in_days = var.log_retention_days
+
+  tags = local.tags
+}
+
+# Events of asynchronous calls that failed to the last attempt.
+resource "aws_sqs_queue" "dead_letters" {
+  name                      = "${var.function_name}-dead-letters"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+
+  tags = local.tags
+}

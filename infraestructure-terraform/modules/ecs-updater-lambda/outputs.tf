@@ -1,0 +1,29 @@
+output "function_name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "function_arn" {
+  description = "ARN of the function."
+  value       = aws_lambda_function.this.arn
+}
+
+output "function_role_arn" {
+  description = "ARN of the role that the function runs with."
+  value       = aws_iam_role.this.arn
+}
+
+output "function_log_group_name" {
+  description = "Name of the log group of the function."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "dead_letter_queue_url" {
+  description = "Address of the queue of events that failed to the last attempt."
+  value       = aws_sqs_queue.dead_letters.url
+}
+
+output "dead_letter_queue_arn" {
+  description = "ARN of the queue of events that failed to the last attempt."
+  value       = aws_sqs_queue.dead_letters.arn
+}

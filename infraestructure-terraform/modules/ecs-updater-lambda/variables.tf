@@ -1,0 +1,273 @@
+variable "lambda_package" {
+  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = var.lambda_package != ""
+    error_message = "lambda_package must be the path of the bundle, a zip file."
+  }
+}
+
+variable "function_name" {
+  description = "Name of the function."
+  type        = string
+  default     = "ecs-updater"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,48}$", var.function_name))
+    error_message = "function_name must be 1 to 48 letters, digits, underscores and hyphens: its role carries the name and the region."
+  }
+}
+
+variable "runtime" {
+  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
+  type        = string
+  default     = "python3.13"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
+  }
+}
+
+variable "architecture" {
+  description = "Processor architecture of the function; the bundle must be built for the same one."
+  type        = string
+  default     = "x86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture must be x86_64 or arm64."
+  }
+}
+
+variable "memory_size" {
+  description = "Memory of the function in MB; its share of a processor grows with it."
+  type        = number
+  default     = 256
+  nullable    = false
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && var.memory_size == floor(var.memory_size)
+    error_message = "memory_size must be 128 to 10240 MB."
+  }
+}
+
+variable "timeout" {
+  description = "Seconds that one call may take, the wait for a rollout included."
+  type        = number
+  default     = 900
+  nullable    = false
+
+  validation {
+    condition     = var.timeout >= 10 && var.timeout <= 900 && var.timeout == floor(var.timeout)
+    error_message = "timeout must be 10 to 900 seconds."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Calls that may run at the same time: 1 lets no two updates overlap; -1 reserves nothing, for accounts too small to reserve."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.reserved_concurrency >= -1 && var.reserved_concurrency <= 1000 && var.reserved_concurrency == floor(var.reserved_concurrency)
+    error_message = "reserved_concurrency must be -1, for no reservation, or 0 to 1000."
+  }
+}
+
+variable "cluster_name" {
+  description = "Name of the cluster whose services the function may change, or a pattern such as team-*; a lone * means every cluster of the region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.cluster_name))
+    error_message = "cluster_name must be a name of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
+variable "task_definition_family" {
+  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+  type        = string
+  default     = "*"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.task_definition_family))
+    error_message = "task_definition_family must be a family of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
+variable "passable_role_arns" {
+  description = "Optional ARNs or patterns of the task and execution roles of the services; without one, only services whose tasks have no role can be updated."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.passable_role_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@/*-]+$", arn))])
+    error_message = "passable_role_arns must be ARNs of roles."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "Optional ARN of a managed policy that bounds every role of this module."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:iam::(\\d{12}|aws):policy/.+)?$", var.permissions_boundary))
+    error_message = "permissions_boundary must be empty or the ARN of a managed policy."
+  }
+}
+
+variable "event_cluster_name" {
+  description = "Optional cluster of events that name none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\S*$", var.event_cluster_name))
+    error_message = "event_cluster_name must be empty or a name or ARN without spaces."
+  }
+}
+
+variable "event_service_name" {
+  description = "Optional service of events that name none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\S*$", var.event_service_name))
+    error_message = "event_service_name must be empty or a name or ARN without spaces."
+  }
+}
+
+variable "event_container_name" {
+  description = "Optional container of events that name none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\S*$", var.event_container_name))
+    error_message = "event_container_name must be empty or a name without spaces."
+  }
+}
+
+variable "event_image" {
+  description = "Optional image of events that name none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\S*$", var.event_image))
+    error_message = "event_image must be empty or an image without spaces."
+  }
+}
+
+variable "expected_task_definition_family" {
+  description = "Optional task-definition family that a service must run to be updated."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\S*$", var.expected_task_definition_family))
+    error_message = "expected_task_definition_family must be empty or a family without spaces."
+  }
+}
+
+variable "unknown_fields" {
+  description = "What becomes of task-definition fields that are newer than the function: keep sends them back, drop leaves them out."
+  type        = string
+  default     = "keep"
+  nullable    = false
+
+  validation {
+    condition     = contains(["keep", "drop"], var.unknown_fields)
+    error_message = "unknown_fields must be keep or drop."
+  }
+}
+
+variable "endpoint_url" {
+  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(https?://[\\w.-]+(:\\d+)?)?$", var.endpoint_url))
+    error_message = "endpoint_url must be empty or an address such as http://127.0.0.1:4566."
+  }
+}
+
+variable "log_level" {
+  description = "Least severe log lines that are kept."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that the logs of the function are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+  }
+}
+
+variable "environment" {
+  description = "Value of the tag environment, on every resource."
+  type        = string
+  default     = "development"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.environment))
+    error_message = "environment must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}
+
+variable "owner" {
+  description = "Value of the tag owner, on every resource: who is responsible."
+  type        = string
+  default     = "platform"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.owner))
+    error_message = "owner must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}
+
+variable "contact" {
+  description = "Value of the tag contact, on every resource: whom to ask."
+  type        = string
+  default     = "platform@example.com"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.contact))
+    error_message = "contact must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}

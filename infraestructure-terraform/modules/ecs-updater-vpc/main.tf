@@ -1,0 +1,94 @@
+# A small VPC with two public subnets and no NAT gateway, for Fargate tasks that only call out.
+
+locals {
+  tags = {
+    environment = var.environment
+    owner       = var.owner
+    contact     = var.contact
+  }
+  prefix_length = tonumber(split("/", var.vpc_cidr)[1])
+}
+
+# Without the Local Zones that an account opted into: Fargate does not run in them.
+data "aws_availability_zones" "regional" {
+  #checkov:skip=CKV_AWS_394:only the first two are used, and the subnets stay where they are when a new zone comes before them
+  state = "available"
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+resource "aws_vpc" "this" {
+  #checkov:skip=CKV2_AWS_11:flow logs cost per GB, and the tasks take no connections; whoever needs them adds them
+  #checkov:skip=CKV2_AWS_12:nothing is in the default group, and CloudFormation, which makes the same network, cannot change it
+  cidr_block           = var.vpc_cidr
+  enable_dns_support   = true
+  enable_dns_hostnames = true
+
+  tags = merge(local.tags, { Name = var.name })
+}
+
+resource "aws_internet_gateway" "this" {
+  vpc_id = aws_vpc.this.id
+
+  tags = merge(local.tags, { Name = var.name })
+}
+
+# Public by their route alone: whether a task gets a public address is its service's own decision.
+resource "aws_subnet" "public" {
+  for_each = { a = 0, b = 1 }
+
+  vpc_id                  = aws_vpc.this.id
+  availability_zone       = data.aws_availability_zones.regional.names[each.value]
+  cidr_block              = cidrsubnet(var.vpc_cidr, 24 - local.prefix_length, each.value)
+  map_public_ip_on_launch = false
+
+  tags = merge(local.tags, { Name = "${var.name}-${each.key}" })
+
+  # A zone that AWS adds may come before these two: no reason to make the subnets anew.
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
+}
+
+resource "aws_route_table" "public" {
+  vpc_id = aws_vpc.this.id
+
+  tags = merge(local.tags, { Name = var.name })
+}
+
+resource "aws_route" "internet" {
+  route_table_id         = aws_route_table.public.id
+  destination_cidr_block = "0.0.0.0/0"
+  gateway_id             = aws_internet_gateway.this.id
+}
+
+resource "aws_route_table_association" "public" {
+  for_each = aws_subnet.public
+
+  subnet_id      = each.value.id
+  route_table_id = aws_route_table.public.id
+}
+
+# No rule lets anything in. The one that AWS gives a new group, everything out, the provider takes away.
+resource "aws_security_group" "tasks" {
+  #checkov:skip=CKV2_AWS_5:the service that uses it is not made by Terraform
+  name        = "${var.name}-tasks"
+  description = "Tasks: nothing comes in, HTTPS goes out"
+  vpc_id      = aws_vpc.this.id
+
+  tags = merge(local.tags, { Name = "${var.name}-tasks" })
+}
+
+resource "aws_vpc_security_group_egress_rule" "https" {
+  security_group_id = aws_security_group.tasks.id
+  description       = "HTTPS, for image registries and the log service"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_ipv4         = "0.0.0.0/0"
+
+  tags = merge(local.tags, { Name = "${var.name}-tasks" })
+}

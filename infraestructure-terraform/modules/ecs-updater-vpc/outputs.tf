@@ -1,0 +1,15 @@
+output "vpc_id" {
+  description = "Id of the VPC."
+  value       = aws_vpc.this.id
+}
+
+output "subnet_ids" {
+  description = "Ids of the public subnets."
+  value       = [for name in ["a", "b"] : aws_subnet.public[name].id]
+}
+
+output "task_security_group_id" {
+  description = "Id of the security group for tasks."
+  value       = aws_security_group.tasks.id
+  depends_on  = [aws_vpc_security_group_egress_rule.https]
+}

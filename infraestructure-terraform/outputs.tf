@@ -1,0 +1,64 @@
+output "vpc_id" {
+  description = "Id of the VPC."
+  value       = module.vpc.vpc_id
+}
+
+output "subnet_ids" {
+  description = "Ids of the public subnets."
+  value       = module.vpc.subnet_ids
+}
+
+output "task_security_group_id" {
+  description = "Id of the security group for tasks."
+  value       = module.vpc.task_security_group_id
+}
+
+output "cluster_name" {
+  description = "Name of the cluster."
+  value       = module.ecs_cluster.cluster_name
+}
+
+output "cluster_arn" {
+  description = "ARN of the cluster."
+  value       = module.ecs_cluster.cluster_arn
+}
+
+output "task_execution_role_arn" {
+  description = "ARN of the role with which ECS starts the tasks."
+  value       = module.ecs_cluster.task_execution_role_arn
+}
+
+output "task_log_group_name" {
+  description = "Name of the log group of the tasks."
+  value       = module.ecs_cluster.task_log_group_name
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = module.lambda.function_name
+}
+
+output "function_arn" {
+  description = "ARN of the function."
+  value       = module.lambda.function_arn
+}
+
+output "function_role_arn" {
+  description = "ARN of the role that the function runs with."
+  value       = module.lambda.function_role_arn
+}
+
+output "function_log_group_name" {
+  description = "Name of the log group of the function."
+  value       = module.lambda.function_log_group_name
+}
+
+output "dead_letter_queue_url" {
+  description = "Address of the queue of events that failed to the last attempt."
+  value       = module.lambda.dead_letter_queue_url
+}
+
+output "dead_letter_queue_arn" {
+  description = "ARN of the queue of events that failed to the last attempt."
+  value       = module.lambda.dead_letter_queue_arn
+}

@@ -1,0 +1,248 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  cluster_name   = "team-one"
+  lambda_package = "main.tf" # Any file does: nothing is uploaded.
+}
+
+run "without_roles_to_pass_there_is_no_permission_to_pass_any" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this.policy, "iam:PassRole")
+    error_message = "The function may pass roles."
+  }
+}
+
+run "roles_are_passed_to_tasks_alone" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    passable_role_arns = ["arn:aws:iam::111122223333:role/one", "arn:aws:iam::111122223333:role/team/*"]
+  }
+
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Condition if try(one.Action == "iam:PassRole", false)
+    ] == [{ StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }]
+    error_message = "A role can be passed to another service than ECS."
+  }
+}
+
+run "services_are_changed_in_one_cluster_and_revisions_registered_in_one_family" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    task_definition_family = "web"
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => one.Resource } == {
+      ReadServices            = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*"
+      ChangeServices          = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      ReadTaskDefinitions     = "*"
+      RegisterTaskDefinitions = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater:*"
+      SendDeadLetters         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-dead-letters"
+    }
+    error_message = "A statement of the policy allows another resource than its own."
+  }
+}
+
+run "on_aws_the_function_has_no_endpoint_and_no_permissions_boundary_unless_given" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this.environment[0].variables), "AWS_ENDPOINT_URL")
+    error_message = "The function would call another endpoint than AWS's."
+  }
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == null
+    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+  }
+}
+
+run "an_endpoint_and_a_permissions_boundary_reach_function_and_role" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    endpoint_url         = "http://127.0.0.1:4566"
+    permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    error_message = "The function would not call the emulator."
+  }
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::aws:policy/PowerUserAccess"
+    error_message = "The role has no permissions boundary."
+  }
+}
+
+run "everything_carries_the_three_tags" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    environment = "e"
+    owner       = "o"
+    contact     = "c"
+  }
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_lambda_function.this.tags, aws_iam_role.this.tags, aws_cloudwatch_log_group.this.tags, aws_sqs_queue.dead_letters.tags,
+      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
+    ])
+    error_message = "A resource has not the tags environment, owner and contact."
+  }
+}
+
+run "the_longest_name_leaves_room_for_the_region_in_the_name_of_the_role" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijklmnopqrstu"
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this.name) <= 64
+    error_message = "IAM takes no name longer than 64 characters."
+  }
+}
+
+run "a_bundle_that_is_not_there_is_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+  }
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "the_lowest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    memory_size          = 128
+    timeout              = 10
+    reserved_concurrency = -1
+    log_retention_days   = 1
+  }
+}
+
+run "the_highest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    memory_size          = 10240
+    timeout              = 900
+    reserved_concurrency = 1000
+    log_retention_days   = 3653
+  }
+}
+
+run "values_below_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    lambda_package                  = ""
+    function_name                   = ""
+    runtime                         = "python3.10"
+    architecture                    = "amd64"
+    memory_size                     = 127
+    timeout                         = 9
+    reserved_concurrency            = -2
+    cluster_name                    = ""
+    task_definition_family          = ""
+    passable_role_arns              = [""]
+    permissions_boundary            = "boundary"
+    event_cluster_name              = " "
+    event_service_name              = " "
+    event_container_name            = " "
+    event_image                     = " "
+    expected_task_definition_family = " "
+    unknown_fields                  = ""
+    endpoint_url                    = "127.0.0.1:4566"
+    log_level                       = "info"
+    log_retention_days              = 0
+    environment                     = ""
+    owner                           = ""
+    contact                         = ""
+  }
+  expect_failures = [
+    var.lambda_package, var.function_name, var.runtime, var.architecture, var.memory_size, var.timeout,
+    var.reserved_concurrency, var.cluster_name, var.task_definition_family, var.passable_role_arns,
+    var.permissions_boundary, var.event_cluster_name, var.event_service_name, var.event_container_name, var.event_image,
+    var.expected_task_definition_family, var.unknown_fields, var.endpoint_url, var.log_level, var.log_retention_days,
+    var.environment, var.owner, var.contact,
+  ]
+}
+
+run "values_above_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijklmnopqrstuv"
+    memory_size            = 10241
+    timeout                = 901
+    reserved_concurrency   = 1001
+    cluster_name           = "team/one"
+    task_definition_family = "web:7"
+    passable_role_arns     = ["arn:aws:iam::111122223333:role/one", "*"]
+    permissions_boundary   = "arn:aws:iam::111122223333:role/boundary"
+    endpoint_url           = "http://127.0.0.1:4566/path"
+    log_retention_days     = 3654
+    environment            = "a#b"
+    owner                  = "a\nb"
+    contact                = "a;b"
+  }
+  expect_failures = [
+    var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
+    var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.endpoint_url,
+    var.log_retention_days, var.environment, var.owner, var.contact,
+  ]
+}
+
+run "fractions_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    memory_size          = 256.5
+    timeout              = 30.5
+    reserved_concurrency = 1.5
+  }
+  expect_failures = [var.memory_size, var.timeout, var.reserved_concurrency]
+}

@@ -1,0 +1,24 @@
+# What the provider would read of an account; no region has a longer name.
+mock_data "aws_caller_identity" {
+  defaults = {
+    account_id = "111122223333"
+  }
+}
+
+mock_data "aws_partition" {
+  defaults = {
+    partition = "aws-iso-b"
+  }
+}
+
+mock_data "aws_region" {
+  defaults = {
+    id = "us-isob-east-1"
+  }
+}
+
+mock_data "aws_availability_zones" {
+  defaults = {
+    names = ["us-isob-east-1a", "us-isob-east-1b", "us-isob-east-1c"]
+  }
+}

@@ -1,0 +1,61 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+run "network_and_cluster_need_no_bundle" {
+  command = plan
+  plan_options {
+    target = [module.vpc, module.ecs_cluster]
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+  }
+}
+
+run "the_longest_name_is_accepted_by_every_module" {
+  command = plan
+  variables {
+    stack_name     = "abcdefghijklmnopqrstuvwxyz-abcdefgh"
+    lambda_package = "main.tf" # Any file does: nothing is uploaded.
+  }
+}
+
+# Why each is refused is tested with the modules.
+run "the_root_refuses_what_its_modules_refuse" {
+  command = plan
+  variables {
+    stack_name                      = "abcdefghijklmnopqrstuvwxyz-abcdefghi"
+    lambda_package                  = ""
+    vpc_cidr                        = "10.42.0.0/24"
+    cluster_name                    = "team-*"
+    container_insights              = ""
+    function_name                   = ""
+    runtime                         = ""
+    architecture                    = ""
+    memory_size                     = 127
+    timeout                         = 9
+    reserved_concurrency            = -2
+    task_definition_family          = ""
+    passable_role_arns              = [""]
+    permissions_boundary            = "boundary"
+    event_cluster_name              = " "
+    event_service_name              = " "
+    event_container_name            = " "
+    event_image                     = " "
+    expected_task_definition_family = " "
+    unknown_fields                  = ""
+    endpoint_url                    = "127.0.0.1:4566"
+    log_level                       = ""
+    log_retention_days              = 0
+    environment                     = ""
+    owner                           = ""
+    contact                         = ""
+  }
+  expect_failures = [
+    var.stack_name, var.lambda_package, var.vpc_cidr, var.cluster_name, var.container_insights, var.function_name,
+    var.runtime, var.architecture, var.memory_size, var.timeout, var.reserved_concurrency, var.task_definition_family,
+    var.passable_role_arns, var.permissions_boundary, var.event_cluster_name, var.event_service_name,
+    var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.endpoint_url,
+    var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
+  ]
+}
