@@ -1,7 +1,7 @@
 """Runs the JSON events against a deployed function, or one event of the caller's own.
 
 Names, endpoint and region come from the environment that the Makefile exports. Exits with 0 when everything is as expected, with 1
-when something differs, with 2 when the call makes no sense.
+when something differs, with 2 when the call makes no sense, with 130 after Ctrl-C.
 """
 
 import argparse
@@ -40,6 +40,9 @@ def main() -> int:
     except (BotoCoreError, ClientError, ServiceMissing) as error:
         print(f"✗ the service cannot be prepared: {error}: make deploy-ecs-cluster deploy-ecs-service", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\n✗ interrupted", file=sys.stderr)
+        return 130
 
 
 def run_one(invoke: Invoker, event_file: Path) -> int:

@@ -104,6 +104,13 @@ def test_an_event_that_ends_in_an_error_leaves_the_service_as_it_was(name):
     assert CASES[name].ends_with == CASES[name].starts_from
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.expected.error_type])
+def test_an_event_that_ends_in_an_error_has_one_thing_wrong(name):
+    event, base = CASES[name].event, CASES["base"].event
+
+    assert len([field for field in event.keys() | base.keys() if event.get(field) != base.get(field)]) == 1
+
+
 def test_an_event_with_the_first_values_changes_the_service_back():
     case = CASES["SAME_INITIAL_VALUES"]
 
@@ -535,3 +542,12 @@ def test_one_event_that_cannot_be_sent_is_one_line(run_command, tmp_path):
     assert run_command(fail, "--event", str(tmp_path / "e.json")) == (2, "", "✗ sam has left the building\n")
     status, output, errors = run_command(fail, "--event", str(tmp_path / "absent.json"))
     assert (status, output) == (2, "") and errors.endswith("absent.json cannot be read: No such file or directory\n")
+
+
+def test_ctrl_c_ends_in_one_line(run_command):
+    def interrupted(_: Path) -> Invocation:
+        raise KeyboardInterrupt
+
+    status, _, errors = run_command(interrupted)
+
+    assert (status, errors) == (130, "\n✗ interrupted\n")
