@@ -43,7 +43,7 @@ AWS_CLI              := $(TOOLS_DIR)/aws/bin/aws
 LAMBDA_PACKAGE       := $(BUILD_DIR)/ecs-updater-package.zip
 
 LOCAL_ARCH            = $(subst aarch64,arm64,$(shell uname -m))
-LOCAL_RUNTIME         = $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+LOCAL_RUNTIME         = $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -57,13 +57,15 @@ export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME T
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET SAM_MODE EMULATOR_HOST EMULATOR_PORT
-export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI
+export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT
 
 STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam run-lambda-test-sam
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "\033[1m%-24s\033[0m %s\n", $$1, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
+	@[ -t 1 ] && bold=$$'\033[1m' plain=$$'\033[0m' || bold= plain=; \
+	awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" \
+	  '/^[a-z][a-z-]*:.*## / { printf "%s%-22s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
 .PHONY: all-local test lint
@@ -104,7 +106,7 @@ run-lambda-test-sam: ## Run the eight test events through SAM
 	@scripts/run-lambda-test-sam
 
 invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
-	@scripts/run-lambda-test-sam --event '$(EVENT)'
+	@scripts/run-lambda-test-sam --event "$$EVENT"
 
 clean: ## Remove everything that the pipeline made; the installed tools stay
 	@scripts/clean

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from threading import Timer
 
-from terminal import say
+from terminal import run_program, say
 
 ENGINE_SECONDS = 10
 PULL_SECONDS = 120
@@ -110,4 +110,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -25,7 +25,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from terminal import fail, say
+from terminal import fail, run_program, say
 
 START_SECONDS = 30
 STOP_SECONDS = 10
@@ -231,4 +231,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

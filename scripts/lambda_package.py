@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from terminal import fail, say
+from terminal import fail, run_program, say
 
 SOURCES = Path(__file__).resolve().parent.parent / "lambda_code"
 PACKAGE = "ecs_updater"
@@ -220,4 +220,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

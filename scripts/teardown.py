@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from terminal import fail, say
+from terminal import fail, run_program, say
 
 DRAIN_SECONDS = 300
 STACK_SECONDS = 900
@@ -136,4 +136,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 
@@ -21,3 +22,11 @@ def fail(text: str) -> NoReturn:
     """Ends the program with one line that says what is wrong and what to do about it."""
     print(_mark("✗", 31), text, file=sys.stderr, flush=True)
     sys.exit(1)
+
+
+def run_program(main: Callable[[], int | None]) -> NoReturn:
+    """Runs a program and exits with what it returns; Ctrl-C ends it without a traceback, as a shell's own status says."""
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
