@@ -701,12 +701,9 @@ def test_a_setting_that_cannot_be_is_named(target, setting, words, workspace):
 
 @pytest.mark.parametrize("target", ["all-local", "emulator-up", "build-lambda-package"])
 def test_a_python_that_is_not_there_is_named(target, workspace):
-    result = workspace("python").make(target, PYTHON="does-not-exist")
+    complaint = workspace("python").make(target, PYTHON="does-not-exist").complaint()
 
-    # Make itself has asked it for its version before, and been told by the shell that there is none.
-    (line,) = (line for line in result.output.splitlines() if not line.startswith(("•", "make: ***")))
-    assert line == "✗ does-not-exist is not installed: install Python 3.11 or newer, or name one: make PYTHON=python3.13 …"
-    assert result.status != 0
+    assert complaint == "does-not-exist is not installed: install Python 3.11 or newer, or name one: make PYTHON=python3.13 …"
 
 
 @pytest.mark.parametrize("target", ["all-local", "emulator-up", "build-lambda-package"])
