@@ -4,7 +4,7 @@
 # The environment does not override them: a variable that a machine happens to have must not change a run.
 
 # What runs on this machine and nowhere else
-LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam invoke-sam lambda-base-image test
+LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-aws invoke-sam lambda-base-image test
 
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
@@ -80,7 +80,7 @@ lint: ## pylint, cfn-lint, shellcheck
 
 ##@ One step at a time
 .PHONY: build-lambda-package lambda-base-image emulator-up emulator-down deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam
-.PHONY: run-lambda-test-sam invoke-sam clean distclean
+.PHONY: run-lambda-test-sam run-lambda-test-aws invoke-sam clean distclean
 build-lambda-package: ## Make the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
 
@@ -104,6 +104,9 @@ deploy-lambda-sam: ## Deploy the function (SAM)
 
 run-lambda-test-sam: ## Run the eight test events through SAM
 	@scripts/run-lambda-test-sam
+
+run-lambda-test-aws: ## Run the eight test events through the aws cli
+	@scripts/run-lambda-test-aws
 
 invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
 	@scripts/run-lambda-test-sam --event "$$EVENT"

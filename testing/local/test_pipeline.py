@@ -432,7 +432,10 @@ def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
     assert "SAM mode emulator: Docker is not installed" in started[1].output
 
 
-@pytest.mark.parametrize("target", ["deploy-ecs-cluster", "deploy-ecs-service", "run-lambda-test-sam", "invoke-sam EVENT=e.json"])
+@pytest.mark.parametrize(
+    "target",
+    ["deploy-ecs-cluster", "deploy-ecs-service", "run-lambda-test-sam", "run-lambda-test-aws", "invoke-sam EVENT=e.json"],
+)
 def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
     here = workspace("nothing")
 
@@ -486,6 +489,13 @@ def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
 
     assert complaint.startswith("stack half-built-vpc is half-built (CREATE_FAILED): make clean removes it, then run this again.")
     assert "Never (AWS::CloudFormation::WaitCondition): WaitCondition timed out" in complaint
+
+
+def test_the_aws_cli_sends_the_events_too(deployed):
+    result = deployed.make("run-lambda-test-aws")
+
+    assert result.status == 0, result
+    assert [line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
 
 
 def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deployed, tmp_path):
