@@ -108,9 +108,15 @@ def _check(event: Any) -> None:
         raise InvalidEventError("action: rollback is not supported yet")
     if best := best_match(itertools.islice(_UPDATE_VALIDATOR.iter_errors(event), _VIOLATIONS_WEIGHED)):
         errors = _UPDATE_VALIDATOR.iter_errors(event)
-        raise InvalidEventError(_violation(best), [_violation(e) for e in itertools.islice(errors, _VIOLATIONS_LOGGED)])
-    if further := list(itertools.islice(_further_violations(event), _VIOLATIONS_LOGGED)):
-        raise InvalidEventError(further[0], [one_line(violation) for violation in further])
+        raise InvalidEventError(_violation(best), _first(map(_violation, errors)))
+    if further := _first(map(one_line, _further_violations(event))):
+        raise InvalidEventError(further[0], further)
+
+
+def _first(violations: Iterator[str]) -> list[str]:
+    """As many of them as are listed, and a word when there are more."""
+    listed = list(itertools.islice(violations, _VIOLATIONS_LOGGED))
+    return listed if next(violations, None) is None else [*listed, "and more"]
 
 
 def _further_violations(event: Mapping[str, Any]) -> Iterator[str]:
@@ -128,6 +134,8 @@ def _further_violations(event: Mapping[str, Any]) -> Iterator[str]:
         yield f"ecs_service_name: is in cluster {service['cluster']}, but ecs_cluster_name is {cluster['cluster']}"
     if cluster and service and None not in (cluster["account"], service["account"]) and cluster["account"] != service["account"]:
         yield "ecs_service_name: is in another account or region than ecs_cluster_name"
+    if "" in event.get("ecs_container_images", {}):
+        yield "ecs_container_images: '' is no name of a container"
     for key, value in event["ecs_tag"].items():
         for what, text in (("key", key), ("value", value)):
             if wrong := wrong_character(text):

@@ -16,7 +16,7 @@ def update(event: Any, environment: Mapping[str, str], ecs: Ecs) -> dict[str, An
     """Does what ``event`` says; the answer as the contract has it.
 
     ``event`` is any JSON value, ``environment`` the function's (``os.environ``). Raises the errors of ``errors``; nothing has been
-    written when the error's stage is not ``ecs_service_update``, and that one's message says what became of the service.
+    written when the error's stage is another than ``ecs_service_update``; a failed write's message says what became of the service.
     """
     settings = Settings.from_environment(environment)
     request = events.parse(event, settings)

@@ -34,7 +34,7 @@ def main() -> int:
         if arguments.event:
             return run_one(invoke, arguments.event)
         return run_all(invoke, Path(os.environ["BUILD_DIR"], "events"), arguments.table)
-    except (PayloadRefused, InvocationFailed) as refusal:
+    except (PayloadRefused, InvocationFailed, cases.SettingsCollide) as refusal:
         print(f"✗ {refusal}", file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError, ServiceMissing) as error:

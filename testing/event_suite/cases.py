@@ -33,6 +33,10 @@ _ORDER = (
 )
 
 
+class SettingsCollide(Exception):
+    """The events cannot be told from the service's first state with these settings; the text says so in one line."""
+
+
 @dataclass(frozen=True)
 class ServiceState:
     """What of the service an event can change."""
@@ -70,7 +74,10 @@ class Case:
 
 
 def load(settings: Mapping[str, str]) -> list[Case]:
-    """All cases, the regular one first. Raises KeyError for a setting that an event uses and ``settings`` has not."""
+    """All cases, the regular one first.
+
+    Raises KeyError for a setting that an event uses and ``settings`` has not, and SettingsCollide.
+    """
     return [_load(name, settings) for name in _ORDER]
 
 
@@ -82,6 +89,7 @@ def _load(name: str, settings: Mapping[str, str]) -> Case:
     error = expected.get("error", {})
     if "answer" in expected:
         _sort(expected["answer"]["body"])
+        _check_changes(expected["answer"]["body"]["changes"])
     return Case(
         name=name,
         description=expected["description"],
@@ -97,6 +105,14 @@ def _sort(body: dict[str, Any]) -> None:
     for state in (body["BEFORE"], body["AFTER"]):
         state["tags"].sort(key=lambda tag: tag["key"])
     body["changes"].sort(key=lambda change: (not change["what"].startswith("image."), change["what"]))
+
+
+def _check_changes(changes: list[dict[str, Any]]) -> None:
+    """Raises SettingsCollide when a setting is what the event sets itself, so that nothing would change there."""
+    names = [change["what"] for change in changes]
+    for change in changes:
+        if change["from"] == change["to"] or names.count(change["what"]) > 1:
+            raise SettingsCollide(f"an event changes {change['what']} itself: choose another CONTAINER_IMAGE or TAG_NAME")
 
 
 def _filled_in(value: Any, settings: Mapping[str, str]) -> Any:

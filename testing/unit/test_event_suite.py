@@ -163,6 +163,12 @@ def test_a_setting_in_a_pattern_stands_for_itself():
     assert not arn.fullmatch("arn:aws:ecs:eu-west-1:000000000000:cluster/abc")
 
 
+@pytest.mark.parametrize("name, value", [("CONTAINER_IMAGE", "busybox:1.36"), ("TAG_NAME", "owner")])
+def test_a_setting_that_an_event_sets_itself_is_refused_in_one_line(name, value):
+    with pytest.raises(cases.SettingsCollide, match="choose another CONTAINER_IMAGE or TAG_NAME"):
+        cases.load(SETTINGS | {name: value})
+
+
 def test_a_setting_that_is_not_there_is_named():
     with pytest.raises(KeyError, match="CLUSTER_NAME"):
         cases.load({name: value for name, value in SETTINGS.items() if name != "CLUSTER_NAME"})

@@ -63,7 +63,10 @@ class Ecs:
             answer = self._client.register_task_definition(
                 family=revision["family"], containerDefinitions=[], **{wire.RAW_BODY: revision}
             )
-            return answer[wire.RAW_BODY]["taskDefinition"]
+            task_definition = answer[wire.RAW_BODY]["taskDefinition"]
+            for name in ("taskDefinitionArn", "family", "containerDefinitions"):
+                task_definition[name]  # pylint: disable=pointless-statement  # An answer without them cannot be read.
+            return task_definition
 
     def update_service(self, cluster: str, service: str, task_definition: str, force_new_deployment: bool) -> dict[str, Any]:
         """Makes the service run ``task_definition``; the service as it then is."""

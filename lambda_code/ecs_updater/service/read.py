@@ -30,6 +30,7 @@ def read(ecs: Ecs, request: UpdateRequest, family: str | None = None) -> Snapsho
     try:
         task_definition, task_definition_tags = ecs.describe_task_definition(service["taskDefinition"])
     except AwsFailure as failure:
+        # Not the caller's fault even when it was refused: the name is ECS's own.
         raise ServiceReadError(str(failure)) from failure
     if family and family != task_definition["family"]:
         raise TaskDefinitionFamilyError(
