@@ -51,6 +51,12 @@ stack_status() {
   aws_cli cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
 }
 
+# need_function: ends the script when the function is not deployed.
+need_function() {
+  [ -n "$(stack_status "$LAMBDA_STACK")" ] ||
+    fail "there is no stack $LAMBDA_STACK: make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam"
+}
+
 # read_outputs STACK: adds the outputs of a stack to the associative array `output`.
 declare -A output=()
 read_outputs() {

@@ -423,6 +423,27 @@ def test_a_write_answered_without_json_is_looked_for_like_a_lost_answer(send, ev
     assert state(fake) == NEW and made(fake) == (1, 1)
 
 
+class ForgetfulEcs(FakeEcs):
+    """An ECS whose answer to a registration lacks a field."""
+
+    forgotten = ""
+
+    def _answer(self, operation, body):
+        status, answer = super()._answer(operation, body)
+        if operation == "RegisterTaskDefinition":
+            whole = answer["taskDefinition"]
+            answer = {"taskDefinition": {name: value for name, value in whole.items() if name != self.forgotten}}
+        return status, answer
+
+
+@pytest.mark.parametrize("field", ["taskDefinitionArn", "family", "containerDefinitions"])
+def test_a_registration_whose_answer_lacks_a_field_is_looked_for_like_a_lost_answer(send, event, field):
+    fake = ForgetfulEcs()
+    fake.forgotten = field
+    send(fake, event())
+    assert state(fake) == NEW and made(fake) == (1, 1)
+
+
 # What ECS may refuse because it is newer than the SDK, or older than the service.
 
 

@@ -25,6 +25,9 @@ _CONFIG = Config(
     user_agent_appid="ecs-updater",
 )
 
+_NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
+"""What the answer to a registration is read for."""
+
 
 class Ecs:
     """One client of Amazon ECS. Make it at module scope: Lambda initialises with full CPU."""
@@ -64,8 +67,8 @@ class Ecs:
                 family=revision["family"], containerDefinitions=[], **{wire.RAW_BODY: revision}
             )
             task_definition = answer[wire.RAW_BODY]["taskDefinition"]
-            for name in ("taskDefinitionArn", "family", "containerDefinitions"):
-                task_definition[name]  # pylint: disable=pointless-statement  # An answer without them cannot be read.
+            if missing := _NEEDED - task_definition.keys():
+                raise KeyError(*missing)  # Which makes it an answer that cannot be read, as if it had got lost.
             return task_definition
 
     def update_service(self, cluster: str, service: str, task_definition: str, force_new_deployment: bool) -> dict[str, Any]:
