@@ -4,13 +4,15 @@
 # The environment does not override them: a variable that a machine happens to have must not change a run.
 
 # What runs on this machine and nowhere else
-LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-aws invoke-sam lambda-base-image test
+LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam invoke-sam lambda-base-image test
 
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
 SERVICE_NAME         := ecs-dummy-service
 TASK_DEFINITION_NAME := ecs-dummy-task
 CONTAINER_IMAGE      := busybox
+# FARGATE, or EC2 for instances of one's own
+LAUNCH_TYPE          := FARGATE
 TAG_NAME             := old-custom-tag-name
 TAG_VALUE            := old-custom-tag-value
 
@@ -18,6 +20,8 @@ TAG_VALUE            := old-custom-tag-value
 LAMBDA_FUNCTION_NAME := ecs-updater
 LAMBDA_ARCH           = $(if $(filter local,$(TARGET)),$(LOCAL_ARCH),x86_64)
 LAMBDA_RUNTIME        = $(if $(filter local,$(TARGET)),$(LOCAL_RUNTIME),python3.13)
+# -1 reserves nothing, for an account too small to reserve
+RESERVED_CONCURRENCY := 1
 
 # Where it goes: the stacks $(STACK_NAME)-vpc, -ecs and -lambda, and the tags of everything in them
 STACK_NAME           := ecs-updater
@@ -26,11 +30,14 @@ ENVIRONMENT          := development
 OWNER                := platform
 CONTACT              := platform@example.com
 
-# Where the function is to run, which decides for which Python its bundle is made: `aws`, or `local` on this machine's own
+# `local` is the emulator on this machine; `aws` the account that the aws cli reaches from this shell, asked about once unless YES=1
 TARGET               := $(if $(filter $(LOCAL_GOALS),$(MAKECMDGOALS)),local,aws)
+YES                  :=
 
 # Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
-SAM_MODE             := auto
+SAM_MODE             := $(if $(filter all-aws all-aws-tf,$(MAKECMDGOALS)),emulator,auto)
+# true: the emulator enforces IAM policies
+EMULATOR_AUTH        :=
 # 127.0.0.1 or, while the function runs in a container, the address of this machine in Docker's own network
 EMULATOR_HOST        :=
 EMULATOR_PORT        := 4566
@@ -53,19 +60,25 @@ SHELL := bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
-export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE
-export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE
+export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
+export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
-export TARGET SAM_MODE EMULATOR_HOST EMULATOR_PORT
+export TARGET YES SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT
+# Whether TARGET was asked for: nothing is removed from an account that nobody named.
+export TARGET_ORIGIN := $(origin TARGET)
 
+EMULATOR    := $(if $(filter local,$(TARGET)),emulator-up)
+SUITES      := run-lambda-test-unittest run-lambda-test-aws
+STEPS_AWS   := build-lambda-package $(EMULATOR) deploy-ecs-cluster deploy-ecs-service deploy-lambda-aws $(SUITES)
+STEPS_TF    := build-lambda-package $(EMULATOR) deploy-ecs-cluster-tf deploy-ecs-service deploy-lambda-aws-tf $(SUITES)
 STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam run-lambda-test-sam
 
 .PHONY: help
 help: ## List the targets
 	@[ -t 1 ] && bold=$$'\033[1m' plain=$$'\033[0m' || bold= plain=; \
 	awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" \
-	  '/^[a-z][a-z-]*:.*## / { printf "%s%-22s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
+	  '/^[a-z][a-z-]*:.*## / { printf "%s%-24s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
 .PHONY: all-local test lint
@@ -75,43 +88,67 @@ all-local: ## Build, deploy to the emulator, run the eight test events through S
 test: ## Everything that needs no account: unit, contract and local tests
 	@scripts/test
 
-lint: ## pylint, cfn-lint, shellcheck
+lint: ## pylint, cfn-lint, shellcheck, checkov, Terraform's own checks
 	@scripts/lint
 
+##@ With an AWS account, or with TARGET=local on the emulator
+.PHONY: all-aws all-aws-tf
+all-aws: ## Build, deploy with CloudFormation, run both suites, remove everything
+	@scripts/pipeline $(STEPS_AWS)
+
+all-aws-tf: ## The same with Terraform
+	@scripts/pipeline $(STEPS_TF)
+
 ##@ One step at a time
-.PHONY: build-lambda-package lambda-base-image emulator-up emulator-down deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam
-.PHONY: run-lambda-test-sam run-lambda-test-aws invoke-sam clean distclean
+.PHONY: build-lambda-package deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
+.PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf
 build-lambda-package: ## Make the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
-
-lambda-base-image: ## Build a stand-in for Lambda's base image, where no registry can be reached
-	@scripts/build-lambda-base-image
-
-emulator-up: ## Start the embedded AWS emulator
-	@scripts/emulator-up
-
-emulator-down: ## Stop it
-	@scripts/emulator-down
 
 deploy-ecs-cluster: ## Deploy network and cluster (CloudFormation)
 	@scripts/deploy-ecs-cluster
 
+deploy-ecs-cluster-tf: ## Deploy network and cluster (Terraform)
+	@scripts/deploy-ecs-cluster-tf
+
 deploy-ecs-service: ## Make the dummy service, or put it back into its first state (aws cli)
 	@scripts/deploy-ecs-service
 
-deploy-lambda-sam: ## Deploy the function (SAM)
+deploy-lambda-sam: ## Deploy the function to the emulator (SAM)
 	@scripts/deploy-lambda-sam
 
+deploy-lambda-aws: ## Deploy the function (CloudFormation)
+	@scripts/deploy-lambda-aws
+
+deploy-lambda-aws-tf: ## Deploy the function (Terraform)
+	@scripts/deploy-lambda-aws-tf
+
+.PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest invoke-sam
 run-lambda-test-sam: ## Run the eight test events through SAM
 	@scripts/run-lambda-test-sam
 
 run-lambda-test-aws: ## Run the eight test events through the aws cli
 	@scripts/run-lambda-test-aws
 
+run-lambda-test-unittest: ## Run the eight test events through pytest, check by check
+	@scripts/run-lambda-test-unittest
+
+run-lambda-test-inittest: run-lambda-test-unittest
+
 invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
 	@scripts/run-lambda-test-sam --event "$$EVENT"
 
-clean: ## Remove everything that the pipeline made; the installed tools stay
+.PHONY: lambda-base-image emulator-up emulator-down clean distclean
+emulator-up: ## Start the embedded AWS emulator
+	@scripts/emulator-up
+
+emulator-down: ## Stop it
+	@scripts/emulator-down
+
+lambda-base-image: ## Build a stand-in for Lambda's base image, where no registry can be reached
+	@scripts/build-lambda-base-image
+
+clean: ## Remove everything that the pipelines made; the installed tools stay
 	@scripts/clean
 
 distclean: clean ## Remove the installed tools too

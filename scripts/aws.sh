@@ -1,20 +1,25 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # The stacks' names and outputs are used by the scripts that source this.
-# What the scripts share that talk to AWS: the aws cli held to the emulator, stacks and their outputs. Source it, do not run it.
+# shellcheck disable=SC2034 # Some of the variables are used by the scripts that source this.
+# What the scripts share that talk to AWS: where that is, and the aws cli. Source it, do not run it.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-settings AWS_DEFAULT_REGION STACK_NAME EMULATOR_PORT
-# Where the emulator listens was decided when it was started.
-[ -n "${EMULATOR_HOST:-}" ] || [ ! -f "$BUILD_DIR/sam-mode" ] || read -r _ EMULATOR_HOST <"$BUILD_DIR/sam-mode"
-EMULATOR_HOST=${EMULATOR_HOST:-127.0.0.1}
-export EMULATOR_HOST
+settings TARGET AWS_DEFAULT_REGION STACK_NAME EMULATOR_PORT
 AWS_CLI=${AWS_CLI:-$TOOLS_DIR/aws/bin/aws}
-VPC_STACK=$STACK_NAME-vpc ECS_STACK=$STACK_NAME-ecs LAMBDA_STACK=$STACK_NAME-lambda
+# Everything that the pipelines make carries this tag, but for the service, whose tags are an event's; `make clean` touches nothing
+# without it.
+OWNERSHIP_TAG=ecs-updater
+# The account and region to which something was deployed from this build directory.
+ACCOUNT_FILE=$BUILD_DIR/account
+# What network, cluster and function have to tell, by the names of CloudFormation's outputs.
+declare -A output=()
 
-# A local run forgets what the shell knows of AWS: no profile, no credential, no endpoint of a single service and no
+# stay_local: a local run forgets what the shell knows of AWS: no profile, no credential, no endpoint of a single service and no
 # proxy can take a call anywhere but to the emulator.
 stay_local() {
   local name
+  # Where the emulator listens was decided when it was started.
+  [ -n "${EMULATOR_HOST:-}" ] || [ ! -f "$BUILD_DIR/sam-mode" ] || read -r _ EMULATOR_HOST <"$BUILD_DIR/sam-mode"
+  export EMULATOR_HOST=${EMULATOR_HOST:-127.0.0.1}
   for name in "${!AWS_@}"; do
     case $name in AWS_CLI | AWS_DEFAULT_REGION) ;; *) unset "$name" ;; esac
   done
@@ -24,18 +29,61 @@ stay_local() {
   export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
   export NO_PROXY=$EMULATOR_HOST no_proxy=$EMULATOR_HOST
 }
-stay_local
 
-# need_aws: installs the aws cli when it is the one of this project, and checks that the emulator answers.
+case $TARGET in
+  local) stay_local ;;
+  # Some tools prefer AWS_REGION, which a shell may have: there is one region, and it is the setting's.
+  aws) export AWS_DEFAULT_REGION AWS_REGION=$AWS_DEFAULT_REGION ;;
+  *) fail "TARGET=$TARGET is no target: local for the emulator, aws for an account" ;;
+esac
+
+# need_aws: installs the aws cli when it is the one of this project, and checks that the target can be used: that the emulator
+# answers, or that there is an account and that it is the one that is meant. Sets ACCOUNT, the account's number.
 need_aws() {
   [[ $AWS_CLI != "$TOOLS_DIR"/* ]] || tool aws
   need "$AWS_CLI" "install the aws cli, or leave AWS_CLI unset for the one of this project"
-  (exec 3<>"/dev/tcp/$EMULATOR_HOST/$EMULATOR_PORT") 2>/dev/null ||
-    fail "no emulator answers on $EMULATOR_HOST:$EMULATOR_PORT: make emulator-up"
+  if [ "$TARGET" = aws ]; then
+    need_account
+  else
+    (exec 3<>"/dev/tcp/$EMULATOR_HOST/$EMULATOR_PORT") 2>/dev/null ||
+      fail "no emulator answers on $EMULATOR_HOST:$EMULATOR_PORT: make emulator-up, or TARGET=aws for an account"
+    ACCOUNT=000000000000
+  fi
+}
+
+# need_account: names account and region and asks, once for a whole pipeline, before anything there is changed.
+need_account() {
+  local identity caller place answer
+  if [ -n "${CONFIRMED_ACCOUNT:-}" ]; then
+    ACCOUNT=${CONFIRMED_ACCOUNT%% *}
+    return
+  fi
+  identity=$(aws_cli sts get-caller-identity --query '[Account, Arn]' --output text 2>&1) ||
+    fail "AWS does not know who you are: $(error_of "$identity"). Log in, or take TARGET=local for the emulator"
+  IFS=$'\t' read -r ACCOUNT caller <<<"$identity"
+  place="$ACCOUNT $AWS_DEFAULT_REGION"
+  [ ! -f "$ACCOUNT_FILE" ] || [ "$(<"$ACCOUNT_FILE")" = "$place" ] ||
+    fail "what $BUILD_DIR has deployed is in account and region $(<"$ACCOUNT_FILE"), and this is $place: go back there for make clean, or take another BUILD_DIR"
+  say "account $ACCOUNT, region $AWS_DEFAULT_REGION, as $caller${AWS_ENDPOINT_URL:+, at $AWS_ENDPOINT_URL}"
+  if [ -z "${YES:-}" ]; then
+    [ -t 0 ] || fail "this changes account $ACCOUNT, region $AWS_DEFAULT_REGION: YES=1 says that it may, since there is no terminal to ask on"
+    read -r -p "Change this account? [y/N] " answer || true
+    case ${answer,,} in y | yes) ;; *) fail "nothing was changed" ;; esac
+  fi
+  mkdir -p "$BUILD_DIR"
+  echo "$place" >"$ACCOUNT_FILE"
+  export CONFIRMED_ACCOUNT=$place
 }
 
 # aws_cli ...: the aws cli. Versions before 2.13 do not know AWS_ENDPOINT_URL, so the endpoint is an option.
-aws_cli() { AWS_PAGER='' "$AWS_CLI" --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
+aws_cli() { AWS_PAGER='' "$AWS_CLI" ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} "$@"; }
+
+# ask SERVICE ACTION ...: a call whose answer is printed as text; ends the script with AWS's own words when it is refused.
+ask() {
+  local answer
+  answer=$(aws_cli "$@" --output text 2>&1) || fail "aws $1 $2 failed: $(error_of "$answer")"
+  printf '%s\n' "$answer"
+}
 
 # error_of TEXT: prints the one line that matters of what a program said before it failed, or all of it on one line.
 error_of() { grep -m 1 'An error occurred' <<<"$1" || tr -s '[:space:]' ' ' <<<"$1" | cut -c 1-300; }
@@ -46,60 +94,13 @@ json() {
   printf '"%s"' "${text//\"/\\\"}"
 }
 
-# stack_status STACK: prints its status, or nothing when there is no such stack.
-stack_status() {
-  aws_cli cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
-}
-
 # need_function: ends the script when the function is not deployed.
 need_function() {
-  [ -n "$(stack_status "$LAMBDA_STACK")" ] ||
-    fail "there is no stack $LAMBDA_STACK: make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam"
+  local answer
+  answer=$(aws_cli lambda get-function-configuration --function-name "$LAMBDA_FUNCTION_NAME" --query FunctionArn --output text 2>&1) ||
+    case $answer in
+      *ResourceNotFoundException*) fail "there is no function $LAMBDA_FUNCTION_NAME: $DEPLOY_FUNCTION" ;;
+      *) fail "function $LAMBDA_FUNCTION_NAME cannot be read: $(error_of "$answer")" ;;
+    esac
 }
-
-# read_outputs STACK: adds the outputs of a stack to the associative array `output`.
-declare -A output=()
-read_outputs() {
-  local name value
-  while IFS=$'\t' read -r name value; do output[$name]=$value; done < <(
-    aws_cli cloudformation describe-stacks --stack-name "$1" --output text \
-      --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' 2>/dev/null
-  )
-}
-
-# first_failure STACK: prints which resource failed first in the stack's last operation, and why.
-first_failure() {
-  { aws_cli cloudformation describe-stack-events --stack-name "$1" --output text --query \
-    'StackEvents[].[LogicalResourceId,ResourceType,ResourceStatus,ResourceStatusReason]' 2>/dev/null || true; } |
-    awk -F '\t' -v stack="$1" '
-      $3 ~ /_FAILED$/ && $4 !~ /cancelled/ { reason = $1 " (" $2 "): " $4 }
-      $1 == stack && $3 ~ /^(CREATE|UPDATE|DELETE)_IN_PROGRESS$/ { exit }
-      END { print reason }'
-}
-
-# why STACK LOG: prints why a deployment failed: what the service refused at once, else the stack's first failure, else the log.
-why() {
-  local reason
-  grep -m 1 -o 'An error occurred.*' "$2" && return
-  reason=$(first_failure "$1")
-  printf '%s\n' "${reason:-$(error_of "$(<"$2")")}"
-}
-
-# check_stack STACK: ends the script when a stack cannot be deployed onto; removes one whose creation was rolled back.
-check_stack() {
-  local status
-  status=$(stack_status "$1")
-  case $status in
-    ROLLBACK_COMPLETE)
-      say "removing stack $1: its creation failed before, and was rolled back"
-      aws_cli cloudformation delete-stack --stack-name "$1"
-      aws_cli cloudformation wait stack-delete-complete --stack-name "$1"
-      ;;
-    REVIEW_IN_PROGRESS) ;; # An empty shell around a change set that was never executed: the next one fills it.
-    *_IN_PROGRESS) fail "stack $1 is still at work ($status): wait until it is done, then run this again" ;;
-    *_FAILED) fail "stack $1 is half-built ($status): make clean removes it, then run this again. $(first_failure "$1")" ;;
-  esac
-}
-
-# artifact_bucket ACCOUNT: prints the name of the bucket for bundles. Names are unique over all accounts, so the account is in it.
-artifact_bucket() { tr '[:upper:]' '[:lower:]' <<<"$STACK_NAME-artifacts-$1-$AWS_DEFAULT_REGION"; }
+DEPLOY_FUNCTION="make deploy-ecs-cluster deploy-ecs-service deploy-lambda-$([ "$TARGET" = local ] && echo sam || echo aws)"

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # Some of the variables are used by the scripts that source this.
+# What the scripts share that deploy the function through CloudFormation: its bundle, its bucket, its template. Source it, do not
+# run it.
+source "$(dirname "${BASH_SOURCE[0]}")/stacks.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/bundle.sh"
+
+settings CLUSTER_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
+
+# need_cluster_outputs: reads the outputs of the cluster's stack.
+need_cluster_outputs() {
+  read_outputs "$ECS_STACK"
+  [ -n "${output[TaskExecutionRoleArn]:-}" ] || fail "the stack $ECS_STACK has no output TaskExecutionRoleArn: make deploy-ecs-cluster"
+}
+
+# make_bucket: makes the bucket for bundles unless it is there, and sets `bucket`. Names are unique over all accounts, so the
+# account is in it.
+make_bucket() {
+  bucket=$(tr '[:upper:]' '[:lower:]' <<<"$STACK_NAME-artifacts-$ACCOUNT-$AWS_DEFAULT_REGION")
+  if aws_cli s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$ACCOUNT" >/dev/null 2>&1; then
+    local tag
+    tag=$(aws_cli s3api get-bucket-tagging --bucket "$bucket" --output text \
+      --query "TagSet[?Key=='$OWNERSHIP_TAG'].Value | [0]" 2>/dev/null) || true
+    [ "$tag" = "$STACK_NAME" ] ||
+      fail "bucket $bucket was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
+    return
+  fi
+  say "making bucket $bucket"
+  ask s3 mb "s3://$bucket" >/dev/null
+  # The tag first: without it nobody would remove the bucket.
+  ask s3api put-bucket-tagging --bucket "$bucket" --tagging '{"TagSet": [
+    {"Key": "'"$OWNERSHIP_TAG"'", "Value": '"$(json "$STACK_NAME")"'},
+    {"Key": "environment", "Value": '"$(json "$ENVIRONMENT")"'},
+    {"Key": "owner", "Value": '"$(json "$OWNER")"'},
+    {"Key": "contact", "Value": '"$(json "$CONTACT")"'}]}'
+  ask s3api put-public-access-block --bucket "$bucket" --public-access-block-configuration \
+    BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
+}
+
+# write_template: writes the function's template with the bundle's place in it, and sets `template`. The template names the
+# usual place; a run with files of its own has the bundle elsewhere.
+write_template() {
+  template=$BUILD_DIR/03-lambda.yml
+  mkdir -p "$BUILD_DIR"
+  PACKAGE=$package awk '$1 == "Code:" { $0 = "      Code: \"" ENVIRON["PACKAGE"] "\"" } { print }' \
+    "$PROJECT_DIR/infraestructure/03-lambda.yml" >"$template"
+}
+
+# function_parameters: fills the array `parameters` with the template's parameters, but for the tags.
+function_parameters() {
+  parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
+    "ClusterName=$CLUSTER_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
+    "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
+}
+
+# set_concurrency: sets the reserved concurrency again where CloudFormation is the emulator's, which passes over it.
+set_concurrency() {
+  [ "$TARGET" = local ] && [ "$RESERVED_CONCURRENCY" -ge 0 ] || return 0
+  say "setting the reserved concurrency $RESERVED_CONCURRENCY again, which the emulator's CloudFormation passes over"
+  ask lambda put-function-concurrency --function-name "$LAMBDA_FUNCTION_NAME" \
+    --reserved-concurrent-executions "$RESERVED_CONCURRENCY" >/dev/null
+}

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # Some of the variables are used by the scripts that source this.
+# What the scripts share that deploy through CloudFormation. Source it, do not run it.
+source "$(dirname "${BASH_SOURCE[0]}")/aws.sh"
+
+settings ENVIRONMENT OWNER CONTACT
+VPC_STACK=$STACK_NAME-vpc ECS_STACK=$STACK_NAME-ecs LAMBDA_STACK=$STACK_NAME-lambda
+
+# stack_status STACK: prints its status, or nothing when there is no such stack.
+stack_status() {
+  aws_cli cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
+}
+
+# stack_owner STACK: prints whose stack it is, by its tag; nothing when it has none.
+stack_owner() {
+  local tag
+  tag=$(aws_cli cloudformation describe-stacks --stack-name "$1" --output text \
+    --query "Stacks[0].Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" 2>/dev/null) || true
+  [ "$tag" = None ] || printf '%s' "$tag"
+}
+
+# read_outputs STACK: adds the outputs of a stack to the associative array `output`.
+read_outputs() {
+  local name value
+  while IFS=$'\t' read -r name value; do output[$name]=$value; done < <(
+    aws_cli cloudformation describe-stacks --stack-name "$1" --output text \
+      --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' 2>/dev/null
+  )
+}
+
+# first_failure STACK: prints which resource failed first in the stack's last operation, and why.
+first_failure() {
+  { aws_cli cloudformation describe-stack-events --stack-name "$1" --output text --query \
+    'StackEvents[].[LogicalResourceId,ResourceType,ResourceStatus,ResourceStatusReason]' 2>/dev/null || true; } |
+    awk -F '\t' -v stack="$1" '
+      $3 ~ /_FAILED$/ && $4 !~ /cancelled/ { reason = $1 " (" $2 "): " $4 }
+      $1 == stack && $3 ~ /^(CREATE|UPDATE|DELETE)_IN_PROGRESS$/ { exit }
+      END { print reason }'
+}
+
+# why STACK LOG: prints why a deployment failed: what the service refused at once, else the stack's first failure, else the log.
+why() {
+  local reason
+  grep -m 1 -o 'An error occurred.*' "$2" && return
+  reason=$(first_failure "$1")
+  printf '%s\n' "${reason:-$(error_of "$(<"$2")")}"
+}
+
+# check_stack STACK: ends the script when a stack cannot be deployed onto; removes one whose creation was rolled back.
+check_stack() {
+  local status
+  status=$(stack_status "$1")
+  [ -z "$status" ] || [ "$(stack_owner "$1")" = "$STACK_NAME" ] ||
+    fail "stack $1 was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
+  case $status in
+    ROLLBACK_COMPLETE)
+      say "removing stack $1: its creation failed before, and was rolled back"
+      aws_cli cloudformation delete-stack --stack-name "$1"
+      aws_cli cloudformation wait stack-delete-complete --stack-name "$1"
+      ;;
+    REVIEW_IN_PROGRESS) ;; # An empty shell around a change set that was never executed: the next one fills it.
+    *_IN_PROGRESS) fail "stack $1 is still at work ($status): wait until it is done, then run this again" ;;
+    *_FAILED) fail "stack $1 is half-built ($status): make clean removes it, then run this again. $(first_failure "$1")" ;;
+  esac
+}
+
+# stack_tags: fills the array `tags` with the tags of a stack, which CloudFormation gives to the resources in it.
+stack_tags() { tags=("environment=$ENVIRONMENT" "owner=$OWNER" "contact=$CONTACT" "$OWNERSHIP_TAG=$STACK_NAME"); }
+
+# deploy_stack STACK TEMPLATE [NAME=VALUE ...]: checks a template and deploys it through a change set.
+deploy_stack() {
+  local stack=$1 template=$2 log=$BUILD_DIR/$1.log tags
+  shift 2
+  check_stack "$stack"
+  stack_tags
+  aws_cli cloudformation validate-template --template-body "file://$template" >/dev/null 2>"$log" ||
+    fail "${template##*/} is no valid template: $(error_of "$(<"$log")")"
+  say "deploying stack $stack"
+  aws_cli cloudformation deploy --stack-name "$stack" --template-file "$template" --capabilities CAPABILITY_NAMED_IAM \
+    --no-fail-on-empty-changeset --parameter-overrides "$@" "Environment=$ENVIRONMENT" "Owner=$OWNER" "Contact=$CONTACT" \
+    --tags "${tags[@]}" >"$log" 2>&1 && return
+  fail "stack $stack could not be deployed: $(why "$stack" "$log")"
+}
