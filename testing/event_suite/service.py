@@ -23,17 +23,19 @@ class Service:
     def read(self) -> ServiceState:
         """What the service runs, or is about to run, and its tags. Raises ServiceMissing when it is not there."""
         service = self._describe()
-        (container,) = self._task_definition(service)["containerDefinitions"]
+        definition, _ = self._task_definition(service)
+        (container,) = definition["containerDefinitions"]
         return ServiceState(container["image"], _tags(service))
 
     def restore(self, state: ServiceState) -> None:
         """Makes the service run ``state.image`` and have exactly ``state.tags``; writes only what differs."""
         service = self._describe()
-        definition = self._task_definition(service)
+        definition, definition_tags = self._task_definition(service)
         (container,) = definition["containerDefinitions"]
         if container["image"] != state.image:
             container["image"] = state.image
-            self._ecs.update_service(cluster=self._cluster, service=self._service, taskDefinition=self._register(definition))
+            revision = self._register(definition, definition_tags)
+            self._ecs.update_service(cluster=self._cluster, service=self._service, taskDefinition=revision)
         tags = _tags(service)
         if wanted := [{"key": key, "value": value} for key, value in state.tags.items() if tags.get(key) != value]:
             self._ecs.tag_resource(resourceArn=service["serviceArn"], tags=wanted)
@@ -48,12 +50,14 @@ class Service:
             raise ServiceMissing(f"cluster {self._cluster} has no service {self._service}")
         return service
 
-    def _task_definition(self, service: dict[str, Any]) -> dict[str, Any]:
-        return self._ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+    def _task_definition(self, service: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        """The revision that the service runs, and its tags, by which `make clean` knows it."""
+        answer = self._ecs.describe_task_definition(taskDefinition=service["taskDefinition"], include=["TAGS"])
+        return answer["taskDefinition"], answer.get("tags", [])
 
-    def _register(self, definition: dict[str, Any]) -> str:
+    def _register(self, definition: dict[str, Any], tags: list[dict[str, str]]) -> str:
         members = self._ecs.meta.service_model.shape_for("RegisterTaskDefinitionRequest").members
-        revision = {name: value for name, value in definition.items() if name in members}
+        revision = {name: value for name, value in definition.items() if name in members} | ({"tags": tags} if tags else {})
         return self._ecs.register_task_definition(**revision)["taskDefinition"]["taskDefinitionArn"]
 
 

@@ -68,15 +68,15 @@ class Running:
 
 
 class Workspace:
-    """A build directory and a port that nothing else has, and the settings of every ``make`` in it."""
+    """A build directory and a port that nothing else has, and the settings of every ``make`` in it; None is the Makefile's own."""
 
-    def __init__(self, directory: Path, **settings: str):
+    def __init__(self, directory: Path, **settings: str | None):
         self.directory = directory
         self.build = directory / "build"
         self.temporary = directory / "tmp"
         self.temporary.mkdir(parents=True)
         self.port = free_port()
-        self.settings = {
+        self.settings: dict[str, str | None] = {
             "BUILD_DIR": str(self.build),
             "EMULATOR_PORT": str(self.port),
             "PYTHON": sys.executable,
@@ -87,12 +87,13 @@ class Workspace:
         self._runs = 0
 
     def start(
-        self, *targets: str, environment: Mapping[str, str] | None = None, output: int | None = None, **settings: str
+        self, *targets: str, environment: Mapping[str, str] | None = None, output: int | None = None, **settings: str | None
     ) -> Running:
         """Starts ``make TARGETS SETTINGS``, with ``environment`` over the shell's; the output goes to a file, or to ``output``."""
         self._runs += 1
         file = self.directory / f"output-{self._runs}"
-        arguments = [f"{name}={value}" for name, value in {**self.settings, **settings}.items()]
+        merged = self.settings | settings
+        arguments = [f"{name}={value}" for name, value in merged.items() if value is not None]
         with file.open("wb") as stream:
             process = subprocess.Popen(  # pylint: disable=consider-using-with  # Running waits for it.
                 ["make", "-C", PROJECT, "--no-print-directory", *targets, *arguments],
@@ -104,7 +105,7 @@ class Workspace:
             )
         return Running(process, file)
 
-    def make(self, *targets: str, environment: Mapping[str, str] | None = None, **settings: str) -> Result:
+    def make(self, *targets: str, environment: Mapping[str, str] | None = None, **settings: str | None) -> Result:
         """Runs ``make TARGETS SETTINGS`` to its end."""
         return self.start(*targets, environment=environment, **settings).result()
 

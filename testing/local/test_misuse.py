@@ -1,0 +1,196 @@
+"""What can go wrong around the pipelines: emulators of others, taken ports, impossible settings, programs that are missing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.docker import base_image, docker, in_docker
+from support.make import Result, Workspace, is_free
+from support.shell import another_program
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+
+@pytest.fixture(scope="module", name="emulator")
+def _emulator(workspace) -> Iterator[Workspace]:
+    """The workspace of an emulator that runs."""
+    here = workspace("emulator")
+    result = here.make("emulator-up")
+    assert result.status == 0, result.output
+    yield here
+    assert here.make("clean").status == 0
+    assert not here.left()
+
+
+def test_an_emulator_whose_pid_file_is_lost_is_found_again(emulator):
+    pid_file = emulator.build / "emulator" / "pid"
+    pid = pid_file.read_text("ascii")
+    pid_file.unlink()
+
+    assert f"the emulator already runs on 127.0.0.1:{emulator.port} (process {pid.strip()})" in emulator.make("emulator-up").output
+    assert pid_file.read_text("ascii") == pid
+
+
+def test_an_emulator_all_of_whose_files_are_lost_can_be_stopped(workspace):
+    here = workspace("lost")
+    assert here.make("emulator-up").status == 0
+    shutil.rmtree(here.build)
+
+    assert here.make("emulator-down").status == 0
+    assert not here.left()
+
+
+def test_an_emulator_that_does_not_answer_is_named_with_the_way_out(emulator):
+    pid = int((emulator.build / "emulator" / "pid").read_text("ascii"))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        result = emulator.make("emulator-up")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    expected = f"the emulator on port {emulator.port} (process {pid}) does not answer: make emulator-down, then try again"
+    assert result.complaint() == expected
+
+
+def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
+    here = workspace("beside", EMULATOR_PORT=str(emulator.port), SAM_MODE="emulator")
+
+    complaint = here.make("emulator-up", SAM_MODE="emulator").complaint()
+    assert complaint.startswith(f"port {emulator.port} has the emulator of another run: make EMULATOR_PORT={emulator.port + 1}")
+    assert here.make("clean").status == 0
+    assert not is_free(emulator.port)
+
+
+def test_a_process_that_has_the_number_of_an_emulator_that_ended_is_left_alone(workspace):
+    here = workspace("number")
+    (here.build / "emulator").mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as innocent:  # The emulator is stopped with its group.
+        (here.build / "emulator" / "pid").write_text(f"{innocent.pid}\n", "ascii")
+        status = here.make("emulator-down").status
+        survived = innocent.poll() is None
+        innocent.kill()
+
+    assert (status, survived) == (0, True)
+
+
+def test_a_taken_port_is_named_with_a_way_around_it(workspace_with_package):
+    here = workspace_with_package("taken")
+    with another_program(here.port):
+        output = here.make("all-local").output
+
+    complaint, end = (line for line in output.splitlines() if line.startswith("✗"))
+    assert complaint.startswith(f"✗ port {here.port} is taken by another program: stop that one, or take another port: ")
+    assert end == "✗ emulator-up failed, see above"
+    assert "Traceback" not in output
+    assert not here.left()
+
+
+# Clean
+
+
+def test_clean_has_nothing_to_do_twice(workspace):
+    here = workspace("nothing")
+
+    assert [here.make("clean") for _ in range(2)] == [Result(0, "")] * 2
+
+
+def test_clean_leaves_files_that_are_not_its_own(workspace_with_package):
+    here = workspace_with_package("shared")
+    (here.build / "thesis.txt").write_text("years of work", "utf-8")
+
+    assert here.make("clean") == Result(0, f"• left alone in {here.build}: thesis.txt\n")
+    assert [path.name for path in here.build.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.usefixtures("docker")
+def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
+    here = workspace("containers", SAM_MODE="docker")
+    mounts = {"ours": here.build / "sam" / "tmp", "others": here.directory / "sam"}
+    containers = {}
+    for name, mount in mounts.items():
+        mount.mkdir(parents=True)
+        options = ["--detach", "--label", "sam.cli.container.type=lambda", "--volume", f"{mount}:/var/task"]
+        containers[name] = docker("run", *options, "--entrypoint", "sleep", base_image(), "600")
+    try:
+        status = here.make("clean").status
+        left = in_docker() & set(containers.values())
+    finally:
+        for container in containers.values():
+            subprocess.run(["docker", "rm", "--force", container], check=False, capture_output=True)
+
+    assert (status, left) == (0, {containers["others"]})
+
+
+# Settings that cannot be, and programs that are not there
+
+
+@pytest.mark.parametrize(
+    "target, setting, words",
+    [
+        ("emulator-up", "SAM_MODE=nonsense", "SAM_MODE=nonsense is no mode: auto, docker or emulator"),
+        ("emulator-up", "EMULATOR_PORT=nonsense", "EMULATOR_PORT=nonsense is no port: a number from 1 to 65535"),
+        ("emulator-up", "EMULATOR_PORT=65536", "EMULATOR_PORT=65536 is no port: a number from 1 to 65535"),
+        ("all-local", "EMULATOR_PORT=", "EMULATOR_PORT= is no port: a number from 1 to 65535"),
+        ("all-local", "STACK_NAME=", "the setting STACK_NAME is empty: "),
+        ("all-local", "SERVICE_NAME=", "the setting SERVICE_NAME is empty: "),
+        ("build-lambda-package", "LAMBDA_RUNTIME=nonsense", "LAMBDA_RUNTIME is 'nonsense': set it to python3.11, "),
+        ("build-lambda-package", "LAMBDA_ARCH=nonsense", "LAMBDA_ARCH is 'nonsense': set it to x86_64 or arm64"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(target, setting, words, workspace):
+    here = workspace("settings")
+    name, _, value = setting.partition("=")
+
+    assert here.make(target, **{name: value}).complaint().startswith(words)
+    assert here.make("clean").status == 0
+    assert not here.left()
+
+
+@pytest.mark.parametrize("target", ["all-local", "emulator-up", "build-lambda-package"])
+def test_a_python_that_is_not_there_is_named(target, workspace):
+    complaint = workspace("python").make(target, PYTHON="does-not-exist").complaint()
+
+    assert complaint == "does-not-exist is not installed: install Python 3.11 or newer, or name one: make PYTHON=python3.13 …"
+
+
+@pytest.mark.parametrize("target", ["all-local", "emulator-up", "build-lambda-package"])
+def test_an_older_python_is_refused(target, workspace):
+    found = Path(os.environ.get("PYENV_ROOT", "/nowhere"), "versions").glob("3.10.*/bin/python3")
+    old = next(map(str, found), shutil.which("python3.10"))
+    if not old:
+        pytest.skip("there is no Python 3.10 on this machine")
+
+    assert workspace("old").make(target, PYTHON=old).complaint().startswith(f"{old} is Python 3.10.")
+
+
+def test_a_python_without_its_venv_module_is_named_with_the_way_to_get_it(workspace, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1 $2" != "-m venv" ] || exit 1\nexec {sys.executable} "$@"\n', "utf-8")
+    python.chmod(0o755)
+
+    complaint = workspace("venv").make("emulator-up", PYTHON=str(python), TOOLS_DIR=str(tmp_path / "tools")).output
+    assert f"✗ {python} cannot make virtual environments: install its venv module" in complaint
+
+
+def test_docker_is_named_when_it_is_asked_for_and_not_there(workspace, path_without_docker):
+    result = workspace("docker").make("emulator-up", SAM_MODE="docker", environment={"PATH": path_without_docker})
+
+    assert result.complaint() == "SAM_MODE=docker cannot be: Docker is not installed; without Docker: SAM_MODE=emulator"
+
+
+@pytest.mark.skipif(not shutil.which("docker"), reason="there is no Docker client")
+def test_docker_is_named_when_it_is_asked_for_and_does_not_answer(workspace):
+    result = workspace("docker").make("emulator-up", SAM_MODE="docker", environment={"DOCKER_HOST": "unix:///nowhere"})
+
+    assert result.complaint() == "SAM_MODE=docker cannot be: no Docker engine answers; without Docker: SAM_MODE=emulator"
+
+
+def test_the_mode_of_sam_cannot_change_under_a_deployment(emulator):
+    complaint = emulator.make("emulator-up", SAM_MODE="docker").complaint()
+
+    assert complaint == "SAM_MODE=docker, but what is deployed here is for SAM_MODE=emulator: make clean first"

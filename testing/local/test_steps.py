@@ -1,0 +1,225 @@
+"""The targets of the Makefile one at a time, as a person calls them: on one emulator that they share, with one deployment on it."""
+
+import io
+import json
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.config import Config
+from event_suite.payload import LIMIT
+from support.events import OUTCOMES
+from support.make import Result, Workspace, until
+from support.shell import CANARY, HOSTILE
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+# A stack whose creation fails: nobody sends the signal that it waits for.
+NEVER_COMPLETE = """\
+Resources:
+  Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
+  Never: {Type: AWS::CloudFormation::WaitCondition, Properties: {Handle: !Ref Handle, Timeout: "1", Count: 1}}
+"""
+PROBE = "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n"
+
+
+def client(workspace: Workspace, service: str):
+    """An SDK client of the workspace's emulator."""
+    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{workspace.port}", config=Config(proxies={}))
+
+
+@pytest.fixture(scope="module", name="started")
+def _started(workspace, path_without_docker) -> Iterator[tuple[Workspace, Result]]:
+    """An emulator that was started in a hostile shell, where SAM's mode was left to the machine and there is no Docker."""
+    here = workspace("steps", SAM_MODE="auto")
+    yield here, here.make("emulator-up", environment=HOSTILE | {"PATH": path_without_docker})
+    assert here.make("clean").status == 0
+    assert not here.left()
+
+
+@pytest.fixture(scope="module", name="emulator")
+def _emulator(started) -> Workspace:
+    """The workspace of an emulator that runs."""
+    here, result = started
+    assert result.status == 0, result.output
+    return here
+
+
+@pytest.fixture(scope="module", name="deployment")
+def _deployment(emulator, package) -> Result:
+    """Everything deployed, where the creation of the first stack had failed before."""
+    create_stack_that_fails(emulator, "ecs-updater-vpc", "ROLLBACK_COMPLETE", OnFailure="ROLLBACK")
+    steps = ["deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"]
+    return emulator.make(*steps, environment=HOSTILE, LAMBDA_PACKAGE=str(package))
+
+
+@pytest.fixture(scope="module", name="deployed")
+def _deployed(emulator, deployment) -> Workspace:
+    """The workspace of an emulator with everything deployed."""
+    assert deployment.status == 0, deployment.output
+    return emulator
+
+
+def create_stack_that_fails(here: Workspace, name: str, status: str, **options: str) -> None:
+    """Creates a stack and waits until it has this status."""
+    cloudformation = client(here, "cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=NEVER_COMPLETE, **options)
+    until(lambda: cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == status, f"{name} is {status}")
+
+
+def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
+    assert "SAM mode emulator: Docker is not installed" in started[1].output
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["deploy-ecs-cluster", "deploy-ecs-service", "run-lambda-test-sam", "run-lambda-test-aws", "invoke-sam EVENT=e.json"],
+)
+def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
+    here = workspace("nothing")
+
+    expected = f"no emulator answers on 127.0.0.1:{here.port}: make emulator-up, or TARGET=aws for an account"
+    assert here.make(*target.split()).complaint() == expected
+
+
+def test_the_function_cannot_be_deployed_without_a_bundle(workspace):
+    here = workspace("nothing")
+
+    complaint = here.make("deploy-lambda-sam").complaint()
+
+    assert complaint == f"there is no bundle {here.build}/ecs-updater-package.zip: make build-lambda-package TARGET=local"
+
+
+DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam"
+
+
+@pytest.mark.parametrize(
+    "target, expected",
+    [
+        ("deploy-ecs-service", "the stacks absent-vpc and absent-ecs have no output SubnetIds: make deploy-ecs-cluster"),
+        ("deploy-lambda-sam", "the stack absent-ecs has no output TaskExecutionRoleArn: make deploy-ecs-cluster"),
+        ("run-lambda-test-sam", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
+        ("invoke-sam EVENT=e.json", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
+    ],
+)
+def test_a_step_without_the_stacks_before_it_says_what_to_do(target, expected, emulator, package):
+    assert emulator.make(*target.split(), STACK_NAME="absent", LAMBDA_PACKAGE=str(package)).complaint() == expected
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({"SERVICE_NAME": "absent"}, "cluster ECSCluster has no service absent: make deploy-ecs-cluster deploy-ecs-service"),
+        ({"CLUSTER_NAME": "absent"}, "Cluster not found.: make deploy-ecs-cluster deploy-ecs-service"),
+    ],
+)
+def test_the_events_need_the_service_that_they_are_about(settings, expected, deployed):
+    assert deployed.make("run-lambda-test-sam", **settings).complaint().endswith(expected)
+
+
+def test_a_stack_whose_creation_was_rolled_back_is_replaced(deployment):
+    assert "• removing stack ecs-updater-vpc: its creation failed before, and was rolled back" in deployment.output
+    assert deployment.status == 0
+
+
+def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
+    create_stack_that_fails(emulator, "half-built-vpc", "CREATE_FAILED", OnFailure="DO_NOTHING")
+
+    complaint = emulator.make("deploy-ecs-cluster", STACK_NAME="half-built").complaint()
+
+    assert complaint.startswith("stack half-built-vpc is half-built (CREATE_FAILED): make clean removes it, then run this again.")
+    assert "Never (AWS::CloudFormation::WaitCondition): WaitCondition timed out" in complaint
+
+
+def test_the_aws_cli_sends_the_events_too(deployed):
+    result = deployed.make("run-lambda-test-aws")
+
+    assert result.status == 0, result
+    assert [line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
+
+
+def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deployed, tmp_path):
+    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:2"}
+    event_file = tmp_path / "an event.json"
+    event_file.write_text(json.dumps(event | {"ecs_tag": {"owner": "someone"}}), "utf-8")
+
+    answer = deployed.make("invoke-sam", EVENT=str(event_file))
+    changed = state(deployed)
+    put_back = deployed.make("deploy-ecs-service", environment=HOSTILE)
+
+    assert json.loads(answer.output)["body"]["AFTER"]["serviceImage"] == "busybox:2"
+    assert changed == ("busybox:2", {"owner": "someone"})
+    assert put_back.status == 0, put_back.output
+    assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
+
+
+def state(here: Workspace) -> tuple[str, dict[str, str]]:
+    """Image and tags of the service."""
+    ecs = client(here, "ecs")
+    (found,) = ecs.describe_services(cluster="ECSCluster", services=["ecs-dummy-service"], include=["TAGS"])["services"]
+    revision = ecs.describe_task_definition(taskDefinition=found["taskDefinition"])["taskDefinition"]
+    return revision["containerDefinitions"][0]["image"], {tag["key"]: tag["value"] for tag in found["tags"]}
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [(b"[1]", "[1] is not of type 'object'"), (b'"%s"' % (b"a" * 5_000_000), "aaa…aaa")],
+    ids=["a list", "5 MB"],
+)
+def test_an_event_that_the_function_refuses_gives_its_one_short_line(content, words, deployed, tmp_path):
+    (tmp_path / "event.json").write_bytes(content)
+
+    result = deployed.make("invoke-sam", EVENT=str(tmp_path / "event.json"))
+
+    (line,) = (line for line in result.output.splitlines() if not line.startswith("make: ***"))
+    assert line.startswith("[ERROR][json_validation] wrong input event format: ") and words in line
+    assert result.status != 0 and len(line) < 400
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "is no JSON: Expecting value"),
+        (b"{", "is no JSON: Expecting property name"),
+        (b"\xff\x00\xfe", "is no JSON: 'utf-8' codec can't decode"),
+        (b"[" * 200_000 + b"]" * 200_000, "is nested too deeply"),
+        (b" " * LIMIT + b"1", f"is too large: Lambda takes events of at most {LIMIT} bytes"),
+    ],
+    ids=["missing", "empty", "no JSON", "binary", "deep", "above 6 MB"],
+)
+def test_an_event_that_lambda_would_refuse_is_refused_before(content, words, deployed, tmp_path):
+    event_file = tmp_path / "event.json"
+    if content is not None:
+        event_file.write_bytes(content)
+
+    assert deployed.make("invoke-sam", EVENT=str(event_file)).complaint().startswith(f"{event_file} {words}")
+
+
+def test_invoking_without_an_event_says_how_to_name_one(workspace):
+    assert workspace("nothing").make("invoke-sam").complaint() == "which event? make invoke-sam EVENT=event.json"
+
+
+def test_a_function_sees_nothing_of_the_shell(emulator):
+    """The shell in which the emulator was started, that is."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("probe.py", PROBE)
+    lambda_ = client(emulator, "lambda")
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    lambda_.create_function(
+        FunctionName="probe",
+        Handler="probe.handler",
+        Runtime=runtime,
+        Role="arn:aws:iam::000000000000:role/probe",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    lambda_.get_waiter("function_active_v2").wait(FunctionName="probe")
+
+    environment = json.load(lambda_.invoke(FunctionName="probe")["Payload"])
+
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "probe"
+    assert not [name for name, value in environment.items() if CANARY in value]
