@@ -28,6 +28,14 @@ module "ecs_cluster" {
   log_retention_days   = var.log_retention_days
   permissions_boundary = var.permissions_boundary
 
+  launch_type            = var.launch_type
+  instance_type          = var.instance_type
+  instance_count         = var.instance_count
+  instance_image         = var.instance_image
+  key_pair_name          = var.key_pair_name
+  subnet_ids             = module.vpc.subnet_ids
+  task_security_group_id = module.vpc.task_security_group_id
+
   environment = var.environment
   owner       = var.owner
   contact     = var.contact

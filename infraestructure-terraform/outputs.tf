@@ -33,6 +33,11 @@ output "task_log_group_name" {
   value       = module.ecs_cluster.task_log_group_name
 }
 
+output "launch_type" {
+  description = "Where tasks run, FARGATE or EC2."
+  value       = module.ecs_cluster.launch_type
+}
+
 output "function_name" {
   description = "Name of the function."
   value       = module.lambda.function_name

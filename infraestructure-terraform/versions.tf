@@ -19,4 +19,12 @@ terraform {
 # Region, credentials and endpoint come from the environment (AWS_REGION or AWS_DEFAULT_REGION, AWS_PROFILE, ...), as with
 # the aws cli: the same configuration goes to an account and, with AWS_ENDPOINT_URL and dummy credentials, to an emulator.
 # The emulator answers all that the provider asks at its start (STS), so no check has to be skipped for it.
-provider "aws" {}
+provider "aws" {
+  # Whose it is: `make clean` removes nothing that does not carry this. With CloudFormation it is a tag of the stack, which
+  # goes to every resource as well.
+  default_tags {
+    tags = {
+      ecs-updater = var.stack_name
+    }
+  }
+}

@@ -12,6 +12,22 @@ run "network_and_cluster_need_no_bundle" {
   }
 }
 
+run "instances_are_in_the_network_that_is_made_with_them" {
+  command = plan
+  plan_options {
+    target = [module.vpc, module.ecs_cluster]
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+    launch_type    = "EC2"
+  }
+
+  assert {
+    condition     = output.launch_type == "EC2"
+    error_message = "Tasks do not run on instances, or the first step does not say so."
+  }
+}
+
 run "the_longest_name_is_accepted_by_every_module" {
   command = plan
   variables {
@@ -29,6 +45,11 @@ run "the_root_refuses_what_its_modules_refuse" {
     vpc_cidr                        = "10.42.0.0/24"
     cluster_name                    = "team-*"
     container_insights              = ""
+    launch_type                     = ""
+    instance_type                   = ""
+    instance_count                  = 0
+    instance_image                  = ""
+    key_pair_name                   = " "
     function_name                   = ""
     runtime                         = ""
     architecture                    = ""
@@ -52,8 +73,8 @@ run "the_root_refuses_what_its_modules_refuse" {
     contact                         = ""
   }
   expect_failures = [
-    var.stack_name, var.lambda_package, var.vpc_cidr, var.cluster_name, var.container_insights, var.function_name,
-    var.runtime, var.architecture, var.memory_size, var.timeout, var.reserved_concurrency, var.task_definition_family,
+    var.stack_name, var.lambda_package, var.vpc_cidr, var.cluster_name, var.container_insights, var.launch_type,
+    var.instance_type, var.instance_count, var.instance_image, var.key_pair_name, var.function_name, var.runtime, var.architecture, var.memory_size, var.timeout, var.reserved_concurrency, var.task_definition_family,
     var.passable_role_arns, var.permissions_boundary, var.event_cluster_name, var.event_service_name,
     var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.endpoint_url,
     var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,

@@ -18,10 +18,15 @@ TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructur
 VPC, ECS, LAMBDA = (TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "03-lambda.yml"))
 
 # The rest of the types in use take tags.
-WITHOUT_TAGS = {"AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation"}
+WITHOUT_TAGS = {
+    "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::IAM::InstanceProfile",
+}
 # What AWS's Service Authorization Reference allows as the resource of an action, where it is not an ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
-ONLY_STAR = {"ecs:DescribeTaskDefinition"}
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonmessagegatewayservice.html
+ONLY_STAR = {"ecs:DescribeTaskDefinition", "ecs:DiscoverPollEndpoint"} | {
+    f"ssmmessages:{verb}{channel}" for verb in ("Create", "Open") for channel in ("ControlChannel", "DataChannel")
+}
 
 ROLE = "arn:aws:iam::111122223333:role/task"
 SERVICE = "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"
@@ -144,7 +149,9 @@ def test_whoever_deploys_names_the_cluster():
     assert "Default" not in LAMBDA["Parameters"]["ClusterName"]
 
 
-@pytest.mark.parametrize("stack", [Stack(VPC), Stack(ECS), function_stack(PassableRoleArns=ROLE)], ids=TEMPLATES)
+@pytest.mark.parametrize(
+    "stack", [Stack(VPC), Stack(ECS, {"LaunchType": "EC2"}), function_stack(PassableRoleArns=ROLE)], ids=TEMPLATES
+)
 def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
     for role in stack.of_type("AWS::IAM::Role"):
         for one in role.get("Policies", []):
@@ -157,12 +164,14 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
     boundary = "arn:aws:iam::111122223333:policy/boundary"
     for value in ("", boundary):
-        roles = Stack(stack, {"ClusterName": "ECSCluster", "PermissionsBoundary": value}).of_type("AWS::IAM::Role")
+        parameters = {"ClusterName": "ECSCluster", "LaunchType": "EC2", "PermissionsBoundary": value}
+        roles = Stack(stack, parameters).of_type("AWS::IAM::Role")
         assert roles
         for role in roles:
             (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
             assert statement["Action"] == "sts:AssumeRole"
-            assert statement["Principal"]["Service"] in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com")
+            assert statement["Principal"]["Service"] in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ec2.amazonaws.com")
+            assert not role.get("ManagedPolicyArns")  # AWS's own are wider than what is needed, and grow.
             assert role.get("PermissionsBoundary", "") == value
 
 
@@ -258,7 +267,10 @@ def test_every_resource_that_takes_tags_has_the_three(template):
     for name, resource in template["Resources"].items():
         if resource["Type"] in WITHOUT_TAGS:
             continue
-        tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"].get("Tags", [])}
+        properties = resource["Properties"]
+        # A launch template's own tags are among those that say of what they are.
+        listed = properties["TagSpecifications"][0]["Tags"] if "TagSpecifications" in properties else properties.get("Tags", [])
+        tags = {tag["Key"]: tag["Value"] for tag in listed}
         wanted = {"environment": {"Ref": "Environment"}, "owner": {"Ref": "Owner"}, "contact": {"Ref": "Contact"}}
         assert tags.items() >= wanted.items(), name
 
@@ -268,6 +280,21 @@ def test_every_log_group_has_a_retention(template):
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Logs::LogGroup":
             assert resource["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+@every_template
+def test_every_queue_has_a_dead_letter_queue_or_is_one(template):
+    queues = {name: one["Properties"] for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"}
+    targets = re.findall(r"\{'(?:deadLetterTargetArn|TargetArn)': \{'Fn::GetAtt': \['(\w+)', 'Arn']", repr(template["Resources"]))
+    for name, properties in queues.items():
+        assert name in targets or "RedrivePolicy" in properties, name
+
+
+@every_template
+def test_every_finding_of_a_scanner_that_is_skipped_says_why(template):
+    for name, resource in template["Resources"].items():
+        for one in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+            assert set(one) == {"id", "comment"} and len(one["comment"].split()) > 3, name
 
 
 @every_template
@@ -308,23 +335,26 @@ def test_every_output_is_described(template):
 # The scripts that deploy them
 
 
-def script(name: str) -> str:
-    """Returns the text of a script."""
-    return (PROJECT / "scripts" / name).read_text(encoding="utf-8")
+def scripts(*names: str) -> str:
+    """Returns the text of scripts."""
+    return "".join((PROJECT / "scripts" / name).read_text(encoding="utf-8") for name in names)
 
 
-@pytest.mark.parametrize("name", ["deploy-ecs-service", "deploy-lambda-sam"])
-def test_every_output_that_a_script_reads_exists(name):
-    read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", script(name)))
+SAM, AWS = (("function.sh", name) for name in ("deploy-lambda-sam", "deploy-lambda-aws"))
+
+
+@pytest.mark.parametrize("names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS])
+def test_every_output_that_a_script_reads_exists(names):
+    read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", scripts(*names)))
     assert read
     assert read <= set(VPC["Outputs"]) | set(ECS["Outputs"])
 
 
 @pytest.mark.parametrize(
-    ("name", "templates"), [("deploy-ecs-cluster", [VPC, ECS]), ("deploy-lambda-sam", [LAMBDA])], ids=["cluster", "function"]
+    ("names", "templates"), [(("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]), (SAM, [LAMBDA]), (AWS, [LAMBDA])]
 )
-def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(name, templates):
-    given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', script(name)))
+def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(names, templates):
+    given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', scripts(*names)))
     declared = {key: one for template in templates for key, one in template["Parameters"].items()}
     assert given
     assert given <= set(declared)

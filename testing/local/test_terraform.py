@@ -1,53 +1,121 @@
-"""The Terraform tree by Terraform's own tools: its format, its references, and its own tests against a mocked provider."""
+"""The Terraform tree by Terraform's own tests against a mocked provider, and by what the project asks of every variable."""
 
 import os
-import shutil
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from support.terraform import declared_variables
 
-TREE = Path(__file__).resolve().parents[2] / "infraestructure-terraform"
+PROJECT = Path(__file__).resolve().parents[2]
+TREE = PROJECT / "infraestructure-terraform"
+CHECK = PROJECT / "scripts" / "terraform-check"
+SKIPPED = 77
 
-
-@pytest.fixture(scope="module", name="terraform")
-def _terraform(tmp_path_factory):
-    """Runs Terraform in an initialised copy of the tree, since it writes into the folder that it works in.
-
-    Skips where there is no Terraform, or no provider that it could install.
-    """
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
-    tree = tmp_path_factory.mktemp("terraform") / "tree"
-    shutil.copytree(TREE, tree)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")}
-    if not Path(environment.get("TF_CLI_CONFIG_FILE", os.devnull)).exists():
-        del environment["TF_CLI_CONFIG_FILE"]
-    environment |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-
-    def run(*arguments):
-        options = {"cwd": tree, "env": environment, "stdin": subprocess.DEVNULL}
-        return subprocess.run(["terraform", *arguments], **options, check=False, capture_output=True, text=True)
-
-    begun = run("init", "-input=false", "-no-color")
-    if begun.returncode:
-        pytest.skip(f"Terraform cannot install its provider: {' '.join(begun.stderr.replace('│', ' ').split())[:400]}")
-    return run
+FILES = {str(path.relative_to(TREE)): path.read_text("utf-8") for path in sorted(TREE.rglob("*.tf"))}
+VARIABLES, OUTPUTS = (
+    {name: text for name, text in FILES.items() if Path(name).name == kind} for kind in ("variables.tf", "outputs.tf")
+)
 
 
-def test_every_file_is_formatted_as_terraform_does_it(terraform):
-    done = terraform("fmt", "-check", "-recursive", "-diff")
-    assert done.returncode == 0, done.stdout
+def blocks(kind: str, text: str) -> dict[str, str]:
+    """Returns the blocks of a kind in a file, by their last label."""
+    return dict(re.findall(rf'^{kind} (?:"\w+" )?"(\w+)" \{{\n(.*?)^}}', text, re.MULTILINE | re.DOTALL))
 
 
-def test_the_tree_is_valid_and_uses_nothing_deprecated(terraform):
-    done = terraform("validate", "-no-color")
-    assert done.returncode == 0 and "Warning" not in done.stdout, done.stdout + done.stderr
+def check(*commands: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs scripts/terraform-check; what is in ``path`` comes before every other program."""
+    environment = dict(os.environ)
+    if path:
+        environment["PATH"] = f"{path}:{environment['PATH']}"
+    options = {"env": environment, "stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    return subprocess.run([CHECK, *commands], check=False, **options)
 
 
-def test_terraforms_own_tests_pass(terraform):
-    done = terraform("test", "-no-color")
-    assert done.returncode == 0 and " 0 failed" in done.stdout, done.stdout + done.stderr
+# By Terraform. Its format and its references are checked by scripts/lint, in the same way.
+
+
+def test_terraforms_own_tests_pass():
+    done = check("test")
+    if done.returncode == SKIPPED:
+        pytest.skip(done.stderr.strip().removeprefix("• skipped: "))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("terraform", "status", "said"),
+    [
+        ("exit 0", 0, "• terraform fmt\n• terraform validate\n"),
+        ("[ $1 != fmt ] || { echo main.tf; exit 3; }", 1, "main.tf"),
+        ("[ $1 != validate ] || { echo Error: Unsupported argument; exit 1; }", 1, "Unsupported argument"),
+        ("[ $1 != validate ] || echo Warning: Deprecated attribute", 1, "Deprecated attribute"),
+        ("[ $1 != init ] || { echo Error: Invalid expression; exit 1; }", 1, "Invalid expression"),
+        ("[ $1 != init ] || { echo Error: Failed to query available provider packages; exit 1; }", SKIPPED, "• skipped: "),
+        ("[ $1 != init ] && exit 3; echo Error: Failed to install provider; exit 1", 1, "• skipped: "),
+    ],
+    ids=["nothing", "format", "reference", "deprecation", "syntax", "no-provider", "format-and-no-provider"],
+)
+def test_a_finding_fails_the_check_and_a_provider_that_is_missing_skips_it(terraform, status, said, tmp_path):
+    (tmp_path / "terraform").write_text(f"#!/usr/bin/env bash\n{terraform}\n", "utf-8")
+    (tmp_path / "terraform").chmod(0o755)
+    done = check("fmt", "validate", path=tmp_path)
+    assert done.returncode == status, done
+    assert said in done.stdout + done.stderr
+
+
+# By its text
+
+
+@pytest.mark.parametrize("file", VARIABLES)
+def test_every_variable_is_typed_described_bounded_and_never_null(file):
+    declared = blocks("variable", VARIABLES[file])
+    bounds = declared_variables(VARIABLES[file])
+    assert declared and declared.keys() == bounds.keys()
+    for name, body in declared.items():
+        assert re.search(r'^  description = "[A-Z].*\."$', body, re.MULTILINE), name
+        assert re.search(r"^  type +=", body, re.MULTILINE) and "  nullable    = false\n" in body, name
+        assert f"var.{name}" in bounds[name].condition, name
+        assert re.match(rf"{name} must be .+\.$", bounds[name].error_message), name
+        assert not re.search(r'default += (""|\[])', body) or 'description = "Optional' in body, name
+
+
+@pytest.mark.parametrize("file", OUTPUTS)
+def test_every_output_is_described(file):
+    declared = blocks("output", OUTPUTS[file])
+    assert declared
+    for name, body in declared.items():
+        assert re.search(r'^  description = "[A-Z].*\."$', body, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("file", [name for name in VARIABLES if name != "variables.tf"])
+def test_the_root_and_its_modules_bound_a_variable_in_the_same_way(file):
+    root, module = (declared_variables(VARIABLES[name]) for name in ("variables.tf", file))
+    shared = root.keys() & module.keys()
+    # Of the cluster the root makes one; the function may be given a pattern of clusters.
+    for name in shared - {"cluster_name"}:
+        assert (root[name].type, root[name].condition) == (module[name].type, module[name].condition), name
+
+
+def test_every_finding_of_a_scanner_that_is_skipped_says_why():
+    skips = [line.strip() for text in FILES.values() for line in text.splitlines() if "checkov" in line]
+    assert skips
+    for line in skips:
+        said = re.fullmatch(r"#checkov:skip=CKV2?_AWS_\d+:(.+)", line)
+        assert said and len(said[1].split()) > 1, line
+
+
+def test_no_provider_but_one_and_no_module_of_others():
+    assert {one for text in FILES.values() for one in re.findall(r'^ +source += "(.+)"', text, re.MULTILINE)} == {
+        "hashicorp/aws", "./modules/ecs-updater-vpc", "./modules/ecs-updater-ecs-cluster", "./modules/ecs-updater-lambda",
+    }
+
+
+def test_every_variable_that_a_script_gives_exists():
+    text = (PROJECT / "scripts" / "terraform.sh").read_text("utf-8")
+    given = set(re.findall(r"\[(\w+)]=\$", text)) | set(re.findall(r'"(\w+)": %s', text))
+    assert "stack_name" in given
+    assert given <= declared_variables(VARIABLES["variables.tf"]).keys()
 
 
 def test_no_lock_file_or_state_is_committed():

@@ -1,4 +1,4 @@
-# An ECS cluster for Fargate, with what the dummy service needs to start and to log.
+# An ECS cluster, with what the dummy service needs to start and to log.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}

@@ -19,3 +19,9 @@ output "task_log_group_name" {
   description = "Name of the log group of the tasks."
   value       = aws_cloudwatch_log_group.tasks.name
 }
+
+# Known once there is something to run tasks.
+output "launch_type" {
+  description = "Where tasks run, FARGATE or EC2."
+  value       = length(aws_autoscaling_group.instances) == 0 ? "FARGATE" : "EC2"
+}

@@ -33,6 +33,90 @@ variable "container_insights" {
   }
 }
 
+variable "launch_type" {
+  description = "Where tasks run: FARGATE needs no machine, EC2 makes a group of ECS-optimised instances."
+  type        = string
+  default     = "FARGATE"
+  nullable    = false
+
+  validation {
+    condition     = contains(["FARGATE", "EC2"], var.launch_type)
+    error_message = "launch_type must be FARGATE or EC2."
+  }
+}
+
+variable "instance_type" {
+  description = "Type of the instances; t3.small is the smallest with network interfaces for itself and two tasks, which a rollout of one needs."
+  type        = string
+  default     = "t3.small"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.instance_type))
+    error_message = "instance_type must be an instance type, such as t3.small."
+  }
+}
+
+variable "instance_count" {
+  description = "Number of instances."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.instance_count >= 1 && var.instance_count <= 10 && var.instance_count == floor(var.instance_count)
+    error_message = "instance_count must be 1 to 10."
+  }
+}
+
+variable "instance_image" {
+  description = "Image of the instances, or the SSM parameter that EC2 reads it from at every launch; an arm64 instance_type needs the one of arm64."
+  type        = string
+  default     = "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(ami-[0-9a-f]{8,17}|resolve:ssm:[a-zA-Z0-9_./:-]+)$", var.instance_image))
+    error_message = "instance_image must be the id of an image, or resolve:ssm: and the name of a parameter."
+  }
+}
+
+variable "subnet_ids" {
+  description = "Optional public subnets of the instances; with launch_type EC2 they are needed."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.subnet_ids : can(regex("^subnet-[0-9a-f]{8,17}$", id))])
+    error_message = "subnet_ids must be ids of subnets."
+  }
+}
+
+variable "task_security_group_id" {
+  description = "Optional security group of the instances, the one of the tasks; with launch_type EC2 it is needed."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(sg-[0-9a-f]{8,17})?$", var.task_security_group_id))
+    error_message = "task_security_group_id must be empty or the id of a security group."
+  }
+}
+
+variable "key_pair_name" {
+  description = "Optional key pair for SSH through Session Manager, which itself needs none; from outside nothing comes in."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([!-~]([ -~]{0,253}[!-~])?)?$", var.key_pair_name))
+    error_message = "key_pair_name must be empty or the name of a key pair."
+  }
+}
+
 variable "log_retention_days" {
   description = "Days that the logs of the tasks are kept."
   type        = number

@@ -1,4 +1,4 @@
-# A small VPC with two public subnets and no NAT gateway, for Fargate tasks that only call out.
+# A small VPC with two public subnets and no NAT gateway, for tasks that only call out.
 
 locals {
   tags = {

@@ -22,3 +22,9 @@ mock_data "aws_availability_zones" {
     names = ["us-isob-east-1a", "us-isob-east-1b", "us-isob-east-1c"]
   }
 }
+
+mock_data "aws_default_tags" {
+  defaults = {
+    tags = { ecs-updater = "example" }
+  }
+}

@@ -1,0 +1,215 @@
+"""The cluster's template with and without instances: what launch type EC2 makes, and that FARGATE makes nothing of it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.cloudformation import Stack, allows, load
+
+ECS = load(Path(__file__).resolve().parents[2] / "infraestructure" / "02-ecs.yml")
+NETWORK = {"SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "TaskSecurityGroupId": "sg-0123456789abcdef0"}
+
+CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/ECSCluster"
+INSTANCE = "arn:aws:ecs:eu-west-1:111122223333:container-instance/ECSCluster/0123456789abcdef"
+MACHINE = "arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0"
+
+
+class Instances(Stack):
+    """The stack with launch type EC2 in a network, the parameters over both. It knows the one function that only rules have."""
+
+    def __init__(self, **parameters: Any):
+        super().__init__(ECS, {"LaunchType": "EC2", **NETWORK, **parameters}, by_name=True)
+
+    def _function(self, name: str, argument: Any) -> Any:
+        if name == "Fn::EachMemberEquals":
+            members, wanted = (self.resolve(one) for one in argument)
+            return all(member == wanted for member in members)
+        return super()._function(name, argument)
+
+    def the(self, resource_type: str) -> dict[str, Any]:
+        """Returns the properties of the only resource of a type."""
+        (properties,) = self.of_type(resource_type)
+        return properties
+
+    @property
+    def launched(self) -> dict[str, Any]:
+        """What the launch template says of an instance."""
+        return self.the("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+
+    @property
+    def permissions(self) -> list[dict[str, Any]]:
+        """The statements of the instances' role."""
+        (role,) = (one for one in self.of_type("AWS::IAM::Role") if one["RoleName"] == self.launched_role)
+        return [statement for one in role["Policies"] for statement in one["PolicyDocument"]["Statement"]]
+
+    @property
+    def launched_role(self) -> str:
+        """The name of the role that an instance gets."""
+        profile = self.the("AWS::IAM::InstanceProfile")
+        assert self.launched["IamInstanceProfile"]["Arn"].endswith(f":instance-profile/{profile['InstanceProfileName']}")
+        (role,) = profile["Roles"]
+        return role
+
+    def refusals(self) -> list[str]:
+        """What the rules that apply say against the parameters."""
+        applied = [rule for rule in self.template["Rules"].values() if self.resolve(rule["RuleCondition"])]
+        assertions = [one for rule in applied for one in rule["Assertions"]]
+        return [one["AssertDescription"] for one in assertions if not self.resolve(one["Assert"])]
+
+
+# Which of the two
+
+
+def test_fargate_is_the_default_and_makes_nothing_of_the_instances():
+    stack = Stack(ECS)
+    assert {one["Type"] for one in stack.resources.values()} == {"AWS::ECS::Cluster", "AWS::Logs::LogGroup", "AWS::IAM::Role"}
+    assert len(stack.of_type("AWS::IAM::Role")) == 1
+    assert stack.outputs["LaunchType"]["Value"] == "FARGATE"
+
+
+def test_with_instances_there_is_all_that_fargate_has_and_what_they_need():
+    with_instances, without = Instances(), Stack(ECS, by_name=True)
+    assert with_instances.resources.items() >= without.resources.items()
+    assert {one["Type"] for one in with_instances.resources.values()} - {one["Type"] for one in without.resources.values()} == {
+        "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::LaunchTemplate", "AWS::IAM::InstanceProfile",
+    }
+    assert with_instances.outputs["LaunchType"]["Value"] == "EC2"
+
+
+@pytest.mark.parametrize(("missing", "named"), [("SubnetIds", "SubnetIds"), ("TaskSecurityGroupId", "TaskSecurityGroupId")])
+def test_instances_without_a_network_are_refused(missing, named):
+    (refusal,) = Instances(**{missing: ""}).refusals()
+    assert f"needs {named}" in refusal
+
+
+def test_instances_in_a_network_and_fargate_without_one_are_not_refused():
+    assert not Instances().refusals()
+    assert not Instances(LaunchType="FARGATE", SubnetIds="", TaskSecurityGroupId="").refusals()
+
+
+# An instance
+
+
+def test_an_instance_joins_its_cluster_which_outlives_it():
+    assert "${Cluster}" in repr(ECS["Resources"]["LaunchTemplate"])  # Not the parameter: that would order nothing.
+    script = Instances(ClusterName="team-cluster").launched["UserData"].splitlines()
+    assert script[0] == "#!/bin/bash"
+    assert "ECS_CLUSTER=team-cluster" in script
+
+
+def test_no_container_takes_the_role_of_its_instance():
+    launched = Instances().launched
+    assert launched["MetadataOptions"] == {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    assert "ECS_AWSVPC_BLOCK_IMDS=true" in launched["UserData"].splitlines()
+
+
+def test_an_instance_has_a_way_out_and_only_the_group_that_lets_nobody_in():
+    (interface,) = Instances().launched["NetworkInterfaces"]
+    assert interface["AssociatePublicIpAddress"] is True
+    assert interface["Groups"] == [NETWORK["TaskSecurityGroupId"]]
+
+
+def test_its_volume_is_encrypted_and_goes_with_it():
+    (volume,) = Instances().launched["BlockDeviceMappings"]
+    assert volume == {"DeviceName": "/dev/xvda", "Ebs": {"VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}}
+
+
+def test_it_costs_no_detailed_monitoring_and_has_a_key_pair_only_when_one_is_named():
+    assert Instances().launched["Monitoring"] == {"Enabled": False}
+    assert "KeyName" not in Instances().launched
+    assert Instances(KeyPairName="my key").launched["KeyName"] == "my key"
+
+
+def test_its_image_is_the_newest_at_every_launch_without_cloudformation_reading_it():
+    image = Instances().launched["ImageId"]
+    assert image == "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+
+
+def test_instances_are_named_tagged_and_as_many_as_wanted():
+    stack = Instances(InstanceCount=3, Environment="e", Owner="o", Contact="c")
+    wanted = {"Name": "a-stack-instances", "environment": "e", "owner": "o", "contact": "c"}
+    group = stack.the("AWS::AutoScaling::AutoScalingGroup")
+    assert (group["MinSize"], group["MaxSize"]) == ("3", "3")
+    assert group["VPCZoneIdentifier"] == NETWORK["SubnetIds"].split(",")
+    assert group["LaunchTemplate"] == {"LaunchTemplateId": "LaunchTemplate", "Version": "LaunchTemplate.LatestVersionNumber"}
+    assert {one["Key"]: one["Value"] for one in group["Tags"] if one["PropagateAtLaunch"]} == wanted
+    for kind in stack.launched["TagSpecifications"]:
+        assert {one["Key"]: one["Value"] for one in kind["Tags"]} == wanted
+    assert {one["ResourceType"] for one in stack.launched["TagSpecifications"]} == {"volume", "network-interface"}
+
+
+# Its role
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ecs:DiscoverPollEndpoint", "*"),
+        ("ecs:RegisterContainerInstance", CLUSTER),
+        ("ecs:DeregisterContainerInstance", CLUSTER),
+        ("ecs:SubmitAttachmentStateChanges", CLUSTER),
+        ("ecs:SubmitContainerStateChange", CLUSTER),
+        ("ecs:SubmitTaskStateChange", CLUSTER),
+        ("ecs:Poll", INSTANCE),
+        ("ecs:StartTelemetrySession", INSTANCE),
+        ("ssm:UpdateInstanceInformation", MACHINE),
+        ("ssmmessages:CreateControlChannel", "*"),
+        ("ssmmessages:CreateDataChannel", "*"),
+        ("ssmmessages:OpenControlChannel", "*"),
+        ("ssmmessages:OpenDataChannel", "*"),
+    ],
+)
+def test_an_instance_may(action, resource):
+    assert allows(Instances().permissions, action, resource)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ecs:RegisterContainerInstance", CLUSTER + "Two"),
+        ("ecs:Poll", INSTANCE.replace("ECSCluster", "ECSClusterTwo")),
+        ("ecs:CreateCluster", CLUSTER),
+        ("ecs:UpdateService", "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"),
+        ("ssm:GetParameter", "arn:aws:ssm:eu-west-1:111122223333:parameter/secret"),
+        ("ssm:UpdateInstanceInformation", MACHINE.replace("111122223333", "444455556666")),
+        ("ecr:GetAuthorizationToken", "*"),  # A task with a private image pulls it with its execution role.
+        ("iam:PassRole", "arn:aws:iam::111122223333:role/task"),
+    ],
+)
+def test_an_instance_may_not(action, resource):
+    assert not allows(Instances().permissions, action, resource)
+
+
+# What may be asked for
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("InstanceType", "u-6tb1.metal"),
+        ("InstanceImage", "ami-0123456789abcdef0"),
+        ("InstanceImage", "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id"),
+        ("KeyPairName", "my key"),
+        ("SubnetIds", "subnet-0123456789abcdef0"),
+        ("TaskSecurityGroupId", "sg-01234567"),
+    ],
+)
+def test_it_takes(parameter, value):
+    assert re.search(ECS["Parameters"][parameter]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("InstanceType", "small"),
+        ("InstanceImage", "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"),
+        ("InstanceImage", "resolve:ssm:"),
+        ("InstanceImage", "ami-0123456789abcdef0 "),
+        ("KeyPairName", " key"),
+        ("SubnetIds", "10.42.0.0/24"),
+        ("TaskSecurityGroupId", "tasks"),
+    ],
+)
+def test_it_refuses(parameter, value):
+    assert not re.search(ECS["Parameters"][parameter]["AllowedPattern"], value)
