@@ -1,0 +1,59 @@
+"""Removes what the pipelines made, in two steps that may both be repeated; between them `terraform destroy` has its turn.
+
+`workload` removes the service and the revisions of its task definition; `infrastructure` the stacks from last to first, then what
+is in no stack and no state, then the bucket for bundles.
+
+Region, endpoint and credentials come from the environment. Exits with 1 when something was left alone or could not be removed,
+each of which is named; everything else is removed by then.
+"""
+
+import argparse
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from teardown.bucket import remove_bucket
+from teardown.network import remove_network
+from teardown.orphans import remove_orphans
+from teardown.project import Project, reason
+from teardown.stacks import remove_stack
+from teardown.workload import remove_revisions, remove_service
+from terminal import fail
+
+STACKS = ("lambda", "ecs", "vpc")  # Last to first.
+
+
+def arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("verb", choices=["workload", "infrastructure"])
+    for name in ("stack-name", "cluster", "service", "family", "function"):
+        parser.add_argument(f"--{name}", required=True)
+    return parser.parse_args()
+
+
+def remove_workload(project: Project, given: argparse.Namespace) -> None:
+    """Removes what runs in the cluster, and what it ran."""
+    remove_service(project, given.cluster, given.service)
+    remove_revisions(project, given.family)
+
+
+def remove_infrastructure(project: Project, given: argparse.Namespace) -> None:
+    """Removes everything else."""
+    for part in STACKS:
+        remove_stack(project, f"{given.stack_name}-{part}")
+    remove_orphans(project, given.cluster, given.function)
+    remove_network(project)
+    remove_bucket(project)
+
+
+def main() -> int:
+    """Removes what the command line names; returns the exit status."""
+    given = arguments()
+    try:
+        project = Project(given.stack_name)
+        (remove_workload if given.verb == "workload" else remove_infrastructure)(project, given)
+    except (BotoCoreError, ClientError) as error:
+        fail(f"removing stopped, make clean goes on from here: {reason(error)}")
+    return 1 if project.something_is_left else 0

@@ -1,0 +1,263 @@
+"""The teardown on an emulator of its own: it removes everything that was made here, whatever it was made with and wherever it was
+broken off, and nothing else.
+
+What the make steps deploy is removed by the program, as `make clean` calls it; everything else by a call in this process.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from botocore.client import BaseClient
+from support.make import PROJECT, TOOLS, Result, Workspace
+from support.teardown import (
+    BUCKET,
+    FAMILY,
+    NAMES,
+    OURS,
+    REGION,
+    SERVICE,
+    STACK,
+    Emulator,
+    any_bundle,
+    complaints,
+    deploy,
+    removed,
+    start_emulator,
+    tear_down,
+)
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+
+@pytest.fixture(scope="module", name="workspace")
+def _workspace(tmp_path_factory) -> Iterator[Callable[[str], Workspace]]:
+    """Makes workspaces, the emulators in which are stopped at the end."""
+    made = []
+
+    def make(name: str) -> Workspace:
+        made.append(Workspace(tmp_path_factory.mktemp(name), SAM_MODE="emulator"))
+        return made[-1]
+
+    yield make
+    for workspace in made:
+        workspace.make("emulator-down")
+        workspace.end()
+
+
+@pytest.fixture(scope="module", name="shared")
+def _shared(workspace) -> Emulator:
+    """The emulator of the tests that need not deploy with the make steps."""
+    return start_emulator(workspace("teardown"))
+
+
+@pytest.fixture(name="emulator")
+def _emulator(shared) -> Emulator:
+    """The emulator with nothing in it."""
+    shared.empty()
+    return shared
+
+
+def program(verb: str, url: str) -> Result:
+    """Runs the teardown as `make clean` does."""
+    done = subprocess.run(
+        [TOOLS / "aws" / "bin" / "python3", PROJECT / "scripts" / "teardown", verb, *NAMES],
+        env={**os.environ, "AWS_ENDPOINT_URL": url},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert not done.stdout
+    return Result(done.returncode, done.stderr)
+
+
+# What the pipelines deploy
+
+
+def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_nothing_to_do(workspace):
+    here = workspace("deployed")
+    emulator = start_emulator(here)
+    before = emulator.inventory()
+    steps = ["build-lambda-package", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"]
+    deployed = here.make(*steps)
+    assert deployed.status == 0 and emulator.inventory() > before, deployed.output
+
+    first, second = ([program(verb, emulator.url) for verb in ("workload", "infrastructure")] for _ in range(2))
+
+    assert [(result.status, removed(result)) for result in first] == [
+        (0, [f"service {SERVICE}", f"1 revision of task definition {FAMILY}"]),
+        (0, [f"stack {STACK}-lambda", f"stack {STACK}-ecs", f"stack {STACK}-vpc", f"bucket {BUCKET}"]),
+    ]
+    assert second == [Result(0, "")] * 2
+    assert emulator.inventory() == before
+
+
+def test_every_revision_and_every_version_goes(emulator):
+    before = emulator.inventory()
+    deploy(emulator)
+
+    result = tear_down(emulator)
+
+    assert result.status == 0 and f"12 revisions of task definition {FAMILY}" in removed(result)
+    assert emulator.inventory() == before
+    ecs = emulator.client("ecs")
+    described = [ecs.describe_task_definition(taskDefinition=f"{FAMILY}:{number}") for number in (1, 12)]
+    assert [one["taskDefinition"]["status"] for one in described] == ["DELETE_IN_PROGRESS"] * 2
+
+
+def test_a_role_goes_with_its_policies_and_out_of_its_instance_profiles(emulator):
+    before = emulator.inventory()
+    iam = emulator.client("iam")
+    name = f"{STACK}-ecs-{REGION}-instance"
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=OURS)
+    iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=policy)
+    managed = iam.create_policy(PolicyName="managed", PolicyDocument=policy)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=managed)
+    for profile, tags in ((name, OURS), ("of-others", [])):
+        iam.create_instance_profile(InstanceProfileName=profile, Tags=tags)
+        iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=name)
+
+    result = tear_down(emulator)
+
+    assert (result.status, removed(result)) == (0, [f"instance profile {name}", f"role {name}"])
+    assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {"managed", "of-others"}
+
+
+# Broken off
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it, and no call is made after it."""
+
+
+@contextmanager
+def killed_after_a_change() -> Iterator[None]:
+    """Lets one call through that changes something, and kills the teardown before its answer arrives."""
+    make_call = BaseClient._make_api_call  # pylint: disable=protected-access
+    is_killed = False
+
+    def call(client, operation, parameters):
+        nonlocal is_killed
+        if is_killed:
+            raise Killed
+        answer = make_call(client, operation, parameters)
+        if operation.startswith(("Describe", "Get", "List")):
+            return answer
+        is_killed = True
+        raise Killed
+
+    with mock.patch.object(BaseClient, "_make_api_call", call):
+        yield
+
+
+def tear_down_killed_again_and_again(emulator: Emulator) -> int:
+    """Runs the teardown until it comes to its end, killed at its next change each time; returns how often it was killed."""
+    for kills in range(100):
+        try:
+            with killed_after_a_change():
+                result = tear_down(emulator)
+        except Killed:
+            continue
+        assert result.status == 0, result.output
+        return kills
+    raise AssertionError("it does not come to its end")
+
+
+def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
+    before = emulator.inventory()
+    deploy(emulator)
+
+    kills = tear_down_killed_again_and_again(emulator)
+
+    # The service, seven revisions and two portions of all twelve, three stacks, what is in the bucket, the bucket.
+    assert kills == 1 + 7 + 2 + 3 + 1 + 1
+    assert emulator.inventory() == before
+
+
+def test_an_account_that_cannot_be_reached_is_one_line():
+    result = program("workload", "http://127.0.0.1:1")
+
+    assert result.status == 1 and "Traceback" not in result.output
+    assert complaints(result) == [
+        'removing stopped, make clean goes on from here: Could not connect to the endpoint URL: "http://127.0.0.1:1/"'
+    ]
+
+
+# Made by Terraform and in no state
+
+
+@pytest.fixture(scope="module", name="applied", autouse=True)
+def _applied(workspace, tmp_path_factory) -> Iterator[Callable[[], tuple[Emulator, set[str]]]]:
+    """Begins to apply the whole Terraform tree, which takes half a minute of waiting, and lets the other tests run meanwhile.
+
+    Gives a function that waits for the end, throws the state away, and returns the emulator and what was in it before.
+    """
+    directory = tmp_path_factory.mktemp("terraform")
+    why_not = initialise(directory)
+    if why_not:
+
+        def skip():
+            pytest.skip(why_not)
+
+        yield skip
+        return
+    emulator = start_emulator(workspace("terraform"))
+    before = emulator.inventory()
+    (directory / "bundle.zip").write_bytes(any_bundle())
+    variables = [f"-var={name}" for name in (f"lambda_package={directory}/bundle.zip", "launch_type=EC2")]
+    with (directory / "log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(  # pylint: disable=consider-using-with  # The end of this fixture waits for it.
+            ["terraform", "apply", "-auto-approve", "-input=false", "-no-color", *variables],
+            cwd=directory / "tree",
+            env=terraform_environment() | {"AWS_ENDPOINT_URL": emulator.url, "AWS_REGION": REGION},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def wait() -> tuple[Emulator, set[str]]:
+        assert process.wait(120) == 0, (directory / "log").read_text("utf-8")
+        (directory / "tree" / "terraform.tfstate").unlink()
+        return emulator, before
+
+    yield wait
+    process.terminate()  # Where the test that waits for it was not run.
+    process.wait(60)
+
+
+def terraform_environment() -> dict[str, str]:
+    """The environment for Terraform: no variable of the shell is one of the tree's."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")}
+    if not Path(environment.get("TF_CLI_CONFIG_FILE", os.devnull)).exists():
+        del environment["TF_CLI_CONFIG_FILE"]
+    return environment | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+
+
+def initialise(directory: Path) -> str:
+    """Makes an initialised copy of the Terraform tree; returns why it cannot be used here, or nothing."""
+    if not shutil.which("terraform"):
+        return "terraform is not installed"
+    tree = directory / "tree"
+    shutil.copytree(PROJECT / "infraestructure-terraform", tree, ignore=shutil.ignore_patterns("tests", ".terraform*"))
+    options = {"cwd": tree, "env": terraform_environment(), "stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    done = subprocess.run(["terraform", "init", "-input=false", "-no-color"], **options, check=False)
+    return "" if done.returncode == 0 else f"Terraform cannot install its provider: {' '.join(done.stderr.split())[:400]}"
+
+
+def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied):
+    emulator, before = applied()
+    made = {" ".join(line.split()[:-1]) for line in emulator.inventory() - before}
+
+    kills = tear_down_killed_again_and_again(emulator)
+
+    assert {"autoscaling auto scaling groups", "ec2 launch templates", "iam instance profiles", "lambda functions"} < made
+    assert kills > len(made)
+    assert emulator.inventory() == before

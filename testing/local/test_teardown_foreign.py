@@ -1,0 +1,245 @@
+"""What the teardown leaves alone: everything that has the name of something of ours and was not made here. On an emulator."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+from support.make import Result, Workspace
+from support.teardown import (
+    ACCOUNT,
+    BUCKET,
+    CLUSTER,
+    FAMILY,
+    FUNCTION,
+    FUNCTION_TEMPLATE,
+    OURS,
+    OURS_IN_LOWER_CASE,
+    REGION,
+    SERVICE,
+    STACK,
+    Emulator,
+    any_bundle,
+    complaints,
+    create_stack,
+    deploy,
+    make_bucket,
+    register,
+    removed,
+    start_emulator,
+    tear_down,
+    template,
+)
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+OF_ANOTHER_STACK = [{"Key": "ecs-updater", "Value": "another-stack"}]
+
+
+@pytest.fixture(scope="module", name="shared")
+def _shared(tmp_path_factory) -> Iterator[Emulator]:
+    """The emulator of all these tests."""
+    workspace = Workspace(tmp_path_factory.mktemp("foreign"), SAM_MODE="emulator")
+    yield start_emulator(workspace)
+    workspace.make("emulator-down")
+    workspace.end()
+
+
+@pytest.fixture(name="emulator")
+def _emulator(shared) -> Emulator:
+    """The emulator with nothing in it."""
+    shared.empty()
+    return shared
+
+
+class Foreign(NamedTuple):
+    """Something with the name of one of ours: how it is made, and what the complaint begins with."""
+
+    make: Callable[[Emulator], object]
+    complaint: str
+    setting: str = "STACK_NAME"
+
+
+def _function(emulator: Emulator) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/some"
+    code = {"ZipFile": any_bundle()}
+    emulator.client("lambda").create_function(FunctionName=FUNCTION, Handler="probe.f", Runtime="python3.13", Role=role, Code=code)
+
+
+def _service(emulator: Emulator) -> None:
+    ecs = emulator.client("ecs")
+    ecs.create_cluster(clusterName=CLUSTER)
+    ecs.create_service(cluster=CLUSTER, serviceName=SERVICE, taskDefinition=register(emulator, family="other")[0], desiredCount=1)
+
+
+def _vpc(emulator: Emulator, tags: list[dict[str, str]]) -> str:
+    tags = [*tags, {"Key": "Name", "Value": f"{STACK}-vpc"}]
+    specification = [{"ResourceType": "vpc", "Tags": tags}]
+    return emulator.client("ec2").create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=specification)["Vpc"]["VpcId"]
+
+
+def _auto_scaling_group(emulator: Emulator) -> None:
+    name = f"{STACK}-ecs-instances"
+    emulator.client("ec2").create_launch_template(LaunchTemplateName="some", LaunchTemplateData={"InstanceType": "t3.micro"})
+    emulator.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        MinSize=0,
+        MaxSize=0,
+        AvailabilityZones=[f"{REGION}a"],
+        LaunchTemplate={"LaunchTemplateName": "some"},
+    )
+
+
+def _role(name: str) -> Callable[[Emulator], object]:
+    return lambda emulator: emulator.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+
+
+def _log_group(name: str) -> Callable[[Emulator], object]:
+    return lambda emulator: emulator.client("logs").create_log_group(logGroupName=name)
+
+
+def _stack_with_instances(emulator: Emulator) -> None:
+    network = {"SubnetIds": "subnet-00000001", "TaskSecurityGroupId": "sg-00000001"}
+    instances = {"LaunchType": "EC2", "InstanceImage": "ami-0123456789abcdef0"}
+    create_stack(emulator, f"{STACK}-ecs", [], **template("02-ecs.yml", **network, **instances))
+
+
+INSTANCES = f"{STACK}-ecs-instances"
+INSTANCE_ROLE = f"{STACK}-ecs-{REGION}-instance"
+FOREIGN = {
+    "revision": Foreign(lambda emulator: register(emulator, 2), "revisions 1, 2 of task definition", "TASK_DEFINITION_NAME"),
+    "revision of another stack": Foreign(
+        lambda emulator: register(emulator, tags=[{"key": "ecs-updater", "value": "another-stack"}]),
+        "revision 1 of task definition",
+        "TASK_DEFINITION_NAME",
+    ),
+    "stack": Foreign(
+        # With what is in it: neither of the two is a complaint of its own.
+        lambda emulator: create_stack(emulator, f"{STACK}-lambda", [], TemplateBody=FUNCTION_TEMPLATE),
+        f"stack {STACK}-lambda",
+    ),
+    "stack with instances": Foreign(_stack_with_instances, f"stack {STACK}-ecs"),
+    "stack of another stack name": Foreign(
+        lambda emulator: create_stack(emulator, f"{STACK}-vpc", OF_ANOTHER_STACK, **template("01-vpc.yml")),
+        f"stack {STACK}-vpc",
+    ),
+    "function": Foreign(_function, f"function {FUNCTION}", "LAMBDA_FUNCTION_NAME"),
+    "role of the function": Foreign(_role(f"{FUNCTION}-{REGION}"), f"role {FUNCTION}-{REGION}", "LAMBDA_FUNCTION_NAME"),
+    "role of the tasks": Foreign(_role(f"{STACK}-ecs-{REGION}-execution"), f"role {STACK}-ecs-{REGION}-execution"),
+    "role of the instances": Foreign(_role(INSTANCE_ROLE), f"role {INSTANCE_ROLE}"),
+    "instance profile": Foreign(
+        lambda emulator: emulator.client("iam").create_instance_profile(InstanceProfileName=INSTANCE_ROLE),
+        f"instance profile {INSTANCE_ROLE}",
+    ),
+    "queue": Foreign(
+        lambda emulator: emulator.client("sqs").create_queue(QueueName=f"{FUNCTION}-dead-letters"),
+        f"queue {FUNCTION}-dead-letters",
+        "LAMBDA_FUNCTION_NAME",
+    ),
+    "log group of the function": Foreign(
+        _log_group(f"/aws/lambda/{FUNCTION}"), f"log group /aws/lambda/{FUNCTION}", "LAMBDA_FUNCTION_NAME"
+    ),
+    "log group of the tasks": Foreign(_log_group(f"/ecs/{STACK}-ecs"), f"log group /ecs/{STACK}-ecs"),
+    "cluster": Foreign(
+        lambda emulator: emulator.client("ecs").create_cluster(clusterName=CLUSTER), f"cluster {CLUSTER}", "CLUSTER_NAME"
+    ),
+    "Auto Scaling group": Foreign(_auto_scaling_group, f"Auto Scaling group {INSTANCES}"),
+    "launch template": Foreign(
+        lambda emulator: emulator.client("ec2").create_launch_template(
+            LaunchTemplateName=INSTANCES, LaunchTemplateData={"InstanceType": "t3.micro"}
+        ),
+        f"launch template {INSTANCES}",
+    ),
+    "VPC": Foreign(lambda emulator: _vpc(emulator, []), "VPC vpc-"),
+    "bucket": Foreign(lambda emulator: make_bucket(emulator.client("s3"), []), f"bucket {BUCKET}"),
+    "bucket of another stack": Foreign(lambda emulator: make_bucket(emulator.client("s3"), OF_ANOTHER_STACK), f"bucket {BUCKET}"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_was_not_made_here_is_left_alone_and_named_and_everything_else_goes(name, emulator):
+    foreign = FOREIGN[name]
+    foreign.make(emulator)
+    before = emulator.inventory()
+    ours = "revision" if "bucket" in name else "bucket"
+    if ours == "bucket":
+        make_bucket(emulator.client("s3"), OURS)
+    else:
+        register(emulator, tags=OURS_IN_LOWER_CASE)
+
+    result = tear_down(emulator)
+
+    assert result.status == 1 and [ours in what for what in removed(result)] == [True]
+    (complaint,) = complaints(result)
+    assert complaint.startswith(f"left alone: {foreign.complaint}") and complaint.endswith(f"or take another {foreign.setting}")
+    assert f"no tag ecs-updater={STACK}, so it was not made here" in complaint
+    assert emulator.inventory() == before
+
+
+def test_a_name_that_only_begins_like_one_of_ours_is_passed_over(emulator):
+    emulator.client("logs").create_log_group(logGroupName=f"/aws/lambda/{FUNCTION}-of-others")
+    register(emulator, family=f"{FAMILY}-of-others")
+    before = emulator.inventory()
+
+    assert tear_down(emulator) == Result(0, "")
+    assert emulator.inventory() == before
+
+
+def test_a_service_in_a_cluster_that_was_not_made_here_keeps_running(emulator):
+    _service(emulator)
+    before = emulator.inventory()
+
+    result = tear_down(emulator, "workload")
+
+    assert result.status == 1 and not removed(result)
+    (complaint,) = complaints(result)
+    assert complaint.startswith(f"left alone: service {SERVICE} is in cluster {CLUSTER}, which has no tag ecs-updater={STACK}")
+    assert emulator.inventory() == before
+
+
+def test_a_cluster_whose_tag_was_taken_away_is_still_ours_when_its_stack_is(emulator):
+    before = emulator.inventory()
+    deploy(emulator)
+    ecs = emulator.client("ecs")
+    arn = ecs.describe_clusters(clusters=[CLUSTER])["clusters"][0]["clusterArn"]
+    ecs.untag_resource(resourceArn=arn, tagKeys=["ecs-updater"])
+
+    result = tear_down(emulator)
+
+    assert result.status == 0 and f"service {SERVICE}" in removed(result)
+    assert emulator.inventory() == before
+
+
+def test_a_vpc_in_which_others_have_put_something_stays_with_that(emulator):
+    ec2 = emulator.client("ec2")
+    vpc = _vpc(emulator, OURS)
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")
+    before = emulator.inventory()
+    specification = [{"ResourceType": "subnet", "Tags": OURS}]
+    ours = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", TagSpecifications=specification)["Subnet"]["SubnetId"]
+
+    result = tear_down(emulator)
+
+    assert result.status == 1 and removed(result) == [f"subnet {ours}"]
+    (complaint,) = complaints(result)
+    assert complaint.startswith("left alone: subnet subnet-") and f"which keeps VPC {vpc} in use" in complaint
+    assert emulator.inventory() == before
+
+
+def test_a_stack_that_cannot_be_deleted_is_named_with_the_resource_and_the_reason(emulator):
+    deploy(emulator)
+    ec2 = emulator.client("ec2")
+    name = [{"Name": "tag:Name", "Values": [f"{STACK}-vpc"]}]
+    vpc = ec2.describe_vpcs(Filters=name)["Vpcs"][0]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.42.9.0/24")["Subnet"]["SubnetId"]
+
+    result = tear_down(emulator)
+
+    assert result.status == 1 and removed(result)[-1] == f"bucket {BUCKET}"
+    (complaint,) = complaints(result)
+    assert complaint.startswith(f"stack {STACK}-vpc could not be removed, make clean tries again: it is DELETE_FAILED. Vpc: ")
+    assert "DependencyViolation" in complaint
+    ec2.delete_subnet(SubnetId=subnet)
+    assert removed(tear_down(emulator)) == [f"stack {STACK}-vpc"]

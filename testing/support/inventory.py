@@ -1,0 +1,105 @@
+"""Lists what an account, or an emulator of one, has of every service that the pipelines use: to compare before and after."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+
+
+class Listing(NamedTuple):
+    """A call that lists something: its service, its name, where its answer has the things, and what names one of them."""
+
+    service: str
+    call: str
+    key: str
+    id: str
+    """Empty where the answer has names and nothing else."""
+    status: str = ""
+    """The status to ask for, where things without it are listed too."""
+
+
+# The task definitions that are deleted are not among them: AWS too takes up to an hour for that.
+LISTINGS = (
+    Listing("ecs", "list_task_definitions", "taskDefinitionArns", "", "ACTIVE"),
+    Listing("ecs", "list_task_definitions", "taskDefinitionArns", "", "INACTIVE"),
+    Listing("cloudformation", "describe_stacks", "Stacks", "StackName"),
+    Listing("ec2", "describe_vpcs", "Vpcs", "VpcId"),
+    Listing("ec2", "describe_subnets", "Subnets", "SubnetId"),
+    Listing("ec2", "describe_route_tables", "RouteTables", "RouteTableId"),
+    Listing("ec2", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    Listing("ec2", "describe_network_acls", "NetworkAcls", "NetworkAclId"),
+    Listing("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
+    Listing("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+    Listing("ec2", "describe_volumes", "Volumes", "VolumeId"),
+    Listing("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateName"),
+    Listing("ec2", "describe_key_pairs", "KeyPairs", "KeyName"),
+    Listing("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
+    Listing("iam", "list_roles", "Roles", "RoleName"),
+    Listing("iam", "list_policies", "Policies", "PolicyName"),
+    Listing("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+    Listing("iam", "list_users", "Users", "UserName"),
+    Listing("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    Listing("lambda", "list_functions", "Functions", "FunctionName"),
+    Listing("lambda", "list_layers", "Layers", "LayerName"),
+    Listing("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
+    Listing("sqs", "list_queues", "QueueUrls", ""),
+    Listing("s3", "list_buckets", "Buckets", "Name"),
+    Listing("dynamodb", "list_tables", "TableNames", ""),
+    Listing("events", "list_rules", "Rules", "Name"),
+    Listing("apigateway", "get_rest_apis", "items", "id"),
+)
+
+
+def inventory(endpoint_url: str, region: str = "eu-west-1") -> set[str]:
+    """Returns a line for each resource, such as ``iam roles ecs-updater-eu-west-1``."""
+    clients = _clients(endpoint_url, region)
+    with ThreadPoolExecutor(4) as readers:
+        listed = readers.map(lambda listing: list(_listed(clients[listing.service], listing)), LISTINGS)
+        found = {line for lines in listed for line in lines}
+    return found | set(_clusters(clients["ecs"])) | set(_instances(clients["ec2"]))
+
+
+@cache  # To make them takes longer than all their calls to an emulator.
+def _clients(endpoint_url: str, region: str) -> dict[str, Any]:
+    config = Config(proxies={}, retries={"mode": "standard"})
+    services = {listing.service for listing in LISTINGS}
+    place = {"region_name": region, "endpoint_url": endpoint_url, "config": config}
+    return {service: boto3.client(service, **place) for service in services}
+
+
+def _pages(client, call: str, **options: Any) -> Iterator[dict[str, Any]]:
+    if client.can_paginate(call):
+        yield from client.get_paginator(call).paginate(**options)
+    else:
+        yield getattr(client, call)(**options)
+
+
+def _listed(client, listing: Listing) -> Iterator[str]:
+    what = [listing.service, *listing.call.split("_")[1:], listing.status]
+    options = {"status": listing.status} if listing.status else {}
+    for page in _pages(client, listing.call, **options):
+        for one in page.get(listing.key, []):
+            yield " ".join(filter(None, [*what, one[listing.id] if listing.id else one]))
+
+
+def _clusters(ecs) -> Iterator[str]:
+    """The clusters, and the services and tasks in them."""
+    for page in _pages(ecs, "list_clusters"):
+        for cluster in page["clusterArns"]:
+            yield f"ecs cluster {cluster}"
+            for services in _pages(ecs, "list_services", cluster=cluster):
+                yield from (f"ecs service {service}" for service in services["serviceArns"])
+            for tasks in _pages(ecs, "list_tasks", cluster=cluster):
+                yield from (f"ecs task {task}" for task in tasks["taskArns"])
+
+
+def _instances(ec2) -> Iterator[str]:
+    """The instances; one that was ended can still be seen for an hour."""
+    for page in _pages(ec2, "describe_instances"):
+        for reservation in page["Reservations"]:
+            for one in reservation["Instances"]:
+                if one["State"]["Name"] != "terminated":
+                    yield f"ec2 instance {one['InstanceId']}"

@@ -1,0 +1,332 @@
+"""What of the teardown an emulator does not show: AWS takes its time, answers in pages, and refuses what is still in use."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from teardown import network, orphans, stacks, waiting, workload
+from teardown.bucket import remove_bucket
+from teardown.project import Project
+
+ACCOUNT = "123456789012"
+OURS = [{"Key": "ecs-updater", "Value": "mine"}]
+ARN = f"arn:aws:ecs:eu-west-1:{ACCOUNT}"
+STACK_ID = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/mine-ecs/1"
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """The time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Passes the time."""
+        self.now += seconds
+
+
+class Account:
+    """Clients whose answers are laid out before, in the order of the calls; stands for a session."""
+
+    def __init__(self):
+        self._stubbers: dict[str, tuple[Any, Stubber]] = {}
+
+    def client(self, service: str, **_config: Any) -> Any:
+        """The client of a service."""
+        if service not in self._stubbers:
+            client = boto3.client(service)
+            stubber = Stubber(client)
+            stubber.activate()
+            self._stubbers[service] = client, stubber
+        return self._stubbers[service][0]
+
+    def answers(self, service: str, method: str, answer: dict[str, Any], /, **expected: Any) -> None:
+        """Lays out an answer; `expected` are parameters that the call must have."""
+        self.client(service)
+        self._stubbers[service][1].add_response(method, answer, expected or None)
+
+    def refuses(self, service: str, method: str, code: str, message: str = "no") -> None:
+        """Lays out a refusal."""
+        self.client(service)
+        self._stubbers[service][1].add_client_error(method, code, message)
+
+    def all_were_asked(self) -> None:
+        """Fails when an answer was laid out that nobody asked for."""
+        for _, stubber in self._stubbers.values():
+            stubber.assert_no_pending_responses()
+
+
+@pytest.fixture(name="clock", autouse=True)
+def _clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(waiting, "time", clock)
+    return clock
+
+
+@pytest.fixture(name="account")
+def _account():
+    account = Account()
+    yield account
+    account.all_were_asked()
+
+
+@pytest.fixture(name="project")
+def _project(account) -> Project:
+    account.answers("sts", "get_caller_identity", {"Account": ACCOUNT})
+    return Project("mine", account)
+
+
+# Waiting
+
+
+def test_a_call_is_made_again_while_the_thing_is_in_use(account, clock):
+    for _ in range(3):
+        account.refuses("ec2", "delete_vpc", "DependencyViolation")
+    account.answers("ec2", "delete_vpc", {}, VpcId="vpc-1")
+
+    waiting.persist(lambda: account.client("ec2").delete_vpc(VpcId="vpc-1"))
+
+    assert clock.now == pytest.approx(0.1 + 0.2 + 0.4)
+
+
+def test_the_pauses_grow_to_their_bound_and_the_time_ends(clock):
+    pauses = []
+
+    def done() -> bool:
+        pauses.append(clock.now)
+        return False
+
+    assert not waiting.until(done, 60)
+    assert max(later - earlier for earlier, later in zip(pauses, pauses[1:])) == pytest.approx(5)
+    assert 60 < clock.now <= 65
+
+
+# The workload
+
+
+def service_is(account, status: str) -> None:
+    """Lays out an answer about the service."""
+    account.answers("ecs", "describe_services", {"services": [{"status": status}]}, cluster="c", services=["s"])
+
+
+def tasks_are(account, *statuses: str) -> None:
+    """Lays out the answers about the tasks of the cluster: those that shall run, and those that shall stop."""
+    account.answers("ecs", "list_tasks", {"taskArns": []}, cluster="c", desiredStatus="RUNNING")
+    account.answers("ecs", "list_tasks", {"taskArns": [f"{ARN}:task/c/1"]}, cluster="c", desiredStatus="STOPPED")
+    tasks = [{"taskArn": f"{ARN}:task/c/1", "group": "service:s", "lastStatus": status} for status in statuses]
+    tasks.append({"taskArn": f"{ARN}:task/c/2", "group": "service:other", "lastStatus": "RUNNING"})
+    account.answers("ecs", "describe_tasks", {"tasks": tasks}, cluster="c", tasks=ANY)
+
+
+def cluster_is_ours(account) -> None:
+    """Lays out an answer about the cluster."""
+    cluster = {"status": "ACTIVE", "tags": [{"key": "ecs-updater", "value": "mine"}]}
+    account.answers("ecs", "describe_clusters", {"clusters": [cluster]}, clusters=["c"], include=["TAGS"])
+
+
+def test_a_service_is_gone_when_it_has_drained_and_its_tasks_have_stopped(account, project):
+    service_is(account, "ACTIVE")
+    cluster_is_ours(account)
+    account.answers("ecs", "delete_service", {}, cluster="c", service="s", force=True)
+    for status in ("DRAINING", "DRAINING", "INACTIVE"):
+        service_is(account, status)
+    tasks_are(account, "DEPROVISIONING")
+    tasks_are(account, "STOPPED")
+
+    workload.remove_service(project, "c", "s")
+
+    assert not project.something_is_left
+
+
+def test_after_a_break_the_tasks_of_a_service_that_is_gone_are_waited_for(account, project):
+    service_is(account, "INACTIVE")
+    cluster_is_ours(account)
+    tasks_are(account, "STOPPING")
+    tasks_are(account, "STOPPED")
+
+    workload.remove_service(project, "c", "s")
+
+    assert not project.something_is_left
+
+
+def test_a_service_that_does_not_drain_is_named(account, project, capsys, monkeypatch):
+    monkeypatch.setattr(workload, "DRAIN_SECONDS", 0.05)
+    service_is(account, "DRAINING")
+    cluster_is_ours(account)
+    account.answers("ecs", "delete_service", {})
+    for _ in range(2):
+        service_is(account, "DRAINING")
+
+    workload.remove_service(project, "c", "s")
+
+    assert project.something_is_left
+    assert "✗ service s could not be removed, make clean tries again: it still drains after 0.05 seconds" in capsys.readouterr().err
+
+
+def test_revisions_that_ecs_does_not_know_to_be_deregistered_yet_are_deleted_later(account):
+    arns = [f"{ARN}:task-definition/f:{number}" for number in (1, 2)]
+    failure = {"arn": arns[1], "reason": "The specified task definition is still in ACTIVE status."}
+    account.answers("ecs", "delete_task_definitions", {"failures": [failure]}, taskDefinitions=arns)
+    account.answers("ecs", "delete_task_definitions", {"failures": []}, taskDefinitions=arns[1:])
+
+    workload.delete_revisions(account.client("ecs"), arns)
+
+
+# The stacks
+
+
+def stack_is(account, status: str) -> None:
+    """Lays out an answer about the stack."""
+    stack = {"StackName": "mine-ecs", "StackId": STACK_ID, "StackStatus": status, "CreationTime": 0, "Tags": OURS}
+    account.answers("cloudformation", "describe_stacks", {"Stacks": [stack]})
+
+
+def test_a_stack_in_an_update_is_deleted_when_that_has_ended(account, project):
+    for status in ("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"):
+        stack_is(account, status)
+    account.answers("cloudformation", "delete_stack", {}, StackName=STACK_ID)
+    for status in ("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", *["DELETE_COMPLETE"] * 3):
+        stack_is(account, status)
+
+    stacks.remove_stack(project, "mine-ecs")
+
+    assert not project.something_is_left
+
+
+@pytest.mark.parametrize("tags, is_ours", [(OURS, True), ([], False)])
+def test_a_stack_that_is_only_announced_is_ours_when_its_change_set_is(tags, is_ours, account, project):
+    account.answers("cloudformation", "list_change_sets", {"Summaries": [{"ChangeSetId": "change"}]}, StackName=STACK_ID)
+    account.answers("cloudformation", "describe_change_set", {"Tags": tags}, ChangeSetName="change")
+    found = {"StackId": STACK_ID, "StackStatus": "REVIEW_IN_PROGRESS", "Tags": []}
+
+    assert stacks.is_our_stack(project, found) is is_ours
+
+
+def test_of_a_failed_deletion_only_the_last_try_is_told(account, project):
+    def event(name: str, status: str, reason: str = "", physical: str = "some") -> dict[str, Any]:
+        ids = {"StackId": STACK_ID, "EventId": "1", "StackName": "mine-ecs", "Timestamp": 0}
+        return ids | {
+            "LogicalResourceId": name, "PhysicalResourceId": physical, "ResourceStatus": status, "ResourceStatusReason": reason
+        }
+
+    begun = event("mine-ecs", "DELETE_IN_PROGRESS", physical=STACK_ID)
+    failed = event("mine-ecs", "DELETE_FAILED", "some resources would not", STACK_ID)
+    first_page = [failed, event("Vpc", "DELETE_FAILED", "has dependencies")]
+    second_page = [event("Subnet", "DELETE_FAILED", "in use"), begun, failed, event("Old", "DELETE_FAILED", "long ago"), begun]
+    account.answers("cloudformation", "describe_stack_events", {"StackEvents": first_page, "NextToken": "more"})
+    account.answers("cloudformation", "describe_stack_events", {"StackEvents": second_page})
+
+    assert stacks.failed_deletions(project, STACK_ID) == "Subnet: in use; Vpc: has dependencies"
+
+
+# What no stack knows of
+
+
+def test_a_queue_that_sqs_still_lists_although_it_is_gone_is_no_queue(account, project):
+    account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"}, QueueName="q")
+    account.refuses("sqs", "list_queue_tags", "AWS.SimpleQueueService.NonExistentQueue")
+
+    project.remove(orphans.queue(project, "q"))
+
+    assert not project.something_is_left
+
+
+def test_an_auto_scaling_group_is_gone_when_its_instances_have_ended(account, project):
+    group = {
+        "AutoScalingGroupName": "g", "MinSize": 1, "MaxSize": 1, "DesiredCapacity": 1, "DefaultCooldown": 0,
+        "AvailabilityZones": [], "HealthCheckType": "EC2", "CreatedTime": 0, "Tags": OURS,
+        "Instances": [{
+            "InstanceId": "i-1", "AvailabilityZone": "a", "LifecycleState": "InService", "HealthStatus": "Healthy",
+            "ProtectedFromScaleIn": False,
+        }],
+    }
+    for _ in range(2):
+        account.answers("autoscaling", "describe_auto_scaling_groups", {"AutoScalingGroups": [group]})
+    account.refuses("autoscaling", "delete_auto_scaling_group", "ScalingActivityInProgress")
+    account.answers("autoscaling", "delete_auto_scaling_group", {}, AutoScalingGroupName="g", ForceDelete=True)
+    account.answers("autoscaling", "describe_auto_scaling_groups", {"AutoScalingGroups": []})
+    for state in ("shutting-down", "terminated"):
+        reservations = [{"Instances": [{"InstanceId": "i-1", "State": {"Name": state}}]}]
+        account.answers("ec2", "describe_instances", {"Reservations": reservations}, InstanceIds=["i-1"])
+
+    project.remove(orphans.auto_scaling_group(project, "g"))
+
+    assert not project.something_is_left
+
+
+def test_a_cluster_lets_go_of_its_instances_first(account, project):
+    instance = f"{ARN}:container-instance/c/1"
+    cluster_is_ours(account)
+    account.answers("ecs", "describe_clusters", {"clusters": [{"registeredContainerInstancesCount": 1}]}, clusters=["c"])
+    account.answers("ecs", "list_container_instances", {"containerInstanceArns": [instance]}, cluster="c")
+    account.answers("ecs", "deregister_container_instance", {}, cluster="c", containerInstance=instance, force=True)
+    account.refuses("ecs", "delete_cluster", "ClusterContainsTasksException")
+    account.answers("ecs", "delete_cluster", {}, cluster="c")
+
+    project.remove(orphans.ecs_cluster(project, "c"))
+
+    assert not project.something_is_left
+
+
+def test_what_an_account_may_not_do_is_one_sentence_and_the_next_thing_has_its_turn(account, project, capsys):
+    account.refuses("iam", "get_role", "AccessDenied", "You may\nnot.")
+    account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"})
+    account.answers("sqs", "list_queue_tags", {"Tags": {"ecs-updater": "mine"}})
+    account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"})
+    account.answers("sqs", "delete_queue", {})
+
+    project.remove(orphans.role(project, "r"))
+    project.remove(orphans.queue(project, "q"))
+
+    refused = "An error occurred (AccessDenied) when calling the GetRole operation: You may not."
+    assert capsys.readouterr().err.splitlines() == [
+        f"✗ role r could not be removed, make clean tries again: {refused}",
+        "• removing queue q",
+    ]
+    assert project.something_is_left
+
+
+def test_the_parts_of_a_network_are_removed_in_rounds_until_aws_lets_all_go(account, project):
+    subnet = network.Part(network.INSIDE[0], "subnet-1", {"SubnetId": "subnet-1"})
+    vpc = network.Part(network.VPC, "vpc-1", {"VpcId": "vpc-1"})
+    account.refuses("ec2", "delete_subnet", "DependencyViolation")
+    account.refuses("ec2", "delete_vpc", "DependencyViolation")
+    account.answers("ec2", "delete_subnet", {}, SubnetId="subnet-1")
+    account.answers("ec2", "delete_vpc", {}, VpcId="vpc-1")
+
+    network.remove(project, [subnet, vpc])
+
+
+# The bucket
+
+
+def test_an_object_that_may_not_go_is_named_with_the_bucket(account, project, capsys):
+    account.answers("s3", "get_bucket_tagging", {"TagSet": OURS}, Bucket=ANY, ExpectedBucketOwner=ACCOUNT)
+    account.answers("s3", "list_object_versions", {"Versions": [{"Key": "k", "VersionId": "1"}]})
+    account.answers("s3", "delete_objects", {"Errors": [{"Key": "k", "Code": "AccessDenied", "Message": "It is locked."}]})
+
+    remove_bucket(project)
+
+    name = f"mine-artifacts-{ACCOUNT}-eu-west-1"
+    assert f"✗ bucket {name} could not be removed, make clean tries again: k: It is locked." in capsys.readouterr().err
+    assert project.something_is_left
+
+
+def test_a_bucket_into_which_something_came_meanwhile_is_emptied_again(account, project):
+    account.answers("s3", "get_bucket_tagging", {"TagSet": OURS})
+    for version, answers in (("1", "BucketNotEmpty"), ("2", "")):
+        account.answers("s3", "list_object_versions", {"DeleteMarkers": [{"Key": "k", "VersionId": version}]})
+        account.answers("s3", "delete_objects", {}, Bucket=ANY, ExpectedBucketOwner=ACCOUNT, Delete=ANY)
+        if answers:
+            account.refuses("s3", "delete_bucket", answers)
+    account.answers("s3", "delete_bucket", {})
+
+    remove_bucket(project)
+
+    assert not project.something_is_left
