@@ -87,7 +87,12 @@ class Workspace:
         self._runs = 0
 
     def start(
-        self, *targets: str, environment: Mapping[str, str] | None = None, output: int | None = None, **settings: str | None
+        self,
+        *targets: str,
+        environment: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+        output: int | None = None,
+        **settings: str | None,
     ) -> Running:
         """Starts ``make TARGETS SETTINGS``, with ``environment`` over the shell's; the output goes to a file, or to ``output``."""
         self._runs += 1
@@ -98,7 +103,7 @@ class Workspace:
             process = subprocess.Popen(  # pylint: disable=consider-using-with  # Running waits for it.
                 ["make", "-C", PROJECT, "--no-print-directory", *targets, *arguments],
                 env=_shell() | {"TMPDIR": str(self.temporary)} | dict(environment or {}),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stream if output is None else output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
