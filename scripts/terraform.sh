@@ -3,23 +3,12 @@
 # What the scripts share that deploy through Terraform: a copy of the configuration with this run's settings, and the CLI. Source
 # it, do not run it.
 source "$(dirname "${BASH_SOURCE[0]}")/aws.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/terraform-environment.sh"
 
 # A target has a state of its own: what is known of an account may not be lost by a local run.
 TERRAFORM_DIR=$BUILD_DIR/terraform-$TARGET
 TERRAFORM_TREE=$TERRAFORM_DIR/tree
-
-# terraform_environment: no variable of the shell may change a run, but for those that say where Terraform finds its providers.
-terraform_environment() {
-  local name
-  for name in "${!TF_@}"; do
-    case $name in TF_CLI_CONFIG_FILE | TF_PLUGIN_CACHE_DIR | TF_REGISTRY_* | TF_TOKEN_*) ;; *) unset "$name" ;; esac
-  done
-  if [ -n "${TF_CLI_CONFIG_FILE:-}" ] && [ ! -f "$TF_CLI_CONFIG_FILE" ]; then
-    say "TF_CLI_CONFIG_FILE names a file that is not there: going on without it"
-    unset TF_CLI_CONFIG_FILE
-  fi
-  export TF_DATA_DIR=$TERRAFORM_DIR/data TF_IN_AUTOMATION=1 TF_INPUT=0 CHECKPOINT_DISABLE=1
-}
+export TF_DATA_DIR=$TERRAFORM_DIR/data
 
 # terraform_settings: prints the variables of the configuration as JSON.
 terraform_settings() {
@@ -43,7 +32,6 @@ prepare_terraform() {
   local own_backend=()
   settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
   need terraform "install Terraform 1.7 or newer (https://developer.hashicorp.com/terraform/install)"
-  terraform_environment
   # Terraform writes into the folder that it works in. Of an earlier run's copy only its lock of the provider stays.
   mkdir -p "$TERRAFORM_TREE"
   find "$TERRAFORM_TREE" -name '*.tf' -delete
@@ -74,7 +62,6 @@ is_deployed_by_terraform() { [ -d "$TERRAFORM_TREE" ]; }
 # read_terraform_outputs: adds the outputs to the associative array `output`, under the names that they have in CloudFormation.
 read_terraform_outputs() {
   local name value
-  terraform_environment
   while IFS=$'\t' read -r name value; do output["$name"]=$value; done < <(
     terraform -chdir="$TERRAFORM_TREE" output -json 2>/dev/null | "${PYTHON:-python3}" -c '
 import json, sys

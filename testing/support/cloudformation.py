@@ -1,9 +1,10 @@
 """Reads a CloudFormation template as CloudFormation does, as far as the project's templates need it.
 
-``load`` parses one; ``Stack`` resolves its parameters, conditions and intrinsic functions; ``allows`` decides whether
-policy statements allow a call.
+``load`` parses one; ``Stack`` resolves its parameters, conditions and intrinsic functions; ``identifier`` says what AWS makes of
+a resource's name; ``allows`` decides whether policy statements allow a call.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +19,28 @@ PSEUDO_PARAMETERS = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
     "AWS::StackName": "a-stack",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+_ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
+_IAM_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:%s"
+# What a reference and an attribute are, of a resource that has a name: the property with the name, and each made of it.
+_IDENTIFIERS = {
+    "AWS::ECS::Cluster": ("ClusterName", {"Ref": "{}", "Arn": _ARN % ("ecs", "cluster/{}")}),
+    "AWS::IAM::InstanceProfile": ("InstanceProfileName", {"Ref": "{}", "Arn": _IAM_ARN % "instance-profile/{}"}),
+    "AWS::IAM::Role": ("RoleName", {"Ref": "{}", "Arn": _IAM_ARN % "role/{}"}),
+    "AWS::Lambda::Function": ("FunctionName", {"Ref": "{}", "Arn": _ARN % ("lambda", "function:{}")}),
+    "AWS::Logs::LogGroup": ("LogGroupName", {"Ref": "{}", "Arn": _ARN % ("logs", "log-group:{}:*")}),
+    "AWS::SQS::Queue": (
+        "QueueName",
+        {
+            "Ref": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/{}",
+            "Arn": _ARN % ("sqs", "{}"),
+            "QueueName": "{}",
+        },
+    ),
 }
 _NO_VALUE = object()
+_CONDITIONS = ("Condition", "Fn::Not", "Fn::Equals", "Fn::And", "Fn::Or")
 
 
 class _Loader(yaml.SafeLoader):  # pylint: disable=too-many-ancestors  # They are PyYAML's.
@@ -46,19 +67,34 @@ def load(path: Path) -> dict[str, Any]:
     return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec: a SafeLoader
 
 
+def identifier(resource_type: str, attribute: str, name: str | None, pseudo: Mapping[str, str]) -> str | None:
+    """Returns what a reference (``Ref``) or an attribute of a resource is, or None where its name does not say."""
+    made = _IDENTIFIERS.get(resource_type, ("", {}))[1].get(attribute)
+    if made is None or name is None:
+        return None
+    return re.sub(r"\$\{([\w:]+)}", lambda match: pseudo[match[1]], made).replace("{}", name)
+
+
 @dataclass(frozen=True)
 class Stack:
-    """A template with values for its parameters.
+    """A template with values for its parameters, and for pseudo parameters where they are not to be the usual ones.
 
-    A reference to a resource resolves to its logical id, an attribute of one to ``LogicalId.Attribute``.
+    A reference to a resource resolves to its logical id, an attribute of one to ``LogicalId.Attribute``; with ``by_name`` to what
+    AWS makes of the resource's name, where it has one.
     """
 
     template: Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    by_name: bool = False
+
+    @cached_property
+    def pseudo(self) -> dict[str, str]:
+        """The pseudo parameters."""
+        return {name: self.parameters.get(name, value) for name, value in PSEUDO_PARAMETERS.items()}
 
     @cached_property
     def _values(self) -> dict[str, Any]:
-        values: dict[str, Any] = dict(PSEUDO_PARAMETERS)
+        values: dict[str, Any] = dict(self.pseudo)
         for name, parameter in self.template.get("Parameters", {}).items():
             value = self.parameters.get(name, parameter.get("Default"))
             assert value is not None, f"Parameter {name} must have a value"
@@ -68,7 +104,20 @@ class Stack:
     @cached_property
     def resources(self) -> dict[str, Any]:
         """The resources as CloudFormation would make them, by logical id."""
-        return self.resolve(self.template["Resources"])
+        return self._made("Resources")
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        """The outputs as CloudFormation would give them, by name."""
+        return self._made("Outputs")
+
+    def _made(self, section: str) -> dict[str, Any]:
+        """Returns the members of a section whose condition holds."""
+        made = {}
+        for name, described in self.template[section].items():
+            if "Condition" not in described or self._holds("Condition", described["Condition"]):
+                made[name] = self.resolve({key: part for key, part in described.items() if key != "Condition"})
+        return made
 
     def of_type(self, resource_type: str) -> list[dict[str, Any]]:
         """Returns the properties of every resource of a type."""
@@ -82,34 +131,65 @@ class Stack:
             return value
         if len(value) == 1:
             ((name, argument),) = value.items()
-            if name == "Ref" or name.startswith("Fn::"):
+            if name in ("Ref", "Condition") and isinstance(argument, str) or name.startswith("Fn::"):
                 return self._function(name, argument)
         resolved = {key: self.resolve(one) for key, one in value.items()}
         return {key: one for key, one in resolved.items() if one is not _NO_VALUE}
 
     def _function(self, name: str, argument: Any) -> Any:  # pylint: disable=too-many-return-statements  # One per function.
+        if name in _CONDITIONS:
+            return self._holds(name, argument)
+        if name in ("Ref", "Fn::GetAtt", "Fn::Sub"):
+            return self._referred(name, argument)
         match name, argument:
-            case "Ref", "AWS::NoValue":
-                return _NO_VALUE
-            case "Ref", _:
-                return self._values.get(argument, argument)
-            case "Fn::Sub", str():
-                return re.sub(r"\$\{([\w:]+)}", lambda match: self._values.get(match[1], match[1]), argument)
-            case "Fn::GetAtt", [resource, attribute]:
-                return f"{resource}.{attribute}"
+            case "Fn::If", [condition, yes, no]:
+                return self.resolve(yes if self._holds("Condition", condition) else no)
             case "Fn::Join", [separator, parts]:
                 return separator.join(self.resolve(parts))
-            case "Fn::If", [condition, yes, no]:
-                return self.resolve(yes if self._function("Condition", condition) else no)
+            case "Fn::Select", [index, members]:
+                return self.resolve(members)[int(index)]
+            case "Fn::Cidr", [network, count, bits]:
+                return list(map(str, ipaddress.ip_network(self.resolve(network)).subnets(new_prefix=32 - bits)))[:count]
+            case "Fn::GetAZs", region:
+                return [f"{self.resolve(region) or self.pseudo['AWS::Region']}{letter}" for letter in "abc"]
+            case "Fn::Base64", text:
+                return self.resolve(text)  # As a person reads it.
+        raise NotImplementedError(f"{name} {argument}")
+
+    def _holds(self, name: str, argument: Any) -> bool:
+        match name, argument:
             case "Condition", condition:
                 return self.resolve(self.template["Conditions"][condition])
             case "Fn::Not", [negated]:
                 return not self.resolve(negated)
             case "Fn::Equals", [one, other]:
                 return str(self.resolve(one)) == str(self.resolve(other))
-            case ("Fn::Select" | "Fn::Cidr" | "Fn::GetAZs"), _:
-                return f"{name}({argument})"
+            case ("Fn::And" | "Fn::Or"), conditions:
+                return (all if name == "Fn::And" else any)(map(self.resolve, conditions))
         raise NotImplementedError(f"{name} {argument}")
+
+    def _referred(self, name: str, argument: Any) -> Any:
+        match name, argument:
+            case "Ref", "AWS::NoValue":
+                return _NO_VALUE
+            case "Ref", _:
+                return self._values[argument] if argument in self._values else self._identifier(argument, "Ref") or argument
+            case "Fn::GetAtt", [resource, attribute]:
+                return self._identifier(resource, attribute) or f"{resource}.{attribute}"
+            case "Fn::Sub", str():
+                return re.sub(r"\$\{([\w:.]+)}", lambda match: self._substituted(match[1]), argument)
+        raise NotImplementedError(f"{name} {argument}")
+
+    def _substituted(self, name: str) -> str:
+        resource, _, attribute = name.partition(".")
+        return self._referred("Fn::GetAtt", [resource, attribute]) if attribute else self._referred("Ref", name)
+
+    def _identifier(self, resource: str, attribute: str) -> str | None:
+        if not self.by_name:
+            return None
+        described = self.template["Resources"][resource]
+        name = described.get("Properties", {}).get(_IDENTIFIERS.get(described["Type"], ("",))[0])
+        return identifier(described["Type"], attribute, self.resolve(name), self.pseudo)
 
 
 def _list(value: Any) -> list[Any]:

@@ -183,6 +183,7 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.function_name}-dead-letters"
   message_retention_seconds = 1209600
+  max_message_size          = 262144
   sqs_managed_sse_enabled   = true
 
   tags = local.tags

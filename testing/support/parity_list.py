@@ -1,0 +1,150 @@
+"""The one list to which the CloudFormation templates and the Terraform tree are held: names, and what differs and why."""
+
+MODULES = {
+    "01-vpc.yml": ("ecs-updater-vpc", "-vpc"),
+    "02-ecs.yml": ("ecs-updater-ecs-cluster", "-ecs"),
+    "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
+}
+"""Each template's module, and what the stack's name ends with."""
+
+_VPC, _ECS, _LAMBDA = "module.vpc.", "module.ecs_cluster.", "module.lambda."
+ADDRESSES = {
+    "Vpc": _VPC + "aws_vpc.this",
+    "InternetGateway": _VPC + "aws_internet_gateway.this",
+    "SubnetA": _VPC + 'aws_subnet.public["a"]',
+    "SubnetB": _VPC + 'aws_subnet.public["b"]',
+    "RouteTable": _VPC + "aws_route_table.public",
+    "DefaultRoute": _VPC + "aws_route.internet",
+    "SubnetARouteTable": _VPC + 'aws_route_table_association.public["a"]',
+    "SubnetBRouteTable": _VPC + 'aws_route_table_association.public["b"]',
+    "TaskSecurityGroup": _VPC + "aws_security_group.tasks",
+    "TaskSecurityGroup.SecurityGroupEgress[0]": _VPC + "aws_vpc_security_group_egress_rule.https",
+    "Cluster": _ECS + "aws_ecs_cluster.this",
+    "TaskLogGroup": _ECS + "aws_cloudwatch_log_group.tasks",
+    "TaskExecutionRole": _ECS + "aws_iam_role.task_execution",
+    "TaskExecutionRole.Policies[0]": _ECS + "aws_iam_role_policy.task_execution",
+    "InstanceRole": _ECS + "aws_iam_role.instance[0]",
+    "InstanceRole.Policies[0]": _ECS + "aws_iam_role_policy.instance[0]",
+    "InstanceProfile": _ECS + "aws_iam_instance_profile.instance[0]",
+    "LaunchTemplate": _ECS + "aws_launch_template.instances[0]",
+    "AutoScalingGroup": _ECS + "aws_autoscaling_group.instances[0]",
+    "Function": _LAMBDA + "aws_lambda_function.this",
+    "FunctionRole": _LAMBDA + "aws_iam_role.this",
+    "FunctionRole.Policies[0]": _LAMBDA + "aws_iam_role_policy.this",
+    "FunctionLogGroup": _LAMBDA + "aws_cloudwatch_log_group.this",
+    "DeadLetterQueue": _LAMBDA + "aws_sqs_queue.dead_letters",
+}
+"""Every resource: its logical id, or for a part of a resource that one and the part, and its address in Terraform."""
+
+TYPES: dict[str, tuple[str, dict[str, str]]] = {
+    "AWS::AutoScaling::AutoScalingGroup": (
+        "aws_autoscaling_group",
+        {"AutoScalingGroupName": "name", "LaunchTemplateId": "id", "Tags": "tag"},
+    ),
+    "AWS::EC2::InternetGateway": ("aws_internet_gateway", {}),
+    "AWS::EC2::LaunchTemplate": (
+        "aws_launch_template",
+        {"LaunchTemplateName": "name", "LaunchTemplateData": "", "Groups": "security_groups"},
+    ),
+    "AWS::EC2::Route": ("aws_route", {}),
+    "AWS::EC2::RouteTable": ("aws_route_table", {}),
+    "AWS::EC2::SecurityGroup": ("aws_security_group", {"GroupName": "name", "GroupDescription": "description"}),
+    "AWS::EC2::Subnet": ("aws_subnet", {}),
+    "AWS::EC2::SubnetRouteTableAssociation": ("aws_route_table_association", {}),
+    "AWS::EC2::VPC": ("aws_vpc", {}),
+    "AWS::ECS::Cluster": ("aws_ecs_cluster", {"ClusterName": "name", "ClusterSettings": "setting"}),
+    "AWS::IAM::InstanceProfile": ("aws_iam_instance_profile", {"InstanceProfileName": "name", "Roles": "role"}),
+    "AWS::IAM::Role": ("aws_iam_role", {"RoleName": "name", "AssumeRolePolicyDocument": "assume_role_policy"}),
+    "AWS::Lambda::Function": ("aws_lambda_function", {}),
+    "AWS::Logs::LogGroup": ("aws_cloudwatch_log_group", {"LogGroupName": "name"}),
+    "AWS::SQS::Queue": (
+        "aws_sqs_queue",
+        {
+            "QueueName": "name",
+            "MessageRetentionPeriod": "message_retention_seconds",
+            "MaximumMessageSize": "max_message_size",
+        },
+    ),
+}
+"""Each type's name in Terraform, and the properties that are called otherwise there; "" has its members without a wrapper."""
+
+PARTS: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {
+    # The blocks that Terraform has for these claim all there is, what others added included.
+    ("AWS::EC2::SecurityGroup", "SecurityGroupEgress"): (
+        "aws_vpc_security_group_egress_rule",
+        "security_group_id",
+        {"CidrIp": "cidr_ipv4"},
+    ),
+    ("AWS::IAM::Role", "Policies"): ("aws_iam_role_policy", "role", {"PolicyName": "name", "PolicyDocument": "policy"}),
+}
+"""Properties that are resources of their own in Terraform: their type, what says there whose part they are, and other names."""
+
+FOLDED = {"AWS::EC2::VPCGatewayAttachment": ("InternetGatewayId", "vpc_id")}
+"""Resources that are an attribute of another one in Terraform: the property that names it, and the attribute."""
+
+WITHOUT_COUNTERPART = {
+    ("AWS::Lambda::Function", "Code"): "where `package` and SAM put the bundle; Terraform uploads it itself",
+    ("aws_lambda_function", "filename"): "the bundle, which CloudFormation takes from a bucket",
+    ("aws_lambda_function", "source_code_hash"): "tells of another bundle; CloudFormation sees another place in the bucket",
+    ("aws_iam_instance_profile", "tags"): "CloudFormation cannot tag one",
+}
+"""What of a resource only one side says, and why."""
+
+ONLY_IN_MODULES = {
+    ("01-vpc.yml", "name"): "CloudFormation's own AWS::StackName",
+    ("02-ecs.yml", "name"): "CloudFormation's own AWS::StackName",
+    ("03-lambda.yml", "lambda_package"): "the bundle, which `package` and SAM find in the template",
+}
+"""Variables without a parameter, and why."""
+
+DIFFERENT = {
+    # Terraform can check what a pattern cannot: that the address is that of the network.
+    ("01-vpc.yml", "vpc_cidr", "allows"): (
+        r"^(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-3])$",
+        'can(regex("^[0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)',
+    ),
+    # A limit of the provider, not of Lambda.
+    ("03-lambda.yml", "runtime", "description"): (
+        "Runtime of the function; the bundle must be built for the same one.",
+        "Runtime of the function; the bundle must be built for the same one. "
+        "Version 5.100 of the provider does not know python3.14 yet.",
+    ),
+}
+"""What is said of a parameter and in other words of its variable, and why."""
+
+ONLY_AT_THE_ROOT = {"stack_name": "what the stacks' names begin with, as the Makefile's STACK_NAME"}
+"""Variables of the root module that no module has, and why."""
+
+AT_THE_ROOT = {
+    # The root module gives one value to two modules.
+    ("log_retention_days", "description"): "Days that the logs of the function and of the tasks are kept.",
+    ("permissions_boundary", "description"): "Optional ARN of a managed policy that bounds every role.",
+    # The root module adds a role that it makes itself; with CloudFormation the scripts do.
+    ("passable_role_arns", "description"): "Optional ARNs or patterns of the task and execution roles of further services; "
+    "the cluster's own execution role is always among them.",
+    # Where make build-lambda-package puts it. A module cannot know where it is used from.
+    ("lambda_package", "default"): "../build/ecs-updater-package.zip",
+}
+"""What the root module says of a variable in other words than the module that it gives it to, and why."""
+
+ONLY_PRECONDITIONS = {
+    "There is no bundle ${var.lambda_package}: make build-lambda-package.": "`package` and SAM say so with CloudFormation",
+}
+"""What Terraform alone refuses beside single values, and why."""
+
+WIRED = {
+    "name": "begins with stack_name",
+    "subnet_ids": "output of the network",
+    "task_security_group_id": "output of the network",
+}
+"""Variables of modules that the root module has no variable for, and what they get."""
+
+ONLY_STAR = {
+    "ecs:DescribeTaskDefinition",
+    "ecs:DiscoverPollEndpoint",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+"""Actions for which AWS's Service Authorization Reference knows no resource."""

@@ -1,0 +1,192 @@
+"""One change at a time to either side, each of which the comparison has to find."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from support.parity import OWNERSHIP
+from support.parity_comparison import Sides
+from support.parity_list import ADDRESSES
+
+Mutation = Callable[[Sides], Sides]
+_GONE = object()
+_PARAMETER = ("Type", "Default", "Description", "ConstraintDescription", "AllowedPattern")
+_VPC_ID = "module_calls.vpc.module.outputs.vpc_id"
+_FUNCTION, _ROLE, _POLICY = "Resources.Function.Properties", "Resources.FunctionRole.Properties", "FunctionRole.Policies[0]"
+_STATEMENTS = f"{_ROLE}.Policies.0.PolicyDocument.Statement"
+
+
+def _changed(tree: Any, path: str, value: Any) -> None:
+    *way, last = path.split(".")
+    for step in way:
+        tree = tree[int(step) if isinstance(tree, list) else step]
+    key = int(last) if isinstance(tree, list) else last
+    if value is _GONE:
+        del tree[key]
+    elif callable(value):
+        tree[key] = value(tree[key])
+    else:
+        tree[key] = value
+
+
+def _template(name: str, path: str, value: Any) -> Mutation:
+    """Changes a template."""
+
+    def mutate(sides: Sides) -> Sides:
+        templates = deepcopy(dict(sides.templates))
+        _changed(templates[name], path, value)
+        return replace(sides, templates=templates)
+
+    return mutate
+
+
+def _plan(name: str, path: str, value: Any) -> Mutation:
+    """Changes what is planned of the resource with that name in the list."""
+
+    def mutate(sides: Sides) -> Sides:
+        document = deepcopy(dict(sides.document))
+        _changed(_planned(document["planned_values"]["root_module"], ADDRESSES[name])["values"], path, value)
+        return replace(sides, document=document)
+
+    return mutate
+
+
+def _planned(module: Mapping[str, Any], address: str) -> Any:
+    resources = [one for child in module["child_modules"] for one in child["resources"]]
+    return next(one for one in resources if one["address"] == address)
+
+
+def _configuration(path: str, value: Any) -> Mutation:
+    """Changes the configuration that is in the plan, from the calls of the modules on."""
+
+    def mutate(sides: Sides) -> Sides:
+        document = deepcopy(dict(sides.document))
+        _changed(document["configuration"]["root_module"], path, value)
+        return replace(sides, document=document)
+
+    return mutate
+
+
+def _source(module: str, old: str, new: str) -> Mutation:
+    """Changes the source of a module's variables."""
+
+    def mutate(sides: Sides) -> Sides:
+        assert sides.sources[module].count(old) == 1, f"{module}: {old} is there {sides.sources[module].count(old)} times"
+        return replace(sides, sources={**sides.sources, module: sides.sources[module].replace(old, new)})
+
+    return mutate
+
+
+def _instead(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert old in text, f"{old} is not in {text}"
+        return text.replace(old, new)
+
+    return change
+
+
+def _one_resource_less(sides: Sides) -> Sides:
+    document = deepcopy(dict(sides.document))
+    for child in document["planned_values"]["root_module"]["child_modules"]:
+        child["resources"] = [one for one in child["resources"] if one["address"] != ADDRESSES["DeadLetterQueue"]]
+    return replace(sides, document=document)
+
+
+def _refers_to(resource: int, attribute: str, reference: str) -> Mutation:
+    path = f"module_calls.lambda.module.resources.{resource}.expressions.{attribute}.references"
+    return _configuration(path, [reference])
+
+
+CLOUDFORMATION: dict[str, Mutation] = {
+    "an action": _template("03-lambda.yml", f"{_STATEMENTS}.1.Action.0", "ecs:DeleteService"),
+    "an action more": _template("03-lambda.yml", f"{_STATEMENTS}.1.Action", lambda actions: [*actions, "ecs:DeleteService"]),
+    "an action less": _template("03-lambda.yml", f"{_STATEMENTS}.1.Action.2", _GONE),
+    "every resource": _template("03-lambda.yml", f"{_STATEMENTS}.3.Resource", "*"),
+    "a condition less": _template("03-lambda.yml", f"{_STATEMENTS}.4.Condition", _GONE),
+    "a statement less": _template("03-lambda.yml", f"{_STATEMENTS}.7", _GONE),
+    "whom a role trusts": _template(
+        "03-lambda.yml", f"{_ROLE}.AssumeRolePolicyDocument.Statement.0.Principal.Service", "ec2.amazonaws.com"
+    ),
+    "a managed policy": _template("03-lambda.yml", f"{_ROLE}.ManagedPolicyArns", ["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
+    "the permissions boundary": _template("03-lambda.yml", f"{_ROLE}.PermissionsBoundary", _GONE),
+    "the value of a tag": _template("03-lambda.yml", f"{_FUNCTION}.Tags.1.Value", "nobody"),
+    "a tag less": _template("01-vpc.yml", "Resources.SubnetA.Properties.Tags.3", _GONE),
+    "the time-out": _template("03-lambda.yml", f"{_FUNCTION}.Timeout", 61),
+    "the handler": _template("03-lambda.yml", f"{_FUNCTION}.Handler", "ecs_updater.handler"),
+    "the memory": _template("03-lambda.yml", f"{_FUNCTION}.MemorySize", _GONE),
+    "the tracing": _template("03-lambda.yml", f"{_FUNCTION}.TracingConfig.Mode", "Active"),
+    "the reserved concurrency": _template("03-lambda.yml", f"{_FUNCTION}.ReservedConcurrentExecutions", 2),
+    "a variable of the environment": _template("03-lambda.yml", f"{_FUNCTION}.Environment.Variables.MORE", "x"),
+    "the dead-letter target": _template("03-lambda.yml", f"{_FUNCTION}.DeadLetterConfig", _GONE),
+    "a property more": _template("03-lambda.yml", f"{_FUNCTION}.EphemeralStorage", {"Size": 1024}),
+    "the retention of a log": _template("02-ecs.yml", "Resources.TaskLogGroup.Properties.RetentionInDays", 7),
+    "the retention of the queue": _template("03-lambda.yml", "Resources.DeadLetterQueue.Properties.MessageRetentionPeriod", 60),
+    "a resource more": _template("03-lambda.yml", "Resources.Queue", {"Type": "AWS::SQS::Queue", "Properties": {}}),
+    "a resource of another type": _template("03-lambda.yml", "Resources.Topic", {"Type": "AWS::SNS::Topic"}),
+    "the sentence of a rule": _template(
+        "02-ecs.yml", "Rules.InstancesAreInANetwork.Assertions.0.AssertDescription", "Launch type EC2 needs a network."
+    ),
+    "a port": _template("01-vpc.yml", "Resources.TaskSecurityGroup.Properties.SecurityGroupEgress.0.ToPort", 444),
+    "a rule more": _template(
+        "01-vpc.yml", "Resources.TaskSecurityGroup.Properties.SecurityGroupIngress", [{"IpProtocol": "-1", "CidrIp": "10.0.0.0/8"}]
+    ),
+    "where a subnet is routed": _template("01-vpc.yml", "Resources.SubnetBRouteTable.Properties.SubnetId", {"Ref": "SubnetA"}),
+    "what becomes of a removed resource": _template("03-lambda.yml", "Resources.FunctionLogGroup.DeletionPolicy", "Retain"),
+    "a name": _template("02-ecs.yml", "Resources.TaskLogGroup.Properties.LogGroupName", "/ecs/tasks"),
+    "a default": _template("03-lambda.yml", "Parameters.Timeout.Default", 300),
+    "a bound": _template("03-lambda.yml", "Parameters.MemorySize.MaxValue", 3008),
+    "what is allowed": _template("02-ecs.yml", "Parameters.LogRetentionDays.AllowedValues.0", 2),
+    "a pattern": _template("02-ecs.yml", "Parameters.ClusterName.AllowedPattern", "^.*$"),
+    "the sentence of a constraint": _template("01-vpc.yml", "Parameters.Owner.ConstraintDescription", "must be an owner"),
+    "a parameter more": _template("01-vpc.yml", "Parameters.More", dict.fromkeys(_PARAMETER, "") | {"Type": "String"}),
+    "a parameter's description": _template("03-lambda.yml", "Parameters.Runtime.Description", "Runtime."),
+    "an output's value": _template("02-ecs.yml", "Outputs.ClusterArn.Value", {"Ref": "Cluster"}),
+    "an output's description": _template("03-lambda.yml", "Outputs.FunctionArn.Description", "ARN."),
+    "an output less": _template("01-vpc.yml", "Outputs.VpcId", _GONE),
+    "the script of the instances": _template(
+        "02-ecs.yml", "Resources.LaunchTemplate.Properties.LaunchTemplateData.UserData", {"Fn::Base64": "#!/bin/bash"}
+    ),
+    "a tag of the instances": _template("02-ecs.yml", "Resources.AutoScalingGroup.Properties.Tags.2.PropagateAtLaunch", False),
+}
+"""Changes to the templates."""
+
+TERRAFORM: dict[str, Mutation] = {
+    "an action": _plan(_POLICY, "policy", _instead("ecs:UntagResource", "ecs:DeleteService")),
+    "every resource": _plan(_POLICY, "policy", _instead("service/*", "*")),
+    "a condition": _plan(_POLICY, "policy", _instead("ecs-tasks.amazonaws.com", "ec2.amazonaws.com")),
+    "the account": _plan(_POLICY, "policy", _instead("arn:aws:sqs:", "arn:aws-cn:sqs:")),
+    "whom a role trusts": _plan("TaskExecutionRole", "assume_role_policy", _instead("aws:SourceAccount", "aws:SourceOrgID")),
+    "the permissions boundary": _plan("FunctionRole", "permissions_boundary", None),
+    "the value of a tag": _plan("Function", "tags.owner", "nobody"),
+    "a tag less": _plan("SubnetA", "tags.Name", _GONE),
+    "the tag of ownership": _plan("DeadLetterQueue", "tags_all.ecs-updater", "another"),
+    "the tag of ownership of the instances": _plan(
+        "AutoScalingGroup", "tag", lambda tags: [one for one in tags if one["key"] != OWNERSHIP]
+    ),
+    "the time-out": _plan("Function", "timeout", 61),
+    "the reserved concurrency": _plan("Function", "reserved_concurrent_executions", 0),
+    "a variable of the environment": _plan("Function", "environment.0.variables.IMAGE", "busybox"),
+    "the logging": _plan("Function", "logging_config.0.log_format", "Text"),
+    "the retention of a log": _plan("FunctionLogGroup", "retention_in_days", 0),
+    "the encryption of the queue": _plan("DeadLetterQueue", "sqs_managed_sse_enabled", False),
+    "an address": _plan("TaskSecurityGroup.SecurityGroupEgress[0]", "cidr_ipv4", "10.0.0.0/8"),
+    "a name": _plan("FunctionRole", "name", "another"),
+    "a block more": _plan("LaunchTemplate", "tag_specifications", lambda blocks: [*blocks, {"resource_type": "instance"}]),
+    "a resource less": _one_resource_less,
+    "the dead-letter target": _refers_to(3, "dead_letter_config.0.target_arn", "aws_iam_role.this.arn"),
+    "the role of the function": _refers_to(3, "role", "aws_sqs_queue.dead_letters.arn"),
+    "a default": _configuration("module_calls.lambda.module.variables.timeout.default", 300),
+    "a default of the root module": _configuration("variables.timeout.default", 300),
+    "a description": _configuration("module_calls.vpc.module.variables.vpc_cidr.description", "Addresses."),
+    "an output's description": _configuration(f"{_VPC_ID}.description", "Id."),
+    "an output's value": _configuration(f"{_VPC_ID}.expression.references.0", "aws_subnet.public"),
+    "an output of the root module": _configuration("outputs.vpc_id.description", "Id."),
+    "a bound": _source("ecs-updater-lambda", "var.timeout <= 900", "var.timeout <= 600"),
+    "the sentence of a validation": _source("ecs-updater-lambda", "timeout must be 10 to 900 seconds.", "timeout must be right."),
+    "the sentence of a validation of the root module": _source("", "timeout must be 10 to 900 seconds.", "timeout must be right."),
+    "the sentence of a precondition": _source("ecs-updater-ecs-cluster", "launch_type EC2 needs subnet_ids,", "It needs them,"),
+    "a pattern": _source("ecs-updater-ecs-cluster", '"^[a-zA-Z0-9_-]{1,255}$", var.cluster_name', '"^.*$", var.cluster_name'),
+    "a type": _source("ecs-updater-vpc", 'string\n  default     = "10.42', 'any\n  default     = "10.42'),
+}
+"""Changes to the plan and to the sources."""
