@@ -4,7 +4,8 @@
 # The environment does not override them: a variable that a machine happens to have must not change a run.
 
 # What runs on this machine and nowhere else
-LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam invoke-sam lambda-base-image test
+LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
+  lambda-base-image test
 
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
@@ -41,6 +42,8 @@ EMULATOR_AUTH        :=
 # 127.0.0.1 or, while the function runs in a container, the address of this machine in Docker's own network
 EMULATOR_HOST        :=
 EMULATOR_PORT        := 4566
+# Lambda's API when it is elsewhere than the rest of AWS; scripts/sam-start-lambda sets it
+LAMBDA_ENDPOINT_URL  :=
 
 # This machine
 PYTHON               := python3
@@ -63,7 +66,7 @@ MAKEFLAGS += --no-print-directory
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
-export TARGET YES SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT
+export TARGET YES SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT
 # Whether TARGET was asked for: nothing is removed from an account that nobody named.
 export TARGET_ORIGIN := $(origin TARGET)
@@ -78,7 +81,7 @@ STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-se
 help: ## List the targets
 	@[ -t 1 ] && bold=$$'\033[1m' plain=$$'\033[0m' || bold= plain=; \
 	awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" \
-	  '/^[a-z][a-z-]*:.*## / { printf "%s%-24s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
+	  '/^[a-z][a-z-]*:.*## / { printf "%s%-28s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
 .PHONY: all-local test lint
@@ -92,12 +95,15 @@ lint: ## pylint, cfn-lint, shellcheck, checkov, Terraform's own checks
 	@scripts/lint
 
 ##@ With an AWS account, or with TARGET=local on the emulator
-.PHONY: all-aws all-aws-tf
+.PHONY: all-aws all-aws-tf deployer-policy
 all-aws: ## Build, deploy with CloudFormation, run both suites, remove everything
 	@scripts/pipeline $(STEPS_AWS)
 
 all-aws-tf: ## The same with Terraform
 	@scripts/pipeline $(STEPS_TF)
+
+deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network and POLICY=instances print the others
+	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
@@ -123,7 +129,8 @@ deploy-lambda-aws: ## Deploy the function (CloudFormation)
 deploy-lambda-aws-tf: ## Deploy the function (Terraform)
 	@scripts/deploy-lambda-aws-tf
 
-.PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest invoke-sam
+.PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
+.PHONY: run-lambda-test-unittest-sam invoke-sam
 run-lambda-test-sam: ## Run the eight test events through SAM
 	@scripts/run-lambda-test-sam
 
@@ -134,6 +141,9 @@ run-lambda-test-unittest: ## Run the eight test events through pytest, check by 
 	@scripts/run-lambda-test-unittest
 
 run-lambda-test-inittest: run-lambda-test-unittest
+
+run-lambda-test-unittest-sam: ## The same against `sam local start-lambda`, in Docker
+	@scripts/sam-start-lambda scripts/run-lambda-test-unittest
 
 invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
 	@scripts/run-lambda-test-sam --event "$$EVENT"

@@ -32,9 +32,9 @@ make_bucket() {
     {"Key": "'"$OWNERSHIP_TAG"'", "Value": '"$(json "$STACK_NAME")"'},
     {"Key": "environment", "Value": '"$(json "$ENVIRONMENT")"'},
     {"Key": "owner", "Value": '"$(json "$OWNER")"'},
-    {"Key": "contact", "Value": '"$(json "$CONTACT")"'}]}'
+    {"Key": "contact", "Value": '"$(json "$CONTACT")"'}]}' >/dev/null
   ask s3api put-public-access-block --bucket "$bucket" --public-access-block-configuration \
-    BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
+    BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true >/dev/null
 }
 
 # write_template: writes the function's template with the bundle's place in it, and sets `template`. The template names the

@@ -6,9 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 for name in "${!TF_@}"; do
   case $name in TF_CLI_CONFIG_FILE | TF_PLUGIN_CACHE_DIR | TF_REGISTRY_* | TF_TOKEN_*) ;; *) unset "$name" ;; esac
 done
-if [ -n "${TF_CLI_CONFIG_FILE:-}" ] && [ ! -f "$TF_CLI_CONFIG_FILE" ]; then
-  say "TF_CLI_CONFIG_FILE names a file that is not there: going on without it"
-  unset TF_CLI_CONFIG_FILE
-fi
+# A file that is not there would be a warning in the place of every answer.
+[ -f "${TF_CLI_CONFIG_FILE:-}" ] || unset TF_CLI_CONFIG_FILE
 unset name
 export TF_IN_AUTOMATION=1 TF_INPUT=0 CHECKPOINT_DISABLE=1

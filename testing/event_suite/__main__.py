@@ -14,12 +14,17 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import cases
-from .invokers import InvocationFailed, Invoker, aws_cli, sam_local, sam_remote
+from .invokers import InvocationFailed, Invoker, aws_cli, lambda_api, sam_local, sam_remote
 from .payload import PayloadRefused, check
 from .run import OK, run_case, table
 from .service import Service, ServiceMissing
 
-INVOKERS = {"aws-cli": aws_cli.invoker, "sam-remote": sam_remote.invoker, "sam-local": sam_local.invoker}
+INVOKERS = {
+    "aws-cli": aws_cli.invoker,
+    "lambda-api": lambda_api.invoker,
+    "sam-local": sam_local.invoker,
+    "sam-remote": sam_remote.invoker,
+}
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cases import Case
+from .cases import Case, ServiceState
 from .comparison import differences
 from .invokers import Invocation, InvocationFailed, Invoker
 from .service import Service
@@ -31,21 +31,40 @@ class Outcome:
         return FAILED if self.differences else OK
 
 
-def run_case(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Outcome:
-    """Runs one case; its event lies in ``event_dir`` afterwards, as it was sent."""
+@dataclass(frozen=True)
+class Execution:
+    """What sending one event came to: the invocation, or why there was none, and the service afterwards."""
+
+    invocation: Invocation | None
+    failure: str | None
+    seconds: float
+    """The invocation alone, without restoring and reading the service."""
+    service: ServiceState
+
+
+def execute(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Execution:
+    """Restores the state that a case starts from and sends its event, which lies in ``event_dir`` afterwards, as it was sent."""
     event_dir.mkdir(parents=True, exist_ok=True)
     event_file = event_dir / f"{case.name}.json"
     event_file.write_text(json.dumps(case.event, indent=2) + "\n", "utf-8")
     service.restore(case.starts_from)
+    invocation = failure = None
     begin = time.monotonic()
     try:
         invocation = invoke(event_file)
-    except InvocationFailed as failure:
-        return Outcome(case, "not invoked", time.monotonic() - begin, (str(failure),), frozenset())
-    seconds = time.monotonic() - begin
-    skipped = invocation.cannot_show if case.expected.error_message is not None else frozenset()
-    found = [*compare(case, invocation), *differences(vars(case.ends_with), vars(service.read()), "service")]
-    return Outcome(case, str(invocation), seconds, tuple(found), skipped)
+    except InvocationFailed as reason:
+        failure = str(reason)
+    return Execution(invocation, failure, time.monotonic() - begin, service.read())
+
+
+def run_case(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Outcome:
+    """Executes one case and compares everything."""
+    done = execute(case, invoke, service, event_dir)
+    if done.invocation is None:
+        return Outcome(case, "not invoked", done.seconds, (str(done.failure),), frozenset())
+    skipped = done.invocation.cannot_show if case.expected.error_message is not None else frozenset()
+    found = [*compare(case, done.invocation), *differences(vars(case.ends_with), vars(done.service), "service")]
+    return Outcome(case, str(done.invocation), done.seconds, tuple(found), skipped)
 
 
 def compare(case: Case, invocation: Invocation) -> Iterator[str]:

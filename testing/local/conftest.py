@@ -10,6 +10,17 @@ from support.docker import why_not
 from support.make import Workspace
 
 
+# They look at what Docker has, before and after.
+_ABOUT_DOCKER = {"test_all_local", "test_misuse", "test_suites"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives each file to one worker, for its fixtures are for all of its tests; those about Docker to the same one."""
+    for item in items:
+        name = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("docker" if name in _ABOUT_DOCKER else name))
+
+
 @pytest.fixture(scope="session", name="why_no_docker")
 def _why_no_docker() -> str:
     """Why Docker cannot run the function here; empty when it can."""

@@ -5,28 +5,32 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import Invocation, InvocationFailed, Invoker, from_payload
+from . import Invocation, InvocationFailed, Invoker, endpoint, from_payload
+
+# With a reserved concurrency of 1 a call is refused while another one runs. Both versions of the cli then wait up to 20 seconds and
+# call again, but each has other numbers of its own.
+_RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "10"}
 
 
 def invoker(environment: Mapping[str, str]) -> Invoker:
     """Invokes ``$LAMBDA_FUNCTION_NAME`` with ``$AWS_CLI``; the answer lies in ``$BUILD_DIR/events``, called like the event."""
-    endpoint = environment.get("AWS_ENDPOINT_URL")
-    # The emulator calls every error of a Python function Runtime.HandlerError; Lambda itself gives its class.
-    cannot_show = frozenset({"errorType"}) if endpoint else frozenset()
+    url = endpoint.of_lambda(environment)
+    hidden = endpoint.cannot_show(url)
 
     def invoke(event_file: Path) -> Invocation:
         answer_file = Path(environment["BUILD_DIR"], "events", f"{event_file.stem}.answer.json")
         answer_file.parent.mkdir(parents=True, exist_ok=True)
         command = [environment["AWS_CLI"]]
-        command += ["--endpoint-url", endpoint] if endpoint else []  # Before 2.13 the cli does not know the variable.
+        command += ["--endpoint-url", url] if url else []  # Before 2.13 the cli does not know the variable.
         # fileb: version 2 takes a payload for base64 otherwise. No time-out of the client's own: it would invoke again.
         command += ["lambda", "invoke", "--function-name", environment["LAMBDA_FUNCTION_NAME"], "--cli-read-timeout", "0"]
         command += ["--payload", f"fileb://{event_file}", str(answer_file)]
-        done = subprocess.run(command, env={**environment, "AWS_PAGER": ""}, check=False, capture_output=True, text=True)
+        variables = {**environment, **_RETRIES, "AWS_PAGER": ""}
+        done = subprocess.run(command, env=variables, check=False, capture_output=True, text=True)
         if done.returncode:
             raise InvocationFailed(f"aws lambda invoke failed: {' '.join(done.stderr.split())[:300]}")
         try:
-            return from_payload(json.loads(answer_file.read_text("utf-8")), cannot_show)
+            return from_payload(json.loads(answer_file.read_text("utf-8")), hidden)
         except ValueError:
             raise InvocationFailed(f"the function's answer in {answer_file} is no JSON") from None
 
