@@ -5,7 +5,8 @@ Usage: emulator.py up|down|status
 `up` starts it and waits until it answers, or finds this project's own one running already. `down` stops it and removes its
 files, and does nothing when none runs. `status` exits 0 when the one of this directory answers.
 
-Settings come from the environment: EMULATOR_HOST, EMULATOR_PORT, AWS_DEFAULT_REGION, BUILD_DIR and TOOLS_DIR.
+Settings come from the environment: EMULATOR_HOST, EMULATOR_PORT, EMULATOR_AUTH, AWS_DEFAULT_REGION, BUILD_DIR and TOOLS_DIR.
+With EMULATOR_AUTH=true it checks signatures and IAM policies; the dummy credentials are those of the account's root then.
 
 MiniStack hands its own environment to the functions that it runs, so it gets a short one, with a home of its own. It
 reports its edition on its health page: there it carries a mark, its process id and its directory. That tells an
@@ -33,6 +34,7 @@ MARK = "ecs-updater"
 
 HOST = os.environ.get("EMULATOR_HOST", "127.0.0.1")
 PORT = int(os.environ.get("EMULATOR_PORT", "4566"))
+AUTH = os.environ.get("EMULATOR_AUTH", "")
 REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-west-1")
 DIRECTORY = Path(os.environ.get("BUILD_DIR", "build")).resolve() / "emulator"
 TOOL = Path(os.environ.get("TOOLS_DIR", ".tools")).resolve() / "emulator"
@@ -100,6 +102,7 @@ def environment(pid: int) -> dict[str, str]:
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(PORT),
         "MINISTACK_REGION": REGION,
+        "AUTH": AUTH or "false",
         "MINISTACK_EDITION": f"{MARK} {pid} {DIRECTORY}",
         # Not used here: a second emulator beside this one would clash on their fixed ports.
         "IOT_MTLS_ENABLED": "0",

@@ -1,0 +1,312 @@
+"""The function with its own role, and the pipelines with the policies of whoever deploys, on an emulator that enforces IAM.
+
+The emulator asks other questions than AWS for some calls, so statements are made into such for the emulator first:
+``support.permissions.as_the_emulator_asks``. What it does not ask about at all, testing/contract/test_permissions.py holds.
+"""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+from event_suite.cases import ServiceState
+from event_suite.service import Service
+from support.account import ON_ACCOUNT, Account
+from support.cloudformation import Stack, allows, load
+from support.deployer import IDLE_HERE, handled, needs, policies, printed, resource_types
+from support.make import PROJECT, Result, Workspace
+from support.permissions import Statement, actions, as_the_emulator_asks, document, expanded, listed, without
+from support.recorder import Call, Recorder
+from support.terraform import Terraform, Unavailable
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+ROLE, POLICY = "ecs-updater-eu-west-1", "ecs-updater"
+AT_FIRST = ServiceState("busybox", {"kept": "as it is", "old": "value"})
+EVENT = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox"}
+TAGS = dict(AT_FIRST.tags)
+
+READS = {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
+EVENTS = {
+    "an event that changes nothing": (EVENT | {"ecs_tag": TAGS}, READS),
+    "a dry run": (EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}, "dry_run": True}, READS),
+    "a tag more": (EVENT | {"ecs_tag": TAGS | {"new": "value"}}, READS | {"ecs:TagResource"}),
+    "a tag less": (EVENT | {"ecs_tag": {"kept": "as it is"}}, READS | {"ecs:UntagResource"}),
+    "a new deployment": (EVENT | {"ecs_tag": TAGS, "force_new_deployment": True}, READS | {"ecs:UpdateService"}),
+    "another image": (
+        EVENT | {"ecs_image_name": "nginx", "ecs_tag": TAGS},
+        READS | {"ecs:RegisterTaskDefinition", "ecs:UpdateService"},
+    ),
+}
+EVERYTHING = EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}}
+# What an event answers when its role lacks an action: the contract's messages. The last three come after a registration.
+MESSAGES = {
+    "ecs:DescribeServices": "[ERROR][ecs_service_read] reading ecs service unexpected error: ",
+    "ecs:DescribeTaskDefinition": "[ERROR][ecs_service_read] reading ecs service unexpected error: ",
+    "ecs:RegisterTaskDefinition": "[ERROR][ecs_service_update] new task_definition could not be created ",
+    "ecs:UpdateService": "[ERROR][ecs_service_update] service could not be update with new task_definition ",
+    "ecs:TagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
+    "ecs:UntagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
+}
+
+
+def _in_the_template() -> list[str]:
+    """The ECS actions of the role, as the template has them."""
+    (role,) = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), {"ClusterName": "ECSCluster"}).of_type("AWS::IAM::Role")
+    (policy,) = role["Policies"]
+    return [action for action in actions(policy["PolicyDocument"]["Statement"]) if action.startswith("ecs:")]
+
+
+class Deployment:
+    """The function on an emulator that enforces IAM, its role's statements, and the service that it changes."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.account = Account(workspace)
+        steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws")
+        result = workspace.make(*steps)
+        assert result.status == 0, result.output
+        self._iam, self._lambda, ecs = (_client(name, self.account.endpoint) for name in ("iam", "lambda", "ecs"))
+        self.service = Service(ecs, "ECSCluster", "ecs-dummy-service")
+        self.deployed: list[Statement] = self._iam.get_role_policy(RoleName=ROLE, PolicyName=POLICY)["PolicyDocument"]["Statement"]
+        self.statements = [as_the_emulator_asks(one) for one in self.deployed]
+
+    def permit(self, statements: Iterable[Statement]) -> None:
+        """Gives the function's role these permissions in the place of all that it had."""
+        self._iam.put_role_policy(RoleName=ROLE, PolicyName=POLICY, PolicyDocument=document(statements))
+
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The function's answer, or its error."""
+        return json.load(self._lambda.invoke(FunctionName="ecs-updater", Payload=json.dumps(event))["Payload"])
+
+    def refusal(self, event: dict[str, Any]) -> str:
+        """The function's error message. Fails when it answers."""
+        answer = self.invoke(event)
+        assert "errorMessage" in answer, answer
+        return answer["errorMessage"]
+
+
+class Run(NamedTuple):
+    """What became of a pipeline that was run by somebody with the policies of whoever deploys, and nothing else."""
+
+    result: Result
+    calls: list[Call]
+    """The calls of that person; the function's own are not among them."""
+
+
+def _client(service: str, endpoint: str) -> Any:
+    config = Config(retries={"total_max_attempts": 1})
+    return boto3.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+
+
+def deployer(endpoint: str, statements: Iterable[Statement], name: str = "deployer") -> dict[str, str]:
+    """Makes a user with these permissions alone; what leads a shell to the emulator as that user."""
+    iam = _client("iam", endpoint)
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document(map(as_the_emulator_asks, statements)))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"], "AWS_ENDPOINT_URL": endpoint}
+
+
+@contextmanager
+def function_permitted(endpoint: str) -> Iterator[None]:
+    """Makes the function's role, as soon as it is there, into one for the emulator."""
+    iam = _client("iam", endpoint)
+    ended = threading.Event()
+
+    def permit() -> None:
+        while not ended.wait(0.1):
+            try:
+                found = iam.get_role_policy(RoleName=ROLE, PolicyName=POLICY)["PolicyDocument"]["Statement"]
+            except iam.exceptions.NoSuchEntityException:
+                continue
+            made = document(map(as_the_emulator_asks, found))
+            iam.put_role_policy(RoleName=ROLE, PolicyName=POLICY, PolicyDocument=made)
+            return
+
+    thread = threading.Thread(target=permit)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
+    """Runs a pipeline on an account of its own."""
+    account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
+    shell = deployer(account.endpoint, policies())
+    here = workspace(f"{pipeline}-by-a-deployer", **ON_ACCOUNT)
+    with Recorder(urlsplit(account.endpoint).port).serving() as recorder, function_permitted(account.endpoint):
+        result = here.make(pipeline, environment=shell | {"AWS_ENDPOINT_URL": recorder.url})
+    account.end()
+    return Run(result, [call for call in recorder.calls if call.access_key == shell["AWS_ACCESS_KEY_ID"]])
+
+
+@pytest.fixture(scope="module", name="runs")
+def _runs(workspace_with_package, tmp_path_factory) -> Iterator[dict[str, Future]]:
+    """The pipelines, beside each other and beside the other tests."""
+
+    def with_terraform() -> Run:
+        Terraform(tmp_path_factory.mktemp("terraform") / "tree", {})
+        return run_as_deployer(workspace_with_package, "all-aws-tf")
+
+    with ThreadPoolExecutor() as pool:
+        yield {
+            "all-aws-tf": pool.submit(with_terraform),
+            "all-aws": pool.submit(run_as_deployer, workspace_with_package, "all-aws"),
+        }
+
+
+def _result(run: Future) -> Run:
+    """What became of a pipeline. Skips the test where there is no Terraform for it."""
+    if isinstance(reason := run.exception(), Unavailable):
+        pytest.skip(str(reason))
+    return run.result()
+
+
+@pytest.fixture(scope="module", name="recorded")
+def _recorded(runs) -> list[Call]:
+    """The calls of both pipelines."""
+    return [call for run in runs.values() for call in _result(run).calls]
+
+
+@pytest.fixture(scope="module", name="deployed")
+def _deployed(request, workspace_with_package) -> Deployment:
+    # The pipelines take longest: where they are wanted, they begin now.
+    if any("runs" in getattr(one, "fixturenames", ()) for one in request.session.items):
+        request.getfixturevalue("runs")
+    return Deployment(workspace_with_package("permissions", EMULATOR_AUTH="true"))
+
+
+@pytest.fixture(name="deployment")
+def _deployment(deployed: Deployment) -> Deployment:
+    """The deployment with its role as it was deployed and the service in its first state."""
+    deployed.permit(deployed.statements)
+    deployed.service.restore(AT_FIRST)
+    return deployed
+
+
+# The function
+
+
+def test_the_emulator_enforces_the_role(deployment):
+    deployment.permit([{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}])
+    assert "not authorized to perform: ecs:DescribeServices" in deployment.refusal(EVENT | {"ecs_tag": {}})
+
+
+def test_what_is_made_of_the_role_for_the_emulator_allows_no_other_cluster_or_action(deployment):
+    elsewhere = [
+        {**one, "Resource": [arn.replace("/ECSCluster", "/Other") for arn in one["Resource"]]} for one in deployment.statements
+    ]
+    assert elsewhere != deployment.statements
+    assert actions(deployment.statements) == actions(deployment.deployed)
+    deployment.permit(elsewhere)
+    assert "not authorized to perform: ecs:UpdateService" in deployment.refusal(EVERYTHING)
+    assert deployment.service.read() == AT_FIRST
+
+
+@pytest.mark.parametrize("action", _in_the_template())
+def test_without_an_action_the_event_fails_as_the_contract_says_and_the_service_stays_as_it_was(deployment, action):
+    event = EVENTS["a tag less"][0] if action == "ecs:UntagResource" else EVERYTHING
+    deployment.permit(without(deployment.statements, action))
+    message = deployment.refusal(event)
+    assert message.startswith(MESSAGES[action])
+    assert f"not authorized to perform: {action} because" in message
+    assert "read" in MESSAGES[action] or "; the service is as it was" in message
+    assert deployment.service.read() == AT_FIRST
+    deployment.permit(deployment.statements)
+    assert deployment.invoke(event)["statusCode"] == 200
+
+
+def test_without_the_right_to_remove_tags_a_replacement_of_tags_says_that_it_could_not_be_taken_back(deployment):
+    deployment.permit(without(deployment.statements, "ecs:UntagResource"))
+    message = deployment.refusal(EVERYTHING)
+    assert "the service runs its old revision, but its tags could not be put back" in message
+    assert message.startswith(MESSAGES["ecs:UntagResource"]) and json.dumps(TAGS) in message
+    assert deployment.service.read() == ServiceState("busybox", TAGS | {"new": "value"})
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_an_event_needs_the_actions_of_what_it_does_and_no_more(deployment, kind):
+    event, needed = EVENTS[kind]
+    statements = deployment.statements
+    for action in set(actions(statements)) - needed:
+        statements = without(statements, action)
+    deployment.permit(statements)
+    assert deployment.invoke(event)["statusCode"] == 200
+
+
+def test_together_these_events_need_every_action_of_the_template():
+    assert set().union(*(needed for _, needed in EVENTS.values())) == set(_in_the_template()) == set(MESSAGES)
+
+
+# Whoever deploys
+
+
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [
+        ("cloudformation:CreateChangeSet", "deploy-ecs-cluster"),
+        ("ecs:UpdateService", "deploy-ecs-service"),
+        ("lambda:GetFunctionConfiguration", "run-lambda-test-aws"),
+    ],
+)
+def test_without_an_action_of_the_deployers_a_target_fails_and_says_which(deployment, workspace_with_package, action, target):
+    shell = deployer(deployment.account.endpoint, without(policies(), action), target)
+    result = workspace_with_package(f"{target}-less", **ON_ACCOUNT).make(target, environment=shell)
+    assert result.status != 0
+    assert f"not authorized to perform: {action}" in result.output
+
+
+@pytest.mark.parametrize("pipeline", ["all-aws", "all-aws-tf"])
+def test_these_policies_and_the_role_of_the_function_are_enough_for_the_pipeline_and_both_suites(runs, pipeline):
+    run = _result(runs[pipeline])
+    assert run.result.status == 0, run.result.output
+    assert run.calls and not [call for call in run.calls if "not authorized" in call.answer]
+
+
+def test_the_policies_are_printed_for_the_account_that_the_aws_cli_reaches(deployment):
+    asked = printed(ACCOUNT="", **deployment.account.shell)
+    assert asked.returncode == 0 and asked.stdout == printed(ACCOUNT="000000000000").stdout, asked.stderr
+    nowhere = printed(ACCOUNT="", **deployment.account.shell | {"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN"})
+    assert nowhere.returncode and not nowhere.stdout and nowhere.stderr.startswith("✗ aws sts get-caller-identity failed: ")
+
+
+def test_whoever_deploys_can_do_so_again_with_other_tags(deployment, workspace_with_package):
+    shell = deployer(deployment.account.endpoint, policies(), "again")
+    here = workspace_with_package("again", **ON_ACCOUNT, OWNER="another")
+    result = here.make("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", environment=shell)
+    assert result.status == 0, result.output
+
+
+def test_aws_would_allow_every_call_of_the_pipelines(recorded):
+    allowed = list(expanded(policies()))
+    refused = {(need.action, need.resource, str(need.context)) for _, need in needs(recorded)
+               if not allows(allowed, need.action, need.resource, need.context)}
+    assert not refused
+
+
+def test_nothing_in_the_policies_is_idle(recorded):
+    """Without any action of any statement a recorded call is refused, or a handler of CloudFormation's, or a clean-up."""
+    asked = {(need.action, need.resource, tuple(need.context.items())) for _, need in needs(recorded)}
+    by_cloudformation = set().union(*handled(resource_types()).values())
+    if not by_cloudformation:
+        pytest.skip("CloudFormation's schemas are not here: make lint installs cfn-lint, which has them")
+    idle = set()
+    for index, statement in enumerate(policies()):
+        for action in listed(statement["Action"]):
+            fewer = [*policies()[:index], *without([statement], action), *policies()[index + 1:]]
+            allowed = list(expanded(one for one in fewer if action in listed(one["Action"])))
+            if all(allows(allowed, action, resource, dict(context)) for one, resource, context in asked if one == action):
+                idle.add((statement["Sid"], action))
+    assert {one for one in idle if one[1] not in by_cloudformation} == set(IDLE_HERE)
+    assert not {action for _, action in idle} >= set(actions(policies()))

@@ -1,0 +1,246 @@
+"""The policies of whoever deploys, and what the calls that a pipeline makes need of them.
+
+``policy`` gives the statements as scripts/deployer-policy prints them; ``needs`` says of a recorded call which actions AWS asks
+about, on which resources: the call's own and those that go with it, such as passing a role or tagging what is made. ``handled``
+gives the actions that CloudFormation takes, with the rights of whoever deploys, for the types of resource in a template.
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from support.cloudformation import Stack, load
+from support.make import PROJECT, TOOLS
+from support.permissions import Statement
+from support.recorder import Call
+
+ACCOUNT, REGION = "000000000000", "eu-west-1"
+SETTINGS = {
+    "TARGET": "aws",
+    "ACCOUNT": ACCOUNT,
+    "AWS_DEFAULT_REGION": REGION,
+    "STACK_NAME": "ecs-updater",
+    "CLUSTER_NAME": "ECSCluster",
+    "SERVICE_NAME": "ecs-dummy-service",
+    "TASK_DEFINITION_NAME": "ecs-dummy-task",
+    "LAMBDA_FUNCTION_NAME": "ecs-updater",
+    "EMULATOR_PORT": "4566",
+}
+# What no run of a pipeline needs that goes well, and no handler of CloudFormation, with the reason why it is allowed.
+IDLE_HERE = {
+    ("Stacks", "cloudformation:DescribeStackEvents"): "says why a stack failed",
+    ("Stacks", "cloudformation:GetTemplateSummary"): "the aws cli asks for the parameters of a stack that is there already",
+    ("Stacks", "cloudformation:ListChangeSets"): "tells whose stack is that a break left announced",
+    ("Stacks", "cloudformation:ListStackResources"): "tells what is in a stack that cannot be deleted, or that a break left",
+}
+
+# Where the action that IAM knows is not called like the operation.
+_ACTIONS = {
+    "lambda:Invoke": ["lambda:InvokeFunction"],
+    "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+    "s3:HeadBucket": ["s3:ListBucket"],
+    "s3:HeadObject": ["s3:GetObject"],
+    "s3:ListObjectVersions": ["s3:ListBucketVersions"],
+    "s3:ListObjectsV2": ["s3:ListBucket"],
+    "s3:PutPublicAccessBlock": ["s3:PutBucketPublicAccessBlock"],
+}
+# What makes something, and the type of it in an ARN.
+_MADE = {
+    "CreateVpc": "vpc",
+    "CreateSubnet": "subnet",
+    "CreateInternetGateway": "internet-gateway",
+    "CreateRouteTable": "route-table",
+    "CreateSecurityGroup": "security-group",
+    "AuthorizeSecurityGroupEgress": "security-group-rule",
+}
+_EC2_IDS = {"vpc": "vpc", "subnet": "subnet", "igw": "internet-gateway", "rtb": "route-table", "sg": "security-group"}
+_EC2_ID = re.compile(r"\b(vpc|subnet|igw|rtb|sg)-[0-9a-f]+\b")
+# Always allowed.
+_FREE = {"sts:GetCallerIdentity"}
+
+
+@dataclass(frozen=True)
+class Need:
+    """One question that AWS puts to the caller's policies."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@cache
+def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
+    """The statements of one of the policies for these settings, by the script that prints them."""
+    return tuple(json.loads(printed(part, **settings).stdout)["Statement"])
+
+
+def policies() -> tuple[Statement, ...]:
+    """The statements of the policies that together are enough without instances."""
+    return policy() + policy("network")
+
+
+def resource_types(launch_type: str = "FARGATE") -> set[str]:
+    """The types of resource that the templates make."""
+    templates = sorted((PROJECT / "infraestructure").glob("*.yml"))
+    parameters = {"ClusterName": "ECSCluster", "LaunchType": launch_type}
+    return {one["Type"] for path in templates for one in Stack(load(path), parameters).resources.values()}
+
+
+def printed(part: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """What scripts/deployer-policy makes of the settings."""
+    environment = {"PATH": os.environ["PATH"], "TOOLS_DIR": str(TOOLS)} | SETTINGS | settings
+    script = [str(PROJECT / "scripts" / "deployer-policy"), *([part] if part else [])]
+    return subprocess.run(script, env=environment, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def handled(types: Iterable[str]) -> dict[str, set[str]]:
+    """The actions of the handlers of these types, by type, as CloudFormation's own schemas say; empty where there are none.
+
+    The schemas are those that cfn-lint carries with it.
+    """
+    folders = sorted(TOOLS.glob("*/lib/python*/site-packages/cfnlint/data/schemas"))
+    if not folders:
+        return {}
+    files = json.loads((folders[0] / "providers" / f"{REGION}.json").read_text("utf-8"))
+    schemas = {one: json.loads((folders[0] / "resources" / f"{files[one]}.json").read_text("utf-8")) for one in types}
+    wanted = ("create", "read", "update", "delete")
+    return {
+        one: {action for verb in wanted for action in schema["handlers"].get(verb, {}).get("permissions", [])}
+        for one, schema in schemas.items()
+    }
+
+
+def needs(calls: Iterable[Call]) -> Iterator[tuple[Call, Need]]:
+    """Every call with each question that AWS puts for it; one that asks for nothing is passed over."""
+    tags: dict[str, str] = {}
+    for call in calls:
+        name = f"{call.service}:{call.operation}"
+        if name not in _FREE:
+            for action in _ACTIONS.get(name, [name]):
+                for resource in _resources(call):
+                    yield call, Need(action, resource, _context(call, resource, tags))
+            for need in _with_it(call):
+                yield call, need
+        if call.service == "ec2" and call.operation in _MADE and (made := _EC2_ID.search(_answer_about(call))):
+            tags[made[0]] = _ec2_tags(call).get("ecs-updater", "")
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def _resources(call: Call) -> list[str]:
+    """The ARNs that AWS asks about for a call; ``*`` where it knows no resource for it."""
+    given = call.parameters
+    match call.service:
+        case "cloudformation" if "StackName" in given:
+            name = given["StackName"]
+            found = name if name.startswith("arn:") else _arn("cloudformation", f"stack/{name}/an-id")
+        case "s3":
+            is_about_objects = call.operation in ("PutObject", "HeadObject", "GetObject", "DeleteObjects")
+            found = f"arn:aws:s3:::{given['Bucket']}" + (f"/{given.get('Key', 'any')}" if is_about_objects else "")
+        case "iam":
+            kind, name = next((kind, given[key]) for kind, key in _IAM_NAMES.items() if key in given)
+            found = f"arn:aws:iam::{ACCOUNT}:{kind}/{name}"
+        case "logs" if "logGroupName" in given:
+            found = _arn("logs", f"log-group:{given['logGroupName']}:*")
+        case "logs" if "resourceArn" in given:
+            found = given["resourceArn"]
+        case "sqs":
+            found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
+        case "lambda":
+            found = _arn("lambda", f"function:{given['FunctionName']}")
+        case "ecs":
+            return _ecs_resources(call)
+        case "ec2":
+            return _ec2_resources(call)
+        case _:
+            found = "*"
+    return [found]
+
+
+_IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName"}
+
+
+def _ecs_resources(call: Call) -> list[str]:
+    given = call.parameters
+    cluster = given.get("cluster", "").rpartition("/")[2]
+    match call.operation:
+        case "CreateCluster" | "DeleteCluster" | "DescribeClusters":
+            names = given.get("clusters") or [given.get("clusterName") or cluster]
+            return [_arn("ecs", f"cluster/{name.rpartition('/')[2]}") for name in names]
+        case "DescribeServices" | "CreateService" | "UpdateService" | "DeleteService":
+            names = given.get("services") or [given.get("service") or given["serviceName"]]
+            return [_arn("ecs", f"service/{cluster}/{name.rpartition('/')[2]}") for name in names]
+        case "RegisterTaskDefinition":
+            return [_arn("ecs", f"task-definition/{given['family']}:1")]
+        case "DeleteTaskDefinitions" | "DescribeTasks":
+            return given.get("taskDefinitions") or given["tasks"]
+    return [given.get("resourceArn", "*")]
+
+
+def _ec2_resources(call: Call) -> list[str]:
+    if call.operation.startswith("Describe") and call.operation != "DescribeVpcAttribute":
+        return ["*"]
+    named = [_EC2_ID.fullmatch(value) for value in call.parameters.values()]
+    found = [_arn("ec2", f"{_EC2_IDS[one[1]]}/{one[0]}") for one in named if one]
+    if call.operation in _MADE and (call.operation != "AuthorizeSecurityGroupEgress" or _ec2_tags(call)):
+        found.append(_arn("ec2", f"{_MADE[call.operation]}/new"))
+    return found or [_arn("ec2", "route-table/of-an-association")]
+
+
+def _context(call: Call, resource: str, tags: Mapping[str, str]) -> dict[str, str]:
+    """What the call says of itself, or AWS knows of the resource, on which a condition can be."""
+    if call.service == "ec2":
+        tag = "ecs-updater" if resource.endswith("/of-an-association") else tags.get(resource.rpartition("/")[2])
+        return {"aws:ResourceTag/ecs-updater": tag} if tag else {}
+    if call.service == "ecs" and call.operation == "ListTasks":
+        return {"ecs:cluster": _arn("ecs", f"cluster/{call.parameters['cluster'].rpartition('/')[2]}")}
+    return {}
+
+
+def _ec2_tags(call: Call) -> dict[str, str]:
+    given = call.parameters
+    keys = [name for name in given if re.fullmatch(r"TagSpecification\.1\.Tag\.\d+\.Key", name)]
+    return {given[name]: given[name.removesuffix("Key") + "Value"] for name in keys}
+
+
+def _answer_about(call: Call) -> str:
+    """The part of an answer that names what was made."""
+    element = {"CreateSecurityGroup": "groupId"}.get(call.operation) or _camel(_MADE[call.operation]) + "Id"
+    return call.answer.partition(f"<{element}>")[2].partition("<")[0]
+
+
+def _camel(kind: str) -> str:
+    first, *others = kind.split("-")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _with_it(call: Call) -> Iterator[Need]:
+    """What AWS asks about besides the operation itself."""
+    given, resources = call.parameters, _resources(call)
+    tagging = {
+        ("cloudformation", "CreateChangeSet"): "cloudformation:TagResource",
+        ("ecs", "CreateCluster"): "ecs:TagResource",
+        ("ecs", "CreateService"): "ecs:TagResource",
+        ("ecs", "RegisterTaskDefinition"): "ecs:TagResource",
+        ("iam", "CreateRole"): "iam:TagRole",
+        ("lambda", "CreateFunction"): "lambda:TagResource",
+        ("logs", "CreateLogGroup"): "logs:TagResource",
+        ("sqs", "CreateQueue"): "sqs:TagQueue",
+    }.get((call.service, call.operation))
+    if tagging and any(name.split(".")[0] in ("Tags", "tags") for name in given):
+        yield Need(tagging, resources[0], {"ecs:CreateAction": call.operation} if call.service == "ecs" else {})
+    if call.service == "ec2" and _ec2_tags(call):
+        yield Need("ec2:CreateTags", resources[-1], {"ec2:CreateAction": call.operation})
+    if call.service == "ecs" and call.operation == "CreateCluster":  # The first one of an account.
+        role = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+        yield Need("iam:CreateServiceLinkedRole", role, {"iam:AWSServiceName": "ecs.amazonaws.com"})
+    for name, service in (("taskRoleArn", "ecs-tasks"), ("executionRoleArn", "ecs-tasks"), ("Role", "lambda")):
+        if call.operation in ("RegisterTaskDefinition", "CreateFunction") and given.get(name):
+            yield Need("iam:PassRole", given[name], {"iam:PassedToService": f"{service}.amazonaws.com"})

@@ -1,0 +1,79 @@
+"""IAM policies in tests: what is in them, as the emulator judges them, and an action less.
+
+The emulator, started with EMULATOR_AUTH=true, decides every call by the policies of whoever makes it. For some calls it asks about
+another ARN than AWS does, or about none: ``as_the_emulator_asks`` makes of a statement for AWS one for the emulator. ``without``
+takes an action out.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any
+
+Statement = Mapping[str, Any]
+
+NO_RESOURCE = "?"
+"""Where the emulator knows no resource of a call it asks about the text ``*``. As a pattern ``?`` matches that, and no ARN."""
+
+_UNKNOWN_TO_THE_EMULATOR = ("aws:ResourceTag/", "ecs:cluster")
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """A member of a statement as a list: IAM takes one text instead of a list of one."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def actions(statements: Iterable[Statement]) -> list[str]:
+    """Every action of the statements, each once, in their order."""
+    return list(dict.fromkeys(action for statement in statements for action in listed(statement["Action"])))
+
+
+def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
+    """A statement for AWS as one for the emulator, which allows the same calls there.
+
+    Four things differ, all of them where MiniStack 1.5.33 asks something else than AWS:
+
+    * an ECS call that names a cluster is about the cluster, whatever service or task it names: an ARN of services, or of tasks, in
+      a cluster gets the cluster's ARN beside it;
+    * a call that names an instance profile and a role is about the role: the ARN of a profile gets that of the role beside it,
+      which has the same name;
+    * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern beside them that matches this text
+      and no ARN;
+    * it knows neither the tags of what is in a network nor the cluster that a list is of: conditions on these are left out.
+
+    Actions, effect and all other conditions stay as they are.
+    """
+    resources = listed(statement["Resource"])
+    in_clusters = [one for one in resources if re.search(r":ecs:.*:(service|task)/", one)]
+    beside = [re.sub(r":(service|task)/([^/]+).*", r":cluster/\2", one) for one in in_clusters]
+    beside += [one.replace(":instance-profile/", ":role/") for one in resources if ":instance-profile/" in one]
+    beside += [NO_RESOURCE] * (resources != ["*"])
+    conditions = {
+        operator: known
+        for operator, wanted in statement.get("Condition", {}).items()
+        if (known := {key: value for key, value in wanted.items() if not key.startswith(_UNKNOWN_TO_THE_EMULATOR)})
+    }
+    others = {name: value for name, value in statement.items() if name != "Condition"}
+    made = {**others, "Resource": list(dict.fromkeys(resources + beside))}
+    return made | ({"Condition": conditions} if conditions else {})
+
+
+def without(statements: Iterable[Statement], action: str) -> list[Statement]:
+    """The statements without one action; one that allowed nothing else is left out."""
+    left = [{**one, "Action": [name for name in listed(one["Action"]) if name != action]} for one in statements]
+    return [one for one in left if one["Action"]]
+
+
+def expanded(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """The statements with one value per condition, which allow the same together: what ``cloudformation.allows`` takes."""
+    for statement in statements:
+        (operator, wanted), *others = (statement.get("Condition") or {"StringEquals": {}}).items()
+        assert operator == "StringEquals" and not others, statement
+        for values in product(*(listed(value) for value in wanted.values())):
+            yield {**statement, "Condition": {"StringEquals": dict(zip(wanted, values, strict=True))}}
+
+
+def document(statements: Iterable[Statement]) -> str:
+    """A policy of these statements, as IAM takes it."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
