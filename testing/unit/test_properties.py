@@ -101,6 +101,7 @@ def fits(event: Any) -> bool:
         and 1 <= len(container) <= 255
         and isinstance(images, dict)
         and len(images) <= 10
+        and "" not in images
         and all(isinstance(image, str) for image in images.values())
         and event.get("action", "update") == "update"
         and event.get("ecs_tag_mode", "merge") in ("replace", "merge")
