@@ -50,6 +50,7 @@ write_template() {
 function_parameters() {
   parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
     "ClusterName=$CLUSTER_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
+    "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
 }
 

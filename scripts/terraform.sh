@@ -17,7 +17,7 @@ terraform_settings() {
     [stack_name]=$STACK_NAME [environment]=$ENVIRONMENT [owner]=$OWNER [contact]=$CONTACT
     [cluster_name]=$CLUSTER_NAME [launch_type]=$LAUNCH_TYPE
     [function_name]=$LAMBDA_FUNCTION_NAME [lambda_package]=${package:-} [runtime]=$LAMBDA_RUNTIME [architecture]=$LAMBDA_ARCH
-    [endpoint_url]=${AWS_ENDPOINT_URL:-}
+    [permissions_boundary]=${PERMISSIONS_BOUNDARY:-} [endpoint_url]=${AWS_ENDPOINT_URL:-}
   )
   for name in "${!variable[@]}"; do
     [ -n "${variable[$name]}" ] || continue # The variable's default.

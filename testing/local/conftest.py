@@ -1,5 +1,6 @@
 """What the local tests share: workspaces for runs of make, a bundle, and whether Docker can be used."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,24 +8,21 @@ from pathlib import Path
 
 import pytest
 from support.docker import why_not
-from support.make import Workspace
-
-
-# They look at what Docker has, before and after.
-_ABOUT_DOCKER = {"test_all_local", "test_misuse", "test_suites"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives each file to one worker, for its fixtures are for all of its tests; those about Docker to the same one."""
-    for item in items:
-        name = item.path.stem
-        item.add_marker(pytest.mark.xdist_group("docker" if name in _ABOUT_DOCKER else name))
+from support.make import TOOLS, Workspace
 
 
 @pytest.fixture(scope="session", name="why_no_docker")
 def _why_no_docker() -> str:
     """Why Docker cannot run the function here; empty when it can."""
     return why_not()
+
+
+@pytest.fixture(scope="module", name="alone_in_docker")
+def _alone_in_docker() -> Iterator[None]:
+    """Waits until no other worker's tests look at what Docker has, before and after."""
+    with (TOOLS / "docker-tests.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(name="docker")

@@ -64,9 +64,10 @@ def _deployed(emulator, deployment) -> Workspace:
 
 
 def create_stack_that_fails(here: Workspace, name: str, status: str, **options: str) -> None:
-    """Creates a stack and waits until it has this status."""
+    """Creates a stack, as one of ours, and waits until it has this status."""
     cloudformation = client(here, "cloudformation")
-    cloudformation.create_stack(StackName=name, TemplateBody=NEVER_COMPLETE, **options)
+    tags = [{"Key": "ecs-updater", "Value": name.rpartition("-")[0]}]
+    cloudformation.create_stack(StackName=name, TemplateBody=NEVER_COMPLETE, Tags=tags, **options)
     until(lambda: cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == status, f"{name} is {status}")
 
 

@@ -159,7 +159,7 @@ def test_the_shells_profile_and_endpoint_reach_the_suite_when_it_goes_to_an_acco
 # In Docker
 
 
-@pytest.mark.usefixtures("docker")
+@pytest.mark.usefixtures("docker", "alone_in_docker")
 def test_the_suite_passes_with_error_types_against_sam_local_start_lambda_and_nothing_of_it_is_left(workspace_with_package):
     before, containers = in_docker(), docker("container", "ls", "--all", "--quiet")
     here = workspace_with_package("start-lambda", SAM_MODE="docker")
