@@ -36,6 +36,8 @@ CONTACT              := platform@example.com
 # `local` is the emulator on this machine; `aws` the account that the aws cli reaches from this shell, asked about once unless YES=1
 TARGET               := $(if $(filter $(LOCAL_GOALS),$(MAKECMDGOALS)),local,aws)
 YES                  :=
+# Whose policies deployer-policy prints; without it, of the account that the aws cli reaches
+ACCOUNT              :=
 
 # Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
 SAM_MODE             := $(if $(filter all-aws all-aws-tf,$(MAKECMDGOALS)),emulator,auto)
@@ -68,7 +70,7 @@ MAKEFLAGS += --no-print-directory
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
-export TARGET YES SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
+export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT
 # Whether TARGET was asked for: nothing is removed from an account that nobody named.
 export TARGET_ORIGIN := $(origin TARGET)

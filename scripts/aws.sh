@@ -8,7 +8,7 @@ AWS_CLI=${AWS_CLI:-$TOOLS_DIR/aws/bin/aws}
 # Everything that the pipelines make carries this tag, but for the service, whose tags are an event's; `make clean` touches nothing
 # without it.
 OWNERSHIP_TAG=ecs-updater
-# The account and region to which something was deployed from this build directory.
+# The account and region to which something was deployed from this build directory, and the names that it has there.
 ACCOUNT_FILE=$BUILD_DIR/account
 # What network, cluster and function have to tell, by the names of CloudFormation's outputs.
 declare -A output=()
@@ -53,37 +53,64 @@ need_aws() {
 
 # need_account: names account and region and asks, once for a whole pipeline, before anything there is changed.
 need_account() {
-  local identity caller place answer
+  local caller place names deployed answer
   if [ -n "${CONFIRMED_ACCOUNT:-}" ]; then
-    ACCOUNT=${CONFIRMED_ACCOUNT%% *}
+    ACCOUNT=$CONFIRMED_ACCOUNT
     return
   fi
-  identity=$(aws_cli sts get-caller-identity --query '[Account, Arn]' --output text 2>&1) ||
-    fail "AWS does not know who you are: $(error_of "$identity"). Log in, or take TARGET=local for the emulator"
-  IFS=$'\t' read -r ACCOUNT caller <<<"$identity"
-  place="$ACCOUNT $AWS_DEFAULT_REGION"
-  [ ! -f "$ACCOUNT_FILE" ] || [ "$(<"$ACCOUNT_FILE")" = "$place" ] ||
-    fail "what $BUILD_DIR has deployed is in account and region $(<"$ACCOUNT_FILE"), and this is $place: go back there for make clean, or take another BUILD_DIR"
-  say "account $ACCOUNT, region $AWS_DEFAULT_REGION, as $caller${AWS_ENDPOINT_URL:+, at $AWS_ENDPOINT_URL}"
+  capture sts get-caller-identity --query '[Account, Arn]' ||
+    fail "AWS does not know who you are: $(error_of "$answer"). Log in, or take TARGET=local for the emulator"
+  IFS=$'\t' read -r ACCOUNT caller <<<"$answer"
+  place="account $ACCOUNT, region $AWS_DEFAULT_REGION"
+  names="STACK_NAME=$STACK_NAME CLUSTER_NAME=${CLUSTER_NAME:-} SERVICE_NAME=${SERVICE_NAME:-}"
+  names+=" TASK_DEFINITION_NAME=${TASK_DEFINITION_NAME:-} LAMBDA_FUNCTION_NAME=${LAMBDA_FUNCTION_NAME:-}"
+  if [ -f "$ACCOUNT_FILE" ]; then
+    mapfile -t deployed <"$ACCOUNT_FILE"
+    [ "${deployed[0]}" = "$place" ] ||
+      fail "what $BUILD_DIR has deployed is in ${deployed[0]}, and this is $place: go back there for make clean, or take another BUILD_DIR"
+    [ "${deployed[1]}" = "$names" ] ||
+      fail "what $BUILD_DIR has deployed has other names: give ${deployed[1]}, or take another BUILD_DIR"
+  fi
+  say "$place, as $caller${AWS_ENDPOINT_URL:+, at $AWS_ENDPOINT_URL}"
   if [ -z "${YES:-}" ]; then
-    [ -t 0 ] || fail "this changes account $ACCOUNT, region $AWS_DEFAULT_REGION: YES=1 says that it may, since there is no terminal to ask on"
+    [ -t 0 ] || fail "this changes $place: YES=1 says that it may, since there is no terminal to ask on"
     read -r -p "Change this account? [y/N] " answer || true
     case ${answer,,} in y | yes) ;; *) fail "nothing was changed" ;; esac
   fi
   mkdir -p "$BUILD_DIR"
-  echo "$place" >"$ACCOUNT_FILE"
-  export CONFIRMED_ACCOUNT=$place
+  printf '%s\n' "$place" "$names" >"$ACCOUNT_FILE"
+  export CONFIRMED_ACCOUNT=$ACCOUNT
 }
 
 # aws_cli ...: the aws cli. Versions before 2.13 do not know AWS_ENDPOINT_URL, so the endpoint is an option.
 aws_cli() { AWS_PAGER='' "$AWS_CLI" ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} "$@"; }
 
+# capture SERVICE ACTION ...: a call; sets `answer` to its answer as text or, when it fails, to what the cli says of it. What a call
+# that goes well says beside its answer, such as a warning, is no part of it.
+capture() {
+  local errors status=0
+  errors=$(mktemp)
+  answer=$(aws_cli "$@" --output text 2>"$errors") || {
+    status=$?
+    answer=$(<"$errors")
+  }
+  rm -f "$errors"
+  return "$status"
+}
+
 # ask SERVICE ACTION ...: a call whose answer is printed as text; ends the script with AWS's own words when it is refused.
 ask() {
   local answer
-  answer=$(aws_cli "$@" --output text 2>&1) || fail "aws $1 $2 failed: $(error_of "$answer")"
+  capture "$@" || fail "aws $1 $2 failed: $(error_of "$answer")"
   printf '%s\n' "$answer"
 }
+
+# hint TARGET ...: prints the command that makes these targets where this run goes.
+hint() { echo "make $*$([ "$TARGET" != local ] || echo ' TARGET=local')"; }
+DEPLOY_FUNCTION=(deploy-ecs-cluster deploy-ecs-service "deploy-lambda-$([ "$TARGET" = local ] && echo sam || echo aws)")
+
+# bucket_name ACCOUNT: prints the name of the bucket for bundles. Names are unique over all accounts, so the account is in it.
+bucket_name() { tr '[:upper:]' '[:lower:]' <<<"$STACK_NAME-artifacts-$1-$AWS_DEFAULT_REGION"; }
 
 # error_of TEXT: prints the one line that matters of what a program said before it failed, or all of it on one line.
 error_of() { grep -m 1 'An error occurred' <<<"$1" || tr -s '[:space:]' ' ' <<<"$1" | cut -c 1-300; }
@@ -97,10 +124,9 @@ json() {
 # need_function: ends the script when the function is not deployed.
 need_function() {
   local answer
-  answer=$(aws_cli lambda get-function-configuration --function-name "$LAMBDA_FUNCTION_NAME" --query FunctionArn --output text 2>&1) ||
+  capture lambda get-function-configuration --function-name "$LAMBDA_FUNCTION_NAME" --query FunctionArn ||
     case $answer in
-      *ResourceNotFoundException*) fail "there is no function $LAMBDA_FUNCTION_NAME: $DEPLOY_FUNCTION" ;;
+      *ResourceNotFoundException*) fail "there is no function $LAMBDA_FUNCTION_NAME: $(hint "${DEPLOY_FUNCTION[@]}")" ;;
       *) fail "function $LAMBDA_FUNCTION_NAME cannot be read: $(error_of "$answer")" ;;
     esac
 }
-DEPLOY_FUNCTION="make deploy-ecs-cluster deploy-ecs-service deploy-lambda-$([ "$TARGET" = local ] && echo sam || echo aws)"

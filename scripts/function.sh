@@ -5,28 +5,35 @@
 source "$(dirname "${BASH_SOURCE[0]}")/stacks.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/bundle.sh"
 
-settings CLUSTER_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
+settings CLUSTER_NAME TASK_DEFINITION_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
 
 # need_cluster_outputs: reads the outputs of the cluster's stack.
 need_cluster_outputs() {
-  read_outputs "$ECS_STACK"
-  [ -n "${output[TaskExecutionRoleArn]:-}" ] || fail "the stack $ECS_STACK has no output TaskExecutionRoleArn: make deploy-ecs-cluster"
+  read_stack "$ECS_STACK"
+  [ -n "${output[TaskExecutionRoleArn]:-}" ] ||
+    fail "the stack $ECS_STACK has no output TaskExecutionRoleArn: $(hint deploy-ecs-cluster)"
 }
 
-# make_bucket: makes the bucket for bundles unless it is there, and sets `bucket`. Names are unique over all accounts, so the
-# account is in it.
+# make_bucket: makes the bucket for bundles unless it is there, and sets `bucket`. One without tags and objects is one that was
+# made a moment before a run was killed.
 make_bucket() {
-  bucket=$(tr '[:upper:]' '[:lower:]' <<<"$STACK_NAME-artifacts-$ACCOUNT-$AWS_DEFAULT_REGION")
-  if aws_cli s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$ACCOUNT" >/dev/null 2>&1; then
-    local tag
-    tag=$(aws_cli s3api get-bucket-tagging --bucket "$bucket" --output text \
-      --query "TagSet[?Key=='$OWNERSHIP_TAG'].Value | [0]" 2>/dev/null) || true
-    [ "$tag" = "$STACK_NAME" ] ||
+  local answer
+  bucket=$(bucket_name "$ACCOUNT")
+  if ! capture s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$ACCOUNT"; then
+    say "making bucket $bucket"
+    create_bucket
+  elif capture s3api get-bucket-tagging --bucket "$bucket" --query "TagSet[?Key=='$OWNERSHIP_TAG'].Value | [0]"; then
+    [ "$answer" = "$STACK_NAME" ] ||
       fail "bucket $bucket was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
     return
+  elif [[ $answer != *NoSuchTagSet* ]]; then
+    fail "bucket $bucket cannot be read: $(error_of "$answer")"
+  else
+    capture s3api list-objects-v2 --bucket "$bucket" --max-keys 1 --query 'Contents[0].Key' ||
+      fail "bucket $bucket cannot be read: $(error_of "$answer")"
+    [ "$answer" = None ] ||
+      fail "bucket $bucket was not made here, for it has objects and no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
   fi
-  say "making bucket $bucket"
-  ask s3 mb "s3://$bucket" >/dev/null
   # The tag first: without it nobody would remove the bucket.
   ask s3api put-bucket-tagging --bucket "$bucket" --tagging '{"TagSet": [
     {"Key": "'"$OWNERSHIP_TAG"'", "Value": '"$(json "$STACK_NAME")"'},
@@ -35,6 +42,16 @@ make_bucket() {
     {"Key": "contact", "Value": '"$(json "$CONTACT")"'}]}' >/dev/null
   ask s3api put-public-access-block --bucket "$bucket" --public-access-block-configuration \
     BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true >/dev/null
+}
+
+# create_bucket: S3 needs a while to forget a bucket of this name that was removed just now.
+create_bucket() {
+  local answer end=$((SECONDS + 300))
+  until capture s3 mb "s3://$bucket"; do
+    [[ $answer = *OperationAborted* && $SECONDS -lt $end ]] || fail "aws s3 mb failed: $(error_of "$answer")"
+    say "S3 has not yet forgotten the bucket of this name that was removed: trying again"
+    sleep 15
+  done
 }
 
 # write_template: writes the function's template with the bundle's place in it, and sets `template`. The template names the
@@ -49,7 +66,7 @@ write_template() {
 # function_parameters: fills the array `parameters` with the template's parameters, but for the tags.
 function_parameters() {
   parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
-    "ClusterName=$CLUSTER_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
+    "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
 }

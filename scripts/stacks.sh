@@ -6,26 +6,20 @@ source "$(dirname "${BASH_SOURCE[0]}")/aws.sh"
 settings ENVIRONMENT OWNER CONTACT
 VPC_STACK=$STACK_NAME-vpc ECS_STACK=$STACK_NAME-ecs LAMBDA_STACK=$STACK_NAME-lambda
 
-# stack_status STACK: prints its status, or nothing when there is no such stack.
-stack_status() {
-  aws_cli cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
-}
-
-# stack_owner STACK: prints whose stack it is, by its tag; nothing when it has none.
-stack_owner() {
-  local tag
-  tag=$(aws_cli cloudformation describe-stacks --stack-name "$1" --output text \
-    --query "Stacks[0].Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" 2>/dev/null) || true
-  [ "$tag" = None ] || printf '%s' "$tag"
-}
-
-# read_outputs STACK: adds the outputs of a stack to the associative array `output`.
-read_outputs() {
-  local name value
-  while IFS=$'\t' read -r name value; do output[$name]=$value; done < <(
-    aws_cli cloudformation describe-stacks --stack-name "$1" --output text \
-      --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' 2>/dev/null
-  )
+# read_stack STACK: sets `stack_status`, empty when there is no such stack, and `stack_owner`, by its tag; adds its outputs to the
+# associative array `output`.
+read_stack() {
+  local answer name value
+  stack_status='' stack_owner=''
+  capture cloudformation describe-stacks --stack-name "$1" --query \
+    "Stacks[0].[[[StackStatus, (Tags[?Key=='$OWNERSHIP_TAG'].Value)[0]]], not_null(Outputs, \`[]\`)[].[OutputKey, OutputValue]][]" ||
+    case $answer in
+      *"does not exist"*) return 0 ;;
+      *) fail "stack $1 cannot be read: $(error_of "$answer")" ;;
+    esac
+  while IFS=$'\t' read -r name value; do
+    if [ -n "$stack_status" ]; then output[$name]=$value; else stack_status=$name stack_owner=$value; fi
+  done <<<"$answer"
 }
 
 # first_failure STACK: prints which resource failed first in the stack's last operation, and why.
@@ -41,26 +35,26 @@ first_failure() {
 # why STACK LOG: prints why a deployment failed: what the service refused at once, else the stack's first failure, else the log.
 why() {
   local reason
-  grep -m 1 -o 'An error occurred.*' "$2" && return
+  grep -m 1 -o -E '(An error occurred|Failed to create the changeset).*' "$2" && return
   reason=$(first_failure "$1")
   printf '%s\n' "${reason:-$(error_of "$(<"$2")")}"
 }
 
 # check_stack STACK: ends the script when a stack cannot be deployed onto; removes one whose creation was rolled back.
 check_stack() {
-  local status
-  status=$(stack_status "$1")
-  [ -z "$status" ] || [ "$(stack_owner "$1")" = "$STACK_NAME" ] ||
+  read_stack "$1"
+  # An empty shell around a change set that was never executed has its tags there: the next change set fills it.
+  case $stack_status in '' | REVIEW_IN_PROGRESS) return ;; esac
+  [ "$stack_owner" = "$STACK_NAME" ] ||
     fail "stack $1 was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
-  case $status in
+  case $stack_status in
     ROLLBACK_COMPLETE)
       say "removing stack $1: its creation failed before, and was rolled back"
       aws_cli cloudformation delete-stack --stack-name "$1"
       aws_cli cloudformation wait stack-delete-complete --stack-name "$1"
       ;;
-    REVIEW_IN_PROGRESS) ;; # An empty shell around a change set that was never executed: the next one fills it.
-    *_IN_PROGRESS) fail "stack $1 is still at work ($status): wait until it is done, then run this again" ;;
-    *_FAILED) fail "stack $1 is half-built ($status): make clean removes it, then run this again. $(first_failure "$1")" ;;
+    *_IN_PROGRESS) fail "stack $1 is still at work ($stack_status): wait until it is done, then run this again" ;;
+    *_FAILED) fail "stack $1 is half-built ($stack_status): $(hint clean) removes it, then run this again. $(first_failure "$1")" ;;
   esac
 }
 

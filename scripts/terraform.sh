@@ -8,6 +8,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/terraform-environment.sh"
 # A target has a state of its own: what is known of an account may not be lost by a local run.
 TERRAFORM_DIR=$BUILD_DIR/terraform-$TARGET
 TERRAFORM_TREE=$TERRAFORM_DIR/tree
+# Written when Terraform has got as far as a backend: before that there is nothing to destroy.
+TERRAFORM_BEGUN=$TERRAFORM_DIR/begun
 export TF_DATA_DIR=$TERRAFORM_DIR/data
 
 # terraform_settings: prints the variables of the configuration as JSON.
@@ -15,7 +17,7 @@ terraform_settings() {
   local name separator='{'
   declare -A variable=(
     [stack_name]=$STACK_NAME [environment]=$ENVIRONMENT [owner]=$OWNER [contact]=$CONTACT
-    [cluster_name]=$CLUSTER_NAME [launch_type]=$LAUNCH_TYPE
+    [cluster_name]=$CLUSTER_NAME [launch_type]=$LAUNCH_TYPE [task_definition_family]=$TASK_DEFINITION_NAME
     [function_name]=$LAMBDA_FUNCTION_NAME [lambda_package]=${package:-} [runtime]=$LAMBDA_RUNTIME [architecture]=$LAMBDA_ARCH
     [permissions_boundary]=${PERMISSIONS_BOUNDARY:-} [endpoint_url]=${AWS_ENDPOINT_URL:-}
   )
@@ -30,7 +32,7 @@ terraform_settings() {
 # prepare_terraform: checks that there is a Terraform, copies the configuration and initialises the copy.
 prepare_terraform() {
   local own_backend=()
-  settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
+  settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME TASK_DEFINITION_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
   need terraform "install Terraform 1.7 or newer (https://developer.hashicorp.com/terraform/install)"
   # Terraform writes into the folder that it works in. Of an earlier run's copy only its lock of the provider stays.
   mkdir -p "$TERRAFORM_TREE"
@@ -41,6 +43,24 @@ prepare_terraform() {
   # backend_override.tf, which a team makes of its example, says where the state is instead.
   [ -f "$TERRAFORM_TREE/backend_override.tf" ] || own_backend=("-backend-config=path=$TERRAFORM_DIR/terraform.tfstate")
   run_terraform init -reconfigure "${own_backend[@]}"
+  touch "$TERRAFORM_BEGUN"
+}
+
+# check_names: ECS and SQS answer a request for a cluster or a queue that is there with the one that is there, and Terraform takes
+# it for its own. What somebody else has by these names is refused before.
+check_names() {
+  local answer queue
+  capture ecs describe-clusters --clusters "$CLUSTER_NAME" --include TAGS \
+    --query "clusters[?status=='ACTIVE'].[not_null((tags[?key=='$OWNERSHIP_TAG'].value)[0], '')] | [0]" ||
+    fail "cluster $CLUSTER_NAME cannot be read: $(error_of "$answer")"
+  [[ $answer = None || $answer = "$STACK_NAME" ]] ||
+    fail "cluster $CLUSTER_NAME was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another CLUSTER_NAME"
+  capture sqs get-queue-url --queue-name "$LAMBDA_FUNCTION_NAME-dead-letters" --query QueueUrl || return 0
+  queue=$answer
+  capture sqs list-queue-tags --queue-url "$queue" --query "Tags.\"$OWNERSHIP_TAG\"" ||
+    fail "the tags of queue $queue cannot be read: $(error_of "$answer")"
+  [ "$answer" = "$STACK_NAME" ] || fail "queue $LAMBDA_FUNCTION_NAME-dead-letters was not made here, for it has no tag" \
+    "$OWNERSHIP_TAG=$STACK_NAME: take another LAMBDA_FUNCTION_NAME"
 }
 
 # run_terraform COMMAND ...: runs a command of Terraform; ends the script with its first error when it fails. All of what it said
@@ -57,16 +77,18 @@ terraform_error() {
 }
 
 # is_deployed_by_terraform: whether a Terraform run of this build directory has begun, and was not removed.
-is_deployed_by_terraform() { [ -d "$TERRAFORM_TREE" ]; }
+is_deployed_by_terraform() { [ -f "$TERRAFORM_BEGUN" ]; }
 
 # read_terraform_outputs: adds the outputs to the associative array `output`, under the names that they have in CloudFormation.
 read_terraform_outputs() {
-  local name value
+  local name value outputs
+  outputs=$(terraform -chdir="$TERRAFORM_TREE" output -json -no-color 2>"$TERRAFORM_DIR/output.log") ||
+    fail "Terraform's outputs cannot be read: $(terraform_error "$TERRAFORM_DIR/output.log")"
   while IFS=$'\t' read -r name value; do output["$name"]=$value; done < <(
-    terraform -chdir="$TERRAFORM_TREE" output -json 2>/dev/null | "${PYTHON:-python3}" -c '
+    "${PYTHON:-python3}" -c '
 import json, sys
 for name, output in json.load(sys.stdin).items():
     value = output["value"]
-    print("".join(map(str.capitalize, name.split("_"))), ",".join(value) if isinstance(value, list) else value, sep="\t")'
+    print("".join(map(str.capitalize, name.split("_"))), ",".join(value) if isinstance(value, list) else value, sep="\t")' <<<"$outputs"
   )
 }

@@ -96,6 +96,11 @@ class Project:
             self._clients[service] = self._session.client(service, config=config)
         return self._clients[service]
 
+    @property
+    def mark(self) -> dict[str, str]:
+        """The tag of everything that is this project's own."""
+        return {OWNERSHIP_TAG: self.stack_name}
+
     def owns(self, tags: Mapping[str, str]) -> bool:
         """Tells whether something with these tags is this project's own."""
         return tags.get(OWNERSHIP_TAG) == self.stack_name

@@ -12,6 +12,8 @@ STACK_SECONDS = 900
 # A creation may be broken off; letting it come to its end where that is near leaves less to chance.
 CREATION_SECONDS = 60
 NEWS_SECONDS = 5
+# A cluster whose instances have only just ended may refuse once.
+ATTEMPTS = 2
 
 
 def find_stack(project: Project, stack: str) -> dict[str, Any] | None:
@@ -84,13 +86,20 @@ def delete_stack(project: Project, stack: str, found: dict[str, Any]) -> None:
     # CloudFormation refuses to delete a stack during an update.
     if is_busy(before):
         until(lambda: not is_busy(status_of(project, stack_id)), STACK_SECONDS if "UPDATE" in before else CREATION_SECONDS)
+    for _ in range(ATTEMPTS):
+        if (status := _delete(project, stack_id, before)) == "DELETE_COMPLETE":
+            return
+        before = status
+    raise StillThere(f"it is {before}. {failed_deletions(project, stack_id)}")
+
+
+def _delete(project: Project, stack_id: str, before: str) -> str:
+    """Deletes a stack that had a status ``before``; returns the one that it came to."""
     project.client("cloudformation").delete_stack(StackName=stack_id)
     # The next answer may be one from before.
     until(lambda: status_of(project, stack_id) != before, NEWS_SECONDS)
     until(lambda: status_of(project, stack_id) in ("DELETE_COMPLETE", "DELETE_FAILED"), STACK_SECONDS)
-    status = status_of(project, stack_id)
-    if status != "DELETE_COMPLETE":
-        raise StillThere(f"it is {status}. {failed_deletions(project, stack_id)}")
+    return status_of(project, stack_id)
 
 
 def failed_deletions(project: Project, stack_id: str) -> str:

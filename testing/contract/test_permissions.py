@@ -71,7 +71,6 @@ UNUSED = {
         "ec2:(ReplaceRoute|UpdateSecurityGroupRuleDescriptionsEgress)|ecs:UpdateCluster(Settings)?|"
         "iam:(UpdateAssumeRolePolicy|UpdateRole|UpdateRoleDescription)"
     ),
-    "no setting of the pipelines is a permissions boundary": "iam:(Put|Delete)RolePermissionsBoundary",
     "the roles have policies of their own": "iam:(Attach|Detach)RolePolicy",
     "there is no capacity provider": "ecs:PutClusterCapacityProviders|lambda:PassCapacityProvider",
     "settings of the account are left alone": "ecs:PutAccountSetting(Default)?",

@@ -43,7 +43,7 @@ def main() -> int:
         print(f"✗ {refusal}", file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError, ServiceMissing) as error:
-        print(f"✗ the service cannot be prepared: {error}: make deploy-ecs-cluster deploy-ecs-service", file=sys.stderr)
+        print(f"✗ the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\n✗ interrupted", file=sys.stderr)

@@ -81,6 +81,11 @@ def load(settings: Mapping[str, str]) -> list[Case]:
     return [_load(name, settings) for name in _ORDER]
 
 
+def how_to_deploy(settings: Mapping[str, str]) -> str:
+    """The command that makes the service where this run goes."""
+    return "make deploy-ecs-cluster deploy-ecs-service" + (" TARGET=local" if settings.get("TARGET") == "local" else "")
+
+
 def _load(name: str, settings: Mapping[str, str]) -> Case:
     event, expected = (
         _filled_in(json.loads((EVENTS_DIR / f"{_PREFIX}{name}{ending}").read_text("utf-8")), settings)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from support.docker import why_not
-from support.make import TOOLS, Workspace
+from support.make import PROJECT, TOOLS, Workspace
+from support.terraform import Terraform, Unavailable
 
 
 @pytest.fixture(scope="session", name="why_no_docker")
@@ -37,8 +38,8 @@ def _workspace(tmp_path_factory) -> Iterator[Callable[..., Workspace]]:
     """Makes workspaces, for SAM_MODE=emulator unless told otherwise; what a test that failed left in them is ended."""
     made = []
 
-    def make(name: str, **settings: str) -> Workspace:
-        made.append(Workspace(tmp_path_factory.mktemp(name), **{"SAM_MODE": "emulator", **settings}))
+    def make(name: str, project: Path = PROJECT, **settings: str) -> Workspace:
+        made.append(Workspace(tmp_path_factory.mktemp(name), project, **{"SAM_MODE": "emulator", **settings}))
         return made[-1]
 
     yield make
@@ -77,3 +78,20 @@ def _path_without_docker(tmp_path_factory) -> str:
             if not program.name.startswith("docker") and not (programs / program.name).is_symlink():
                 (programs / program.name).symlink_to(program)
     return str(programs)
+
+
+@pytest.fixture(scope="session", name="why_no_terraform")
+def _why_no_terraform(tmp_path_factory) -> str:
+    """Why Terraform cannot be used here; empty when it can."""
+    try:
+        Terraform(tmp_path_factory.mktemp("terraform") / "tree", {})
+    except Unavailable as reason:
+        return str(reason)
+    return ""
+
+
+@pytest.fixture(name="terraform")
+def _terraform(why_no_terraform) -> None:
+    """Skips the test where Terraform cannot be used."""
+    if why_no_terraform:
+        pytest.skip(why_no_terraform)

@@ -1,13 +1,15 @@
 """What stands between the pipelines and an account: it is named and asked about, and what was not made here is left alone."""
 
+import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 
 import boto3
 import pytest
 from support.account import NUMBER, ON_ACCOUNT, Account
-from support.make import Result, Workspace
+from support.make import PROJECT, TOOLS, Result, Workspace
 from support.shell import another_program
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -112,7 +114,7 @@ def test_another_region_than_that_of_the_deployment_is_refused(here, account):
 
     output = here.make("deploy-ecs-service", environment=account.shell, AWS_DEFAULT_REGION="us-west-2").output
 
-    places = f"is in account and region {NUMBER} eu-west-1, and this is {NUMBER} us-west-2: "
+    places = f"is in {PLACE}, and this is account {NUMBER}, region us-west-2: "
     assert f"✗ what {here.build} has deployed {places}" in output
 
 
@@ -149,10 +151,11 @@ def test_a_stack_of_somebody_else_is_left_alone_and_named(workspace, account):
     assert here.make("clean", environment=account.shell).status == 0
 
 
-def test_the_service_of_a_cluster_of_somebody_else_is_left_alone(here, account):
+def test_the_service_of_a_cluster_of_somebody_else_is_left_alone(here, workspace, account):
     assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
+    elsewhere = workspace("elsewhere", **ON_ACCOUNT, CLUSTER_NAME="production")
 
-    output = here.make("deploy-ecs-service", environment=account.shell, CLUSTER_NAME="production").output
+    output = elsewhere.make("deploy-ecs-service", environment=account.shell).output
 
     assert "✗ cluster production is not the one that was made here, ECSCluster: its services are left alone" in output
 
@@ -168,12 +171,116 @@ def test_a_cluster_with_instances_is_made_and_removed(here, account):
     assert service["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
 
 
-def test_a_launch_type_that_is_none_is_named(here, account):
+def test_another_launch_type_than_that_of_the_cluster_is_refused(here, account):
     assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
 
-    output = here.make("deploy-ecs-service", environment=account.shell, LAUNCH_TYPE="LAMBDA").output
+    output = here.make("deploy-ecs-service", environment=account.shell, LAUNCH_TYPE="EC2").output
 
-    assert "✗ LAUNCH_TYPE=LAMBDA is no launch type: FARGATE or EC2" in output
+    assert "✗ LAUNCH_TYPE=EC2, but cluster ECSCluster was made for FARGATE: give that, or make clean first" in output
+
+
+def test_other_names_than_those_of_the_deployment_are_refused(here, account):
+    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
+
+    output = here.make("clean", environment=account.shell, STACK_NAME="another").output
+
+    assert f"✗ what {here.build} has deployed has other names: give STACK_NAME=ecs-updater CLUSTER_NAME=ECSCluster " in output
+
+
+@pytest.mark.usefixtures("terraform")
+def test_terraform_does_not_take_over_the_cluster_of_somebody_else(workspace, account):
+    ecs = client(account, "ecs")
+    ecs.create_cluster(clusterName="theirs")
+    here = workspace("deployer", **ON_ACCOUNT, CLUSTER_NAME="theirs")
+
+    deployed = here.make("deploy-ecs-cluster-tf", environment=account.shell).output
+    cleaned = here.make("clean", environment=account.shell)
+
+    assert "✗ cluster theirs was not made here, for it has no tag ecs-updater=ecs-updater: take another CLUSTER_NAME" in deployed
+    assert cleaned.status != 0 and "left alone: cluster theirs" in cleaned.output
+    ecs.delete_cluster(cluster="theirs")
+    assert here.make("clean", environment=account.shell).status == 0
+
+
+@pytest.mark.usefixtures("terraform")
+def test_a_shared_state_of_terraform_is_used_and_emptied_from_any_directory(workspace, account, tmp_path):
+    """The backend is a file here; what is done with it does not depend on that."""
+    project = tmp_path / "project"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (PROJECT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, project / name)
+    state = tmp_path / "shared.tfstate"
+    override = f'terraform {{\n  backend "local" {{\n    path = "{state}"\n  }}\n}}\n'
+    (project / "infraestructure-terraform" / "backend_override.tf").write_text(override, "utf-8")
+    before = account.inventory()
+
+    deployed = workspace("one", project, **ON_ACCOUNT).make("deploy-ecs-cluster-tf", environment=account.shell)
+    cleaned = workspace("another", project, **ON_ACCOUNT).make("clean", environment=account.shell)
+
+    assert deployed.status == 0 and cleaned.status == 0, deployed.output + cleaned.output
+    assert account.inventory() == before
+    assert json.loads(state.read_text("utf-8"))["resources"] == []
+
+
+def test_a_revision_is_not_added_to_the_family_of_somebody_else(here, account):
+    ecs = client(account, "ecs")
+    containers = [{"name": "app", "image": "busybox", "memory": 64}]
+    theirs = ecs.register_task_definition(family="ecs-dummy-task", containerDefinitions=containers)["taskDefinition"]
+    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
+
+    output = here.make("deploy-ecs-service", environment=account.shell).output
+    revisions = ecs.list_task_definitions(familyPrefix="ecs-dummy-task")["taskDefinitionArns"]
+    ecs.deregister_task_definition(taskDefinition=theirs["taskDefinitionArn"])
+    ecs.delete_task_definitions(taskDefinitions=[theirs["taskDefinitionArn"]])
+
+    assert "✗ task definition ecs-dummy-task was not made here, for its newest revision has no tag ecs-updater=" in output
+    assert revisions == [theirs["taskDefinitionArn"]]
+
+
+def test_a_bucket_that_a_kill_left_without_a_tag_is_used_and_removed(here, account, package):
+    s3, name = client(account, "s3"), f"ecs-updater-artifacts-{NUMBER}-eu-west-1"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    steps = ["deploy-ecs-cluster", "deploy-lambda-aws"]
+
+    result = here.make(*steps, environment=account.shell, LAMBDA_PACKAGE=str(package))
+
+    assert result.status == 0 and "making bucket" not in result.output, result.output
+    assert {"Key": "ecs-updater", "Value": "ecs-updater"} in s3.get_bucket_tagging(Bucket=name)["TagSet"]
+
+
+def test_a_stack_that_was_only_announced_is_filled(here, account):
+    cloudformation = client(account, "cloudformation")
+    cloudformation.create_change_set(
+        StackName="ecs-updater-vpc", ChangeSetName="announced", ChangeSetType="CREATE", TemplateBody=EMPTY_TEMPLATE
+    )
+
+    result = here.make("deploy-ecs-cluster", environment=account.shell)
+
+    assert result.status == 0, result.output
+
+
+def test_what_the_cli_warns_of_is_no_part_of_its_answer(here, account, tmp_path):
+    cli = tmp_path / "aws"
+    cli.write_text(f'#!/bin/sh\necho "a warning: old" >&2\nexec {TOOLS}/aws/bin/aws "$@"\n', "utf-8")
+    cli.chmod(0o755)
+
+    result = here.make("deploy-ecs-cluster", "deploy-ecs-service", environment=account.shell, AWS_CLI=str(cli))
+
+    assert result.status == 0 and f"• {PLACE}, as " in result.output, result.output
+
+
+def test_a_pipeline_on_an_account_leaves_the_emulator_of_the_same_directory_alone(here, account):
+    assert here.make("emulator-up", TARGET="local").status == 0
+
+    result = here.make("all-aws", environment=account.shell, LAMBDA_RUNTIME="nonsense")
+    still = here.make("emulator-up", TARGET="local").output
+    stopped = here.make("clean", TARGET="local")
+
+    assert result.status != 0 and "LAMBDA_RUNTIME is 'nonsense'" in result.output
+    assert still.startswith("• the emulator already runs")
+    assert stopped.status == 0, stopped.output
 
 
 # What CloudFormation says of a stack whose creation failed: the newest event first, and the cause neither first nor last.
@@ -190,19 +297,37 @@ CLI = """\
 case "$*" in
   *get-caller-identity*) printf '123456789012\\tarn:aws:iam::123456789012:user/someone\\n' ;;
   *validate-template*) ;;
+  *describe-stacks*) echo "An error occurred ({refusal}) when calling the DescribeStacks operation" >&2; exit 255 ;;
   *describe-stack-events*) printf '{events}' ;;
-  *"cloudformation deploy"*) echo "Failed to create/update the stack. Run the following command" >&2; exit 255 ;;
+  *"cloudformation deploy"*) echo "{says}" >&2; exit 255 ;;
   *) exit 255 ;;
 esac
 """
 
 
-def test_a_stack_that_could_not_be_deployed_is_named_with_the_first_resource_that_failed(workspace, tmp_path):
+@pytest.mark.parametrize(
+    "says, refusal, expected",
+    [
+        (
+            "Failed to create/update the stack. Run the following command",
+            "ValidationError: Stack with id ecs-updater-vpc does not exist",
+            "could not be deployed: SubnetA (AWS::EC2::Subnet): The CIDR '10.42.0.0/24' conflicts with another subnet",
+        ),
+        (
+            "Failed to create the changeset: Waiter failed. Reason: Y",
+            "ValidationError: Stack with id ecs-updater-vpc does not exist",
+            "could not be deployed: Failed to create the changeset: Waiter failed. Reason: Y",
+        ),
+        ("", "AccessDenied", "cannot be read: An error occurred (AccessDenied) when calling the DescribeStacks operation"),
+    ],
+    ids=["a resource", "a change set", "not allowed to look"],
+)
+def test_a_stack_that_could_not_be_deployed_is_named_with_what_failed_first(says, refusal, expected, workspace, tmp_path):
     cli = tmp_path / "aws"
-    cli.write_text(CLI.format(events="\\n".join("\\t".join(event) for event in EVENTS).replace("'", r"'\''")), "utf-8")
+    events = "\\n".join("\\t".join(event) for event in EVENTS).replace("'", r"'\''")
+    cli.write_text(CLI.format(events=events, says=says, refusal=refusal), "utf-8")
     cli.chmod(0o755)
 
     output = workspace("failing", **ON_ACCOUNT, AWS_CLI=str(cli)).make("deploy-ecs-cluster").output
 
-    cause = "SubnetA (AWS::EC2::Subnet): The CIDR '10.42.0.0/24' conflicts with another subnet"
-    assert f"✗ stack ecs-updater-vpc could not be deployed: {cause}\n" in output
+    assert f"✗ stack ecs-updater-vpc {expected}\n" in output

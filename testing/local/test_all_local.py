@@ -64,7 +64,9 @@ def _elsewhere() -> Iterator[Elsewhere]:
 
 
 @pytest.fixture(scope="module", name="whole_runs")
-def _whole_runs(workspace, workspace_with_package, elsewhere, why_no_docker, alone_in_docker) -> dict[str, WholeRun]:
+def _whole_runs(  # pylint: disable=unused-argument  # Being alone is all that the last one is for.
+    workspace, workspace_with_package, elsewhere, why_no_docker, alone_in_docker
+) -> dict[str, WholeRun]:
     """``all-local`` in a hostile shell with other settings, the same in Docker, and with an event that cannot succeed."""
     workspaces = {
         "emulator": workspace_with_package("emulator", **OTHERS),

@@ -16,7 +16,6 @@ from support.account import ON_ACCOUNT, Account
 from support.events import OUTCOMES
 from support.inventory import inventory
 from support.make import Result, Workspace, until
-from support.terraform import Terraform, Unavailable
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -35,7 +34,7 @@ CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-vpc", "ec2 vpc"),
     Point("deploying stack ecs-updater-ecs"),
     Point("creating service ecs-dummy-service", "ecs service", cleaning="removing service ecs-dummy-service"),
-    Point("making bucket"),
+    Point("making bucket", "s3 list buckets"),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
     Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
@@ -65,23 +64,6 @@ class Break(NamedTuple):
     """What is there after `make clean`, and was not before."""
     files: list[str]
     """What is there of the run on this machine."""
-
-
-@pytest.fixture(scope="module", name="why_no_terraform")
-def _why_no_terraform(tmp_path_factory) -> str:
-    """Why Terraform cannot be used here; empty when it can."""
-    try:
-        Terraform(tmp_path_factory.mktemp("terraform") / "tree", {})
-    except Unavailable as reason:
-        return str(reason)
-    return ""
-
-
-@pytest.fixture(name="terraform")
-def _terraform(why_no_terraform) -> None:
-    """Skips the test where Terraform cannot be used."""
-    if why_no_terraform:
-        pytest.skip(why_no_terraform)
 
 
 @pytest.fixture(scope="module", name="runs")

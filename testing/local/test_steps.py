@@ -94,14 +94,15 @@ def test_the_function_cannot_be_deployed_without_a_bundle(workspace):
     assert complaint == f"there is no bundle {here.build}/ecs-updater-package.zip: make build-lambda-package TARGET=local"
 
 
-DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam"
+DEPLOY_CLUSTER = "make deploy-ecs-cluster TARGET=local"
+DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGET=local"
 
 
 @pytest.mark.parametrize(
     "target, expected",
     [
-        ("deploy-ecs-service", "the stacks absent-vpc and absent-ecs have no output SubnetIds: make deploy-ecs-cluster"),
-        ("deploy-lambda-sam", "the stack absent-ecs has no output TaskExecutionRoleArn: make deploy-ecs-cluster"),
+        ("deploy-ecs-service", f"the stacks absent-vpc and absent-ecs have no output SubnetIds: {DEPLOY_CLUSTER}"),
+        ("deploy-lambda-sam", f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}"),
         ("run-lambda-test-sam", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
         ("invoke-sam EVENT=e.json", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
     ],
@@ -113,12 +114,14 @@ def test_a_step_without_the_stacks_before_it_says_what_to_do(target, expected, e
 @pytest.mark.parametrize(
     "settings, expected",
     [
-        ({"SERVICE_NAME": "absent"}, "cluster ECSCluster has no service absent: make deploy-ecs-cluster deploy-ecs-service"),
-        ({"CLUSTER_NAME": "absent"}, "Cluster not found.: make deploy-ecs-cluster deploy-ecs-service"),
+        ({"SERVICE_NAME": "absent"}, "cluster ECSCluster has no service absent"),
+        ({"CLUSTER_NAME": "absent"}, "Cluster not found."),
     ],
 )
 def test_the_events_need_the_service_that_they_are_about(settings, expected, deployed):
-    assert deployed.make("run-lambda-test-sam", **settings).complaint().endswith(expected)
+    complaint = deployed.make("run-lambda-test-sam", **settings).complaint()
+
+    assert complaint.endswith(f"{expected}: make deploy-ecs-cluster deploy-ecs-service TARGET=local")
 
 
 def test_a_stack_whose_creation_was_rolled_back_is_replaced(deployment):
@@ -131,7 +134,8 @@ def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
 
     complaint = emulator.make("deploy-ecs-cluster", STACK_NAME="half-built").complaint()
 
-    assert complaint.startswith("stack half-built-vpc is half-built (CREATE_FAILED): make clean removes it, then run this again.")
+    way_out = "make clean TARGET=local removes it, then run this again."
+    assert complaint.startswith(f"stack half-built-vpc is half-built (CREATE_FAILED): {way_out}")
     assert "Never (AWS::CloudFormation::WaitCondition): WaitCondition timed out" in complaint
 
 
@@ -154,6 +158,17 @@ def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deploy
     assert json.loads(answer.output)["body"]["AFTER"]["serviceImage"] == "busybox:2"
     assert changed == ("busybox:2", {"owner": "someone"})
     assert put_back.status == 0, put_back.output
+    assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
+
+
+def test_a_service_without_a_tag_can_be_put_back_too(deployed):
+    ecs = client(deployed, "ecs")
+    (found,) = ecs.describe_services(cluster="ECSCluster", services=["ecs-dummy-service"])["services"]
+    ecs.untag_resource(resourceArn=found["serviceArn"], tagKeys=["old-custom-tag-name"])
+
+    result = deployed.make("deploy-ecs-service")
+
+    assert result.status == 0, result.output
     assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
 
 

@@ -137,7 +137,7 @@ def test_a_service_that_is_not_there_fails_the_suite_and_says_what_to_do(deploye
     result = deployed.make("run-lambda-test-unittest", SERVICE_NAME="absent")
 
     assert result.status != 0 and "PASSED" not in verdicts(result).values()
-    assert "cluster ECSCluster has no service absent: make deploy-ecs-cluster deploy-ecs-service" in result.output
+    assert "cluster ECSCluster has no service absent: make deploy-ecs-cluster deploy-ecs-service TARGET=local" in result.output
 
 
 def test_the_shells_profile_and_endpoint_reach_the_suite_when_it_goes_to_an_account(deployed, workspace, tmp_path):

@@ -70,8 +70,9 @@ class Running:
 class Workspace:
     """A build directory and a port that nothing else has, and the settings of every ``make`` in it; None is the Makefile's own."""
 
-    def __init__(self, directory: Path, **settings: str | None):
+    def __init__(self, directory: Path, project: Path = PROJECT, **settings: str | None):
         self.directory = directory
+        self._project = project
         self.build = directory / "build"
         self.temporary = directory / "tmp"
         self.temporary.mkdir(parents=True)
@@ -101,7 +102,7 @@ class Workspace:
         arguments = [f"{name}={value}" for name, value in merged.items() if value is not None]
         with file.open("wb") as stream:
             process = subprocess.Popen(  # pylint: disable=consider-using-with  # Running waits for it.
-                ["make", "-C", PROJECT, "--no-print-directory", *targets, *arguments],
+                ["make", "-C", self._project, "--no-print-directory", *targets, *arguments],
                 env=_shell() | {"TMPDIR": str(self.temporary)} | dict(environment or {}),
                 stdin=stdin,
                 stdout=stream if output is None else output,

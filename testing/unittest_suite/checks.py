@@ -69,8 +69,7 @@ class NumberedChecks(unittest.TestCase):
         try:
             cls.done = execute(cls.case, here.invoke, here.service, here.event_dir)
         except (BotoCoreError, ClientError, ServiceMissing) as error:
-            wanted = "make deploy-ecs-cluster deploy-ecs-service"
-            raise CannotRun(f"the service cannot be prepared: {error}: {wanted}") from None
+            raise CannotRun(f"the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}") from None
 
     @property
     def invocation(self) -> Invocation:
