@@ -21,7 +21,7 @@ terraform {
 # The emulator answers all that the provider asks at its start (STS), so no check has to be skipped for it.
 provider "aws" {
   # Whose it is: `make clean` removes nothing that does not carry this. With CloudFormation it is a tag of the stack, which
-  # goes to every resource as well.
+  # goes to all resources that can be tagged.
   default_tags {
     tags = {
       ecs-updater = var.stack_name

@@ -138,10 +138,11 @@ def deploy(emulator: Emulator) -> None:
 
 
 def make_bucket(s3, tags: list[dict[str, str]]) -> None:
-    """Makes the bucket for bundles."""
+    """Makes the bucket for bundles, with one in it: an empty one without a tag is what a kill leaves."""
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     if tags:
         s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
+    s3.put_object(Bucket=BUCKET, Key="bundle")
 
 
 def any_bundle() -> bytes:

@@ -21,16 +21,8 @@ from event_suite.payload import LIMIT, PayloadRefused, check
 from event_suite.run import FAILED, OK, Outcome, compare, run_case, table
 from event_suite.service import Service, ServiceMissing
 from support.fake_ecs import FakeEcs
+from support.settings import SETTINGS
 
-SETTINGS = {
-    "CLUSTER_NAME": "ECSCluster",
-    "SERVICE_NAME": "ecs-dummy-service",
-    "TASK_DEFINITION_NAME": "ecs-dummy-task",
-    "CONTAINER_IMAGE": "busybox",
-    "TAG_NAME": "old-custom-tag-name",
-    "TAG_VALUE": "old-custom-tag-value",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-}
 CASES = {case.name: case for case in cases.load(SETTINGS)}
 FIRST_STATE = ServiceState("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
 

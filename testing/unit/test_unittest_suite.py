@@ -17,17 +17,8 @@ from event_suite.cases import ServiceState
 from event_suite.invokers import Invocation, InvocationFailed, from_payload
 from event_suite.service import Service
 from support.fake_ecs import FakeEcs
+from support.settings import SETTINGS
 from unittest_suite import checks, test_lambda_ecs_updater
-
-SETTINGS = {
-    "CLUSTER_NAME": "ECSCluster",
-    "SERVICE_NAME": "ecs-dummy-service",
-    "TASK_DEFINITION_NAME": "ecs-dummy-task",
-    "CONTAINER_IMAGE": "busybox",
-    "TAG_NAME": "old-custom-tag-name",
-    "TAG_VALUE": "old-custom-tag-value",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-}
 
 Number = str
 ANSWERS: dict[str, list[Number]] = {
