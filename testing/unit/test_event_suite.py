@@ -509,15 +509,17 @@ def test_one_difference_is_a_failure_and_is_printed(run_command, invoker, fake, 
     assert (tmp_path / "deep" / "table").read_text("utf-8").splitlines()[2].endswith("FAILED")
 
 
-def test_a_missing_service_is_one_line_that_says_what_to_do(run_command, invoker, fake):
+@pytest.mark.parametrize("goes_to, ending", [("local", " TARGET=local"), ("aws", "")])
+def test_a_missing_service_is_one_line_that_says_what_to_do(goes_to, ending, run_command, invoker, fake, monkeypatch):
     fake.service["status"] = "INACTIVE"
+    monkeypatch.setenv("TARGET", goes_to)
 
     status, output, errors = run_command(invoker)
 
     assert (status, output) == (2, "")
     assert errors == (
         "✗ the service cannot be prepared: cluster ECSCluster has no service ecs-dummy-service: "
-        "make deploy-ecs-cluster deploy-ecs-service\n"
+        f"make deploy-ecs-cluster deploy-ecs-service{ending}\n"
     )
 
 
