@@ -88,8 +88,8 @@ aws_cli() { AWS_PAGER='' "$AWS_CLI" ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_END
 # capture SERVICE ACTION ...: a call; sets `answer` to its answer as text or, when it fails, to what the cli says of it. What a call
 # that goes well says beside its answer, such as a warning, is no part of it.
 capture() {
-  local errors status=0
-  errors=$(mktemp)
+  local errors=$BUILD_DIR/aws-errors-$BASHPID status=0
+  mkdir -p "$BUILD_DIR"
   answer=$(aws_cli "$@" --output text 2>"$errors") || {
     status=$?
     answer=$(<"$errors")

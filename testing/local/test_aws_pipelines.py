@@ -34,7 +34,7 @@ CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-vpc", "ec2 vpc"),
     Point("deploying stack ecs-updater-ecs"),
     Point("creating service ecs-dummy-service", "ecs service", cleaning="removing service ecs-dummy-service"),
-    Point("making bucket", "s3 list buckets"),
+    Point("making bucket", "s3 buckets"),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
     Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
@@ -120,7 +120,7 @@ def is_there(account: Account, before: set[str], beginning: str) -> bool:
 def kill(run, text: str, condition: Callable[[], bool]) -> None:
     """Kills a run, and everything that it started, when it has said a text and the condition holds."""
     run.until_it_says(text)
-    until(lambda: condition() or run.has_ended(), text)
+    until(lambda: condition() or run.has_ended(), text, 300)
     assert not run.has_ended(), run.output()
     run.send(signal.SIGKILL)
     run.result()

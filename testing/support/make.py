@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS_DIR", PROJECT / ".tools"))
 
 _LISTENING = "0A"  # The state of a socket in /proc/net/tcp.
-_PATIENCE = 300
+_PATIENCE = 600
 
 
 class Result(NamedTuple):
@@ -50,7 +50,7 @@ class Running:
 
     def until_it_says(self, text: str) -> None:
         """Waits for a text in the output. Fails when the command ends without it."""
-        until(lambda: text in self.output() or self.has_ended(), text)
+        until(lambda: text in self.output() or self.has_ended(), text, _PATIENCE)
         assert text in self.output(), self.output()
 
     def send(self, sign: signal.Signals) -> None:
