@@ -13,6 +13,9 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ``snapshot``         what a service is before an update
 ``plan``             what an update has to write, possibly nothing
 ``service``          reads the service; writes a plan to it
+``rollout``          the verdict of the deployment that an update made
+``registry``         whether an image is there, and for which processor
+``ledger``           history of the updates, and the lease of a service
 ``result``           what the caller is told
 ``settings``         what the function's environment variables mean
 ``log``              one structured line per update

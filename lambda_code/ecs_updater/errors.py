@@ -15,11 +15,20 @@
     │   ├── AmbiguousContainerError       [ecs_service_read]
     │   ├── InvalidImageError             [ecs_service_update]
     │   ├── TaskDefinitionRefusedError    [ecs_service_update]
+    │   ├── ImageNotFoundError            [ecs_service_update]
+    │   ├── ImageArchitectureError        [ecs_service_update]
     │   ├── ServiceUpdateRefusedError     [ecs_service_update]
-    │   └── ServiceTagsRefusedError       [ecs_service_update]
+    │   ├── ServiceTagsRefusedError       [ecs_service_update]
+    │   ├── RolloutFailedError            [ecs_service_rollout]
+    │   ├── RolloutRolledBackError        [ecs_service_rollout]
+    │   ├── RolloutStoppedError           [ecs_service_rollout]
+    │   └── RolloutSupersededError        [ecs_service_rollout]
     └── ServerFault                       the function, its role or AWS is at fault: a retry may help
         ├── ConfigurationError            [configuration]
+        ├── LeaseHeldError                [ecs_service_read]
+        ├── LedgerError                   [ecs_service_read]
         ├── ServiceReadError              [ecs_service_read]
+        ├── ImageVerificationError        [ecs_service_update]
         ├── TaskDefinitionError           [ecs_service_update]
         ├── ServiceUpdateError            [ecs_service_update]
         ├── ServiceTagsError              [ecs_service_update]
@@ -57,10 +66,12 @@ class EcsUpdaterError(Exception):
     """Anything this function refuses or fails with."""
 
     stage = "internal"
+    prefix = ""
+    """How every message of this class begins, after its stage."""
 
     def __init__(self, message: str):
         self.details: dict[str, object] = {}
-        super().__init__(one_line(f"[ERROR][{self.stage}] {message}", MESSAGE_LIMIT))
+        super().__init__(one_line(f"[ERROR][{self.stage}] {self.prefix}{message}", MESSAGE_LIMIT))
 
     def with_details(self, details: dict[str, object]) -> "EcsUpdaterError":
         """The same error with fields for the log that its message may have to cut."""
@@ -91,9 +102,7 @@ class ServiceReadRefusedError(CallerFault):
     """ECS refused to read the service as it is named."""
 
     stage = "ecs_service_read"
-
-    def __init__(self, reason: str):
-        super().__init__(f"reading ecs service unexpected error: {reason}")
+    prefix = "reading ecs service unexpected error: "
 
 
 class ClusterNotFoundError(CallerFault):
@@ -160,6 +169,20 @@ class TaskDefinitionRefusedError(CallerFault):
     stage = "ecs_service_update"
 
 
+class ImageNotFoundError(CallerFault):
+    """The registry has no image by that tag or digest, or no repository by that name."""
+
+    stage = "ecs_service_update"
+    prefix = "new task_definition could not be created "
+
+
+class ImageArchitectureError(CallerFault):
+    """The image is there, but not for the processor architecture of the task."""
+
+    stage = "ecs_service_update"
+    prefix = "new task_definition could not be created "
+
+
 class ServiceUpdateRefusedError(CallerFault):
     """UpdateService refused the new revision."""
 
@@ -172,19 +195,64 @@ class ServiceTagsRefusedError(CallerFault):
     stage = "ecs_service_update"
 
 
+class RolloutFailedError(CallerFault):
+    """The deployment of this update failed, and nothing returned the service to what it was."""
+
+    stage = "ecs_service_rollout"
+    prefix = "FAILED: "
+
+
+class RolloutRolledBackError(CallerFault):
+    """The deployment of this update failed, and the service runs, or is about to run, what it ran before."""
+
+    stage = "ecs_service_rollout"
+    prefix = "ROLLED_BACK: "
+
+
+class RolloutStoppedError(CallerFault):
+    """Somebody stopped the deployment of this update, or deleted the service."""
+
+    stage = "ecs_service_rollout"
+    prefix = "STOPPED: "
+
+
+class RolloutSupersededError(CallerFault):
+    """Another deployment took the place of this update's before it was done."""
+
+    stage = "ecs_service_rollout"
+    prefix = "SUPERSEDED: "
+
+
 class ConfigurationError(ServerFault):
     """An environment variable of the function has a value that means nothing."""
 
     stage = "configuration"
 
 
+class LeaseHeldError(ServerFault):
+    """Another update of the same service is under way."""
+
+    stage = "ecs_service_read"
+
+
+class LedgerError(ServerFault):
+    """The table of the ledger could not be read or written."""
+
+    stage = "ecs_service_read"
+
+
 class ServiceReadError(ServerFault):
     """The service or its task definition could not be read."""
 
     stage = "ecs_service_read"
+    prefix = "reading ecs service unexpected error: "
 
-    def __init__(self, reason: str):
-        super().__init__(f"reading ecs service unexpected error: {reason}")
+
+class ImageVerificationError(ServerFault):
+    """The registry gave no answer about the image."""
+
+    stage = "ecs_service_update"
+    prefix = "new task_definition could not be created "
 
 
 class TaskDefinitionError(ServerFault):

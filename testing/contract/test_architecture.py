@@ -13,12 +13,25 @@ from ecs_updater import errors
 
 LAMBDA_CODE = Path(__file__).resolve().parents[2] / "lambda_code"
 FILES = sorted(LAMBDA_CODE.rglob("*.py"))
-MOST_LINES = 250
+MOST_LINES = 300
 MOST_LINES_OF_A_DOOR = 40
 SDK = {"boto3", "botocore", "s3transfer"}
-MAY_IMPORT_AWS = ("ecs_updater.aws", "ecs_updater.handlers", "ecs_updater.service", "ecs_updater.updater")
+MAY_IMPORT_AWS = (
+    "ecs_updater.aws",
+    "ecs_updater.handlers",
+    "ecs_updater.ledger",
+    "ecs_updater.registry.lookup",
+    "ecs_updater.rollout.follow",
+    "ecs_updater.service",
+    "ecs_updater.updater",
+)
 """The part itself, the doors, which make the clients, and who hands them on and calls them."""
-PURE = ["errors", "event", "fields", "image", "plan", "result", "settings", "snapshot", "tags", "task_definition"]
+PURE = [
+    *("errors", "event", "fields", "image", "plan", "result", "settings", "snapshot", "tags", "task_definition"),
+    *("ledger.entry", "ledger.key"),
+    *(f"registry.{name}" for name in ("answer", "ecr_reference", "manifest", "platform", "verify")),
+    *(f"rollout.{name}" for name in ("deaths", "observation", "pace", "verdict")),
+]
 """What decides and what tells: data in, data out."""
 
 

@@ -44,6 +44,7 @@ MOST_BYTES = 4_000_000
 runs_here = pytest.mark.skipif(sys.platform != "linux", reason="the bundle's compiled wheels are for Linux")
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:service/c/s"
+KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
 CALLS = {
     "ecs": {
         "DescribeServices": {"cluster": "c", "services": ["s"], "include": ["TAGS"]},
@@ -52,7 +53,18 @@ CALLS = {
         "UpdateService": {"cluster": "c", "service": "s", "taskDefinition": "t:2", "forceNewDeployment": True},
         "TagResource": {"resourceArn": ARN, "tags": [{"key": "k", "value": "v"}]},
         "UntagResource": {"resourceArn": ARN, "tagKeys": ["k"]},
-    }
+    },
+    "dynamodb": {
+        "GetItem": {"TableName": "table", "Key": KEY},
+        "PutItem": {"TableName": "table", "Item": KEY},
+        "Query": {"TableName": "table", "KeyConditionExpression": "pk = :pk"},
+        "UpdateItem": {"TableName": "table", "Key": KEY},
+        "TransactWriteItems": {"TransactItems": [{"Put": {"TableName": "table", "Item": KEY}}], "ClientRequestToken": "token"},
+    },
+    "ecr": {
+        "BatchGetImage": {"repositoryName": "repository", "imageIds": [{"imageTag": "t"}]},
+        "GetDownloadUrlForLayer": {"repositoryName": "repository", "layerDigest": f"sha256:{'0' * 64}"},
+    },
 }
 """Every call that the code makes, by service, with parameters to try it with."""
 
@@ -188,7 +200,12 @@ def services_in(tree: ast.Module) -> set[str]:
 
 
 def operations_in(tree: ast.Module, service: str) -> set[str]:
-    """The operations of a service that a module names, as a method (``describe_services``) or in words (``DescribeServices``)."""
+    """The operations of a service that a module names, as a method (``describe_services``) or in words (``DescribeServices``).
+
+    None when the module makes no client for the service: another one's operation may have the same name.
+    """
+    if service not in services_in(tree):
+        return set()
     data = botocore.loaders.Loader().load_service_model(service, "service-2")
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     names |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
@@ -463,7 +480,7 @@ def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, setting, val
 def test_a_service_that_the_sdk_does_not_know_is_one_line(tmp_path):
     project = copy_project(tmp_path)
     config = project / "lambda_code" / "bundle.toml"
-    config.write_text(config.read_text(encoding="utf-8").replace('["ecs"', '["esc"'), encoding="utf-8")
+    config.write_text(config.read_text(encoding="utf-8").replace('"ecs"]', '"esc"]'), encoding="utf-8")
     result = build(tmp_path / "package.zip", project)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1 and "botocore knows no service esc" in result.stderr

@@ -18,6 +18,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
+from .answers import answer_of
+
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 CLUSTER_ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/ECSCluster"
 SERVICE_ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/ECSCluster/ecs-dummy-service"
@@ -159,7 +161,7 @@ class FakeEcs:
         if fault:
             status, code, message = fault
             answer = status, {"__type": code, "message": message}
-        return _response(request.url, *answer)
+        return answer_of(request.url, *answer)
 
     def _answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -217,20 +219,3 @@ class FakeEcs:
     def _tick(self) -> float:
         self.clock += 1
         return self.clock
-
-
-class _Raw:
-    """As much of urllib3's response as botocore reads."""
-
-    def __init__(self, content: bytes):
-        self._content = content
-
-    def stream(self, **_: Any) -> Any:
-        """The whole content at once."""
-        yield self._content
-
-
-def _response(url: str, status: int, body: dict[str, Any]) -> AWSResponse:
-    content = json.dumps(body).encode()
-    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "0", "Content-Length": str(len(content))}
-    return AWSResponse(url, status, headers, _Raw(content))

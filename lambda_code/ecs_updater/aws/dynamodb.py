@@ -1,0 +1,248 @@
+"""One table of Amazon DynamoDB, typed: read items, change one on a condition, change several or none.
+
+Every failure is an ``AwsFailure``, except that a condition which did not hold is ``ConditionFailed`` and brings what is there.
+The SDK repeats any call here, also one that may have had its effect: whoever writes a condition makes it hold for its own effect
+too, or recognises that effect in what ``ConditionFailed`` brings.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
+"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from .failure import AwsFailure, Outcome, translated
+
+CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
+# DynamoDB answers in milliseconds. A call that gets no answer has to end, retries included, well inside a lease.
+_CONFIG = Config(
+    connect_timeout=CONNECT_TIMEOUT,
+    read_timeout=READ_TIMEOUT,
+    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    user_agent_appid="ecs-updater",
+)
+
+# Before its i-th retry the SDK waits for at most 2^i seconds, and 5 more where an answer asks for that.
+LONGEST_CALL = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(2**i + 5 for i in range(ATTEMPTS - 1))
+"""The most seconds that one call takes, its retries included."""
+
+_THROTTLED = {"ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException", "ThrottlingError"}
+_IN_THE_WAY = {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
+_FOR_A_MOMENT = _THROTTLED | _IN_THE_WAY
+"""Codes, and reasons for which a transaction is cancelled, that are gone a moment later."""
+
+Item = dict[str, Any]
+"""An item's attributes: strings, numbers, booleans, mappings and lists. None is an attribute that is not there."""
+
+
+class ConditionFailed(Exception):
+    """The condition of a write did not hold, so nothing was written."""
+
+    def __init__(self, items: tuple[Item | None, ...]):
+        self.items = items
+        """For each write of the call what is there instead; None where its condition held or nothing is there."""
+        super().__init__("a condition did not hold")
+
+
+@dataclass(frozen=True)
+class Put:
+    """An item that takes the place of what is there, if ``condition`` holds for that.
+
+    In expressions ``#name`` is an attribute and ``:name`` one of ``values``.
+    """
+
+    item: Item
+    condition: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Update:
+    """A change to attributes of the item of one key, if ``condition`` holds for it."""
+
+    pk: str
+    sk: str
+    change: str
+    condition: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Delete:
+    """An item's end, whether it is there or not."""
+
+    pk: str
+    sk: str
+
+
+Write = Put | Update | Delete
+
+
+class Table:
+    """A table with the partition key ``pk`` and the sort key ``sk``, both strings. Reads are strongly consistent."""
+
+    def __init__(self, name: str, client: Any = None, calls: Counter[str] | None = None):
+        self.name = name
+        self._client = client or boto3.client("dynamodb", config=_CONFIG)
+        self.calls = Counter[str]() if calls is None else calls
+        """Every request that went over the wire, by operation, retries included."""
+        self._client.meta.events.register("before-send.dynamodb", self._count)
+        self._client.meta.events.register_first("needs-retry.dynamodb", _retry_what_is_gone_a_moment_later)
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """The item of this key, or None."""
+        with _translated("GetItem"):
+            answer = self._client.get_item(TableName=self.name, Key=_key(pk, sk), ConsistentRead=True)
+            return _item(answer["Item"]) if "Item" in answer else None
+
+    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, most: int | None = None) -> list[Item]:
+        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key; at most ``most`` of them."""
+        found: list[Item] = []
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
+            "ExpressionAttributeValues": _values({"pk": pk, "prefix": prefix} if prefix else {"pk": pk}),
+            "ConsistentRead": True,
+            "ScanIndexForward": not newest_first,
+        }
+        while most is None or len(found) < most:
+            if most is not None:
+                parameters["Limit"] = most - len(found)
+            with _translated("Query"):
+                answer = self._client.query(**parameters)
+                found += [_item(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                break
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
+
+    def put(self, put: Put) -> None:
+        """Does one put. Raises ConditionFailed."""
+        parameters = self._parameters(put)
+        with _translated("PutItem"):
+            self._client.put_item(**parameters)
+
+    def update(self, update: Update) -> Item:
+        """Does one update; the item as it then is. Raises ConditionFailed."""
+        parameters = self._parameters(update)
+        with _translated("UpdateItem"):
+            return _item(self._client.update_item(**parameters, ReturnValues="ALL_NEW")["Attributes"])
+
+    def write(self, *writes: Write) -> None:
+        """Does all of ``writes`` or, when a condition does not hold, none. Raises ConditionFailed.
+
+        The SDK sends a token with a transaction, so that a repetition within ten minutes is not a second one.
+        """
+        items = [{type(write).__name__: self._parameters(write)} for write in writes]
+        with _translated("TransactWriteItems"):
+            self._client.transact_write_items(TransactItems=items)
+
+    def _parameters(self, write: Write) -> dict[str, Any]:
+        parameters: dict[str, Any] = {"TableName": self.name}
+        if isinstance(write, Put):
+            parameters["Item"] = {name: _wire(value) for name, value in write.item.items() if value is not None}
+        else:
+            parameters["Key"] = _key(write.pk, write.sk)
+        if isinstance(write, Delete):
+            return parameters
+        change = write.change if isinstance(write, Update) else ""
+        if change:
+            parameters["UpdateExpression"] = change
+        if write.condition:
+            parameters |= {"ConditionExpression": write.condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        # Through placeholders, because many a good name (state, owner, name …) is a word that DynamoDB reserves.
+        if names := set(re.findall(r"#(\w+)", f"{change} {write.condition or ''}")):
+            parameters["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
+        if write.values:
+            parameters["ExpressionAttributeValues"] = _values(write.values)
+        return parameters
+
+    def _count(self, event_name: str, **_: Any) -> None:
+        self.calls[event_name.rpartition(".")[2]] += 1
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    """Raises what the SDK raises inside as ConditionFailed or AwsFailure."""
+    try:
+        with translated(operation):
+            yield
+    except AwsFailure as failure:
+        answer = failure.__cause__.response if isinstance(failure.__cause__, ClientError) else {}
+        reasons = answer.get("CancellationReasons") or []
+        if failure.code == "ConditionalCheckFailedException":
+            raise ConditionFailed((_item_in(answer),)) from failure
+        if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+            raise ConditionFailed(tuple(_item_in(reason) for reason in reasons)) from failure
+        if _codes(answer) & _FOR_A_MOMENT:
+            raise AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason) from failure
+        raise
+
+
+def _retry_what_is_gone_a_moment_later(response: Any, attempts: int, **_: Any) -> float | None:
+    """Lets the SDK repeat a write that met another one of the same item, which it does not by itself."""
+    if response is None or attempts >= ATTEMPTS:
+        return None
+    codes = _codes(response[1])
+    again = codes & _FOR_A_MOMENT and "ConditionalCheckFailed" not in codes
+    return random.uniform(0.05, 0.2) * attempts if again else None
+
+
+def _codes(answer: Mapping[str, Any]) -> set[str]:
+    """Why a call failed: its code and, of a transaction, the codes of its writes."""
+    codes = {reason.get("Code", "") for reason in answer.get("CancellationReasons") or []}
+    return codes | {answer.get("Error", {}).get("Code", "")}
+
+
+def _item_in(answer: Mapping[str, Any]) -> Item | None:
+    return _item(answer["Item"]) if answer.get("Item") else None
+
+
+# The form in which values travel: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": _wire(pk), "sk": _wire(sk)}
+
+
+def _values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f":{name}": _wire(value) for name, value in values.items()}
+
+
+def _item(attributes: Mapping[str, Any]) -> Item:
+    return {name: _value(value) for name, value in attributes.items()}
+
+
+def _wire(value: Any) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case str():
+            # A lone surrogate, which JSON can bring, is no character that DynamoDB could keep.
+            return {"S": value.encode("utf-8", "backslashreplace").decode()}
+        case int() | float():
+            return {"N": str(value)}
+        case Mapping():
+            return {"M": {name: _wire(member) for name, member in value.items() if member is not None}}
+        case list() | tuple():
+            return {"L": [_wire(member) for member in value]}
+    raise TypeError(f"{type(value).__name__} has no form in a table")
+
+
+def _value(wire: Mapping[str, Any]) -> Any:
+    ((kind, value),) = wire.items()
+    match kind:
+        case "N":
+            return float(value) if re.search(r"[.eE]", value) else int(value)
+        case "M":
+            return _item(value)
+        case "L":
+            return [_value(member) for member in value]
+    return value

@@ -1,0 +1,242 @@
+"""One careful HTTP GET, for hosts that an event names: whoever sends an event must not be able to make the function reach inward.
+
+- Only public addresses. A host that resolves to a private, loopback or otherwise special one is refused, unless it is one of
+  ``private_hosts``, which the function's configuration names; link-local ones, where credentials can be had from a machine's
+  metadata, are refused even then. The connection goes to the address that was looked at: a name that resolves anew is no way round.
+- https with certificates checked; http only where every address is loopback.
+- At most three redirects, each looked at like the first address. An Authorization header does not follow to another origin.
+- No answer of more bytes, and none that takes more seconds, than was asked for, however slowly it drips.
+- No credentials, no proxies, no cookies, nothing from a netrc.
+"""
+
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from botocore.httpsession import get_cert_path
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+_CONNECT_SECONDS = 3.0
+_REDIRECTS = 3
+_ADDRESSES_TRIED = 2
+_PORTS = {"https": 443, "http": 80}
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NEVER = [
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",  # Link-local: the metadata of EC2 and of ECS, and what Lambda keeps for itself.
+        "fe80::/10",
+        "fd00:ec2::/32",  # The same over IPv6.
+        "0.0.0.0/8",
+        "::/128",
+    )
+]
+
+
+class HttpFailure(Exception):
+    """No answer that may be used, and why, in words that hold nothing of the answer itself."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came back, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+
+
+class Http:
+    """``private_hosts``: hosts, as ``name`` or ``name:port``, that may have a private or loopback address."""
+
+    def __init__(
+        self,
+        private_hosts: Collection[str] = (),
+        resolve: Callable[..., Iterable[Any]] = socket.getaddrinfo,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._private = {_authority(_checked(f"https://{host}")) for host in private_hosts}
+        self._resolve = resolve
+        self._clock = clock
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """The system's authorities, where there are any, and those that the SDK brings."""
+        context = ssl.create_default_context()
+        context.load_verify_locations(get_cert_path(True))
+        return context
+
+    def origin(self, host: str) -> str:
+        """The URL that begins all of a registry's: https, or http for a loopback host with a port that the configuration allows."""
+        url = _checked(f"https://{host}")
+        if url.port and _authority(url) in self._private:
+            if all(address.is_loopback for address in self._addresses(url.hostname or "", url.port)):
+                return f"http://{host}"
+        return f"https://{host}"
+
+    def get(self, url: str, headers: Mapping[str, str], limit: int, seconds: float, trusted: bool = False) -> Response:
+        """GETs ``url``: at most ``limit`` bytes in at most ``seconds``, redirects included. Raises HttpFailure.
+
+        ``trusted``: the URL was made by AWS, not by whoever sent the event; it may lead into a private network, as S3's do behind
+        an endpoint in a VPC.
+        """
+        parts = _checked(url)
+        bounds = _Bounds(limit, self._clock() + seconds, trusted, trusted or _authority(parts) in self._private)
+        sent = dict(headers)
+        for _ in range(_REDIRECTS + 1):
+            response = self._get_once(parts, sent, bounds)
+            location = response.headers.get("location")
+            if response.status not in (301, 302, 303, 307, 308) or not location:
+                return response
+            target = _checked(location, parts.geturl())
+            if _origin(target) != _origin(parts):
+                sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
+            parts = target
+        raise HttpFailure(f"more than {_REDIRECTS} redirects")
+
+    def _get_once(self, parts: SplitResult, headers: Mapping[str, str], bounds: "_Bounds") -> Response:
+        failure: Exception | None = None
+        for address in self._permitted(parts, bounds)[:_ADDRESSES_TRIED]:
+            connection = self._connection(parts, str(address))
+            try:
+                connection.connect()
+            except (HTTPError, OSError) as error:
+                failure = error
+                connection.close()
+                continue
+            return self._exchange(connection, parts, headers, bounds)
+        raise HttpFailure(f"no connection to {parts.netloc}: {_name(failure)}") from failure
+
+    def _permitted(self, parts: SplitResult, bounds: "_Bounds") -> list[Address]:
+        """The addresses of the host, if all of them may be asked."""
+        name = parts.hostname or ""
+        # A public registry must not be able to send us to a host that is allowed for the sake of another.
+        inside = bounds.trusted or bounds.private and _authority(parts) in self._private
+        addresses = self._addresses(name, _port(parts))
+        for address in addresses:
+            if why := _why_not(address, inside):
+                raise HttpFailure(f"{name} has the {why} address {address}, and this function asks public hosts only")
+        if parts.scheme == "http" and not all(address.is_loopback for address in addresses):
+            raise HttpFailure(f"{name} is to be asked over http, without encryption")
+        return addresses
+
+    def _connection(self, parts: SplitResult, address: str) -> HTTPConnection:
+        if parts.scheme == "http":
+            return HTTPConnection(address, _port(parts), timeout=_CONNECT_SECONDS)
+        return HTTPSConnection(
+            address, _port(parts), timeout=_CONNECT_SECONDS, server_hostname=parts.hostname, ssl_context=self._tls
+        )
+
+    def _exchange(
+        self, connection: HTTPConnection, parts: SplitResult, headers: Mapping[str, str], bounds: "_Bounds"
+    ) -> Response:
+        seconds = bounds.until - self._clock()
+        sock = connection.sock
+        if seconds <= 0 or sock is None:
+            connection.close()
+            raise HttpFailure(f"no whole answer from {parts.netloc} in time")
+        sock.settimeout(seconds)
+        # A socket's time-out is for each byte; the end of the whole answer needs a hand that pulls the plug.
+        plug = threading.Timer(seconds, _pull, [sock])
+        plug.daemon = True
+        plug.start()
+        try:
+            path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+            connection.request("GET", path, headers={"Host": parts.netloc, **headers}, preload_content=False, decode_content=False)
+            answer = connection.getresponse()
+            body = answer.read(bounds.limit + 1, decode_content=False)
+            if len(body) > bounds.limit:
+                raise HttpFailure(f"{parts.netloc} answered with more than {bounds.limit} bytes")
+            if self._clock() >= bounds.until or answer.length_remaining:
+                # A connection that ends early, by our hand or theirs, can look like the end of the answer.
+                raise TimeoutError
+            return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            raise HttpFailure(f"no whole answer from {parts.netloc} in time: {_name(error)}") from error
+        finally:
+            plug.cancel()
+            connection.close()
+
+    def _addresses(self, name: str, port: int) -> list[Address]:
+        """What ``name`` stands for, IPv4 first: outside a VPC, Lambda has no other way out."""
+        try:
+            found = self._resolve(name, port, type=socket.SOCK_STREAM)
+            addresses = {ipaddress.ip_address(entry[4][0].partition("%")[0]) for entry in found}
+        except (OSError, UnicodeError, ValueError) as error:
+            raise HttpFailure(f"the host {name} cannot be found") from error
+        return sorted(addresses, key=lambda address: (address.version, int(address)))
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What one ``get`` may use up, and where it may go."""
+
+    limit: int
+    until: float
+    trusted: bool
+    private: bool
+
+
+def _checked(url: str, base: str = "") -> SplitResult:
+    """The parts of a URL, relative to ``base``. Raises HttpFailure for one that is none of the web."""
+    try:
+        parts = urlsplit(urljoin(base, url))
+        is_text = url.isascii() and url.isprintable() and " " not in url
+        if is_text and parts.scheme in _PORTS and parts.hostname and parts.username is None and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    raise HttpFailure("the registry leads to an address that is none of the web")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _PORTS[parts.scheme]
+
+
+def _authority(parts: SplitResult) -> str:
+    return f"{parts.hostname}:{_port(parts)}"
+
+
+def _origin(parts: SplitResult) -> tuple[str, str]:
+    return parts.scheme, _authority(parts)
+
+
+def _why_not(address: Address, private: bool) -> str:
+    """The kind of an address that must not be asked; empty for one that may. ``private``: those inside may be asked too."""
+    address = _embedded(address) or address
+    if address.is_multicast or any(address in network for network in _NEVER if network.version == address.version):
+        return "link-local, multicast or unspecified"
+    return "" if private or address.is_global else "private"
+
+
+def _embedded(address: Address) -> Address | None:
+    """The IPv4 address that an IPv6 one stands for, and by which a packet to it may arrive."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+
+
+def _pull(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # It is closed already.
+
+
+def _name(error: Exception | None) -> str:
+    """The kind of an error. Its text may hold what the other side sent."""
+    return type(error).__name__

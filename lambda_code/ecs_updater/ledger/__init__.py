@@ -1,0 +1,27 @@
+"""History, progress and the per-service lease, in one table of Amazon DynamoDB.
+
+===========  ========================================================================
+``key``      the one key of a service; what tells one request from another
+``entry``    one update: what it will do, how far it came, how it ended
+``lease``    who may write to a service, and until when
+``history``  entries in the table: begun once, advanced by their owner, found again
+``failure``  the one error for a table that cannot be used
+===========  ========================================================================
+
+The table is on demand, with point-in-time recovery; its keys are strings; its TTL attribute is ``expires``. No index.
+
+    pk                   sk              item
+    -------------------  --------------  ------------------------------------------------------------------------------
+    service's key        LEASE           ``fence``; while it is held ``holder``, ``request_id``, ``since``, ``expires_at``
+    service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` once it has ended
+    service's key        LAST_SUCCESS    the last update whose rollout succeeded, see ``entry.Success``
+    REQUEST#request_id   REQUEST         ``service`` and ``number`` of the entry of this ``request_id``; ``expires``
+    OPEN                 service#number  the same of an entry that has not ended
+
+A service's key is its ARN in the long form. An entry's number is the fence of the lease under which it was begun, in 15 digits, so
+a service's entries sort as its updates happened. A lease expires by its ``expires_at`` alone: the table's TTL is for what may be
+forgotten, and comes up to two days late.
+
+One update costs: lease 1 write to take and 1 to give back, and 1 before each write to ECS; entry 1 transaction to begin (entry,
+request, open), 1 write for each step, 1 transaction to end (entry, open, last success); 1 query for what is open.
+"""

@@ -1,0 +1,238 @@
+"""One update as the ledger keeps it: what it is about to do, how far it came, and how it ended. Pure: an entry is never changed.
+
+A state is written before the effect that follows it, so whoever finds an entry that is not ended knows the most that can have
+happened: in BEGUN perhaps a revision was registered, in REGISTERED perhaps tags were written and the service was updated.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timezone
+from enum import StrEnum
+from typing import Any
+
+from ..errors import MESSAGE_LIMIT, one_line
+
+ITEM_LIMIT = 390_000
+"""The most bytes of an entry as an item; DynamoDB's own limit is 400 KB, names included."""
+
+_LEFT_OUT = ("BEFORE", "AFTER", "changes")
+"""What a recorded answer goes without when it would not fit: its entry has the same in ``before`` and ``after``."""
+
+
+class State(StrEnum):
+    """How far an update came. An entry goes forward only, and may leave states out."""
+
+    BEGUN = "BEGUN"
+    """What it will do is written; nothing is done."""
+    REGISTERED = "REGISTERED"
+    """The new revision is registered."""
+    TAGGED = "TAGGED"
+    """The service's tags are written; its deployment comes next."""
+    DEPLOYED = "DEPLOYED"
+    """The deployment is made; the rollout goes on."""
+    ROLLING_BACK = "ROLLING_BACK"
+    """The rollout failed, and the service is being returned to what it was."""
+    ENDED = "ENDED"
+    """Verdict and cause are there: nothing follows."""
+
+    @property
+    def reached_from(self) -> tuple["State", ...]:
+        """The states from which this one can follow, itself included: to say the same twice changes nothing."""
+        order = tuple(State)
+        return order[: order.index(self) + 1]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The service before or after the update."""
+
+    task_definition_arn: str | None = None
+    """The revision; after the update it has no name until it is registered."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Image by container."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Without the reserved ones."""
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """The return of a service whose rollout failed."""
+
+    task_definition_arn: str
+    """The revision that it is returned to."""
+    deployment_id: str | None = None
+    """The deployment that does that, once it is made."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One update of one service."""
+
+    service: str
+    """The service's key, see ``key``."""
+    number: int
+    """The fence of the lease under which it was begun: orders the service's entries, whatever clocks say."""
+    request_id: str
+    owner: str
+    """Id of the holder that is at it. Only the owner can write the entry."""
+    fence: int
+    """The fence of the owner's lease."""
+    cluster_arn: str
+    service_arn: str
+    """Both as ECS tells them, to call it with."""
+    before: Side
+    after: Side
+    action: str = "update"
+    """``update`` or ``rollback``."""
+    caller: str | None = None
+    """Who asked, as far as the door knows."""
+    fingerprint: str | None = None
+    """What the request asked for, see ``key.fingerprint``."""
+    rollback_on_failure: bool = False
+    previous_deployment_id: str | None = None
+    """The service's PRIMARY deployment before the update: another one may be this update's."""
+    state: State = State.BEGUN
+    deployment_id: str | None = None
+    rollback: Rollback | None = None
+    verdict: str | None = None
+    cause: str | None = None
+    answer: Mapping[str, Any] | None = None
+    """The result as the caller got it, for a retry of the same ``request_id``."""
+    error_type: str | None = None
+    error_message: str | None = None
+    """The error that the caller got instead."""
+    may_be_repeated: bool = False
+    """Whether a retry of the same ``request_id`` is another attempt: it ended with an error after which a retry may help."""
+    begun_at: str | None = None
+    updated_at: str | None = None
+    ended_at: str | None = None
+    """ISO 8601, UTC."""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing follows any more."""
+        return self.state is State.ENDED
+
+    def registered(self, task_definition_arn: str) -> "Entry":
+        """With the new revision's name."""
+        return self._to(State.REGISTERED, after=replace(self.after, task_definition_arn=task_definition_arn))
+
+    def tagged(self) -> "Entry":
+        """With the tags written."""
+        return self._to(State.TAGGED)
+
+    def deployed(self, deployment_id: str | None) -> "Entry":
+        """With the deployment made."""
+        return self._to(State.DEPLOYED, deployment_id=deployment_id)
+
+    def rolling_back(self, task_definition_arn: str, deployment_id: str | None = None) -> "Entry":
+        """On its way back to a revision: once before that is asked of ECS, and again when the deployment that does it is known."""
+        return self._to(State.ROLLING_BACK, rollback=Rollback(task_definition_arn, deployment_id))
+
+    def told(self, answer: Mapping[str, Any]) -> "Entry":
+        """With the answer that the caller gets while the rollout goes on."""
+        return self._to(self.state, answer=answer)
+
+    def answered(self, verdict: str, cause: str, answer: Mapping[str, Any] | None = None) -> "Entry":
+        """Ended with a result; without one, what the caller was ``told`` stays."""
+        return self._to(State.ENDED, verdict=verdict, cause=_cut(cause), answer=self.answer if answer is None else answer)
+
+    def refused(self, verdict: str, cause: str, error: Exception, *, may_be_repeated: bool = False) -> "Entry":
+        """Ended with an error. ``may_be_repeated``: the service is as it was, and a retry is another attempt."""
+        return self._to(
+            State.ENDED,
+            verdict=verdict,
+            cause=_cut(cause),
+            error_type=type(error).__name__,
+            error_message=_cut(str(error)),
+            may_be_repeated=may_be_repeated,
+        )
+
+    def _to(self, state: State, **facts: Any) -> "Entry":
+        """The entry in ``state`` with these facts. Raises ValueError for a step back, or for one after the end."""
+        if self.is_ended or self.state not in state.reached_from:
+            raise ValueError(f"an entry cannot go from {self.state} to {state}")
+        return replace(self, state=state, **facts)
+
+
+@dataclass(frozen=True)
+class Success:
+    """The last update of a service whose rollout succeeded."""
+
+    service: str
+    number: int
+    request_id: str
+    task_definition_arn: str
+    images: Mapping[str, str]
+    tags: Mapping[str, str]
+    deployment_id: str | None
+    ended_at: str | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Success | None":
+        """That of an entry that ended so."""
+        if entry.verdict != "SUCCEEDED" or entry.after.task_definition_arn is None:
+            return None
+        return cls(
+            service=entry.service,
+            number=entry.number,
+            request_id=entry.request_id,
+            task_definition_arn=entry.after.task_definition_arn,
+            images=entry.after.images,
+            tags=entry.after.tags,
+            deployment_id=entry.deployment_id,
+            ended_at=entry.ended_at,
+        )
+
+
+def iso(moment: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_item(entry: Entry) -> dict[str, Any]:
+    """The entry's attributes, without the table's keys; one that is None is left out."""
+    item = {one.name: getattr(entry, one.name) for one in fields(Entry) if one.name != "answer"}
+    for name in ("before", "after", "rollback"):
+        item[name] = {**vars(item[name])} if item[name] else None
+    item["state"] = entry.state.value
+    item = {name: value for name, value in item.items() if value is not None}
+    if entry.answer is not None:
+        # As text, so that the retry gets it back to the letter.
+        item["answer"] = _bounded(entry.answer, ITEM_LIMIT - _size(item))
+    return item
+
+
+def from_item(item: Mapping[str, Any]) -> Entry:
+    """The entry of which these are the attributes; those that it does not know are left out."""
+    known = _known(Entry, item)
+    known |= {name: Side(**_known(Side, known[name])) for name in ("before", "after")}
+    if "rollback" in known:
+        known["rollback"] = Rollback(**_known(Rollback, known["rollback"]))
+    if "answer" in known:
+        known["answer"] = json.loads(known["answer"])
+    return Entry(**known | {"state": State(known["state"])})
+
+
+def _known(kind: type, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {one.name: item[one.name] for one in fields(kind) if one.name in item}
+
+
+def _bounded(answer: Mapping[str, Any], limit: int) -> str:
+    text = json.dumps(answer, ensure_ascii=False)
+    if _size(text) <= limit:
+        return text
+    body = {name: value for name, value in answer.get("body", {}).items() if name not in _LEFT_OUT}
+    note = f"too large for the ledger: {', '.join(_LEFT_OUT)} are left out"
+    return json.dumps({**answer, "body": {**body, "recorded": note}}, ensure_ascii=False)
+
+
+def _size(value: Any) -> int:
+    """About how many bytes ``value`` takes in the table; rather more than fewer."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return len(text.encode("utf-8", "backslashreplace"))
+
+
+def _cut(text: str) -> str:
+    return one_line(text, MESSAGE_LIMIT)

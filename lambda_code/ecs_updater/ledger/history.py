@@ -1,0 +1,213 @@
+"""Entries in the table: begun once for each ``request_id``, written by their owner only, and found again.
+
+An entry is written whole, on the condition that its owner and its state are what they were or already what they become. So an
+answer that got lost does no harm, and whoever lost an entry to another holder cannot write it any more.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+
+from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
+from ..errors import LeaseHeldError, LedgerError, one_line
+from .entry import Entry, State, Success, from_item, iso, to_item
+from .failure import told
+from .lease import Lease
+
+RETENTION_DAYS = 90
+"""For how long an entry, and the memory of its ``request_id``, is kept."""
+
+_ENTRY, _LAST_SUCCESS, _OPEN, _REQUEST = "UPDATE#", "LAST_SUCCESS", "OPEN", "REQUEST"
+
+_BEGIN_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What came of beginning an entry."""
+
+    entry: Entry
+    is_new: bool
+    """Whether it is the one that was to begin; otherwise it is an earlier one of the same ``request_id``."""
+
+
+class History:
+    """The entries in the ledger's table. All methods raise LedgerError."""
+
+    def __init__(self, table: Table, *, retention_days: int = RETENTION_DAYS, clock: Callable[[], float] = time.time):
+        self._table = table
+        self._retention = retention_days * 86_400
+        self._clock = clock
+
+    # Writing
+
+    def begin(self, entry: Entry) -> Begun:
+        """Writes the intent: the entry, what finds it by its ``request_id``, and that it is open. One call.
+
+        Where there is an entry of this ``request_id`` already, that one is the answer, unless it may be repeated.
+        """
+        now = iso(self._clock())
+        entry = replace(entry, begun_at=now, updated_at=now)
+        earlier: Item | None = None
+        for _ in range(_BEGIN_TRIES):
+            try:
+                with told(self._table):
+                    self._table.write(*self._intent(entry, instead_of=earlier))
+                return Begun(entry, True)
+            except ConditionFailed as refused:
+                same, earlier = refused.items[:2]
+            if same:
+                if (same["owner"], same["request_id"]) != (entry.owner, entry.request_id):
+                    raise ValueError("one lease is for one update: under this one another was begun")
+                return Begun(from_item(same), True)  # One's own: an answer got lost.
+            stored = self._entry(earlier["service"], earlier["number"]) if earlier else None
+            if stored and not stored.may_be_repeated:
+                return Begun(stored, False)
+        raise LedgerError(f"request_id {one_line(entry.request_id)} is begun by too many at once")
+
+    def advance(self, entry: Entry) -> Entry:
+        """Writes how far the owner of ``entry`` came. One call. Raises LeaseHeldError if another holder has taken the entry."""
+        entry = replace(entry, updated_at=iso(self._clock()))
+        try:
+            with told(self._table):
+                self._table.put(self._progress(entry))
+        except ConditionFailed as refused:
+            raise self._not_written(entry, refused.items[0]) from refused
+        return entry
+
+    def end(self, entry: Entry) -> Entry:
+        """Writes how ``entry``, in the state ENDED, ended; the entry as it is stored. One call, two after a later success.
+
+        It is not open any more then, and is the service's last success if it ended so and no later one did. What has ended stays as
+        it is: the same end again is harmless. Raises LeaseHeldError as ``advance``.
+        """
+        now = iso(self._clock())
+        entry = replace(entry, updated_at=now, ended_at=now)
+        writes: list[Write] = [self._progress(entry), Delete(_OPEN, _open_key(entry))]
+        if success := Success.of(entry):
+            writes.append(_last_success(success))
+        for attempt in (writes, writes[:2]):
+            try:
+                with told(self._table):
+                    self._table.write(*attempt)
+                return entry
+            except ConditionFailed as refused:
+                stored = refused.items[0]
+                end = stored and (stored["owner"], stored["state"], stored.get("verdict"))
+                if stored and end == (entry.owner, entry.state, entry.verdict):
+                    return from_item(stored)  # One's own: an answer got lost.
+                if stored or len(attempt) < 3:
+                    raise self._not_written(entry, stored) from refused
+        raise AssertionError("the last attempt returns or raises")
+
+    def take_over(self, entry: Entry, lease: Lease) -> Entry:
+        """Makes the holder of ``lease`` the owner of an entry that is not ended; the entry as it then is. One call.
+
+        Whoever owned it cannot write it any more. Raises LeaseHeldError if a later holder has it or it has ended.
+        """
+        taking = Update(
+            entry.service,
+            _entry_key(entry.number),
+            "SET #owner = :owner, #fence = :fence",
+            "#state <> :ended AND (#fence < :fence OR #owner = :owner)",
+            {"owner": lease.holder.id, "fence": lease.fence, "ended": State.ENDED.value},
+        )
+        try:
+            with told(self._table):
+                return from_item(self._table.update(taking))
+        except ConditionFailed as refused:
+            raise self._not_written(entry, refused.items[0]) from refused
+
+    # Reading
+
+    def find(self, request_id: str) -> Entry | None:
+        """The entry of this ``request_id``. Two calls, one when there is none."""
+        request = self._request(request_id)
+        return self._entry(request["service"], request["number"]) if request else None
+
+    def unfinished(self, service: str | None = None) -> list[Entry]:
+        """The entries that are not ended, of one service or of all, the oldest first. One call, and one for each that there is."""
+        with told(self._table):
+            markers = self._table.query(_OPEN, f"{service}#" if service else "")
+        entries = [self._entry(marker["service"], marker["number"]) for marker in markers]
+        for marker, entry in zip(markers, entries, strict=True):
+            if entry is None:  # Deleted by somebody: what says that it is open goes too.
+                with told(self._table):
+                    self._table.write(Delete(marker["pk"], marker["sk"]))
+        return sorted((entry for entry in entries if entry and not entry.is_ended), key=lambda entry: entry.number)
+
+    def last_success(self, service: str) -> Success | None:
+        """The service's last update whose rollout succeeded. One call."""
+        with told(self._table):
+            item = self._table.get(service, _LAST_SUCCESS)
+        return Success(**{one.name: item.get(one.name) for one in fields(Success)}) if item else None
+
+    def latest(self, service: str, most: int = 20) -> list[Entry]:
+        """The service's latest entries, the latest first. One call."""
+        with told(self._table):
+            return [from_item(item) for item in self._table.query(service, _ENTRY, newest_first=True, most=most)]
+
+    # Items
+
+    def _intent(self, entry: Entry, instead_of: Item | None) -> tuple[Write, ...]:
+        request: Item = {
+            "pk": _REQUEST + "#" + entry.request_id,
+            "sk": _REQUEST,
+            "service": entry.service,
+            "number": entry.number,
+            "expires": self._expires(),
+        }
+        only_once, values = "attribute_not_exists(#pk)", {}
+        if instead_of:
+            only_once = "attribute_not_exists(#pk) OR (#service = :service AND #number = :number)"
+            values = {"service": instead_of["service"], "number": instead_of["number"]}
+        marker: Item = {"pk": _OPEN, "sk": _open_key(entry), "service": entry.service, "number": entry.number}
+        return (Put(_item(entry), "attribute_not_exists(#pk)"), Put(request, only_once, values), Put(marker))
+
+    def _progress(self, entry: Entry) -> Put:
+        """The entry as it becomes, if its owner is the same and it has not gone further."""
+        item, states = _item(entry), entry.state.reached_from
+        if entry.is_ended:
+            item |= {"expires": self._expires()}
+            states = states[:-1]
+        names = {f"state{index}": state.value for index, state in enumerate(states)}
+        condition = f"#owner = :owner AND #state IN ({', '.join(f':{name}' for name in names)})"
+        return Put(item, condition, {"owner": entry.owner} | names)
+
+    def _not_written(self, entry: Entry, stored: Item | None) -> Exception:
+        which = f"the update of request_id {one_line(entry.request_id)}"
+        if stored is None:
+            return LedgerError(f"{which} is gone from the table {self._table.name}")
+        if stored["owner"] != entry.owner or stored["state"] == State.ENDED:
+            what = "has been ended" if stored["state"] == State.ENDED else "has been taken over by a later one"
+            return LeaseHeldError(f"ecs_service_name {entry.service}: {which} {what}, try again")
+        return LedgerError(f"{which} is {stored['state']} already, it cannot become {entry.state}")
+
+    def _request(self, request_id: str) -> Item | None:
+        with told(self._table):
+            return self._table.get(_REQUEST + "#" + request_id, _REQUEST)
+
+    def _entry(self, service: str, number: int) -> Entry | None:
+        with told(self._table):
+            item = self._table.get(service, _entry_key(number))
+        return from_item(item) if item else None
+
+    def _expires(self) -> int:
+        return int(self._clock() + self._retention)
+
+
+def _entry_key(number: int) -> str:
+    return f"{_ENTRY}{number:015d}"
+
+
+def _open_key(entry: Entry) -> str:
+    return f"{entry.service}#{entry.number:015d}"
+
+
+def _item(entry: Entry) -> Item:
+    return {"pk": entry.service, "sk": _entry_key(entry.number)} | to_item(entry)
+
+
+def _last_success(success: Success) -> Put:
+    item = {"pk": success.service, "sk": _LAST_SUCCESS} | asdict(success)
+    return Put(item, "attribute_not_exists(#number) OR #number <= :number", {"number": success.number})

@@ -1,0 +1,236 @@
+"""The lease of one service: whoever has it may write to that service, until it expires.
+
+ECS has no conditional write, so a lease lowers the risk of two writers and cannot forbid them: it is confirmed before each write,
+with more time left than the write can take. It is one item, taken by one conditional write. The item stays when the lease is given
+back, for its ``fence``: a number that grows with each taking, by which later writes to the ledger tell who came last.
+
+Two machines' clocks may differ by ``SKEW``: who has a lease counts it as over that much sooner.
+"""
+
+import math
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from ..aws.dynamodb import ConditionFailed, Item, Table, Update
+from ..aws.failure import AwsFailure, Outcome
+from ..errors import LeaseHeldError, LedgerError, one_line
+from .entry import iso
+from .failure import ledger_error, told
+
+LEASE_SECONDS = 120
+"""For how long a lease is taken, and longer than any single call of ECS can last: after a kill the service is free no later."""
+
+SKEW = 5
+"""The most seconds by which two clocks are thought to differ."""
+
+SORT_KEY = "LEASE"
+
+_SHORTEST_POLL, _LONGEST_POLL = 0.3, 3.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who takes a lease: one attempt of one update.
+
+    A retry is another holder, also of the same ``request_id``: the first one may still be running.
+    """
+
+    id: str
+    request_id: str
+
+    @classmethod
+    def of(cls, request_id: str) -> "Holder":
+        """A new one."""
+        return cls(uuid.uuid4().hex, request_id)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease as its holder knows it."""
+
+    service: str
+    holder: Holder
+    fence: int
+    expires_at: float
+    """Seconds since the epoch."""
+
+    def margin(self, now: float) -> float:
+        """For how many seconds it can still be relied on."""
+        return self.expires_at - SKEW - now
+
+
+class Leases:
+    """The leases in the ledger's table. Every method is one call, except where it says otherwise. All raise LedgerError."""
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        seconds: float = LEASE_SECONDS,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self._table = table
+        self.seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+
+    def acquire(self, service: str, holder: Holder, deadline: float = -math.inf) -> Lease:
+        """Takes the lease: when it is free or expired, or already this holder's, because an answer got lost.
+
+        Until ``deadline``, in seconds since the epoch, tries again when it is held or the table cannot be reached; the last try
+        begins no later than then. Raises LeaseHeldError.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            trouble, pause = self._take(service, holder, tries)
+            if isinstance(trouble, Lease):
+                return trouble
+            now = self._clock()
+            if now >= deadline:
+                raise trouble
+            self._sleep(min(pause, deadline - now))
+
+    def renew(self, lease: Lease) -> Lease:
+        """Makes the lease last its full time from now. Raises LeaseHeldError if it is not this holder's any more."""
+        until = self._clock() + self.seconds
+        renewal = Update(
+            lease.service,
+            SORT_KEY,
+            "SET #expires_at = :until",
+            "#holder = :holder AND #fence = :fence",
+            {"until": until, "holder": lease.holder.id, "fence": lease.fence},
+        )
+        try:
+            with told(self._table):
+                self._table.update(renewal)
+        except ConditionFailed as refused:
+            raise _lost(lease, refused.items[0]) from refused
+        return replace(lease, expires_at=until)
+
+    def check(self, lease: Lease) -> float:
+        """For how many seconds the lease can still be relied on. Raises LeaseHeldError if it is not this holder's any more."""
+        now = self._clock()  # Before the call: the time that it takes is the lease's.
+        with told(self._table):
+            item = self._table.get(lease.service, SORT_KEY)
+        if item is None or (item.get("holder"), item["fence"]) != (lease.holder.id, lease.fence):
+            raise _lost(lease, item)
+        return replace(lease, expires_at=item["expires_at"]).margin(now)
+
+    def release(self, service: str, holder: Holder) -> bool:
+        """Gives the lease back; False when it was not this holder's, or not any more. To do so twice is harmless."""
+        give_back = Update(
+            service,
+            SORT_KEY,
+            "REMOVE #holder, #request_id, #since, #expires_at",
+            "#holder = :holder",
+            {"holder": holder.id},
+        )
+        try:
+            with told(self._table):
+                self._table.update(give_back)
+        except ConditionFailed:
+            return False
+        return True
+
+    @contextmanager
+    def hold(self, service: str, holder: Holder, deadline: float = -math.inf) -> Iterator["Hold"]:
+        """Takes the lease as ``acquire`` does, and gives it back at the end."""
+        hold = Hold(self, self.acquire(service, holder, deadline), self._clock)
+        try:
+            yield hold
+        finally:
+            try:
+                self.release(service, holder)
+            except LedgerError as error:
+                hold.not_released = error  # What was done under the lease is done all the same; the lease expires.
+
+    def _take(self, service: str, holder: Holder, tries: int) -> tuple[Lease | LedgerError | LeaseHeldError, float]:
+        """The lease, or why not and how long to wait before the next try. Raises LedgerError where trying again cannot help."""
+        now = self._clock()
+        until = now + self.seconds
+        # A first fence is a time, in milliseconds: if somebody deletes the item, the numbers still grow.
+        taking = Update(
+            service,
+            SORT_KEY,
+            "SET #holder = :holder, #request_id = :request_id, #since = :now, #expires_at = :until, "
+            "#fence = if_not_exists(#fence, :first) + :one",
+            "attribute_not_exists(#holder) OR #expires_at < :now OR #holder = :holder",
+            {
+                "holder": holder.id,
+                "request_id": holder.request_id,
+                "now": now,
+                "until": until,
+                "first": int(now * 1000),
+                "one": 1,
+            },
+        )
+        pause = min(_LONGEST_POLL, _SHORTEST_POLL * 1.5 ** min(tries, 20)) * random.uniform(0.5, 1.5)
+        try:
+            return Lease(service, holder, self._table.update(taking)["fence"], until), 0
+        except ConditionFailed as refused:
+            item = refused.items[0] or {}
+            rest = item.get("expires_at", now) - now
+            return _held(service, item), min(pause, max(rest, 0.05))
+        except AwsFailure as failure:
+            error = ledger_error(self._table, failure)
+            if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
+                raise error from failure
+            if failure.outcome is Outcome.UNKNOWN:
+                self._give_up(service, holder)
+            return error, pause
+
+    def _give_up(self, service: str, holder: Holder) -> None:
+        """Gives back what may have been taken, lest a caller who tries again find the service held by nobody."""
+        try:
+            self.release(service, holder)
+        except LedgerError:
+            pass  # Then it expires.
+
+
+class Hold:
+    """A lease while it is held: what an update confirms before each write, and keeps while it waits."""
+
+    def __init__(self, leases: Leases, lease: Lease, clock: Callable[[], float]):
+        self._leases = leases
+        self._clock = clock
+        self.lease = lease
+        self.not_released: LedgerError | None = None
+        """Why the lease could not be given back, for the log."""
+
+    def confirm(self, seconds: float) -> None:
+        """Makes sure, with one write, that the lease is held and can be relied on for ``seconds``: before each write to ECS.
+
+        Raises LeaseHeldError or LedgerError: then nothing may be written.
+        """
+        self.lease = self._leases.renew(self.lease)
+        if (margin := self.lease.margin(self._clock())) < seconds:
+            service = self.lease.service
+            raise LedgerError(f"the lease of {service} lasts for {margin:.0f} s, the next write may take {seconds:.0f} s")
+
+    def keep(self) -> None:
+        """Renews the lease when half of it is over: at each turn of a wait. Raises LeaseHeldError or LedgerError."""
+        if self.lease.margin(self._clock()) < self._leases.seconds / 2:
+            self.lease = self._leases.renew(self.lease)
+
+
+def _held(service: str, item: Item) -> LeaseHeldError:
+    return LeaseHeldError(f"ecs_service_name {service} is held by {_other(item)} until {_time(item, 'expires_at')}, try again")
+
+
+def _lost(lease: Lease, item: Item | None) -> LeaseHeldError:
+    whose = f"{_other(item)} has taken it" if item and "holder" in item else "its lease is gone"
+    return LeaseHeldError(f"ecs_service_name {lease.service} is not held by this update any more: {whose}, try again")
+
+
+def _other(item: Item) -> str:
+    return f"another update (request_id {one_line(str(item.get('request_id')))}, since {_time(item, 'since')})"
+
+
+def _time(item: Item, name: str) -> str:
+    return iso(item[name]) if name in item else "an unknown time"

@@ -1,0 +1,136 @@
+"""What an observation proves, possibly nothing yet. Pure.
+
+The verdict is always about the deployment that is followed. That the service is steady proves nothing: after the circuit breaker
+rolled back it is steady too.
+"""
+
+from dataclasses import dataclass
+
+from .deaths import most_frequent
+from .observation import Deployment, Observation
+
+SUCCEEDED, ROLLED_BACK, FAILED = "SUCCEEDED", "ROLLED_BACK", "FAILED"
+STOPPED, SUPERSEDED, TIMED_OUT = "STOPPED", "SUPERSEDED", "TIMED_OUT"
+
+_ROLLED_BACK_BY_ECS = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
+_STOPPED_BY_SOMEBODY = {"STOP_REQUESTED", "STOPPED"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict, and why in one sentence without a full stop."""
+
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How a rollout went, as far as it was followed."""
+
+    finding: Finding
+    seen: Observation | None
+    """The last that was seen."""
+    seconds: float
+    """How long it was followed."""
+    notes: tuple[str, ...] = ()
+    """What could not be read, for the log."""
+
+
+def judge(seen: Observation, same_deaths: int) -> Finding | None:
+    """The verdict that ``seen`` proves, or None while the rollout goes on.
+
+    ``same_deaths`` is how many tasks have to die the same death for a failure where no circuit breaker decides that.
+    """
+    if seen.service_status != "ACTIVE":
+        return Finding(STOPPED, f"the service is {seen.service_status}: it was deleted during the rollout")
+    return _by_service_deployment(seen) or _by_state(seen) or _by_replacement(seen) or _by_deaths(seen, same_deaths)
+
+
+def timed_out(seen: Observation | None, seconds: float, trouble: str | None = None) -> Finding:
+    """The finding when the time is over: no failure, for the rollout goes on."""
+    if seen is None or seen.ours is None:
+        return Finding(TIMED_OUT, f"after {seconds:.0f} s nothing could be read of the rollout: {trouble or 'no answer'}")
+    ours = seen.ours
+    sentence = f"the rollout goes on: after {seconds:.0f} s {ours.running} of {ours.desired} tasks run {ours.revision}"
+    last, _ = most_frequent(seen.deaths)
+    hint = last.cause if last else next(iter(seen.events), "")
+    return Finding(TIMED_OUT, f"{sentence}{_after(hint, '; the last that was heard: ')}")
+
+
+def cause(seen: Observation) -> str:
+    """Why the deployment failed: what its tasks died of, else what ECS says of it, else its last event."""
+    death, times = most_frequent(seen.deaths)
+    if death:
+        return f"{death.cause}, {times} times" if times > 1 else death.cause
+    said = seen.ours.reason if seen.ours else ""
+    return said.rstrip(". ") or next(iter(seen.events), "").rstrip(". ") or "ECS gives no reason"
+
+
+def _by_service_deployment(seen: Observation) -> Finding | None:
+    """ECS's own record is the best evidence there is."""
+    record = seen.service_deployment
+    if record is None:
+        return None
+    if record.status == "SUCCESSFUL":
+        return _success(seen)
+    if record.status in _STOPPED_BY_SOMEBODY:
+        return Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
+    if record.status == "ROLLBACK_FAILED":
+        return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}")
+    if record.status in _ROLLED_BACK_BY_ECS:
+        return _rolled_back(seen)
+    return None
+
+
+def _by_state(seen: Observation) -> Finding | None:
+    ours = seen.ours
+    if ours is None:
+        return None
+    if ours.rollout_state == "COMPLETED":
+        return _success(seen)
+    if ours.rollout_state == "FAILED":
+        return _rolled_back(seen) if seen.rolls_back else Finding(FAILED, cause(seen))
+    if ours.rollout_state is None and _is_steady(seen, ours):
+        return _success(seen)
+    return None
+
+
+def _by_replacement(seen: Observation) -> Finding | None:
+    """Another deployment is the PRIMARY one: ECS's rollback, which it says of it, or somebody else's."""
+    primary = seen.primary
+    if primary is None or (seen.ours and primary.id == seen.ours.id):
+        return None
+    if seen.rolls_back and "rolling back" in f"{primary.reason} {seen.ours.reason if seen.ours else ''}".lower():
+        return _rolled_back(seen)
+    return Finding(SUPERSEDED, f"deployment {primary.id} to {primary.revision} took its place")
+
+
+def _by_deaths(seen: Observation, same_deaths: int) -> Finding | None:
+    if seen.has_circuit_breaker:
+        return None  # It decides, and may roll back: to be quicker would be to be wrong.
+    _, times = most_frequent(seen.deaths)
+    return Finding(FAILED, cause(seen)) if times >= same_deaths else None
+
+
+def _success(seen: Observation) -> Finding:
+    ours = seen.ours
+    if ours and not ours.desired:
+        return Finding(SUCCEEDED, f"the service's desired count is 0: nothing runs, and the next task will run {ours.revision}")
+    if ours is None:
+        return Finding(SUCCEEDED, "ECS's record of the deployment says so")
+    return Finding(SUCCEEDED, f"{ours.running} of {ours.desired} tasks run {ours.revision}")
+
+
+def _rolled_back(seen: Observation) -> Finding:
+    to = f" to {seen.primary.revision}" if seen.primary and (not seen.ours or seen.primary.id != seen.ours.id) else ""
+    return Finding(ROLLED_BACK, f"{cause(seen)}; ECS's circuit breaker returned the service{to}")
+
+
+def _is_steady(seen: Observation, ours: Deployment) -> bool:
+    """Whether there is nothing but this deployment and all of its tasks, for where ECS gives no state."""
+    return ours.status == "PRIMARY" and not seen.others and ours.running == ours.desired and not ours.pending and not ours.failed
+
+
+def _after(text: str, separator: str = ": ") -> str:
+    return f"{separator}{text.rstrip('. ')}" if text else ""

@@ -1,0 +1,24 @@
+"""Answers of AWS that were made here, in the form in which botocore takes them from a ``before-send`` handler."""
+
+import json
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+
+
+class _Raw:
+    """As much of urllib3's response as botocore reads."""
+
+    def __init__(self, content: bytes):
+        self._content = content
+
+    def stream(self, **_: Any) -> Any:
+        """The whole content at once."""
+        yield self._content
+
+
+def answer_of(url: str, status: int, body: dict[str, Any]) -> AWSResponse:
+    """The answer ``body`` of a service that speaks JSON."""
+    content = json.dumps(body).encode()
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "0", "Content-Length": str(len(content))}
+    return AWSResponse(url, status, headers, _Raw(content))

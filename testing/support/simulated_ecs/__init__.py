@@ -1,0 +1,33 @@
+"""A stateful, simulated Amazon ECS with a fast-forward clock, for what emulators cannot show: long rollouts in milliseconds.
+
+A real boto3 client talks to it behind botocore's ``before-send``. It plays rolling deployments as AWS documents them; it is no
+judge of what ECS accepts (its own refusals are tested against moto).
+
+``clock``        simulated time, and what is due when
+``images``       what an image does when it is run; the registry
+``tasks``        one task
+``runner``       the life of tasks: placed, started, healthy, stopped; how fast all that goes
+``deployments``  one deployment; the threshold of the circuit breaker
+``history``      service deployments and service revisions
+``service``      one service
+``scheduler``    rolling deployments, circuit breaker, rollback
+``wording``      the sentences of ECS
+``ids``          identifiers, from a seed
+``world``        the cluster: services, task definitions
+``operations``   the API
+``wire``         requests, answers, faults, the record of calls
+``happenings``   what else happens in the world, now or later
+``simulation``   all of it together, and what a test looks at
+``rollout``      one update, made and looked at through the API
+"""
+
+from .clock import Clock
+from .images import Image
+from .rollout import NAMES, Rollout
+from .runner import Pace
+from .simulation import BREAKER, BREAKER_WITHOUT_ROLLBACK, SimulatedEcs
+from .wire import ANY, Call, Killed
+
+__all__ = [
+    "ANY", "BREAKER", "BREAKER_WITHOUT_ROLLBACK", "NAMES", "Call", "Clock", "Image", "Killed", "Pace", "Rollout", "SimulatedEcs",
+]  # fmt: skip

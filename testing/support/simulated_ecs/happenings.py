@@ -1,0 +1,99 @@
+"""What happens in the world beside the code under test, at once or at a later time: other people, ECS itself, the network."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .clock import Clock
+from .images import Image, Registry
+from .scheduler import Scheduler
+from .service import Service
+from .wire import Fault, Killed, Wire
+from .world import ADDED_BY_ECS, World
+
+
+class Happenings:
+    """The methods with which a test lets things happen. A part of ``SimulatedEcs``."""
+
+    clock: Clock
+    images: Registry
+    world: World
+    wire: Wire
+    scheduler: Scheduler
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        return self.scheduler.service
+
+    def at(self, seconds: float) -> Any:
+        """The same methods, for ``seconds`` from now: ``at(12).deploy("other:1")``."""
+        return _Later(self, seconds)
+
+    def publish(self, reference: str, image: Image) -> str:
+        """Puts an image into the registry; returns its digest."""
+        return self.images.publish(reference, image)
+
+    def deploy(self, reference: str) -> str:
+        """Somebody else deploys: a new revision with that image in the first container. Returns the deployment's id."""
+        running = self.service.primary.revision.task_definition
+        first, *others = running["containerDefinitions"]
+        body = {name: value for name, value in running.items() if name not in ADDED_BY_ECS}
+        found = self.world.register(body | {"containerDefinitions": [first | {"image": reference}, *others]})
+        return self.scheduler.deploy(self.world.new_revision(self.service, found)).id
+
+    def redeploy(self, task_definition: str = "") -> str:
+        """Somebody else deploys a revision that there is, by default the one that the service runs. Returns the deployment's id."""
+        running = self.service.primary.revision.task_definition
+        found = self.world.task_definition(task_definition) if task_definition else running
+        return self.scheduler.deploy(self.world.new_revision(self.service, found)).id
+
+    def stop_deployment(self) -> None:
+        """Somebody stops the current service deployment, with a rollback."""
+        self.scheduler.stop_deployment(self.service.history[-1])
+
+    def delete_service(self) -> None:
+        """Somebody deletes the service."""
+        self.scheduler.delete()
+
+    def set_desired(self, desired: int) -> None:
+        """Somebody, or an auto-scaler, sets the desired count."""
+        self.scheduler.set_desired(desired)
+
+    def configure(self, configuration: Mapping[str, Any]) -> None:
+        """Somebody replaces the deployment configuration."""
+        self.service.configure(configuration)
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Somebody sets the service's tags, all of them."""
+        self.service.tags = dict(tags)
+
+    def warn(self, message: str) -> None:
+        """ECS tells the service's event ``message``; ``{service}`` becomes its name."""
+        self.scheduler.tell(message.replace("{service}", self.service.name))
+
+    def throttle(self, operation: str, times: float = 1, seconds: float = float("inf")) -> None:
+        """The next ``times`` calls of ``operation`` (``*``: any) are throttled, within ``seconds`` from now."""
+        self.wire.throttle(operation, times, self.clock.now() + seconds)
+
+    def fail(self, operation: str, *faults: Fault, after_effect: bool = False) -> None:
+        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after having done their work."""
+        self.wire.fail(operation, *faults, after_effect=after_effect)
+
+    def kill(self, operation: str, after_effect: bool = False) -> None:
+        """The process is killed at the next call of ``operation``: ``Killed`` is raised."""
+        self.wire.fail(operation, Killed(f"at {operation}"), after_effect=after_effect)
+
+
+class _Later:
+    """The methods of a simulation, each put on its clock's agenda."""
+
+    def __init__(self, simulation: "Happenings", seconds: float):
+        self._simulation, self._seconds = simulation, seconds
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        method = getattr(self._simulation, name)
+
+        def put_off(*arguments: Any, **keywords: Any) -> None:
+            self._simulation.clock.after(self._seconds, lambda: method(*arguments, **keywords))
+
+        return put_off

@@ -1,0 +1,129 @@
+"""Service deployments and service revisions: what ECS keeps about a rollout when its deployment is long gone.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ONGOING = frozenset({"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
+
+
+@dataclass(eq=False)
+class Revision:
+    """One service revision: a task definition with the digests that its images stood for."""
+
+    arn: str
+    service_arn: str
+    cluster_arn: str
+    task_definition: dict[str, Any]
+    digests: Mapping[str, str]
+    """Digest by image reference, resolved once."""
+    created_at: float
+    launch_type: str
+
+    def to_wire(self) -> dict[str, Any]:
+        """As DescribeServiceRevisions answers."""
+        return {
+            "serviceRevisionArn": self.arn,
+            "serviceArn": self.service_arn,
+            "clusterArn": self.cluster_arn,
+            "taskDefinition": self.task_definition["taskDefinitionArn"],
+            "launchType": self.launch_type,
+            "containerImages": [
+                {"containerName": c["name"], "imageDigest": self.digests[c["image"]], "image": c["image"]}
+                for c in self.task_definition["containerDefinitions"]
+            ],
+            "guardDutyEnabled": False,
+            "createdAt": self.created_at,
+        }
+
+
+@dataclass(eq=False)
+class ServiceDeployment:
+    """One service deployment. A rollback is a part of it, not another one."""
+
+    arn: str
+    service_arn: str
+    cluster_arn: str
+    source: Revision | None
+    target: Revision
+    created_at: float
+    breaker: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+    threshold: int
+    status: str = "PENDING"
+    reason: str = ""
+    started_at: float | None = None
+    finished_at: float | None = None
+    stopped_at: float | None = None
+    updated_at: float = 0
+    rollback: dict[str, Any] | None = None
+    failures: int = 0
+
+    @property
+    def is_ongoing(self) -> bool:
+        """Whether it may still come into another state."""
+        return self.status in ONGOING
+
+    def turn(self, status: str, now: float, reason: str = "") -> None:
+        """It comes into another state."""
+        self.status, self.updated_at = status, now
+        self.reason = reason or self.reason
+        if status == "IN_PROGRESS":
+            self.started_at = now
+        elif status == "STOPPED":
+            self.stopped_at = self.finished_at = now
+        elif not self.is_ongoing:
+            self.finished_at = now
+
+    def brief(self) -> dict[str, Any]:
+        """As ListServiceDeployments answers."""
+        return {
+            "serviceDeploymentArn": self.arn,
+            "serviceArn": self.service_arn,
+            "clusterArn": self.cluster_arn,
+            "targetServiceRevisionArn": self.target.arn,
+            "status": self.status,
+            **self._optional(),
+        }
+
+    def to_wire(self, tasks: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+        """As DescribeServiceDeployments answers; ``tasks`` has the counts of tasks by the ARN of their revision."""
+        sources = [self.source] if self.source and self.source is not self.target else []
+        return {
+            "serviceDeploymentArn": self.arn,
+            "serviceArn": self.service_arn,
+            "clusterArn": self.cluster_arn,
+            "updatedAt": self.updated_at or self.created_at,
+            "sourceServiceRevisions": [{"arn": source.arn, **tasks.get(source.arn, {})} for source in sources],
+            "targetServiceRevision": {"arn": self.target.arn, **tasks.get(self.target.arn, {})},
+            "status": self.status,
+            "deploymentConfiguration": dict(self.configuration),
+            "deploymentCircuitBreaker": {
+                "status": self._breaker_status(),
+                "failureCount": self.failures,
+                "threshold": self.threshold,
+            },
+            **({"rollback": self.rollback} if self.rollback else {}),
+            **({"stoppedAt": self.stopped_at} if self.stopped_at else {}),
+            **self._optional(),
+        }
+
+    def _breaker_status(self) -> str:
+        if not self.breaker.get("enable"):
+            return "DISABLED"
+        if self.failures >= self.threshold:
+            return "TRIGGERED"
+        return "MONITORING" if self.is_ongoing else "MONITORING_COMPLETE"
+
+    def _optional(self) -> dict[str, Any]:
+        found = {
+            "createdAt": self.created_at,
+            "startedAt": self.started_at,
+            "finishedAt": self.finished_at,
+            "statusReason": self.reason,
+        }
+        return {name: value for name, value in found.items() if value}

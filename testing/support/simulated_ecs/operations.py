@@ -1,0 +1,241 @@
+"""The API: each operation takes the body of a request and returns that of the answer, or refuses.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .history import ServiceDeployment
+from .scheduler import Scheduler
+from .service import Service
+from .tasks import Task
+from .wire import Refusal
+from .world import World
+
+Body = dict[str, Any]
+MOST_SERVICES, MOST_TASKS, MOST_SERVICE_DEPLOYMENTS, MOST_TAGS = 10, 100, 20, 50
+TRIGGERS = (
+    "capacityProviderStrategy", "loadBalancers", "networkConfiguration", "platformVersion", "serviceConnectConfiguration",
+    "serviceRegistries", "volumeConfigurations", "vpcLatticeConfigurations",
+)  # fmt: skip
+"""What makes a new deployment when it changes; other fields of UpdateService do not."""
+
+
+class Operations:
+    """The operations of one simulated ECS."""
+
+    def __init__(self, world: World, service_deployments: bool | tuple[str, str], stale_reads: float):
+        self._world, self._stale_reads = world, stale_reads
+        self._before_update: dict[str, tuple[float, Body]] = {}
+        """By service: until when it is still read as it was before the last UpdateService, and how."""
+        self._has_history = service_deployments is True
+        self._refusal = service_deployments if isinstance(service_deployments, tuple) else ("UnknownOperationException", "")
+
+    def answer(self, operation: str, body: Body) -> Body:
+        """Does ``operation``. Raises Refusal."""
+        handlers: dict[str, Callable[[Body], Body]] = {
+            "DescribeServices": self._describe_services,
+            "UpdateService": self._update_service,
+            "DescribeTaskDefinition": self._describe_task_definition,
+            "RegisterTaskDefinition": lambda body: {"taskDefinition": self._world.register(body)},
+            "DeregisterTaskDefinition": lambda body: {"taskDefinition": self._world.deregister(body["taskDefinition"])},
+            "ListTasks": self._list_tasks,
+            "DescribeTasks": self._describe_tasks,
+            "ListTagsForResource": lambda body: {"tags": _tags(self._by_arn(body["resourceArn"]))},
+            "TagResource": self._tag_resource,
+            "UntagResource": self._untag_resource,
+        }
+        history: dict[str, Callable[[Body], Body]] = {
+            "ListServiceDeployments": self._list_service_deployments,
+            "DescribeServiceDeployments": self._describe_service_deployments,
+            "DescribeServiceRevisions": self._describe_service_revisions,
+            "StopServiceDeployment": self._stop_service_deployment,
+        }
+        if operation in history and not self._has_history:
+            raise Refusal(*self._refusal)
+        return (handlers | history)[operation](body)
+
+    # Services.
+
+    def _describe_services(self, body: Body) -> Body:
+        self._check_cluster(body)
+        _check_length("services", body["services"], MOST_SERVICES)
+        found, failures = [], []
+        for name in body["services"]:
+            if scheduler := self._world.find(name):
+                found.append(self._read(scheduler.service, "TAGS" in body.get("include", [])))
+            else:
+                arn = name if name.startswith("arn:") else self._world.arn("service", name)
+                failures.append({"arn": arn, "reason": "MISSING"})
+        return {"services": found, "failures": failures}
+
+    def _update_service(self, body: Body) -> Body:
+        self._check_cluster(body)
+        scheduler = self._scheduler(body["service"])
+        service = scheduler.service
+        if service.status != "ACTIVE":
+            raise Refusal("ServiceNotActiveException", "Service was not ACTIVE.")
+        running = service.primary.revision.task_definition
+        task_definition = running
+        if "taskDefinition" in body:
+            task_definition = self._world.task_definition(body["taskDefinition"], "TaskDefinition not found.")
+        if task_definition["status"] != "ACTIVE":
+            raise Refusal("ClientException", "TaskDefinition is inactive")
+        self._before_update[service.arn] = self._world.clock.now() + self._stale_reads, copy.deepcopy(self._service(service, True))
+        others = {name: value for name, value in body.items() if name in TRIGGERS}
+        triggered = any(service.others.get(name) != value for name, value in others.items())
+        service.others |= others
+        if "deploymentConfiguration" in body:
+            service.configure(body["deploymentConfiguration"])
+        if "desiredCount" in body:
+            scheduler.set_desired(body["desiredCount"])
+        if task_definition is not running or body.get("forceNewDeployment") or triggered:
+            scheduler.deploy(self._world.new_revision(service, task_definition))
+        return {"service": self._service(service, with_tags=False)}
+
+    def _read(self, service: Service, with_tags: bool) -> Body:
+        until, before = self._before_update.get(service.arn, (0, {}))
+        return before if self._world.clock.now() < until else self._service(service, with_tags)
+
+    def _service(self, service: Service, with_tags: bool) -> Body:
+        return service.to_wire(with_tags, self._has_history)
+
+    # Task definitions and tags.
+
+    def _describe_task_definition(self, body: Body) -> Body:
+        found = self._world.task_definition(body["taskDefinition"])
+        tags = self._world.revision_tags[found["taskDefinitionArn"]] if "TAGS" in body.get("include", []) else []
+        return {"taskDefinition": found, "tags": tags}
+
+    def _tag_resource(self, body: Body) -> Body:
+        service = self._by_arn(body["resourceArn"])
+        tags = service.tags | {tag["key"]: tag.get("value", "") for tag in body["tags"]}
+        if sum(not key.lower().startswith("aws:") for key in tags) > MOST_TAGS:
+            raise Refusal("InvalidParameterException", "The number of tags exceeds the limit of 50.")
+        service.tags = tags
+        return {}
+
+    def _untag_resource(self, body: Body) -> Body:
+        service = self._by_arn(body["resourceArn"])
+        service.tags = {key: value for key, value in service.tags.items() if key not in body["tagKeys"]}
+        return {}
+
+    # Tasks.
+
+    def _list_tasks(self, body: Body) -> Body:
+        self._check_cluster(body)
+        if "startedBy" in body and {"serviceName", "family", "desiredStatus"} & body.keys():
+            raise Refusal("InvalidParameterException", "startedBy must be the only filter")
+        found = self._all_tasks()
+        if "serviceName" in body:
+            self._scheduler(body["serviceName"])
+            name = body["serviceName"].rpartition("/")[2]
+            found = [task for task in found if task.service_name == name]
+        if "startedBy" in body:
+            found = [task for task in found if task.deployment_id == body["startedBy"]]
+        if "family" in body:
+            found = [task for task in found if task.task_definition["family"] == body["family"]]
+        found = [task for task in found if task.desired_status == body.get("desiredStatus", "RUNNING")]
+        return _page("taskArns", sorted(task.arn for task in found), body)
+
+    def _describe_tasks(self, body: Body) -> Body:
+        self._check_cluster(body)
+        _check_length("tasks", body["tasks"], MOST_TASKS)
+        known = {name: task for task in self._all_tasks() for name in (task.arn, task.id)}
+        missing = [name for name in body["tasks"] if name not in known]
+        return {
+            "tasks": [known[name].to_wire() for name in body["tasks"] if name in known],
+            "failures": [
+                {"arn": name if name.startswith("arn:") else self._world.arn("task", name), "reason": "MISSING"} for name in missing
+            ],
+        }
+
+    def _all_tasks(self) -> list[Task]:
+        now = self._world.clock.now()
+        return [t for scheduler in self._world.schedulers.values() for t in scheduler.service.tasks if not t.is_forgotten(now)]
+
+    # Service deployments.
+
+    def _list_service_deployments(self, body: Body) -> Body:
+        self._check_cluster(body)
+        statuses, created = body.get("status"), body.get("createdAt", {})
+        history = [
+            deployment.brief()
+            for deployment in reversed(self._scheduler(body["service"]).service.history)
+            if (not statuses or deployment.status in statuses)
+            and created.get("after", 0) < deployment.created_at < created.get("before", float("inf"))
+        ]
+        return _page("serviceDeployments", history, body)
+
+    def _describe_service_deployments(self, body: Body) -> Body:
+        _check_length("serviceDeploymentArns", body["serviceDeploymentArns"], MOST_SERVICE_DEPLOYMENTS)
+        known = {
+            deployment.arn: deployment.to_wire(scheduler.service.counts())
+            for scheduler in self._world.schedulers.values()
+            for deployment in scheduler.service.history
+        }
+        return _found("serviceDeployments", body["serviceDeploymentArns"], known)
+
+    def _describe_service_revisions(self, body: Body) -> Body:
+        _check_length("serviceRevisionArns", body["serviceRevisionArns"], MOST_SERVICE_DEPLOYMENTS)
+        known = {
+            revision.arn: revision.to_wire()
+            for scheduler in self._world.schedulers.values()
+            for revision in scheduler.service.revisions
+        }
+        return _found("serviceRevisions", body["serviceRevisionArns"], known)
+
+    def _stop_service_deployment(self, body: Body) -> Body:
+        if body.get("stopType", "ROLLBACK") != "ROLLBACK":
+            raise Refusal("InvalidParameterException", "The valid values are ROLLBACK.")
+        scheduler, deployment = self._history(body["serviceDeploymentArn"])
+        if not deployment.is_ongoing:
+            raise Refusal("ConflictException", f"The service deployment is {deployment.status} and cannot be stopped.")
+        scheduler.stop_deployment(deployment)
+        return {"serviceDeploymentArn": deployment.arn}
+
+    def _history(self, arn: str) -> tuple[Scheduler, ServiceDeployment]:
+        for scheduler in self._world.schedulers.values():
+            for deployment in scheduler.service.history:
+                if deployment.arn == arn:
+                    return scheduler, deployment
+        raise Refusal("ServiceDeploymentNotFoundException", "The service deployment was not found.")
+
+    # What all of them need.
+
+    def _check_cluster(self, body: Body) -> None:
+        if body.get("cluster", "default") not in (self._world.cluster, self._world.cluster_arn):
+            raise Refusal("ClusterNotFoundException", "Cluster not found.")
+
+    def _scheduler(self, name: str) -> Scheduler:
+        scheduler = self._world.find(name)
+        if not scheduler:
+            raise Refusal("ServiceNotFoundException", "Service not found.")
+        return scheduler
+
+    def _by_arn(self, arn: str) -> Service:
+        if arn not in self._world.schedulers:
+            raise Refusal("InvalidParameterException", "The specified service was not found.")
+        return self._world.schedulers[arn].service
+
+
+def _check_length(name: str, value: Sequence[object], most: int) -> None:
+    if len(value) > most:
+        raise Refusal("InvalidParameterException", f"{name} can have at most {most} items")
+
+
+def _page(name: str, items: list[Any], body: Body) -> Body:
+    start, size = int(body.get("nextToken", 0)), body.get("maxResults", 100)
+    more = {"nextToken": str(start + size)} if start + size < len(items) else {}
+    return {name: items[start : start + size], **more}
+
+
+def _found(name: str, arns: Sequence[str], known: dict[str, Body]) -> Body:
+    failures = [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known]
+    return {name: [known[arn] for arn in arns if arn in known], "failures": failures}
+
+
+def _tags(service: Service) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in service.tags.items()]

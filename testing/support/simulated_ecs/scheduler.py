@@ -1,0 +1,281 @@
+"""The service scheduler: rolling deployments, the circuit breaker, rollbacks.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from . import wording
+from .clock import Clock
+from .deployments import Deployment, threshold
+from .history import Revision, ServiceDeployment
+from .ids import Ids
+from .images import Registry
+from .runner import Pace, Runner
+from .service import Service
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """What AWS does not document, and what therefore must not matter."""
+
+    rollback_reuses_id: bool = False
+    """The deployment of a rollback has the id of the one that it goes back to, as logs of ECS show it; else one of its own."""
+    deployment_has_number_of_revision: bool = False
+    """The number in a deployment's id is that in the ARN of its service revision."""
+
+
+class Scheduler:
+    """Brings one service to where it is wanted, whenever something changed."""
+
+    def __init__(self, service: Service, clock: Clock, registry: Registry, pace: Pace, ids: Ids, quirks: Quirks):
+        self.service = service
+        self._clock, self._pace, self._ids, self._quirks = clock, pace, ids, quirks
+        self._runner = Runner(service, clock, registry, pace, ids.task, self._reconcile_soon, self.tell)
+        self._steady_since: float | None = None
+        self._busy = self._again = self._due = False
+
+    def tell(self, message: str) -> None:
+        """A service event."""
+        event = {"id": str(UUID(self._ids.task())), "createdAt": self._clock.now(), "message": message}
+        self.service.events.appendleft(event)
+
+    # What somebody asks for.
+
+    def deploy(self, revision: Revision) -> Deployment:
+        """A new PRIMARY deployment of ``revision``; one that is still going on is stopped, and replaced."""
+        service, now = self.service, self._clock.now()
+        for earlier in service.history:
+            if earlier.is_ongoing:
+                earlier.turn("STOP_REQUESTED", now, wording.REPLACED)
+                self._clock.after(1, lambda earlier=earlier: earlier.turn("STOPPED", self._clock.now()))
+        history = self._new_history(revision)
+        service.history.append(history)
+        service.revisions.append(revision)
+
+        def starts() -> None:
+            if history.status == "PENDING":
+                history.turn("IN_PROGRESS", self._clock.now())
+
+        self._clock.after(self._pace.service_deployment_starts_after, starts)
+        deployment = self._new_primary(self._new_id(revision), revision, history)
+        self.reconcile()
+        return deployment
+
+    def begin_with(self, revision: Revision) -> None:
+        """Lets the service have been running ``revision`` for long."""
+        service, since = self.service, self.service.created_at
+        history = self._new_history(revision)
+        history.created_at = history.started_at = since
+        history.turn("SUCCESSFUL", since)
+        service.history.append(history)
+        service.revisions.append(revision)
+        deployment = self._new_primary(self._new_id(revision), revision, history)
+        deployment.created_at = since
+        self._runner.run_already(deployment, service.desired)
+        deployment.turn("COMPLETED", wording.completed(deployment.id), since)
+        service.completed.append((deployment.id, revision))
+        self._steady_since = since
+        self.tell(f"(service {service.name}) has reached a steady state.")
+        service.events[0]["createdAt"] = since
+
+    def set_desired(self, desired: int) -> None:
+        """Another desired count, which is no deployment."""
+        self.service.desired = desired
+        if self.service.deployments:
+            self.service.primary.desired = desired
+        self.reconcile()
+
+    def stop_deployment(self, history: ServiceDeployment) -> None:
+        """StopServiceDeployment with ROLLBACK, whether or not the service has the rollback option."""
+        if history.status not in ("PENDING", "IN_PROGRESS"):
+            return
+        history.turn("ROLLBACK_REQUESTED", self._clock.now(), wording.STOP_REQUESTED)
+        self._clock.after(self._pace.rollback_starts_after, lambda: self._roll_back_as_asked(history))
+
+    def delete(self) -> None:
+        """Somebody deletes the service: it drains, and then is INACTIVE."""
+        self.service.desired, self.service.status = 0, "DRAINING"
+        for deployment in self.service.deployments:
+            deployment.desired = 0
+            self._runner.stop(deployment.live, wording.scaling(deployment.id))
+        self.service.history.clear()  # "When you delete a service, Amazon ECS deletes its service deployments."
+        self.reconcile()
+
+    # What the scheduler does of itself.
+
+    def reconcile(self) -> None:
+        """Looks at everything and does what is to do; calls that come while it works make it look once more."""
+        self._again, self._due = True, False
+        if self._busy:
+            return
+        self._busy = True
+        while self._again:
+            self._again = False
+            self._look()
+        self._busy = False
+
+    def _reconcile_soon(self) -> None:
+        """Once for all that happens in the same moment."""
+        self._again = True
+        if not self._busy and not self._due:
+            self._due = True
+            self._clock.after(0, self.reconcile)
+
+    def _look(self) -> None:
+        service = self.service
+        self._forget_drained()
+        if service.status == "DRAINING" and all(task.last_status == "STOPPED" for task in service.tasks):
+            service.status, service.inactive_since = "INACTIVE", self._clock.now()
+            service.deployments.clear()
+        if service.status != "ACTIVE" or not service.deployments:
+            return
+        if service.primary.breaks(service.breaker):
+            self._break(service.primary)
+        if service.primary.rollout_state != "FAILED":
+            self._stop_old_tasks()
+            self._start_tasks()
+        surplus = service.primary.live[service.desired :]
+        if surplus:
+            self._runner.stop(surplus, wording.scaling(service.primary.id))
+        self._watch_for_steadiness()
+
+    def _start_tasks(self) -> None:
+        service, deployment = self.service, self.service.primary
+        wanted = min(service.desired - len(deployment.live), service.most_tasks - len(service.live))
+        if wanted > 0 and self._clock.now() >= deployment.not_before:
+            self._runner.place(deployment, wanted)
+            self._again = True
+
+    def _stop_old_tasks(self) -> None:
+        service = self.service
+        spare = sum(task.is_good for task in service.live) - service.fewest_tasks
+        for old in reversed(service.olds):
+            useless = [task for task in old.live if not task.is_good]
+            good = [task for task in old.live if task.is_good][: max(spare, 0)]
+            spare -= len(good)
+            if useless or good:
+                self._runner.stop([*useless, *good], wording.scaling(service.primary.id))
+
+    def _forget_drained(self) -> None:
+        for old in list(self.service.olds):
+            if not old.is_leaving and old.is_drained:
+                old.is_leaving = True
+                self._after_or_now(self._pace.lingers, lambda old=old: self._forget(old))
+
+    def _forget(self, old: Deployment) -> None:
+        if old in self.service.olds and old.is_leaving:
+            old.status = "INACTIVE"
+            self.service.deployments.remove(old)
+            self.reconcile()
+
+    def _watch_for_steadiness(self) -> None:
+        service, now = self.service, self._clock.now()
+        if not service.is_steady or service.primary.rollout_state == "FAILED":
+            self._steady_since = None
+        elif self._steady_since is None:
+            self._steady_since = now
+            self._clock.after(self._pace.settles_after, lambda: self._settled(now))
+
+    def _settled(self, since: float) -> None:
+        service, now = self.service, self._clock.now()
+        if self._steady_since != since or not service.deployments:
+            return
+        deployment = service.primary
+        if deployment.rollout_state == "IN_PROGRESS":
+            deployment.turn("COMPLETED", wording.completed(deployment.id), now)
+            service.completed.append((deployment.id, deployment.revision))
+            self.tell(f"(service {service.name}) (deployment {deployment.id}) deployment completed.")
+            deployment.service_deployment.turn("ROLLBACK_SUCCESSFUL" if deployment.rolls_back else "SUCCESSFUL", now)
+        self.tell(f"(service {service.name}) has reached a steady state.")
+
+    # Failure and rollback.
+
+    def _break(self, deployment: Deployment) -> None:
+        service, now, history = self.service, self._clock.now(), deployment.service_deployment
+        deployment.turn("FAILED", wording.BREAKER_FAILED, now)
+        self._runner.stop([task for task in deployment.live if not task.is_running], wording.scaling(deployment.id))
+        self.tell(
+            f"(service {service.name}) (deployment {deployment.id}) deployment failed: {wording.TASKS_FAILED_TO_START}"
+        )
+        if deployment.rolls_back:
+            history.turn("ROLLBACK_FAILED", now, wording.ROLLBACK_FAILED)
+        elif not service.breaker.get("rollback"):
+            history.turn("STOP_REQUESTED", now, wording.BREAKER_STOPPED)
+            self._clock.after(1, lambda: history.turn("STOPPED", self._clock.now()))
+        else:
+            self._roll_back(history, wording.BREAKER_EXCEEDED)
+
+    def _roll_back_as_asked(self, history: ServiceDeployment) -> None:
+        deployment = next((d for d in self.service.deployments if d.service_deployment is history), None)
+        if deployment is not self.service.primary or history.status != "ROLLBACK_REQUESTED":
+            return
+        self._runner.stop([task for task in deployment.live if not task.is_running], wording.scaling(deployment.id))
+        self._roll_back(history, wording.STOP_REQUESTED)
+        self.reconcile()
+
+    def _roll_back(self, history: ServiceDeployment, reason: str) -> None:
+        service, now = self.service, self._clock.now()
+        if not service.completed:
+            history.turn("ROLLBACK_FAILED", now, wording.NO_CANDIDATE)
+            return
+        earlier_id, revision = service.completed[-1]
+        history.turn("ROLLBACK_IN_PROGRESS", now, reason)
+        history.rollback = {"reason": reason, "startedAt": now, "serviceRevisionArn": revision.arn}
+        rollback_id = earlier_id if self._quirks.rollback_reuses_id else self._ids.deployment()
+        rollback = self._new_primary(rollback_id, revision, history)
+        rollback.rolls_back = True
+        rollback.turn("IN_PROGRESS", wording.rolling_back(rollback.id), now)
+        self.tell(f"(service {service.name}) rolling back to deployment {rollback.id}.")
+        self._again = True
+
+    def _new_id(self, revision: Revision) -> str:
+        if self._quirks.deployment_has_number_of_revision:
+            return f"ecs-svc/{revision.arn.rpartition('/')[2]}"
+        return self._ids.deployment()
+
+    def _new_primary(self, deployment_id: str, revision: Revision, history: ServiceDeployment) -> Deployment:
+        service = self.service
+        deployment = next((d for d in service.deployments if d.id == deployment_id), None)
+        if deployment:
+            service.deployments.remove(deployment)
+            deployment.service_deployment, deployment.failed_tasks, deployment.not_before = history, 0, 0
+            deployment.created_at = self._clock.now()
+        else:
+            deployment = Deployment(
+                id=deployment_id,
+                revision=revision,
+                desired=service.desired,
+                created_at=self._clock.now(),
+                launch_type=service.launch_type,
+                service_deployment=history,
+            )
+        for earlier in service.deployments:
+            earlier.status = "ACTIVE"
+        deployment.status, deployment.is_leaving = "PRIMARY", False
+        service.deployments.insert(0, deployment)
+        self._steady_since = None
+        return deployment
+
+    def _new_history(self, revision: Revision) -> ServiceDeployment:
+        service = self.service
+        return ServiceDeployment(
+            arn=f"{service.arn.replace(':service/', ':service-deployment/')}/{self._ids.service_deployment()}",
+            service_arn=service.arn,
+            cluster_arn=service.cluster_arn,
+            source=service.completed[-1][1] if service.completed else None,
+            target=revision,
+            created_at=self._clock.now(),
+            breaker=dict(service.breaker),
+            configuration=dict(service.configuration),
+            threshold=threshold(service.desired, service.breaker),
+        )
+
+    def _after_or_now(self, seconds: float, happen: Callable[[], object]) -> None:
+        if seconds:
+            self._clock.after(seconds, happen)
+        else:
+            happen()

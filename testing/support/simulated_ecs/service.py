@@ -1,0 +1,134 @@
+"""One service: its state, and how DescribeServices tells it.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .deployments import Deployment
+from .history import Revision, ServiceDeployment
+from .tasks import Task
+
+MOST_EVENTS = 100
+DEFAULT_CONFIGURATION = {
+    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+    "maximumPercent": 200,
+    "minimumHealthyPercent": 100,
+}
+
+
+@dataclass(eq=False)
+class Service:
+    """One service with everything that ECS knows about it."""
+
+    arn: str
+    name: str
+    cluster_arn: str
+    desired: int
+    created_at: float
+    launch_type: str
+    configuration: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_CONFIGURATION))
+    tags: dict[str, str] = field(default_factory=dict)
+    status: str = "ACTIVE"
+    deployments: list[Deployment] = field(default_factory=list)
+    """The PRIMARY one first."""
+    tasks: list[Task] = field(default_factory=list)
+    """All that ever were."""
+    completed: list[tuple[str, Revision]] = field(default_factory=list)
+    """The deployments that completed: what a rollback goes back to."""
+    history: list[ServiceDeployment] = field(default_factory=list)
+    revisions: list[Revision] = field(default_factory=list)
+    events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
+    """The newest first."""
+    others: dict[str, Any] = field(default_factory=dict)
+    """Further fields, as the last UpdateService gave them."""
+    inactive_since: float | None = None
+
+    @property
+    def primary(self) -> Deployment:
+        """The newest deployment."""
+        return self.deployments[0]
+
+    @property
+    def olds(self) -> list[Deployment]:
+        """The deployments that the newest one replaces, the newest of them first."""
+        return self.deployments[1:]
+
+    @property
+    def live(self) -> list[Task]:
+        """The tasks that ECS wants to run."""
+        return [task for task in self.tasks if task.is_live]
+
+    @property
+    def breaker(self) -> Mapping[str, Any]:
+        """The settings of its circuit breaker."""
+        return self.configuration.get("deploymentCircuitBreaker") or {}
+
+    @property
+    def most_tasks(self) -> int:
+        """How many tasks may run or be about to, during a deployment."""
+        return math.floor(self.desired * self.configuration.get("maximumPercent", 200) / 100)
+
+    @property
+    def fewest_tasks(self) -> int:
+        """How many tasks must run, during a deployment."""
+        return math.ceil(self.desired * self.configuration.get("minimumHealthyPercent", 100) / 100)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether nothing is left to do: the newest deployment alone has tasks, as many good ones as desired."""
+        live = self.primary.live
+        if any(task.last_status != "STOPPED" and task not in live for task in self.tasks):
+            return False
+        return len(live) == self.desired and all(task.is_good for task in live)
+
+    def configure(self, configuration: Mapping[str, Any]) -> None:
+        """Replaces the deployment configuration as a whole."""
+        self.configuration = {**DEFAULT_CONFIGURATION, **configuration}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Requested, running and pending tasks, by the ARN of their revision."""
+        names = {"requestedTaskCount": "desiredCount", "runningTaskCount": "runningCount", "pendingTaskCount": "pendingCount"}
+        found: dict[str, dict[str, int]] = {}
+        for deployment in reversed(self.deployments):
+            wire = deployment.to_wire()
+            counted = found.get(deployment.revision.arn, {})
+            found[deployment.revision.arn] = {name: wire[source] + counted.get(name, 0) for name, source in names.items()}
+        return found
+
+    def to_wire(self, with_tags: bool, with_history: bool) -> dict[str, Any]:
+        """As DescribeServices answers; ``with_history``: with the fields of service deployments."""
+        counts = self.counts()
+        deployments = [deployment.to_wire() for deployment in self.deployments]
+        return {
+            "serviceArn": self.arn,
+            "serviceName": self.name,
+            "clusterArn": self.cluster_arn,
+            "status": self.status,
+            "desiredCount": self.desired,
+            "runningCount": sum(deployment["runningCount"] for deployment in deployments),
+            "pendingCount": sum(deployment["pendingCount"] for deployment in deployments),
+            "launchType": self.launch_type,
+            "taskDefinition": self.revisions[-1].task_definition["taskDefinitionArn"] if not deployments
+            else self.primary.revision.task_definition["taskDefinitionArn"],
+            "deploymentConfiguration": self.configuration,
+            "deploymentController": {"type": "ECS"},
+            "deployments": deployments,
+            "events": list(self.events),
+            "createdAt": self.created_at,
+            "loadBalancers": [],
+            "schedulingStrategy": "REPLICA",
+            **self.others,
+            **({"tags": [{"key": key, "value": value} for key, value in self.tags.items()]} if with_tags else {}),
+            **(self._history(counts) if with_history and self.history and deployments else {}),
+        }
+
+    def _history(self, counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+        return {
+            "currentServiceDeployment": self.history[-1].arn,
+            "currentServiceRevisions": [{"arn": arn, **of_revision} for arn, of_revision in reversed(counts.items())],
+        }

@@ -1,0 +1,59 @@
+"""The sentences of ECS: service events, rollout state reasons, stopped reasons, status reasons.
+
+The words are AWS's own, so that what reads them is tested on what it will meet.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
+"""
+
+from collections.abc import Sequence
+
+TROUBLESHOOTING = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+TASKS_FAILED_TO_START = "tasks failed to start."
+BREAKER_FAILED = f"ECS deployment circuit breaker: {TASKS_FAILED_TO_START}"
+BREAKER_EXCEEDED = "Service deployment rolled back because the circuit breaker threshold was exceeded."
+BREAKER_STOPPED = "Service deployment stopped because the circuit breaker threshold was exceeded."
+STOP_REQUESTED = "Service deployment rolled back because of a request to stop the service deployment."
+REPLACED = "Service deployment was stopped because a new service deployment was started."
+NO_CANDIDATE = "No rollback candidate was found to run the rollback."
+ROLLBACK_FAILED = "Service deployment rollback failed because the circuit breaker threshold was exceeded."
+ESSENTIAL_EXITED = "Essential container in task exited"
+FAILED_TO_START = "Task failed to start"
+"""What an EC2 task says; why, only its container tells."""
+
+
+def tasks(ids: Sequence[str]) -> str:
+    """The tasks of an event."""
+    return " ".join(f"(task {task_id})" for task_id in ids)
+
+
+def in_progress(deployment_id: str) -> str:
+    """The reason of a rollout that goes on."""
+    return f"ECS deployment {deployment_id} in progress."
+
+
+def completed(deployment_id: str) -> str:
+    """The reason of a rollout that is done."""
+    return f"ECS deployment {deployment_id} completed."
+
+
+def rolling_back(deployment_id: str) -> str:
+    """The reason of a rollout that brings back what was there."""
+    return f"ECS deployment circuit breaker: rolling back to deploymentId {deployment_id}."
+
+
+def unhealthy(target_group: str) -> str:
+    """Why a task was stopped that failed its container's health check, or its load balancer's."""
+    checks = f"ELB health checks in (target-group {target_group})" if target_group else "container health checks"
+    return f"Task failed {checks}"
+
+
+def unhealthy_event(task_id: str, target_group: str) -> str:
+    """What the service's event says of it."""
+    if not target_group:
+        return f"(task {task_id}) failed container health checks."
+    reason = "Health checks failed with these codes: [500]"
+    return f"(task {task_id}) (port 80) is unhealthy in (target-group {target_group}) due to (reason {reason})."
+
+
+def scaling(deployment_id: str) -> str:
+    """Why a task that did nothing wrong was stopped."""
+    return f"Scaling activity initiated by (deployment {deployment_id})"

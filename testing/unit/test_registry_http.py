@@ -1,0 +1,346 @@
+"""The GET that goes to hosts which an event names: where it does not go, what it does not send, and what it does not wait for."""
+
+import datetime
+import socket
+import ssl
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from ecs_updater.aws import http as module
+from ecs_updater.aws.http import Http, HttpFailure
+
+LIMIT, SECONDS = 1000, 5.0
+
+
+def resolver(*addresses, asked=None):
+    """A getaddrinfo by which every name has these addresses, one further list of them for each further question."""
+    lists = [addresses] if not addresses or isinstance(addresses[0], str) else list(addresses)
+
+    def resolve(name, port, **_):
+        if asked is not None:
+            asked.append(name)
+        found = lists.pop(0) if len(lists) > 1 else lists[0]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    return resolve
+
+
+@pytest.fixture(name="serve")
+def _serve():
+    """Starts servers on loopback that answer with what a function makes of each request; their ``host:port``."""
+    servers = []
+
+    def start(answer, tls=None):
+        class Handler(BaseHTTPRequestHandler):
+            """Gives each request to ``answer``."""
+
+            def do_GET(self):  # pylint: disable=invalid-name
+                """Status, headers, body."""
+                status, headers, body = answer(self)
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):  # pylint: disable=arguments-differ
+                """Nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.handle_error = lambda *_: None  # A client that goes away is what some tests are about.
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return f"127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def hello(_):
+    """An answer."""
+    return 200, {"X-Thing": "1"}, b"hello"
+
+
+def get(http, url, **arguments):
+    """A GET with the usual bounds."""
+    return http.get(url, {"Authorization": "Bearer t", "Accept": "a/b"}, **{"limit": LIMIT, "seconds": SECONDS, **arguments})
+
+
+# Where it goes
+
+
+INSIDE = ["127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "::1", "fc00::1", "::ffff:10.0.0.1",
+          "64:ff9b::10.0.0.1", "2002:a00:1::"]  # fmt: skip
+NEVER = ["169.254.169.254", "169.254.170.2", "169.254.100.1", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1", "ff02::1",
+         "::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", INSIDE + NEVER)
+def test_a_host_with_an_address_inside_is_refused_before_any_connection(address):
+    for url in (f"https://registry.example:1/v2/{address}", "http://registry.example:1/"):
+        with pytest.raises(HttpFailure, match="this function asks public hosts only"):
+            get(Http(resolve=resolver(address)), url)
+
+
+def test_one_address_inside_among_public_ones_is_enough_to_refuse():
+    with pytest.raises(HttpFailure, match="the private address 10.0.0.1"):
+        get(Http(resolve=resolver("8.8.8.8", "10.0.0.1")), "https://registry.example/")
+
+
+@pytest.mark.parametrize("address", NEVER)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_machines_metadata_is_refused_even_of_a_host_that_the_configuration_names(address, trusted):
+    with pytest.raises(HttpFailure, match="link-local, multicast or unspecified"):
+        get(Http(["registry.example"], resolver(address)), "https://registry.example/", trusted=trusted)
+
+
+@pytest.mark.parametrize("url", ["https://2130706433:1/", "https://127.1:1/", "https://0x7f.1:1/", "https://localhost:1/"])
+def test_no_spelling_of_a_loopback_address_gets_through(url):
+    with pytest.raises(HttpFailure, match="asks public hosts only|cannot be found"):
+        get(Http(), url)
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://host/", "https://", "https://user@host/", "https://a b/", "https://host:0/", "https://[/",
+            "https://host:99999/", "//host/", "https://hä/", "https://h/\n"]
+)  # fmt: skip
+def test_what_is_no_plain_address_of_the_web_is_refused(url):
+    with pytest.raises(HttpFailure, match="an address that is none of the web"):
+        get(Http(resolve=resolver("8.8.8.8")), url)
+
+
+def test_http_without_encryption_is_for_loopback_only():
+    http = Http(["registry.example:80"], resolver("8.8.8.8"))
+    with pytest.raises(HttpFailure, match="is to be asked over http, without encryption"):
+        get(http, "http://registry.example/")
+    with pytest.raises(HttpFailure, match="is to be asked over http, without encryption"):
+        get(http, "http://other.example/")
+
+
+@pytest.mark.parametrize(
+    "host, private, address, origin",
+    [
+        ("127.0.0.1:5000", ["127.0.0.1:5000"], "127.0.0.1", "http://127.0.0.1:5000"),
+        ("[::1]:5000", ["[::1]:5000"], "::1", "http://[::1]:5000"),
+        ("localhost:5000", ["LOCALHOST:5000"], "127.0.0.1", "http://localhost:5000"),
+        ("localhost:5000", [], "127.0.0.1", "https://localhost:5000"),
+        ("localhost:5000", ["localhost:5001"], "127.0.0.1", "https://localhost:5000"),
+        ("registry.example:5000", ["registry.example:5000"], "10.0.0.1", "https://registry.example:5000"),
+        ("registry.example", ["registry.example"], "127.0.0.1", "https://registry.example"),
+        ("registry.example", [], "8.8.8.8", "https://registry.example"),
+    ],
+)
+def test_only_a_loopback_registry_that_the_configuration_names_is_asked_without_encryption(host, private, address, origin):
+    assert Http(private, resolver(address)).origin(host) == origin
+
+
+def test_a_host_that_has_no_address_is_no_answer():
+    def resolve(*_, **__):
+        raise socket.gaierror("no such host")
+
+    with pytest.raises(HttpFailure, match="the host registry.example cannot be found"):
+        get(Http(resolve=resolve), "https://registry.example/")
+
+
+def test_the_connection_goes_to_the_address_that_was_looked_at(serve):
+    seen, asked = [], []
+    host = serve(lambda request: seen.append(request.headers["Host"]) or hello(request))
+    http = Http([f"registry.example:{host[10:]}"], resolver(["127.0.0.1"], ["127.0.0.2"], asked=asked))
+    assert get(http, f"http://registry.example:{host[10:]}/").body == b"hello"
+    assert (asked, seen) == (["registry.example"], [f"registry.example:{host[10:]}"])
+
+
+# What it sends, and follows
+
+
+def test_it_sends_what_it_was_given_and_the_host_and_nothing_else(serve):
+    seen = []
+    host = serve(lambda request: seen.append((request.path, dict(request.headers))) or hello(request))
+    response = get(Http([host]), f"http://{host}/a?b=c")
+    assert (response.status, response.headers["x-thing"], response.body) == (200, "1", b"hello")
+    headers = {"Host": host, "Accept-Encoding": "identity", "Authorization": "Bearer t", "Accept": "a/b"}
+    assert len(seen) == 1
+    path, sent = seen[0]
+    assert path == "/a?b=c" and {name: value for name, value in sent.items() if name != "User-Agent"} == headers
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_within_the_origin_keeps_the_authorization_and_one_to_another_drops_it(serve, status):
+    seen = []
+
+    def answer(request):
+        seen.append((request.headers["Host"], request.path, request.headers["Authorization"]))
+        target = {"/start": "/next", "/next": f"http://{other}/end"}.get(request.path)
+        return (status, {"Location": target}, b"") if target else hello(request)
+
+    other = serve(answer)
+    host = serve(answer)
+    assert get(Http([host, other]), f"http://{host}/start").body == b"hello"
+    assert seen == [(host, "/start", "Bearer t"), (host, "/next", "Bearer t"), (other, "/end", None)]
+
+
+def test_more_than_three_redirects_are_too_many(serve):
+    seen = []
+    host = serve(lambda request: seen.append(1) or (302, {"Location": "/again"}, b""))
+    with pytest.raises(HttpFailure, match="more than 3 redirects"):
+        get(Http([host]), f"http://{host}/")
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:1/", "http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/"])
+def test_a_redirect_inward_is_refused_like_a_first_address(serve, target):
+    host = serve(lambda _: (302, {"Location": target}, b""))
+    with pytest.raises(HttpFailure, match="this function asks public hosts only"):
+        get(Http([host]), f"http://{host}/")
+
+
+def test_a_host_that_is_allowed_for_itself_cannot_be_reached_by_way_of_a_public_one(serve, monkeypatch):
+    """The public one is played by a server on loopback, whose address, the first that is looked at, passes for a public one."""
+    inner = serve(hello)
+    outer = serve(lambda _: (302, {"Location": f"http://{inner}/"}, b""))
+    real, looked_at = module._why_not, []  # pylint: disable=protected-access
+
+    def first_is_public(address, private):
+        looked_at.append(address)
+        return "" if len(looked_at) == 1 else real(address, private)
+
+    monkeypatch.setattr(module, "_why_not", first_is_public)
+    with pytest.raises(HttpFailure, match="127.0.0.1 has the private address"):
+        get(Http([inner]), f"http://{outer}/")
+    assert get(Http([inner]), f"http://{inner}/").body == b"hello"
+
+
+# What it does not wait for
+
+
+def test_an_answer_of_more_bytes_than_asked_for_is_refused(serve):
+    host = serve(lambda request: (200, {}, b"x" * int(request.path[1:])))
+    assert len(get(Http([host]), f"http://{host}/{LIMIT}").body) == LIMIT
+    with pytest.raises(HttpFailure, match="with more than 1000 bytes"):
+        get(Http([host]), f"http://{host}/{LIMIT + 1}")
+
+
+def test_a_compressed_answer_is_not_unpacked(serve):
+    host = serve(lambda _: (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b not really"))
+    assert get(Http([host]), f"http://{host}/").body == b"\x1f\x8b not really"
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"])
+def test_an_answer_that_drips_ends_when_its_time_is_up(beginning):
+    """At a byte in each hundredth of a second the whole answer would take three seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        done = threading.Event()
+
+        def drip():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(beginning)
+                for _ in range(300):
+                    if done.wait(0.01):
+                        return
+                    try:
+                        connection.sendall(b"x")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+        begun = time.monotonic()
+        with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
+            get(Http([host]), f"http://{host}/", seconds=0.2)
+        assert time.monotonic() - begun < 2
+        done.set()
+        thread.join()
+
+
+def test_time_that_is_used_up_is_not_begun_again_by_a_redirect(serve):
+    now = [0.0]
+
+    def answer(_):
+        now[0] += 3
+        return 302, {"Location": "/again"}, b""
+
+    host = serve(answer)
+    with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
+        get(Http([host], clock=lambda: now[0]), f"http://{host}/")
+    assert now == [6]
+
+
+def test_nothing_is_sent_when_the_time_is_up_before(serve):
+    seen = []
+    host = serve(lambda request: seen.append(request.path) or hello(request))
+    times = iter([0.0, SECONDS + 1])
+    with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
+        get(Http([host], clock=lambda: next(times)), f"http://{host}/")
+    assert not seen
+
+
+def test_an_answer_that_breaks_off_is_no_answer(serve):
+    host = serve(lambda _: (200, {"Content-Length": "900"}, b"short"))
+    with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
+        get(Http([host]), f"http://{host}/")
+
+
+def test_a_port_where_nobody_listens_is_no_answer():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+    with pytest.raises(HttpFailure, match=f"no connection to {host}"):
+        get(Http([host]), f"http://{host}/")
+
+
+# Certificates
+
+
+@pytest.fixture(name="certificate", scope="module")
+def _certificate(tmp_path_factory):
+    """A certificate for registry.example, signed by itself, with its key; the file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry.example")])
+    now = datetime.datetime.now(datetime.UTC)
+    alternatives = x509.SubjectAlternativeName([x509.DNSName("registry.example")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(alternatives, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name, known, fails", [("registry.example", True, False), ("registry.example", False, True), ("other.example", True, True)]
+)
+def test_a_certificate_is_checked_against_the_name_and_the_authorities(serve, certificate, monkeypatch, name, known, fails):
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    port = serve(hello, tls)[10:]
+    http = Http([f"{name}:{port}"], resolver("127.0.0.1"))
+    if fails:
+        with pytest.raises(HttpFailure, match=f"no connection to {name}:{port}: SSL"):
+            get(http, f"https://{name}:{port}/")
+    else:
+        assert get(http, f"https://{name}:{port}/").body == b"hello"

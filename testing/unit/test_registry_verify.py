@@ -1,0 +1,281 @@
+"""The decision about an image: whether it is there, for the task's platform, or in doubt; and what pinning makes of it."""
+
+import json
+
+import pytest
+from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
+from ecs_updater.image import ImageReference
+from ecs_updater.registry.answer import Found, Missing, NoAnswer
+from ecs_updater.registry.manifest import INDEX_TYPES, IMAGE_TYPES, NoImage, Unreadable, platform_of_config, read_manifest
+from ecs_updater.registry.platform import Platform, needed_platform
+from ecs_updater.registry.verify import Verified, verify, verify_all
+
+DIGESTS = ["sha256:" + character * 64 for character in "0123456789"]
+TOP, CONFIG = DIGESTS[0], DIGESTS[9]
+X86_64, ARM64, WINDOWS = Platform("linux", "amd64"), Platform("linux", "arm64"), Platform("windows", "amd64")
+OCI_CONFIG, DOCKER_CONFIG = "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"
+
+
+class Fake:
+    """Registries that say what they are told to, and remember what they were asked."""
+
+    def __init__(self, manifest, blob=NoAnswer("not prepared")):
+        self._manifest, self._blob = manifest, blob
+        self.asked = []
+
+    def manifest(self, asked):
+        """The manifest, whatever the image."""
+        self.asked.append(str(asked))
+        return self._manifest
+
+    def blob(self, asked, digest):
+        """The configuration, whatever the image."""
+        self.asked.append((str(asked), digest))
+        return self._blob
+
+
+def found(content, media_type="", digest=TOP):
+    """What a registry that has ``content`` says."""
+    return Found(digest, content if isinstance(content, bytes) else json.dumps(content).encode(), media_type)
+
+
+def index(*platforms, kind=INDEX_TYPES[0]):
+    """An index of images for these platforms, ``os/architecture`` or None for one that does not say."""
+    entries = []
+    for number, text in enumerate(platforms, start=1):
+        system, _, architecture = (text or "").partition("/")
+        platform = {"platform": {"os": system, "architecture": architecture}} if text else {}
+        entries.append({"mediaType": IMAGE_TYPES[0], "digest": DIGESTS[number], "size": 7} | platform)
+    return found({"schemaVersion": 2, "mediaType": kind, "manifests": entries})
+
+
+def single(config_type=OCI_CONFIG, kind=IMAGE_TYPES[0], **fields):
+    """The manifest of an image of one platform."""
+    descriptor = {"mediaType": config_type, "digest": CONFIG, "size": 7}
+    return found({"schemaVersion": 2, "mediaType": kind, "config": descriptor, "layers": []} | fields)
+
+
+def config(architecture, system="linux"):
+    """An image's configuration."""
+    return found({"os": system, "architecture": architecture, "rootfs": {}}, digest=CONFIG)
+
+
+def image(text="team/app:1"):
+    """A reference."""
+    return ImageReference.parse(text)
+
+
+def message(error):
+    """The text of an error without its beginning."""
+    beginning = "[ERROR][ecs_service_update] new task_definition could not be created "
+    assert str(error.value).startswith(beginning)
+    return str(error.value).removeprefix(beginning)
+
+
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+@pytest.mark.parametrize("platform, mine", [(X86_64, DIGESTS[1]), (ARM64, DIGESTS[3])])
+def test_of_an_index_the_digest_is_the_indexs_and_the_tasks_own_manifest_is_known(kind, platform, mine):
+    registries = Fake(index("linux/amd64", "windows/amd64", "linux/arm64", kind=kind))
+    verified = verify(image(), platform, registries)
+    assert verified == Verified(image(), TOP, (X86_64, WINDOWS, ARM64), mine)
+    assert verified.digests == {TOP, mine}
+    assert registries.asked == ["team/app:1"]
+
+
+@pytest.mark.parametrize("kind, config_type", [(IMAGE_TYPES[0], OCI_CONFIG), (IMAGE_TYPES[1], DOCKER_CONFIG)])
+def test_an_image_of_one_platform_is_looked_at_in_its_configuration(kind, config_type):
+    registries = Fake(single(config_type, kind), config("arm64"))
+    verified = verify(image(), ARM64, registries)
+    assert verified == Verified(image(), TOP, (ARM64,), TOP) and verified.digests == {TOP}
+    assert registries.asked == ["team/app:1", ("team/app:1", CONFIG)]
+
+
+@pytest.mark.parametrize("require", [True, False])
+@pytest.mark.parametrize(
+    "registries, platform, what",
+    [
+        (Fake(single(), config("arm64")), X86_64, "team/app:1 is for arm64 and the task needs X86_64: build it for linux/amd64, "),
+        (Fake(single(), config("amd64")), ARM64, "team/app:1 is for amd64 and the task needs ARM64: build it for linux/arm64, "),
+        (Fake(index("linux/s390x", "linux/arm64")), X86_64, "team/app:1 is for arm64, s390x and the task needs X86_64: "),
+        (Fake(index("linux/arm64", "windows/amd64")), X86_64, "team/app:1 is for arm64 and the task needs X86_64: "),
+        (Fake(index("linux/arm")), ARM64, "team/app:1 is for arm and the task needs ARM64: "),
+        (Fake(single(), config("amd64", "windows")), X86_64, "team/app:1 is for windows and the task needs linux"),
+        (Fake(index("linux/amd64", "linux/arm64")), WINDOWS, "team/app:1 is for linux and the task needs windows"),
+    ],
+)
+def test_an_image_for_another_platform_is_refused_whatever_the_mode(registries, platform, what, require):
+    with pytest.raises(ImageArchitectureError) as refused:
+        verify(image(), platform, registries, require)
+    assert message(refused).startswith(what)
+
+
+@pytest.mark.parametrize(
+    "registries, platform",
+    [
+        (Fake(single(), config("386")), X86_64),
+        (Fake(index("linux/386")), X86_64),
+        (Fake(index("linux/arm64")), Platform("linux", None)),
+        (Fake(single(), config("riscv64")), Platform(None, None)),
+        (Fake(index(None)), ARM64),
+        (Fake(single(), found({"architecture": "amd64"}, digest=CONFIG)), X86_64),
+    ],
+)
+def test_an_image_that_the_task_may_well_run_is_not_refused(registries, platform):
+    assert verify(image(), platform, registries).doubt is None
+
+
+@pytest.mark.parametrize(
+    "platforms, platform",
+    [(["linux/amd64", "linux/amd64"], X86_64), (["linux/amd64", "linux/arm64"], Platform("linux")), (["linux/386", None], X86_64)],
+)
+def test_which_manifest_of_an_index_runs_is_not_guessed(platforms, platform):
+    verified = verify(image(), platform, Fake(index(*platforms)))
+    assert (verified.platform_digest, verified.digests) == (None, {TOP})
+
+
+@pytest.mark.parametrize("platforms, mine", [(["linux/386", "linux/amd64"], 2), (["linux/386", "linux/arm64"], 1), ([None], 1)])
+def test_of_an_index_the_manifest_for_the_very_processor_comes_before_what_it_also_runs(platforms, mine):
+    assert verify(image(), X86_64, Fake(index(*platforms))).platform_digest == DIGESTS[mine]
+
+
+def test_an_entry_of_an_index_without_a_proper_digest_is_no_image():
+    manifests = [{"digest": "../x", "platform": {"os": "linux", "architecture": "amd64"}}]
+    with pytest.raises(ImageNotFoundError):
+        verify(image(), X86_64, Fake(found({"schemaVersion": 2, "manifests": manifests})))
+
+
+def test_attestations_in_an_index_are_no_images():
+    verified = verify(image(), X86_64, Fake(index("linux/amd64", "unknown/unknown")))
+    assert verified.platforms == (X86_64,) and verified.platform_digest == DIGESTS[1]
+
+
+@pytest.mark.parametrize("require", [True, False])
+@pytest.mark.parametrize(
+    "manifest, what",
+    [
+        (Missing("its repository has no such tag or digest"), "its repository has no such tag or digest"),
+        (single("application/vnd.cncf.helm.config.v1+json"), "by that name there is no container image but application/vnd.cncf."),
+        (
+            single("application/vnd.oci.empty.v1+json", artifactType="application/spdx+json"),
+            "by that name there is no container image but application/spdx+json",
+        ),
+        (single("x\n" * 200), "by that name there is no container image but x\\nx"),
+        (index("unknown/unknown"), "by that name there is no container image but an index without any image"),
+    ],
+)
+def test_what_is_known_not_to_be_there_is_refused_whatever_the_mode(manifest, what, require):
+    with pytest.raises(ImageNotFoundError) as refused:
+        verify(image(), X86_64, Fake(manifest), require)
+    assert message(refused).startswith(f"team/app:1 is not in the registry: {what}")
+    assert len(str(refused.value)) < 600
+
+
+DOUBTS = [
+    (Fake(NoAnswer("it sleeps")), "it sleeps", None),
+    (Fake(found(b"<html>")), "its manifest cannot be read", TOP),
+    (Fake(found({"schemaVersion": 1})), "its manifest has the form 1, not 2", TOP),
+    (Fake(found({"schemaVersion": 2, "mediaType": "text/plain"})), "its manifest has the type 'text/plain'", TOP),
+    (Fake(single(), NoAnswer("denied")), "it is there, but not for which processor: denied", TOP),
+    (Fake(single(), Missing("gone")), "it is there, but not for which processor: gone", TOP),
+    (Fake(single(), found(b"{}")), "it is there, but its configuration does not say for which processor", TOP),
+]
+
+
+@pytest.mark.parametrize("registries, why, digest", DOUBTS)
+def test_what_could_not_be_found_out_is_an_error_with_require_and_a_doubt_with_warn(registries, why, digest):
+    with pytest.raises(ImageVerificationError) as failed:
+        verify(image(), X86_64, registries)
+    assert message(failed) == f"team/app:1 could not be verified: {why}"
+    verified = verify(image(), X86_64, registries, require=False)
+    assert (verified.doubt, verified.digest) == (f"team/app:1 could not be verified: {why}", digest)
+
+
+def test_a_digest_that_was_asked_for_stays_known_without_an_answer():
+    asked = image(f"team/app@{TOP}")
+    verified = verify(asked, X86_64, Fake(NoAnswer("it sleeps")), require=False)
+    assert verified.digests == {TOP} and verified.pinned() is asked
+
+
+def test_each_distinct_image_is_asked_for_once():
+    registries = Fake(index("linux/amd64"))
+    images = [image("a"), image("b:1"), image("a"), image("b:1")]
+    assert sorted(verify_all(images, X86_64, registries)) == ["a", "b:1"]
+    assert registries.asked == ["a", "b:1"]
+
+
+# Pinning
+
+
+@pytest.mark.parametrize(
+    "text, tag_kept, tag_dropped",
+    [
+        ("app:1", f"app:1@{TOP}", f"app@{TOP}"),
+        ("app", f"app@{TOP}", f"app@{TOP}"),
+        ("host:5000/app", f"host:5000/app@{TOP}", f"host:5000/app@{TOP}"),
+        ("Host.example:5000/team/app:5000", f"Host.example:5000/team/app:5000@{TOP}", f"Host.example:5000/team/app@{TOP}"),
+        (f"app@{DIGESTS[5]}", f"app@{DIGESTS[5]}", f"app@{DIGESTS[5]}"),
+        (f"app:1@{DIGESTS[5]}", f"app:1@{DIGESTS[5]}", f"app:1@{DIGESTS[5]}"),
+    ],
+)
+def test_pinning_adds_the_digest_and_keeps_the_tag_readable(text, tag_kept, tag_dropped):
+    verified = Verified(image(text), TOP)
+    assert (str(verified.pinned()), str(verified.pinned(keep_tag=False))) == (tag_kept, tag_dropped)
+    assert verified.pinned().digest and verified.pinned().repository == image(text).repository
+
+
+def test_nothing_is_pinned_without_a_digest():
+    assert Verified(image()).pinned() == image() and Verified(image()).digests == frozenset()
+
+
+# What a task needs
+
+
+@pytest.mark.parametrize(
+    "task_definition, on_fargate, platform",
+    [
+        ({"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}}, None, ARM64),
+        ({"runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}, None, WINDOWS),
+        ({"runtimePlatform": {"cpuArchitecture": "ARM64"}, "requiresCompatibilities": ["FARGATE"]}, None, ARM64),
+        ({"requiresCompatibilities": ["EC2", "FARGATE"]}, None, X86_64),
+        ({"runtimePlatform": None, "requiresCompatibilities": ["EC2"]}, None, Platform()),
+        ({}, None, Platform()),
+        ({}, True, X86_64),
+        ({"requiresCompatibilities": ["FARGATE"]}, False, Platform()),
+        ({"runtimePlatform": {"cpuArchitecture": "RISCV64"}}, True, Platform("linux", "riscv64")),
+    ],
+)
+def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(task_definition, on_fargate, platform):
+    assert needed_platform(task_definition, on_fargate) == platform
+
+
+# What registries send
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"null", b"[]", b"7", b"{", b"\xff", b"[" * 100_000, b'{"schemaVersion": 2, "manifests": 7}',
+        b'{"schemaVersion": 2, "config": []}', b'{"schemaVersion": 2, "config": {"mediaType": []}}', b'{"schemaVersion": 2}',
+        b'{"schemaVersion": 2, "mediaType": 7}', b'{"schemaVersion": 2, "manifests": [{}]}',
+        b'{"schemaVersion": 2, "config": {"mediaType": "application/octet-stream", "digest": "../../x"}}',
+        ('{"schemaVersion": 2, "manifests": [{"digest": "%s", "platform": {"os": "a\\nb"}}]}' % TOP).encode(),
+        ('{"schemaVersion": 2, "manifests": [{"digest": "%s", "platform": [1]}]}' % TOP).encode(),
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_no_manifest_however_odd_breaks_the_reading(body):
+    assert isinstance(read_manifest(body), Unreadable)
+    assert platform_of_config(body) is None
+
+
+@pytest.mark.parametrize("architecture", ["7\n", "", None, 7, "x" * 33, "A"])
+def test_an_architecture_that_is_no_word_is_none(architecture):
+    assert platform_of_config(json.dumps({"architecture": architecture}).encode()) is None
+
+
+def test_a_manifest_without_a_type_is_what_the_registry_says_or_what_it_has_in_it():
+    bare = json.dumps({"schemaVersion": 2, "config": {"mediaType": OCI_CONFIG, "digest": CONFIG}}).encode()
+    assert read_manifest(bare) == read_manifest(bare, f"{IMAGE_TYPES[0]}; charset=utf-8") == read_manifest(single().body)
+    entries = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
+    assert read_manifest(entries) == read_manifest(entries, INDEX_TYPES[1]) == NoImage("an index without any image")
+    assert isinstance(read_manifest(bare, "text/html"), Unreadable)
