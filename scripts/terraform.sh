@@ -39,6 +39,8 @@ prepare_terraform() {
   find "$TERRAFORM_TREE" -name '*.tf' -delete
   cp -R "$PROJECT_DIR/infraestructure-terraform/." "$TERRAFORM_TREE"
   rm -rf "$TERRAFORM_TREE/tests"
+  # A shared state is of accounts: what is on an emulator has no place in it.
+  [ "$TARGET" = aws ] || rm -f "$TERRAFORM_TREE/backend_override.tf"
   terraform_settings >"$TERRAFORM_TREE/settings.auto.tfvars.json"
   # backend_override.tf, which a team makes of its example, says where the state is instead.
   [ -f "$TERRAFORM_TREE/backend_override.tf" ] || own_backend=("-backend-config=path=$TERRAFORM_DIR/terraform.tfstate")
