@@ -5,7 +5,10 @@ import os
 import pytest
 
 # The function's own settings, and whatever could lead the SDK to real credentials or a real endpoint.
-_NOT_FROM_OUTSIDE = ("CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE", "TASK_DEF", "UNKNOWN_FIELDS")
+_NOT_FROM_OUTSIDE = (
+    *("CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE", "TASK_DEF", "UNKNOWN_FIELDS", "TASK_FAILURES", "CIRCUIT_BREAKER"),
+    *("VERIFY_IMAGE", "PIN_DIGEST", "PRIVATE_REGISTRIES", "LEDGER_TABLE", "LEDGER_RETENTION_DAYS"),
+)
 
 
 def _isolate(environment: dict[str, str]) -> None:

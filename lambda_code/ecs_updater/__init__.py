@@ -4,20 +4,24 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 
 ===================  =====================================================================
 ``handlers``         one file per door: its event in, its answer out
-``updater``          one update from end to end, whatever the door
-``event``            JSON event → ``UpdateRequest``
+``call``             one invocation: which, and how long it may take
+``updater``          one update or rollback from end to end, whatever the door
+``event``            JSON event → ``request``
+``request``          what an event asks for
 ``image``            what an image reference is made of
 ``tags``             the difference between two sets of tags
 ``task_definition``  the new revision, out of the running one
 ``fields``           which fields of a task definition can be registered
 ``snapshot``         what a service is before an update
 ``plan``             what an update has to write, possibly nothing
-``service``          reads the service; writes a plan to it
+``workflow``         from plan to end: wait, rollback, ledger, recovery
+``service``          reads the service; writes a plan to it; returns it
 ``rollout``          the verdict of the deployment that an update made
 ``registry``         whether an image is there, and for which processor
 ``ledger``           history of the updates, and the lease of a service
 ``result``           what the caller is told
 ``settings``         what the function's environment variables mean
+``clock``            time, handed in
 ``log``              one structured line per update
 ``errors``           everything that can go wrong, as one tree
 ``aws``              the only part that talks to AWS

@@ -13,6 +13,7 @@
     │   ├── TaskDefinitionFamilyError     [ecs_service_read]
     │   ├── ContainerNotFoundError        [ecs_service_read]
     │   ├── AmbiguousContainerError       [ecs_service_read]
+    │   ├── RollbackTargetError           [ecs_service_read]
     │   ├── InvalidImageError             [ecs_service_update]
     │   ├── TaskDefinitionRefusedError    [ecs_service_update]
     │   ├── ImageNotFoundError            [ecs_service_update]
@@ -31,6 +32,7 @@
         ├── ImageVerificationError        [ecs_service_update]
         ├── TaskDefinitionError           [ecs_service_update]
         ├── ServiceUpdateError            [ecs_service_update]
+        ├── UnknownOutcomeError           [ecs_service_update]
         ├── ServiceTagsError              [ecs_service_update]
         └── InternalError                 [internal]
 
@@ -72,6 +74,11 @@ class EcsUpdaterError(Exception):
     def __init__(self, message: str):
         self.details: dict[str, object] = {}
         super().__init__(one_line(f"[ERROR][{self.stage}] {self.prefix}{message}", MESSAGE_LIMIT))
+
+    def also(self, sentence: str) -> "EcsUpdaterError":
+        """The same error with another sentence at its end."""
+        self.args = (one_line(f"{self}; {sentence}", MESSAGE_LIMIT),)
+        return self
 
     def with_details(self, details: dict[str, object]) -> "EcsUpdaterError":
         """The same error with fields for the log that its message may have to cut."""
@@ -149,6 +156,12 @@ class ContainerNotFoundError(CallerFault):
 
 class AmbiguousContainerError(CallerFault):
     """The event names no container and the running task definition does not show which one is meant."""
+
+    stage = "ecs_service_read"
+
+
+class RollbackTargetError(CallerFault):
+    """No earlier revision of the service is known to have worked, so there is nothing to return to."""
 
     stage = "ecs_service_read"
 
@@ -263,6 +276,12 @@ class TaskDefinitionError(ServerFault):
 
 class ServiceUpdateError(ServerFault):
     """The service could not be updated: throttled, not permitted, or AWS failed."""
+
+    stage = "ecs_service_update"
+
+
+class UnknownOutcomeError(ServerFault):
+    """UpdateService got no answer, and what became of it could not be read: the service is fully old or fully new."""
 
     stage = "ecs_service_update"
 

@@ -1,6 +1,6 @@
-"""Turns a JSON event into an ``UpdateRequest``: environment defaults, then the schema, then what a schema cannot say.
+"""Turns a JSON event into a request: environment defaults, then the schema of its action, then what a schema cannot say.
 
-The schema is ``schemas/update.json``, JSON Schema draft 04 as far as API Gateway's models take it:
+The schemas are ``schemas/*.json``, JSON Schema draft 04 as far as API Gateway's models take it:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/models-mappings-models.html
 """
 
@@ -8,7 +8,8 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from typing import Any
 
@@ -17,15 +18,39 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from .errors import InvalidEventError, InvalidImageError, one_line
 from .image import ImageReference
+from .request import RollbackRequest, UpdateRequest
 from .settings import Settings
 from .tags import REPLACE, wrong_character
 
-UPDATE_SCHEMA: dict[str, Any] = json.loads(resources.files(__package__).joinpath("schemas/update.json").read_text("utf-8"))
+UPDATE, ROLLBACK = "update", "rollback"
 
-# Built once: a compiled validator costs 0.07 ms per event, jsonschema.validate() 2.4 ms.
-_UPDATE_VALIDATOR = Draft4Validator(UPDATE_SCHEMA)
 
-_NOT_SUPPORTED_YET = ("wait_seconds", "rollback_on_failure", "request_id")
+@dataclass(frozen=True)
+class Schema:
+    """What the events of one action look like."""
+
+    action: str
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The schema itself."""
+        return json.loads(resources.files(__package__).joinpath(f"schemas/{self.action}.json").read_text("utf-8"))
+
+    @cached_property
+    def validator(self) -> Draft4Validator:
+        """Built once: a compiled validator costs 0.07 ms per event, jsonschema.validate() 2.4 ms."""
+        return Draft4Validator(self.document)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of the fields that there are."""
+        return frozenset(self.document["properties"])
+
+
+_SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
+UPDATE_SCHEMA = _SCHEMAS[UPDATE].document
+assert _SCHEMAS[UPDATE].validator  # Compiled while the function is initialised, with full CPU; the other one when it is needed.
+
 _VIOLATIONS_LOGGED = 20
 """The most violations of one event that are listed: one hostile event must not flood the log."""
 
@@ -39,44 +64,36 @@ _CLUSTER = re.compile(rf"(?:(?P<account>{_ARN})cluster/)?(?P<cluster>{_NAME})")
 _SERVICE = re.compile(rf"(?:(?P<account>{_ARN})service/(?:(?P<cluster>{_NAME})/)?)?{_NAME}")
 
 
-@dataclass(frozen=True)
-class UpdateRequest:
-    """What one update asks for, checked as far as that is possible without AWS."""
-
-    cluster: str
-    """Name or ARN."""
-    service: str
-    """Name or ARN."""
-    image: ImageReference
-    tags: Mapping[str, str] | None
-    """The tags as asked for; None leaves the service's tags alone."""
-    tag_mode: str = REPLACE
-    container: str | None = None
-    container_images: Mapping[str, ImageReference] = field(default_factory=dict)
-    force_new_deployment: bool = False
-    dry_run: bool = False
-
-
-def parse(event: Any, settings: Settings) -> UpdateRequest:
+def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     """The request that ``event``, any JSON value at all, makes. Raises InvalidEventError or InvalidImageError."""
-    event = _with_defaults(event, settings)
+    schema = _SCHEMAS[_action(event)]
+    event = _with_defaults(event, settings, schema.fields)
     try:
-        _check(event)
+        _check(event, schema)
     except RecursionError:
         raise InvalidEventError("the event is nested too deeply") from None
     except ValueError as error:  # A number of more than 4300 digits, which Python does not print.
         raise InvalidEventError(str(error)) from None
-    tags = None if event.get("ecs_tag") is _LEFT_ALONE else event["ecs_tag"]
+    of_every_event: dict[str, Any] = {
+        "cluster": event["ecs_cluster_name"],
+        "service": event["ecs_service_name"],
+        "container": event.get("ecs_container_name"),
+        "dry_run": event.get("dry_run", False),
+        "wait_seconds": int(event.get("wait_seconds", 0)),
+        "request_id": event.get("request_id"),
+    }
+    if not settings.ledger_table:
+        _check_without_ledger(event)
+    if schema is _SCHEMAS[ROLLBACK]:
+        return RollbackRequest(**of_every_event)
     return UpdateRequest(
-        cluster=event["ecs_cluster_name"],
-        service=event["ecs_service_name"],
+        **of_every_event,
         image=ImageReference.parse(event["ecs_image_name"]),
-        tags=tags,
+        tags=None if event.get("ecs_tag") is _LEFT_ALONE else event["ecs_tag"],
         tag_mode=event.get("ecs_tag_mode", REPLACE),
-        container=event.get("ecs_container_name"),
         container_images={name: _image_of(name, image) for name, image in event.get("ecs_container_images", {}).items()},
         force_new_deployment=event.get("force_new_deployment", False),
-        dry_run=event.get("dry_run", False),
+        rollback_on_failure=event.get("rollback_on_failure", False),
     )
 
 
@@ -89,8 +106,8 @@ def needed() -> str:
 _LEFT_ALONE: dict[str, str] = {}
 
 
-def _with_defaults(event: Any, settings: Settings) -> Any:
-    """``event`` with the fields that it leaves out filled in from the function's configuration."""
+def _with_defaults(event: Any, settings: Settings, fields: frozenset[str]) -> Any:
+    """``event`` with those of ``fields`` that it leaves out filled in from the function's configuration."""
     if not isinstance(event, dict):
         return event
     defaults = {
@@ -100,17 +117,36 @@ def _with_defaults(event: Any, settings: Settings) -> Any:
         "ecs_image_name": settings.image,
         "ecs_tag": _LEFT_ALONE if settings.image else None,
     }
-    return {name: value for name, value in defaults.items() if value is not None} | event
+    return {name: value for name, value in defaults.items() if name in fields and value is not None} | event
 
 
-def _check(event: Any) -> None:
-    if isinstance(event, dict) and event.get("action") == "rollback":
-        raise InvalidEventError("action: rollback is not supported yet")
-    if best := best_match(itertools.islice(_UPDATE_VALIDATOR.iter_errors(event), _VIOLATIONS_WEIGHED)):
-        errors = _UPDATE_VALIDATOR.iter_errors(event)
+def _action(event: Any) -> str:
+    """The action that an event asks for. Raises InvalidEventError for one that there is not."""
+    action = event.get("action", UPDATE) if isinstance(event, dict) else UPDATE
+    if isinstance(action, str) and action not in _SCHEMAS:
+        raise InvalidEventError(f"action: {action!r} is not one of {list(_SCHEMAS)}")
+    return action if isinstance(action, str) else UPDATE
+
+
+def _check(event: Any, schema: Schema) -> None:
+    if best := best_match(itertools.islice(schema.validator.iter_errors(event), _VIOLATIONS_WEIGHED)):
+        errors = schema.validator.iter_errors(event)
         raise InvalidEventError(_violation(best), _first(map(_violation, errors)))
     if further := _first(map(one_line, _further_violations(event))):
         raise InvalidEventError(further[0], further)
+
+
+def _check_without_ledger(event: Mapping[str, Any]) -> None:
+    """Refuses what would be promised in vain: nobody remembers this update when its call has ended."""
+    if "request_id" in event:
+        raise InvalidEventError(
+            "request_id: this function has no ledger (LEDGER_TABLE), so it would not recognise a repetition: leave it out"
+        )
+    if event.get("rollback_on_failure") and not event.get("wait_seconds"):
+        raise InvalidEventError(
+            "rollback_on_failure: this function has no ledger (LEDGER_TABLE), so it can roll back only while it waits: "
+            "add wait_seconds"
+        )
 
 
 def _first(violations: Iterator[str]) -> list[str]:
@@ -121,9 +157,6 @@ def _first(violations: Iterator[str]) -> list[str]:
 
 def _further_violations(event: Mapping[str, Any]) -> Iterator[str]:
     """What the schema cannot say. Python's regular expressions have no ``\\p{L}``, and their ``$`` lets a newline through."""
-    for name in _NOT_SUPPORTED_YET:
-        if name in event:
-            yield f"{name}: not supported yet, leave it out"
     cluster = _CLUSTER.fullmatch(event["ecs_cluster_name"])
     if not cluster:
         yield _not_a_name("ecs_cluster_name", event, "cluster")
@@ -136,7 +169,7 @@ def _further_violations(event: Mapping[str, Any]) -> Iterator[str]:
         yield "ecs_service_name: is in another account or region than ecs_cluster_name"
     if "" in event.get("ecs_container_images", {}):
         yield "ecs_container_images: '' is no name of a container"
-    for key, value in event["ecs_tag"].items():
+    for key, value in event.get("ecs_tag", {}).items():
         for what, text in (("key", key), ("value", value)):
             if wrong := wrong_character(text):
                 yield (

@@ -17,29 +17,52 @@ from .event import needed
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater")
 
 
+def say_whether_there_is_a_ledger(table: object) -> None:
+    """Logs, once for a function's environment, that it works without a ledger."""
+    if table is None:
+        logger.info("no LEDGER_TABLE: this function works without lease and history")
+
+
 def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Does ``work``, the handling of ``event``, logs what came of it, and counts its AWS calls in ``calls``.
 
     Raises the errors of ``errors`` only: what is none of them is logged with its traceback and becomes an InternalError.
     """
+    logger.append_keys(**_about(event))
+
+    def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
+        answer = work()
+        body = answer["body"]
+        told = {name: body[name] for name in ("changed", "changes", "deployment")}
+        return "update", {"service_arn": body["AFTER"]["serviceArn"], **told}, answer
+
+    return _logged(context, calls, work_and_tell)
+
+
+def logged_run(context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The same for a run of the completer: its whole answer is the line."""
+
+    def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
+        answer = work()
+        return "complete", answer, answer
+
+    return _logged(context, calls, work_and_tell)
+
+
+def _logged(
+    context: Any, calls: Counter[str], work: Callable[[], tuple[str, dict[str, Any], dict[str, Any]]]
+) -> dict[str, Any]:
+    """Does ``work``, which returns a line's message and fields and the answer."""
     calls.clear()
     begin = time.monotonic()
-    logger.append_keys(request_id=getattr(context, "aws_request_id", None), **_about(event))
+    logger.append_keys(request_id=getattr(context, "aws_request_id", None))
 
     def figures() -> dict[str, Any]:
         return {"duration_ms": round(1000 * (time.monotonic() - begin)), "aws_calls": dict(sorted(calls.items()))}
 
     try:
-        answer = work()
-        body = answer["body"]
-        logger.info(
-            "update",
-            service_arn=body["AFTER"]["serviceArn"],
-            changed=body["changed"],
-            changes=body["changes"],
-            deployment=body["deployment"],
-            **figures(),
-        )
+        message, fields, answer = work()
+        logger.info(message, **fields, **figures())
         return answer
     except EcsUpdaterError as error:
         _log_error(error, figures())

@@ -7,11 +7,11 @@ from typing import Any
 
 from . import task_definition as td
 from .errors import InvalidEventError, ServiceTagsRefusedError
-from .event import UpdateRequest
 from .fields import RegistrableFields
-from .settings import DROP, KEEP
+from .request import UpdateRequest
+from .settings import DROP, ENABLE, Settings
 from .snapshot import Snapshot
-from .tags import TagChanges, tag_changes
+from .tags import REPLACE, TagChanges, tag_changes
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,20 @@ class Plan:
     drops_unknown_fields: bool
     """Whether ``revision`` is without them."""
     force_new_deployment: bool
+    target: Mapping[str, Any] | None = None
+    """A revision that is registered already, for the service to return to."""
+    deployment_configuration: Mapping[str, Any] | None = None
+    """What takes the place of the service's, as it goes over the wire; None leaves it as it is."""
 
     @property
     def deploys(self) -> bool:
         """Whether the service gets a new deployment."""
-        return self.revision is not None or self.force_new_deployment
+        return self.revision is not None or self.target is not None or self.force_new_deployment
+
+    @property
+    def after(self) -> Mapping[str, Any]:
+        """The task definition that the service runs afterwards; one that is to be registered has no name yet."""
+        return self.revision or self.target or self.snapshot.task_definition
 
     @property
     def writes(self) -> bool:
@@ -60,12 +69,17 @@ class Applied:
     deployment_id: str | None
     """The deployment that this update made; None when it made none."""
     updated_on: datetime | None
+    foreign: Mapping[str, Any] | None = None
+    """A deployment that somebody else made between reading and writing, as ECS tells it."""
 
 
-def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFields, unknown_fields: str = KEEP) -> Plan:
+_AS_SET = Settings()
+
+
+def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFields, settings: Settings = _AS_SET) -> Plan:
     """What to write so that the service of ``snapshot`` is as ``request`` says.
 
-    ``fields`` knows what RegisterTaskDefinition takes; ``unknown_fields`` is the setting of that name, ``keep`` or ``drop``.
+    ``fields`` knows what RegisterTaskDefinition takes; of ``settings`` count ``unknown_fields`` and ``circuit_breaker``.
     Raises ContainerNotFoundError, AmbiguousContainerError, InvalidEventError or ServiceTagsRefusedError.
     """
     running = snapshot.task_definition
@@ -75,24 +89,68 @@ def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFie
     if images:
         revision = td.new_revision(running, {change.container: change.after for change in images}, fields.read_only)
         unknown = tuple(fields.unknown(revision))
-        if unknown_fields == DROP:
+        if settings.unknown_fields == DROP:
             revision = fields.known(revision)
         if tags := td.registrable_tags(snapshot.task_definition_tags):
             revision["tags"] = tags
+    deploys = revision is not None or request.force_new_deployment
     return Plan(
         snapshot=snapshot,
         container=addressed,
         images=images,
-        tags=_tag_changes(snapshot, request),
+        tags=_checked(snapshot, tag_changes(snapshot.tags, request.tags, request.tag_mode)),
         revision=revision,
         unknown_fields=unknown,
-        drops_unknown_fields=bool(unknown) and unknown_fields == DROP,
+        drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=request.force_new_deployment,
+        deployment_configuration=_with_breaker(snapshot) if deploys and settings.circuit_breaker == ENABLE else None,
     )
 
 
-def _tag_changes(snapshot: Snapshot, request: UpdateRequest) -> TagChanges:
-    changes = tag_changes(snapshot.tags, request.tags, request.tag_mode)
+def make_rollback_plan(
+    snapshot: Snapshot,
+    target: Mapping[str, Any],
+    tags: Mapping[str, str] | None,
+    container: str | None = None,
+    settings: Settings = _AS_SET,
+) -> Plan:
+    """What to write so that the service runs ``target``, an earlier revision, and has ``tags`` (None: those that it has).
+
+    ``container`` is whom the answer is about. Raises ContainerNotFoundError or ServiceTagsRefusedError.
+    """
+    before = {one["name"]: one.get("image", "") for one in snapshot.task_definition["containerDefinitions"]}
+    images = tuple(
+        ImageChange(one["name"], before.get(one["name"], ""), one.get("image", ""))
+        for one in target["containerDefinitions"]
+        if before.get(one["name"]) != one.get("image", "")
+    )
+    if container is not None:
+        td.container(target, container)
+    first = target["containerDefinitions"][0]["name"]
+    return Plan(
+        snapshot=snapshot,
+        container=container or next((image.container for image in images), first),
+        images=images,
+        tags=_checked(snapshot, tag_changes(snapshot.tags, tags, REPLACE)),
+        revision=None,
+        unknown_fields=(),
+        drops_unknown_fields=False,
+        force_new_deployment=False,
+        target=target,
+        deployment_configuration=_with_breaker(snapshot) if settings.circuit_breaker == ENABLE else None,
+    )
+
+
+def _with_breaker(snapshot: Snapshot) -> Mapping[str, Any] | None:
+    """The service's deployment configuration with the circuit breaker on; None when it is."""
+    configuration = snapshot.deployment_configuration
+    if (configuration.get("deploymentCircuitBreaker") or {}).get("enable"):
+        return None
+    breaker = {**(configuration.get("deploymentCircuitBreaker") or {}), "enable": True, "rollback": True}
+    return {**configuration, "deploymentCircuitBreaker": breaker}
+
+
+def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
     if changes and snapshot.has_short_arn:
         raise ServiceTagsRefusedError(
             f"service tags could not be updated {snapshot.service_arn} is an ARN of the short form, and ECS takes tags only for "

@@ -1,78 +1,115 @@
-"""What the caller is told: the service before and after, what changed, and which deployment that made."""
+"""What the caller is told: the service before and after, what changed, and which deployment that made. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from . import task_definition as td
-from .plan import Applied, Plan
+from .plan import Plan
+from .rollout.verdict import Finding, Followed
 
 NO_CHANGE, IN_PROGRESS = "NO_CHANGE", "IN_PROGRESS"
 
-
-def of_update(plan: Plan, applied: Applied | None) -> dict[str, Any]:
-    """The answer to an update; ``applied`` is None when nothing had to be written."""
-    before = plan.snapshot.task_definition
-    after = applied.task_definition if applied else before
-    updated_on = applied.updated_on if applied else plan.snapshot.updated_on
-    if applied and plan.deploys:
-        deployment = _deployment(applied.deployment_id, IN_PROGRESS, "the deployment was started, and not waited for")
-    else:
-        deployment = _deployment(None, NO_CHANGE, "only tags changed" if applied else "nothing differs")
-    return _answer(
-        plan,
-        _state(plan, after, plan.tags.after, updated_on),
-        {"before": before["taskDefinitionArn"], "after": after["taskDefinitionArn"]},
-        deployment,
-    )
+Answer = dict[str, Any]
 
 
-def of_dry_run(plan: Plan) -> dict[str, Any]:
-    """What an update would answer; the revision and the deployment that it would make have no names yet."""
+def of_plan(plan: Plan) -> Answer:
+    """The answer to an update that is about to be done: what has no name yet is null. ``with_…`` fill it in."""
     snapshot = plan.snapshot
-    after = snapshot.task_definition if plan.revision is None else {**plan.revision}
-    new_arn = snapshot.task_definition_arn if plan.revision is None else None
-    verdict = None if plan.deploys else NO_CHANGE
-    answer = _answer(
-        plan,
-        _state(plan, after, plan.tags.after, snapshot.updated_on),
-        {"before": snapshot.task_definition_arn, "after": new_arn},
-        _deployment(None, verdict, "dry run: nothing was written"),
-    )
-    answer["body"]["dryRun"] = True
-    return answer
-
-
-def _answer(
-    plan: Plan, after: dict[str, Any], arns: dict[str, str | None], deployment: dict[str, Any]
-) -> dict[str, Any]:
+    if plan.deploys:
+        deployment = _deployment(None, IN_PROGRESS, "the deployment was started, and not waited for")
+    else:
+        deployment = _deployment(None, NO_CHANGE, "only tags changed" if plan.writes else "nothing differs")
     return {
         "statusCode": 200,
         "body": {
-            "BEFORE": _state(plan, plan.snapshot.task_definition, plan.tags.before, plan.snapshot.updated_on),
-            "AFTER": after,
+            "BEFORE": _state(plan, snapshot.task_definition, plan.tags.before),
+            "AFTER": _state(plan, plan.after, plan.tags.after),
             "changed": plan.writes,
             "changes": _changes(plan),
-            "taskDefinitionArn": arns,
+            "taskDefinitionArn": {
+                "before": snapshot.task_definition_arn,
+                "after": None if plan.revision is not None else plan.after["taskDefinitionArn"],
+            },
             "deployment": deployment,
         },
     }
 
 
-def _state(
-    plan: Plan, task_definition: Mapping[str, Any], tags: Mapping[str, str], updated_on: datetime | None
+def of_dry_run(plan: Plan, notes: Sequence[str] = ()) -> Answer:
+    """What an update would answer; the revision and the deployment that it would make have no names yet."""
+    answer = of_plan(plan)
+    verdict = None if plan.deploys else NO_CHANGE
+    answer["body"]["deployment"] = _deployment(None, verdict, "dry run: nothing was written", notes=list(notes))
+    answer["body"]["dryRun"] = True
+    return answer
+
+
+def with_revision(answer: Answer, task_definition_arn: str) -> Answer:
+    """The answer with the name of the revision that was registered."""
+    return _with_body(answer, taskDefinitionArn={**answer["body"]["taskDefinitionArn"], "after": task_definition_arn})
+
+
+def with_deployment(answer: Answer, deployment_id: str | None, updated_on: datetime | None) -> Answer:
+    """The answer with the deployment that was made."""
+    body = answer["body"]
+    return _with_body(
+        answer, AFTER={**body["AFTER"], "updatedOn": _iso(updated_on)}, deployment={**body["deployment"], "id": deployment_id}
+    )
+
+
+def with_notes(answer: Answer, notes: Sequence[str]) -> Answer:
+    """The answer with what the caller should know beside it; unchanged without."""
+    return _with_body(answer, deployment={**answer["body"]["deployment"], "notes": list(notes)}) if notes else answer
+
+
+def with_verdict(answer: Answer, deployment: Mapping[str, Any]) -> Answer:
+    """The answer with what became of the deployment."""
+    return _with_body(answer, deployment=dict(deployment))
+
+
+def followed_deployment(
+    deployment_id: str | None, finding: Finding, followed: Followed, images: Mapping[str, Any]
 ) -> dict[str, Any]:
-    container = td.container(task_definition, plan.container)
+    """A deployment that was waited for: also how long, how many of its tasks run which image, and ECS's last events."""
+    seen = followed.seen
+    ours = seen.ours if seen else None
+    return _deployment(
+        deployment_id,
+        finding.verdict,
+        finding.reason,
+        waitedSeconds=round(followed.seconds, 1),
+        tasks={"desired": ours.desired, "running": ours.running, "pending": ours.pending} if ours else None,
+        images=images,
+        events=list(seen.events) if seen else [],
+    )
+
+
+def cause_with_events(reason: str, followed: Followed) -> str:
+    """The cause, and ECS's last events where they say more."""
+    seen = followed.seen
+    events = "; ".join(event.rstrip(". ") for event in (seen.events if seen else ()) if event.rstrip(". ") not in reason)
+    return f"{reason}. ECS's last events: {events}" if events else reason
+
+
+def _with_body(answer: Answer, **body: Any) -> Answer:
+    return {**answer, "body": {**answer["body"], **body}}
+
+
+def _state(plan: Plan, task_definition: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    names = [one["name"] for one in task_definition["containerDefinitions"]]
+    # A revision that a rollback returns to, or leaves, need not have the container that was addressed.
+    container = td.container(task_definition, plan.container if plan.container in names else names[0])
     all_tags = {**tags, **plan.snapshot.reserved_tags}
     return {
         "clusterArn": plan.snapshot.cluster_arn,
         "serviceArn": plan.snapshot.service_arn,
-        "taskDefinitionName": plan.container,
+        "taskDefinitionName": container["name"],
         "taskDefinitionFamily": task_definition["family"],
         "serviceImage": container.get("image"),
         "serviceMemory": td.memory(task_definition, container),
         "tags": [{"key": key, "value": all_tags[key]} for key in sorted(all_tags)],
-        "updatedOn": _iso(updated_on),
+        "updatedOn": _iso(plan.snapshot.updated_on),
     }
 
 
@@ -84,6 +121,10 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
         changes.append(_change(f"tag.{key}", tags.before.get(key), tags.after.get(key)))
     if plan.drops_unknown_fields:
         changes += [_change(f"field.{path}", "set", "dropped") for path in plan.unknown_fields]
+    if plan.target is not None:
+        changes.append(_change("taskDefinition", td.revision_name(plan.snapshot.task_definition), td.revision_name(plan.target)))
+    if plan.deployment_configuration is not None:
+        changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))
     if plan.force_new_deployment:
         changes.append(_change("deployment", None, "forced"))
     return changes
@@ -93,8 +134,9 @@ def _change(what: str, before: str | None, after: str | None) -> dict[str, Any]:
     return {"what": what, "from": before, "to": after}
 
 
-def _deployment(deployment_id: str | None, verdict: str | None, reason: str) -> dict[str, Any]:
-    return {"id": deployment_id, "verdict": verdict, "reason": reason}
+def _deployment(deployment_id: str | None, verdict: str | None, reason: str, **further: Any) -> dict[str, Any]:
+    said = {name: value for name, value in further.items() if value not in ({}, [])}
+    return {"id": deployment_id, "verdict": verdict, "reason": reason, **said}
 
 
 def _iso(moment: datetime | None) -> str | None:

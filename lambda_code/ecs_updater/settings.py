@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from .errors import ConfigurationError
 
 KEEP, DROP = "keep", "drop"
+ENABLE = "enable"
+OFF, WARN, REQUIRE = "off", "warn", "require"
+TAG, DIGEST = "tag", "digest"
 
 
 @dataclass(frozen=True)
@@ -24,18 +27,59 @@ class Settings:
     """``TASK_DEF``: the task-definition family that the service must be running."""
     unknown_fields: str = KEEP
     """``UNKNOWN_FIELDS``: what becomes of task-definition fields newer than the SDK, ``keep`` or ``drop``."""
+    task_failures: int = 3
+    """``TASK_FAILURES``: how many tasks have to die the same death for a failure, where no circuit breaker decides that."""
+    circuit_breaker: str = KEEP
+    """``CIRCUIT_BREAKER``: ``enable`` gives a service without ECS's circuit breaker one that rolls back."""
+    verify_image: str = OFF
+    """``VERIFY_IMAGE``: whether the registry is asked for the image before any write, ``off``, ``warn`` or ``require``.
+
+    What the registry is known not to have is refused either way; ``require`` also refuses what could not be found out.
+    """
+    pin_digest: str = OFF
+    """``PIN_DIGEST``: ``tag`` deploys ``repository:tag@digest``, ``digest`` ``repository@digest``; the registry is asked for it."""
+    private_registries: frozenset[str] = frozenset()
+    """``PRIVATE_REGISTRIES``: hosts of registries, separated by commas, that may have a private address."""
+    ledger_table: str | None = None
+    """``LEDGER_TABLE``: the table of lease and history; without one there is neither."""
+    ledger_retention_days: int = 90
+    """``LEDGER_RETENTION_DAYS``: for how long the history is kept."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
-        unknown_fields = environment.get("UNKNOWN_FIELDS") or KEEP
-        if unknown_fields not in (KEEP, DROP):
-            raise ConfigurationError(f"the function's UNKNOWN_FIELDS is {unknown_fields!r}: set it to {KEEP} or {DROP}")
         return cls(
             cluster=environment.get("CLUSTER_NAME") or None,
             service=environment.get("SERVICE_NAME") or None,
             container=environment.get("CONTAINER_NAME") or None,
             image=environment.get("IMAGE") or None,
             family=environment.get("TASK_DEF") or None,
-            unknown_fields=unknown_fields,
+            unknown_fields=_choice(environment, "UNKNOWN_FIELDS", KEEP, DROP),
+            task_failures=_count(environment, "TASK_FAILURES", 3, most=200),
+            circuit_breaker=_choice(environment, "CIRCUIT_BREAKER", KEEP, ENABLE),
+            verify_image=_choice(environment, "VERIFY_IMAGE", OFF, WARN, REQUIRE),
+            pin_digest=_choice(environment, "PIN_DIGEST", OFF, TAG, DIGEST),
+            private_registries=frozenset(filter(None, map(str.strip, environment.get("PRIVATE_REGISTRIES", "").split(",")))),
+            ledger_table=environment.get("LEDGER_TABLE") or None,
+            ledger_retention_days=_count(environment, "LEDGER_RETENTION_DAYS", 90, most=3650),
         )
+
+    @property
+    def asks_registries(self) -> bool:
+        """Whether the registry is asked for an image before it is deployed."""
+        return self.verify_image != OFF or self.pin_digest != OFF
+
+
+def _choice(environment: Mapping[str, str], name: str, default: str, *others: str) -> str:
+    value = environment.get(name) or default
+    if value not in (default, *others):
+        choices = f"{', '.join((default, *others[:-1]))} or {others[-1]}"
+        raise ConfigurationError(f"the function's {name} is {value[:40]!r}: set it to {choices}")
+    return value
+
+
+def _count(environment: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise ConfigurationError(f"the function's {name} is {text[:40]!r}: set it to a number from 1 to {most}")
+    return int(text)

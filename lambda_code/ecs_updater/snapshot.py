@@ -1,7 +1,7 @@
 """What one service is before an update, as far as the update needs to know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,14 @@ class Snapshot:
     """The PRIMARY deployment."""
     updated_on: datetime | None
     """When the PRIMARY deployment last changed."""
+    deployment_ids: frozenset[str] = frozenset()
+    """All deployments that ECS lists: another one in a later answer was made after this was read."""
+    completed: str | None = None
+    """The revision of the newest deployment that is complete, so that it is known to work; None when ECS shows none."""
+    deployment_configuration: Mapping[str, Any] = field(default_factory=dict)
+    """As it came over the wire."""
+    on_fargate: bool | None = None
+    """Whether its tasks run on Fargate; None where ECS does not say."""
 
     @property
     def task_definition_arn(self) -> str:

@@ -24,13 +24,14 @@ MAY_IMPORT_AWS = (
     "ecs_updater.rollout.follow",
     "ecs_updater.service",
     "ecs_updater.updater",
+    "ecs_updater.workflow",
 )
 """The part itself, the doors, which make the clients, and who hands them on and calls them."""
 PURE = [
-    *("errors", "event", "fields", "image", "plan", "result", "settings", "snapshot", "tags", "task_definition"),
-    *("ledger.entry", "ledger.key"),
+    *("call", "clock", "errors", "event", "fields", "image", "plan", "request", "result", "settings", "snapshot", "tags"),
+    *("task_definition", "ledger.entry", "ledger.intent", "ledger.key"),
     *(f"registry.{name}" for name in ("answer", "ecr_reference", "manifest", "platform", "verify")),
-    *(f"rollout.{name}" for name in ("deaths", "observation", "pace", "verdict")),
+    *(f"rollout.{name}" for name in ("deaths", "observation", "pace", "running", "target", "verdict")),
 ]
 """What decides and what tells: data in, data out."""
 

@@ -238,7 +238,7 @@ def _mutated_event(draw: st.DrawFn) -> Any:
     event = dict(draw(valid_events))
     for _ in range(draw(st.integers(1, 2))):
         name = draw(st.sampled_from([*event, "wait_seconds", "rollback_on_failure", "request_id", "ecs_tags", "__proto__"]))
-        match draw(st.sampled_from(["drop", "any value", "hostile text", "mutated text", "other name", "almost", "later"])):
+        match draw(st.sampled_from(["drop", "any value", "hostile text", "mutated text", "other name", "almost", "further"])):
             case "drop":
                 event.pop(name, None)
             case "any value":
@@ -253,8 +253,9 @@ def _mutated_event(draw: st.DrawFn) -> Any:
                 event["ecs_tag"] = draw(almost_tags)
                 names_of_containers = [draw(hostile_text | st.just("app")), *"abcdefghijk"[: draw(st.sampled_from([0, 9, 10]))]]
                 event["ecs_container_images"] = dict.fromkeys(names_of_containers, draw(_IMAGES))
-            case "later":
-                event |= draw(st.sampled_from([{"wait_seconds": 0}, {"rollback_on_failure": False}, {"request_id": "r"}]))
+            case "further":
+                further = [{"wait_seconds": 5}, {"rollback_on_failure": True}, {"request_id": "r"}, {"action": "rollback"}]
+                event |= draw(st.sampled_from(further))
     return draw(st.sampled_from([event, event, event, event, [event], str(event)]))
 
 

@@ -6,6 +6,7 @@ import pytest
 from ecs_updater.errors import InvalidEventError, InvalidImageError
 from ecs_updater.event import UPDATE_SCHEMA, needed, parse
 from ecs_updater.image import ImageReference
+from ecs_updater.request import RollbackRequest
 from ecs_updater.settings import Settings
 from jsonschema import Draft4Validator
 
@@ -125,7 +126,7 @@ def test_a_missing_field_is_named(event, name):
         ({"dry_run": 1}, "dry_run: 1 is not of type 'boolean'"),
         ({"wait_seconds": float("nan")}, "wait_seconds: nan is not of type 'integer'"),
         ({"wait_seconds": True}, "wait_seconds: True is not of type 'integer'"),
-        ({"action": "delete"}, "action: 'delete' is not one of ['update']"),
+        ({"action": "delete"}, "action: 'delete' is not one of ['update', 'rollback']"),
         ({"ecs_image": "busybox"}, "Additional properties are not allowed ('ecs_image' was unexpected)"),
         ({"Ecs_tag": {}}, "Additional properties are not allowed ('Ecs_tag' was unexpected)"),
     ],
@@ -135,15 +136,44 @@ def test_a_violation_is_the_path_of_the_field_and_jsonschemas_words(event, field
     assert refusal(event(**fields)) == violation
 
 
-@pytest.mark.parametrize("name", ["wait_seconds", "rollback_on_failure", "request_id"])
-def test_what_is_not_supported_yet_is_refused_and_not_ignored(event, name):
-    value = {"wait_seconds": 0, "rollback_on_failure": False, "request_id": "x"}[name]
-    assert refusal(event(**{name: value})) == f"{name}: not supported yet, leave it out"
+WITH_LEDGER = Settings(ledger_table="ledger")
+ROLLBACK = {"action": "rollback", "ecs_cluster_name": "c", "ecs_service_name": "s"}
 
 
-def test_a_rollback_is_refused_as_not_supported_yet():
-    rollback = {"action": "rollback", "ecs_cluster_name": "c", "ecs_service_name": "s"}
-    assert refusal(rollback).startswith("action: ")
+def test_what_only_a_ledger_can_keep_is_refused_without_one_and_not_promised_in_vain(event):
+    assert refusal(event(request_id="x")) == (
+        "request_id: this function has no ledger (LEDGER_TABLE), so it would not recognise a repetition: leave it out"
+    )
+    assert refusal(event(rollback_on_failure=True)).startswith("rollback_on_failure: this function has no ledger (LEDGER_TABLE)")
+
+
+def test_a_rollback_on_failure_can_be_asked_for_without_a_ledger_while_the_call_waits(event):
+    assert parse(event(rollback_on_failure=True, wait_seconds=60), Settings()).rollback_on_failure
+
+
+def test_wait_rollback_and_request_id_are_in_the_request(event):
+    request = parse(event(wait_seconds=60, rollback_on_failure=True, request_id="r"), WITH_LEDGER)
+    assert (request.wait_seconds, request.rollback_on_failure, request.request_id) == (60, True, "r")
+
+
+@pytest.mark.parametrize("value", [-1, 841, 1.5, "60", True, None])
+def test_another_number_of_seconds_to_wait_is_refused(event, value):
+    assert refusal({**event(), "wait_seconds": value}).startswith("wait_seconds: ")
+
+
+def test_a_rollback_needs_only_cluster_and_service():
+    request = parse(ROLLBACK, Settings())
+    assert isinstance(request, RollbackRequest) and (request.cluster, request.service) == ("c", "s")
+
+
+def test_a_rollback_has_no_image_also_when_the_configuration_has_one():
+    request = parse({"action": "rollback"}, Settings(cluster="c", service="s", image="busybox:2"))
+    assert isinstance(request, RollbackRequest)
+
+
+@pytest.mark.parametrize("name, value", [("ecs_image_name", "i"), ("ecs_tag", {}), ("rollback_on_failure", True)])
+def test_a_rollback_takes_no_field_of_an_update(name, value):
+    assert name in refusal(ROLLBACK | {name: value})
 
 
 @pytest.mark.parametrize("key", ["aws:x", "AWS:x", "aWs:cloudformation:stack-name", "aws:"])

@@ -6,29 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.aws.failure import translated
-from ecs_updater.rollout.follow import Clock, Follower
+from ecs_updater.rollout.follow import Clock, Follower, Rollout
 from ecs_updater.rollout.verdict import Followed
 from support.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace, SimulatedEcs
 
 NEW = "app:2"
-
-
-class Watching(Ecs):
-    """ECS with the calls that following costs."""
-
-    def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """ListTasks and, when there are any, DescribeTasks."""
-        name = service.rpartition("/")[2]
-        with translated("ListTasks"):
-            arns = self._client.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED", maxResults=100)["taskArns"]
-        with translated("DescribeTasks"):
-            return self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-
-    def service_deployments(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """ListServiceDeployments."""
-        with translated("ListServiceDeployments"):
-            return self._client.list_service_deployments(cluster=cluster, service=service, maxResults=20)["serviceDeployments"]
 
 
 class Scenario(NamedTuple):
@@ -66,6 +48,13 @@ SCENARIOS = {
         Image.exits(code=1, after=5, seen_running=True), "FAILED", "exited with code 1, 3 times"
     ),
     "somebody else deploys": Scenario(Image.slow(), "SUPERSEDED", "took its place", {}, ((12, "deploy", "other:1"),)),
+    "somebody stops the deployment": Scenario(
+        Image.slow(),
+        "STOPPED",
+        "somebody stopped the deployment, and ECS returned the service to ecs-dummy-task:1: Service",
+        {},
+        ((12, "stop_deployment"),),
+    ),
     "the service is deleted": Scenario(Image.slow(), "STOPPED", "was deleted", {}, ((12, "delete_service"),)),
     "too slow": Scenario(Image.slow(600), "TIMED_OUT", "the rollout goes on"),
     "placed late": Scenario(Image.placed_late(after=40), "SUCCEEDED", "1 of 1"),
@@ -78,15 +67,13 @@ def follow(scenario: Scenario) -> tuple[SimulatedEcs, Followed, int]:
     simulation = SimulatedEcs(**scenario.options)
     simulation.publish(NEW, scenario.image)
     simulation.publish("other:1", Image.good())
+    previous = simulation.service.primary.id
     deployment_id = simulation.deploy(NEW)
     for seconds, method, *arguments in scenario.beside:
         getattr(simulation.at(seconds), method)(*arguments)
     clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5)
-    ecs = Watching(simulation.client(_CONFIG))
-    service = simulation.service.arn
-    followed = Follower(ecs, service.replace(":service/", ":cluster/").rpartition("/")[0], service, deployment_id, 3, clock).follow(
-        simulation.clock.now() + scenario.most_seconds
-    )
+    rollout = Rollout("ECSCluster", simulation.service.arn, deployment_id, previous)
+    followed = Follower(Ecs(simulation.client(_CONFIG)), rollout, 3, clock).follow(simulation.clock.now() + scenario.most_seconds)
     return simulation, followed, len(simulation.calls)
 
 
@@ -122,7 +109,7 @@ def test_throttles_and_server_errors_are_survived():
     simulation.throttle("*", 20)
     clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5)
     service = simulation.service.arn
-    follower = Follower(Watching(simulation.client(_CONFIG)), "ECSCluster", service, deployment_id, 3, clock)
+    follower = Follower(Ecs(simulation.client(_CONFIG)), Rollout("ECSCluster", service, deployment_id), 3, clock)
 
     followed = follower.follow(simulation.clock.now() + 180)
 

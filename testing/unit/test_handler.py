@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from ecs_updater import updater
+from ecs_updater.workflow import planning
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from support.fake_ecs import CONNECTION_RESET, DENIED, REFUSED, SERVICE_ARN, THROTTLED, FakeEcs
 
@@ -156,7 +156,7 @@ def test_a_defect_becomes_an_internal_error_and_its_traceback_stays_in_the_log(i
     def defect(*_):
         raise ZeroDivisionError("the details")
 
-    monkeypatch.setattr(updater, "make_plan", defect)
+    monkeypatch.setattr(planning, "make_plan", defect)
     error = error_of(invoke, ecs_fake, event())
     assert isinstance(error, InternalError)
     assert str(error) == "[ERROR][internal] ZeroDivisionError: a defect of ecs-updater, the function's log has the details"
@@ -212,6 +212,6 @@ def test_tags_that_could_not_be_put_back_are_told_in_full(invoke, log, event):
 
 def test_the_service_of_the_log_can_be_named_by_powertools_own_variable():
     code = "from ecs_updater.log import logger; logger.warning('x')"
-    environment = {"POWERTOOLS_SERVICE_NAME": "my-updater", "PYTHONPATH": str(Path(updater.__file__).parents[1])}
+    environment = {"POWERTOOLS_SERVICE_NAME": "my-updater", "PYTHONPATH": str(Path(planning.__file__).parents[2])}
     line = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True).stdout
     assert json.loads(line)["service"] == "my-updater"

@@ -128,8 +128,8 @@ def test_how_far_an_update_came_is_seen_at_each_step(history, begin, clock):
         lambda entry: entry.tagged(),
         lambda entry: entry.deployed("ecs-svc/2"),
         lambda entry: entry.told(ANSWER),
-        lambda entry: entry.rolling_back("arn:1"),
-        lambda entry: entry.rolling_back("arn:1", "ecs-svc/3"),
+        lambda entry: entry.rolling_back("why", "arn:1"),
+        lambda entry: entry.rolling_back("why", "arn:1", "ecs-svc/3"),
     ):
         clock.now += 1
         entry = history.advance(step(entry))

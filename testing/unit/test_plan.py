@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError, InvalidEventError, ServiceTagsRefusedError
-from ecs_updater.event import UpdateRequest
+from ecs_updater.request import UpdateRequest
 from ecs_updater.image import ImageReference
 from ecs_updater.plan import ImageChange, make_plan
+from ecs_updater.settings import Settings
 from ecs_updater.snapshot import Snapshot
 
 TASK_DEFINITION = {
@@ -35,7 +36,8 @@ def _plan(fields):
     def make(image="nginx", snapshot=SNAPSHOT, unknown_fields="keep", images=None, **request):
         further = {name: ImageReference.parse(text) for name, text in (images or {}).items()}
         request = {"tags": None, "container_images": further} | request
-        return make_plan(snapshot, UpdateRequest("c", "s", ImageReference.parse(image), **request), fields, unknown_fields)
+        asked = UpdateRequest(cluster="c", service="s", image=ImageReference.parse(image), **request)
+        return make_plan(snapshot, asked, fields, Settings(unknown_fields=unknown_fields))
 
     return make
 

@@ -23,6 +23,8 @@ from support.strategies import REPEATABLE, TaskDefinition
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.call import Call
+from ecs_updater.clock import Clock
 from ecs_updater.errors import (
     MESSAGE_LIMIT,
     CallerFault,
@@ -46,7 +48,19 @@ MESSAGE_AT_MOST = 2000 + len("[ERROR][ecs_service_update] ")
 
 def run(fake: FakeEcs, event: Any, **environment: str) -> dict[str, Any]:
     """One update on the wire."""
-    return update(event, environment, Ecs(fake.client(ONE_ATTEMPT)))
+    clock = Ticking()
+    call = Call(clock=Clock(now=lambda: clock.time, sleep=clock.sleep, random=lambda: 0.5))
+    return update(event, environment, Ecs(fake.client(ONE_ATTEMPT)), call)
+
+
+class Ticking:
+    """A clock that only sleeping moves."""
+
+    time = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Lets ``seconds`` pass."""
+        self.time += seconds
 
 
 def two_containers() -> FakeEcs:
@@ -58,7 +72,7 @@ def assert_is_presentable(error: EcsUpdaterError) -> None:
     """One printable line of bounded length, in the contract's form."""
     text = str(error)
     assert text.isprintable() and len(text) <= MESSAGE_AT_MOST
-    assert re.match(r"\[ERROR\]\[(json_validation|ecs_service_read|ecs_service_update)\] \S", text)
+    assert re.match(r"\[ERROR\]\[(json_validation|ecs_service_read|ecs_service_update|ecs_service_rollout)\] \S", text)
     if isinstance(error, InvalidEventError):
         assert all(violation.isprintable() and len(violation) <= 300 for violation in [error.violation, *error.violations])
 
@@ -81,24 +95,26 @@ FIELDS = {
     "ecs_tag_mode",
     "force_new_deployment",
     "dry_run",
+    "wait_seconds",
+    "rollback_on_failure",
 }
+OF_A_ROLLBACK = {"action", "ecs_cluster_name", "ecs_service_name", "ecs_container_name", "dry_run", "wait_seconds"}
 NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_")
 
 
 def fits(event: Any) -> bool:
-    """Whether the contract takes ``event``, its images apart."""
-    if not isinstance(event, dict) or not set(event) <= FIELDS:
+    """Whether the contract takes ``event``, its images apart, from a function without a ledger."""
+    if not isinstance(event, dict) or not fits_every_action(event):
         return False
-    if not {"ecs_cluster_name", "ecs_service_name", "ecs_image_name", "ecs_tag"} <= set(event):
+    if event.get("action") == "rollback":
+        return set(event) <= OF_A_ROLLBACK
+    if not set(event) <= FIELDS or not {"ecs_image_name", "ecs_tag"} <= set(event):
         return False
     images = event.get("ecs_container_images", {})
-    container = event.get("ecs_container_name", "app")
+    rolls_back = event.get("rollback_on_failure", False)
     return (
-        are_names(event["ecs_cluster_name"], event["ecs_service_name"])
-        and isinstance(event["ecs_image_name"], str)
+        isinstance(event["ecs_image_name"], str)
         and are_tags(event["ecs_tag"])
-        and isinstance(container, str)
-        and 1 <= len(container) <= 255
         and isinstance(images, dict)
         and len(images) <= 10
         and "" not in images
@@ -106,7 +122,23 @@ def fits(event: Any) -> bool:
         and event.get("action", "update") == "update"
         and event.get("ecs_tag_mode", "merge") in ("replace", "merge")
         and isinstance(event.get("force_new_deployment", True), bool)
+        and isinstance(rolls_back, bool)
+        and (not rolls_back or event.get("wait_seconds", 0) > 0)
+    )
+
+
+def fits_every_action(event: dict[str, Any]) -> bool:
+    """Whether what an update and a rollback have in common is right."""
+    container, seconds = event.get("ecs_container_name", "app"), event.get("wait_seconds", 0)
+    return (
+        {"ecs_cluster_name", "ecs_service_name"} <= set(event)
+        and are_names(event["ecs_cluster_name"], event["ecs_service_name"])
+        and isinstance(container, str)
+        and 1 <= len(container) <= 255
         and isinstance(event.get("dry_run", True), bool)
+        and isinstance(seconds, int)
+        and not isinstance(seconds, bool)
+        and 0 <= seconds <= 840
     )
 
 
@@ -211,7 +243,8 @@ def test_any_json_value_is_either_planned_and_applied_or_refused_by_the_contract
         assert image in fake.images.values()
         kept = before[1] if wanted is None or event.get("ecs_tag_mode") == "merge" else {}
         assert fake.tags == kept | (wanted or {})
-    assert len(fake.requests) <= 6 and len(set(fake.operations)) == len(fake.operations)
+    if not event.get("wait_seconds"):
+        assert len(fake.requests) <= 6 and len(set(fake.operations)) == len(fake.operations)
     assert bool(fake.writes) == (answer["body"]["changed"] and not event.get("dry_run"))
 
 

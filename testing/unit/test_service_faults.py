@@ -284,8 +284,10 @@ class ContendedEcs(FakeEcs):
 def test_anothers_deployment_is_not_taken_for_the_one_whose_answer_got_lost(send, event):
     fake = ContendedEcs()
     fake.fail("UpdateService", TIMED_OUT)
-    send(fake, event())
-    assert fake.writes.count("UpdateService") == 2 and state(fake) == NEW
+    deployment = send(fake, event())["deployment"]
+    # Lost, sent again, and once more because what came in between is planned from.
+    assert fake.writes.count("UpdateService") == 3 and state(fake) == NEW
+    assert "came in between" in deployment["notes"][0]
 
 
 class ReorderingEcs(FakeEcs):

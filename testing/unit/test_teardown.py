@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from teardown import network, orphans, stacks, waiting, workload
+from teardown import ledger, network, orphans, stacks, waiting, workload
 from teardown.bucket import remove_bucket
 from teardown.project import Project
 
@@ -301,6 +301,75 @@ def test_the_parts_of_a_network_are_removed_in_rounds_until_aws_lets_all_go(acco
     account.answers("ec2", "delete_vpc", {}, VpcId="vpc-1")
 
     network.remove(project, [subnet, vpc])
+
+
+# The ledger
+
+
+def test_a_rule_lets_go_of_its_targets_first_page_by_page(account, project):
+    arn = f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/r"
+    account.answers("events", "describe_rule", {"Arn": arn}, Name="r")
+    account.answers("events", "list_tags_for_resource", {"Tags": OURS}, ResourceARN=arn)
+    for number, more in (("1", {"NextToken": "more"}), ("2", {})):
+        account.answers("events", "list_targets_by_rule", {"Targets": [{"Id": number, "Arn": arn}]} | more)
+        account.answers("events", "remove_targets", {}, Rule="r", Ids=[number])
+    account.answers("events", "delete_rule", {}, Name="r")
+
+    project.remove(ledger.rule(project, "r"))
+
+    assert not project.something_is_left
+
+
+def table_is(account, status: str) -> None:
+    """Lays out an answer about the table; one that is gone is not found."""
+    if status:
+        table = {"TableArn": f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/t", "TableStatus": status}
+        account.answers("dynamodb", "describe_table", {"Table": table}, TableName="t")
+    else:
+        account.refuses("dynamodb", "describe_table", "ResourceNotFoundException")
+
+
+def table_is_ours(account) -> None:
+    """Lays out the table's tags, of which DynamoDB gives ten at a time."""
+    others = [{"Key": f"k{number}", "Value": "v"} for number in range(10)]
+    account.answers("dynamodb", "list_tags_of_resource", {"Tags": others, "NextToken": "more"})
+    account.answers("dynamodb", "list_tags_of_resource", {"Tags": OURS})
+
+
+def test_a_table_that_is_still_being_made_is_deleted_then_and_gone_when_dynamodb_has_forgotten_it(account, project):
+    table_is(account, "CREATING")
+    table_is_ours(account)
+    for _ in range(2):
+        account.refuses("dynamodb", "delete_table", "ResourceInUseException")
+    account.answers("dynamodb", "delete_table", {}, TableName="t")
+    for status in ("DELETING", "DELETING", ""):
+        table_is(account, status)
+
+    project.remove(ledger.table(project, "t"))
+
+    assert not project.something_is_left
+
+
+def test_a_table_that_is_being_deleted_since_a_break_is_waited_for(account, project):
+    table_is(account, "DELETING")
+    table_is_ours(account)
+    account.refuses("dynamodb", "delete_table", "ResourceInUseException")
+    account.refuses("dynamodb", "delete_table", "ResourceNotFoundException")
+
+    project.remove(ledger.table(project, "t"))
+
+    assert not project.something_is_left
+
+
+def test_a_table_that_is_protected_against_deletion_is_named(account, project, capsys):
+    table_is(account, "ACTIVE")
+    table_is_ours(account)
+    account.refuses("dynamodb", "delete_table", "ValidationException", "Resource cannot be deleted: it is protected.")
+
+    project.remove(ledger.table(project, "t"))
+
+    assert "✗ table t could not be removed, make clean tries again: An error occurred" in capsys.readouterr().err
+    assert project.something_is_left
 
 
 # The bucket

@@ -168,6 +168,12 @@ class Table:
         self.calls[event_name.rpartition(".")[2]] += 1
 
 
+def table_of(environment: Mapping[str, str], calls: Counter[str]) -> Table | None:
+    """The table that the function's ``LEDGER_TABLE`` names; None without one. Its requests are counted in ``calls``."""
+    name = environment.get("LEDGER_TABLE")
+    return Table(name, calls=calls) if name else None
+
+
 @contextmanager
 def _translated(operation: str) -> Iterator[None]:
     """Raises what the SDK raises inside as ConditionFailed or AwsFailure."""

@@ -1,4 +1,4 @@
-"""The six calls of Amazon ECS that an update makes, typed. Every failure is an ``AwsFailure``.
+"""The calls of Amazon ECS that an update, its wait and its rollback make, typed. Every failure is an ``AwsFailure``.
 
 A write that is not idempotent (RegisterTaskDefinition, UpdateService) is repeated after a throttle only; every other failure that
 may have had its effect has the outcome UNKNOWN, and whoever called looks before calling again.
@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -25,6 +25,9 @@ _CONFIG = Config(
     user_agent_appid="ecs-updater",
 )
 
+PAGE = 100
+"""The most tasks that are looked at: what a hundred of them show, the others show too."""
+
 _NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
 """What the answer to a registration is read for."""
 
@@ -32,14 +35,14 @@ _NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
 class Ecs:
     """One client of Amazon ECS. Make it at module scope: Lambda initialises with full CPU."""
 
-    def __init__(self, client: Any = None):
+    def __init__(self, client: Any = None, calls: Counter[str] | None = None):
         self._client = client or boto3.client("ecs", config=_CONFIG)
-        self.calls: Counter[str] = Counter()
+        self.calls = Counter[str]() if calls is None else calls
         wire.count_calls(self._client, self.calls)
-        wire.receive_raw_body(self._client, "DescribeTaskDefinition")
-        wire.receive_raw_body(self._client, "RegisterTaskDefinition")
-        wire.send_raw_body(self._client, "RegisterTaskDefinition")
+        for operation in ("DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition"):
+            wire.receive_raw_body(self._client, operation)
         for operation in ("RegisterTaskDefinition", "UpdateService"):
+            wire.send_raw_body(self._client, operation)
             wire.retry_only_what_had_no_effect(self._client, operation)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
@@ -48,9 +51,22 @@ class Ecs:
 
     def describe_service(self, cluster: str, service: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         """The service with its tags, or None, and ECS's ``failures``."""
+        services, failures = self.describe_services(cluster, [service])
+        return next(iter(services), None), failures
+
+    def describe_services(
+        self, cluster: str, services: Sequence[str]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Those of at most ten ``services`` that are there, with their tags, and ECS's ``failures``.
+
+        Their ``deploymentConfiguration`` is as it came over the wire: it is sent back as a whole.
+        """
         with translated("DescribeServices"):
-            answer = self._client.describe_services(cluster=cluster, services=[service], include=["TAGS"])
-            return next(iter(answer["services"]), None), answer.get("failures", [])
+            answer = self._client.describe_services(cluster=cluster, services=list(services), include=["TAGS"])
+            raw = answer[wire.RAW_BODY]["services"]
+            for service, as_sent in zip(answer["services"], raw, strict=True):
+                service["deploymentConfiguration"] = as_sent.get("deploymentConfiguration") or {}
+            return answer["services"], answer.get("failures", [])
 
     def describe_task_definition(self, task_definition: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """A revision (``family``: the newest active one) as it came over the wire, and its tags."""
@@ -71,15 +87,29 @@ class Ecs:
                 raise KeyError(*missing)  # Which makes it an answer that cannot be read, as if it had got lost.
             return task_definition
 
-    def update_service(self, cluster: str, service: str, task_definition: str, force_new_deployment: bool) -> dict[str, Any]:
-        """Makes the service run ``task_definition``; the service as it then is."""
+    def update_service(
+        self,
+        cluster: str,
+        service: str,
+        *,
+        task_definition: str | None = None,
+        force_new_deployment: bool = False,
+        deployment_configuration: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Gives the service what is named and leaves the rest as it is; the service as it then is.
+
+        ``deployment_configuration`` takes the place of the old one as a whole, as it goes over the wire.
+        """
+        body = {
+            "cluster": cluster,
+            "service": service,
+            "taskDefinition": task_definition,
+            "forceNewDeployment": force_new_deployment or None,
+            "deploymentConfiguration": deployment_configuration,
+        }
+        sent = {name: value for name, value in body.items() if value is not None}
         with translated("UpdateService"):
-            return self._client.update_service(
-                cluster=cluster,
-                service=service,
-                taskDefinition=task_definition,
-                **({"forceNewDeployment": True} if force_new_deployment else {}),
-            )["service"]
+            return self._client.update_service(service=service, **{wire.RAW_BODY: sent})["service"]
 
     def tag_resource(self, arn: str, tags: Mapping[str, str]) -> None:
         """Adds ``tags`` to a resource, or changes their values."""
@@ -92,3 +122,38 @@ class Ecs:
         """Removes the tags of these keys from a resource."""
         with translated("UntagResource"):
             self._client.untag_resource(resourceArn=arn, tagKeys=list(keys))
+
+    def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
+        """Tasks of a service that have stopped lately, at most ``PAGE``: ECS forgets them after an hour."""
+        return self._tasks(cluster, service, "STOPPED")
+
+    def running_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
+        """Tasks of a service that run or are to run, at most ``PAGE``."""
+        return self._tasks(cluster, service, "RUNNING")
+
+    def service_deployments(self, cluster: str, service: str) -> list[dict[str, Any]]:
+        """ECS's own records of a service's last deployments, the newest first."""
+        with translated("ListServiceDeployments"):
+            return self._client.list_service_deployments(cluster=cluster, service=service, maxResults=20)["serviceDeployments"]
+
+    def service_revision(self, arn: str) -> dict[str, Any] | None:
+        """What a service was deployed with: task definition, and the digest that each image was resolved to."""
+        with translated("DescribeServiceRevisions"):
+            answer = self._client.describe_service_revisions(serviceRevisionArns=[arn])
+            return next(iter(answer["serviceRevisions"]), None)
+
+    def roll_back_service_deployment(self, arn: str) -> None:
+        """Lets ECS itself stop a deployment and return to the last revision of the service that was complete."""
+        with translated("StopServiceDeployment"):
+            self._client.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+
+    def _tasks(self, cluster: str, service: str, desired_status: str) -> list[dict[str, Any]]:
+        name = service.rpartition("/")[2]
+        with translated("ListTasks"):
+            arns = self._client.list_tasks(
+                cluster=cluster, serviceName=name, desiredStatus=desired_status, maxResults=PAGE
+            )["taskArns"]
+        if not arns:
+            return []
+        with translated("DescribeTasks"):
+            return self._client.describe_tasks(cluster=cluster, tasks=arns[:PAGE])["tasks"]

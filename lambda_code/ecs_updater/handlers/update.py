@@ -6,14 +6,18 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 import os
 from typing import Any
 
+from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
-from ..log import logged
+from ..call import Call
+from ..log import logged, say_whether_there_is_a_ledger
 from ..updater import update
 
 # At module scope: Lambda initialises with full CPU, and keeps it for the invocations that follow.
 ECS = Ecs()
+LEDGER = table_of(os.environ, ECS.calls)
+say_whether_there_is_a_ledger(LEDGER)
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Does one update. An error's class is Lambda's ``errorType``, its text Lambda's ``errorMessage``."""
-    return logged(event, context, ECS.calls, lambda: update(event, os.environ, ECS))
+    return logged(event, context, ECS.calls, lambda: update(event, os.environ, ECS, Call.of(context), LEDGER))

@@ -3,6 +3,8 @@
 ===========  ========================================================================
 ``key``      the one key of a service; what tells one request from another
 ``entry``    one update: what it will do, how far it came, how it ended
+``intent``   what an update is about to do, as an entry
+``record``   an update's entry while the update is at work
 ``lease``    who may write to a service, and until when
 ``history``  entries in the table: begun once, advanced by their owner, found again
 ``failure``  the one error for a table that cannot be used
@@ -12,7 +14,7 @@ The table is on demand, with point-in-time recovery; its keys are strings; its T
 
     pk                   sk              item
     -------------------  --------------  ------------------------------------------------------------------------------
-    service's key        LEASE           ``fence``; while it is held ``holder``, ``request_id``, ``since``, ``expires_at``
+    service's key        LEASE           ``fence``, ``released_at``; held: ``holder``, ``request_id``, ``since``, ``expires_at``
     service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` once it has ended
     service's key        LAST_SUCCESS    the last update whose rollout succeeded, see ``entry.Success``
     REQUEST#request_id   REQUEST         ``service`` and ``number`` of the entry of this ``request_id``; ``expires``

@@ -90,6 +90,12 @@ class Entry:
     fingerprint: str | None = None
     """What the request asked for, see ``key.fingerprint``."""
     rollback_on_failure: bool = False
+    rollback_to: str | None = None
+    """The revision to return to when the rollout fails: the last one that was seen to work."""
+    deploys: bool = True
+    """Whether it makes a deployment, not only changes tags."""
+    digests: Mapping[str, Any] = field(default_factory=dict)
+    """What each container may show as the digest of its image, sorted, where that was asked for."""
     previous_deployment_id: str | None = None
     """The service's PRIMARY deployment before the update: another one may be this update's."""
     state: State = State.BEGUN
@@ -115,8 +121,9 @@ class Entry:
         return self.state is State.ENDED
 
     def registered(self, task_definition_arn: str) -> "Entry":
-        """With the new revision's name."""
-        return self._to(State.REGISTERED, after=replace(self.after, task_definition_arn=task_definition_arn))
+        """With the new revision's name. One whose tags were written before it was taken up again stays TAGGED."""
+        state = State.TAGGED if self.state is State.TAGGED else State.REGISTERED
+        return self._to(state, after=replace(self.after, task_definition_arn=task_definition_arn))
 
     def tagged(self) -> "Entry":
         """With the tags written."""
@@ -126,9 +133,12 @@ class Entry:
         """With the deployment made."""
         return self._to(State.DEPLOYED, deployment_id=deployment_id)
 
-    def rolling_back(self, task_definition_arn: str, deployment_id: str | None = None) -> "Entry":
-        """On its way back to a revision: once before that is asked of ECS, and again when the deployment that does it is known."""
-        return self._to(State.ROLLING_BACK, rollback=Rollback(task_definition_arn, deployment_id))
+    def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> "Entry":
+        """On its way back to a revision: once before that is asked of ECS, and again when the deployment that does it is known.
+
+        ``cause`` is why the rollout failed.
+        """
+        return self._to(State.ROLLING_BACK, cause=_cut(cause), rollback=Rollback(task_definition_arn, deployment_id))
 
     def told(self, answer: Mapping[str, Any]) -> "Entry":
         """With the answer that the caller gets while the rollout goes on."""

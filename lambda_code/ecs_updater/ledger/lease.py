@@ -57,6 +57,12 @@ class Lease:
     fence: int
     expires_at: float
     """Seconds since the epoch."""
+    released_at: float | None = None
+    """When the one before was given back, if it was, in seconds since the epoch."""
+
+    def follows_closely(self, moment: float) -> bool:
+        """Whether another holder may have written since ``moment``: what was read of the service then may be old."""
+        return self.released_at is not None and self.released_at + SKEW >= moment
 
     def margin(self, now: float) -> float:
         """For how many seconds it can still be relied on."""
@@ -127,9 +133,9 @@ class Leases:
         give_back = Update(
             service,
             SORT_KEY,
-            "REMOVE #holder, #request_id, #since, #expires_at",
+            "SET #released_at = :now REMOVE #holder, #request_id, #since, #expires_at",
             "#holder = :holder",
-            {"holder": holder.id},
+            {"holder": holder.id, "now": self._clock()},
         )
         try:
             with told(self._table):
@@ -172,7 +178,8 @@ class Leases:
         )
         pause = min(_LONGEST_POLL, _SHORTEST_POLL * 1.5 ** min(tries, 20)) * random.uniform(0.5, 1.5)
         try:
-            return Lease(service, holder, self._table.update(taking)["fence"], until), 0
+            item = self._table.update(taking)
+            return Lease(service, holder, item["fence"], until, item.get("released_at")), 0
         except ConditionFailed as refused:
             item = refused.items[0] or {}
             rest = item.get("expires_at", now) - now

@@ -5,6 +5,8 @@
 ``deaths``       why tasks of it stopped, and which of them died the same death
 ``verdict``      pure: what an observation proves, possibly nothing yet
 ``pace``         when to look again
+``running``      which images the tasks really run
+``target``       which revision a service is returned to
 ``follow``       looks until there is a verdict, or no time left
 ===============  ===================================================================================
 """

@@ -4,13 +4,12 @@ One DescribeServices per look. Tasks are asked about when something changed, ECS
 its place: so a rollout of three minutes costs at most 40 calls, and one of seconds at most 8.
 """
 
-import random
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..aws.failure import AwsFailure, Outcome
+from ..clock import Clock
 from .deaths import Death, deaths_of
 from .observation import Observation, ServiceDeployment, observe
 from .pace import pauses
@@ -19,22 +18,11 @@ from .verdict import Finding, Followed, judge, timed_out
 _TASK_LOOKS = 8
 """The most looks at tasks in one rollout: what they died of is known by then."""
 
+_STALE_SECONDS = 15.0
+"""For how long an answer of ECS may be older than the deployment."""
+
 _LOOK_SECONDS = 1.0
 """What the last look may take: it ends before the deadline too."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Time as the follower knows it, so that no test has to wait."""
-
-    now: Callable[[], float]
-    """Seconds, from any beginning."""
-    sleep: Callable[[float], None]
-    random: Callable[[], float]
-    """From 0 to 1."""
-
-
-REAL_TIME = Clock(time.monotonic, time.sleep, random.random)
 
 
 class Watched(Protocol):
@@ -50,22 +38,36 @@ class Watched(Protocol):
         """ECS's own records of the service's last deployments, as ListServiceDeployments gives them."""
 
 
+@dataclass(frozen=True)
+class Rollout:
+    """Which deployment is followed."""
+
+    cluster: str
+    service: str
+    """Names or ARNs."""
+    deployment_id: str
+    previous_deployment_id: str | None = None
+    """The PRIMARY one before it: ECS may still tell that one at the first looks."""
+
+
 class Follower:
     """Follows one deployment of one service."""
 
-    def __init__(self, ecs: Watched, cluster: str, service: str, deployment_id: str, same_deaths: int, clock: Clock):
+    def __init__(self, ecs: Watched, rollout: Rollout, same_deaths: int, clock: Clock):
         self._ecs = ecs
-        self._cluster, self._service, self._deployment_id = cluster, service, deployment_id
+        self._rollout = rollout
         self._same_deaths = same_deaths
         self._clock = clock
+        self._begin = clock.now()
         self._notes: dict[str, str] = {}
         self._task_looks = 0
         self._seen: Observation | None = None
         self._deaths: tuple[Death, ...] = ()
+        self._record: str | None = None
+        """The ARN of ECS's own record of the deployment, once it was seen."""
 
     def follow(self, deadline: float) -> Followed:
         """Looks until there is a verdict or ``deadline``, a moment of the clock, has come. Raises nothing of AWS."""
-        begin = self._clock.now()
         seen: Observation | None = None
         trouble = None
         for pause in pauses(self._clock.random):
@@ -83,50 +85,68 @@ class Follower:
                     break
                 continue
             if finding := judge(seen, self._same_deaths):
-                return self._followed(finding, seen, begin)
-        return self._followed(timed_out(seen, self._clock.now() - begin, trouble), seen, begin)
+                return self._followed(finding, seen)
+        return self._followed(timed_out(seen, self._clock.now() - self._begin, trouble), seen)
 
-    def _followed(self, finding: Finding, seen: Observation | None, begin: float) -> Followed:
+    def look(self, service: Mapping[str, Any] | None = None) -> Followed | None:
+        """Looks once, at ``service`` where DescribeServices has told it already; None while the rollout goes on.
+
+        Raises AwsFailure.
+        """
+        seen = self._look(service, thoroughly=True)
+        finding = judge(seen, self._same_deaths)
+        return self._followed(finding, seen) if finding else None
+
+    def _followed(self, finding: Finding, seen: Observation | None) -> Followed:
         notes = tuple(f"{operation}: {text}" for operation, text in self._notes.items())
-        return Followed(finding, seen, self._clock.now() - begin, notes)
+        return Followed(finding, seen, self._clock.now() - self._begin, notes, self._record)
 
-    def _look(self) -> Observation:
-        service, _ = self._ecs.describe_service(self._cluster, self._service)
-        seen = observe(service, self._deployment_id)
-        if self._is_replaced(seen):
-            seen = replace(seen, service_deployment=self._service_deployment())
-        is_ending = self._is_replaced(seen) or (seen.ours is not None and seen.ours.rollout_state == "FAILED")
-        if is_ending or (seen.shows_a_death_since(self._seen) and self._task_looks < _TASK_LOOKS):
+    def _look(self, service: Mapping[str, Any] | None = None, thoroughly: bool = False) -> Observation:
+        if service is None:
+            service, _ = self._ecs.describe_service(self._rollout.cluster, self._rollout.service)
+        seen = observe(service, self._rollout.deployment_id)
+        if not thoroughly and self._is_stale(seen):
+            return seen.not_yet_there
+        if service and seen.ours and seen.ours.status == "PRIMARY":
+            self._record = service.get("currentServiceDeployment") or self._record
+        is_replaced = seen.service_status == "ACTIVE" and (seen.ours is None or seen.ours.status != "PRIMARY")
+        if is_replaced and self._record:
+            seen = replace(seen, service_deployment=self._service_deployment(self._record))
+        is_ending = is_replaced or (seen.ours is not None and seen.ours.rollout_state == "FAILED")
+        may_show_deaths = seen.shows_a_death_since(self._seen) or (thoroughly and seen.ours and not seen.ours.is_complete)
+        if is_ending or (may_show_deaths and self._task_looks < _TASK_LOOKS):
             self._deaths = self._dead() or self._deaths
         self._seen = seen
         return replace(seen, deaths=self._deaths)
 
-    def _is_replaced(self, seen: Observation) -> bool:
-        return seen.service_status == "ACTIVE" and (seen.ours is None or seen.ours.status != "PRIMARY")
+    def _is_stale(self, seen: Observation) -> bool:
+        """Whether ECS still tells the service as it was before the deployment, which may be so for some seconds."""
+        return (
+            seen.ours is None
+            and self._seen is None
+            and seen.primary is not None
+            and seen.primary.id == self._rollout.previous_deployment_id
+            and self._clock.now() - self._begin < _STALE_SECONDS
+        )
 
     def _dead(self) -> tuple[Death, ...]:
         """The deaths of the deployment's tasks; none where they cannot be read, which is noted once."""
         self._task_looks += 1
         try:
-            return deaths_of(self._ecs.stopped_tasks(self._cluster, self._service), self._deployment_id)
+            stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
+            return deaths_of(stopped, self._rollout.deployment_id)
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
             if failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED):
                 self._task_looks = _TASK_LOOKS
             return ()
 
-    def _service_deployment(self) -> ServiceDeployment | None:
+    def _service_deployment(self, arn: str) -> ServiceDeployment | None:
         """ECS's record of the deployment; None where the API has none, as in some partitions and emulators."""
         try:
-            return next(
-                (
-                    ServiceDeployment(one.get("status", ""), one.get("statusReason", ""))
-                    for one in self._ecs.service_deployments(self._cluster, self._service)
-                    # A service revision's ARN ends with the number that its deployment's id has.
-                    if one.get("targetServiceRevisionArn", "").rpartition("/")[2] == self._deployment_id.rpartition("/")[2]
-                ),
-                None,
-            )
+            every = self._ecs.service_deployments(self._rollout.cluster, self._rollout.service)
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
             return None
+        found = (one for one in every if one.get("serviceDeploymentArn") == arn)
+        return next((ServiceDeployment(one.get("status", ""), one.get("statusReason", "")) for one in found), None)

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .deaths import Death
@@ -34,6 +34,13 @@ class Deployment:
     def revision(self) -> str:
         """Family and number of its task definition."""
         return self.task_definition.rpartition("/")[2]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether ECS says so; where it gives no state, whether all of the tasks run."""
+        if self.rollout_state is None:
+            return self.running == self.desired and not self.pending and not self.failed
+        return self.rollout_state == "COMPLETED"
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,18 @@ class Observation:
     """Why tasks of the deployment stopped, the last one first."""
     events: tuple[str, ...] = ()
     """The last events of the service, the newest first."""
+
+    @property
+    def not_yet_there(self) -> "Observation":
+        """The same before the deployment: nothing is known of it."""
+        return replace(self, primary=None, others=())
+
+    @property
+    def completed(self) -> str | None:
+        """The task definition of the newest deployment that is complete, if there is one."""
+        every = (*((self.ours,) if self.ours else ()), *self.others)
+        in_order = sorted(every, key=lambda one: one.status != "PRIMARY")  # ECS lists the others from the newest on.
+        return next((one.task_definition for one in in_order if one.is_complete), None)
 
     def shows_a_death_since(self, earlier: "Observation | None") -> bool:
         """Whether a task of the deployment may have died since then: only in that case tasks are asked about."""

@@ -12,8 +12,10 @@ from .observation import Deployment, Observation
 SUCCEEDED, ROLLED_BACK, FAILED = "SUCCEEDED", "ROLLED_BACK", "FAILED"
 STOPPED, SUPERSEDED, TIMED_OUT = "STOPPED", "SUPERSEDED", "TIMED_OUT"
 
-_ROLLED_BACK_BY_ECS = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
-_STOPPED_BY_SOMEBODY = {"STOP_REQUESTED", "STOPPED"}
+_ROLLED_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
+_STOPPED = {"STOP_REQUESTED", "STOPPED"}
+_ASKED = "request to stop"
+"""How ECS words that StopServiceDeployment was called, and not its circuit breaker at work."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Followed:
     """How long it was followed."""
     notes: tuple[str, ...] = ()
     """What could not be read, for the log."""
+    service_deployment_arn: str | None = None
+    """ECS's own record of the deployment, where it has one."""
 
 
 def judge(seen: Observation, same_deaths: int) -> Finding | None:
@@ -67,18 +71,23 @@ def cause(seen: Observation) -> str:
     return said.rstrip(". ") or next(iter(seen.events), "").rstrip(". ") or "ECS gives no reason"
 
 
-def _by_service_deployment(seen: Observation) -> Finding | None:
+def _by_service_deployment(seen: Observation) -> Finding | None:  # pylint: disable=too-many-return-statements
     """ECS's own record is the best evidence there is."""
     record = seen.service_deployment
     if record is None:
         return None
     if record.status == "SUCCESSFUL":
         return _success(seen)
-    if record.status in _STOPPED_BY_SOMEBODY:
-        return Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
+    if record.status in _STOPPED and "circuit breaker" in record.reason:
+        return Finding(FAILED, cause(seen))
+    if record.status in _STOPPED:
+        return _by_replacement(seen) or Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
     if record.status == "ROLLBACK_FAILED":
         return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}")
-    if record.status in _ROLLED_BACK_BY_ECS:
+    if record.status in _ROLLED_BACK and _ASKED in record.reason:
+        back = f"ECS returned the service{_returned_to(seen)}"
+        return Finding(STOPPED, f"somebody stopped the deployment, and {back}{_after(record.reason)}")
+    if record.status in _ROLLED_BACK:
         return _rolled_back(seen)
     return None
 
@@ -123,8 +132,12 @@ def _success(seen: Observation) -> Finding:
 
 
 def _rolled_back(seen: Observation) -> Finding:
-    to = f" to {seen.primary.revision}" if seen.primary and (not seen.ours or seen.primary.id != seen.ours.id) else ""
-    return Finding(ROLLED_BACK, f"{cause(seen)}; ECS's circuit breaker returned the service{to}")
+    return Finding(ROLLED_BACK, f"{cause(seen)}; ECS's circuit breaker returned the service{_returned_to(seen)}")
+
+
+def _returned_to(seen: Observation) -> str:
+    is_another = seen.primary and (not seen.ours or seen.primary.id != seen.ours.id)
+    return f" to {seen.primary.revision}" if seen.primary and is_another else ""
 
 
 def _is_steady(seen: Observation, ours: Deployment) -> bool:

@@ -14,12 +14,13 @@ from ..errors import (
     ServiceReadRefusedError,
     TaskDefinitionFamilyError,
 )
-from ..event import UpdateRequest
+from ..request import Request
+from ..rollout.observation import observe
 from ..snapshot import Snapshot
 from ..tags import is_reserved
 
 
-def read(ecs: Ecs, request: UpdateRequest, family: str | None = None) -> Snapshot:
+def read(ecs: Ecs, request: Request, family: str | None = None) -> Snapshot:
     """Reads the service and the task definition that it runs: two calls.
 
     ``family`` is the task-definition family that it must be running, if any. Raises ClusterNotFoundError, ServiceNotFoundError,
@@ -48,10 +49,14 @@ def read(ecs: Ecs, request: UpdateRequest, family: str | None = None) -> Snapsho
         reserved_tags={key: value for key, value in tags.items() if is_reserved(key)},
         deployment_id=primary.get("id"),
         updated_on=primary.get("updatedAt") or service.get("createdAt"),
+        deployment_ids=deployment_ids(service),
+        completed=observe(service, primary.get("id", "")).completed,
+        deployment_configuration=service.get("deploymentConfiguration", {}),
+        on_fargate=_on_fargate(service),
     )
 
 
-def _describe(ecs: Ecs, request: UpdateRequest) -> dict[str, Any]:
+def _describe(ecs: Ecs, request: Request) -> dict[str, Any]:
     try:
         service, failures = ecs.describe_service(request.cluster, request.service)
     except AwsFailure as failure:
@@ -70,7 +75,7 @@ def _describe(ecs: Ecs, request: UpdateRequest) -> dict[str, Any]:
     raise ServiceReadError(", ".join(sorted(str(reason) for reason in reasons)))
 
 
-def _check_updatable(service: Mapping[str, Any], request: UpdateRequest) -> None:
+def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
     if service["status"] != "ACTIVE":
         raise ServiceNotActiveError(f"ecs_service_name {request.service} is {service['status']}, not ACTIVE")
     controller = service.get("deploymentController", {}).get("type", "ECS")
@@ -84,3 +89,15 @@ def _check_updatable(service: Mapping[str, Any], request: UpdateRequest) -> None
 def primary_deployment(service: Mapping[str, Any]) -> Mapping[str, Any]:
     """The deployment that the service is at or on its way to; empty when there is none."""
     return next((d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), {})
+
+
+def deployment_ids(service: Mapping[str, Any]) -> frozenset[str]:
+    """The ids of all deployments that ECS lists."""
+    return frozenset(deployment["id"] for deployment in service.get("deployments", []) if "id" in deployment)
+
+
+def _on_fargate(service: Mapping[str, Any]) -> bool | None:
+    providers = [one.get("capacityProvider", "") for one in service.get("capacityProviderStrategy", [])]
+    if providers:
+        return all(provider.startswith("FARGATE") for provider in providers)
+    return service["launchType"] == "FARGATE" if "launchType" in service else None

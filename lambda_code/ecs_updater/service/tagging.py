@@ -8,43 +8,42 @@ import json
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..errors import EcsUpdaterError, ServiceTagsError, ServiceTagsRefusedError
-from ..plan import Plan
 from ..tags import TagChanges
 
 AS_IT_WAS = "the service is as it was"
 
 
-def write(ecs: Ecs, plan: Plan, unused: str) -> None:
-    """Writes the plan's tag changes. ``unused`` is what a failure leaves behind, for the message.
+def write(ecs: Ecs, service_arn: str, changes: TagChanges, unused: str = "") -> None:
+    """Writes tag changes. ``unused`` is what a failure leaves behind, for the message.
 
     Raises ServiceTagsError or ServiceTagsRefusedError, after putting back what was written.
     """
     begun = False
-    for step in _steps(plan.tags):
+    for step in _steps(changes):
         try:
-            _do(ecs, plan, step)
+            _do(ecs, service_arn, step)
         except AwsFailure as failure:
             written = begun or failure.outcome is Outcome.UNKNOWN
-            state, details = put_back(ecs, plan) if written else (AS_IT_WAS, {})
+            state, details = put_back(ecs, service_arn, changes) if written else (AS_IT_WAS, {})
             raise _error(failure, f"{state}{unused}").with_details(details) from failure
         begun = True
 
 
-def put_back(ecs: Ecs, plan: Plan) -> tuple[str, dict[str, object]]:
-    """Takes the plan's tag changes back, however far they came.
+def put_back(ecs: Ecs, service_arn: str, changes: TagChanges) -> tuple[str, dict[str, object]]:
+    """Takes tag changes back, however far they came.
 
     A sentence that says in which state the service is then and, where that failed, what its tags were, for the log.
     """
-    back, failed = plan.tags.reverse, None
+    back, failed = changes.reverse, None
     for step in _steps(back):
         try:
-            _do(ecs, plan, step)
+            _do(ecs, service_arn, step)
         except AwsFailure as failure:
             failed = failure
             break  # To go on would remove the new tags although the old ones could not be set.
     if failed is None:
         return AS_IT_WAS, {}
-    tags = dict(plan.tags.before)
+    tags = dict(changes.before)
     return (
         f"the service runs its old revision, but its tags could not be put back ({failed.reason}): they may be partly new; "
         f"they were {json.dumps(tags, sort_keys=True)}",
@@ -65,12 +64,12 @@ def _steps(changes: TagChanges) -> list[Step]:
     return steps[::-1] if changes.remove_first else steps
 
 
-def _do(ecs: Ecs, plan: Plan, step: Step) -> None:
+def _do(ecs: Ecs, service_arn: str, step: Step) -> None:
     to_set, to_remove = step
     if to_set:
-        ecs.tag_resource(plan.snapshot.service_arn, to_set)
+        ecs.tag_resource(service_arn, to_set)
     else:
-        ecs.untag_resource(plan.snapshot.service_arn, to_remove)
+        ecs.untag_resource(service_arn, to_remove)
 
 
 def _error(failure: AwsFailure, state: str) -> EcsUpdaterError:

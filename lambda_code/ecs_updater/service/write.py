@@ -10,6 +10,7 @@ revision and one deployment at most.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .. import task_definition as td
@@ -17,13 +18,17 @@ from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..errors import (
     EcsUpdaterError,
+    LeaseHeldError,
+    LedgerError,
     ServiceUpdateError,
     ServiceUpdateRefusedError,
     TaskDefinitionError,
     TaskDefinitionRefusedError,
+    UnknownOutcomeError,
 )
 from ..plan import Applied, Plan
 from . import tagging
+from .progress import Progress
 from .read import primary_deployment
 from .tagging import AS_IT_WAS
 
@@ -35,34 +40,98 @@ class _LookFailed(Exception):
         super().__init__(f"{lost.reason}; looking for it failed: {look.reason}")
 
 
-def apply(ecs: Ecs, plan: Plan) -> Applied:
+@dataclass(frozen=True)
+class Earlier:
+    """What an interrupted attempt at the same update may have left behind."""
+
+    registered: str | None = None
+    """The revision that it registered."""
+    may_have_registered: bool = False
+    """Whether it may have registered one without having told."""
+
+
+NOTHING = Earlier()
+
+
+def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) -> Applied:
     """Writes ``plan``: at most one RegisterTaskDefinition, two tag calls and one UpdateService.
 
-    Raises one of the errors of the stage ``ecs_service_update``; its message says in which state the service is then.
+    Raises one of the errors of the stage ``ecs_service_update``, or LeaseHeldError or LedgerError of ``progress``; the message
+    says in which state the service is then.
     """
-    task_definition = plan.snapshot.task_definition if plan.revision is None else _register(ecs, plan, plan.revision)
+    task_definition = _task_definition(ecs, plan, progress, earlier)
     arn = task_definition["taskDefinitionArn"]
     unused = f"; {arn.rpartition('/')[2]} was registered and is not used" if plan.revision is not None else ""
-    tagging.write(ecs, plan, unused)
+    _write_tags(ecs, plan, progress, unused)
     if not plan.deploys:
         return Applied(task_definition, None, plan.snapshot.updated_on)
     try:
-        deployment = _deploy(ecs, plan, arn)
+        service = _deploy(ecs, plan, arn)
     except AwsFailure as failure:
         raise _not_deployed(ecs, plan, failure, arn, unused) from failure
     except _LookFailed as failure:
         tags = ", its tags are the new ones" if plan.tags else ""
-        raise ServiceUpdateError(
+        raise UnknownOutcomeError(
             f"service could not be update with new task_definition {arn}: {failure}; it is not known whether the service took it"
             f"{tags}: read the service, or send the same event again"
         ) from failure
-    return Applied(task_definition, deployment.get("id"), deployment.get("updatedAt"))
+    deployment = primary_deployment(service)
+    return Applied(task_definition, deployment.get("id"), deployment.get("updatedAt"), _foreign(plan, service, deployment))
 
 
-def _register(ecs: Ecs, plan: Plan, revision: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Registers ``revision`` once."""
+def _task_definition(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier) -> Mapping[str, Any]:
+    """What the service is to run, registered where that is new."""
+    if plan.revision is None:
+        return plan.target or plan.snapshot.task_definition
+    if earlier.registered:
+        return _named(plan.revision, earlier.registered)
+    progress.before_write()
+    task_definition = _register(ecs, plan, plan.revision, earlier.may_have_registered)
+    try:
+        progress.registered(task_definition["taskDefinitionArn"])
+    except (LeaseHeldError, LedgerError) as error:
+        name = td.revision_name(task_definition)
+        raise error.also(f"{AS_IT_WAS}; {name} was registered and is not used")
+    return task_definition
+
+
+def _named(revision: Mapping[str, Any], arn: str) -> Mapping[str, Any]:
+    """What was registered as ``arn``."""
+    return {**revision, "taskDefinitionArn": arn, "revision": int(arn.rpartition(":")[2])}
+
+
+def _write_tags(ecs: Ecs, plan: Plan, progress: Progress, unused: str) -> None:
+    """Writes the plan's tags and makes sure that the deployment may follow; otherwise puts the tags back."""
+    try:
+        if plan.tags:
+            progress.before_write()
+            tagging.write(ecs, plan.snapshot.service_arn, plan.tags, unused)
+            progress.tagged()
+        if plan.deploys:
+            progress.before_write()
+    except LeaseHeldError as error:
+        # Whoever has the service now finds this update in the ledger, and takes its tags back.
+        raise error.also(f"no deployment was made{', the tags may be the new ones' if plan.tags else ''}{unused}")
+    except LedgerError as error:
+        state, details = tagging.put_back(ecs, plan.snapshot.service_arn, plan.tags)
+        raise error.also(f"{state}{unused}").with_details(details)
+
+
+def _foreign(plan: Plan, service: Mapping[str, Any], ours: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The newest deployment that was made between reading and writing, and is not ours.
+
+    ECS has no conditional write, but its answer to one lists what was there: nobody's change is lost unseen.
+    """
+    known = {*plan.snapshot.deployment_ids, ours.get("id")}
+    return next((one for one in service.get("deployments", []) if one.get("id") not in known), None)
+
+
+def _register(ecs: Ecs, plan: Plan, revision: Mapping[str, Any], look_first: bool) -> Mapping[str, Any]:
+    """Registers ``revision`` once. ``look_first``: unless it may have been registered before."""
     message = "new task_definition could not be created"
     try:
+        if look_first and (found := _look_for(ecs, revision)):
+            return found
         try:
             return ecs.register_task_definition(revision)
         except AwsFailure as failure:
@@ -82,11 +151,16 @@ def _register(ecs: Ecs, plan: Plan, revision: Mapping[str, Any]) -> Mapping[str,
 
 
 def _find_registered(ecs: Ecs, revision: Mapping[str, Any], lost: AwsFailure) -> Mapping[str, Any] | None:
-    """The family's newest revision, if it is what was to be registered."""
+    """See ``_look_for``."""
     try:
-        newest, tags = ecs.describe_task_definition(revision["family"])
+        return _look_for(ecs, revision)
     except AwsFailure as failure:
         raise _LookFailed(lost, failure) from failure
+
+
+def _look_for(ecs: Ecs, revision: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The family's newest revision, if it is what was to be registered."""
+    newest, tags = ecs.describe_task_definition(revision["family"])
     # What ECS adds to a revision, known or newer than the SDK, says nothing about who registered it.
     body = {name: value for name, value in newest.items() if name in revision or name in ecs.fields.registered.members}
     if registrable := td.registrable_tags(tags):
@@ -115,21 +189,28 @@ def _unknown_fields_hint(plan: Plan) -> str:
 
 
 def _deploy(ecs: Ecs, plan: Plan, task_definition_arn: str) -> Mapping[str, Any]:
-    """Updates the service once; the deployment that came of it."""
-    cluster, service = plan.snapshot.cluster_arn, plan.snapshot.service_arn
+    """Updates the service once; the service as it then is."""
+    # A service that is only to be deployed again is not told what to run: somebody may have changed that since it was read.
+    named = task_definition_arn if plan.revision is not None or plan.target is not None else None
     for is_last in (False, True):
         try:
-            return primary_deployment(ecs.update_service(cluster, service, task_definition_arn, plan.force_new_deployment))
+            return ecs.update_service(
+                plan.snapshot.cluster_arn,
+                plan.snapshot.service_arn,
+                task_definition=named,
+                force_new_deployment=plan.force_new_deployment,
+                deployment_configuration=plan.deployment_configuration,
+            )
         except AwsFailure as failure:
-            if found := _find_deployment(ecs, plan, task_definition_arn, failure):
+            if found := _find_deployed(ecs, plan, named, failure):
                 return found
             if is_last:
                 raise
     raise AssertionError("the last attempt returns or raises")
 
 
-def _find_deployment(ecs: Ecs, plan: Plan, task_definition_arn: str, lost: AwsFailure) -> Mapping[str, Any] | None:
-    """The service's PRIMARY deployment, if it is the one whose answer got lost. Raises ``lost`` if it cannot have been made."""
+def _find_deployed(ecs: Ecs, plan: Plan, task_definition_arn: str | None, lost: AwsFailure) -> Mapping[str, Any] | None:
+    """The service, if its PRIMARY deployment is the one whose answer got lost. Raises ``lost`` if it cannot have been made."""
     if lost.outcome is not Outcome.UNKNOWN:
         raise lost
     try:
@@ -137,13 +218,13 @@ def _find_deployment(ecs: Ecs, plan: Plan, task_definition_arn: str, lost: AwsFa
     except AwsFailure as failure:
         raise _LookFailed(lost, failure) from failure
     primary = primary_deployment(service or {})
-    is_ours = primary.get("taskDefinition") == task_definition_arn and primary["id"] != plan.snapshot.deployment_id
-    return primary if is_ours else None
+    runs_it = primary.get("taskDefinition") == (task_definition_arn or plan.snapshot.task_definition_arn)
+    return service if runs_it and primary["id"] != plan.snapshot.deployment_id else None
 
 
 def _not_deployed(ecs: Ecs, plan: Plan, failure: AwsFailure, arn: str, unused: str) -> EcsUpdaterError:
     """The error for a service that was not updated, after its tags were put back."""
-    state, details = tagging.put_back(ecs, plan)
+    state, details = tagging.put_back(ecs, plan.snapshot.service_arn, plan.tags)
     kind = ServiceUpdateRefusedError if failure.outcome is Outcome.REFUSED else ServiceUpdateError
     return kind(
         f"service could not be update with new task_definition {arn}: {failure.reason}; {state}{unused}"

@@ -1,0 +1,48 @@
+"""One invocation, whatever the door that it came through."""
+
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .clock import REAL_TIME, Clock
+
+_LAST_SECONDS = 10.0
+"""What is left of the function's time when a wait ends: to answer, and for the last call to run into its time-out."""
+
+
+_UPDATE_SECONDS = 45.0
+"""What is left of the function's time when an update begins that had to wait for its turn."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Which invocation it is, and how long it may take."""
+
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """The ``request_id`` of events that bring none: Lambda's own retries have the same, a client's have another one."""
+    caller: str | None = None
+    """Who asks, as far as the door knows."""
+    time_left: Callable[[], float] = lambda: math.inf
+    """Seconds until the function is ended."""
+    clock: Clock = REAL_TIME
+
+    @classmethod
+    def of(cls, context: Any) -> "Call":
+        """That of Lambda's context. https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
+        left = getattr(context, "get_remaining_time_in_millis", None)
+        return cls(
+            id=getattr(context, "aws_request_id", None) or uuid.uuid4().hex,
+            caller=getattr(context, "invoked_function_arn", None),
+            time_left=(lambda: left() / 1000) if left else lambda: math.inf,
+        )
+
+    def deadline(self, wait_seconds: float) -> float:
+        """The moment of the clock until which a call that may wait so long waits."""
+        now = self.clock.now()
+        return now + min(wait_seconds, self.time_left() - _LAST_SECONDS)
+
+    def latest_begin(self) -> float:
+        """The moment of the clock after which nothing is begun any more."""
+        return self.clock.now() + self.time_left() - _UPDATE_SECONDS

@@ -1,0 +1,21 @@
+"""The completer's door: events of EventBridge, of ECS's deployments or of a schedule, or any event sent by hand.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+"""
+
+import os
+from typing import Any
+
+from ..aws.dynamodb import table_of
+from ..aws.ecs import Ecs
+from ..call import Call
+from ..workflow.completer import complete
+from ..log import logged_run
+
+ECS = Ecs()
+LEDGER = table_of(os.environ, ECS.calls)
+
+
+def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+    """Completes what is open, and says what that was."""
+    return logged_run(context, ECS.calls, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json())

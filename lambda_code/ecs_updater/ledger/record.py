@@ -1,0 +1,87 @@
+"""One update's entry while the update is at work: what ``service.progress`` is told goes into the ledger, where there is one."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
+from ..result import with_deployment, with_revision
+from .entry import Entry
+from .history import History
+from .lease import Hold
+
+WRITE_SECONDS = 75
+"""The most seconds that one write to ECS takes, its retries included: the lease has to last that long."""
+
+
+class Record:
+    """The entry of an update, its place in the ledger, and the lease under which it is written; the last two may be None."""
+
+    def __init__(self, entry: Entry, history: History | None = None, hold: Hold | None = None):
+        self.entry = entry
+        self.notes: list[str] = []
+        """What could not be written, for the answer and the log."""
+        self.has_deployed = False
+        """Whether a deployment was made, told or not."""
+        self._history, self._hold = history, hold
+
+    # What service.progress is told.
+
+    def before_write(self) -> None:
+        """Makes sure that the service is still this update's to write. Raises LeaseHeldError or LedgerError."""
+        if self._hold:
+            self._hold.confirm(WRITE_SECONDS)
+
+    def registered(self, task_definition_arn: str) -> None:
+        """Raises LeaseHeldError or LedgerError."""
+        entry = self.entry.registered(task_definition_arn)
+        self._advance(entry.told(with_revision(entry.answer or {}, task_definition_arn)))
+
+    def tagged(self) -> None:
+        """Raises LeaseHeldError or LedgerError."""
+        self._advance(self.entry.tagged())
+
+    def deployed(self, deployment_id: str | None, updated_on: datetime | None) -> None:
+        """Raises nothing: the deployment is made, whatever becomes of the ledger."""
+        entry = self.entry.deployed(deployment_id)
+        self._tell(self._advance, entry.told(with_deployment(entry.answer or {}, deployment_id, updated_on)))
+
+    # What comes after the deployment. None of it raises: what was done is done, and whoever finds the entry open finishes it.
+
+    def keep(self) -> None:
+        """Keeps the lease during a wait."""
+        if self._hold:
+            self._tell(self._hold.keep)
+
+    def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> None:
+        """See ``Entry.rolling_back``."""
+        self._tell(self._advance, self.entry.rolling_back(cause, task_definition_arn, deployment_id))
+
+    def told(self, answer: dict[str, Any]) -> None:
+        """The caller gets this answer, and the rollout goes on."""
+        self._tell(self._advance, self.entry.told(answer))
+
+    def answered(self, answer: dict[str, Any]) -> None:
+        """The update has ended with this answer."""
+        deployment = answer["body"]["deployment"]
+        self._tell(self._end, self.entry.answered(deployment["verdict"], deployment["reason"], answer))
+
+    def refused(self, verdict: str, error: EcsUpdaterError, *, is_untouched: bool = False) -> None:
+        """The update has ended with this error. ``is_untouched``: the service is as it was."""
+        again = is_untouched and isinstance(error, ServerFault)
+        self._tell(self._end, self.entry.refused(verdict, self.entry.cause or str(error), error, may_be_repeated=again))
+
+    def _advance(self, entry: Entry) -> None:
+        self.entry = self._history.advance(entry) if self._history else entry
+
+    def _end(self, entry: Entry) -> None:
+        self.entry = self._history.end(entry) if self._history else entry
+
+    def _tell(self, write: Callable[..., None], *arguments: Entry) -> None:
+        try:
+            write(*arguments)
+        except (LedgerError, LeaseHeldError) as error:
+            if arguments:
+                self.entry = arguments[0]
+            if str(error) not in self.notes:
+                self.notes.append(str(error))

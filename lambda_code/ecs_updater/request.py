@@ -1,0 +1,46 @@
+"""What an event asks for, checked as far as that is possible without AWS."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .image import ImageReference
+from .tags import REPLACE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What every event says."""
+
+    cluster: str
+    """Name or ARN."""
+    service: str
+    """Name or ARN."""
+    container: str | None = None
+    dry_run: bool = False
+    wait_seconds: int = 0
+    """The most seconds that the whole call may wait."""
+    request_id: str | None = None
+    """Idempotency key; None: the invocation's own id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateRequest(Request):
+    """Another image, other tags."""
+
+    image: ImageReference
+    tags: Mapping[str, str] | None
+    """The tags as asked for; None leaves the service's tags alone."""
+    tag_mode: str = REPLACE
+    container_images: Mapping[str, ImageReference] = field(default_factory=dict)
+    force_new_deployment: bool = False
+    rollback_on_failure: bool = False
+
+    @property
+    def images(self) -> tuple[ImageReference, ...]:
+        """Every image that is asked for, each once."""
+        return tuple(dict.fromkeys((self.image, *self.container_images.values())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackRequest(Request):
+    """Back to the last revision that worked."""

@@ -1,0 +1,72 @@
+"""Which revision a service is returned to: the last one that worked, never the next lower number. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Past(Protocol):
+    """One update of the service's past, as the ledger tells it."""
+
+    @property
+    def action(self) -> str:
+        """``update`` or ``rollback``."""
+
+    @property
+    def verdict(self) -> str | None:
+        """How it ended, if it has."""
+
+    @property
+    def before(self) -> "Side":
+        """The service before it."""
+
+    @property
+    def after(self) -> "Side":
+        """The service after it."""
+
+
+class Side(Protocol):
+    """The service at one end of an update."""
+
+    @property
+    def task_definition_arn(self) -> str | None:
+        """The revision."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Without the reserved ones."""
+
+
+_SUCCEEDED = "SUCCEEDED"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to return to."""
+
+    task_definition_arn: str
+    tags: Mapping[str, str] | None = None
+    """The tags that the service had then; None where nobody knows."""
+
+
+def last_good(running: str, completed: str | None, past: Sequence[Past]) -> Target | None:
+    """The revision that worked before ``running``, the one that the service is at or on its way to.
+
+    ``completed`` is the revision of the newest deployment that ECS shows as complete; ``past`` the service's updates, the latest
+    first.
+    """
+    left = left_behind(running, past)
+    good = [
+        Target(arn, update.after.tags)
+        for update in past
+        if update.verdict == _SUCCEEDED and (arn := update.after.task_definition_arn) and arn not in left
+    ]
+    if completed and completed not in left:
+        return next((one for one in good if one.task_definition_arn == completed), Target(completed))
+    return next(iter(good), None)
+
+
+def left_behind(running: str, past: Sequence[Past]) -> frozenset[str]:
+    """Revisions that are not returned to: the one that runs, and those from which somebody has returned already."""
+    returns = (update for update in past if update.action == "rollback" and update.verdict == _SUCCEEDED)
+    return frozenset({running} | {arn for update in returns if (arn := update.before.task_definition_arn)})

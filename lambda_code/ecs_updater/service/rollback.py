@@ -1,0 +1,69 @@
+"""Returns a service to a revision that it has run before.
+
+A deployment that is still running is stopped through ECS's own rollback where the API has one: ECS then records it as what it is.
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..aws.failure import AwsFailure, Outcome
+from ..clock import Clock
+from .read import primary_deployment
+
+_LOOKS, _PAUSE = 6, 2.0
+"""How often, and after how many seconds, is looked for the deployment that ECS's own rollback makes."""
+
+
+@dataclass(frozen=True)
+class Return:
+    """What is to be left, and where to."""
+
+    cluster: str
+    service: str
+    """ARNs."""
+    deployment_id: str | None
+    """The deployment that is left."""
+    service_deployment_arn: str | None
+    """ECS's own record of it, where there is one and it has not ended."""
+    task_definition_arn: str
+    """The revision to return to."""
+
+
+def return_service(ecs: Ecs, back: Return, clock: Clock) -> Mapping[str, Any]:
+    """Starts the return; the PRIMARY deployment that does it. Raises AwsFailure.
+
+    Every call of it can be repeated: a service that is on its way to a revision gets no second deployment to it.
+    """
+    if back.service_deployment_arn:
+        try:
+            ecs.roll_back_service_deployment(back.service_deployment_arn)
+            deployment = _another_deployment(ecs, back, clock)
+            if deployment.get("taskDefinition") == back.task_definition_arn:
+                return deployment
+        except AwsFailure:
+            pass  # It has ended by now, the API has no such thing, or nothing is known: another way leads to the same.
+    return primary_deployment(_update(ecs, back))
+
+
+def _another_deployment(ecs: Ecs, back: Return, clock: Clock) -> Mapping[str, Any]:
+    """The PRIMARY deployment once it is another one; empty when it stays the same."""
+    for _ in range(_LOOKS):
+        clock.sleep(_PAUSE)
+        service, _ = ecs.describe_service(back.cluster, back.service)
+        primary = primary_deployment(service or {})
+        if primary and primary.get("id") != back.deployment_id:
+            return primary
+    return {}
+
+
+def _update(ecs: Ecs, back: Return) -> Mapping[str, Any]:
+    for is_last in (False, True):
+        try:
+            return ecs.update_service(back.cluster, back.service, task_definition=back.task_definition_arn)
+        except AwsFailure as failure:
+            if is_last or failure.outcome is not Outcome.UNKNOWN:
+                raise
+    raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,140 @@
+"""From a request to a plan: reads the service, and asks the registry and the history where they are asked for. Writes nothing."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..aws.failure import AwsFailure
+from ..errors import RollbackTargetError, ServiceReadError
+from ..image import ImageReference
+from ..plan import Plan, make_plan, make_rollback_plan
+from ..registry.platform import needed_platform
+from ..registry.verify import Registries, Verified, verify_all
+from ..request import Request, RollbackRequest, UpdateRequest
+from ..rollout.target import Past, Target, last_good, left_behind
+from ..service.read import read
+from ..settings import OFF, REQUIRE, TAG, Settings
+from ..snapshot import Snapshot
+
+_REVISIONS_LOOKED_AT = 5
+"""The most service revisions that are read to find one that worked."""
+
+PastOf = Callable[[Snapshot], Sequence[Past]]
+
+
+def _no_past(_: Snapshot) -> Sequence[Past]:
+    return ()
+
+
+class Planner:
+    """Makes the plans of one request."""
+
+    def __init__(self, ecs: Ecs, settings: Settings, registries: Callable[[Settings], Registries]):
+        self._ecs, self._settings = ecs, settings
+        self._registries = registries
+        self._past_of: PastOf = _no_past
+        self._verified: dict[str, Verified] | None = None
+
+    def remember(self, past_of: PastOf) -> None:
+        """Lets it know the past of a service, the latest update first."""
+        self._past_of = past_of
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be found out about the images."""
+        return [one.doubt for one in (self._verified or {}).values() if one.doubt]
+
+    def plan(self, request: Request) -> Plan:
+        """Reads the service and decides what to write: two calls, and what registry and history cost. Raises what these raise."""
+        return self.plan_from(read(self._ecs, request, self._settings.family), request)
+
+    def plan_from(self, snapshot: Snapshot, request: Request) -> Plan:
+        """The plan for a service that has been read."""
+        if isinstance(request, UpdateRequest):
+            plan = make_plan(snapshot, request, self._ecs.fields, self._settings)
+            if self._settings.asks_registries and (plan.deploys or self._settings.pin_digest != OFF):
+                pinned = self._pinned(request, snapshot)
+                plan = make_plan(snapshot, pinned, self._ecs.fields, self._settings)
+            return plan
+        assert isinstance(request, RollbackRequest)
+        return self._rollback(snapshot, request)
+
+    def plan_again(self, plan: Plan, request: UpdateRequest, foreign: Mapping[str, Any]) -> Plan | None:
+        """The plan after somebody else's deployment, ``foreign``, which ours has just taken the place of.
+
+        None where nothing of theirs is lost: they deployed what was there.
+        """
+        if foreign["taskDefinition"] == plan.snapshot.task_definition_arn:
+            return None
+        try:
+            task_definition, tags = self._ecs.describe_task_definition(foreign["taskDefinition"])
+        except AwsFailure as failure:
+            raise ServiceReadError(
+                f"{failure}; deployment {foreign['id']} of somebody else came in between, and its revision, "
+                f"{foreign['taskDefinition'].rpartition('/')[2]}, could not be read: the service runs this update's revision"
+            ) from failure
+        snapshot = replace(
+            plan.snapshot,
+            task_definition=task_definition,
+            task_definition_tags=tuple(tags),
+            deployment_ids=plan.snapshot.deployment_ids | {foreign["id"]},
+            updated_on=foreign.get("updatedAt"),
+        )
+        # It has been forced already.
+        return self.plan_from(snapshot, replace(request, force_new_deployment=False))
+
+    def digests(self, plan: Plan) -> dict[str, frozenset[str]]:
+        """What each container of the plan may show as the digest of its image, where the registry said all of it."""
+        return {
+            container["name"]: verified.digests
+            for container in plan.after["containerDefinitions"]
+            if (verified := self._by_image(container.get("image", ""))) and verified.platform_digest
+        }
+
+    def _by_image(self, image: str) -> Verified | None:
+        every = (self._verified or {}).values()
+        return next((one for one in every if image in (str(one.image), str(self._pin(one)))), None)
+
+    def _pinned(self, request: UpdateRequest, snapshot: Snapshot) -> UpdateRequest:
+        """The request with the images that the registry knows, each as it is to be deployed."""
+        if self._verified is None:
+            platform = needed_platform(snapshot.task_definition, snapshot.on_fargate)
+            registries = self._registries(self._settings)
+            self._verified = verify_all(request.images, platform, registries, self._settings.verify_image == REQUIRE)
+        pinned = {text: self._pin(verified) for text, verified in self._verified.items()}
+        further = {name: pinned[str(image)] for name, image in request.container_images.items()}
+        return replace(request, image=pinned[str(request.image)], container_images=further)
+
+    def _pin(self, verified: Verified) -> ImageReference:
+        if self._settings.pin_digest == OFF:
+            return verified.image
+        return verified.pinned(keep_tag=self._settings.pin_digest == TAG)
+
+    def _rollback(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
+        running = snapshot.task_definition_arn
+        past = self._past_of(snapshot)
+        target = last_good(running, snapshot.completed, past) or self._by_records(snapshot, left_behind(running, past))
+        if target is None:
+            raise RollbackTargetError(
+                f"ecs_service_name {request.service} has no earlier revision than {running.rpartition('/')[2]} that is known to "
+                "have worked: name the image in an update event"
+            )
+        try:
+            task_definition, _ = self._ecs.describe_task_definition(target.task_definition_arn)
+        except AwsFailure as failure:
+            raise ServiceReadError(str(failure)) from failure
+        return make_rollback_plan(snapshot, task_definition, target.tags, request.container, self._settings)
+
+    def _by_records(self, snapshot: Snapshot, left: Collection[str]) -> Target | None:
+        """By ECS's own records of the service's deployments, where the API has them."""
+        try:
+            records = self._ecs.service_deployments(snapshot.cluster_arn, snapshot.service_arn)
+            good = [one["targetServiceRevisionArn"] for one in records if one.get("status") == "SUCCESSFUL"]
+            for arn in good[:_REVISIONS_LOOKED_AT]:
+                task_definition = (self._ecs.service_revision(arn) or {}).get("taskDefinition")
+                if task_definition and task_definition not in left:
+                    return Target(task_definition)
+        except AwsFailure:
+            pass  # No partition and no emulator has to have them.
+        return None

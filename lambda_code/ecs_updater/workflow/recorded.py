@@ -1,0 +1,226 @@
+"""An update under the service's lease, told to the ledger: begun once for each ``request_id``, taken up again where it stopped."""
+
+import math
+from dataclasses import replace
+from typing import Any, Protocol
+
+from .. import errors, result
+from ..aws.dynamodb import Table
+from ..aws.ecs import Ecs
+from ..call import Call
+from ..errors import EcsUpdaterError, InvalidEventError, LeaseHeldError, UnknownOutcomeError
+from ..ledger.entry import Entry, State
+from ..ledger.history import History
+from ..ledger.key import fingerprint, service_key
+from ..ledger.lease import Hold, Holder, Leases
+from ..ledger.record import Record
+from ..plan import Plan
+from .planning import Planner
+from .recovery import Recovery
+from ..request import Request
+from ..result import Answer
+from .rolling import Conclusion, Rolling
+from ..service.write import NOTHING, Earlier
+from ..settings import Settings
+from ..snapshot import Snapshot
+
+NOT_DEPLOYED = "NOT_DEPLOYED"
+"""The ledger's verdict on an update that came to no deployment."""
+
+_PAST = 20
+"""How many updates back a rollback looks."""
+
+
+class Working(Protocol):
+    """The request, and what does it; see ``updater.Work``."""
+
+    request: Request
+    settings: Settings
+    ecs: Ecs
+    call: Call
+    deadline: float
+    planner: Planner
+    rolling: Rolling
+
+    def intent(self, plan: Plan) -> Entry:
+        """What is about to be done."""
+
+    def done(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Conclusion:
+        """Writes and waits."""
+
+    def notes(self, record: Record, conclusion: Conclusion) -> list[str]:
+        """What the caller should know beside the answer."""
+
+
+class Recorded:
+    """One request under lease and ledger."""
+
+    def __init__(self, work: Working, table: Table, event: Any):
+        clock = work.call.clock
+        self._work = work
+        self._history = History(table, retention_days=work.settings.ledger_retention_days, clock=clock.epoch)
+        self._leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
+        self._holder = Holder.of(work.request.request_id or work.call.id)
+        self._fingerprint = fingerprint({name: value for name, value in event.items() if name != "request_id"})
+        self._recovery = Recovery(work.ecs, work.rolling, self._history)
+        work.planner.remember(self._past_of)
+
+    def run(self) -> Answer:
+        """The answer, of this attempt or of an earlier one of the same ``request_id``.
+
+        Raises LeaseHeldError when another update of the service does not end within the time to wait, LedgerError when the table
+        cannot be used, and what the update itself raises.
+        """
+        if earlier := self._earlier():
+            if _has_an_end(earlier):
+                return _replayed(earlier)
+            return self._under_lease(earlier.service, None, -math.inf)
+        read_at = self._work.call.clock.epoch()
+        plan = self._work.planner.plan(self._work.request)
+        return self._under_lease(service_key(plan.snapshot.service_arn, plan.snapshot.cluster_arn), plan, read_at)
+
+    def _under_lease(self, service: str, plan: Plan | None, read_at: float) -> Answer:
+        call = self._work.call
+        wait = min(self._work.deadline, call.latest_begin()) - call.clock.now()
+        with self._leases.hold(service, self._holder, call.clock.epoch() + wait) as hold:
+            unfinished = self._history.unfinished(service)
+            for entry in unfinished:
+                if entry.request_id == self._holder.request_id:
+                    return self._taken_up(entry, hold)
+            if plan is None:  # It has ended while the lease was waited for.
+                if (earlier := self._earlier()) and _has_an_end(earlier):
+                    return _replayed(earlier)
+                plan = self._work.planner.plan(self._work.request)
+            for entry in unfinished:
+                self._recovery.settle(entry, hold, is_followed_by_a_deployment=plan.deploys)
+            if unfinished or hold.lease.follows_closely(read_at):
+                plan = self._work.planner.plan(self._work.request)
+            return self._begun(plan, hold)
+
+    def _begun(self, plan: Plan, hold: Hold) -> Answer:
+        begun = self._history.begin(self._intent(plan, hold))
+        if not begun.is_new:  # Begun elsewhere since we looked, perhaps for another service.
+            self._check_same(begun.entry)
+            if _has_an_end(begun.entry):
+                return _replayed(begun.entry)
+            raise LeaseHeldError(f"the update of request_id {self._holder.request_id} is under way elsewhere, try again")
+        return self._concluded(plan, Record(begun.entry, self._history, hold))
+
+    def _intent(self, plan: Plan, hold: Hold) -> Entry:
+        entry = self._work.intent(plan)
+        rollback_to = entry.rollback_to
+        if rollback_to is None and entry.rollback_on_failure:
+            success = self._history.last_success(entry.service)
+            rollback_to = success.task_definition_arn if success else None
+        return replace(
+            entry,
+            number=hold.lease.fence,
+            fence=hold.lease.fence,
+            owner=self._holder.id,
+            request_id=self._holder.request_id,
+            caller=self._work.call.caller,
+            fingerprint=self._fingerprint,
+            rollback_to=rollback_to,
+        )
+
+    def _concluded(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Answer:
+        """Does what is left to do, and tells the ledger how it ended."""
+        try:
+            conclusion = self._work.done(plan, record, earlier)
+        except (LeaseHeldError, UnknownOutcomeError):
+            raise  # The entry stays open: whoever finds it sees what became of the service.
+        except EcsUpdaterError as error:
+            if not record.has_deployed:
+                record.refused(NOT_DEPLOYED, error, is_untouched=True)
+            raise
+        return self._told(record, conclusion)
+
+    def _told(self, record: Record, conclusion: Conclusion) -> Answer:
+        if conclusion.error:
+            if conclusion.is_final:
+                record.refused(conclusion.verdict, conclusion.error)
+            raise conclusion.error
+        assert conclusion.answer is not None
+        answer = result.with_notes(conclusion.answer, self._work.notes(record, conclusion))
+        if conclusion.is_final:
+            record.answered(answer)
+        else:
+            record.told(answer)
+        return answer
+
+    # An earlier attempt of the same request.
+
+    def _earlier(self) -> Entry | None:
+        entry = self._history.find(self._holder.request_id)
+        if entry:
+            self._check_same(entry)
+        return entry
+
+    def _check_same(self, entry: Entry) -> None:
+        if entry.fingerprint not in (None, self._fingerprint):
+            raise InvalidEventError(
+                f"request_id: {self._holder.request_id!r} was another event's, of {entry.begun_at}: "
+                "a repetition must ask for the same"
+            )
+
+    def _taken_up(self, entry: Entry, hold: Hold) -> Answer:
+        """Goes on with an earlier attempt from where it stopped."""
+        record = Record(self._history.take_over(entry, hold.lease), self._history, hold)
+        entry = record.entry
+        if entry.rollback or entry.state is State.DEPLOYED:
+            return self._told(record, self._work.rolling.wait(record, self._work.deadline))
+        service, _ = self._recovery.describe(entry)
+        if deployment := self._recovery.deployment_of(entry, service):
+            record.deployed(deployment["id"], deployment.get("updatedAt"))
+            return self._told(record, self._work.rolling.wait(record, self._work.deadline))
+        plan = self._work.planner.plan(self._work.request)
+        return self._concluded(*self._resumed(plan, record))
+
+    def _resumed(self, plan: Plan, record: Record) -> tuple[Plan, Record, Earlier]:
+        """The plan of an attempt that came to no deployment, the record, and what the attempt left behind."""
+        entry = record.entry
+        is_same = (plan.snapshot.task_definition_arn, plan.snapshot.deployment_id) == (
+            entry.before.task_definition_arn,
+            entry.previous_deployment_id,
+        )
+        if is_same:
+            # Its tags may be written already: what they were says the entry.
+            snapshot = replace(plan.snapshot, tags=entry.before.tags)
+            plan = self._work.planner.plan_from(snapshot, self._work.request)
+            is_the_same_again = self._work.intent(plan).after.images == entry.after.images
+            registered = entry.after.task_definition_arn if plan.revision is not None and is_the_same_again else None
+            return plan, record, Earlier(registered, may_have_registered=True)
+        new = self._work.intent(plan)
+        record.entry = replace(
+            entry,
+            before=replace(new.before, tags=entry.before.tags),
+            after=new.after,
+            answer=new.answer,
+            digests=new.digests,
+            deploys=new.deploys,
+            rollback_to=new.rollback_to or entry.rollback_to,
+            previous_deployment_id=new.previous_deployment_id,
+        )
+        return plan, record, NOTHING
+
+    def _past_of(self, snapshot: Snapshot) -> list[Entry]:
+        return self._history.latest(service_key(snapshot.service_arn, snapshot.cluster_arn), _PAST)
+
+
+def _has_an_end(entry: Entry) -> bool:
+    return entry.is_ended and not entry.may_be_repeated
+
+
+def _replayed(entry: Entry) -> Answer:
+    """What the first attempt was told; what became of its deployment since then included."""
+    if entry.error_type:
+        kind = getattr(errors, entry.error_type, errors.InternalError)
+        error = kind.__new__(kind)
+        Exception.__init__(error, entry.error_message or "")
+        error.details = {"request_id_of": entry.begun_at}
+        raise error
+    answer = dict(entry.answer or {})
+    deployment = answer["body"]["deployment"]
+    if deployment["verdict"] == entry.verdict:
+        return answer
+    return result.with_verdict(answer, {**deployment, "verdict": entry.verdict, "reason": entry.cause})

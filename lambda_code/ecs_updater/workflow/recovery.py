@@ -1,0 +1,116 @@
+"""Finishes or undoes what somebody else began: an update whose caller did not wait, or whose process was killed."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..aws.failure import AwsFailure
+from ..errors import EcsUpdaterError, LeaseHeldError, RolloutFailedError, ServiceReadError, ServiceUpdateError
+from ..ledger.entry import Entry, State
+from ..ledger.history import History
+from ..ledger.lease import Hold
+from ..ledger.record import Record
+from .rolling import Conclusion, Rolling, running_deployment
+from ..rollout.verdict import FAILED
+from ..service import tagging
+from ..tags import TagChanges
+
+INTERRUPTED = "INTERRUPTED"
+"""The ledger's verdict on an update that was killed before its deployment, and undone."""
+
+
+class Recovery:
+    """Brings open entries to their end. Whoever calls holds the service's lease."""
+
+    def __init__(self, ecs: Ecs, rolling: Rolling, history: History):
+        self._ecs, self._rolling, self._history = ecs, rolling, history
+
+    def settle(
+        self,
+        entry: Entry,
+        hold: Hold,
+        service: Mapping[str, Any] | None = None,
+        *,
+        is_followed_by_a_deployment: bool = False,
+    ) -> Entry:
+        """Brings an entry to its end, as far as that can be seen now; the entry as it then is.
+
+        ``service`` is what DescribeServices says, where that was asked already. ``is_followed_by_a_deployment``: a later update is
+        about to deploy, so nothing is rolled back any more. Raises ServiceReadError, LeaseHeldError or LedgerError.
+        """
+        try:
+            record = Record(self._history.take_over(entry, hold.lease), self._history, hold)
+        except LeaseHeldError:
+            return entry  # It has ended since it was found.
+        try:
+            if service is None:
+                service, _ = self.describe(record.entry)
+            if record.entry.state not in (State.DEPLOYED, State.ROLLING_BACK):
+                deployment = self.deployment_of(record.entry, service)
+                if deployment is None:
+                    self._undo(record, service)
+                    return record.entry
+                record.deployed(deployment["id"], deployment.get("updatedAt"))
+            if is_followed_by_a_deployment and self._is_overtaken(record):
+                return record.entry
+            conclusion = self._rolling.look(record, service)
+        except AwsFailure as failure:
+            raise ServiceReadError(
+                f"{failure}; an earlier update of the service (request_id {entry.request_id}) is not done"
+            ) from failure
+        self._end(record, conclusion)
+        return record.entry
+
+    @staticmethod
+    def _is_overtaken(record: Record) -> bool:
+        """Takes from an entry the rollback that a later update makes pointless; whether that was all that was left of it."""
+        entry = record.entry
+        record.entry = replace(entry, rollback_on_failure=False)
+        if entry.rollback is None or entry.rollback.deployment_id:
+            return False
+        record.refused(FAILED, RolloutFailedError(f"{entry.cause}; a later update came before the service was returned"))
+        return True
+
+    def describe(self, entry: Entry) -> tuple[Mapping[str, Any], Any]:
+        """The entry's service as it is. Raises ServiceReadError."""
+        try:
+            service, failures = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
+        except AwsFailure as failure:
+            raise ServiceReadError(str(failure)) from failure
+        return service or {"status": "INACTIVE"}, failures
+
+    @staticmethod
+    def deployment_of(entry: Entry, service: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The deployment that an entry made, if it made one."""
+        found = running_deployment(service, entry)
+        return next((one for one in service.get("deployments", []) if one.get("id") == found), {"id": found}) if found else None
+
+    @staticmethod
+    def _end(record: Record, conclusion: Conclusion) -> None:
+        if not conclusion.is_final:
+            return
+        if conclusion.error:
+            record.refused(conclusion.verdict, conclusion.error)
+        elif conclusion.answer:
+            record.answered(conclusion.answer)
+
+    def _undo(self, record: Record, service: Mapping[str, Any]) -> None:
+        """Takes back the tags of an update that came to no deployment, as far as nobody has changed them since."""
+        entry = record.entry
+        error: EcsUpdaterError = ServiceUpdateError(
+            "the update was interrupted before its deployment: the service runs what it ran, its tags are what they were"
+        )
+        current = {tag["key"]: tag.get("value", "") for tag in service.get("tags", [])}
+        before, after = entry.before.tags, entry.after.tags
+        restored = dict(current)
+        for key in {*before, *after}:
+            if before.get(key) != after.get(key) and current.get(key) == after.get(key):
+                restored.pop(key, None)
+                if key in before:
+                    restored[key] = before[key]
+        changes = TagChanges(current, restored)
+        if changes and service.get("status") == "ACTIVE":
+            record.before_write()
+            tagging.write(self._ecs, entry.service_arn, changes)
+        record.refused(INTERRUPTED, error, is_untouched=True)
