@@ -5,7 +5,7 @@
 
 # What runs on this machine and nowhere else
 LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
-  lambda-base-image test
+  lambda-base-image test test-rollouts
 
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
@@ -26,7 +26,7 @@ PERMISSIONS_BOUNDARY :=
 # -1 reserves nothing, for an account too small to reserve
 RESERVED_CONCURRENCY := 1
 
-# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs and -lambda, and the tags of everything in them
+# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs, -ledger and -lambda, and the tags of everything in them
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -88,12 +88,15 @@ help: ## List the targets
 	  '/^[a-z][a-z-]*:.*## / { printf "%s%-28s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
-.PHONY: all-local test lint
+.PHONY: all-local test test-rollouts lint
 all-local: ## Build, deploy to the emulator, run the eight test events through SAM, remove everything
 	@scripts/pipeline $(STEPS_LOCAL)
 
 test: ## Everything that needs no account: unit, contract and local tests
 	@scripts/test
+
+test-rollouts: ## Only the tests of rollouts, with their figures: verdicts, faults at every call, real containers
+	@scripts/test-rollouts
 
 lint: ## pylint, cfn-lint, shellcheck, checkov, Terraform's own checks
 	@scripts/lint
@@ -106,7 +109,7 @@ all-aws: ## Build, deploy with CloudFormation, run both suites, remove everythin
 all-aws-tf: ## The same with Terraform
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network and POLICY=instances print the others
+deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network, ledger or instances prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
@@ -124,13 +127,13 @@ deploy-ecs-cluster-tf: ## Deploy network and cluster (Terraform)
 deploy-ecs-service: ## Make the dummy service, or put it back into its first state (aws cli)
 	@scripts/deploy-ecs-service
 
-deploy-lambda-sam: ## Deploy the function to the emulator (SAM)
+deploy-lambda-sam: ## Deploy ledger and function to the emulator (SAM)
 	@scripts/deploy-lambda-sam
 
-deploy-lambda-aws: ## Deploy the function (CloudFormation)
+deploy-lambda-aws: ## Deploy ledger and function (CloudFormation)
 	@scripts/deploy-lambda-aws
 
-deploy-lambda-aws-tf: ## Deploy the function (Terraform)
+deploy-lambda-aws-tf: ## Deploy ledger and function (Terraform)
 	@scripts/deploy-lambda-aws-tf
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest

@@ -124,7 +124,7 @@ class Work:
         foreign = applied.foreign
         if foreign is None or not isinstance(self.request, UpdateRequest):
             return None
-        again = self.planner.plan_again(plan, self.request, foreign)
+        again = self.planner.plan_again(plan, self.request, applied)
         if again:
             revision = foreign["taskDefinition"].rpartition("/")[2]
             record.notes.append(f"deployment {foreign['id']} of {revision} came in between: planned again from it")

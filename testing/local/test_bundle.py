@@ -53,6 +53,11 @@ CALLS = {
         "UpdateService": {"cluster": "c", "service": "s", "taskDefinition": "t:2", "forceNewDeployment": True},
         "TagResource": {"resourceArn": ARN, "tags": [{"key": "k", "value": "v"}]},
         "UntagResource": {"resourceArn": ARN, "tagKeys": ["k"]},
+        "ListTasks": {"cluster": "c", "serviceName": "s", "desiredStatus": "STOPPED", "maxResults": 100},
+        "DescribeTasks": {"cluster": "c", "tasks": ["t"]},
+        "ListServiceDeployments": {"cluster": "c", "service": "s", "maxResults": 20},
+        "DescribeServiceRevisions": {"serviceRevisionArns": [ARN]},
+        "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
     },
     "dynamodb": {
         "GetItem": {"TableName": "table", "Key": KEY},
@@ -250,7 +255,9 @@ for operation, parameters in json.loads(sys.argv[3]).items():
 def test_a_cold_start_imports_from_the_bundle_alone_and_compiles_nothing(unzipped):
     program = """
 import os
+os.environ["LEDGER_TABLE"] = "ledger"
 import ecs_updater.handlers.update
+import ecs_updater.handlers.complete
 for module in list(sys.modules.values()):
     if getattr(module, "__file__", None):
         compiled = getattr(module, "__cached__", None) or module.__file__

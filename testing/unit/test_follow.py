@@ -101,6 +101,32 @@ def test_a_rollout_of_seconds_costs_at_most_eight_calls():
     assert calls <= 8, simulation.calls
 
 
+class Silent(Ecs):
+    """ECS as an emulator has it: no events, no failed tasks where there is no circuit breaker, and tasks that name their service."""
+
+    def describe_service(self, cluster, service):
+        answer, failures = super().describe_service(cluster, service)
+        assert answer
+        deployments = [one | {"failedTasks": 0, "runningCount": 0, "pendingCount": 0} for one in answer["deployments"]]
+        return answer | {"events": [], "deployments": deployments}, failures
+
+    def stopped_tasks(self, cluster, service):
+        return [task | {"startedBy": "ecs-dummy-service"} for task in super().stopped_tasks(cluster, service)]
+
+
+def test_deaths_are_found_where_nothing_tells_of_them():
+    simulation = SimulatedEcs()
+    simulation.publish(NEW, Image.exits(code=3))
+    clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5)
+    rollout = Rollout("ECSCluster", simulation.service.arn, simulation.deploy(NEW))
+
+    followed = Follower(Silent(simulation.client(_CONFIG)), rollout, 3, clock).follow(simulation.clock.now() + 180)
+
+    assert followed.finding.verdict == "FAILED"
+    assert followed.finding.reason == "container ecs-dummy-container exited with code 3, 3 times"
+    assert len(simulation.calls) <= 40
+
+
 def test_throttles_and_server_errors_are_survived():
     scenario = SCENARIOS["a good image"]
     simulation = SimulatedEcs()

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ecs_updater.rollout.deaths import death_of, deaths_of, most_frequent
+from ecs_updater.rollout.deaths import death_of, deaths_of, is_of, most_frequent
 from ecs_updater.rollout.observation import ServiceDeployment, observe
 from ecs_updater.rollout.pace import pauses
 from ecs_updater.rollout.verdict import judge, timed_out
@@ -176,6 +176,23 @@ def test_why_a_task_died_is_one_readable_sentence(fields, expected):
     death = death_of(task(**fields))
 
     assert (death and (death.kind, death.cause)) == expected
+
+
+@pytest.mark.parametrize(
+    "fields, is_ours",
+    [
+        ({"startedBy": OURS}, True),
+        ({"startedBy": OTHER}, False),  # Also of the same revision: whose it is says the id.
+        ({"startedBy": "a-service"}, True),
+        ({"startedBy": "a-service", "taskDefinitionArn": f"{FAMILY}:1"}, False),
+        ({"startedBy": "a-service", "createdAt": NOON - timedelta(seconds=1)}, False),
+    ],
+)
+def test_a_task_belongs_to_the_deployment_that_started_it_or_else_to_that_of_its_revision(fields, is_ours):
+    one = task() | {"taskDefinitionArn": f"{FAMILY}:2", "createdAt": NOON} | fields
+
+    assert is_of(one, OURS, deployment(createdAt=NOON)) is is_ours
+    assert bool(deaths_of([one], OURS, deployment(createdAt=NOON))) is is_ours
 
 
 def test_deaths_that_differ_in_ids_and_addresses_alone_are_the_same():

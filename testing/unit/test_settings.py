@@ -10,7 +10,15 @@ FIELDS = {
     "CONTAINER_NAME": "container",
     "IMAGE": "image",
     "TASK_DEF": "family",
+    "LEDGER_TABLE": "ledger_table",
 }
+CHOICES = {
+    "UNKNOWN_FIELDS": ["keep", "drop"],
+    "CIRCUIT_BREAKER": ["keep", "enable"],
+    "VERIFY_IMAGE": ["off", "warn", "require"],
+    "PIN_DIGEST": ["off", "tag", "digest"],
+}
+COUNTS = {"TASK_FAILURES": (3, 200), "LEDGER_RETENTION_DAYS": (90, 3650)}
 
 
 @pytest.mark.parametrize("variable, field", FIELDS.items())
@@ -19,16 +27,18 @@ def test_each_variable_sets_its_field_and_no_other(variable, field):
 
 
 def test_an_empty_variable_counts_as_unset():
-    assert Settings.from_environment(dict.fromkeys([*FIELDS, "UNKNOWN_FIELDS"], "")) == Settings.from_environment({}) == Settings()
+    empty = dict.fromkeys([*FIELDS, *CHOICES, *COUNTS, "PRIVATE_REGISTRIES"], "")
+    assert Settings.from_environment(empty) == Settings.from_environment({}) == Settings()
 
 
-@pytest.mark.parametrize("value", ["keep", "drop"])
-def test_unknown_fields_are_kept_or_dropped(value):
-    assert Settings.from_environment({"UNKNOWN_FIELDS": value}).unknown_fields == value
+@pytest.mark.parametrize("variable, value", [(variable, value) for variable, values in CHOICES.items() for value in values])
+def test_a_choice_is_taken_as_it_is(variable, value):
+    assert getattr(Settings.from_environment({variable: value}), variable.lower()) == value
 
 
-def test_unknown_fields_are_kept_unless_the_setting_says_otherwise():
-    assert Settings().unknown_fields == "keep"
+@pytest.mark.parametrize("variable", CHOICES)
+def test_of_a_choice_the_first_is_the_default(variable):
+    assert getattr(Settings(), variable.lower()) == CHOICES[variable][0]
 
 
 @pytest.mark.parametrize("value", ["Drop", "true", "keep "])
@@ -36,3 +46,29 @@ def test_another_value_of_unknown_fields_is_refused_with_what_to_do(value):
     with pytest.raises(ConfigurationError) as refused:
         Settings.from_environment({"UNKNOWN_FIELDS": value})
     assert str(refused.value) == f"[ERROR][configuration] the function's UNKNOWN_FIELDS is {value!r}: set it to keep or drop"
+
+
+def test_another_value_of_three_names_all_of_them():
+    with pytest.raises(ConfigurationError, match="VERIFY_IMAGE is 'yes': set it to off, warn or require"):
+        Settings.from_environment({"VERIFY_IMAGE": "yes"})
+
+
+@pytest.mark.parametrize("variable", COUNTS)
+def test_a_count_is_a_number_within_its_bounds(variable):
+    default, most = COUNTS[variable]
+    assert getattr(Settings(), variable.lower()) == default
+    for value in (1, most):
+        assert getattr(Settings.from_environment({variable: str(value)}), variable.lower()) == value
+    for wrong in ("0", str(most + 1), "-1", "1.5", "three", "٣", "1" * 5000):
+        with pytest.raises(ConfigurationError, match=f"{variable} is .*: set it to a number from 1 to {most}"):
+            Settings.from_environment({variable: wrong})
+
+
+def test_private_registries_are_separated_by_commas():
+    hosts = Settings.from_environment({"PRIVATE_REGISTRIES": "registry.internal:5000, other.internal,"}).private_registries
+    assert hosts == {"registry.internal:5000", "other.internal"}
+
+
+@pytest.mark.parametrize("environment, asks", [({}, False), ({"VERIFY_IMAGE": "warn"}, True), ({"PIN_DIGEST": "tag"}, True)])
+def test_registries_are_asked_to_verify_and_to_pin(environment, asks):
+    assert Settings.from_environment(environment).asks_registries == asks

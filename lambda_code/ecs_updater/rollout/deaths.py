@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_DEPLOYMENTS = "ecs-svc/"
+"""How the id of every deployment of ECS begins."""
 # Tasks that somebody or the service's own scaling ended: nothing is wrong with what they ran.
 _ENDED_ON_PURPOSE = frozenset({"ServiceSchedulerInitiated", "UserInitiated", "SpotInterruption", "TerminationNotice"})
 _HEALTH = re.compile(r"failed (container|elb|.*load balancer.*) health checks", re.IGNORECASE)
@@ -37,11 +39,28 @@ class Death:
         return self.kind, self.cause if self.kind == "exit" else _PARTICULAR.sub("#", self.cause)
 
 
-def deaths_of(tasks: Iterable[Mapping[str, Any]], deployment_id: str) -> tuple[Death, ...]:
-    """The deaths among the stopped ``tasks``, as DescribeTasks gives them, of one deployment; the last one first."""
-    ours = (task for task in tasks if task.get("startedBy") == deployment_id)
+def deaths_of(
+    tasks: Iterable[Mapping[str, Any]], deployment_id: str, deployment: Mapping[str, Any] | None = None
+) -> tuple[Death, ...]:
+    """The deaths among the stopped ``tasks``, as DescribeTasks gives them, of one deployment; the last one first.
+
+    ``deployment``, where it is known, as DescribeServices gives it; see ``is_of``.
+    """
+    ours = (task for task in tasks if is_of(task, deployment_id, deployment))
     in_order = sorted(ours, key=lambda task: task.get("stoppedAt") or task.get("stoppingAt") or _EPOCH, reverse=True)
     return tuple(death for task in in_order if (death := death_of(task)))
+
+
+def is_of(task: Mapping[str, Any], deployment_id: str, deployment: Mapping[str, Any] | None = None) -> bool:
+    """Whether a deployment started a task: ECS says so in the task's ``startedBy``.
+
+    Emulators name the service there. Then it is a task of the deployment's revision, and not older than the deployment.
+    """
+    started_by = task.get("startedBy", "")
+    if started_by.startswith(_DEPLOYMENTS) or deployment is None:
+        return started_by == deployment_id
+    is_older = task.get("createdAt", _EPOCH) < deployment.get("createdAt", _EPOCH)
+    return task.get("taskDefinitionArn") == deployment["taskDefinition"] and not is_older
 
 
 def death_of(task: Mapping[str, Any]) -> Death | None:

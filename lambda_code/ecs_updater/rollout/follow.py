@@ -1,7 +1,7 @@
 """Looks at a deployment until there is a verdict, or no time left.
 
-One DescribeServices per look. Tasks are asked about when something changed, ECS's record of the deployment when another one took
-its place: so a rollout of three minutes costs at most 40 calls, and one of seconds at most 8.
+One DescribeServices per look. Tasks are asked about when something changed, and a few times when nothing did; ECS's record of the
+deployment when another one took its place: so a rollout of three minutes costs at most 40 calls, and one of seconds at most 8.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,12 @@ from .verdict import Finding, Followed, judge, timed_out
 
 _TASK_LOOKS = 8
 """The most looks at tasks in one rollout: what they died of is known by then."""
+
+_EVEN_SO = frozenset({2, 3, 5})
+"""The looks at which tasks are asked about although nothing shows a death, as long as the service has had no event.
+
+Not everything with ECS's API tells events of tasks, and counts those that failed where there is no circuit breaker.
+"""
 
 _STALE_SECONDS = 15.0
 """For how long an answer of ECS may be older than the deployment."""
@@ -60,7 +66,11 @@ class Follower:
         self._clock = clock
         self._begin = clock.now()
         self._notes: dict[str, str] = {}
-        self._task_looks = 0
+        self._looks = self._task_looks = 0
+        self._is_silent = True
+        """Whether the service has had no event since the first look."""
+        self._deployment: Mapping[str, Any] | None = None
+        """The deployment as ECS told it last."""
         self._seen: Observation | None = None
         self._deaths: tuple[Death, ...] = ()
         self._record: str | None = None
@@ -105,6 +115,9 @@ class Follower:
         if service is None:
             service, _ = self._ecs.describe_service(self._rollout.cluster, self._rollout.service)
         seen = observe(service, self._rollout.deployment_id)
+        self._looks += 1
+        every = service.get("deployments", []) if service else []
+        self._deployment = next((one for one in every if one["id"] == self._rollout.deployment_id), self._deployment)
         if not thoroughly and self._is_stale(seen):
             return seen.not_yet_there
         if service and seen.ours and seen.ours.status == "PRIMARY":
@@ -113,11 +126,21 @@ class Follower:
         if is_replaced and self._record:
             seen = replace(seen, service_deployment=self._service_deployment(self._record))
         is_ending = is_replaced or (seen.ours is not None and seen.ours.rollout_state == "FAILED")
-        may_show_deaths = seen.shows_a_death_since(self._seen) or (thoroughly and seen.ours and not seen.ours.is_complete)
-        if is_ending or (may_show_deaths and self._task_looks < _TASK_LOOKS):
+        if is_ending or self._may_have_deaths(seen, thoroughly):
             self._deaths = self._dead() or self._deaths
         self._seen = seen
         return replace(seen, deaths=self._deaths)
+
+    def _may_have_deaths(self, seen: Observation, thoroughly: bool) -> bool:
+        """Whether it is worth a call, or two, to ask what tasks of the deployment died of."""
+        self._is_silent = self._is_silent and (self._seen is None or seen.events == self._seen.events)
+        is_on_its_way = seen.ours is not None and not seen.ours.is_complete
+        if self._is_silent and self._deaths:
+            return is_on_its_way  # Nobody will tell of the next one either.
+        if self._task_looks >= _TASK_LOOKS:
+            return False
+        is_time = thoroughly or (self._is_silent and self._looks in _EVEN_SO)
+        return seen.shows_a_death_since(self._seen) or (is_time and is_on_its_way)
 
     def _is_stale(self, seen: Observation) -> bool:
         """Whether ECS still tells the service as it was before the deployment, which may be so for some seconds."""
@@ -134,7 +157,7 @@ class Follower:
         self._task_looks += 1
         try:
             stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
-            return deaths_of(stopped, self._rollout.deployment_id)
+            return deaths_of(stopped, self._rollout.deployment_id, self._deployment)
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
             if failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED):

@@ -56,14 +56,14 @@ def last_good(running: str, completed: str | None, past: Sequence[Past]) -> Targ
     first.
     """
     left = left_behind(running, past)
-    good = [
-        Target(arn, update.after.tags)
-        for update in past
-        if update.verdict == _SUCCEEDED and (arn := update.after.task_definition_arn) and arn not in left
-    ]
-    if completed and completed not in left:
-        return next((one for one in good if one.task_definition_arn == completed), Target(completed))
-    return next(iter(good), None)
+    seen = [update.after.task_definition_arn for update in past if update.verdict == _SUCCEEDED]
+    return next((with_tags(arn, past) for arn in (completed, *seen) if arn and arn not in left), None)
+
+
+def with_tags(task_definition_arn: str, past: Sequence[Past]) -> Target:
+    """A revision with the tags that the service had when it ran it last, as far as its past says."""
+    sides = (side for update in past for side in (update.after, update.before))
+    return Target(task_definition_arn, next((s.tags for s in sides if s.task_definition_arn == task_definition_arn), None))
 
 
 def left_behind(running: str, past: Sequence[Past]) -> frozenset[str]:

@@ -1,18 +1,17 @@
 """From a request to a plan: reads the service, and asks the registry and the history where they are asked for. Writes nothing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure
 from ..errors import RollbackTargetError, ServiceReadError
 from ..image import ImageReference
-from ..plan import Plan, make_plan, make_rollback_plan
+from ..plan import Applied, Plan, make_plan, make_rollback_plan
 from ..registry.platform import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..request import Request, RollbackRequest, UpdateRequest
-from ..rollout.target import Past, Target, last_good, left_behind
+from ..rollout.target import Past, Target, last_good, left_behind, with_tags
 from ..service.read import read
 from ..settings import OFF, REQUIRE, TAG, Settings
 from ..snapshot import Snapshot
@@ -60,12 +59,13 @@ class Planner:
         assert isinstance(request, RollbackRequest)
         return self._rollback(snapshot, request)
 
-    def plan_again(self, plan: Plan, request: UpdateRequest, foreign: Mapping[str, Any]) -> Plan | None:
-        """The plan after somebody else's deployment, ``foreign``, which ours has just taken the place of.
+    def plan_again(self, plan: Plan, request: UpdateRequest, applied: Applied) -> Plan | None:
+        """The plan after somebody else's deployment, which ours, just made, has taken the place of.
 
         None where nothing of theirs is lost: they deployed what was there.
         """
-        if foreign["taskDefinition"] == plan.snapshot.task_definition_arn:
+        foreign = applied.foreign
+        if foreign is None or foreign["taskDefinition"] == plan.snapshot.task_definition_arn:
             return None
         try:
             task_definition, tags = self._ecs.describe_task_definition(foreign["taskDefinition"])
@@ -78,11 +78,14 @@ class Planner:
             plan.snapshot,
             task_definition=task_definition,
             task_definition_tags=tuple(tags),
-            deployment_ids=plan.snapshot.deployment_ids | {foreign["id"]},
+            deployment_ids=plan.snapshot.deployment_ids | {foreign["id"], applied.deployment_id or ""},
             updated_on=foreign.get("updatedAt"),
         )
         # It has been forced already.
-        return self.plan_from(snapshot, replace(request, force_new_deployment=False))
+        again = self.plan_from(snapshot, replace(request, force_new_deployment=False))
+        has_replaced_theirs = plan.revision is not None or plan.target is not None
+        # Theirs has the images that are asked for already: then theirs it is.
+        return replace(again, target=task_definition) if has_replaced_theirs and again.revision is None else again
 
     def digests(self, plan: Plan) -> dict[str, frozenset[str]]:
         """What each container of the plan may show as the digest of its image, where the registry said all of it."""
@@ -114,7 +117,7 @@ class Planner:
     def _rollback(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
         running = snapshot.task_definition_arn
         past = self._past_of(snapshot)
-        target = last_good(running, snapshot.completed, past) or self._by_records(snapshot, left_behind(running, past))
+        target = last_good(running, snapshot.completed, past) or self._by_records(snapshot, past)
         if target is None:
             raise RollbackTargetError(
                 f"ecs_service_name {request.service} has no earlier revision than {running.rpartition('/')[2]} that is known to "
@@ -126,15 +129,16 @@ class Planner:
             raise ServiceReadError(str(failure)) from failure
         return make_rollback_plan(snapshot, task_definition, target.tags, request.container, self._settings)
 
-    def _by_records(self, snapshot: Snapshot, left: Collection[str]) -> Target | None:
+    def _by_records(self, snapshot: Snapshot, past: Sequence[Past]) -> Target | None:
         """By ECS's own records of the service's deployments, where the API has them."""
+        left = left_behind(snapshot.task_definition_arn, past)
         try:
             records = self._ecs.service_deployments(snapshot.cluster_arn, snapshot.service_arn)
             good = [one["targetServiceRevisionArn"] for one in records if one.get("status") == "SUCCESSFUL"]
             for arn in good[:_REVISIONS_LOOKED_AT]:
                 task_definition = (self._ecs.service_revision(arn) or {}).get("taskDefinition")
                 if task_definition and task_definition not in left:
-                    return Target(task_definition)
+                    return with_tags(task_definition, past)
         except AwsFailure:
             pass  # No partition and no emulator has to have them.
         return None

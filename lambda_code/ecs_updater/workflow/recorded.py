@@ -27,6 +27,9 @@ from ..snapshot import Snapshot
 NOT_DEPLOYED = "NOT_DEPLOYED"
 """The ledger's verdict on an update that came to no deployment."""
 
+_NOT_THE_INTENT = ("request_id", "wait_seconds")
+"""Fields in which a repetition may differ: a second call may wait for what the first one began."""
+
 _PAST = 20
 """How many updates back a rollback looks."""
 
@@ -61,7 +64,7 @@ class Recorded:
         self._history = History(table, retention_days=work.settings.ledger_retention_days, clock=clock.epoch)
         self._leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         self._holder = Holder.of(work.request.request_id or work.call.id)
-        self._fingerprint = fingerprint({name: value for name, value in event.items() if name != "request_id"})
+        self._fingerprint = fingerprint({name: value for name, value in event.items() if name not in _NOT_THE_INTENT})
         self._recovery = Recovery(work.ecs, work.rolling, self._history)
         work.planner.remember(self._past_of)
 

@@ -1,0 +1,135 @@
+"""Images: asked for in the registry before any write, pinned to their digest, and compared with what runs."""
+
+import json
+from hashlib import sha256
+
+import pytest
+from ecs_updater.call import Call
+from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError, RolloutFailedError
+from ecs_updater.registry.answer import Found, Missing, NoAnswer
+from ecs_updater.updater import update
+from support.rollout_world import EVENT
+
+
+class Registry:
+    """A registry with images for one processor each, by their tag; ``digest`` is the one that the simulation pulls."""
+
+    def __init__(self, digest, architecture="amd64"):
+        self.config = json.dumps({"os": "linux", "architecture": architecture}).encode()
+        self.digest = digest
+        self.asked = []
+
+    def manifest(self, image):
+        """As ``registry.verify.Registries`` has it."""
+        self.asked.append(str(image))
+        if image.tag == "missing":
+            return Missing("its repository has no such tag or digest")
+        if image.tag == "silent":
+            return NoAnswer("it did not answer")
+        media_type = "application/vnd.oci.image.manifest.v1+json"
+        config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": self._config_digest, "size": len(self.config)}
+        body = json.dumps({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []}).encode()
+        return Found(self.digest, body, media_type)
+
+    def blob(self, image, digest):
+        """The configuration."""
+        assert digest == self._config_digest and image
+        return Found(digest, self.config)
+
+    @property
+    def _config_digest(self):
+        return f"sha256:{sha256(self.config).hexdigest()}"
+
+
+@pytest.fixture(name="world")
+def _world(make_world):
+    return make_world(ledger=False)
+
+
+def send(world, registry, environment, **fields):
+    """One update with this registry; the body of the answer."""
+    call = Call(clock=world.clock)
+    return update({**EVENT, **fields}, environment, world.boundary, call, None, lambda settings: registry)["body"]
+
+
+def digest_in(world, reference):
+    """What the simulation resolves a reference to."""
+    return world.ecs.images.resolve(reference)
+
+
+def refused(kind, world, *arguments, **fields):
+    """The message of the error, before which nothing was written."""
+    with pytest.raises(kind) as raised:
+        send(world, *arguments, **fields)
+    assert world.ecs.writes == []
+    return str(raised.value)
+
+
+def test_the_registry_is_not_asked_unless_a_setting_says_so(world):
+    registry = Registry("sha256:" + "0" * 64)
+    send(world, registry, {})
+    assert registry.asked == []
+
+
+def test_an_image_that_is_not_there_is_refused_before_any_write(world):
+    message = refused(ImageNotFoundError, world, Registry(""), {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:missing")
+    assert "app:missing is not in the registry: its repository has no such tag or digest" in message
+
+
+def test_an_image_for_another_processor_is_refused_before_any_write(world):
+    registry = Registry("sha256:" + "0" * 64, "arm64")
+    message = refused(ImageArchitectureError, world, registry, {"VERIFY_IMAGE": "require"})
+    assert "is for arm64 and the task needs X86_64" in message
+
+
+def test_a_registry_that_says_nothing_is_a_note_or_an_error_as_the_setting_says(world):
+    message = refused(ImageVerificationError, world, Registry(""), {"VERIFY_IMAGE": "require"}, ecs_image_name="app:silent")
+    assert "could not be verified: it did not answer" in message
+    body = send(world, Registry(""), {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
+    assert "could not be verified: it did not answer" in body["deployment"]["notes"][0]
+
+
+def test_nothing_is_asked_when_nothing_is_deployed(world):
+    registry = Registry("sha256:" + "0" * 64)
+    send(world, registry, {"VERIFY_IMAGE": "require"}, ecs_image_name="busybox")
+    assert registry.asked == []
+
+
+@pytest.mark.parametrize("pin, form", [("tag", "app:2@{}"), ("digest", "app@{}")])
+def test_a_pinned_image_is_deployed_by_its_digest(world, pin, form):
+    digest = digest_in(world, "app:2")
+    body = send(world, Registry(digest), {"PIN_DIGEST": pin}, wait_seconds=120)
+    assert body["AFTER"]["serviceImage"] == form.format(digest) == world.ecs.running_images["ecs-dummy-container"]
+
+
+def test_a_pinned_image_that_runs_already_is_no_change_and_a_moved_tag_is_one(world):
+    digest = digest_in(world, "app:2")
+    send(world, Registry(digest), {"PIN_DIGEST": "tag"})
+    assert not send(world, Registry(digest), {"PIN_DIGEST": "tag"})["changed"]
+    assert send(world, Registry("sha256:" + "7" * 64), {"PIN_DIGEST": "tag"})["changed"]
+
+
+def test_the_answer_tells_the_digests_that_the_tasks_run(world):
+    body = send(world, Registry(""), {}, wait_seconds=120)
+    assert body["deployment"]["images"] == {"ecs-dummy-container": {"image": "app:2", "digests": [digest_in(world, "app:2")]}}
+
+
+def test_where_no_task_can_be_read_the_service_revision_tells_the_digests(make_world):
+    world = make_world(ledger=False, desired=0)
+    body = send(world, Registry(""), {}, wait_seconds=120)
+    assert body["deployment"]["images"]["ecs-dummy-container"]["digests"] == [digest_in(world, "app:2")]
+
+
+def test_tasks_that_run_another_digest_than_the_one_asked_for_are_a_failure(world):
+    pinned = "app:2@sha256:" + "7" * 64
+    registry = Registry("sha256:" + "7" * 64)
+    world.ecs.images.resolve = lambda reference: "sha256:" + "8" * 64  # What ECS promises never to do.
+    with pytest.raises(RolloutFailedError) as raised:
+        send(world, registry, {"VERIFY_IMAGE": "require"}, ecs_image_name=pinned, wait_seconds=120)
+    assert "runs sha256:8888" in str(raised.value) and f"{pinned} was sha256:7777" in str(raised.value)
+
+
+def test_a_tag_that_moved_after_it_was_looked_at_is_noted(world):
+    body = send(world, Registry("sha256:" + "7" * 64), {"VERIFY_IMAGE": "require"}, wait_seconds=120)
+    assert body["deployment"]["verdict"] == "SUCCEEDED"
+    assert "the tag has moved since" in body["deployment"]["notes"][0]
