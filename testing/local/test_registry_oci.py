@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import NameOID
 from ecs_updater.aws.ecr import Ecr
+from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.http import Http
 from ecs_updater.aws.oci import Oci
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
@@ -35,6 +36,8 @@ from ecs_updater.image import ImageReference
 from ecs_updater.registry.lookup import Lookup
 from ecs_updater.registry.platform import Platform
 from ecs_updater.registry.verify import verify
+from ecs_updater.updater import update
+from support.fake_ecs import FakeEcs
 
 PROGRAM = shutil.which("docker-registry")
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="docker-registry, of Debian's package of that name, is not on PATH")
@@ -193,6 +196,32 @@ def test_a_pinned_reference_is_what_was_looked_at_after_the_tag_has_moved(regist
     assert verify(pinned, X86_64, lookup(registry.host)).digest == digest
     with pytest.raises(ImageArchitectureError):
         verify(parsed(registry, "team/moves:1"), X86_64, lookup(registry.host))
+
+
+def updated(registry: Registry, rest: str, **settings: str) -> tuple[FakeEcs, dict[str, Any]]:
+    """A service for X86_64 after an update to an image of the registry, which the function's settings allow."""
+    fake = FakeEcs(runtimePlatform={"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"})
+    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_tag": {}}
+    environment = {"PRIVATE_REGISTRIES": registry.host, **settings}
+    answer = update({**event, "ecs_image_name": f"{registry.host}/{rest}"}, environment, Ecs(fake.client()))
+    return fake, answer["body"]
+
+
+def test_an_update_pins_the_tag_to_what_the_registry_has(registry):
+    digest = registry.push_image("team/pin", "1", "amd64")
+    fake, body = updated(registry, "team/pin:1", PIN_DIGEST="tag")
+    assert fake.images["ecs-dummy-container"] == body["AFTER"]["serviceImage"] == f"{registry.host}/team/pin:1@{digest}"
+
+
+@pytest.mark.parametrize("rest, error", [("team/pin:9", ImageNotFoundError), ("team/other:1", ImageArchitectureError)])
+def test_an_update_to_what_no_task_could_run_is_refused_before_any_write(registry, rest, error, monkeypatch):
+    registry.push_image("team/pin", "1", "amd64")
+    registry.push_image("team/other", "1", "arm64")
+    fakes = []
+    monkeypatch.setattr(FakeEcs, "register", lambda self, body, own=FakeEcs.register: (fakes.append(self), own(self, body))[1])
+    with pytest.raises(error):
+        updated(registry, rest, VERIFY_IMAGE="warn")
+    assert fakes[0].writes == []
 
 
 @pytest.mark.parametrize("rest", ["team/app:2", f"team/app@sha256:{'a' * 64}"])

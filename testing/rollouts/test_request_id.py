@@ -24,6 +24,20 @@ def test_a_repetition_gets_the_same_answer_and_writes_nothing(world):
     assert len(world.ecs.calls) == calls and len(world.history) == 1
 
 
+def test_what_the_ledger_costs_is_counted(world, figure):
+    before = sum(world.table.calls.values())
+    world.send()
+    costs = sum(world.table.calls.values()) - before
+    figure("ledger: an update of image and tags that nobody waits for", f"{sum(world.calls.values())} ECS calls, {costs} DynamoDB calls")
+    assert costs <= 12
+    before = sum(world.table.calls.values())
+    world.pass_time(60)
+    world.complete()
+    before = sum(world.table.calls.values())
+    world.send()
+    figure("ledger: an event that asks for what is there", f"{sum(world.table.calls.values()) - before} DynamoDB calls")
+
+
 def test_a_repetition_of_what_failed_fails_with_the_same_words(world):
     world.ecs.publish("app:2", Image.exits(code=3))
     first = world.send(request_id="r", wait_seconds=120)

@@ -59,7 +59,8 @@ class Record:
 
     def told(self, answer: dict[str, Any]) -> None:
         """The caller gets this answer, and the rollout goes on."""
-        self._tell(self._advance, self.entry.told(answer))
+        if answer != self.entry.answer:
+            self._tell(self._advance, self.entry.told(answer))
 
     def answered(self, answer: dict[str, Any]) -> None:
         """The update has ended with this answer."""
