@@ -56,7 +56,7 @@ def _invoker(fake, invoke):
 
 
 def test_every_event_has_its_expected_answer_beside_it_and_is_run():
-    files = {path.name for path in EVENTS_DIR.iterdir()}
+    files = {path.name for path in EVENTS_DIR.iterdir() if path.is_file()}
 
     assert files == {f"lambda-ecs-updater.testevent-{name}{end}" for name in CASES for end in (".json", ".expected.json")}
 
