@@ -1,4 +1,4 @@
-# ecs-updater: network, cluster and function, the same resources as ../infraestructure makes with CloudFormation.
+# ecs-updater: network, cluster, ledger and function, the same resources as ../infraestructure makes with CloudFormation.
 #
 # `terraform apply` makes everything. A service has to be there before the function is of use, and is not Terraform's (the
 # function changes it), so the pipeline goes in two steps, on one state:
@@ -41,6 +41,32 @@ module "ecs_cluster" {
   contact     = var.contact
 }
 
+module "ledger" {
+  source = "./modules/ecs-updater-ledger"
+
+  function_name  = var.function_name
+  lambda_package = var.lambda_package
+  runtime        = var.runtime
+  architecture   = var.architecture
+
+  cluster_name         = module.ecs_cluster.cluster_name
+  permissions_boundary = var.permissions_boundary
+
+  ledger_retention_days = var.ledger_retention_days
+  deletion_protection   = var.deletion_protection
+
+  poll_minutes  = var.poll_minutes
+  task_failures = var.task_failures
+  endpoint_url  = var.endpoint_url
+
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+
+  environment = var.environment
+  owner       = var.owner
+  contact     = var.contact
+}
+
 module "lambda" {
   source = "./modules/ecs-updater-lambda"
 
@@ -64,7 +90,16 @@ module "lambda" {
 
   expected_task_definition_family = var.expected_task_definition_family
   unknown_fields                  = var.unknown_fields
+  task_failures                   = var.task_failures
+  circuit_breaker                 = var.circuit_breaker
   endpoint_url                    = var.endpoint_url
+
+  verify_image       = var.verify_image
+  pin_digest         = var.pin_digest
+  private_registries = var.private_registries
+
+  ledger_table_name     = module.ledger.ledger_table_name
+  ledger_retention_days = var.ledger_retention_days
 
   log_level          = var.log_level
   log_retention_days = var.log_retention_days

@@ -38,6 +38,36 @@ output "launch_type" {
   value       = module.ecs_cluster.launch_type
 }
 
+output "ledger_table_name" {
+  description = "Name of the table of the ledger."
+  value       = module.ledger.ledger_table_name
+}
+
+output "ledger_table_arn" {
+  description = "ARN of the table of the ledger."
+  value       = module.ledger.ledger_table_arn
+}
+
+output "completer_function_name" {
+  description = "Name of the function that completes updates."
+  value       = module.ledger.completer_function_name
+}
+
+output "completer_function_arn" {
+  description = "ARN of the function that completes updates."
+  value       = module.ledger.completer_function_arn
+}
+
+output "completer_role_arn" {
+  description = "ARN of the role that the completer runs with."
+  value       = module.ledger.completer_role_arn
+}
+
+output "completer_log_group_name" {
+  description = "Name of the log group of the completer."
+  value       = module.ledger.completer_log_group_name
+}
+
 output "function_name" {
   description = "Name of the function."
   value       = module.lambda.function_name

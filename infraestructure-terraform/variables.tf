@@ -126,8 +126,8 @@ variable "function_name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,48}$", var.function_name))
-    error_message = "function_name must be 1 to 48 letters, digits, underscores and hyphens: its role carries the name and the region."
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,38}$", var.function_name))
+    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its completer carries the name and the region."
   }
 }
 
@@ -299,6 +299,30 @@ variable "unknown_fields" {
   }
 }
 
+variable "task_failures" {
+  description = "How many tasks have to die the same death until a rollout counts as failed, where no circuit breaker decides that."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.task_failures >= 1 && var.task_failures <= 200 && var.task_failures == floor(var.task_failures)
+    error_message = "task_failures must be 1 to 200."
+  }
+}
+
+variable "circuit_breaker" {
+  description = "Whether a service without the deployment circuit breaker of ECS stays without (keep) or gets it, with rollback, in its next deployment (enable)."
+  type        = string
+  default     = "keep"
+  nullable    = false
+
+  validation {
+    condition     = contains(["keep", "enable"], var.circuit_breaker)
+    error_message = "circuit_breaker must be keep or enable."
+  }
+}
+
 variable "endpoint_url" {
   description = "Optional address of an AWS emulator, for local runs; never set on AWS."
   type        = string
@@ -308,6 +332,78 @@ variable "endpoint_url" {
   validation {
     condition     = can(regex("^(https?://[\\w.-]+(:\\d+)?)?$", var.endpoint_url))
     error_message = "endpoint_url must be empty or an address such as http://127.0.0.1:4566."
+  }
+}
+
+variable "verify_image" {
+  description = "Whether the registry is asked before any write if the image is there and suits the processor of the task: off, warn, or require an answer."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "warn", "require"], var.verify_image)
+    error_message = "verify_image must be off, warn or require."
+  }
+}
+
+variable "pin_digest" {
+  description = "Whether an image is deployed by its digest: off, tag for repository:tag@digest, digest for repository@digest."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "tag", "digest"], var.pin_digest)
+    error_message = "pin_digest must be off, tag or digest."
+  }
+}
+
+variable "private_registries" {
+  description = "Optional hosts of registries that may have a private address; with a port as host:port."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for registry in var.private_registries : can(regex("^([a-zA-Z0-9.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?$", registry))])
+    error_message = "private_registries must be hosts, each with or without a port."
+  }
+}
+
+variable "ledger_retention_days" {
+  description = "Days that an update stays in the ledger after its end."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.ledger_retention_days >= 1 && var.ledger_retention_days <= 3650 && var.ledger_retention_days == floor(var.ledger_retention_days)
+    error_message = "ledger_retention_days must be 1 to 3650 days."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the table of the ledger; set it to false before a removal."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.deletion_protection)
+    error_message = "deletion_protection must be true or false."
+  }
+}
+
+variable "poll_minutes" {
+  description = "Minutes between two looks at updates that nobody waits for; ECS reports most ends at once, and not all."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.poll_minutes >= 1 && var.poll_minutes <= 1440 && var.poll_minutes == floor(var.poll_minutes)
+    error_message = "poll_minutes must be 1 to 1440 minutes."
   }
 }
 

@@ -49,6 +49,11 @@ run "services_are_changed_in_one_cluster_and_revisions_registered_in_one_family"
     condition = { for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => one.Resource } == {
       ReadServices            = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*"
       ChangeServices          = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      FollowDeployments       = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      ReadServiceRevisions    = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-revision/team-one/*"]
+      StopDeployments         = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/team-one/*"]
+      ReadTasks               = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
+      ListTasks               = "*"
       ReadTaskDefinitions     = "*"
       RegisterTaskDefinitions = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
       TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
@@ -56,6 +61,82 @@ run "services_are_changed_in_one_cluster_and_revisions_registered_in_one_family"
       SendDeadLetters         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-dead-letters"
     }
     error_message = "A statement of the policy allows another resource than its own."
+  }
+}
+
+run "tasks_are_listed_in_one_cluster" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Condition if try(one.Action == "ecs:ListTasks", false)
+    ] == [{ ArnLike = { "ecs:cluster" = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:cluster/team-one" } }]
+    error_message = "Tasks of another cluster can be listed."
+  }
+}
+
+run "a_ledger_is_one_table_and_no_other" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    ledger_table_name = "a-ledger"
+  }
+
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Resource if one.Sid == "UseLedger"
+    ] == ["arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
+    error_message = "The function may use another table, or cannot use its own."
+  }
+}
+
+run "images_are_read_to_check_them" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    verify_image = "warn"
+  }
+
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this.policy, "arn:aws-iso-b:ecr:*:*:repository/*")
+    error_message = "The function cannot read images to check them."
+  }
+}
+
+run "images_are_read_to_pin_them" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    pin_digest = "tag"
+  }
+
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this.policy, "arn:aws-iso-b:ecr:*:*:repository/*")
+    error_message = "The function cannot read images to pin them."
+  }
+}
+
+run "several_private_registries_are_one_variable_of_the_function" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    private_registries = ["registry.internal:5000", "10.0.0.7", "[fd00::7]:5000"]
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["PRIVATE_REGISTRIES"] == "registry.internal:5000,10.0.0.7,[fd00::7]:5000"
+    error_message = "The function would not read the registries."
   }
 }
 
@@ -122,7 +203,7 @@ run "the_longest_name_leaves_room_for_the_region_in_the_name_of_the_role" {
     source = "./modules/ecs-updater-lambda"
   }
   variables {
-    function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijklmnopqrstu"
+    function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijk"
   }
 
   assert {
@@ -148,10 +229,13 @@ run "the_lowest_values_are_accepted" {
     source = "./modules/ecs-updater-lambda"
   }
   variables {
-    memory_size          = 128
-    timeout              = 10
-    reserved_concurrency = -1
-    log_retention_days   = 1
+    memory_size           = 128
+    timeout               = 10
+    reserved_concurrency  = -1
+    task_failures         = 1
+    ledger_table_name     = "a-b"
+    ledger_retention_days = 1
+    log_retention_days    = 1
   }
 }
 
@@ -161,10 +245,12 @@ run "the_highest_values_are_accepted" {
     source = "./modules/ecs-updater-lambda"
   }
   variables {
-    memory_size          = 10240
-    timeout              = 900
-    reserved_concurrency = 1000
-    log_retention_days   = 3653
+    memory_size           = 10240
+    timeout               = 900
+    reserved_concurrency  = 1000
+    task_failures         = 200
+    ledger_retention_days = 3650
+    log_retention_days    = 3653
   }
 }
 
@@ -191,6 +277,13 @@ run "values_below_the_bounds_are_refused" {
     event_image                     = " "
     expected_task_definition_family = " "
     unknown_fields                  = ""
+    task_failures                   = 0
+    circuit_breaker                 = ""
+    verify_image                    = ""
+    pin_digest                      = ""
+    private_registries              = [""]
+    ledger_table_name               = "ab"
+    ledger_retention_days           = 0
     endpoint_url                    = "127.0.0.1:4566"
     log_level                       = "info"
     log_retention_days              = 0
@@ -202,7 +295,9 @@ run "values_below_the_bounds_are_refused" {
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.memory_size, var.timeout,
     var.reserved_concurrency, var.cluster_name, var.task_definition_family, var.passable_role_arns,
     var.permissions_boundary, var.event_cluster_name, var.event_service_name, var.event_container_name, var.event_image,
-    var.expected_task_definition_family, var.unknown_fields, var.endpoint_url, var.log_level, var.log_retention_days,
+    var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.circuit_breaker, var.verify_image,
+    var.pin_digest, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.log_level, var.log_retention_days,
     var.environment, var.owner, var.contact,
   ]
 }
@@ -213,7 +308,7 @@ run "values_above_the_bounds_are_refused" {
     source = "./modules/ecs-updater-lambda"
   }
   variables {
-    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijklmnopqrstuv"
+    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
     memory_size            = 10241
     timeout                = 901
     reserved_concurrency   = 1001
@@ -221,6 +316,11 @@ run "values_above_the_bounds_are_refused" {
     task_definition_family = "web:7"
     passable_role_arns     = ["arn:aws:iam::111122223333:role/one", "*"]
     permissions_boundary   = "arn:aws:iam::111122223333:role/boundary"
+    task_failures          = 201
+    circuit_breaker        = "disable"
+    private_registries     = ["registry.internal", "https://registry.internal"]
+    ledger_table_name      = "a/b/c"
+    ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
     log_retention_days     = 3654
     environment            = "a#b"
@@ -229,7 +329,8 @@ run "values_above_the_bounds_are_refused" {
   }
   expect_failures = [
     var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
-    var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.endpoint_url,
+    var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures,
+    var.circuit_breaker, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
@@ -240,9 +341,11 @@ run "fractions_are_refused" {
     source = "./modules/ecs-updater-lambda"
   }
   variables {
-    memory_size          = 256.5
-    timeout              = 30.5
-    reserved_concurrency = 1.5
+    memory_size           = 256.5
+    timeout               = 30.5
+    reserved_concurrency  = 1.5
+    task_failures         = 3.5
+    ledger_retention_days = 90.5
   }
-  expect_failures = [var.memory_size, var.timeout, var.reserved_concurrency]
+  expect_failures = [var.memory_size, var.timeout, var.reserved_concurrency, var.task_failures, var.ledger_retention_days]
 }

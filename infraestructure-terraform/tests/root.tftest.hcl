@@ -32,6 +32,7 @@ run "the_longest_name_is_accepted_by_every_module" {
   command = plan
   variables {
     stack_name     = "abcdefghijklmnopqrstuvwxyz-abcdefgh"
+    function_name  = "abcdefghijklmnopqrstuvwxyz-abcdefghijk"
     lambda_package = "main.tf" # Any file does: nothing is uploaded.
   }
 }
@@ -65,6 +66,13 @@ run "the_root_refuses_what_its_modules_refuse" {
     event_image                     = " "
     expected_task_definition_family = " "
     unknown_fields                  = ""
+    task_failures                   = 0
+    circuit_breaker                 = ""
+    verify_image                    = ""
+    pin_digest                      = ""
+    private_registries              = [""]
+    ledger_retention_days           = 0
+    poll_minutes                    = 0
     endpoint_url                    = "127.0.0.1:4566"
     log_level                       = ""
     log_retention_days              = 0
@@ -76,7 +84,9 @@ run "the_root_refuses_what_its_modules_refuse" {
     var.stack_name, var.lambda_package, var.vpc_cidr, var.cluster_name, var.container_insights, var.launch_type,
     var.instance_type, var.instance_count, var.instance_image, var.key_pair_name, var.function_name, var.runtime, var.architecture, var.memory_size, var.timeout, var.reserved_concurrency, var.task_definition_family,
     var.passable_role_arns, var.permissions_boundary, var.event_cluster_name, var.event_service_name,
-    var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.endpoint_url,
+    var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.task_failures,
+    var.circuit_breaker, var.verify_image, var.pin_digest, var.private_registries, var.ledger_retention_days,
+    var.poll_minutes, var.endpoint_url,
     var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }

@@ -13,7 +13,7 @@ from ecs_updater.updater import update
 from support.cloudformation import Stack, allows, load
 from support.deployer import ACCOUNT, REGION, handled, needs, policies, policy, printed, resource_types
 from support.fake_ecs import FakeEcs
-from support.make import PROJECT
+from support.make import PROJECT, TOOLS
 from support.permissions import actions, expanded, listed, without
 from support.recorder import Call
 
@@ -36,10 +36,36 @@ NARROWEST = {
     "ecs:UntagResource": {"service"},
     "ecs:DescribeTaskDefinition": {"*"},
     "ecs:RegisterTaskDefinition": {"task-definition"},
+    "ecs:ListServiceDeployments": {"service"},
+    "ecs:DescribeServiceRevisions": {"service", "service-revision"},
+    "ecs:StopServiceDeployment": {"service", "service-deployment"},
+    "ecs:DescribeTasks": {"task"},
+    "ecs:ListTasks": {"*"},  # Of instances; of a service it is asked about with the cluster as a condition alone.
+    "ecr:BatchGetImage": {"repository"},
+    "ecr:GetDownloadUrlForLayer": {"repository"},
+    "dynamodb:DeleteItem": {"table"},
+    "dynamodb:GetItem": {"table"},
+    "dynamodb:PutItem": {"table"},
+    "dynamodb:Query": {"table"},
+    "dynamodb:UpdateItem": {"table"},
     "iam:PassRole": {"role"},
     "logs:CreateLogStream": {"log-group"},
     "logs:PutLogEvents": {"log-group"},
     "sqs:SendMessage": {"ecs-updater-dead-letters"},
+}
+# What a wait, a check of the image and the ledger ask for besides, by the calls in the code.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html asks for what is in the transaction.
+_OF_THE_CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:%s/ECSCluster"
+_LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
+BESIDE_THE_UPDATE = {
+    ("ecs:ListServiceDeployments", _OF_THE_CLUSTER % "service" + "/ecs-dummy-service"): {},
+    ("ecs:DescribeServiceRevisions", _OF_THE_CLUSTER % "service-revision" + "/ecs-dummy-service/1"): {},
+    ("ecs:StopServiceDeployment", _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a"): {},
+    ("ecs:DescribeTasks", _OF_THE_CLUSTER % "task" + "/0123"): {},
+    ("ecs:ListTasks", "*"): {"ecs:cluster": _OF_THE_CLUSTER % "cluster"},
+    ("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
+    ("ecr:GetDownloadUrlForLayer", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
+    **{(f"dynamodb:{one}", _LEDGER): {} for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")},
 }
 # Lambda makes these calls with the function's role; no line of the code does.
 BY_LAMBDA = {
@@ -79,6 +105,11 @@ UNUSED = {
         "PutFunctionCodeSigningConfig|PutFunctionRecursionConfig|PutFunctionScalingConfig|PutRuntimeManagementConfig)"
     ),
     "the bucket has no versions": "s3:GetObjectVersion",
+    "the table has no import, copy, stream, insights or policy of its own, and whoever deploys does not touch what is in it": (
+        "dynamodb:((Describe)?Import(Table)?|(Create|Associate)TableReplica|(En|Dis)ableKinesisStreamingDestination|"
+        "UpdateKinesisStreamingDestination|UpdateContributorInsights|(Put|Delete)ResourcePolicy|Scan|Query|BatchWriteItem|"
+        "(Get|Put|Update|Delete)Item)|kinesis:.*|s3:GetObjectMetadata|logs:(CreateLogStream|DescribeLogStreams|PutLogEvents)"
+    ),
     "the log groups have a retention and nothing else": (
         "logs:(CreateLogDelivery|DeleteDataProtectionPolicy|DeleteIndexPolicy|DeleteResourcePolicy|DeleteRetentionPolicy|"
         "PutBearerTokenAuthentication|PutDataProtectionPolicy|PutIndexPolicy|PutLogGroupDeletionProtection|PutResourcePolicy)|"
@@ -113,6 +144,8 @@ def _function_policy():
         "ClusterName": "ECSCluster",
         "TaskDefinitionFamily": "ecs-dummy-task",
         "PassableRoleArns": f"{TASK_ROLE},{EXECUTION_ROLE}",
+        "VerifyImage": "require",
+        "LedgerTableName": "ecs-updater-ledger",
     }
     stack = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), parameters)
     (role,) = stack.of_type("AWS::IAM::Role")
@@ -123,13 +156,16 @@ def _function_policy():
 
 @pytest.fixture(scope="module", name="asked")
 def _asked():
-    """What AWS asks about for an update of image and tags, of a service whose tasks have roles and whose revisions have tags."""
+    """What AWS asks about for an update of image and tags, of a service whose tasks have roles and whose revisions have tags.
+
+    The update's own calls are recorded; the others, for which the service would have to roll out, are named above.
+    """
     fake = FakeEcs(taskRoleArn=TASK_ROLE, executionRoleArn=EXECUTION_ROLE)
     fake.revision_tags[0] = [{"key": "team", "value": "a"}]
     update(EVENT, {}, Ecs(fake.client(_CONFIG)))
     bodies = [json.loads(json.dumps(one.body).replace("123456789012", ACCOUNT)) for one in fake.requests]
     calls = [Call("", "ecs", one.operation, body, 200, "") for one, body in zip(fake.requests, bodies, strict=True)]
-    return {(need.action, need.resource): need.context for _, need in needs(calls)}
+    return {(need.action, need.resource): need.context for _, need in needs(calls)} | BESIDE_THE_UPDATE
 
 
 # The function
@@ -163,6 +199,20 @@ def test_every_action_of_the_function_is_on_the_narrowest_resource_that_aws_know
             assert all(kind in NARROWEST[action] for action in listed(statement["Action"])), statement["Sid"]
 
 
+def test_what_aws_knows_is_what_the_data_says_that_cfn_lint_carries():
+    folders = sorted(TOOLS.glob("*/lib/python*/site-packages/cfnlint/data/AdditionalSpecs"))
+    if not folders:
+        pytest.skip("the data is not here: make lint installs cfn-lint, which has it")
+    known = json.loads((folders[0] / "Policies.json").read_text("utf-8"))
+    for action, kinds in NARROWEST.items():
+        service, name = action.split(":")
+        listed_there = set(known[service]["Actions"][name.lower()].get("Resources") or ["*"])
+        if service in ("ecs", "ecr", "dynamodb", "iam") and action != "ecs:ListTasks":
+            assert kinds <= listed_there, action
+            # Which of several it asks about, the data does not say.
+            assert kinds == listed_there or action in ("ecs:TagResource", "ecs:UntagResource", "dynamodb:Query"), action
+
+
 @pytest.mark.parametrize(
     ("what", "other"),
     [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("/ECSCluster/", "/Other/"), ("ecs-dummy-task:", "other-task:")],
@@ -172,7 +222,7 @@ def test_the_function_may_change_nothing_of_another(function_policy, asked, what
     changed = {
         (action, resource.replace(what, other)): context
         for (action, resource), context in asked.items()
-        if what in resource and action != "ecs:DescribeServices"
+        if what in resource and action not in ("ecs:DescribeServices", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
     }
     assert changed
     assert not [one for one, context in changed.items() if allows(function_policy, *one, context)]
@@ -227,7 +277,7 @@ def test_a_star_is_for_actions_that_know_no_resource_and_no_action_has_one():
 
 
 @pytest.mark.parametrize("name", ["other-role", "ecs-updater-eu-west-1-other", "ecs-updater-ecs-eu-west-1-instance"])
-def test_whoever_deploys_writes_and_passes_two_roles_alone(name):
+def test_whoever_deploys_writes_and_passes_three_roles_alone(name):
     statements = list(expanded(policies()))
     role = f"arn:aws:iam::{ACCOUNT}:role/"
     reads = ("iam:Get", "iam:List")
@@ -235,10 +285,10 @@ def test_whoever_deploys_writes_and_passes_two_roles_alone(name):
         for service in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ecs.amazonaws.com"):
             context = {"iam:PassedToService": service, "iam:AWSServiceName": service}
             assert not allows(statements, action, role + name, context), action
-    own = ("iam:PassRole", role + "ecs-updater-eu-west-1")
-    assert allows(statements, *own, {"iam:PassedToService": "lambda.amazonaws.com"})
-    assert not allows(statements, *own, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
-    assert not allows(statements, *own, {})
+    for own in ("ecs-updater-eu-west-1", "ecs-updater-completer-eu-west-1"):
+        assert allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "lambda.amazonaws.com"})
+        assert not allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+        assert not allows(statements, "iam:PassRole", role + own, {})
 
 
 @pytest.mark.parametrize("kind", ["internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc"])

@@ -2,29 +2,34 @@
 
 import ast
 import importlib
+import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, get_args
 
 import boto3
 import pytest
 from support.cloudformation import Stack, allows, load
 
-from ecs_updater.aws import ecs as gateway
+from ecs_updater.aws import dynamodb, ecr, ecs
 from ecs_updater.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
-VPC, ECS, LAMBDA = (TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "03-lambda.yml"))
+VPC, ECS, LEDGER, LAMBDA = (TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "02-ledger.yml", "03-lambda.yml"))
 
 # The rest of the types in use take tags.
 WITHOUT_TAGS = {
     "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::IAM::InstanceProfile",
+    "AWS::Lambda::Permission",
 }
 # What AWS's Service Authorization Reference allows as the resource of an action, where it is not an ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonmessagegatewayservice.html
-ONLY_STAR = {"ecs:DescribeTaskDefinition", "ecs:DiscoverPollEndpoint"} | {
+# ecs:ListTasks is about instances; asked for the tasks of a service, only its condition on the cluster narrows it.
+ONLY_STAR = {"ecs:DescribeTaskDefinition", "ecs:DiscoverPollEndpoint", "ecs:ListTasks"} | {
     f"ssmmessages:{verb}{channel}" for verb in ("Create", "Open") for channel in ("ControlChannel", "DataChannel")
 }
 
@@ -34,6 +39,9 @@ ELSEWHERE = "arn:aws:ecs:eu-west-1:111122223333:service/Other/web"
 REVISION = "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7"
 PASSED = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
+
+ALL = {"PassableRoleArns": ROLE, "VerifyImage": "warn", "LedgerTableName": "a-ledger"}
+"""The parameters with which the function may do all that it ever may."""
 
 every_template = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 
@@ -62,23 +70,28 @@ def actions(statements: list[dict[str, Any]]) -> set[str]:
     }
 
 
-def called_by_the_code() -> set[str]:
-    """Returns the IAM actions of the calls that the code makes to ECS, read from the source of its gateway."""
-    operations = boto3.client("ecs").meta.method_to_api_mapping
-    tree = ast.parse(Path(gateway.__file__).read_text(encoding="utf-8"))
+def called_by(gateway: ModuleType, service: str) -> set[str]:
+    """Returns the IAM actions of the calls that a gateway makes to a service, read from its source."""
+    operations = boto3.client(service).meta.method_to_api_mapping
+    tree = ast.parse(inspect.getsource(gateway))
     names = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
-    return {f"ecs:{operations[name]}" for name in names & set(operations)}
+    called = {operations[name] for name in names & set(operations)}
+    # IAM does not know a transaction, only what is in it.
+    transacted = {f"{kind.__name__}Item" for kind in get_args(dynamodb.Write)} if "TransactWriteItems" in called else set()
+    return {f"{service}:{name}" for name in (called | transacted) - {"TransactWriteItems"}}
 
 
 # The function's permissions
 
 
-def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_ecs():
-    assert {one for one in actions(policy(PassableRoleArns=ROLE)) if one.startswith("ecs:")} == called_by_the_code()
+def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_services():
+    called = called_by(ecs, "ecs") | called_by(dynamodb, "dynamodb") | called_by(ecr, "ecr")
+    services = ("ecs:", "dynamodb:", "ecr:")
+    assert {one for one in actions(policy(**ALL)) if one.startswith(services)} == called
 
 
-def test_beside_ecs_the_policy_allows_passing_roles_writing_logs_and_sending_dead_letters():
-    others = {one for one in actions(policy(PassableRoleArns=ROLE)) if not one.startswith("ecs:")}
+def test_beside_these_the_policy_allows_passing_roles_writing_logs_and_sending_dead_letters():
+    others = {one for one in actions(policy(**ALL)) if not one.startswith(("ecs:", "dynamodb:", "ecr:"))}
     assert others == {"iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
 
 
@@ -101,7 +114,7 @@ def test_beside_ecs_the_policy_allows_passing_roles_writing_logs_and_sending_dea
     ],
 )
 def test_the_function_may(action, resource, context):
-    assert allows(policy(PassableRoleArns=ROLE), action, resource, context)
+    assert allows(policy(**ALL), action, resource, context)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +138,7 @@ def test_the_function_may(action, resource, context):
     ],
 )
 def test_the_function_may_not(action, resource, context):
-    assert not allows(policy(PassableRoleArns=ROLE), action, resource, context)
+    assert not allows(policy(**ALL), action, resource, context)
 
 
 def test_without_passable_roles_no_role_can_be_passed():
@@ -150,17 +163,20 @@ def test_whoever_deploys_names_the_cluster():
 
 
 @pytest.mark.parametrize(
-    "stack", [Stack(VPC), Stack(ECS, {"LaunchType": "EC2"}), function_stack(PassableRoleArns=ROLE)], ids=TEMPLATES
+    "stack",
+    [Stack(VPC), Stack(ECS, {"LaunchType": "EC2"}), Stack(LEDGER, {"ClusterName": "ECSCluster"}), function_stack(**ALL)],
+    ids=TEMPLATES,
 )
 def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
     for role in stack.of_type("AWS::IAM::Role"):
         for one in role.get("Policies", []):
             for statement in one["PolicyDocument"]["Statement"]:
                 assert statement["Resource"] != "*" or actions([statement]) <= ONLY_STAR, statement["Sid"]
+                assert actions([statement]) != {"ecs:ListTasks"} or "ArnLike" in statement["Condition"], statement["Sid"]
                 assert not any("*" in action for action in actions([statement])), statement["Sid"]
 
 
-@pytest.mark.parametrize("stack", [ECS, LAMBDA], ids=["02-ecs.yml", "03-lambda.yml"])
+@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA], ids=["02-ecs.yml", "02-ledger.yml", "03-lambda.yml"])
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
     boundary = "arn:aws:iam::111122223333:policy/boundary"
     for value in ("", boundary):
@@ -189,7 +205,7 @@ def test_the_code_is_the_bundle_that_make_builds():
     assert "$(BUILD_DIR)/ecs-updater-package.zip" in (PROJECT / "Makefile").read_text(encoding="utf-8")
 
 
-def test_every_setting_that_the_function_reads_is_declared():
+def test_the_settings_that_the_function_reads_are_declared_and_no_others():
     class Recorder(dict):
         """An empty environment that remembers what was asked for."""
 
@@ -201,21 +217,28 @@ def test_every_setting_that_the_function_reads_is_declared():
 
     Settings.from_environment(Recorder())
     assert Recorder.asked
-    assert Recorder.asked <= set(function()["Environment"]["Variables"])
+    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    assert Recorder.asked == set(function()["Environment"]["Variables"]) - by_others
 
 
 def test_a_deployment_without_event_defaults_leaves_the_settings_unset():
     assert Settings.from_environment(function()["Environment"]["Variables"]) == Settings.from_environment({})
 
 
-def test_event_defaults_reach_the_settings():
+def test_what_is_set_reaches_the_settings():
     variables = function(
         EventClusterName="c", EventServiceName="s", EventContainerName="n", EventImage="i", ExpectedTaskDefinitionFamily="f",
-        UnknownFields="drop",
+        UnknownFields="drop", TaskFailures=5, CircuitBreaker="enable", VerifyImage="require", PinDigest="digest",
+        PrivateRegistries="registry.internal:5000,10.0.0.7", LedgerTableName="a-ledger", LedgerRetentionDays=7,
     )["Environment"]["Variables"]
-    assert Settings.from_environment(variables) == Settings(
-        cluster="c", service="s", container="n", image="i", family="f", unknown_fields="drop"
+    settings = Settings.from_environment(variables)
+    assert settings == Settings(
+        cluster="c", service="s", container="n", image="i", family="f", unknown_fields="drop", task_failures=5,
+        circuit_breaker="enable", verify_image="require", pin_digest="digest",
+        private_registries=frozenset({"registry.internal:5000", "10.0.0.7"}), ledger_table="a-ledger", ledger_retention_days=7,
     )
+    unset = Settings()
+    assert all(getattr(settings, one.name) != getattr(unset, one.name) for one in fields(Settings)), "a setting is not tried here"
 
 
 def test_the_endpoint_is_set_for_local_runs_only():
@@ -347,11 +370,11 @@ SAM, AWS = (("function.sh", name) for name in ("deploy-lambda-sam", "deploy-lamb
 def test_every_output_that_a_script_reads_exists(names):
     read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", scripts(*names)))
     assert read
-    assert read <= set(VPC["Outputs"]) | set(ECS["Outputs"])
+    assert read <= set(VPC["Outputs"]) | set(ECS["Outputs"]) | set(LEDGER["Outputs"])
 
 
 @pytest.mark.parametrize(
-    ("names", "templates"), [(("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]), (SAM, [LAMBDA]), (AWS, [LAMBDA])]
+    ("names", "templates"), [(("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]), (SAM, [LEDGER, LAMBDA]), (AWS, [LEDGER, LAMBDA])]
 )
 def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(names, templates):
     given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', scripts(*names)))

@@ -68,6 +68,14 @@ VALUES: dict[str, dict[str, Any]] = {
         "event_image": "registry.example.com/app:1.0",
         "expected_task_definition_family": "a-family",
         "unknown_fields": "drop",
+        "task_failures": 5,
+        "circuit_breaker": "enable",
+        "verify_image": "warn",
+        "pin_digest": "digest",
+        "private_registries": ["registry.internal:5000", "10.0.0.7"],
+        "ledger_retention_days": 7,
+        "deletion_protection": True,
+        "poll_minutes": 1,
         "endpoint_url": "http://127.0.0.1:4566",
         "log_level": "DEBUG",
         "log_retention_days": 90,
@@ -96,12 +104,19 @@ SETTINGS = {
 """What the deployments are called, and the Makefile's defaults are not."""
 
 _BY_TERRAFORM = "CloudFormation puts its tags on what a stack makes, not on what a launch template in it makes"
+_UNREAD = "the emulator's CloudFormation passes over it"
+_UNTAGGED = "the emulator's CloudFormation gives a rule no stack tags"
 EXPLAINED = {
     "instances.tags.ecs-updater.PropagateAtLaunch is True, not False": "the emulator's CloudFormation; AWS's lets stack tags go on",
     "instances.template.TagSpecifications.network-interface.ecs-updater should not be there": _BY_TERRAFORM,
     "instances.template.TagSpecifications.volume.ecs-updater should not be there": _BY_TERRAFORM,
     "instances.template's tags.ecs-updater should not be there": "the emulator's CloudFormation gives a template no stack tags",
-    "function.configuration.DeadLetterConfig should not be there": "the emulator's CloudFormation passes over it",
+    "function.configuration.DeadLetterConfig should not be there": _UNREAD,
+    "ledger.expires.AttributeName should not be there": _UNREAD,
+    "ledger.expires.TimeToLiveStatus is 'ENABLED', not 'DISABLED'": _UNREAD,
+    "ledger.recovery is 'ENABLED', not 'DISABLED'": _UNREAD,
+    "rules.deployments.tags.ecs-updater should not be there": _UNTAGGED,
+    "rules.poll.tags.ecs-updater should not be there": _UNTAGGED,
     "network.security groups.another-stack-vpc-tasks.out.all should not be there": "the provider takes away what AWS lets out of a "
     "new group, with ports that the emulator does not find it by",
 }

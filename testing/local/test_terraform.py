@@ -1,5 +1,6 @@
 """The Terraform tree by Terraform's own tests against a mocked provider, and by what the project asks of every variable."""
 
+import json
 import os
 import re
 import subprocess
@@ -33,6 +34,15 @@ def check(*commands: str, path: Path | None = None) -> subprocess.CompletedProce
     return subprocess.run([CHECK, *commands], check=False, **options)
 
 
+def warning(summary: str, detail: str) -> str:
+    """Returns the shell's text of a Terraform whose only finding is one of validate."""
+    found = {"severity": "warning", "summary": summary, "detail": detail, "range": {"filename": "main.tf", "start": {"line": 7}}}
+    return f"[ $1 != validate ] || echo '{json.dumps({'diagnostics': [found]})}'"
+
+
+GOOD = """[ $1 != validate ] || echo '{"diagnostics": []}'"""
+
+
 # By Terraform. Its format and its references are checked by scripts/lint, in the same way.
 
 
@@ -46,15 +56,20 @@ def test_terraforms_own_tests_pass():
 @pytest.mark.parametrize(
     ("terraform", "status", "said"),
     [
-        ("exit 0", 0, "• terraform fmt\n• terraform validate\n"),
-        ("[ $1 != fmt ] || { echo main.tf; exit 3; }", 1, "main.tf"),
+        (GOOD, 0, "• terraform fmt\n• terraform validate\n"),
+        ("[ $1 != fmt ] || { echo main.tf; exit 3; }; " + GOOD, 1, "main.tf"),
         ("[ $1 != validate ] || { echo Error: Unsupported argument; exit 1; }", 1, "Unsupported argument"),
-        ("[ $1 != validate ] || echo Warning: Deprecated attribute", 1, "Deprecated attribute"),
+        (warning("Deprecated", "name is deprecated."), 1, "Warning: Deprecated: name is deprecated.: main.tf:7"),
+        (warning("Argument is deprecated", "hash_key is deprecated. Use key_schema instead."), 0, "• terraform validate"),
+        (warning("Argument is deprecated", "hash_key is deprecated. Use another instead."), 1, "Use another"),
         ("[ $1 != init ] || { echo Error: Invalid expression; exit 1; }", 1, "Invalid expression"),
         ("[ $1 != init ] || { echo Error: Failed to query available provider packages; exit 1; }", SKIPPED, "• skipped: "),
         ("[ $1 != init ] && exit 3; echo Error: Failed to install provider; exit 1", 1, "• skipped: "),
     ],
-    ids=["nothing", "format", "reference", "deprecation", "syntax", "no-provider", "format-and-no-provider"],
+    ids=[
+        *("nothing", "format", "reference", "deprecation", "known-deprecation", "other-deprecation", "syntax", "no-provider"),
+        "format-and-no-provider",
+    ],
 )
 def test_a_finding_fails_the_check_and_a_provider_that_is_missing_skips_it(terraform, status, said, tmp_path):
     (tmp_path / "terraform").write_text(f"#!/usr/bin/env bash\n{terraform}\n", "utf-8")
@@ -107,7 +122,8 @@ def test_every_finding_of_a_scanner_that_is_skipped_says_why():
 
 def test_no_provider_but_one_and_no_module_of_others():
     assert {one for text in FILES.values() for one in re.findall(r'^ +source += "(.+)"', text, re.MULTILINE)} == {
-        "hashicorp/aws", "./modules/ecs-updater-vpc", "./modules/ecs-updater-ecs-cluster", "./modules/ecs-updater-lambda",
+        "hashicorp/aws",
+        *(f"./modules/ecs-updater-{name}" for name in ("vpc", "ecs-cluster", "ledger", "lambda")),
     }
 
 

@@ -25,7 +25,9 @@ _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
 _IAM_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:%s"
 # What a reference and an attribute are, of a resource that has a name: the property with the name, and each made of it.
 _IDENTIFIERS = {
+    "AWS::DynamoDB::Table": ("TableName", {"Ref": "{}", "Arn": _ARN % ("dynamodb", "table/{}")}),
     "AWS::ECS::Cluster": ("ClusterName", {"Ref": "{}", "Arn": _ARN % ("ecs", "cluster/{}")}),
+    "AWS::Events::Rule": ("Name", {"Ref": "{}", "Arn": _ARN % ("events", "rule/{}")}),
     "AWS::IAM::InstanceProfile": ("InstanceProfileName", {"Ref": "{}", "Arn": _IAM_ARN % "instance-profile/{}"}),
     "AWS::IAM::Role": ("RoleName", {"Ref": "{}", "Arn": _IAM_ARN % "role/{}"}),
     "AWS::Lambda::Function": ("FunctionName", {"Ref": "{}", "Arn": _ARN % ("lambda", "function:{}")}),
@@ -205,14 +207,16 @@ def _matches(pattern: str, text: str) -> bool:
 def allows(
     statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> bool:
-    """Tells whether one of the statements, each an Allow with StringEquals conditions at most, allows a call."""
+    """Tells whether one of the statements, each an Allow with StringEquals and ArnLike conditions at most, allows a call."""
+    given = context or {}
     for statement in statements:
-        assert statement["Effect"] == "Allow" and set(statement.get("Condition", {})) <= {"StringEquals"}
-        wanted = statement.get("Condition", {}).get("StringEquals", {})
+        conditions = statement.get("Condition", {})
+        assert statement["Effect"] == "Allow" and set(conditions) <= {"StringEquals", "ArnLike"}
         if (
             any(_matches(one, action) for one in _list(statement["Action"]))
             and any(_matches(one, resource) for one in _list(statement["Resource"]))
-            and all((context or {}).get(key) == value for key, value in wanted.items())
+            and all(given.get(key) == value for key, value in conditions.get("StringEquals", {}).items())
+            and all(_matches(value, given.get(key, "")) for key, value in conditions.get("ArnLike", {}).items())
         ):
             return True
     return False

@@ -20,7 +20,7 @@ OWNERSHIP = "ecs-updater"
 _NAMES = {address: name for name, address in ADDRESSES.items()}
 _CLOUDFORMATION_TYPES = {terraform: cloudformation for cloudformation, (terraform, _) in TYPES.items()}
 _ATTRIBUTES = {"arn": "Arn", "id": "Ref", "name": "Ref", "url": "Ref", "latest_version": "LatestVersionNumber"}
-_AS_THEY_ARE = {"variables"}  # Their keys are no property's name.
+_AS_THEY_ARE = {"variables", "event_pattern"}  # Their keys are no property's name.
 
 
 class Unlisted(Exception):
@@ -34,14 +34,23 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
         wired: dict[str, Any] = {}
         if template == "02-ecs.yml":  # Outputs of the network.
             wired = {"SubnetIds": "SubnetA,SubnetB", "TaskSecurityGroupId": "TaskSecurityGroup"}
-        elif template == "03-lambda.yml":  # Outputs of the cluster.
-            outputs = made["02-ecs.yml"].outputs
+        elif template == "02-ledger.yml":  # Output of the cluster.
+            wired = {"ClusterName": made["02-ecs.yml"].outputs["ClusterName"]["Value"]}
+        elif template == "03-lambda.yml":  # Outputs of the cluster and of the ledger.
+            outputs = made["02-ecs.yml"].outputs | made["02-ledger.yml"].outputs
             roles = [outputs["TaskExecutionRoleArn"]["Value"], *variables.get("passable_role_arns", [])]
-            wired = {"ClusterName": outputs["ClusterName"]["Value"], "PassableRoleArns": ",".join(roles)}
-        given = {name: variables[snake(name)] for name in templates[template]["Parameters"] if snake(name) in variables}
+            wired = {"PassableRoleArns": ",".join(roles)}
+            wired |= {name: outputs[name]["Value"] for name in ("ClusterName", "LedgerTableName")}
+        names = [name for name in templates[template]["Parameters"] if snake(name) in variables]
+        given = {name: _parameter(variables[snake(name)]) for name in names}
         name = {"AWS::StackName": f"{variables.get('stack_name', 'ecs-updater')}{suffix}"}
         made[template] = Stack(templates[template], {**given, **wired, **pseudo, **name}, by_name=True)
     return made
+
+
+def _parameter(value: Any) -> Any:
+    """A variable's value as a parameter's, which is a text or a number."""
+    return ",".join(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, bool) else value
 
 
 # What is made
@@ -71,11 +80,21 @@ def _described(name: str, resource_type: str, properties: dict[str, Any]) -> dic
     if resource_type == "AWS::EC2::LaunchTemplate":  # Its own tags; those in its data are of what it makes.
         (own,) = properties.pop("TagSpecifications")
         properties["Tags"] = own["Tags"]
+    if resource_type == "AWS::DynamoDB::Table":
+        _table_in_terraforms_words(properties)
     terraform_type, renamed = TYPES[resource_type]
     kept = {key: value for key, value in properties.items() if (resource_type, key) not in WITHOUT_COUNTERPART}
     # Terraform says -1 where CloudFormation says nothing: the function has no concurrency of its own.
     unsaid = {"reserved_concurrent_executions": -1} if resource_type == "AWS::Lambda::Function" else {}
     return found | {name: {"type": terraform_type, **unsaid, **_in_terraforms_words(kept, renamed)}}
+
+
+def _table_in_terraforms_words(properties: dict[str, Any]) -> None:
+    """Says of a table's keys and attributes what Terraform says: there a key is an attribute's name."""
+    for key in properties.pop("KeySchema"):
+        properties[f"{key['KeyType'].capitalize()}Key"] = key["AttributeName"]
+    attributes = properties.pop("AttributeDefinitions")
+    properties["Attribute"] = [{"Name": one["AttributeName"], "Type": one["AttributeType"]} for one in attributes]
 
 
 def made_by_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
@@ -145,7 +164,8 @@ def _parts(name: str, resource_type: str, properties: dict[str, Any]) -> dict[st
                 # Terraform gives a rule the tags of its group. CloudFormation can give it none; a policy has none with either.
                 tags = {"Tags": properties["Tags"]} if resource_type == "AWS::EC2::SecurityGroup" else {}
                 words = _in_terraforms_words({**part, **tags}, renamed)
-                found[f"{name}.{key}[{number}]"] = {"type": terraform_type, back: properties.get("RoleName", name), **words}
+                whose = properties.get("RoleName", properties.get("Name", name))
+                found[f"{name}.{key}[{number}]"] = {"type": terraform_type, back: whose, **words}
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from support.parity import snake
 from support.terraform import Variable
 
-_TYPES = {"String": "string", "Number": "number", "CommaDelimitedList": "list(string)"}
+_TYPES = {"String": "string", "Boolean": "bool", "Number": "number", "CommaDelimitedList": "list(string)"}
 
 
 def parameters(template: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +51,8 @@ def plain(sentence: str) -> str:
 
 
 def _parameter(parameter: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    if sorted(parameter.get("AllowedValues", []), key=str) == ["false", "true"]:  # CloudFormation has no other type for it.
+        parameter = {**parameter, "Type": "Boolean", **{key: _loaded(parameter[key]) for key in ("AllowedValues", "Default")}}
     said = {
         "type": _TYPES[parameter["Type"]],
         "description": _sentence(parameter["Description"], names),
@@ -61,6 +63,10 @@ def _parameter(parameter: Mapping[str, Any], names: list[str]) -> dict[str, Any]
         default = parameter["Default"]
         said["default"] = [one for one in default.split(",") if one] if said["type"].startswith("list") else default
     return said
+
+
+def _loaded(value: Any) -> Any:
+    return [json.loads(one) for one in value] if isinstance(value, list) else json.loads(value)
 
 
 def _variable(name: str, configured: Mapping[str, Any], declared: Variable, names: list[str]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 Ids that AWS makes up are replaced by what they are the id of, times and what only counts are left out.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from support.parity import canonical
 
-_OF_THE_CALL = {"LastModified", "RevisionId", "ResponseMetadata", "Version"}
+_OF_THE_CALL = {"CreatedBy", "LastModified", "RevisionId", "ResponseMetadata", "Version"}
 
 
 class Deployment:
@@ -22,12 +23,13 @@ class Deployment:
 
     def everything(self) -> dict[str, Any]:
         """Returns all of it."""
-        configuration = self.function()
-        role = configuration["configuration"]["Role"].rpartition("/")[2]
+        completer = f"{self._function}-completer"
         return {
-            "function": configuration,
-            "function's role": self.role(role),
-            "function's log group": self.log_group(f"/aws/lambda/{self._function}"),
+            **self.with_role_and_log_group("function", self._function),
+            **self.with_role_and_log_group("completer", completer),
+            "who may call the completer": self.callers(completer),
+            "ledger": self.table(f"{self._function}-ledger"),
+            "rules": {name: self.rule(f"{completer}-{name}") for name in ("deployments", "poll")},
             "dead-letter queue": self.queue(f"{self._function}-dead-letters"),
             "cluster": self.cluster(),
             "tasks' role": self.role(f"{self._stack_name}-ecs-{self._client('ecs').meta.region_name}-execution"),
@@ -37,16 +39,55 @@ class Deployment:
             "network": self.network(),
         }
 
-    def function(self) -> dict[str, Any]:
-        """Returns the function's configuration, concurrency and tags."""
+    def with_role_and_log_group(self, what: str, name: str) -> dict[str, Any]:
+        """Returns a function with what every function has."""
+        function = self.function(name)
+        return {
+            what: function,
+            f"{what}'s role": self.role(function["configuration"]["Role"].rpartition("/")[2]),
+            f"{what}'s log group": self.log_group(f"/aws/lambda/{name}"),
+        }
+
+    def function(self, name: str) -> dict[str, Any]:
+        """Returns a function's configuration, concurrency and tags."""
         client = self._client("lambda")
-        configuration = client.get_function_configuration(FunctionName=self._function)
-        concurrency = client.get_function_concurrency(FunctionName=self._function)
+        configuration = client.get_function_configuration(FunctionName=name)
+        concurrency = client.get_function_concurrency(FunctionName=name)
         variables = configuration["Environment"]["Variables"]  # In which an empty text counts.
         return {
             "configuration": {**_set(_without(configuration, _OF_THE_CALL)), "Environment": {"Variables": variables}},
             "concurrency": concurrency.get("ReservedConcurrentExecutions"),
             "tags": _ours(client.list_tags(Resource=configuration["FunctionArn"])["Tags"]),
+        }
+
+    def callers(self, function: str) -> list[Any]:
+        """Returns who may call a function, without the names that the statements are given."""
+        policy = json.loads(self._client("lambda").get_policy(FunctionName=function)["Policy"])
+        return sorted((_without(one, {"Sid"}) for one in policy["Statement"]), key=json.dumps)
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Returns a table."""
+        client = self._client("dynamodb")
+        table = client.describe_table(TableName=name)["Table"]
+        backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        return {
+            **{key: table.get(key) for key in ("TableName", "KeySchema", "DeletionProtectionEnabled", "SSEDescription")},
+            "attributes": sorted(table["AttributeDefinitions"], key=json.dumps),
+            "billing": table["BillingModeSummary"]["BillingMode"],
+            "expires": client.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
+            "recovery": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
+            "tags": _tags(client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]),
+        }
+
+    def rule(self, name: str) -> dict[str, Any]:
+        """Returns a rule of EventBridge with its targets."""
+        client = self._client("events")
+        rule = client.describe_rule(Name=name)
+        return {
+            **_set(_without(rule, _OF_THE_CALL)),
+            "EventPattern": json.loads(rule.get("EventPattern") or "{}"),
+            "targets": [_set(one) for one in client.list_targets_by_rule(Rule=name)["Targets"]],
+            "tags": _tags(client.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]),
         }
 
     def role(self, name: str) -> dict[str, Any]:
@@ -70,7 +111,8 @@ class Deployment:
     def log_group(self, name: str) -> dict[str, Any]:
         """Returns a log group."""
         client = self._client("logs")
-        (group,) = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        groups = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        (group,) = (one for one in groups if one["logGroupName"] == name)
         tags = client.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
         return {"name": group["logGroupName"], "retention": group.get("retentionInDays"), "tags": _ours(tags)}
 

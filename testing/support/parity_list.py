@@ -3,11 +3,12 @@
 MODULES = {
     "01-vpc.yml": ("ecs-updater-vpc", "-vpc"),
     "02-ecs.yml": ("ecs-updater-ecs-cluster", "-ecs"),
+    "02-ledger.yml": ("ecs-updater-ledger", "-ledger"),
     "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
 }
 """Each template's module, and what the stack's name ends with."""
 
-_VPC, _ECS, _LAMBDA = "module.vpc.", "module.ecs_cluster.", "module.lambda."
+_VPC, _ECS, _LEDGER, _LAMBDA = "module.vpc.", "module.ecs_cluster.", "module.ledger.", "module.lambda."
 ADDRESSES = {
     "Vpc": _VPC + "aws_vpc.this",
     "InternetGateway": _VPC + "aws_internet_gateway.this",
@@ -28,6 +29,17 @@ ADDRESSES = {
     "InstanceProfile": _ECS + "aws_iam_instance_profile.instance[0]",
     "LaunchTemplate": _ECS + "aws_launch_template.instances[0]",
     "AutoScalingGroup": _ECS + "aws_autoscaling_group.instances[0]",
+    "LedgerTable": _LEDGER + "aws_dynamodb_table.this",
+    "Completer": _LEDGER + "aws_lambda_function.completer",
+    "CompleterRole": _LEDGER + "aws_iam_role.completer",
+    "CompleterRole.Policies[0]": _LEDGER + "aws_iam_role_policy.completer",
+    "CompleterLogGroup": _LEDGER + "aws_cloudwatch_log_group.completer",
+    "DeploymentRule": _LEDGER + "aws_cloudwatch_event_rule.deployments",
+    "DeploymentRule.Targets[0]": _LEDGER + "aws_cloudwatch_event_target.deployments",
+    "DeploymentRulePermission": _LEDGER + "aws_lambda_permission.deployments",
+    "PollRule": _LEDGER + "aws_cloudwatch_event_rule.poll",
+    "PollRule.Targets[0]": _LEDGER + "aws_cloudwatch_event_target.poll",
+    "PollRulePermission": _LEDGER + "aws_lambda_permission.poll",
     "Function": _LAMBDA + "aws_lambda_function.this",
     "FunctionRole": _LAMBDA + "aws_iam_role.this",
     "FunctionRole.Policies[0]": _LAMBDA + "aws_iam_role_policy.this",
@@ -41,6 +53,15 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
         "aws_autoscaling_group",
         {"AutoScalingGroupName": "name", "LaunchTemplateId": "id", "Tags": "tag"},
     ),
+    "AWS::DynamoDB::Table": (
+        "aws_dynamodb_table",
+        {
+            "TableName": "name",
+            "TimeToLiveSpecification": "ttl",
+            "PointInTimeRecoverySpecification": "point_in_time_recovery",
+            "PointInTimeRecoveryEnabled": "enabled",
+        },
+    ),
     "AWS::EC2::InternetGateway": ("aws_internet_gateway", {}),
     "AWS::EC2::LaunchTemplate": (
         "aws_launch_template",
@@ -53,9 +74,11 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
     "AWS::EC2::SubnetRouteTableAssociation": ("aws_route_table_association", {}),
     "AWS::EC2::VPC": ("aws_vpc", {}),
     "AWS::ECS::Cluster": ("aws_ecs_cluster", {"ClusterName": "name", "ClusterSettings": "setting"}),
+    "AWS::Events::Rule": ("aws_cloudwatch_event_rule", {}),
     "AWS::IAM::InstanceProfile": ("aws_iam_instance_profile", {"InstanceProfileName": "name", "Roles": "role"}),
     "AWS::IAM::Role": ("aws_iam_role", {"RoleName": "name", "AssumeRolePolicyDocument": "assume_role_policy"}),
     "AWS::Lambda::Function": ("aws_lambda_function", {}),
+    "AWS::Lambda::Permission": ("aws_lambda_permission", {}),
     "AWS::Logs::LogGroup": ("aws_cloudwatch_log_group", {"LogGroupName": "name"}),
     "AWS::SQS::Queue": (
         "aws_sqs_queue",
@@ -75,6 +98,7 @@ PARTS: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {
         "security_group_id",
         {"CidrIp": "cidr_ipv4"},
     ),
+    ("AWS::Events::Rule", "Targets"): ("aws_cloudwatch_event_target", "rule", {"Id": "target_id"}),
     ("AWS::IAM::Role", "Policies"): ("aws_iam_role_policy", "role", {"PolicyName": "name", "PolicyDocument": "policy"}),
 }
 """Properties that are resources of their own in Terraform: their type, what says there whose part they are, and other names."""
@@ -93,6 +117,7 @@ WITHOUT_COUNTERPART = {
 ONLY_IN_MODULES = {
     ("01-vpc.yml", "name"): "CloudFormation's own AWS::StackName",
     ("02-ecs.yml", "name"): "CloudFormation's own AWS::StackName",
+    ("02-ledger.yml", "lambda_package"): "the bundle, which `package` and SAM find in the template",
     ("03-lambda.yml", "lambda_package"): "the bundle, which `package` and SAM find in the template",
 }
 """Variables without a parameter, and why."""
@@ -104,10 +129,13 @@ DIFFERENT = {
         'can(regex("^[0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)',
     ),
     # A limit of the provider, not of Lambda.
-    ("03-lambda.yml", "runtime", "description"): (
-        "Runtime of the function; the bundle must be built for the same one.",
-        "Runtime of the function; the bundle must be built for the same one. "
-        "Version 5.100 of the provider does not know python3.14 yet.",
+    **dict.fromkeys(
+        [("02-ledger.yml", "runtime", "description"), ("03-lambda.yml", "runtime", "description")],
+        (
+            "Runtime of the function; the bundle must be built for the same one.",
+            "Runtime of the function; the bundle must be built for the same one. "
+            "Version 5.100 of the provider does not know python3.14 yet.",
+        ),
     ),
 }
 """What is said of a parameter and in other words of its variable, and why."""
@@ -136,12 +164,14 @@ WIRED = {
     "name": "begins with stack_name",
     "subnet_ids": "output of the network",
     "task_security_group_id": "output of the network",
+    "ledger_table_name": "output of the ledger",
 }
 """Variables of modules that the root module has no variable for, and what they get."""
 
 ONLY_STAR = {
     "ecs:DescribeTaskDefinition",
     "ecs:DiscoverPollEndpoint",
+    "ecs:ListTasks",  # It knows instances. Asked for the tasks of a service, a condition on the cluster narrows it.
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel",

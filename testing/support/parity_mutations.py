@@ -15,6 +15,8 @@ _PARAMETER = ("Type", "Default", "Description", "ConstraintDescription", "Allowe
 _VPC_ID = "module_calls.vpc.module.outputs.vpc_id"
 _FUNCTION, _ROLE, _POLICY = "Resources.Function.Properties", "Resources.FunctionRole.Properties", "FunctionRole.Policies[0]"
 _STATEMENTS = f"{_ROLE}.Policies.0.PolicyDocument.Statement"
+_LEDGER, _TABLE, _RULE = "02-ledger.yml", "Resources.LedgerTable.Properties", "Resources.DeploymentRule.Properties"
+_COMPLETERS = "Resources.CompleterRole.Properties.Policies.0.PolicyDocument.Statement"
 
 
 def _changed(tree: Any, path: str, value: Any) -> None:
@@ -93,18 +95,27 @@ def _one_resource_less(sides: Sides) -> Sides:
     return replace(sides, document=document)
 
 
-def _refers_to(resource: int, attribute: str, reference: str) -> Mutation:
-    path = f"module_calls.lambda.module.resources.{resource}.expressions.{attribute}.references"
-    return _configuration(path, [reference])
+def _refers_to(address: str, attribute: str, reference: str) -> Mutation:
+    """Changes what an attribute of a resource of a module, by its address, refers to."""
+    _, module, resource = address.split(".", 2)
+
+    def mutate(sides: Sides) -> Sides:
+        document = deepcopy(dict(sides.document))
+        called = document["configuration"]["root_module"]["module_calls"][module]["module"]
+        described = next(one for one in called["resources"] if one["address"] == resource)
+        _changed(described["expressions"], f"{attribute}.references", [reference])
+        return replace(sides, document=document)
+
+    return mutate
 
 
 CLOUDFORMATION: dict[str, Mutation] = {
     "an action": _template("03-lambda.yml", f"{_STATEMENTS}.1.Action.0", "ecs:DeleteService"),
     "an action more": _template("03-lambda.yml", f"{_STATEMENTS}.1.Action", lambda actions: [*actions, "ecs:DeleteService"]),
     "an action less": _template("03-lambda.yml", f"{_STATEMENTS}.1.Action.2", _GONE),
-    "every resource": _template("03-lambda.yml", f"{_STATEMENTS}.3.Resource", "*"),
-    "a condition less": _template("03-lambda.yml", f"{_STATEMENTS}.4.Condition", _GONE),
-    "a statement less": _template("03-lambda.yml", f"{_STATEMENTS}.7", _GONE),
+    "every resource": _template("03-lambda.yml", f"{_STATEMENTS}.8.Resource", "*"),
+    "a condition less": _template("03-lambda.yml", f"{_STATEMENTS}.9.Condition", _GONE),
+    "a statement less": _template("03-lambda.yml", f"{_STATEMENTS}.14", _GONE),
     "whom a role trusts": _template(
         "03-lambda.yml", f"{_ROLE}.AssumeRolePolicyDocument.Statement.0.Principal.Service", "ec2.amazonaws.com"
     ),
@@ -148,6 +159,25 @@ CLOUDFORMATION: dict[str, Mutation] = {
         "02-ecs.yml", "Resources.LaunchTemplate.Properties.LaunchTemplateData.UserData", {"Fn::Base64": "#!/bin/bash"}
     ),
     "a tag of the instances": _template("02-ecs.yml", "Resources.AutoScalingGroup.Properties.Tags.2.PropagateAtLaunch", False),
+    "the recovery of the table": _template(_LEDGER, f"{_TABLE}.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled", False),
+    "what the table lets expire": _template(_LEDGER, f"{_TABLE}.TimeToLiveSpecification.AttributeName", "expires_at"),
+    "a key of the table": _template(_LEDGER, f"{_TABLE}.KeySchema.1.AttributeName", "id"),
+    "a key less": _template(_LEDGER, f"{_TABLE}.KeySchema.1", _GONE),
+    "the type of a key": _template(_LEDGER, f"{_TABLE}.AttributeDefinitions.0.AttributeType", "N"),
+    "what the table costs": _template(_LEDGER, f"{_TABLE}.BillingMode", "PROVISIONED"),
+    "the protection of the table": _template(_LEDGER, f"{_TABLE}.DeletionProtectionEnabled", False),
+    "the default of a choice": _template(_LEDGER, "Parameters.DeletionProtection.Default", "true"),
+    "what a rule waits for": _template(_LEDGER, f"{_RULE}.EventPattern.detail.eventName", ["SERVICE_DEPLOYMENT_FAILED"]),
+    "whose events a rule waits for": _template(_LEDGER, f"{_RULE}.EventPattern.resources", _GONE),
+    "the target of a rule": _template(_LEDGER, f"{_RULE}.Targets.0.Arn", {"Fn::GetAtt": ["CompleterRole", "Arn"]}),
+    "a target less": _template(_LEDGER, f"{_RULE}.Targets", []),
+    "the schedule": _template(_LEDGER, "Resources.PollRule.Properties.ScheduleExpression", "rate(1 hour)"),
+    "whether a rule is in force": _template(_LEDGER, "Resources.PollRule.Properties.State", "DISABLED"),
+    "who may call the completer": _template(_LEDGER, "Resources.PollRulePermission.Properties.SourceArn", _GONE),
+    "the completer's condition": _template(_LEDGER, f"{_COMPLETERS}.6.Condition.ArnLike", {"ecs:cluster": "*"}),
+    "an action more of the completer": _template(_LEDGER, f"{_COMPLETERS}.7.Action", lambda actions: [*actions, "dynamodb:Scan"]),
+    "an optional statement less": _template("03-lambda.yml", f"{_STATEMENTS}.12", _GONE),
+    "a list of registries": _template("03-lambda.yml", f"{_FUNCTION}.Environment.Variables.PRIVATE_REGISTRIES", ""),
 }
 """Changes to the templates."""
 
@@ -174,8 +204,8 @@ TERRAFORM: dict[str, Mutation] = {
     "a name": _plan("FunctionRole", "name", "another"),
     "a block more": _plan("LaunchTemplate", "tag_specifications", lambda blocks: [*blocks, {"resource_type": "instance"}]),
     "a resource less": _one_resource_less,
-    "the dead-letter target": _refers_to(3, "dead_letter_config.0.target_arn", "aws_iam_role.this.arn"),
-    "the role of the function": _refers_to(3, "role", "aws_sqs_queue.dead_letters.arn"),
+    "the dead-letter target": _refers_to(ADDRESSES["Function"], "dead_letter_config.0.target_arn", "aws_iam_role.this.arn"),
+    "the role of the function": _refers_to(ADDRESSES["Function"], "role", "aws_sqs_queue.dead_letters.arn"),
     "a default": _configuration("module_calls.lambda.module.variables.timeout.default", 300),
     "a default of the root module": _configuration("variables.timeout.default", 300),
     "a description": _configuration("module_calls.vpc.module.variables.vpc_cidr.description", "Addresses."),
@@ -188,5 +218,21 @@ TERRAFORM: dict[str, Mutation] = {
     "the sentence of a precondition": _source("ecs-updater-ecs-cluster", "launch_type EC2 needs subnet_ids,", "It needs them,"),
     "a pattern": _source("ecs-updater-ecs-cluster", '"^[a-zA-Z0-9_-]{1,255}$", var.cluster_name', '"^.*$", var.cluster_name'),
     "a type": _source("ecs-updater-vpc", 'string\n  default     = "10.42', 'any\n  default     = "10.42'),
+    "the recovery of the table": _plan("LedgerTable", "point_in_time_recovery.0.enabled", False),
+    "what the table lets expire": _plan("LedgerTable", "ttl.0.attribute_name", "expires_at"),
+    "a key of the table": _plan("LedgerTable", "range_key", "id"),
+    "what the table costs": _plan("LedgerTable", "billing_mode", "PROVISIONED"),
+    "the protection of the table": _plan("LedgerTable", "deletion_protection_enabled", False),
+    "the tag of ownership of the table": _plan("LedgerTable", "tags_all.ecs-updater", _GONE),
+    "what a rule waits for": _plan("DeploymentRule", "event_pattern", _instead("_COMPLETED", "_IN_PROGRESS")),
+    "the schedule": _plan("PollRule", "schedule_expression", "rate(1 hour)"),
+    "the target of a rule": _refers_to(ADDRESSES["PollRule.Targets[0]"], "arn", "aws_iam_role.completer.arn"),
+    "the rule of a target": _plan("PollRule.Targets[0]", "rule", "ecs-updater-completer-deployments"),
+    "who may call the completer": _plan("PollRulePermission", "principal", "*"),
+    "which rule may call the completer": _refers_to(
+        ADDRESSES["PollRulePermission"], "source_arn", "aws_cloudwatch_event_rule.deployments.arn"
+    ),
+    "the table of the function": _plan("Function", "environment.0.variables.LEDGER_TABLE", "another-ledger"),
+    "a bound of the ledger": _source("ecs-updater-ledger", "var.poll_minutes <= 1440", "var.poll_minutes <= 60"),
 }
 """Changes to the plan and to the sources."""

@@ -15,6 +15,7 @@ locals {
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
   arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
+  services         = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
   task_definitions = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
 }
 
@@ -60,6 +61,13 @@ resource "aws_lambda_function" "this" {
         IMAGE                   = var.event_image
         TASK_DEF                = var.expected_task_definition_family
         UNKNOWN_FIELDS          = var.unknown_fields
+        TASK_FAILURES           = tostring(var.task_failures)
+        CIRCUIT_BREAKER         = var.circuit_breaker
+        VERIFY_IMAGE            = var.verify_image
+        PIN_DIGEST              = var.pin_digest
+        PRIVATE_REGISTRIES      = join(",", var.private_registries)
+        LEDGER_TABLE            = var.ledger_table_name
+        LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
         POWERTOOLS_SERVICE_NAME = var.function_name
         POWERTOOLS_LOG_LEVEL    = var.log_level
       },
@@ -118,7 +126,41 @@ resource "aws_iam_role_policy" "this" {
           Sid      = "ChangeServices"
           Effect   = "Allow"
           Action   = ["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"]
-          Resource = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
+          Resource = local.services
+        },
+        # To follow a rollout: what ECS itself has to say of it, what runs, and what its tasks died of.
+        {
+          Sid      = "FollowDeployments"
+          Effect   = "Allow"
+          Action   = "ecs:ListServiceDeployments"
+          Resource = local.services
+        },
+        # Of these two actions ECS may ask about the service as well.
+        {
+          Sid      = "ReadServiceRevisions"
+          Effect   = "Allow"
+          Action   = "ecs:DescribeServiceRevisions"
+          Resource = [local.services, "${local.arn_of_ecs}:service-revision/${var.cluster_name}/*"]
+        },
+        {
+          Sid      = "StopDeployments"
+          Effect   = "Allow"
+          Action   = "ecs:StopServiceDeployment"
+          Resource = [local.services, "${local.arn_of_ecs}:service-deployment/${var.cluster_name}/*"]
+        },
+        {
+          Sid      = "ReadTasks"
+          Effect   = "Allow"
+          Action   = "ecs:DescribeTasks"
+          Resource = "${local.arn_of_ecs}:task/${var.cluster_name}/*"
+        },
+        # Asked for the tasks of a service, ECS asks about no resource, only about the cluster.
+        {
+          Sid       = "ListTasks"
+          Effect    = "Allow"
+          Action    = "ecs:ListTasks"
+          Resource  = "*"
+          Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
         },
         # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
         {
@@ -149,6 +191,23 @@ resource "aws_iam_role_policy" "this" {
           Action    = "iam:PassRole"
           Resource  = var.passable_role_arns
           Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+        },
+      ],
+      # An image may be of another account or region, whose own repository policy decides.
+      var.verify_image == "off" && var.pin_digest == "off" ? [] : [
+        {
+          Sid      = "ReadImages"
+          Effect   = "Allow"
+          Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+          Resource = "arn:${local.partition}:ecr:*:*:repository/*"
+        },
+      ],
+      var.ledger_table_name == "" ? [] : [
+        {
+          Sid      = "UseLedger"
+          Effect   = "Allow"
+          Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
         },
       ],
       # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.

@@ -1,0 +1,257 @@
+# The ledger, a table of the updates and their leases, with the function that completes what nobody waits for.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  tags = {
+    environment = var.environment
+    owner       = var.owner
+    contact     = var.contact
+  }
+  partition = data.aws_partition.current.partition
+  account   = data.aws_caller_identity.current.account_id
+  region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
+
+  completer  = "${var.function_name}-completer"
+  arn_of_ecs = "arn:${local.partition}:ecs:${local.region}:${local.account}"
+  services   = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
+}
+
+resource "aws_dynamodb_table" "this" {
+  #checkov:skip=CKV_AWS_119:DynamoDB encrypts it with a key of its own; one of the account costs per month and per request, for history without a secret
+  name                        = "${var.function_name}-ledger"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "pk"
+  range_key                   = "sk"
+  deletion_protection_enabled = var.deletion_protection
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  attribute {
+    name = "sk"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  tags = local.tags
+}
+
+# Completes the updates whose caller did not wait, and rolls back those that asked for it.
+resource "aws_lambda_function" "completer" {
+  #checkov:skip=CKV_AWS_115:the lease of each service keeps two runs apart; what is reserved other functions of the account could not use
+  #checkov:skip=CKV_AWS_116:no event is needed again: the next look at the ledger does what a failed run did not
+  #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
+  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
+  function_name = local.completer
+  description   = "Completes updates of ECS services that nobody waits for"
+  handler       = "ecs_updater.handlers.complete.lambda_handler"
+  filename      = var.lambda_package # The bundle of the function itself.
+  # A bundle with other content is deployed. Without one, only destroying goes on: see the precondition.
+  source_code_hash               = try(filebase64sha256(var.lambda_package), null)
+  runtime                        = var.runtime
+  architectures                  = [var.architecture]
+  memory_size                    = 256
+  timeout                        = 300
+  reserved_concurrent_executions = -1
+  role                           = aws_iam_role.completer.arn
+
+  logging_config {
+    log_group             = aws_cloudwatch_log_group.completer.name
+    log_format            = "JSON"
+    application_log_level = var.log_level
+  }
+
+  # Passes on what a caller traces and traces nothing of its own.
+  tracing_config {
+    mode = "PassThrough"
+  }
+
+  environment {
+    variables = merge(
+      {
+        LEDGER_TABLE            = aws_dynamodb_table.this.name
+        LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
+        TASK_FAILURES           = tostring(var.task_failures)
+        POWERTOOLS_SERVICE_NAME = local.completer
+        POWERTOOLS_LOG_LEVEL    = var.log_level
+      },
+      # Left out rather than empty: the SDK reads it, not the function.
+      var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
+    )
+  }
+
+  tags = local.tags
+
+  # A rule calls it as soon as it is there: then it is to be allowed what it does.
+  depends_on = [aws_iam_role_policy.completer]
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.lambda_package)
+      error_message = "There is no bundle ${var.lambda_package}: make build-lambda-package."
+    }
+  }
+}
+
+resource "aws_iam_role" "completer" {
+  name                 = "${local.completer}-${local.region}"
+  description          = "Lets the completer follow and roll back updates of the services of one cluster"
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = local.tags
+}
+
+resource "aws_iam_role_policy" "completer" {
+  name = "ecs-updater-completer"
+  role = aws_iam_role.completer.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "ReadServices"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeServices"
+        Resource = local.services
+      },
+      # A rollback returns the service to a revision that is there, and its tags to what they were.
+      {
+        Sid      = "ChangeServices"
+        Effect   = "Allow"
+        Action   = ["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"]
+        Resource = local.services
+      },
+      {
+        Sid      = "FollowDeployments"
+        Effect   = "Allow"
+        Action   = "ecs:ListServiceDeployments"
+        Resource = local.services
+      },
+      # Of these two actions ECS may ask about the service as well.
+      {
+        Sid      = "ReadServiceRevisions"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeServiceRevisions"
+        Resource = [local.services, "${local.arn_of_ecs}:service-revision/${var.cluster_name}/*"]
+      },
+      {
+        Sid      = "StopDeployments"
+        Effect   = "Allow"
+        Action   = "ecs:StopServiceDeployment"
+        Resource = [local.services, "${local.arn_of_ecs}:service-deployment/${var.cluster_name}/*"]
+      },
+      {
+        Sid      = "ReadTasks"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeTasks"
+        Resource = "${local.arn_of_ecs}:task/${var.cluster_name}/*"
+      },
+      # Asked for the tasks of a service, ECS asks about no resource, only about the cluster.
+      {
+        Sid       = "ListTasks"
+        Effect    = "Allow"
+        Action    = "ecs:ListTasks"
+        Resource  = "*"
+        Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
+      },
+      # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
+      {
+        Sid      = "UseLedger"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${aws_dynamodb_table.this.name}"
+      },
+      {
+        Sid      = "WriteLogs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.completer.name}:*"
+      },
+    ]
+  })
+}
+
+resource "aws_cloudwatch_log_group" "completer" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_338:log_retention_days decides
+  name              = "/aws/lambda/${local.completer}"
+  retention_in_days = var.log_retention_days
+
+  tags = local.tags
+}
+
+# A deployment of one of the cluster's services ended.
+resource "aws_cloudwatch_event_rule" "deployments" {
+  name        = "${local.completer}-deployments"
+  description = "Calls the completer when a deployment of an ECS service ends"
+  state       = "ENABLED"
+
+  event_pattern = jsonencode({
+    source      = ["aws.ecs"]
+    detail-type = ["ECS Deployment State Change"]
+    # To EventBridge a * means what it means to IAM: a cluster's pattern goes into both.
+    resources = [{ wildcard = local.services }]
+    detail    = { eventName = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"] }
+  })
+
+  tags = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "deployments" {
+  rule      = aws_cloudwatch_event_rule.deployments.name
+  target_id = "completer"
+  arn       = aws_lambda_function.completer.arn
+}
+
+resource "aws_lambda_permission" "deployments" {
+  function_name = aws_lambda_function.completer.function_name
+  action        = "lambda:InvokeFunction"
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.deployments.arn
+}
+
+# For what no event tells: without a circuit breaker ECS reports no failure, and an event may be lost.
+resource "aws_cloudwatch_event_rule" "poll" {
+  name                = "${local.completer}-poll"
+  description         = "Calls the completer for the updates whose end no event tells"
+  state               = "ENABLED"
+  schedule_expression = var.poll_minutes == 1 ? "rate(1 minute)" : "rate(${var.poll_minutes} minutes)"
+
+  tags = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "poll" {
+  rule      = aws_cloudwatch_event_rule.poll.name
+  target_id = "completer"
+  arn       = aws_lambda_function.completer.arn
+}
+
+resource "aws_lambda_permission" "poll" {
+  function_name = aws_lambda_function.completer.function_name
+  action        = "lambda:InvokeFunction"
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.poll.arn
+}

@@ -1,0 +1,29 @@
+output "ledger_table_name" {
+  description = "Name of the table of the ledger."
+  value       = aws_dynamodb_table.this.name
+}
+
+output "ledger_table_arn" {
+  description = "ARN of the table of the ledger."
+  value       = aws_dynamodb_table.this.arn
+}
+
+output "completer_function_name" {
+  description = "Name of the function that completes updates."
+  value       = aws_lambda_function.completer.function_name
+}
+
+output "completer_function_arn" {
+  description = "ARN of the function that completes updates."
+  value       = aws_lambda_function.completer.arn
+}
+
+output "completer_role_arn" {
+  description = "ARN of the role that the completer runs with."
+  value       = aws_iam_role.completer.arn
+}
+
+output "completer_log_group_name" {
+  description = "Name of the log group of the completer."
+  value       = aws_cloudwatch_log_group.completer.name
+}

@@ -1,0 +1,189 @@
+variable "lambda_package" {
+  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = var.lambda_package != ""
+    error_message = "lambda_package must be the path of the bundle, a zip file."
+  }
+}
+
+variable "function_name" {
+  description = "Name of the function."
+  type        = string
+  default     = "ecs-updater"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,38}$", var.function_name))
+    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its completer carries the name and the region."
+  }
+}
+
+variable "runtime" {
+  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
+  type        = string
+  default     = "python3.13"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
+  }
+}
+
+variable "architecture" {
+  description = "Processor architecture of the function; the bundle must be built for the same one."
+  type        = string
+  default     = "x86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture must be x86_64 or arm64."
+  }
+}
+
+variable "cluster_name" {
+  description = "Name of the cluster whose services the function may change, or a pattern such as team-*; a lone * means every cluster of the region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.cluster_name))
+    error_message = "cluster_name must be a name of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "Optional ARN of a managed policy that bounds every role of this module."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:iam::(\\d{12}|aws):policy/.+)?$", var.permissions_boundary))
+    error_message = "permissions_boundary must be empty or the ARN of a managed policy."
+  }
+}
+
+variable "ledger_retention_days" {
+  description = "Days that an update stays in the ledger after its end."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.ledger_retention_days >= 1 && var.ledger_retention_days <= 3650 && var.ledger_retention_days == floor(var.ledger_retention_days)
+    error_message = "ledger_retention_days must be 1 to 3650 days."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the table of the ledger; set it to false before a removal."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.deletion_protection)
+    error_message = "deletion_protection must be true or false."
+  }
+}
+
+variable "poll_minutes" {
+  description = "Minutes between two looks at updates that nobody waits for; ECS reports most ends at once, and not all."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.poll_minutes >= 1 && var.poll_minutes <= 1440 && var.poll_minutes == floor(var.poll_minutes)
+    error_message = "poll_minutes must be 1 to 1440 minutes."
+  }
+}
+
+variable "task_failures" {
+  description = "How many tasks have to die the same death until a rollout counts as failed, where no circuit breaker decides that."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.task_failures >= 1 && var.task_failures <= 200 && var.task_failures == floor(var.task_failures)
+    error_message = "task_failures must be 1 to 200."
+  }
+}
+
+variable "endpoint_url" {
+  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(https?://[\\w.-]+(:\\d+)?)?$", var.endpoint_url))
+    error_message = "endpoint_url must be empty or an address such as http://127.0.0.1:4566."
+  }
+}
+
+variable "log_level" {
+  description = "Least severe log lines that are kept."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that the logs of the function are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+  }
+}
+
+variable "environment" {
+  description = "Value of the tag environment, on every resource."
+  type        = string
+  default     = "development"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.environment))
+    error_message = "environment must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}
+
+variable "owner" {
+  description = "Value of the tag owner, on every resource: who is responsible."
+  type        = string
+  default     = "platform"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.owner))
+    error_message = "owner must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}
+
+variable "contact" {
+  description = "Value of the tag contact, on every resource: whom to ask."
+  type        = string
+  default     = "platform@example.com"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.contact))
+    error_message = "contact must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}

@@ -1,0 +1,306 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  cluster_name   = "team-one"
+  lambda_package = "main.tf" # Any file does: nothing is uploaded.
+}
+
+run "the_table_can_be_recovered_forgets_by_itself_and_costs_nothing_at_rest" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.point_in_time_recovery[0].enabled && aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST"
+    error_message = "The table has no point-in-time recovery, or capacity that is paid for at rest."
+  }
+  assert {
+    condition     = [for one in aws_dynamodb_table.this.ttl : [one.attribute_name, one.enabled]] == [["expires", true]]
+    error_message = "The table keeps what has expired."
+  }
+  assert {
+    condition     = { for one in aws_dynamodb_table.this.attribute : one.name => one.type } == { (aws_dynamodb_table.this.hash_key) = "S", (aws_dynamodb_table.this.range_key) = "S" }
+    error_message = "The keys are not the two attributes of the table."
+  }
+  assert {
+    condition     = !aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "The table cannot be removed with the rest."
+  }
+}
+
+run "the_table_can_be_protected_from_deletion" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    deletion_protection = true
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "The table can be deleted."
+  }
+}
+
+run "the_completer_changes_services_of_one_cluster_and_registers_nothing" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Sid => one.Resource } == {
+      ReadServices         = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      ChangeServices       = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      FollowDeployments    = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      ReadServiceRevisions = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-revision/team-one/*"]
+      StopDeployments      = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/team-one/*"]
+      ReadTasks            = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
+      ListTasks            = "*"
+      UseLedger            = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/ecs-updater-ledger"
+      WriteLogs            = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-completer:*"
+    }
+    error_message = "A statement of the policy allows another resource than its own."
+  }
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Condition if try(one.Resource == "*", false)
+    ] == [{ ArnLike = { "ecs:cluster" = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:cluster/team-one" } }]
+    error_message = "Tasks of another cluster can be listed."
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.completer.policy, "iam:PassRole") && !strcontains(aws_iam_role_policy.completer.policy, "TaskDefinition")
+    error_message = "The completer may make revisions."
+  }
+}
+
+run "deployments_of_the_cluster_call_the_completer_when_they_end" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    cluster_name = "team-*"
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.deployments.event_pattern).resources == [{ wildcard = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-*/*" }]
+    error_message = "Deployments of other clusters call the completer, or none does."
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.deployments.rule == aws_cloudwatch_event_rule.deployments.name && aws_cloudwatch_event_target.poll.rule == aws_cloudwatch_event_rule.poll.name
+    error_message = "A rule calls nothing."
+  }
+}
+
+run "one_minute_is_written_as_eventbridge_wants_it" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    poll_minutes = 1
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.poll.schedule_expression == "rate(1 minute)"
+    error_message = "EventBridge refuses the schedule."
+  }
+}
+
+run "several_minutes_are_written_as_eventbridge_wants_them" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    poll_minutes = 2
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.poll.schedule_expression == "rate(2 minutes)"
+    error_message = "EventBridge refuses the schedule."
+  }
+}
+
+run "on_aws_the_completer_has_no_endpoint_and_no_permissions_boundary_unless_given" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.completer.environment[0].variables), "AWS_ENDPOINT_URL")
+    error_message = "The completer would call another endpoint than AWS's."
+  }
+  assert {
+    condition     = aws_iam_role.completer.permissions_boundary == null
+    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+  }
+}
+
+run "an_endpoint_and_a_permissions_boundary_reach_completer_and_role" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    endpoint_url         = "http://127.0.0.1:4566"
+    permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+  }
+
+  assert {
+    condition     = aws_lambda_function.completer.environment[0].variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    error_message = "The completer would not call the emulator."
+  }
+  assert {
+    condition     = aws_iam_role.completer.permissions_boundary == "arn:aws:iam::aws:policy/PowerUserAccess"
+    error_message = "The role has no permissions boundary."
+  }
+}
+
+run "everything_carries_the_three_tags" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    environment = "e"
+    owner       = "o"
+    contact     = "c"
+  }
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_dynamodb_table.this.tags, aws_lambda_function.completer.tags, aws_iam_role.completer.tags,
+        aws_cloudwatch_log_group.completer.tags, aws_cloudwatch_event_rule.deployments.tags, aws_cloudwatch_event_rule.poll.tags,
+      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
+    ])
+    error_message = "A resource has not the tags environment, owner and contact."
+  }
+}
+
+run "the_longest_name_leaves_room_for_what_is_named_after_it" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijk"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in [aws_iam_role.completer.name, aws_lambda_function.completer.function_name, aws_cloudwatch_event_rule.deployments.name] : length(name) <= 64
+    ])
+    error_message = "IAM, Lambda and EventBridge take no name longer than 64 characters."
+  }
+}
+
+run "a_bundle_that_is_not_there_is_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+  }
+  expect_failures = [aws_lambda_function.completer]
+}
+
+run "the_lowest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    ledger_retention_days = 1
+    poll_minutes          = 1
+    task_failures         = 1
+    log_retention_days    = 1
+  }
+}
+
+run "the_highest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    ledger_retention_days = 3650
+    poll_minutes          = 1440
+    task_failures         = 200
+    log_retention_days    = 3653
+  }
+}
+
+run "values_below_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    lambda_package        = ""
+    function_name         = ""
+    runtime               = "python3.10"
+    architecture          = "amd64"
+    cluster_name          = ""
+    permissions_boundary  = "boundary"
+    ledger_retention_days = 0
+    poll_minutes          = 0
+    task_failures         = 0
+    endpoint_url          = "127.0.0.1:4566"
+    log_level             = "info"
+    log_retention_days    = 0
+    environment           = ""
+    owner                 = ""
+    contact               = ""
+  }
+  expect_failures = [
+    var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name, var.permissions_boundary,
+    var.ledger_retention_days, var.poll_minutes, var.task_failures, var.endpoint_url, var.log_level,
+    var.log_retention_days, var.environment, var.owner, var.contact,
+  ]
+}
+
+run "values_above_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    function_name         = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
+    cluster_name          = "team/one"
+    permissions_boundary  = "arn:aws:iam::111122223333:role/boundary"
+    ledger_retention_days = 3651
+    poll_minutes          = 1441
+    task_failures         = 201
+    endpoint_url          = "http://127.0.0.1:4566/path"
+    log_retention_days    = 3654
+    environment           = "a#b"
+    owner                 = "a\nb"
+    contact               = "a;b"
+  }
+  expect_failures = [
+    var.function_name, var.cluster_name, var.permissions_boundary, var.ledger_retention_days, var.poll_minutes,
+    var.task_failures, var.endpoint_url, var.log_retention_days, var.environment, var.owner, var.contact,
+  ]
+}
+
+run "fractions_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    ledger_retention_days = 90.5
+    poll_minutes          = 2.5
+    task_failures         = 3.5
+  }
+  expect_failures = [var.ledger_retention_days, var.poll_minutes, var.task_failures]
+}

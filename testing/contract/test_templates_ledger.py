@@ -1,0 +1,277 @@
+"""The ledger: its table against the code that writes to it, the completer and what calls it, and what both functions may for it."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ecs_updater.settings import Settings
+from moto.events.models import EventPattern
+from support.cloudformation import Stack, allows, load
+from support.fake_dynamodb import TABLE
+from support.permissions import actions, listed
+
+pytest_plugins = ["support.ledger_fixtures"]
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "infraestructure"
+LEDGER, LAMBDA = (load(TEMPLATES / name) for name in ("02-ledger.yml", "03-lambda.yml"))
+
+ARN = "arn:aws:%s:eu-west-1:111122223333:%s"
+SERVICE = ARN % ("ecs", "service/ECSCluster/web")
+REVISION = ARN % ("ecs", "task-definition/web:7")
+DEPLOYED = ARN % ("ecs", "service-revision/ECSCluster/web/0123456789")
+DEPLOYMENT = ARN % ("ecs", "service-deployment/ECSCluster/web/a0b1c2")
+TASK = ARN % ("ecs", "task/ECSCluster/0123456789abcdef")
+LISTED = {"ecs:cluster": ARN % ("ecs", "cluster/ECSCluster")}
+ITEMS = ARN % ("dynamodb", f"table/{TABLE}")
+IMAGES = "arn:aws:ecr:us-east-1:444455556666:repository/team/app"
+
+# As AWS documents it: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+EVENT: dict[str, Any] = {
+    "version": "0",
+    "id": "ddca6449-b258-46c0-8653-e0e3aEXAMPLE",
+    "detail-type": "ECS Deployment State Change",
+    "source": "aws.ecs",
+    "account": "111122223333",
+    "time": "2020-05-23T12:31:14Z",
+    "region": "eu-west-1",
+    "resources": [SERVICE],
+    "detail": {
+        "eventType": "INFO",
+        "eventName": "SERVICE_DEPLOYMENT_COMPLETED",
+        "deploymentId": "ecs-svc/123",
+        "updatedAt": "2020-05-23T11:11:11Z",
+        "reason": "ECS deployment deploymentID completed.",
+    },
+}
+
+
+def stack(**parameters: Any) -> Stack:
+    """Returns the ledger's stack for the cluster ECSCluster."""
+    return Stack(LEDGER, {"ClusterName": "ECSCluster", **parameters}, by_name=True)
+
+
+def made(name: str, **parameters: Any) -> dict[str, Any]:
+    """Returns the properties of a resource of the ledger's stack."""
+    return stack(**parameters).resources[name]["Properties"]
+
+
+def statements(one: Stack) -> dict[str, dict[str, Any]]:
+    """Returns the statements of a stack's only role, by name."""
+    (role,) = one.of_type("AWS::IAM::Role")
+    return {statement["Sid"]: statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]}
+
+
+FUNCTION = statements(Stack(LAMBDA, {"ClusterName": "ECSCluster", "LedgerTableName": TABLE, "PinDigest": "tag"}, by_name=True))
+COMPLETER = statements(stack())
+
+
+# The table
+
+
+def test_the_table_is_the_one_that_the_code_is_tested_with(fake):
+    table, tested = made("LedgerTable"), fake.admin.describe_table(TableName=TABLE)["Table"]
+    assert table["TableName"] == TABLE
+    assert (table["KeySchema"], table["AttributeDefinitions"]) == (tested["KeySchema"], tested["AttributeDefinitions"])
+    assert table["BillingMode"] == tested["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert "GlobalSecondaryIndexes" not in table
+
+
+def test_the_table_forgets_what_the_code_lets_expire(fake, begin):
+    expires = made("LedgerTable")["TimeToLiveSpecification"]
+    assert expires["Enabled"] is True
+    begin()
+    assert [item for item in fake.items.values() if re.fullmatch(r"\d{10}", item.get(expires["AttributeName"], {}).get("N", ""))]
+
+
+def test_the_table_can_be_recovered_and_is_encrypted_without_a_key_of_the_accounts_own():
+    assert made("LedgerTable")["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert "SSESpecification" not in made("LedgerTable")
+
+
+@pytest.mark.parametrize(("parameters", "protected"), [({}, False), ({"DeletionProtection": "true"}, True)])
+def test_the_table_is_protected_from_deletion_when_that_is_asked_for(parameters, protected):
+    assert made("LedgerTable", **parameters)["DeletionProtectionEnabled"] is protected
+
+
+# The completer
+
+
+def test_the_completer_is_in_the_bundle_of_the_function():
+    completer, function = made("Completer"), LAMBDA["Resources"]["Function"]["Properties"]
+    assert completer["Code"] == function["Code"]
+    module, _, name = completer["Handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_settings_of_the_completer_are_those_of_the_ledger():
+    variables = made("Completer", FunctionName="team", LedgerRetentionDays=7, TaskFailures=5)["Environment"]["Variables"]
+    assert Settings.from_environment(variables) == Settings(ledger_table="team-ledger", ledger_retention_days=7, task_failures=5)
+    others = variables.keys() - {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES"}
+    assert others == {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+
+
+def test_both_functions_have_the_same_defaults():
+    assert made("Completer")["Environment"]["Variables"].items() >= {"LEDGER_RETENTION_DAYS": "90", "TASK_FAILURES": "3"}.items()
+    assert LEDGER["Parameters"]["ClusterName"] == LAMBDA["Parameters"]["ClusterName"]
+    for name in LEDGER["Parameters"].keys() & LAMBDA["Parameters"].keys():
+        assert LEDGER["Parameters"][name] == LAMBDA["Parameters"][name], name
+
+
+def test_the_endpoint_is_set_for_local_runs_only():
+    local = made("Completer", EndpointUrl="http://127.0.0.1:4566")["Environment"]["Variables"]
+    assert local["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+
+
+def test_names_of_the_longest_kind_are_not_too_long():
+    name = "n" * 38
+    assert re.fullmatch(LEDGER["Parameters"]["FunctionName"]["AllowedPattern"], name)
+    assert not re.fullmatch(LEDGER["Parameters"]["FunctionName"]["AllowedPattern"], name + "n")
+    longest = {"FunctionName": name, "AWS::Region": "ap-southeast-1"}
+    names = [made("CompleterRole", **longest)["RoleName"], made("Completer", **longest)["FunctionName"]]
+    names += [made(rule, **longest)["Name"] for rule in ("DeploymentRule", "PollRule")]
+    assert max(map(len, names)) <= 64
+
+
+# What both functions may for a rollout and its ledger
+
+both = pytest.mark.parametrize("role", [FUNCTION, COMPLETER], ids=["function", "completer"])
+
+
+@both
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("ecs:DescribeServices", SERVICE, {}),
+        ("ecs:UpdateService", SERVICE, {}),
+        ("ecs:TagResource", SERVICE, {}),
+        ("ecs:UntagResource", SERVICE, {}),
+        ("ecs:ListServiceDeployments", SERVICE, {}),
+        *(("ecs:DescribeServiceRevisions", one, {}) for one in (DEPLOYED, SERVICE)),
+        *(("ecs:StopServiceDeployment", one, {}) for one in (DEPLOYMENT, SERVICE)),
+        ("ecs:DescribeTasks", TASK, {}),
+        ("ecs:ListTasks", "*", LISTED),
+        *((f"dynamodb:{one}", ITEMS, {}) for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")),
+    ],
+)
+def test_both_may(role, action, resource, context):
+    assert allows(role.values(), action, resource, context)
+
+
+@both
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        *((f"ecs:{one}", SERVICE.replace("ECSCluster", "Other"), {}) for one in ("UpdateService", "ListServiceDeployments")),
+        *(("ecs:DescribeServiceRevisions", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYED, SERVICE)),
+        *(("ecs:StopServiceDeployment", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYMENT, SERVICE)),
+        ("ecs:DescribeTasks", TASK.replace("ECSCluster", "Other"), {}),
+        ("ecs:StopTask", TASK, {}),
+        ("ecs:ListTasks", "*", {}),
+        ("ecs:ListTasks", "*", {"ecs:cluster": LISTED["ecs:cluster"] + "-two"}),
+        ("dynamodb:UpdateItem", ITEMS + "-two", {}),
+        ("dynamodb:UpdateItem", ITEMS.replace("eu-west-1", "us-east-1"), {}),
+        ("dynamodb:UpdateItem", ITEMS.replace("111122223333", "444455556666"), {}),
+        *((f"dynamodb:{one}", ITEMS, {}) for one in ("DeleteTable", "Scan", "BatchWriteItem")),
+        ("ecr:PutImage", IMAGES, {}),
+    ],
+)
+def test_neither_may(role, action, resource, context):
+    assert not allows(role.values(), action, resource, context)
+
+
+def test_the_completer_may_nothing_that_the_function_may_not_but_write_its_own_logs():
+    own = "/aws/lambda/ecs-updater-completer:"
+    assert own in COMPLETER["WriteLogs"]["Resource"]
+    for sid, statement in COMPLETER.items():
+        function = {**FUNCTION[sid], "Action": actions([FUNCTION[sid]])}
+        assert {**statement, "Action": actions([statement]), "Resource": function["Resource"]} == function
+        for resource in listed(statement["Resource"]):
+            as_its = resource.replace(own, "/aws/lambda/ecs-updater:")
+            assert allows([{**function, "Condition": {}}], function["Action"][0], as_its)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
+        ("ecs:RegisterTaskDefinition", REVISION, {}),
+        ("ecs:DescribeTaskDefinition", "*", {}),
+        ("ecs:TagResource", REVISION, {"ecs:CreateAction": "RegisterTaskDefinition"}),
+        ("iam:PassRole", "arn:aws:iam::111122223333:role/task", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("ecr:BatchGetImage", IMAGES, {}),
+        ("sqs:SendMessage", ARN % ("sqs", "ecs-updater-dead-letters"), {}),
+        ("logs:PutLogEvents", ARN % ("logs", "log-group:/aws/lambda/ecs-updater:log-stream:x"), {}),
+    ],
+)
+def test_the_completer_may_not(action, resource, context):
+    assert not allows(COMPLETER.values(), action, resource, context)
+
+
+def test_images_of_other_accounts_and_regions_can_be_read_when_they_are_to_be_checked_or_pinned():
+    assert all(allows(FUNCTION.values(), f"ecr:{one}", IMAGES) for one in ("BatchGetImage", "GetDownloadUrlForLayer"))
+    for checks in ({"VerifyImage": "require"}, {"VerifyImage": "warn"}, {"PinDigest": "digest"}):
+        assert "ReadImages" in statements(Stack(LAMBDA, {"ClusterName": "ECSCluster", **checks}))
+
+
+def test_without_a_ledger_no_table_can_be_used_and_without_checks_no_image_be_read():
+    assert not {"UseLedger", "ReadImages"} & statements(Stack(LAMBDA, {"ClusterName": "ECSCluster"})).keys()
+
+
+# What calls the completer
+
+
+def calls(event: dict[str, Any], **parameters: Any) -> bool:
+    """Tells whether EventBridge calls the completer for an event."""
+    return EventPattern(None, made("DeploymentRule", **parameters)["EventPattern"]).matches_event(event)
+
+
+def of_another(**fields: Any) -> dict[str, Any]:
+    """Returns the event with other fields; those of its detail too."""
+    return EVENT | {key: {**EVENT[key], **value} if isinstance(value, dict) else value for key, value in fields.items()}
+
+
+@pytest.mark.parametrize("name", ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"])
+def test_the_end_of_a_deployment_calls_the_completer(name):
+    assert calls(of_another(detail={"eventName": name}))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"detail": {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS"}},
+        {"resources": [SERVICE.replace("ECSCluster", "ECSClusterTwo")]},
+        {"resources": [SERVICE.replace("111122223333", "444455556666")]},
+        {"detail-type": "ECS Service Action"},
+        {"source": "a.test"},
+    ],
+    ids=["begin", "cluster", "account", "type", "source"],
+)
+def test_nothing_else_that_ecs_reports_calls_it(fields):
+    assert not calls(of_another(**fields))
+
+
+def test_a_pattern_of_clusters_means_the_same_to_the_rule_as_to_the_role():
+    one, other = (of_another(resources=[SERVICE.replace("ECSCluster", name)]) for name in ("team-one", "other-team-one"))
+    assert calls(one, ClusterName="team-*") and calls(other, ClusterName="*")
+    assert not calls(other, ClusterName="team-*")
+
+
+@pytest.mark.parametrize(("minutes", "schedule"), [(1, "rate(1 minute)"), (2, "rate(2 minutes)"), (1440, "rate(1440 minutes)")])
+def test_the_schedule_is_written_as_eventbridge_wants_it(minutes, schedule):
+    assert made("PollRule", PollMinutes=minutes)["ScheduleExpression"] == schedule
+
+
+@pytest.mark.parametrize("rule", ["DeploymentRule", "PollRule"])
+def test_a_rule_calls_the_completer_and_may(rule):
+    completer = ARN % ("lambda", "function:ecs-updater-completer")
+    assert made(rule)["State"] == "ENABLED"
+    assert [target["Arn"] for target in made(rule)["Targets"]] == [completer]
+    permission = made(f"{rule}Permission")
+    assert permission == {
+        "FunctionName": "ecs-updater-completer",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "events.amazonaws.com",
+        "SourceArn": ARN % ("events", f"rule/{made(rule)['Name']}"),
+    }
