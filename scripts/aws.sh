@@ -112,8 +112,13 @@ DEPLOY_FUNCTION=(deploy-ecs-cluster deploy-ecs-service "deploy-lambda-$([ "$TARG
 # bucket_name ACCOUNT: prints the name of the bucket for bundles. Names are unique over all accounts, so the account is in it.
 bucket_name() { tr '[:upper:]' '[:lower:]' <<<"$STACK_NAME-artifacts-$1-$AWS_DEFAULT_REGION"; }
 
-# error_of TEXT: prints the one line that matters of what a program said before it failed, or all of it on one line.
-error_of() { grep -m 1 'An error occurred' <<<"$1" || tr -s '[:space:]' ' ' <<<"$1" | cut -c 1-300; }
+# error_of TEXT: prints the one line that matters of what a program said before it failed, or all of it on one line. Of one that was
+# interrupted in Python's own start, and tells where, that is the last one.
+error_of() {
+  grep -m 1 'An error occurred' <<<"$1" && return
+  [[ $1 != *"Traceback (most recent"* ]] || { grep . <<<"$1" | tail -n 1 && return; }
+  tr -s '[:space:]' ' ' <<<"$1" | cut -c 1-300
+}
 
 # json TEXT: prints the text as a JSON string.
 json() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # Some of the variables are used by the scripts that source this.
-# What the scripts share that deploy the function through CloudFormation: its bundle, its bucket, its template. Source it, do not
-# run it.
+# What the scripts share that deploy the function through CloudFormation: its bundle, its bucket, its templates, its ledger. Source
+# it, do not run it.
 source "$(dirname "${BASH_SOURCE[0]}")/stacks.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/bundle.sh"
 
@@ -54,20 +54,38 @@ create_bucket() {
   done
 }
 
-# write_template: writes the function's template with the bundle's place in it, and sets `template`. The template names the
-# usual place; a run with files of its own has the bundle elsewhere.
+# write_template NAME: writes a template with the bundle's place in it, and sets `template`. The template names the usual place; a
+# run with files of its own has the bundle elsewhere.
 write_template() {
-  template=$BUILD_DIR/03-lambda.yml
+  template=$BUILD_DIR/$1.yml
   mkdir -p "$BUILD_DIR"
   PACKAGE=$package awk '$1 == "Code:" { $0 = "      Code: \"" ENVIRON["PACKAGE"] "\"" } { print }' \
-    "$PROJECT_DIR/infraestructure/03-lambda.yml" >"$template"
+    "$PROJECT_DIR/infraestructure/$1.yml" >"$template"
+}
+
+# package_template NAME: the same, with the bundle in the bucket, where it is uploaded unless it is there.
+package_template() {
+  local written
+  write_template "$1"
+  written=$template template=$BUILD_DIR/$1.packaged.yml
+  ask cloudformation package --template-file "$written" --s3-bucket "$bucket" --output-template-file "$template" >/dev/null
+}
+
+# deploy_ledger: deploys the stack of the ledger, from the same bundle, and adds its outputs to `output`.
+deploy_ledger() {
+  say "uploading the bundle"
+  package_template 02-ledger
+  deploy_stack "$LEDGER_STACK" "$template" "FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" \
+    "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME" "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" \
+    "EndpointUrl=${AWS_ENDPOINT_URL:-}"
+  read_stack "$LEDGER_STACK"
 }
 
 # function_parameters: fills the array `parameters` with the template's parameters, but for the tags.
 function_parameters() {
   parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
     "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
-    "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}"
+    "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
 }
 

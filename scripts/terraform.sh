@@ -48,21 +48,44 @@ prepare_terraform() {
   touch "$TERRAFORM_BEGUN"
 }
 
-# check_names: ECS and SQS answer a request for a cluster or a queue that is there with the one that is there, and Terraform takes
-# it for its own. What somebody else has by these names is refused before.
+# check_names: ECS, SQS and EventBridge answer a request for a cluster, a queue or a rule that is there with the one that is there, and
+# Terraform takes it for its own. What somebody else has by these names is refused before.
 check_names() {
-  local answer queue
+  check_cluster
+  check_queue "$LAMBDA_FUNCTION_NAME-dead-letters"
+  check_rule "$LAMBDA_FUNCTION_NAME-completer-deployments"
+  check_rule "$LAMBDA_FUNCTION_NAME-completer-poll"
+}
+
+# not_ours WHAT SETTING: ends the script, since something has the name of one of ours and is none.
+not_ours() { fail "$1 was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another $2"; }
+
+check_cluster() {
+  local answer
   capture ecs describe-clusters --clusters "$CLUSTER_NAME" --include TAGS \
     --query "clusters[?status=='ACTIVE'].[not_null((tags[?key=='$OWNERSHIP_TAG'].value)[0], '')] | [0]" ||
     fail "cluster $CLUSTER_NAME cannot be read: $(error_of "$answer")"
-  [[ $answer = None || $answer = "$STACK_NAME" ]] ||
-    fail "cluster $CLUSTER_NAME was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another CLUSTER_NAME"
-  capture sqs get-queue-url --queue-name "$LAMBDA_FUNCTION_NAME-dead-letters" --query QueueUrl || return 0
+  [[ $answer = None || $answer = "$STACK_NAME" ]] || not_ours "cluster $CLUSTER_NAME" CLUSTER_NAME
+}
+
+check_queue() {
+  local answer queue
+  capture sqs get-queue-url --queue-name "$1" --query QueueUrl || return 0
   queue=$answer
   capture sqs list-queue-tags --queue-url "$queue" --query "Tags.\"$OWNERSHIP_TAG\"" ||
     fail "the tags of queue $queue cannot be read: $(error_of "$answer")"
-  [ "$answer" = "$STACK_NAME" ] || fail "queue $LAMBDA_FUNCTION_NAME-dead-letters was not made here, for it has no tag" \
-    "$OWNERSHIP_TAG=$STACK_NAME: take another LAMBDA_FUNCTION_NAME"
+  [ "$answer" = "$STACK_NAME" ] || not_ours "queue $1" LAMBDA_FUNCTION_NAME
+}
+
+check_rule() {
+  local answer
+  capture events describe-rule --name "$1" --query Arn || {
+    [[ $answer = *ResourceNotFoundException* ]] || fail "rule $1 cannot be read: $(error_of "$answer")"
+    return 0
+  }
+  capture events list-tags-for-resource --resource-arn "$answer" --query "Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" ||
+    fail "the tags of rule $1 cannot be read: $(error_of "$answer")"
+  [ "$answer" = "$STACK_NAME" ] || not_ours "rule $1" LAMBDA_FUNCTION_NAME
 }
 
 # run_terraform COMMAND ...: runs a command of Terraform; ends the script with its first error when it fails. All of what it said

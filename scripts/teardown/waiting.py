@@ -23,6 +23,7 @@ _IN_USE = {
     "OperationAbortedException",
     "ResourceConflictException",
     "ResourceInUse",
+    "ResourceInUseException",
     "ScalingActivityInProgress",
     "UpdateInProgressException",
 }

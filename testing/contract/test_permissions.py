@@ -239,7 +239,7 @@ def test_roles_are_passed_to_tasks_alone_and_revisions_tagged_when_they_are_made
 # Whoever deploys
 
 
-@pytest.mark.parametrize("part", ["", "network", "instances"])
+@pytest.mark.parametrize("part", ["", "network", "ledger", "instances"])
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
 def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
     text = printed(part, AWS_DEFAULT_REGION=region).stdout

@@ -203,6 +203,23 @@ def test_terraform_does_not_take_over_the_cluster_of_somebody_else(workspace, ac
 
 
 @pytest.mark.usefixtures("terraform")
+def test_terraform_does_not_take_over_the_rule_of_somebody_else(workspace, account):
+    events, name = client(account, "events"), "ecs-updater-completer-poll"
+    events.put_rule(Name=name, ScheduleExpression="rate(1 day)", Tags=[{"Key": "ecs-updater", "Value": "another"}])
+    here = workspace("deployer", **ON_ACCOUNT)
+
+    deployed = here.make("deploy-ecs-cluster-tf", environment=account.shell).output
+    cleaned = here.make("clean", environment=account.shell)
+
+    told = f"✗ rule {name} was not made here, for it has no tag ecs-updater=ecs-updater: take another LAMBDA_FUNCTION_NAME"
+    assert told in deployed
+    assert cleaned.status != 0 and f"left alone: rule {name}" in cleaned.output
+    assert events.describe_rule(Name=name)["ScheduleExpression"] == "rate(1 day)"
+    events.delete_rule(Name=name)
+    assert here.make("clean", environment=account.shell).status == 0
+
+
+@pytest.mark.usefixtures("terraform")
 def test_a_shared_state_of_terraform_is_used_and_emptied_from_any_directory(workspace, account, tmp_path):
     """The backend is a file here; what is done with it does not depend on that."""
     project = tmp_path / "project"

@@ -115,6 +115,7 @@ def test_every_setting_can_be_overridden(whole_runs):
         "• removing service another-service",
         "• removing 5 revisions of task definition another-task",
         "• removing stack another-stack-lambda",
+        "• removing stack another-stack-ledger",
         "• removing stack another-stack-ecs",
         "• removing stack another-stack-vpc",
         "• removing bucket another-stack-artifacts-000000000000-us-west-2",

@@ -35,13 +35,15 @@ CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-ecs"),
     Point("creating service ecs-dummy-service", "ecs service", cleaning="removing service ecs-dummy-service"),
     Point("making bucket", "s3 buckets"),
+    Point("deploying stack ecs-updater-ledger", "dynamodb tables", cleaning="removing stack ecs-updater-ledger"),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
     Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
 TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),
     Point("creating service ecs-dummy-service", cleaning="destroying what Terraform made"),
-    Point("applying everything", "sqs"),
+    # As soon as the completer is there: its table, role and rules are, and what lets the rules call it is not.
+    Point("applying everything", "lambda functions ecs-updater-completer"),
 ]
 
 

@@ -21,33 +21,44 @@ from event_suite.service import Service
 from support.account import ON_ACCOUNT, Account
 from support.cloudformation import Stack, allows, load
 from support.deployer import IDLE_HERE, handled, needs, policies, printed, resource_types
-from support.make import PROJECT, Result, Workspace
+from support.make import PROJECT, Result, Workspace, until
 from support.permissions import Statement, actions, as_the_emulator_asks, document, expanded, listed, without
 from support.recorder import Call, Recorder
 from support.terraform import Terraform, Unavailable
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
-ROLE, POLICY = "ecs-updater-eu-west-1", "ecs-updater"
+ROLE, POLICY, TABLE = "ecs-updater-eu-west-1", "ecs-updater", "ecs-updater-ledger"
+COMPLETERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
 AT_FIRST = ServiceState("busybox", {"kept": "as it is", "old": "value"})
 EVENT = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox"}
 TAGS = dict(AT_FIRST.tags)
 
 READS = {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
+# A dry run leaves the ledger alone. An update tells it of its beginning and, unless nobody waits for that, of its end.
+BEGINS = READS | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+ENDS = BEGINS | {"dynamodb:DeleteItem"}
+WAITS = ENDS | {"ecs:UpdateService", "ecs:ListTasks", "ecs:DescribeTasks"}
+NOTHING = EVENT | {"ecs_tag": TAGS}
+ROLLOUT = NOTHING | {"force_new_deployment": True, "wait_seconds": 60}
 EVENTS = {
-    "an event that changes nothing": (EVENT | {"ecs_tag": TAGS}, READS),
+    "an event that changes nothing": (NOTHING, ENDS),
     "a dry run": (EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}, "dry_run": True}, READS),
-    "a tag more": (EVENT | {"ecs_tag": TAGS | {"new": "value"}}, READS | {"ecs:TagResource"}),
-    "a tag less": (EVENT | {"ecs_tag": {"kept": "as it is"}}, READS | {"ecs:UntagResource"}),
-    "a new deployment": (EVENT | {"ecs_tag": TAGS, "force_new_deployment": True}, READS | {"ecs:UpdateService"}),
-    "another image": (
-        EVENT | {"ecs_image_name": "nginx", "ecs_tag": TAGS},
-        READS | {"ecs:RegisterTaskDefinition", "ecs:UpdateService"},
-    ),
+    "a tag more": (EVENT | {"ecs_tag": TAGS | {"new": "value"}}, ENDS | {"ecs:TagResource"}),
+    "a tag less": (EVENT | {"ecs_tag": {"kept": "as it is"}}, ENDS | {"ecs:UntagResource"}),
+    "a new deployment": (NOTHING | {"force_new_deployment": True}, BEGINS | {"ecs:UpdateService"}),
+    "a new deployment that is waited for": (ROLLOUT, WAITS),
+    "another image": (NOTHING | {"ecs_image_name": "nginx"}, BEGINS | {"ecs:RegisterTaskDefinition", "ecs:UpdateService"}),
 }
 EVERYTHING = EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}}
+ROLLBACK = {name: EVENT[name] for name in ("ecs_cluster_name", "ecs_service_name")} | {"action": "rollback"}
+_LEDGER = "[ERROR][ecs_service_read] the function's role may not do "
 # What an event answers when its role lacks an action: the contract's messages. The last three come after a registration.
 MESSAGES = {
+    "dynamodb:GetItem": _LEDGER + "GetItem on the table ",
+    "dynamodb:UpdateItem": _LEDGER + "UpdateItem on the table ",
+    "dynamodb:Query": _LEDGER + "Query on the table ",
+    "dynamodb:PutItem": _LEDGER + "TransactWriteItems on the table ",
     "ecs:DescribeServices": "[ERROR][ecs_service_read] reading ecs service unexpected error: ",
     "ecs:DescribeTaskDefinition": "[ERROR][ecs_service_read] reading ecs service unexpected error: ",
     "ecs:RegisterTaskDefinition": "[ERROR][ecs_service_update] new task_definition could not be created ",
@@ -55,13 +66,26 @@ MESSAGES = {
     "ecs:TagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
     "ecs:UntagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
 }
+# What an event can do without, as far as it gets: it is refused that, and answers as it does with it.
+GOES_WITHOUT = {
+    "dynamodb:DeleteItem": NOTHING,  # The entry stays open, and the next update of the service ends it.
+    "ecs:ListTasks": ROLLOUT,  # The answer does not say what the tasks run.
+    "ecs:DescribeTasks": ROLLOUT,
+    "ecs:ListServiceDeployments": ROLLBACK,  # To what the ledger says has worked, if anything.
+}
+# What the emulator cannot show: it has no service deployments. testing/contract/test_permissions.py holds these two.
+NOT_HERE = {
+    "ecs:DescribeServiceRevisions": "a revision is read that a service deployment names",
+    "ecs:StopServiceDeployment": "a service deployment is stopped",
+}
 
 
 def _in_the_template() -> list[str]:
-    """The ECS actions of the role, as the template has them."""
-    (role,) = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), {"ClusterName": "ECSCluster"}).of_type("AWS::IAM::Role")
+    """The actions of the role on ECS and on the ledger, as the template has them."""
+    parameters = {"ClusterName": "ECSCluster", "LedgerTableName": TABLE}
+    (role,) = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), parameters).of_type("AWS::IAM::Role")
     (policy,) = role["Policies"]
-    return [action for action in actions(policy["PolicyDocument"]["Statement"]) if action.startswith("ecs:")]
+    return [one for one in actions(policy["PolicyDocument"]["Statement"]) if one.startswith(("ecs:", "dynamodb:"))]
 
 
 class Deployment:
@@ -73,18 +97,43 @@ class Deployment:
         steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws")
         result = workspace.make(*steps)
         assert result.status == 0, result.output
-        self._iam, self._lambda, ecs = (_client(name, self.account.endpoint) for name in ("iam", "lambda", "ecs"))
+        clients = (_client(name, self.account.endpoint) for name in ("iam", "lambda", "dynamodb", "ecs"))
+        self._iam, self._lambda, self._dynamodb, ecs = clients
+        self._completers = self._iam.get_role_policy(**COMPLETERS)
         self.service = Service(ecs, "ECSCluster", "ecs-dummy-service")
         self.deployed: list[Statement] = self._iam.get_role_policy(RoleName=ROLE, PolicyName=POLICY)["PolicyDocument"]["Statement"]
         self.statements = [as_the_emulator_asks(one) for one in self.deployed]
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[Call]]:
+        """Sends the function's calls over a recorder until the end of the block; what they are."""
+        before = self._lambda.get_function_configuration(FunctionName="ecs-updater")["Environment"]
+        with Recorder(urlsplit(self.account.endpoint).port).serving() as recorder:
+            recording = {"Variables": before["Variables"] | {"AWS_ENDPOINT_URL": recorder.url}}
+            self._lambda.update_function_configuration(FunctionName="ecs-updater", Environment=recording)
+            try:
+                yield recorder.calls
+            finally:
+                self._lambda.update_function_configuration(FunctionName="ecs-updater", Environment=before)
+
+    def forget(self) -> None:
+        """Empties the ledger."""
+        for item in self._dynamodb.scan(TableName=TABLE)["Items"]:
+            self._dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("pk", "sk")})
 
     def permit(self, statements: Iterable[Statement]) -> None:
         """Gives the function's role these permissions in the place of all that it had."""
         self._iam.put_role_policy(RoleName=ROLE, PolicyName=POLICY, PolicyDocument=document(statements))
 
-    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+    def invoke(self, event: dict[str, Any], function: str = "ecs-updater") -> dict[str, Any]:
         """The function's answer, or its error."""
-        return json.load(self._lambda.invoke(FunctionName="ecs-updater", Payload=json.dumps(event))["Payload"])
+        return json.load(self._lambda.invoke(FunctionName=function, Payload=json.dumps(event))["Payload"])
+
+    def complete(self, less: str = "") -> dict[str, Any]:
+        """What the completer answers to its schedule with its own role, or with one action ``less``."""
+        made = document(without(map(as_the_emulator_asks, self._completers["PolicyDocument"]["Statement"]), less))
+        self._iam.put_role_policy(**COMPLETERS, PolicyDocument=made)
+        return self.invoke({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}, COMPLETERS["PolicyName"])
 
     def refusal(self, event: dict[str, Any]) -> str:
         """The function's error message. Fails when it answers."""
@@ -189,7 +238,8 @@ def _deployed(request, workspace_with_package) -> Deployment:
 
 @pytest.fixture(name="deployment")
 def _deployment(deployed: Deployment) -> Deployment:
-    """The deployment with its role as it was deployed and the service in its first state."""
+    """The deployment with its role as it was deployed, the service in its first state, and nothing in the ledger."""
+    deployed.forget()
     deployed.permit(deployed.statements)
     deployed.service.restore(AT_FIRST)
     return deployed
@@ -200,21 +250,21 @@ def _deployment(deployed: Deployment) -> Deployment:
 
 def test_the_emulator_enforces_the_role(deployment):
     deployment.permit([{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}])
-    assert "not authorized to perform: ecs:DescribeServices" in deployment.refusal(EVENT | {"ecs_tag": {}})
+    assert "not authorized to perform: ecs:DescribeServices" in deployment.refusal(EVERYTHING | {"dry_run": True})
+    assert "not authorized to perform: dynamodb:GetItem" in deployment.refusal(EVERYTHING)
 
 
 def test_what_is_made_of_the_role_for_the_emulator_allows_no_other_cluster_or_action(deployment):
-    elsewhere = [
-        {**one, "Resource": [arn.replace("/ECSCluster", "/Other") for arn in one["Resource"]]} for one in deployment.statements
-    ]
-    assert elsewhere != deployment.statements
     assert actions(deployment.statements) == actions(deployment.deployed)
-    deployment.permit(elsewhere)
-    assert "not authorized to perform: ecs:UpdateService" in deployment.refusal(EVERYTHING)
-    assert deployment.service.read() == AT_FIRST
+    for ours, other, refused in (("/ECSCluster", "/Other", "ecs:UpdateService"), (TABLE, "other-ledger", "dynamodb:GetItem")):
+        elsewhere = [{**one, "Resource": [arn.replace(ours, other) for arn in one["Resource"]]} for one in deployment.statements]
+        assert elsewhere != deployment.statements
+        deployment.permit(elsewhere)
+        assert f"not authorized to perform: {refused}" in deployment.refusal(EVERYTHING)
+        assert deployment.service.read() == AT_FIRST
 
 
-@pytest.mark.parametrize("action", _in_the_template())
+@pytest.mark.parametrize("action", MESSAGES)
 def test_without_an_action_the_event_fails_as_the_contract_says_and_the_service_stays_as_it_was(deployment, action):
     event = EVENTS["a tag less"][0] if action == "ecs:UntagResource" else EVERYTHING
     deployment.permit(without(deployment.statements, action))
@@ -235,6 +285,16 @@ def test_without_the_right_to_remove_tags_a_replacement_of_tags_says_that_it_cou
     assert deployment.service.read() == ServiceState("busybox", TAGS | {"new": "value"})
 
 
+@pytest.mark.parametrize("action", GOES_WITHOUT)
+def test_what_an_event_can_do_without_it_asks_for_and_goes_on_without(deployment, action):
+    deployment.permit(without(deployment.statements, action))
+    with deployment.recorded() as calls:
+        answer = deployment.invoke(GOES_WITHOUT[action])
+    assert [call for call in calls if f"not authorized to perform: {action} because" in call.answer]
+    told = answer.get("errorMessage") or answer["body"]["deployment"]["verdict"]
+    assert told in ("NO_CHANGE", "SUCCEEDED") or "has no earlier revision than " in told
+
+
 @pytest.mark.parametrize("kind", EVENTS)
 def test_an_event_needs_the_actions_of_what_it_does_and_no_more(deployment, kind):
     event, needed = EVENTS[kind]
@@ -245,8 +305,36 @@ def test_an_event_needs_the_actions_of_what_it_does_and_no_more(deployment, kind
     assert deployment.invoke(event)["statusCode"] == 200
 
 
-def test_together_these_events_need_every_action_of_the_template():
-    assert set().union(*(needed for _, needed in EVENTS.values())) == set(_in_the_template()) == set(MESSAGES)
+def test_of_every_action_of_the_template_is_shown_here_that_it_is_needed_or_said_why_it_cannot_be():
+    assert sorted([*MESSAGES, *GOES_WITHOUT, *NOT_HERE]) == sorted(_in_the_template())
+    in_events = set().union(*(needed for _, needed in EVENTS.values()))
+    assert in_events == set(_in_the_template()) - {"ecs:ListServiceDeployments", *NOT_HERE}
+
+
+def test_the_emulator_has_no_service_deployments(deployment):
+    """When it has some, the actions for them can be shown here."""
+    with deployment.recorded() as calls:
+        assert deployment.invoke(ROLLOUT)["statusCode"] == 200
+        assert "has no earlier revision than " in deployment.refusal(ROLLBACK)
+    assert [json.loads(call.answer) for call in calls if call.operation == "ListServiceDeployments"] == [{"serviceDeployments": []}]
+
+
+# Its completer
+
+
+def test_the_completer_ends_with_its_own_role_what_nobody_waited_for(deployment):
+    assert deployment.complete() == {"ended": [], "open": 0, "skipped": []}
+    assert deployment.invoke(EVERYTHING)["body"]["deployment"]["verdict"] == "IN_PROGRESS"
+
+    (skipped,) = deployment.complete(less="ecs:DescribeServices")["skipped"]
+    assert "not authorized to perform: ecs:DescribeServices" in skipped
+    assert "not authorized to perform: dynamodb:UpdateItem" in str(deployment.complete(less="dynamodb:UpdateItem"))
+    answers: list[dict[str, Any]] = []
+    until(lambda: answers.append(deployment.complete()) or answers[-1]["ended"], "the rollout has ended")
+
+    assert [one["verdict"] for one in answers[-1]["ended"]] == ["SUCCEEDED"] and not answers[-1]["skipped"]
+    assert deployment.service.read() == ServiceState("nginx", {"new": "value"})
+    assert deployment.complete() == {"ended": [], "open": 0, "skipped": []}
 
 
 # Whoever deploys

@@ -23,6 +23,7 @@ Resources:
   Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
   Never: {Type: AWS::CloudFormation::WaitCondition, Properties: {Handle: !Ref Handle, Timeout: "1", Count: 1}}
 """
+SCHEDULED = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []})
 PROBE = "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n"
 
 
@@ -170,6 +171,31 @@ def test_a_service_without_a_tag_can_be_put_back_too(deployed):
 
     assert result.status == 0, result.output
     assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
+
+
+def test_the_function_has_a_ledger_and_what_nobody_waited_for_is_completed_on_the_emulators_schedule(deployed, tmp_path):
+    lambda_ = client(deployed, "lambda")
+    variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"]["Variables"]
+    tables = client(deployed, "dynamodb").list_tables()["TableNames"]
+    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:3"}
+    (tmp_path / "event.json").write_text(json.dumps(event | {"ecs_tag": {}, "request_id": "not waited for"}), "utf-8")
+
+    assert deployed.make("invoke-sam", EVENT=str(tmp_path / "event.json")).status == 0
+    before = state(deployed)
+    answers = []
+
+    def has_ended() -> bool:
+        # As EventBridge's schedule of the emulator does after five minutes.
+        answer = lambda_.invoke(FunctionName="ecs-updater-completer", Payload=SCHEDULED)
+        answers.extend(json.load(answer["Payload"])["ended"])
+        return any(one["requestId"] == "not waited for" for one in answers)
+
+    until(has_ended, "the rollout has ended")
+
+    assert (variables["LEDGER_TABLE"], tables) == ("ecs-updater-ledger", ["ecs-updater-ledger"])
+    assert {one["requestId"]: one["verdict"] for one in answers}["not waited for"] == "SUCCEEDED"
+    assert state(deployed) == before == ("busybox:3", {})
+    assert deployed.make("deploy-ecs-service").status == 0
 
 
 def state(here: Workspace) -> tuple[str, dict[str, str]]:

@@ -92,7 +92,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
 
     assert [(result.status, removed(result)) for result in first] == [
         (0, [f"service {SERVICE}", f"1 revision of task definition {FAMILY}"]),
-        (0, [f"stack {STACK}-lambda", f"stack {STACK}-ecs", f"stack {STACK}-vpc", f"bucket {BUCKET}"]),
+        (0, [*(f"stack {STACK}-{part}" for part in ("lambda", "ledger", "ecs", "vpc")), f"bucket {BUCKET}"]),
     ]
     assert second == [Result(0, "")] * 2
     assert emulator.inventory() == before
@@ -177,8 +177,8 @@ def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    # The service, seven revisions and two portions of all twelve, three stacks, what is in the bucket, the bucket.
-    assert kills == 1 + 7 + 2 + 3 + 1 + 1
+    # The service, seven revisions and two portions of all twelve, four stacks, what is in the bucket, the bucket.
+    assert kills == 1 + 7 + 2 + 4 + 1 + 1
     assert emulator.inventory() == before
 
 
@@ -258,6 +258,7 @@ def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    assert {"autoscaling auto scaling groups", "ec2 launch templates", "iam instance profiles", "lambda functions"} < made
+    assert {"autoscaling auto scaling groups", "ec2 launch templates", "iam instance profiles"} < made
+    assert {"dynamodb tables", "events rules", "lambda functions"} < made
     assert kills > len(made)
     assert emulator.inventory() == before

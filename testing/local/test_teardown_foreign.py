@@ -14,6 +14,7 @@ from support.teardown import (
     FAMILY,
     FUNCTION,
     FUNCTION_TEMPLATE,
+    LEDGER_TEMPLATE,
     OURS,
     OURS_IN_LOWER_CASE,
     REGION,
@@ -62,10 +63,30 @@ class Foreign(NamedTuple):
     setting: str = "STACK_NAME"
 
 
-def _function(emulator: Emulator) -> None:
+def _function(name: str) -> Callable[[Emulator], object]:
     role = f"arn:aws:iam::{ACCOUNT}:role/some"
     code = {"ZipFile": any_bundle()}
-    emulator.client("lambda").create_function(FunctionName=FUNCTION, Handler="probe.f", Runtime="python3.13", Role=role, Code=code)
+    options = {"Handler": "probe.f", "Runtime": "python3.13", "Role": role, "Code": code}
+    return lambda emulator: emulator.client("lambda").create_function(FunctionName=name, **options)
+
+
+def _table(tags: list[dict[str, str]]) -> Callable[[Emulator], object]:
+    options = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "Tags": tags,
+    }
+    return lambda emulator: emulator.client("dynamodb").create_table(TableName=f"{FUNCTION}-ledger", **options)
+
+
+def _rule(name: str) -> Callable[[Emulator], object]:
+    def make(emulator: Emulator) -> None:
+        events = emulator.client("events")
+        events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
+        events.put_targets(Rule=name, Targets=[{"Id": "theirs", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"}])
+
+    return make
 
 
 def _service(emulator: Emulator) -> None:
@@ -106,6 +127,7 @@ def _stack_with_instances(emulator: Emulator) -> None:
     create_stack(emulator, f"{STACK}-ecs", [], **template("02-ecs.yml", **network, **instances))
 
 
+COMPLETER = f"{FUNCTION}-completer"
 INSTANCES = f"{STACK}-ecs-instances"
 INSTANCE_ROLE = f"{STACK}-ecs-{REGION}-instance"
 FOREIGN = {
@@ -125,7 +147,22 @@ FOREIGN = {
         lambda emulator: create_stack(emulator, f"{STACK}-vpc", OF_ANOTHER_STACK, **template("01-vpc.yml")),
         f"stack {STACK}-vpc",
     ),
-    "function": Foreign(_function, f"function {FUNCTION}", "LAMBDA_FUNCTION_NAME"),
+    "stack of the ledger": Foreign(
+        lambda emulator: create_stack(emulator, f"{STACK}-ledger", OF_ANOTHER_STACK, TemplateBody=LEDGER_TEMPLATE),
+        f"stack {STACK}-ledger",
+    ),
+    "table": Foreign(_table([]), f"table {FUNCTION}-ledger", "LAMBDA_FUNCTION_NAME"),
+    "table of another stack": Foreign(_table(OF_ANOTHER_STACK), f"table {FUNCTION}-ledger", "LAMBDA_FUNCTION_NAME"),
+    "rule of deployments": Foreign(
+        _rule(f"{COMPLETER}-deployments"), f"rule {COMPLETER}-deployments", "LAMBDA_FUNCTION_NAME"
+    ),
+    "rule of the schedule": Foreign(_rule(f"{COMPLETER}-poll"), f"rule {COMPLETER}-poll", "LAMBDA_FUNCTION_NAME"),
+    "completer": Foreign(_function(COMPLETER), f"function {COMPLETER}", "LAMBDA_FUNCTION_NAME"),
+    "role of the completer": Foreign(_role(f"{COMPLETER}-{REGION}"), f"role {COMPLETER}-{REGION}", "LAMBDA_FUNCTION_NAME"),
+    "log group of the completer": Foreign(
+        _log_group(f"/aws/lambda/{COMPLETER}"), f"log group /aws/lambda/{COMPLETER}", "LAMBDA_FUNCTION_NAME"
+    ),
+    "function": Foreign(_function(FUNCTION), f"function {FUNCTION}", "LAMBDA_FUNCTION_NAME"),
     "role of the function": Foreign(_role(f"{FUNCTION}-{REGION}"), f"role {FUNCTION}-{REGION}", "LAMBDA_FUNCTION_NAME"),
     "role of the tasks": Foreign(_role(f"{STACK}-ecs-{REGION}-execution"), f"role {STACK}-ecs-{REGION}-execution"),
     "role of the instances": Foreign(_role(INSTANCE_ROLE), f"role {INSTANCE_ROLE}"),
@@ -181,6 +218,7 @@ def test_what_was_not_made_here_is_left_alone_and_named_and_everything_else_goes
 def test_a_name_that_only_begins_like_one_of_ours_is_passed_over(emulator):
     emulator.client("logs").create_log_group(logGroupName=f"/aws/lambda/{FUNCTION}-of-others")
     register(emulator, family=f"{FAMILY}-of-others")
+    _rule(f"{COMPLETER}-poll-of-others")(emulator)
     before = emulator.inventory()
 
     assert tear_down(emulator) == Result(0, "")

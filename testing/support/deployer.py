@@ -81,7 +81,7 @@ def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
 
 def policies() -> tuple[Statement, ...]:
     """The statements of the policies that together are enough without instances."""
-    return policy() + policy("network")
+    return policy() + policy("network") + policy("ledger")
 
 
 def resource_types(launch_type: str = "FARGATE") -> set[str]:
@@ -151,6 +151,10 @@ def _resources(call: Call) -> list[str]:
             found = _arn("logs", f"log-group:{given['logGroupName']}:*")
         case "logs" if "resourceArn" in given:
             found = given["resourceArn"]
+        case "dynamodb":
+            found = given.get("ResourceArn") or _arn("dynamodb", f"table/{given['TableName']}")
+        case "events":
+            found = given.get("ResourceARN") or _arn("events", f"rule/{given.get('Name') or given['Rule']}")
         case "sqs":
             found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
         case "lambda":
@@ -226,9 +230,11 @@ def _with_it(call: Call) -> Iterator[Need]:
     given, resources = call.parameters, _resources(call)
     tagging = {
         ("cloudformation", "CreateChangeSet"): "cloudformation:TagResource",
+        ("dynamodb", "CreateTable"): "dynamodb:TagResource",
         ("ecs", "CreateCluster"): "ecs:TagResource",
         ("ecs", "CreateService"): "ecs:TagResource",
         ("ecs", "RegisterTaskDefinition"): "ecs:TagResource",
+        ("events", "PutRule"): "events:TagResource",
         ("iam", "CreateRole"): "iam:TagRole",
         ("lambda", "CreateFunction"): "lambda:TagResource",
         ("logs", "CreateLogGroup"): "logs:TagResource",

@@ -49,6 +49,7 @@ LISTINGS = (
     Listing("s3", "list_buckets", "Buckets", "Name"),
     Listing("dynamodb", "list_tables", "TableNames", ""),
     Listing("events", "list_rules", "Rules", "Name"),
+    Listing("events", "list_event_buses", "EventBuses", "Name"),
     Listing("apigateway", "get_rest_apis", "items", "id"),
 )
 
@@ -59,7 +60,7 @@ def inventory(endpoint_url: str, region: str = "eu-west-1") -> set[str]:
     with ThreadPoolExecutor(4) as readers:
         listed = readers.map(lambda listing: list(_listed(clients[listing.service], listing)), LISTINGS)
         found = {line for lines in listed for line in lines}
-    return found | set(_clusters(clients["ecs"])) | set(_instances(clients["ec2"]))
+    return found | set(_clusters(clients["ecs"])) | set(_instances(clients["ec2"])) | set(_targets(clients["events"]))
 
 
 @cache  # To make them takes longer than all their calls to an emulator.
@@ -103,3 +104,11 @@ def _instances(ec2) -> Iterator[str]:
             for one in reservation["Instances"]:
                 if one["State"]["Name"] != "terminated":
                     yield f"ec2 instance {one['InstanceId']}"
+
+
+def _targets(events) -> Iterator[str]:
+    """What the rules call."""
+    for page in _pages(events, "list_rules"):
+        for rule in page["Rules"]:
+            for targets in _pages(events, "list_targets_by_rule", Rule=rule["Name"]):
+                yield from (f"events target {rule['Name']} {one['Arn']}" for one in targets["Targets"])

@@ -32,12 +32,14 @@ def actions(statements: Iterable[Statement]) -> list[str]:
 def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
     """A statement for AWS as one for the emulator, which allows the same calls there.
 
-    Four things differ, all of them where MiniStack 1.5.33 asks something else than AWS:
+    Five things differ, all of them where MiniStack 1.5.33 asks something else than AWS:
 
     * an ECS call that names a cluster is about the cluster, whatever service or task it names: an ARN of services, or of tasks, in
       a cluster gets the cluster's ARN beside it;
     * a call that names an instance profile and a role is about the role: the ARN of a profile gets that of the role beside it,
       which has the same name;
+    * a call about a rule is about an ARN with the rule's bus in it or, when the call names both, about the bus: the ARN of a rule
+      gets both beside it;
     * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern beside them that matches this text
       and no ARN;
     * it knows neither the tags of what is in a network nor the cluster that a list is of: conditions on these are left out.
@@ -48,6 +50,8 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
     in_clusters = [one for one in resources if re.search(r":ecs:.*:(service|task)/", one)]
     beside = [re.sub(r":(service|task)/([^/]+).*", r":cluster/\2", one) for one in in_clusters]
     beside += [one.replace(":instance-profile/", ":role/") for one in resources if ":instance-profile/" in one]
+    beside += [re.sub(":rule/.*", ":event-bus/default", one) for one in resources if ":events:" in one]
+    beside += [one.replace(":rule/", ":rule/default/") for one in resources if ":events:" in one]
     beside += [NO_RESOURCE] * (resources != ["*"])
     conditions = {
         operator: known

@@ -37,6 +37,26 @@ FUNCTION_TEMPLATE = json.dumps(
         }
     }
 )
+# A stack of the ledger, without its completer, for which it would take the bundle.
+LEDGER_TEMPLATE = json.dumps(
+    {
+        "Resources": {
+            "Table": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {
+                    "TableName": f"{FUNCTION}-ledger",
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                },
+            },
+            "Rule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {"Name": f"{FUNCTION}-completer-poll", "ScheduleExpression": "rate(1 day)"},
+            },
+        }
+    }
+)
 
 
 class Emulator(NamedTuple):
@@ -123,6 +143,7 @@ def deploy(emulator: Emulator) -> None:
     """Deploys without the make steps what takes more than one page, call or state to remove."""
     create_stack(emulator, f"{STACK}-vpc", OURS, **template("01-vpc.yml"))
     create_stack(emulator, f"{STACK}-ecs", OURS, **template("02-ecs.yml", ClusterName=CLUSTER))
+    create_stack(emulator, f"{STACK}-ledger", OURS, TemplateBody=LEDGER_TEMPLATE)
     create_stack(emulator, f"{STACK}-lambda", OURS, TemplateBody=FUNCTION_TEMPLATE)
     ecs = emulator.client("ecs")
     revisions = register(emulator, 12, tags=OURS_IN_LOWER_CASE)

@@ -66,6 +66,8 @@ class Recorded:
         self._holder = Holder.of(work.request.request_id or work.call.id)
         self._fingerprint = fingerprint({name: value for name, value in event.items() if name not in _NOT_THE_INTENT})
         self._recovery = Recovery(work.ecs, work.rolling, self._history)
+        self._is_repetition = False
+        """Whether the same request was begun before, and so may have registered what it needs."""
         work.planner.remember(self._past_of)
 
     def run(self) -> Answer:
@@ -107,7 +109,8 @@ class Recorded:
             if _has_an_end(begun.entry):
                 return _replayed(begun.entry)
             raise LeaseHeldError(f"the update of request_id {self._holder.request_id} is under way elsewhere, try again")
-        return self._concluded(plan, Record(begun.entry, self._history, hold))
+        earlier = Earlier(may_have_registered=self._is_repetition)
+        return self._concluded(plan, Record(begun.entry, self._history, hold), earlier)
 
     def _intent(self, plan: Plan, hold: Hold) -> Entry:
         entry = self._work.intent(plan)
@@ -133,7 +136,8 @@ class Recorded:
         except (LeaseHeldError, UnknownOutcomeError):
             raise  # The entry stays open: whoever finds it sees what became of the service.
         except EcsUpdaterError as error:
-            if not record.has_deployed:
+            # With tags that could not be put back either it stays open too: whoever finds it puts them back.
+            if not record.has_deployed and "tags_before" not in error.details:
                 record.refused(NOT_DEPLOYED, error, is_untouched=True)
             raise
         return self._told(record, conclusion)
@@ -149,7 +153,7 @@ class Recorded:
             record.answered(answer)
         else:
             record.told(answer)
-        return answer
+        return result.with_notes(answer, self._work.notes(record, conclusion))  # Whether it could be written, too.
 
     # An earlier attempt of the same request.
 
@@ -157,6 +161,7 @@ class Recorded:
         entry = self._history.find(self._holder.request_id)
         if entry:
             self._check_same(entry)
+        self._is_repetition = entry is not None
         return entry
 
     def _check_same(self, entry: Entry) -> None:

@@ -27,6 +27,7 @@ def invoker(environment: Mapping[str, str]) -> Invoker:
             "Runtime": environment["LAMBDA_RUNTIME"],
             "Architecture": environment["LAMBDA_ARCH"],
             "ClusterName": environment["CLUSTER_NAME"],
+            "LedgerTableName": f"{environment['LAMBDA_FUNCTION_NAME']}-ledger",
         }
         arguments = ["local", "invoke", "Function", "--skip-pull-image"]
         arguments += [str(part) for option in options.items() for part in option]
