@@ -7,6 +7,7 @@ What a condition means is moto's; a fault comes before the effect of a request, 
 import json
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,9 +57,7 @@ class FakeDynamodb:
     """One table, as the templates make it. To be made and used under ``moto.mock_aws()``."""
 
     def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self._faults: dict[str, list[tuple[Fault, bool]]] = defaultdict(list)
-        self._one_at_a_time = threading.Lock()
+        self._prepare()
         self.admin = boto3.client("dynamodb", region_name=REGION)
         self.admin.create_table(
             TableName=TABLE,
@@ -67,12 +66,20 @@ class FakeDynamodb:
             BillingMode="PAY_PER_REQUEST",
         )
 
+    def _prepare(self) -> None:
+        self.requests: list[Request] = []
+        self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
+        """Asked before each request, which it may let fail: with a fault, and whether that comes after the effect."""
+        self._faults: dict[str, list[tuple[Fault, bool]]] = defaultdict(list)
+        self._one_at_a_time = threading.Lock()
+
     def clear(self) -> None:
         """Makes it as it was at first: to make a client takes longer than most tests do."""
         for pk, sk in self.items:
             self.admin.delete_item(TableName=TABLE, Key={"pk": {"S": pk}, "sk": {"S": sk}})
         self.requests.clear()
         self._faults.clear()
+        self.before = None
 
     @property
     def operations(self) -> list[str]:
@@ -98,13 +105,21 @@ class FakeDynamodb:
 
     def _send(self, event_name: str, request: Any, **_: Any) -> AWSResponse:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        sent = Request(operation, json.loads(request.body))
         with self._one_at_a_time:
-            self.requests.append(Request(operation, json.loads(request.body)))
-            fault, after_effect = self._faults[operation].pop(0) if self._faults[operation] else (None, False)
-            answer = botocore_stubber(event_name, request) if fault is None or after_effect else None
+            planned = self.before(sent) if self.before else None
+            self.requests.append(sent)
+            if planned is None and self._faults[operation]:
+                planned = self._faults[operation].pop(0)
+            fault, after_effect = planned or (None, False)
+            answer = self._effect(event_name, request) if fault is None or after_effect else None
         if isinstance(fault, BaseException):
             raise fault
         return _failed(request.url, fault) if fault else answer
+
+    def _effect(self, event_name: str, request: Any) -> AWSResponse:
+        """What comes of a request that does not fail."""
+        return botocore_stubber(event_name, request)
 
 
 class _Raw:

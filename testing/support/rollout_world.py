@@ -12,8 +12,10 @@ from typing import Any
 from unittest import mock
 
 import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.retries import quota
-from ecs_updater.aws import dynamodb
+from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.call import Call
@@ -29,6 +31,7 @@ from moto.core.models import botocore_stubber
 from .fake_dynamodb import TABLE, FakeDynamodb
 from .fake_ecs import REGION, SERVICE_ARN
 from .simulated_ecs import Killed, SimulatedEcs
+from .simulated_ecs.deployments import Deployment
 from .trouble import DYNAMODB, ECS, Process, Trouble
 
 EVENT = {
@@ -68,14 +71,18 @@ class _EndlessQuota(quota.RetryQuota):
         return True
 
 
+_QUICK = Config(signature_version=UNSIGNED, parameter_validation=False)
+"""Leaves out a third of the SDK's work on a request, which nobody looks at here."""
+
+
 class Function:
     """What the function makes at module scope, to be used in many worlds one after another: making it takes longer than most runs."""
 
     def __init__(self, dynamodb: FakeDynamodb):
         self.dynamodb = dynamodb
         with mock.patch.object(quota, "RetryQuota", _EndlessQuota):
-            self.client = boto3.client("ecs", region_name=REGION, config=_CONFIG)
-            self.table = boundary_of(dynamodb)
+            self.client = boto3.client("ecs", region_name=REGION, config=_CONFIG.merge(_QUICK))
+            self.table = Table(TABLE, dynamodb.client(dynamodb_boundary._CONFIG.merge(_QUICK)))
         self.calls: Counter[str] = Counter()
         self.ecs = Ecs(self.client, self.calls)
 
@@ -84,6 +91,20 @@ class Function:
         self.dynamodb.clear()
         self.calls.clear()
         return World(self.dynamodb, self.table, self, **options)
+
+
+class _Watched(list[Deployment]):
+    """A service's deployments, which notes each that is made: ECS forgets those that were replaced."""
+
+    def __init__(self, deployments: list[Deployment], made: dict[str, str]):
+        super().__init__()
+        self._made = made
+        for deployment in reversed(deployments):
+            self.insert(0, deployment)
+
+    def insert(self, index: Any, deployment: Deployment) -> None:
+        self._made.setdefault(deployment.id, deployment.revision.task_definition["taskDefinitionArn"])
+        super().insert(index, deployment)
 
 
 class World:
@@ -112,6 +133,7 @@ class World:
         """The last one."""
         self.made: dict[str, str] = {}
         """The revision of each deployment that there ever was, by its id, in order."""
+        self.ecs.service.deployments = _Watched(self.ecs.service.deployments, self.made)
         self.ecs.wire.before = lambda request: self._before(ECS, request)
         if table:
             table.before = lambda request: self._before(DYNAMODB, request)
@@ -161,15 +183,9 @@ class World:
             yield
         finally:
             self.process.ends()
-            self._watch()
 
     def _before(self, service: str, request: Any) -> Any:
-        self._watch()
         return self.process.before(service, request)
-
-    def _watch(self) -> None:
-        for deployment in reversed(self.ecs.service.deployments):
-            self.made.setdefault(deployment.id, deployment.revision.task_definition["taskDefinitionArn"])
 
     def hold(self, request_id: str) -> Callable[[], object]:
         """Takes the service's lease as another update does; call what is returned to give it back."""
@@ -207,7 +223,7 @@ class World:
 
 def boundary_of(fake: FakeDynamodb) -> Table:
     """The ledger's table with the client settings that the function has."""
-    return Table(TABLE, fake.client(dynamodb._CONFIG))  # pylint: disable=protected-access
+    return Table(TABLE, fake.client(dynamodb_boundary._CONFIG))  # pylint: disable=protected-access
 
 
 Make = Callable[..., World]

@@ -410,8 +410,8 @@ def _sam_says(monkeypatch, tmp_path):
         program.chmod(0o755)
         monkeypatch.setattr(sam, "_SAM", program)
         secrets = {"IMAGE": "secret", "CONTAINER_NAME": "secret", "AWS_PROFILE": "secret", "AWS_ENDPOINT_URL": "http://here:1"}
-        further = {"STACK_NAME": "mine", "LAMBDA_FUNCTION_NAME": "mine", "LAMBDA_RUNTIME": "python3.13", "LAMBDA_ARCH": "arm64", "PATH": "/usr/bin:/bin"}
-        return SETTINGS | secrets | further | {"BUILD_DIR": str(tmp_path)}
+        function = {"LAMBDA_FUNCTION_NAME": "mine", "LAMBDA_RUNTIME": "python3.13", "LAMBDA_ARCH": "arm64"}
+        return SETTINGS | secrets | function | {"STACK_NAME": "mine", "PATH": "/usr/bin:/bin"} | {"BUILD_DIR": str(tmp_path)}
 
     return say
 

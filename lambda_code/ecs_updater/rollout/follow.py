@@ -16,9 +16,9 @@ from .pace import pauses
 from .verdict import Finding, Followed, judge, timed_out
 
 _TASK_LOOKS = 8
-"""The most looks at tasks in one rollout: what they died of is known by then."""
+"""The most looks at tasks, in one rollout, that show no further death."""
 
-_EVEN_SO = frozenset({2, 3, 5})
+_EVEN_SO = frozenset({1, 2, 3, 5})
 """The looks at which tasks are asked about although nothing shows a death, as long as the service has had no event.
 
 Not everything with ECS's API tells events of tasks, and counts those that failed where there is no circuit breaker.
@@ -127,7 +127,7 @@ class Follower:
             seen = replace(seen, service_deployment=self._service_deployment(self._record))
         is_ending = is_replaced or (seen.ours is not None and seen.ours.rollout_state == "FAILED")
         if is_ending or self._may_have_deaths(seen, thoroughly):
-            self._deaths = self._dead() or self._deaths
+            self._look_at_tasks()
         self._seen = seen
         return replace(seen, deaths=self._deaths)
 
@@ -152,17 +152,18 @@ class Follower:
             and self._clock.now() - self._begin < _STALE_SECONDS
         )
 
-    def _dead(self) -> tuple[Death, ...]:
-        """The deaths of the deployment's tasks; none where they cannot be read, which is noted once."""
-        self._task_looks += 1
+    def _look_at_tasks(self) -> None:
+        """Looks for deaths of the deployment's tasks; what cannot be read is noted once, and leaves what is known as it is."""
         try:
             stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
-            return deaths_of(stopped, self._rollout.deployment_id, self._deployment)
+            deaths = deaths_of(stopped, self._rollout.deployment_id, self._deployment)
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
-            if failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED):
-                self._task_looks = _TASK_LOOKS
-            return ()
+            is_for_good = failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED)
+            self._task_looks += _TASK_LOOKS if is_for_good else 1
+            return
+        self._task_looks += len(deaths) <= len(self._deaths)
+        self._deaths = deaths or self._deaths
 
     def _service_deployment(self, arn: str) -> ServiceDeployment | None:
         """ECS's record of the deployment; None where the API has none, as in some partitions and emulators."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.failure import AwsFailure
+from ..aws.failure import AwsFailure, Outcome
 from ..errors import EcsUpdaterError, LeaseHeldError, RolloutFailedError, ServiceReadError, ServiceUpdateError
 from ..ledger.entry import Entry, State
 from ..ledger.history import History
@@ -14,6 +14,7 @@ from ..ledger.record import Record
 from .rolling import Conclusion, Rolling, running_deployment
 from ..rollout.verdict import FAILED
 from ..service import tagging
+from ..service.read import primary_deployment
 from ..tags import TagChanges
 
 INTERRUPTED = "INTERRUPTED"
@@ -52,9 +53,12 @@ class Recovery:
                     self._undo(record, service)
                     return record.entry
                 record.deployed(deployment["id"], deployment.get("updatedAt"))
-            if is_followed_by_a_deployment and self._is_overtaken(record):
+            if is_followed_by_a_deployment and self._is_overtaken(record, service):
                 return record.entry
             conclusion = self._rolling.look(record, service)
+            back = record.entry.rollback
+            if not conclusion.is_final and back and back.deployment_id == primary_deployment(service).get("id", ""):
+                conclusion = self._rolling.look(record, service)  # Its tags are put back now; perhaps the return is done, too.
         except AwsFailure as failure:
             raise ServiceReadError(
                 f"{failure}; an earlier update of the service (request_id {entry.request_id}) is not done"
@@ -63,9 +67,11 @@ class Recovery:
         return record.entry
 
     @staticmethod
-    def _is_overtaken(record: Record) -> bool:
-        """Takes from an entry the rollback that a later update makes pointless; whether that was all that was left of it."""
+    def _is_overtaken(record: Record, service: Mapping[str, Any]) -> bool:
+        """Takes from an entry the return that a later update makes pointless; whether that was all that was left of it."""
         entry = record.entry
+        if primary_deployment(service).get("id") != entry.deployment_id:
+            return False  # It is on its way back already, or replaced: at most its tags are left to be put back.
         record.entry = replace(entry, rollback_on_failure=False)
         if entry.rollback is None or entry.rollback.deployment_id:
             return False
@@ -80,11 +86,23 @@ class Recovery:
             raise ServiceReadError(str(failure)) from failure
         return service or {"status": "INACTIVE"}, failures
 
-    @staticmethod
-    def deployment_of(entry: Entry, service: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The deployment that an entry made, if it made one."""
-        found = running_deployment(service, entry)
+    def deployment_of(self, entry: Entry, service: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The deployment that an entry made, if it made one. Raises ServiceReadError."""
+        found = running_deployment(service, entry) or self._deployment_that_is_gone(entry)
         return next((one for one in service.get("deployments", []) if one.get("id") == found), {"id": found}) if found else None
+
+    def _deployment_that_is_gone(self, entry: Entry) -> str | None:
+        """The deployment of a revision of the entry's own that ECS does not list any more, for it was replaced: its tasks tell."""
+        own = entry.after.task_definition_arn
+        if entry.action != "update" or own in (None, entry.before.task_definition_arn):
+            return None
+        try:
+            stopped = self._ecs.stopped_tasks(entry.cluster_arn, entry.service_arn)
+        except AwsFailure as failure:
+            if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
+                return None  # It will never be told.
+            raise ServiceReadError(str(failure)) from failure
+        return next((task.get("startedBy") for task in stopped if task.get("taskDefinitionArn") == own), None)
 
     @staticmethod
     def _end(record: Record, conclusion: Conclusion) -> None:

@@ -18,6 +18,8 @@ from support.fake_ecs import REGION, THROTTLED, Request
 
 from .clock import Clock
 
+_HERE = "simulated-ecs"
+
 ANY = "*"
 """In the place of an operation: whichever comes next."""
 
@@ -59,14 +61,21 @@ class Wire:
     def __init__(self, clock: Clock, answer: Callable[[str, dict[str, Any]], dict[str, Any]], latency: float, time_out: float):
         self.calls: list[Call] = []
         self.requests: list[Request] = []
+        self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
+        """Asked before each request, which it may let fail: with a fault, and whether that comes after the effect."""
         self._clock, self._answer, self._latency, self._time_out = clock, answer, latency, time_out
         self._plan: list[_Planned] = []
 
     def client(self, config: Config | None = None) -> Any:
         """A real boto3 client whose requests end here instead of on a socket."""
         client = boto3.client("ecs", region_name=REGION, config=config)
-        client.meta.events.register_last("before-send.ecs", self._send)
+        self.take(client)
         return client
+
+    def take(self, client: Any) -> None:
+        """Has the requests of ``client`` end here, wherever they ended before: to make a client takes longer than most tests do."""
+        client.meta.events.unregister("before-send.ecs", unique_id=_HERE)
+        client.meta.events.register_last("before-send.ecs", self._send, unique_id=_HERE)
 
     def fail(
         self, operation: str, *faults: Fault, after_effect: bool = False, times: float = 1, until: float = float("inf")
@@ -81,10 +90,12 @@ class Wire:
     def _send(self, request: Any, **_: Any) -> AWSResponse:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         body = json.loads(request.body)
+        sent = Request(operation, body)
         with self._clock.lock:
+            told = self.before(sent) if self.before else None
             self.calls.append(Call(self._clock.now(), operation))
-            self.requests.append(Request(operation, body))
-            planned = self._next_fault(operation)
+            self.requests.append(sent)
+            planned = _Planned(operation, *told, times=1, until=float("inf")) if told else self._next_fault(operation)
             content: dict[str, Any] = {}
             status = 200
             if planned is None or planned.after_effect:
