@@ -8,8 +8,11 @@ from typing import Any
 
 from .clock import REAL_TIME, Clock
 
-_LAST_SECONDS = 10.0
-"""What is left of the function's time when a wait ends: to answer, and for the last call to run into its time-out."""
+_LAST_SECONDS, _LAST_SHARE = 50.0, 0.4
+"""What is left of the function's time when a wait ends: for the last call to run into its time-outs, and to answer.
+
+Where a function has little time, this share of it.
+"""
 
 
 _UPDATE_SECONDS = 45.0
@@ -40,8 +43,8 @@ class Call:
 
     def deadline(self, wait_seconds: float) -> float:
         """The moment of the clock until which a call that may wait so long waits."""
-        now = self.clock.now()
-        return now + min(wait_seconds, self.time_left() - _LAST_SECONDS)
+        left = self.time_left()
+        return self.clock.now() + min(wait_seconds, left - min(_LAST_SECONDS, _LAST_SHARE * left))
 
     def latest_begin(self) -> float:
         """The moment of the clock after which nothing is begun any more."""

@@ -75,9 +75,10 @@ class EcsUpdaterError(Exception):
         self.details: dict[str, object] = {}
         super().__init__(one_line(f"[ERROR][{self.stage}] {self.prefix}{message}", MESSAGE_LIMIT))
 
-    def also(self, sentence: str) -> "EcsUpdaterError":
-        """The same error with another sentence at its end."""
-        self.args = (one_line(f"{self}; {sentence}", MESSAGE_LIMIT),)
+    def also(self, sentence: str, instead_of: str = "") -> "EcsUpdaterError":
+        """The same error with another sentence at its end, and without one that is not true any more."""
+        text = str(self).replace(f"; {instead_of}", "") if instead_of else str(self)
+        self.args = (one_line(f"{text}; {sentence}", MESSAGE_LIMIT),)
         return self
 
     def with_details(self, details: dict[str, object]) -> "EcsUpdaterError":

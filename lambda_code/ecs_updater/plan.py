@@ -69,6 +69,8 @@ class Applied:
     deployment_id: str | None
     """The deployment that this update made; None when it made none."""
     updated_on: datetime | None
+    service_deployment_arn: str | None = None
+    """ECS's own record of it, where it has one."""
     foreign: Mapping[str, Any] | None = None
     """A deployment that somebody else made between reading and writing, as ECS tells it."""
 

@@ -63,6 +63,20 @@ def with_notes(answer: Answer, notes: Sequence[str]) -> Answer:
     return _with_body(answer, deployment={**answer["body"]["deployment"], "notes": list(notes)}) if notes else answer
 
 
+def planned_again(answer: Answer, first: Mapping[str, Any]) -> Answer:
+    """The answer to a second plan, after one whose answer had the body ``first``: the tags and the deployment are that one's."""
+    body = answer["body"]
+    changes = [*body["changes"], *(one for one in first["changes"] if not one["what"].startswith("image."))]
+    return _with_body(
+        answer,
+        BEFORE={**body["BEFORE"], "tags": first["BEFORE"]["tags"]},
+        AFTER={**body["AFTER"], "updatedOn": first["AFTER"]["updatedOn"]},
+        changed=True,
+        changes=[one for index, one in enumerate(changes) if one not in changes[:index]],
+        deployment=first["deployment"],
+    )
+
+
 def with_verdict(answer: Answer, deployment: Mapping[str, Any]) -> Answer:
     """The answer with what became of the deployment."""
     return _with_body(answer, deployment=dict(deployment))

@@ -28,10 +28,17 @@ class Snapshot:
     """All deployments that ECS lists: another one in a later answer was made after this was read."""
     completed: str | None = None
     """The revision of the newest deployment that is complete, so that it is known to work; None when ECS shows none."""
+    service_deployment_arn: str | None = None
+    """ECS's own record of the PRIMARY deployment, where it has one."""
     deployment_configuration: Mapping[str, Any] = field(default_factory=dict)
     """As it came over the wire."""
     on_fargate: bool | None = None
     """Whether its tasks run on Fargate; None where ECS does not say."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the revision that the service is at is known to work, and no rollout of it goes on."""
+        return self.completed == self.task_definition_arn
 
     @property
     def task_definition_arn(self) -> str:

@@ -58,6 +58,17 @@ class TagChanges:
         return dict(self.before) != dict(self.after)
 
 
+def taken_back(current: Mapping[str, str], changes: TagChanges) -> TagChanges:
+    """What takes ``changes`` back from a service that has the tags ``current``: only where nobody has changed a tag since."""
+    restored = dict(current)
+    for key in {*changes.to_set, *changes.to_remove}:
+        if current.get(key) == changes.after.get(key):
+            restored.pop(key, None)
+            if key in changes.before:
+                restored[key] = changes.before[key]
+    return TagChanges(dict(current), restored)
+
+
 def tag_changes(current: Mapping[str, str], wanted: Mapping[str, str] | None, mode: str) -> TagChanges:
     """The changes from ``current`` (without reserved tags) to ``wanted``; None means to leave them alone.
 

@@ -9,16 +9,19 @@ from . import result
 from .aws.dynamodb import Table
 from .aws.ecs import Ecs
 from .call import Call
-from .errors import ServiceUpdateError
+from .errors import EcsUpdaterError, ServiceUpdateError
+from .ledger.entry import Entry
 from .ledger.intent import intent
 from .ledger.record import Record
-from .plan import Applied, Plan
+from .plan import Plan
 from .workflow.planning import Planner
 from .workflow.recorded import Recorded
 from .registry.verify import Registries
 from .request import Request, UpdateRequest
 from .result import Answer
-from .workflow.rolling import Conclusion, Rolling
+from .workflow.conclusion import Conclusion
+from .workflow.rolling import Rolling
+from .service.tagging import AS_IT_WAS
 from .service.write import NOTHING, Earlier, apply
 from .settings import Settings
 
@@ -49,8 +52,8 @@ def update(
     """Does what ``event`` says; the answer as the contract has it.
 
     ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the ledger's, which it has exactly when
-    the environment says LEDGER_TABLE. Raises the errors of ``errors``; nothing has been written when the error's stage is another
-    than ``ecs_service_update`` or ``ecs_service_rollout``; a failed write's message says what became of the service.
+    the environment says LEDGER_TABLE. Raises the errors of ``errors``; the message of one that comes after a write says what became
+    of the service.
     """
     call = call or Call()
     settings = Settings.from_environment(environment)
@@ -84,7 +87,7 @@ class Work:
         assert conclusion.answer is not None
         return result.with_notes(conclusion.answer, self.notes(record, conclusion))
 
-    def intent(self, plan: Plan) -> Any:
+    def intent(self, plan: Plan) -> Entry:
         """What is about to be done, as an entry of the ledger."""
         return intent(plan, self.request, self.planner.digests(plan), plan.snapshot.completed)
 
@@ -92,52 +95,58 @@ class Work:
         """Writes the plan and waits for what comes of it. Raises what ``apply`` raises; a rollout's end is in the conclusion."""
         if plan.writes:
             self._write(plan, record, earlier)
+        if self.request.wait_seconds and not plan.deploys and not plan.snapshot.is_settled:
+            record.notes.append(f"deployment {plan.snapshot.deployment_id}, which was there before, is not complete")
         return self.rolling.wait(record, self.deadline)
 
     def notes(self, record: Record, conclusion: Conclusion) -> list[str]:
         """What the caller should know beside the answer."""
         notes = [*self.planner.notes, *record.notes]
+        if self.request.wait_seconds and conclusion.verdict == result.IN_PROGRESS:
+            notes.append("no time was left to wait for the rollout")
         waits_in_vain = record.entry.rollback_on_failure and not conclusion.is_final and not self.settings.ledger_table
         return [*notes, "nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)"] if waits_in_vain else notes
 
     def _write(self, plan: Plan, record: Record, earlier: Earlier) -> None:
         """Writes the plan, and another one when somebody else's deployment came between reading and writing."""
-        for _ in range(_PLANNED_AT_MOST):
-            applied = apply(self.ecs, plan, record, earlier)
-            record.has_deployed = record.has_deployed or plan.deploys
-            again = self._planned_again(plan, applied, record)
-            if again is None or not again.deploys:
-                if again:
-                    record.entry = self._replanned(again, record, applied)
-                if plan.deploys:
-                    record.deployed(applied.deployment_id, applied.updated_on)
+        applied = apply(self.ecs, plan, record, earlier)
+        for left in reversed(range(_PLANNED_AT_MOST)):
+            if plan.deploys:
+                record.deployed(applied.deployment_id, applied.updated_on, applied.service_deployment_arn)
+            foreign = applied.foreign
+            if foreign is None:
                 return
-            plan, earlier = again, NOTHING
-            record.entry = self._replanned(plan, record, applied)
-        raise ServiceUpdateError(
-            f"service could not be update with new task_definition: somebody else deployed it {_PLANNED_AT_MOST} times meanwhile; "
-            f"it runs {applied.task_definition['taskDefinitionArn'].rpartition('/')[2]}, without what they changed last"
-        )
+            theirs = f"deployment {foreign['id']} of {foreign['taskDefinition'].rpartition('/')[2]}"
+            if not isinstance(self.request, UpdateRequest):
+                record.notes.append(f"{theirs}, of somebody else, came in between: this rollback took its place")
+                return
+            ours = applied.task_definition["taskDefinitionArn"].rpartition("/")[2]
+            if not left:
+                raise ServiceUpdateError(
+                    "service could not be update with new task_definition: somebody else deployed it "
+                    f"{_PLANNED_AT_MOST} times meanwhile; it runs {ours}, without what {theirs} changed"
+                )
+            try:
+                again = self.planner.plan_again(plan, self.request, applied)
+                if again is None:
+                    return
+                record.notes.append(f"{theirs} came in between: planned again from it")
+                record.entry = self._replanned(again, record)
+                if not again.deploys:
+                    return
+                plan, applied = again, apply(self.ecs, again, record)
+            except EcsUpdaterError as error:
+                now = f"the service runs {ours} of this update, without what {theirs}, of somebody else, changed"
+                raise error.also(now, instead_of=AS_IT_WAS)
 
-    def _planned_again(self, plan: Plan, applied: Applied, record: Record) -> Plan | None:
-        """The plan after a foreign deployment; None without one, or where nothing of theirs is lost."""
-        foreign = applied.foreign
-        if foreign is None or not isinstance(self.request, UpdateRequest):
-            return None
-        again = self.planner.plan_again(plan, self.request, applied)
-        if again:
-            revision = foreign["taskDefinition"].rpartition("/")[2]
-            record.notes.append(f"deployment {foreign['id']} of {revision} came in between: planned again from it")
-        return again
-
-    def _replanned(self, plan: Plan, record: Record, applied: Applied) -> Any:
-        """The entry with what the new plan says of the service before and after."""
-        new = self.intent(plan)
+    def _replanned(self, plan: Plan, record: Record) -> Entry:
+        """The entry with what the new plan says of the service before and after; its tags are written, and a deployment is made."""
+        new, entry = self.intent(plan), record.entry
+        body = (entry.answer or {})["body"]
         return replace(
-            record.entry,
-            before=new.before,
+            entry,
+            before=replace(new.before, tags=entry.before.tags),
             after=new.after,
-            answer=new.answer,
             digests=new.digests,
-            previous_deployment_id=applied.deployment_id,
+            answer=result.planned_again(new.answer or {}, body),
         )

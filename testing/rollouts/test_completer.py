@@ -106,7 +106,9 @@ def test_without_a_table_it_says_what_to_set(world):
         complete({}, {}, world.boundary, None, Call())
 
 
-@pytest.mark.parametrize("event", [None, [], {"detail-type": "ECS Deployment State Change"}, {**COMPLETED, "resources": [1]}, SCHEDULE])
+@pytest.mark.parametrize(
+    "event", [None, [], {"detail-type": "ECS Deployment State Change"}, {**COMPLETED, "resources": [1]}, SCHEDULE]
+)
 def test_whatever_is_no_event_of_a_deployment_means_all_services(event):
     assert service_of(event) is None
 

@@ -1,4 +1,4 @@
-"""One request_id, one update: a repetition gets the first one's answer, and an event without one is told from its repetitions too."""
+"""One request_id, one update: a repetition gets the first one's answer. One service, one update at a time."""
 
 import pytest
 from ecs_updater.errors import InvalidEventError, LeaseHeldError, RolloutFailedError, ServiceUpdateError, TaskDefinitionRefusedError
@@ -28,7 +28,8 @@ def test_what_the_ledger_costs_is_counted(world, figure):
     before = sum(world.table.calls.values())
     world.send()
     costs = sum(world.table.calls.values()) - before
-    figure("ledger: an update of image and tags that nobody waits for", f"{sum(world.calls.values())} ECS calls, {costs} DynamoDB calls")
+    calls = sum(world.calls.values())
+    figure("ledger: an update of image and tags that nobody waits for", f"{calls} ECS calls, {costs} DynamoDB calls")
     assert costs <= 12
     before = sum(world.table.calls.values())
     world.pass_time(60)

@@ -68,8 +68,8 @@ class FakeDynamodb:
 
     def _prepare(self) -> None:
         self.requests: list[Request] = []
+        # Asked before each request, which it may let fail: with a fault, and whether that comes after the effect.
         self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
-        """Asked before each request, which it may let fail: with a fault, and whether that comes after the effect."""
         self._faults: dict[str, list[tuple[Fault, bool]]] = defaultdict(list)
         self._one_at_a_time = threading.Lock()
 

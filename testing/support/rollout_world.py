@@ -76,7 +76,7 @@ _QUICK = Config(signature_version=UNSIGNED, parameter_validation=False)
 
 
 class Function:
-    """What the function makes at module scope, to be used in many worlds one after another: making it takes longer than most runs."""
+    """What the function makes at module scope, for many worlds one after another: to make it takes longer than most runs."""
 
     def __init__(self, dynamodb: FakeDynamodb):
         self.dynamodb = dynamodb

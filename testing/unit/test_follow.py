@@ -102,7 +102,7 @@ def test_a_rollout_of_seconds_costs_at_most_eight_calls():
 
 
 class Silent(Ecs):
-    """ECS as an emulator has it: no events, no failed tasks where there is no circuit breaker, and tasks that name their service."""
+    """ECS as an emulator has it: no events, no failed tasks where there is no circuit breaker, tasks that name their service."""
 
     def describe_service(self, cluster, service):
         answer, failures = super().describe_service(cluster, service)

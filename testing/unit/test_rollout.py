@@ -102,7 +102,7 @@ def test_a_steady_service_is_no_success_when_another_deployment_made_it_steady()
 
     assert verdict(steady) == ("SUPERSEDED", "deployment ecs-svc/3 to app:1 took its place")
     assert verdict(steady, record=("ROLLBACK_SUCCESSFUL", "")) == (
-        "ROLLED_BACK", "ECS gives no reason; ECS's circuit breaker returned the service to app:1"
+        "ROLLED_BACK", "ECS gives no reason; ECS returned the service to app:1"
     )
 
 
@@ -129,7 +129,15 @@ def test_the_same_death_three_times_is_a_failure_without_a_circuit_breaker():
 
 
 def test_with_a_circuit_breaker_it_decides():
-    assert verdict(service(STARTING, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(9)]) is None
+    counting = {**STARTING, "failedTasks": 2}
+    assert verdict(service(counting, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(9)]) is None
+
+
+def test_deaths_that_a_circuit_breaker_does_not_count_are_a_failure_with_it_too():
+    """Tasks that ran for a while before they died: failedTasks is 0 again as soon as one has started."""
+    blind = {**STARTING, "failedTasks": 0}
+    assert verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(5)]) is None
+    assert verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(6)])[0] == "FAILED"
 
 
 def test_different_deaths_and_those_of_other_deployments_do_not_add_up():

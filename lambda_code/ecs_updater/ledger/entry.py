@@ -92,14 +92,19 @@ class Entry:
     rollback_on_failure: bool = False
     rollback_to: str | None = None
     """The revision to return to when the rollout fails: the last one that was seen to work."""
+    rollback_tags: Mapping[str, str] | None = None
+    """The tags that the service had with that one; None: those from before the update."""
     deploys: bool = True
     """Whether it makes a deployment, not only changes tags."""
     digests: Mapping[str, Any] = field(default_factory=dict)
     """What each container may show as the digest of its image, sorted, where that was asked for."""
     previous_deployment_id: str | None = None
     """The service's PRIMARY deployment before the update: another one may be this update's."""
+    previous_service_deployment_arn: str | None = None
+    """ECS's own record of that one."""
     state: State = State.BEGUN
     deployment_id: str | None = None
+    service_deployment_arn: str | None = None
     rollback: Rollback | None = None
     verdict: str | None = None
     cause: str | None = None
@@ -121,17 +126,16 @@ class Entry:
         return self.state is State.ENDED
 
     def registered(self, task_definition_arn: str) -> "Entry":
-        """With the new revision's name. One whose tags were written before it was taken up again stays TAGGED."""
-        state = State.TAGGED if self.state is State.TAGGED else State.REGISTERED
-        return self._to(state, after=replace(self.after, task_definition_arn=task_definition_arn))
+        """With the new revision's name. One that came further, before it was taken up or planned again, stays there."""
+        return self._to(self._at_least(State.REGISTERED), after=replace(self.after, task_definition_arn=task_definition_arn))
 
     def tagged(self) -> "Entry":
-        """With the tags written."""
-        return self._to(State.TAGGED)
+        """With the tags written; likewise."""
+        return self._to(self._at_least(State.TAGGED))
 
-    def deployed(self, deployment_id: str | None) -> "Entry":
-        """With the deployment made."""
-        return self._to(State.DEPLOYED, deployment_id=deployment_id)
+    def deployed(self, deployment_id: str | None, service_deployment_arn: str | None = None) -> "Entry":
+        """With the deployment made, and ECS's own record of it where that is known."""
+        return self._to(State.DEPLOYED, deployment_id=deployment_id, service_deployment_arn=service_deployment_arn)
 
     def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> "Entry":
         """On its way back to a revision: once before that is asked of ECS, and again when the deployment that does it is known.
@@ -158,6 +162,9 @@ class Entry:
             error_message=_cut(str(error)),
             may_be_repeated=may_be_repeated,
         )
+
+    def _at_least(self, state: State) -> State:
+        return self.state if self.state in (State.TAGGED, State.DEPLOYED) else state
 
     def _to(self, state: State, **facts: Any) -> "Entry":
         """The entry in ``state`` with these facts. Raises ValueError for a step back, or for one after the end."""

@@ -33,5 +33,6 @@ def intent(plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], r
         deploys=plan.deploys,
         digests={container: sorted(several) for container, several in digests.items()},
         previous_deployment_id=snapshot.deployment_id,
+        previous_service_deployment_arn=snapshot.service_deployment_arn,
         answer=of_plan(plan),
     )

@@ -25,6 +25,11 @@ class Record:
         """Whether a deployment was made, told or not."""
         self._history, self._hold = history, hold
 
+    @property
+    def is_remembered(self) -> bool:
+        """Whether there is a ledger, so that somebody else can go on."""
+        return self._history is not None
+
     # What service.progress is told.
 
     def before_write(self) -> None:
@@ -41,9 +46,12 @@ class Record:
         """Raises LeaseHeldError or LedgerError."""
         self._advance(self.entry.tagged())
 
-    def deployed(self, deployment_id: str | None, updated_on: datetime | None) -> None:
+    def deployed(
+        self, deployment_id: str | None, updated_on: datetime | None, service_deployment_arn: str | None = None
+    ) -> None:
         """Raises nothing: the deployment is made, whatever becomes of the ledger."""
-        entry = self.entry.deployed(deployment_id)
+        self.has_deployed = True
+        entry = self.entry.deployed(deployment_id, service_deployment_arn)
         self._tell(self._advance, entry.told(with_deployment(entry.answer or {}, deployment_id, updated_on)))
 
     # What comes after the deployment. None of it raises: what was done is done, and whoever finds the entry open finishes it.

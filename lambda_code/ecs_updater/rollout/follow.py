@@ -54,6 +54,11 @@ class Rollout:
     deployment_id: str
     previous_deployment_id: str | None = None
     """The PRIMARY one before it: ECS may still tell that one at the first looks."""
+    made_at: float | None = None
+    """When it was made, in seconds since the epoch; None: just now."""
+    service_deployment_arn: str | None = None
+    previous_service_deployment_arn: str | None = None
+    """ECS's own records of it and of the one before, where they are known."""
 
 
 class Follower:
@@ -73,8 +78,9 @@ class Follower:
         """The deployment as ECS told it last."""
         self._seen: Observation | None = None
         self._deaths: tuple[Death, ...] = ()
-        self._record: str | None = None
-        """The ARN of ECS's own record of the deployment, once it was seen."""
+        self._record = rollout.service_deployment_arn
+        """The ARN of ECS's own record of the deployment, once it is known."""
+        self._made_at = clock.epoch() if rollout.made_at is None else rollout.made_at
 
     def follow(self, deadline: float) -> Followed:
         """Looks until there is a verdict or ``deadline``, a moment of the clock, has come. Raises nothing of AWS."""
@@ -118,12 +124,14 @@ class Follower:
         self._looks += 1
         every = service.get("deployments", []) if service else []
         self._deployment = next((one for one in every if one["id"] == self._rollout.deployment_id), self._deployment)
-        if not thoroughly and self._is_stale(seen):
+        if self._is_stale(seen):
             return seen.not_yet_there
         if service and seen.ours and seen.ours.status == "PRIMARY":
-            self._record = service.get("currentServiceDeployment") or self._record
+            current = service.get("currentServiceDeployment")
+            self._record = current if current != self._rollout.previous_service_deployment_arn else self._record
         is_replaced = seen.service_status == "ACTIVE" and (seen.ours is None or seen.ours.status != "PRIMARY")
-        if is_replaced and self._record:
+        # Behind some load balancers, and for some strategies, the deployment itself has no state.
+        if self._record and (is_replaced or (seen.ours is not None and seen.ours.rollout_state is None)):
             seen = replace(seen, service_deployment=self._service_deployment(self._record))
         is_ending = is_replaced or (seen.ours is not None and seen.ours.rollout_state == "FAILED")
         if is_ending or self._may_have_deaths(seen, thoroughly):
@@ -149,7 +157,7 @@ class Follower:
             and self._seen is None
             and seen.primary is not None
             and seen.primary.id == self._rollout.previous_deployment_id
-            and self._clock.now() - self._begin < _STALE_SECONDS
+            and self._clock.epoch() - self._made_at < _STALE_SECONDS
         )
 
     def _look_at_tasks(self) -> None:

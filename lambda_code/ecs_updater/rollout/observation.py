@@ -67,10 +67,15 @@ class Observation:
     others: tuple[Deployment, ...] = ()
     has_circuit_breaker: bool = False
     rolls_back: bool = False
-    """Whether the circuit breaker also returns to the last revision that was complete."""
+    """Whether the circuit breaker, or an alarm, also returns to the last revision that was complete."""
     service_deployment: ServiceDeployment | None = None
     deaths: tuple[Death, ...] = ()
     """Why tasks of the deployment stopped, the last one first."""
+    has_completed: bool = False
+    """Whether an event says so of this deployment: it stays known when another one has taken its place."""
+    has_failed: bool = False
+    another_has_failed: bool = False
+    """The same of its failure, and of another deployment's."""
     events: tuple[str, ...] = ()
     """The last events of the service, the newest first."""
 
@@ -100,19 +105,28 @@ class Observation:
 
 
 def observe(service: Mapping[str, Any] | None, deployment_id: str) -> Observation:
-    """What the answer of DescribeServices (``None``: no such service) says of a deployment."""
+    """What the answer of DescribeServices (``None``: no such service) says of a deployment.
+
+    ECS brings the service's last hundred events with every answer: they tell of a deployment that is no longer listed.
+    """
     if service is None:
         return Observation("MISSING", None, None)
     deployments = [_deployment(one) for one in service.get("deployments", [])]
-    breaker = service.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
+    configuration = service.get("deploymentConfiguration") or {}
+    messages = [event.get("message", "") for event in service.get("events", [])]
+    own = [message for message in messages if f"(deployment {deployment_id}) " in message]
+    breaker, alarms = configuration.get("deploymentCircuitBreaker") or {}, configuration.get("alarms") or {}
     return Observation(
         service_status=service["status"],
         ours=next((one for one in deployments if one.id == deployment_id), None),
         primary=next((one for one in deployments if one.status == "PRIMARY"), None),
         others=tuple(one for one in deployments if one.id != deployment_id),
         has_circuit_breaker=bool(breaker.get("enable")),
-        rolls_back=bool(breaker.get("enable") and breaker.get("rollback")),
-        events=tuple(_without_subject(event.get("message", "")) for event in service.get("events", [])[:_EVENTS_SHOWN]),
+        rolls_back=any(one.get("enable") and one.get("rollback") for one in (breaker, alarms)),
+        has_completed=any("deployment completed" in message for message in own),
+        has_failed=any("deployment failed" in message for message in own),
+        another_has_failed=any("deployment failed" in message and message not in own for message in messages),
+        events=tuple(map(_without_subject, messages[:_EVENTS_SHOWN])),
     )
 
 

@@ -7,15 +7,19 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from .deaths import is_of
+
 Digests = Mapping[str, tuple[str, ...]]
 """Digests by container, sorted."""
 
 
-def digests_of_tasks(tasks: Iterable[Mapping[str, Any]], deployment_id: str) -> Digests:
-    """What the running ``tasks``, as DescribeTasks gives them, of one deployment show."""
+def digests_of_tasks(
+    tasks: Iterable[Mapping[str, Any]], deployment_id: str, deployment: Mapping[str, Any] | None = None
+) -> Digests:
+    """What the running ``tasks``, as DescribeTasks gives them, of one deployment show; ``deployment``: see ``deaths.is_of``."""
     found: dict[str, set[str]] = {}
     for task in tasks:
-        if task.get("startedBy") == deployment_id:
+        if is_of(task, deployment_id, deployment):
             for container in task.get("containers", []):
                 if digest := container.get("imageDigest"):
                     found.setdefault(container.get("name", "?"), set()).add(digest)

@@ -38,6 +38,7 @@ class Side(Protocol):
 
 
 _SUCCEEDED = "SUCCEEDED"
+_NEVER_DEPLOYED = ("NOT_DEPLOYED", "INTERRUPTED")
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,12 @@ def last_good(running: str, completed: str | None, past: Sequence[Past]) -> Targ
 
 def with_tags(task_definition_arn: str, past: Sequence[Past]) -> Target:
     """A revision with the tags that the service had when it ran it last, as far as its past says."""
-    sides = (side for update in past for side in (update.after, update.before))
+    # What never came to be deployed says nothing of afterwards.
+    sides = (side for one in past for side in ((one.before,) if one.verdict in _NEVER_DEPLOYED else (one.after, one.before)))
     return Target(task_definition_arn, next((s.tags for s in sides if s.task_definition_arn == task_definition_arn), None))
 
 
 def left_behind(running: str, past: Sequence[Past]) -> frozenset[str]:
     """Revisions that are not returned to: the one that runs, and those from which somebody has returned already."""
-    returns = (update for update in past if update.action == "rollback" and update.verdict == _SUCCEEDED)
+    returns = (update for update in past if update.action == "rollback" and update.verdict in (None, _SUCCEEDED))
     return frozenset({running} | {arn for update in returns if (arn := update.before.task_definition_arn)})

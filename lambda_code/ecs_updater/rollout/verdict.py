@@ -14,6 +14,9 @@ STOPPED, SUPERSEDED, TIMED_OUT = "STOPPED", "SUPERSEDED", "TIMED_OUT"
 
 _ROLLED_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
 _STOPPED = {"STOP_REQUESTED", "STOPPED"}
+_BLIND_TIMES = 2
+"""How many times as many deaths have to be seen where a circuit breaker might still count them."""
+
 _ASKED = "request to stop"
 """How ECS words that StopServiceDeployment was called, and not its circuit breaker at work."""
 
@@ -80,8 +83,10 @@ def _by_service_deployment(seen: Observation) -> Finding | None:  # pylint: disa
         return _success(seen)
     if record.status in _STOPPED and "circuit breaker" in record.reason:
         return Finding(FAILED, cause(seen))
+    if record.status in _STOPPED and seen.primary and (not seen.ours or seen.primary.id != seen.ours.id):
+        return _superseded(seen.primary)
     if record.status in _STOPPED:
-        return _by_replacement(seen) or Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
+        return Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
     if record.status == "ROLLBACK_FAILED":
         return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}")
     if record.status in _ROLLED_BACK and _ASKED in record.reason:
@@ -100,7 +105,7 @@ def _by_state(seen: Observation) -> Finding | None:
         return _success(seen)
     if ours.rollout_state == "FAILED":
         return _rolled_back(seen) if seen.rolls_back else Finding(FAILED, cause(seen))
-    if ours.rollout_state is None and _is_steady(seen, ours):
+    if ours.rollout_state is None and seen.service_deployment is None and _is_steady(seen, ours):
         return _success(seen)
     return None
 
@@ -110,29 +115,41 @@ def _by_replacement(seen: Observation) -> Finding | None:
     primary = seen.primary
     if primary is None or (seen.ours and primary.id == seen.ours.id):
         return None
-    if seen.rolls_back and "rolling back" in f"{primary.reason} {seen.ours.reason if seen.ours else ''}".lower():
+    if seen.has_completed:
+        return _success(seen)
+    is_going_back = "rolling back" in f"{primary.reason} {seen.ours.reason if seen.ours else ''}".lower()
+    if seen.rolls_back and (seen.has_failed or (is_going_back and not seen.another_has_failed)):
         return _rolled_back(seen)
-    return Finding(SUPERSEDED, f"deployment {primary.id} to {primary.revision} took its place")
+    return _superseded(primary)
 
 
 def _by_deaths(seen: Observation, same_deaths: int) -> Finding | None:
-    if seen.has_circuit_breaker:
-        return None  # It decides, and may roll back: to be quicker would be to be wrong.
     _, times = most_frequent(seen.deaths)
+    if seen.has_circuit_breaker:
+        # It decides, and may roll back: to be quicker would be to be wrong. But it does not count tasks that ran for a while
+        # before they died: that goes on for ever.
+        is_blind = seen.ours is not None and not seen.ours.failed
+        return Finding(FAILED, cause(seen)) if is_blind and times >= _BLIND_TIMES * same_deaths else None
     return Finding(FAILED, cause(seen)) if times >= same_deaths else None
 
 
 def _success(seen: Observation) -> Finding:
     ours = seen.ours
-    if ours and not ours.desired:
+    if ours is None or ours.status != "PRIMARY":
+        return Finding(SUCCEEDED, "ECS says that the deployment was completed, before another one took its place")
+    if not ours.desired:
         return Finding(SUCCEEDED, f"the service's desired count is 0: nothing runs, and the next task will run {ours.revision}")
-    if ours is None:
-        return Finding(SUCCEEDED, "ECS's record of the deployment says so")
     return Finding(SUCCEEDED, f"{ours.running} of {ours.desired} tasks run {ours.revision}")
 
 
+def _superseded(primary: Deployment) -> Finding:
+    return Finding(SUPERSEDED, f"deployment {primary.id} to {primary.revision} took its place")
+
+
 def _rolled_back(seen: Observation) -> Finding:
-    return Finding(ROLLED_BACK, f"{cause(seen)}; ECS's circuit breaker returned the service{_returned_to(seen)}")
+    said = (one.reason for one in (seen.ours, seen.primary, seen.service_deployment) if one)
+    who = "ECS's circuit breaker" if any("circuit breaker" in reason for reason in said) else "ECS"
+    return Finding(ROLLED_BACK, f"{cause(seen)}; {who} returned the service{_returned_to(seen)}")
 
 
 def _returned_to(seen: Observation) -> str:

@@ -51,7 +51,8 @@ def read(ecs: Ecs, request: Request, family: str | None = None) -> Snapshot:
         updated_on=primary.get("updatedAt") or service.get("createdAt"),
         deployment_ids=deployment_ids(service),
         completed=observe(service, primary.get("id", "")).completed,
-        deployment_configuration=service.get("deploymentConfiguration", {}),
+        service_deployment_arn=service.get("currentServiceDeployment"),
+        deployment_configuration=service.get("deploymentConfiguration") or {},
         on_fargate=_on_fargate(service),
     )
 

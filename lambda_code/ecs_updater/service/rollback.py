@@ -4,7 +4,7 @@ A deployment that is still running is stopped through ECS's own rollback where t
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,25 +32,38 @@ class Return:
     """The revision to return to."""
 
 
-def return_service(ecs: Ecs, back: Return, clock: Clock) -> Mapping[str, Any]:
-    """Starts the return; the PRIMARY deployment that does it. Raises AwsFailure.
+def return_service(
+    ecs: Ecs, back: Return, clock: Clock, deadline: float, before_write: Callable[[], None]
+) -> Mapping[str, Any]:
+    """Starts the return; the PRIMARY deployment that does it, or somebody else's that came first; empty while ECS has none yet.
 
     Every call of it can be repeated: a service that is on its way to a revision gets no second deployment to it.
+    ``before_write`` says whether the service is still ours to write to, and raises if not. Raises AwsFailure.
     """
-    if back.service_deployment_arn:
-        try:
-            ecs.roll_back_service_deployment(back.service_deployment_arn)
-            deployment = _another_deployment(ecs, back, clock)
-            if deployment.get("taskDefinition") == back.task_definition_arn:
-                return deployment
-        except AwsFailure:
-            pass  # It has ended by now, the API has no such thing, or nothing is known: another way leads to the same.
-    return primary_deployment(_update(ecs, back))
+    if back.service_deployment_arn and _is_rolled_back_by_ecs(ecs, back.service_deployment_arn, before_write):
+        deployment = _another_deployment(ecs, back, clock, deadline)
+        is_ecs_own = "rolling back" in deployment.get("rolloutStateReason", "").lower()
+        if not is_ecs_own or deployment.get("taskDefinition") == back.task_definition_arn:
+            return deployment
+        # ECS returns to another revision than the one that is known to have worked.
+    return primary_deployment(_update(ecs, back, before_write))
 
 
-def _another_deployment(ecs: Ecs, back: Return, clock: Clock) -> Mapping[str, Any]:
+def _is_rolled_back_by_ecs(ecs: Ecs, service_deployment_arn: str, before_write: Callable[[], None]) -> bool:
+    """Whether ECS takes the deployment back by itself; not when it has ended by now, or the API has no such thing."""
+    before_write()
+    try:
+        ecs.roll_back_service_deployment(service_deployment_arn)
+    except AwsFailure:
+        return False  # Another way leads to the same.
+    return True
+
+
+def _another_deployment(ecs: Ecs, back: Return, clock: Clock, deadline: float) -> Mapping[str, Any]:
     """The PRIMARY deployment once it is another one; empty when it stays the same."""
     for _ in range(_LOOKS):
+        if clock.now() + _PAUSE > deadline:
+            break
         clock.sleep(_PAUSE)
         service, _ = ecs.describe_service(back.cluster, back.service)
         primary = primary_deployment(service or {})
@@ -59,8 +72,9 @@ def _another_deployment(ecs: Ecs, back: Return, clock: Clock) -> Mapping[str, An
     return {}
 
 
-def _update(ecs: Ecs, back: Return) -> Mapping[str, Any]:
+def _update(ecs: Ecs, back: Return, before_write: Callable[[], None]) -> Mapping[str, Any]:
     for is_last in (False, True):
+        before_write()
         try:
             return ecs.update_service(back.cluster, back.service, task_definition=back.task_definition_arn)
         except AwsFailure as failure:

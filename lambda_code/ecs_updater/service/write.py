@@ -66,17 +66,35 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
     if not plan.deploys:
         return Applied(task_definition, None, plan.snapshot.updated_on)
     try:
-        service = _deploy(ecs, plan, arn)
+        service = _deploy(ecs, plan, arn, progress)
     except AwsFailure as failure:
         raise _not_deployed(ecs, plan, failure, arn, unused) from failure
+    except (LeaseHeldError, LedgerError) as error:
+        raise UnknownOutcomeError(f"service could not be update with new task_definition {arn}: no answer, and {error}") from error
     except _LookFailed as failure:
         tags = ", its tags are the new ones" if plan.tags else ""
         raise UnknownOutcomeError(
             f"service could not be update with new task_definition {arn}: {failure}; it is not known whether the service took it"
             f"{tags}: read the service, or send the same event again"
         ) from failure
-    deployment = primary_deployment(service)
-    return Applied(task_definition, deployment.get("id"), deployment.get("updatedAt"), _foreign(plan, service, deployment))
+    deployment = _own_deployment(plan, service, arn)
+    current = service.get("currentServiceDeployment")
+    return Applied(
+        task_definition,
+        deployment.get("id"),
+        deployment.get("updatedAt"),
+        current if current != plan.snapshot.service_deployment_arn else None,
+        _foreign(plan, service, deployment),
+    )
+
+
+def _own_deployment(plan: Plan, service: Mapping[str, Any], arn: str) -> Mapping[str, Any]:
+    """The deployment that was just made: the PRIMARY one, unless somebody's came after it already."""
+    primary = primary_deployment(service)
+    if primary.get("taskDefinition") == arn or plan.revision is None:
+        return primary
+    own = (one for one in service.get("deployments", []) if one.get("taskDefinition") == arn)
+    return next(own, primary)
 
 
 def _task_definition(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier) -> Mapping[str, Any]:
@@ -122,6 +140,8 @@ def _foreign(plan: Plan, service: Mapping[str, Any], ours: Mapping[str, Any]) ->
 
     ECS has no conditional write, but its answer to one lists what was there: nobody's change is lost unseen.
     """
+    if ours.get("status") != "PRIMARY":
+        return None  # It came after ours, and not in between.
     known = {*plan.snapshot.deployment_ids, ours.get("id")}
     return next((one for one in service.get("deployments", []) if one.get("id") not in known), None)
 
@@ -188,7 +208,7 @@ def _unknown_fields_hint(plan: Plan) -> str:
     )
 
 
-def _deploy(ecs: Ecs, plan: Plan, task_definition_arn: str) -> Mapping[str, Any]:
+def _deploy(ecs: Ecs, plan: Plan, task_definition_arn: str, progress: Progress) -> Mapping[str, Any]:
     """Updates the service once; the service as it then is."""
     # A service that is only to be deployed again is not told what to run: somebody may have changed that since it was read.
     named = task_definition_arn if plan.revision is not None or plan.target is not None else None
@@ -206,20 +226,25 @@ def _deploy(ecs: Ecs, plan: Plan, task_definition_arn: str) -> Mapping[str, Any]
                 return found
             if is_last:
                 raise
+            progress.before_write()
     raise AssertionError("the last attempt returns or raises")
 
 
 def _find_deployed(ecs: Ecs, plan: Plan, task_definition_arn: str | None, lost: AwsFailure) -> Mapping[str, Any] | None:
-    """The service, if its PRIMARY deployment is the one whose answer got lost. Raises ``lost`` if it cannot have been made."""
+    """The service, if it has the deployment whose answer got lost. Raises ``lost`` if that cannot have been made."""
     if lost.outcome is not Outcome.UNKNOWN:
         raise lost
     try:
         service, _ = ecs.describe_service(plan.snapshot.cluster_arn, plan.snapshot.service_arn)
     except AwsFailure as failure:
         raise _LookFailed(lost, failure) from failure
-    primary = primary_deployment(service or {})
-    runs_it = primary.get("taskDefinition") == (task_definition_arn or plan.snapshot.task_definition_arn)
-    return service if runs_it and primary["id"] != plan.snapshot.deployment_id else None
+    # Of a revision of its own any deployment is its own; of another one only the PRIMARY can be the one that was just made.
+    candidates = service.get("deployments", []) if service and plan.revision is not None else [primary_deployment(service or {})]
+    wanted = task_definition_arn or plan.snapshot.task_definition_arn
+    is_there = any(
+        one.get("taskDefinition") == wanted and one.get("id") not in (None, plan.snapshot.deployment_id) for one in candidates
+    )
+    return service if is_there else None
 
 
 def _not_deployed(ecs: Ecs, plan: Plan, failure: AwsFailure, arn: str, unused: str) -> EcsUpdaterError:

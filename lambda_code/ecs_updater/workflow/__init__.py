@@ -1,10 +1,13 @@
 """An update from its plan to its end, with what interrupts it.
 
-=============  =============================================================================
-``planning``   reads the service, asks registry and history: from a request to a plan
-``rolling``    the wait, the verdict, the rollback: from a deployment to its end
-``recorded``   an update under the service's lease, told to the ledger, taken up again
-``recovery``   finishes or undoes what somebody else began
-``completer``  the open entries of the ledger, in one run
-=============  =============================================================================
+==============  =============================================================================
+``planning``    reads the service, asks registry and history: from a request to a plan
+``rolling``     the wait and the verdict: from a deployment to its end
+``following``   followers that keep the lease while they wait
+``returning``   the rollback of what failed
+``conclusion``  what came of it, for the caller and the ledger
+``recorded``    an update under the service's lease, told to the ledger, taken up again
+``recovery``    finishes or undoes what somebody else began
+``completer``   the open entries of the ledger, in one run
+==============  =============================================================================
 """

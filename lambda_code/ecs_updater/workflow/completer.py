@@ -19,7 +19,7 @@ from ..ledger.entry import Entry
 from ..ledger.history import History
 from ..ledger.key import service_key
 from ..ledger.lease import Holder, Leases
-from .recovery import Recovery
+from .recovery import GONE, NO_SERVICE, Recovery
 from .rolling import Rolling
 from ..settings import Settings
 
@@ -121,7 +121,9 @@ def _read(ecs: Ecs, entries: Sequence[Entry], completed: Completed, call: Call) 
             try:
                 services, _ = ecs.describe_services(cluster, arns)
             except AwsFailure as failure:
-                completed.skipped += [f"{arn}: {failure}" for arn in arns]
-                continue
+                if failure.code not in GONE:
+                    completed.skipped += [f"{arn}: {failure}" for arn in arns]
+                    continue
+                services = [{**NO_SERVICE, "serviceArn": arn} for arn in arns]
             told = {service["serviceArn"]: service for service in services}
             yield from (_Read(at, told.get(arn), by_service[arn]) for arn in arns)

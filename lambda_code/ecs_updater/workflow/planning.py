@@ -80,6 +80,7 @@ class Planner:
             task_definition_tags=tuple(tags),
             deployment_ids=plan.snapshot.deployment_ids | {foreign["id"], applied.deployment_id or ""},
             updated_on=foreign.get("updatedAt"),
+            tags=plan.tags.after,
         )
         # It has been forced already.
         again = self.plan_from(snapshot, replace(request, force_new_deployment=False))

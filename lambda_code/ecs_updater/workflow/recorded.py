@@ -8,7 +8,14 @@ from .. import errors, result
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..call import Call
-from ..errors import EcsUpdaterError, InvalidEventError, LeaseHeldError, UnknownOutcomeError
+from ..errors import (
+    EcsUpdaterError,
+    InvalidEventError,
+    LeaseHeldError,
+    ServiceUpdateRefusedError,
+    UnknownOutcomeError,
+    one_line,
+)
 from ..ledger.entry import Entry, State
 from ..ledger.history import History
 from ..ledger.key import fingerprint, service_key
@@ -19,7 +26,9 @@ from .planning import Planner
 from .recovery import Recovery
 from ..request import Request
 from ..result import Answer
-from .rolling import Conclusion, Rolling
+from ..rollout.target import with_tags
+from .conclusion import Conclusion
+from .rolling import Rolling
 from ..service.write import NOTHING, Earlier
 from ..settings import Settings
 from ..snapshot import Snapshot
@@ -114,10 +123,13 @@ class Recorded:
 
     def _intent(self, plan: Plan, hold: Hold) -> Entry:
         entry = self._work.intent(plan)
-        rollback_to = entry.rollback_to
+        rollback_to, rollback_tags = entry.rollback_to, None
         if rollback_to is None and entry.rollback_on_failure:
             success = self._history.last_success(entry.service)
             rollback_to = success.task_definition_arn if success else None
+        if rollback_to and entry.rollback_on_failure and rollback_to != entry.before.task_definition_arn:
+            # A rollout is going on, or has failed: the tags are that one's.
+            rollback_tags = with_tags(rollback_to, self._past_of(plan.snapshot)).tags
         return replace(
             entry,
             number=hold.lease.fence,
@@ -127,12 +139,15 @@ class Recorded:
             caller=self._work.call.caller,
             fingerprint=self._fingerprint,
             rollback_to=rollback_to,
+            rollback_tags=rollback_tags,
         )
 
     def _concluded(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Answer:
         """Does what is left to do, and tells the ledger how it ended."""
         try:
             conclusion = self._work.done(plan, record, earlier)
+            if record.has_deployed:
+                self._recovery.end_overtaken()
         except (LeaseHeldError, UnknownOutcomeError):
             raise  # The entry stays open: whoever finds it sees what became of the service.
         except EcsUpdaterError as error:
@@ -162,7 +177,18 @@ class Recorded:
         if entry:
             self._check_same(entry)
         self._is_repetition = entry is not None
+        if entry and entry.is_ended and entry.may_be_repeated:
+            self._check_still_latest(entry)
         return entry
+
+    def _check_still_latest(self, entry: Entry) -> None:
+        """Refuses to deploy an older intent over a newer one: Lambda repeats an asynchronous call by itself, minutes later."""
+        newer = next((one for one in self._history.latest(entry.service, _PAST) if one.deployment_id), None)
+        if newer and newer.number > entry.number:
+            raise ServiceUpdateRefusedError(
+                f"service could not be update with new task_definition: a later update (request_id {one_line(newer.request_id)}, "
+                f"{newer.begun_at}) has deployed since this one was begun: send it again with another request_id"
+            )
 
     def _check_same(self, entry: Entry) -> None:
         if entry.fingerprint not in (None, self._fingerprint):
@@ -177,7 +203,7 @@ class Recorded:
         entry = record.entry
         if entry.rollback or entry.state is State.DEPLOYED:
             return self._told(record, self._work.rolling.wait(record, self._work.deadline))
-        service, _ = self._recovery.describe(entry)
+        service = self._recovery.describe(entry)
         if deployment := self._recovery.deployment_of(entry, service):
             record.deployed(deployment["id"], deployment.get("updatedAt"))
             return self._told(record, self._work.rolling.wait(record, self._work.deadline))

@@ -1,7 +1,6 @@
 """Finishes or undoes what somebody else began: an update whose caller did not wait, or whose process was killed."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -11,11 +10,18 @@ from ..ledger.entry import Entry, State
 from ..ledger.history import History
 from ..ledger.lease import Hold
 from ..ledger.record import Record
-from .rolling import Conclusion, Rolling, running_deployment
 from ..rollout.verdict import FAILED
 from ..service import tagging
 from ..service.read import primary_deployment
-from ..tags import TagChanges
+from ..tags import TagChanges, is_reserved, taken_back
+from .conclusion import Conclusion
+from .rolling import Rolling, running_deployment
+
+GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
+"""Codes of ECS that say that there is no such service any more."""
+
+NO_SERVICE: Mapping[str, Any] = {"status": "INACTIVE"}
+"""A service that is gone, as DescribeServices would tell it."""
 
 INTERRUPTED = "INTERRUPTED"
 """The ledger's verdict on an update that was killed before its deployment, and undone."""
@@ -26,6 +32,7 @@ class Recovery:
 
     def __init__(self, ecs: Ecs, rolling: Rolling, history: History):
         self._ecs, self._rolling, self._history = ecs, rolling, history
+        self._overtaken: list[Record] = []
 
     def settle(
         self,
@@ -38,7 +45,8 @@ class Recovery:
         """Brings an entry to its end, as far as that can be seen now; the entry as it then is.
 
         ``service`` is what DescribeServices says, where that was asked already. ``is_followed_by_a_deployment``: a later update is
-        about to deploy, so nothing is rolled back any more. Raises ServiceReadError, LeaseHeldError or LedgerError.
+        about to deploy, so a service that has to be returned is left to it; see ``end_overtaken``. Raises ServiceReadError,
+        LeaseHeldError or LedgerError.
         """
         try:
             record = Record(self._history.take_over(entry, hold.lease), self._history, hold)
@@ -46,19 +54,21 @@ class Recovery:
             return entry  # It has ended since it was found.
         try:
             if service is None:
-                service, _ = self.describe(record.entry)
+                service = self.describe(record.entry)
             if record.entry.state not in (State.DEPLOYED, State.ROLLING_BACK):
                 deployment = self.deployment_of(record.entry, service)
                 if deployment is None:
                     self._undo(record, service)
                     return record.entry
                 record.deployed(deployment["id"], deployment.get("updatedAt"))
-            if is_followed_by_a_deployment and self._is_overtaken(record, service):
-                return record.entry
-            conclusion = self._rolling.look(record, service)
+            is_failing = primary_deployment(service).get("id") == record.entry.deployment_id
+            may_return = not (is_followed_by_a_deployment and is_failing)
+            conclusion = self._rolling.look(record, service, may_return=may_return)
             back = record.entry.rollback
-            if not conclusion.is_final and back and back.deployment_id == primary_deployment(service).get("id", ""):
+            if may_return and not conclusion.is_final and back and back.deployment_id == primary_deployment(service).get("id", ""):
                 conclusion = self._rolling.look(record, service)  # Its tags are put back now; perhaps the return is done, too.
+            if conclusion.verdict == FAILED and not conclusion.is_final and not may_return:
+                self._overtaken.append(record)
         except AwsFailure as failure:
             raise ServiceReadError(
                 f"{failure}; an earlier update of the service (request_id {entry.request_id}) is not done"
@@ -66,25 +76,22 @@ class Recovery:
         self._end(record, conclusion)
         return record.entry
 
-    @staticmethod
-    def _is_overtaken(record: Record, service: Mapping[str, Any]) -> bool:
-        """Takes from an entry the return that a later update makes pointless; whether that was all that was left of it."""
-        entry = record.entry
-        if primary_deployment(service).get("id") != entry.deployment_id:
-            return False  # It is on its way back already, or replaced: at most its tags are left to be put back.
-        record.entry = replace(entry, rollback_on_failure=False)
-        if entry.rollback is None or entry.rollback.deployment_id:
-            return False
-        record.refused(FAILED, RolloutFailedError(f"{entry.cause}; a later update came before the service was returned"))
-        return True
+    def end_overtaken(self) -> None:
+        """Ends the updates that would have been returned, after a later one has deployed over them."""
+        for record in self._overtaken:
+            error = RolloutFailedError(f"{record.entry.cause}; a later update came before the service was returned")
+            record.refused(FAILED, error)
+        self._overtaken.clear()
 
-    def describe(self, entry: Entry) -> tuple[Mapping[str, Any], Any]:
+    def describe(self, entry: Entry) -> Mapping[str, Any]:
         """The entry's service as it is. Raises ServiceReadError."""
         try:
-            service, failures = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
+            service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
         except AwsFailure as failure:
-            raise ServiceReadError(str(failure)) from failure
-        return service or {"status": "INACTIVE"}, failures
+            if failure.code not in GONE:
+                raise ServiceReadError(str(failure)) from failure
+            service = None
+        return service or NO_SERVICE
 
     def deployment_of(self, entry: Entry, service: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The deployment that an entry made, if it made one. Raises ServiceReadError."""
@@ -102,7 +109,8 @@ class Recovery:
             if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
                 return None  # It will never be told.
             raise ServiceReadError(str(failure)) from failure
-        return next((task.get("startedBy") for task in stopped if task.get("taskDefinitionArn") == own), None)
+        own_tasks = (task.get("startedBy", "") for task in stopped if task.get("taskDefinitionArn") == own)
+        return next((started_by for started_by in own_tasks if started_by.startswith("ecs-svc/")), None)
 
     @staticmethod
     def _end(record: Record, conclusion: Conclusion) -> None:
@@ -119,15 +127,8 @@ class Recovery:
         error: EcsUpdaterError = ServiceUpdateError(
             "the update was interrupted before its deployment: the service runs what it ran, its tags are what they were"
         )
-        current = {tag["key"]: tag.get("value", "") for tag in service.get("tags", [])}
-        before, after = entry.before.tags, entry.after.tags
-        restored = dict(current)
-        for key in {*before, *after}:
-            if before.get(key) != after.get(key) and current.get(key) == after.get(key):
-                restored.pop(key, None)
-                if key in before:
-                    restored[key] = before[key]
-        changes = TagChanges(current, restored)
+        current = {tag["key"]: tag.get("value", "") for tag in service.get("tags", []) if not is_reserved(tag["key"])}
+        changes = taken_back(current, TagChanges(entry.before.tags, entry.after.tags))
         if changes and service.get("status") == "ACTIVE":
             record.before_write()
             tagging.write(self._ecs, entry.service_arn, changes)

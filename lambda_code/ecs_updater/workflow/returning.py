@@ -1,0 +1,149 @@
+"""Returns a service whose rollout failed: the revision, the tags, the wait. All of it can be done twice."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import result
+from ..aws.ecs import Ecs
+from ..aws.failure import AwsFailure, Outcome
+from ..clock import Clock
+from ..errors import (
+    CallerFault,
+    EcsUpdaterError,
+    LeaseHeldError,
+    LedgerError,
+    RolloutFailedError,
+    RolloutRolledBackError,
+    RolloutStoppedError,
+    RolloutSupersededError,
+)
+from ..ledger.entry import Entry
+from ..ledger.record import Record
+from ..rollout.follow import Rollout
+from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
+from ..service import tagging
+from ..service.read import primary_deployment
+from ..service.rollback import Return, return_service
+from ..tags import TagChanges, is_reserved, taken_back
+from .conclusion import Conclusion, failed
+from .following import Following
+
+
+class Returning:
+    """Does, and goes on with, the return of one service."""
+
+    def __init__(self, ecs: Ecs, clock: Clock, following: Following):
+        self._ecs, self._clock, self._following = ecs, clock, following
+
+    def roll_back(self, record: Record, finding: Finding, followed: Followed, deadline: float) -> Conclusion:
+        """Returns service and tags to what worked, or does the rest where ECS has returned the service."""
+        entry, seen = record.entry, followed.seen
+        cause = finding.reason
+        primary = seen.primary if seen else None
+        deployment = result.followed_deployment(entry.deployment_id, finding, followed, {})
+        if finding.verdict == ROLLED_BACK and primary and primary.id != entry.deployment_id:
+            record.rolling_back(cause, primary.task_definition)
+        elif entry.rollback_to is None:
+            sentence = f"{cause}; the service was not rolled back, for no revision of it is known to have worked"
+            return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
+        else:
+            record.rolling_back(cause, entry.rollback_to)
+        return self.go_on(record, followed.service_deployment_arn or "", deadline)
+
+    def go_on(self, record: Record, service_deployment_arn: str, deadline: float) -> Conclusion:
+        """Does what is left of a rollback: the deployment, the tags, the wait. All of it can be done twice."""
+        entry = record.entry
+        assert entry.rollback is not None
+        target = entry.rollback.task_definition_arn
+        try:
+            service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
+            if service is None or service["status"] != "ACTIVE":
+                sentence = f"{entry.cause}; the service was deleted before it was returned"
+                return failed(RolloutStoppedError, sentence, STOPPED, entry)
+            primary = primary_deployment(service)
+            if entry.rollback.deployment_id is None and primary.get("id") == entry.deployment_id:
+                back = Return(entry.cluster_arn, entry.service_arn, entry.deployment_id, service_deployment_arn or None, target)
+                primary = return_service(self._ecs, back, self._clock, deadline, record.before_write)
+            if primary and primary.get("taskDefinition") != target:
+                return self._overtaken(entry, primary)
+        except (AwsFailure, LeaseHeldError, LedgerError) as failure:
+            where = f"{_revision(target)}{_again(record, failure)}"
+            sentence = f"{entry.cause}; and the service could not be returned to {where}: {_plain(failure)}"
+            return failed(RolloutFailedError, sentence, FAILED, entry, is_final=_is_for_good(failure))
+        return self._returning(record, service, primary.get("id"), deadline)
+
+    def _returning(self, record: Record, service: Mapping[str, Any], deployment_id: str | None, deadline: float) -> Conclusion:
+        """The service is on its way back: does the rest, and waits."""
+        entry = record.entry
+        assert entry.rollback is not None
+        tags, are_back = self._put_tags_back(record, service)
+        # Whoever finds the entry puts the tags back as long as it does not say which deployment does the return.
+        record.rolling_back(entry.cause or "", entry.rollback.task_definition_arn, deployment_id if are_back else None)
+        followed = None
+        if deployment_id and deadline > self._clock.now():
+            rollout = Rollout(entry.cluster_arn, entry.service_arn, deployment_id, entry.deployment_id)
+            followed = self._following.follower(rollout, record).follow(deadline)
+        conclusion = self.returned(record, deployment_id, tags, followed)
+        return conclusion if are_back else replace(conclusion, is_final=False)
+
+    @staticmethod
+    def _overtaken(entry: Entry, primary: Mapping[str, Any]) -> Conclusion:
+        """What is told when somebody else's deployment came before the return: theirs is left alone."""
+        theirs = f"deployment {primary.get('id')} to {_revision(primary.get('taskDefinition', ''))}"
+        sentence = f"{entry.cause}; the service was not returned, for {theirs} took its place"
+        return failed(RolloutSupersededError, sentence, SUPERSEDED, entry)
+
+    def _put_tags_back(self, record: Record, service: Mapping[str, Any]) -> tuple[str, bool]:
+        """What became of the tags, for the message, and whether nothing is left to do."""
+        entry = record.entry
+        earlier = entry.before.tags if entry.rollback_tags is None else entry.rollback_tags
+        written = TagChanges(earlier, entry.after.tags)
+        current = {tag["key"]: tag.get("value", "") for tag in service.get("tags", []) if not is_reserved(tag["key"])}
+        changes = taken_back(current, written)
+        try:
+            if changes:
+                record.before_write()
+                tagging.write(self._ecs, entry.service_arn, changes)
+        except EcsUpdaterError as failure:
+            is_for_good = isinstance(failure, CallerFault)
+            again = "" if is_for_good else _again(record, failure)
+            return f", but its tags could not be put back{again}: {_plain(failure)}", is_for_good
+        return (", its tags are what they were" if written else ""), True
+
+    @staticmethod
+    def returned(record: Record, deployment_id: str | None, tags: str, followed: Followed | None) -> Conclusion:
+        """What is told of a rollback: what failed, and how the return went."""
+        entry = record.entry
+        assert entry.rollback is not None
+        revision = _revision(entry.rollback.task_definition_arn)
+        finding = followed.finding if followed else None
+        deployment = {"id": deployment_id, "verdict": finding.verdict if finding else result.IN_PROGRESS}
+        if finding is None or finding.verdict == TIMED_OUT:
+            by = f" (deployment {deployment_id})" if deployment_id else ""
+            sentence = f"{entry.cause}; the service is on its way back to {revision}{by}{tags}"
+            return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment, is_final=False)
+        if finding.verdict == SUCCEEDED:
+            sentence = f"{entry.cause}; the service is back: {finding.reason}{tags}"
+            return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment)
+        sentence = f"{entry.cause}; and the return to {revision} came to {finding.verdict}: {finding.reason}{tags}"
+        return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
+
+
+def _plain(failure: Exception) -> str:
+    """The words of a failure that is told within another one: without its stage."""
+    return re.sub(r"^\[ERROR\]\[\w+\] ", "", str(failure))
+
+
+def _again(record: Record, failure: Exception) -> str:
+    """What to expect after a failure: with a ledger somebody tries again, unless ECS will never do it."""
+    return "" if _is_for_good(failure) or not record.is_remembered else ", which is tried again"
+
+
+def _is_for_good(failure: Exception) -> bool:
+    return isinstance(failure, AwsFailure) and failure.outcome is Outcome.REFUSED
+
+
+def _revision(task_definition_arn: str) -> str:
+    return task_definition_arn.rpartition("/")[2]

@@ -1,0 +1,218 @@
+"""Real containers: services of the emulator beside a Docker engine, updated in real time, with images made on the spot.
+
+What is timed is what a person waits for: from the third death, or from the moment when ECS's circuit breaker gave the deployment
+up, to the answer. The emulator tells times in whole seconds, rounded down: what is measured from the circuit breaker, or from a
+death that left no container, is up to a second too much.
+"""
+
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.config import Config
+from ecs_updater.ledger.entry import State
+from support.containers import NEW_TAGS, OLD_TAGS, PATIENCE, Containers, Sent, Service
+from support.containers import Unavailable, check_engine, is_static, program, registry
+from support.make import Workspace, free_port, until
+
+LEDGER = "ledger"
+MOST_SECONDS = 5
+"""From the third death, or from ECS's own verdict, to the answer."""
+BREAKER = {"enable": True, "rollback": True}
+GOOD, BETTER, EXITS, MISSING = "app:good", "app:better", "app:exits", "app:missing"
+RUNS = "trap exit TERM; sleep 3600 & wait"
+STORIES = {EXITS: "the image exits at once", MISSING: "the image does not exist"}
+CAUSES = {
+    EXITS: r"container app exited with code 3",
+    MISSING: r"the image could not be pulled: CannotPullContainerError: .*manifest for \S*/app:missing not found: manifest unknown",
+}
+
+
+@pytest.fixture(name="world", scope="module")
+def _world(tmp_path_factory):
+    """The emulator, the registry and the images, for all tests of this file; nothing of it is left afterwards.
+
+    Skips where this machine has not what it takes, or fails where REQUIRE_CONTAINERS is set.
+    """
+    directory = tmp_path_factory.mktemp("containers")
+    try:
+        check_engine()
+        busybox = program("busybox", "busybox-static", directory / "busybox", is_static).read_bytes()
+        with registry(directory / "registry", free_port()) as host:
+            world = Containers(Workspace(directory / "workspace"), host, busybox)
+            try:
+                for name, command in {GOOD: RUNS, BETTER: f": ; {RUNS}", EXITS: "exit 3"}.items():
+                    world.publish(name, command)
+                world.make_table(LEDGER)
+                yield world
+            finally:
+                world.end()
+    except Unavailable as reason:
+        (pytest.fail if os.environ.get("REQUIRE_CONTAINERS") else pytest.skip)(f"containers: {reason}")
+    assert not world.left()
+
+
+@pytest.fixture(name="service")
+def _service(world):
+    """Makes services that run the good image as revision 1, with the ledger; each is deleted at the end."""
+    made = []
+
+    def make(name, **options):
+        made.append(Service(world, name, world.reference(GOOD), **{"table": LEDGER, **options}))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.end()
+
+
+def line(sent: Sent, since: str = "") -> str:
+    """The figures of one scenario."""
+    return f"{sent.told.verdict} after {sent.seconds:.1f} s{since}, {sum(sent.calls.values())} calls"
+
+
+def test_a_good_image_succeeds(world: Containers, service, figure):
+    ours = service("good")
+
+    sent = ours.send(world.reference(BETTER))
+
+    figure("containers: a good image", line(sent))
+    deployment = sent.told.answer["body"]["deployment"]
+    assert (deployment["verdict"], deployment["reason"]) == ("SUCCEEDED", "1 of 1 tasks run good:2")
+    assert deployment["images"]["app"]["digests"] == [world.digests[world.reference(BETTER)]]
+    until(lambda: ours.revisions_running() == [2], "the old task has ended")
+    assert ours.digests_running() == {world.digests[world.reference(BETTER)]}
+    assert ours.tags == NEW_TAGS
+    assert [(entry.verdict, entry.deployment_id) for entry in ours.history()] == [("SUCCEEDED", deployment["id"])]
+    assert ours.lease() is None
+
+
+@pytest.mark.parametrize("rolls_back", [False, True], ids=["", "rollback_on_failure"])
+@pytest.mark.parametrize("image", [EXITS, MISSING])
+def test_without_a_circuit_breaker_the_third_death_is_the_verdict(world: Containers, service, figure, image, rolls_back):
+    ours = service(f"{image[4:]}-{'back' if rolls_back else 'stays'}")
+
+    sent = ours.send(world.reference(image), rollback_on_failure=rolls_back)
+
+    third = (ours.deaths(2) if image == EXITS else ours.stops(2))[2]
+    # The answer of one that is rolled back comes when the return is done; its deployment began when the verdict was there.
+    verdict = ours.told()["deployments"][0]["createdAt"].timestamp() if rolls_back else sent.ended
+    story = f"containers: {STORIES[image]}, no circuit breaker{', rollback_on_failure' * rolls_back}"
+    figure(story, line(sent, f", the verdict {verdict - third:.1f} s after the third death"))
+    assert re.search(rf"{CAUSES[image]}.*, \d+ times;", sent.told.text), sent.told.text
+    assert verdict - third <= MOST_SECONDS
+    if rolls_back:
+        assert sent.told.verdict == "RolloutRolledBackError"
+        assert f"the service is back: 1 of 1 tasks run {ours.name}:1, its tags are what they were" in sent.told.text
+        assert (ours.revision, ours.tags) == (1, OLD_TAGS)
+        until(lambda: ours.revisions_running() == [1], "the good image runs alone")
+    else:
+        assert sent.told.verdict == "RolloutFailedError"
+        assert (ours.revision, ours.tags) == (2, NEW_TAGS)
+    (entry,) = ours.history()
+    assert (entry.state, entry.verdict) == (State.ENDED, "ROLLED_BACK" if rolls_back else "FAILED")
+    assert ours.lease() is None
+
+
+@pytest.mark.parametrize("rolls_back", [False, True], ids=["", "rollback_on_failure"])
+@pytest.mark.parametrize("image", [EXITS, MISSING])
+def test_what_the_circuit_breaker_gave_up_is_rolled_back(world: Containers, service, figure, image, rolls_back):
+    ours = service(f"{image[4:]}-breaker-{'back' if rolls_back else 'stays'}", breaker=BREAKER)
+
+    sent = ours.send(world.reference(image), rollback_on_failure=rolls_back)
+
+    gone = sent.ended - ours.gave_up_at()
+    story = f"containers: {STORIES[image]}, circuit breaker{', rollback_on_failure' * rolls_back}"
+    figure(story, line(sent, f", {gone:.1f} s after ECS gave up"))
+    assert sent.told.verdict == "RolloutRolledBackError"
+    assert re.search(CAUSES[image], sent.told.text), sent.told.text
+    assert f"ECS's circuit breaker returned the service to {ours.name}:1" in sent.told.text
+    assert rolls_back or gone <= MOST_SECONDS  # With it, the return is waited for too.
+    assert (ours.revision, ours.tags) == (1, OLD_TAGS if rolls_back else NEW_TAGS)
+    until(lambda: ours.revisions_running() == [1], "the good image runs alone")
+    (entry,) = ours.history()
+    assert (entry.state, entry.verdict) == (State.ENDED, "ROLLED_BACK")
+    assert ours.lease() is None
+
+
+def test_a_circuit_breaker_that_does_not_roll_back_leaves_that_to_the_event(world: Containers, service, figure):
+    ours = service("breaker-only", breaker={"enable": True, "rollback": False})
+
+    sent = ours.send(world.reference(EXITS))
+
+    gone = sent.ended - ours.gave_up_at()
+    story = f"containers: {STORIES[EXITS]}, circuit breaker without rollback"
+    figure(story, line(sent, f", {gone:.1f} s after ECS gave up"))
+    assert sent.told.verdict == "RolloutFailedError" and re.search(CAUSES[EXITS], sent.told.text)
+    assert gone <= MOST_SECONDS
+    assert (ours.revision, ours.tags) == (2, NEW_TAGS)
+
+
+def test_the_circuit_breaker_that_the_function_switches_on_rolls_back(world: Containers, service, figure):
+    ours = service("switched-on", percents=(50, 250))
+
+    sent = ours.send(world.reference(EXITS), {"CIRCUIT_BREAKER": "enable"})
+
+    figure(f"containers: {STORIES[EXITS]}, CIRCUIT_BREAKER=enable", line(sent))
+    assert sent.told.verdict == "RolloutRolledBackError" and re.search(CAUSES[EXITS], sent.told.text)
+    until(lambda: ours.revisions_running() == [1], "the good image runs alone")
+    configuration = ours.told()["deploymentConfiguration"]
+    assert configuration == {"minimumHealthyPercent": 50, "maximumPercent": 250, "deploymentCircuitBreaker": BREAKER}
+
+
+def test_a_second_deployment_in_the_middle_supersedes(world: Containers, service, figure):
+    # One task after the other, so that there is a middle.
+    ours = service("two-at-once", desired=3, percents=(50, 100))
+    foreign = ours.register(world.reference(GOOD))
+
+    def deploy_in_the_middle():
+        until(lambda: 3 in ours.revisions_running(), "the first of the new tasks runs")
+        ours.ecs.update_service(cluster=ours.told()["clusterArn"], service=ours.name, taskDefinition=foreign)
+
+    with ThreadPoolExecutor() as pool:
+        somebody = pool.submit(deploy_in_the_middle)
+        sent = ours.send(world.reference(BETTER))
+    somebody.result()
+
+    figure("containers: a second deployment in the middle", line(sent))
+    theirs = ours.told()["deployments"][0]
+    assert sent.told.verdict == "RolloutSupersededError"
+    assert f"SUPERSEDED: deployment {theirs['id']} to two-at-once:2 took its place" in sent.told.text
+    until(lambda: ours.revisions_running() == [2, 2, 2], "what took its place runs")
+    assert [entry.verdict for entry in ours.history()] == ["SUPERSEDED"]
+
+
+@pytest.fixture(name="function", scope="module")
+def _function(world):
+    """The deployed function: what it answers an event with, or None, and what Lambda says of an error."""
+    result = world.workspace.make("build-lambda-package", "deploy-ecs-cluster", "deploy-lambda-aws")
+    assert result.status == 0, result.output
+    client = world.client("lambda", Config(read_timeout=2 * PATIENCE, retries={"total_max_attempts": 1}))
+
+    def invoke(event):
+        answer = client.invoke(FunctionName="ecs-updater", Payload=json.dumps(event))
+        payload = json.load(answer["Payload"])
+        return (None, payload["errorMessage"]) if "FunctionError" in answer else (payload, "")
+
+    return invoke
+
+
+def test_the_deployed_function_deploys_and_rolls_back(world: Containers, service, function, figure):
+    ours = service("deployed", table="ecs-updater-ledger")
+
+    answer, error = function(ours.event(world.reference(BETTER)))
+
+    assert not error and answer["body"]["deployment"]["verdict"] == "SUCCEEDED", (answer, error)
+    until(lambda: ours.revisions_running() == [2], "the new image runs alone")
+
+    _, error = function(ours.event(world.reference(EXITS), ecs_tag={"release": "3"}, rollback_on_failure=True))
+
+    assert error.startswith("[ERROR][ecs_service_rollout] ROLLED_BACK: container app exited with code 3"), error
+    assert "the service is back: 1 of 1 tasks run deployed:2, its tags are what they were" in error
+    until(lambda: ours.revisions_running() == [2], "the good image runs alone")
+    assert ours.tags == NEW_TAGS
+    assert [entry.verdict for entry in ours.history()] == ["ROLLED_BACK", "SUCCEEDED"]
+    assert ours.lease() is None
+    figure("containers: the deployed function", "SUCCEEDED, then ROLLED_BACK to it")
