@@ -306,8 +306,8 @@ variable "task_failures" {
   nullable    = false
 
   validation {
-    condition     = var.task_failures >= 1 && var.task_failures <= 200 && var.task_failures == floor(var.task_failures)
-    error_message = "task_failures must be 1 to 200."
+    condition     = var.task_failures >= 1 && var.task_failures <= 50 && var.task_failures == floor(var.task_failures)
+    error_message = "task_failures must be 1 to 50."
   }
 }
 

@@ -248,7 +248,7 @@ run "the_highest_values_are_accepted" {
     memory_size           = 10240
     timeout               = 900
     reserved_concurrency  = 1000
-    task_failures         = 200
+    task_failures         = 50
     ledger_retention_days = 3650
     log_retention_days    = 3653
   }

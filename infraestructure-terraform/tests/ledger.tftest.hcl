@@ -234,7 +234,7 @@ run "the_highest_values_are_accepted" {
   variables {
     ledger_retention_days = 3650
     poll_minutes          = 1440
-    task_failures         = 200
+    task_failures         = 50
     log_retention_days    = 3653
   }
 }

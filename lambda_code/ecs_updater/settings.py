@@ -55,7 +55,7 @@ class Settings:
             image=environment.get("IMAGE") or None,
             family=environment.get("TASK_DEF") or None,
             unknown_fields=_choice(environment, "UNKNOWN_FIELDS", KEEP, DROP),
-            task_failures=_count(environment, "TASK_FAILURES", 3, most=200),
+            task_failures=_count(environment, "TASK_FAILURES", 3, most=50),
             circuit_breaker=_choice(environment, "CIRCUIT_BREAKER", KEEP, ENABLE),
             verify_image=_choice(environment, "VERIFY_IMAGE", OFF, WARN, REQUIRE),
             pin_digest=_choice(environment, "PIN_DIGEST", OFF, TAG, DIGEST),

@@ -14,7 +14,7 @@ from support.make import Workspace
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
 UPDATES = 50
-PATIENCE = 240
+PATIENCE = 400
 
 
 @pytest.fixture(name="deployed", scope="module")

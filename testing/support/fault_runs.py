@@ -61,7 +61,7 @@ class Scenario:
 
     @property
     def deployments(self) -> list[str]:
-        """The image of each deployment, in order: that of the beginning, one for the update, one for its rollback, and none else."""
+        """The image of each deployment, in order: what was there, one for the update, one for its rollback, and none else."""
         first = [OLD, self.fields.get("ecs_image_name", NEW)]
         return first if self.is_new else [*first, OLD]
 

@@ -26,7 +26,7 @@ _CONFIG = Config(
 )
 
 PAGE = 100
-"""The most tasks that are looked at: what a hundred of them show, the others show too."""
+"""The most tasks that are looked at: the setting of how many have to fail is well below."""
 
 _NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
 """What the answer to a registration is read for."""

@@ -72,8 +72,10 @@ class Rolling:
     def _look_at_return(self, record: Record, service: Mapping[str, Any] | None, may_return: bool) -> Conclusion:
         entry = record.entry
         assert entry.rollback is not None
+        if entry.rollback.deployment_id is None and not may_return:
+            return Conclusion(is_final=False, verdict=FAILED)
         if entry.rollback.deployment_id is None:
-            return self._returning.go_on(record, "", self._clock.now()) if may_return else Conclusion(is_final=False, verdict=FAILED)
+            return self._returning.go_on(record, "", self._clock.now())
         rollout = Rollout(entry.cluster_arn, entry.service_arn, entry.rollback.deployment_id, entry.deployment_id)
         followed = self._following.follower(rollout, record).look(service)
         if followed is None:
