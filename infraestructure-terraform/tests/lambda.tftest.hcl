@@ -316,7 +316,7 @@ run "values_above_the_bounds_are_refused" {
     task_definition_family = "web:7"
     passable_role_arns     = ["arn:aws:iam::111122223333:role/one", "*"]
     permissions_boundary   = "arn:aws:iam::111122223333:role/boundary"
-    task_failures          = 201
+    task_failures          = 51
     circuit_breaker        = "disable"
     private_registries     = ["registry.internal", "https://registry.internal"]
     ledger_table_name      = "a/b/c"

@@ -279,7 +279,7 @@ run "values_above_the_bounds_are_refused" {
     permissions_boundary  = "arn:aws:iam::111122223333:role/boundary"
     ledger_retention_days = 3651
     poll_minutes          = 1441
-    task_failures         = 201
+    task_failures         = 51
     endpoint_url          = "http://127.0.0.1:4566/path"
     log_retention_days    = 3654
     environment           = "a#b"
