@@ -1,7 +1,15 @@
 """One request_id, one update: a repetition gets the first one's answer. One service, one update at a time."""
 
 import pytest
-from ecs_updater.errors import InvalidEventError, LeaseHeldError, RolloutFailedError, ServiceUpdateError, TaskDefinitionRefusedError
+from ecs_updater.errors import (
+    InvalidEventError,
+    LeaseHeldError,
+    LedgerError,
+    RolloutFailedError,
+    ServiceUpdateError,
+    TaskDefinitionRefusedError,
+)
+from ecs_updater.ledger.lease import Leases
 from support.fake_ecs import DENIED, REFUSED
 from support.rollout_world import OLD_TAGS
 from support.simulated_ecs import Image
@@ -114,3 +122,13 @@ def test_the_wait_for_another_update_ends_with_the_time_to_wait(world):
     told = world.send(wait_seconds=30)
     assert isinstance(told.error, LeaseHeldError)
     assert world.clock.now() - world.ecs.clock.start <= 31
+
+
+def test_a_lease_that_could_not_be_given_back_is_noted_and_the_update_is_done_all_the_same(world, monkeypatch):
+    def fail(*_):
+        raise LedgerError("UpdateItem failed on the table")
+
+    monkeypatch.setattr(Leases, "release", fail)
+    told = world.send(wait_seconds=60)
+    assert told.verdict == "SUCCEEDED"
+    assert told.answer["body"]["deployment"]["notes"] == ["[ERROR][ecs_service_read] UpdateItem failed on the table"]

@@ -4,6 +4,7 @@ The verdict is always about the deployment that is followed. That the service is
 rolled back it is steady too.
 """
 
+import re
 from dataclasses import dataclass
 
 from .deaths import most_frequent
@@ -11,6 +12,9 @@ from .observation import Deployment, Observation
 
 SUCCEEDED, ROLLED_BACK, FAILED = "SUCCEEDED", "ROLLED_BACK", "FAILED"
 STOPPED, SUPERSEDED, TIMED_OUT = "STOPPED", "SUPERSEDED", "TIMED_OUT"
+
+_TROUBLE = re.compile(r"unable|fail|unhealthy|error|cannot|could not", re.IGNORECASE)
+"""What an event has to speak of to be a cause: most only say that tasks were started or stopped."""
 
 _ROLLED_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
 _STOPPED = {"STOP_REQUESTED", "STOPPED"}
@@ -71,7 +75,8 @@ def cause(seen: Observation) -> str:
     if death:
         return f"{death.cause}, {times} times" if times > 1 else death.cause
     said = seen.ours.reason if seen.ours else ""
-    return said.rstrip(". ") or next(iter(seen.events), "").rstrip(". ") or "ECS gives no reason"
+    telling = (event for event in seen.events if _TROUBLE.search(event))
+    return said.rstrip(". ") or next(telling, "").rstrip(". ") or "ECS gives no reason"
 
 
 def _by_service_deployment(seen: Observation) -> Finding | None:  # pylint: disable=too-many-return-statements

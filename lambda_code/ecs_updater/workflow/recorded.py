@@ -97,19 +97,26 @@ class Recorded:
         call = self._work.call
         wait = min(self._work.deadline, call.latest_begin()) - call.clock.now()
         with self._leases.hold(service, self._holder, call.clock.epoch() + wait) as hold:
-            unfinished = self._history.unfinished(service)
-            for entry in unfinished:
-                if entry.request_id == self._holder.request_id:
-                    return self._taken_up(entry, hold)
-            if plan is None:  # It has ended while the lease was waited for.
-                if (earlier := self._earlier()) and _has_an_end(earlier):
-                    return _replayed(earlier)
-                plan = self._work.planner.plan(self._work.request)
-            for entry in unfinished:
-                self._recovery.settle(entry, hold, is_followed_by_a_deployment=plan.deploys)
-            if unfinished or hold.lease.follows_closely(read_at):
-                plan = self._work.planner.plan(self._work.request)
-            return self._begun(plan, hold)
+            answer = self._held(hold, plan, read_at)
+        if hold.not_released:
+            answer = result.with_notes(answer, [*answer["body"]["deployment"].get("notes", []), str(hold.not_released)])
+        return answer
+
+    def _held(self, hold: Hold, plan: Plan | None, read_at: float) -> Answer:
+        """Does it while nobody else may write to the service. ``plan`` was made of what was read at ``read_at``."""
+        unfinished = self._history.unfinished(hold.lease.service)
+        for entry in unfinished:
+            if entry.request_id == self._holder.request_id:
+                return self._taken_up(entry, hold)
+        if plan is None:  # It has ended while the lease was waited for.
+            if (earlier := self._earlier()) and _has_an_end(earlier):
+                return _replayed(earlier)
+            plan, read_at = self._work.planner.plan(self._work.request), math.inf
+        for entry in unfinished:
+            self._recovery.settle(entry, hold, is_followed_by_a_deployment=plan.deploys)
+        if unfinished or hold.lease.follows_closely(read_at):
+            plan = self._work.planner.plan(self._work.request)
+        return self._begun(plan, hold)
 
     def _begun(self, plan: Plan, hold: Hold) -> Answer:
         begun = self._history.begin(self._intent(plan, hold))
@@ -161,6 +168,7 @@ class Recorded:
         if conclusion.error:
             if conclusion.is_final:
                 record.refused(conclusion.verdict, conclusion.error)
+            conclusion.error.details["notes"] = self._work.notes(record, conclusion)
             raise conclusion.error
         assert conclusion.answer is not None
         answer = result.with_notes(conclusion.answer, self._work.notes(record, conclusion))
