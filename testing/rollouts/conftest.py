@@ -9,9 +9,9 @@ from support.rollout_world import World, boundary_of
 FIGURE = "figure"
 
 
-@pytest.fixture(name="dynamodb", scope="session")
+@pytest.fixture(name="dynamodb", scope="module")
 def _dynamodb():
-    """moto's DynamoDB, once: to make its client takes longer than a test."""
+    """moto's DynamoDB, once for a module: to make its client takes longer than a test. Other modules have their own stand-ins."""
     with moto.mock_aws():
         fake = FakeDynamodb()
         yield fake, boundary_of(fake)

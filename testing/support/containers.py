@@ -133,7 +133,15 @@ class Containers:
             subprocess.run(install, check=True, capture_output=True, env=os.environ | {"PYTHON": sys.executable})
             tools.mkdir()
             (tools / "emulator").symlink_to(TOOLS / "emulator-docker")
-        settings = {"BUILD_DIR": str(self.workspace.build), "EMULATOR_PORT": str(self.workspace.port), "TOOLS_DIR": str(tools)}
+        # All of them, for make exports its own.
+        settings = {
+            "BUILD_DIR": str(self.workspace.build),
+            "EMULATOR_HOST": "127.0.0.1",
+            "EMULATOR_PORT": str(self.workspace.port),
+            "EMULATOR_AUTH": "",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "TOOLS_DIR": str(tools),
+        }
         command = [sys.executable, PROJECT / "scripts" / "emulator.py", verb]
         subprocess.run(command, check=True, capture_output=True, env=os.environ | settings)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 _FIRST = 2.0
 _SOON = 3.0
 _SOON_FOR = 60.0
-_GROWTH = 1.5
+_GROWTH = 1.8
 _SELDOM = 15.0
 _JITTER = 0.1
 """Callers that begin together do not ask together for long."""
