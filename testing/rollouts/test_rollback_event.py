@@ -69,6 +69,13 @@ def test_without_a_ledger_ecs_own_records_say_what_worked(make_world):
     assert world.tags == {"release": "3"}, "nobody knows what the tags were, so they are left alone"
 
 
+def test_what_was_complete_before_the_first_update_is_known_from_the_ledger(make_world):
+    world = make_world(service_deployments=False)
+    update(world, 2)
+    told = world.send(ROLLBACK, wait_seconds=120)
+    assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "busybox", OLD_TAGS)
+
+
 def test_where_nothing_is_known_to_have_worked_nothing_is_written(make_world):
     world = make_world(ledger=False, service_deployments=False)
     update(world, 2)

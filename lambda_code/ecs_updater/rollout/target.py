@@ -17,6 +17,10 @@ class Past(Protocol):
         """How it ended, if it has."""
 
     @property
+    def rollback_to(self) -> str | None:
+        """The revision that was seen to work when it began."""
+
+    @property
     def before(self) -> "Side":
         """The service before it."""
 
@@ -57,7 +61,12 @@ def last_good(running: str, completed: str | None, past: Sequence[Past]) -> Targ
     first.
     """
     left = left_behind(running, past)
-    seen = [update.after.task_definition_arn for update in past if update.verdict == _SUCCEEDED]
+    # What an update came to, and what ECS showed as complete before it.
+    seen = [
+        arn
+        for update in past
+        for arn in (update.after.task_definition_arn if update.verdict == _SUCCEEDED else None, update.rollback_to)
+    ]
     return next((with_tags(arn, past) for arn in (completed, *seen) if arn and arn not in left), None)
 
 
