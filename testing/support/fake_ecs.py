@@ -109,7 +109,7 @@ class FakeEcs:
     def client(self, config: Config | None = None) -> Any:
         """A real boto3 client whose requests end here instead of on a socket."""
         client = boto3.client("ecs", region_name=REGION, config=config)
-        client.meta.events.register_last("before-send.ecs", self._send)
+        client.meta.events.register_last("before-send.ecs", self.serve)
         return client
 
     def register(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +148,8 @@ class FakeEcs:
 
     # The wire.
 
-    def _send(self, request: Any, **_: Any) -> AWSResponse:
+    def serve(self, request: Any, **_: Any) -> AWSResponse:
+        """Answers one request of a client, as a handler of botocore's ``before-send``."""
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         body = json.loads(request.body)
         self.requests.append(Request(operation, body))

@@ -10,15 +10,17 @@ import string
 import sys
 import time
 import unicodedata
+from functools import cache
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import strategies
-from support.fake_ecs import DENIED, REFUSED, SERVER_ERROR, FakeEcs
+from support.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
 from support.strategies import REPEATABLE, TaskDefinition
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
@@ -50,7 +52,29 @@ def run(fake: FakeEcs, event: Any, **environment: str) -> dict[str, Any]:
     """One update on the wire."""
     clock = Ticking()
     call = Call(clock=Clock(now=lambda: clock.time, sleep=clock.sleep, random=lambda: 0.5))
-    return update(event, environment, Ecs(fake.client(ONE_ATTEMPT)), call)
+    return update(event, environment, boundary_to(fake), call)
+
+
+ASKED: list[FakeEcs] = [FakeEcs()]
+"""Who answers the one boundary: to make a client for each example would take longer than the examples."""
+
+
+@cache
+def boundary() -> Ecs:
+    """A boundary whose requests go to the fake in ``ASKED``."""
+    client = boto3.client("ecs", region_name=REGION, config=ONE_ATTEMPT)
+
+    def serve(**sent: Any) -> Any:
+        return ASKED[0].serve(**sent)
+
+    client.meta.events.register_last("before-send.ecs", serve)
+    return Ecs(client)
+
+
+def boundary_to(fake: FakeEcs) -> Ecs:
+    """The boundary to this fake."""
+    ASKED[0] = fake
+    return boundary()
 
 
 class Ticking:

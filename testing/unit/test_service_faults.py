@@ -403,8 +403,8 @@ class GarbledEcs(FakeEcs):
 
     garbled = ""
 
-    def _send(self, request, **_):
-        answer = super()._send(request)
+    def serve(self, request, **_):
+        answer = super().serve(request)
         if self.operations[-1] == self.garbled:
             answer.raw.stream = lambda **_: iter([b"<html>Sign in</html>"])
         return answer
