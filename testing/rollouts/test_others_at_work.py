@@ -17,6 +17,10 @@ SIDECAR = [
 OF_ONE = {**EVENT, "ecs_container_name": "ecs-dummy-container"}
 
 
+WITH_AND_WITHOUT = pytest.mark.parametrize("records", [True, False], ids=["service deployments", "none"])
+"""Whether ECS has records of its own: without them its events have to do."""
+
+
 @pytest.fixture(name="bad_world")
 def _bad_world(make_world):
     """Makes a world in which ``app:2`` exits at once."""
@@ -75,8 +79,9 @@ def test_a_rollback_killed_before_its_deployment_is_no_success(bad_world, who):
         assert world.send(ROLLBACK, request_id="r", wait_seconds=120).verdict == "SUCCEEDED" and image_of(world) == "busybox"
 
 
-def test_tags_that_could_not_be_put_back_are_tried_again(bad_world):
-    world = bad_world()
+@WITH_AND_WITHOUT
+def test_tags_that_could_not_be_put_back_are_tried_again(bad_world, records):
+    world = bad_world(service_deployments=records)
     world.send(rollback_on_failure=True)
     world.pass_time(120)
     world.ecs.throttle("TagResource", 4)
@@ -177,16 +182,18 @@ def test_a_return_that_could_not_be_made_says_that_it_is_tried_again(bad_world):
 # The completer comes late
 
 
-def test_a_rollback_by_ecs_is_known_minutes_later(bad_world):
-    world = bad_world(breaker=BREAKER)
+@WITH_AND_WITHOUT
+def test_a_rollback_by_ecs_is_known_minutes_later(bad_world, records):
+    world = bad_world(breaker=BREAKER, service_deployments=records)
     world.send(rollback_on_failure=True)
     world.pass_time(300)
     world.complete_until_all_is_done()
     assert world.history[0].verdict == "ROLLED_BACK" and world.tags == OLD_TAGS
 
 
-def test_a_success_is_known_after_somebody_else_has_deployed(make_world):
-    world = make_world()
+@WITH_AND_WITHOUT
+def test_a_success_is_known_after_somebody_else_has_deployed(make_world, records):
+    world = make_world(service_deployments=records)
     world.send()
     world.pass_time(100)
     world.ecs.deploy("other:1")
@@ -195,9 +202,10 @@ def test_a_success_is_known_after_somebody_else_has_deployed(make_world):
     assert world.history[0].verdict == "SUCCEEDED"
 
 
+@WITH_AND_WITHOUT
 @pytest.mark.parametrize("seconds", [42, 45, 50, 55, 58, 60, 65])
-def test_somebody_elses_rollback_to_this_update_is_not_taken_for_its_own(make_world, seconds):
-    world = make_world(breaker=BREAKER)
+def test_somebody_elses_rollback_to_this_update_is_not_taken_for_its_own(make_world, seconds, records):
+    world = make_world(breaker=BREAKER, service_deployments=records)
     world.ecs.publish("other:1", BAD)
     world.send(rollback_on_failure=True)
     world.pass_time(100)
@@ -209,9 +217,10 @@ def test_somebody_elses_rollback_to_this_update_is_not_taken_for_its_own(make_wo
     assert world.history[0].verdict == "SUCCEEDED" and world.tags == {"release": "2"}
 
 
+@WITH_AND_WITHOUT
 @pytest.mark.parametrize("seconds", [10, 42, 45, 50])
-def test_an_update_that_was_superseded_stays_so_when_the_other_one_fails(make_world, seconds):
-    world = make_world(breaker=BREAKER)
+def test_an_update_that_was_superseded_stays_so_when_the_other_one_fails(make_world, seconds, records):
+    world = make_world(breaker=BREAKER, service_deployments=records)
     world.ecs.publish("app:2", Image.slow())
     world.ecs.publish("other:1", BAD)
     world.send(rollback_on_failure=True)

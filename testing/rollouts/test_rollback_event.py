@@ -76,6 +76,15 @@ def test_what_was_complete_before_the_first_update_is_known_from_the_ledger(make
     assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "busybox", OLD_TAGS)
 
 
+def test_from_somebody_elses_deployment_the_way_back_is_to_the_last_update_that_succeeded(make_world):
+    world = make_world(service_deployments=False)
+    update(world, 2)
+    world.ecs.deploy("other:1")
+    world.pass_time(60)
+    told = world.send(ROLLBACK, wait_seconds=120)
+    assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
+
+
 def test_where_nothing_is_known_to_have_worked_nothing_is_written(make_world):
     world = make_world(ledger=False, service_deployments=False)
     update(world, 2)
