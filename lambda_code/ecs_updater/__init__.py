@@ -20,6 +20,9 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ``registry``         whether an image is there, and for which processor
 ``ledger``           history of the updates, and the lease of a service
 ``result``           what the caller is told
+``rest``             the door that speaks HTTP: requests, statuses, routes
+``status``           what runs and what was deployed, for who only reads it
+``page``             the same as a page in a browser
 ``settings``         what the function's environment variables mean
 ``clock``            time, handed in
 ``log``              one structured line per update

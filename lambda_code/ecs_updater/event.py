@@ -27,14 +27,14 @@ UPDATE, ROLLBACK = "update", "rollback"
 
 @dataclass(frozen=True)
 class Schema:
-    """What the events of one action look like."""
+    """What the events of one action, or of one door, look like: a file of ``schemas``."""
 
-    action: str
+    name: str
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The schema itself."""
-        return json.loads(resources.files(__package__).joinpath(f"schemas/{self.action}.json").read_text("utf-8"))
+        return json.loads(resources.files(__package__).joinpath(f"schemas/{self.name}.json").read_text("utf-8"))
 
     @cached_property
     def validator(self) -> Draft4Validator:
@@ -46,8 +46,28 @@ class Schema:
         """The names of the fields that there are."""
         return frozenset(self.document["properties"])
 
+    def check(self, event: Any) -> None:
+        """Raises InvalidEventError, with the violation that matters most and the first of all, when ``event`` does not fit."""
+        try:
+            if best := best_match(itertools.islice(self.validator.iter_errors(event), _VIOLATIONS_WEIGHED)):
+                errors = self.validator.iter_errors(event)
+                raise InvalidEventError(_violation(best), _first(map(_violation, errors)))
+        except RecursionError:
+            raise InvalidEventError("the event is nested too deeply") from None
+        except ValueError as error:  # A number of more than 4300 digits, which Python does not print.
+            raise InvalidEventError(str(error)) from None
+
 
 _SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
+SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
+"""What the same events look like in the short form of HTTP, see ``rest.body``."""
+
+
+def schema_of(action: str) -> Schema:
+    """What the events of an action look like."""
+    return _SCHEMAS[action]
+
+
 UPDATE_SCHEMA = _SCHEMAS[UPDATE].document
 assert _SCHEMAS[UPDATE].validator  # Compiled while the function is initialised, with full CPU; the other one when it is needed.
 
@@ -68,12 +88,9 @@ def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     """The request that ``event``, any JSON value at all, makes. Raises InvalidEventError or InvalidImageError."""
     schema = _SCHEMAS[_action(event)]
     event = _with_defaults(event, settings, schema.fields)
-    try:
-        _check(event, schema)
-    except RecursionError:
-        raise InvalidEventError("the event is nested too deeply") from None
-    except ValueError as error:  # A number of more than 4300 digits, which Python does not print.
-        raise InvalidEventError(str(error)) from None
+    schema.check(event)
+    if further := _first(map(one_line, _further_violations(event))):
+        raise InvalidEventError(further[0], further)
     of_every_event: dict[str, Any] = {
         "cluster": event["ecs_cluster_name"],
         "service": event["ecs_service_name"],
@@ -126,14 +143,6 @@ def _action(event: Any) -> str:
     if isinstance(action, str) and action not in _SCHEMAS:
         raise InvalidEventError(f"action: {action!r} is not one of {list(_SCHEMAS)}")
     return action if isinstance(action, str) else UPDATE
-
-
-def _check(event: Any, schema: Schema) -> None:
-    if best := best_match(itertools.islice(schema.validator.iter_errors(event), _VIOLATIONS_WEIGHED)):
-        errors = schema.validator.iter_errors(event)
-        raise InvalidEventError(_violation(best), _first(map(_violation, errors)))
-    if further := _first(map(one_line, _further_violations(event))):
-        raise InvalidEventError(further[0], further)
 
 
 def _check_without_ledger(event: Mapping[str, Any]) -> None:

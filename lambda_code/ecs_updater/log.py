@@ -23,12 +23,17 @@ def say_whether_there_is_a_ledger(table: object) -> None:
         logger.info("no LEDGER_TABLE: this function works without lease and history")
 
 
+def tell_about(event: Any, request_id: str | None = None) -> None:
+    """Lets the lines of this invocation name the cluster and the service of ``event``, and the id of a request over HTTP."""
+    logger.append_keys(**_about(event), **({"http_request_id": request_id} if request_id else {}))
+
+
 def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Does ``work``, the handling of ``event``, logs what came of it, and counts its AWS calls in ``calls``.
 
     Raises the errors of ``errors`` only: what is none of them is logged with its traceback and becomes an InternalError.
     """
-    logger.append_keys(**_about(event))
+    tell_about(event)
 
     def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
         answer = work()
@@ -45,6 +50,17 @@ def logged_run(context: Any, calls: Counter[str], work: Callable[[], dict[str, A
     def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
         answer = work()
         return "complete", answer, answer
+
+    return _logged(context, calls, work_and_tell)
+
+
+def logged_read(path: str, context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The same for a question over HTTP, to which nothing changes: the line says what was asked and how many there were."""
+
+    def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
+        answer = work()
+        counts = {name: len(value) for name, value in answer.items() if isinstance(value, list)}
+        return "read", {"path": one_line(path), **counts}, answer
 
     return _logged(context, calls, work_and_tell)
 

@@ -9,6 +9,9 @@ KEEP, DROP = "keep", "drop"
 ENABLE = "enable"
 OFF, WARN, REQUIRE = "off", "warn", "require"
 TAG, DIGEST = "tag", "digest"
+KEY, IAM = "key", "iam"
+LIST_PARAMETERS = ("launch_type", "images", "limit", "next")
+"""Parameters of a list of services that no tag to filter by can have the name of."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,24 @@ class Settings:
     def asks_registries(self) -> bool:
         """Whether the registry is asked for an image before it is deployed."""
         return self.verify_image != OFF or self.pin_digest != OFF
+
+
+@dataclass(frozen=True)
+class StatusSettings:
+    """The configuration of the function that only tells."""
+
+    tag_filters: tuple[str, ...] = ()
+    """``TAG_FILTERS``: keys, separated by commas, of the tags that lists of services can be filtered by."""
+    api_auth: str = KEY
+    """``API_AUTH``: what the API asks for, ``key`` or, beside it, a signature: ``iam``."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "StatusSettings":
+        """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
+        keys = dict.fromkeys(filter(None, map(str.strip, environment.get("TAG_FILTERS", "").split(","))))
+        if taken := sorted(keys.keys() & set(LIST_PARAMETERS)):
+            raise ConfigurationError(f"the function's TAG_FILTERS has {taken[0]!r}, a parameter of its own: leave it out")
+        return cls(tag_filters=tuple(keys), api_auth=_choice(environment, "API_AUTH", KEY, IAM))
 
 
 def _choice(environment: Mapping[str, str], name: str, default: str, *others: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from ecs_updater.ledger.feed import RECENT, SHOWN
 from moto.core.models import botocore_stubber
 
 from .fake_ecs import REGION
@@ -27,6 +28,10 @@ CONFLICT = (400, "TransactionConflictException", "Transaction is ongoing for the
 
 Fault = tuple[int, str, str] | dict[str, Any] | BaseException
 """An answer's status, code and message; the whole body of an answer of the status 400; or what is raised instead of an answer."""
+
+
+def _keys(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 
 
 class Clock:
@@ -61,8 +66,15 @@ class FakeDynamodb:
         self.admin = boto3.client("dynamodb", region_name=REGION)
         self.admin.create_table(
             TableName=TABLE,
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "feed", "begun_at")],
+            KeySchema=_keys("pk", "sk"),
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": RECENT.name,
+                    "KeySchema": _keys(RECENT.hash_key, RECENT.range_key),
+                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": sorted({*SHOWN} - {RECENT.range_key})},
+                }
+            ],
             BillingMode="PAY_PER_REQUEST",
         )
 

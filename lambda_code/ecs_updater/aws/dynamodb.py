@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Am
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +49,15 @@ class ConditionFailed(Exception):
         self.items = items
         """For each write of the call what is there instead; None where its condition held or nothing is there."""
         super().__init__("a condition did not hold")
+
+
+@dataclass(frozen=True)
+class Index:
+    """A global secondary index whose keys are strings. What it has is up to a second or so old."""
+
+    name: str
+    hash_key: str
+    range_key: str
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,43 @@ class Table:
                 break
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         return found
+
+    def page(
+        self,
+        key: str,
+        most: int,
+        *,
+        only: Sequence[str],
+        prefix: str = "",
+        index: Index | None = None,
+        after: Item | None = None,
+    ) -> tuple[list[Item], Item | None]:
+        """The attributes ``only`` of at most ``most`` items, the last by sort key first, of one call; and where to go on.
+
+        ``key`` is the partition's, of ``index`` or of the table, with sort keys that begin with ``prefix``. ``after`` is where to
+        go on as an earlier page told it; None at the end. A page may be shorter although more follows.
+        """
+        keys = (index.hash_key, index.range_key) if index else ("pk", "sk")
+        names = dict.fromkeys([*keys, *only, "pk", "sk"])
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "#key = :key AND begins_with(#sort, :prefix)" if prefix else "#key = :key",
+            "ExpressionAttributeNames": {"#key": keys[0], **({"#sort": keys[1]} if prefix else {})},
+            "ExpressionAttributeValues": _values({"key": key, "prefix": prefix} if prefix else {"key": key}),
+            "ProjectionExpression": ", ".join(f"#n{number}" for number in range(len(names))),
+            "ConsistentRead": index is None,
+            "ScanIndexForward": False,
+            "Limit": most,
+        }
+        parameters["ExpressionAttributeNames"] |= {f"#n{number}": name for number, name in enumerate(names)}
+        if index:
+            parameters["IndexName"] = index.name
+        if after:
+            parameters["ExclusiveStartKey"] = {name: _wire(value) for name, value in after.items()}
+        with _translated("Query"):
+            answer = self._client.query(**parameters)
+            last = answer.get("LastEvaluatedKey")
+            return [_item(item) for item in answer["Items"]], _item(last) if last else None
 
     def put(self, put: Put) -> None:
         """Does one put. Raises ConditionFailed."""

@@ -1,4 +1,4 @@
-"""What is hung into the SDK's clients through botocore's events: raw bodies, careful retries, counting.
+"""What is hung into the SDK's clients through botocore's events: raw bodies, careful retries, counting, pace.
 
 https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError
 
+from .bucket import Bucket
 from .failure import CONCURRENT_REGISTRATION, NEVER_SENT, UNDECIDED
 
 RAW_BODY = "RawBody"
@@ -80,3 +81,12 @@ def count_calls(client: Any, calls: Counter[str]) -> None:
         calls[event_name.rpartition(".")[2]] += 1
 
     client.meta.events.register("before-send.ecs", count)
+
+
+def pace_calls(client: Any, operation: str, bucket: Bucket) -> None:
+    """Lets every request of ``operation``, retries included, wait for a token of ``bucket`` before it goes over the wire."""
+
+    def wait(**_: Any) -> None:
+        bucket.take()
+
+    client.meta.events.register(f"before-send.ecs.{operation}", wait)

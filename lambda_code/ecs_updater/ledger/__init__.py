@@ -7,10 +7,12 @@
 ``record``   an update's entry while the update is at work
 ``lease``    who may write to a service, and until when
 ``history``  entries in the table: begun once, advanced by their owner, found again
+``feed``     the same for who only reads: page by page, the newest first
 ``failure``  the one error for a table that cannot be used
 ===========  ========================================================================
 
-The table is on demand, with point-in-time recovery; its keys are strings; its TTL attribute is ``expires``. No index.
+The table is on demand, with point-in-time recovery; its keys are strings; its TTL attribute is ``expires``. One index, ``recent``,
+has the entries of all services by ``feed``, which is the same for all, and ``begun_at``, with what a list shows: see ``feed``.
 
     pk                   sk              item
     -------------------  --------------  ------------------------------------------------------------------------------

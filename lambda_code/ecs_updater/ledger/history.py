@@ -17,7 +17,10 @@ from .lease import Lease
 RETENTION_DAYS = 90
 """For how long an entry, and the memory of its ``request_id``, is kept."""
 
-_ENTRY, _LAST_SUCCESS, _OPEN, _REQUEST = "UPDATE#", "LAST_SUCCESS", "OPEN", "REQUEST"
+ENTRY, UPDATES = "UPDATE#", "UPDATES"
+"""How an entry's sort key begins, and under which key the index of all services' entries has it."""
+
+_LAST_SUCCESS, _OPEN, _REQUEST = "LAST_SUCCESS", "OPEN", "REQUEST"
 
 _BEGIN_TRIES = 3
 
@@ -145,7 +148,7 @@ class History:
     def latest(self, service: str, most: int = 20) -> list[Entry]:
         """The service's latest entries, the latest first. One call."""
         with told(self._table):
-            return [from_item(item) for item in self._table.query(service, _ENTRY, newest_first=True, most=most)]
+            return [from_item(item) for item in self._table.query(service, ENTRY, newest_first=True, most=most)]
 
     # Items
 
@@ -197,7 +200,7 @@ class History:
 
 
 def _entry_key(number: int) -> str:
-    return f"{_ENTRY}{number:015d}"
+    return f"{ENTRY}{number:015d}"
 
 
 def _open_key(entry: Entry) -> str:
@@ -205,7 +208,7 @@ def _open_key(entry: Entry) -> str:
 
 
 def _item(entry: Entry) -> Item:
-    return {"pk": entry.service, "sk": _entry_key(entry.number)} | to_item(entry)
+    return {"pk": entry.service, "sk": _entry_key(entry.number), "feed": UPDATES} | to_item(entry)
 
 
 def _last_success(success: Success) -> Put:

@@ -1,0 +1,101 @@
+"""The calls of Amazon ECS that only read, for lists of services: in parallel, and no faster than ECS answers.
+
+Every failure is an ``AwsFailure``.
+
+ECS counts calls per account and region, in buckets that several actions share, and throttles what comes too fast:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
+A fifth of each bucket is left to others, such as updates; the SDK's retries are counted as they are sent.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+
+from ..clock import REAL_TIME, Clock
+from . import wire
+from .bucket import Bucket
+from .failure import AwsFailure, translated
+
+PARALLEL = 10
+"""The most calls at once."""
+
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=PARALLEL,
+    user_agent_appid="ecs-updater",
+)
+
+_BUCKETS = {
+    ("ListServices", "DescribeServices"): (100, 20),
+    ("ListClusters",): (50, 20),
+    ("DescribeTaskDefinition",): (50, 20),
+}
+"""Burst, and calls per second after it, of the actions that share a bucket."""
+
+_SHARE = 0.8
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+
+
+class EcsReader:
+    """One client of Amazon ECS that writes nothing. Make it at module scope: its buckets are the function's, not one call's."""
+
+    def __init__(self, client: Any = None, calls: Counter[str] | None = None, clock: Clock = REAL_TIME):
+        self._client = client or boto3.client("ecs", config=_CONFIG)
+        self.calls = Counter[str]() if calls is None else calls
+        wire.count_calls(self._client, self.calls)
+        for operations, (burst, rate) in _BUCKETS.items():
+            bucket = Bucket(burst * _SHARE, rate * _SHARE, clock)
+            for operation in operations:
+                wire.pace_calls(self._client, operation, bucket)
+        self._pool = ThreadPoolExecutor(PARALLEL)
+
+    def in_parallel(self, call: Callable[[Given], Result], arguments: Iterable[Given]) -> list[Result]:
+        """The results of ``call`` for each argument, in their order. Raises the first failure, once all have come to their end."""
+        futures = [self._pool.submit(call, argument) for argument in arguments]
+        for future in futures:
+            future.exception()
+        return [future.result() for future in futures]
+
+    def clusters(self) -> list[str]:
+        """The ARNs of all clusters."""
+        with translated("ListClusters"):
+            pages = self._client.get_paginator("list_clusters").paginate(PaginationConfig={"PageSize": 100})
+            return [arn for page in pages for arn in page["clusterArns"]]
+
+    def services(self, cluster: str) -> list[str]:
+        """The ARNs of a cluster's services; none of one that was deleted meanwhile."""
+        try:
+            with translated("ListServices"):
+                pages = self._client.get_paginator("list_services").paginate(
+                    cluster=cluster, PaginationConfig={"PageSize": 100}
+                )
+                return [arn for page in pages for arn in page["serviceArns"]]
+        except AwsFailure as failure:
+            if failure.code == "ClusterNotFoundException":
+                return []
+            raise
+
+    def describe_services(self, cluster: str, services: Sequence[str]) -> list[dict[str, Any]]:
+        """Those of at most ten services that are still there, with their tags."""
+        try:
+            with translated("DescribeServices"):
+                return self._client.describe_services(cluster=cluster, services=list(services), include=["TAGS"])["services"]
+        except AwsFailure as failure:
+            if failure.code == "ClusterNotFoundException":
+                return []
+            raise
+
+    def images(self, task_definition: str) -> dict[str, str]:
+        """The image of each container of a revision."""
+        with translated("DescribeTaskDefinition"):
+            answer = self._client.describe_task_definition(taskDefinition=task_definition)
+            containers = answer["taskDefinition"]["containerDefinitions"]
+            return {container["name"]: container.get("image", "") for container in containers}

@@ -1,0 +1,23 @@
+"""The HTTP door for what changes a service: ``POST /update`` and ``POST /rollback``, as API Gateway hands them to Lambda.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+"""
+
+import os
+from typing import Any
+
+from ..aws.dynamodb import table_of
+from ..aws.ecs import Ecs
+from ..log import say_whether_there_is_a_ledger
+from ..rest.updating import door
+from ..updater import update
+
+ECS = Ecs()
+LEDGER = table_of(os.environ, ECS.calls)
+say_whether_there_is_a_ledger(LEDGER)
+DOOR = door(lambda event, call: update(event, os.environ, ECS, call, LEDGER), ECS.calls)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Does one update or rollback; every error is an answer."""
+    return DOOR.resolve(event, context)

@@ -1,0 +1,60 @@
+"""An answer or an error as an answer of HTTP: its status, its headers, its JSON. No internals: an error is its one sentence."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from .. import errors
+from ..aws.failure import Outcome
+from ..errors import EcsUpdaterError, InvalidEventError, LeaseHeldError, ServerFault
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+RETRY_AFTER = "5"
+"""Seconds after which a held service is asked for again: most updates are done by then."""
+
+_STATUS: dict[type[EcsUpdaterError], int] = {
+    errors.InvalidEventError: 400,
+    errors.InvalidQueryError: 400,
+    errors.ClusterNotFoundError: 404,
+    errors.ServiceNotFoundError: 404,
+    errors.DeploymentNotFoundError: 404,
+    errors.RouteNotFoundError: 404,
+    errors.LeaseHeldError: 409,
+    errors.PayloadTooLargeError: 413,
+    errors.MediaTypeError: 415,
+    errors.ConfigurationError: 500,
+    errors.InternalError: 500,
+    errors.UnknownOutcomeError: 504,
+}
+
+
+def status_of(error: EcsUpdaterError) -> int:
+    """The status of an error: 400, 403, 404, 409, 413, 415, 422 are the caller's to change, 500, 502 and 504 are not.
+
+    What AWS refused, or what a rollout came to, is 422; what AWS does not permit the function 403; what AWS did not answer 504.
+    """
+    if status := _STATUS.get(type(error)):
+        return status
+    # The call that failed; the log, which the error has come through, has taken the cause from it and left the context.
+    outcome = getattr(error.__cause__ or error.__context__, "outcome", None)
+    if outcome is Outcome.NOT_PERMITTED and not isinstance(error, errors.LedgerError):
+        return 403
+    if isinstance(error, ServerFault):
+        return 504 if outcome is Outcome.UNKNOWN else 502
+    return 422
+
+
+def of_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer."""
+    return Response(status, "application/json", json.dumps(value, ensure_ascii=False), headers={**HEADERS, **(headers or {})})
+
+
+def of_error(error: EcsUpdaterError, request_id: str) -> Response:
+    """The answer that tells of an error, in the words that Lambda has for the same."""
+    body: dict[str, Any] = {"errorType": type(error).__name__, "errorMessage": str(error), "requestId": request_id}
+    if isinstance(error, InvalidEventError):
+        # One that the ledger remembers of an earlier attempt has its text alone.
+        body["violations"] = list(getattr(error, "violations", None) or [str(error)])
+    return of_json(body, status_of(error), {"Retry-After": RETRY_AFTER} if isinstance(error, LeaseHeldError) else None)

@@ -1,0 +1,33 @@
+"""What both doors of HTTP share: every request gets an answer in the same words, also for no route, and for a defect."""
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from ..errors import EcsUpdaterError, InternalError, RouteNotFoundError
+from ..log import logger
+from . import answer
+
+
+def new_app() -> APIGatewayRestResolver:
+    """Powertools' router, without routes."""
+    app = APIGatewayRestResolver()
+
+    @app.exception_handler(EcsUpdaterError)
+    def _refused(error: EcsUpdaterError) -> Response:
+        return answer.of_error(error, request_id(app))
+
+    @app.exception_handler(Exception)
+    def _defect(error: Exception) -> Response:
+        logger.exception("a defect of this function")
+        return _refused(InternalError(f"{type(error).__name__}: a defect of ecs-updater, the function's log has the details"))
+
+    @app.not_found
+    def _not_found(_: Exception) -> Response:
+        request = app.current_event
+        return _refused(RouteNotFoundError(f"there is no {request.http_method} {request.path}: GET / lists the routes"))
+
+    return app
+
+
+def request_id(app: APIGatewayRestResolver) -> str:
+    """The id that a request's update has, or would have: the event's own, else API Gateway's of the request."""
+    return app.context.get("request_id") or app.current_event.request_context.request_id

@@ -1,0 +1,95 @@
+"""``GET``: what only tells. Services, updates, and the API itself."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from .. import log, page
+from ..call import Call
+from ..ledger.feed import Feed
+from ..settings import StatusSettings
+from ..status import history, query
+from ..status.listing import Listing
+from ..status.views import Json
+from . import answer, help as help_document, openapi
+from .app import new_app, request_id
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the answers are made of."""
+
+    listing: Listing
+    feed: Feed | None
+    environment: Mapping[str, str]
+    """The function's."""
+    calls: Counter[str]
+    """Counts the requests to AWS."""
+
+
+def door(sources: Sources) -> APIGatewayRestResolver:
+    """The routes."""
+    app = new_app()
+
+    def told(make: Callable[[], Json]) -> Response:
+        """The answer that ``make`` makes, with its line in the log."""
+        log.tell_about(None, request_id(app))
+        return answer.of_json(log.logged_read(app.current_event.path, app.lambda_context, sources.calls, make))
+
+    @app.get("/")
+    def _help() -> Response:
+        settings = StatusSettings.from_environment(sources.environment)
+        if not _wants_a_page(app.current_event.headers):
+            return answer.of_json(help_document.document(settings.tag_filters, settings.api_auth), headers={"Vary": "Accept"})
+        document, headers = page.document(settings.tag_filters, settings.api_auth)
+        return Response(200, "text/html; charset=utf-8", document, headers={**answer.HEADERS, **headers, "Vary": "Accept"})
+
+    @app.get("/list")
+    def _list() -> Response:
+        def page_of_services() -> Json:
+            filters = StatusSettings.from_environment(sources.environment).tag_filters
+            return sources.listing.page(query.list_query(_parameters(app), filters), Call.of(app.lambda_context).time_left)
+
+        return told(page_of_services)
+
+    @app.get("/deployments")
+    def _deployments() -> Response:
+        prefix = _arn_prefix(app.lambda_context)
+        return told(lambda: history.deployments(sources.feed, query.deployments_query(_parameters(app), prefix)))
+
+    @app.get("/deployments/<id_>")
+    def _deployment(id_: str) -> Response:
+        return told(lambda: history.deployment(sources.feed, id_))
+
+    @app.get("/openapi.json")
+    def _openapi() -> Response:
+        settings = StatusSettings.from_environment(sources.environment)
+        return answer.of_json(openapi.document(settings.tag_filters, settings.api_auth, _base(app.current_event.raw_event)))
+
+    return app
+
+
+def _parameters(app: APIGatewayRestResolver) -> query.Parameters:
+    return app.current_event.raw_event.get("multiValueQueryStringParameters") or {}
+
+
+def _wants_a_page(headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks: programs accept anything, or JSON."""
+    return "text/html" in (headers.get("accept") or "")
+
+
+def _arn_prefix(context: Any) -> str:
+    """The beginning of ECS's ARNs where the function is: its own ARN says account and region, so nobody need be asked."""
+    _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
+    return f"arn:{partition}:ecs:{region}:{account}:"
+
+
+def _base(event: Mapping[str, Any]) -> str:
+    """The address under which the API was called, up to the stage."""
+    context, headers = event.get("requestContext") or {}, event.get("headers") or {}
+    host = next((value for name, value in headers.items() if name.lower() == "host"), "") or context.get("domainName", "")
+    path = (context.get("path") or "").removesuffix(event.get("path") or "")
+    return f"https://{host}{path}" if host.endswith(".amazonaws.com") else path or "/"

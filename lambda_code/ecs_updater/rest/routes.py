@@ -1,0 +1,26 @@
+"""Which routes there are, for the help, the OpenAPI document and the tests that hold the infrastructure against them. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route."""
+
+    name: str
+    """By which generated clients call it."""
+    method: str
+    path: str
+    what: str
+    needs_key: bool = True
+
+
+ROUTES = (
+    Route("help", "GET", "/", "this help, or a page in a browser", needs_key=False),
+    Route("update", "POST", "/update", "change the image and the tags of a service"),
+    Route("rollback", "POST", "/rollback", "return a service to the last revision that worked"),
+    Route("listServices", "GET", "/list", "the services of every cluster"),
+    Route("listDeployments", "GET", "/deployments", "the updates that were made, the newest first"),
+    Route("getDeployment", "GET", "/deployments/{id}", "one update, and what became of it"),
+    Route("openapi", "GET", "/openapi.json", "this API as an OpenAPI document"),
+)

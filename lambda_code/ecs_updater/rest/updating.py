@@ -1,0 +1,70 @@
+"""``POST``: what changes a service. The body is an event of the contract, or its short form."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from .. import log, result
+from ..call import Call
+from ..event import ROLLBACK, UPDATE
+from ..result import Answer
+from ..status.views import id_of
+from . import answer
+from .app import new_app, request_id
+from .body import event_of, waits_too_long
+
+Do = Callable[[Any, Call], Answer]
+"""Does an update or a rollback: an event, and the call that asks for it."""
+
+
+def door(do: Do, calls: Counter[str]) -> APIGatewayRestResolver:
+    """The routes. ``calls`` counts the requests to AWS."""
+    app = new_app()
+
+    @app.post("/update")
+    def _update() -> Response:
+        return _posted(app, do, calls, UPDATE)
+
+    @app.post("/rollback")
+    def _rollback() -> Response:
+        return _posted(app, do, calls, ROLLBACK)
+
+    return app
+
+
+def _posted(app: APIGatewayRestResolver, do: Do, calls: Counter[str], action: str) -> Response:
+    request = app.current_event
+    call = replace(Call.of(app.lambda_context), id=request.request_context.request_id, caller=_caller(request.raw_event))
+    waits = False
+
+    def work() -> Answer:
+        nonlocal waits
+        log.tell_about(None, call.id)
+        event = event_of(request.decoded_body, request.headers.get("content-type"), action)
+        app.append_context(request_id=_id_in(event) or call.id)
+        log.tell_about(event)
+        if waits_too_long(event):
+            # The caller follows it by its id, and the completer ends it.
+            waits, event = True, {**event, "wait_seconds": 0}
+        return do(event, call)
+
+    body = log.logged(None, app.lambda_context, calls, work)["body"]
+    id_ = request_id(app)
+    goes_on = waits and body["deployment"]["verdict"] == result.IN_PROGRESS
+    headers = {"Location": f"deployments/{id_of(id_)}"} if goes_on else {}
+    return answer.of_json({"requestId": id_, **body}, 202 if goes_on else 200, headers)
+
+
+def _id_in(event: Any) -> str | None:
+    id_ = event.get("request_id") if isinstance(event, dict) else None
+    return id_ if isinstance(id_, str) and 0 < len(id_) <= 128 else None
+
+
+def _caller(event: dict[str, Any]) -> str:
+    """Who asks: the user that signed the request, the API key by its id, the address."""
+    identity = event.get("requestContext", {}).get("identity") or {}
+    named = {"user": identity.get("userArn"), "API key": identity.get("apiKeyId"), "address": identity.get("sourceIp")}
+    return ", ".join(f"{what} {name}" for what, name in named.items() if name) or "HTTP"

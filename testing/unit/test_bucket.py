@@ -1,0 +1,49 @@
+"""Our token buckets never let more through than AWS's would."""
+
+import threading
+
+import pytest
+from ecs_updater.aws.bucket import Bucket
+from ecs_updater.clock import Clock
+
+
+def arrivals(burst, rate, count):
+    """When each of so many calls goes out that all want to at the moment 0, if nobody is told of another's sleep."""
+    slept = []
+    bucket = Bucket(burst, rate, Clock(now=lambda: 0.0, sleep=slept.append))
+    for _ in range(count):
+        bucket.take()
+    return [0.0] * (count - len(slept)) + slept
+
+
+@pytest.mark.parametrize("count", [1, 80, 81, 110, 500])
+def test_calls_that_all_want_to_go_at_once_go_as_fast_as_aws_takes_them(count):
+    burst, rate = 100.0, 20.0
+    tokens, at = burst, 0.0
+    for moment in arrivals(0.8 * burst, 0.8 * rate, count):
+        tokens = min(burst, tokens + (moment - at) * rate) - 1
+        at = moment
+        assert tokens >= 0
+
+
+def test_a_bucket_fills_again_and_never_over_its_burst():
+    now, slept = [0.0], []
+    bucket = Bucket(2, 1, Clock(now=lambda: now[0], sleep=slept.append))
+    for _ in range(3):
+        bucket.take()
+    assert slept == [1.0]
+    now[0] = 1000.0
+    for _ in range(3):
+        bucket.take()
+    assert slept == [1.0, 1.0]
+
+
+def test_many_threads_share_one_bucket():
+    slept = []
+    bucket = Bucket(10, 1, Clock(now=lambda: 0.0, sleep=slept.append))
+    threads = [threading.Thread(target=lambda: [bucket.take() for _ in range(25)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(slept) == [float(second) for second in range(1, 191)]

@@ -1,0 +1,136 @@
+"""The ledger for who only reads it: page by page, the newest first, by service, by cluster, and of all."""
+
+import string
+from dataclasses import replace
+
+import pytest
+from ecs_updater.errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, LedgerError
+from ecs_updater.ledger.feed import Feed
+from ecs_updater.ledger.lease import Holder
+from ecs_updater.status import history as told
+from ecs_updater.status.query import DeploymentsQuery
+from ecs_updater.status.views import id_of, request_id_of
+from support.fake_dynamodb import DENIED
+from support.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
+from support.ledger import intent, refused, succeeded
+
+pytest_plugins = ["support.ledger_fixtures"]
+ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
+
+
+@pytest.fixture(name="feed")
+def _feed(table):
+    return Feed(table)
+
+
+@pytest.fixture(name="made")
+def _made(history, leases, clock):
+    """Makes so many updates of each service, one after another; their request_ids as they were made."""
+
+    def make(count, *services):
+        made = []
+        for number in range(count):
+            for service in services or (SERVICE_ARN,):
+                clock.now += 1
+                name = service.rpartition("service/")[2]
+                lease = leases.acquire(service, Holder.of(f"{name.replace('/', '-')}-{number}"))
+                cluster = f"{ARN}cluster/{name.partition('/')[0]}"
+                entry = history.begin(replace(intent(lease), cluster_arn=cluster, service_arn=service)).entry
+                history.end(succeeded(entry))
+                leases.release(service, lease.holder)
+                made.append(entry.request_id)
+        return made
+
+    return make
+
+
+def all_pages(feed, **query):
+    """The request_ids of every page."""
+    pages, token = [], None
+    while True:
+        page = told.deployments(feed, DeploymentsQuery(**query, next=token))
+        pages.append([one["requestId"] for one in page["deployments"]])
+        token = page["next"]
+        if token is None:
+            return pages
+
+
+def test_the_updates_of_a_service_come_page_by_page_the_newest_first(feed, made):
+    ids = made(7)
+    pages = all_pages(feed, service=SERVICE_ARN, limit=3)
+    assert [len(page) for page in pages] in ([3, 3, 1],) and sum(pages, []) == ids[::-1]
+
+
+def test_the_updates_of_all_services_are_ordered_by_their_beginning(feed, made):
+    ids = made(5, f"{ARN}service/a/web", f"{ARN}service/b/web", SERVICE_ARN)
+    pages = all_pages(feed, limit=4)
+    assert sum(pages, []) == ids[::-1]
+
+
+def test_the_updates_of_a_cluster_are_found_among_those_of_all(feed, made):
+    ids = made(6, f"{ARN}service/a/web", f"{ARN}service/b/web", f"{ARN}service/b/api")
+    found = sum(all_pages(feed, cluster_arn=f"{ARN}cluster/a", limit=2), [])
+    assert found == [id_ for id_ in reversed(ids) if id_.startswith("a-")]
+    assert not sum(all_pages(feed, cluster_arn=f"{ARN}cluster/c", limit=2), [])
+
+
+def test_an_update_that_is_begun_while_one_pages_moves_nothing(feed, made):
+    ids = made(4)
+    first = told.deployments(feed, DeploymentsQuery(limit=2))
+    made(1, f"{ARN}service/z/later")
+    second = told.deployments(feed, DeploymentsQuery(limit=2, next=first["next"]))
+    assert [one["requestId"] for page in (first, second) for one in page["deployments"]] == ids[::-1]
+
+
+def test_an_update_is_told_whole_with_what_its_caller_got(feed, made):
+    made(1)
+    (listed,) = told.deployments(feed, DeploymentsQuery())["deployments"]
+    assert listed["verdict"] == "SUCCEEDED" and listed["state"] == "ENDED" and listed["deploymentId"] == "ecs-svc/2"
+    assert listed["before"] == {
+        "taskDefinition": "ecs-dummy-task:1",
+        "images": {"app": "busybox"},
+        "tags": [{"key": "old", "value": "tag"}],
+    }
+    assert (listed["clusterName"], listed["serviceName"], listed["rollback"]) == ("ECSCluster", "ecs-dummy-service", None)
+    whole = told.deployment(feed, listed["id"])
+    assert whole == {**listed, "answer": {"changed": True}, "errorType": None, "errorMessage": None}
+
+
+def test_an_update_that_goes_on_has_no_verdict_yet_and_one_that_is_returned_says_where_to(feed, history, lease):
+    entry = history.begin(intent(lease("r"), cluster_arn=CLUSTER_ARN)).entry
+    history.advance(entry.deployed("ecs-svc/9").rolling_back("it exited", "arn:aws:ecs:r:1:task-definition/f:1", "ecs-svc/10"))
+    whole = told.deployment(feed, "r")
+    assert (whole["state"], whole["verdict"], whole["endedAt"]) == ("ROLLING_BACK", None, None)
+    assert whole["rollback"] == {"taskDefinition": "f:1", "deploymentId": "ecs-svc/10"}
+
+
+@pytest.mark.parametrize("request_id", ["simple-1.2_3", "a/b", "~", ".", "..", "é ü", "a b", "%2F", "x" * 128, "~eA"])
+def test_any_request_id_has_an_address(feed, history, lease, request_id):
+    history.begin(intent(lease(request_id)))
+    part = id_of(request_id)
+    assert request_id_of(part) == request_id and set(part) <= {*string.ascii_letters, *string.digits, *"~._-"}
+    assert part.strip(".") and told.deployment(feed, part)["id"] == part
+
+
+@pytest.mark.parametrize("id_", ["nobody", "~", "~!", "~e", "", "x" * 5000])
+def test_an_update_that_there_is_not_is_named(feed, id_):
+    assert "has no update" in refused(DeploymentNotFoundError, told.deployment, feed, id_)
+
+
+def test_a_place_of_another_list_is_refused(feed, made):
+    made(3)
+    of_all = told.deployments(feed, DeploymentsQuery(limit=1))["next"]
+    of_service = told.deployments(feed, DeploymentsQuery(service=SERVICE_ARN, limit=1))["next"]
+    for query in (
+        DeploymentsQuery(next=of_service),
+        DeploymentsQuery(service=SERVICE_ARN, next=of_all),
+        DeploymentsQuery(service=f"{ARN}service/a/b", next=of_service),
+    ):
+        assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
+
+
+def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(feed, fake):
+    assert "LEDGER_TABLE is empty" in refused(ConfigurationError, told.deployments, None, DeploymentsQuery())
+    fake.fail("Query", DENIED)
+    message = refused(LedgerError, told.deployments, feed, DeploymentsQuery())
+    assert "Query on the table ecs-updater-ledger" in message and "secret" not in message

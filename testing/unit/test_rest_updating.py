@@ -1,0 +1,274 @@
+"""``POST``: bodies become events, answers and errors become statuses, and nobody sees what is inside."""
+
+import base64
+import json
+from collections import Counter
+
+import pytest
+from ecs_updater import errors
+from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.rest.answer import status_of
+from ecs_updater.rest.updating import door
+from support.http import CONTEXT, REQUEST_ID, ask, event
+
+LONG = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "busybox:1", "ecs_tag": {"a": "b"}}
+SHORT = {"cluster": "c", "service": "s", "image": "registry:5000/team/web", "tag": "1.2"}
+BODY = {
+    "BEFORE": {"serviceArn": "arn:s"},
+    "AFTER": {"serviceArn": "arn:s"},
+    "changed": True,
+    "changes": [],
+    "taskDefinitionArn": {"before": "a", "after": "b"},
+    "deployment": {"id": "ecs-svc/1", "verdict": "IN_PROGRESS", "reason": "the deployment was started, and not waited for"},
+}
+
+
+class Updates:
+    """Stands in for the update: notes what is asked for, and answers or fails as it is told."""
+
+    def __init__(self, answer=None):
+        self.answer = answer or {"statusCode": 200, "body": BODY}
+        self.asked = []
+
+    def __call__(self, event_, call):
+        self.asked.append((event_, call))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def post(updates, path, body, **more):
+    """What is answered to a body."""
+    return ask(door(updates, Counter()).resolve, "POST", path, body, **more)
+
+
+@pytest.fixture(autouse=True)
+def _log_is_read(log):
+    """What is logged goes where a test can read it."""
+    return log
+
+
+def test_the_contracts_event_goes_to_the_update_as_it_is_and_the_answer_is_its_result():
+    updates = Updates()
+    answer = post(updates, "/update", LONG)
+    assert (answer.status, answer.json) == (200, {"requestId": REQUEST_ID, **BODY})
+    asked, call = updates.asked[0]
+    assert asked == {"action": "update", **LONG} and call.id == REQUEST_ID
+    assert answer.headers["Cache-Control"] == "no-store" and answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_short_form_is_the_contracts_event_that_leaves_the_tags_alone():
+    updates = Updates()
+    options = {"container": "app", "wait_seconds": 5, "dry_run": True, "rollback_on_failure": True, "request_id": "r"}
+    assert post(updates, "/update", {**SHORT, **options}).status == 200
+    assert updates.asked[0][0] == {
+        "action": "update",
+        "ecs_cluster_name": "c",
+        "ecs_service_name": "s",
+        "ecs_image_name": "registry:5000/team/web:1.2",
+        "ecs_tag": {},
+        "ecs_tag_mode": "merge",
+        "ecs_container_name": "app",
+        **{name: options[name] for name in ("wait_seconds", "dry_run", "rollback_on_failure", "request_id")},
+    }
+
+
+@pytest.mark.parametrize("body", [{"ecs_cluster_name": "c", "ecs_service_name": "s"}, {"cluster": "c", "service": "s"}])
+def test_a_rollback_needs_only_cluster_and_service_in_either_form(body):
+    updates = Updates()
+    assert post(updates, "/rollback", body).status == 200
+    assert updates.asked[0][0] == {"action": "rollback", "ecs_cluster_name": "c", "ecs_service_name": "s"}
+
+
+@pytest.mark.parametrize(
+    "path, body, violation",
+    [
+        ("/update", "{", "the body is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("/update", "", "the body is no JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("/update", '{"wait_seconds": NaN}', "the body is no JSON: NaN is no number of JSON"),
+        ("/update", "[" * 100_000, "the event is nested too deeply"),
+        ("/update", {**SHORT, "image": "web:1"}, "image: 'web:1' has a tag or a digest of its own: leave it out, tag says it"),
+        ("/update", {**SHORT, "image": "r:5/web@sha256:0"}, "image: 'r:5/web@sha256:0' has a tag or a digest of its own: "
+         "leave it out, tag says it"),
+        ("/update", {**SHORT, "cluster": 1}, "cluster: 1 is not of type 'string'"),
+        ("/update", {**SHORT, "tags": {}}, "Additional properties are not allowed ('tags' was unexpected)"),
+        ("/update", {**LONG, "action": "rollback"}, "action: this is POST /update, which does update alone: leave the field out"),
+        ("/rollback", {**SHORT}, "Additional properties are not allowed ('image', 'tag' were unexpected)"),
+        ("/rollback", {"action": "update"}, "action: this is POST /rollback, which does rollback alone: leave the field out"),
+    ],
+)
+def test_a_body_that_cannot_be_an_event_is_refused_with_what_is_wrong_before_anything_is_done(path, body, violation):
+    updates = Updates()
+    answer = post(updates, path, body)
+    assert answer.status == 400 and not updates.asked
+    assert answer.json == {
+        "errorType": "InvalidEventError",
+        "errorMessage": f"[ERROR][json_validation] wrong input event format: {violation}",
+        "requestId": REQUEST_ID,
+        "violations": [violation],
+    }
+
+
+def test_every_violation_of_a_short_form_is_listed():
+    violations = post(Updates(), "/update", {"cluster": "", "tag": 1}).json["violations"]
+    assert sorted(violations) == [
+        "'image' is a required property",
+        "'service' is a required property",
+        "cluster: '' should be non-empty",
+        "tag: 1 is not of type 'string'",
+    ]
+
+
+@pytest.mark.parametrize("body", [[], "x", 1, None, {}, {"cluster": "c", "ecs_tag": {}}])
+def test_what_is_not_in_the_short_form_is_the_updates_to_refuse(body):
+    updates = Updates()
+    assert post(updates, "/update", json.dumps(body)).status == 200
+    assert updates.asked[0][0] == ({"action": "update", **body} if isinstance(body, dict) else body)
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+def test_another_media_type_is_415(media_type):
+    answer = post(Updates(), "/update", LONG, headers={"Content-Type": media_type})
+    assert answer.status == 415 and answer.json["errorType"] == "MediaTypeError"
+    assert "must be application/json" in answer.json["errorMessage"] and "set Content-Type" in answer.json["errorMessage"]
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_json_may_be_written_in_any_case_and_with_parameters(media_type):
+    assert post(Updates(), "/update", LONG, headers={"Content-Type": media_type}).status == 200
+
+
+def test_a_body_larger_than_any_event_is_413():
+    answer = post(Updates(), "/update", json.dumps({"x": "y" * 300_000}))
+    assert (answer.status, answer.json["errorType"]) == (413, "PayloadTooLargeError")
+
+
+def test_a_body_in_base64_is_read():
+    encoded = {**event("POST", "/update"), "body": base64.b64encode(json.dumps(LONG).encode()).decode(), "isBase64Encoded": True}
+    encoded["headers"]["content-type"] = "application/json"
+    updates = Updates()
+    assert door(updates, Counter()).resolve(encoded, CONTEXT)["statusCode"] == 200 and updates.asked[0][0]["ecs_tag"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    "wait, given, status", [(0, 0, 200), (25, 25, 200), (26, 0, 202), (840, 0, 202), ("x", "x", 200), (True, True, 200)]
+)
+def test_a_wait_that_is_too_long_for_a_request_is_not_waited_and_answered_202(wait, given, status):
+    updates = Updates()
+    answer = post(updates, "/update", {**LONG, "wait_seconds": wait})
+    assert (answer.status, updates.asked[0][0]["wait_seconds"]) == (status, given)
+    assert answer.headers.get("Location") == (f"deployments/{REQUEST_ID}" if status == 202 else None)
+
+
+def test_the_id_to_follow_is_the_events_own_where_it_has_one():
+    answer = post(Updates(), "/update", {**LONG, "wait_seconds": 300, "request_id": "a/b"})
+    assert answer.json["requestId"] == "a/b" and answer.headers["Location"] == "deployments/~YS9i"
+
+
+@pytest.mark.parametrize("verdict", ["NO_CHANGE", None])
+def test_nothing_to_follow_is_200_whatever_may_be_waited(verdict):
+    body = {**BODY, "deployment": {**BODY["deployment"], "verdict": verdict}}
+    assert post(Updates({"statusCode": 200, "body": body}), "/update", {**LONG, "wait_seconds": 300}).status == 200
+
+
+def failed(kind, outcome=None):
+    """An error of this kind, with the failure of a call behind it."""
+    error = kind("why") if kind is not errors.InvalidEventError else kind("why", ["why", "and why"])
+    error.__cause__ = AwsFailure("UpdateService", outcome, "Code", "reason") if outcome else None
+    return error
+
+
+KINDS = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error") and name != "EcsUpdaterError"]
+STATUSES = {
+    400: {"InvalidEventError", "InvalidQueryError"},
+    404: {"ClusterNotFoundError", "ServiceNotFoundError", "DeploymentNotFoundError", "RouteNotFoundError"},
+    409: {"LeaseHeldError"},
+    413: {"PayloadTooLargeError"},
+    415: {"MediaTypeError"},
+    500: {"ConfigurationError", "InternalError"},
+    502: {
+        *("LedgerError", "ServiceReadError", "TaskDefinitionError", "ServiceUpdateError", "ServiceTagsError"),
+        "ImageVerificationError",
+    },
+    504: {"UnknownOutcomeError"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_error_has_a_status_and_the_same_words_as_in_a_direct_call(kind, log):
+    error = failed(kind)
+    answer = post(Updates(error), "/update", LONG)
+    expected = next((status for status, names in STATUSES.items() if kind.__name__ in names), 422)
+    assert answer.status == expected
+    assert answer.json.pop("errorType") == kind.__name__ and answer.json["errorMessage"] == str(error)
+    assert ("Retry-After" in answer.headers) is (expected == 409)
+    assert ("violations" in answer.json) is (kind is errors.InvalidEventError)
+    assert log()[-1]["error_type"] == kind.__name__
+
+
+@pytest.mark.parametrize(
+    "kind, outcome, status",
+    [
+        (errors.ServiceUpdateError, Outcome.NOT_PERMITTED, 403),
+        (errors.ServiceUpdateError, Outcome.UNKNOWN, 504),
+        (errors.ServiceUpdateError, Outcome.NOT_NOW, 502),
+        (errors.LedgerError, Outcome.NOT_PERMITTED, 502),
+        (errors.LedgerError, Outcome.UNKNOWN, 504),
+        (errors.ServiceUpdateRefusedError, Outcome.REFUSED, 422),
+    ],
+)
+def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_after_the_log(kind, outcome, status):
+    def fails(*_):
+        try:
+            raise AwsFailure("UpdateService", outcome, "Code", "reason")
+        except AwsFailure as failure:
+            raise kind("why") from failure
+
+    assert status_of(failed(kind, outcome)) == status
+    assert ask(door(fails, Counter()).resolve, "POST", "/update", LONG).status == status
+
+
+def test_a_defect_is_500_without_internals_and_with_its_traceback_in_the_log(log):
+    answer = post(Updates(KeyError("/var/task/secret")), "/update", LONG)
+    assert answer.status == 500 and answer.json["errorType"] == "InternalError"
+    assert "Traceback" not in answer.text and "secret" not in answer.text
+    assert "KeyError" in log()[-1]["exception"]
+
+
+def test_an_error_that_the_ledger_remembers_is_told_too():
+    error = errors.InvalidEventError.__new__(errors.InvalidEventError)
+    Exception.__init__(error, "[ERROR][json_validation] as it was")
+    error.details = {}
+    error.violations = ()
+    answer = post(Updates(error), "/update", LONG)
+    assert answer.status == 400 and answer.json["violations"] == ["[ERROR][json_validation] as it was"]
+
+
+@pytest.mark.parametrize(
+    "method, path", [("GET", "/update"), ("PUT", "/update"), ("POST", "/"), ("POST", "/updates"), ("POST", "/list")]
+)
+def test_another_route_or_method_is_404(method, path):
+    answer = ask(door(Updates(), Counter()).resolve, method, path, LONG)
+    assert answer.status == 404
+    assert answer.json["errorMessage"] == f"[ERROR][http_request] there is no {method} {path}: GET / lists the routes"
+
+
+@pytest.mark.parametrize(
+    "identity, caller",
+    [
+        ({}, "address 192.0.2.7"),
+        ({"apiKeyId": "k1"}, "API key k1, address 192.0.2.7"),
+        ({"apiKeyId": "k1", "apiKey": "secret", "userArn": "arn:u"}, "user arn:u, API key k1, address 192.0.2.7"),
+    ],
+)
+def test_the_ledger_learns_who_asked_and_never_the_key(identity, caller):
+    updates = Updates()
+    post(updates, "/update", LONG, **identity)
+    assert updates.asked[0][1].caller == caller
+
+
+def test_the_log_knows_the_service_and_the_requests_id_but_no_header_and_no_key(log):
+    post(Updates(), "/update", LONG, headers={"x-api-key": "secret-key"}, apiKey="secret-key")
+    (line,) = log()
+    assert (line["ecs_service_name"], line["http_request_id"], line["request_id"]) == ("s", REQUEST_ID, CONTEXT.aws_request_id)
+    assert "secret-key" not in json.dumps(line)
