@@ -5,6 +5,7 @@ Called by scripts/build-lambda-package; lambda_code/bundle.toml says what goes i
 """
 
 import argparse
+import ast
 import fnmatch
 import gzip
 import hashlib
@@ -128,8 +129,24 @@ def find_interpreter(uv: str, version: str) -> tuple[str, str] | None:
     return (path, release) if release.startswith(f"cpython-{version.replace('.', '')} final ") else None
 
 
+def without_docstrings(source: bytes) -> bytes:
+    """A module's source without what its docstrings say, in the same lines: nobody reads them in a function, and all load them.
+
+    They stay strings, for the code that adds to one. https://docs.python.org/3/library/ast.html#ast.AST.end_col_offset
+    """
+    lines = source.splitlines(keepends=True)
+    definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, definitions) and ast.get_docstring(node, clean=False)]
+    for docstring in sorted((node.body[0] for node in found), key=lambda one: one.lineno, reverse=True):
+        first, last = docstring.lineno - 1, docstring.end_lineno - 1
+        text = b'"""' + b"\n" * (last - first) + b'"""'
+        lines[first : last + 1] = [lines[first][: docstring.col_offset] + text + lines[last][docstring.end_col_offset :]]
+    return b"".join(lines)
+
+
 def compiled(interpreter: str, contents: Mapping[str, bytes], directory: Path) -> dict[str, bytes]:
-    """The byte-compiled form of the modules among ``contents``, good for the bundle as it is: never checked against the source.
+    """The byte-compiled form of the modules among ``contents``, good for the bundle as it is: never checked against the source,
+    and without docstrings.
 
     Raises BuildError when one does not compile.
     """
@@ -137,7 +154,7 @@ def compiled(interpreter: str, contents: Mapping[str, bytes], directory: Path) -
     for name in names:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(contents[name])
+        path.write_bytes(without_docstrings(contents[name]))
     # One process, one order, one hash seed: the same bytes every time.
     command = [interpreter, "-P", "-S", "-s", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(directory), "-p", FUNCTION_ROOT, "-i", "-"]

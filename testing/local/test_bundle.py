@@ -53,6 +53,8 @@ CALLS = {
         "UpdateService": {"cluster": "c", "service": "s", "taskDefinition": "t:2", "forceNewDeployment": True},
         "TagResource": {"resourceArn": ARN, "tags": [{"key": "k", "value": "v"}]},
         "UntagResource": {"resourceArn": ARN, "tagKeys": ["k"]},
+        "ListClusters": {"maxResults": 100},
+        "ListServices": {"cluster": "c", "maxResults": 100},
         "ListTasks": {"cluster": "c", "serviceName": "s", "desiredStatus": "STOPPED", "maxResults": 100},
         "DescribeTasks": {"cluster": "c", "tasks": ["t"]},
         "ListServiceDeployments": {"cluster": "c", "service": "s", "maxResults": 20},
@@ -258,6 +260,8 @@ import os
 os.environ["LEDGER_TABLE"] = "ledger"
 import ecs_updater.handlers.update
 import ecs_updater.handlers.complete
+import ecs_updater.handlers.http_update
+import ecs_updater.handlers.http_status
 for module in list(sys.modules.values()):
     if getattr(module, "__file__", None):
         compiled = getattr(module, "__cached__", None) or module.__file__
@@ -399,8 +403,32 @@ def test_byte_compiled_code_is_this_pythons_never_checked_and_lies_in_the_functi
         stem, tag, _ = module.split(".")
         assert tag == sys.implementation.cache_tag, name
         assert struct.unpack_from("<I", content, 4) == (1,), f"{name} is checked against its source"
-        files = {code.co_filename for code in code_objects(marshal.loads(content[16:]))}
+        module_code = marshal.loads(content[16:])
+        files = {code.co_filename for code in code_objects(module_code)}
         assert files == {f"/var/task/{directory}{stem}.py"}
+        assert not (name.startswith("ecs_updater/") and "Raises " in str(module_code.co_consts))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""One line."""\nx = 1\n',
+        '"""Several\n\nlines."""\n\n\nclass A:\n    """Of é\n    one."""; y = 2\n\n    def f(self): "only this"\n\n    def g(self):\n        "a" "b"\n',
+        'x = """no docstring"""\n',
+        "",
+    ],
+)
+def test_what_is_compiled_has_no_docstrings_and_everything_else_in_its_line(source):
+    before, after = (ast.parse(one) for one in (source.encode(), lambda_package.without_docstrings(source.encode())))
+    definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    assert not [node for node in ast.walk(after) if isinstance(node, definitions) and (ast.get_docstring(node) or "").strip()]
+    for tree in (before, after):
+        for node in ast.walk(tree):
+            if isinstance(node, definitions) and ast.get_docstring(node) is not None:
+                node.body[0].value.value = ""
+    assert ast.dump(before) == ast.dump(after)
+    lines = [[(type(node), getattr(node, "lineno", 0)) for node in ast.walk(tree)] for tree in (before, after)]
+    assert lines[0] == lines[1]
 
 
 # Wherever and for whatever it is built
