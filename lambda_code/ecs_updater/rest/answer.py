@@ -47,8 +47,8 @@ def status_of(error: EcsUpdaterError) -> int:
 
 
 def of_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer."""
-    return Response(status, "application/json", json.dumps(value, ensure_ascii=False), headers={**HEADERS, **(headers or {})})
+    """An answer; it ends with a newline, for those who read it in a terminal."""
+    return Response(status, "application/json", json.dumps(value, ensure_ascii=False) + "\n", headers={**HEADERS, **(headers or {})})
 
 
 def of_error(error: EcsUpdaterError, request_id: str) -> Response:

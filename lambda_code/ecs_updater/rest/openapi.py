@@ -35,8 +35,8 @@ _ERRORS = {
 _OF_READING, _OF_CHANGING = ("400", "403", "404", "429", "500", "502", "504"), tuple(_ERRORS)
 
 
-def document(tag_filters: Sequence[str], auth: str, base: str) -> Json:
-    """The document; ``base`` is the address of the API, or its path."""
+def document(tag_filters: Sequence[str], auth: str) -> Json:
+    """The document. Its server is where it is itself: an address that is relative to its own."""
     paths: dict[str, Json] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, tag_filters, auth)
@@ -47,7 +47,7 @@ def document(tag_filters: Sequence[str], auth: str, base: str) -> Json:
             "version": "1",
             "description": "Changes the image and the tags of an Amazon ECS service, and tells what runs.",
         },
-        "servers": [{"url": base}],
+        "servers": [{"url": "."}],
         "paths": paths,
         "components": {"schemas": _schemas(), "securitySchemes": _security_schemes(auth)},
     }

@@ -67,7 +67,7 @@ def door(sources: Sources) -> APIGatewayRestResolver:
     @app.get("/openapi.json")
     def _openapi() -> Response:
         settings = StatusSettings.from_environment(sources.environment)
-        return answer.of_json(openapi.document(settings.tag_filters, settings.api_auth, _base(app.current_event.raw_event)))
+        return answer.of_json(openapi.document(settings.tag_filters, settings.api_auth))
 
     return app
 
@@ -85,11 +85,3 @@ def _arn_prefix(context: Any) -> str:
     """The beginning of ECS's ARNs where the function is: its own ARN says account and region, so nobody need be asked."""
     _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
     return f"arn:{partition}:ecs:{region}:{account}:"
-
-
-def _base(event: Mapping[str, Any]) -> str:
-    """The address under which the API was called, up to the stage."""
-    context, headers = event.get("requestContext") or {}, event.get("headers") or {}
-    host = next((value for name, value in headers.items() if name.lower() == "host"), "") or context.get("domainName", "")
-    path = (context.get("path") or "").removesuffix(event.get("path") or "")
-    return f"https://{host}{path}" if host.endswith(".amazonaws.com") else path or "/"
