@@ -1,12 +1,13 @@
-# ecs-updater: network, cluster, ledger and function, the same resources as ../infraestructure makes with CloudFormation.
+# ecs-updater: network, cluster, ledger, function and API, the same resources as ../infraestructure makes with CloudFormation.
 #
 # `terraform apply` makes everything. A service has to be there before the function is of use, and is not Terraform's (the
-# function changes it), so the pipeline goes in two steps, on one state:
+# function changes it), so the pipeline goes in three steps, on one state:
 #
 #   terraform apply -target=module.vpc -target=module.ecs_cluster     the service comes next, by aws cli
+#   terraform apply -target=module.ledger -target=module.lambda
 #   terraform apply
 #
-# The first step needs no bundle and, run again, leaves a function that is there alone.
+# The first step needs no bundle and, run again, leaves a function that is there alone. Without the third there is no API.
 
 module "vpc" {
   source = "./modules/ecs-updater-vpc"
@@ -103,6 +104,52 @@ module "lambda" {
 
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
+
+  environment = var.environment
+  owner       = var.owner
+  contact     = var.contact
+}
+
+module "api" {
+  source = "./modules/ecs-updater-api"
+
+  function_name      = var.function_name
+  lambda_package     = var.lambda_package
+  schemas_directory  = var.schemas_directory
+  runtime            = var.runtime
+  architecture       = var.architecture
+  update_memory_size = var.update_memory_size
+  status_memory_size = var.status_memory_size
+
+  updater_role_arn       = module.lambda.function_role_arn
+  updater_log_group_name = module.lambda.function_log_group_name
+  permissions_boundary   = var.permissions_boundary
+
+  api_auth       = var.api_auth
+  stage_name     = var.stage_name
+  throttle_rate  = var.throttle_rate
+  throttle_burst = var.throttle_burst
+  key_rate       = var.key_rate
+  key_burst      = var.key_burst
+  daily_quota    = var.daily_quota
+
+  tag_filters                     = var.tag_filters
+  expected_task_definition_family = var.expected_task_definition_family
+  unknown_fields                  = var.unknown_fields
+  task_failures                   = var.task_failures
+  circuit_breaker                 = var.circuit_breaker
+  endpoint_url                    = var.endpoint_url
+
+  verify_image       = var.verify_image
+  pin_digest         = var.pin_digest
+  private_registries = var.private_registries
+
+  ledger_table_name     = module.ledger.ledger_table_name
+  ledger_retention_days = var.ledger_retention_days
+
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+  account_log_role   = var.account_log_role
 
   environment = var.environment
   owner       = var.owner

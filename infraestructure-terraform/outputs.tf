@@ -97,3 +97,43 @@ output "dead_letter_queue_arn" {
   description = "ARN of the queue of events that failed to the last attempt."
   value       = module.lambda.dead_letter_queue_arn
 }
+
+output "api_invoke_url" {
+  description = "Address of the API, before the route."
+  value       = module.api.api_invoke_url
+}
+
+output "ecs_update_api_key" {
+  description = "Id of the key of the API, not its value: make api-key prints that."
+  value       = module.api.ecs_update_api_key
+}
+
+output "rest_api_id" {
+  description = "Id of the API."
+  value       = module.api.rest_api_id
+}
+
+output "api_update_function_name" {
+  description = "Name of the function that updates."
+  value       = module.api.api_update_function_name
+}
+
+output "api_status_function_name" {
+  description = "Name of the function that reads."
+  value       = module.api.api_status_function_name
+}
+
+output "api_status_role_arn" {
+  description = "ARN of the role that the function that reads runs with."
+  value       = module.api.api_status_role_arn
+}
+
+output "api_status_log_group_name" {
+  description = "Name of the log group of the function that reads."
+  value       = module.api.api_status_log_group_name
+}
+
+output "api_access_log_group_name" {
+  description = "Name of the log group of the calls."
+  value       = module.api.api_access_log_group_name
+}

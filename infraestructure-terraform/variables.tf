@@ -23,6 +23,18 @@ variable "lambda_package" {
   }
 }
 
+variable "schemas_directory" {
+  description = "Directory of the schemas of the function's events, absolute or from the root module's directory."
+  type        = string
+  default     = "../lambda_code/ecs_updater/schemas"
+  nullable    = false
+
+  validation {
+    condition     = var.schemas_directory != ""
+    error_message = "schemas_directory must be the path of a directory."
+  }
+}
+
 variable "vpc_cidr" {
   description = "Addresses of the VPC, a /16 to /23 network; the first two /24 networks of it are the subnets."
   type        = string
@@ -404,6 +416,138 @@ variable "poll_minutes" {
   validation {
     condition     = var.poll_minutes >= 1 && var.poll_minutes <= 1440 && var.poll_minutes == floor(var.poll_minutes)
     error_message = "poll_minutes must be 1 to 1440 minutes."
+  }
+}
+
+variable "update_memory_size" {
+  description = "Memory in MB of the function that updates; its share of a processor grows with it."
+  type        = number
+  default     = 256
+  nullable    = false
+
+  validation {
+    condition     = var.update_memory_size >= 128 && var.update_memory_size <= 10240 && var.update_memory_size == floor(var.update_memory_size)
+    error_message = "update_memory_size must be 128 to 10240 MB."
+  }
+}
+
+variable "status_memory_size" {
+  description = "Memory in MB of the function that reads; its share of a processor grows with it."
+  type        = number
+  default     = 512
+  nullable    = false
+
+  validation {
+    condition     = var.status_memory_size >= 128 && var.status_memory_size <= 10240 && var.status_memory_size == floor(var.status_memory_size)
+    error_message = "status_memory_size must be 128 to 10240 MB."
+  }
+}
+
+variable "api_auth" {
+  description = "What a call has to carry, but for the help: key, an API key; iam, a signature of IAM besides."
+  type        = string
+  default     = "key"
+  nullable    = false
+
+  validation {
+    condition     = contains(["key", "iam"], var.api_auth)
+    error_message = "api_auth must be key or iam."
+  }
+}
+
+variable "stage_name" {
+  description = "Name of the stage, the first part of every path."
+  type        = string
+  default     = "v1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,128}$", var.stage_name))
+    error_message = "stage_name must be 1 to 128 letters, digits, underscores and hyphens."
+  }
+}
+
+variable "throttle_rate" {
+  description = "Calls per second that each route takes of everybody together."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.throttle_rate >= 1 && var.throttle_rate <= 10000 && var.throttle_rate == floor(var.throttle_rate)
+    error_message = "throttle_rate must be 1 to 10000."
+  }
+}
+
+variable "throttle_burst" {
+  description = "Calls at the same moment that each route takes of everybody together."
+  type        = number
+  default     = 40
+  nullable    = false
+
+  validation {
+    condition     = var.throttle_burst >= 1 && var.throttle_burst <= 5000 && var.throttle_burst == floor(var.throttle_burst)
+    error_message = "throttle_burst must be 1 to 5000."
+  }
+}
+
+variable "key_rate" {
+  description = "Calls per second that one key may make."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.key_rate >= 1 && var.key_rate <= 10000 && var.key_rate == floor(var.key_rate)
+    error_message = "key_rate must be 1 to 10000."
+  }
+}
+
+variable "key_burst" {
+  description = "Calls at the same moment that one key may make."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.key_burst >= 1 && var.key_burst <= 5000 && var.key_burst == floor(var.key_burst)
+    error_message = "key_burst must be 1 to 5000."
+  }
+}
+
+variable "daily_quota" {
+  description = "Calls that one key may make in a day, by UTC."
+  type        = number
+  default     = 20000
+  nullable    = false
+
+  validation {
+    condition     = var.daily_quota >= 1 && var.daily_quota <= 10000000 && var.daily_quota == floor(var.daily_quota)
+    error_message = "daily_quota must be 1 to 10000000."
+  }
+}
+
+variable "tag_filters" {
+  description = "Optional keys of tags that the list of services can be filtered by."
+  type        = list(string)
+  default     = ["environment", "owner", "contact"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && !contains(["launch_type", "limit", "next", "images"], key)])
+    error_message = "tag_filters must be keys of tags but no parameter of the list itself, such as limit."
+  }
+}
+
+variable "account_log_role" {
+  description = "API Gateway writes logs with one role for all REST APIs of a region: keep leaves the one of the account, make makes one and sets it."
+  type        = string
+  default     = "keep"
+  nullable    = false
+
+  validation {
+    condition     = contains(["keep", "make"], var.account_log_role)
+    error_message = "account_log_role must be keep or make."
   }
 }
 

@@ -1,5 +1,5 @@
 # Provider: written for both majors and proved on 5.100. Nothing here is new in 6, and nothing deprecated in it but hash_key and
-# range_key of a table: instead of them late versions of 6 want a key_schema, which 5 does not have.
+# range_key of a table and of its index: instead of them late versions of 6 want a key_schema, which 5 does not have.
 # No lock file is committed, because the one that a mirror makes binds one platform: an organisation that keeps
 # .terraform.lock.hcl makes its own with `terraform providers lock`.
 terraform {

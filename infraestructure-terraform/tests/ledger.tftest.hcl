@@ -22,8 +22,13 @@ run "the_table_can_be_recovered_forgets_by_itself_and_costs_nothing_at_rest" {
     error_message = "The table keeps what has expired."
   }
   assert {
-    condition     = { for one in aws_dynamodb_table.this.attribute : one.name => one.type } == { (aws_dynamodb_table.this.hash_key) = "S", (aws_dynamodb_table.this.range_key) = "S" }
-    error_message = "The keys are not the two attributes of the table."
+    condition = { for one in aws_dynamodb_table.this.attribute : one.name => one.type } == {
+      for key in concat(
+        [aws_dynamodb_table.this.hash_key, aws_dynamodb_table.this.range_key],
+        flatten([for index in aws_dynamodb_table.this.global_secondary_index : [index.hash_key, index.range_key]]),
+      ) : key => "S"
+    }
+    error_message = "The keys of the table and of its index are not its attributes."
   }
   assert {
     condition     = !aws_dynamodb_table.this.deletion_protection_enabled

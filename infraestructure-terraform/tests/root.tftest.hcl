@@ -28,12 +28,24 @@ run "instances_are_in_the_network_that_is_made_with_them" {
   }
 }
 
+run "ledger_and_function_need_no_schemas" {
+  command = plan
+  plan_options {
+    target = [module.ledger, module.lambda]
+  }
+  variables {
+    lambda_package    = "main.tf" # Any file does: nothing is uploaded.
+    schemas_directory = "nowhere"
+  }
+}
+
 run "the_longest_name_is_accepted_by_every_module" {
   command = plan
   variables {
-    stack_name     = "abcdefghijklmnopqrstuvwxyz-abcdefgh"
-    function_name  = "abcdefghijklmnopqrstuvwxyz-abcdefghijk"
-    lambda_package = "main.tf" # Any file does: nothing is uploaded.
+    stack_name        = "abcdefghijklmnopqrstuvwxyz-abcdefgh"
+    function_name     = "abcdefghijklmnopqrstuvwxyz-abcdefghijk"
+    lambda_package    = "main.tf"
+    schemas_directory = "tests/schemas"
   }
 }
 
@@ -43,6 +55,7 @@ run "the_root_refuses_what_its_modules_refuse" {
   variables {
     stack_name                      = "abcdefghijklmnopqrstuvwxyz-abcdefghi"
     lambda_package                  = ""
+    schemas_directory               = ""
     vpc_cidr                        = "10.42.0.0/24"
     cluster_name                    = "team-*"
     container_insights              = ""
@@ -73,6 +86,17 @@ run "the_root_refuses_what_its_modules_refuse" {
     private_registries              = [""]
     ledger_retention_days           = 0
     poll_minutes                    = 0
+    update_memory_size              = 0
+    status_memory_size              = 0
+    api_auth                        = ""
+    stage_name                      = ""
+    throttle_rate                   = 0
+    throttle_burst                  = 0
+    key_rate                        = 0
+    key_burst                       = 0
+    daily_quota                     = 0
+    tag_filters                     = ["next"]
+    account_log_role                = ""
     endpoint_url                    = "127.0.0.1:4566"
     log_level                       = ""
     log_retention_days              = 0
@@ -86,7 +110,8 @@ run "the_root_refuses_what_its_modules_refuse" {
     var.passable_role_arns, var.permissions_boundary, var.event_cluster_name, var.event_service_name,
     var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.task_failures,
     var.circuit_breaker, var.verify_image, var.pin_digest, var.private_registries, var.ledger_retention_days,
-    var.poll_minutes, var.endpoint_url,
-    var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
+    var.poll_minutes, var.endpoint_url, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth,
+    var.stage_name, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters,
+    var.account_log_role, var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }

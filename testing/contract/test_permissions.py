@@ -98,6 +98,7 @@ UNUSED = {
         "iam:(UpdateAssumeRolePolicy|UpdateRole|UpdateRoleDescription)"
     ),
     "the roles have policies of their own": "iam:(Attach|Detach)RolePolicy",
+    "the API has no policy of its own": "apigateway:UpdateRestApiPolicy",
     "there is no capacity provider": "ecs:PutClusterCapacityProviders|lambda:PassCapacityProvider",
     "settings of the account are left alone": "ecs:PutAccountSetting(Default)?",
     "the function has no layer, version, signed code, pinned runtime, scaling or recursion setting": (
@@ -239,7 +240,7 @@ def test_roles_are_passed_to_tasks_alone_and_revisions_tagged_when_they_are_made
 # Whoever deploys
 
 
-@pytest.mark.parametrize("part", ["", "network", "ledger", "instances"])
+@pytest.mark.parametrize("part", ["", "network", "ledger", "api", "instances"])
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
 def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
     text = printed(part, AWS_DEFAULT_REGION=region).stdout
@@ -277,7 +278,7 @@ def test_a_star_is_for_actions_that_know_no_resource_and_no_action_has_one():
 
 
 @pytest.mark.parametrize("name", ["other-role", "ecs-updater-eu-west-1-other", "ecs-updater-ecs-eu-west-1-instance"])
-def test_whoever_deploys_writes_and_passes_three_roles_alone(name):
+def test_whoever_deploys_writes_and_passes_the_roles_of_this_project_alone(name):
     statements = list(expanded(policies()))
     role = f"arn:aws:iam::{ACCOUNT}:role/"
     reads = ("iam:Get", "iam:List")
@@ -285,7 +286,10 @@ def test_whoever_deploys_writes_and_passes_three_roles_alone(name):
         for service in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ecs.amazonaws.com"):
             context = {"iam:PassedToService": service, "iam:AWSServiceName": service}
             assert not allows(statements, action, role + name, context), action
-    for own in ("ecs-updater-eu-west-1", "ecs-updater-completer-eu-west-1"):
+    logs = role + "ecs-updater-api-logs-eu-west-1"
+    assert allows(statements, "iam:PassRole", logs, {"iam:PassedToService": "apigateway.amazonaws.com"})
+    assert not allows(statements, "iam:PassRole", logs, {"iam:PassedToService": "lambda.amazonaws.com"})
+    for own in ("ecs-updater-eu-west-1", "ecs-updater-completer-eu-west-1", "ecs-updater-api-status-eu-west-1"):
         assert allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "lambda.amazonaws.com"})
         assert not allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
         assert not allows(statements, "iam:PassRole", role + own, {})

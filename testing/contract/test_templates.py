@@ -18,18 +18,23 @@ from ecs_updater.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
-VPC, ECS, LEDGER, LAMBDA = (TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "02-ledger.yml", "03-lambda.yml"))
+VPC, ECS, LEDGER, LAMBDA, API = (
+    TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "02-ledger.yml", "03-lambda.yml", "04-api.yml")
+)
 
 # The rest of the types in use take tags.
 WITHOUT_TAGS = {
     "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::IAM::InstanceProfile",
-    "AWS::Lambda::Permission",
+    "AWS::Lambda::Permission", *(f"AWS::ApiGateway::{kind}" for kind in (
+        "Account", "Deployment", "GatewayResponse", "Method", "Model", "RequestValidator", "Resource", "UsagePlanKey",
+    )),
 }
 # What AWS's Service Authorization Reference allows as the resource of an action, where it is not an ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonmessagegatewayservice.html
 # ecs:ListTasks is about instances; asked for the tasks of a service, only its condition on the cluster narrows it.
-ONLY_STAR = {"ecs:DescribeTaskDefinition", "ecs:DiscoverPollEndpoint", "ecs:ListTasks"} | {
+# The status function lists the clusters and services of the whole region.
+ONLY_STAR = {"ecs:DescribeTaskDefinition", "ecs:DiscoverPollEndpoint", "ecs:ListTasks", "ecs:ListClusters", "ecs:ListServices"} | {
     f"ssmmessages:{verb}{channel}" for verb in ("Create", "Open") for channel in ("ControlChannel", "DataChannel")
 }
 
@@ -42,6 +47,14 @@ REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
 
 ALL = {"PassableRoleArns": ROLE, "VerifyImage": "warn", "LedgerTableName": "a-ledger"}
 """The parameters with which the function may do all that it ever may."""
+
+OF_THE_API = {
+    "UpdaterRoleArn": "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1",
+    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+    "LedgerTableName": "a-ledger",
+    "AccountLogRole": "make",
+}
+"""What the API's template needs, and with which it makes all that it ever makes."""
 
 every_template = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 
@@ -164,7 +177,13 @@ def test_whoever_deploys_names_the_cluster():
 
 @pytest.mark.parametrize(
     "stack",
-    [Stack(VPC), Stack(ECS, {"LaunchType": "EC2"}), Stack(LEDGER, {"ClusterName": "ECSCluster"}), function_stack(**ALL)],
+    [
+        Stack(VPC),
+        Stack(ECS, {"LaunchType": "EC2"}),
+        Stack(LEDGER, {"ClusterName": "ECSCluster"}),
+        function_stack(**ALL),
+        Stack(API, OF_THE_API),
+    ],
     ids=TEMPLATES,
 )
 def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
@@ -176,17 +195,18 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
                 assert not any("*" in action for action in actions([statement])), statement["Sid"]
 
 
-@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA], ids=["02-ecs.yml", "02-ledger.yml", "03-lambda.yml"])
+@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API], ids=["02-ecs.yml", "02-ledger.yml", "03-lambda.yml", "04-api.yml"])
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
     boundary = "arn:aws:iam::111122223333:policy/boundary"
     for value in ("", boundary):
-        parameters = {"ClusterName": "ECSCluster", "LaunchType": "EC2", "PermissionsBoundary": value}
+        parameters = {"ClusterName": "ECSCluster", "LaunchType": "EC2", "PermissionsBoundary": value, **OF_THE_API}
         roles = Stack(stack, parameters).of_type("AWS::IAM::Role")
         assert roles
         for role in roles:
             (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
             assert statement["Action"] == "sts:AssumeRole"
-            assert statement["Principal"]["Service"] in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ec2.amazonaws.com")
+            trusted = statement["Principal"]["Service"].removesuffix(".amazonaws.com")
+            assert trusted in ("lambda", "ecs-tasks", "ec2", "apigateway")
             assert not role.get("ManagedPolicyArns")  # AWS's own are wider than what is needed, and grow.
             assert role.get("PermissionsBoundary", "") == value
 
@@ -340,7 +360,9 @@ def test_every_bound_says_what_is_wanted_and_holds_for_the_default(template):
         if "Default" not in parameter:
             continue
         default = parameter["Default"]
-        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), str(default)), name
+        # CloudFormation holds the pattern to each member of a list.
+        members = default.split(",") if parameter["Type"] == "CommaDelimitedList" else [str(default)]
+        assert all(re.fullmatch(parameter.get("AllowedPattern", ".*"), one) for one in members), name
         assert default in parameter.get("AllowedValues", [default]), name
         assert parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default), name
 
@@ -364,17 +386,20 @@ def scripts(*names: str) -> str:
 
 
 SAM, AWS = (("function.sh", name) for name in ("deploy-lambda-sam", "deploy-lambda-aws"))
+OF_API = ("stacks.sh", "deploy-api-aws")
 
 
-@pytest.mark.parametrize("names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS])
+@pytest.mark.parametrize("names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS, OF_API, ("api.sh", "api-key")])
 def test_every_output_that_a_script_reads_exists(names):
     read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", scripts(*names)))
     assert read
-    assert read <= set(VPC["Outputs"]) | set(ECS["Outputs"]) | set(LEDGER["Outputs"])
+    # Terraform's name of a key is put into CloudFormation's.
+    assert read - {"EcsUpdateApiKey"} <= set().union(*(template["Outputs"] for template in TEMPLATES.values()))
 
 
 @pytest.mark.parametrize(
-    ("names", "templates"), [(("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]), (SAM, [LEDGER, LAMBDA]), (AWS, [LEDGER, LAMBDA])]
+    ("names", "templates"),
+    [(("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]), (SAM, [LEDGER, LAMBDA]), (AWS, [LEDGER, LAMBDA]), (OF_API, [API])],
 )
 def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(names, templates):
     given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', scripts(*names)))

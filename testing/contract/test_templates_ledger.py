@@ -70,12 +70,21 @@ COMPLETER = statements(stack())
 # The table
 
 
+def _by_name(attributes: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return sorted((one["AttributeName"], one["AttributeType"]) for one in attributes)
+
+
 def test_the_table_is_the_one_that_the_code_is_tested_with(fake):
     table, tested = made("LedgerTable"), fake.admin.describe_table(TableName=TABLE)["Table"]
     assert table["TableName"] == TABLE
-    assert (table["KeySchema"], table["AttributeDefinitions"]) == (tested["KeySchema"], tested["AttributeDefinitions"])
+    assert table["KeySchema"] == tested["KeySchema"]
+    assert _by_name(table["AttributeDefinitions"]) == _by_name(tested["AttributeDefinitions"])
     assert table["BillingMode"] == tested["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    assert "GlobalSecondaryIndexes" not in table
+    (index,), (tested_index,) = table["GlobalSecondaryIndexes"], tested["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["KeySchema"]) == (tested_index["IndexName"], tested_index["KeySchema"])
+    assert index["Projection"]["ProjectionType"] == tested_index["Projection"]["ProjectionType"] == "INCLUDE"
+    # Which attributes a list shows, the code says.
+    assert sorted(index["Projection"]["NonKeyAttributes"]) == sorted(tested_index["Projection"]["NonKeyAttributes"])
 
 
 def test_the_table_forgets_what_the_code_lets_expire(fake, begin):

@@ -39,6 +39,7 @@ SOURCES = {
     for module, directory in {"": TREE, **{module: TREE / "modules" / module for module, _ in MODULES.values()}}.items()
 }
 ACCOUNT = "111122223333"
+SCHEMAS = PROJECT / "lambda_code" / "ecs_updater" / "schemas"
 
 VALUES: dict[str, dict[str, Any]] = {
     "the defaults": {},
@@ -74,6 +75,17 @@ VALUES: dict[str, dict[str, Any]] = {
         "pin_digest": "digest",
         "private_registries": ["registry.internal:5000", "10.0.0.7"],
         "ledger_retention_days": 7,
+        "update_memory_size": 384,
+        "status_memory_size": 1024,
+        "api_auth": "iam",
+        "stage_name": "live",
+        "throttle_rate": 30,
+        "throttle_burst": 60,
+        "key_rate": 5,
+        "key_burst": 8,
+        "daily_quota": 500,
+        "tag_filters": ["team", "cost center"],
+        "account_log_role": "make",
         "deletion_protection": True,
         "poll_minutes": 1,
         "endpoint_url": "http://127.0.0.1:4566",
@@ -185,7 +197,7 @@ def _sides(terraform, workspace, tmp_path_factory) -> Callable[[str], Sides]:
     @cache
     def made(values: str) -> Sides:
         region = REGIONS.get(values, "eu-west-1")
-        variables = {**VALUES[values], "lambda_package": str(package)}
+        variables = {**VALUES[values], "lambda_package": str(package), "schemas_directory": str(SCHEMAS)}
         document = terraform.plan(variables, AWS_REGION=region, AWS_ENDPOINT_URL=f"http://127.0.0.1:{emulator.port}")
         return Sides(TEMPLATES, document, SOURCES, variables, {"AWS::AccountId": ACCOUNT, "AWS::Region": region})
 
@@ -238,7 +250,7 @@ every_set = pytest.mark.parametrize("values", VALUES)
 
 def test_the_last_set_of_values_has_no_default_in_it(sides):
     configured = sides("no default").plan.root.configuration["variables"]
-    assert VALUES["no default"].keys() == configured.keys() - {"lambda_package"}
+    assert VALUES["no default"].keys() == configured.keys() - {"lambda_package", "schemas_directory"}
     for name, value in VALUES["no default"].items():
         assert value != configured[name]["default"], name
 

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 ROLE, POLICY, TABLE = "ecs-updater-eu-west-1", "ecs-updater", "ecs-updater-ledger"
 COMPLETERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
+STATUS = {"RoleName": "ecs-updater-api-status-eu-west-1", "PolicyName": "ecs-updater-api-status"}
 AT_FIRST = ServiceState("busybox", {"kept": "as it is", "old": "value"})
 EVENT = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox"}
 TAGS = dict(AT_FIRST.tags)
@@ -165,20 +166,23 @@ def deployer(endpoint: str, statements: Iterable[Statement], name: str = "deploy
 
 
 @contextmanager
-def function_permitted(endpoint: str) -> Iterator[None]:
-    """Makes the function's role, as soon as it is there, into one for the emulator."""
+def functions_permitted(endpoint: str) -> Iterator[None]:
+    """Makes the roles of the function and of the API that tells, as soon as each is there, into such for the emulator."""
     iam = _client("iam", endpoint)
     ended = threading.Event()
+    left = [{"RoleName": ROLE, "PolicyName": POLICY}, STATUS]
 
     def permit() -> None:
         while not ended.wait(0.1):
-            try:
-                found = iam.get_role_policy(RoleName=ROLE, PolicyName=POLICY)["PolicyDocument"]["Statement"]
-            except iam.exceptions.NoSuchEntityException:
-                continue
-            made = document(map(as_the_emulator_asks, found))
-            iam.put_role_policy(RoleName=ROLE, PolicyName=POLICY, PolicyDocument=made)
-            return
+            for one in list(left):
+                try:
+                    found = iam.get_role_policy(**one)["PolicyDocument"]["Statement"]
+                except iam.exceptions.NoSuchEntityException:
+                    continue
+                iam.put_role_policy(**one, PolicyDocument=document(map(as_the_emulator_asks, found)))
+                left.remove(one)
+            if not left:
+                return
 
     thread = threading.Thread(target=permit)
     thread.start()
@@ -194,7 +198,7 @@ def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
     account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
     shell = deployer(account.endpoint, policies())
     here = workspace(f"{pipeline}-by-a-deployer", **ON_ACCOUNT)
-    with Recorder(urlsplit(account.endpoint).port).serving() as recorder, function_permitted(account.endpoint):
+    with Recorder(urlsplit(account.endpoint).port).serving() as recorder, functions_permitted(account.endpoint):
         result = here.make(pipeline, environment=shell | {"AWS_ENDPOINT_URL": recorder.url})
     account.end()
     return Run(result, [call for call in recorder.calls if call.access_key == shell["AWS_ACCESS_KEY_ID"]])
@@ -356,7 +360,7 @@ def test_without_an_action_of_the_deployers_a_target_fails_and_says_which(deploy
 
 
 @pytest.mark.parametrize("pipeline", ["all-aws", "all-aws-tf"])
-def test_these_policies_and_the_role_of_the_function_are_enough_for_the_pipeline_and_both_suites(runs, pipeline):
+def test_these_policies_and_the_roles_of_the_functions_are_enough_for_the_pipeline_and_its_suites(runs, pipeline):
     run = _result(runs[pipeline])
     assert run.result.status == 0, run.result.output
     assert run.calls and not [call for call in run.calls if "not authorized" in call.answer]

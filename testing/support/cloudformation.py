@@ -5,6 +5,7 @@ a resource's name; ``allows`` decides whether policy statements allow a call.
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
 _IAM_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:%s"
 # What a reference and an attribute are, of a resource that has a name: the property with the name, and each made of it.
 _IDENTIFIERS = {
+    "AWS::ApiGateway::Model": ("Name", {"Ref": "{}"}),
+    "AWS::ApiGateway::Stage": ("StageName", {"Ref": "{}"}),
     "AWS::DynamoDB::Table": ("TableName", {"Ref": "{}", "Arn": _ARN % ("dynamodb", "table/{}")}),
     "AWS::ECS::Cluster": ("ClusterName", {"Ref": "{}", "Arn": _ARN % ("ecs", "cluster/{}")}),
     "AWS::Events::Rule": ("Name", {"Ref": "{}", "Arn": _ARN % ("events", "rule/{}")}),
@@ -65,8 +68,21 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Returns the template with every intrinsic function in its long form."""
-    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec: a SafeLoader
+    """Returns the template with every intrinsic function in its long form, and every file that it includes in it."""
+    template = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec: a SafeLoader
+    return _with_files(template, path.parent)
+
+
+def _with_files(value: Any, folder: Path) -> Any:
+    """A part of a template with what `aws cloudformation package` uploads for AWS::Include and CloudFormation puts there."""
+    match value:
+        case {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": str() as location}}} if len(value) == 1:
+            return json.loads((folder / location).read_text(encoding="utf-8"))
+        case dict():
+            return {key: _with_files(one, folder) for key, one in value.items()}
+        case list():
+            return [_with_files(one, folder) for one in value]
+    return value
 
 
 def identifier(resource_type: str, attribute: str, name: str | None, pseudo: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+import boto3
 from support.cloudformation import Stack, load
 from support.make import PROJECT, TOOLS
 from support.permissions import Statement
@@ -60,6 +61,13 @@ _MADE = {
 }
 _EC2_IDS = {"vpc": "vpc", "subnet": "subnet", "igw": "internet-gateway", "rtb": "route-table", "sg": "security-group"}
 _EC2_ID = re.compile(r"\b(vpc|subnet|igw|rtb|sg)-[0-9a-f]+\b")
+# What the API's template is given by the scripts.
+_OF_THE_API = {
+    "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}",
+    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+    "LedgerTableName": "ecs-updater-ledger",
+    "AccountLogRole": "make",
+}
 # Always allowed.
 _FREE = {"sts:GetCallerIdentity"}
 
@@ -81,13 +89,13 @@ def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
 
 def policies() -> tuple[Statement, ...]:
     """The statements of the policies that together are enough without instances."""
-    return policy() + policy("network") + policy("ledger")
+    return policy() + policy("network") + policy("ledger") + policy("api")
 
 
 def resource_types(launch_type: str = "FARGATE") -> set[str]:
     """The types of resource that the templates make."""
     templates = sorted((PROJECT / "infraestructure").glob("*.yml"))
-    parameters = {"ClusterName": "ECSCluster", "LaunchType": launch_type}
+    parameters = {"ClusterName": "ECSCluster", "LaunchType": launch_type, **_OF_THE_API}
     return {one["Type"] for path in templates for one in Stack(load(path), parameters).resources.values()}
 
 
@@ -121,13 +129,24 @@ def needs(calls: Iterable[Call]) -> Iterator[tuple[Call, Need]]:
     for call in calls:
         name = f"{call.service}:{call.operation}"
         if name not in _FREE:
-            for action in _ACTIONS.get(name, [name]):
+            for action in _actions(call):
                 for resource in _resources(call):
                     yield call, Need(action, resource, _context(call, resource, tags))
             for need in _with_it(call):
                 yield call, need
         if call.service == "ec2" and call.operation in _MADE and (made := _EC2_ID.search(_answer_about(call))):
             tags[made[0]] = _ec2_tags(call).get("ecs-updater", "")
+
+
+def _actions(call: Call) -> list[str]:
+    """The actions that AWS asks about for the operation itself. API Gateway's are the methods of HTTP."""
+    name = f"{call.service}:{call.operation}"
+    return [f"apigateway:{_http(call)['method']}"] if call.service == "apigateway" else _ACTIONS.get(name, [name])
+
+
+def _http(call: Call) -> dict[str, str]:
+    """Method and address of the operation of a service that tells it by these."""
+    return boto3.client(call.service, region_name=REGION).meta.service_model.operation_model(call.operation).http
 
 
 def _arn(service: str, resource: str) -> str:
@@ -159,6 +178,9 @@ def _resources(call: Call) -> list[str]:
             found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
         case "lambda":
             found = _arn("lambda", f"function:{given['FunctionName']}")
+        case "apigateway":
+            path = re.sub(r"\{(\w+)\+?}", lambda label: given[label[1]], _http(call)["requestUri"].partition("?")[0])
+            found = f"arn:aws:apigateway:{REGION}::{path}"
         case "ecs":
             return _ecs_resources(call)
         case "ec2":
@@ -242,6 +264,12 @@ def _with_it(call: Call) -> Iterator[Need]:
     }.get((call.service, call.operation))
     if tagging and any(name.split(".")[0] in ("Tags", "tags") for name in given):
         yield Need(tagging, resources[0], {"ecs:CreateAction": call.operation} if call.service == "ecs" else {})
+    if call.service == "apigateway" and given.get("tags"):
+        yield Need("apigateway:PUT", f"arn:aws:apigateway:{REGION}::/tags/what-is-made", {})
+    if call.service == "apigateway" and call.operation == "UpdateAccount":
+        for change in given["patchOperations"]:
+            if role := change.get("value"):
+                yield Need("iam:PassRole", role, {"iam:PassedToService": "apigateway.amazonaws.com"})
     if call.service == "ec2" and _ec2_tags(call):
         yield Need("ec2:CreateTags", resources[-1], {"ec2:CreateAction": call.operation})
     if call.service == "ecs" and call.operation == "CreateCluster":  # The first one of an account.

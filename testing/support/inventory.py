@@ -51,6 +51,8 @@ LISTINGS = (
     Listing("events", "list_rules", "Rules", "Name"),
     Listing("events", "list_event_buses", "EventBuses", "Name"),
     Listing("apigateway", "get_rest_apis", "items", "id"),
+    Listing("apigateway", "get_usage_plans", "items", "id"),
+    Listing("apigateway", "get_api_keys", "items", "id"),
 )
 
 
@@ -60,7 +62,8 @@ def inventory(endpoint_url: str, region: str = "eu-west-1") -> set[str]:
     with ThreadPoolExecutor(4) as readers:
         listed = readers.map(lambda listing: list(_listed(clients[listing.service], listing)), LISTINGS)
         found = {line for lines in listed for line in lines}
-    return found | set(_clusters(clients["ecs"])) | set(_instances(clients["ec2"])) | set(_targets(clients["events"]))
+    others = (_clusters(clients["ecs"]), _instances(clients["ec2"]), _targets(clients["events"]), _log_role(clients["apigateway"]))
+    return found.union(*others)
 
 
 @cache  # To make them takes longer than all their calls to an emulator.
@@ -104,6 +107,12 @@ def _instances(ec2) -> Iterator[str]:
             for one in reservation["Instances"]:
                 if one["State"]["Name"] != "terminated":
                     yield f"ec2 instance {one['InstanceId']}"
+
+
+def _log_role(gateway) -> Iterator[str]:
+    """The one setting of the account that the pipelines may change."""
+    if role := gateway.get_account().get("cloudwatchRoleArn"):
+        yield f"apigateway log role {role}"
 
 
 def _targets(events) -> Iterator[str]:

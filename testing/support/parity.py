@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from support import parity_api
 from support.cloudformation import Stack, identifier
 from support.parity_list import ADDRESSES, FOLDED, MODULES, PARTS, TYPES, WITHOUT_COUNTERPART
 from support.terraform import Plan, Reference, Resource
@@ -19,8 +20,14 @@ OWNERSHIP = "ecs-updater"
 
 _NAMES = {address: name for name, address in ADDRESSES.items()}
 _CLOUDFORMATION_TYPES = {terraform: cloudformation for cloudformation, (terraform, _) in TYPES.items()}
-_ATTRIBUTES = {"arn": "Arn", "id": "Ref", "name": "Ref", "url": "Ref", "latest_version": "LatestVersionNumber"}
-_AS_THEY_ARE = {"variables", "event_pattern"}  # Their keys are no property's name.
+_ATTRIBUTES = {
+    **{"arn": "Arn", "id": "Ref", "name": "Ref", "url": "Ref"},
+    **{"latest_version": "LatestVersionNumber", "root_resource_id": "RootResourceId"},
+}
+_AS_THEY_ARE = {
+    *("variables", "event_pattern", "schema"),
+    *("request_models", "request_parameters", "response_parameters", "response_templates"),
+}  # Their keys are no property's name.
 
 
 class Unlisted(Exception):
@@ -41,6 +48,10 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
             roles = [outputs["TaskExecutionRoleArn"]["Value"], *variables.get("passable_role_arns", [])]
             wired = {"PassableRoleArns": ",".join(roles)}
             wired |= {name: outputs[name]["Value"] for name in ("ClusterName", "LedgerTableName")}
+        elif template == "04-api.yml":  # Outputs of the function and of the ledger.
+            outputs = made["03-lambda.yml"].outputs | made["02-ledger.yml"].outputs
+            there = {"UpdaterRoleArn": "FunctionRoleArn", "UpdaterLogGroupName": "FunctionLogGroupName"}
+            wired = {name: outputs[there.get(name, name)]["Value"] for name in (*there, "LedgerTableName")}
         names = [name for name in templates[template]["Parameters"] if snake(name) in variables]
         given = {name: _parameter(variables[snake(name)]) for name in names}
         name = {"AWS::StackName": f"{variables.get('stack_name', 'ecs-updater')}{suffix}"}
@@ -71,12 +82,14 @@ def made_by_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
         if one["Type"] in FOLDED:
             owner, attribute = FOLDED[one["Type"]]
             found[one["Properties"][owner]][attribute] = one["Properties"][camel(attribute)]
-    return {name: canonical(said) for name, said in found.items()}
+    return parity_api.without_unseen({name: canonical(said) for name, said in found.items()})
 
 
 def _described(name: str, resource_type: str, properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A resource and those that its parts are in Terraform."""
     found = _parts(name, resource_type, properties)
+    for part, (kind, of_it) in parity_api.parts(name, resource_type, properties).items():
+        found[part] = {"type": kind, **_in_terraforms_words(of_it, {})}
     if resource_type == "AWS::EC2::LaunchTemplate":  # Its own tags; those in its data are of what it makes.
         (own,) = properties.pop("TagSpecifications")
         properties["Tags"] = own["Tags"]
@@ -90,26 +103,31 @@ def _described(name: str, resource_type: str, properties: dict[str, Any]) -> dic
 
 
 def _table_in_terraforms_words(properties: dict[str, Any]) -> None:
-    """Says of a table's keys and attributes what Terraform says: there a key is an attribute's name."""
-    for key in properties.pop("KeySchema"):
-        properties[f"{key['KeyType'].capitalize()}Key"] = key["AttributeName"]
+    """Says of the keys of a table and of its indexes, and of its attributes, what Terraform says: a key is an attribute's name."""
+    indexes = [dict(one) for one in properties.get("GlobalSecondaryIndexes", [])]
+    for one in (properties, *indexes):
+        for key in one.pop("KeySchema"):
+            one[f"{key['KeyType'].capitalize()}Key"] = key["AttributeName"]
+    properties["GlobalSecondaryIndexes"] = indexes
     attributes = properties.pop("AttributeDefinitions")
     properties["Attribute"] = [{"Name": one["AttributeName"], "Type": one["AttributeType"]} for one in attributes]
 
 
 def made_by_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
     """Returns every resource of the plan by its name: its type and what the configuration says of it."""
-    return {_name_of(address): _said(resource, plan, pseudo) for address, resource in plan.resources.items()}
+    said = {_name_of(address): _said(resource, plan, pseudo) for address, resource in plan.resources.items()}
+    return parity_api.without_unseen(said)
 
 
 def outputs_of_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
     """Returns the value of every output by its name in Terraform."""
-    return {snake(name): canonical(one["Value"]) for stack in all_stacks.values() for name, one in stack.outputs.items()}
+    values = {snake(name): canonical(one["Value"]) for stack in all_stacks.values() for name, one in stack.outputs.items()}
+    return parity_api.without_unseen(values)
 
 
 def outputs_of_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
     """Returns the value of every output; a list as CloudFormation has to give it, separated by commas."""
-    values = {name: _resolved(value, plan, pseudo) for name, value in plan.outputs.items()}
+    values = parity_api.without_unseen({name: _resolved(value, plan, pseudo) for name, value in plan.outputs.items()})
     return {name: ",".join(value) if isinstance(value, list) else canonical(value) for name, value in values.items()}
 
 
@@ -149,6 +167,8 @@ def _resolved(value: Any, plan: Plan, pseudo: Mapping[str, str]) -> Any:
     if not isinstance(value, Reference):
         return value
     resource, name = plan.resources[value.address], _name_of(value.address)
+    if value.attribute in resource.attributes:  # It refers to what is given to another resource.
+        return _resolved(resource.attributes[value.attribute], plan, pseudo)
     own_name = resource.planned.get("function_name", resource.planned.get("name"))
     attribute = _ATTRIBUTES.get(value.attribute, value.attribute)
     known = identifier(_CLOUDFORMATION_TYPES[resource.type], attribute, own_name, pseudo)
@@ -196,7 +216,7 @@ def _value_in_terraforms_words(name: str, value: Any, renamed: Mapping[str, str]
 def canonical(value: Any) -> Any:
     """Returns a value in one form: numbers and booleans as texts, statements of a policy by name, a lone member without list."""
     if isinstance(value, str) and value.startswith("{"):
-        value = json.loads(value)
+        value = _loaded(value)
     if isinstance(value, dict) and "Statement" in value:
         return {**value, "Statement": dict(_statement(number, one) for number, one in enumerate(value["Statement"]))}
     if isinstance(value, dict):
@@ -205,6 +225,14 @@ def canonical(value: Any) -> Any:
         members = sorted(map(canonical, value), key=lambda one: json.dumps(one, sort_keys=True))
         return members[0] if len(members) == 1 else members
     return json.dumps(value) if isinstance(value, (bool, int, float)) else value
+
+
+def _loaded(text: str) -> Any:
+    """A text as the JSON that it is; one that API Gateway has to fill in first is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _statement(number: int, statement: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

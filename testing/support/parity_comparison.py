@@ -17,6 +17,7 @@ from support.parity_list import (
     ONLY_PRECONDITIONS,
     ONLY_STAR,
     WIRED,
+    WITHOUT_COUNTERPART,
 )
 from support.terraform import Plan, declared_variables
 
@@ -46,7 +47,7 @@ class Sides:
     @cached_property
     def plan(self) -> Plan:
         """The plan that they make."""
-        return Plan(self.document)
+        return Plan(self.document, WITHOUT_COUNTERPART)
 
     @cached_property
     def made(self) -> tuple[dict[str, Any], dict[str, Any]]:

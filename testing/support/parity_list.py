@@ -1,10 +1,13 @@
 """The one list to which the CloudFormation templates and the Terraform tree are held: names, and what differs and why."""
 
+from support import parity_api
+
 MODULES = {
     "01-vpc.yml": ("ecs-updater-vpc", "-vpc"),
     "02-ecs.yml": ("ecs-updater-ecs-cluster", "-ecs"),
     "02-ledger.yml": ("ecs-updater-ledger", "-ledger"),
     "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
+    "04-api.yml": ("ecs-updater-api", "-api"),
 }
 """Each template's module, and what the stack's name ends with."""
 
@@ -45,6 +48,7 @@ ADDRESSES = {
     "FunctionRole.Policies[0]": _LAMBDA + "aws_iam_role_policy.this",
     "FunctionLogGroup": _LAMBDA + "aws_cloudwatch_log_group.this",
     "DeadLetterQueue": _LAMBDA + "aws_sqs_queue.dead_letters",
+    **parity_api.ADDRESSES,
 }
 """Every resource: its logical id, or for a part of a resource that one and the part, and its address in Terraform."""
 
@@ -60,6 +64,9 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
             "TimeToLiveSpecification": "ttl",
             "PointInTimeRecoverySpecification": "point_in_time_recovery",
             "PointInTimeRecoveryEnabled": "enabled",
+            "GlobalSecondaryIndexes": "global_secondary_index",
+            "IndexName": "name",
+            "Projection": "",
         },
     ),
     "AWS::EC2::InternetGateway": ("aws_internet_gateway", {}),
@@ -88,6 +95,7 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
             "MaximumMessageSize": "max_message_size",
         },
     ),
+    **parity_api.TYPES,
 }
 """Each type's name in Terraform, and the properties that are called otherwise there; "" has its members without a wrapper."""
 
@@ -111,6 +119,7 @@ WITHOUT_COUNTERPART = {
     ("aws_lambda_function", "filename"): "the bundle, which CloudFormation takes from a bucket",
     ("aws_lambda_function", "source_code_hash"): "tells of another bundle; CloudFormation sees another place in the bucket",
     ("aws_iam_instance_profile", "tags"): "CloudFormation cannot tag one",
+    **parity_api.WITHOUT_COUNTERPART,
 }
 """What of a resource only one side says, and why."""
 
@@ -119,6 +128,8 @@ ONLY_IN_MODULES = {
     ("02-ecs.yml", "name"): "CloudFormation's own AWS::StackName",
     ("02-ledger.yml", "lambda_package"): "the bundle, which `package` and SAM find in the template",
     ("03-lambda.yml", "lambda_package"): "the bundle, which `package` and SAM find in the template",
+    ("04-api.yml", "lambda_package"): "the bundle, which `package` finds in the template",
+    ("04-api.yml", "schemas_directory"): "the schemas, which `package` finds in the template",
 }
 """Variables without a parameter, and why."""
 
@@ -130,12 +141,18 @@ DIFFERENT = {
     ),
     # A limit of the provider, not of Lambda.
     **dict.fromkeys(
-        [("02-ledger.yml", "runtime", "description"), ("03-lambda.yml", "runtime", "description")],
+        [(template, "runtime", "description") for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml")],
         (
             "Runtime of the function; the bundle must be built for the same one.",
             "Runtime of the function; the bundle must be built for the same one. "
             "Version 5.100 of the provider does not know python3.14 yet.",
         ),
+    ),
+    # Terraform's patterns cannot say what does not match.
+    ("04-api.yml", "tag_filters", "allows"): (
+        r"^(?!(launch_type|limit|next|images)$)[\w .:/=+@-]{1,128}$",
+        r'alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && '
+        '!contains(["launch_type", "limit", "next", "images"], key)])',
     ),
 }
 """What is said of a parameter and in other words of its variable, and why."""
@@ -152,11 +169,13 @@ AT_THE_ROOT = {
     "the cluster's own execution role is always among them.",
     # Where make build-lambda-package puts it. A module cannot know where it is used from.
     ("lambda_package", "default"): "../build/ecs-updater-package.zip",
+    **parity_api.AT_THE_ROOT,
 }
 """What the root module says of a variable in other words than the module that it gives it to, and why."""
 
 ONLY_PRECONDITIONS = {
     "There is no bundle ${var.lambda_package}: make build-lambda-package.": "`package` and SAM say so with CloudFormation",
+    **parity_api.ONLY_PRECONDITIONS,
 }
 """What Terraform alone refuses beside single values, and why."""
 
@@ -165,12 +184,15 @@ WIRED = {
     "subnet_ids": "output of the network",
     "task_security_group_id": "output of the network",
     "ledger_table_name": "output of the ledger",
+    **parity_api.WIRED,
 }
 """Variables of modules that the root module has no variable for, and what they get."""
 
 ONLY_STAR = {
     "ecs:DescribeTaskDefinition",
     "ecs:DiscoverPollEndpoint",
+    "ecs:ListClusters",
+    "ecs:ListServices",
     "ecs:ListTasks",  # It knows instances. Asked for the tasks of a service, a condition on the cluster narrows it.
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",

@@ -16,6 +16,9 @@ _VPC_ID = "module_calls.vpc.module.outputs.vpc_id"
 _FUNCTION, _ROLE, _POLICY = "Resources.Function.Properties", "Resources.FunctionRole.Properties", "FunctionRole.Policies[0]"
 _STATEMENTS = f"{_ROLE}.Policies.0.PolicyDocument.Statement"
 _LEDGER, _TABLE, _RULE = "02-ledger.yml", "Resources.LedgerTable.Properties", "Resources.DeploymentRule.Properties"
+_INDEX = f"{_TABLE}.GlobalSecondaryIndexes.0"
+_API, _STAGE = "04-api.yml", "Resources.Stage.Properties"
+_STATUS = "Resources.StatusRole.Properties.Policies.0.PolicyDocument.Statement"
 _COMPLETERS = "Resources.CompleterRole.Properties.Policies.0.PolicyDocument.Statement"
 
 
@@ -177,6 +180,35 @@ CLOUDFORMATION: dict[str, Mutation] = {
     "the completer's condition": _template(_LEDGER, f"{_COMPLETERS}.6.Condition.ArnLike", {"ecs:cluster": "*"}),
     "an action more of the completer": _template(_LEDGER, f"{_COMPLETERS}.7.Action", lambda actions: [*actions, "dynamodb:Scan"]),
     "an optional statement less": _template("03-lambda.yml", f"{_STATEMENTS}.12", _GONE),
+    "an attribute less of the index": _template(_LEDGER, f"{_INDEX}.Projection.NonKeyAttributes.14", _GONE),
+    "a key of the index": _template(_LEDGER, f"{_INDEX}.KeySchema.1.AttributeName", "ended_at"),
+    "no index": _template(_LEDGER, f"{_TABLE}.GlobalSecondaryIndexes", _GONE),
+    "an action more of who reads": _template(_API, f"{_STATUS}.4.Action", lambda actions: [*actions, "dynamodb:PutItem"]),
+    "what who reads may read": _template(_API, f"{_STATUS}.3.Resource", "*"),
+    "a route without a key": _template(_API, "Resources.GetList.Properties.ApiKeyRequired", False),
+    "a route without a signature": _template(_API, "Resources.PostUpdate.Properties.AuthorizationType", "NONE"),
+    "a route of another function": _template(
+        _API, "Resources.GetList.Properties.Integration.Uri", {"Fn::Sub": "functions/${UpdateFunction.Arn}/invocations"}
+    ),
+    "a route at another place": _template(_API, "Resources.GetList.Properties.ResourceId", {"Ref": "DeploymentsResource"}),
+    "a method": _template(_API, "Resources.PostRollback.Properties.HttpMethod", "PUT"),
+    "a body that is not validated": _template(_API, "Resources.PostUpdate.Properties.RequestValidatorId", _GONE),
+    "a body that is held to another model": _template(
+        _API, "Resources.PostUpdate.Properties.RequestModels", {"application/json": {"Ref": "UpdateModel"}}
+    ),
+    "the schema of a model": _template(_API, "Resources.ShortModel.Properties.Schema.additionalProperties", True),
+    "what the validator validates": _template(_API, "Resources.RequestValidator.Properties.ValidateRequestBody", False),
+    "a status of the gateway": _template(_API, "Resources.ThrottledResponse.Properties.StatusCode", "503"),
+    "a header of the gateway": _template(_API, "Resources.QuotaExceededResponse.Properties.ResponseParameters", _GONE),
+    "an answer of the gateway": _template(_API, "Resources.AccessDeniedResponse.Properties.ResponseTemplates", _GONE),
+    "what is logged of a call": _template(_API, f"{_STAGE}.AccessLogSetting.Format", '{"key": "$context.identity.apiKey"}'),
+    "whether bodies are logged": _template(_API, f"{_STAGE}.MethodSettings.0.DataTraceEnabled", True),
+    "for which routes calls are bounded": _template(_API, f"{_STAGE}.MethodSettings.0.ResourcePath", "/list"),
+    "how much a key may call": _template(_API, "Resources.UsagePlan.Properties.Quota.Period", "WEEK"),
+    "whose key it is": _template(_API, "Resources.UsagePlanKey.Properties.KeyId", {"Ref": "RestApi"}),
+    "whether the account is left alone": _template(_API, "Conditions.HasAccountLogRole", {"Fn::Equals": ["make", "keep"]}),
+    "what tags can be filters": _template(_API, "Parameters.TagFilters.AllowedPattern", r"^([\w .:/=+@-]{1,128})?$"),
+    "the time-out of an update": _template(_API, "Resources.UpdateFunction.Properties.Timeout", 29),
     "a list of registries": _template("03-lambda.yml", f"{_FUNCTION}.Environment.Variables.PRIVATE_REGISTRIES", ""),
 }
 """Changes to the templates."""
@@ -233,6 +265,26 @@ TERRAFORM: dict[str, Mutation] = {
         ADDRESSES["PollRulePermission"], "source_arn", "aws_cloudwatch_event_rule.deployments.arn"
     ),
     "the table of the function": _plan("Function", "environment.0.variables.LEDGER_TABLE", "another-ledger"),
+    "an attribute less of the index": _plan("LedgerTable", "global_secondary_index.0.non_key_attributes", lambda names: names[1:]),
+    "an action of who reads": _plan("StatusRole.Policies[0]", "policy", _instead("dynamodb:GetItem", "dynamodb:PutItem")),
+    "what who reads may read": _plan("StatusRole.Policies[0]", "policy", _instead("/index/recent", "/index/*")),
+    "a route without a key": _plan("GetDeployments", "api_key_required", False),
+    "a route without a signature": _plan("PostUpdate", "authorization", "NONE"),
+    "a route of another function": _plan("GetList.Integration", "uri", _instead("api-status", "api-update")),
+    "a route at another place": _refers_to(ADDRESSES["GetList"], "resource_id", "aws_api_gateway_resource.update.id"),
+    "a body that is held to another model": _plan("PostRollback", "request_models", {"application/json": "Update"}),
+    "the schema of a model": _plan("RollbackModel", "schema", "{}"),
+    "an answer of the gateway": _plan(
+        "ThrottledResponse", "response_templates", lambda texts: {name: text.replace("Too", "Too_") for name, text in texts.items()}
+    ),
+    "what is logged of a call": _plan("Stage", "access_log_settings.0.format", _instead("identity.apiKeyId", "identity.apiKey")),
+    "whether bodies are logged": _plan("Stage.MethodSettings", "settings.0.data_trace_enabled", True),
+    "how much a key may call": _plan("UsagePlan", "quota_settings.0.limit", 501),
+    "the tag of ownership of the key": _plan("ApiKey", "tags_all.ecs-updater", _GONE),
+    "the role of the account": _refers_to(
+        ADDRESSES["Account"].removesuffix("[0]"), "cloudwatch_role_arn", "aws_iam_role.status.arn"
+    ),
+    "a bound of the API": _source("ecs-updater-api", "var.throttle_rate <= 10000", "var.throttle_rate <= 100"),
     "a bound of the ledger": _source("ecs-updater-ledger", "var.poll_minutes <= 1440", "var.poll_minutes <= 60"),
 }
 """Changes to the plan and to the sources."""

@@ -37,6 +37,27 @@ FUNCTION_TEMPLATE = json.dumps(
         }
     }
 )
+# A stack of the API, without the functions behind it, and with the role that API Gateway writes the account's logs with.
+API_TEMPLATE = json.dumps(
+    {
+        "Resources": {
+            "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": f"{FUNCTION}-api"}},
+            "Plan": {"Type": "AWS::ApiGateway::UsagePlan", "Properties": {"UsagePlanName": f"{FUNCTION}-api"}},
+            "Key": {"Type": "AWS::ApiGateway::ApiKey", "Properties": {"Name": f"{FUNCTION}-api", "Enabled": True}},
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "RoleName": f"{FUNCTION}-api-logs-{REGION}",
+                    "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+                },
+            },
+            "Account": {
+                "Type": "AWS::ApiGateway::Account",
+                "Properties": {"CloudWatchRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
+            },
+        }
+    }
+)
 # A stack of the ledger, without its completer, for which it would take the bundle.
 LEDGER_TEMPLATE = json.dumps(
     {
@@ -145,6 +166,7 @@ def deploy(emulator: Emulator) -> None:
     create_stack(emulator, f"{STACK}-ecs", OURS, **template("02-ecs.yml", ClusterName=CLUSTER))
     create_stack(emulator, f"{STACK}-ledger", OURS, TemplateBody=LEDGER_TEMPLATE)
     create_stack(emulator, f"{STACK}-lambda", OURS, TemplateBody=FUNCTION_TEMPLATE)
+    create_stack(emulator, f"{STACK}-api", OURS, TemplateBody=API_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
     ecs = emulator.client("ecs")
     revisions = register(emulator, 12, tags=OURS_IN_LOWER_CASE)
     for arn in revisions[:5]:
@@ -156,6 +178,12 @@ def deploy(emulator: Emulator) -> None:
     for _ in range(2):
         s3.put_object(Bucket=BUCKET, Key="bundle", Body=b"")
     s3.delete_object(Bucket=BUCKET, Key="bundle")
+
+
+def set_log_role(emulator: Emulator, name: str) -> None:
+    """Lets API Gateway write the logs of the account's REST APIs with a role, which need not be there."""
+    change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": f"arn:aws:iam::{ACCOUNT}:role/{name}"}
+    emulator.client("apigateway").update_account(patchOperations=[change])
 
 
 def make_bucket(s3, tags: list[dict[str, str]]) -> None:

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +111,8 @@ class Resource:
     @property
     def default_tags(self) -> dict[str, str]:
         """The tags that the provider adds to the resource's own."""
-        return {key: one for key, one in (self.planned.get("tags_all") or {}).items() if key not in self.attributes.get("tags", {})}
+        own = self.planned.get("tags") or {}
+        return {key: one for key, one in (self.planned.get("tags_all") or {}).items() if key not in own}
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,11 @@ class _Module:
 
 
 class Plan:
-    """A plan, as ``terraform show -json`` gives it."""
+    """A plan, as ``terraform show -json`` gives it; without the attributes, by type and name, that are to be passed over."""
 
-    def __init__(self, document: Mapping[str, Any]):
+    def __init__(self, document: Mapping[str, Any], passed_over: Collection[tuple[str, str]] = ()):
         self.document = document
+        self._passed_over = passed_over
         self.root = _Module("", document["configuration"]["root_module"])
         self._planned = {one["address"]: one for one in _resources(document["planned_values"]["root_module"])}
 
@@ -162,7 +164,9 @@ class Plan:
             module = module.child(name)
         configured = self._configured(module, address.removeprefix(module.address))
         planned = self._planned[address]["values"]
-        attributes = self._attributes(configured.get("expressions", {}), planned, module, address)
+        kind, expressions = configured["type"], configured.get("expressions", {})
+        kept = {name: one for name, one in expressions.items() if (kind, name) not in self._passed_over}
+        attributes = self._attributes(kept, planned, module, address)
         return Resource(configured["type"], attributes, planned)
 
     def _configured(self, module: _Module, address: str) -> Mapping[str, Any]:
@@ -182,17 +186,22 @@ class Plan:
         return found
 
     def _refer(self, expression: Mapping[str, Any], module: _Module, address: str) -> Any:
-        """What an expression of an unknown value refers to: the first that it names, which is the most exact."""
-        references = [one for one in expression["references"] if not one.startswith(("local.", "path."))]
-        if not references:
-            raise DanglingReference(f"{address}: what {expression} refers to is not to be seen in a plan")
-        return self._target(references[0], module, address)
+        """What an expression of an unknown value refers to: the first of what it names that is not known, the most exact one."""
+        dangling = DanglingReference(f"{address}: what {expression} refers to is not to be seen in a plan")
+        for reference in expression.get("references", []):
+            if not reference.startswith(("local.", "path.")):
+                try:
+                    return self._target(reference, module, address)
+                except DanglingReference as found:
+                    dangling = found
+        raise dangling
 
     def _target(self, reference: str, module: _Module, address: str) -> Any:
         head, *rest = reference.split(".")
         match head:
             case "var":
-                assert module.parent, "the root module's variables are known"
+                if not module.parent:
+                    raise DanglingReference(f"{reference} is a variable of the root module, and known")
                 return self._refer(module.call[rest[0]], module.parent, module.address)
             case "module":
                 child = module.child(rest[0])

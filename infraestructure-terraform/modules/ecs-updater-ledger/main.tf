@@ -37,6 +37,28 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
+  attribute {
+    name = "feed"
+    type = "S"
+  }
+
+  attribute {
+    name = "begun_at"
+    type = "S"
+  }
+
+  # The updates of all services, by when they began, with what is told of them.
+  global_secondary_index {
+    name            = "recent"
+    hash_key        = "feed"
+    range_key       = "begun_at"
+    projection_type = "INCLUDE"
+    non_key_attributes = [
+      "request_id", "number", "service", "cluster_arn", "service_arn", "action", "before", "after", "state", "verdict", "cause",
+      "deployment_id", "rollback", "updated_at", "ended_at",
+    ]
+  }
+
   ttl {
     attribute_name = "expires"
     enabled        = true

@@ -7,7 +7,8 @@ mock_data "aws_caller_identity" {
 
 mock_data "aws_partition" {
   defaults = {
-    partition = "aws-iso-b"
+    partition  = "aws-iso-b"
+    dns_suffix = "sc2s.sgov.gov"
   }
 }
 

@@ -1,0 +1,44 @@
+# The HTTP door, a REST API with a key. Here is what everything else hangs on; beside it:
+#   functions.tf   the two functions behind it          status_role.tf  what the one that reads may do
+#   models.tf      what a body must be                  routes.tf       which route calls what
+#   responses.tf   what the gateway answers itself      stage.tf        the deployment, its logs and its limits
+#   key.tf         the key and how much it may call     account.tf      the role with which API Gateway writes logs
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  tags = {
+    environment = var.environment
+    owner       = var.owner
+    contact     = var.contact
+  }
+  partition = data.aws_partition.current.partition
+  account   = data.aws_caller_identity.current.account_id
+  region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
+
+  api           = "${var.function_name}-api"
+  authorization = var.api_auth == "iam" ? "AWS_IAM" : "NONE"
+  is_emulated   = var.endpoint_url != ""
+}
+
+resource "aws_api_gateway_rest_api" "this" {
+  #checkov:skip=CKV_AWS_237:a stage's deployment is made before the one it takes the place of; a second API would have another address and key
+  name           = local.api
+  description    = "Updates ECS services and tells what runs"
+  api_key_source = "HEADER"
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+
+  tags = local.tags
+}
+
+resource "aws_api_gateway_request_validator" "this" {
+  rest_api_id                 = aws_api_gateway_rest_api.this.id
+  name                        = "body-and-parameters"
+  validate_request_body       = true
+  validate_request_parameters = true
+}

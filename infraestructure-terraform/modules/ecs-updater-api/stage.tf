@@ -1,0 +1,96 @@
+# The API as it is called: its deployment, its logs and its limits.
+
+locals {
+  # What the deployment was made of: a change of any of it is deployed.
+  parts = ["main.tf", "models.tf", "responses.tf", "routes.tf"]
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  description = "Made with the API"
+
+  triggers = {
+    parts   = sha256(join("", [for name in local.parts : file("${path.module}/${name}")]))
+    schemas = sha256(join("", [for name in keys(local.events) : try(file("${var.schemas_directory}/${name}.json"), "")]))
+    calls   = sha256(join(" ", [local.update, local.status]))
+    auth    = var.api_auth
+  }
+
+  depends_on = [
+    aws_api_gateway_gateway_response.this,
+    aws_api_gateway_integration.help,
+    aws_api_gateway_integration.update,
+    aws_api_gateway_integration.rollback,
+    aws_api_gateway_integration.list,
+    aws_api_gateway_integration.deployments,
+    aws_api_gateway_integration.deployment,
+    aws_api_gateway_integration.openapi,
+  ]
+
+  lifecycle {
+    create_before_destroy = true # The stage has one at every moment.
+  }
+}
+
+resource "aws_api_gateway_stage" "this" {
+  #checkov:skip=CKV_AWS_73:the functions pass traces on; X-Ray of the stage costs per call
+  #checkov:skip=CKV_AWS_120:a cache would show services as they were, and costs per hour
+  #checkov:skip=CKV2_AWS_4:access logs tell of every call; execution logs hold what is in it, in a group without an end
+  #checkov:skip=CKV2_AWS_29:a firewall costs per month; a key, its quota and the throttling are what bounds the calls
+  #checkov:skip=CKV2_AWS_51:callers have a key and, if wanted, a signature; certificates are for back ends that are not Lambda
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  deployment_id        = aws_api_gateway_deployment.this.id
+  stage_name           = var.stage_name
+  description          = "The API as it is called"
+  xray_tracing_enabled = false
+
+  access_log_settings {
+    # Put together from the name: a plan shows it.
+    destination_arn = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.access.name}"
+    # Of a key its number alone; one line of JSON per call.
+    format = jsonencode({
+      requestId        = "$context.requestId"
+      time             = "$context.requestTime"
+      ip               = "$context.identity.sourceIp"
+      apiKeyId         = "$context.identity.apiKeyId"
+      caller           = "$context.identity.userArn"
+      method           = "$context.httpMethod"
+      route            = "$context.resourcePath"
+      status           = "$context.status"
+      latency          = "$context.responseLatency"
+      integrationError = "$context.integration.error"
+    })
+  }
+
+  tags = local.tags
+
+  # Without a role in the account API Gateway takes no stage that writes logs.
+  depends_on = [aws_api_gateway_account.this]
+}
+
+# Neither bodies nor headers are logged: the key is in one, what an event says in the other.
+resource "aws_api_gateway_method_settings" "this" {
+  #checkov:skip=CKV_AWS_225:a cache would show services as they were, and costs per hour
+  #checkov:skip=CKV_AWS_308:there is no cache
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    throttling_rate_limit  = var.throttle_rate
+    throttling_burst_limit = var.throttle_burst
+    caching_enabled        = false
+    data_trace_enabled     = false
+    logging_level          = "OFF"
+    metrics_enabled        = false
+  }
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_338:log_retention_days decides
+  name              = "/aws/apigateway/${local.api}"
+  retention_in_days = var.log_retention_days
+
+  tags = local.tags
+}

@@ -1,0 +1,86 @@
+# The function that reads can read, and nothing else.
+
+resource "aws_iam_role" "status" {
+  name                 = "${local.api}-status-${local.region}"
+  description          = "Lets the status function read ECS services and the ledger"
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = local.tags
+}
+
+locals {
+  # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
+  table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
+}
+
+resource "aws_iam_role_policy" "status" {
+  name = "ecs-updater-api-status"
+  role = aws_iam_role.status.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      # ECS knows no resource for these three, so that they cannot be narrowed: of the whole region it reads anyway.
+      {
+        Sid      = "ListClusters"
+        Effect   = "Allow"
+        Action   = "ecs:ListClusters"
+        Resource = "*"
+      },
+      {
+        Sid      = "ListServices"
+        Effect   = "Allow"
+        Action   = "ecs:ListServices"
+        Resource = "*"
+      },
+      {
+        Sid      = "ReadTaskDefinitions"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeTaskDefinition"
+        Resource = "*"
+      },
+      {
+        Sid      = "ReadServices"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeServices"
+        Resource = "arn:${local.partition}:ecs:${local.region}:${local.account}:service/*"
+      },
+      {
+        Sid      = "ReadLedger"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:Query"]
+        Resource = local.table
+      },
+      {
+        Sid      = "ReadRecent"
+        Effect   = "Allow"
+        Action   = "dynamodb:Query"
+        Resource = "${local.table}/index/recent"
+      },
+      {
+        Sid      = "WriteLogs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.status.name}:*"
+      },
+    ]
+  })
+}
+
+resource "aws_cloudwatch_log_group" "status" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_338:log_retention_days decides
+  name              = "/aws/lambda/${local.api}-status"
+  retention_in_days = var.log_retention_days
+
+  tags = local.tags
+}

@@ -1,0 +1,463 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+
+  # What AWS makes up, as a plan is not to know it and an apply is.
+  mock_resource "aws_api_gateway_rest_api" {
+    defaults = {
+      id               = "an-api"
+      root_resource_id = "root"
+      execution_arn    = "arn:aws-iso-b:execute-api:us-isob-east-1:111122223333:an-api"
+    }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = {
+      arn = "arn:aws-iso-b:iam::111122223333:role/a-role"
+    }
+  }
+}
+
+variables {
+  lambda_package         = "main.tf"       # Any file does: nothing is uploaded.
+  schemas_directory      = "tests/schemas" # Each says its name and nothing else.
+  updater_role_arn       = "arn:aws-iso-b:iam::111122223333:role/updater"
+  updater_log_group_name = "/aws/lambda/updater"
+  ledger_table_name      = "a-ledger"
+}
+
+run "the_function_that_reads_can_read_and_nothing_else" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.status.policy).Statement : one.Sid => [one.Action, one.Resource] } == {
+      ListClusters        = ["ecs:ListClusters", "*"]
+      ListServices        = ["ecs:ListServices", "*"]
+      ReadTaskDefinitions = ["ecs:DescribeTaskDefinition", "*"]
+      ReadServices        = ["ecs:DescribeServices", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*"]
+      ReadLedger          = [["dynamodb:GetItem", "dynamodb:Query"], "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
+      ReadRecent          = ["dynamodb:Query", "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger/index/recent"]
+      WriteLogs           = [["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-api-status:*"]
+    }
+    error_message = "A statement allows other actions than to read, or another resource than its own."
+  }
+}
+
+run "the_function_that_updates_has_the_updaters_role_and_log_group" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = aws_lambda_function.update.role == var.updater_role_arn && aws_lambda_function.update.logging_config[0].log_group == var.updater_log_group_name
+    error_message = "It has a role that may not write its logs, or not update."
+  }
+}
+
+run "every_route_but_the_help_asks_for_the_key" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition = alltrue([
+      for one in [
+        aws_api_gateway_method.update, aws_api_gateway_method.rollback, aws_api_gateway_method.list, aws_api_gateway_method.deployments,
+        aws_api_gateway_method.deployment, aws_api_gateway_method.openapi,
+      ] : one.api_key_required && one.authorization == "NONE"
+    ])
+    error_message = "A route is open, or asks for a signature that nobody wanted."
+  }
+  assert {
+    condition     = !aws_api_gateway_method.help.api_key_required && aws_api_gateway_method.help.authorization == "NONE"
+    error_message = "The help is closed."
+  }
+  assert {
+    condition     = aws_api_gateway_gateway_response.this["MISSING_AUTHENTICATION_TOKEN"].status_code == "404"
+    error_message = "A route that is not there is not said to be not there."
+  }
+}
+
+run "with_iam_they_ask_for_a_signature_besides" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    api_auth = "iam"
+  }
+
+  assert {
+    condition = alltrue([
+      for one in [
+        aws_api_gateway_method.update, aws_api_gateway_method.rollback, aws_api_gateway_method.list, aws_api_gateway_method.deployments,
+        aws_api_gateway_method.deployment, aws_api_gateway_method.openapi,
+      ] : one.api_key_required && one.authorization == "AWS_IAM"
+    ])
+    error_message = "A route takes a call without a key or without a signature."
+  }
+  assert {
+    condition     = !aws_api_gateway_method.help.api_key_required && aws_api_gateway_method.help.authorization == "NONE"
+    error_message = "The help is closed."
+  }
+  assert {
+    condition     = aws_api_gateway_gateway_response.this["MISSING_AUTHENTICATION_TOKEN"].status_code == "403"
+    error_message = "A call without a signature is said to be of a route that is not there."
+  }
+}
+
+run "each_model_is_its_file_and_bodies_are_held_to_it" {
+  command = apply
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = { for name, one in aws_api_gateway_model.event : name => jsondecode(one.schema).title } == { update = "update", short = "short", rollback = "rollback", short-rollback = "short-rollback" }
+    error_message = "A model has the schema of another."
+  }
+  assert {
+    condition = jsondecode(aws_api_gateway_model.update_body.schema).anyOf == [
+      { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/Update" },
+      { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/Short" },
+    ]
+    error_message = "What an update takes is not the event or its short form."
+  }
+  assert {
+    condition = jsondecode(aws_api_gateway_model.rollback_body.schema).anyOf == [
+      { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/Rollback" },
+      { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/ShortRollback" },
+    ]
+    error_message = "What a rollback takes is not the event or its short form."
+  }
+  assert {
+    condition     = aws_api_gateway_method.update.request_models["application/json"] == "UpdateBody" && aws_api_gateway_method.rollback.request_models["application/json"] == "RollbackBody"
+    error_message = "A body is held to another model."
+  }
+  assert {
+    condition = alltrue([
+      for one in [aws_api_gateway_method.update, aws_api_gateway_method.rollback] : one.request_validator_id == aws_api_gateway_request_validator.this.id
+    ]) && aws_api_gateway_request_validator.this.validate_request_body
+    error_message = "A body is not validated."
+  }
+}
+
+run "the_api_may_call_each_function_with_its_own_method_alone" {
+  command = apply
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition = [for one in [aws_lambda_permission.update, aws_lambda_permission.status] : [one.principal, one.source_arn]] == [
+      ["apigateway.amazonaws.com", "arn:aws-iso-b:execute-api:us-isob-east-1:111122223333:an-api/*/POST/*"],
+      ["apigateway.amazonaws.com", "arn:aws-iso-b:execute-api:us-isob-east-1:111122223333:an-api/*/GET/*"],
+    ]
+    error_message = "Another API may call a function, or this one with another method."
+  }
+}
+
+run "the_address_is_that_of_aws" {
+  command = apply
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = output.api_invoke_url == "https://an-api.execute-api.us-isob-east-1.sc2s.sgov.gov/v1"
+    error_message = "Nobody would find the API."
+  }
+  assert {
+    condition     = alltrue([for one in [aws_lambda_function.update, aws_lambda_function.status] : !contains(keys(one.environment[0].variables), "AWS_ENDPOINT_URL")])
+    error_message = "A function would call another endpoint than AWS's."
+  }
+}
+
+run "with_an_endpoint_everything_is_the_emulators" {
+  command = apply
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    endpoint_url = "http://127.0.0.1:4566"
+    stage_name   = "two"
+  }
+
+  assert {
+    condition     = output.api_invoke_url == "http://127.0.0.1:4566/restapis/an-api/two/_user_request_"
+    error_message = "Nobody would find the API on the emulator."
+  }
+  assert {
+    condition     = alltrue([for one in [aws_lambda_function.update, aws_lambda_function.status] : one.environment[0].variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"])
+    error_message = "A function would not call the emulator."
+  }
+}
+
+run "the_logs_name_a_key_by_its_number" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = !strcontains(aws_api_gateway_stage.this.access_log_settings[0].format, "identity.apiKey\"") && !aws_api_gateway_method_settings.this.settings[0].data_trace_enabled
+    error_message = "A key is written into the logs."
+  }
+}
+
+run "the_account_is_left_alone_unless_wanted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_account.this) + length(aws_iam_role.logs) == 0
+    error_message = "The setting of the account would be overwritten."
+  }
+}
+
+run "the_role_of_the_account_writes_logs_and_nothing_else" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    account_log_role     = "make"
+    permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+  }
+
+  assert {
+    condition = alltrue([
+      for one in jsondecode(aws_iam_role_policy.logs[0].policy).Statement :
+      alltrue([for action in one.Action : startswith(action, "logs:")]) && one.Resource == "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:*"
+    ])
+    error_message = "The role may do more than write logs."
+  }
+  assert {
+    condition     = alltrue([for one in [aws_iam_role.logs[0], aws_iam_role.status] : one.permissions_boundary == var.permissions_boundary])
+    error_message = "A role has no permissions boundary."
+  }
+}
+
+run "without_a_permissions_boundary_there_is_none" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = aws_iam_role.status.permissions_boundary == null
+    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+  }
+}
+
+run "everything_carries_the_three_tags" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    account_log_role = "make"
+    environment      = "e"
+    owner            = "o"
+    contact          = "c"
+  }
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_lambda_function.update.tags, aws_lambda_function.status.tags, aws_iam_role.status.tags, aws_iam_role.logs[0].tags,
+        aws_cloudwatch_log_group.status.tags, aws_cloudwatch_log_group.access.tags, aws_api_gateway_rest_api.this.tags,
+        aws_api_gateway_stage.this.tags, aws_api_gateway_usage_plan.this.tags, aws_api_gateway_api_key.this.tags,
+      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
+    ])
+    error_message = "A resource has not the tags environment, owner and contact."
+  }
+}
+
+run "the_longest_name_leaves_room_for_what_is_named_after_it" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    account_log_role = "make"
+    function_name    = "abcdefghijklmnopqrstuvwxyz_abcdefghijk"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in [aws_iam_role.status.name, aws_iam_role.logs[0].name, aws_lambda_function.update.function_name, aws_lambda_function.status.function_name] : length(name) <= 64
+    ])
+    error_message = "IAM and Lambda take no name longer than 64 characters."
+  }
+}
+
+run "a_bundle_that_is_not_there_is_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+  }
+  expect_failures = [aws_lambda_function.update, aws_lambda_function.status]
+}
+
+run "schemas_that_are_not_there_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    schemas_directory = "nowhere"
+  }
+  expect_failures = [aws_api_gateway_model.event]
+}
+
+run "the_lowest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    update_memory_size    = 128
+    status_memory_size    = 128
+    throttle_rate         = 1
+    throttle_burst        = 1
+    key_rate              = 1
+    key_burst             = 1
+    daily_quota           = 1
+    tag_filters           = []
+    task_failures         = 1
+    ledger_retention_days = 1
+    log_retention_days    = 1
+  }
+}
+
+run "the_highest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    update_memory_size    = 10240
+    status_memory_size    = 10240
+    throttle_rate         = 10000
+    throttle_burst        = 5000
+    key_rate              = 10000
+    key_burst             = 5000
+    daily_quota           = 10000000
+    task_failures         = 50
+    ledger_retention_days = 3650
+    log_retention_days    = 3653
+  }
+}
+
+run "values_below_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    lambda_package                  = ""
+    schemas_directory               = ""
+    function_name                   = ""
+    runtime                         = "python3.10"
+    architecture                    = "amd64"
+    update_memory_size              = 127
+    status_memory_size              = 127
+    updater_role_arn                = ""
+    updater_log_group_name          = ""
+    permissions_boundary            = "boundary"
+    api_auth                        = "none"
+    stage_name                      = ""
+    throttle_rate                   = 0
+    throttle_burst                  = 0
+    key_rate                        = 0
+    key_burst                       = 0
+    daily_quota                     = 0
+    tag_filters                     = [""]
+    expected_task_definition_family = "a b"
+    unknown_fields                  = "keep them"
+    task_failures                   = 0
+    circuit_breaker                 = "on"
+    endpoint_url                    = "127.0.0.1:4566"
+    verify_image                    = "on"
+    pin_digest                      = "on"
+    private_registries              = ["https://registry.internal"]
+    ledger_table_name               = "ab"
+    ledger_retention_days           = 0
+    log_level                       = "info"
+    log_retention_days              = 0
+    account_log_role                = "ours"
+    environment                     = ""
+    owner                           = ""
+    contact                         = ""
+  }
+  expect_failures = [
+    var.lambda_package, var.schemas_directory, var.function_name, var.runtime, var.architecture, var.update_memory_size,
+    var.status_memory_size, var.updater_role_arn, var.updater_log_group_name, var.permissions_boundary, var.api_auth, var.stage_name,
+    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters,
+    var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.circuit_breaker, var.endpoint_url,
+    var.verify_image, var.pin_digest, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.log_level,
+    var.log_retention_days, var.account_log_role, var.environment, var.owner, var.contact,
+  ]
+}
+
+run "values_above_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
+    update_memory_size     = 10241
+    status_memory_size     = 10241
+    updater_role_arn       = "arn:aws:iam::111122223333:policy/updater"
+    updater_log_group_name = "a group"
+    stage_name             = "v1/two"
+    throttle_rate          = 10001
+    throttle_burst         = 5001
+    key_rate               = 10001
+    key_burst              = 5001
+    daily_quota            = 10000001
+    tag_filters            = ["owner", "limit"]
+    task_failures          = 51
+    ledger_table_name      = "a ledger"
+    ledger_retention_days  = 3651
+    log_retention_days     = 3654
+  }
+  expect_failures = [
+    var.function_name, var.update_memory_size, var.status_memory_size, var.updater_role_arn, var.updater_log_group_name, var.stage_name,
+    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.task_failures,
+    var.ledger_table_name, var.ledger_retention_days, var.log_retention_days,
+  ]
+}
+
+run "fractions_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    update_memory_size    = 256.5
+    status_memory_size    = 256.5
+    throttle_rate         = 1.5
+    throttle_burst        = 1.5
+    key_rate              = 1.5
+    key_burst             = 1.5
+    daily_quota           = 1.5
+    task_failures         = 3.5
+    ledger_retention_days = 90.5
+  }
+  expect_failures = [
+    var.update_memory_size, var.status_memory_size, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst,
+    var.daily_quota, var.task_failures, var.ledger_retention_days,
+  ]
+}

@@ -1,0 +1,261 @@
+"""The API's template against the doors behind it: which route goes where, who is let in, and what the gateway itself answers."""
+
+import importlib
+import json
+import re
+from typing import Any
+
+import pytest
+from ecs_updater.event import ROLLBACK, SHORT_SCHEMAS, UPDATE, schema_of
+from ecs_updater.ledger.feed import RECENT
+from ecs_updater.rest.answer import status_of
+from ecs_updater.rest.routes import ROUTES
+from ecs_updater.settings import Settings, StatusSettings
+from support.cloudformation import Stack, allows, load
+from support.make import PROJECT
+from support.permissions import actions
+
+API = load(PROJECT / "infraestructure" / "04-api.yml")
+NEEDED = {
+    "UpdaterRoleArn": "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1",
+    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+    "LedgerTableName": "a-ledger",
+}
+TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/a-ledger"
+_VARIABLE = re.compile(r"\$context\.[\w.]+")
+
+
+def stack(**parameters: Any) -> Stack:
+    """Returns the stack that these parameters make."""
+    return Stack(API, {**NEEDED, **parameters}, by_name=True)
+
+
+def function(name: str, **parameters: Any) -> dict[str, Any]:
+    """Returns the properties of one of the two functions."""
+    return stack(**parameters).resources[f"{name}Function"]["Properties"]
+
+
+def path_of(resource: str, resources: dict[str, Any]) -> str:
+    """Returns the path of a resource, by its name in the template."""
+    if resource not in resources or resources[resource]["Type"] != "AWS::ApiGateway::Resource":
+        return ""
+    properties = resources[resource]["Properties"]
+    return f"{path_of(properties['ParentId'], resources)}/{properties['PathPart']}"
+
+
+def methods(**parameters: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    """Returns the properties of every method by verb and path."""
+    resources = stack(**parameters).resources
+    found = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::ApiGateway::Method"]
+    return {(one["HttpMethod"], path_of(one["ResourceId"], resources) or "/"): one for one in found}
+
+
+def responses(**parameters: Any) -> dict[str, dict[str, Any]]:
+    """Returns what the gateway answers by itself, by type."""
+    return {one["ResponseType"]: one for one in stack(**parameters).of_type("AWS::ApiGateway::GatewayResponse")}
+
+
+def statements(role: str, **parameters: Any) -> list[dict[str, Any]]:
+    """Returns the statements of a role."""
+    (policy,) = stack(**parameters).resources[role]["Properties"]["Policies"]
+    return policy["PolicyDocument"]["Statement"]
+
+
+# Routes
+
+
+def test_the_api_has_the_routes_that_the_doors_have_and_no_other():
+    assert methods().keys() == {(route.method, route.path) for route in ROUTES}
+
+
+@pytest.mark.parametrize("auth", ["key", "iam"])
+def test_every_route_but_the_help_wants_the_key_and_with_iam_a_signature_beside_it(auth):
+    found = methods(ApiAuth=auth)
+    for route in ROUTES:
+        method = found[route.method, route.path]
+        assert method.get("ApiKeyRequired", False) is route.needs_key, route
+        assert method["AuthorizationType"] == ("AWS_IAM" if auth == "iam" and route.needs_key else "NONE"), route
+
+
+def test_what_changes_goes_to_the_one_function_and_what_tells_to_the_other():
+    for (verb, path), method in methods().items():
+        integration = method["Integration"]
+        assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("AWS_PROXY", "POST")
+        name = "update" if verb == "POST" else "status"
+        assert f":function:ecs-updater-api-{name}/invocations" in integration["Uri"], path
+
+
+@pytest.mark.parametrize("name, verb", [("Update", "POST"), ("Status", "GET")])
+def test_api_gateway_may_call_each_function_by_its_own_verb_alone(name, verb):
+    permission = stack().resources[f"{name}Permission"]["Properties"]
+    assert permission["Principal"] == "apigateway.amazonaws.com" and permission["Action"] == "lambda:InvokeFunction"
+    assert permission["SourceArn"].endswith(f":RestApi/*/{verb}/*")
+
+
+@pytest.mark.parametrize("name", ["Update", "Status"])
+def test_the_handlers_are_there(name):
+    module, _, handler = function(name)["Handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), handler))
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    "model, schema",
+    [
+        ("UpdateModel", schema_of(UPDATE)),
+        ("ShortModel", SHORT_SCHEMAS[UPDATE]),
+        ("RollbackModel", schema_of(ROLLBACK)),
+        ("ShortRollbackModel", SHORT_SCHEMAS[ROLLBACK]),
+    ],
+)
+def test_a_model_is_the_file_that_the_function_checks_with(model, schema):
+    assert stack().resources[model]["Properties"]["Schema"] == schema.document
+
+
+@pytest.mark.parametrize("route, models", [("update", ["Update", "Short"]), ("rollback", ["Rollback", "ShortRollback"])])
+def test_a_body_is_validated_as_the_event_or_its_short_form(route, models):
+    method = methods()["POST", f"/{route}"]
+    validator = stack().resources[method["RequestValidatorId"]]["Properties"]
+    assert validator["ValidateRequestBody"] is True
+    (name,) = method["RequestModels"].values()
+    (body,) = (one for one in stack().of_type("AWS::ApiGateway::Model") if one["Name"] == name)
+    ends = [one["$ref"].rpartition("/models/")[2] for one in body["Schema"]["anyOf"]]
+    assert ends == models and list(method["RequestModels"]) == ["application/json"]
+
+
+# What the gateway answers
+
+
+@pytest.mark.parametrize("auth", ["key", "iam"])
+def test_every_answer_of_the_gateways_own_is_json_in_the_form_of_the_functions_errors(auth):
+    for kind, response in responses(ApiAuth=auth).items():
+        (template,) = response["ResponseTemplates"].values()
+        # Of these only the message comes with its quotes.
+        filled = template.replace("$context.error.messageString", '"a message"')
+        answer = json.loads(_VARIABLE.sub("x", filled))
+        assert answer.keys() - {"violations"} == {"errorType", "errorMessage", "requestId"}, kind
+        assert answer["requestId"] == "x" and answer["errorMessage"], kind
+
+
+def test_the_gateways_statuses_are_those_of_the_functions_errors():
+    statuses = {kind: one.get("StatusCode") for kind, one in responses().items()}
+    assert statuses == {
+        "INVALID_API_KEY": "403",
+        "MISSING_AUTHENTICATION_TOKEN": "404",
+        "ACCESS_DENIED": "403",
+        "INVALID_SIGNATURE": "403",
+        "EXPIRED_TOKEN": "403",
+        "UNAUTHORIZED": "403",
+        "THROTTLED": "429",
+        "QUOTA_EXCEEDED": "429",
+        "BAD_REQUEST_BODY": "400",
+        "BAD_REQUEST_PARAMETERS": "400",
+        "UNSUPPORTED_MEDIA_TYPE": "415",
+        "REQUEST_TOO_LARGE": "413",
+        "INTEGRATION_TIMEOUT": "504",
+        "INTEGRATION_FAILURE": "504",
+        "DEFAULT_4XX": None,
+        "DEFAULT_5XX": None,
+    }
+    assert responses(ApiAuth="iam")["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == "403"
+
+
+def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_functions_own():
+    (template,) = responses()["BAD_REQUEST_BODY"]["ResponseTemplates"].values()
+    answer = json.loads(template)
+    kind = getattr(importlib.import_module("ecs_updater.errors"), answer["errorType"])
+    assert answer["errorMessage"].startswith(str(kind("")).rstrip()) and status_of(kind("")) == 400
+
+
+@pytest.mark.parametrize("kind", ["THROTTLED", "QUOTA_EXCEEDED"])
+def test_who_calls_too_often_is_told_when_to_try_again(kind):
+    (value,) = responses()[kind]["ResponseParameters"].values()
+    assert "gatewayresponse.header.Retry-After" in responses()[kind]["ResponseParameters"] and int(value.strip("'")) > 0
+
+
+def test_every_response_and_every_method_is_there_before_the_deployment_is_made():
+    resources = stack().resources
+    kinds = ("AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse")
+    wanted = {name for name, one in resources.items() if one["Type"] in kinds}
+    assert set(resources["Deployment"]["DependsOn"]) == wanted
+
+
+# The stage and the key
+
+
+def test_access_is_logged_as_json_with_the_keys_number_and_never_its_value():
+    stage = stack().resources["Stage"]["Properties"]
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert line["apiKeyId"] == "$context.identity.apiKeyId"
+    assert "$context.identity.apiKey" not in line.values() and not any("header" in value for value in line.values())
+    assert {"requestId", "status", "route", "method", "latency"} <= line.keys()
+    (settings,) = stage["MethodSettings"]
+    assert settings["DataTraceEnabled"] is False and settings["LoggingLevel"] == "OFF" and settings["CachingEnabled"] is False
+
+
+def test_the_stage_and_the_key_are_throttled_and_the_key_has_a_quota():
+    resources = stack(ThrottleRate=7, ThrottleBurst=8, KeyRate=3, KeyBurst=4, DailyQuota=99).resources
+    (settings,) = resources["Stage"]["Properties"]["MethodSettings"]
+    plan = resources["UsagePlan"]["Properties"]
+    assert [str(settings[name]) for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit")] == ["7", "8"]
+    assert [str(plan["Throttle"][name]) for name in ("RateLimit", "BurstLimit")] == ["3", "4"]
+    assert (str(plan["Quota"]["Limit"]), plan["Quota"]["Period"]) == ("99", "DAY")
+
+
+def test_no_output_has_the_keys_value():
+    outputs = stack().outputs
+    assert outputs["ECSUpdateApiKey"]["Value"] == "ApiKey"  # Its reference, which is its number.
+    assert "Value" not in stack().resources["ApiKey"]["Properties"]
+
+
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:4566"])
+def test_the_address_is_amazons_or_the_emulators(endpoint):
+    address = stack(EndpointUrl=endpoint).outputs["ApiInvokeUrl"]["Value"]
+    if endpoint:
+        assert address == f"{endpoint}/restapis/RestApi/v1/_user_request_"
+    else:
+        assert re.fullmatch(r"https://RestApi\.execute-api\.[a-z0-9-]+\.amazonaws\.com/v1", address)
+
+
+def test_the_accounts_role_for_logs_is_left_alone_unless_one_is_to_be_made():
+    assert not stack().of_type("AWS::ApiGateway::Account") and "LogsRole" not in stack().resources
+    (account,) = stack(AccountLogRole="make").of_type("AWS::ApiGateway::Account")
+    assert account["CloudWatchRoleArn"].endswith("role/ecs-updater-api-logs-eu-west-1")
+
+
+# The functions
+
+
+def test_the_writing_function_is_the_updater_by_another_door():
+    properties = function("Update")
+    assert properties["Role"] == NEEDED["UpdaterRoleArn"]
+    assert properties["LoggingConfig"]["LogGroup"] == NEEDED["UpdaterLogGroupName"]
+    variables = properties["Environment"]["Variables"]
+    settings = Settings.from_environment(variables)
+    assert settings == Settings(ledger_table="a-ledger")
+    # A request names what it is about: no default makes of an empty body an update.
+    assert not variables.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
+
+
+def test_an_update_that_the_gateway_gave_up_on_has_the_time_to_come_to_its_end():
+    assert function("Update")["Timeout"] >= 29 + 75 and function("Status")["Timeout"] <= 29
+
+
+def test_what_is_set_reaches_the_function_that_tells():
+    variables = function("Status", TagFilters="team,stage", ApiAuth="iam")["Environment"]["Variables"]
+    assert StatusSettings.from_environment(variables) == StatusSettings(("team", "stage"), "iam")
+    assert StatusSettings.from_environment(function("Status")["Environment"]["Variables"]).tag_filters == (
+        "environment", "owner", "contact",
+    )
+
+
+def test_the_function_that_tells_can_read_and_nothing_else():
+    allowed = set(actions(statements("StatusRole")))
+    reads = {"ecs:ListClusters", "ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
+    assert allowed == reads | {"dynamodb:GetItem", "dynamodb:Query", "logs:CreateLogStream", "logs:PutLogEvents"}
+    assert allows(statements("StatusRole"), "dynamodb:Query", f"{TABLE}/index/{RECENT.name}")
+    assert not allows(statements("StatusRole"), "dynamodb:GetItem", TABLE.replace("a-ledger", "another"))
+    group = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x"
+    assert not allows(statements("StatusRole"), "logs:PutLogEvents", group)
