@@ -26,7 +26,10 @@ PERMISSIONS_BOUNDARY :=
 # -1 reserves nothing, for an account too small to reserve
 RESERVED_CONCURRENCY := 1
 
-# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs, -ledger and -lambda, and the tags of everything in them
+# What the API asks of a call: its key, or (iam) its key and a signature with IAM's credentials
+API_AUTH             := key
+
+# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda and -api, and the tags of everything in them
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -68,7 +71,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
-export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY
+export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT
@@ -76,9 +79,11 @@ export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT
 export TARGET_ORIGIN := $(origin TARGET)
 
 EMULATOR    := $(if $(filter local,$(TARGET)),emulator-up)
-SUITES      := run-lambda-test-unittest run-lambda-test-aws
-STEPS_AWS   := build-lambda-package $(EMULATOR) deploy-ecs-cluster deploy-ecs-service deploy-lambda-aws $(SUITES)
-STEPS_TF    := build-lambda-package $(EMULATOR) deploy-ecs-cluster-tf deploy-ecs-service deploy-lambda-aws-tf $(SUITES)
+CLUSTER_AWS := deploy-ecs-cluster deploy-ecs-service
+CLUSTER_TF  := deploy-ecs-cluster-tf deploy-ecs-service
+SUITES      := run-lambda-test-unittest run-lambda-test-aws run-api-test
+STEPS_AWS   := build-lambda-package $(EMULATOR) $(CLUSTER_AWS) deploy-lambda-aws deploy-api-aws $(SUITES)
+STEPS_TF    := build-lambda-package $(EMULATOR) $(CLUSTER_TF) deploy-lambda-aws-tf deploy-api-aws-tf $(SUITES)
 STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam run-lambda-test-sam
 
 .PHONY: help
@@ -103,18 +108,18 @@ lint: ## pylint, cfn-lint, shellcheck, checkov, Terraform's own checks
 
 ##@ With an AWS account, or with TARGET=local on the emulator
 .PHONY: all-aws all-aws-tf deployer-policy
-all-aws: ## Build, deploy with CloudFormation, run both suites, remove everything
+all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 	@scripts/pipeline $(STEPS_AWS)
 
 all-aws-tf: ## The same with Terraform
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network, ledger or instances prints the others
+deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network, ledger, api or instances prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
-.PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf
+.PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf
 build-lambda-package: ## Make the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
 
@@ -136,8 +141,14 @@ deploy-lambda-aws: ## Deploy ledger and function (CloudFormation)
 deploy-lambda-aws-tf: ## Deploy ledger and function (Terraform)
 	@scripts/deploy-lambda-aws-tf
 
+deploy-api-aws: ## Deploy the HTTP API (CloudFormation)
+	@scripts/deploy-api-aws
+
+deploy-api-aws-tf: ## Deploy the HTTP API (Terraform)
+	@scripts/deploy-api-aws-tf
+
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
-.PHONY: run-lambda-test-unittest-sam invoke-sam
+.PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test api-key api-url
 run-lambda-test-sam: ## Run the eight test events through SAM
 	@scripts/run-lambda-test-sam
 
@@ -154,6 +165,15 @@ run-lambda-test-unittest-sam: ## The same against `sam local start-lambda`, in D
 
 invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
 	@scripts/run-lambda-test-sam --event "$$EVENT"
+
+run-api-test: ## Send the eight test events to the API, then run the API's own suite
+	@scripts/run-api-test
+
+api-key: ## Print the value of the API's key, and nothing else
+	@scripts/api-key
+
+api-url: ## Print the address of the API, and nothing else
+	@scripts/api-url
 
 .PHONY: lambda-base-image emulator-up emulator-down clean distclean
 emulator-up: ## Start the embedded AWS emulator

@@ -10,7 +10,9 @@ AWS_CLI=${AWS_CLI:-$TOOLS_DIR/aws/bin/aws}
 OWNERSHIP_TAG=ecs-updater
 # The account and region to which something was deployed from this build directory, and the names that it has there.
 ACCOUNT_FILE=$BUILD_DIR/account
-# What network, cluster and function have to tell, by the names of CloudFormation's outputs.
+# A script that sets it changes nothing, so nobody need be asked. The shell that it runs in has no say in it.
+ONLY_READS=
+# What network, cluster, function and API have to tell, by the names of CloudFormation's outputs.
 declare -A output=()
 
 # stay_local: a local run forgets what the shell knows of AWS: no profile, no credential, no endpoint of a single service and no
@@ -72,6 +74,7 @@ need_account() {
       fail "what $BUILD_DIR has deployed has other names: give ${deployed[1]}, or take another BUILD_DIR"
   fi
   say "$place, as $caller${AWS_ENDPOINT_URL:+, at $AWS_ENDPOINT_URL}"
+  [ -z "$ONLY_READS" ] || return 0
   if [ -z "${YES:-}" ]; then
     [ -t 0 ] || fail "this changes $place: YES=1 says that it may, since there is no terminal to ask on"
     read -r -p "Change this account? [y/N] " answer || true
@@ -111,6 +114,18 @@ DEPLOY_FUNCTION=(deploy-ecs-cluster deploy-ecs-service "deploy-lambda-$([ "$TARG
 
 # bucket_name ACCOUNT: prints the name of the bucket for bundles. Names are unique over all accounts, so the account is in it.
 bucket_name() { tr '[:upper:]' '[:lower:]' <<<"$STACK_NAME-artifacts-$1-$AWS_DEFAULT_REGION"; }
+
+# account_log_role: sets `log_role`, who gives API Gateway the role that it writes logs with. That is one setting for all REST APIs
+# of the account in a region: make, when there is none yet or the one that was made here; keep, when it is somebody else's.
+account_log_role() {
+  local answer
+  capture apigateway get-account --query cloudwatchRoleArn ||
+    fail "what API Gateway has set for the account cannot be read: $(error_of "$answer")"
+  case $answer in
+    '' | None | *":role/$LAMBDA_FUNCTION_NAME-api-logs-$AWS_DEFAULT_REGION") log_role="make" ;;
+    *) log_role=keep ;;
+  esac
+}
 
 # error_of TEXT: prints the one line that matters of what a program said before it failed, or all of it on one line. Of one that was
 # interrupted in Python's own start, and tells where, that is the last one.

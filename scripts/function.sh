@@ -55,12 +55,14 @@ create_bucket() {
 }
 
 # write_template NAME: writes a template with the bundle's place in it, and sets `template`. The template names the usual place; a
-# run with files of its own has the bundle elsewhere.
+# run with files of its own has the bundle elsewhere. What the template includes is where it was, seen from this copy.
 write_template() {
   template=$BUILD_DIR/$1.yml
   mkdir -p "$BUILD_DIR"
-  PACKAGE=$package awk '$1 == "Code:" { $0 = "      Code: \"" ENVIRON["PACKAGE"] "\"" } { print }' \
-    "$PROJECT_DIR/infraestructure/$1.yml" >"$template"
+  PACKAGE=$package PROJECT=$PROJECT_DIR awk '
+    $1 == "Code:" { $0 = "      Code: \"" ENVIRON["PACKAGE"] "\"" }
+    $1 == "Location:" && (up = index($0, "../")) { $0 = substr($0, 1, up - 1) "\"" ENVIRON["PROJECT"] substr($0, up + 2) "\"" }
+    { print }' "$PROJECT_DIR/infraestructure/$1.yml" >"$template"
 }
 
 # package_template NAME: the same, with the bundle in the bucket, where it is uploaded unless it is there.

@@ -45,3 +45,4 @@ settings() {
 # Any other text would be found late, and in the words of whatever program gets it first.
 [[ ${EMULATOR_PORT-4566} =~ ^[1-9][0-9]{0,4}$ && ${EMULATOR_PORT-4566} -le 65535 ]] ||
   fail "EMULATOR_PORT=$EMULATOR_PORT is no port: a number from 1 to 65535"
+[[ ${API_AUTH-key} =~ ^(key|iam)$ ]] || fail "API_AUTH=$API_AUTH is no way to call the API: key or iam"

@@ -20,6 +20,7 @@ terraform_settings() {
     [cluster_name]=$CLUSTER_NAME [launch_type]=$LAUNCH_TYPE [task_definition_family]=$TASK_DEFINITION_NAME
     [function_name]=$LAMBDA_FUNCTION_NAME [lambda_package]=${package:-} [runtime]=$LAMBDA_RUNTIME [architecture]=$LAMBDA_ARCH
     [permissions_boundary]=${PERMISSIONS_BOUNDARY:-} [endpoint_url]=${AWS_ENDPOINT_URL:-}
+    [schemas_directory]=$PROJECT_DIR/lambda_code/ecs_updater/schemas [api_auth]=$API_AUTH [account_log_role]=${log_role:-}
   )
   for name in "${!variable[@]}"; do
     [ -n "${variable[$name]}" ] || continue # The variable's default.
@@ -32,7 +33,7 @@ terraform_settings() {
 # prepare_terraform: checks that there is a Terraform, copies the configuration and initialises the copy.
 prepare_terraform() {
   local own_backend=()
-  settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME TASK_DEFINITION_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
+  settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME TASK_DEFINITION_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY API_AUTH
   need terraform "install Terraform 1.7 or newer (https://developer.hashicorp.com/terraform/install)"
   # Terraform writes into the folder that it works in. Of an earlier run's copy only its lock of the provider stays.
   mkdir -p "$TERRAFORM_TREE"
@@ -49,7 +50,8 @@ prepare_terraform() {
 }
 
 # check_names: ECS, SQS and EventBridge answer a request for a cluster, a queue or a rule that is there with the one that is there, and
-# Terraform takes it for its own. What somebody else has by these names is refused before.
+# Terraform takes it for its own. What somebody else has by these names is refused before. API Gateway makes another API, plan or key
+# of a name that is taken; of its one setting for a whole account account_log_role takes care.
 check_names() {
   check_cluster
   check_queue "$LAMBDA_FUNCTION_NAME-dead-letters"
@@ -88,6 +90,17 @@ check_rule() {
   [ "$answer" = "$STACK_NAME" ] || not_ours "rule $1" LAMBDA_FUNCTION_NAME
 }
 
+# let_go_of_log_role: Terraform forgets the account's role for logs when somebody else has set another one since: it would take that
+# away.
+let_go_of_log_role() {
+  local address='module.api.aws_api_gateway_account.this[0]' log_role
+  account_log_role
+  [ "$log_role" = keep ] || return 0
+  terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null | grep -xF "$address" >/dev/null || return 0
+  say "the role with which API Gateway writes logs is another one by now, and stays"
+  run_terraform state rm "$address"
+}
+
 # run_terraform COMMAND ...: runs a command of Terraform; ends the script with its first error when it fails. All of what it said
 # lies in a log.
 run_terraform() {
@@ -114,6 +127,8 @@ read_terraform_outputs() {
 import json, sys
 for name, output in json.load(sys.stdin).items():
     value = output["value"]
+    if value is None:  # Of a module that is not there yet.
+        continue
     print("".join(map(str.capitalize, name.split("_"))), ",".join(value) if isinstance(value, list) else value, sep="\t")' <<<"$outputs"
   )
 }

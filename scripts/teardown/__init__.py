@@ -8,6 +8,7 @@ one of ours and lacks the tag is left alone and named, and everything else is re
 ``workload``  the service and the revisions of its task definition
 ``stacks``    the stacks of CloudFormation
 ``orphans``   what a Terraform that was killed made and did not write down
+``api``       the same for the API: what can be called, its key, the functions behind it, and the account's role for its logs
 ``ledger``    the same for the ledger: its table, the completer and the rules that call it
 ``network``   the same for a VPC and what is in it
 ``bucket``    the bucket for bundles

@@ -11,6 +11,7 @@ import argparse
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from teardown.api import remove_api
 from teardown.bucket import remove_bucket
 from teardown.ledger import remove_ledger
 from teardown.network import remove_network
@@ -20,7 +21,7 @@ from teardown.stacks import remove_stack
 from teardown.workload import remove_revisions, remove_service
 from terminal import fail
 
-STACKS = ("lambda", "ledger", "ecs", "vpc")  # Last to first.
+STACKS = ("api", "lambda", "ledger", "ecs", "vpc")  # Last to first.
 
 
 def arguments() -> argparse.Namespace:
@@ -44,6 +45,7 @@ def remove_infrastructure(project: Project, given: argparse.Namespace) -> None:
     """Removes everything else."""
     for part in STACKS:
         remove_stack(project, f"{given.stack_name}-{part}")
+    remove_api(project, given.function)
     remove_ledger(project, given.function)
     remove_orphans(project, given.cluster, given.function)
     remove_network(project)

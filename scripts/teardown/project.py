@@ -20,6 +20,7 @@ _MISSING = {
     "Gateway.NotAttached",
     "NoSuchBucket",
     "NoSuchEntity",
+    "NotFoundException",
     "QueueDoesNotExist",
     "ResourceNotFoundException",
     "ServiceNotActiveException",

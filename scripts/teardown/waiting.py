@@ -17,6 +17,7 @@ _IN_USE = {
     "ClusterContainsContainerInstancesException",
     "ClusterContainsTasksException",
     "ConcurrentModification",
+    "ConflictException",
     "DeleteConflict",
     "DependencyViolation",
     "OperationAborted",

@@ -14,13 +14,14 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import cases
-from .invokers import InvocationFailed, Invoker, aws_cli, lambda_api, sam_local, sam_remote
+from .invokers import InvocationFailed, Invoker, aws_cli, http_api, lambda_api, sam_local, sam_remote
 from .payload import PayloadRefused, check
 from .run import OK, run_case, table
 from .service import Service, ServiceMissing
 
 INVOKERS = {
     "aws-cli": aws_cli.invoker,
+    "http": http_api.invoker,
     "lambda-api": lambda_api.invoker,
     "sam-local": sam_local.invoker,
     "sam-remote": sam_remote.invoker,
@@ -32,13 +33,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="event_suite", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("via", choices=sorted(INVOKERS), help="the way of invoking the function")
     parser.add_argument("--event", type=Path, help="invoke with this file alone and print the answer")
-    parser.add_argument("--table", type=Path, help="write the table to this file instead of printing it")
+    parser.add_argument("--table", type=Path, help="add the table to this file instead of printing it")
     arguments = parser.parse_args()
-    invoke = INVOKERS[arguments.via](os.environ)
     try:
+        invoke = INVOKERS[arguments.via](os.environ)
         if arguments.event:
             return run_one(invoke, arguments.event)
-        return run_all(invoke, Path(os.environ["BUILD_DIR"], "events"), arguments.table)
+        status, report = run_all(invoke, Path(os.environ["BUILD_DIR"], "events"))
     except (PayloadRefused, InvocationFailed, cases.SettingsCollide) as refusal:
         print(f"✗ {refusal}", file=sys.stderr)
         return 2
@@ -48,6 +49,13 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\n✗ interrupted", file=sys.stderr)
         return 130
+    if arguments.table:
+        arguments.table.parent.mkdir(parents=True, exist_ok=True)
+        with arguments.table.open("a", encoding="utf-8") as tables:  # A pipeline has one of each way of invoking.
+            tables.write(f"The events through {arguments.via}:\n{report}\n\n")
+    else:
+        print(f"\n{report}")
+    return status
 
 
 def run_one(invoke: Invoker, event_file: Path) -> int:
@@ -61,8 +69,8 @@ def run_one(invoke: Invoker, event_file: Path) -> int:
     return 0
 
 
-def run_all(invoke: Invoker, event_dir: Path, table_file: Path | None) -> int:
-    """Runs all cases; the table goes to ``table_file`` or is printed."""
+def run_all(invoke: Invoker, event_dir: Path) -> tuple[int, str]:
+    """Runs all cases; returns the exit status and the table."""
     service = Service(boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"])
     service.read()  # Here, and not in the middle of a line, it is found missing.
     outcomes = []
@@ -73,13 +81,7 @@ def run_all(invoke: Invoker, event_dir: Path, table_file: Path | None) -> int:
         print(f" {outcome.verdict}, {outcome.seconds:.1f} s", flush=True)
         for difference in outcome.differences:
             print(f"    {difference}")
-    report = table(outcomes)
-    if table_file:
-        table_file.parent.mkdir(parents=True, exist_ok=True)
-        table_file.write_text(report + "\n", "utf-8")
-    else:
-        print(f"\n{report}")
-    return 0 if all(outcome.verdict == OK for outcome in outcomes) else 1
+    return 0 if all(outcome.verdict == OK for outcome in outcomes) else 1, table(outcomes)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,10 @@ def answered(here: Workspace, account: Account, answer: str) -> Result:
     return result
 
 
-@pytest.mark.parametrize("target", ["all-aws", "all-aws-tf", "deploy-ecs-cluster", "deploy-ecs-cluster-tf", "run-lambda-test-aws"])
+CHANGES = ["all-aws", "all-aws-tf", "deploy-ecs-cluster", "deploy-ecs-cluster-tf", "run-lambda-test-aws", "run-api-test"]
+
+
+@pytest.mark.parametrize("target", CHANGES)
 def test_without_a_terminal_an_account_is_not_changed_unless_one_says_so(target, here, account):
     before = account.inventory()
 
@@ -61,6 +64,20 @@ def test_without_a_terminal_an_account_is_not_changed_unless_one_says_so(target,
 
     assert f"✗ this changes {PLACE}: YES=1 says that it may, since there is no terminal to ask on" in output
     assert account.inventory() == before
+
+
+@pytest.mark.parametrize("target", ["api-key", "api-url"])
+def test_who_only_reads_is_not_asked_and_leaves_nothing(target, here, account):
+    output = here.make(target, environment=account.shell | {"ONLY_READS": ""}, YES=None).output
+
+    assert f"• {PLACE}, as " in output and "✗ there is no API of ecs-updater: make deploy-api-aws\n" in output
+    assert not (here.build / "account").exists()
+
+
+def test_a_shell_cannot_say_that_a_run_only_reads(here, account):
+    output = here.make("deploy-ecs-cluster", environment=account.shell | {"ONLY_READS": "yes"}, YES=None).output
+
+    assert f"✗ this changes {PLACE}" in output
 
 
 @pytest.mark.parametrize("answer", ["n", "", "no", "account"])
@@ -220,10 +237,28 @@ def test_terraform_does_not_take_over_the_rule_of_somebody_else(workspace, accou
 
 
 @pytest.mark.usefixtures("terraform")
+def test_terraform_lets_go_of_the_role_for_logs_that_somebody_else_has_set_since(here, account, package):
+    gateway = client(account, "apigateway")
+    others = {"op": "replace", "path": "/cloudwatchRoleArn", "value": f"arn:aws:iam::{NUMBER}:role/of-others"}
+    deployed = here.make("deploy-api-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package))
+    made = gateway.get_account()["cloudwatchRoleArn"]
+    gateway.update_account(patchOperations=[others])
+
+    cleaned = here.make("clean", environment=account.shell)
+    after = gateway.get_account()["cloudwatchRoleArn"]
+    gateway.update_account(patchOperations=[others | {"value": ""}])
+
+    assert deployed.status == 0 and cleaned.status == 0, deployed.output + cleaned.output
+    assert "• the role with which API Gateway writes logs is another one by now, and stays" in cleaned.output
+    assert (made, after) == (f"arn:aws:iam::{NUMBER}:role/ecs-updater-api-logs-eu-west-1", others["value"])
+
+
+@pytest.mark.usefixtures("terraform")
 def test_a_shared_state_of_terraform_is_used_and_emptied_from_any_directory(workspace, account, tmp_path):
     """The backend is a file here; what is done with it does not depend on that."""
     project = tmp_path / "project"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
         if (PROJECT / name).is_file():
             (project / name).parent.mkdir(parents=True, exist_ok=True)

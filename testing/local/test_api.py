@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -163,15 +164,15 @@ def _openapi(api, tmp_path_factory):
     return file
 
 
-def schemathesis(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Runs a program of that environment."""
+def schemathesis(program: str, directory: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Runs a program of that environment, which leaves files where it runs."""
     subprocess.run([PROJECT / "scripts" / "install-tool", "schemathesis"], check=True, env={**os.environ, "TOOLS_DIR": str(TOOLS)})
     command = [TOOLS / "schemathesis" / "bin" / program, *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(list(map(str, command)), cwd=directory, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_the_openapi_document_is_one(openapi):
-    checked = schemathesis("openapi-spec-validator", openapi)
+    checked = schemathesis("openapi-spec-validator", openapi.parent, openapi)
     assert checked.returncode == 0, checked
 
 
@@ -183,7 +184,7 @@ def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(
     config = tmp_path / "schemathesis.toml"
     config.write_text("", "utf-8")
     ran = schemathesis(
-        "schemathesis",
+        *("schemathesis", tmp_path),
         *("--config-file", config, "run", openapi, "--url", api.url, "--header", f"x-api-key: {api.key}"),
         *("--max-examples", 25, "--workers", 2, "--generation-deterministic", "--no-color"),
         *("--exclude-checks", "unsupported_method,positive_data_acceptance"),

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
+from event_suite.invokers import gateway
 from support.account import ON_ACCOUNT, Account
 from support.events import OUTCOMES
 from support.inventory import inventory
@@ -37,13 +38,16 @@ CLOUDFORMATION_POINTS = [
     Point("making bucket", "s3 buckets"),
     Point("deploying stack ecs-updater-ledger", "dynamodb tables", cleaning="removing stack ecs-updater-ledger"),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
-    Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
+    Point("deploying stack ecs-updater-api", "apigateway rest apis", cleaning="removing stack ecs-updater-api"),
+    Point("── run-api-test", cleaning="removing stack ecs-updater-ecs"),
 ]
 TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),
     Point("creating service ecs-dummy-service", cleaning="destroying what Terraform made"),
     # As soon as the completer is there: its table, role and rules are, and what lets the rules call it is not.
-    Point("applying everything", "lambda functions ecs-updater-completer"),
+    Point("applying ledger and function", "lambda functions ecs-updater-completer"),
+    # Before its stage is there.
+    Point("applying everything", "apigateway rest apis"),
 ]
 
 
@@ -152,11 +156,25 @@ def result_of(name: str, runs: dict[str, Future], request):
 
 
 @pytest.mark.parametrize("whole", PIPELINES, indirect=True)
-def test_the_pipeline_passes_with_both_suites(whole):
+def test_the_pipeline_passes_with_all_suites(whole):
     assert whole.result.status == 0, whole.result.output
-    table = whole.result.output.rpartition("\nevent ")[2]
-    assert [line.split()[0] for line in table.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
+    assert list(tables(whole)) == ["aws-cli", "http"]
+    for table in tables(whole).values():
+        assert [line.split()[0] for line in table.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
     assert re.search(r"= \d+ passed, 5 skipped in", whole.result.output)
+    assert re.search(r"= \d+ passed, 1 skipped in", whole.result.output)
+
+
+@pytest.mark.parametrize("whole, by_the_gateway", [("all-aws", False), ("all-aws-tf", True)], indirect=["whole"])
+def test_the_gateway_refuses_a_body_itself_where_terraform_has_told_it_to(whole, by_the_gateway):
+    """The emulator passes over that from CloudFormation, and AWS does not."""
+    assert (gateway.VIOLATION in tables(whole)["http"]) is by_the_gateway
+
+
+def tables(whole: WholeRun) -> dict[str, str]:
+    """The tables at the end of a run, by the way that the events went."""
+    _, *found = re.split(r"^The events through (\S+):$", whole.result.output, flags=re.MULTILINE)
+    return dict(zip(found[::2], found[1::2], strict=True))
 
 
 @pytest.mark.parametrize("whole", PIPELINES, indirect=True)

@@ -138,6 +138,8 @@ def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
         ("all-local", "EMULATOR_PORT=", "EMULATOR_PORT= is no port: a number from 1 to 65535"),
         ("all-local", "STACK_NAME=", "the setting STACK_NAME is empty: "),
         ("all-local", "SERVICE_NAME=", "the setting SERVICE_NAME is empty: "),
+        ("all-local", "API_AUTH=", "API_AUTH= is no way to call the API: key or iam"),
+        ("deploy-api-aws", "API_AUTH=nonsense", "API_AUTH=nonsense is no way to call the API: key or iam"),
         ("build-lambda-package", "LAMBDA_RUNTIME=nonsense", "LAMBDA_RUNTIME is 'nonsense': set it to python3.11, "),
         ("build-lambda-package", "LAMBDA_ARCH=nonsense", "LAMBDA_ARCH is 'nonsense': set it to x86_64 or arm64"),
     ],

@@ -4,6 +4,8 @@ import io
 import json
 import shutil
 import sys
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 
@@ -12,7 +14,7 @@ import pytest
 from botocore.config import Config
 from event_suite.payload import LIMIT
 from support.events import OUTCOMES
-from support.make import Result, Workspace, until
+from support.make import PROJECT, Result, Workspace, until
 from support.shell import CANARY, HOSTILE
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -78,7 +80,10 @@ def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
 
 @pytest.mark.parametrize(
     "target",
-    ["deploy-ecs-cluster", "deploy-ecs-service", "run-lambda-test-sam", "run-lambda-test-aws", "invoke-sam EVENT=e.json"],
+    [
+        *("deploy-ecs-cluster", "deploy-ecs-service", "run-lambda-test-sam", "run-lambda-test-aws", "invoke-sam EVENT=e.json"),
+        *("api-key", "api-url", "run-api-test"),
+    ],
 )
 def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
     here = workspace("nothing")
@@ -87,15 +92,17 @@ def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
     assert here.make(*target.split()).complaint() == expected
 
 
-def test_the_function_cannot_be_deployed_without_a_bundle(workspace):
+@pytest.mark.parametrize("target", ["deploy-lambda-sam", "deploy-api-aws", "deploy-api-aws-tf"])
+def test_the_function_cannot_be_deployed_without_a_bundle(target, workspace):
     here = workspace("nothing")
 
-    complaint = here.make("deploy-lambda-sam").complaint()
+    complaint = here.make(target).complaint()
 
     assert complaint == f"there is no bundle {here.build}/ecs-updater-package.zip: make build-lambda-package TARGET=local"
 
 
 DEPLOY_CLUSTER = "make deploy-ecs-cluster TARGET=local"
+DEPLOY_API = "make deploy-api-aws TARGET=local"
 DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGET=local"
 
 
@@ -104,6 +111,11 @@ DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGE
     [
         ("deploy-ecs-service", f"the stacks absent-vpc and absent-ecs have no output SubnetIds: {DEPLOY_CLUSTER}"),
         ("deploy-lambda-sam", f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}"),
+        (
+            "deploy-api-aws",
+            "the stacks absent-ledger and absent-lambda have no output LedgerTableName: make deploy-lambda-sam TARGET=local",
+        ),
+        *((target, f"there is no API of ecs-updater: {DEPLOY_API}") for target in ("api-key", "api-url", "run-api-test")),
         ("run-lambda-test-sam", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
         ("invoke-sam EVENT=e.json", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
     ],
@@ -196,6 +208,84 @@ def test_the_function_has_a_ledger_and_what_nobody_waited_for_is_completed_on_th
     assert {one["requestId"]: one["verdict"] for one in answers}["not waited for"] == "SUCCEEDED"
     assert state(deployed) == before == ("busybox:3", {})
     assert deployed.make("deploy-ecs-service").status == 0
+
+
+# The API
+
+
+@pytest.fixture(scope="module", name="api")
+def _api(deployed, package) -> Workspace:
+    """The same workspace, with the API deployed, where another one writes the logs of the account's APIs."""
+    change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": OTHERS_ROLE}
+    client(deployed, "apigateway").update_account(patchOperations=[change])
+    result = deployed.make("deploy-api-aws", environment=HOSTILE, LAMBDA_PACKAGE=str(package))
+    assert result.status == 0, result.output
+    return deployed
+
+
+OTHERS_ROLE = "arn:aws:iam::000000000000:role/of-others"
+
+
+def status_of(url: str, **headers: str) -> int:
+    """The status of what the API answers."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    try:
+        with opener.open(request, timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_address_and_key_are_printed_alone_and_lead_to_the_api(api):
+    url, key = (api.make(target, environment=HOSTILE).output for target in ("api-url", "api-key"))
+
+    assert [text.count("\n") for text in (url, key)] == [1, 1] and not [text for text in (url, key) if " " in text]
+    assert url.startswith(f"http://127.0.0.1:{api.port}/restapis/") and url.endswith("/v1/_user_request_\n")
+    assert [status_of(f"{url.strip()}/list", X_Api_Key=one) for one in (key.strip(), "another-key-of-some-length")] == [200, 403]
+
+
+def test_the_role_that_somebody_else_writes_logs_with_is_kept(api):
+    assert client(api, "apigateway").get_account()["cloudwatchRoleArn"] == OTHERS_ROLE
+    roles = client(api, "iam").get_paginator("list_roles").paginate()
+    assert "ecs-updater-api-logs-eu-west-1" not in [role["RoleName"] for page in roles for role in page["Roles"]]
+
+
+def test_the_apis_own_suite_passes_and_shows_no_key(api):
+    key = api.make("api-key").output.strip()
+
+    result = api.make("run-api-test", environment={"PYTHONDONTWRITEBYTECODE": ""})
+
+    assert result.status == 0, result.output
+    assert [line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
+    assert " passed, 1 skipped in " in result.output and "API_AUTH=key asks for no signature" in result.output
+    assert key not in result.output
+    assert not (PROJECT / "testing" / "api_suite" / "__pycache__").exists()
+
+
+def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
+    lambda_, name = client(api, "lambda"), "ecs-updater-api-update"
+    variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables | {"TASK_DEF": "another"}})
+    try:
+        result = api.make("run-api-test")
+    finally:
+        lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+    assert result.status != 0
+    assert "base: The regular case: a new image, and one tag in the place of another. FAILED" in result.output
+    assert "FAILED testing/api_suite/test_updating.py::test_the_short_form_changes" in result.output
+
+
+def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
+    url, key = (api.make(target).output.strip() for target in ("api-url", "api-key"))
+
+    for auth, expected in (("iam", [403, 403]), ("key", [200, 404])):
+        result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth)
+        assert result.status == 0 and "bringing the API's stage up to date" in result.output, result.output
+        # What the gateway answers itself is what the stage's deployment has, and no later one.
+        assert [status_of(f"{url}/{route}", X_Api_Key=key) for route in ("list", "nowhere")] == expected
 
 
 def state(here: Workspace) -> tuple[str, dict[str, str]]:

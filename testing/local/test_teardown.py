@@ -19,6 +19,7 @@ from support.make import PROJECT, TOOLS, Result, Workspace
 from support.teardown import (
     BUCKET,
     FAMILY,
+    FUNCTION,
     NAMES,
     OURS,
     REGION,
@@ -29,6 +30,7 @@ from support.teardown import (
     complaints,
     deploy,
     removed,
+    set_log_role,
     start_emulator,
     tear_down,
 )
@@ -84,7 +86,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     here = workspace("deployed")
     emulator = start_emulator(here)
     before = emulator.inventory()
-    steps = ["build-lambda-package", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"]
+    steps = ["build-lambda-package", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam", "deploy-api-aws"]
     deployed = here.make(*steps)
     assert deployed.status == 0 and emulator.inventory() > before, deployed.output
 
@@ -92,7 +94,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
 
     assert [(result.status, removed(result)) for result in first] == [
         (0, [f"service {SERVICE}", f"1 revision of task definition {FAMILY}"]),
-        (0, [*(f"stack {STACK}-{part}" for part in ("lambda", "ledger", "ecs", "vpc")), f"bucket {BUCKET}"]),
+        (0, [*(f"stack {STACK}-{part}" for part in ("api", "lambda", "ledger", "ecs", "vpc")), f"bucket {BUCKET}"]),
     ]
     assert second == [Result(0, "")] * 2
     assert emulator.inventory() == before
@@ -129,6 +131,35 @@ def test_a_role_goes_with_its_policies_and_out_of_its_instance_profiles(emulator
 
     assert (result.status, removed(result)) == (0, [f"instance profile {name}", f"role {name}"])
     assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {"managed", "of-others"}
+
+
+def test_the_accounts_role_for_logs_is_taken_back_although_the_role_is_gone(emulator):
+    """As after CloudFormation, which leaves the setting."""
+    before = emulator.inventory()
+    set_log_role(emulator, f"{STACK}-api-logs-{REGION}")
+
+    result = tear_down(emulator)
+
+    assert (result.status, removed(result)) == (0, [f"role {STACK}-api-logs-{REGION} from the settings of API Gateway"])
+    assert emulator.inventory() == before
+
+
+def test_a_usage_plan_lets_go_of_its_stage_before_its_api_goes(emulator):
+    before = emulator.inventory()
+    gateway = emulator.client("apigateway")
+    name, tags = f"{FUNCTION}-api", {"ecs-updater": STACK}
+    api = gateway.create_rest_api(name=name, tags=tags)["id"]
+    deployment = gateway.create_deployment(restApiId=api)["id"]
+    gateway.create_stage(restApiId=api, stageName="v1", deploymentId=deployment)
+    plan = gateway.create_usage_plan(name=name, tags=tags, apiStages=[{"apiId": api, "stage": "v1"}])["id"]
+    key = gateway.create_api_key(name=name, tags=tags)["id"]
+    gateway.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
+
+    result = tear_down(emulator)
+
+    ours = [f"API key {name} ({key})", f"usage plan {name} ({plan})", f"REST API {name} ({api})"]
+    assert (result.status, removed(result)) == (0, ours)
+    assert emulator.inventory() == before
 
 
 # Broken off
@@ -177,8 +208,8 @@ def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    # The service, seven revisions and two portions of all twelve, four stacks, what is in the bucket, the bucket.
-    assert kills == 1 + 7 + 2 + 4 + 1 + 1
+    # The service, seven revisions and two portions of all twelve, five stacks, what is in the bucket, the bucket.
+    assert kills == 1 + 7 + 2 + 5 + 1 + 1
     assert emulator.inventory() == before
 
 
@@ -212,7 +243,15 @@ def _applied(workspace, tmp_path_factory) -> Iterator[Callable[[], tuple[Emulato
     emulator = start_emulator(workspace("terraform"))
     before = emulator.inventory()
     (directory / "bundle.zip").write_bytes(any_bundle())
-    variables = [f"-var={name}" for name in (f"lambda_package={directory}/bundle.zip", "launch_type=EC2")]
+    schemas = PROJECT / "lambda_code" / "ecs_updater" / "schemas"
+    given = {
+        "lambda_package": directory / "bundle.zip",
+        "schemas_directory": schemas,
+        "endpoint_url": emulator.url,
+        "launch_type": "EC2",
+        "account_log_role": "make",
+    }
+    variables = [f"-var={name}={value}" for name, value in given.items()]
     with (directory / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(  # pylint: disable=consider-using-with  # The end of this fixture waits for it.
             ["terraform", "apply", "-auto-approve", "-input=false", "-no-color", *variables],
@@ -260,5 +299,6 @@ def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied
 
     assert {"autoscaling auto scaling groups", "ec2 launch templates", "iam instance profiles"} < made
     assert {"dynamodb tables", "events rules", "lambda functions"} < made
+    assert {"apigateway rest apis", "apigateway usage plans", "apigateway api keys", "apigateway log role"} < made
     assert kills > len(made)
     assert emulator.inventory() == before

@@ -3,12 +3,13 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from support.make import Result, Workspace
 from support.teardown import (
     ACCOUNT,
+    API_TEMPLATE,
     BUCKET,
     CLUSTER,
     FAMILY,
@@ -28,6 +29,7 @@ from support.teardown import (
     make_bucket,
     register,
     removed,
+    set_log_role,
     start_emulator,
     tear_down,
     template,
@@ -127,6 +129,24 @@ def _stack_with_instances(emulator: Emulator) -> None:
     create_stack(emulator, f"{STACK}-ecs", [], **template("02-ecs.yml", **network, **instances))
 
 
+def _gateway(call: str, tags: dict[str, str] | None = None) -> Callable[[Emulator], Any]:
+    """Makes something in API Gateway that has the name of our API."""
+    return lambda emulator: getattr(emulator.client("apigateway"), call)(name=API, tags=tags or {})
+
+
+def _log_role(emulator: Emulator) -> None:
+    """A role with the name of ours, which the account's logs are written with."""
+    _role(LOG_ROLE)(emulator)
+    set_log_role(emulator, LOG_ROLE)
+
+
+def _stack_of_the_api(emulator: Emulator) -> None:
+    create_stack(emulator, f"{STACK}-api", [], TemplateBody=API_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
+
+
+API = f"{FUNCTION}-api"
+LOG_ROLE = f"{API}-logs-{REGION}"
+STATUS_ROLE = f"{API}-status-{REGION}"
 COMPLETER = f"{FUNCTION}-completer"
 INSTANCES = f"{STACK}-ecs-instances"
 INSTANCE_ROLE = f"{STACK}-ecs-{REGION}-instance"
@@ -161,6 +181,23 @@ FOREIGN = {
     "role of the completer": Foreign(_role(f"{COMPLETER}-{REGION}"), f"role {COMPLETER}-{REGION}", "LAMBDA_FUNCTION_NAME"),
     "log group of the completer": Foreign(
         _log_group(f"/aws/lambda/{COMPLETER}"), f"log group /aws/lambda/{COMPLETER}", "LAMBDA_FUNCTION_NAME"
+    ),
+    "stack of the API": Foreign(_stack_of_the_api, f"stack {STACK}-api"),
+    "REST API": Foreign(_gateway("create_rest_api"), f"REST API {API} (", "LAMBDA_FUNCTION_NAME"),
+    "REST API of another stack": Foreign(
+        _gateway("create_rest_api", {"ecs-updater": "another-stack"}), f"REST API {API} (", "LAMBDA_FUNCTION_NAME"
+    ),
+    "usage plan": Foreign(_gateway("create_usage_plan"), f"usage plan {API} (", "LAMBDA_FUNCTION_NAME"),
+    "API key": Foreign(_gateway("create_api_key"), f"API key {API} (", "LAMBDA_FUNCTION_NAME"),
+    "function of the API that updates": Foreign(_function(f"{API}-update"), f"function {API}-update", "LAMBDA_FUNCTION_NAME"),
+    "function of the API that reads": Foreign(_function(f"{API}-status"), f"function {API}-status", "LAMBDA_FUNCTION_NAME"),
+    "role of the API": Foreign(_role(STATUS_ROLE), f"role {STATUS_ROLE}", "LAMBDA_FUNCTION_NAME"),
+    "role of the account's logs": Foreign(_log_role, f"role {LOG_ROLE}", "LAMBDA_FUNCTION_NAME"),
+    "log group of the API": Foreign(
+        _log_group(f"/aws/lambda/{API}-status"), f"log group /aws/lambda/{API}-status", "LAMBDA_FUNCTION_NAME"
+    ),
+    "log group of the calls": Foreign(
+        _log_group(f"/aws/apigateway/{API}"), f"log group /aws/apigateway/{API}", "LAMBDA_FUNCTION_NAME"
     ),
     "function": Foreign(_function(FUNCTION), f"function {FUNCTION}", "LAMBDA_FUNCTION_NAME"),
     "role of the function": Foreign(_role(f"{FUNCTION}-{REGION}"), f"role {FUNCTION}-{REGION}", "LAMBDA_FUNCTION_NAME"),
@@ -219,9 +256,24 @@ def test_a_name_that_only_begins_like_one_of_ours_is_passed_over(emulator):
     emulator.client("logs").create_log_group(logGroupName=f"/aws/lambda/{FUNCTION}-of-others")
     register(emulator, family=f"{FAMILY}-of-others")
     _rule(f"{COMPLETER}-poll-of-others")(emulator)
+    for make in ("create_rest_api", "create_usage_plan", "create_api_key"):
+        getattr(emulator.client("apigateway"), make)(name=f"{API}-of-others")
+    set_log_role(emulator, f"{LOG_ROLE}-of-others")
     before = emulator.inventory()
 
     assert tear_down(emulator) == Result(0, "")
+    assert emulator.inventory() == before
+
+
+def test_of_two_apis_with_one_name_the_other_ones_stays(emulator):
+    theirs = _gateway("create_rest_api")(emulator)["id"]
+    before = emulator.inventory()
+    ours = _gateway("create_rest_api", {"ecs-updater": STACK})(emulator)["id"]
+
+    result = tear_down(emulator)
+
+    assert (result.status, removed(result)) == (1, [f"REST API {API} ({ours})"])
+    assert f"left alone: REST API {API} ({theirs}) has no tag" in complaints(result)[0]
     assert emulator.inventory() == before
 
 

@@ -16,7 +16,7 @@ from event_suite import __main__ as command
 from event_suite import cases
 from event_suite.cases import EVENTS_DIR, Case, Expected, ServiceState
 from event_suite.comparison import differences
-from event_suite.invokers import Invocation, InvocationFailed, from_payload, sam, sam_local, sam_remote
+from event_suite.invokers import Invocation, InvocationFailed, from_payload, gateway, sam, sam_local, sam_remote
 from event_suite.payload import LIMIT, PayloadRefused, check
 from event_suite.run import FAILED, OK, Outcome, compare, run_case, table
 from event_suite.service import Service, ServiceMissing
@@ -227,6 +227,27 @@ ERROR = Expected(error_type="InvalidEventError", error_message="[ERROR][json_val
 )
 def test_an_answer_that_differs_from_the_expected_one_is_found(expected, invocation, found):
     assert list(compare(replace(CASES["base"], expected=expected), invocation)) == found
+
+
+BY_GATEWAY = frozenset({gateway.VIOLATION})
+REFUSED = Invocation(None, "InvalidEventError", gateway.MESSAGE, BY_GATEWAY)
+
+
+@pytest.mark.parametrize("name", ["MISSING_JSON_FIELD", "WRONG_JSON_FORMAT"])
+def test_the_gateways_own_words_are_accepted_from_the_gateway_alone(name):
+    by_function = replace(REFUSED, cannot_show=frozenset())
+    in_other_words = replace(REFUSED, error_message=f"{gateway.STAGE}something")
+
+    assert not list(compare(CASES[name], REFUSED))
+    (from_function,), (other,) = (list(compare(CASES[name], one)) for one in (by_function, in_other_words))
+    assert from_function.startswith(f"errorMessage is {gateway.MESSAGE!r}, not ")
+    assert other == f"errorMessage is '{gateway.STAGE}something', not {gateway.MESSAGE!r}"
+    assert list(compare(CASES[name], replace(REFUSED, error_type="Other"))) == ["errorType is 'Other', not 'InvalidEventError'"]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("MISSING_JSON_FIELD", "WRONG_JSON_FORMAT")])
+def test_an_event_that_fits_the_schema_may_not_be_refused_by_the_gateway(name):
+    assert list(compare(CASES[name], REFUSED))
 
 
 # One case
@@ -506,7 +527,25 @@ def test_one_difference_is_a_failure_and_is_printed(run_command, invoker, fake, 
     assert status == 1
     assert output.count(" FAILED, ") == 1 and "    service.tags.forgotten should not be there: 'tag'\n" in output
     assert "\nevent " not in output
-    assert (tmp_path / "deep" / "table").read_text("utf-8").splitlines()[2].endswith("FAILED")
+    title, *lines = (tmp_path / "deep" / "table").read_text("utf-8").splitlines()
+    assert title == "The events through sam-remote:" and lines[2].endswith("FAILED")
+
+
+def test_the_tables_of_a_pipeline_stand_one_after_the_other(run_command, invoker, tmp_path):
+    for _ in range(2):
+        run_command(invoker, "--table", str(tmp_path / "table"))
+
+    assert (tmp_path / "table").read_text("utf-8").count("The events through sam-remote:\nevent ") == 2
+
+
+def test_a_way_that_cannot_be_gone_is_one_line(run_command, monkeypatch, invoker):
+    def refuse(_):
+        raise InvocationFailed("there is no API")
+
+    run_command(invoker)
+    monkeypatch.setattr(command, "INVOKERS", {"sam-remote": refuse})
+
+    assert command.main() == 2
 
 
 @pytest.mark.parametrize("goes_to, ending", [("local", " TARGET=local"), ("aws", "")])

@@ -269,4 +269,4 @@ def test_an_error_of_the_emulator_is_passed_on_without_its_type(make, lambda_say
 
 
 def test_the_command_line_knows_every_way_of_invoking():
-    assert set(command.INVOKERS) == {"aws-cli", "lambda-api", "sam-local", "sam-remote"}
+    assert set(command.INVOKERS) == {"aws-cli", "http", "lambda-api", "sam-local", "sam-remote"}

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from teardown import ledger, network, orphans, stacks, waiting, workload
+from teardown import api, ledger, network, orphans, stacks, waiting, workload
 from teardown.bucket import remove_bucket
 from teardown.project import Project
 
@@ -301,6 +301,84 @@ def test_the_parts_of_a_network_are_removed_in_rounds_until_aws_lets_all_go(acco
     account.answers("ec2", "delete_vpc", {}, VpcId="vpc-1")
 
     network.remove(project, [subnet, vpc])
+
+
+# The API
+
+
+def log_role_is(account, role: str, tags: list[dict[str, str]] | None) -> None:
+    """Lays out the account's role for logs, and its tags where it is there; ``None`` is a role that is gone."""
+    account.answers("apigateway", "get_account", {"cloudwatchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}"} if role else {})
+    if tags is None:
+        account.refuses("iam", "get_role", "NoSuchEntity")
+    elif role == "f-api-logs-eu-west-1":
+        account.answers("iam", "get_role", {"Role": ROLE | {"Tags": tags}}, RoleName=role)
+
+
+ROLE = {
+    "Path": "/", "RoleName": "f-api-logs-eu-west-1", "RoleId": "AROA0000000000000000", "CreateDate": 0,
+    "Arn": f"arn:aws:iam::{ACCOUNT}:role/f-api-logs-eu-west-1",
+}
+
+
+@pytest.mark.parametrize(
+    "role, tags, is_reset",
+    [
+        ("f-api-logs-eu-west-1", OURS, True),
+        ("f-api-logs-eu-west-1", None, True),  # CloudFormation has removed it, and has left the setting.
+        ("f-api-logs-eu-west-1", [], False),
+        ("f-api-logs-us-east-1", [], False),
+        ("of-others", [], False),
+        ("", [], False),
+    ],
+)
+def test_the_accounts_role_for_logs_is_reset_when_it_is_ours_or_was(role, tags, is_reset, account, project):
+    log_role_is(account, role, tags)
+    if is_reset:
+        change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
+        account.answers("apigateway", "update_account", {}, patchOperations=[change])
+
+    api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+
+    assert not project.something_is_left
+
+
+def test_the_accounts_role_for_logs_stays_when_its_stack_does(account, project):
+    project.spare("f-api-logs-eu-west-1")
+    account.client("apigateway")
+
+    api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+
+
+def test_a_usage_plan_lets_go_of_its_stages_and_waits_for_a_change_that_is_still_made(account, project):
+    plan = {"id": "p1", "name": "f-api", "tags": {"ecs-updater": "mine"}}
+    covered = [{"apiId": "a1", "stage": "v1"}, {"apiId": "a1", "stage": "v2"}]
+    other = plan | {"id": "p0", "name": "f-api-2"}
+    account.answers("apigateway", "get_usage_plans", {"items": [other], "position": "more"}, limit=500)
+    account.answers("apigateway", "get_usage_plans", {"items": [plan]}, limit=500, position="more")
+    for _ in range(2):
+        account.answers("apigateway", "get_usage_plan", plan | {"apiStages": covered}, usagePlanId="p1")
+    account.refuses("apigateway", "update_usage_plan", "ConflictException")
+    account.answers("apigateway", "get_usage_plan", plan | {"apiStages": covered}, usagePlanId="p1")
+    for stage in ("a1:v1", "a1:v2"):
+        change = {"op": "remove", "path": "/apiStages", "value": stage}
+        account.answers("apigateway", "update_usage_plan", {}, usagePlanId="p1", patchOperations=[change])
+    account.answers("apigateway", "delete_usage_plan", {}, usagePlanId="p1")
+
+    for thing in list(api.named(project, api.KINDS[1], "f-api")):
+        project.remove(thing)
+
+    assert not project.something_is_left
+
+
+def test_an_api_that_has_gone_since_it_was_listed_is_no_api(account, project):
+    account.answers("apigateway", "get_rest_apis", {"items": [{"id": "a1", "name": "f-api"}, {"id": "a2"}]}, limit=500)
+    account.refuses("apigateway", "get_rest_api", "NotFoundException")
+
+    for thing in list(api.named(project, api.KINDS[2], "f-api")):
+        project.remove(thing)
+
+    assert not project.something_is_left
 
 
 # The ledger

@@ -1,0 +1,1 @@
+"""What the deployed API answers, on the emulator or in an account; `make run-api-test` runs it."""
