@@ -1,0 +1,54 @@
+"""The system's browser, and what every test asks of a tab. Only this module imports what the environment `browser` alone has."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# pylint: disable=import-error  # pylint runs in the environment `test`, which has no browser's driver.
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+# pylint: enable=import-error
+
+__all__ = ["find", "launch", "expect", "wait_until_loaded", "has_no_sideways_scroll", "violations"]
+
+_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def find() -> str | None:
+    """The program of the system's Chromium, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def launch(path: str) -> Iterator[Browser]:
+    """The browser, running."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def wait_until_loaded(tab: Page) -> None:
+    """Waits until both lists show what the API has."""
+    for name in ("services", "deployments"):
+        expect(tab.locator(f"#{name}")).to_have_attribute("aria-busy", "false")
+
+
+def has_no_sideways_scroll(tab: Page) -> bool:
+    """Whether the page is no wider than its window."""
+    return tab.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) <= innerWidth")
+
+
+def violations(tab: Page) -> list[str]:
+    """What axe finds, as lines to read."""
+    found: dict[str, Any] = Axe().run(tab, options=_RULES).response
+    assert found["passes"], "axe looked at nothing"
+    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
