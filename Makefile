@@ -5,7 +5,7 @@
 
 # What runs on this machine and nowhere else
 LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
-  lambda-base-image test test-rollouts
+  lambda-base-image test test-page test-rollouts
 
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
@@ -93,12 +93,15 @@ help: ## List the targets
 	  '/^[a-z][a-z-]*:.*## / { printf "%s%-28s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
-.PHONY: all-local test test-rollouts lint
+.PHONY: all-local test test-page test-rollouts lint
 all-local: ## Build, deploy to the emulator, run the eight test events through SAM, remove everything
 	@scripts/pipeline $(STEPS_LOCAL)
 
 test: ## Everything that needs no account: unit, contract and local tests
 	@scripts/test
+
+test-page: ## Only the tests of the API's page, in the system's Chromium; screenshots lie in build/page-screenshots
+	@scripts/test-page
 
 test-rollouts: ## Only the tests of rollouts, with their figures: verdicts, faults at every call, real containers
 	@scripts/test-rollouts

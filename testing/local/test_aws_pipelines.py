@@ -39,7 +39,7 @@ CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-ledger", "dynamodb tables", cleaning="removing stack ecs-updater-ledger"),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
     Point("deploying stack ecs-updater-api", "apigateway rest apis", cleaning="removing stack ecs-updater-api"),
-    Point("── run-api-test", cleaning="removing stack ecs-updater-ecs"),
+    Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
 TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),

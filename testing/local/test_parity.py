@@ -109,6 +109,7 @@ SETTINGS = {
     "LAMBDA_FUNCTION_NAME": "another-function",
     "LAUNCH_TYPE": "EC2",
     "RESERVED_CONCURRENCY": "2",
+    "API_AUTH": "iam",
     "ENVIRONMENT": "a test",
     "OWNER": "two words",
     "CONTACT": "someone+ecs@example.com",
@@ -127,6 +128,12 @@ EXPLAINED = {
     "ledger.expires.AttributeName should not be there": _UNREAD,
     "ledger.expires.TimeToLiveStatus is 'ENABLED', not 'DISABLED'": _UNREAD,
     "ledger.recovery is 'ENABLED', not 'DISABLED'": _UNREAD,
+    "API.endpoint is ['REGIONAL'], not None": "the emulator's CloudFormation keeps it in words that its API does not have",
+    "API.routes./rollback.POST.validator is 'body-and-parameters', not None": _UNREAD,
+    "API.routes./update.POST.validator is 'body-and-parameters', not None": _UNREAD,
+    "API.stages.v1.logs.of a call is ": _UNREAD,
+    "API.stages.v1.logs.to is 'arn:aws:logs:": _UNREAD,
+    "API.validators is ": _UNREAD,
     "rules.deployments.tags.ecs-updater should not be there": _UNTAGGED,
     "rules.poll.tags.ecs-updater should not be there": _UNTAGGED,
     "network.security groups.another-stack-vpc-tasks.out.all should not be there": "the provider takes away what AWS lets out of a "
@@ -169,8 +176,8 @@ def _terraform(tmp_path_factory) -> Terraform:
 def _deployments(terraform, workspace_with_package) -> Iterator[dict[str, Future[Deployed]]]:
     """Deploys with both, beside each other, as Terraform waits more than it works. It all ends with the emulators."""
     targets = {
-        "CloudFormation": ["deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws"],
-        "Terraform": ["deploy-lambda-aws-tf", "deploy-ecs-service"],  # The first makes the cluster too.
+        "CloudFormation": ["deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", "deploy-api-aws"],
+        "Terraform": ["deploy-api-aws-tf", "deploy-ecs-service"],  # The first makes everything else too.
     }
     assert terraform
     spaces = {tool: workspace_with_package(tool, EMULATOR_HOST="127.0.0.1", **SETTINGS) for tool in targets}

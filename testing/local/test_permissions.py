@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from support.account import ON_ACCOUNT, Account
 from support.cloudformation import Stack, allows, load
 from support.deployer import IDLE_HERE, handled, needs, policies, printed, resource_types
 from support.make import PROJECT, Result, Workspace, until
-from support.permissions import Statement, actions, as_the_emulator_asks, document, expanded, listed, without
+from support.permissions import NO_RESOURCE, Statement, actions, as_the_emulator_asks, document, expanded, listed, without
 from support.recorder import Call, Recorder
 from support.terraform import Terraform, Unavailable
 
@@ -167,22 +167,18 @@ def deployer(endpoint: str, statements: Iterable[Statement], name: str = "deploy
 
 @contextmanager
 def functions_permitted(endpoint: str) -> Iterator[None]:
-    """Makes the roles of the function and of the API that tells, as soon as each is there, into such for the emulator."""
+    """Makes the roles of the function and of the API that tells into such for the emulator, whenever they are deployed."""
     iam = _client("iam", endpoint)
     ended = threading.Event()
-    left = [{"RoleName": ROLE, "PolicyName": POLICY}, STATUS]
 
     def permit() -> None:
-        while not ended.wait(0.1):
-            for one in list(left):
-                try:
+        while not ended.wait(0.2):
+            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, STATUS):
+                with suppress(iam.exceptions.NoSuchEntityException):
                     found = iam.get_role_policy(**one)["PolicyDocument"]["Statement"]
-                except iam.exceptions.NoSuchEntityException:
-                    continue
-                iam.put_role_policy(**one, PolicyDocument=document(map(as_the_emulator_asks, found)))
-                left.remove(one)
-            if not left:
-                return
+                    # Terraform's second step puts back what it finds changed.
+                    if not any(NO_RESOURCE in listed(statement["Resource"]) for statement in found):
+                        iam.put_role_policy(**one, PolicyDocument=document(map(as_the_emulator_asks, found)))
 
     thread = threading.Thread(target=permit)
     thread.start()

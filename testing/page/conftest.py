@@ -3,11 +3,13 @@
 import os
 
 import pytest
-from page.browser import find, launch, wait_until_loaded
+from page.browser import expect, find, launch, wait_until_loaded
 from page.samples import A_FEW_DEPLOYMENTS, A_FEW_SERVICES
 from page.scripted_api import KEY, ScriptedApi
 
 _WATCH = """addEventListener("securitypolicyviolation", (event) => console.error("CSP:", event.effectiveDirective, event.sample))"""
+# Under load a browser takes its time, and a test that passes waits no longer for that.
+expect.set_options(timeout=15_000)
 _HTTP_ERROR = "Failed to load resource: "
 """How the browser's own note of an error that the test asked for begins."""
 
@@ -44,7 +46,7 @@ def _new_tab(browser):
     def new_tab(api, **options):
         allowed.append(api.origin)
         context = browser.new_context(**{"timezone_id": "Europe/Berlin", "locale": "en-GB", **options})
-        context.set_default_timeout(5000)
+        context.set_default_timeout(15_000)
         context.add_init_script(_WATCH)
         context.on("page", watch)
         contexts.append(context)

@@ -181,10 +181,8 @@ def _resources(call: Call) -> list[str]:
         case "apigateway":
             path = re.sub(r"\{(\w+)\+?}", lambda label: given[label[1]], _http(call)["requestUri"].partition("?")[0])
             found = f"arn:aws:apigateway:{REGION}::{path}"
-        case "ecs":
-            return _ecs_resources(call)
-        case "ec2":
-            return _ec2_resources(call)
+        case "ecs" | "ec2":
+            return _ecs_resources(call) if call.service == "ecs" else _ec2_resources(call)
         case _:
             found = "*"
     return [found]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from support.parity import canonical
+from support.parity_deployed_api import DeployedApi
 
 _OF_THE_CALL = {"CreatedBy", "LastModified", "RevisionId", "ResponseMetadata", "Version"}
 
@@ -23,8 +24,9 @@ class Deployment:
 
     def everything(self) -> dict[str, Any]:
         """Returns all of it."""
-        completer = f"{self._function}-completer"
-        return {
+        completer, api = f"{self._function}-completer", f"{self._function}-api"
+        deployed_api = DeployedApi(self._client("apigateway"), api)
+        found = {
             **self.with_role_and_log_group("function", self._function),
             **self.with_role_and_log_group("completer", completer),
             "who may call the completer": self.callers(completer),
@@ -37,7 +39,15 @@ class Deployment:
             "instances": self.instances(f"{self._stack_name}-ecs-instances"),
             "tasks' log group": self.log_group(f"/ecs/{self._stack_name}-ecs"),
             "network": self.network(),
+            "API": deployed_api.everything(),
+            "function that updates": self.function(f"{api}-update"),
+            **self.with_role_and_log_group("function that reads", f"{api}-status"),
+            "who may call the function that updates": self.callers(f"{api}-update"),
+            "who may call the function that reads": self.callers(f"{api}-status"),
+            "log group of the calls": self.log_group(f"/aws/apigateway/{api}"),
+            "role that writes the calls": self.role(f"{api}-logs-{self._client('lambda').meta.region_name}"),
         }
+        return json.loads(json.dumps(found).replace(deployed_api.number, "an-api"))
 
     def with_role_and_log_group(self, what: str, name: str) -> dict[str, Any]:
         """Returns a function with what every function has."""
@@ -73,6 +83,7 @@ class Deployment:
         return {
             **{key: table.get(key) for key in ("TableName", "KeySchema", "DeletionProtectionEnabled", "SSEDescription")},
             "attributes": sorted(table["AttributeDefinitions"], key=json.dumps),
+            "indexes": [_index(one) for one in table.get("GlobalSecondaryIndexes", [])],
             "billing": table["BillingModeSummary"]["BillingMode"],
             "expires": client.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
             "recovery": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
@@ -176,6 +187,12 @@ class Deployment:
             "route tables": {_name(one): _route_table(one, names) for one in tables},
             "security groups": {one["GroupName"]: _security_group(one) for one in groups},
         }
+
+
+def _index(index: Mapping[str, Any]) -> dict[str, Any]:
+    projection = index["Projection"]
+    attributes = sorted(projection.get("NonKeyAttributes", []))
+    return {"name": index["IndexName"], "keys": index["KeySchema"], "of": projection["ProjectionType"], "attributes": attributes}
 
 
 def _subnet(subnet: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Recorder:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _pass_on
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _pass_on
 
             def log_message(self, format: str, *args: Any) -> None:  # pylint: disable=redefined-builtin  # Its name there.
                 """Says nothing."""

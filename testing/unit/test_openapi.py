@@ -115,6 +115,7 @@ def test_the_schemas_of_answers_refuse_what_is_no_such_answer():
 
 
 def test_it_is_served_with_an_address_that_is_relative_to_its_own(table, log):  # pylint: disable=unused-argument
-    resolve = door(Sources(Listing(ManyServices({}).reader()), Feed(table), {"TAG_FILTERS": "environment,owner"}, Counter())).resolve
+    environment = {"TAG_FILTERS": "environment,owner"}
+    resolve = door(Sources(Listing(ManyServices({}).reader()), Feed(table), environment, Counter())).resolve
     assert ask(resolve, "GET", "/openapi.json").json == DOCUMENT
     assert DOCUMENT["servers"] == [{"url": "."}]
