@@ -413,7 +413,7 @@ def test_byte_compiled_code_is_this_pythons_never_checked_and_lies_in_the_functi
     "source",
     [
         '"""One line."""\nx = 1\n',
-        '"""Two\n\nlines."""\n\nclass A:\n    """Of é\n    one."""; y = 2\n    def f(self): "it"\n    def g(self):\n      "a" "b"\n',
+        '"""A\n\nB."""\n\nclass A:\n    """Of é\n    one."""; y = 2\n    def f(self): "it"\n    def g(self):\n      "a" "b"\n',
         'x = """no docstring"""\n',
         "",
     ],

@@ -262,6 +262,8 @@ def _with_it(call: Call) -> Iterator[Need]:
     }.get((call.service, call.operation))
     if tagging and any(name.split(".")[0] in ("Tags", "tags") for name in given):
         yield Need(tagging, resources[0], {"ecs:CreateAction": call.operation} if call.service == "ecs" else {})
+    if call.operation == "CreateChangeSet" and "AWS::Include" in given.get("TemplateBody", ""):
+        yield Need("cloudformation:CreateChangeSet", f"arn:aws:cloudformation:{REGION}:aws:transform/Include")
     if call.service == "apigateway" and given.get("tags"):
         yield Need("apigateway:PUT", f"arn:aws:apigateway:{REGION}::/tags/what-is-made", {})
     if call.service == "apigateway" and call.operation == "UpdateAccount":

@@ -1,0 +1,120 @@
+"""The role of the function that tells, against the calls of the code behind it and what AWS can bound; and what deploying its API asks.
+
+testing/contract/test_permissions.py has the updater's role and the rest of what whoever deploys may.
+"""
+
+import ast
+import inspect
+import json
+
+import boto3
+import pytest
+from ecs_updater.aws import ecs_reader
+from ecs_updater.ledger.feed import RECENT
+from support.cloudformation import Stack, allows, load
+from support.deployer import ACCOUNT, REGION, needs, policy
+from support.make import PROJECT, TOOLS
+from support.permissions import actions, expanded, listed, without
+from support.recorder import Call
+
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
+SERVICES = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/AnyCluster/any-service"
+LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ecs-updater-api-status:log-stream:2026/1"
+# What AWS asks about for the calls that the code makes, and for those that Lambda makes with the function's role.
+ASKED = {
+    ("ecs:ListClusters", "*"),
+    ("ecs:ListServices", "*"),
+    ("ecs:DescribeTaskDefinition", "*"),
+    ("ecs:DescribeServices", SERVICES),
+    ("dynamodb:GetItem", TABLE),
+    ("dynamodb:Query", TABLE),
+    ("dynamodb:Query", f"{TABLE}/index/{RECENT.name}"),
+    ("logs:CreateLogStream", LOGS),
+    ("logs:PutLogEvents", LOGS),
+}
+WRITES = ("Create", "Delete", "Put", "Update", "Register", "Deregister", "Run", "Start", "Stop", "Tag", "Untag", "Batch", "Execute")
+INCLUDE = f"arn:aws:cloudformation:{REGION}:aws:transform/Include"
+
+
+@pytest.fixture(scope="module", name="role")
+def _role():
+    """The statements of the role, as the scripts deploy it."""
+    parameters = {
+        "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}",
+        "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+        "LedgerTableName": "ecs-updater-ledger",
+        "AWS::AccountId": ACCOUNT,
+    }
+    stack = Stack(load(PROJECT / "infraestructure" / "04-api.yml"), parameters)
+    (role,) = stack.of_type("AWS::IAM::Role")
+    return [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
+
+
+def test_what_is_asked_of_ecs_here_are_the_calls_of_the_code():
+    operations = boto3.client("ecs").meta.method_to_api_mapping
+    tree = ast.parse(inspect.getsource(ecs_reader))
+    named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    named |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    called = {f"ecs:{operations[name]}" for name in named & operations.keys()}
+    assert called == {action for action, _ in ASKED if action.startswith("ecs:")}
+
+
+def test_the_function_that_tells_may_do_everything_that_it_asks_for(role):
+    assert not [one for one in ASKED if not allows(role, *one)]
+
+
+def test_nothing_in_its_role_is_idle(role):
+    for index, statement in enumerate(role):
+        for action in listed(statement["Action"]):
+            fewer = [*role[:index], *without([statement], action), *role[index + 1 :]]
+            assert [one for one in ASKED if not allows(fewer, *one)], (statement["Sid"], action)
+
+
+def test_it_may_write_nothing_but_its_own_logs(role):
+    for action in actions(role):
+        assert action.startswith("logs:") or not action.partition(":")[2].startswith(WRITES), action
+    assert not allows(role, "logs:PutLogEvents", LOGS.replace("-api-status", ""))
+
+
+@pytest.mark.parametrize(("what", "other"), [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-ledger", "another")])
+def test_it_may_read_nothing_of_another_account_region_or_ledger(role, what, other):
+    changed = {(action, resource.replace(what, other)) for action, resource in ASKED if what in resource}
+    assert changed
+    assert not [one for one in changed if allows(role, *one)]
+
+
+def test_every_action_of_it_on_every_resource_is_one_for_which_aws_knows_no_resource(role):
+    folders = sorted(TOOLS.glob("*/lib/python*/site-packages/cfnlint/data/AdditionalSpecs"))
+    if not folders:
+        pytest.skip("the data is not here: make lint installs cfn-lint, which has it")
+    known = json.loads((folders[0] / "Policies.json").read_text("utf-8"))
+    for statement in role:
+        for action in listed(statement["Action"]):
+            service, name = action.split(":")
+            has_resources = bool(known[service]["Actions"][name.lower()].get("Resources"))
+            # The data has a cluster or an instance for what a condition alone would narrow.
+            assert has_resources == (statement["Resource"] != "*") or action == "ecs:ListServices", action
+
+
+# Whoever deploys
+
+
+def test_a_change_set_that_includes_a_file_asks_about_the_transform_too_and_that_is_allowed():
+    template = (PROJECT / "infraestructure" / "04-api.yml").read_text("utf-8")
+    given = {"StackName": "ecs-updater-api", "TemplateBody": template}
+    asked = [need for _, need in needs([Call("", "cloudformation", "CreateChangeSet", given, 200, "")])]
+    assert [need.resource for need in asked if need.resource.endswith("Include")] == [INCLUDE]
+    allowed = list(expanded([*policy(), *policy("api")]))
+    assert all(allows(allowed, need.action, need.resource, need.context) for need in asked)
+    assert not allows(allowed, "cloudformation:CreateChangeSet", INCLUDE.replace("Include", "Serverless-2016-10-31"))
+
+
+@pytest.mark.parametrize("path", ["domainnames", "vpclinks", "clientcertificates", "domainnames/example.com"])
+@pytest.mark.parametrize("verb", ["DELETE", "GET", "PATCH", "POST", "PUT"])
+def test_of_api_gateway_whoever_deploys_may_nothing_but_apis_keys_plans_their_tags_and_the_setting(path, verb):
+    assert not allows(list(expanded(policy("api"))), f"apigateway:{verb}", f"arn:aws:apigateway:{REGION}::/{path}")
+
+
+def test_the_template_can_be_sent_as_a_text():
+    """CloudFormation takes 51,200 bytes; `package` writes a little more than there is here."""
+    assert len((PROJECT / "infraestructure" / "04-api.yml").read_bytes()) < 48_000
