@@ -48,7 +48,8 @@ def status_of(error: EcsUpdaterError) -> int:
 
 def of_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer; it ends with a newline, for those who read it in a terminal."""
-    return Response(status, "application/json", json.dumps(value, ensure_ascii=False) + "\n", headers={**HEADERS, **(headers or {})})
+    text = json.dumps(value, ensure_ascii=False) + "\n"
+    return Response(status, "application/json", text, headers={**HEADERS, **(headers or {})})
 
 
 def of_error(error: EcsUpdaterError, request_id: str) -> Response:
