@@ -99,9 +99,9 @@ class ManyServices:
             if not self._has_token(operation):
                 self.throttled += 1
                 return answer_of(request.url, 400, {"__type": "ThrottlingException", "message": "Rate exceeded"})
-            if refusal := self.before(operation, body):
-                status, code, message = refusal
-                return answer_of(request.url, status, {"__type": code, "message": message})
+            refusal = self.before(operation, body)
+            if refusal is not None:
+                return answer_of(request.url, refusal[0], {"__type": refusal[1], "message": refusal[2]})
             return answer_of(request.url, *getattr(self, f"_{operation}")(body))
 
     def _has_token(self, operation: str) -> bool:
