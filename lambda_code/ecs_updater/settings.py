@@ -1,5 +1,6 @@
 """What the function's environment variables mean. An empty variable counts as unset."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -101,6 +102,6 @@ def _choice(environment: Mapping[str, str], name: str, default: str, *others: st
 
 def _count(environment: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = environment.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
         raise ConfigurationError(f"the function's {name} is {text[:40]!r}: set it to a number from 1 to {most}")
     return int(text)

@@ -136,3 +136,11 @@ def test_after_failures_it_waits_longer_and_longer(clocked, api):
         pass_seconds(clocked, 60)
         counts.append(len(api.queries("list")))
     assert [after - counts[0] for after in counts] == [0, 1, 1, 1, 1, 2]
+
+
+def test_what_the_functions_role_may_not_do_says_nothing_of_the_key(lists, api):
+    api.instead["list"] = error(403, "ServiceReadError", "ListClusters: AccessDeniedException: no")
+    lists.get_by_role("button", name="Refresh").click()
+    expect(alert(lists)).to_contain_text("403 ServiceReadError: ListClusters: AccessDeniedException: no")
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    expect(lists.get_by_label("Key of this API")).to_be_hidden()

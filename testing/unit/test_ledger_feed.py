@@ -1,13 +1,16 @@
 """The ledger for who only reads it: page by page, the newest first, by service, by cluster, and of all."""
 
+import json
 import string
 from dataclasses import replace
 
 import pytest
 from ecs_updater.errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, LedgerError
+from ecs_updater.ledger.entry import Side
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.ledger.lease import Holder
 from ecs_updater.status import history as told
+from ecs_updater.status.cursor import token_of
 from ecs_updater.status.query import DeploymentsQuery
 from ecs_updater.status.views import id_of, request_id_of
 from support.fake_dynamodb import DENIED
@@ -127,6 +130,40 @@ def test_a_place_of_another_list_is_refused(feed, made):
         DeploymentsQuery(service=f"{ARN}service/a/b", next=of_service),
     ):
         assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"feed": "X", "begun_at": "t", "pk": SERVICE_ARN, "sk": "UPDATE#1"},
+        {"feed": "UPDATES", "begun_at": "", "pk": SERVICE_ARN, "sk": "UPDATE#1"},
+        {"feed": "UPDATES", "begun_at": "t", "pk": "", "sk": "UPDATE#1"},
+        {"pk": SERVICE_ARN, "sk": ""},
+        {"pk": SERVICE_ARN, "sk": "LEASE"},
+    ],
+)
+def test_a_place_that_no_page_could_have_given_is_refused_and_not_asked_for(feed, fake, place):
+    query = DeploymentsQuery(next=token_of(place), service=None if "feed" in place else SERVICE_ARN)
+    assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
+    assert not fake.requests
+
+
+@pytest.mark.parametrize("service", [None, SERVICE_ARN])
+def test_a_page_is_no_larger_than_lambdas_answer(feed, history, lease, service):
+    large = {f"{number:02d}" + "k" * 126: "é" * 256 for number in range(50)}
+    for number in range(40):
+        side = Side("arn:t/f:1", {"app": "busybox"}, large)
+        entry = history.begin(intent(lease(f"r-{number}"), before=side, after=side)).entry
+        history.end(entry.answered("SUCCEEDED", "it runs", {"statusCode": 200, "body": {}}))
+    pages, token = [], None
+    while True:
+        pages.append(told.deployments(feed, DeploymentsQuery(service=service, limit=100, next=token)))
+        token = pages[-1]["next"]
+        if token is None:
+            break
+    assert len(pages) > 1 and max(len(json.dumps(page)) for page in pages) < 5_500_000
+    ids = [one["requestId"] for page in pages for one in page["deployments"]]
+    assert ids == [f"r-{number}" for number in reversed(range(40))]
 
 
 def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(feed, fake):

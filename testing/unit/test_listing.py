@@ -197,6 +197,17 @@ def test_a_page_ends_before_the_functions_time_does_and_the_next_one_goes_on():
     assert names(page) + names(rest) == names(listing.page(ListQuery(), forever))
 
 
+def test_names_of_more_clusters_are_read_only_while_the_time_lasts_and_every_page_comes_further():
+    ecs = world(45, 0)
+    ecs.clusters["cluster-44"]["web"] = service("cluster-44", "web")
+    listing, found, token, pages_read = Listing(ecs.reader()), [], None, 0
+    while token or not pages_read:
+        page = listing.page(ListQuery(next=token), lambda: 10.0)
+        found, token, pages_read = found + names(page), page["next"], pages_read + 1
+    assert found == [("cluster-44", "web")] and pages_read == 5
+    assert ecs.calls["ListServices"] == 45
+
+
 def test_a_page_is_no_larger_than_lambdas_answer():
     large = [{"key": f"{number:02d}" + "k" * 126, "value": "v" * 256} for number in range(50)]
     ecs = world(1, 400, tags=large)

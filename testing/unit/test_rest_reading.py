@@ -76,6 +76,8 @@ def test_a_page_leads_to_the_next(get):
         ("/list?owner=a&owner=b", "owner: is given 2 times, once is enough"),
         ("/list?limit=0", "limit: '0' is not a number from 1 to 1000"),
         ("/list?limit=1001", "limit: '1001' is not a number from 1 to 1000"),
+        ("/list?limit=0000010001", "limit: '0000010001' is not a number from 1 to 1000"),
+        ("/deployments?limit=0000000019", "limit: '0000000019' is not a number from 1 to 100"),
         ("/list?limit=%D9%A3", "limit: '٣' is not a number from 1 to 1000"),
         ("/list?images=yes", "images: 'yes' is neither 0 nor 1"),
         ("/list?launch_type=FARGATE,X", "launch_type: 'FARGATE,X' is not one of FARGATE, EC2, EXTERNAL, MANAGED_INSTANCES, ALL, "

@@ -91,6 +91,7 @@ def test_a_rollback_needs_only_cluster_and_service_in_either_form(body):
         ("/update", {**SHORT, "image": "r:5/web@sha256:0"}, "image: 'r:5/web@sha256:0' has a tag or a digest of its own: "
          "leave it out, tag says it"),
         ("/update", {**SHORT, "cluster": 1}, "cluster: 1 is not of type 'string'"),
+        ("/update", {**SHORT, "tag": "5000/other:1"}, "tag: '5000/other:1' does not match '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$'"),
         ("/update", {**SHORT, "tags": {}}, "Additional properties are not allowed ('tags' was unexpected)"),
         ("/update", {**LONG, "action": "rollback"}, "action: this is POST /update, which does update alone: leave the field out"),
         ("/rollback", {**SHORT}, "Additional properties are not allowed ('image', 'tag' were unexpected)"),
@@ -151,7 +152,11 @@ def test_a_body_in_base64_is_read():
 
 
 @pytest.mark.parametrize(
-    "wait, given, status", [(0, 0, 200), (25, 25, 200), (26, 0, 202), (840, 0, 202), ("x", "x", 200), (True, True, 200)]
+    "wait, given, status",
+    [
+        *((0, 0, 200), (25, 25, 200), (26, 0, 202), (840, 0, 202)),
+        *((wait, wait, 200) for wait in ("x", True, 841, 100_000, 30.5)),  # The schema's to refuse.
+    ],
 )
 def test_a_wait_that_is_too_long_for_a_request_is_not_waited_and_answered_202(wait, given, status):
     updates = Updates()
@@ -233,6 +238,13 @@ def test_a_defect_is_500_without_internals_and_with_its_traceback_in_the_log(log
     assert answer.status == 500 and answer.json["errorType"] == "InternalError"
     assert "Traceback" not in answer.text and "secret" not in answer.text
     assert "KeyError" in log()[-1]["exception"]
+
+
+def test_half_a_character_in_an_id_comes_back_in_an_answer_that_has_bytes():
+    for body in ({**LONG, "request_id": "\ud800"}, {**SHORT, "request_id": "\ud800", "tag": 1}):
+        answer = post(Updates(), "/update", body)
+        assert answer.status in (200, 400) and answer.text.encode()
+        assert answer.json["requestId"] in ("\ud800", REQUEST_ID)
 
 
 def test_an_error_that_the_ledger_remembers_is_told_too():

@@ -4,7 +4,8 @@ Every failure is an ``AwsFailure``.
 
 ECS counts calls per account and region, in buckets that several actions share, and throttles what comes too fast:
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
-A fifth of each bucket is left to others, such as updates; the SDK's retries are counted as they are sent.
+A fifth of each bucket is left to others, such as updates; the SDK's retries are counted as they are sent. Each process keeps to
+that for itself: what several at once ask too much ECS throttles, and the SDK repeats.
 """
 
 from collections import Counter

@@ -1,6 +1,9 @@
 """The ledger for who only reads it: entries page by page, the newest first, as the table has them."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ..aws.dynamodb import Index, Item, Table
 from .entry import Entry
@@ -19,6 +22,9 @@ SHOWN = (
 _CALLS_AT_MOST = 20
 """How many calls one page may take to find the entries of one cluster among those of all."""
 
+_BYTES_AT_MOST = 4 << 20
+"""The most bytes of one page: Lambda's answers end at 6 MB."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -35,31 +41,43 @@ class Feed:
         self._history = History(table)
 
     def of_service(self, service: str, most: int, after: Place | None = None) -> tuple[list[Item], Place | None]:
-        """A service's entries, by its key, and where the next page begins; None at the end."""
-        found: list[Item] = []
-        key = after.key if after else None
-        while len(found) < most:
-            with told(self._table):
-                items, key = self._table.page(service, most - len(found), only=SHOWN, prefix=ENTRY, after=key)
-            found += items
-            if key is None:
-                return found, None
-        return found, Place(key) if key else None
+        """A service's entries, by its key, and where the next page begins; None at the end. See ``of_all`` for short pages."""
+        read = partial(self._table.page, service, only=SHOWN, prefix=ENTRY)
+        return self._gathered(read, ("pk", "sk"), most, after, lambda item: True)
 
     def of_all(self, most: int, after: Place | None = None, cluster: str | None = None) -> tuple[list[Item], Place | None]:
-        """The entries of all services, or of those of one cluster, by its ARN. Such a page may be short although more follows."""
+        """The entries of all services, or of those of one cluster, by its ARN.
+
+        A page may be short although more follows: it has no more bytes than an answer of Lambda, and costs a bounded number of calls.
+        """
+        read = partial(self._table.page, UPDATES, only=SHOWN, index=RECENT)
+        names = (RECENT.hash_key, RECENT.range_key, "pk", "sk")
+        return self._gathered(read, names, most, after, lambda item: cluster in (None, item["cluster_arn"]))
+
+    def _gathered(
+        self,
+        read: Callable[..., tuple[list[Item], Item | None]],
+        names: tuple[str, ...],
+        most: int,
+        after: Place | None,
+        is_wanted: Callable[[Item], bool],
+    ) -> tuple[list[Item], Place | None]:
+        """Reads on until there are enough; ``names`` are those of a place's key."""
         found: list[Item] = []
-        key = after.key if after else None
+        size, key = 0, after.key if after else None
         for _ in range(_CALLS_AT_MOST):
-            # Of one cluster's only some are among the next: more are read at once, and what comes too early is read again.
             with told(self._table):
-                items, key = self._table.page(UPDATES, most, only=SHOWN, index=RECENT, after=key)
-            for item in items:
-                if cluster in (None, item["cluster_arn"]):
-                    found.append(item)
+                items, following = read(most, after=key)
+            for item in filter(is_wanted, items):
+                size += len(json.dumps(item))
+                # A page has one entry at least, or nobody would come past it.
+                if found and size > _BYTES_AT_MOST:
+                    return found, _place(found[-1], names)
+                found.append(item)
                 if len(found) == most:
-                    is_last = item is items[-1] and key is None
-                    return found, None if is_last else Place({name: item[name] for name in ("feed", "begun_at", "pk", "sk")})
+                    is_last = item is items[-1] and following is None
+                    return found, None if is_last else _place(item, names)
+            key = following
             if key is None:
                 return found, None
         return found, Place(key) if key else None
@@ -67,3 +85,7 @@ class Feed:
     def one(self, request_id: str) -> Entry | None:
         """One update; None when there is none, or none any more. Two calls."""
         return self._history.find(request_id)
+
+
+def _place(item: Item, names: tuple[str, ...]) -> Place:
+    return Place({name: item[name] for name in names})

@@ -76,7 +76,8 @@ async function api(path, parameters, signal) {
   if (response.ok && body) return body;
   const request = body?.requestId ? ` (request ${body.requestId})` : "";
   const text = `${response.status} ${body?.errorType ?? "Error"}: ${body?.errorMessage ?? "the answer is not the API's"}${request}`;
-  if (response.status !== 429) throw new ApiError(text, response.status);
+  // Of the 403s only the gateway's own is about the key: the function's say what its role may not do.
+  if (response.status !== 429) throw new ApiError(text, body?.errorType === "Forbidden" ? 403 : 0);
   const seconds = Number.parseInt(response.headers.get("retry-after"), 10) || 5;
   throw new ApiError(`Too many requests: try again in ${count(seconds, "second")}. ${text}`, 429, seconds);
 }

@@ -48,7 +48,8 @@ def status_of(error: EcsUpdaterError) -> int:
 
 def of_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer; it ends with a newline, for those who read it in a terminal."""
-    text = json.dumps(value, ensure_ascii=False) + "\n"
+    # In ASCII: a request_id can hold half a character, which has no bytes, and the runtime would end over it.
+    text = json.dumps(value) + "\n"
     return Response(status, "application/json", text, headers={**HEADERS, **(headers or {})})
 
 

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidEventError, MediaTypeError, PayloadTooLargeError, one_line
-from ..event import SHORT_SCHEMAS
+from ..event import SHORT_SCHEMAS, UPDATE, schema_of
 
 LONGEST_WAIT = 25
 """The most seconds that a request waits for a rollout: API Gateway gives up after 29."""
+
+_MOST = schema_of(UPDATE).document["properties"]["wait_seconds"]["maximum"]
 
 _BYTES_AT_MOST = 256 << 10
 """An event with all that the schema allows is less than half of it."""
@@ -41,9 +43,9 @@ def event_of(body: str | None, media_type: str | None, action: str) -> Any:
 
 
 def waits_too_long(event: Any) -> bool:
-    """Whether ``event`` asks to wait for longer than a request can."""
+    """Whether ``event`` asks to wait for longer than a request can. What the schema does not take, it is left to refuse."""
     seconds = event.get("wait_seconds") if isinstance(event, dict) else None
-    return isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds > LONGEST_WAIT
+    return isinstance(seconds, int) and LONGEST_WAIT < seconds <= _MOST  # True is an int too, and small.
 
 
 def is_short(event: Any) -> bool:

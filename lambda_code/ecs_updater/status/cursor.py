@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from ..errors import InvalidQueryError
 
+NOT_OURS = "next: this is not what an earlier page of the same list gave as next"
+
 _LIMIT = 8192
 
 
@@ -29,5 +31,5 @@ def place_of(token: str | None, names: tuple[str, ...]) -> dict[str, str] | None
     except (ValueError, binascii.Error, RecursionError):
         place = None
     if not isinstance(place, dict) or set(place) != set(names) or not all(isinstance(one, str) for one in place.values()):
-        raise InvalidQueryError("next: this is not what an earlier page of the same list gave as next")
+        raise InvalidQueryError(NOT_OURS)
     return place

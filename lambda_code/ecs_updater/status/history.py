@@ -3,7 +3,8 @@
 from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
 from ..ledger.entry import to_item
 from ..ledger.feed import Feed, Place
-from .cursor import place_of, token_of
+from ..ledger.history import ENTRY, UPDATES
+from .cursor import NOT_OURS, place_of, token_of
 from .query import DeploymentsQuery
 from .views import Json, deployment_view, request_id_of, whole_deployment_view
 
@@ -14,10 +15,13 @@ _OF_ALL = ("feed", "begun_at", "pk", "sk")
 def deployments(feed: Feed | None, query: DeploymentsQuery) -> Json:
     """A page of updates, the newest first. Raises InvalidQueryError, ConfigurationError without a ledger, LedgerError."""
     key = place_of(query.next, _OF_SERVICE if query.service else _OF_ALL)
+    # What DynamoDB would refuse, or what is another list's.
+    if key and not (key["sk"].startswith(ENTRY) and key["pk"] and key.get("begun_at", "-")):
+        raise InvalidQueryError(NOT_OURS)
+    if key and (key["pk"] != query.service if query.service else key["feed"] != UPDATES):
+        raise InvalidQueryError(NOT_OURS)
     after = Place(key) if key else None
     if query.service:
-        if key and key["pk"] != query.service:
-            raise InvalidQueryError("next: this is not what an earlier page of the same list gave as next")
         items, place = _needed(feed).of_service(query.service, query.limit, after)
     else:
         items, place = _needed(feed).of_all(query.limit, after, query.cluster_arn)

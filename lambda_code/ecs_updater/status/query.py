@@ -117,7 +117,7 @@ def _flag(name: str, value: str | None) -> bool:
 def _limit(value: str | None, default: int, most: int) -> int:
     if value is None:
         return default
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) <= most:
+    if not re.fullmatch("[0-9]{1,9}", value) or not 1 <= int(value) <= most:
         raise InvalidQueryError(f"limit: {_shown(value)} is not a number from 1 to {most}")
     return int(value)
 
