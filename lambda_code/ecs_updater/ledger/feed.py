@@ -48,7 +48,7 @@ class Feed:
     def of_all(self, most: int, after: Place | None = None, cluster: str | None = None) -> tuple[list[Item], Place | None]:
         """The entries of all services, or of those of one cluster, by its ARN.
 
-        A page may be short although more follows: it has no more bytes than an answer of Lambda, and costs a bounded number of calls.
+        A page may be short although more follows: it has no more bytes than Lambda's answers, and costs a bounded number of calls.
         """
         read = partial(self._table.page, UPDATES, only=SHOWN, index=RECENT)
         names = (RECENT.hash_key, RECENT.range_key, "pk", "sk")
