@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from ecs_updater.errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, LedgerError
-from ecs_updater.ledger.entry import Side
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.ledger.lease import Holder
 from ecs_updater.status import history as told
@@ -148,22 +147,36 @@ def test_a_place_that_no_page_could_have_given_is_refused_and_not_asked_for(feed
     assert not fake.requests
 
 
+class LargeTable:
+    """A table with so many large entries: a real one takes too long to fill."""
+
+    name = "a-table"
+
+    def __init__(self, count, size):
+        side = {"task_definition_arn": "arn:t/f:1", "images": {}, "tags": {"k": "é" * size}}
+        entry = {"action": "update", "cluster_arn": CLUSTER_ARN, "service_arn": SERVICE_ARN, "state": "ENDED"}
+        entry |= {"before": side, "after": side, "pk": SERVICE_ARN, "feed": "UPDATES"}
+        of_each = ({"request_id": f"r-{number}", "sk": f"UPDATE#{number}", "begun_at": f"{number}"} for number in range(count))
+        self.items = [{**entry, **own} for own in of_each]
+
+    def page(self, _, most, *, after, **__):
+        """As ``aws.dynamodb.Table`` does, in the order in which they are."""
+        first = [item["sk"] for item in self.items].index(after["sk"]) + 1 if after else 0
+        found = self.items[first : first + most]
+        names = ("pk", "sk", "feed", "begun_at")
+        return found, {name: found[-1][name] for name in names} if first + most < len(self.items) else None
+
+
 @pytest.mark.parametrize("service", [None, SERVICE_ARN])
-def test_a_page_is_no_larger_than_lambdas_answer(feed, history, lease, service):
-    large = {f"{number:02d}" + "k" * 126: "é" * 256 for number in range(50)}
-    for number in range(40):
-        side = Side("arn:t/f:1", {"app": "busybox"}, large)
-        entry = history.begin(intent(lease(f"r-{number}"), before=side, after=side)).entry
-        history.end(entry.answered("SUCCEEDED", "it runs", {"statusCode": 200, "body": {}}))
+def test_a_page_is_no_larger_than_lambdas_answer(service):
+    feed = Feed(LargeTable(count=40, size=20_000))
     pages, token = [], None
-    while True:
+    while token or not pages:
         pages.append(told.deployments(feed, DeploymentsQuery(service=service, limit=100, next=token)))
         token = pages[-1]["next"]
-        if token is None:
-            break
-    assert len(pages) > 1 and max(len(json.dumps(page)) for page in pages) < 5_500_000
+    assert len(pages) > 1 and max(len(json.dumps(page)) for page in pages) < 5_000_000
     ids = [one["requestId"] for page in pages for one in page["deployments"]]
-    assert ids == [f"r-{number}" for number in reversed(range(40))]
+    assert ids == [f"r-{number}" for number in range(40)]
 
 
 def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(feed, fake):
