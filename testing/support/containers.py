@@ -173,7 +173,7 @@ class Containers:
         """The ledger's table, as the template has it."""
         template = load(PROJECT / "infraestructure" / "02-ledger.yml")
         (table,) = Stack(template, {"ClusterName": CLUSTER}).of_type("AWS::DynamoDB::Table")
-        keys = {key: table[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+        keys = {key: table[key] for key in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")}
         self.client("dynamodb").create_table(TableName=name, **keys)
 
     def containers(self, *options: str, shown: str = "{{.ID}}") -> list[str]:
