@@ -12,6 +12,7 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ``tags``             the difference between two sets of tags
 ``task_definition``  the new revision, out of the running one
 ``fields``           which fields of a task definition can be registered
+``described``        what DescribeServices tells of a service
 ``snapshot``         what a service is before an update
 ``plan``             what an update has to write, possibly nothing
 ``workflow``         from plan to end: wait, rollback, ledger, recovery

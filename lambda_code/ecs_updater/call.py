@@ -19,6 +19,10 @@ _UPDATE_SECONDS = 45.0
 """What is left of the function's time when an update begins that had to wait for its turn."""
 
 
+ANSWER_BYTES = 4 << 20
+"""The most bytes that an answer is made of: Lambda's end at 6 MB, in which its text is quoted once more."""
+
+
 @dataclass(frozen=True)
 class Call:
     """Which invocation it is, and how long it may take."""

@@ -58,18 +58,13 @@ class Schema:
             raise InvalidEventError(str(error)) from None
 
 
-_SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
+SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
+"""What the events of each action look like."""
 SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
 """What the same events look like in the short form of HTTP, see ``rest.body``."""
 
-
-def schema_of(action: str) -> Schema:
-    """What the events of an action look like."""
-    return _SCHEMAS[action]
-
-
-UPDATE_SCHEMA = _SCHEMAS[UPDATE].document
-assert _SCHEMAS[UPDATE].validator  # Compiled while the function is initialised, with full CPU; the other one when it is needed.
+UPDATE_SCHEMA = SCHEMAS[UPDATE].document
+assert SCHEMAS[UPDATE].validator  # Compiled while the function is initialised, with full CPU; the other one when it is needed.
 
 _VIOLATIONS_LOGGED = 20
 """The most violations of one event that are listed: one hostile event must not flood the log."""
@@ -86,7 +81,7 @@ _SERVICE = re.compile(rf"(?:(?P<account>{_ARN})service/(?:(?P<cluster>{_NAME})/)
 
 def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     """The request that ``event``, any JSON value at all, makes. Raises InvalidEventError or InvalidImageError."""
-    schema = _SCHEMAS[_action(event)]
+    schema = SCHEMAS[_action(event)]
     event = _with_defaults(event, settings, schema.fields)
     schema.check(event)
     if further := _first(map(one_line, _further_violations(event))):
@@ -101,7 +96,7 @@ def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     }
     if not settings.ledger_table:
         _check_without_ledger(event)
-    if schema is _SCHEMAS[ROLLBACK]:
+    if schema is SCHEMAS[ROLLBACK]:
         return RollbackRequest(**of_every_event)
     return UpdateRequest(
         **of_every_event,
@@ -140,8 +135,8 @@ def _with_defaults(event: Any, settings: Settings, fields: frozenset[str]) -> An
 def _action(event: Any) -> str:
     """The action that an event asks for. Raises InvalidEventError for one that there is not."""
     action = event.get("action", UPDATE) if isinstance(event, dict) else UPDATE
-    if isinstance(action, str) and action not in _SCHEMAS:
-        raise InvalidEventError(f"action: {action!r} is not one of {list(_SCHEMAS)}")
+    if isinstance(action, str) and action not in SCHEMAS:
+        raise InvalidEventError(f"action: {action!r} is not one of {list(SCHEMAS)}")
     return action if isinstance(action, str) else UPDATE
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from . import task_definition as td
 from .plan import Plan
 from .rollout.verdict import Finding, Followed
+from .tags import listed
 
 NO_CHANGE, IN_PROGRESS = "NO_CHANGE", "IN_PROGRESS"
 
@@ -114,7 +115,6 @@ def _state(plan: Plan, task_definition: Mapping[str, Any], tags: Mapping[str, st
     names = [one["name"] for one in task_definition["containerDefinitions"]]
     # A revision that a rollback returns to, or leaves, need not have the container that was addressed.
     container = td.container(task_definition, plan.container if plan.container in names else names[0])
-    all_tags = {**tags, **plan.snapshot.reserved_tags}
     return {
         "clusterArn": plan.snapshot.cluster_arn,
         "serviceArn": plan.snapshot.service_arn,
@@ -122,7 +122,7 @@ def _state(plan: Plan, task_definition: Mapping[str, Any], tags: Mapping[str, st
         "taskDefinitionFamily": task_definition["family"],
         "serviceImage": container.get("image"),
         "serviceMemory": td.memory(task_definition, container),
-        "tags": [{"key": key, "value": all_tags[key]} for key in sorted(all_tags)],
+        "tags": listed({**tags, **plan.snapshot.reserved_tags}),
         "updatedOn": _iso(plan.snapshot.updated_on),
     }
 

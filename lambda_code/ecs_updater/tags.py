@@ -19,6 +19,11 @@ def is_reserved(key: str) -> bool:
     return key.lower().startswith("aws:")
 
 
+def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as answers have them, ``{"key", "value"}`` sorted by key."""
+    return [{"key": key, "value": tags[key]} for key in sorted(tags)]
+
+
 def wrong_character(text: str) -> str | None:
     """The first character of ``text`` that AWS does not take in a tag's key or value, or None.
 

@@ -30,8 +30,8 @@ MAY_IMPORT_AWS = (
 )
 """The part itself, the doors, which make the clients, and who hands them on and calls them."""
 PURE = [
-    *("call", "clock", "errors", "event", "fields", "image", "plan", "request", "result", "settings", "snapshot", "tags"),
-    *("task_definition", "ledger.entry", "ledger.intent", "ledger.key", "page"),
+    *("call", "clock", "described", "errors", "event", "fields", "image", "plan", "request", "result", "settings", "snapshot"),
+    *("tags", "task_definition", "ledger.entry", "ledger.intent", "ledger.key", "page"),
     *(f"rest.{name}" for name in ("body", "help", "openapi", "routes")),
     *(f"status.{name}" for name in ("cursor", "query", "views")),
     *(f"registry.{name}" for name in ("answer", "ecr_reference", "manifest", "platform", "verify")),

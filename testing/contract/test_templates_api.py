@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from ecs_updater.event import ROLLBACK, SHORT_SCHEMAS, UPDATE, schema_of
+from ecs_updater.event import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from ecs_updater.ledger.feed import RECENT
 from ecs_updater.rest.answer import status_of
 from ecs_updater.rest.routes import ROUTES
@@ -104,9 +104,9 @@ def test_the_handlers_are_there(name):
 @pytest.mark.parametrize(
     "model, schema",
     [
-        ("UpdateModel", schema_of(UPDATE)),
+        ("UpdateModel", SCHEMAS[UPDATE]),
         ("ShortModel", SHORT_SCHEMAS[UPDATE]),
-        ("RollbackModel", schema_of(ROLLBACK)),
+        ("RollbackModel", SCHEMAS[ROLLBACK]),
         ("ShortRollbackModel", SHORT_SCHEMAS[ROLLBACK]),
     ],
 )

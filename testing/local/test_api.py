@@ -6,89 +6,56 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, Request, build_opener
+from unittest import mock
 
-import boto3
 import pytest
+from botocore.exceptions import ClientError
+from event_suite.api import ApiUnusable
+from support.deployed_api import CLUSTER, SERVICE, STATUS, TABLE, DeployedApi
 from support.http import event
-from support.make import PROJECT, TOOLS, Workspace
-from support.permissions import as_the_emulator_asks, document
+from support.make import PROJECT, TOOLS
+from support.permissions import actions, document, without
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 needs_curl = pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="curl or jq is not installed")
 
 README = (PROJECT / "README.md").read_text("utf-8")
-DEPLOY = ("emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", "deploy-api-aws")
-SHORT = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "busybox", "tag": "1.36"}
-_OPENER = build_opener(ProxyHandler({}))
-
-
-@dataclass
-class Api:
-    """An API that is deployed in a workspace."""
-
-    here: Workspace
-    url: str
-    key: str
-
-    def client(self, service: str) -> Any:
-        """A client of the emulator, as its root."""
-        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{self.here.port}")
-
-    def ask(self, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
-        """Status and JSON of an answer."""
-        headers = {"x-api-key": self.key if key is None else key, "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            with _OPENER.open(Request(self.url + path, data, headers, method=method), timeout=60) as answer:
-                return answer.status, json.load(answer)
-        except HTTPError as error:
-            return error.code, json.load(error)
+SHORT = {"cluster": CLUSTER, "service": SERVICE, "image": "busybox", "tag": "1.36"}
+KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+# A question that cannot be answered without the action.
+QUESTIONS = {
+    "ecs:ListClusters": "list",
+    "ecs:ListServices": "list",
+    "ecs:DescribeServices": "list",
+    "ecs:DescribeTaskDefinition": "list?images=1",
+    "dynamodb:Query": "deployments",
+    "dynamodb:GetItem": "deployments/no-such-id",
+}
+WRITES: dict[str, Callable[[Any, Any], object]] = {
+    "ecs:UpdateService": lambda ecs, _: ecs.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=0),
+    "ecs:DeleteService": lambda ecs, _: ecs.delete_service(cluster=CLUSTER, service=SERVICE, force=True),
+    "ecs:RegisterTaskDefinition": lambda ecs, _: ecs.register_task_definition(
+        family="any", containerDefinitions=[{"name": "any", "image": "busybox", "memory": 64}]
+    ),
+    "dynamodb:PutItem": lambda _, dynamodb: dynamodb.put_item(TableName=TABLE, Item=KEY),
+    "dynamodb:DeleteItem": lambda _, dynamodb: dynamodb.delete_item(TableName=TABLE, Key=KEY),
+    "dynamodb:UpdateItem": lambda _, dynamodb: dynamodb.update_item(TableName=TABLE, Key=KEY),
+    "dynamodb:DeleteTable": lambda _, dynamodb: dynamodb.delete_table(TableName=TABLE),
+}
 
 
 @pytest.fixture(scope="module", name="api")
-def _api(workspace_with_package) -> Iterator[Api]:
+def _api(workspace_with_package) -> Iterator[DeployedApi]:
     here = workspace_with_package("api", EMULATOR_AUTH="true")
-    deployed = here.make(*DEPLOY)
-    assert deployed.status == 0, deployed.output
-    url, key = (here.make(target).output.splitlines()[-1] for target in ("api-url", "api-key"))
-    api = Api(here, url, key)
-    _permit(api)
-    _without_limits(api)
-    yield api
+    with mock.patch.dict(os.environ, {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}):
+        yield DeployedApi(here)
     cleaned = here.make("clean")
     assert cleaned.status == 0, cleaned.output
     assert here.left() == []
-
-
-def _permit(api: Api) -> None:
-    """Makes the functions' roles into such for the emulator, which asks other questions of some calls than AWS."""
-    iam = api.client("iam")
-    for role in ("ecs-updater", "ecs-updater-completer", "ecs-updater-api-status"):
-        name = f"{role}-eu-west-1"
-        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        found = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document(map(as_the_emulator_asks, found)))
-
-
-def _without_limits(api: Api) -> None:
-    """Lets the tests ask as often as they like; what the limits do, testing/api_suite shows."""
-    gateway = api.client("apigateway")
-    (plan,) = gateway.get_usage_plans()["items"]
-    new = {"/throttle/rateLimit": "1000", "/throttle/burstLimit": "1000", "/quota/limit": "1000000"}
-    gateway.update_usage_plan(usagePlanId=plan["id"], patchOperations=_replaced(new))
-    stages = {"/*/*/throttling/rateLimit": "1000", "/*/*/throttling/burstLimit": "1000"}
-    (stage,) = plan["apiStages"]
-    gateway.update_stage(restApiId=stage["apiId"], stageName=stage["stage"], patchOperations=_replaced(stages))
-
-
-def _replaced(values: dict[str, str]) -> list[dict[str, str]]:
-    return [{"op": "replace", "path": path, "value": value} for path, value in values.items()]
 
 
 # README's examples
@@ -104,7 +71,7 @@ def examples() -> list[str]:
 class Completer(threading.Thread):
     """Wakes the completer again and again, as ECS's events do, which the emulator does not send."""
 
-    def __init__(self, api: Api):
+    def __init__(self, api: DeployedApi):
         super().__init__(daemon=True)
         self._invoke, self._is_over = api.client("lambda").invoke, threading.Event()
 
@@ -121,7 +88,7 @@ class Completer(threading.Thread):
         self.join()
 
 
-def run(api: Api, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(api: DeployedApi, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a shell script in the project's directory, with ``make`` of this workspace."""
     settings = " ".join(f"{name}={value}" for name, value in api.here.settings.items() if value)
     shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and "proxy" not in name.lower()}
@@ -157,7 +124,7 @@ def test_a_pipeline_that_is_refused_fails_with_the_sentence_that_says_why(api):
 
 @pytest.fixture(scope="module", name="openapi")
 def _openapi(api, tmp_path_factory):
-    status, told = api.ask("GET", "/openapi.json")
+    status, told = api.ask("GET", "openapi.json")
     assert status == 200
     file = tmp_path_factory.mktemp("openapi") / "openapi.json"
     file.write_text(json.dumps(told), "utf-8")
@@ -185,7 +152,7 @@ def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(
     config.write_text("", "utf-8")
     ran = schemathesis(
         *("schemathesis", tmp_path),
-        *("--config-file", config, "run", openapi, "--url", api.url, "--header", f"x-api-key: {api.key}"),
+        *("--config-file", config, "run", openapi, "--url", api.api.url, "--header", f"x-api-key: {api.key}"),
         *("--max-examples", 25, "--workers", 2, "--generation-deterministic", "--no-color"),
         *("--exclude-checks", "unsupported_method,positive_data_acceptance"),
     )
@@ -200,36 +167,85 @@ def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(
 def test_the_status_functions_role_cannot_write_even_with_the_code_that_does(api):
     """The same code as the writing function's, run as the one that only reads."""
     functions = api.client("lambda")
-    name = "ecs-updater-api-status"
-    before = api.client("ecs").describe_services(cluster="ECSCluster", services=["ecs-dummy-service"])["services"][0]
-    reads = functions.get_function_configuration(FunctionName=name)["Handler"]
-    functions.update_function_configuration(FunctionName=name, Handler="ecs_updater.handlers.http_update.lambda_handler")
+    before = api.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
+    reads = functions.get_function_configuration(FunctionName=STATUS)["Handler"]
+    functions.update_function_configuration(FunctionName=STATUS, Handler="ecs_updater.handlers.http_update.lambda_handler")
     try:
         for body in ({**SHORT, "tag": "9.9"}, {**SHORT, "force_new_deployment": True}):
             payload = json.dumps(event("POST", "/update", body)).encode()
-            answer = json.load(functions.invoke(FunctionName=name, Payload=payload)["Payload"])
+            answer = json.load(functions.invoke(FunctionName=STATUS, Payload=payload)["Payload"])
             error = json.loads(answer["body"])
             assert answer["statusCode"] >= 400 and "AccessDenied" in error["errorMessage"], error
     finally:
-        functions.update_function_configuration(FunctionName=name, Handler=reads)
-    after = api.client("ecs").describe_services(cluster="ECSCluster", services=["ecs-dummy-service"])["services"][0]
+        functions.update_function_configuration(FunctionName=STATUS, Handler=reads)
+    after = api.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
     assert (after["taskDefinition"], len(after["deployments"])) == (before["taskDefinition"], len(before["deployments"]))
-    assert api.ask("GET", "/list")[0] == 200
+    assert api.ask("GET", "list")[0] == 200
+
+
+def test_with_its_own_role_the_status_function_answers_every_question(api):
+    status, answer = api.ask("GET", "list?images=1")
+    assert (status, [one["serviceName"] for one in answer["services"]]) == (200, [SERVICE])
+    assert answer["services"][0]["images"]
+    assert api.ask("GET", "deployments")[0] == 200
+    assert api.ask("GET", "deployments/no-such-id")[1]["errorType"] == "DeploymentNotFoundError"
+
+
+@pytest.mark.parametrize("action", QUESTIONS)
+def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_with_an_error(api, action):
+    with api.status_permitted(without(api.status_statements, action)):
+        status, answer = api.ask("GET", QUESTIONS[action])
+    assert status in (403, 502) and answer.keys() == {"errorType", "errorMessage", "requestId"}, answer
+
+
+def test_these_are_all_the_actions_of_that_role_but_for_its_logs(api):
+    assert {one for one in actions(api.status_statements) if not one.startswith("logs:")} == QUESTIONS.keys()
+
+
+@pytest.mark.parametrize("action", WRITES)
+def test_whoever_has_the_permissions_of_that_role_cannot_write(api, action):
+    iam, user = api.client("iam"), action.replace(":", "-")
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=document(api.status_statements))
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    ecs, dynamodb = api.client("ecs", **own), api.client("dynamodb", **own)
+
+    assert ecs.list_services(cluster=CLUSTER)["serviceArns"]
+    with pytest.raises(ClientError, match=f"not authorized to perform: {action}"):
+        WRITES[action](ecs, dynamodb)
+
+
+# Who has to wait
+
+
+def test_a_key_that_calls_too_often_is_told_when_to_call_again(api):
+    waits: list[float] = []
+    impatient = replace(api.api, sleep=waits.append)
+    try:
+        api.limit(1, 0.001)
+        with pytest.raises(ApiUnusable, match="TooManyRequests"):
+            for _ in range(2):
+                impatient.call("GET", "openapi.json")
+    finally:
+        api.limit(1000, 1000)
+    assert waits and set(waits) == {1.0}
+    assert api.ask("GET", "list")[0] == 200
 
 
 def test_a_service_that_another_update_holds_is_409_and_both_doors_go_on_afterwards(api):
     table = api.client("dynamodb")
     service = "arn:aws:ecs:eu-west-1:000000000000:service/ECSCluster/ecs-dummy-service"
     key = {"pk": {"S": service}, "sk": {"S": "LEASE"}}
-    lease = table.get_item(TableName="ecs-updater-ledger", Key=key).get("Item", {**key, "fence": {"N": "1"}})
+    lease = table.get_item(TableName=TABLE, Key=key).get("Item", {**key, "fence": {"N": "1"}})
     held = {"holder": {"S": "h"}, "request_id": {"S": "another"}, "since": {"N": "1"}, "expires_at": {"N": "99999999999"}}
-    table.put_item(TableName="ecs-updater-ledger", Item=lease | held)
+    table.put_item(TableName=TABLE, Item=lease | held)
     try:
-        status, error = api.ask("POST", "/update", SHORT | {"force_new_deployment": True})
+        status, error = api.ask("POST", "update", SHORT | {"force_new_deployment": True})
         assert (status, error["errorType"]) == (409, "LeaseHeldError") and "request_id another" in error["errorMessage"]
     finally:
-        table.put_item(TableName="ecs-updater-ledger", Item=lease)
-    assert api.ask("POST", "/update", SHORT)[0] == 200
+        table.put_item(TableName=TABLE, Item=lease)
+    assert api.ask("POST", "update", SHORT)[0] == 200
 
 
 @needs_curl
@@ -237,13 +253,12 @@ def test_with_iam_a_key_alone_is_refused_and_a_signature_beside_it_is_let_in(api
     made = api.here.make("deploy-api-aws", API_AUTH="iam")
     assert made.status == 0, made.output
     try:
-        assert api.ask("GET", "/list")[0] == 403
-        signed = f'curl --aws-sigv4 "aws:amz:eu-west-1:execute-api" --user test:test -H "x-api-key: {api.key}" -s {api.url}/list'
-        assert "ecs-dummy-service" in run(api, signed).stdout
-        unkeyed = f'curl --aws-sigv4 "aws:amz:eu-west-1:execute-api" --user test:test -s {api.url}/list'
-        assert json.loads(run(api, unkeyed).stdout)["errorType"] == "Forbidden"
-        assert api.ask("GET", "/")[1]["authentication"].startswith("the header x-api-key and a signature")
+        assert api.ask("GET", "list")[0] == 403
+        signed = f'curl --silent --aws-sigv4 "aws:amz:eu-west-1:execute-api" --user test:test {api.api.url}/list'
+        assert "ecs-dummy-service" in run(api, f'{signed} -H "x-api-key: {api.key}"').stdout
+        assert json.loads(run(api, signed).stdout)["errorType"] == "Forbidden"
+        assert api.ask("GET", "")[1]["authentication"].startswith("the header x-api-key and a signature")
     finally:
         made = api.here.make("deploy-api-aws")
         assert made.status == 0, made.output
-    assert api.ask("GET", "/list")[0] == 200
+    assert api.ask("GET", "list")[0] == 200

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from ecs_updater.event import ROLLBACK, SHORT_SCHEMAS, UPDATE, schema_of
+from ecs_updater.event import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.rest import openapi
 from ecs_updater.rest.reading import Sources, door
@@ -61,8 +61,8 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one():
 @pytest.mark.parametrize(
     "name, schema",
     [
-        ("Update", schema_of(UPDATE)),
-        ("Rollback", schema_of(ROLLBACK)),
+        ("Update", SCHEMAS[UPDATE]),
+        ("Rollback", SCHEMAS[ROLLBACK]),
         ("ShortUpdate", SHORT_SCHEMAS[UPDATE]),
         ("ShortRollback", SHORT_SCHEMAS[ROLLBACK]),
     ],

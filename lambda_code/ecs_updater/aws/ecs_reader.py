@@ -9,8 +9,9 @@ that for itself: what several at once ask too much ECS throttles, and the SDK re
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import boto3
@@ -73,26 +74,16 @@ class EcsReader:
 
     def services(self, cluster: str) -> list[str]:
         """The ARNs of a cluster's services; none of one that was deleted meanwhile."""
-        try:
-            with translated("ListServices"):
-                pages = self._client.get_paginator("list_services").paginate(
-                    cluster=cluster, PaginationConfig={"PageSize": 100}
-                )
-                return [arn for page in pages for arn in page["serviceArns"]]
-        except AwsFailure as failure:
-            if failure.code == "ClusterNotFoundException":
-                return []
-            raise
+        with _no_more_than_is_there("ListServices") as found:
+            for page in self._client.get_paginator("list_services").paginate(cluster=cluster, PaginationConfig={"PageSize": 100}):
+                found += page["serviceArns"]
+        return found
 
     def describe_services(self, cluster: str, services: Sequence[str]) -> list[dict[str, Any]]:
         """Those of at most ten services that are still there, with their tags."""
-        try:
-            with translated("DescribeServices"):
-                return self._client.describe_services(cluster=cluster, services=list(services), include=["TAGS"])["services"]
-        except AwsFailure as failure:
-            if failure.code == "ClusterNotFoundException":
-                return []
-            raise
+        with _no_more_than_is_there("DescribeServices") as found:
+            found += self._client.describe_services(cluster=cluster, services=list(services), include=["TAGS"])["services"]
+        return found
 
     def images(self, task_definition: str) -> dict[str, str]:
         """The image of each container of a revision."""
@@ -100,3 +91,14 @@ class EcsReader:
             answer = self._client.describe_task_definition(taskDefinition=task_definition)
             containers = answer["taskDefinition"]["containerDefinitions"]
             return {container["name"]: container.get("image", "") for container in containers}
+
+
+@contextmanager
+def _no_more_than_is_there(operation: str) -> Iterator[list[Any]]:
+    """A list to fill, which stays as it is where the cluster is not there any more. Raises AwsFailure for everything else."""
+    try:
+        with translated(operation):
+            yield []
+    except AwsFailure as failure:
+        if failure.code != "ClusterNotFoundException":
+            raise

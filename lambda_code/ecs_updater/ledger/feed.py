@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from ..aws.dynamodb import Index, Item, Table
+from ..call import ANSWER_BYTES
 from .entry import Entry
 from .failure import told
 from .history import ENTRY, UPDATES, History
@@ -22,30 +22,20 @@ SHOWN = (
 _CALLS_AT_MOST = 20
 """How many calls one page may take to find the entries of one cluster among those of all."""
 
-_BYTES_AT_MOST = 4 << 20
-"""The most bytes of one page: Lambda's answers end at 6 MB."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a page begins: after which item of the table or of the index."""
-
-    key: Item
-
 
 class Feed:
-    """The entries in the ledger's table. All methods raise LedgerError."""
+    """The entries in the ledger's table. A place is the key of an item: the page begins after it. All methods raise LedgerError."""
 
     def __init__(self, table: Table):
         self._table = table
         self._history = History(table)
 
-    def of_service(self, service: str, most: int, after: Place | None = None) -> tuple[list[Item], Place | None]:
+    def of_service(self, service: str, most: int, after: Item | None = None) -> tuple[list[Item], Item | None]:
         """A service's entries, by its key, and where the next page begins; None at the end. See ``of_all`` for short pages."""
         read = partial(self._table.page, service, only=SHOWN, prefix=ENTRY)
         return self._gathered(read, ("pk", "sk"), most, after, lambda item: True)
 
-    def of_all(self, most: int, after: Place | None = None, cluster: str | None = None) -> tuple[list[Item], Place | None]:
+    def of_all(self, most: int, after: Item | None = None, cluster: str | None = None) -> tuple[list[Item], Item | None]:
         """The entries of all services, or of those of one cluster, by its ARN.
 
         A page may be short although more follows: it has no more bytes than Lambda's answers, and costs a bounded number of calls.
@@ -59,33 +49,33 @@ class Feed:
         read: Callable[..., tuple[list[Item], Item | None]],
         names: tuple[str, ...],
         most: int,
-        after: Place | None,
+        after: Item | None,
         is_wanted: Callable[[Item], bool],
-    ) -> tuple[list[Item], Place | None]:
+    ) -> tuple[list[Item], Item | None]:
         """Reads on until there are enough; ``names`` are those of a place's key."""
         found: list[Item] = []
-        size, key = 0, after.key if after else None
+        size, key = 0, after
         for _ in range(_CALLS_AT_MOST):
             with told(self._table):
                 items, following = read(most, after=key)
             for item in filter(is_wanted, items):
                 size += len(json.dumps(item))
                 # A page has one entry at least, or nobody would come past it.
-                if found and size > _BYTES_AT_MOST:
-                    return found, _place(found[-1], names)
+                if found and size > ANSWER_BYTES:
+                    return found, _key(found[-1], names)
                 found.append(item)
                 if len(found) == most:
                     is_last = item is items[-1] and following is None
-                    return found, None if is_last else _place(item, names)
+                    return found, None if is_last else _key(item, names)
             key = following
             if key is None:
                 return found, None
-        return found, Place(key) if key else None
+        return found, key
 
     def one(self, request_id: str) -> Entry | None:
         """One update; None when there is none, or none any more. Two calls."""
         return self._history.find(request_id)
 
 
-def _place(item: Item, names: tuple[str, ...]) -> Place:
-    return Place({name: item[name] for name in names})
+def _key(item: Item, names: tuple[str, ...]) -> Item:
+    return {name: item[name] for name in names}

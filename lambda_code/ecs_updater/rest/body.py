@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidEventError, MediaTypeError, PayloadTooLargeError, one_line
-from ..event import SHORT_SCHEMAS, UPDATE, schema_of
+from ..event import SCHEMAS, SHORT_SCHEMAS, UPDATE
 
 LONGEST_WAIT = 25
 """The most seconds that a request waits for a rollout: API Gateway gives up after 29."""
 
-_MOST = schema_of(UPDATE).document["properties"]["wait_seconds"]["maximum"]
+_MOST = SCHEMAS[UPDATE].document["properties"]["wait_seconds"]["maximum"]
 
 _BYTES_AT_MOST = 256 << 10
 """An event with all that the schema allows is less than half of it."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from ..event import ROLLBACK, SHORT_SCHEMAS, UPDATE, schema_of
+from ..event import SCHEMAS, SHORT_SCHEMAS
 from ..status.query import ALL, LAUNCH_TYPES, MOST_DEPLOYMENTS, MOST_SERVICES, SOME_DEPLOYMENTS
 from .body import LONGEST_WAIT
 from .routes import ROUTES, Route
@@ -117,15 +117,7 @@ def _body(schema: str, short: str, example: Json) -> Json:
 
 def _responses(route: Route) -> Json:
     changes = route.method == "POST"
-    schema = {
-        "/update": "Result",
-        "/rollback": "Result",
-        "/list": "Services",
-        "/deployments": "Deployments",
-        "/deployments/{id}": "WholeDeployment",
-        "/": "Help",
-    }.get(route.path)
-    content: Json = {"application/json": {"schema": _reference(schema) if schema else {"type": "object"}}}
+    content: Json = {"application/json": {"schema": _reference(route.answer) if route.answer else {"type": "object"}}}
     if route.path == "/":
         content["text/html"] = {"schema": {"type": "string"}}
     answers: Json = {"200": {"description": "OK", "content": content}}
@@ -142,7 +134,7 @@ def _responses(route: Route) -> Json:
 
 def _schemas() -> Json:
     """The schemas of what is asked, as the function checks with them, and of what is answered."""
-    asked = [schema.document for schema in (schema_of(UPDATE), schema_of(ROLLBACK), *SHORT_SCHEMAS.values())]
+    asked = [schema.document for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values())]
     titles = {"UpdateEvent": "Update", "RollbackEvent": "Rollback"}
     by_name = {titles.get(one["title"], one["title"]): _without_dialect(one) for one in asked}
     answers: Mapping[str, Json] = json.loads(resources.files("ecs_updater").joinpath("schemas/answers.json").read_text("utf-8"))

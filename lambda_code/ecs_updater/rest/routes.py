@@ -12,15 +12,17 @@ class Route:
     method: str
     path: str
     what: str
+    answer: str | None
+    """The schema of its answer, in ``schemas/answers.json``."""
     needs_key: bool = True
 
 
 ROUTES = (
-    Route("help", "GET", "/", "this help, or a page in a browser", needs_key=False),
-    Route("update", "POST", "/update", "change the image and the tags of a service"),
-    Route("rollback", "POST", "/rollback", "return a service to the last revision that worked"),
-    Route("listServices", "GET", "/list", "the services of every cluster"),
-    Route("listDeployments", "GET", "/deployments", "the updates that were made, the newest first"),
-    Route("getDeployment", "GET", "/deployments/{id}", "one update, and what became of it"),
-    Route("openapi", "GET", "/openapi.json", "this API as an OpenAPI document"),
+    Route("help", "GET", "/", "this help, or a page in a browser", "Help", needs_key=False),
+    Route("update", "POST", "/update", "change the image and the tags of a service", "Result"),
+    Route("rollback", "POST", "/rollback", "return a service to the last revision that worked", "Result"),
+    Route("listServices", "GET", "/list", "the services of every cluster", "Services"),
+    Route("listDeployments", "GET", "/deployments", "the updates that were made, the newest first", "Deployments"),
+    Route("getDeployment", "GET", "/deployments/{id}", "one update, and what became of it", "WholeDeployment"),
+    Route("openapi", "GET", "/openapi.json", "this API as an OpenAPI document", None),
 )

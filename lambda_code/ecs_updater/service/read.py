@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .. import described
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..errors import (
@@ -38,22 +39,23 @@ def read(ecs: Ecs, request: Request, family: str | None = None) -> Snapshot:
             f"ecs_service_name {request.service} runs the task-definition family {task_definition['family']}, "
             f"not {family}, which the function's TASK_DEF says"
         )
-    primary = primary_deployment(service)
-    tags = {tag["key"]: tag.get("value", "") for tag in service.get("tags", [])}
+    primary = described.primary_deployment(service)
+    tags = described.tags(service)
+    launch_type = described.launch_type(service)
     return Snapshot(
         cluster_arn=service["clusterArn"],
         service_arn=service["serviceArn"],
         task_definition=task_definition,
         task_definition_tags=tuple(task_definition_tags),
-        tags={key: value for key, value in tags.items() if not is_reserved(key)},
+        tags=described.own_tags(service),
         reserved_tags={key: value for key, value in tags.items() if is_reserved(key)},
         deployment_id=primary.get("id"),
         updated_on=primary.get("updatedAt") or service.get("createdAt"),
-        deployment_ids=deployment_ids(service),
+        deployment_ids=described.deployment_ids(service),
         completed=observe(service, primary.get("id", "")).completed,
         service_deployment_arn=service.get("currentServiceDeployment"),
         deployment_configuration=service.get("deploymentConfiguration") or {},
-        on_fargate=_on_fargate(service),
+        on_fargate=launch_type == described.FARGATE if launch_type else None,
     )
 
 
@@ -85,20 +87,3 @@ def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
             f"ecs_service_name {request.service} has the deployment controller {controller}: only a service with the "
             "controller ECS can be given another task definition by UpdateService"
         )
-
-
-def primary_deployment(service: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The deployment that the service is at or on its way to; empty when there is none."""
-    return next((d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), {})
-
-
-def deployment_ids(service: Mapping[str, Any]) -> frozenset[str]:
-    """The ids of all deployments that ECS lists."""
-    return frozenset(deployment["id"] for deployment in service.get("deployments", []) if "id" in deployment)
-
-
-def _on_fargate(service: Mapping[str, Any]) -> bool | None:
-    providers = [one.get("capacityProvider", "") for one in service.get("capacityProviderStrategy", [])]
-    if providers:
-        return all(provider.startswith("FARGATE") for provider in providers)
-    return service["launchType"] == "FARGATE" if "launchType" in service else None

@@ -11,7 +11,7 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..clock import Clock
-from .read import primary_deployment
+from ..described import primary_deployment
 
 _LOOKS, _PAUSE = 6, 2.0
 """How often, and after how many seconds, is looked for the deployment that ECS's own rollback makes."""

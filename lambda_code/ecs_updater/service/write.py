@@ -16,6 +16,7 @@ from typing import Any
 from .. import task_definition as td
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
+from ..described import primary_deployment
 from ..errors import (
     EcsUpdaterError,
     LeaseHeldError,
@@ -29,7 +30,6 @@ from ..errors import (
 from ..plan import Applied, Plan
 from . import tagging
 from .progress import Progress
-from .read import primary_deployment
 from .tagging import AS_IT_WAS
 
 

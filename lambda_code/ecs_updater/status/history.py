@@ -2,7 +2,7 @@
 
 from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
 from ..ledger.entry import to_item
-from ..ledger.feed import Feed, Place
+from ..ledger.feed import Feed
 from ..ledger.history import ENTRY, UPDATES
 from .cursor import NOT_OURS, place_of, token_of
 from .query import DeploymentsQuery
@@ -20,12 +20,11 @@ def deployments(feed: Feed | None, query: DeploymentsQuery) -> Json:
         raise InvalidQueryError(NOT_OURS)
     if key and (key["pk"] != query.service if query.service else key["feed"] != UPDATES):
         raise InvalidQueryError(NOT_OURS)
-    after = Place(key) if key else None
     if query.service:
-        items, place = _needed(feed).of_service(query.service, query.limit, after)
+        items, place = _needed(feed).of_service(query.service, query.limit, key)
     else:
-        items, place = _needed(feed).of_all(query.limit, after, query.cluster_arn)
-    return {"deployments": [deployment_view(item) for item in items], "next": token_of(place.key) if place else None}
+        items, place = _needed(feed).of_all(query.limit, key, query.cluster_arn)
+    return {"deployments": [deployment_view(item) for item in items], "next": token_of(place) if place else None}
 
 
 def deployment(feed: Feed | None, id_: str) -> Json:

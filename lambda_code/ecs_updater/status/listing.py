@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from .. import described
 from ..aws.ecs_reader import PARALLEL, EcsReader
 from ..aws.failure import AwsFailure
+from ..call import ANSWER_BYTES
 from ..errors import ServiceReadError
 from .cursor import place_of, token_of
 from .query import ListQuery
@@ -19,9 +21,6 @@ from .views import Json, launch_type, service_view
 
 _SERVICES_AT_ONCE = 10
 """The most services of one DescribeServices."""
-
-_BYTES_AT_MOST = 4 << 20
-"""The most bytes of one page: Lambda's answers end at 6 MB, and 50 tags of a service can be 20 KB."""
 
 _LAST_SECONDS = 8.0
 """What is left of the function's time when a page ends for the lack of it: for one more round of calls, and to answer."""
@@ -68,7 +67,7 @@ class Listing:
                 if service:
                     size += len(json.dumps(service))
                     # A page has one service at least, or nobody would come past it.
-                    if found and size > _BYTES_AT_MOST:
+                    if found and size > ANSWER_BYTES:
                         return _answer(found, seen)
                     found.append(service)
                 seen = place
@@ -134,7 +133,7 @@ class Listing:
 
 
 def _is_asked_for(service: dict[str, Any], query: ListQuery) -> bool:
-    tags = {tag["key"]: tag.get("value", "") for tag in service.get("tags") or ()}
+    tags = described.tags(service)
     return (
         service["status"] == "ACTIVE"
         and launch_type(service) in query.launch_types

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..described import EC2, FARGATE
 from ..errors import InvalidQueryError, one_line
 from ..ledger.key import service_key
 from ..settings import LIST_PARAMETERS
@@ -11,7 +12,7 @@ from ..settings import LIST_PARAMETERS
 Parameters = Mapping[str, Sequence[str]]
 """What API Gateway's ``multiValueQueryStringParameters`` is: each name with its values."""
 
-FARGATE, EC2, EXTERNAL, MANAGED_INSTANCES, ALL = "FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES", "ALL"
+EXTERNAL, MANAGED_INSTANCES, ALL = "EXTERNAL", "MANAGED_INSTANCES", "ALL"
 LAUNCH_TYPES = (FARGATE, EC2, EXTERNAL, MANAGED_INSTANCES)
 MOST_SERVICES = 1000
 MOST_DEPLOYMENTS, SOME_DEPLOYMENTS = 100, 20

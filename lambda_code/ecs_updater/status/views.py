@@ -3,10 +3,11 @@
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from .query import EC2, FARGATE
+from .. import described
+from ..tags import listed
 
 Json = dict[str, Any]
 
@@ -32,33 +33,25 @@ def request_id_of(text: str) -> str:
 
 
 def launch_type(service: Mapping[str, Any]) -> str:
-    """Where a service's tasks run. Capacity providers other than Fargate's are groups of instances: EC2."""
-    if providers := capacity_providers(service):
-        return FARGATE if all(name in ("FARGATE", "FARGATE_SPOT") for name in providers) else EC2
-    return service.get("launchType") or EC2  # ECS's own default.
-
-
-def capacity_providers(service: Mapping[str, Any]) -> list[str]:
-    """The capacity providers of a service."""
-    return [one["capacityProvider"] for one in service.get("capacityProviderStrategy") or ()]
+    """Where a service's tasks run; ECS's own default where it does not say."""
+    return described.launch_type(service) or described.EC2
 
 
 def service_view(service: Mapping[str, Any]) -> Json:
     """A service, as DescribeServices tells it with its tags."""
-    primary = next((one for one in service.get("deployments") or () if one.get("status") == "PRIMARY"), {})
     return {
         "clusterName": service["clusterArn"].rpartition("/")[2],
         "clusterArn": service["clusterArn"],
         "serviceName": service["serviceName"],
         "serviceArn": service["serviceArn"],
         "launchType": launch_type(service),
-        "capacityProviders": capacity_providers(service),
+        "capacityProviders": described.capacity_providers(service),
         "taskDefinition": _revision(service.get("taskDefinition")),
         "desiredCount": service.get("desiredCount", 0),
         "runningCount": service.get("runningCount", 0),
         "pendingCount": service.get("pendingCount", 0),
-        "rolloutState": primary.get("rolloutState"),
-        "tags": _tags({tag["key"]: tag.get("value", "") for tag in service.get("tags") or ()}),
+        "rolloutState": described.primary_deployment(service).get("rolloutState"),
+        "tags": listed(described.tags(service)),
     }
 
 
@@ -101,12 +94,8 @@ def _side(side: Mapping[str, Any]) -> Json:
     return {
         "taskDefinition": _revision(side.get("task_definition_arn")),
         "images": dict(sorted(side.get("images", {}).items())),
-        "tags": _tags(side.get("tags", {})),
+        "tags": listed(side.get("tags", {})),
     }
-
-
-def _tags(tags: Mapping[str, str]) -> Sequence[Json]:
-    return [{"key": key, "value": tags[key]} for key in sorted(tags)]
 
 
 def _revision(task_definition_arn: str | None) -> str | None:

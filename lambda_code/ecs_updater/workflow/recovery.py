@@ -5,6 +5,7 @@ from typing import Any
 
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
+from ..described import own_tags, primary_deployment
 from ..errors import EcsUpdaterError, LeaseHeldError, RolloutFailedError, ServiceReadError, ServiceUpdateError
 from ..ledger.entry import Entry, State
 from ..ledger.history import History
@@ -12,8 +13,7 @@ from ..ledger.lease import Hold
 from ..ledger.record import Record
 from ..rollout.verdict import FAILED
 from ..service import tagging
-from ..service.read import primary_deployment
-from ..tags import TagChanges, is_reserved, taken_back
+from ..tags import TagChanges, taken_back
 from .conclusion import Conclusion
 from .rolling import Rolling, running_deployment
 
@@ -127,8 +127,7 @@ class Recovery:
         error: EcsUpdaterError = ServiceUpdateError(
             "the update was interrupted before its deployment: the service runs what it ran, its tags are what they were"
         )
-        current = {tag["key"]: tag.get("value", "") for tag in service.get("tags", []) if not is_reserved(tag["key"])}
-        changes = taken_back(current, TagChanges(entry.before.tags, entry.after.tags))
+        changes = taken_back(own_tags(service), TagChanges(entry.before.tags, entry.after.tags))
         if changes and service.get("status") == "ACTIVE":
             record.before_write()
             tagging.write(self._ecs, entry.service_arn, changes)

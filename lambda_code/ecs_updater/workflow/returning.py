@@ -9,6 +9,7 @@ from .. import result
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..clock import Clock
+from ..described import own_tags, primary_deployment
 from ..errors import (
     CallerFault,
     EcsUpdaterError,
@@ -24,9 +25,8 @@ from ..ledger.record import Record
 from ..rollout.follow import Rollout
 from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
 from ..service import tagging
-from ..service.read import primary_deployment
 from ..service.rollback import Return, return_service
-from ..tags import TagChanges, is_reserved, taken_back
+from ..tags import TagChanges, taken_back
 from .conclusion import Conclusion, failed
 from .following import Following
 
@@ -100,8 +100,7 @@ class Returning:
         entry = record.entry
         earlier = entry.before.tags if entry.rollback_tags is None else entry.rollback_tags
         written = TagChanges(earlier, entry.after.tags)
-        current = {tag["key"]: tag.get("value", "") for tag in service.get("tags", []) if not is_reserved(tag["key"])}
-        changes = taken_back(current, written)
+        changes = taken_back(own_tags(service), written)
         try:
             if changes:
                 record.before_write()

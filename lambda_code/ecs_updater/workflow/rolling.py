@@ -11,6 +11,7 @@ from .. import result
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure
 from ..clock import Clock
+from ..described import primary_deployment
 from ..errors import (
     EcsUpdaterError,
     RolloutFailedError,
@@ -23,7 +24,6 @@ from ..ledger.record import Record
 from ..rollout.follow import Rollout
 from ..rollout.running import Digests, digests_of_revision, digests_of_tasks, others_than_asked
 from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
-from ..service.read import primary_deployment
 from ..settings import Settings
 from .conclusion import Conclusion, failed
 from .following import Following

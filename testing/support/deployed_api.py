@@ -1,0 +1,84 @@
+"""The HTTP API as `make deploy-api-aws` deploys it to an emulator that enforces IAM, for tests that look at it from outside."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from event_suite.api import JSON, Api
+
+from .make import Workspace
+from .permissions import Statement, as_the_emulator_asks, document
+
+STATUS = "ecs-updater-api-status"
+CLUSTER, SERVICE, TABLE = "ECSCluster", "ecs-dummy-service", "ecs-updater-ledger"
+_DEPLOY = ("emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", "deploy-api-aws")
+_STATUS_ROLE = {"RoleName": f"{STATUS}-eu-west-1", "PolicyName": STATUS}
+
+
+class DeployedApi:
+    """An API in a workspace of its own, with its service, and with roles for the emulator, which asks others than AWS."""
+
+    def __init__(self, here: Workspace):
+        self.here = here
+        deployed = here.make(*_DEPLOY)
+        assert deployed.status == 0, deployed.output
+        url, self.key = (here.make(target).output.splitlines()[-1] for target in ("api-url", "api-key"))
+        self.api = Api(url, self.key)
+        for role in ("ecs-updater", "ecs-updater-completer"):
+            self._permit_as_deployed(f"{role}-eu-west-1")
+        self.status_statements = self._permit_as_deployed(_STATUS_ROLE["RoleName"])
+        """What the role of the function that tells may do, as the emulator asks about it."""
+        self.limit(1000, 1000)
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A client of the emulator, as its root unless the credentials say otherwise."""
+        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        endpoint = f"http://127.0.0.1:{self.here.port}"
+        return boto3.client(service, endpoint_url=endpoint, config=config, **credentials)  # type: ignore[call-overload]
+
+    def ask(self, method: str, route: str, body: Any = None) -> tuple[int, Any]:
+        """Status and JSON of an answer."""
+        content = None if body is None else json.dumps(body).encode()
+        reply = self.api.call(method, route, content, {"Content-Type": JSON} if content else None)
+        return reply.status, reply.json()
+
+    def limit(self, burst: int, rate: float) -> None:
+        """Lets the key, and the stage, make so many calls at once, and per second; as deployed, tests would wait for each other."""
+        gateway = self.client("apigateway")
+        (plan,) = gateway.get_usage_plans()["items"]
+        (stage,) = plan["apiStages"]
+        of_key = {"/throttle/rateLimit": rate, "/throttle/burstLimit": burst, "/quota/limit": 1_000_000}
+        of_stage = {"/*/*/throttling/rateLimit": rate, "/*/*/throttling/burstLimit": burst}
+        gateway.update_usage_plan(usagePlanId=plan["id"], patchOperations=_replaced(of_key))
+        gateway.update_stage(restApiId=stage["apiId"], stageName=stage["stage"], patchOperations=_replaced(of_stage))
+
+    @contextmanager
+    def status_permitted(self, statements: Iterable[Statement]) -> Iterator[None]:
+        """Gives the function that tells these permissions alone until the end of the block, and a fresh start: it remembers."""
+        self._permit_status(statements)
+        try:
+            yield
+        finally:
+            self._permit_status(self.status_statements)
+
+    def _permit_status(self, statements: Iterable[Statement]) -> None:
+        text, functions = document(statements), self.client("lambda")
+        self.client("iam").put_role_policy(**_STATUS_ROLE, PolicyDocument=text)
+        variables = functions.get_function_configuration(FunctionName=STATUS)["Environment"]["Variables"]
+        fresh = {"Variables": variables | {"PERMITTED": str(len(text))}}
+        functions.update_function_configuration(FunctionName=STATUS, Environment=fresh)
+
+    def _permit_as_deployed(self, role: str) -> list[Statement]:
+        iam = self.client("iam")
+        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        found = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]["Statement"]
+        made = [as_the_emulator_asks(one) for one in found]
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=document(made))
+        return made
+
+
+def _replaced(values: dict[str, float]) -> list[dict[str, str]]:
+    return [{"op": "replace", "path": path, "value": str(value)} for path, value in values.items()]
