@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from . import rates
 from .errors import ConfigurationError
 
 KEEP, DROP = "keep", "drop"
@@ -90,6 +91,32 @@ class StatusSettings:
         if taken := sorted(keys.keys() & set(LIST_PARAMETERS)):
             raise ConfigurationError(f"the function's TAG_FILTERS has {taken[0]!r}, a parameter of its own: leave it out")
         return cls(tag_filters=tuple(keys), api_auth=_choice(environment, "API_AUTH", KEY, IAM))
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """The configuration of the function that works off the queue, beside the updater's."""
+
+    arn_prefix: str
+    """``ECS_ARN_PREFIX``: how the ARNs of ECS begin in this account and region, ``arn:aws:ecs:eu-west-1:123456789012:``."""
+    ecs_rates: str = ""
+    """``ECS_RATES``: where ECS's rates are others than the usual, see ``aws.rates``."""
+    max_receives: int = 5
+    """``MAX_RECEIVES``: how often the queue lets a message come."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "QueueSettings":
+        """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
+        rates_text = environment.get("ECS_RATES") or ""
+        try:
+            rates.parse(rates_text)
+        except ValueError as error:
+            raise ConfigurationError(f"the function's ECS_RATES: {error}") from None
+        return cls(
+            arn_prefix=environment.get("ECS_ARN_PREFIX") or "",
+            ecs_rates=rates_text,
+            max_receives=_count(environment, "MAX_RECEIVES", 5, most=1000),
+        )
 
 
 def _choice(environment: Mapping[str, str], name: str, default: str, *others: str) -> str:

@@ -14,13 +14,14 @@ from .ledger.entry import Entry
 from .ledger.intent import intent
 from .ledger.record import Record
 from .plan import Plan
-from .workflow.planning import Planner
+from .workflow.planning import Pace, Planner
 from .workflow.recorded import Recorded
 from .registry.verify import Registries
 from .request import Request, UpdateRequest
 from .result import Answer
 from .workflow.conclusion import Conclusion
 from .workflow.rolling import Rolling
+from .service.read import Told
 from .service.tagging import AS_IT_WAS
 from .service.write import NOTHING, Earlier, apply
 from .settings import Settings
@@ -41,6 +42,10 @@ def real_registries(settings: Settings) -> Registries:
     return Lookup(Ecr(http), Oci(http))
 
 
+def _at_once(_: Plan) -> None:
+    """No pace of one's own: ECS says when it is too fast, and the SDK tries again."""
+
+
 def update(
     event: Any,
     environment: Mapping[str, str],
@@ -48,17 +53,21 @@ def update(
     call: Call | None = None,
     table: Table | None = None,
     registries: Callable[[Settings], Registries] = real_registries,
+    *,
+    told: Told | None = None,
+    pace: Pace = _at_once,
 ) -> Answer:
     """Does what ``event`` says; the answer as the contract has it.
 
     ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the ledger's, which it has exactly when
-    the environment says LEDGER_TABLE. Raises the errors of ``errors``; the message of one that comes after a write says what became
+    the environment says LEDGER_TABLE. ``told`` is what DescribeServices has said already; ``pace`` waits, before anything is held or
+    written, until the plan's calls may be made. Raises the errors of ``errors``; the message of one that comes after a write says what became
     of the service.
     """
     call = call or Call()
     settings = Settings.from_environment(environment)
     request = events.parse(event, settings)
-    work = Work(request, settings, ecs, call, registries)
+    work = Work(request, settings, ecs, call, registries, told, pace)
     recorded = Recorded(work, table, event) if table else None
     return recorded.run() if recorded and not request.dry_run else work.unrecorded()
 
@@ -67,9 +76,17 @@ class Work:
     """What one request makes of one service."""
 
     def __init__(
-        self, request: Request, settings: Settings, ecs: Ecs, call: Call, registries: Callable[[Settings], Registries]
+        self,
+        request: Request,
+        settings: Settings,
+        ecs: Ecs,
+        call: Call,
+        registries: Callable[[Settings], Registries],
+        told: Told | None = None,
+        pace: Pace = _at_once,
     ):
         self.request, self.settings, self.ecs, self.call = request, settings, ecs, call
+        self.told, self.pace = told, pace
         self.deadline = call.deadline(request.wait_seconds)
         """The moment of the clock until which may be waited, for the lease, the rollout and the rollback together."""
         self.planner = Planner(ecs, settings, registries)
@@ -77,9 +94,10 @@ class Work:
 
     def unrecorded(self) -> Answer:
         """Does it without a ledger; a dry run ends after the plan."""
-        plan = self.planner.plan(self.request)
+        plan = self.planner.plan(self.request, self.told)
         if self.request.dry_run:
             return result.of_dry_run(plan, self.planner.notes)
+        self.pace(plan)
         record = Record(self.intent(plan))
         conclusion = self.done(plan, record)
         if conclusion.error:

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Am
 
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ _THROTTLED = {"ProvisionedThroughputExceeded", "ProvisionedThroughputExceededExc
 _IN_THE_WAY = {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
 _FOR_A_MOMENT = _THROTTLED | _IN_THE_WAY
 """Codes, and reasons for which a transaction is cancelled, that are gone a moment later."""
+
+_BATCH, _BATCH_TRIES = 100, 6
+"""The most keys of one BatchGetItem, and how often is asked for those that DynamoDB left out, because it was busy."""
 
 Item = dict[str, Any]
 """An item's attributes: strings, numbers, booleans, mappings and lists. None is an attribute that is not there."""
@@ -79,7 +83,7 @@ class Update:
     pk: str
     sk: str
     change: str
-    condition: str
+    condition: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -110,6 +114,29 @@ class Table:
         with _translated("GetItem"):
             answer = self._client.get_item(TableName=self.name, Key=_key(pk, sk), ConsistentRead=True)
             return _item(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, keys: Sequence[tuple[str, str]], only: Sequence[str] = ()) -> list[Item]:
+        """Those of the items of these keys, each given once, that are there, in no order; of each the attributes ``only``, or all.
+
+        One call for a hundred.
+        """
+        names = {f"#n{number}": name for number, name in enumerate(dict.fromkeys(["pk", "sk", *only]))} if only else {}
+        shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
+        found: list[Item] = []
+        left = [_key(*key) for key in keys]
+        for attempt in range(_BATCH_TRIES):
+            if not left:
+                return found
+            if attempt:
+                time.sleep(random.uniform(0.5, 1) * 0.1 * 2**attempt)
+            asked, left = left, []
+            for first in range(0, len(asked), _BATCH):
+                request = {self.name: {"Keys": asked[first : first + _BATCH], "ConsistentRead": True, **shown}}
+                with _translated("BatchGetItem"):
+                    answer = self._client.batch_get_item(RequestItems=request)
+                    found += [_item(item) for item in answer["Responses"].get(self.name, [])]
+                    left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        raise AwsFailure("BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy")
 
     def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, most: int | None = None) -> list[Item]:
         """The items of ``pk`` whose sort key begins with ``prefix``, by sort key; at most ``most`` of them."""

@@ -2,10 +2,9 @@
 
 Every failure is an ``AwsFailure``.
 
-ECS counts calls per account and region, in buckets that several actions share, and throttles what comes too fast:
-https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
-A fifth of each bucket is left to others, such as updates; the SDK's retries are counted as they are sent. Each process keeps to
-that for itself: what several at once ask too much ECS throttles, and the SDK repeats.
+ECS counts calls per account and region, and throttles what comes too fast, see ``rates``. A fifth of each bucket is left to others,
+such as updates; the SDK's retries are counted as they are sent. Each process keeps to that for itself: what several at once ask too
+much ECS throttles, and the SDK repeats.
 """
 
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 
+from .. import rates
 from ..clock import REAL_TIME, Clock
 from . import wire
 from .bucket import Bucket
@@ -33,12 +33,12 @@ _CONFIG = Config(
     user_agent_appid="ecs-updater",
 )
 
-_BUCKETS = {
-    ("ListServices", "DescribeServices"): (100, 20),
-    ("ListClusters",): (50, 20),
-    ("DescribeTaskDefinition",): (50, 20),
+_SHARING = {
+    rates.DESCRIBE: ("ListServices", "DescribeServices"),
+    rates.LIST_CLUSTERS: ("ListClusters",),
+    rates.DESCRIBE_REVISION: ("DescribeTaskDefinition",),
 }
-"""Burst, and calls per second after it, of the actions that share a bucket."""
+"""The actions here by the bucket that they share."""
 
 _SHARE = 0.8
 
@@ -53,8 +53,8 @@ class EcsReader:
         self._client = client or boto3.client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         wire.count_calls(self._client, self.calls)
-        for operations, (burst, rate) in _BUCKETS.items():
-            bucket = Bucket(burst * _SHARE, rate * _SHARE, clock)
+        for name, operations in _SHARING.items():
+            bucket = Bucket(*rates.RATES[name].share(_SHARE), clock)
             for operation in operations:
                 wire.pace_calls(self._client, operation, bucket)
         self._pool = ThreadPoolExecutor(PARALLEL)

@@ -37,6 +37,7 @@
         ├── ImageVerificationError        [ecs_service_update]
         ├── TaskDefinitionError           [ecs_service_update]
         ├── ServiceUpdateError            [ecs_service_update]
+        ├── RateError                     [ecs_service_update]
         ├── UnknownOutcomeError           [ecs_service_update]
         ├── ServiceTagsError              [ecs_service_update]
         └── InternalError                 [internal]
@@ -98,6 +99,7 @@ from .server import (
     InternalError,
     LeaseHeldError,
     LedgerError,
+    RateError,
     ServiceReadError,
     ServiceTagsError,
     ServiceUpdateError,
@@ -126,6 +128,7 @@ __all__ = [
     "MESSAGE_LIMIT",
     "MediaTypeError",
     "PayloadTooLargeError",
+    "RateError",
     "RollbackTargetError",
     "RolloutFailedError",
     "RolloutRolledBackError",

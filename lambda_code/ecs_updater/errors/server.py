@@ -47,6 +47,12 @@ class ServiceUpdateError(ServerFault):
     stage = "ecs_service_update"
 
 
+class RateError(ServerFault):
+    """ECS's rates let the calls of this update be made only after the function's end."""
+
+    stage = "ecs_service_update"
+
+
 class UnknownOutcomeError(ServerFault):
     """UpdateService got no answer, and what became of it could not be read: the service is fully old or fully new."""
 

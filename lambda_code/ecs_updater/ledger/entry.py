@@ -89,6 +89,8 @@ class Entry:
     """Who asked, as far as the door knows."""
     fingerprint: str | None = None
     """What the request asked for, see ``key.fingerprint``."""
+    batch: str | None = None
+    """The batch that it is of, see ``batch``."""
     rollback_on_failure: bool = False
     rollback_to: str | None = None
     """The revision to return to when the rollout fails: the last one that was seen to work."""
@@ -124,6 +126,11 @@ class Entry:
     def is_ended(self) -> bool:
         """Whether nothing follows any more."""
         return self.state is State.ENDED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended in another way than was asked for, and for good."""
+        return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE")
 
     def registered(self, task_definition_arn: str) -> "Entry":
         """With the new revision's name. One that came further, before it was taken up or planned again, stays there."""

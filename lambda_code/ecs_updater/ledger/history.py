@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
 from ..errors import LeaseHeldError, LedgerError, one_line
+from .batch import failure_of
 from .entry import Entry, State, Success, from_item, iso, to_item
 from .failure import told
 from .lease import Lease
@@ -89,6 +90,8 @@ class History:
         writes: list[Write] = [self._progress(entry), Delete(_OPEN, _open_key(entry))]
         if success := Success.of(entry):
             writes.append(_last_success(success))
+        if entry.batch and entry.has_failed:
+            writes.append(failure_of(entry.batch))
         for attempt in (writes, writes[:2]):
             try:
                 with told(self._table):
@@ -103,6 +106,24 @@ class History:
                     raise self._not_written(entry, stored) from refused
         raise AssertionError("the last attempt returns or raises")
 
+    def give_up(self, entry: Entry) -> None:
+        """Makes an end of which a retry was another attempt the last one, since nobody tries again. One call.
+
+        Harmless when a retry came after all.
+        """
+        last = Update(
+            entry.service,
+            entry_key(entry.number),
+            "SET #may_be_repeated = :no",
+            "#state = :ended AND #may_be_repeated = :yes AND #owner = :owner",
+            {"no": False, "yes": True, "ended": State.ENDED.value, "owner": entry.owner},
+        )
+        try:
+            with told(self._table):
+                self._table.write(last, *((failure_of(entry.batch),) if entry.batch else ()))
+        except ConditionFailed:
+            pass
+
     def take_over(self, entry: Entry, lease: Lease) -> Entry:
         """Makes the holder of ``lease`` the owner of an entry that is not ended; the entry as it then is. One call.
 
@@ -110,7 +131,7 @@ class History:
         """
         taking = Update(
             entry.service,
-            _entry_key(entry.number),
+            entry_key(entry.number),
             "SET #owner = :owner, #fence = :fence",
             "#state <> :ended AND (#fence < :fence OR #owner = :owner)",
             {"owner": lease.holder.id, "fence": lease.fence, "ended": State.ENDED.value},
@@ -154,8 +175,7 @@ class History:
 
     def _intent(self, entry: Entry, instead_of: Item | None) -> tuple[Write, ...]:
         request: Item = {
-            "pk": _REQUEST + "#" + entry.request_id,
-            "sk": _REQUEST,
+            **dict(zip(("pk", "sk"), request_key(entry.request_id), strict=True)),
             "service": entry.service,
             "number": entry.number,
             "expires": self._expires(),
@@ -188,18 +208,24 @@ class History:
 
     def _request(self, request_id: str) -> Item | None:
         with told(self._table):
-            return self._table.get(_REQUEST + "#" + request_id, _REQUEST)
+            return self._table.get(*request_key(request_id))
 
     def _entry(self, service: str, number: int) -> Entry | None:
         with told(self._table):
-            item = self._table.get(service, _entry_key(number))
+            item = self._table.get(service, entry_key(number))
         return from_item(item) if item else None
 
     def _expires(self) -> int:
         return int(self._clock() + self._retention)
 
 
-def _entry_key(number: int) -> str:
+def request_key(request_id: str) -> tuple[str, str]:
+    """The table's keys of what leads to the entry of a ``request_id``."""
+    return f"{_REQUEST}#{request_id}", _REQUEST
+
+
+def entry_key(number: int) -> str:
+    """The sort key of a service's entry of this number."""
     return f"{ENTRY}{number:015d}"
 
 
@@ -208,7 +234,7 @@ def _open_key(entry: Entry) -> str:
 
 
 def _item(entry: Entry) -> Item:
-    return {"pk": entry.service, "sk": _entry_key(entry.number), "feed": UPDATES} | to_item(entry)
+    return {"pk": entry.service, "sk": entry_key(entry.number), "feed": UPDATES} | to_item(entry)
 
 
 def _last_success(success: Success) -> Put:

@@ -1,6 +1,7 @@
 """Reads a service and the task definition that it runs, and refuses one that cannot be updated: nothing is written yet."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .. import described
@@ -21,13 +22,24 @@ from ..snapshot import Snapshot
 from ..tags import is_reserved
 
 
-def read(ecs: Ecs, request: Request, family: str | None = None) -> Snapshot:
-    """Reads the service and the task definition that it runs: two calls.
+@dataclass(frozen=True)
+class Told:
+    """What DescribeServices said of one service, asked together with others."""
+
+    at: float
+    """When it was asked, in seconds since the epoch."""
+    service: dict[str, Any] | None
+    failures: tuple[Mapping[str, Any], ...] = ()
+    """Those of ECS that are about it."""
+
+
+def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | None = None) -> Snapshot:
+    """Reads the service and the task definition that it runs: two calls, one where the first is ``told``.
 
     ``family`` is the task-definition family that it must be running, if any. Raises ClusterNotFoundError, ServiceNotFoundError,
     ServiceNotActiveError, DeploymentControllerError, TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
     """
-    service = _describe(ecs, request)
+    service = _describe(ecs, request, told)
     _check_updatable(service, request)
     try:
         task_definition, task_definition_tags = ecs.describe_task_definition(service["taskDefinition"])
@@ -59,9 +71,9 @@ def read(ecs: Ecs, request: Request, family: str | None = None) -> Snapshot:
     )
 
 
-def _describe(ecs: Ecs, request: Request) -> dict[str, Any]:
+def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:
     try:
-        service, failures = ecs.describe_service(request.cluster, request.service)
+        service, failures = (told.service, told.failures) if told else ecs.describe_service(request.cluster, request.service)
     except AwsFailure as failure:
         if failure.code == "ClusterNotFoundException":
             raise ClusterNotFoundError(request.cluster) from failure

@@ -12,12 +12,15 @@ from ..registry.platform import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..request import Request, RollbackRequest, UpdateRequest
 from ..rollout.target import Past, Target, last_good, left_behind, with_tags
-from ..service.read import read
+from ..service.read import Told, read
 from ..settings import OFF, REQUIRE, TAG, Settings
 from ..snapshot import Snapshot
 
 _REVISIONS_LOOKED_AT = 5
 """The most service revisions that are read to find one that worked."""
+
+Pace = Callable[[Plan], None]
+"""Waits, before anything is held or written, until the calls of a plan may be made. Raises RateError where that is not soon enough."""
 
 PastOf = Callable[[Snapshot], Sequence[Past]]
 
@@ -44,9 +47,12 @@ class Planner:
         """What could not be found out about the images."""
         return [one.doubt for one in (self._verified or {}).values() if one.doubt]
 
-    def plan(self, request: Request) -> Plan:
-        """Reads the service and decides what to write: two calls, and what registry and history cost. Raises what these raise."""
-        return self.plan_from(read(self._ecs, request, self._settings.family), request)
+    def plan(self, request: Request, told: Told | None = None) -> Plan:
+        """Reads the service and decides what to write: two calls, and what registry and history cost. Raises what these raise.
+
+        ``told`` is what DescribeServices has said already: then it is one call.
+        """
+        return self.plan_from(read(self._ecs, request, self._settings.family, told), request)
 
     def plan_from(self, snapshot: Snapshot, request: Request) -> Plan:
         """The plan for a service that has been read."""

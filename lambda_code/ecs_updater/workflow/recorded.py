@@ -22,13 +22,14 @@ from ..ledger.key import fingerprint, service_key
 from ..ledger.lease import Hold, Holder, Leases
 from ..ledger.record import Record
 from ..plan import Plan
-from .planning import Planner
+from .planning import Pace, Planner
 from .recovery import Recovery
 from ..request import Request
 from ..result import Answer
 from ..rollout.target import with_tags
 from .conclusion import Conclusion
 from .rolling import Rolling
+from ..service.read import Told
 from ..service.write import NOTHING, Earlier
 from ..settings import Settings
 from ..snapshot import Snapshot
@@ -36,7 +37,7 @@ from ..snapshot import Snapshot
 NOT_DEPLOYED = "NOT_DEPLOYED"
 """The ledger's verdict on an update that came to no deployment."""
 
-_NOT_THE_INTENT = ("request_id", "wait_seconds")
+NOT_THE_INTENT = ("request_id", "wait_seconds")
 """Fields in which a repetition may differ: a second call may wait for what the first one began."""
 
 _PAST = 20
@@ -53,6 +54,8 @@ class Working(Protocol):
     deadline: float
     planner: Planner
     rolling: Rolling
+    told: Told | None
+    pace: Pace
 
     def intent(self, plan: Plan) -> Entry:
         """What is about to be done."""
@@ -73,7 +76,7 @@ class Recorded:
         self._history = History(table, retention_days=work.settings.ledger_retention_days, clock=clock.epoch)
         self._leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         self._holder = Holder.of(work.request.request_id or work.call.id)
-        self._fingerprint = fingerprint({name: value for name, value in event.items() if name not in _NOT_THE_INTENT})
+        self._fingerprint = fingerprint({name: value for name, value in event.items() if name not in NOT_THE_INTENT})
         self._recovery = Recovery(work.ecs, work.rolling, self._history)
         self._is_repetition = False
         """Whether the same request was begun before, and so may have registered what it needs."""
@@ -89,8 +92,10 @@ class Recorded:
             if _has_an_end(earlier):
                 return _replayed(earlier)
             return self._under_lease(earlier.service, None, -math.inf)
-        read_at = self._work.call.clock.epoch()
-        plan = self._work.planner.plan(self._work.request)
+        told = self._work.told
+        read_at = told.at if told else self._work.call.clock.epoch()
+        plan = self._work.planner.plan(self._work.request, told)
+        self._work.pace(plan)
         return self._under_lease(service_key(plan.snapshot.service_arn, plan.snapshot.cluster_arn), plan, read_at)
 
     def _under_lease(self, service: str, plan: Plan | None, read_at: float) -> Answer:
@@ -144,6 +149,7 @@ class Recorded:
             owner=self._holder.id,
             request_id=self._holder.request_id,
             caller=self._work.call.caller,
+            batch=self._work.call.batch,
             fingerprint=self._fingerprint,
             rollback_to=rollback_to,
             rollback_tags=rollback_tags,

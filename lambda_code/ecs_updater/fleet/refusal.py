@@ -1,0 +1,80 @@
+"""Tells the ledger at once of an update that cannot succeed, so that nobody waits for it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..call import Call
+from ..errors import EcsUpdaterError
+from ..event import ROLLBACK
+from ..ledger.entry import Entry, Side
+from ..ledger.history import History
+from ..ledger.key import fingerprint, service_key
+from ..ledger.lease import Holder, Leases
+from ..workflow.recorded import NOT_THE_INTENT
+
+NOT_STARTED = "NOT_STARTED"
+"""The ledger's verdict on an update that was not begun, for its batch was stopped."""
+
+
+class Refusals:
+    """Entries of updates that came to nothing, before anything was written."""
+
+    def __init__(self, history: History, leases: Leases, arn_prefix: str):
+        """``arn_prefix``: of the account's services, ``arn:aws:ecs:eu-west-1:123456789012:``, for events that name them."""
+        self._history, self._leases, self._prefix = history, leases, arn_prefix
+
+    def key(self, event: Mapping[str, Any]) -> str | None:
+        """The key of the service that an event names; None where it names none that there could be."""
+        cluster, service = event.get("ecs_cluster_name"), event.get("ecs_service_name")
+        if not isinstance(cluster, str) or not isinstance(service, str):
+            return None
+        cluster_arn = cluster if cluster.startswith("arn:") else f"{self._prefix}cluster/{cluster}"
+        service_arn = service if service.startswith("arn:") else f"{self._prefix}service/{cluster_arn.rpartition('/')[2]}/{service}"
+        try:
+            return service_key(service_arn, cluster_arn)
+        except ValueError:
+            return None
+
+    def write(self, event: Mapping[str, Any], error: EcsUpdaterError, call: Call, verdict: str) -> bool:
+        """Writes that the update of ``event`` ended with ``error``, for good; False where the event names no service.
+
+        What the update itself has told stays as it is. Raises LeaseHeldError or LedgerError.
+        """
+        request_id = event["request_id"]
+        key = self.key(event)
+        if not isinstance(request_id, str) or key is None:
+            return False
+        if earlier := self._history.find(request_id):
+            if earlier.may_be_repeated:
+                self._history.give_up(earlier)
+            return True
+        with self._leases.hold(key, holder := Holder.of(request_id)) as hold:
+            entry = _entry(key, event, call)
+            entry = replace(entry, number=hold.lease.fence, fence=hold.lease.fence, owner=holder.id, request_id=request_id)
+            begun = self._history.begin(entry)
+            if begun.is_new:
+                self._history.end(begun.entry.refused(verdict, str(error), error))
+        return True
+
+
+def _entry(key: str, event: Mapping[str, Any], call: Call) -> Entry:
+    image, container = event.get("ecs_image_name"), event.get("ecs_container_name")
+    wanted = {container: image} if container and isinstance(container, str) and isinstance(image, str) else {}
+    cluster = key.rpartition(":service/")[0] + ":cluster/" + key.split("/")[1]
+    return Entry(
+        service=key,
+        number=0,
+        request_id="",
+        owner="",
+        fence=0,
+        cluster_arn=cluster,
+        service_arn=key,
+        before=Side(),
+        after=Side(images=wanted),
+        action=ROLLBACK if event.get("action") == ROLLBACK else "update",
+        caller=call.caller,
+        batch=call.batch,
+        fingerprint=fingerprint({name: value for name, value in event.items() if name not in NOT_THE_INTENT}),
+        deploys=False,
+    )

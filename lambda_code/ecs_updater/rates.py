@@ -1,0 +1,57 @@
+"""How fast Amazon ECS lets its API be called, per account and region: token buckets, each shared by several actions.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Rate(NamedTuple):
+    """A token bucket."""
+
+    burst: float
+    """The tokens of a full bucket: the calls that may be made at once."""
+    per_second: float
+    """The tokens that come back."""
+
+    def share(self, part: float) -> "Rate":
+        """The same, smaller."""
+        return Rate(self.burst * part, self.per_second * part)
+
+
+REGISTER = "RegisterTaskDefinition"
+DESCRIBE_REVISION = "DescribeTaskDefinition"
+UPDATE = "UpdateService"
+TAG = "TagResource"
+DESCRIBE = "DescribeServices"
+LIST_CLUSTERS = "ListClusters"
+
+RATES: Mapping[str, Rate] = {
+    REGISTER: Rate(20, 1),
+    DESCRIBE_REVISION: Rate(50, 20),
+    UPDATE: Rate(50, 5),
+    TAG: Rate(20, 10),
+    DESCRIBE: Rate(100, 20),
+    LIST_CLUSTERS: Rate(50, 20),
+}
+"""ECS's buckets, each by the name of one of its actions: TagResource's is UntagResource's too, DescribeServices' ListServices'."""
+
+_PART = re.compile(r"\s*(?P<name>\w+)\s*=\s*(?P<burst>\d{1,5})\s*/\s*(?P<rate>\d{1,4}(\.\d{1,3})?)\s*")
+
+
+def parse(text: str) -> dict[str, Rate]:
+    """``RATES`` with what ``text`` says instead: ``RegisterTaskDefinition=20/1,UpdateService=50/5``, burst and calls per second.
+
+    Raises ValueError with a sentence that says what is wrong.
+    """
+    found = dict(RATES)
+    for part in filter(str.strip, text.split(",")):
+        rate = _PART.fullmatch(part)
+        if not rate or not 0 < float(rate["rate"]) or not 0 < int(rate["burst"]):
+            raise ValueError(f"{part.strip()[:60]!r} is no rate such as {REGISTER}=20/1, a burst and calls per second")
+        if rate["name"] not in RATES:
+            raise ValueError(f"{rate['name'][:60]!r} has no rate of its own: it is one of {', '.join(RATES)}")
+        found[rate["name"]] = Rate(int(rate["burst"]), float(rate["rate"]))
+    return found
