@@ -62,14 +62,12 @@ check_stack() {
 # stack_tags: fills the array `tags` with the tags of a stack, which CloudFormation gives to the resources in it.
 stack_tags() { tags=("environment=$ENVIRONMENT" "owner=$OWNER" "contact=$CONTACT" "$OWNERSHIP_TAG=$STACK_NAME"); }
 
-# deploy_stack STACK TEMPLATE [NAME=VALUE ...]: checks a template and deploys it through a change set.
+# deploy_stack STACK TEMPLATE [NAME=VALUE ...]: deploys a template through a change set, which is where a wrong one is refused.
 deploy_stack() {
   local stack=$1 template=$2 log=$BUILD_DIR/$1.log tags
   shift 2
   check_stack "$stack"
   stack_tags
-  aws_cli cloudformation validate-template --template-body "file://$template" >/dev/null 2>"$log" ||
-    fail "${template##*/} is no valid template: $(error_of "$(<"$log")")"
   say "deploying stack $stack"
   aws_cli cloudformation deploy --stack-name "$stack" --template-file "$template" --capabilities CAPABILITY_NAMED_IAM \
     --no-fail-on-empty-changeset --parameter-overrides "$@" "Environment=$ENVIRONMENT" "Owner=$OWNER" "Contact=$CONTACT" \

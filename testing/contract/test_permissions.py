@@ -77,7 +77,6 @@ BY_LAMBDA = {
 ONLY_STAR = {
     "autoscaling:Describe*",
     "autoscaling:DescribeAutoScalingGroups",
-    "cloudformation:ValidateTemplate",
     "ecs:DeregisterTaskDefinition",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTaskDefinitions",

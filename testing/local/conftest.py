@@ -3,11 +3,13 @@
 import fcntl
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.docker import why_not
+from support.forked_aws import forked_aws
 from support.make import PROJECT, TOOLS, Workspace
 from support.terraform import Terraform, Unavailable
 
@@ -33,13 +35,21 @@ def _docker_usable(why_no_docker) -> None:
         pytest.skip(f"Docker: {why_no_docker}")
 
 
+@pytest.fixture(scope="session", name="aws_cli")
+def _aws_cli(tmp_path_factory) -> Iterator[str]:
+    """The aws cli of this project, quicker to start."""
+    subprocess.run([PROJECT / "scripts" / "install-tool", "aws"], check=True, env={**os.environ, "TOOLS_DIR": str(TOOLS)})
+    with forked_aws(tmp_path_factory.mktemp("aws")) as program:
+        yield program
+
+
 @pytest.fixture(scope="module", name="workspace")
-def _workspace(tmp_path_factory) -> Iterator[Callable[..., Workspace]]:
+def _workspace(tmp_path_factory, aws_cli) -> Iterator[Callable[..., Workspace]]:
     """Makes workspaces, for SAM_MODE=emulator unless told otherwise; what a test that failed left in them is ended."""
     made = []
 
     def make(name: str, project: Path = PROJECT, **settings: str) -> Workspace:
-        made.append(Workspace(tmp_path_factory.mktemp(name), project, **{"SAM_MODE": "emulator", **settings}))
+        made.append(Workspace(tmp_path_factory.mktemp(name), project, **{"SAM_MODE": "emulator", "AWS_CLI": aws_cli, **settings}))
         return made[-1]
 
     yield make

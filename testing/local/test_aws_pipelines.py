@@ -1,7 +1,7 @@
-"""`make all-aws` and `make all-aws-tf`: whole on the emulator, and killed at many points on a stand-in for an account.
+"""`make all-aws` and `make all-aws-tf` killed at many points, on a stand-in for an account that then has what it had before.
 
-Afterwards the emulator has what it had before, service by service. The runs go beside each other: Terraform waits more than it
-works.
+Whole ones are run in test_permissions.py, by somebody who has the policies of whoever deploys. The runs go beside each other:
+Terraform waits more than it works.
 """
 
 import re
@@ -9,13 +9,11 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from event_suite.invokers import gateway
 from support.account import ON_ACCOUNT, Account
-from support.events import OUTCOMES
-from support.inventory import inventory
 from support.make import Result, Workspace, until
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -51,15 +49,6 @@ TERRAFORM_POINTS = [
 ]
 
 
-class WholeRun(NamedTuple):
-    """A pipeline on an emulator that ran before."""
-
-    workspace: Workspace
-    result: Result
-    before: set[str]
-    after: set[str]
-
-
 class Break(NamedTuple):
     """A run that was killed."""
 
@@ -72,36 +61,33 @@ class Break(NamedTuple):
     """What is there of the run on this machine."""
 
 
+Runs = dict[tuple[str, str], Future]
+"""By pipeline and point, a future of the breaks at that point and some others."""
+
+
 @pytest.fixture(scope="module", name="runs")
-def _runs(workspace_with_package, why_no_terraform) -> Iterator[dict[str, Future]]:
-    """Everything that takes long, beside each other: by name, what becomes of it."""
+def _runs(workspace, package, why_no_terraform) -> Iterator[Runs]:
+    """Three accounts beside each other: one for Terraform, and two for CloudFormation, since a run waits as much as it works."""
+    shares = [("all-aws", CLOUDFORMATION_POINTS[1::2]), ("all-aws", CLOUDFORMATION_POINTS[::2])]
+    if not why_no_terraform:
+        shares.append(("all-aws-tf", TERRAFORM_POINTS))
     with ThreadPoolExecutor() as pool:
-        runs = {
-            "all-aws": pool.submit(whole_run, workspace_with_package("all-aws"), "all-aws"),
-            "all-aws killed": pool.submit(broken_runs, workspace_with_package, "all-aws", CLOUDFORMATION_POINTS),
-        }
-        if not why_no_terraform:
-            runs["all-aws-tf"] = pool.submit(whole_run, workspace_with_package("all-aws-tf"), "all-aws-tf")
-            runs["all-aws-tf killed"] = pool.submit(broken_runs, workspace_with_package, "all-aws-tf", TERRAFORM_POINTS)
+        runs: Runs = {}
+        for pipeline, points in shares:
+            future = pool.submit(broken_runs, workspace, package, pipeline, points)
+            runs |= {(pipeline, point.says): future for point in points}
         yield runs
 
 
-def whole_run(here: Workspace, pipeline: str) -> WholeRun:
-    """Runs a pipeline on an emulator that a person started before."""
-    assert here.make("emulator-up").status == 0
-    endpoint = f"http://127.0.0.1:{here.port}"
-    before = inventory(endpoint)
-    result = here.make(pipeline)
-    return WholeRun(here, result, before, inventory(endpoint))
-
-
-def broken_runs(workspace: Callable[..., Workspace], pipeline: str, points: list[Point]) -> dict[str, Break]:
+def broken_runs(workspace: Callable[..., Workspace], package: Path, pipeline: str, points: list[Point]) -> dict[str, Break]:
     """Kills a pipeline at each of the points, one run after the other on one account, and calls `make clean` then."""
     account = Account(workspace(f"account-of-{pipeline}"))
     here = workspace(f"{pipeline}-killed", **ON_ACCOUNT)
     before = account.inventory()
     found = {}
     for point in points:
+        here.build.mkdir(exist_ok=True)
+        shutil.copy2(package, here.build)  # Which need not be made again each time.
         run = here.start(pipeline, environment=account.shell)
         kill(run, point.says, lambda point=point: not point.there or is_there(account, before, point.there))
         made = account.inventory() - before
@@ -132,61 +118,12 @@ def kill(run, text: str, condition: Callable[[], bool]) -> None:
     run.result()
 
 
-PIPELINES = ["all-aws", "all-aws-tf"]
-
-
-@pytest.fixture(name="whole")
-def _whole(request, runs) -> WholeRun:
-    """The whole run of the pipeline that the test is parametrised with."""
-    return result_of(request.param, runs, request)
-
-
 @pytest.fixture(name="broken")
 def _broken(request, runs) -> Break:
-    """What became of a run that was killed at the point that the test is parametrised with."""
-    pipeline, text = request.param
-    return result_of(f"{pipeline} killed", runs, request)[text]
-
-
-def result_of(name: str, runs: dict[str, Future], request):
-    """Waits for a run; skips the test where it cannot be."""
-    if "-tf" in name:
+    """What became of a run that was killed at the point that the test is parametrised with; skips where it cannot be."""
+    if request.param not in runs:
         request.getfixturevalue("terraform")
-    return runs[name].result()
-
-
-@pytest.mark.parametrize("whole", PIPELINES, indirect=True)
-def test_the_pipeline_passes_with_all_suites(whole):
-    assert whole.result.status == 0, whole.result.output
-    assert list(tables(whole)) == ["aws-cli", "http"]
-    for table in tables(whole).values():
-        assert [line.split()[0] for line in table.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
-    assert re.search(r"= \d+ passed, 5 skipped in", whole.result.output)
-    assert re.search(r"= \d+ passed, 1 skipped in", whole.result.output)
-
-
-@pytest.mark.parametrize("whole, by_the_gateway", [("all-aws", False), ("all-aws-tf", True)], indirect=["whole"])
-def test_the_gateway_refuses_a_body_itself_where_terraform_has_told_it_to(whole, by_the_gateway):
-    """The emulator passes over that from CloudFormation, and AWS does not."""
-    assert (gateway.VIOLATION in tables(whole)["http"]) is by_the_gateway
-
-
-def tables(whole: WholeRun) -> dict[str, str]:
-    """The tables at the end of a run, by the way that the events went."""
-    _, *found = re.split(r"^The events through (\S+):$", whole.result.output, flags=re.MULTILINE)
-    return dict(zip(found[::2], found[1::2], strict=True))
-
-
-@pytest.mark.parametrize("whole", PIPELINES, indirect=True)
-def test_the_pipeline_leaves_the_emulator_as_it_was(whole):
-    assert whole.after == whole.before
-
-
-@pytest.mark.parametrize("whole", PIPELINES, indirect=True)
-def test_an_emulator_that_ran_before_runs_on(whole):
-    assert whole.workspace.make("emulator-up").output.startswith("• the emulator already runs")
-    assert whole.workspace.make("clean").status == 0
-    assert not whole.workspace.left()
+    return runs[request.param].result()[request.param[1]]
 
 
 @pytest.mark.parametrize(

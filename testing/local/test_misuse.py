@@ -57,6 +57,12 @@ def test_an_emulator_that_does_not_answer_is_named_with_the_way_out(emulator):
     assert result.complaint() == expected
 
 
+def test_a_pipeline_leaves_an_emulator_that_ran_before_running(emulator):
+    result = emulator.make("all-local", LAMBDA_RUNTIME="nonsense")
+    assert result.status != 0 and "the emulator ran before, and still runs: make emulator-down stops it" in result.output
+    assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
+
+
 def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
     here = workspace("beside", EMULATOR_PORT=str(emulator.port), SAM_MODE="emulator")
 

@@ -5,6 +5,7 @@ The emulator asks other questions than AWS for some calls, so statements are mad
 """
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -17,10 +18,12 @@ import boto3
 import pytest
 from botocore.config import Config
 from event_suite.cases import ServiceState
+from event_suite.invokers import gateway
 from event_suite.service import Service
 from support.account import ON_ACCOUNT, Account
 from support.cloudformation import Stack, allows, load
 from support.deployer import IDLE_HERE, handled, needs, policies, printed, resource_types
+from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
 from support.permissions import NO_RESOURCE, Statement, actions, as_the_emulator_asks, document, expanded, listed, without
 from support.recorder import Call, Recorder
@@ -28,6 +31,7 @@ from support.terraform import Terraform, Unavailable
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
+PIPELINES = ["all-aws", "all-aws-tf"]
 ROLE, POLICY, TABLE = "ecs-updater-eu-west-1", "ecs-updater", "ecs-updater-ledger"
 COMPLETERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
 STATUS = {"RoleName": "ecs-updater-api-status-eu-west-1", "PolicyName": "ecs-updater-api-status"}
@@ -149,6 +153,14 @@ class Run(NamedTuple):
     result: Result
     calls: list[Call]
     """The calls of that person; the function's own are not among them."""
+    left: set[str]
+    """What is in the account, and was not before."""
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The tables at the end, by the way that the events went."""
+        _, *found = re.split(r"^The events through (\S+):$", self.result.output, flags=re.MULTILINE)
+        return dict(zip(found[::2], found[1::2], strict=True))
 
 
 def _client(service: str, endpoint: str) -> Any:
@@ -193,11 +205,13 @@ def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
     """Runs a pipeline on an account of its own."""
     account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
     shell = deployer(account.endpoint, policies())
+    before = account.inventory()
     here = workspace(f"{pipeline}-by-a-deployer", **ON_ACCOUNT)
     with Recorder(urlsplit(account.endpoint).port).serving() as recorder, functions_permitted(account.endpoint):
         result = here.make(pipeline, environment=shell | {"AWS_ENDPOINT_URL": recorder.url})
+    left = account.inventory() - before
     account.end()
-    return Run(result, [call for call in recorder.calls if call.access_key == shell["AWS_ACCESS_KEY_ID"]])
+    return Run(result, [call for call in recorder.calls if call.access_key == shell["AWS_ACCESS_KEY_ID"]], left)
 
 
 @pytest.fixture(scope="module", name="runs")
@@ -355,7 +369,25 @@ def test_without_an_action_of_the_deployers_a_target_fails_and_says_which(deploy
     assert f"not authorized to perform: {action}" in result.output
 
 
-@pytest.mark.parametrize("pipeline", ["all-aws", "all-aws-tf"])
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_pipeline_passes_with_all_suites_and_leaves_nothing(runs, pipeline):
+    run = _result(runs[pipeline])
+    assert run.result.status == 0, run.result.output
+    assert list(run.tables) == ["aws-cli", "http"]
+    for table in run.tables.values():
+        assert [line.split()[0] for line in table.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
+    assert re.search(r"= \d+ passed, 5 skipped in", run.result.output)
+    assert re.search(r"= \d+ passed, 1 skipped in", run.result.output)
+    assert not run.left
+
+
+@pytest.mark.parametrize("pipeline, by_the_gateway", [("all-aws", False), ("all-aws-tf", True)])
+def test_the_gateway_refuses_a_body_itself_where_terraform_has_told_it_to(runs, pipeline, by_the_gateway):
+    """The emulator passes over that from CloudFormation, and AWS does not."""
+    assert (gateway.VIOLATION in _result(runs[pipeline]).tables["http"]) is by_the_gateway
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
 def test_these_policies_and_the_roles_of_the_functions_are_enough_for_the_pipeline_and_its_suites(runs, pipeline):
     run = _result(runs[pipeline])
     assert run.result.status == 0, run.result.output

@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from support import parity_api
@@ -241,6 +242,7 @@ def _statement(number: int, statement: Mapping[str, Any]) -> tuple[str, dict[str
     return statement.get("Sid", str(number)), {**statement, **sets}
 
 
+@cache  # Every comparison of the two sides asks for all of them.
 def snake(name: str) -> str:
     """Returns a name of CloudFormation as Terraform writes it."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

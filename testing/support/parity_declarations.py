@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from support.parity import snake
@@ -82,6 +83,11 @@ def _variable(name: str, configured: Mapping[str, Any], declared: Variable, name
 
 def _sentence(text: str, names: list[str]) -> str:
     """A sentence in which a name of a parameter is words, a module a stack, and a list one that needs no commas."""
+    return _in_words(text, tuple(names))
+
+
+@cache  # Of each change that is tried, all sentences but one are the same.
+def _in_words(text: str, names: tuple[str, ...]) -> str:
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(rf"\b{name}\b", snake(name).replace("_", " "), text)
     return re.sub(", separated by commas,?", "", text.replace("this module", "this stack"))

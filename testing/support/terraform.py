@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,15 @@ TREE = Path(__file__).resolve().parents[2] / "infraestructure-terraform"
 
 
 class Unavailable(Exception):
-    """There is no Terraform, or no provider that it could install; the text says so in one line."""
+    """There is no Terraform, or no provider that it could install; the text says so in one line.
+
+    With REQUIRE_TERRAFORM that is no reason to skip a test, but a failure.
+    """
+
+    def __init__(self, reason: str):
+        if os.environ.get("REQUIRE_TERRAFORM"):
+            raise AssertionError(reason)
+        super().__init__(reason)
 
 
 def changes(directory: Path, environment: Mapping[str, str]) -> dict[str, set[str]]:
@@ -218,6 +226,7 @@ class Plan:
         return found[0] if instances in ([name], [f"{name}[0]"]) else found
 
 
+@cache
 def _without_key(address: str) -> str:
     """The address of a resource without the key of one of its instances."""
     return re.sub(r"\[.*]$", "", address)

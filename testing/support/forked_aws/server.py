@@ -1,0 +1,79 @@
+"""Runs in the environment of the aws cli: imports it, then forks for each call. See the package's docstring."""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+
+import awscli.clidriver
+import awscli.customizations.cloudformation.deploy
+import awscli.customizations.cloudformation.package
+import awscli.customizations.s3.subcommands
+import botocore.session
+
+
+def serve(path: str) -> None:
+    """Takes calls until nobody holds the other end of standard input any more."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(64)
+        _import_the_rest()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        print("ready", flush=True)
+        while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if sys.stdin in ready:
+                return
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                _call(connection)
+            connection.close()
+
+
+def _import_the_rest() -> None:
+    """What the cli imports only when it is at work."""
+    awscli.clidriver.create_clidriver()
+    key = {"aws_access_key_id": "none", "aws_secret_access_key": "none", "region_name": "eu-west-1"}
+    for service in ("cloudformation", "s3"):
+        botocore.session.Session().create_client(service, **key)
+
+
+def _call(connection: socket.socket) -> None:
+    """Does one call in this process, and ends it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    head, streams, _, _ = socket.recv_fds(connection, 8, 3)
+    told, size = b"", int.from_bytes(head, "big")
+    while len(told) < size:
+        told += connection.recv(size - len(told))
+    call = json.loads(told)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    data = os.environ["AWS_DATA_PATH"]  # Which the cli sets when it is imported.
+    os.environ.clear()
+    os.environ.update(call["environment"], AWS_DATA_PATH=data)
+    os.chdir(call["directory"])
+    sys.argv = call["arguments"]
+    threading.Thread(target=_end_with, args=[connection], daemon=True).start()
+    try:
+        status = awscli.clidriver.main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.send(bytes([status & 255]))
+    os._exit(0)
+
+
+def _end_with(connection: socket.socket) -> None:
+    """Ends this process when whoever called is killed."""
+    connection.recv(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
