@@ -31,11 +31,11 @@ class Call:
     """The ``request_id`` of events that bring none: Lambda's own retries have the same, a client's have another one."""
     caller: str | None = None
     """Who asks, as far as the door knows."""
-    batch: str | None = None
-    """The batch of the ledger that it is of, if of one."""
     time_left: Callable[[], float] = lambda: math.inf
     """Seconds until the function is ended."""
     clock: Clock = REAL_TIME
+    batch: str | None = None
+    """The batch of the ledger that it is of, if of one."""
 
     @classmethod
     def of(cls, context: Any) -> "Call":

@@ -1,7 +1,6 @@
 """An ECS with many services, behind botocore's ``before-send``: lists and descriptions alone, counted, and throttled.
 
-Its buckets follow ECS's own figures, by the clock of the test, which only sleeping moves.
-https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
+Throttled as ECS throttles, by the clock of the test, which only sleeping moves.
 """
 
 import json
@@ -17,15 +16,10 @@ from ecs_updater.aws.ecs_reader import EcsReader
 from ecs_updater.clock import Clock
 
 from .answers import answer_of
+from .ecs_buckets import THROTTLED, Buckets
 from .fake_ecs import ACCOUNT, REGION
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
-_BUCKETS = {
-    "ListServices": ("services", 100, 20),
-    "DescribeServices": ("services", 100, 20),
-    "ListClusters": ("clusters", 50, 20),
-    "DescribeTaskDefinition": ("task definitions", 50, 20),
-}
 
 
 class VirtualTime:
@@ -75,13 +69,21 @@ class ManyServices:
 
     def __init__(self, clusters: dict[str, dict[str, dict[str, Any]]]):
         self.clusters = clusters
-        self.calls: Counter[str] = Counter()
-        self.throttled = 0
+        self.buckets = Buckets()
         self.time = VirtualTime()
         self.before: Callable[[str, dict[str, Any]], tuple[int, str, str] | None] = lambda operation, body: None
         """Asked before each call, which it may refuse, and before which it may change what there is."""
-        self._tokens: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Every call, by operation."""
+        return self.buckets.calls
+
+    @property
+    def throttled(self) -> int:
+        """How many of them were."""
+        return self.buckets.throttled.total()
 
     def reader(self) -> EcsReader:
         """A real boundary whose requests end here."""
@@ -95,22 +97,12 @@ class ManyServices:
         operation = event_name.rpartition(".")[2]
         body = json.loads(request.body)
         with self._lock:
-            self.calls[operation] += 1
-            if not self._has_token(operation):
-                self.throttled += 1
-                return answer_of(request.url, 400, {"__type": "ThrottlingException", "message": "Rate exceeded"})
+            if not self.buckets.take(operation, self.time.now()):
+                return answer_of(request.url, *THROTTLED)
             refusal = self.before(operation, body)
             if refusal is not None:
                 return answer_of(request.url, refusal[0], {"__type": refusal[1], "message": refusal[2]})
             return answer_of(request.url, *getattr(self, f"_{operation}")(body))
-
-    def _has_token(self, operation: str) -> bool:
-        bucket, burst, rate = _BUCKETS[operation]
-        tokens, at = self._tokens.get(bucket, (burst, self.time.now()))
-        tokens = min(burst, tokens + (self.time.now() - at) * rate)
-        has = tokens >= 1
-        self._tokens[bucket] = tokens - has, self.time.now()
-        return has
 
     def _ListClusters(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # pylint: disable=invalid-name
         return _page("clusterArns", [f"{ARN}cluster/{name}" for name in self.clusters], body)

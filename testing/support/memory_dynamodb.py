@@ -57,6 +57,15 @@ class MemoryDynamodb(FakeDynamodb):
         found = self._items.get(_key(body["Key"]))
         return 200, {"Item": found} if found else {}
 
+    def _batch_get_item(self, body: Json) -> tuple[int, Json]:
+        ((name, asked),) = body["RequestItems"].items()
+        assert 0 < len(asked["Keys"]) <= 100
+        found = [self._items[key] for key in map(_key, asked["Keys"]) if key in self._items]
+        if shown := asked.get("ProjectionExpression"):
+            names = [asked["ExpressionAttributeNames"][one] for one in shown.split(", ")]
+            found = [{one: item[one] for one in names if one in item} for item in found]
+        return 200, {"Responses": {name: found}, "UnprocessedKeys": {}}
+
     def _query(self, body: Json) -> tuple[int, Json]:
         values = body["ExpressionAttributeValues"]
         wanted = {"pk = :pk": {"S": ""}, "pk = :pk AND begins_with(sk, :prefix)": values.get(":prefix")}
@@ -78,7 +87,7 @@ class MemoryDynamodb(FakeDynamodb):
         return status, content or {"Attributes": self._items[_key(body["Key"])]}
 
     def _write_one(self, kind: str, write: Json) -> tuple[int, Json]:
-        if refused := self._refusal(write):
+        if (refused := self._refusal(write)) is not None:
             return 400, {"__type": f"{_REFUSED}ConditionalCheckFailedException", "message": _NOT_HELD} | refused
         self._do(kind, write)
         return 200, {}
@@ -142,8 +151,8 @@ def _equal(one: Json | None, other: Json | None) -> bool:
 _COMPARE: dict[str, Callable[[Json | None, Json | None], bool]] = {
     "=": _equal,
     "<>": lambda one, other: one is None or not _equal(one, other),
-    "<": lambda one, other: one is not None and _number(one) < _number(other),
-    "<=": lambda one, other: one is not None and _number(one) <= _number(other),
+    "<": lambda one, other: None not in (one, other) and _number(one) < _number(other),
+    "<=": lambda one, other: None not in (one, other) and _number(one) <= _number(other),
 }
 
 

@@ -1,5 +1,6 @@
 """Tells the ledger at once of an update that cannot succeed, so that nobody waits for it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,8 @@ from ..workflow.recorded import NOT_THE_INTENT
 NOT_STARTED = "NOT_STARTED"
 """The ledger's verdict on an update that was not begun, for its batch was stopped."""
 
+_NAMED = re.compile(r"[\w-]+|arn:.+", re.ASCII)
+
 
 class Refusals:
     """Entries of updates that came to nothing, before anything was written."""
@@ -28,6 +31,8 @@ class Refusals:
         """The key of the service that an event names; None where it names none that there could be."""
         cluster, service = event.get("ecs_cluster_name"), event.get("ecs_service_name")
         if not isinstance(cluster, str) or not isinstance(service, str):
+            return None
+        if not all(_NAMED.fullmatch(one) for one in (cluster, service)):
             return None
         cluster_arn = cluster if cluster.startswith("arn:") else f"{self._prefix}cluster/{cluster}"
         service_arn = service if service.startswith("arn:") else f"{self._prefix}service/{cluster_arn.rpartition('/')[2]}/{service}"

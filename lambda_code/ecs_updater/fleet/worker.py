@@ -5,7 +5,7 @@ retry may help: it comes again later, and with it what follows in its group; aft
 It cannot even be read, or names no service: it goes to the dead letters at once, with the reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,47 +54,53 @@ class Worker:
     def __init__(self, environment: Mapping[str, str], ecs: Ecs, table: Table | None, queue: Queue, letters: Queue, call: Call):
         if table is None:
             raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger nobody would end what a message begins")
-        settings, own = Settings.from_environment(environment), QueueSettings.from_environment(environment)
+        own = QueueSettings.from_environment(environment)
         self._environment, self._ecs, self._table, self._call = environment, ecs, table, call
         self._queue, self._letters, self._most_receives = queue, letters, own.max_receives
         clock = call.clock
-        history = History(table, retention_days=settings.ledger_retention_days, clock=clock.epoch)
-        self._batches = Batches(table, retention_days=settings.ledger_retention_days, clock=clock.epoch)
+        days = _retention_days(environment)
+        history = History(table, retention_days=days, clock=clock.epoch)
+        self._batches = Batches(table, retention_days=days, clock=clock.epoch)
         self._refusals = Refusals(history, Leases(table, clock=clock.epoch, sleep=clock.sleep), own.arn_prefix)
         self._tokens = Pace(table, parse(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep)
 
     def work_off(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
         """Works off the records of an event; the ids of those messages that are to come again."""
-        readable: list[tuple[Message, dict[str, Any]]] = []
+        messages = [Message.of(record) for record in records]
+        again: dict[str, int] = {}
+        """By group, in how many seconds its messages come again: whatever follows one that failed waits with it."""
         failed: list[str] = []
-        groups: set[str] = set()
-        for message in map(Message.of, records):
-            try:
-                readable.append((message, message.event()))
-            except InvalidEventError as error:
-                if not self._buried(message, error):
-                    failed.append(message.id)
-                    groups.add(message.group)
-        # What is read now is at most as old as the wait for the others, and the lease tells whether somebody changed it since.
-        told = self._told([event for _, event in readable])
-        for (message, event), known in zip(readable, told, strict=True):
-            if message.group in groups or not self._worked_off(message, event, known, context):
-                # Whatever follows in the group waits for it: a service's updates keep their order.
-                groups.add(message.group)
+        for message, event, told in self._told(messages):
+            seconds = again.get(message.group)
+            if seconds is None:
+                seconds = self._worked_off(message, event, told, context)
+            if seconds is not None:
+                again[message.group] = seconds
                 failed.append(message.id)
+                # Each one of them: the queue gives out nothing of a group while it has one of its messages out.
+                self._hide(message, seconds)
         return failed
 
-    def _told(self, events: Sequence[Mapping[str, Any]]) -> list[Told | None]:
-        if not self._tokens.take(DESCRIBE_REVISION, len(events), self._seconds_left()):
-            return [None] * len(events)
-        return read_ahead(self._ecs, events, self._call.clock.epoch)
+    def _told(self, messages: Sequence[Message]) -> Iterator[tuple[Message, dict[str, Any] | InvalidEventError, Told | None]]:
+        """The messages with their events, and what ECS tells of their services."""
+        events = [_event_of(message) for message in messages]
+        readable = [event for event in events if isinstance(event, dict)]
+        told: Iterator[Told | None] = iter([])
+        # What is read now is as old as the wait for the others; the lease tells whether somebody has changed it since.
+        if self._tokens.take(DESCRIBE_REVISION, len(readable), self._seconds_left()):
+            told = iter(read_ahead(self._ecs, readable, self._call.clock.epoch))
+        for message, event in zip(messages, events, strict=True):
+            yield message, event, next(told, None) if isinstance(event, dict) else None
 
-    def _worked_off(self, message: Message, event: dict[str, Any], told: Told | None, context: Any) -> bool:
-        """Whether the message is done with."""
+    def _worked_off(
+        self, message: Message, event: dict[str, Any] | InvalidEventError, told: Told | None, context: Any
+    ) -> int | None:
+        """Does one message; None when it is done with, else in how many seconds it is to come again."""
+        if isinstance(event, InvalidEventError):
+            return None if self._buried(message, event) else _FIRST_RETRY
         call = replace(self._call, id=message.id, caller=f"queue, sent by {message.sender}", batch=message.batch)
         if call.time_left() < NEEDED_SECONDS:
-            return self._comes_again(message, 0)
-
+            return 0
         verdict = NOT_DEPLOYED
 
         def work() -> dict[str, Any]:
@@ -108,34 +114,32 @@ class Worker:
         try:
             log.logged(event, context, self._ecs.calls, work)
         except CallerFault as error:
-            return self._refused(message, event, error, call, verdict)
+            return None if self._refused(message, event, error, call, verdict) else _FIRST_RETRY
         except ServerFault as error:
             if message.receives >= self._most_receives and not isinstance(error, UnknownOutcomeError):
                 # The queue lets it go to the dead letters now, which tell that something was wrong here.
                 self._refused(message, event, error, call, verdict)
-                return False
-            later = 0 if isinstance(error, RateError) else min(_LAST_RETRY, _FIRST_RETRY * 2 ** (message.receives - 1))
-            return self._comes_again(message, later)
-        return True
+            return 0 if isinstance(error, RateError) else min(_LAST_RETRY, _FIRST_RETRY * 2 ** (message.receives - 1))
+        return None
 
     def _why_over(self, message: Message) -> str | None:
         batch = self._batches.find(message.batch) if message.batch else None
         return batch.why_over if batch else None
 
     def _refused(self, message: Message, event: Mapping[str, Any], error: EcsUpdaterError, call: Call, verdict: str) -> bool:
-        """Tells the ledger, or the dead letters where the event names no service."""
+        """Tells the ledger, or the dead letters where the event names no service; whether that could be done."""
         try:
             return self._refusals.write(event, error, call, verdict) or self._buried(message, error)
-        except ServerFault:
-            return self._comes_again(message, _FIRST_RETRY)
+        except ServerFault as failure:
+            log.logger.error("a refusal could not be told", message_id=message.id, reason=str(failure), cause=str(error))
+            return False
 
-    def _comes_again(self, message: Message, seconds: int) -> bool:
-        """Lets the message come again sooner than the queue by itself would; always False."""
+    def _hide(self, message: Message, seconds: int) -> None:
+        """Lets the message come again sooner than the queue by itself would."""
         try:
             self._queue.hide(message.receipt, seconds)
         except AwsFailure as failure:
             log.logger.warning("a message comes again only after the queue's own time", message_id=message.id, reason=str(failure))
-        return False
 
     def _buried(self, message: Message, error: EcsUpdaterError) -> bool:
         """Sends the message to the dead letters; whether that could be done."""
@@ -151,3 +155,18 @@ class Worker:
 
     def _seconds_left(self) -> float:
         return self._call.time_left() - NEEDED_SECONDS
+
+
+def _event_of(message: Message) -> dict[str, Any] | InvalidEventError:
+    try:
+        return message.event()
+    except InvalidEventError as error:
+        return error
+
+
+def _retention_days(environment: Mapping[str, str]) -> int:
+    """For how long the ledger keeps what it is told. Where the updater's settings are wrong, its updates say so, one by one."""
+    try:
+        return Settings.from_environment(environment).ledger_retention_days
+    except ConfigurationError:
+        return Settings().ledger_retention_days

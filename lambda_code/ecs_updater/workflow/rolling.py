@@ -67,7 +67,8 @@ class Rolling:
             return Conclusion(is_final=False)
         if followed.finding.verdict == FAILED and entry.rollback_on_failure and not may_return:
             return Conclusion(is_final=False, verdict=FAILED)
-        return self._conclude(record, followed, self._clock.now())
+        # Nobody waits to hear which digests run: unless they were asked for, two calls for each service of a fleet are too many.
+        return self._conclude(record, followed, self._clock.now(), asks_tasks=bool(entry.digests))
 
     def _look_at_return(self, record: Record, service: Mapping[str, Any] | None, may_return: bool) -> Conclusion:
         entry = record.entry
@@ -83,11 +84,11 @@ class Rolling:
         tags = ", its tags are what they were" if entry.before.tags != entry.after.tags else ""
         return self._returning.returned(record, entry.rollback.deployment_id, tags, followed)
 
-    def _conclude(self, record: Record, followed: Followed, deadline: float) -> Conclusion:
+    def _conclude(self, record: Record, followed: Followed, deadline: float, *, asks_tasks: bool = True) -> Conclusion:
         entry, finding = record.entry, followed.finding
         images: dict[str, Any] = {}
         if finding.verdict == SUCCEEDED:
-            running = self._running(entry, followed)
+            running = self._running(entry, followed) if asks_tasks else {}
             finding = self._compared(record, finding, running)
             images = {
                 name: {"image": image, "digests": list(running.get(name, ()))}

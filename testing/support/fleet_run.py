@@ -1,0 +1,83 @@
+"""A fleet, a queue, a ledger and the worker between them, all on one clock that only sleeping moves."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecs_updater.aws import dynamodb
+from ecs_updater.aws.dynamodb import Table
+from ecs_updater.call import Call
+from ecs_updater.clock import Clock
+from ecs_updater.fleet.worker import Worker
+from ecs_updater.ledger.batch import Batch, Batches, members_of
+from ecs_updater.ledger.entry import Entry
+from ecs_updater.ledger.history import History
+from ecs_updater.workflow.completer import Completed, complete
+
+from .fake_dynamodb import TABLE, Clock as Time
+from .fleet import PREFIX, Fleet
+from .memory_dynamodb import MemoryDynamodb
+from .queue import FifoQueue, message_of
+
+TIMEOUT = 180.0
+
+
+class FleetRun:
+    """Nothing happens beside what a test does."""
+
+    def __init__(self, size: int, **options: Any):
+        self.time = Time()
+        self.clock = Clock(self.time, self.time.sleep, lambda: 0.5, self.time)
+        self.ecs = Fleet(size, self.time, **options)
+        self.boundary = self.ecs.boundary()
+        self.dynamodb = MemoryDynamodb()
+        self.table = Table(TABLE, self.dynamodb.client(dynamodb._CONFIG))  # pylint: disable=protected-access
+        self.queue, self.letters = FifoQueue(self.time), FifoQueue(self.time)
+        self.environment = {"LEDGER_TABLE": TABLE, "ECS_ARN_PREFIX": PREFIX}
+        self.history = History(self.table, clock=self.time)
+        self.batches = Batches(self.table, retention_days=90, clock=self.time)
+
+    def send(self, *events: Any, batch: str | None = None) -> None:
+        """Puts events on the queue, in this order."""
+        self.queue.send([message_of(event, batch=batch) for event in events])
+
+    def begin_batch(self, events: Sequence[Mapping[str, Any]], batch_id: str = "b", **fields: Any) -> list[str]:
+        """Writes a batch and sends its messages, as the command line does; the ``request_id``s."""
+        members = list(members_of(batch_id, events, [None] * len(events)))
+        self.batches.begin(Batch(batch_id, "2027-01-15T08:00:00.000Z", len(members), **fields), members)
+        self.send(*(dict(one.event) for one in members), batch=batch_id)
+        return [one.request_id for one in members]
+
+    def work(self, most: int = 10, seconds: float = TIMEOUT) -> list[str]:
+        """One invocation of the worker, with so many messages; the ids of those that failed."""
+        records = self.queue.receive(most)
+        failed = self.worker(seconds).work_off(records)
+        self.queue.done(records, failed)
+        return failed
+
+    def worker(self, seconds: float = TIMEOUT) -> Worker:
+        """A worker that has so much time from now on."""
+        end = self.time() + seconds
+        call = Call("invocation", None, time_left=lambda: end - self.time(), clock=self.clock)
+        return Worker(self.environment, self.boundary, self.table, self.queue, self.letters, call)  # type: ignore[arg-type]
+
+    def work_all(self) -> None:
+        """The worker again and again, until the queue is empty."""
+        while len(self.queue):
+            self.time.now = max(self.time.now, self.queue.next_at)
+            self.work()
+
+    def complete(self) -> Completed:
+        """One run of the completer."""
+        return complete({}, self.environment, self.boundary, self.table, Call("completer", None, lambda: 900.0, self.clock))
+
+    def entry(self, request_id: str) -> Entry:
+        """What the ledger has of a request. Fails where there is nothing."""
+        found = self.history.find(request_id)
+        assert found, request_id
+        return found
+
+    def letter(self) -> tuple[Any, str]:
+        """The one dead letter: its body and its cause."""
+        (record,) = self.letters.receive()
+        return json.loads(record["body"]), record["messageAttributes"]["cause"]["stringValue"]

@@ -1,0 +1,127 @@
+"""A FIFO queue with its dead letters in memory, and Lambda's mapping from it to the worker: as much as the worker can tell.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
+"""
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.aws.sqs import Outgoing
+
+VISIBILITY = 1080
+
+
+@dataclass
+class _Held:
+    """A message in the queue."""
+
+    id: str
+    message: Outgoing
+    visible_at: float
+    receives: int = 0
+    receipt: str = ""
+
+
+@dataclass
+class FifoQueue:
+    """Stands in for ``ecs_updater.aws.sqs.Queue``, and for the queue behind it."""
+
+    now: Callable[[], float]
+    most_receives: int = 5
+    dead: list[Outgoing] = field(default_factory=list)
+    """What came too often."""
+    fails: bool = False
+    """Whether calls fail."""
+
+    def __post_init__(self) -> None:
+        self._held: list[_Held] = []
+        self._known: set[str] = set()
+        self._ids = itertools.count(1)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def next_at(self) -> float:
+        """When the first message is to be had."""
+        return min((one.visible_at for one in self._first_of_each_group()), default=float("inf"))
+
+    def send(self, messages: list[Outgoing]) -> None:
+        """As the queue itself: a message that was sent before is none."""
+        self._check("SendMessageBatch")
+        for one in messages:
+            if one.deduplication not in self._known:
+                self._known.add(one.deduplication)
+                self._held.append(_Held(f"message-{next(self._ids)}", one, self.now()))
+
+    def hide(self, receipt: str, seconds: int) -> None:
+        """Likewise; a receipt that is none any more is refused."""
+        self._check("ChangeMessageVisibility")
+        (found,) = [one for one in self._held if one.receipt == receipt]
+        found.visible_at = self.now() + seconds
+
+    def receive(self, most: int = 10) -> list[dict[str, Any]]:
+        """Records as Lambda hands them over: of a group that has a message out none, of the others as they were sent."""
+        out = {one.message.group for one in self._held if one.visible_at > self.now()}
+        records = []
+        for held in list(self._held):
+            if len(records) == most or held.message.group in out:
+                continue
+            if held.receives >= self.most_receives:
+                self._held.remove(held)
+                self.dead.append(held.message)
+                continue
+            held.receives += 1
+            held.receipt = f"{held.id}/{held.receives}"
+            held.visible_at = self.now() + VISIBILITY
+            records.append(_record(held))
+        return records
+
+    def come_again(self) -> None:
+        """Lets come again what is out, as after a worker that ended without an answer."""
+        for held in self._held:
+            held.visible_at = self.now()
+
+    def done(self, records: list[dict[str, Any]], failed: list[str]) -> None:
+        """What the mapping does with the worker's answer: what did not fail is deleted."""
+        gone = {one["messageId"] for one in records} - set(failed)
+        self._held = [one for one in self._held if one.id not in gone]
+
+    def _first_of_each_group(self) -> list[_Held]:
+        first: dict[str, _Held] = {}
+        for one in self._held:
+            first.setdefault(one.message.group, one)
+        return list(first.values())
+
+    def _check(self, operation: str) -> None:
+        if self.fails:
+            raise AwsFailure(operation, Outcome.NOT_NOW, "ThrottlingException", "Rate exceeded")
+
+
+def _record(held: _Held) -> dict[str, Any]:
+    message = held.message
+    attributes = {name: {"stringValue": value, "dataType": "String"} for name, value in message.attributes.items()}
+    return {
+        "messageId": held.id,
+        "receiptHandle": held.receipt,
+        "body": message.body,
+        "attributes": {
+            "ApproximateReceiveCount": str(held.receives),
+            "MessageGroupId": message.group,
+            "MessageDeduplicationId": message.deduplication,
+            "SenderId": "AIDAEXAMPLE",
+        },
+        "messageAttributes": attributes,
+        "eventSource": "aws:sqs",
+    }
+
+
+def message_of(event: Any, group: str = "", batch: str | None = None, deduplication: str = "") -> Outgoing:
+    """A message as whoever deploys sends it."""
+    body = event if isinstance(event, str) else json.dumps(event)
+    name = event.get("ecs_service_name", "") if isinstance(event, dict) else ""
+    return Outgoing(body, group or str(name), deduplication or body, {"batch": batch} if batch else {})
