@@ -1,7 +1,7 @@
 """A fleet, a queue, a ledger and the worker between them, all on one clock that only sleeping moves."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ecs_updater.aws import dynamodb
@@ -14,10 +14,11 @@ from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.history import History
 from ecs_updater.workflow.completer import Completed, complete
 
-from .fake_dynamodb import TABLE, Clock as Time
+from .fake_dynamodb import TABLE
 from .fleet import PREFIX, Fleet
 from .memory_dynamodb import MemoryDynamodb
 from .queue import FifoQueue, message_of
+from .shared_time import SharedTime
 
 TIMEOUT = 180.0
 
@@ -26,7 +27,7 @@ class FleetRun:
     """Nothing happens beside what a test does."""
 
     def __init__(self, size: int, **options: Any):
-        self.time = Time()
+        self.time = SharedTime()
         self.clock = Clock(self.time, self.time.sleep, lambda: 0.5, self.time)
         self.ecs = Fleet(size, self.time, **options)
         self.boundary = self.ecs.boundary()
@@ -66,6 +67,20 @@ class FleetRun:
         while len(self.queue):
             self.time.now = max(self.time.now, self.queue.next_at)
             self.work()
+
+    def work_together(self, workers: int, once: Callable[[], None] = lambda: None) -> None:
+        """So many workers beside each other, as Lambda's mapping runs them, until the queue is empty; ``once`` before each turn."""
+
+        def turns() -> None:
+            while len(self.queue):
+                once()
+                records = self.queue.receive()
+                if records:
+                    self.queue.done(records, self.worker().work_off(records))
+                else:
+                    self.time.sleep(1)
+
+        self.time.run([turns] * workers)
 
     def complete(self) -> Completed:
         """One run of the completer."""

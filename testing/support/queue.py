@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-
 
 import itertools
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,7 @@ class FifoQueue:
         self._held: list[_Held] = []
         self._known: set[str] = set()
         self._ids = itertools.count(1)
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -66,20 +68,17 @@ class FifoQueue:
 
     def receive(self, most: int = 10) -> list[dict[str, Any]]:
         """Records as Lambda hands them over: of a group that has a message out none, of the others as they were sent."""
-        out = {one.message.group for one in self._held if one.visible_at > self.now()}
-        records = []
-        for held in list(self._held):
-            if len(records) == most or held.message.group in out:
-                continue
-            if held.receives >= self.most_receives:
-                self._held.remove(held)
-                self.dead.append(held.message)
-                continue
-            held.receives += 1
-            held.receipt = f"{held.id}/{held.receives}"
-            held.visible_at = self.now() + VISIBILITY
-            records.append(_record(held))
-        return records
+        with self._lock:
+            out = {one.message.group for one in self._held if one.visible_at > self.now()}
+            to_be_had = [one for one in self._held if one.message.group not in out]
+            self.dead += [one.message for one in to_be_had if one.receives >= self.most_receives]
+            self._held = [one for one in self._held if one not in to_be_had or one.receives < self.most_receives]
+            received = [one for one in to_be_had if one.receives < self.most_receives][:most]
+            for held in received:
+                held.receives += 1
+                held.receipt = f"{held.id}/{held.receives}"
+                held.visible_at = self.now() + VISIBILITY
+            return [_record(held) for held in received]
 
     def come_again(self) -> None:
         """Lets come again what is out, as after a worker that ended without an answer."""
@@ -89,7 +88,8 @@ class FifoQueue:
     def done(self, records: list[dict[str, Any]], failed: list[str]) -> None:
         """What the mapping does with the worker's answer: what did not fail is deleted."""
         gone = {one["messageId"] for one in records} - set(failed)
-        self._held = [one for one in self._held if one.id not in gone]
+        with self._lock:
+            self._held = [one for one in self._held if one.id not in gone]
 
     def _first_of_each_group(self) -> list[_Held]:
         first: dict[str, _Held] = {}

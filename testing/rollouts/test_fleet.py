@@ -1,0 +1,142 @@
+"""A thousand services through the queue, on a clock that only sleeping moves: nothing lost, nothing twice, each service in its order.
+
+And with everything going wrong: workers killed in the middle, messages delivered twice, a ledger that throttles, messages that nobody
+can read. Every service ends with one verdict, and that one is true.
+"""
+
+import random
+from collections import Counter, defaultdict
+
+import pytest
+from support.fake_dynamodb import THROTTLED
+from support.fleet_run import FleetRun
+
+WORKERS = 5
+
+
+def finish(run):
+    """Lets the rollouts come to their ends, and the completer look at them."""
+    for _ in range(20):
+        run.time.now += 60
+        done = run.complete()
+        assert not done.skipped
+        if not done.open:
+            return
+    raise AssertionError("something stays open")
+
+
+def figures_of(run, size, begin):
+    """Calls per service, and seconds."""
+    calls = run.ecs.buckets.calls
+    return f"{run.time() - begin:.0f} s, {calls.total() / size:.2f} ECS calls per service, {run.ecs.buckets.throttled.total()} throttled"
+
+
+@pytest.mark.parametrize("size", [100, 300, 1000])
+def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_lost_or_done_twice(size, figure):
+    run = FleetRun(size)
+    begin = run.time()
+    ids = run.begin_batch([run.ecs.event(name) for name in run.ecs.names])
+    run.work_together(WORKERS)
+    seconds = run.time() - begin
+    figure(f"fleet of {size}: all images change", figures_of(run, size, begin) + f" (floor {size - 20} s)")
+
+    assert size - 20 <= seconds <= 1.15 * (size - 20)
+    assert run.ecs.buckets.throttled.total() == 0
+    assert Counter(name for name, _ in run.ecs.updates) == dict.fromkeys(run.ecs.names, 1)
+    assert Counter(run.ecs.registered) == {f"{name}:2": 1 for name in run.ecs.names}
+    finish(run)
+    assert {run.entry(one).verdict for one in ids} == {"SUCCEEDED"}
+    assert run.ecs.buckets.calls.total() <= 6 * size
+
+
+def test_what_is_there_already_makes_no_revision_and_takes_seconds(figure):
+    run = FleetRun(100)
+    begin = run.time()
+    ids = run.begin_batch([run.ecs.event(name, f"registry/app:{1 + (index < 20)}") for index, name in enumerate(run.ecs.names)])
+    run.work_together(WORKERS)
+    figure("fleet of 100: 20 images change", figures_of(run, 100, begin))
+    assert run.time() - begin < 10
+    assert len(run.ecs.registered) == 20 and run.ecs.buckets.throttled.total() == 0
+    finish(run)
+    assert Counter(run.entry(one).verdict for one in ids) == {"SUCCEEDED": 20, "NO_CHANGE": 80}
+
+
+def test_several_updates_of_each_service_are_done_in_their_order():
+    run = FleetRun(40)
+    for number in range(2, 6):
+        run.begin_batch([run.ecs.event(name, f"registry/app:{number}") for name in run.ecs.names], f"b{number}")
+    run.work_together(WORKERS)
+    by_service = defaultdict(list)
+    for name, revision in run.ecs.updates:
+        by_service[name].append(revision)
+    assert by_service == {name: [f"{name}:{number}" for number in range(2, 6)] for name in run.ecs.names}
+    assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:5"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure):
+    chance = random.Random(seed)
+    run = FleetRun(60)
+    run.ecs.failing = {"web-003", "web-033"}
+    names = [*run.ecs.names, "nobody-1", "nobody-2"]
+    happened: Counter[str] = Counter()
+
+    def ecs(operation, body):
+        del body
+        if chance.random() < 0.01:
+            happened["worker killed"] += 1
+            raise KeyboardInterrupt(operation)
+
+    def dynamodb(request):
+        del request
+        if chance.random() < 0.01:
+            happened["worker killed"] += 1
+            return KeyboardInterrupt("dynamodb"), chance.random() < 0.5
+        if chance.random() < 0.02:
+            happened["ledger throttled"] += 1
+            return THROTTLED, False
+        return None
+
+    ids = run.begin_batch([run.ecs.event(name) for name in names])
+    run.send("{", batch="b")
+    run.queue.most_receives = 50
+    run.ecs.before, run.dynamodb.before = ecs, dynamodb
+    for _ in range(400):
+        if not len(run.queue):
+            break
+        records = run.queue.receive()
+        try:
+            failed = run.worker().work_off(records)
+        except KeyboardInterrupt:
+            run.time.now += 200
+            run.queue.come_again()  # Nobody answered for these.
+            continue
+        if chance.random() < 0.1:
+            happened["delivered again"] += 1
+            run.queue.come_again()
+        else:
+            run.queue.done(records, failed)
+        run.time.now = max(run.time.now, min(run.queue.next_at, run.time.now + 400))
+    assert not len(run.queue)
+    run.ecs.before, run.dynamodb.before = (lambda operation, body: None), None
+    run.time.now += 200
+    for _ in range(20):
+        run.time.now += 200
+        if not run.complete().open:
+            break
+
+    verdicts = {name: run.entry(one).verdict for name, one in zip(names, ids, strict=True)}
+    figure(f"fleet of 62 with faults, seed {seed}", ", ".join(f"{count} {what}" for what, count in sorted(happened.items())))
+    assert happened["worker killed"] and happened["delivered again"]
+    assert run.history.unfinished() == [] and len(run.letters) == 1
+    for name, verdict in verdicts.items():
+        if name.startswith("nobody"):
+            assert verdict == "NOT_DEPLOYED"
+        elif name in run.ecs.failing:
+            assert verdict == "FAILED"
+        else:
+            assert verdict == "SUCCEEDED" and run.ecs.image(name) == "registry/app:2"
+    assert {revision for _, revision in run.ecs.updates} <= set(run.ecs.registered)
+    assert Counter(name for name, _ in run.ecs.updates) == dict.fromkeys(run.ecs.names, 1)
+    batch = run.batches.find("b")
+    assert batch and batch.failures == 4
