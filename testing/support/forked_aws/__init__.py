@@ -1,7 +1,8 @@
 """The aws cli, imported once and forked for each call: to start it costs 0.4 s of a processor, and the local tests call it often.
 
-It is the aws cli of the project's own environment, with the arguments, environment, directory and streams of whoever called. What is
-called is a small program, ``client``; it dies with the call, and the call with it. The pipelines of ``.ci/run`` start the cli itself.
+It is the aws cli of the project's own environment, with the arguments, environment, directory and streams of whoever called. What
+is called is a small program, ``client``; it dies with the call, and the call with it. The pipelines of ``.ci/run`` start the cli
+itself.
 """
 
 import subprocess

@@ -7,12 +7,17 @@ import signal
 import socket
 import sys
 import threading
+from typing import Any
 
+# It runs in another environment than this project's tests.
+# pylint: disable=import-error
 import awscli.clidriver
 import awscli.customizations.cloudformation.deploy
 import awscli.customizations.cloudformation.package
 import awscli.customizations.s3.subcommands
-import botocore.session
+
+_SERVICES = ("apigateway", "cloudformation", "ecs", "events", "lambda", "s3", "sqs", "sts")
+"""Those that the pipelines call: what the SDK reads of them it reads once."""
 
 
 def serve(path: str) -> None:
@@ -20,7 +25,7 @@ def serve(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
-        _import_the_rest()
+        driver = _made_ready()
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         print("ready", flush=True)
         while True:
@@ -30,19 +35,22 @@ def serve(path: str) -> None:
             connection, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()
-                _call(connection)
+                _call(connection, driver)
             connection.close()
 
 
-def _import_the_rest() -> None:
-    """What the cli imports only when it is at work."""
-    awscli.clidriver.create_clidriver()
+def _made_ready() -> Any:
+    """The cli before its first call, with what it imports and reads only when it is at work."""
+    driver = awscli.clidriver.create_clidriver()
+    loader = driver.session.get_component("data_loader")
     key = {"aws_access_key_id": "none", "aws_secret_access_key": "none", "region_name": "eu-west-1"}
-    for service in ("cloudformation", "s3"):
-        botocore.session.Session().create_client(service, **key)
+    for service in _SERVICES:
+        loader.load_service_model(service, "service-2")
+        driver.session.create_client(service, **key)
+    return driver
 
 
-def _call(connection: socket.socket) -> None:
+def _call(connection: socket.socket, driver: Any) -> None:
     """Does one call in this process, and ends it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     head, streams, _, _ = socket.recv_fds(connection, 8, 3)
@@ -58,9 +66,12 @@ def _call(connection: socket.socket) -> None:
     os.environ.update(call["environment"], AWS_DATA_PATH=data)
     os.chdir(call["directory"])
     sys.argv = call["arguments"]
+    # What the session knows of a configuration is the server's, which has none.
+    # pylint: disable-next=protected-access
+    driver.session._config = driver.session._profile_map = driver.session._profile = None
     threading.Thread(target=_end_with, args=[connection], daemon=True).start()
     try:
-        status = awscli.clidriver.main()
+        status = driver.main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     sys.stdout.flush()
