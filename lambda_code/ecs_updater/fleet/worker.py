@@ -7,14 +7,14 @@ It cannot even be read, or names no service: it goes to the dead letters at once
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from .. import log
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure
 from ..rates import DESCRIBE_REVISION, parse
-from ..aws.sqs import Outgoing, Queue
+from ..aws.sqs import Outgoing
 from ..call import Call
 from ..errors import (
     CallerFault,
@@ -48,15 +48,40 @@ _FIRST_RETRY, _LAST_RETRY = 30, 300
 """Seconds after which a message comes again: at first, and at most."""
 
 
+class Hiding(Protocol):
+    """Of a queue, what lets a message come again."""
+
+    def hide(self, receipt: str, seconds: int) -> None:
+        """See ``aws.sqs.Queue``."""
+
+
+class Sending(Protocol):
+    """Of a queue, what takes messages."""
+
+    def send(self, messages: Sequence[Outgoing]) -> None:
+        """See ``aws.sqs.Queue``."""
+
+
 class Worker:
     """What one invocation works off."""
 
-    def __init__(self, environment: Mapping[str, str], ecs: Ecs, table: Table | None, queue: Queue, letters: Queue, call: Call):
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        ecs: Ecs,
+        table: Table | None,
+        queue: Hiding,
+        letters: Sending,
+        call: Call,
+        door: str = "queue, sent by",
+    ):
+        """``door``: what the ledger says before a message's sender."""
         if table is None:
             raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger nobody would end what a message begins")
         settings, own = Settings.from_environment(environment), QueueSettings.from_environment(environment)
         self._environment, self._ecs, self._table, self._call = environment, ecs, table, call
-        self._queue, self._letters, self._most_receives = queue, letters, own.max_receives
+        self._queue, self._letters, self._door = queue, letters, door
+        self._most_receives = own.max_receives
         clock = call.clock
         history = History(table, retention_days=settings.ledger_retention_days, clock=clock.epoch)
         self._batches = Batches(table, retention_days=settings.ledger_retention_days, clock=clock.epoch)
@@ -91,7 +116,7 @@ class Worker:
 
     def _worked_off(self, message: Message, event: dict[str, Any], told: Told | None, context: Any) -> bool:
         """Whether the message is done with."""
-        call = replace(self._call, id=message.id, caller=f"queue, sent by {message.sender}", batch=message.batch)
+        call = replace(self._call, id=message.id, caller=f"{self._door} {message.sender}", batch=message.batch)
         if call.time_left() < NEEDED_SECONDS:
             return self._comes_again(message, 0)
 
