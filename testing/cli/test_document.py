@@ -235,6 +235,9 @@ def test_an_alias_in_itself_is_refused():
         (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
         (b"- !!python/name:os.system x", "x.yaml", "x.yaml:1:3: the tag !!python/name:os.system means nothing here: leave it out"),
         (b"[" * 100_000, "x.json", "x.json:1:1: it is nested too deeply"),
+        (b"[" * 100_000, "x.yaml", "x.yaml:1:51: it is nested deeper than 50 times"),
+        (b"- " * 100_000, "x.yaml", "x.yaml:1:101: it is nested deeper than 50 times"),
+        (b"[" * 900 + b"]" * 900, "x.json", "x.json:1:51: it is nested deeper than 50 times"),
         (b"{deployments: [], more: 1}", "x.yaml", "x.yaml:1:15: deployments: the list is empty"),
         (
             b"defaults: 7\ndeployments: [1]",

@@ -20,6 +20,9 @@ MOST_BYTES = 16 << 20
 MOST_VALUES = 500_000
 """The most values of a file, those of its aliases counted each time: a few lines of aliases can stand for billions."""
 
+MOST_DEPTH = 50
+"""How deep a file may be nested; an event needs three levels."""
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -38,23 +41,28 @@ def read(content: bytes, name: str) -> Value:
         _check_json(text)
     try:
         # One character for another, so that whatever follows stays in its column.
-        node = yaml.compose(_as_yaml(text) if is_json else text, Loader=_LOADER)
+        node = _composed(_as_yaml(text) if is_json else text)
     except yaml.MarkedYAMLError as error:
         raise _wrong(_mark(error.problem_mark or error.context_mark), _said(error)) from None
     except yaml.reader.ReaderError as error:
         raise _wrong(_place(text, error.position), f"the character {chr(error.character)!r} cannot be in YAML") from None
-    except RecursionError:
-        raise _wrong(Place(1, 1), "it is nested too deeply") from None
     if node is None:
         raise _wrong(Place(1, 1), "the file is empty")
     reader = _Reader(_json_meaning(text) if is_json else meaning)
-    try:
-        value = reader.value(node, ())
-    except RecursionError:
-        raise _wrong(Place(1, 1), "it is nested too deeply") from None
+    value = reader.value(node, ())
     if reader.problems:
         raise InvalidDocument(reader.problems)
     return value
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a text. Its depth is looked at before: libyaml's own recursion ends the process where it is too deep."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise _wrong(_mark(event.start_mark), f"it is nested deeper than {MOST_DEPTH} times")
+    return yaml.compose(text, Loader=_LOADER)
 
 
 def _as_yaml(text: str) -> str:
