@@ -6,12 +6,27 @@ from typing import Annotated
 import typer
 
 from .batching import Way, deploy_batch
-from .options import FUNCTION, AsJson, DryRun, File, How, Interactive, IsDirect, Name, NoLedger, Profile, Region, Timeout, Where
+from .options import (
+    FUNCTION,
+    AsJson,
+    DryRun,
+    File,
+    How,
+    Interactive,
+    IsDirect,
+    Name,
+    NoLedger,
+    Profile,
+    Region,
+    Timeout,
+    Where,
+    flag,
+)
 from .reading import entries_of
 
 Waves = Annotated[
     bool,
-    typer.Option("--waves", help="Deploy the groups one after another; the next begins when all of the one before succeeded."),
+    flag("--waves", about="Deploy the groups one after another; the next begins when all of the one before succeeded."),
 ]
 MaxFailures = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Begin no further service after so many failures. Default: begin all.")

@@ -3,7 +3,7 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,12 @@ from ..ending import wrong_input
 
 _ACCOUNT, _SHOW = "Account", "Output"
 FUNCTION = "ecs-updater"
+
+
+def flag(*names: str, about: str, panel: str | None = None) -> Any:
+    """An option without a value, whose help does not look as if it wanted one."""
+    return typer.Option(*names, help=about, rich_help_panel=panel, metavar=" ")
+
 
 Name = Annotated[
     str, typer.Option(help="The function's name, after which its queue and its table are called.", rich_help_panel=_ACCOUNT)
@@ -23,19 +29,19 @@ Profile = Annotated[
 ]
 File = Annotated[Path, typer.Option("--file", "-f", help="The deployments, as JSON or YAML; - is standard input.")]
 Interactive = Annotated[
-    bool, typer.Option("--interactive", "-i", help="A live view in place of a line for each change.", rich_help_panel=_SHOW)
+    bool, flag("--interactive", "-i", about="A live view in place of a line for each change.", panel=_SHOW)
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line, for programs.", rich_help_panel=_SHOW)]
+AsJson = Annotated[bool, flag("--json", about="One JSON object per line, for programs.", panel=_SHOW)]
 Timeout = Annotated[
     float | None,
     typer.Option(min=0, metavar="SECONDS", help="Stop watching after so long; the updates go on.", rich_help_panel=_SHOW),
 ]
 IsDirect = Annotated[
-    bool, typer.Option("--direct", help="Without the queue: this machine does the updates, at the same pace, until it is stopped.")
+    bool, flag("--direct", about="Without the queue: this machine does the updates, at the same pace, until it is stopped.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change for each service, and write nothing.")]
+DryRun = Annotated[bool, flag("--dry-run", about="Show what would change for each service, and write nothing.")]
 NoLedger = Annotated[
-    bool, typer.Option("--no-ledger", help="With --direct: neither lease nor history, also where there is a table for them.")
+    bool, flag("--no-ledger", about="With --direct: neither lease nor history, also where there is a table for them.")
 ]
 
 

@@ -7,7 +7,22 @@ import typer
 from ecs_updater.tags import REPLACE
 
 from .batching import Way, deploy_batch
-from .options import FUNCTION, AsJson, DryRun, How, Interactive, IsDirect, Name, NoLedger, Profile, Region, Timeout, Where, pairs
+from .options import (
+    FUNCTION,
+    AsJson,
+    DryRun,
+    How,
+    Interactive,
+    IsDirect,
+    Name,
+    NoLedger,
+    Profile,
+    Region,
+    Timeout,
+    Where,
+    pairs,
+    flag,
+)
 from .reading import check_event
 
 
@@ -18,14 +33,14 @@ def update(  # pylint: disable=too-many-locals  # Each option is one.
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag for the service; once for each. The others stay.")
     ] = None,
-    replace_tags: Annotated[bool, typer.Option("--replace-tags", help="The service has exactly these tags afterwards.")] = False,
+    replace_tags: Annotated[bool, flag("--replace-tags", about="The service has exactly these tags afterwards.")] = False,
     container: Annotated[str | None, typer.Option(help="The container that gets the image, where there are several.")] = None,
     container_image: Annotated[
         list[str] | None, typer.Option(metavar="NAME=IMAGE", help="An image for a further container; once for each.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Deploy although nothing changed.")] = False,
+    force: Annotated[bool, flag("--force", about="Deploy although nothing changed.")] = False,
     rollback_on_failure: Annotated[
-        bool, typer.Option("--rollback-on-failure", help="Return the service to what it was when the rollout fails.")
+        bool, flag("--rollback-on-failure", about="Return the service to what it was when the rollout fails.")
     ] = False,
     dry_run: DryRun = False,
     direct: IsDirect = False,

@@ -9,13 +9,13 @@ from ..doors.account import Account
 from ..show.printer import Printer
 from .following import follow
 from .opening import direct_door, queue_door
-from .options import FUNCTION, AsJson, How, Interactive, Name, Profile, Region, Timeout, Where
+from .options import FUNCTION, AsJson, How, Interactive, Name, Profile, Region, Timeout, Where, flag
 
 
 def watch(
     batch: Annotated[str, typer.Argument(help="The batch's id, which deploy printed first.")],
     direct: Annotated[
-        bool, typer.Option("--direct", help="Begin from this machine what has not begun, for a batch that was deployed so.")
+        bool, flag("--direct", about="Begin from this machine what has not begun, for a batch that was deployed so.")
     ] = False,
     interactive: Interactive = False,
     as_json: AsJson = False,
