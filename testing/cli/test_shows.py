@@ -15,7 +15,7 @@ from ecs_updater_cli.show.columns import Column, table
 from ecs_updater_cli.show.folding import fold
 from ecs_updater_cli.show.plan import PlanShow
 from ecs_updater_cli.show.printer import Printer
-from ecs_updater_cli.show.screen import Frame, draw
+from ecs_updater_cli.show.screen import Frame, draw, result
 from ecs_updater_cli.show.tables import services_table, updates_table
 from ecs_updater_cli.show.text import duration, ending_cell, tally
 from rich.console import Console
@@ -119,6 +119,13 @@ def test_what_a_terminal_would_obey_is_shown_as_it_is_written():
 
 def test_a_terminal_that_knows_ascii_alone_gets_ascii():
     assert "\n".join(drawn(80, 24, has_symbols=False)).isascii()
+
+
+def test_what_stays_on_the_screen_does_not_turn_and_leaves_out_what_has_not_begun():
+    board, waves = board_in_the_middle()
+    lines = [line.plain for line in result(Frame(board, waves, START + 4, 80, 24))]
+    assert "· rolling back  mail" in "\n".join(lines) and "sessions" not in "\n".join(lines)
+    assert not any(line[:1] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" for line in lines)
 
 
 def test_trouble_is_told_at_the_foot():

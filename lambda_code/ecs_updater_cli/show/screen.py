@@ -1,7 +1,7 @@
 """The live view as text, for any width and height. Pure: what is known and what time it is in, lines out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Group
 from rich.text import Text
@@ -42,6 +42,8 @@ class Frame:
     hint: str = "Ctrl-C detaches, and the updates go on"
     has_symbols: bool = True
     """Whether the terminal can show more than ASCII."""
+    turns: bool = True
+    """Whether it is drawn again, so that what goes on can turn."""
 
 
 def draw(frame: Frame) -> Group:
@@ -61,7 +63,7 @@ def draw(frame: Frame) -> Group:
 
 def result(frame: Frame) -> list[Text]:
     """What stays of it on the usual screen: each service or, of many, those that are not as they were asked for; causes in full."""
-    rows = frame.board.rows
+    frame, rows = replace(frame, turns=False), frame.board.rows
     columns = _Columns.of(rows, frame.width)
     rows = [row for row in rows if row.state is not State.QUEUED]
     if len(rows) > _MOST_IN_RESULT:
@@ -145,7 +147,9 @@ class _Columns:
 
     def lines(self, row: Row, frame: Frame) -> Iterator[Text]:
         """A row's lines."""
-        mark = "✓" if row.state.is_good else "✗" if row.state.is_bad else "·" if row.state is State.QUEUED else self._turning(frame)
+        mark = "✓" if row.state.is_good else "✗" if row.state.is_bad else "·"
+        if frame.turns and mark == "·" and row.state is not State.QUEUED:
+            mark = _SPINNER[int(frame.now * _TURNS_A_SECOND) % len(_SPINNER)]
         name = row.service if self.has_one_cluster else row.name
         tasks, time = str(row.counts or ""), duration(row.seconds(frame.now))
         below = self._has_cause_below(row)
@@ -158,10 +162,6 @@ class _Columns:
         if not row.state.is_bad or row.state is State.NOT_STARTED or not row.seen.cause:
             return False
         return self.width < _WIDE or columns_of(row.seen.cause) > self.cause
-
-    @staticmethod
-    def _turning(frame: Frame) -> str:
-        return _SPINNER[int(frame.now * _TURNS_A_SECOND) % len(_SPINNER)]
 
     def _line(
         self, mark: str, state: str, name: str, image: str, tasks: str, time: str, cause: str, style: str, rest: str = ""
