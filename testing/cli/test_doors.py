@@ -203,9 +203,10 @@ def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypat
     (member,) = batch([("ECSCluster/ecs-dummy-service", "app:2", None)]).members
     door.begin([member])
     assert turns.wait(10)
-    door._stopped.set()  # pylint: disable=protected-access
-    left.set()
-    door._pool.shutdown(wait=True)  # pylint: disable=protected-access
+    threading.Timer(0.05, left.set).start()
+    door.leave(10)
+    (seen,) = door.look([Row.of(member)]).values()
+    assert (seen.state, seen.cause) == (State.NOT_STARTED, "the command was left before")
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
 
 

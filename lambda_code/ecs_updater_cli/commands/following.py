@@ -1,6 +1,7 @@
 """A batch from its beginning to its exit code."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 
 from ecs_updater.clock import REAL_TIME, Clock
@@ -36,9 +37,11 @@ def follow(opened: Opened, begun: Begun, how: How, printer: Printer, clock: Cloc
             show.begins(board)
             if again:
                 following.look()
-            ended = _over(board) if following.follow(how.timeout) else _left(NOT_ALL, "timed out", following, board, opened)
+            is_over = following.follow(how.timeout)
+            ended = _over(board) if is_over else _left(Ended(NOT_ALL, "timed out"), following, board, opened)
         except KeyboardInterrupt:
-            ended = _left(DETACHED, "detached", following, board, opened)
+            show.leaves()
+            ended = _left(Ended(DETACHED, "detached"), following, board, opened)
         except Trouble as trouble:
             ended = Ended(AWS, "trouble", (*trouble.lines, f"nothing is lost: {opened.farewell(board.waiting)}"))
         show.ends(board, ended)
@@ -64,11 +67,12 @@ def _over(board: Board) -> Ended:
     return Ended(SUCCEEDED if board.is_good else NOT_ALL)
 
 
-def _left(code: int, outcome: str, following: Following, board: Board, opened: Opened) -> Ended:
+def _left(ended: Ended, following: Following, board: Board, opened: Opened) -> Ended:
     """Lets go of what goes on, and says what that is."""
     try:
         opened.close()
         following.look()
     except (KeyboardInterrupt, Trouble):
         pass  # Twice: at once, then. What was known is told.
-    return Ended(code, outcome, (f"{outcome}: {opened.farewell(board.waiting)}",) if board.waiting else ())
+    what = opened.farewell(board.waiting) if board.waiting else "nothing is under way"
+    return replace(ended, sentences=(f"{ended.outcome}: {what}",))

@@ -5,7 +5,7 @@ What it knows it knows in memory: whoever ends it leaves the rollouts to ECS, an
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from ecs_updater import event as events
@@ -32,6 +32,7 @@ THREADS = 5
 _TRIES = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0
 _SHORT_SLEEP = 0.2
+_LEFT = Seen(State.NOT_STARTED, "the command was left before")
 
 
 @dataclass
@@ -55,13 +56,14 @@ class Unrecorded:
         self._open: dict[int, _Open] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._futures: dict[int, Future[None]] = {}
         self._next_look = 0.0
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="update")
 
     def begin(self, members: Sequence[Member]) -> None:
         """Lets the threads have them."""
         for member in members:
-            self._pool.submit(self._begin, member)
+            self._futures[member.number] = self._pool.submit(self._begin, member)
 
     def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
         """What has happened; looks at rollouts first, those that were not looked at for the longest time. Raises Trouble."""
@@ -79,9 +81,10 @@ class Unrecorded:
         """Begins nothing further, and gives what is being written so many seconds to be written."""
         self._stopped.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        deadline = self._clock.now() + seconds
-        while self._clock.now() < deadline and any(seen.state is State.BEGUN for seen in [*self._seen.values()]):
-            self._clock.sleep(0.1)
+        for number, future in self._futures.items():
+            if future.cancelled():
+                self._tell(number, _LEFT)
+        wait(self._futures.values(), seconds)
 
     # Beginning, in a thread.
 
@@ -101,6 +104,8 @@ class Unrecorded:
                         raise
                     self._tell(member.number, Seen(State.RETRYING, plain_cause(str(error)), begun_at))
                     self._sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
+        except SystemExit:
+            self._tell(member.number, _LEFT)
         except EcsUpdaterError as error:
             self._ended(member.number, Seen(State.FAILED, plain_cause(str(error)), begun_at, error_type=type(error).__name__))
         except Exception as error:  # pylint: disable=broad-exception-caught  # Its future nobody asks.
@@ -135,7 +140,7 @@ class Unrecorded:
 
     def _why_over(self) -> str | None:
         if self._stopped.is_set():
-            return "the command was left before"
+            return _LEFT.cause
         with self._lock:
             failures = sum(seen.state.is_bad and seen.state is not State.NOT_STARTED for seen in self._seen.values())
         return replace(self._batch, failures=failures).why_over

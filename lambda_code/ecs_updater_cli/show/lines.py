@@ -41,6 +41,9 @@ class Lines:
             self._printer.note(f"{time_of_day(self._clock.epoch())}  {sentence}; still trying")
         self._trouble = sentence
 
+    def leaves(self) -> None:
+        """Nothing: the line that says so comes in a moment."""
+
     def ends(self, board: Board, ended: Ended) -> None:
         """How it ended."""
         print_end(self._printer, board, ended, self._clock.epoch())

@@ -51,6 +51,11 @@ class LiveView:
         self._trouble = sentence
         self._live.refresh()
 
+    def leaves(self) -> None:
+        """Ctrl-C was heard, and it takes a moment."""
+        self._hint = "Leaving: what is in the middle of being written is finished first"
+        self._live.refresh()
+
     def ends(self, board: Board, ended: Ended) -> None:
         """Closes the view, and prints what it came to."""
         self._live.stop()

@@ -32,6 +32,9 @@ class Records:
     def trouble(self, sentence: str) -> None:
         """No change."""
 
+    def leaves(self) -> None:
+        """No change either."""
+
     def ends(self, board: Board, ended: Ended) -> None:
         """How it ended: also how many are in each state."""
         states = {_key(state): board.tally[state] for state in State}
