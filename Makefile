@@ -42,6 +42,10 @@ YES                  :=
 # Whose policies deployer-policy prints; without it, of the account that the aws cli reaches
 ACCOUNT              :=
 
+# The deployments for deploy-fleet, and options of `ecs-updater deploy`, such as OPTIONS='-i --waves'
+FILE                 := deployments.json
+OPTIONS              :=
+
 # Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
 SAM_MODE             := $(if $(filter all-aws all-aws-tf,$(MAKECMDGOALS)),emulator,auto)
 # true: the emulator enforces IAM policies
@@ -74,7 +78,7 @@ export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME T
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
-export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT
+export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE
 # Whether TARGET was asked for: nothing is removed from an account that nobody named.
 export TARGET_ORIGIN := $(origin TARGET)
 
@@ -151,7 +155,7 @@ deploy-api-aws-tf: ## Deploy the HTTP API (Terraform)
 	@scripts/deploy-api-aws-tf
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
-.PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test api-key api-url
+.PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test deploy-fleet api-key api-url
 run-lambda-test-sam: ## Run the eight test events through SAM
 	@scripts/run-lambda-test-sam
 
@@ -171,6 +175,9 @@ invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EV
 
 run-api-test: ## Send the eight test events to the API, then run the API's own suite
 	@scripts/run-api-test
+
+deploy-fleet: ## Deploy the services of a file together and watch them: make deploy-fleet FILE=deployments.json OPTIONS=-i
+	@scripts/deploy-fleet $(OPTIONS)
 
 api-key: ## Print the value of the API's key, and nothing else
 	@scripts/api-key

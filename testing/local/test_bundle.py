@@ -62,6 +62,7 @@ CALLS = {
         "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
     },
     "dynamodb": {
+        "DescribeTable": {"TableName": "table"},
         "GetItem": {"TableName": "table", "Key": KEY},
         "PutItem": {"TableName": "table", "Item": KEY},
         "Query": {"TableName": "table", "KeyConditionExpression": "pk = :pk"},

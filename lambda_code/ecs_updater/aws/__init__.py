@@ -9,6 +9,8 @@
 ``http``        a careful GET: public addresses alone, bounded in time and size
 ``wire``        what is hung into the SDK: raw bodies, careful retries, counting, pace
 ``bucket``      a token bucket, as AWS counts calls
+``sqs``         a queue with an order: send to it, hide what came from it
+``session``     profile and region, where a person names them, and whose account that is
 ``failure``     what became of a call that failed, in our words
 ==============  ===========================================================================
 """

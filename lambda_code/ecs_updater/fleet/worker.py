@@ -7,14 +7,14 @@ It cannot even be read, or names no service: it goes to the dead letters at once
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from .. import log
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure
 from ..rates import DESCRIBE_REVISION, parse
-from ..aws.sqs import Outgoing, Queue
+from ..aws.sqs import Outgoing
 from ..call import Call
 from ..errors import (
     CallerFault,
@@ -48,15 +48,40 @@ _FIRST_RETRY, _LAST_RETRY = 30, 300
 """Seconds after which a message comes again: at first, and at most."""
 
 
+class Hiding(Protocol):
+    """Of a queue, what lets a message come again."""
+
+    def hide(self, receipt: str, seconds: int) -> None:
+        """See ``aws.sqs.Queue``."""
+
+
+class Sending(Protocol):
+    """Of a queue, what takes messages."""
+
+    def send(self, messages: Sequence[Outgoing]) -> None:
+        """See ``aws.sqs.Queue``."""
+
+
 class Worker:
     """What one invocation works off."""
 
-    def __init__(self, environment: Mapping[str, str], ecs: Ecs, table: Table | None, queue: Queue, letters: Queue, call: Call):
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        ecs: Ecs,
+        table: Table | None,
+        queue: Hiding,
+        letters: Sending,
+        call: Call,
+        door: str = "queue, sent by",
+    ):
+        """``door``: what the ledger says before a message's sender. Raises ConfigurationError."""
         if table is None:
             raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger nobody would end what a message begins")
         own = QueueSettings.from_environment(environment)
         self._environment, self._ecs, self._table, self._call = environment, ecs, table, call
-        self._queue, self._letters, self._most_receives = queue, letters, own.max_receives
+        self._queue, self._letters, self._door = queue, letters, door
+        self._most_receives = own.max_receives
         clock = call.clock
         days = _retention_days(environment)
         history = History(table, retention_days=days, clock=clock.epoch)
@@ -98,7 +123,7 @@ class Worker:
         """Does one message; None when it is done with, else in how many seconds it is to come again."""
         if isinstance(event, InvalidEventError):
             return None if self._buried(message, event) else _FIRST_RETRY
-        call = replace(self._call, id=message.id, caller=f"queue, sent by {message.sender}", batch=message.batch)
+        call = replace(self._call, id=message.id, caller=f"{self._door} {message.sender}", batch=message.batch)
         if call.time_left() < NEEDED_SECONDS:
             return 0
         verdict = NOT_DEPLOYED

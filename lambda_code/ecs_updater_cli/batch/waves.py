@@ -1,0 +1,69 @@
+"""Groups of a batch, one after another: the next begins when every update of the one before is as it was asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .row import Row
+from .state import Seen, State
+
+
+@dataclass(frozen=True)
+class Wave:
+    """The services that are begun together."""
+
+    name: str | None
+    """The group's; None for those without one, and for a batch without waves."""
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What comes next."""
+
+    begin: tuple[int, ...] = ()
+    """The numbers of the services to begin now."""
+    give_up: Mapping[int, Seen] | None = None
+    """Those that are not begun any more, and why."""
+
+
+def waves_of(groups: Mapping[int, str | None]) -> list[Wave]:
+    """The waves of services by number, in the order in which their groups come first; those without a group are the first."""
+    by_group: dict[str | None, list[int]] = {None: []}
+    for number, group in groups.items():
+        by_group.setdefault(group, []).append(number)
+    return [Wave(name, tuple(numbers)) for name, numbers in by_group.items() if numbers]
+
+
+class Waves:
+    """Says which services are to be begun."""
+
+    def __init__(self, waves: Sequence[Wave]):
+        self.all = tuple(waves)
+        self._begun = 0
+
+    @property
+    def current(self) -> int:
+        """Which wave is under way, from 1."""
+        return max(1, self._begun)
+
+    def again(self) -> None:
+        """The wave of the last step could not be begun: it comes again."""
+        self._begun -= 1
+
+    def step(self, rows: Mapping[int, Row]) -> Step:
+        """What comes next, where ``rows`` is what is known. To be asked again when that has changed."""
+        if self._begun == len(self.all):
+            return Step()
+        before = [rows[number] for wave in self.all[: self._begun] for number in wave.numbers]
+        if not all(row.state.is_over for row in before):
+            return Step()
+        if failed := [row for row in before if not row.state.is_good]:
+            self._begun = len(self.all)
+            others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
+            left = [row.number for row in rows.values() if not row.state.is_over]
+            return Step(give_up={number: Seen(State.NOT_STARTED, cause) for number in left})
+        wave = self.all[self._begun]
+        self._begun += 1
+        # What was begun by an earlier watcher goes on by itself.
+        return Step(begin=tuple(number for number in wave.numbers if rows[number].state is State.QUEUED))

@@ -1,0 +1,18 @@
+"""One file per verb: options in, exit code out.
+
+=============  =============================================================
+``options``    options that several verbs share
+``reading``    the file, or the reason why it cannot be used
+``batching``   from events to a batch, and its exit code
+``opening``    the door that the options ask for
+``following``  a batch from its beginning to its exit code
+``planning``   a dry run
+``deploy``     many services from a file
+``update``     one service
+``rollback``   one service, back to what worked
+``watch``      back to a batch
+``validate``   the file alone
+``status``     what runs
+``history``    what was deployed
+=============  =============================================================
+"""

@@ -1,0 +1,58 @@
+"""From events to a batch, and its exit code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_updater.clock import REAL_TIME
+
+from ..doors import batches
+from ..doors.account import Account
+from ..doors.batches import new_batch
+from ..ending import wrong_input
+from ..show.printer import Printer
+from .following import follow
+from .opening import direct_door, ledger_of, queue_door, unrecorded_door
+from .options import How, Where
+from .planning import plan
+from .reading import check_account
+
+
+@dataclass(frozen=True)
+class Way:
+    """Who does the updates."""
+
+    direct: bool = False
+    no_ledger: bool = False
+    max_failures: int | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.no_ledger and not self.direct:
+            raise wrong_input("--no-ledger goes with --direct: the queue's worker needs the ledger")
+
+
+def deploy_batch(
+    events: Sequence[dict[str, Any]], groups: Sequence[str | None], where: Where, way: Way, how: How
+) -> int:
+    """Begins the updates and follows them to their end, or says what they would change; the exit code. Raises CommandEnd."""
+    account, printer = Account(where.name, where.region, where.profile), Printer()
+    if way.dry_run:
+        return plan(events, account, printer, how.as_json)
+    if way.direct:
+        ledger = ledger_of(account, way.no_ledger, printer.note)
+    else:
+        _ = account.needed_queue  # Before anything is written.
+        ledger = account.needed_ledger
+    if ledger:
+        check_account(events, ledger.arn_prefix)
+    begun = new_batch(events, groups, way.max_failures, REAL_TIME)
+    if ledger is None:
+        opened = unrecorded_door(account, begun)
+    elif way.direct:
+        opened = direct_door(account, ledger, begun, where)
+    else:
+        opened = queue_door(account, begun, where)
+    if ledger:
+        batches.begin(ledger, begun)
+    return follow(opened, begun, how, printer)

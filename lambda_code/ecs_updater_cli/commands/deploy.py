@@ -1,0 +1,66 @@
+"""``ecs-updater deploy``: many services from a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .batching import Way, deploy_batch
+from .options import (
+    FUNCTION,
+    AsJson,
+    DryRun,
+    File,
+    How,
+    Interactive,
+    IsDirect,
+    Name,
+    NoLedger,
+    Profile,
+    Region,
+    Timeout,
+    Where,
+    flag,
+)
+from .reading import entries_of
+
+Waves = Annotated[
+    bool,
+    flag("--waves", about="Deploy the groups one after another; the next begins when all of the one before succeeded."),
+]
+MaxFailures = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Begin no further service after so many failures. Default: begin all.")
+]
+
+
+def deploy(  # pylint: disable=too-many-locals  # Each option is one.
+    file: File = Path("deployments.json"),
+    dry_run: DryRun = False,
+    waves: Waves = False,
+    max_failures: MaxFailures = None,
+    direct: IsDirect = False,
+    no_ledger: NoLedger = False,
+    interactive: Interactive = False,
+    as_json: AsJson = False,
+    timeout: Timeout = None,
+    name: Name = FUNCTION,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Deploy the services of a file together, and watch until each has its verdict.
+
+    The file is a list of events, or a map with `defaults` and `deployments`. It is checked as a whole before anything is sent.
+    Ctrl-C detaches, and `ecs-updater watch` comes back.
+
+    Exit codes:
+
+    - 0: all succeeded, or had nothing to change
+    - 1: some did not
+    - 2: the input is wrong, and nothing was sent
+    - 3: AWS is not to be had
+    """
+    how, way = How(interactive, as_json, timeout), Way(direct, no_ledger, max_failures, dry_run)
+    entries = entries_of(file)
+    events = [entry.event for entry in entries]
+    groups = [entry.group if waves else None for entry in entries]
+    return deploy_batch(events, groups, Where(name, region, profile), way, how)

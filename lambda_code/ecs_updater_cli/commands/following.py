@@ -1,0 +1,78 @@
+"""A batch from its beginning to its exit code."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+
+from ecs_updater.clock import REAL_TIME, Clock
+
+from ..batch.board import Board
+from ..batch.follow import Following
+from ..batch.waves import Wave, Waves, waves_of
+from ..doors.batches import Begun
+from ..ending import AWS, DETACHED, NOT_ALL, SUCCEEDED, Trouble
+from ..show.lines import Lines
+from ..show.live import LiveView
+from ..show.printer import Printer
+from ..show.records import Records
+from ..show.summary import Ended
+from .opening import Opened
+from .options import How
+
+
+def follow(opened: Opened, begun: Begun, how: How, printer: Printer, clock: Clock = REAL_TIME, *, again: bool = False) -> int:
+    """Shows a batch until all have their verdict, somebody has seen enough, or AWS is not to be had; the exit code.
+
+    ``again``: it may have been begun before, so what there is of it is looked at first.
+    """
+    waves = Waves(waves_of_batch(begun))
+    begun_at = datetime.fromisoformat(begun.batch.begun_at).timestamp()
+    board = Board(begun.members, begun_at, opened.id)
+    show = _show(how, printer, clock, waves, opened.hint)
+    following = Following(board, opened.door, waves, show, clock)
+    with ExitStack() as stack:
+        if isinstance(show, LiveView):
+            stack.enter_context(show)
+        try:
+            show.begins(board)
+            if again:
+                following.look()
+            is_over = following.follow(how.timeout)
+            ended = _over(board) if is_over else _left(Ended(NOT_ALL, "timed out"), following, board, opened)
+        except KeyboardInterrupt:
+            show.leaves()
+            ended = _left(Ended(DETACHED, "detached"), following, board, opened)
+        except Trouble as trouble:
+            ended = Ended(AWS, "trouble", (*trouble.lines, f"nothing is lost: {opened.farewell(board.waiting)}"))
+        show.ends(board, ended)
+    return ended.code
+
+
+def waves_of_batch(begun: Begun) -> list[Wave]:
+    """Its waves; one where no service has a group."""
+    return waves_of({member.number: member.group for member in begun.members})
+
+
+def _show(how: How, printer: Printer, clock: Clock, waves: Waves, hint: str) -> Lines | Records | LiveView:
+    if how.as_json:
+        return Records(printer, clock)
+    if how.interactive and printer.is_terminal:
+        return LiveView(printer, clock, waves, hint)
+    if how.interactive:
+        printer.note("--interactive needs a terminal, and standard output is none: here is a line for each change")
+    return Lines(printer, clock)
+
+
+def _over(board: Board) -> Ended:
+    return Ended(SUCCEEDED if board.is_good else NOT_ALL)
+
+
+def _left(ended: Ended, following: Following, board: Board, opened: Opened) -> Ended:
+    """Lets go of what goes on, and says what that is."""
+    try:
+        opened.close()
+        following.look()
+    except (KeyboardInterrupt, Trouble):
+        pass  # Twice: at once, then. What was known is told.
+    what = opened.farewell(board.waiting) if board.waiting else "nothing is under way"
+    return replace(ended, sentences=(f"{ended.outcome}: {what}",))

@@ -1,0 +1,95 @@
+"""The door that the options ask for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ecs_updater.clock import REAL_TIME
+from ecs_updater.fleet.progress import Progress
+
+from ..batch.door import Door
+from ..batch.row import Row
+from ..doors.account import Account, Ledger
+from ..doors.batches import Begun
+from ..doors.behaviour import environment
+from ..doors.counts import TaskCounts
+from ..doors.direct import Direct
+from ..doors.queued import FromLedger, Queued
+from ..doors.unrecorded import Unrecorded
+from ..show.text import number_of
+from .options import Where
+
+_LEAVING_SECONDS = 5.0
+"""For how long Ctrl-C waits for what is in the middle of being written."""
+
+
+def _nothing() -> None:
+    """Of a door behind which others work there is nothing to close."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A door, and the way out of it."""
+
+    door: Door
+    farewell: Callable[[Sequence[Row]], str]
+    """What becomes of these, which have no end yet, and how to come back to them."""
+    hint: str
+    """What Ctrl-C does, in a few words."""
+    id: str | None
+    """The batch's, where somebody can come back to it."""
+    close: Callable[[], None] = _nothing
+    """Begins nothing further, and waits a little for what is in the middle of being written."""
+
+
+def queue_door(account: Account, begun: Begun, where: Where) -> Opened:
+    """The queue: the worker and the completer do it, and this process only looks."""
+    ledger, id_ = account.needed_ledger, begun.batch.id
+    counts = TaskCounts(account.ecs, REAL_TIME)
+    door = Queued(account.needed_queue, Progress(ledger.table), counts, id_, ledger.arn_prefix)
+    back = f"{where.command('watch', id_)} comes back"
+    return Opened(door, lambda waiting: back, "Ctrl-C detaches, and the updates go on", id_)
+
+
+def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) -> Opened:
+    """This process in place of worker and completer."""
+    settings, id_ = environment(ledger.table.name, ledger.arn_prefix), begun.batch.id
+    door = Direct(account.ecs, ledger, settings, FromLedger(Progress(ledger.table), TaskCounts(account.ecs, REAL_TIME)), id_)
+
+    def farewell(waiting: Sequence[Row]) -> str:
+        under_way, back = _under_way(waiting), where.command("watch", id_, "--direct")
+        ends = f"{under_way}, and the completer ends what has begun; " if under_way else ""
+        return f"{ends}{back} comes back and begins the rest"
+
+    hint = "Ctrl-C detaches: what has not begun waits for you to come back"
+    return Opened(door, farewell, hint, id_, lambda: door.leave(_LEAVING_SECONDS))
+
+
+def unrecorded_door(account: Account, begun: Begun) -> Opened:
+    """This process alone."""
+    # Named as if there were a table: what an event asks for, such as a rollback, this process does itself.
+    door = Unrecorded(account.ecs, environment("none"), begun.batch, REAL_TIME)
+
+    def farewell(waiting: Sequence[Row]) -> str:
+        under_way = _under_way(waiting)
+        rest = "nobody rolls them back if they fail, for there is no ledger: ecs-updater status shows them"
+        return f"{under_way}; {rest}" if under_way else "nothing is under way"
+
+    hint = "Ctrl-C leaves: nobody else begins, or rolls back, what is left"
+    return Opened(door, farewell, hint, None, lambda: door.leave(_LEAVING_SECONDS))
+
+
+def ledger_of(account: Account, no_ledger: bool, note: Callable[[str], None]) -> Ledger | None:
+    """The ledger of a direct run; where there is none, a line says what that means."""
+    ledger = None if no_ledger else account.ledger
+    if ledger is None:
+        why = "--no-ledger" if no_ledger else f"there is no table {account.table_name} in {account.region}"
+        note(f"{why}: without a ledger there is no lease, no history, and no way back to this batch")
+    return ledger
+
+
+def _under_way(waiting: Sequence[Row]) -> str:
+    names = [row.name for row in waiting if row.seen.begun_at is not None]
+    if not names:
+        return ""
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"{number_of(len(names), 'update')} under way ({shown})"

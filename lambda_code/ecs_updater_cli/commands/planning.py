@@ -1,0 +1,33 @@
+"""A dry run: what the events would change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ecs_updater.clock import REAL_TIME
+from ecs_updater.ledger.batch import Member
+from ecs_updater.rates import parse
+
+from ..doors.account import Account
+from ..doors.behaviour import environment
+from ..doors.buckets import Buckets
+from ..doors.planned import Planning
+from ..show.plan import PlanShow
+from ..show.printer import Printer
+from .reading import check_account
+
+_SHARE = 0.8
+"""What of ECS's rates a dry run takes: the rest is for who updates meanwhile."""
+
+
+def plan(events: Sequence[dict[str, Any]], account: Account, printer: Printer, as_json: bool) -> int:
+    """Prints what the events would change; the exit code. Raises CommandEnd."""
+    ledger = account.ledger
+    if ledger:
+        check_account(events, ledger.arn_prefix)
+    settings = environment(account.table_name)
+    buckets = Buckets({name: rate.share(_SHARE) for name, rate in parse(settings.get("ECS_RATES", "")).items()}, REAL_TIME)
+    planning = Planning(account.ecs, ledger.table if ledger else None, settings, buckets, REAL_TIME)
+    show = PlanShow(printer, as_json)
+    for planned in planning.plans([Member(number, f"dry run {number}", event) for number, event in enumerate(events, 1)]):
+        show.planned(planned)
+    return show.ends()

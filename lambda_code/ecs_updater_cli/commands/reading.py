@@ -1,0 +1,45 @@
+"""The file, or the reason why it cannot be used."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..document.checks import checked, problems_of_event
+from ..document.entries import Entry
+from ..document.identity import Identity
+from ..document.place import InvalidDocument
+from ..document.reader import read
+from ..ending import wrong_input
+from ..show.text import number_of
+
+STANDARD_INPUT = "-"
+
+
+def entries_of(file: Path) -> list[Entry]:
+    """The file's entries, nothing wrong in any. Raises CommandEnd with a line for each problem."""
+    name = "standard input" if str(file) == STANDARD_INPUT else str(file)
+    try:
+        content = sys.stdin.buffer.read() if str(file) == STANDARD_INPUT else file.read_bytes()
+    except OSError as error:
+        raise wrong_input(f"{name}: {error.strerror or error}: name the file of the deployments with --file") from None
+    try:
+        return checked(read(content, name))
+    except InvalidDocument as invalid:
+        lines = [problem.told(name) for problem in invalid.problems]
+        raise wrong_input(*lines, f"{number_of(len(lines), 'problem')}: nothing was sent") from None
+
+
+def check_event(event: dict[str, Any]) -> None:
+    """Raises CommandEnd with what is wrong with the event of a command's arguments."""
+    if problems := problems_of_event(event):
+        raise wrong_input(*(": ".join(filter(None, (problem.path, problem.sentence))) for problem in problems))
+
+
+def check_account(events: Sequence[dict[str, Any]], arn_prefix: str) -> None:
+    """Raises CommandEnd where an event's ARN is of another account or region than the command works in."""
+    for event in events:
+        identity = Identity.of(event)
+        if identity.account not in (None, arn_prefix):
+            place, here = identity.account.rstrip(":"), arn_prefix.rstrip(":")
+            raise wrong_input(f"{identity} is in {place}, and this command works in {here}: take another --profile or --region")

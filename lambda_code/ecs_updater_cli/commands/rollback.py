@@ -1,0 +1,34 @@
+"""``ecs-updater rollback``: one service, back to what worked."""
+
+from typing import Annotated
+
+import typer
+
+from ecs_updater.event import ROLLBACK
+
+from .batching import Way, deploy_batch
+from .options import FUNCTION, AsJson, DryRun, How, Interactive, IsDirect, Name, NoLedger, Profile, Region, Timeout, Where
+from .reading import check_event
+
+
+def rollback(  # pylint: disable=too-many-locals  # Each option is one.
+    cluster: Annotated[str, typer.Argument(help="The cluster, by name or ARN.")],
+    service: Annotated[str, typer.Argument(help="The service, by name or ARN.")],
+    dry_run: DryRun = False,
+    direct: IsDirect = False,
+    no_ledger: NoLedger = False,
+    interactive: Interactive = False,
+    as_json: AsJson = False,
+    timeout: Timeout = None,
+    name: Name = FUNCTION,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Return one service to the last revision that worked, with the tags that it had then.
+
+    The exit codes are those of `ecs-updater deploy`.
+    """
+    how, way = How(interactive, as_json, timeout), Way(direct, no_ledger, dry_run=dry_run)
+    event = {"action": ROLLBACK, "ecs_cluster_name": cluster, "ecs_service_name": service}
+    check_event(event)
+    return deploy_batch([event], [None], Where(name, region, profile), way, how)

@@ -1,0 +1,200 @@
+"""JSON or YAML as values with places, which PyYAML's nodes tell for both.
+
+https://pyyaml.org/wiki/PyYAMLDocumentation
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from ecs_updater.errors import one_line
+
+from .place import InvalidDocument, Place, Problem
+from .scalar import meaning
+from .value import Member, Value
+
+MOST_BYTES = 16 << 20
+MOST_VALUES = 500_000
+"""The most values of a file, those of its aliases counted each time: a few lines of aliases can stand for billions."""
+
+MOST_DEPTH = 50
+"""How deep a file may be nested; an event needs three levels."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGE = "tag:yaml.org,2002:merge"
+
+# What JSON may have in a string, or between values, and YAML counts as another line, or refuses.
+_ODD_IN_YAML = re.compile("[\t\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+# Half a character: whatever stands behind a backslash, so that an escaped backslash is none of its own.
+_ESCAPE = re.compile(r"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)")
+
+
+def read(content: bytes, name: str) -> Value:
+    """The value that a file of this name and content is. Raises InvalidDocument."""
+    text = _text(content)
+    is_json = name.lower().endswith(".json") or text.lstrip()[:1] in ("[", "{") and _is_json(text)
+    if is_json:
+        _check_json(text)
+    try:
+        # One character for another, so that whatever follows stays in its column.
+        node = _composed(_as_yaml(text) if is_json else text)
+    except yaml.MarkedYAMLError as error:
+        raise _wrong(_mark(error.problem_mark or error.context_mark), _said(error)) from None
+    except yaml.reader.ReaderError as error:
+        raise _wrong(_place(text, error.position), f"the character {chr(error.character)!r} cannot be in YAML") from None
+    if node is None:
+        raise _wrong(Place(1, 1), "the file is empty")
+    reader = _Reader(_json_meaning(text) if is_json else meaning)
+    value = reader.value(node, ())
+    if reader.problems:
+        raise InvalidDocument(reader.problems)
+    return value
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a text. Its depth is looked at before: libyaml's own recursion ends the process where it is too deep."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise _wrong(_mark(event.start_mark), f"it is nested deeper than {MOST_DEPTH} times")
+    return yaml.compose(text, Loader=_LOADER)
+
+
+def _as_yaml(text: str) -> str:
+    """JSON that YAML reads, with each value where it was; what the strings say is asked of JSON itself."""
+    return _ESCAPE.sub(lambda escape: "------" if len(escape[0]) == 6 else escape[0], _ODD_IN_YAML.sub(" ", text))
+
+
+def _text(content: bytes) -> str:
+    if len(content) > MOST_BYTES:
+        raise _wrong(Place(1, 1), f"the file has {len(content):,} bytes, and {MOST_BYTES:,} are the most")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig")
+        raise _wrong(_place(before, len(before)), f"the byte 0x{content[error.start]:02x} is no UTF-8") from None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _check_json(text: str) -> None:
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no value of JSON")
+
+    try:
+        json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise _wrong(Place(error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
+    except RecursionError:
+        raise _wrong(Place(1, 1), "it is nested too deeply") from None
+    except ValueError as error:
+        raise _wrong(Place(1, 1), f"this is no JSON: {one_line(str(error))}") from None
+
+
+def _json_meaning(text: str) -> Callable[[yaml.ScalarNode], tuple[Any, str | None]]:
+    """As JSON has it, whose strings are written otherwise than YAML's: an emoji may be two escapes."""
+
+    def of(node: yaml.ScalarNode) -> tuple[Any, str | None]:
+        written = text[node.start_mark.index : node.end_mark.index]
+        data = json.loads(written)
+        return data, None if isinstance(data, str) else written.strip()
+
+    return of
+
+
+class _Reader:
+    def __init__(self, scalar: Callable[[yaml.ScalarNode], tuple[Any, str | None]]):
+        self._scalar = scalar
+        self._left = MOST_VALUES
+        self._known: dict[int, tuple[Value, int]] = {}
+        """Values and how many there are in each, by the identity of their nodes: an alias is read once."""
+        self.problems: list[Problem] = []
+
+    def value(self, node: yaml.Node, above: tuple[int, ...]) -> Value:
+        """The value of a node, which is in those ``above``, by their identity."""
+        place = _mark(node.start_mark)
+        if id(node) in above:
+            raise _wrong(place, "an alias leads to a value that it is in")
+        known, size = self._known.get(id(node), (None, 1))
+        self._left -= size
+        if self._left < 0:
+            raise _wrong(place, f"with its aliases the file has more than {MOST_VALUES:,} values")
+        if known is None:
+            left = self._left
+            known = self._read(node, place, (*above, id(node)))
+            self._known[id(node)] = known, 1 + left - self._left
+        return known
+
+    def _read(self, node: yaml.Node, place: Place, within: tuple[int, ...]) -> Value:
+        if isinstance(node, yaml.MappingNode):
+            members = self._members(node, within)
+            return Value(place, {name: one.value.data for name, one in members.items()}, members)
+        if isinstance(node, yaml.SequenceNode):
+            items = tuple(self.value(one, within) for one in node.value)
+            return Value(place, [one.data for one in items], items=items)
+        try:
+            data, written = self._scalar(node)
+        except ValueError as error:
+            self.problems.append(Problem(place, "", str(error)))
+            data, written = None, None
+        return Value(place, data, written=written)
+
+    def _members(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, Member]:
+        own: dict[str, Member] = {}
+        merged: dict[str, Member] = {}
+        for key, value in node.value:
+            place = _mark(key.start_mark)
+            if key.tag == _MERGE:
+                for map_ in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    merged = self.value(map_, above).members | merged
+                continue
+            name = self._name(key, place)
+            if name in own:
+                first = own[name].place
+                self._refuse(place, f"{name!r} stands here twice, first in line {first.line}, column {first.column}")
+            own[name] = Member(place, self.value(value, above))
+        return {**merged, **own}
+
+    def _name(self, key: yaml.Node, place: Place) -> str:
+        name = None
+        if isinstance(key, yaml.ScalarNode):
+            try:
+                name, written = self._scalar(key)
+                if not isinstance(name, str):
+                    self._refuse(place, f'a name has to be text: write "{written}", in quotes')
+                    return key.value
+            except ValueError as error:
+                self._refuse(place, str(error))
+        else:
+            self._refuse(place, "a name has to be text")
+        return name or ""
+
+    def _refuse(self, place: Place, sentence: str) -> None:
+        self.problems.append(Problem(place, "", one_line(sentence)))
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    return f"this is no YAML: {', '.join(one_line(part) for part in (error.context, error.problem) if part)}"
+
+
+def _mark(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+
+
+def _place(text: str, index: int) -> Place:
+    return Place(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+
+
+def _wrong(place: Place, sentence: str) -> InvalidDocument:
+    return InvalidDocument([Problem(place, "", sentence)])

@@ -1,0 +1,43 @@
+"""Lists of services as the API has them, here of one cluster or of some services alone."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecs_updater.aws.ecs_reader import EcsReader
+from ecs_updater.status.listing import Listing
+from ecs_updater.status.query import LAUNCH_TYPES, ListQuery
+
+from .trouble import told
+
+
+class Narrowed(EcsReader):
+    """ECS as if it had no other clusters, and no other services."""
+
+    def __init__(self, cluster: str | None = None, services: Sequence[str] = (), client: Any = None):
+        """Names or ARNs; no cluster, or no services, are all of them."""
+        super().__init__(client)
+        self._cluster, self._names = cluster, {name.rpartition("/")[2] for name in services}
+
+    def clusters(self) -> list[str]:
+        """The ARN of the one, or of all."""
+        return [arn for arn in super().clusters() if self._cluster in (None, arn, arn.rpartition("/")[2])]
+
+    def services(self, cluster: str) -> list[str]:
+        """Those of a cluster that are asked for."""
+        return [arn for arn in super().services(cluster) if not self._names or arn.rpartition("/")[2] in self._names]
+
+
+def listed(reader: EcsReader, tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The services with these tags, see ``status.views.service_view``, with their images. Raises Trouble."""
+    listing = Listing(reader)
+    found: list[dict[str, Any]] = []
+    following: str | None = None
+    while True:
+        query = ListQuery(frozenset(LAUNCH_TYPES), tags, images=True, next=following)
+        with told():
+            page = listing.page(query, lambda: math.inf)
+        found += page["services"]
+        following = page["next"]
+        if following is None:
+            return found

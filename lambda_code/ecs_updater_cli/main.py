@@ -1,0 +1,63 @@
+"""The console script ``ecs-updater``: its commands, and what becomes of an error."""
+
+import functools
+import io
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from .commands.deploy import deploy
+from .commands.history import history
+from .commands.rollback import rollback
+from .commands.status import status
+from .commands.update import update
+from .commands.validate import validate
+from .commands.watch import watch
+from .ending import DETACHED, CommandEnd
+from .show.printer import Printer
+
+COMMANDS: tuple[Callable[..., int], ...] = (deploy, watch, update, rollback, status, history, validate)
+
+app = typer.Typer(
+    name="ecs-updater",
+    help="Change images and tags of Amazon ECS services, many together, and see what becomes of each.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def guarded(command: Callable[..., int]) -> Callable[..., None]:
+    """``command`` with its number as the exit code, and its errors as lines on standard error."""
+
+    @functools.wraps(command)
+    def guard(*arguments: object, **options: object) -> None:
+        try:
+            code = command(*arguments, **options)
+        except CommandEnd as end:
+            for line in end.lines:
+                Printer().note(line)
+            code = end.code
+        except KeyboardInterrupt:
+            Printer().note("stopped: nothing was begun")
+            code = DETACHED
+        raise typer.Exit(code)
+
+    return guard
+
+
+for _command in COMMANDS:
+    app.command()(guarded(_command))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command of these arguments, or of the shell's, and exits."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # A terminal that lacks a sign is no reason to end.
+    # Who ends a container asks so; the terminal has to be given back then, too.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    app(args=None if arguments is None else list(arguments), prog_name="ecs-updater")

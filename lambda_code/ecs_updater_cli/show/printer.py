@@ -1,0 +1,45 @@
+"""Where it goes: what was asked for to standard output, everything beside it to standard error."""
+
+import sys
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from .text import safe
+
+
+class Printer:
+    """Standard output and standard error, with colours where they are terminals and NO_COLOR does not forbid them."""
+
+    def __init__(self, out: TextIO | None = None, error: TextIO | None = None):
+        self.console = _console(out or sys.stdout)
+        self._error = _console(error or sys.stderr)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person looks at standard output, on something that can draw."""
+        return self.console.is_terminal and not self.console.is_dumb_terminal
+
+    @property
+    def width(self) -> int | None:
+        """The columns of the terminal; None for a file or a pipe, which has as many as are needed."""
+        return self.console.width if self.console.is_terminal else None
+
+    def line(self, line: Text | str = "") -> None:
+        """One line, however long."""
+        self.console.print(line, soft_wrap=True)
+
+    def raw(self, text: str) -> None:
+        """A line for programs: not a character otherwise."""
+        self.console.file.write(f"{text}\n")
+        self.console.file.flush()
+
+    def note(self, sentence: str, style: str = "") -> None:
+        """One line beside what was asked for."""
+        self._error.print(Text(safe(sentence), style=style), soft_wrap=True)
+
+
+def _console(file: TextIO) -> Console:
+    options: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+    return Console(file=file, **options)

@@ -1,0 +1,28 @@
+"""What the tests of the command line share."""
+
+import io
+import time
+
+import pytest
+from ecs_updater_cli.show.printer import Printer
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch):
+    """One time of day for all, and no colours but where a test wants them."""
+    monkeypatch.setenv("TZ", "UTC")
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture(name="printer")
+def _printer():
+    """Prints into memory: what was printed is ``printer.out()`` and ``printer.err()``."""
+    out, error = io.StringIO(), io.StringIO()
+    printer = Printer(out, error)
+    printer.out, printer.err = out.getvalue, error.getvalue
+    return printer

@@ -1,0 +1,145 @@
+"""A batch whose course is written down, shown by the real loop and the real views: what the tests put into a terminal.
+
+Time is the script's: a second for each look, however long that takes.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ecs_updater.clock import Clock
+from ecs_updater.ledger.batch import Batch, Member, members_of
+from ecs_updater_cli.batch.row import Row
+from ecs_updater_cli.batch.state import Counts, Seen, State
+from ecs_updater_cli.commands.following import follow
+from ecs_updater_cli.commands.opening import Opened
+from ecs_updater_cli.commands.options import How
+from ecs_updater_cli.doors.batches import Begun
+from ecs_updater_cli.show.printer import Printer
+
+START = 1_800_000_000.0
+BATCH = "20270115T080000Z-5eed"
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202ereversed\r\nnext"
+"""What a tag, a cause or an image must not do to a terminal."""
+
+
+def batch(services: Sequence[tuple[str, str, str | None]], max_failures: int | None = None) -> Begun:
+    """A batch of services of the cluster ``shop``, or of the one before a slash: name, image, group."""
+    events = []
+    for name, image, _ in services:
+        cluster, _, service = f"shop/{name}".rpartition("/")
+        names = {"ecs_cluster_name": cluster.rpartition("/")[2], "ecs_service_name": service}
+        events.append({**names, "ecs_image_name": image, "ecs_tag": {}})
+    members = list(members_of(BATCH, events, [group for _, _, group in services]))
+    return Begun(Batch(BATCH, "2027-01-15T08:00:00.000Z", len(members), "somebody", max_failures), members)
+
+
+class ScriptedClock:
+    """A clock that only the script moves."""
+
+    def __init__(self, pause: float = 0.0):
+        self.moment, self._pause = START, pause
+        self.stands_still = False
+
+    def sleep(self, seconds: float) -> None:
+        """A second passes, in hardly any time."""
+        del seconds
+        if not self.stands_still:
+            self.moment += 1.0
+        time.sleep(self._pause)
+
+    @property
+    def clock(self) -> Clock:
+        """As the code takes it."""
+        return Clock(now=lambda: self.moment, sleep=self.sleep, epoch=lambda: self.moment)
+
+
+class ScriptedDoor:
+    """A door behind which each look shows the next step: by the service's number what is known of it from then on."""
+
+    def __init__(self, steps: Sequence[Mapping[int, Seen]], clock: ScriptedClock, counts: Mapping[int, Counts] | None = None):
+        self._steps, self._clock, self._counts = list(steps), clock, counts or {}
+        self._known: dict[int, Seen] = {}
+        self._begun_at: dict[int, float] = {}
+        self.begun: list[list[int]] = []
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the script has been played."""
+        return not self._steps
+
+    def begin(self, members: Sequence[Member]) -> None:
+        """Notes which."""
+        self.begun.append([member.number for member in members])
+
+    def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
+        """The next step; after the last one nothing changes any more, and time stands still."""
+        if self._steps:
+            for number, seen in self._steps.pop(0).items():
+                begun_at = self._begun_at.setdefault(number, self._clock.moment)
+                ended_at = self._clock.moment if seen.state.is_over else None
+                is_begun = seen.state not in (State.QUEUED, State.NOT_STARTED)
+                self._known[number] = replace(seen, begun_at=begun_at if is_begun else None, ended_at=ended_at)
+        else:
+            self._clock.stands_still = True
+        return {row.number: self._known[row.number] for row in waiting if row.number in self._known}
+
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
+        """The script's."""
+        return {row.number: self._counts[row.number] for row in waiting if row.number in self._counts}
+
+
+def opened(door: Any, hint: str = "Ctrl-C detaches, and the updates go on") -> Opened:
+    """The door as the commands have it."""
+    return Opened(door, lambda waiting: f"ecs-updater watch {BATCH} comes back", hint, BATCH)
+
+
+GOOD, TO = State.SUCCEEDED, State.DEPLOYING
+
+
+def shop(count: int = 12, said: str = HOSTILE) -> tuple[Begun, list[dict[int, Seen]], dict[int, Counts]]:
+    """A batch in the middle: some done, some at it, one failed, two with what ECS ``said`` in their causes."""
+    names = ["web", "api", "checkout", "search", "mail", "billing", "reports", "images", "admin", "gateway", "sessions", "worker"]
+    names += [f"tenant-{number:03d}" for number in range(count - len(names))]
+    begun = batch([(name, f"registry.example.com/shop/{name}:2.4.{number}", None) for number, name in enumerate(names[:count])])
+    begin = {number: Seen(State.BEGUN) for number in range(1, 9)}
+    deploy = {number: Seen(TO, f"to {names[number - 1]}:7") for number in range(1, 9)}
+    first = {
+        1: Seen(GOOD, "2 of 2 tasks run web:7"),
+        2: Seen(State.UNCHANGED, "nothing differs"),
+        3: Seen(State.FAILED, "container app exited with code 3, 3 times; the service was not rolled back"),
+        9: Seen(State.BEGUN),
+    }
+    second = {
+        4: Seen(GOOD, "4 of 4 tasks run search:7"),
+        5: Seen(State.ROLLING_BACK, f"back to mail:6, {said}"),
+        6: Seen(State.ROLLED_BACK, f"{said}; the service is back: 2 of 2 tasks run billing:6"),
+        9: Seen(TO, "to admin:7"),
+        10: Seen(State.RETRYING, "held by another update"),
+    }
+    return begun, [begin, deploy, first, second], {5: Counts(1, 2), 7: Counts(1, 3), 8: Counts(0, 1), 9: Counts(2, 4)}
+
+
+def ending() -> dict[int, Seen]:
+    """The step after which all of the twelve have their end."""
+    good = {number: Seen(GOOD, "2 of 2 tasks run x:7") for number in (7, 8, 9, 10, 11)}
+    not_started = Seen(State.NOT_STARTED, "one update of the batch has failed")
+    return {**good, 5: Seen(State.ROLLED_BACK, "the service is back"), 12: not_started}
+
+
+def play() -> int:
+    """Plays the batch that the arguments say: how it is shown, how many services, whether it comes to an end."""
+    options: dict[str, Any] = json.loads(sys.argv[1])
+    begun, steps, counts = shop(options.get("count", 12), options.get("said", HOSTILE))
+    clock = ScriptedClock(0.01)
+    door = ScriptedDoor([*steps, ending()] if options.get("ends") else steps, clock, counts)
+    how = How(options.get("interactive", True), options.get("json", False))
+    return follow(opened(door), begun, how, Printer(), clock.clock)
+
+
+if __name__ == "__main__":
+    sys.exit(play())

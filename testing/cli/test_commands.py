@@ -1,0 +1,204 @@
+"""The commands as they are typed: exit codes, and the sentences that go with them. Nothing here reaches a network."""
+
+import json
+import signal
+
+import pytest
+from ecs_updater.aws import session, sqs
+from ecs_updater_cli.commands import batching
+from ecs_updater_cli.commands.following import follow
+from ecs_updater_cli.commands.options import FUNCTION, How, Where
+from ecs_updater_cli.ending import Trouble
+from ecs_updater_cli.main import COMMANDS, main
+
+from cli.scripted import ScriptedClock, ScriptedDoor, batch, opened
+
+WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {}}
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/ecs-updater-ledger"
+
+
+@pytest.fixture(autouse=True)
+def _shell(monkeypatch, tmp_path):
+    """A shell in an empty directory, with credentials that open nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    given = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1", "COLUMNS": "100"}
+    none = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true"}
+    for name, value in {**given, **none}.items():
+        monkeypatch.setenv(name, value)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture(name="run")
+def _run(capsys):
+    """Runs a command line: exit code, standard output, standard error."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return run
+
+
+@pytest.fixture(name="file")
+def _file(tmp_path):
+    """Writes a file of deployments; its name."""
+
+    def write(value: object, name: str = "deployments.json") -> str:
+        (tmp_path / name).write_text(json.dumps(value), "utf-8")
+        return name
+
+    return write
+
+
+@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+def test_every_command_has_help(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0 and f"ecs-updater {command}" in out
+
+
+def test_a_good_file_is_exit_code_0_and_says_what_is_in_it(run, file):
+    file([WEB, {**WEB, "ecs_service_name": "api", "group": "edge"}])
+    assert run("validate") == (0, "deployments.json: 2 services in 1 group, nothing is wrong\n", "")
+
+
+def test_what_is_wrong_in_the_file_is_exit_code_2_before_anything_is_asked_of_aws(run, file):
+    file([{**WEB, "ecs_image_name": 7}])
+    said = "deployments[0].ecs_image_name: 7 is not of type 'string'; 7 is a number here: write \"7\", in quotes"
+    problem = f"deployments.json:1:76: {said}"
+    for command in ("validate", "deploy"):
+        assert run(command) == (2, "", f"{problem}\n1 problem: nothing was sent\n")
+
+
+def test_a_file_that_is_not_there_is_exit_code_2(run):
+    sentence = "nope.yaml: No such file or directory: name the file of the deployments with --file\n"
+    assert run("deploy", "--file", "nope.yaml") == (2, "", sentence)
+
+
+def test_arguments_that_mean_nothing_are_exit_code_2(run, file):
+    file([WEB])
+    assert run("deploy", "--no-such-option")[0] == 2
+    assert run("deploy", "--max-failures", "0")[0] == 2
+    code, _, err = run("deploy", "-i", "--json")
+    assert (code, err) == (2, "--interactive is for people and --json for programs: take one of them\n")
+    code, _, err = run("deploy", "--no-ledger")
+    assert (code, err) == (2, "--no-ledger goes with --direct: the queue's worker needs the ledger\n")
+    code, _, err = run("update", "shop", "web", "WEB:1", "--tag", "a=;")
+    assert code == 2 and err.startswith("ecs_image_name: image 'WEB:1' is no reference")
+    code, _, err = run("update", "shop", "web", "web:1", "--tag", "nothing")
+    assert (code, err) == (2, "--tag 'nothing': write KEY=VALUE\n")
+    code, _, err = run("rollback", "shop", "a b")
+    assert code == 2 and err.startswith("ecs_service_name: 'a b' is neither the name of a service")
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "sentence"),
+    [
+        ({"AWS_DEFAULT_REGION": ""}, (), "there is no region: name one with --region, or set AWS_DEFAULT_REGION"),
+        ({}, ("--profile", "nope"), "The config profile (nope) could not be found: aws configure list-profiles names those"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, (), "Invalid endpoint: nonsense: check --region and AWS_ENDPOINT_URL"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, (), "there are no credentials: log in (aws configure, aws sso"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, (), 'Could not connect to the endpoint URL: "http://127.0.0.1:9/": check'),
+    ],
+)
+def test_aws_that_is_not_to_be_had_is_exit_code_3_and_one_sentence(run, file, monkeypatch, shell, words, sentence):
+    file([WEB])
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    for name, value in shell.items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)  # pylint: disable=expression-not-assigned
+    code, out, err = run("deploy", *words)
+    assert (code, out) == (3, "") and err.startswith(sentence) and err.count("\n") == 1
+
+
+def test_without_a_queue_or_a_ledger_a_sentence_says_what_to_do(run, file, monkeypatch):
+    file([WEB])
+    monkeypatch.setattr(sqs, "queue_url", lambda name: None)
+    code, _, err = run("deploy")
+    assert code == 3 and err.startswith("there is no queue ecs-updater-fleet.fifo in eu-west-1: add --direct")
+    monkeypatch.setattr(sqs, "queue_url", lambda name: "https://queue")
+    monkeypatch.setattr(session, "table_arn", lambda name: None)
+    code, _, err = run("deploy", "--name", "other")
+    assert code == 3 and err.startswith("there is no table other-ledger in eu-west-1: ")
+
+
+def test_a_service_of_another_account_is_exit_code_2(run, file, monkeypatch):
+    file([{**WEB, "ecs_cluster_name": "arn:aws:ecs:eu-west-1:999999999999:cluster/shop"}])
+    monkeypatch.setattr(sqs, "queue_url", lambda name: "https://queue")
+    monkeypatch.setattr(session, "table_arn", lambda name: TABLE)
+    code, _, err = run("deploy")
+    assert code == 2 and err == (
+        "shop/web is in arn:aws:ecs:eu-west-1:999999999999, and this command works in arn:aws:ecs:eu-west-1:123456789012: "
+        "take another --profile or --region\n"
+    )
+
+
+def test_an_update_without_tags_leaves_them_and_with_tags_adds_them(run, monkeypatch):
+    seen = []
+    monkeypatch.setattr("ecs_updater_cli.commands.update.deploy_batch", lambda events, *_: seen.extend(events) or 0)
+    assert run("update", "shop", "web", "web:2")[0] == 0
+    assert run("update", "shop", "web", "web:2", "--tag", "a=b=c", "--replace-tags", "--force", "--container", "app")[0] == 0
+    assert seen == [
+        {**WEB, "ecs_tag_mode": "merge"},
+        {**WEB, "ecs_tag": {"a": "b=c"}, "ecs_tag_mode": "replace", "ecs_container_name": "app", "force_new_deployment": True},
+    ]
+
+
+def test_groups_count_only_with_waves(run, file, monkeypatch):
+    file([{**WEB, "group": "edge"}])
+    seen = []
+    monkeypatch.setattr("ecs_updater_cli.commands.deploy.deploy_batch", lambda events, groups, *_: seen.append(groups) or 0)
+    run("deploy")
+    run("deploy", "--waves")
+    assert seen == [[None], ["edge"]]
+
+
+def test_ctrl_c_before_anything_was_begun_says_so(run, file, monkeypatch):
+    file([WEB])
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batching, "Account", interrupted)
+    assert run("deploy") == (130, "", "stopped: nothing was begun\n")
+
+
+class Interrupting(ScriptedDoor):
+    """A door at which somebody presses Ctrl-C in the third look, or AWS is gone."""
+
+    def __init__(self, clock, error):
+        super().__init__([{}] * 9, clock)
+        self.error, self.looks = error, 0
+
+    def look(self, waiting):
+        self.looks += 1
+        if self.looks == 3:
+            raise self.error
+        return super().look(waiting)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (KeyboardInterrupt(), 130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
+        (Trouble("no way"), 3, "no way\nnothing is lost: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
+    ],
+)
+def test_who_is_interrupted_is_told_how_to_come_back(printer, error, code, told):
+    clock = ScriptedClock()
+    door = Interrupting(clock, error)
+    assert follow(opened(door), batch([("web", "web:2", None)]), How(as_json=True), printer, clock.clock) == code
+    assert printer.err() == told
+    summary = json.loads(printer.out().splitlines()[-1])
+    assert (summary["type"], summary["exitCode"]) == ("summary", code)
+
+
+def test_the_way_back_is_to_the_same_place():
+    assert Where(FUNCTION, None, None).command("watch", "b") == "ecs-updater watch b"
+    assert Where("x", "eu-west-1", "my profile").command("watch", "b") == (
+        "ecs-updater watch b --name x --region eu-west-1 --profile 'my profile'"
+    )

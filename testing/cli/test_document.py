@@ -1,0 +1,279 @@
+"""The file of deployments: what is read, where each problem is, and that each is told."""
+
+import json
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+from ecs_updater_cli.document.checks import checked, problems_of_event
+from ecs_updater_cli.document.place import InvalidDocument
+from ecs_updater_cli.document.reader import MOST_VALUES, read
+
+WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "platform"}}
+API = {**WEB, "ecs_service_name": "api"}
+
+
+def problems(text: str, name: str = "deployments.yaml") -> list[str]:
+    """Each problem as a person reads it."""
+    with pytest.raises(InvalidDocument) as raised:
+        checked(read(textwrap.dedent(text).encode(), name))
+    return [problem.told(name) for problem in raised.value.problems]
+
+
+def events(value: object, name: str = "deployments.json") -> list[dict]:
+    """The events of a file with this value."""
+    return [entry.event for entry in checked(read(json.dumps(value).encode(), name))]
+
+
+def test_a_list_and_a_map_with_deployments_are_the_same():
+    assert events([WEB, API]) == events({"deployments": [WEB, API]}) == [WEB, API]
+
+
+def test_defaults_lie_under_each_entry_and_a_map_of_the_entry_takes_the_place_of_theirs():
+    common = {"ecs_cluster_name": "shop", "ecs_tag": {"owner": "platform", "stage": "test"}}
+    web = {"ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "web team"}}
+    assert events({"defaults": common, "deployments": [web]}) == [{**web, "ecs_cluster_name": "shop"}]
+
+
+def test_a_rollback_takes_of_the_defaults_what_it_has_fields_for():
+    common = {"ecs_cluster_name": "shop", "ecs_tag": {}, "ecs_image_name": "web:2", "rollback_on_failure": True}
+    rollback = {"action": "rollback", "ecs_service_name": "web"}
+    assert events({"defaults": common, "deployments": [rollback]}) == [{**rollback, "ecs_cluster_name": "shop"}]
+
+
+def test_a_group_is_no_part_of_the_event():
+    (entry,) = checked(read(json.dumps({"defaults": {"group": "edge"}, "deployments": [WEB]}).encode(), "x.json"))
+    assert (entry.group, entry.event) == ("edge", WEB)
+
+
+def test_every_problem_of_every_entry_is_told_with_its_position():
+    text = """\
+        - ecs_cluster_name: shop
+          ecs_service_name: web
+          ecs_image_name: "web:"
+          ecs_tag: {"aws:a": x}
+        - ecs_service_name: a b
+          ecs_cluster_name: shop
+          ecs_image_name: api:2
+          ecs_tag: {owner: "a;b"}
+          nonsense: 1
+        - web
+        """
+    pattern = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
+    assert problems(text) == [
+        "deployments.yaml:3:19: deployments[0].ecs_image_name: image 'web:' is no reference like registry/repository:tag@digest: "
+        "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
+        f"deployments.yaml:4:13: deployments[0].ecs_tag: 'aws:a' does not match any of the regexes: {pattern}",
+        "deployments.yaml:9:3: deployments[1]: Additional properties are not allowed ('nonsense' was unexpected)",
+        "deployments.yaml:10:3: deployments[2]: this has to be a map, with the fields of an event",
+    ]
+
+
+def test_what_a_schema_cannot_say_has_its_position_too():
+    text = '- {ecs_cluster_name: shop, ecs_service_name: a b, ecs_image_name: api, ecs_tag: {"a.b: c": "x;y"}}\n'
+    service, tag = text.index("a b") + 1, text.index('"x;y"') + 1
+    assert problems(text) == [
+        f"deployments.yaml:1:{service}: deployments[0].ecs_service_name: 'a b' is neither the name of a service (letters, digits, "
+        "- and _) nor its ARN",
+        f"deployments.yaml:1:{tag}: deployments[0].ecs_tag.a.b: c: the character ';' cannot be in a tag's value, only letters, "
+        "digits, spaces and _ . : / = + - @",
+    ]
+
+
+def test_a_missing_field_is_told_where_the_entry_begins():
+    assert problems("- {ecs_service_name: web, ecs_image_name: web, ecs_tag: {}}\n") == [
+        "deployments.yaml:1:3: deployments[0]: 'ecs_cluster_name' is a required property"
+    ]
+
+
+def test_json_with_tabs_has_right_columns():
+    text = '[\n\t{\n\t\t"ecs_cluster_name": "shop",\t"ecs_service_name": 7,\n\t\t"ecs_image_name": "w", "ecs_tag": {}\n\t}\n]\n'
+    assert problems(text, "deployments.json") == [
+        "deployments.json:3:51: deployments[0].ecs_service_name: 7 is not of type 'string'; 7 is a number here: "
+        'write "7", in quotes'
+    ]
+
+
+def test_json_has_right_positions_after_what_yaml_counts_as_a_line():
+    web = json.dumps({**WEB, "ecs_tag": {"a": "\u2028\x85\x7f"}}, ensure_ascii=False)
+    (problem,) = problems(f'[{web}, {{"x"', "deployments.json")[:1]
+    assert problem == f"deployments.json:1:{len(web) + 8}: this is no JSON: Expecting ':' delimiter"
+    found = problems(f"[{web}, 7]", "deployments.json")
+    assert found[-1].startswith(f"deployments.json:1:{len(web) + 4}: deployments[1]: ")
+
+
+def test_json_strings_are_read_as_json():
+    web = {**WEB, "ecs_tag": {"smile": "\U0001f600", "slash": "/", "back": "\\ud83d"}}
+    text = json.dumps([web]).replace("/", "\\/")
+    assert "\\ud83d" in text
+    with pytest.raises(InvalidDocument) as raised:
+        checked(read(text.encode(), "x.json"))
+    smile, back = raised.value.problems
+    assert "'\U0001f600'" in smile.sentence and "'\\\\'" in back.sentence
+
+
+def test_a_file_without_a_telling_name_is_json_when_it_can_be():
+    assert [entry.event for entry in checked(read(json.dumps([WEB]).replace(" ", "\t").encode(), "standard input"))] == [WEB]
+
+
+@pytest.mark.parametrize(
+    ("word", "shown", "kind"),
+    [
+        ("1.10", "1.10", "a number"),
+        ("12", "12", "a number"),
+        ("1:30", "90", "a number"),
+        ("on", "True", "true or false"),
+        ("2026-01-31", "2026-01-31", "a date"),
+        ("2026-02-31", "2026-02-31", "a date"),
+        ("~", "None", "nothing"),
+    ],
+)
+def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and_a_hint(word, shown, kind):
+    text = f"- {{ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: {{release: {word}}}}}\n"
+    assert problems(text) == [
+        f"deployments.yaml:1:{text.rindex(word) + 1}: deployments[0].ecs_tag.release: {shown} is not of type 'string'; "
+        f'{word} is {kind} here: write "{word}", in quotes'
+    ]
+
+
+def test_a_problem_of_the_defaults_is_told_once():
+    text = """\
+        defaults: {ecs_cluster_name: shop, ecs_tag: {release: 42}, colour: red, wait_seconds: 5}
+        deployments:
+        - {ecs_service_name: web, ecs_image_name: web}
+        - {ecs_service_name: api, ecs_image_name: api}
+        """
+    assert problems(text) == [
+        "deployments.yaml:1:55: defaults.ecs_tag.release: 42 is not of type 'string'; 42 is a number here: "
+        'write "42", in quotes',
+        "deployments.yaml:1:60: defaults.colour: there is no field of this name",
+        "deployments.yaml:1:87: defaults.wait_seconds: leave it out: the command itself waits, for as long as --timeout says",
+    ]
+
+
+@pytest.mark.parametrize("field", ["wait_seconds", "dry_run", "request_id"])
+def test_what_the_command_decides_no_entry_decides(field):
+    values = {"wait_seconds": 5, "dry_run": True, "request_id": "x"}
+    (problem,) = problems(json.dumps([{**WEB, field: values[field]}]), "x.json")
+    assert f"deployments[0].{field}: leave it out: " in problem
+
+
+ARN = "arn:aws:ecs:eu-west-1:123456789012:"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        WEB,
+        {**WEB, "ecs_cluster_name": f"{ARN}cluster/shop"},
+        {**WEB, "ecs_service_name": f"{ARN}service/shop/web"},
+        {**WEB, "ecs_service_name": f"{ARN}service/web"},
+        {"action": "rollback", "ecs_cluster_name": "shop", "ecs_service_name": "web"},
+    ],
+)
+def test_two_entries_for_one_service_are_refused_with_both_positions(other):
+    text = json.dumps([WEB, API, other], indent=0)
+    third = text[: text.rindex("\n{\n")].count("\n") + 2
+    assert problems(text, "x.json") == [
+        f"x.json:{third}:1: deployments[2]: this is shop/web again, which deployments[0] in line 2, column 1 deploys already"
+    ]
+
+
+def test_services_of_one_name_in_two_clusters_or_accounts_are_two():
+    elsewhere = {**WEB, "ecs_service_name": f"{ARN}service/shop/web"}
+    assert len(events([WEB, {**WEB, "ecs_cluster_name": "other"}])) == 2
+    other = {**WEB, "ecs_service_name": elsewhere["ecs_service_name"].replace("123456789012", "999999999999")}
+    assert len(events([elsewhere, other])) == 2
+
+
+def test_a_name_that_stands_twice_is_refused():
+    assert problems("- ecs_cluster_name: a\n  ecs_cluster_name: b\n") == [
+        "deployments.yaml:2:3: 'ecs_cluster_name' stands here twice, first in line 1, column 3"
+    ]
+    assert problems('[{"a": 1, "a": 2}]', "x.json") == ["x.json:1:11: 'a' stands here twice, first in line 1, column 3"]
+
+
+def test_a_name_that_is_no_text_is_refused():
+    assert problems("- {on: 1, [a]: 2}\n") == [
+        'deployments.yaml:1:4: a name has to be text: write "on", in quotes',
+        "deployments.yaml:1:11: a name has to be text",
+    ]
+
+
+def test_aliases_and_merges_are_read():
+    text = """\
+        - &web {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: &tags {a: b}}
+        - {<<: *web, ecs_service_name: api}
+        - {<<: [*web], ecs_service_name: mail, ecs_tag: *tags}
+        """
+    found = [entry.event for entry in checked(read(textwrap.dedent(text).encode(), "x.yml"))]
+    assert [event["ecs_service_name"] for event in found] == ["web", "api", "mail"]
+    assert {event["ecs_image_name"] for event in found} == {"web"} and found[2]["ecs_tag"] == {"a": "b"}
+
+
+def test_a_bomb_of_aliases_is_refused():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
+    (problem,) = problems("\n".join(lines))
+    assert problem.endswith(f": with its aliases the file has more than {MOST_VALUES:,} values")
+
+
+def test_an_alias_in_itself_is_refused():
+    assert problems("&a [*a]\n") == ["deployments.yaml:1:1: an alias leads to a value that it is in"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        (b"", "x.yaml", "x.yaml:1:1: the file is empty"),
+        (b"[]", "x.json", "x.json:1:1: deployments: the list is empty"),
+        (b"{}", "x.json", "x.json:1:1: there are no deployments: a file is a list of them, or has them under this name"),
+        (b"7", "x.json", "x.json:1:1: deployments: this has to be a list of deployments, one for each service"),
+        (b"[1,\n 2", "x.json", "x.json:2:3: this is no JSON: Expecting ',' delimiter"),
+        (b"[NaN]", "x.json", "x.json:1:1: this is no JSON: NaN is no value of JSON"),
+        (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
+        (b"- !!python/name:os.system x", "x.yaml", "x.yaml:1:3: the tag !!python/name:os.system means nothing here: leave it out"),
+        (b"[" * 100_000, "x.json", "x.json:1:1: it is nested too deeply"),
+        (b"[" * 100_000, "x.yaml", "x.yaml:1:51: it is nested deeper than 50 times"),
+        (b"- " * 100_000, "x.yaml", "x.yaml:1:101: it is nested deeper than 50 times"),
+        (b"[" * 900 + b"]" * 900, "x.json", "x.json:1:51: it is nested deeper than 50 times"),
+        (b"{deployments: [], more: 1}", "x.yaml", "x.yaml:1:15: deployments: the list is empty"),
+        (
+            b"defaults: 7\ndeployments: [1]",
+            "x.yaml",
+            "x.yaml:1:11: defaults: this has to be a map, with fields that the deployments leave out",
+        ),
+        (b"- {group: ''}", "x.yaml", "x.yaml:1:11: deployments[0].group: a group's name is a text of 1 to 128 characters"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_so(content, name, told):
+    with pytest.raises(InvalidDocument) as raised:
+        checked(read(content, name))
+    assert told in [problem.told(name) for problem in raised.value.problems]
+
+
+def test_yaml_that_is_none_is_told_with_the_place():
+    (problem,) = problems("- a: b\n  c\n- d: [\n")
+    assert problem.startswith("deployments.yaml:3:") and "this is no YAML: " in problem
+
+
+def test_a_byte_order_mark_is_no_problem():
+    assert [entry.event for entry in checked(read(b"\xef\xbb\xbf" + json.dumps([WEB]).encode(), "x.json"))] == [WEB]
+
+
+def test_arguments_are_checked_as_events_are_and_stand_in_no_file():
+    (problem,) = problems_of_event({**WEB, "ecs_image_name": "WEB:2"})
+    assert problem.place is None and problem.path == "ecs_image_name"
+    assert problem.told("x").startswith("x: ecs_image_name: image 'WEB:2' is no reference")
+
+
+def test_the_files_of_the_readme_are_good():
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert [entry.group for entry in checked(read(block.encode(), "deployments.yaml"))] == [None, "edge"]
+
+
+def test_no_more_entries_than_a_batch_can_have():
+    (problem,) = problems(json.dumps([0] * 10_001), "x.json")
+    assert problem == "x.json:1:1: deployments: there are 10,001, and 10,000 are the most"

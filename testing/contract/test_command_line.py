@@ -1,0 +1,51 @@
+"""How the command line comes to whoever wants it: as a package, and as a container that may do no more than it has to."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+PACKAGE = PROJECT / "lambda_code" / "ecs_updater_cli"
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+
+
+def names(lines: list[str]) -> set[str]:
+    """The packages that lines of requirements name."""
+    found = (re.match(r"[A-Za-z][\w.-]*", line) for line in lines)
+    return {match[0].lower() for match in found if match}
+
+
+def test_the_package_asks_for_what_its_locked_environment_has():
+    asked = [path.read_text("utf-8").splitlines() for path in (
+        PROJECT / "scripts" / "environments" / "cli.in", PROJECT / "lambda_code" / "requirements.in",
+    )]  # fmt: skip
+    dependencies = PYPROJECT["project"]["dependencies"]
+    assert names(dependencies) == names(asked[0]) | names(asked[1])
+    assert all(">=" in one for one in dependencies)
+
+
+def test_the_locked_environments_of_command_and_tests_have_the_same_versions():
+    locked = {}
+    for name in ("cli", "test"):
+        text = (PROJECT / "scripts" / "environments" / f"{name}.txt").read_text("utf-8")
+        locked[name] = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+    assert locked["cli"].keys() <= locked["test"].keys()
+    assert {name: locked["test"][name] for name in locked["cli"]} == locked["cli"]
+
+
+def test_the_console_script_is_there_with_both_packages():
+    module, _, function = PYPROJECT["project"]["scripts"]["ecs-updater"].partition(":")
+    assert (PROJECT / "lambda_code" / f"{module.replace('.', '/')}.py").exists() and function == "main"
+    packages = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert packages == ["lambda_code/ecs_updater", "lambda_code/ecs_updater_cli"]
+
+
+def test_the_container_is_no_root_has_no_tools_and_writes_nothing():
+    *_, final = (PACKAGE / "Dockerfile").read_text("utf-8").split("\nFROM ")
+    assert final.startswith("python:3.13-slim\n") and "pip install" not in final and "apt" not in final
+    assert re.search(r"^USER (?!root|0)", final, re.MULTILINE)
+    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"]["ecs-updater"]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"]
+    assert [volume for volume in service["volumes"] if not volume.endswith(":ro")] == []

@@ -1,0 +1,178 @@
+"""The command line with a ledger: a batch through the queue and from this machine, on the simulated ECS and moto's DynamoDB."""
+
+import io
+import threading
+
+import pytest
+from ecs_updater.call import Call
+from ecs_updater.clock import REAL_TIME
+from ecs_updater.fleet.progress import Progress
+from ecs_updater.fleet.worker import Worker
+from ecs_updater.ledger.history import History
+from ecs_updater_cli.batch.row import Row
+from ecs_updater_cli.batch.state import State
+from ecs_updater_cli.commands.following import follow
+from ecs_updater_cli.commands.opening import Opened
+from ecs_updater_cli.commands.options import How
+from ecs_updater_cli.doors import batches, direct
+from ecs_updater_cli.doors.account import Ledger
+from ecs_updater_cli.doors.behaviour import environment
+from ecs_updater_cli.doors.counts import TaskCounts
+from ecs_updater_cli.doors.direct import Direct
+from ecs_updater_cli.doors.queued import FromLedger, Queued
+from ecs_updater_cli.ending import CommandEnd
+from ecs_updater_cli.show.printer import Printer
+from support.fake_dynamodb import TABLE
+from support.rollout_world import EVENT
+from support.simulated_ecs import Image
+
+PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
+GONE = {**EVENT, "ecs_service_name": "gone"}
+
+
+class Passing:
+    """Lets the world's time pass beside the real one: half a second every hundredth of one."""
+
+    def __init__(self, world):
+        self._world, self._over = world, threading.Event()
+        self._thread = threading.Thread(target=self._pass)
+
+    def _pass(self):
+        while not self._over.wait(0.01):
+            self._world.pass_time(0.5)
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+
+@pytest.fixture(name="world")
+def _world(make_world, monkeypatch):
+    """A world whose answers come one at a time, for several threads ask at once."""
+    world = make_world()
+    one_at_a_time = threading.RLock()
+    pass_time = world.pass_time
+
+    def passed(seconds):
+        with one_at_a_time:
+            pass_time(seconds)
+
+    monkeypatch.setattr(world, "pass_time", passed)
+    make = world.boundary._client._make_api_call  # pylint: disable=protected-access
+
+    def call(*arguments, **options):
+        with one_at_a_time:
+            return make(*arguments, **options)
+
+    monkeypatch.setattr(world.boundary._client, "_make_api_call", call)  # pylint: disable=protected-access
+    monkeypatch.setattr(direct, "COMPLETE_EVERY", 0.05)
+    return world
+
+
+def begun(world, *events, max_failures=None):
+    """A batch of these events, in the ledger."""
+    ledger = Ledger(world.table, PREFIX)
+    found = batches.new_batch(list(events), [None] * len(events), max_failures, REAL_TIME)
+    batches.begin(ledger, found)
+    assert batches.find(ledger, found.batch.id) == found
+    return ledger, found
+
+
+def direct_of(world, ledger, batch):
+    """The door without a queue."""
+    seen = FromLedger(Progress(world.table), TaskCounts(world.boundary, REAL_TIME))
+    return Direct(world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, batch.batch.id)
+
+
+def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
+    ledger, batch = begun(world, EVENT, GONE)
+    door = direct_of(world, ledger, batch)
+    with Passing(world):
+        code = follow(Opened(door, lambda waiting: "", "", batch.batch.id, lambda: door.leave(5)), batch, How(), printer)
+    door.leave(5)
+    assert code == 1
+    out = printer.console.file.getvalue()
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2  1 of 1 tasks run ecs-dummy-task:2\n" in out
+    assert "FAILED        ECSCluster/gone               app:2  ecs_service_name gone not found\n" in out
+    entry = History(world.table).find(f"{batch.batch.id}-00001")
+    assert (entry.verdict, entry.batch) == ("SUCCEEDED", batch.batch.id) and entry.caller.startswith("direct, ecs-updater")
+
+
+def test_from_this_machine_what_fails_is_rolled_back(world, printer):
+    world.ecs.images.publish("app:2", Image.exits(code=3))
+    ledger, batch = begun(world, {**EVENT, "rollback_on_failure": True})
+    door = direct_of(world, ledger, batch)
+    with Passing(world):
+        follow(Opened(door, lambda waiting: "", "", batch.batch.id), batch, How(), printer)
+    door.leave(5)
+    assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
+
+
+def test_who_leaves_begins_nothing_further(world):
+    ledger, batch = begun(world, EVENT)
+    door = direct_of(world, ledger, batch)
+    door.leave(5)
+    door.begin(batch.members)
+    door.leave(5)  # Its threads have ended by then.
+    assert door.look([]) == {} and world.calls["UpdateService"] == 0
+
+
+class Messages:
+    """A queue in memory, as the command sends to it and as Lambda hands its messages over."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, messages):
+        """Takes messages; one that came before is known by its id."""
+        self.sent += [one for one in messages if one.deduplication not in {known.deduplication for known in self.sent}]
+
+    def hide(self, receipt, seconds):
+        """No retry is waited for here."""
+
+    def records(self):
+        """As Lambda hands them over."""
+        return [
+            {
+                "messageId": one.deduplication,
+                "receiptHandle": one.deduplication,
+                "body": one.body,
+                "attributes": {"MessageGroupId": one.group, "ApproximateReceiveCount": "1", "SenderId": "me"},
+                "messageAttributes": {name: {"stringValue": value} for name, value in one.attributes.items()},
+            }
+            for one in self.sent
+        ]
+
+
+def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
+    ledger, batch = begun(world, GONE, EVENT, max_failures=1)
+    queue = Messages()
+    door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+    door.begin(batch.members)
+    door.begin(batch.members)
+    worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
+    assert not worker.work_off(queue.records())
+    rows = follow_rows(batch)
+    seen = door.look(rows)
+    assert [seen[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
+    assert "one update of the batch has failed, and after 1 no further one was to begin" in seen[2].cause
+
+
+def follow_rows(batch):
+    """The rows of a batch of which nothing is known."""
+    return [Row.of(member) for member in batch.members]
+
+
+def test_a_batch_that_the_ledger_does_not_have_is_exit_code_2(world):
+    with pytest.raises(CommandEnd, match=f"the ledger {TABLE} has no batch nope, or none any more") as ended:
+        batches.find(Ledger(world.table, PREFIX), "nope")
+    assert ended.value.code == 2
+
+
+@pytest.fixture(name="printer")
+def _printer():
+    """Prints into memory."""
+    return Printer(io.StringIO(), io.StringIO())
