@@ -84,6 +84,10 @@ VALUES: dict[str, dict[str, Any]] = {
         "key_rate": 5,
         "key_burst": 8,
         "daily_quota": 500,
+        "queue_retention_days": 7,
+        "maximum_concurrency": 8,
+        "alarm_topic_arn": f"arn:aws:sns:us-west-2:{ACCOUNT}:alarms",
+        "ecs_rates": ["RegisterTaskDefinition=40/2", "UpdateService=80/0.5"],
         "tag_filters": ["team", "cost center"],
         "account_log_role": "make",
         "deletion_protection": True,
@@ -176,8 +180,8 @@ def _terraform(tmp_path_factory) -> Terraform:
 def _deployments(terraform, workspace_with_package) -> Iterator[dict[str, Future[Deployed]]]:
     """Deploys with both, beside each other, as Terraform waits more than it works. It all ends with the emulators."""
     targets = {
-        "CloudFormation": ["deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", "deploy-api-aws"],
-        "Terraform": ["deploy-api-aws-tf", "deploy-ecs-service"],  # The first makes everything else too.
+        "CloudFormation": ["deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", "deploy-api-aws", "deploy-fleet-aws"],
+        "Terraform": ["deploy-fleet-aws-tf", "deploy-ecs-service"],  # The first makes everything else too.
     }
     assert terraform
     spaces = {tool: workspace_with_package(tool, EMULATOR_HOST="127.0.0.1", **SETTINGS) for tool in targets}

@@ -22,8 +22,10 @@ locals {
   arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
   arn_of_queues    = "arn:${local.partition}:sqs:${local.region}:${local.account}"
   arn_of_the_table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
-  services         = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
-  task_definitions = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
+  # So are the addresses, as AWS and as the emulator put them together.
+  address_of_queues = "${var.endpoint_url == "" ? "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}" : var.endpoint_url}/${local.account}"
+  services          = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
+  task_definitions  = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
 }
 
 # One message for each service to update. Those of one service are a group, and come one after the other.

@@ -34,8 +34,8 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge(
       {
-        QUEUE_URL               = aws_sqs_queue.this.url
-        DEAD_LETTER_QUEUE_URL   = aws_sqs_queue.dead_letters.url
+        QUEUE_URL               = "${local.address_of_queues}/${aws_sqs_queue.this.name}"
+        DEAD_LETTER_QUEUE_URL   = "${local.address_of_queues}/${aws_sqs_queue.dead_letters.name}"
         MAX_RECEIVES            = tostring(local.max_receives)
         ECS_RATES               = join(",", var.ecs_rates)
         ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
