@@ -570,7 +570,7 @@ variable "ecs_rates" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for rate in var.ecs_rates : can(regex("^((RegisterTaskDefinition|DescribeTaskDefinition|UpdateService|TagResource|DescribeServices|ListClusters)=[1-9]\\d{0,4}/(0\\.\\d{0,2}[1-9]|[1-9]\\d{0,3}(\\.\\d{1,3})?))$", rate))])
+    condition     = alltrue([for rate in var.ecs_rates : can(regex("^(RegisterTaskDefinition|DescribeTaskDefinition|UpdateService|TagResource|DescribeServices|ListClusters)=[1-9]\\d{0,4}/(0\\.\\d{0,2}[1-9]|[1-9]\\d{0,3}(\\.\\d{1,3})?)$", rate))])
     error_message = "ecs_rates must be rates such as RegisterTaskDefinition=20/1."
   }
 }
