@@ -80,7 +80,7 @@ def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
 
 
 @pytest.fixture(name="asked")
-def _asked(fake, table, history, lease, begin) -> list[Asked]:
+def _asked(fake, table, begin) -> list[Asked]:
     """All that a batch asks for that is sent, watched and stopped, one update of which has begun already."""
     entry, fake.requests[:] = begin(), []
     batches = Batches(table, retention_days=7)
@@ -133,6 +133,7 @@ def test_the_worker_may_do_with_its_queues_what_it_and_lambda_do_and_no_more(wor
 OWN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ecs-updater-fleet"
 MAPPING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:an-id"
 SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/ecs-updater-fleet-sender-{REGION}"
+OTHER_ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:other"
 OTHERS = [OWN.replace("ecs-updater-fleet", name) for name in ("ecs-updater", "ecs-updater-fleet-2", "other")]
 
 
@@ -165,7 +166,7 @@ def test_whoever_deploys_takes_the_senders_policy_back_and_no_other_and_gives_no
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
-        *((f"cloudwatch:{one}", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:other") for one in ("PutMetricAlarm", "DeleteAlarms")),
+        *((f"cloudwatch:{one}", OTHER_ALARM) for one in ("PutMetricAlarm", "DeleteAlarms")),
         *((f"sqs:{one}", QUEUE.replace(".fifo", "-2.fifo")) for one in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")),
         *((f"sqs:{one}", QUEUE) for one in ("SendMessage", "ReceiveMessage", "PurgeQueue")),
         ("lambda:InvokeFunction", OWN),

@@ -392,7 +392,9 @@ SAM, AWS = (("function.sh", name) for name in ("deploy-lambda-sam", "deploy-lamb
 OF_API, OF_FLEET = (("stacks.sh", name) for name in ("deploy-api-aws", "deploy-fleet-aws"))
 
 
-@pytest.mark.parametrize("names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS, OF_API, OF_FLEET, ("api.sh", "api-key")])
+@pytest.mark.parametrize(
+    "names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS, OF_API, OF_FLEET, ("api.sh", "api-key")]
+)
 def test_every_output_that_a_script_reads_exists(names):
     read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", scripts(*names)))
     assert read

@@ -168,7 +168,7 @@ def deployer(endpoint: str, statements: Iterable[Statement], name: str = "deploy
 
 @contextmanager
 def functions_permitted(endpoint: str) -> Iterator[None]:
-    """Makes the roles of the function, of the worker and of the API that tells into such for the emulator, when they are deployed."""
+    """Makes the roles of the function, of the worker and of the API that tells into such for the emulator, once they are there."""
     iam = _client("iam", endpoint)
     ended = threading.Event()
 

@@ -450,8 +450,8 @@ def test_an_alarm_that_is_not_there_is_passed_over(account, project):
 def test_a_policy_is_taken_from_its_holders_page_by_page_and_goes_with_its_versions(account, project):
     policy = {"PolicyName": "senders", "Arn": SENDERS, "Tags": OURS}
     account.answers("iam", "get_policy", {"Policy": policy}, PolicyArn=SENDERS)
-    users = {"PolicyUsers": [{"UserName": "someone"}], "PolicyGroups": [{"GroupName": "some"}], "IsTruncated": True, "Marker": "more"}
-    account.answers("iam", "list_entities_for_policy", users, PolicyArn=SENDERS)
+    users = {"PolicyUsers": [{"UserName": "someone"}], "PolicyGroups": [{"GroupName": "some"}]}
+    account.answers("iam", "list_entities_for_policy", users | {"IsTruncated": True, "Marker": "more"}, PolicyArn=SENDERS)
     account.answers("iam", "detach_user_policy", {}, PolicyArn=SENDERS, UserName="someone")
     account.refuses("iam", "detach_group_policy", "NoSuchEntity")  # Somebody was quicker.
     account.answers("iam", "list_entities_for_policy", {"PolicyRoles": [{"RoleName": "pipeline"}], "IsTruncated": False})
