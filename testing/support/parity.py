@@ -53,7 +53,8 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
             there = {"UpdaterRoleArn": "FunctionRoleArn", "UpdaterLogGroupName": "FunctionLogGroupName"}
             wired = {name: outputs[there.get(name, name)]["Value"] for name in (*there, "LedgerTableName")}
         elif template == "05-fleet.yml":  # What the function has.
-            wired = {name: made["03-lambda.yml"].parameters[name] for name in ("ClusterName", "LedgerTableName", "PassableRoleArns")}
+            given_before = made["03-lambda.yml"].parameters
+            wired = {name: given_before[name] for name in ("ClusterName", "LedgerTableName", "PassableRoleArns")}
         names = [name for name in templates[template]["Parameters"] if snake(name) in variables]
         given = {name: _parameter(variables[snake(name)]) for name in names}
         name = {"AWS::StackName": f"{variables.get('stack_name', 'ecs-updater')}{suffix}"}

@@ -139,7 +139,8 @@ class Deployment:
         url = client.get_queue_url(QueueName=name)["QueueUrl"]
         attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         times = {key for key in attributes if key.endswith("Timestamp")}
-        return {"attributes": canonical(_without(attributes, times)), "tags": _ours(client.list_queue_tags(QueueUrl=url).get("Tags", {}))}
+        tags = client.list_queue_tags(QueueUrl=url).get("Tags", {})
+        return {"attributes": canonical(_without(attributes, times)), "tags": _ours(tags)}
 
     def mappings(self, function: str) -> list[dict[str, Any]]:
         """Returns what calls a function by itself."""
@@ -164,10 +165,10 @@ class Deployment:
         (arn,) = (one["Arn"] for page in client.get_paginator("list_policies").paginate(Scope="Local")
                   for one in page["Policies"] if one["PolicyName"] == name)
         policy = client.get_policy(PolicyArn=arn)["Policy"]
-        document = client.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]["Document"]
+        version = client.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
         return {
             **{key: policy.get(key) for key in ("PolicyName", "Path", "Description", "AttachmentCount")},
-            "document": canonical(document),
+            "document": canonical(version["Document"]),
             "tags": _tags(policy.get("Tags", [])),
         }
 

@@ -24,7 +24,7 @@ WITHOUT_COUNTERPART = {
 }
 
 UNSEEN = {
-    "FleetFunction.environment.variables.QUEUE_URL": "with an endpoint it is the emulator's, which CloudFormation's own reference has",
+    "FleetFunction.environment.variables.QUEUE_URL": "with an endpoint the emulator's, as CloudFormation's own reference has it",
     "FleetFunction.environment.variables.DEAD_LETTER_QUEUE_URL": "the same",
 }
 """What is not compared as written. Terraform's own tests say what is made of it, testing/contract/test_templates_fleet.py what
