@@ -123,6 +123,7 @@ SETTINGS = {
 _BY_TERRAFORM = "CloudFormation puts its tags on what a stack makes, not on what a launch template in it makes"
 _UNREAD = "the emulator's CloudFormation passes over it"
 _UNTAGGED = "the emulator's CloudFormation gives a rule no stack tags"
+_NO_TAGS = "CloudFormation cannot tag a policy"
 EXPLAINED = {
     "instances.tags.ecs-updater.PropagateAtLaunch is True, not False": "the emulator's CloudFormation; AWS's lets stack tags go on",
     "instances.template.TagSpecifications.network-interface.ecs-updater should not be there": _BY_TERRAFORM,
@@ -140,6 +141,12 @@ EXPLAINED = {
     "API.validators is ": _UNREAD,
     "rules.deployments.tags.ecs-updater should not be there": _UNTAGGED,
     "rules.poll.tags.ecs-updater should not be there": _UNTAGGED,
+    **{f"senders.tags.{name} should not be there": _NO_TAGS for name in ("contact", "ecs-updater", "environment", "owner")},
+    **{
+        f"what calls the worker[0].tags.{name} should not be there": _UNREAD
+        for name in ("contact", "ecs-updater", "environment", "owner")
+    },
+    "what calls the worker[0].StartingPosition is missing": "the emulator's CloudFormation gives one to a queue's mapping too",
     "network.security groups.another-stack-vpc-tasks.out.all should not be there": "the provider takes away what AWS lets out of a "
     "new group, with ports that the emulator does not find it by",
 }
@@ -148,6 +155,8 @@ EXPLAINED = {
 FORGOTTEN = {
     # When a network interface is to be deleted. It also answers with the security group in an element of another name.
     ADDRESSES["LaunchTemplate"]: {"network_interfaces"},
+    # What its answer leaves out in the protocol that the provider speaks.
+    ADDRESSES["FleetAlarm"]: {"actions_enabled", "alarm_description", "dimensions", "period", "statistic", "treat_missing_data"},
     # Follows the template's latest version.
     ADDRESSES["AutoScalingGroup"]: {"launch_template"},
 }
