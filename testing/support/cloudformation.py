@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +165,8 @@ class Stack:
                 return self.resolve(yes if self._holds("Condition", condition) else no)
             case "Fn::Join", [separator, parts]:
                 return separator.join(self.resolve(parts))
-            case "Fn::FindInMap", [of, *keys]:
-                first, second = map(self.resolve, keys)
-                return self.template["Mappings"][of][first][second]
+            case "Fn::FindInMap", _:
+                return reduce(lambda inner, key: inner[key], self.resolve(argument), self.template["Mappings"])
             case "Fn::Select", [index, members]:
                 return self.resolve(members)[int(index)]
             case "Fn::Cidr", [network, count, bits]:
@@ -244,12 +243,16 @@ def allows(
             and any(_matches(one, resource) for one in _list(statement["Resource"]))
             and all(given.get(key) == value for key, value in conditions.get("StringEquals", {}).items())
             and all(_matches(value, given.get(key, "")) for key, value in conditions.get("ArnLike", {}).items())
-            and all((key not in given) == (value == "true") for key, value in conditions.get("Null", {}).items())
-            and all(
-                any(_matches(pattern, one) for pattern in _list(patterns))
-                for key, patterns in conditions.get(_EVERY_VALUE, {}).items()
-                for one in _list(given.get(key, []))
-            )
+            and _hold_for_sets(conditions, given)
         ):
             return True
     return False
+
+
+def _hold_for_sets(conditions: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Tells whether those conditions hold that are about keys with several values, or none."""
+    return all((key not in given) == (value == "true") for key, value in conditions.get("Null", {}).items()) and all(
+        any(_matches(pattern, one) for pattern in _list(patterns))
+        for key, patterns in conditions.get(_EVERY_VALUE, {}).items()
+        for one in _list(given.get(key, []))
+    )

@@ -177,11 +177,9 @@ def _resources(call: Call) -> list[str]:
         case "s3":
             is_about_objects = call.operation in ("PutObject", "HeadObject", "GetObject", "DeleteObjects")
             found = f"arn:aws:s3:::{given['Bucket']}" + (f"/{given.get('Key', 'any')}" if is_about_objects else "")
-        case "iam" if "PolicyArn" in given:
-            found = given["PolicyArn"]
         case "iam":
-            kind, name = next((kind, given[key]) for kind, key in _IAM_NAMES.items() if key in given)
-            found = f"arn:aws:iam::{ACCOUNT}:{kind}/{name}"
+            named = ((kind, given[key]) for kind, key in _IAM_NAMES.items() if key in given)
+            found = given.get("PolicyArn") or f"arn:aws:iam::{ACCOUNT}:{'/'.join(next(named))}"
         case "logs" if "logGroupName" in given:
             found = _arn("logs", f"log-group:{given['logGroupName']}:*")
         case "logs" if "resourceArn" in given:
@@ -192,15 +190,8 @@ def _resources(call: Call) -> list[str]:
             found = given.get("ResourceARN") or _arn("events", f"rule/{given.get('Name') or given['Rule']}")
         case "sqs":
             found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
-        case "cloudwatch":
-            names = given.get("AlarmNames") or [given[key] for key in ("AlarmName", "AlarmNames.member.1") if key in given]
-            found = given.get("ResourceARN") or _arn("cloudwatch", f"alarm:{names[0]}")
-        case "lambda" if call.operation in ("CreateEventSourceMapping", "ListEventSourceMappings"):
-            found = "*"
-        case "lambda" if "UUID" in given:
-            found = _arn("lambda", f"event-source-mapping:{given['UUID']}")
-        case "lambda":
-            found = given.get("Resource") or _arn("lambda", f"function:{given['FunctionName']}")
+        case "cloudwatch" | "lambda":
+            found = (_alarm if call.service == "cloudwatch" else _lambda_resource)(call)
         case "apigateway":
             path = re.sub(r"\{(\w+)\+?}", lambda label: given[label[1]], _http(call)["requestUri"].partition("?")[0])
             found = f"arn:aws:apigateway:{REGION}::{path}"
@@ -212,6 +203,21 @@ def _resources(call: Call) -> list[str]:
 
 
 _IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName", "policy": "PolicyName"}
+
+
+def _alarm(call: Call) -> str:
+    given = call.parameters
+    names = given.get("AlarmNames") or [given[key] for key in ("AlarmName", "AlarmNames.member.1") if key in given]
+    return given.get("ResourceARN") or _arn("cloudwatch", f"alarm:{names[0]}")
+
+
+def _lambda_resource(call: Call) -> str:
+    given = call.parameters
+    if call.operation in ("CreateEventSourceMapping", "ListEventSourceMappings"):
+        return "*"
+    if "UUID" in given:
+        return _arn("lambda", f"event-source-mapping:{given['UUID']}")
+    return given.get("Resource") or _arn("lambda", f"function:{given['FunctionName']}")
 
 
 def _ecs_resources(call: Call) -> list[str]:
