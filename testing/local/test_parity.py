@@ -124,6 +124,7 @@ _BY_TERRAFORM = "CloudFormation puts its tags on what a stack makes, not on what
 _UNREAD = "the emulator's CloudFormation passes over it"
 _UNTAGGED = "the emulator's CloudFormation gives a rule no stack tags"
 _NO_TAGS = "CloudFormation cannot tag a policy"
+_ADDRESS = "the emulator answers with another name of its own address than it was called by"
 EXPLAINED = {
     "instances.tags.ecs-updater.PropagateAtLaunch is True, not False": "the emulator's CloudFormation; AWS's lets stack tags go on",
     "instances.template.TagSpecifications.network-interface.ecs-updater should not be there": _BY_TERRAFORM,
@@ -146,6 +147,8 @@ EXPLAINED = {
         f"what calls the worker[0].tags.{name} should not be there": _UNREAD
         for name in ("contact", "ecs-updater", "environment", "owner")
     },
+    "worker.configuration.Environment.Variables.DEAD_LETTER_QUEUE_URL is 'http://emulator/": _ADDRESS,
+    "worker.configuration.Environment.Variables.QUEUE_URL is 'http://emulator/": _ADDRESS,
     "what calls the worker[0].StartingPosition is missing": "the emulator's CloudFormation gives one to a queue's mapping too",
     "network.security groups.another-stack-vpc-tasks.out.all should not be there": "the provider takes away what AWS lets out of a "
     "new group, with ports that the emulator does not find it by",
