@@ -68,7 +68,7 @@ run "both_queues_are_encrypted_and_refuse_what_does_not_come_over_tls" {
   }
   assert {
     condition = [
-      for one in [aws_sqs_queue.this, aws_sqs_queue.dead_letters] :
+      for one in [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead_letters] :
       [for statement in jsondecode(one.policy).Statement : [statement.Effect, statement.Principal, statement.Resource, statement.Condition.Bool["aws:SecureTransport"]]]
       ] == [
       [["Deny", "*", "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo", "false"]],

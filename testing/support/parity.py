@@ -83,15 +83,9 @@ def made_by_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
             found |= _described(name, one["Type"], dict(one.get("Properties", {})))
     for one in described.values():
         if one["Type"] in FOLDED:
-            owner, attribute, said = FOLDED[one["Type"]]
-            found[_named(one["Properties"][owner], found)][attribute] = one["Properties"][said]
+            owner, attribute = FOLDED[one["Type"]]
+            found[one["Properties"][owner]][attribute] = one["Properties"][camel(attribute)]
     return without_unseen({name: canonical(said) for name, said in found.items()})
-
-
-def _named(reference: str | list[str], found: Mapping[str, Any]) -> str:
-    """The name in the list of what a reference is to: a logical id or, of a queue, its address."""
-    (to,) = reference if isinstance(reference, list) else [reference]
-    return to if to in found else next(name for name, one in found.items() if one.get("name") == to.rpartition("/")[2])
 
 
 def _described(name: str, resource_type: str, properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -142,7 +136,7 @@ def outputs_of_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
 
 def statements(made: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     """Returns every statement of every policy of roles and users: its name in the list, the statement's own, and the statement."""
-    policies = {name: one["policy"] for name, one in made.items() if "policy" in one and one["type"] != "aws_sqs_queue"}
+    policies = {name: one["policy"] for name, one in made.items() if "policy" in one and one["type"] != "aws_sqs_queue_policy"}
     return [(name, sid, one) for name, policy in policies.items() for sid, one in policy["Statement"].items()]
 
 
@@ -268,3 +262,8 @@ def _statement(number: int, statement: Mapping[str, Any]) -> tuple[str, dict[str
 def snake(name: str) -> str:
     """Returns a name of CloudFormation as Terraform writes it."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def camel(name: str) -> str:
+    """Returns a name of Terraform as CloudFormation writes it."""
+    return "".join(word.capitalize() for word in name.split("_"))

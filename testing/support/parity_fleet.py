@@ -4,6 +4,8 @@ _FLEET = "module.fleet."
 ADDRESSES = {
     "FleetQueue": _FLEET + "aws_sqs_queue.this",
     "FleetDeadLetterQueue": _FLEET + "aws_sqs_queue.dead_letters",
+    "FleetQueuePolicy": _FLEET + "aws_sqs_queue_policy.this",
+    "FleetDeadLetterQueuePolicy": _FLEET + "aws_sqs_queue_policy.dead_letters",
     "FleetAlarm": _FLEET + "aws_cloudwatch_metric_alarm.dead_letters",
     "FleetFunction": _FLEET + "aws_lambda_function.this",
     "FleetMapping": _FLEET + "aws_lambda_event_source_mapping.this",
@@ -17,6 +19,7 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
     "AWS::CloudWatch::Alarm": ("aws_cloudwatch_metric_alarm", {"OKActions": "ok_actions"}),
     "AWS::IAM::ManagedPolicy": ("aws_iam_policy", {"ManagedPolicyName": "name", "PolicyDocument": "policy"}),
     "AWS::Lambda::EventSourceMapping": ("aws_lambda_event_source_mapping", {}),
+    "AWS::SQS::QueuePolicy": ("aws_sqs_queue_policy", {"Queues": "queue_url", "PolicyDocument": "policy"}),
 }
 
 WITHOUT_COUNTERPART = {

@@ -115,11 +115,8 @@ PARTS: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {
 }
 """Properties that are resources of their own in Terraform: their type, what says there whose part they are, and other names."""
 
-FOLDED = {
-    "AWS::EC2::VPCGatewayAttachment": ("InternetGatewayId", "vpc_id", "VpcId"),
-    "AWS::SQS::QueuePolicy": ("Queues", "policy", "PolicyDocument"),
-}
-"""Resources that are an attribute of another one in Terraform: the property that names it, the attribute, and its own property."""
+FOLDED = {"AWS::EC2::VPCGatewayAttachment": ("InternetGatewayId", "vpc_id")}
+"""Resources that are an attribute of another one in Terraform: the property that names it, and the attribute."""
 
 WITHOUT_COUNTERPART = {
     ("AWS::Lambda::Function", "Code"): "where `package` and SAM put the bundle; Terraform uploads it itself",

@@ -47,19 +47,6 @@ resource "aws_sqs_queue" "this" {
     maxReceiveCount     = local.max_receives
   })
 
-  # A resource of its own would wait half a minute more for SQS.
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "RefuseWithoutTls"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "sqs:*"
-      Resource  = "${local.arn_of_queues}:${local.fleet}.fifo"
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
-  })
-
   tags = local.tags
 }
 
@@ -80,6 +67,12 @@ resource "aws_sqs_queue" "dead_letters" {
     sourceQueueArns   = ["${local.arn_of_queues}:${local.fleet}.fifo"]
   })
 
+  tags = local.tags
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  queue_url = aws_sqs_queue.this.url
+
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -87,12 +80,26 @@ resource "aws_sqs_queue" "dead_letters" {
       Effect    = "Deny"
       Principal = "*"
       Action    = "sqs:*"
-      Resource  = "${local.arn_of_queues}:${local.fleet}-dead-letters.fifo"
+      Resource  = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })
+}
 
-  tags = local.tags
+resource "aws_sqs_queue_policy" "dead_letters" {
+  queue_url = aws_sqs_queue.dead_letters.url
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RefuseWithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = "${local.arn_of_queues}:${aws_sqs_queue.dead_letters.name}"
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
