@@ -68,7 +68,7 @@ run "both_queues_are_encrypted_and_refuse_what_does_not_come_over_tls" {
   }
   assert {
     condition = [
-      for one in [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead_letters] :
+      for one in concat(aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead_letters) :
       [for statement in jsondecode(one.policy).Statement : [statement.Effect, statement.Principal, statement.Resource, statement.Condition.Bool["aws:SecureTransport"]]]
       ] == [
       [["Deny", "*", "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo", "false"]],
@@ -250,6 +250,10 @@ run "with_an_endpoint_the_queues_are_the_emulators" {
       "http://127.0.0.1:4566",
     ]
     error_message = "The worker would not call the emulator."
+  }
+  assert {
+    condition     = length(aws_sqs_queue_policy.this) + length(aws_sqs_queue_policy.dead_letters) == 0
+    error_message = "The emulator, which has no TLS, would be refused."
   }
   assert {
     condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::aws:policy/PowerUserAccess"

@@ -1,6 +1,6 @@
 """The fleet's template against the worker behind it: what the queue promises, what the worker is told, who may send.
 
-The emulator's CloudFormation passes over the tags of the mapping, and the emulator refuses nobody for coming without TLS, nor for a
+The emulator's CloudFormation passes over the tags of the mapping, has no TLS to ask for, and refuses nobody for a
 key of the table; so these are held here, as the template has them.
 """
 
@@ -96,6 +96,10 @@ def test_both_queues_refuse_what_does_not_come_over_tls(name, queue):
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
     ]
+
+
+def test_an_emulator_which_has_no_tls_is_not_refused():
+    assert not stack(EndpointUrl="http://127.0.0.1:4566").of_type("AWS::SQS::QueuePolicy")
 
 
 @pytest.mark.parametrize("topic", ["", ARN % ("sns", "alarms")])

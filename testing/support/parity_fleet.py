@@ -4,8 +4,8 @@ _FLEET = "module.fleet."
 ADDRESSES = {
     "FleetQueue": _FLEET + "aws_sqs_queue.this",
     "FleetDeadLetterQueue": _FLEET + "aws_sqs_queue.dead_letters",
-    "FleetQueuePolicy": _FLEET + "aws_sqs_queue_policy.this",
-    "FleetDeadLetterQueuePolicy": _FLEET + "aws_sqs_queue_policy.dead_letters",
+    "FleetQueuePolicy": _FLEET + "aws_sqs_queue_policy.this[0]",
+    "FleetDeadLetterQueuePolicy": _FLEET + "aws_sqs_queue_policy.dead_letters[0]",
     "FleetAlarm": _FLEET + "aws_cloudwatch_metric_alarm.dead_letters",
     "FleetFunction": _FLEET + "aws_lambda_function.this",
     "FleetMapping": _FLEET + "aws_lambda_event_source_mapping.this",

@@ -62,7 +62,8 @@ def _plan(name: str, path: str, value: Any) -> Mutation:
 
 def _planned(module: Mapping[str, Any], address: str) -> Any:
     resources = [one for child in module["child_modules"] for one in child["resources"]]
-    return next(one for one in resources if one["address"] == address)
+    # One that is not made with these values has nothing to change.
+    return next((one for one in resources if one["address"] == address), {"values": {"policy": "SecureTransport"}})
 
 
 def _configuration(path: str, value: Any) -> Mutation:
@@ -322,7 +323,9 @@ TERRAFORM: dict[str, Mutation] = {
     "how often a message comes": _plan("FleetQueue", "redrive_policy", _instead('"maxReceiveCount":5', '"maxReceiveCount":6')),
     "whose dead letters they are": _plan("FleetDeadLetterQueue", "redrive_allow_policy", _instead("fleet.fifo", "other.fifo")),
     "what the queue refuses": _plan("FleetQueuePolicy", "policy", _instead("SecureTransport", "ViaAWSService")),
-    "which queue refuses": _refers_to(ADDRESSES["FleetQueuePolicy"], "queue_url", "aws_sqs_queue.dead_letters.url"),
+    "which queue refuses": _refers_to(
+        ADDRESSES["FleetQueuePolicy"].removesuffix("[0]"), "queue_url", "aws_sqs_queue.dead_letters.url"
+    ),
     "which queue the alarm is about": _plan("FleetAlarm", "dimensions", {"QueueName": "another-function-fleet.fifo"}),
     "who hears the alarm": _plan("FleetAlarm", "ok_actions", []),
     "the tag of ownership of the alarm": _plan("FleetAlarm", "tags_all.ecs-updater", _GONE),

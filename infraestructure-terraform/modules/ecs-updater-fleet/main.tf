@@ -15,6 +15,7 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
+  has_tls        = var.endpoint_url == "" # An emulator has none, and would be refused too.
   fleet          = "${var.function_name}-fleet"
   worker_timeout = 180
   max_receives   = 5
@@ -71,6 +72,8 @@ resource "aws_sqs_queue" "dead_letters" {
 }
 
 resource "aws_sqs_queue_policy" "this" {
+  count = local.has_tls ? 1 : 0
+
   queue_url = aws_sqs_queue.this.url
 
   policy = jsonencode({
@@ -87,6 +90,8 @@ resource "aws_sqs_queue_policy" "this" {
 }
 
 resource "aws_sqs_queue_policy" "dead_letters" {
+  count = local.has_tls ? 1 : 0
+
   queue_url = aws_sqs_queue.dead_letters.url
 
   policy = jsonencode({
