@@ -1,7 +1,7 @@
 """The fleet's template against the worker behind it: what the queue promises, what the worker is told, who may send.
 
-The emulator has no TLS to ask for, refuses nobody for a key of the table, and its CloudFormation passes over the tags of the mapping;
-so these are held here, as the template has them.
+The emulator has no TLS to ask for, refuses nobody for a key of the table, and its CloudFormation passes over the tags of the
+mapping; so these are held here, as the template has them.
 """
 
 import importlib
