@@ -29,7 +29,7 @@ RESERVED_CONCURRENCY := 1
 # What the API asks of a call: its key, or (iam) its key and a signature with IAM's credentials
 API_AUTH             := key
 
-# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda and -api, and the tags of everything in them
+# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api and -fleet, and the tags of everything in them
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -86,8 +86,10 @@ EMULATOR    := $(if $(filter local,$(TARGET)),emulator-up)
 CLUSTER_AWS := deploy-ecs-cluster deploy-ecs-service
 CLUSTER_TF  := deploy-ecs-cluster-tf deploy-ecs-service
 SUITES      := run-lambda-test-unittest run-lambda-test-aws run-api-test
-STEPS_AWS   := build-lambda-package $(EMULATOR) $(CLUSTER_AWS) deploy-lambda-aws deploy-api-aws $(SUITES)
-STEPS_TF    := build-lambda-package $(EMULATOR) $(CLUSTER_TF) deploy-lambda-aws-tf deploy-api-aws-tf $(SUITES)
+DOORS_AWS   := deploy-lambda-aws deploy-api-aws deploy-fleet-aws
+DOORS_TF    := deploy-lambda-aws-tf deploy-api-aws-tf deploy-fleet-aws-tf
+STEPS_AWS   := build-lambda-package $(EMULATOR) $(CLUSTER_AWS) $(DOORS_AWS) $(SUITES)
+STEPS_TF    := build-lambda-package $(EMULATOR) $(CLUSTER_TF) $(DOORS_TF) $(SUITES)
 STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam run-lambda-test-sam
 
 .PHONY: help
@@ -121,12 +123,12 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## The same with Terraform
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network, ledger, api or instances prints the others
+deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network, ledger, api, fleet or instances prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
-.PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf
+.PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
 build-lambda-package: ## Make the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
 
@@ -153,6 +155,12 @@ deploy-api-aws: ## Deploy the HTTP API (CloudFormation)
 
 deploy-api-aws-tf: ## Deploy the HTTP API (Terraform)
 	@scripts/deploy-api-aws-tf
+
+deploy-fleet-aws: ## Deploy the queue for many services and its worker (CloudFormation)
+	@scripts/deploy-fleet-aws
+
+deploy-fleet-aws-tf: ## Deploy the queue for many services and its worker (Terraform)
+	@scripts/deploy-fleet-aws-tf
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
 .PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test deploy-fleet api-key api-url

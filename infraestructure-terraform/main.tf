@@ -1,13 +1,15 @@
-# ecs-updater: network, cluster, ledger, function and API, the same resources as ../infraestructure makes with CloudFormation.
+# ecs-updater: network, cluster, ledger, function, API and fleet, the same resources as ../infraestructure makes with CloudFormation.
 #
 # `terraform apply` makes everything. A service has to be there before the function is of use, and is not Terraform's (the
-# function changes it), so the pipeline goes in three steps, on one state:
+# function changes it), so the pipeline goes in four steps, on one state:
 #
 #   terraform apply -target=module.vpc -target=module.ecs_cluster     the service comes next, by aws cli
 #   terraform apply -target=module.ledger -target=module.lambda
+#   terraform apply -target=module.ledger -target=module.lambda -target=module.api
 #   terraform apply
 #
-# The first step needs no bundle and, run again, leaves a function that is there alone. Without the third there is no API.
+# The first step needs no bundle and, run again, leaves a function that is there alone. Without the third there is no API, without
+# the last one no queue for many services.
 
 module "vpc" {
   source = "./modules/ecs-updater-vpc"
@@ -150,6 +152,45 @@ module "api" {
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   account_log_role   = var.account_log_role
+
+  environment = var.environment
+  owner       = var.owner
+  contact     = var.contact
+}
+
+module "fleet" {
+  source = "./modules/ecs-updater-fleet"
+
+  function_name  = var.function_name
+  lambda_package = var.lambda_package
+  runtime        = var.runtime
+  architecture   = var.architecture
+
+  cluster_name           = module.ecs_cluster.cluster_name
+  task_definition_family = var.task_definition_family
+  passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  permissions_boundary   = var.permissions_boundary
+
+  queue_retention_days = var.queue_retention_days
+  maximum_concurrency  = var.maximum_concurrency
+  alarm_topic_arn      = var.alarm_topic_arn
+
+  ecs_rates                       = var.ecs_rates
+  expected_task_definition_family = var.expected_task_definition_family
+  unknown_fields                  = var.unknown_fields
+  task_failures                   = var.task_failures
+  circuit_breaker                 = var.circuit_breaker
+  endpoint_url                    = var.endpoint_url
+
+  verify_image       = var.verify_image
+  pin_digest         = var.pin_digest
+  private_registries = var.private_registries
+
+  ledger_table_name     = module.ledger.ledger_table_name
+  ledger_retention_days = var.ledger_retention_days
+
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
 
   environment = var.environment
   owner       = var.owner

@@ -137,3 +137,23 @@ output "api_access_log_group_name" {
   description = "Name of the log group of the calls."
   value       = module.api.api_access_log_group_name
 }
+
+output "fleet_queue_url" {
+  description = "Address of the queue."
+  value       = module.fleet.fleet_queue_url
+}
+
+output "fleet_dead_letter_queue_url" {
+  description = "Address of the queue of messages that could not be worked off."
+  value       = module.fleet.fleet_dead_letter_queue_url
+}
+
+output "fleet_function_name" {
+  description = "Name of the function that works off the queue."
+  value       = module.fleet.fleet_function_name
+}
+
+output "fleet_sender_policy_arn" {
+  description = "ARN of the policy for those who send to the queue."
+  value       = module.fleet.fleet_sender_policy_arn
+}

@@ -527,6 +527,54 @@ variable "daily_quota" {
   }
 }
 
+variable "queue_retention_days" {
+  description = "Days that a message waits in the queue for its turn before it is forgotten."
+  type        = number
+  default     = 4
+  nullable    = false
+
+  validation {
+    condition     = var.queue_retention_days >= 1 && var.queue_retention_days <= 14 && var.queue_retention_days == floor(var.queue_retention_days)
+    error_message = "queue_retention_days must be 1 to 14 days."
+  }
+}
+
+variable "maximum_concurrency" {
+  description = "Workers that may run at the same time; with more, the wait of each for its turn in the rates of ECS outlasts its time-out."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 20 && var.maximum_concurrency == floor(var.maximum_concurrency)
+    error_message = "maximum_concurrency must be 2 to 20."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "Optional ARN of a topic of SNS that is told when there are dead letters, and when there are none any more."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\\d{12}:[\\w-]{1,256})?$", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be empty or the ARN of a topic."
+  }
+}
+
+variable "ecs_rates" {
+  description = "Optional rates at which ECS may be called in this account and region, where they are not the usual ones: a burst and calls per second, as in RegisterTaskDefinition=20/1."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for rate in var.ecs_rates : can(regex("^(RegisterTaskDefinition|DescribeTaskDefinition|UpdateService|TagResource|DescribeServices|ListClusters)=[1-9]\\d{0,4}/(0\\.\\d{0,2}[1-9]|[1-9]\\d{0,3}(\\.\\d{1,3})?)$", rate))])
+    error_message = "ecs_rates must be rates such as RegisterTaskDefinition=20/1."
+  }
+}
+
 variable "tag_filters" {
   description = "Optional keys of tags that the list of services can be filtered by."
   type        = list(string)

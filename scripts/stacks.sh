@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/aws.sh"
 
 settings ENVIRONMENT OWNER CONTACT
 VPC_STACK=$STACK_NAME-vpc ECS_STACK=$STACK_NAME-ecs LEDGER_STACK=$STACK_NAME-ledger LAMBDA_STACK=$STACK_NAME-lambda
-API_STACK=$STACK_NAME-api
+API_STACK=$STACK_NAME-api FLEET_STACK=$STACK_NAME-fleet
 
 # read_stack STACK: sets `stack_status`, empty when there is no such stack, and `stack_owner`, by its tag; adds its outputs to the
 # associative array `output`.

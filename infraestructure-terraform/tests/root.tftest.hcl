@@ -95,6 +95,10 @@ run "the_root_refuses_what_its_modules_refuse" {
     key_rate                        = 0
     key_burst                       = 0
     daily_quota                     = 0
+    queue_retention_days            = 0
+    maximum_concurrency             = 0
+    alarm_topic_arn                 = "alarms"
+    ecs_rates                       = [""]
     tag_filters                     = ["next"]
     account_log_role                = ""
     endpoint_url                    = "127.0.0.1:4566"
@@ -111,7 +115,8 @@ run "the_root_refuses_what_its_modules_refuse" {
     var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.task_failures,
     var.circuit_breaker, var.verify_image, var.pin_digest, var.private_registries, var.ledger_retention_days,
     var.poll_minutes, var.endpoint_url, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth,
-    var.stage_name, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters,
+    var.stage_name, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.queue_retention_days,
+    var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.tag_filters,
     var.account_log_role, var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }

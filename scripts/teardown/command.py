@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from teardown.api import remove_api
 from teardown.bucket import remove_bucket
+from teardown.fleet import remove_fleet
 from teardown.ledger import remove_ledger
 from teardown.network import remove_network
 from teardown.orphans import remove_orphans
@@ -21,7 +22,7 @@ from teardown.stacks import remove_stack
 from teardown.workload import remove_revisions, remove_service
 from terminal import fail
 
-STACKS = ("api", "lambda", "ledger", "ecs", "vpc")  # Last to first.
+STACKS = ("fleet", "api", "lambda", "ledger", "ecs", "vpc")  # Last to first.
 
 
 def arguments() -> argparse.Namespace:
@@ -45,6 +46,7 @@ def remove_infrastructure(project: Project, given: argparse.Namespace) -> None:
     """Removes everything else."""
     for part in STACKS:
         remove_stack(project, f"{given.stack_name}-{part}")
+    remove_fleet(project, given.function)
     remove_api(project, given.function)
     remove_ledger(project, given.function)
     remove_orphans(project, given.cluster, given.function)

@@ -86,6 +86,7 @@ class Project:
         self._spared: set[str] = set()
         sts = self.client("sts")
         self.region: str = sts.meta.region_name
+        self.partition: str = sts.meta.partition
         self.account: str = sts.get_caller_identity()["Account"]
 
     def client(self, service: str) -> Any:

@@ -81,6 +81,8 @@ ONLY_STAR = {
     "ecs:DescribeTaskDefinition",
     "ecs:ListTaskDefinitions",
     "ecs:ListTasks",  # Of a cluster, and not of an instance in it: then * is what AWS asks about, with the cluster as a condition.
+    "lambda:CreateEventSourceMapping",  # A condition says whose.
+    "lambda:ListEventSourceMappings",
     "logs:DescribeLogGroups",  # Of any name: it is asked for those that begin with a text.
     "logs:DescribeResourcePolicies",
 }
@@ -96,7 +98,7 @@ UNUSED = {
         "ec2:(ReplaceRoute|UpdateSecurityGroupRuleDescriptionsEgress)|ecs:UpdateCluster(Settings)?|"
         "iam:(UpdateAssumeRolePolicy|UpdateRole|UpdateRoleDescription)"
     ),
-    "the roles have policies of their own": "iam:(Attach|Detach)RolePolicy",
+    "the roles have policies of their own, and who may send is for others to say": "iam:Attach(Group|Role|User)Policy",
     "the API has no policy of its own": "apigateway:UpdateRestApiPolicy",
     "there is no capacity provider": "ecs:PutClusterCapacityProviders|lambda:PassCapacityProvider",
     "settings of the account are left alone": "ecs:PutAccountSetting(Default)?",
@@ -239,7 +241,7 @@ def test_roles_are_passed_to_tasks_alone_and_revisions_tagged_when_they_are_made
 # Whoever deploys
 
 
-@pytest.mark.parametrize("part", ["", "network", "ledger", "api", "instances"])
+@pytest.mark.parametrize("part", ["", "network", "ledger", "api", "fleet", "instances"])
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
 def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
     text = printed(part, AWS_DEFAULT_REGION=region).stdout
@@ -288,7 +290,7 @@ def test_whoever_deploys_writes_and_passes_the_roles_of_this_project_alone(name)
     logs = role + "ecs-updater-api-logs-eu-west-1"
     assert allows(statements, "iam:PassRole", logs, {"iam:PassedToService": "apigateway.amazonaws.com"})
     assert not allows(statements, "iam:PassRole", logs, {"iam:PassedToService": "lambda.amazonaws.com"})
-    for own in ("ecs-updater-eu-west-1", "ecs-updater-completer-eu-west-1", "ecs-updater-api-status-eu-west-1"):
+    for own in (f"ecs-updater{part}-eu-west-1" for part in ("", "-completer", "-api-status", "-fleet")):
         assert allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "lambda.amazonaws.com"})
         assert not allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
         assert not allows(statements, "iam:PassRole", role + own, {})

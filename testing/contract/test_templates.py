@@ -18,14 +18,14 @@ from ecs_updater.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
-VPC, ECS, LEDGER, LAMBDA, API = (
-    TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "02-ledger.yml", "03-lambda.yml", "04-api.yml")
+VPC, ECS, LEDGER, LAMBDA, API, FLEET = (
+    TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
 )
 
 # The rest of the types in use take tags.
 WITHOUT_TAGS = {
     "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::IAM::InstanceProfile",
-    "AWS::Lambda::Permission", *(f"AWS::ApiGateway::{kind}" for kind in (
+    "AWS::IAM::ManagedPolicy", "AWS::Lambda::Permission", "AWS::SQS::QueuePolicy", *(f"AWS::ApiGateway::{kind}" for kind in (
         "Account", "Deployment", "GatewayResponse", "Method", "Model", "RequestValidator", "Resource", "UsagePlanKey",
     )),
 }
@@ -100,7 +100,8 @@ def called_by(gateway: ModuleType, service: str) -> set[str]:
 def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_services():
     called = called_by(ecs, "ecs") | called_by(dynamodb, "dynamodb") | called_by(ecr, "ecr")
     services = ("ecs:", "dynamodb:", "ecr:")
-    assert {one for one in actions(policy(**ALL)) if one.startswith(services)} == called
+    watching = {"dynamodb:BatchGetItem"}  # Whoever has sent a batch: testing/contract/test_permissions_fleet.py.
+    assert {one for one in actions(policy(**ALL)) if one.startswith(services)} == called - watching
 
 
 def test_beside_these_the_policy_allows_passing_roles_writing_logs_and_sending_dead_letters():
@@ -183,11 +184,13 @@ def test_whoever_deploys_names_the_cluster():
         Stack(LEDGER, {"ClusterName": "ECSCluster"}),
         function_stack(**ALL),
         Stack(API, OF_THE_API),
+        Stack(FLEET, {"ClusterName": "ECSCluster", **ALL}),
     ],
     ids=TEMPLATES,
 )
 def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
-    for role in stack.of_type("AWS::IAM::Role"):
+    managed = [{"Policies": [one]} for one in stack.of_type("AWS::IAM::ManagedPolicy")]
+    for role in [*stack.of_type("AWS::IAM::Role"), *managed]:
         for one in role.get("Policies", []):
             for statement in one["PolicyDocument"]["Statement"]:
                 assert statement["Resource"] != "*" or actions([statement]) <= ONLY_STAR, statement["Sid"]
@@ -195,7 +198,7 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
                 assert not any("*" in action for action in actions([statement])), statement["Sid"]
 
 
-@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API], ids=["02-ecs.yml", "02-ledger.yml", "03-lambda.yml", "04-api.yml"])
+@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API, FLEET], ids=list(TEMPLATES)[1:])
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
     boundary = "arn:aws:iam::111122223333:policy/boundary"
     for value in ("", boundary):
@@ -386,10 +389,12 @@ def scripts(*names: str) -> str:
 
 
 SAM, AWS = (("function.sh", name) for name in ("deploy-lambda-sam", "deploy-lambda-aws"))
-OF_API = ("stacks.sh", "deploy-api-aws")
+OF_API, OF_FLEET = (("stacks.sh", name) for name in ("deploy-api-aws", "deploy-fleet-aws"))
 
 
-@pytest.mark.parametrize("names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS, OF_API, ("api.sh", "api-key")])
+@pytest.mark.parametrize(
+    "names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS, OF_API, OF_FLEET, ("api.sh", "api-key")]
+)
 def test_every_output_that_a_script_reads_exists(names):
     read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", scripts(*names)))
     assert read
@@ -399,7 +404,13 @@ def test_every_output_that_a_script_reads_exists(names):
 
 @pytest.mark.parametrize(
     ("names", "templates"),
-    [(("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]), (SAM, [LEDGER, LAMBDA]), (AWS, [LEDGER, LAMBDA]), (OF_API, [API])],
+    [
+        (("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]),
+        (SAM, [LEDGER, LAMBDA]),
+        (AWS, [LEDGER, LAMBDA]),
+        (OF_API, [API]),
+        (OF_FLEET, [FLEET]),
+    ],
 )
 def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(names, templates):
     given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', scripts(*names)))

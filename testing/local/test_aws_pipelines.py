@@ -37,6 +37,7 @@ CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-ledger", "dynamodb tables", cleaning="removing stack ecs-updater-ledger"),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
     Point("deploying stack ecs-updater-api", "apigateway rest apis", cleaning="removing stack ecs-updater-api"),
+    Point("deploying stack ecs-updater-fleet", "sqs queues", cleaning="removing stack ecs-updater-fleet"),
     Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
 TERRAFORM_POINTS = [
@@ -45,7 +46,9 @@ TERRAFORM_POINTS = [
     # As soon as the completer is there: its table, role and rules are, and what lets the rules call it is not.
     Point("applying ledger and function", "lambda functions ecs-updater-completer"),
     # Before its stage is there.
-    Point("applying everything", "apigateway rest apis"),
+    Point("applying ledger, function and API", "apigateway rest apis"),
+    # Before its worker is there.
+    Point("applying everything", "sqs queues"),
 ]
 
 

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 PIPELINES = ["all-aws", "all-aws-tf"]
 ROLE, POLICY, TABLE = "ecs-updater-eu-west-1", "ecs-updater", "ecs-updater-ledger"
 COMPLETERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
+WORKER = {"RoleName": "ecs-updater-fleet-eu-west-1", "PolicyName": "ecs-updater-fleet"}
 STATUS = {"RoleName": "ecs-updater-api-status-eu-west-1", "PolicyName": "ecs-updater-api-status"}
 AT_FIRST = ServiceState("busybox", {"kept": "as it is", "old": "value"})
 EVENT = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox"}
@@ -179,13 +180,13 @@ def deployer(endpoint: str, statements: Iterable[Statement], name: str = "deploy
 
 @contextmanager
 def functions_permitted(endpoint: str) -> Iterator[None]:
-    """Makes the roles of the function and of the API that tells into such for the emulator, whenever they are deployed."""
+    """Makes the roles of the function, of the worker and of the API that tells into such for the emulator, once they are there."""
     iam = _client("iam", endpoint)
     ended = threading.Event()
 
     def permit() -> None:
         while not ended.wait(0.2):
-            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, STATUS):
+            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, WORKER, STATUS):
                 with suppress(iam.exceptions.NoSuchEntityException):
                     found = iam.get_role_policy(**one)["PolicyDocument"]["Statement"]
                     # Terraform's second step puts back what it finds changed.

@@ -92,7 +92,9 @@ def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
     assert here.make(*target.split()).complaint() == expected
 
 
-@pytest.mark.parametrize("target", ["deploy-lambda-sam", "deploy-api-aws", "deploy-api-aws-tf"])
+@pytest.mark.parametrize(
+    "target", ["deploy-lambda-sam", "deploy-api-aws", "deploy-api-aws-tf", "deploy-fleet-aws", "deploy-fleet-aws-tf"]
+)
 def test_the_function_cannot_be_deployed_without_a_bundle(target, workspace):
     here = workspace("nothing")
 
@@ -115,6 +117,7 @@ DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGE
             "deploy-api-aws",
             "the stacks absent-ledger and absent-lambda have no output LedgerTableName: make deploy-lambda-sam TARGET=local",
         ),
+        ("deploy-fleet-aws", f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}"),
         *((target, f"there is no API of ecs-updater: {DEPLOY_API}") for target in ("api-key", "api-url", "run-api-test")),
         ("run-lambda-test-sam", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
         ("invoke-sam EVENT=e.json", f"there is no stack absent-lambda: {DEPLOY_ALL}"),

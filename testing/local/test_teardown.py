@@ -86,7 +86,8 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     here = workspace("deployed")
     emulator = start_emulator(here)
     before = emulator.inventory()
-    steps = ["build-lambda-package", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam", "deploy-api-aws"]
+    doors = ["deploy-lambda-sam", "deploy-api-aws", "deploy-fleet-aws"]
+    steps = ["build-lambda-package", "deploy-ecs-cluster", "deploy-ecs-service", *doors]
     deployed = here.make(*steps)
     assert deployed.status == 0 and emulator.inventory() > before, deployed.output
 
@@ -94,7 +95,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
 
     assert [(result.status, removed(result)) for result in first] == [
         (0, [f"service {SERVICE}", f"1 revision of task definition {FAMILY}"]),
-        (0, [*(f"stack {STACK}-{part}" for part in ("api", "lambda", "ledger", "ecs", "vpc")), f"bucket {BUCKET}"]),
+        (0, [*(f"stack {STACK}-{part}" for part in ("fleet", "api", "lambda", "ledger", "ecs", "vpc")), f"bucket {BUCKET}"]),
     ]
     assert second == [Result(0, "")] * 2
     assert emulator.inventory() == before
@@ -162,6 +163,25 @@ def test_a_usage_plan_lets_go_of_its_stage_before_its_api_goes(emulator):
     assert emulator.inventory() == before
 
 
+def test_the_senders_policy_is_taken_from_everybody_who_has_it(emulator):
+    before = emulator.inventory()
+    iam = emulator.client("iam")
+    name = f"{FUNCTION}-fleet-sender-{REGION}"
+    documents = [
+        json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]})
+        for action in ("sqs:SendMessage", "sqs:*")
+    ]
+    policy = iam.create_policy(PolicyName=name, PolicyDocument=documents[0], Tags=OURS)["Policy"]["Arn"]
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=documents[1], SetAsDefault=True)
+    iam.create_user(UserName="someone")
+    iam.attach_user_policy(UserName="someone", PolicyArn=policy)
+
+    result = tear_down(emulator)
+
+    assert (result.status, removed(result)) == (0, [f"policy {name}"])
+    assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {"someone"}
+
+
 # Broken off
 
 
@@ -208,8 +228,8 @@ def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    # The service, seven revisions and two portions of all twelve, five stacks, what is in the bucket, the bucket.
-    assert kills == 1 + 7 + 2 + 5 + 1 + 1
+    # The service, seven revisions and two portions of all twelve, six stacks, what is in the bucket, the bucket.
+    assert kills == 1 + 7 + 2 + 6 + 1 + 1
     assert emulator.inventory() == before
 
 
@@ -299,6 +319,7 @@ def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied
 
     assert {"autoscaling auto scaling groups", "ec2 launch templates", "iam instance profiles"} < made
     assert {"dynamodb tables", "events rules", "lambda functions"} < made
+    assert {"cloudwatch alarms", "iam policies", "lambda event source mappings", "sqs queues"} < made
     assert {"apigateway rest apis", "apigateway usage plans", "apigateway api keys", "apigateway log role"} < made
     assert kills > len(made)
     assert emulator.inventory() == before

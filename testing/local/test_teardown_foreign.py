@@ -13,6 +13,7 @@ from support.teardown import (
     BUCKET,
     CLUSTER,
     FAMILY,
+    FLEET_TEMPLATE,
     FUNCTION,
     FUNCTION_TEMPLATE,
     LEDGER_TEMPLATE,
@@ -144,6 +145,44 @@ def _stack_of_the_api(emulator: Emulator) -> None:
     create_stack(emulator, f"{STACK}-api", [], TemplateBody=API_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
 
 
+def _stack_of_the_fleet(emulator: Emulator) -> None:
+    create_stack(emulator, f"{STACK}-fleet", OF_ANOTHER_STACK, TemplateBody=FLEET_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
+
+
+def _mapping(emulator: Emulator) -> None:
+    """What would call the worker, if there were one: it stays when a function goes."""
+    sqs, lambda_ = emulator.client("sqs"), emulator.client("lambda")
+    url = sqs.create_queue(QueueName="theirs")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    _function(FLEET)(emulator)
+    lambda_.create_event_source_mapping(EventSourceArn=arn, FunctionName=FLEET)
+    lambda_.delete_function(FunctionName=FLEET)
+
+
+def _fifo_queue(name: str) -> Callable[[Emulator], object]:
+    return lambda emulator: emulator.client("sqs").create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
+
+
+def _alarm(emulator: Emulator) -> None:
+    emulator.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{FLEET}-dead-letters",
+        Namespace="AWS/SQS",
+        MetricName="Any",
+        Statistic="Maximum",
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        Period=60,
+        EvaluationPeriods=1,
+    )
+
+
+def _policy(emulator: Emulator) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}]}
+    emulator.client("iam").create_policy(PolicyName=SENDERS, PolicyDocument=json.dumps(document))
+
+
+FLEET = f"{FUNCTION}-fleet"
+SENDERS = f"{FLEET}-sender-{REGION}"
 API = f"{FUNCTION}-api"
 LOG_ROLE = f"{API}-logs-{REGION}"
 STATUS_ROLE = f"{API}-status-{REGION}"
@@ -199,6 +238,19 @@ FOREIGN = {
     "log group of the calls": Foreign(
         _log_group(f"/aws/apigateway/{API}"), f"log group /aws/apigateway/{API}", "LAMBDA_FUNCTION_NAME"
     ),
+    "stack of the fleet": Foreign(_stack_of_the_fleet, f"stack {STACK}-fleet"),
+    "what calls the worker": Foreign(_mapping, "mapping ", "LAMBDA_FUNCTION_NAME"),
+    "worker": Foreign(_function(FLEET), f"function {FLEET}", "LAMBDA_FUNCTION_NAME"),
+    "role of the worker": Foreign(_role(f"{FLEET}-{REGION}"), f"role {FLEET}-{REGION}", "LAMBDA_FUNCTION_NAME"),
+    "log group of the worker": Foreign(
+        _log_group(f"/aws/lambda/{FLEET}"), f"log group /aws/lambda/{FLEET}", "LAMBDA_FUNCTION_NAME"
+    ),
+    "queue of the fleet": Foreign(_fifo_queue(f"{FLEET}.fifo"), f"queue {FLEET}.fifo", "LAMBDA_FUNCTION_NAME"),
+    "dead letters of the fleet": Foreign(
+        _fifo_queue(f"{FLEET}-dead-letters.fifo"), f"queue {FLEET}-dead-letters.fifo", "LAMBDA_FUNCTION_NAME"
+    ),
+    "alarm": Foreign(_alarm, f"alarm {FLEET}-dead-letters", "LAMBDA_FUNCTION_NAME"),
+    "policy of the senders": Foreign(_policy, f"policy {SENDERS}", "LAMBDA_FUNCTION_NAME"),
     "function": Foreign(_function(FUNCTION), f"function {FUNCTION}", "LAMBDA_FUNCTION_NAME"),
     "role of the function": Foreign(_role(f"{FUNCTION}-{REGION}"), f"role {FUNCTION}-{REGION}", "LAMBDA_FUNCTION_NAME"),
     "role of the tasks": Foreign(_role(f"{STACK}-ecs-{REGION}-execution"), f"role {STACK}-ecs-{REGION}-execution"),

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ _IDENTIFIERS = {
     "AWS::ECS::Cluster": ("ClusterName", {"Ref": "{}", "Arn": _ARN % ("ecs", "cluster/{}")}),
     "AWS::Events::Rule": ("Name", {"Ref": "{}", "Arn": _ARN % ("events", "rule/{}")}),
     "AWS::IAM::InstanceProfile": ("InstanceProfileName", {"Ref": "{}", "Arn": _IAM_ARN % "instance-profile/{}"}),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", {"Ref": _IAM_ARN % "policy/{}", "Arn": _IAM_ARN % "policy/{}"}),
     "AWS::IAM::Role": ("RoleName", {"Ref": "{}", "Arn": _IAM_ARN % "role/{}"}),
     "AWS::Lambda::Function": ("FunctionName", {"Ref": "{}", "Arn": _ARN % ("lambda", "function:{}")}),
     "AWS::Logs::LogGroup": ("LogGroupName", {"Ref": "{}", "Arn": _ARN % ("logs", "log-group:{}:*")}),
@@ -164,6 +165,8 @@ class Stack:
                 return self.resolve(yes if self._holds("Condition", condition) else no)
             case "Fn::Join", [separator, parts]:
                 return separator.join(self.resolve(parts))
+            case "Fn::FindInMap", _:
+                return reduce(lambda inner, key: inner[key], self.resolve(argument), self.template["Mappings"])
             case "Fn::Select", [index, members]:
                 return self.resolve(members)[int(index)]
             case "Fn::Cidr", [network, count, bits]:
@@ -220,19 +223,36 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch("".join(parts), text) is not None
 
 
+_EVERY_VALUE = "ForAllValues:StringLike"
+_OPERATORS = {"StringEquals", "ArnLike", "Null", _EVERY_VALUE}
+
+
 def allows(
-    statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Mapping[str, str] | None = None
+    statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Mapping[str, Any] | None = None
 ) -> bool:
-    """Tells whether one of the statements, each an Allow with StringEquals and ArnLike conditions at most, allows a call."""
+    """Tells whether one of the statements, each an Allow with these conditions at most, allows a call.
+
+    In the ``context`` a key has one value or, for ``ForAllValues``, a list of them.
+    """
     given = context or {}
     for statement in statements:
         conditions = statement.get("Condition", {})
-        assert statement["Effect"] == "Allow" and set(conditions) <= {"StringEquals", "ArnLike"}
+        assert statement["Effect"] == "Allow" and set(conditions) <= _OPERATORS
         if (
             any(_matches(one, action) for one in _list(statement["Action"]))
             and any(_matches(one, resource) for one in _list(statement["Resource"]))
             and all(given.get(key) == value for key, value in conditions.get("StringEquals", {}).items())
             and all(_matches(value, given.get(key, "")) for key, value in conditions.get("ArnLike", {}).items())
+            and _hold_for_sets(conditions, given)
         ):
             return True
     return False
+
+
+def _hold_for_sets(conditions: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Tells whether those conditions hold that are about keys with several values, or none."""
+    return all((key not in given) == (value == "true") for key, value in conditions.get("Null", {}).items()) and all(
+        any(_matches(pattern, one) for pattern in _list(patterns))
+        for key, patterns in conditions.get(_EVERY_VALUE, {}).items()
+        for one in _list(given.get(key, []))
+    )

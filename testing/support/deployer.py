@@ -61,7 +61,7 @@ _MADE = {
 }
 _EC2_IDS = {"vpc": "vpc", "subnet": "subnet", "igw": "internet-gateway", "rtb": "route-table", "sg": "security-group"}
 _EC2_ID = re.compile(r"\b(vpc|subnet|igw|rtb|sg)-[0-9a-f]+\b")
-# What the API's template is given by the scripts.
+# What the API's and the fleet's template are given by the scripts.
 _OF_THE_API = {
     "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}",
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
@@ -89,7 +89,7 @@ def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
 
 def policies() -> tuple[Statement, ...]:
     """The statements of the policies that together are enough without instances."""
-    return policy() + policy("network") + policy("ledger") + policy("api")
+    return policy() + policy("network") + policy("ledger") + policy("api") + policy("fleet")
 
 
 def resource_types(launch_type: str = "FARGATE") -> set[str]:
@@ -126,16 +126,30 @@ def handled(types: Iterable[str]) -> dict[str, set[str]]:
 def needs(calls: Iterable[Call]) -> Iterator[tuple[Call, Need]]:
     """Every call with each question that AWS puts for it; one that asks for nothing is passed over."""
     tags: dict[str, str] = {}
+    called: dict[str, str] = {}
     for call in calls:
         name = f"{call.service}:{call.operation}"
         if name not in _FREE:
             for action in _actions(call):
                 for resource in _resources(call):
-                    yield call, Need(action, resource, _context(call, resource, tags))
+                    yield call, Need(action, resource, _context(call, resource, tags) | _of_a_mapping(call, called))
             for need in _with_it(call):
                 yield call, need
         if call.service == "ec2" and call.operation in _MADE and (made := _EC2_ID.search(_answer_about(call))):
             tags[made[0]] = _ec2_tags(call).get("ecs-updater", "")
+
+
+def _of_a_mapping(call: Call, called: dict[str, str]) -> dict[str, str]:
+    """The function that the mapping of a call is of, on which a condition can be; ``called`` has it of those that were made."""
+    given = call.parameters
+    if call.operation == "CreateEventSourceMapping":
+        made = json.loads(call.answer) if call.status < 300 else {}
+        called[made.get("UUID", "")] = function = _arn("lambda", f"function:{given['FunctionName'].rpartition(':')[2]}")
+    elif call.operation.endswith("EventSourceMapping"):
+        function = called[given["UUID"]]
+    else:
+        return {}
+    return {"lambda:FunctionArn": function}
 
 
 def _actions(call: Call) -> list[str]:
@@ -164,8 +178,8 @@ def _resources(call: Call) -> list[str]:
             is_about_objects = call.operation in ("PutObject", "HeadObject", "GetObject", "DeleteObjects")
             found = f"arn:aws:s3:::{given['Bucket']}" + (f"/{given.get('Key', 'any')}" if is_about_objects else "")
         case "iam":
-            kind, name = next((kind, given[key]) for kind, key in _IAM_NAMES.items() if key in given)
-            found = f"arn:aws:iam::{ACCOUNT}:{kind}/{name}"
+            named = ((kind, given[key]) for kind, key in _IAM_NAMES.items() if key in given)
+            found = given.get("PolicyArn") or f"arn:aws:iam::{ACCOUNT}:{'/'.join(next(named))}"
         case "logs" if "logGroupName" in given:
             found = _arn("logs", f"log-group:{given['logGroupName']}:*")
         case "logs" if "resourceArn" in given:
@@ -176,8 +190,8 @@ def _resources(call: Call) -> list[str]:
             found = given.get("ResourceARN") or _arn("events", f"rule/{given.get('Name') or given['Rule']}")
         case "sqs":
             found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
-        case "lambda":
-            found = _arn("lambda", f"function:{given['FunctionName']}")
+        case "cloudwatch" | "lambda":
+            found = (_alarm if call.service == "cloudwatch" else _lambda_resource)(call)
         case "apigateway":
             path = re.sub(r"\{(\w+)\+?}", lambda label: given[label[1]], _http(call)["requestUri"].partition("?")[0])
             found = f"arn:aws:apigateway:{REGION}::{path}"
@@ -188,7 +202,22 @@ def _resources(call: Call) -> list[str]:
     return [found]
 
 
-_IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName"}
+_IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName", "policy": "PolicyName"}
+
+
+def _alarm(call: Call) -> str:
+    given = call.parameters
+    names = given.get("AlarmNames") or [given[key] for key in ("AlarmName", "AlarmNames.member.1") if key in given]
+    return given.get("ResourceARN") or _arn("cloudwatch", f"alarm:{names[0]}")
+
+
+def _lambda_resource(call: Call) -> str:
+    given = call.parameters
+    if call.operation in ("CreateEventSourceMapping", "ListEventSourceMappings"):
+        return "*"
+    if "UUID" in given:
+        return _arn("lambda", f"event-source-mapping:{given['UUID']}")
+    return given.get("Resource") or _arn("lambda", f"function:{given['FunctionName']}")
 
 
 def _ecs_resources(call: Call) -> list[str]:
@@ -250,18 +279,22 @@ def _with_it(call: Call) -> Iterator[Need]:
     given, resources = call.parameters, _resources(call)
     tagging = {
         ("cloudformation", "CreateChangeSet"): "cloudformation:TagResource",
+        ("cloudwatch", "PutMetricAlarm"): "cloudwatch:TagResource",
         ("dynamodb", "CreateTable"): "dynamodb:TagResource",
         ("ecs", "CreateCluster"): "ecs:TagResource",
         ("ecs", "CreateService"): "ecs:TagResource",
         ("ecs", "RegisterTaskDefinition"): "ecs:TagResource",
         ("events", "PutRule"): "events:TagResource",
+        ("iam", "CreatePolicy"): "iam:TagPolicy",
         ("iam", "CreateRole"): "iam:TagRole",
+        ("lambda", "CreateEventSourceMapping"): "lambda:TagResource",
         ("lambda", "CreateFunction"): "lambda:TagResource",
         ("logs", "CreateLogGroup"): "logs:TagResource",
         ("sqs", "CreateQueue"): "sqs:TagQueue",
     }.get((call.service, call.operation))
     if tagging and any(name.split(".")[0] in ("Tags", "tags") for name in given):
-        yield Need(tagging, resources[0], {"ecs:CreateAction": call.operation} if call.service == "ecs" else {})
+        made = _arn("lambda", "event-source-mapping:new") if call.operation == "CreateEventSourceMapping" else resources[0]
+        yield Need(tagging, made, {"ecs:CreateAction": call.operation} if call.service == "ecs" else {})
     if call.operation == "CreateChangeSet" and "AWS::Include" in given.get("TemplateBody", ""):
         yield Need("cloudformation:CreateChangeSet", f"arn:aws:cloudformation:{REGION}:aws:transform/Include")
     if call.service == "apigateway" and given.get("tags"):

@@ -46,6 +46,7 @@ LISTINGS = (
     Listing("lambda", "list_layers", "Layers", "LayerName"),
     Listing("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
     Listing("sqs", "list_queues", "QueueUrls", ""),
+    Listing("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     Listing("s3", "list_buckets", "Buckets", "Name"),
     Listing("dynamodb", "list_tables", "TableNames", ""),
     Listing("events", "list_rules", "Rules", "Name"),

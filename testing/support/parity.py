@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from support import parity_api
+from support import parity_api, parity_fleet
 from support.cloudformation import Stack, identifier
 from support.parity_list import ADDRESSES, FOLDED, MODULES, PARTS, TYPES, WITHOUT_COUNTERPART
 from support.terraform import Plan, Reference, Resource
@@ -26,7 +26,7 @@ _ATTRIBUTES = {
     **{"latest_version": "LatestVersionNumber", "root_resource_id": "RootResourceId"},
 }
 _AS_THEY_ARE = {
-    *("variables", "event_pattern", "schema"),
+    *("variables", "event_pattern", "schema", "redrive_policy", "redrive_allow_policy"),
     *("request_models", "request_parameters", "response_parameters", "response_templates"),
 }  # Their keys are no property's name.
 
@@ -53,6 +53,9 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
             outputs = made["03-lambda.yml"].outputs | made["02-ledger.yml"].outputs
             there = {"UpdaterRoleArn": "FunctionRoleArn", "UpdaterLogGroupName": "FunctionLogGroupName"}
             wired = {name: outputs[there.get(name, name)]["Value"] for name in (*there, "LedgerTableName")}
+        elif template == "05-fleet.yml":  # What the function has.
+            given_before = made["03-lambda.yml"].parameters
+            wired = {name: given_before[name] for name in ("ClusterName", "LedgerTableName", "PassableRoleArns")}
         names = [name for name in templates[template]["Parameters"] if snake(name) in variables]
         given = {name: _parameter(variables[snake(name)]) for name in names}
         name = {"AWS::StackName": f"{variables.get('stack_name', 'ecs-updater')}{suffix}"}
@@ -83,7 +86,7 @@ def made_by_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
         if one["Type"] in FOLDED:
             owner, attribute = FOLDED[one["Type"]]
             found[one["Properties"][owner]][attribute] = one["Properties"][camel(attribute)]
-    return parity_api.without_unseen({name: canonical(said) for name, said in found.items()})
+    return without_unseen({name: canonical(said) for name, said in found.items()})
 
 
 def _described(name: str, resource_type: str, properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -117,24 +120,24 @@ def _table_in_terraforms_words(properties: dict[str, Any]) -> None:
 def made_by_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
     """Returns every resource of the plan by its name: its type and what the configuration says of it."""
     said = {_name_of(address): _said(resource, plan, pseudo) for address, resource in plan.resources.items()}
-    return parity_api.without_unseen(said)
+    return without_unseen(said)
 
 
 def outputs_of_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
     """Returns the value of every output by its name in Terraform."""
     values = {snake(name): canonical(one["Value"]) for stack in all_stacks.values() for name, one in stack.outputs.items()}
-    return parity_api.without_unseen(values)
+    return without_unseen(values)
 
 
 def outputs_of_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
     """Returns the value of every output; a list as CloudFormation has to give it, separated by commas."""
-    values = parity_api.without_unseen({name: _resolved(value, plan, pseudo) for name, value in plan.outputs.items()})
+    values = without_unseen({name: _resolved(value, plan, pseudo) for name, value in plan.outputs.items()})
     return {name: ",".join(value) if isinstance(value, list) else canonical(value) for name, value in values.items()}
 
 
 def statements(made: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Returns every statement of every role's policy: the policy's name in the list, the statement's own, and the statement."""
-    policies = {name: one["policy"] for name, one in made.items() if "policy" in one}
+    """Returns every statement of every policy of roles and users: its name in the list, the statement's own, and the statement."""
+    policies = {name: one["policy"] for name, one in made.items() if "policy" in one and one["type"] != "aws_sqs_queue_policy"}
     return [(name, sid, one) for name, policy in policies.items() for sid, one in policy["Statement"].items()]
 
 
@@ -206,9 +209,24 @@ def _value_in_terraforms_words(name: str, value: Any, renamed: Mapping[str, str]
         return _in_terraforms_words(value, renamed)
     if name == "tags":
         return {tag["Key"]: tag["Value"] for tag in value}
+    if name == "dimensions":
+        return {one["Name"]: one["Value"] for one in value}
     if isinstance(value, list):
         return [_value_in_terraforms_words("", one, renamed) for one in value]
     return value
+
+
+def without_unseen(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what is said of resources, or of outputs, without what a plan does not show."""
+    left: dict[str, Any] = json.loads(json.dumps(said))
+    for path in (*parity_api.UNSEEN, *parity_fleet.UNSEEN):
+        *way, last = path.split(".")
+        inner: Any = left
+        for step in way:
+            inner = inner.get(step) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            inner.pop(last, None)
+    return left
 
 
 # The same value is the same text

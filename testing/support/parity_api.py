@@ -1,6 +1,5 @@
 """The API in the list to which the CloudFormation templates and the Terraform tree are held, and what only it needs said."""
 
-from collections.abc import Mapping
 from typing import Any
 
 _API = "module.api."
@@ -129,12 +128,3 @@ def parts(name: str, resource_type: str, properties: dict[str, Any]) -> dict[str
         path = f"{settings['ResourcePath'].removeprefix('/')}/{settings['HttpMethod']}"
         return {f"{name}.MethodSettings": ("aws_api_gateway_method_settings", {**where, "MethodPath": path, "Settings": others})}
     return {}
-
-
-def without_unseen(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what is said of resources, or of outputs, without what a plan does not show."""
-    outputs = {name: one for name, one in said.items() if name not in UNSEEN}
-    return {
-        name: {key: value for key, value in one.items() if f"{name}.{key}" not in UNSEEN} if isinstance(one, dict) else one
-        for name, one in outputs.items()
-    }

@@ -24,7 +24,7 @@ class Deployment:
 
     def everything(self) -> dict[str, Any]:
         """Returns all of it."""
-        completer, api = f"{self._function}-completer", f"{self._function}-api"
+        completer, api, fleet = (f"{self._function}-{part}" for part in ("completer", "api", "fleet"))
         deployed_api = DeployedApi(self._client("apigateway"), api)
         found = {
             **self.with_role_and_log_group("function", self._function),
@@ -45,6 +45,12 @@ class Deployment:
             "who may call the function that updates": self.callers(f"{api}-update"),
             "who may call the function that reads": self.callers(f"{api}-status"),
             "log group of the calls": self.log_group(f"/aws/apigateway/{api}"),
+            **self.with_role_and_log_group("worker", fleet),
+            "what calls the worker": self.mappings(fleet),
+            "queue": self.queue(f"{fleet}.fifo"),
+            "queue's dead letters": self.queue(f"{fleet}-dead-letters.fifo"),
+            "alarm": self.alarm(f"{fleet}-dead-letters"),
+            "senders": self.policy(f"{fleet}-sender-{self._client('lambda').meta.region_name}"),
             "role that writes the calls": self.role(f"{api}-logs-{self._client('lambda').meta.region_name}"),
         }
         return json.loads(json.dumps(found).replace(deployed_api.number, "an-api"))
@@ -133,7 +139,38 @@ class Deployment:
         url = client.get_queue_url(QueueName=name)["QueueUrl"]
         attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         times = {key for key in attributes if key.endswith("Timestamp")}
-        return {"attributes": _without(attributes, times), "tags": _ours(client.list_queue_tags(QueueUrl=url).get("Tags", {}))}
+        tags = client.list_queue_tags(QueueUrl=url).get("Tags", {})
+        return {"attributes": canonical(_without(attributes, times)), "tags": _ours(tags)}
+
+    def mappings(self, function: str) -> list[dict[str, Any]]:
+        """Returns what calls a function by itself."""
+        client = self._client("lambda")
+        found = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+        passing = {"UUID", "EventSourceMappingArn", "LastModified", "LastProcessingResult"}
+        return [
+            {**_set(_without(one, passing)), "tags": _ours(client.list_tags(Resource=one["EventSourceMappingArn"])["Tags"])}
+            for one in found
+        ]
+
+    def alarm(self, name: str) -> dict[str, Any]:
+        """Returns an alarm."""
+        client = self._client("cloudwatch")
+        (alarm,) = client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        said = {key: one for key, one in alarm.items() if not key.endswith("Timestamp") and not key.startswith("State")}
+        return {**_set(said), "tags": _tags(client.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"])}
+
+    def policy(self, name: str) -> dict[str, Any]:
+        """Returns a policy of the account's own."""
+        client = self._client("iam")
+        (arn,) = (one["Arn"] for page in client.get_paginator("list_policies").paginate(Scope="Local")
+                  for one in page["Policies"] if one["PolicyName"] == name)
+        policy = client.get_policy(PolicyArn=arn)["Policy"]
+        version = client.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+        return {
+            **{key: policy.get(key) for key in ("PolicyName", "Path", "Description", "AttachmentCount")},
+            "document": canonical(version["Document"]),
+            "tags": _tags(policy.get("Tags", [])),
+        }
 
     def cluster(self) -> dict[str, Any]:
         """Returns the cluster."""

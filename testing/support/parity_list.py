@@ -1,6 +1,6 @@
 """The one list to which the CloudFormation templates and the Terraform tree are held: names, and what differs and why."""
 
-from support import parity_api
+from support import parity_api, parity_fleet
 
 MODULES = {
     "01-vpc.yml": ("ecs-updater-vpc", "-vpc"),
@@ -8,6 +8,7 @@ MODULES = {
     "02-ledger.yml": ("ecs-updater-ledger", "-ledger"),
     "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
     "04-api.yml": ("ecs-updater-api", "-api"),
+    "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
 }
 """Each template's module, and what the stack's name ends with."""
 
@@ -49,6 +50,7 @@ ADDRESSES = {
     "FunctionLogGroup": _LAMBDA + "aws_cloudwatch_log_group.this",
     "DeadLetterQueue": _LAMBDA + "aws_sqs_queue.dead_letters",
     **parity_api.ADDRESSES,
+    **parity_fleet.ADDRESSES,
 }
 """Every resource: its logical id, or for a part of a resource that one and the part, and its address in Terraform."""
 
@@ -93,9 +95,11 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
             "QueueName": "name",
             "MessageRetentionPeriod": "message_retention_seconds",
             "MaximumMessageSize": "max_message_size",
+            "VisibilityTimeout": "visibility_timeout_seconds",
         },
     ),
     **parity_api.TYPES,
+    **parity_fleet.TYPES,
 }
 """Each type's name in Terraform, and the properties that are called otherwise there; "" has its members without a wrapper."""
 
@@ -120,6 +124,7 @@ WITHOUT_COUNTERPART = {
     ("aws_lambda_function", "source_code_hash"): "tells of another bundle; CloudFormation sees another place in the bucket",
     ("aws_iam_instance_profile", "tags"): "CloudFormation cannot tag one",
     **parity_api.WITHOUT_COUNTERPART,
+    **parity_fleet.WITHOUT_COUNTERPART,
 }
 """What of a resource only one side says, and why."""
 
@@ -130,6 +135,7 @@ ONLY_IN_MODULES = {
     ("03-lambda.yml", "lambda_package"): "the bundle, which `package` and SAM find in the template",
     ("04-api.yml", "lambda_package"): "the bundle, which `package` finds in the template",
     ("04-api.yml", "schemas_directory"): "the schemas, which `package` finds in the template",
+    ("05-fleet.yml", "lambda_package"): "the bundle, which `package` finds in the template",
 }
 """Variables without a parameter, and why."""
 
@@ -141,7 +147,7 @@ DIFFERENT = {
     ),
     # A limit of the provider, not of Lambda.
     **dict.fromkeys(
-        [(template, "runtime", "description") for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml")],
+        [(template, "runtime", "description") for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")],
         (
             "Runtime of the function; the bundle must be built for the same one.",
             "Runtime of the function; the bundle must be built for the same one. "

@@ -19,6 +19,9 @@ _LEDGER, _TABLE, _RULE = "02-ledger.yml", "Resources.LedgerTable.Properties", "R
 _INDEX = f"{_TABLE}.GlobalSecondaryIndexes.0"
 _API, _STAGE = "04-api.yml", "Resources.Stage.Properties"
 _STATUS = "Resources.StatusRole.Properties.Policies.0.PolicyDocument.Statement"
+_FLEET, _QUEUE = "05-fleet.yml", "Resources.FleetQueue.Properties"
+_WORKERS = "Resources.FleetRole.Properties.Policies.0.PolicyDocument.Statement"
+_SENDERS = "Resources.FleetSenderPolicy.Properties.PolicyDocument.Statement"
 _COMPLETERS = "Resources.CompleterRole.Properties.Policies.0.PolicyDocument.Statement"
 
 
@@ -59,7 +62,8 @@ def _plan(name: str, path: str, value: Any) -> Mutation:
 
 def _planned(module: Mapping[str, Any], address: str) -> Any:
     resources = [one for child in module["child_modules"] for one in child["resources"]]
-    return next(one for one in resources if one["address"] == address)
+    # One that is not made with these values has nothing to change.
+    return next((one for one in resources if one["address"] == address), {"values": {"policy": "SecureTransport"}})
 
 
 def _configuration(path: str, value: Any) -> Mutation:
@@ -209,6 +213,36 @@ CLOUDFORMATION: dict[str, Mutation] = {
     "whether the account is left alone": _template(_API, "Conditions.HasAccountLogRole", {"Fn::Equals": ["make", "keep"]}),
     "what tags can be filters": _template(_API, "Parameters.TagFilters.AllowedPattern", r"^([\w .:/=+@-]{1,128})?$"),
     "the time-out of an update": _template(_API, "Resources.UpdateFunction.Properties.Timeout", 29),
+    "the order of the queue": _template(_FLEET, f"{_QUEUE}.DeduplicationScope", "queue"),
+    "how long the queue hides a message": _template(_FLEET, f"{_QUEUE}.VisibilityTimeout", 180),
+    "how long the queue keeps a message": _template(_FLEET, "Mappings.Days.7.Seconds", 86400),
+    "the encryption of the queue": _template(_FLEET, f"{_QUEUE}.SqsManagedSseEnabled", _GONE),
+    "how often a message comes": _template(_FLEET, f"{_QUEUE}.RedrivePolicy.maxReceiveCount", 6),
+    "no dead letters of the queue": _template(_FLEET, f"{_QUEUE}.RedrivePolicy", _GONE),
+    "whose dead letters they are": _template(
+        _FLEET, "Resources.FleetDeadLetterQueue.Properties.RedriveAllowPolicy.redrivePermission", "allowAll"
+    ),
+    "who is refused by the queue": _template(
+        _FLEET, "Resources.FleetQueuePolicy.Properties.PolicyDocument.Statement.0.Condition", _GONE
+    ),
+    "which queue refuses": _template(_FLEET, "Resources.FleetDeadLetterQueuePolicy.Properties.Queues", [{"Ref": "FleetQueue"}]),
+    "when the alarm sounds": _template(_FLEET, "Resources.FleetAlarm.Properties.Threshold", 1),
+    "which queue the alarm is about": _template(
+        _FLEET, "Resources.FleetAlarm.Properties.Dimensions.0.Value", {"Fn::GetAtt": ["FleetQueue", "QueueName"]}
+    ),
+    "who hears the alarm": _template(_FLEET, "Resources.FleetAlarm.Properties.AlarmActions", _GONE),
+    "how many messages come together": _template(_FLEET, "Resources.FleetMapping.Properties.BatchSize", 1),
+    "that one message of several can fail": _template(_FLEET, "Resources.FleetMapping.Properties.FunctionResponseTypes", _GONE),
+    "how many workers there are": _template(_FLEET, "Resources.FleetMapping.Properties.ScalingConfig", _GONE),
+    "whom the queue calls": _template(_FLEET, "Resources.FleetMapping.Properties.FunctionName", {"Ref": "FunctionName"}),
+    "an action less of the worker": _template(_FLEET, f"{_WORKERS}.14.Action.2", _GONE),
+    "the queue that the worker may use": _template(_FLEET, f"{_WORKERS}.14.Resource", "*"),
+    "the rates of ECS": _template(_FLEET, "Resources.FleetFunction.Properties.Environment.Variables.ECS_RATES", ""),
+    "what a sender may write": _template(_FLEET, f"{_SENDERS}.1.Condition", _GONE),
+    "a key more that a sender may write": _template(
+        _FLEET, f"{_SENDERS}.1.Condition.ForAllValues:StringLike", {"dynamodb:LeadingKeys": ["BATCH#*", "PACE"]}
+    ),
+    "an action more of a sender": _template(_FLEET, f"{_SENDERS}.0.Action", lambda actions: [*actions, "sqs:PurgeQueue"]),
     "a list of registries": _template("03-lambda.yml", f"{_FUNCTION}.Environment.Variables.PRIVATE_REGISTRIES", ""),
 }
 """Changes to the templates."""
@@ -284,6 +318,27 @@ TERRAFORM: dict[str, Mutation] = {
     "the role of the account": _refers_to(
         ADDRESSES["Account"].removesuffix("[0]"), "cloudwatch_role_arn", "aws_iam_role.status.arn"
     ),
+    "the order of the queue": _plan("FleetQueue", "fifo_throughput_limit", "perQueue"),
+    "how long the queue hides a message": _plan("FleetQueue", "visibility_timeout_seconds", 180),
+    "how often a message comes": _plan("FleetQueue", "redrive_policy", _instead('"maxReceiveCount":5', '"maxReceiveCount":6')),
+    "whose dead letters they are": _plan("FleetDeadLetterQueue", "redrive_allow_policy", _instead("fleet.fifo", "other.fifo")),
+    "what the queue refuses": _plan("FleetQueuePolicy", "policy", _instead("SecureTransport", "ViaAWSService")),
+    "which queue refuses": _refers_to(
+        ADDRESSES["FleetQueuePolicy"].removesuffix("[0]"), "queue_url", "aws_sqs_queue.dead_letters.url"
+    ),
+    "which queue the alarm is about": _plan("FleetAlarm", "dimensions", {"QueueName": "another-function-fleet.fifo"}),
+    "who hears the alarm": _plan("FleetAlarm", "ok_actions", []),
+    "the tag of ownership of the alarm": _plan("FleetAlarm", "tags_all.ecs-updater", _GONE),
+    "what calls the worker": _refers_to(ADDRESSES["FleetMapping"], "event_source_arn", "aws_sqs_queue.dead_letters.arn"),
+    "how many workers there are": _plan("FleetMapping", "scaling_config.0.maximum_concurrency", 9),
+    "the tag of ownership of the mapping": _plan("FleetMapping", "tags_all.ecs-updater", _GONE),
+    "an action of the worker": _plan("FleetRole.Policies[0]", "policy", _instead("sqs:DeleteMessage", "sqs:PurgeQueue")),
+    "what a sender may write": _plan("FleetSenderPolicy", "policy", _instead("BATCH#*", "*")),
+    "whom a sender may watch": _plan("FleetSenderPolicy", "policy", _instead("REQUEST#*", "*")),
+    "the address of the queue": _configuration(
+        "outputs.fleet_queue_url.expression.references", ["module.fleet.fleet_dead_letter_queue_url"]
+    ),
+    "a bound of the fleet": _source("ecs-updater-fleet", "var.maximum_concurrency <= 20", "var.maximum_concurrency <= 1000"),
     "a bound of the API": _source("ecs-updater-api", "var.throttle_rate <= 10000", "var.throttle_rate <= 100"),
     "a bound of the ledger": _source("ecs-updater-ledger", "var.poll_minutes <= 1440", "var.poll_minutes <= 60"),
 }

@@ -16,7 +16,7 @@ Statement = Mapping[str, Any]
 NO_RESOURCE = "?"
 """Where the emulator knows no resource of a call it asks about the text ``*``. As a pattern ``?`` matches that, and no ARN."""
 
-_UNKNOWN_TO_THE_EMULATOR = ("aws:ResourceTag/", "ecs:cluster")
+_UNKNOWN_TO_THE_EMULATOR = ("aws:ResourceTag/", "ecs:cluster", "iam:PolicyARN", "lambda:FunctionArn")
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -42,7 +42,8 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
       gets both beside it;
     * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern beside them that matches this text
       and no ARN;
-    * it knows neither the tags of what is in a network nor the cluster that a list is of: conditions on these are left out.
+    * it knows neither the tags of what is in a network, nor the cluster that a list, the function that a mapping and the policy that
+      its taking back is of: conditions on these are left out.
 
     Actions, effect and all other conditions stay as they are.
     """

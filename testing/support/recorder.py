@@ -98,7 +98,7 @@ def _call(method: str, target: str, headers: dict[str, str], body: bytes, answer
         return None
     key, service = credential.groups()
     operation, parameters = _asked(service, method, urlsplit(target), headers, body)
-    return Call(key, service, operation, parameters, answer[0], answer[1].decode("utf-8", "replace"))
+    return Call(key, _SDK_NAMES.get(service, service), operation, parameters, answer[0], answer[1].decode("utf-8", "replace"))
 
 
 def _asked(service: str, method: str, url: SplitResult, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, Any]]:

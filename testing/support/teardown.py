@@ -58,6 +58,31 @@ API_TEMPLATE = json.dumps(
         }
     }
 )
+# A stack of the fleet, without its worker and what calls that.
+FLEET_TEMPLATE = json.dumps(
+    {
+        "Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{FUNCTION}-fleet.fifo", "FifoQueue": True}},
+            "Alarm": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {
+                    **{"AlarmName": f"{FUNCTION}-fleet-dead-letters", "Namespace": "AWS/SQS", "MetricName": "Any"},
+                    **{"ComparisonOperator": "GreaterThanThreshold", "Threshold": 0, "Period": 60, "EvaluationPeriods": 1},
+                },
+            },
+            "Policy": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {
+                    "ManagedPolicyName": f"{FUNCTION}-fleet-sender-{REGION}",
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [{"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*"}],
+                    },
+                },
+            },
+        }
+    }
+)
 # A stack of the ledger, without its completer, for which it would take the bundle.
 LEDGER_TEMPLATE = json.dumps(
     {
@@ -167,6 +192,7 @@ def deploy(emulator: Emulator) -> None:
     create_stack(emulator, f"{STACK}-ledger", OURS, TemplateBody=LEDGER_TEMPLATE)
     create_stack(emulator, f"{STACK}-lambda", OURS, TemplateBody=FUNCTION_TEMPLATE)
     create_stack(emulator, f"{STACK}-api", OURS, TemplateBody=API_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
+    create_stack(emulator, f"{STACK}-fleet", OURS, TemplateBody=FLEET_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
     ecs = emulator.client("ecs")
     revisions = register(emulator, 12, tags=OURS_IN_LOWER_CASE)
     for arn in revisions[:5]:

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from teardown import api, ledger, network, orphans, stacks, waiting, workload
+from teardown import api, fleet, ledger, network, orphans, stacks, waiting, workload
 from teardown.bucket import remove_bucket
 from teardown.project import Project
 
@@ -55,6 +55,10 @@ class Account:
         """Lays out a refusal."""
         self.client(service)
         self._stubbers[service][1].add_client_error(method, code, message)
+
+    def forget(self, service: str) -> None:
+        """Takes the answers back that a service did not have to give."""
+        del self._stubbers[service]
 
     def all_were_asked(self) -> None:
         """Fails when an answer was laid out that nobody asked for."""
@@ -377,6 +381,88 @@ def test_an_api_that_has_gone_since_it_was_listed_is_no_api(account, project):
 
     for thing in list(api.named(project, api.KINDS[2], "f-api")):
         project.remove(thing)
+
+    assert not project.something_is_left
+
+
+# The fleet
+
+MAPPINGS = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:event-source-mapping"
+ONE, OTHER = (f"a0000000-0000-0000-0000-00000000000{number}" for number in "12")
+SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/senders"
+
+
+def mappings_are(account, number: str, tags: dict[str, str], **more: str) -> None:
+    """Lays out a page with one mapping of the function ``f``, and the mapping's tags."""
+    found = [{"UUID": number, "EventSourceMappingArn": f"{MAPPINGS}:{number}"}]
+    account.answers("lambda", "list_event_source_mappings", {"EventSourceMappings": found, **more})
+    account.answers("lambda", "list_tags", {"Tags": tags}, Resource=f"{MAPPINGS}:{number}")
+
+
+def test_a_mapping_that_is_still_being_made_is_deleted_then_and_waited_for(account, project, clock):
+    mappings_are(account, ONE, {"ecs-updater": "mine"})
+    account.refuses("lambda", "delete_event_source_mapping", "ResourceInUseException")
+    account.answers("lambda", "delete_event_source_mapping", {}, UUID=ONE)
+    account.answers("lambda", "get_event_source_mapping", {"State": "Deleting"}, UUID=ONE)
+    account.refuses("lambda", "get_event_source_mapping", "ResourceNotFoundException")
+
+    for thing in list(fleet.mappings(project, "f")):
+        project.remove(thing)
+
+    assert clock.now == pytest.approx(0.1 + 0.1) and not project.something_is_left
+
+
+def test_a_mapping_that_does_not_go_is_named(account, project, clock, capsys):
+    mappings_are(account, ONE, {"ecs-updater": "mine"})
+    account.answers("lambda", "delete_event_source_mapping", {}, UUID=ONE)
+    for _ in range(100):
+        account.answers("lambda", "get_event_source_mapping", {"State": "Deleting"}, UUID=ONE)
+
+    for thing in list(fleet.mappings(project, "f")):
+        project.remove(thing)
+
+    said = f"mapping {ONE} of function f could not be removed, make clean tries again: it is still being deleted after 120 seconds"
+    assert said in capsys.readouterr().err and clock.now > fleet.MAPPING_SECONDS
+    account.forget("lambda")
+
+
+def test_a_mapping_whose_stack_stays_and_one_of_others_stay(account, project):
+    project.spare(ONE)
+    one, other = ({"UUID": number, "EventSourceMappingArn": f"{MAPPINGS}:{number}"} for number in (ONE, OTHER))
+    account.answers("lambda", "list_event_source_mappings", {"EventSourceMappings": [one], "NextMarker": "more"})
+    account.answers("lambda", "list_event_source_mappings", {"EventSourceMappings": [other]})
+    account.answers("lambda", "list_tags", {"Tags": {}}, Resource=f"{MAPPINGS}:{OTHER}")
+
+    for thing in list(fleet.mappings(project, "f")):
+        project.remove(thing)
+
+    assert project.something_is_left
+
+
+def test_an_alarm_that_is_not_there_is_passed_over(account, project):
+    account.answers("cloudwatch", "describe_alarms", {"MetricAlarms": []}, AlarmNames=["a"], AlarmTypes=["MetricAlarm"])
+
+    project.remove(fleet.alarm(project, "a"))
+
+    assert not project.something_is_left
+
+
+def test_a_policy_is_taken_from_its_holders_page_by_page_and_goes_with_its_versions(account, project):
+    policy = {"PolicyName": "senders", "Arn": SENDERS, "Tags": OURS}
+    account.answers("iam", "get_policy", {"Policy": policy}, PolicyArn=SENDERS)
+    users = {"PolicyUsers": [{"UserName": "someone"}], "PolicyGroups": [{"GroupName": "some"}]}
+    account.answers("iam", "list_entities_for_policy", users | {"IsTruncated": True, "Marker": "more"}, PolicyArn=SENDERS)
+    account.answers("iam", "detach_user_policy", {}, PolicyArn=SENDERS, UserName="someone")
+    account.refuses("iam", "detach_group_policy", "NoSuchEntity")  # Somebody was quicker.
+    account.answers("iam", "list_entities_for_policy", {"PolicyRoles": [{"RoleName": "pipeline"}], "IsTruncated": False})
+    account.answers("iam", "detach_role_policy", {}, PolicyArn=SENDERS, RoleName="pipeline")
+    versions = [{"VersionId": "v2", "IsDefaultVersion": True}, {"VersionId": "v1", "IsDefaultVersion": False}]
+    account.answers("iam", "list_policy_versions", {"Versions": versions, "IsTruncated": False}, PolicyArn=SENDERS)
+    account.answers("iam", "delete_policy_version", {}, PolicyArn=SENDERS, VersionId="v1")
+    account.refuses("iam", "delete_policy", "DeleteConflict")  # IAM hears of a change within seconds.
+    account.answers("iam", "delete_policy", {}, PolicyArn=SENDERS)
+
+    project.remove(fleet.policy(project, "senders"))
 
     assert not project.something_is_left
 

@@ -1,0 +1,320 @@
+variable "lambda_package" {
+  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = var.lambda_package != ""
+    error_message = "lambda_package must be the path of the bundle, a zip file."
+  }
+}
+
+variable "function_name" {
+  description = "Name of the function."
+  type        = string
+  default     = "ecs-updater"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,38}$", var.function_name))
+    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its completer carries the name and the region."
+  }
+}
+
+variable "runtime" {
+  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
+  type        = string
+  default     = "python3.13"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
+  }
+}
+
+variable "architecture" {
+  description = "Processor architecture of the function; the bundle must be built for the same one."
+  type        = string
+  default     = "x86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture must be x86_64 or arm64."
+  }
+}
+
+variable "cluster_name" {
+  description = "Name of the cluster whose services the function may change, or a pattern such as team-*; a lone * means every cluster of the region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.cluster_name))
+    error_message = "cluster_name must be a name of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
+variable "task_definition_family" {
+  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+  type        = string
+  default     = "*"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.task_definition_family))
+    error_message = "task_definition_family must be a family of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
+variable "passable_role_arns" {
+  description = "Optional ARNs or patterns of the task and execution roles of the services; without one, only services whose tasks have no role can be updated."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.passable_role_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@/*-]+$", arn))])
+    error_message = "passable_role_arns must be ARNs of roles."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "Optional ARN of a managed policy that bounds every role of this module."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:iam::(\\d{12}|aws):policy/.+)?$", var.permissions_boundary))
+    error_message = "permissions_boundary must be empty or the ARN of a managed policy."
+  }
+}
+
+variable "queue_retention_days" {
+  description = "Days that a message waits in the queue for its turn before it is forgotten."
+  type        = number
+  default     = 4
+  nullable    = false
+
+  validation {
+    condition     = var.queue_retention_days >= 1 && var.queue_retention_days <= 14 && var.queue_retention_days == floor(var.queue_retention_days)
+    error_message = "queue_retention_days must be 1 to 14 days."
+  }
+}
+
+variable "maximum_concurrency" {
+  description = "Workers that may run at the same time; with more, the wait of each for its turn in the rates of ECS outlasts its time-out."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 20 && var.maximum_concurrency == floor(var.maximum_concurrency)
+    error_message = "maximum_concurrency must be 2 to 20."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "Optional ARN of a topic of SNS that is told when there are dead letters, and when there are none any more."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\\d{12}:[\\w-]{1,256})?$", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be empty or the ARN of a topic."
+  }
+}
+
+variable "ecs_rates" {
+  description = "Optional rates at which ECS may be called in this account and region, where they are not the usual ones: a burst and calls per second, as in RegisterTaskDefinition=20/1."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for rate in var.ecs_rates : can(regex("^(RegisterTaskDefinition|DescribeTaskDefinition|UpdateService|TagResource|DescribeServices|ListClusters)=[1-9]\\d{0,4}/(0\\.\\d{0,2}[1-9]|[1-9]\\d{0,3}(\\.\\d{1,3})?)$", rate))])
+    error_message = "ecs_rates must be rates such as RegisterTaskDefinition=20/1."
+  }
+}
+
+variable "expected_task_definition_family" {
+  description = "Optional task-definition family that a service must run to be updated."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\S*$", var.expected_task_definition_family))
+    error_message = "expected_task_definition_family must be empty or a family without spaces."
+  }
+}
+
+variable "unknown_fields" {
+  description = "What becomes of task-definition fields that are newer than the function: keep sends them back, drop leaves them out."
+  type        = string
+  default     = "keep"
+  nullable    = false
+
+  validation {
+    condition     = contains(["keep", "drop"], var.unknown_fields)
+    error_message = "unknown_fields must be keep or drop."
+  }
+}
+
+variable "task_failures" {
+  description = "How many tasks have to die the same death until a rollout counts as failed, where no circuit breaker decides that."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.task_failures >= 1 && var.task_failures <= 50 && var.task_failures == floor(var.task_failures)
+    error_message = "task_failures must be 1 to 50."
+  }
+}
+
+variable "circuit_breaker" {
+  description = "Whether a service without the deployment circuit breaker of ECS stays without (keep) or gets it, with rollback, in its next deployment (enable)."
+  type        = string
+  default     = "keep"
+  nullable    = false
+
+  validation {
+    condition     = contains(["keep", "enable"], var.circuit_breaker)
+    error_message = "circuit_breaker must be keep or enable."
+  }
+}
+
+variable "endpoint_url" {
+  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(https?://[\\w.-]+(:\\d+)?)?$", var.endpoint_url))
+    error_message = "endpoint_url must be empty or an address such as http://127.0.0.1:4566."
+  }
+}
+
+variable "verify_image" {
+  description = "Whether the registry is asked before any write if the image is there and suits the processor of the task: off, warn, or require an answer."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "warn", "require"], var.verify_image)
+    error_message = "verify_image must be off, warn or require."
+  }
+}
+
+variable "pin_digest" {
+  description = "Whether an image is deployed by its digest: off, tag for repository:tag@digest, digest for repository@digest."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "tag", "digest"], var.pin_digest)
+    error_message = "pin_digest must be off, tag or digest."
+  }
+}
+
+variable "private_registries" {
+  description = "Optional hosts of registries that may have a private address; with a port as host:port."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for registry in var.private_registries : can(regex("^([a-zA-Z0-9.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?$", registry))])
+    error_message = "private_registries must be hosts, each with or without a port."
+  }
+}
+
+variable "ledger_table_name" {
+  description = "Name of the table of the ledger."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.ledger_table_name))
+    error_message = "ledger_table_name must be 3 to 255 letters, digits, underscores, hyphens and dots."
+  }
+}
+
+variable "ledger_retention_days" {
+  description = "Days that an update stays in the ledger after its end."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.ledger_retention_days >= 1 && var.ledger_retention_days <= 3650 && var.ledger_retention_days == floor(var.ledger_retention_days)
+    error_message = "ledger_retention_days must be 1 to 3650 days."
+  }
+}
+
+variable "log_level" {
+  description = "Least severe log lines that are kept."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that the logs of the function are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+  }
+}
+
+variable "environment" {
+  description = "Value of the tag environment, on every resource."
+  type        = string
+  default     = "development"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.environment))
+    error_message = "environment must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}
+
+variable "owner" {
+  description = "Value of the tag owner, on every resource: who is responsible."
+  type        = string
+  default     = "platform"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.owner))
+    error_message = "owner must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}
+
+variable "contact" {
+  description = "Value of the tag contact, on every resource: whom to ask."
+  type        = string
+  default     = "platform@example.com"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.contact))
+    error_message = "contact must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}

@@ -1,0 +1,448 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  cluster_name      = "team-one"
+  lambda_package    = "main.tf" # Any file does: nothing is uploaded.
+  ledger_table_name = "a-ledger"
+}
+
+run "a_service_keeps_its_order_and_waits_for_no_other" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+
+  assert {
+    condition = alltrue([
+      for one in [aws_sqs_queue.this, aws_sqs_queue.dead_letters] :
+      one.fifo_queue && endswith(one.name, ".fifo") && one.deduplication_scope == "messageGroup" && one.fifo_throughput_limit == "perMessageGroupId" && !one.content_based_deduplication
+    ])
+    error_message = "A queue has no order, or one for everything in it."
+  }
+}
+
+run "a_message_stays_hidden_while_the_worker_has_it_and_goes_to_the_dead_letters_in_the_end" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    queue_retention_days = 14
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 6 * aws_lambda_function.this.timeout
+    error_message = "A message comes again although the worker is still at it."
+  }
+  assert {
+    condition     = aws_sqs_queue.this.message_retention_seconds == 14 * 24 * 60 * 60 && aws_sqs_queue.dead_letters.message_retention_seconds == 14 * 24 * 60 * 60
+    error_message = "A message is forgotten too soon."
+  }
+  assert {
+    condition = jsondecode(aws_sqs_queue.this.redrive_policy) == {
+      deadLetterTargetArn = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo"
+      maxReceiveCount     = tonumber(aws_lambda_function.this.environment[0].variables["MAX_RECEIVES"])
+    }
+    error_message = "The worker believes that a message comes more or less often than it does, or it goes elsewhere."
+  }
+  assert {
+    condition = jsondecode(aws_sqs_queue.dead_letters.redrive_allow_policy) == {
+      redrivePermission = "byQueue"
+      sourceQueueArns   = ["arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"]
+    }
+    error_message = "Another queue could send its dead letters here, or this one cannot."
+  }
+}
+
+run "both_queues_are_encrypted_and_refuse_what_does_not_come_over_tls" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dead_letters.sqs_managed_sse_enabled
+    error_message = "A queue is not encrypted."
+  }
+  assert {
+    condition = [
+      for one in concat(aws_sqs_queue_policy.this, aws_sqs_queue_policy.dead_letters) :
+      [for statement in jsondecode(one.policy).Statement : [statement.Effect, statement.Principal, statement.Resource, statement.Condition.Bool["aws:SecureTransport"]]]
+      ] == [
+      [["Deny", "*", "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo", "false"]],
+      [["Deny", "*", "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo", "false"]],
+    ]
+    error_message = "A queue takes what everybody on the way could read."
+  }
+}
+
+run "the_alarm_is_about_the_dead_letters_and_tells_nobody_unless_wanted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = aws_sqs_queue.dead_letters.name })
+    error_message = "The alarm looks at another queue."
+  }
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.dead_letters.alarm_actions) + length(aws_cloudwatch_metric_alarm.dead_letters.ok_actions) == 0
+    error_message = "The alarm tells somebody that nobody named."
+  }
+}
+
+run "a_topic_hears_when_the_alarm_begins_and_when_it_ends" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    alarm_topic_arn = "arn:aws:sns:eu-west-1:111122223333:alarms"
+  }
+
+  assert {
+    condition     = alltrue([for one in [aws_cloudwatch_metric_alarm.dead_letters.alarm_actions, aws_cloudwatch_metric_alarm.dead_letters.ok_actions] : one == toset([var.alarm_topic_arn])])
+    error_message = "The topic does not hear of dead letters."
+  }
+}
+
+run "the_worker_takes_ten_messages_each_of_which_can_fail_alone_in_as_many_places_as_are_wanted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    maximum_concurrency = 7
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 10 && aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"])
+    error_message = "One message that fails takes nine with it."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 7
+    error_message = "There are more workers than ECS's rates have work for."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.function_name == aws_lambda_function.this.function_name
+    error_message = "The queue calls another function."
+  }
+}
+
+run "the_worker_changes_services_of_one_cluster_and_takes_from_one_queue" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    task_definition_family = "web"
+    passable_role_arns     = ["arn:aws:iam::111122223333:role/one"]
+    pin_digest             = "tag"
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => one.Resource } == {
+      ReadServices            = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*"
+      ChangeServices          = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      FollowDeployments       = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      ReadServiceRevisions    = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-revision/team-one/*"]
+      StopDeployments         = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/team-one/*"]
+      ReadTasks               = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
+      ListTasks               = "*"
+      ReadTaskDefinitions     = "*"
+      RegisterTaskDefinitions = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      PassTaskRoles           = ["arn:aws:iam::111122223333:role/one"]
+      ReadImages              = "arn:aws-iso-b:ecr:*:*:repository/*"
+      UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"
+      WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-fleet:*"
+      WorkOffMessages         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"
+      SendDeadLetters         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo"
+    }
+    error_message = "A statement of the policy allows another resource than its own."
+  }
+}
+
+run "without_roles_to_pass_and_images_to_read_there_is_no_permission_for_them" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this.policy, "iam:PassRole") && !strcontains(aws_iam_role_policy.this.policy, "ecr:")
+    error_message = "The worker may pass roles, or read images that nobody asks for."
+  }
+}
+
+run "a_sender_sends_writes_batches_and_watches" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_policy.sender.policy).Statement : one.Sid => [one.Action, one.Resource] } == {
+      SendMessages = [["sqs:GetQueueUrl", "sqs:SendMessage"], "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"]
+      UseBatches   = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
+      WatchUpdates = ["dynamodb:BatchGetItem", "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
+      ReadServices = ["ecs:DescribeServices", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"]
+    }
+    error_message = "A sender may do more than send, or less."
+  }
+  assert {
+    condition = {
+      for one in jsondecode(aws_iam_policy.sender.policy).Statement : one.Sid => [one.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], one.Condition.Null["dynamodb:LeadingKeys"]] if startswith(try(one.Action[0], one.Action), "dynamodb:")
+      } == {
+      UseBatches   = [["BATCH#*"], "false"]
+      WatchUpdates = [["REQUEST#*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"], "false"]
+    }
+    error_message = "A sender may write leases or history, or watch other clusters."
+  }
+}
+
+run "the_worker_knows_its_queues_as_aws_calls_them" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    ecs_rates = ["RegisterTaskDefinition=40/2", "UpdateService=80/0.5"]
+  }
+
+  assert {
+    condition = [for name in ["QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "ECS_ARN_PREFIX", "ECS_RATES", "LEDGER_TABLE"] : aws_lambda_function.this.environment[0].variables[name]] == [
+      "https://sqs.us-isob-east-1.sc2s.sgov.gov/111122223333/ecs-updater-fleet.fifo",
+      "https://sqs.us-isob-east-1.sc2s.sgov.gov/111122223333/ecs-updater-fleet-dead-letters.fifo",
+      "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:",
+      "RegisterTaskDefinition=40/2,UpdateService=80/0.5",
+      "a-ledger",
+    ]
+    error_message = "The worker would not find its queues or its table, or would not know how fast it may be."
+  }
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this.environment[0].variables), "AWS_ENDPOINT_URL")
+    error_message = "The worker would call another endpoint than AWS's."
+  }
+  assert {
+    condition     = length(setintersection(keys(aws_lambda_function.this.environment[0].variables), ["CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"])) == 0
+    error_message = "An empty message would be an update."
+  }
+}
+
+run "with_an_endpoint_the_queues_are_the_emulators" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    endpoint_url         = "http://127.0.0.1:4566"
+    permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+  }
+
+  assert {
+    condition = [for name in ["QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "AWS_ENDPOINT_URL"] : aws_lambda_function.this.environment[0].variables[name]] == [
+      "http://127.0.0.1:4566/111122223333/ecs-updater-fleet.fifo",
+      "http://127.0.0.1:4566/111122223333/ecs-updater-fleet-dead-letters.fifo",
+      "http://127.0.0.1:4566",
+    ]
+    error_message = "The worker would not call the emulator."
+  }
+  assert {
+    condition     = length(aws_sqs_queue_policy.this) + length(aws_sqs_queue_policy.dead_letters) == 0
+    error_message = "The emulator, which has no TLS, would be refused."
+  }
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::aws:policy/PowerUserAccess"
+    error_message = "The role has no permissions boundary."
+  }
+}
+
+run "without_a_permissions_boundary_there_is_none" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == null
+    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+  }
+}
+
+run "everything_carries_the_three_tags" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    environment = "e"
+    owner       = "o"
+    contact     = "c"
+  }
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_sqs_queue.this.tags, aws_sqs_queue.dead_letters.tags, aws_cloudwatch_metric_alarm.dead_letters.tags, aws_lambda_function.this.tags,
+        aws_lambda_event_source_mapping.this.tags, aws_iam_role.this.tags, aws_cloudwatch_log_group.this.tags, aws_iam_policy.sender.tags,
+      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
+    ])
+    error_message = "A resource has not the tags environment, owner and contact."
+  }
+}
+
+run "the_longest_name_leaves_room_for_what_is_named_after_it" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijk"
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this.name) <= 64 && length(aws_lambda_function.this.function_name) <= 64
+    error_message = "IAM and Lambda take no name longer than 64 characters."
+  }
+  assert {
+    condition     = length(aws_sqs_queue.this.name) <= 80 && length(aws_sqs_queue.dead_letters.name) <= 80
+    error_message = "SQS takes no name longer than 80 characters."
+  }
+}
+
+run "a_bundle_that_is_not_there_is_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+  }
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "the_lowest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    queue_retention_days  = 1
+    maximum_concurrency   = 2
+    ecs_rates             = ["ListClusters=1/0.001"]
+    task_failures         = 1
+    ledger_table_name     = "a-b"
+    ledger_retention_days = 1
+    log_retention_days    = 1
+  }
+}
+
+run "the_highest_values_are_accepted" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    queue_retention_days  = 14
+    maximum_concurrency   = 20
+    ecs_rates             = ["DescribeServices=99999/9999.999"]
+    task_failures         = 50
+    ledger_retention_days = 3650
+    log_retention_days    = 3653
+  }
+}
+
+run "values_below_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    lambda_package                  = ""
+    function_name                   = ""
+    runtime                         = "python3.10"
+    architecture                    = "amd64"
+    cluster_name                    = ""
+    task_definition_family          = ""
+    passable_role_arns              = [""]
+    permissions_boundary            = "boundary"
+    queue_retention_days            = 0
+    maximum_concurrency             = 1
+    alarm_topic_arn                 = "alarms"
+    ecs_rates                       = [""]
+    expected_task_definition_family = " "
+    unknown_fields                  = ""
+    task_failures                   = 0
+    circuit_breaker                 = ""
+    endpoint_url                    = "127.0.0.1:4566"
+    verify_image                    = ""
+    pin_digest                      = ""
+    private_registries              = [""]
+    ledger_table_name               = ""
+    ledger_retention_days           = 0
+    log_level                       = "info"
+    log_retention_days              = 0
+    environment                     = ""
+    owner                           = ""
+    contact                         = ""
+  }
+  expect_failures = [
+    var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name, var.task_definition_family,
+    var.passable_role_arns, var.permissions_boundary, var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn,
+    var.ecs_rates, var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.circuit_breaker,
+    var.endpoint_url, var.verify_image, var.pin_digest, var.private_registries, var.ledger_table_name,
+    var.ledger_retention_days, var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
+  ]
+}
+
+run "values_above_the_bounds_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
+    cluster_name           = "team/one"
+    task_definition_family = "web:7"
+    passable_role_arns     = ["arn:aws:iam::111122223333:role/one", "*"]
+    permissions_boundary   = "arn:aws:iam::111122223333:role/boundary"
+    queue_retention_days   = 15
+    maximum_concurrency    = 21
+    alarm_topic_arn        = "arn:aws:sqs:eu-west-1:111122223333:alarms"
+    ecs_rates              = ["UpdateService=80/5", "RunTask=20/1"]
+    task_failures          = 51
+    circuit_breaker        = "disable"
+    private_registries     = ["registry.internal", "https://registry.internal"]
+    ledger_table_name      = "a/b/c"
+    ledger_retention_days  = 3651
+    endpoint_url           = "http://127.0.0.1:4566/path"
+    log_retention_days     = 3654
+    environment            = "a#b"
+    owner                  = "a\nb"
+    contact                = "a;b"
+  }
+  expect_failures = [
+    var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
+    var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.task_failures,
+    var.circuit_breaker, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.log_retention_days, var.environment, var.owner, var.contact,
+  ]
+}
+
+run "fractions_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    queue_retention_days  = 4.5
+    maximum_concurrency   = 5.5
+    task_failures         = 3.5
+    ledger_retention_days = 90.5
+  }
+  expect_failures = [var.queue_retention_days, var.maximum_concurrency, var.task_failures, var.ledger_retention_days]
+}

@@ -1,0 +1,90 @@
+"""Removes a fleet that is in no stack and no Terraform state: what calls its worker, the worker, its queues, and who may send."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from teardown.orphans import lambda_function, log_group, queue, role
+from teardown.project import Project, StillThere, Thing, as_mapping, passing_over_missing
+from teardown.waiting import persist, until
+
+MAPPING_SECONDS = 120
+SETTING = "LAMBDA_FUNCTION_NAME"
+
+
+def remove_fleet(project: Project, function: str) -> None:
+    """Removes the parts under the names that the function's name gives them, each after what needs it."""
+    fleet = f"{function}-fleet"
+    with project.removing(f"mappings of function {fleet}"):
+        for thing in list(mappings(project, fleet)):
+            project.remove(thing)
+    for thing in (
+        lambda_function(project, fleet),
+        role(project, f"{fleet}-{project.region}", SETTING),
+        log_group(project, f"/aws/lambda/{fleet}", SETTING),
+        alarm(project, f"{fleet}-dead-letters"),
+        queue(project, f"{fleet}.fifo"),
+        queue(project, f"{fleet}-dead-letters.fifo"),
+        policy(project, f"{fleet}-sender-{project.region}"),
+    ):
+        project.remove(thing)
+
+
+def mappings(project: Project, function: str) -> Iterator[Thing]:
+    """Yields every mapping that calls a function, but for what is spared. They have no names, and stay when the function goes."""
+    client = project.client("lambda")
+
+    def thing(number: str, arn: str) -> Thing:
+        def is_gone() -> bool:
+            with passing_over_missing():
+                client.get_event_source_mapping(UUID=number)
+                return False
+            return True
+
+        def delete() -> None:
+            # Refused while it is still being made or changed. AWS says when it has gone only when asked again.
+            persist(lambda: client.delete_event_source_mapping(UUID=number))
+            if not until(is_gone, MAPPING_SECONDS):
+                raise StillThere(f"it is still being deleted after {MAPPING_SECONDS} seconds")
+
+        return Thing("mapping", f"{number} of function {function}", lambda: client.list_tags(Resource=arn)["Tags"], delete, SETTING)
+
+    for page in client.get_paginator("list_event_source_mappings").paginate(FunctionName=function):
+        for one in page["EventSourceMappings"]:
+            if not project.spares(one["UUID"]):
+                yield thing(one["UUID"], one["EventSourceMappingArn"])
+
+
+def alarm(project: Project, name: str) -> Thing:
+    """An alarm of CloudWatch."""
+    cloudwatch = project.client("cloudwatch")
+
+    def tags() -> dict[str, str] | None:
+        for found in cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]:
+            return as_mapping(cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"])
+        return None
+
+    return Thing("alarm", name, tags, lambda: cloudwatch.delete_alarms(AlarmNames=[name]), SETTING)
+
+
+def policy(project: Project, name: str) -> Thing:
+    """A policy of the account's own, taken from everybody who has it."""
+    iam = project.client("iam")
+    arn = f"arn:{project.partition}:iam::{project.account}:policy/{name}"
+
+    def detach(holders: dict[str, Any]) -> None:
+        for kind in ("User", "Group", "Role"):
+            for holder in holders.get(f"Policy{kind}s", []):
+                with passing_over_missing():
+                    getattr(iam, f"detach_{kind.lower()}_policy")(PolicyArn=arn, **{f"{kind}Name": holder[f"{kind}Name"]})
+
+    def delete() -> None:
+        for page in iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=arn):
+            detach(page)
+        for page in iam.get_paginator("list_policy_versions").paginate(PolicyArn=arn):
+            for version in page["Versions"]:
+                if not version["IsDefaultVersion"]:
+                    with passing_over_missing():
+                        iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+        persist(lambda: iam.delete_policy(PolicyArn=arn))
+
+    return Thing("policy", name, lambda: as_mapping(iam.get_policy(PolicyArn=arn)["Policy"].get("Tags", [])), delete, SETTING)

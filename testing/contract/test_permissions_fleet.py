@@ -1,0 +1,181 @@
+"""What the worker and a sender ask AWS for, by the code's calls, against the policies that they have; and what deploying may touch.
+
+testing/contract/test_permissions.py has the updater's role, which the worker's is but for its queues, and the rest of what whoever
+deploys may.
+"""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from ecs_updater.aws import sqs
+from ecs_updater.fleet.progress import Progress
+from ecs_updater.ledger.batch import Batch, Batches, members_of
+from support.cloudformation import Stack, allows, load
+from support.deployer import ACCOUNT, REGION, policies, policy
+from support.fake_dynamodb import TABLE, Request
+from support.make import PROJECT
+from support.permissions import expanded, listed, without
+
+pytest_plugins = ["support.ledger_fixtures"]
+
+QUEUE, LETTERS = (f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-fleet{name}.fifo" for name in ("", "-dead-letters"))
+LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
+SERVICE = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/ECSCluster/ecs-dummy-service"
+KEYS = "dynamodb:LeadingKeys"
+# Lambda takes the messages with the worker's role. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+BY_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+# The transaction and the batch of DynamoDB ask for what is in them; SQS asks for a batch of messages as for one.
+AS = {"TransactWriteItems": "PutItem", "SendMessageBatch": "SendMessage"}
+
+Asked = tuple[str, str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module", name="stack")
+def _stack() -> Stack:
+    """The fleet, as the scripts deploy it."""
+    parameters = {"ClusterName": "ECSCluster", "LedgerTableName": TABLE, "AWS::AccountId": ACCOUNT}
+    return Stack(load(PROJECT / "infraestructure" / "05-fleet.yml"), parameters, by_name=True)
+
+
+@pytest.fixture(scope="module", name="sender")
+def _sender(stack) -> list[dict[str, Any]]:
+    """The statements of those who send."""
+    (found,) = stack.of_type("AWS::IAM::ManagedPolicy")
+    return found["PolicyDocument"]["Statement"]
+
+
+@pytest.fixture(scope="module", name="worker")
+def _worker(stack) -> list[dict[str, Any]]:
+    """The statements of the worker's role about queues."""
+    (role,) = stack.of_type("AWS::IAM::Role")
+    found = [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
+    return [one for one in found if listed(one["Action"])[0].startswith("sqs:")]
+
+
+def called_of_sqs() -> set[str]:
+    """The actions of the calls that the code makes to SQS, read from its source."""
+    operations = boto3.client("sqs", region_name=REGION).meta.method_to_api_mapping
+    named = {node.attr for node in ast.walk(ast.parse(inspect.getsource(sqs))) if isinstance(node, ast.Attribute)}
+    called = {operations[name] for name in named & operations.keys()}
+    return {f"sqs:{AS.get(name, name)}" for name in called}
+
+
+def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
+    """What DynamoDB asks about for each request: the action, the table, and the partition keys that the request names."""
+    for one in requests:
+        match one.body:
+            case {"TransactItems": items}:
+                keys = [item["Put"]["Item"]["pk"]["S"] for item in items]
+            case {"RequestItems": {**tables}}:
+                keys = [key["pk"]["S"] for key in tables[TABLE]["Keys"]]
+            case {"ExpressionAttributeValues": {":pk": key}, "KeyConditionExpression": _}:
+                keys = [key["S"]]
+            case body:
+                keys = [body.get("Item", body.get("Key"))["pk"]["S"]]
+        yield f"dynamodb:{AS.get(one.operation, one.operation)}", LEDGER, {KEYS: keys}
+
+
+@pytest.fixture(name="asked")
+def _asked(fake, table, begin) -> list[Asked]:
+    """All that a batch asks for that is sent, watched and stopped, one update of which has begun already."""
+    entry, fake.requests[:] = begin(), []
+    batches = Batches(table, retention_days=7)
+    members = list(members_of("a-batch", [{"ecs_service_name": f"s{number}"} for number in range(30)], [None] * 30))
+    batches.begin(Batch("a-batch", "2026-11-27T09:30:00Z", len(members)), members)
+    assert batches.find("a-batch") and len(batches.members("a-batch")) == 30
+    assert Progress(table).of([entry.request_id, *(one.request_id for one in members)])
+    batches.stop("a-batch", "enough")
+    queue = [(f"sqs:{one}", QUEUE, {}) for one in ("GetQueueUrl", "SendMessage")]
+    found = [*asked_of_the_table(fake.requests), *queue, ("ecs:DescribeServices", SERVICE, {})]
+    return [(action, resource, _of_the_account(context)) for action, resource, context in found]
+
+
+def _of_the_account(context: dict[str, Any]) -> dict[str, Any]:
+    """The context with the keys of services as the services of this account and cluster have them."""
+    return {name: [SERVICE if one.startswith("arn:") else one for one in keys] for name, keys in context.items()}
+
+
+def test_a_sender_may_do_everything_that_a_batch_asks_for(asked, sender):
+    assert {action for action, *_ in asked} == {action for one in sender for action in listed(one["Action"])}
+    assert not [one for one in asked if not allows(sender, *one)]
+
+
+def test_nothing_in_the_policy_of_a_sender_is_idle(asked, sender):
+    for index, statement in enumerate(sender):
+        for action in listed(statement["Action"]):
+            fewer = [*sender[:index], *without([statement], action), *sender[index + 1 :]]
+            assert [one for one in asked if not allows(fewer, *one)], (statement["Sid"], action)
+    (watched,) = (one["Condition"]["ForAllValues:StringLike"][KEYS] for one in sender if one["Sid"] == "WatchUpdates")
+    for pattern in watched:
+        assert [keys for action, _, context in asked for keys in context.values() if action.endswith("BatchGetItem")
+                and any(key.startswith(pattern.rstrip("*")) for key in keys)], pattern
+
+
+@pytest.mark.parametrize(("what", "other"), [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-", "other-")])
+def test_a_sender_may_do_nothing_with_another_account_region_or_fleet(asked, sender, what, other):
+    changed = [(action, resource.replace(what, other), context) for action, resource, context in asked if what in resource]
+    assert changed and not [one for one in changed if allows(sender, *one)]
+
+
+def test_the_worker_may_do_with_its_queues_what_it_and_lambda_do_and_no_more(worker):
+    own = called_of_sqs() - {"sqs:GetQueueUrl"}  # It is told the addresses.
+    assert own == {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
+    by_queue = {one["Resource"]: set(listed(one["Action"])) for one in worker}
+    assert by_queue == {QUEUE: BY_LAMBDA | {"sqs:ChangeMessageVisibility"}, LETTERS: {"sqs:SendMessage"}}
+
+
+# Whoever deploys
+
+OWN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ecs-updater-fleet"
+MAPPING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:an-id"
+SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/ecs-updater-fleet-sender-{REGION}"
+OTHER_ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:other"
+OTHERS = [OWN.replace("ecs-updater-fleet", name) for name in ("ecs-updater", "ecs-updater-fleet-2", "other")]
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("lambda:CreateEventSourceMapping", "*"),
+        *((f"lambda:{verb}EventSourceMapping", MAPPING) for verb in ("Delete", "Get", "Update")),
+    ],
+)
+def test_whoever_deploys_makes_and_changes_what_calls_this_worker_alone(action, resource):
+    allowed = list(expanded(policies()))
+    assert allows(allowed, action, resource, {"lambda:FunctionArn": OWN})
+    assert not [one for one in OTHERS if allows(allowed, action, resource, {"lambda:FunctionArn": one})]
+    assert not allows(allowed, action, resource, {})
+
+
+@pytest.mark.parametrize("kind", ["user/someone", "role/someone", "group/someone"])
+def test_whoever_deploys_takes_the_senders_policy_back_and_no_other_and_gives_none(kind):
+    allowed, holder = list(expanded(policies())), f"arn:aws:iam::{ACCOUNT}:{kind}"
+    name = kind.partition("/")[0].capitalize()
+    assert allows(allowed, f"iam:Detach{name}Policy", holder, {"iam:PolicyARN": SENDERS})
+    for other in (SENDERS + "-2", "arn:aws:iam::aws:policy/AdministratorAccess"):
+        assert not allows(allowed, f"iam:Detach{name}Policy", holder, {"iam:PolicyARN": other})
+        assert not allows(allowed, f"iam:Attach{name}Policy", holder, {"iam:PolicyARN": other})
+    assert not allows(allowed, f"iam:Attach{name}Policy", holder, {"iam:PolicyARN": SENDERS})
+    assert not allows(allowed, "iam:CreatePolicyVersion", SENDERS + "-2")
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        *((f"cloudwatch:{one}", OTHER_ALARM) for one in ("PutMetricAlarm", "DeleteAlarms")),
+        *((f"sqs:{one}", QUEUE.replace(".fifo", "-2.fifo")) for one in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")),
+        *((f"sqs:{one}", QUEUE) for one in ("SendMessage", "ReceiveMessage", "PurgeQueue")),
+        ("lambda:InvokeFunction", OWN),
+    ],
+)
+def test_whoever_deploys_touches_no_other_alarm_or_queue_and_no_message(action, resource):
+    assert not allows(list(expanded(policy("fleet"))), action, resource)
+
+
+def test_the_template_can_be_sent_as_a_text():
+    """CloudFormation takes 51,200 bytes; `package` writes a little more than there is here."""
+    assert len((PROJECT / "infraestructure" / "05-fleet.yml").read_bytes()) < 48_000

@@ -1,0 +1,302 @@
+"""The fleet's template against the worker behind it: what the queue promises, what the worker is told, who may send.
+
+The emulator has no TLS to ask for, refuses nobody for a key of the table, and its CloudFormation passes over the tags of the
+mapping; so these are held here, as the template has them.
+"""
+
+import importlib
+import re
+from typing import Any
+
+import pytest
+from ecs_updater import rates
+from ecs_updater.fleet.ahead import AT_ONCE
+from ecs_updater.fleet.worker import NEEDED_SECONDS
+from ecs_updater.settings import QueueSettings, Settings
+from support.cloudformation import Stack, allows, load
+from support.make import PROJECT
+from support.permissions import actions
+
+FLEET, LAMBDA = (load(PROJECT / "infraestructure" / name) for name in ("05-fleet.yml", "03-lambda.yml"))
+NEEDED = {"ClusterName": "ECSCluster", "LedgerTableName": "a-ledger"}
+ARN = "arn:aws:%s:eu-west-1:111122223333:%s"
+QUEUE, LETTERS = (ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters"))
+TABLE = ARN % ("dynamodb", "table/a-ledger")
+SERVICE = ARN % ("ecs", "service/ECSCluster/web")
+
+
+def stack(**parameters: Any) -> Stack:
+    """Returns the stack that these parameters make."""
+    return Stack(FLEET, {**NEEDED, **parameters}, by_name=True)
+
+
+def made(name: str, **parameters: Any) -> dict[str, Any]:
+    """Returns the properties of a resource."""
+    return stack(**parameters).resources[name]["Properties"]
+
+
+def variables(**parameters: Any) -> dict[str, str]:
+    """Returns the worker's environment."""
+    return made("FleetFunction", **parameters)["Environment"]["Variables"]
+
+
+def statements_of_a_role(one: Stack, name: str) -> list[dict[str, Any]]:
+    """Returns the statements of a role."""
+    (policy,) = one.resources[name]["Properties"]["Policies"]
+    return policy["PolicyDocument"]["Statement"]
+
+
+# The queue
+
+
+@pytest.mark.parametrize("name", ["FleetQueue", "FleetDeadLetterQueue"])
+def test_a_service_keeps_its_order_and_waits_for_no_other(name):
+    queue = made(name)
+    assert queue["QueueName"].endswith(".fifo") and queue["FifoQueue"] is True
+    assert (queue["DeduplicationScope"], queue["FifoThroughputLimit"]) == ("messageGroup", "perMessageGroupId")
+    # Two messages are the same when they say so: one text may well be sent twice.
+    assert queue["ContentBasedDeduplication"] is False
+    assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_a_message_stays_hidden_for_six_of_the_workers_time_outs():
+    assert made("FleetQueue")["VisibilityTimeout"] == 6 * made("FleetFunction")["Timeout"]
+
+
+@pytest.mark.parametrize("days", range(1, 15))
+def test_a_message_waits_for_its_turn_as_many_days_as_are_wanted(days):
+    assert made("FleetQueue", QueueRetentionDays=days)["MessageRetentionPeriod"] == days * 86_400
+
+
+def test_dead_letters_stay_as_long_as_sqs_keeps_any_and_longer_than_they_waited():
+    # In a FIFO queue a dead letter's time begins anew when it is moved.
+    most = max(made("FleetQueue", QueueRetentionDays=14)["MessageRetentionPeriod"], 1_209_600)
+    assert made("FleetDeadLetterQueue")["MessageRetentionPeriod"] == most
+
+
+def test_what_was_not_worked_off_goes_to_the_dead_letters_which_take_it_from_this_queue_alone():
+    redrive = made("FleetQueue")["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == LETTERS
+    assert made("FleetDeadLetterQueue")["RedriveAllowPolicy"] == {"redrivePermission": "byQueue", "sourceQueueArns": [QUEUE]}
+    assert "RedrivePolicy" not in made("FleetDeadLetterQueue")
+    assert str(redrive["maxReceiveCount"]) == variables()["MAX_RECEIVES"]
+
+
+@pytest.mark.parametrize("name, queue", [("FleetQueue", QUEUE), ("FleetDeadLetterQueue", LETTERS)])
+def test_both_queues_refuse_what_does_not_come_over_tls(name, queue):
+    policy, resources = made(f"{name}Policy"), stack().resources
+    assert policy["Queues"] == [Stack(FLEET, NEEDED, by_name=True).resolve({"Ref": name})] and name in resources
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "RefuseWithoutTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": queue,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+
+
+def test_an_emulator_which_has_no_tls_is_not_refused():
+    assert not stack(EndpointUrl="http://127.0.0.1:4566").of_type("AWS::SQS::QueuePolicy")
+
+
+@pytest.mark.parametrize("topic", ["", ARN % ("sns", "alarms")])
+def test_one_dead_letter_is_enough_for_the_alarm(topic):
+    alarm = made("FleetAlarm", AlarmTopicArn=topic)
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "ecs-updater-fleet-dead-letters.fifo"}]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("GreaterThanThreshold", 0, 1)
+    # A queue that nobody uses has no figures, and is no reason for a state of its own.
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert [alarm.get(name) for name in ("AlarmActions", "OKActions")] == ([[topic]] * 2 if topic else [None] * 2)
+
+
+# The worker
+
+
+def test_the_worker_is_in_the_bundle_of_the_function():
+    worker = made("FleetFunction")
+    assert worker["Code"] == LAMBDA["Resources"]["Function"]["Properties"]["Code"]
+    module, _, name = worker["Handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_queue_calls_the_worker_with_as_many_services_as_are_read_together_and_each_can_fail_alone():
+    mapping = made("FleetMapping", MaximumConcurrency=7)
+    assert (mapping["EventSourceArn"], mapping["FunctionName"]) == (QUEUE, "ecs-updater-fleet")
+    assert mapping["BatchSize"] == AT_ONCE == 10
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": "7"}
+    assert {"environment", "owner", "contact"} == {tag["Key"] for tag in mapping["Tags"]}
+
+
+def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in_its_time():
+    """All begin at once, with ten services each, when nothing is left in the bucket of ECS that is emptied first."""
+    workers = int(made("FleetMapping")["ScalingConfig"]["MaximumConcurrency"])
+    waiting = workers * AT_ONCE / rates.RATES[rates.REGISTER].per_second
+    assert waiting + NEEDED_SECONDS < made("FleetFunction")["Timeout"]
+
+
+def test_the_worker_is_the_updater_by_another_door():
+    told = variables()
+    assert Settings.from_environment(told) == Settings(ledger_table="a-ledger")
+    # A message names what it is about: no default makes of an empty one an update.
+    assert not told.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
+
+
+def test_what_is_set_reaches_the_worker():
+    given = {
+        "ExpectedTaskDefinitionFamily": "f", "UnknownFields": "drop", "TaskFailures": 5, "CircuitBreaker": "enable",
+        "VerifyImage": "require", "PinDigest": "digest", "PrivateRegistries": "registry.internal:5000,10.0.0.7",
+        "LedgerRetentionDays": 7,
+    }
+    by_the_function = Stack(LAMBDA, {**NEEDED, **given}).resources["Function"]["Properties"]["Environment"]["Variables"]
+    assert Settings.from_environment(variables(**given)) == Settings.from_environment(by_the_function)
+    assert all(name in FLEET["Parameters"] for name in given)
+
+
+def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
+    told = variables(EcsRates="RegisterTaskDefinition=40/2,UpdateService=80/0.5")
+    address = "https://sqs.eu-west-1.amazonaws.com/111122223333/ecs-updater-fleet"
+    assert (told["QUEUE_URL"], told["DEAD_LETTER_QUEUE_URL"]) == (f"{address}.fifo", f"{address}-dead-letters.fifo")
+    settings = QueueSettings.from_environment(told)
+    assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", told["ECS_RATES"], 5)
+    assert rates.parse(settings.ecs_rates)[rates.UPDATE] == rates.Rate(80, 0.5)
+
+
+def test_the_settings_that_the_worker_reads_are_declared_and_no_others():
+    class Recorder(dict):
+        """An empty environment that remembers what was asked for."""
+
+        asked: set[str] = {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"}  # By the handler itself.
+
+        def get(self, key, default=None):
+            self.asked.add(key)
+            return default
+
+    Settings.from_environment(Recorder())
+    QueueSettings.from_environment(Recorder())
+    left_to_messages = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
+    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    assert Recorder.asked - left_to_messages == variables().keys() - by_others
+
+
+@pytest.mark.parametrize("name", rates.RATES)
+@pytest.mark.parametrize("rate", ["20/1", "1/0.5", "99999/9999.125"])
+def test_every_rate_that_the_code_knows_can_be_set(name, rate):
+    assert re.fullmatch(FLEET["Parameters"]["EcsRates"]["AllowedPattern"], f"{name}={rate}")
+    assert rates.parse(f"{name}={rate}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["RegisterTaskDefinition", "UpdateService=0/5", "UpdateService=50/0", "UpdateService=50/0.0", "RunTask=1/1", "=1/1"],
+)
+def test_a_rate_with_which_no_message_could_be_worked_off_is_refused(text):
+    assert not re.fullmatch(FLEET["Parameters"]["EcsRates"]["AllowedPattern"], text)
+    with pytest.raises(ValueError):
+        rates.parse(text)
+
+
+def test_what_both_functions_are_asked_is_asked_in_the_same_words():
+    same = FLEET["Parameters"].keys() & LAMBDA["Parameters"].keys() - {"LedgerTableName"}
+    assert len(same) > 15
+    for name in same:
+        assert FLEET["Parameters"][name] == LAMBDA["Parameters"][name], name
+    # The worker cannot do without: nobody would end what it begins.
+    assert "Default" not in FLEET["Parameters"]["LedgerTableName"]
+
+
+def test_the_endpoint_is_set_for_local_runs_only():
+    assert "AWS_ENDPOINT_URL" not in variables()
+    assert variables(EndpointUrl="http://127.0.0.1:4566")["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+
+
+def test_names_of_the_longest_kind_are_not_too_long():
+    longest = {"FunctionName": "n" * 38, "AWS::Region": "ap-southeast-1"}
+    assert len(made("FleetRole", **longest)["RoleName"]) <= 64 and len(made("FleetFunction", **longest)["FunctionName"]) <= 64
+    assert max(len(made(name, **longest)["QueueName"]) for name in ("FleetQueue", "FleetDeadLetterQueue")) <= 80
+
+
+# What the worker may, and what a sender
+
+
+def test_the_worker_may_what_the_function_may_and_beside_it_work_off_its_queue():
+    every = {**NEEDED, "PassableRoleArns": "arn:aws:iam::111122223333:role/task", "VerifyImage": "warn"}
+    worker = statements_of_a_role(stack(**every), "FleetRole")
+    function = statements_of_a_role(Stack(LAMBDA, every, by_name=True), "FunctionRole")
+    own = {"WriteLogs", "SendDeadLetters", "WorkOffMessages"}
+    assert [one for one in worker if one["Sid"] not in own] == [one for one in function if one["Sid"] not in own]
+    assert {one["Sid"]: one["Resource"] for one in worker if one["Sid"] in own} == {
+        "WriteLogs": ARN % ("logs", "log-group:/aws/lambda/ecs-updater-fleet:*"),
+        "WorkOffMessages": QUEUE,
+        "SendDeadLetters": LETTERS,
+    }
+
+
+WORKED_OFF = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        *((f"sqs:{one}", QUEUE, True) for one in WORKED_OFF),
+        *((f"sqs:{one}", LETTERS, False) for one in ("ReceiveMessage", "DeleteMessage")),
+        ("sqs:SendMessage", LETTERS, True),
+        ("sqs:SendMessage", QUEUE, False),
+        ("sqs:PurgeQueue", QUEUE, False),
+        ("sqs:ReceiveMessage", QUEUE.replace("ecs-updater", "other"), False),
+        ("dynamodb:BatchGetItem", TABLE, False),
+    ],
+)
+def test_the_worker_takes_from_the_one_queue_and_sends_to_the_other(action, resource, allowed):
+    assert allows(statements_of_a_role(stack(), "FleetRole"), action, resource) is allowed
+
+
+SENDER = made("FleetSenderPolicy")["PolicyDocument"]["Statement"]
+KEYS = "dynamodb:LeadingKeys"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("sqs:GetQueueUrl", QUEUE, {}),
+        ("sqs:SendMessage", QUEUE, {}),
+        *((f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#20261127T0930Z-ab"]}) for one in ("GetItem", "PutItem", "Query", "UpdateItem")),
+        ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "REQUEST#two"]}),
+        ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE, SERVICE + "-two"]}),
+        ("ecs:DescribeServices", SERVICE, {}),
+    ],
+)
+def test_a_sender_may(action, resource, context):
+    assert allows(SENDER, action, resource, context)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("sqs:SendMessage", LETTERS, {}),
+        *((f"sqs:{one}", QUEUE, {}) for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue", "SetQueueAttributes")),
+        *((f"dynamodb:{one}", TABLE, {KEYS: [SERVICE]}) for one in ("GetItem", "PutItem", "UpdateItem", "Query")),
+        *((f"dynamodb:{one}", TABLE, {KEYS: ["PACE"]}) for one in ("PutItem", "UpdateItem")),
+        ("dynamodb:PutItem", TABLE, {KEYS: ["REQUEST#one"]}),
+        ("dynamodb:PutItem", TABLE, {}),
+        ("dynamodb:PutItem", TABLE + "-two", {KEYS: ["BATCH#one"]}),
+        ("dynamodb:Query", TABLE + "/index/recent", {KEYS: ["UPDATES"]}),
+        ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "LEASE#one"]}),
+        ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE.replace("ECSCluster", "Other")]}),
+        *((f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#one"]}) for one in ("DeleteItem", "Scan", "BatchWriteItem")),
+        ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
+        *((f"ecs:{one}", SERVICE, {}) for one in ("UpdateService", "TagResource")),
+    ],
+)
+def test_a_sender_may_not(action, resource, context):
+    assert not allows(SENDER, action, resource, context)
+
+
+def test_a_sender_may_pass_no_role_and_change_no_service():
+    allowed = actions(SENDER)
+    assert not [one for one in allowed if one.startswith(("iam:", "lambda:"))]
+    assert [one for one in allowed if one.startswith("ecs:")] == ["ecs:DescribeServices"]
