@@ -49,7 +49,7 @@ def parse(text: str) -> dict[str, Rate]:
     found = dict(RATES)
     for part in filter(str.strip, text.split(",")):
         rate = _PART.fullmatch(part)
-        if not rate or not 0 < float(rate["rate"]) or not 0 < int(rate["burst"]):
+        if not rate or float(rate["rate"]) == 0 or int(rate["burst"]) == 0:
             raise ValueError(f"{part.strip()[:60]!r} is no rate such as {REGISTER}=20/1, a burst and calls per second")
         if rate["name"] not in RATES:
             raise ValueError(f"{rate['name'][:60]!r} has no rate of its own: it is one of {', '.join(RATES)}")

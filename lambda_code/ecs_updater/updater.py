@@ -60,9 +60,9 @@ def update(
     """Does what ``event`` says; the answer as the contract has it.
 
     ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the ledger's, which it has exactly when
-    the environment says LEDGER_TABLE. ``told`` is what DescribeServices has said already; ``pace`` waits, before anything is held or
-    written, until the plan's calls may be made. Raises the errors of ``errors``; the message of one that comes after a write says what became
-    of the service.
+    the environment says LEDGER_TABLE. ``told`` is what DescribeServices has said already; ``pace`` waits, before anything is held
+    or written, until the plan's calls may be made. Raises the errors of ``errors``; the message of one that comes after a write
+    says what became of the service.
     """
     call = call or Call()
     settings = Settings.from_environment(environment)

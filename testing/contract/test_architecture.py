@@ -18,6 +18,7 @@ MOST_LINES_OF_A_DOOR = 40
 SDK = {"boto3", "botocore", "s3transfer"}
 MAY_IMPORT_AWS = (
     "ecs_updater.aws",
+    "ecs_updater.fleet",
     "ecs_updater.handlers",
     "ecs_updater.ledger",
     "ecs_updater.registry.lookup",
@@ -33,7 +34,7 @@ MAY_IMPORT_AWS = (
 """The part itself, the doors, which make the clients, and who hands them on and calls them."""
 PURE = [
     *("call", "clock", "described", "errors", "event", "fields", "image", "plan", "request", "result", "settings", "snapshot"),
-    *("tags", "task_definition", "ledger.entry", "ledger.intent", "ledger.key", "page"),
+    *("rates", "tags", "task_definition", "fleet.message", "fleet.pacing", "ledger.entry", "ledger.intent", "ledger.key", "page"),
     *(f"rest.{name}" for name in ("body", "help", "openapi", "routes")),
     *(f"status.{name}" for name in ("cursor", "query", "views")),
     *(f"registry.{name}" for name in ("answer", "ecr_reference", "manifest", "platform", "verify")),
@@ -116,9 +117,9 @@ def test_the_pure_part_does_not_reach_the_sdk_through_others_either(name):
 
 @pytest.mark.parametrize("module", [module for module in MODULES if is_in(module, "ecs_updater.aws")])
 def test_the_aws_part_knows_nothing_of_updates(module):
-    """What it may use of the rest is what knows nothing of AWS either: the description of fields, and time."""
+    """What it may use of the rest is what calls nothing either: the description of fields, time, and ECS's own rates."""
     ours = {name for name in imports(module) if is_in(name, "ecs_updater") and not is_in(name, "ecs_updater.aws")}
-    assert ours <= {"ecs_updater.clock", "ecs_updater.fields"}
+    assert ours <= {"ecs_updater.clock", "ecs_updater.fields", "ecs_updater.rates"}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if is_in(module, "ecs_updater")])

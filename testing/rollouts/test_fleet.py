@@ -1,7 +1,7 @@
-"""A thousand services through the queue, on a clock that only sleeping moves: nothing lost, nothing twice, each service in its order.
+"""Many services through the queue, on a clock that only sleeping moves: nothing lost, nothing twice, each service in its order.
 
-And with everything going wrong: workers killed in the middle, messages delivered twice, a ledger that throttles, messages that nobody
-can read. Every service ends with one verdict, and that one is true.
+And with everything going wrong: workers killed in the middle, messages delivered twice, a ledger that throttles, messages that
+nobody can read. Every service ends with one verdict, and that one is true.
 """
 
 import random
@@ -28,10 +28,11 @@ def finish(run):
 def figures_of(run, size, begin):
     """Calls per service, and seconds."""
     calls = run.ecs.buckets.calls
-    return f"{run.time() - begin:.0f} s, {calls.total() / size:.2f} ECS calls per service, {run.ecs.buckets.throttled.total()} throttled"
+    throttled = run.ecs.buckets.throttled.total()
+    return f"{run.time() - begin:.0f} s, {calls.total() / size:.2f} ECS calls per service, {throttled} throttled"
 
 
-@pytest.mark.parametrize("size", [100, 300, 1000])
+@pytest.mark.parametrize("size", [30, 100])
 def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_lost_or_done_twice(size, figure):
     run = FleetRun(size)
     begin = run.time()
@@ -73,7 +74,7 @@ def test_several_updates_of_each_service_are_done_in_their_order():
     assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:5"}
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure):
     chance = random.Random(seed)
     run = FleetRun(60)
@@ -111,7 +112,7 @@ def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figu
             run.time.now += 200
             run.queue.come_again()  # Nobody answered for these.
             continue
-        if chance.random() < 0.1:
+        if chance.random() < 0.3:
             happened["delivered again"] += 1
             run.queue.come_again()
         else:

@@ -89,8 +89,9 @@ class Fleet:
         names = [one.rpartition("/")[2] for one in body["services"]]
         if body["cluster"].rpartition("/")[2] != "ECSCluster":
             return 400, {"__type": "ClusterNotFoundException", "message": "Cluster not found."}
-        missing = [{"arn": f"{PREFIX}service/ECSCluster/{name}", "reason": "MISSING"} for name in names if name not in self._services]
-        return 200, {"services": [self._told(name) for name in names if name in self._services], "failures": missing}
+        there = [name for name in names if name in self._services]
+        missing = [{"arn": f"{PREFIX}service/ECSCluster/{name}", "reason": "MISSING"} for name in names if name not in there]
+        return 200, {"services": [self._told(name) for name in there], "failures": missing}
 
     def _do_DescribeTaskDefinition(self, body: Json) -> tuple[int, Json]:  # pylint: disable=invalid-name
         return 200, {"taskDefinition": self._revision(body["taskDefinition"]), "tags": []}
@@ -133,9 +134,10 @@ class Fleet:
             return {**service, "taskDefinition": primary["taskDefinition"], "runningCount": 1, "pendingCount": 0, "events": []}
         if is_complete:
             del service["deployments"][1:]
-        running = int(is_complete)
-        primary |= {"rolloutState": "COMPLETED" if is_complete else "IN_PROGRESS", "runningCount": running, "pendingCount": 1 - running}
-        return {**service, "taskDefinition": primary["taskDefinition"], "runningCount": 1, "pendingCount": 1 - running, "events": []}
+        pending = int(not is_complete)
+        state = "COMPLETED" if is_complete else "IN_PROGRESS"
+        primary |= {"rolloutState": state, "runningCount": 1 - pending, "pendingCount": pending}
+        return {**service, "taskDefinition": primary["taskDefinition"], "runningCount": 1, "pendingCount": pending, "events": []}
 
     def _register(self, body: Json) -> str:
         revisions = self._revisions.setdefault(body["family"], [])

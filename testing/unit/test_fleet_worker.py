@@ -8,6 +8,8 @@ from ecs_updater.fleet.worker import Worker
 from support.fake_ecs import DENIED
 from support.fleet_run import FleetRun
 
+NAMELESS = {"ecs_service_name": "c", "ecs_image_name": "x", "ecs_tag": {}}
+
 
 @pytest.fixture(name="run")
 def _run():
@@ -63,7 +65,8 @@ def test_without_a_request_id_the_messages_own_id_tells_a_second_delivery(run):
 def test_two_messages_of_one_service_are_worked_off_in_their_order(run):
     run.send(run.ecs.event("web-001", "registry/app:2"), run.ecs.event("web-001", "registry/app:3"))
     assert run.work() == []
-    assert [revision for _, revision in run.ecs.updates] == ["web-001:2", "web-001:3"] and run.ecs.image("web-001") == "registry/app:3"
+    assert [revision for _, revision in run.ecs.updates] == ["web-001:2", "web-001:3"]
+    assert run.ecs.image("web-001") == "registry/app:3"
 
 
 # What cannot succeed
@@ -87,7 +90,8 @@ def test_what_cannot_succeed_is_in_the_ledger_at_once_with_its_cause_and_does_no
     entry = run.entry("r")
     assert (entry.verdict, entry.is_ended, entry.may_be_repeated) == ("NOT_DEPLOYED", True, False)
     assert cause in (entry.cause or "") and cause in (entry.error_message or "")
-    assert entry.service.endswith(":service/" + "/".join((fields.get("ecs_cluster_name", "ECSCluster"), fields.get("ecs_service_name", "web-001"))))
+    cluster, service = fields.get("ecs_cluster_name", "ECSCluster"), fields.get("ecs_service_name", "web-001")
+    assert entry.service.endswith(f":service/{cluster}/{service}")
     assert run.ecs.registered == [] and run.history.unfinished() == []
 
 
@@ -105,8 +109,8 @@ def test_a_second_delivery_of_what_cannot_succeed_changes_nothing(run):
         ("{", "the message is no JSON"),
         ("[1]", "the message is no object of JSON but list"),
         (json.dumps({"ecs_image_name": "x"}), "'ecs_cluster_name' is a required property"),
-        (json.dumps({"ecs_cluster_name": "a/b", "ecs_service_name": "c", "ecs_image_name": "x", "ecs_tag": {}}), "neither the name"),
-        (json.dumps({"ecs_cluster_name": 7, "ecs_service_name": "c", "ecs_image_name": "x", "ecs_tag": {}}), "7 is not of type"),
+        (json.dumps({**NAMELESS, "ecs_cluster_name": "a/b"}), "neither the name"),
+        (json.dumps({**NAMELESS, "ecs_cluster_name": 7}), "7 is not of type"),
         ("[" * 100_000, "the message is no JSON"),
     ],
 )

@@ -4,6 +4,7 @@
 ``ecs``         the calls of Amazon ECS that an update makes, typed
 ``ecs_reader``  those that only read, many at once and no faster than ECS answers
 ``dynamodb``    one table, typed: read items, change one on a condition, change several or none
+``attributes``  the form in which that table's values travel
 ``ecr``         what Amazon ECR has by a tag or a digest
 ``oci``         what any other registry has, by the OCI distribution API
 ``http``        a careful GET: public addresses alone, bounded in time and size

@@ -19,6 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from .attributes import Item, to_item, to_key, to_values, to_wire
 from .failure import AwsFailure, Outcome, translated
 
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
@@ -41,9 +42,6 @@ _FOR_A_MOMENT = _THROTTLED | _IN_THE_WAY
 
 _BATCH, _BATCH_TRIES = 100, 6
 """The most keys of one BatchGetItem, and how often is asked for those that DynamoDB left out, because it was busy."""
-
-Item = dict[str, Any]
-"""An item's attributes: strings, numbers, booleans, mappings and lists. None is an attribute that is not there."""
 
 
 class ConditionFailed(Exception):
@@ -112,8 +110,8 @@ class Table:
     def get(self, pk: str, sk: str) -> Item | None:
         """The item of this key, or None."""
         with _translated("GetItem"):
-            answer = self._client.get_item(TableName=self.name, Key=_key(pk, sk), ConsistentRead=True)
-            return _item(answer["Item"]) if "Item" in answer else None
+            answer = self._client.get_item(TableName=self.name, Key=to_key(pk, sk), ConsistentRead=True)
+            return to_item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[tuple[str, str]], only: Sequence[str] = ()) -> list[Item]:
         """Those of the items of these keys, each given once, that are there, in no order; of each the attributes ``only``, or all.
@@ -123,7 +121,7 @@ class Table:
         names = {f"#n{number}": name for number, name in enumerate(dict.fromkeys(["pk", "sk", *only]))} if only else {}
         shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
         found: list[Item] = []
-        left = [_key(*key) for key in keys]
+        left = [to_key(*key) for key in keys]
         for attempt in range(_BATCH_TRIES):
             if not left:
                 return found
@@ -134,7 +132,7 @@ class Table:
                 request = {self.name: {"Keys": asked[first : first + _BATCH], "ConsistentRead": True, **shown}}
                 with _translated("BatchGetItem"):
                     answer = self._client.batch_get_item(RequestItems=request)
-                    found += [_item(item) for item in answer["Responses"].get(self.name, [])]
+                    found += [to_item(item) for item in answer["Responses"].get(self.name, [])]
                     left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
         raise AwsFailure("BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy")
 
@@ -144,7 +142,7 @@ class Table:
         parameters: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
-            "ExpressionAttributeValues": _values({"pk": pk, "prefix": prefix} if prefix else {"pk": pk}),
+            "ExpressionAttributeValues": to_values({"pk": pk, "prefix": prefix} if prefix else {"pk": pk}),
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
@@ -153,7 +151,7 @@ class Table:
                 parameters["Limit"] = most - len(found)
             with _translated("Query"):
                 answer = self._client.query(**parameters)
-                found += [_item(item) for item in answer["Items"]]
+                found += [to_item(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 break
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -180,7 +178,7 @@ class Table:
             "TableName": self.name,
             "KeyConditionExpression": "#key = :key AND begins_with(#sort, :prefix)" if prefix else "#key = :key",
             "ExpressionAttributeNames": {"#key": keys[0], **({"#sort": keys[1]} if prefix else {})},
-            "ExpressionAttributeValues": _values({"key": key, "prefix": prefix} if prefix else {"key": key}),
+            "ExpressionAttributeValues": to_values({"key": key, "prefix": prefix} if prefix else {"key": key}),
             "ProjectionExpression": ", ".join(f"#n{number}" for number in range(len(names))),
             "ConsistentRead": index is None,
             "ScanIndexForward": False,
@@ -190,11 +188,11 @@ class Table:
         if index:
             parameters["IndexName"] = index.name
         if after:
-            parameters["ExclusiveStartKey"] = {name: _wire(value) for name, value in after.items()}
+            parameters["ExclusiveStartKey"] = {name: to_wire(value) for name, value in after.items()}
         with _translated("Query"):
             answer = self._client.query(**parameters)
             last = answer.get("LastEvaluatedKey")
-            return [_item(item) for item in answer["Items"]], _item(last) if last else None
+            return [to_item(item) for item in answer["Items"]], to_item(last) if last else None
 
     def put(self, put: Put) -> None:
         """Does one put. Raises ConditionFailed."""
@@ -206,7 +204,7 @@ class Table:
         """Does one update; the item as it then is. Raises ConditionFailed."""
         parameters = self._parameters(update)
         with _translated("UpdateItem"):
-            return _item(self._client.update_item(**parameters, ReturnValues="ALL_NEW")["Attributes"])
+            return to_item(self._client.update_item(**parameters, ReturnValues="ALL_NEW")["Attributes"])
 
     def write(self, *writes: Write) -> None:
         """Does all of ``writes`` or, when a condition does not hold, none. Raises ConditionFailed.
@@ -220,9 +218,9 @@ class Table:
     def _parameters(self, write: Write) -> dict[str, Any]:
         parameters: dict[str, Any] = {"TableName": self.name}
         if isinstance(write, Put):
-            parameters["Item"] = {name: _wire(value) for name, value in write.item.items() if value is not None}
+            parameters["Item"] = {name: to_wire(value) for name, value in write.item.items() if value is not None}
         else:
-            parameters["Key"] = _key(write.pk, write.sk)
+            parameters["Key"] = to_key(write.pk, write.sk)
         if isinstance(write, Delete):
             return parameters
         change = write.change if isinstance(write, Update) else ""
@@ -234,7 +232,7 @@ class Table:
         if names := set(re.findall(r"#(\w+)", f"{change} {write.condition or ''}")):
             parameters["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
         if write.values:
-            parameters["ExpressionAttributeValues"] = _values(write.values)
+            parameters["ExpressionAttributeValues"] = to_values(write.values)
         return parameters
 
     def _count(self, event_name: str, **_: Any) -> None:
@@ -281,47 +279,4 @@ def _codes(answer: Mapping[str, Any]) -> set[str]:
 
 
 def _item_in(answer: Mapping[str, Any]) -> Item | None:
-    return _item(answer["Item"]) if answer.get("Item") else None
-
-
-# The form in which values travel: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": _wire(pk), "sk": _wire(sk)}
-
-
-def _values(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f":{name}": _wire(value) for name, value in values.items()}
-
-
-def _item(attributes: Mapping[str, Any]) -> Item:
-    return {name: _value(value) for name, value in attributes.items()}
-
-
-def _wire(value: Any) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case str():
-            # A lone surrogate, which JSON can bring, is no character that DynamoDB could keep.
-            return {"S": value.encode("utf-8", "backslashreplace").decode()}
-        case int() | float():
-            return {"N": str(value)}
-        case Mapping():
-            return {"M": {name: _wire(member) for name, member in value.items() if member is not None}}
-        case list() | tuple():
-            return {"L": [_wire(member) for member in value]}
-    raise TypeError(f"{type(value).__name__} has no form in a table")
-
-
-def _value(wire: Mapping[str, Any]) -> Any:
-    ((kind, value),) = wire.items()
-    match kind:
-        case "N":
-            return float(value) if re.search(r"[.eE]", value) else int(value)
-        case "M":
-            return _item(value)
-        case "L":
-            return [_value(member) for member in value]
-    return value
+    return to_item(answer["Item"]) if answer.get("Item") else None

@@ -15,8 +15,8 @@ AT_ONCE = 10
 def read_ahead(ecs: Ecs, events: Sequence[Mapping[str, Any]], clock: Callable[[], float]) -> list[Told | None]:
     """What ECS tells of each event's service, in their order.
 
-    None where that is not known: for the second event of one service, which the first one changes, where the call failed, or where the
-    event names none. Whoever works it off asks again then, and gets the error that belongs to it.
+    None where that is not known: for the second event of one service, which the first one changes, where the call failed, or where
+    the event names none. Whoever works it off asks again then, and gets the error that belongs to it.
     """
     told: list[Told | None] = [None] * len(events)
     by_cluster: dict[str, dict[str, int]] = defaultdict(dict)

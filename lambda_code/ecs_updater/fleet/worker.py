@@ -1,8 +1,8 @@
 """One invocation of the worker: up to ten messages, each in its turn, none waited for.
 
-A message ends in one of four ways. Its update is begun, and the completer ends it. It cannot succeed: the ledger says why, at once. A
-retry may help: it comes again later, and with it what follows in its group; after the last time the ledger says that it was given up.
-It cannot even be read, or names no service: it goes to the dead letters at once, with the reason.
+A message ends in one of four ways. Its update is begun, and the completer ends it. It cannot succeed: the ledger says why, at
+once. A retry may help: it comes again later, and with it what follows in its group; after the last time the ledger says that it was
+given up. It cannot even be read, or names no service: it goes to the dead letters at once, with the reason.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +77,7 @@ class Worker:
     ):
         """``door``: what the ledger says before a message's sender. Raises ConfigurationError."""
         if table is None:
-            raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger nobody would end what a message begins")
+            raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger nobody ends what a message begins")
         own = QueueSettings.from_environment(environment)
         self._environment, self._ecs, self._table, self._call = environment, ecs, table, call
         self._queue, self._letters, self._door = queue, letters, door

@@ -5,14 +5,14 @@
     BATCH#id  BATCH          ``id``, ``begun_at``, ``caller``, ``size``, ``max_failures``, ``failures``, ``stopped``
     BATCH#id  MEMBER#number  one service's event, see ``Member``
 
-What became of a member its entry says, which is found by the member's ``request_id``: a batch repeats nothing of that but the number
-of failures, which ends with the entry's own end, in one transaction.
+What became of a member its entry says, which is found by the member's ``request_id``: a batch repeats nothing of that but the
+number of failures, which is written with the entry's own end, in one transaction.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..aws.dynamodb import ConditionFailed, Item, Put, Table, Update
@@ -48,8 +48,9 @@ class Batch:
         if self.stopped:
             return self.stopped
         if self.max_failures is not None and self.failures >= self.max_failures:
-            failed = "one update of the batch has failed" if self.failures == 1 else f"{self.failures} updates of the batch have failed"
-            return f"{failed}, and after {self.max_failures} no further one was to begin"
+            failed = "one update" if self.failures == 1 else f"{self.failures} updates"
+            has = "has" if self.failures == 1 else "have"
+            return f"{failed} of the batch {has} failed, and after {self.max_failures} no further one was to begin"
         return None
 
 
@@ -94,7 +95,7 @@ class Batches:
         """A batch as it is; None when there is none, or none any more. One call."""
         with told(self._table):
             item = self._table.get(_key(batch_id), _BATCH)
-        return Batch(**{name: value for name, value in item.items() if name in Batch.__dataclass_fields__}) if item else None
+        return Batch(**{one.name: item[one.name] for one in fields(Batch) if one.name in item}) if item else None
 
     def members(self, batch_id: str) -> list[Member]:
         """Its services, in their order. One call for each MB."""
@@ -104,7 +105,8 @@ class Batches:
 
     def stop(self, batch_id: str, why: str) -> None:
         """Lets no further service of it begin. One call."""
-        stopping = Update(_key(batch_id), _BATCH, "SET #stopped = if_not_exists(#stopped, :why)", "#id = :id", {"why": why, "id": batch_id})
+        change = "SET #stopped = if_not_exists(#stopped, :why)"
+        stopping = Update(_key(batch_id), _BATCH, change, "#id = :id", {"why": why, "id": batch_id})
         try:
             with told(self._table):
                 self._table.update(stopping)

@@ -1,7 +1,7 @@
 """How fast all who share a ledger call ECS together: one token bucket in the table for each bucket that ECS has.
 
-Whoever wants to call takes a token before, and is told how long to wait for it: each has a place in the row, so none is passed over,
-and what one does not need another has. A bucket is one number, the moment at which it is full again (the "generic cell rate
+Whoever wants to call takes a token before, and is told how long to wait for it: each has a place in the row, so none is passed
+over, and what one does not need another has. A bucket is one number, the moment at which it is full again (the "generic cell rate
 algorithm"), so to take is one conditional write, two after a time without calls.
 
 Clocks that differ, and a network that is not always as quick, bring calls to ECS a little sooner after one another than they were

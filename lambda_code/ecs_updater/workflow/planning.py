@@ -20,7 +20,7 @@ _REVISIONS_LOOKED_AT = 5
 """The most service revisions that are read to find one that worked."""
 
 Pace = Callable[[Plan], None]
-"""Waits, before anything is held or written, until the calls of a plan may be made. Raises RateError where that is not soon enough."""
+"""Waits, before anything is held or written, until the calls of a plan may be made. Raises RateError where that is too late."""
 
 PastOf = Callable[[Snapshot], Sequence[Past]]
 
