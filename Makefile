@@ -5,7 +5,7 @@
 
 # What runs on this machine and nowhere else
 LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
-  lambda-base-image test test-page test-rollouts
+  lambda-base-image test test-page test-rollouts bench-fleet
 
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
@@ -45,6 +45,8 @@ ACCOUNT              :=
 # The deployments for deploy-fleet, and options of `ecs-updater deploy`, such as OPTIONS='-i --waves'
 FILE                 := deployments.json
 OPTIONS              :=
+# The size of the fleet that bench-fleet measures
+SERVICES             := 100
 
 # Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
 SAM_MODE             := $(if $(filter all-aws all-aws-tf,$(MAKECMDGOALS)),emulator,auto)
@@ -78,7 +80,7 @@ export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME T
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
-export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE
+export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES
 # Whether TARGET was asked for: nothing is removed from an account that nobody named.
 export TARGET_ORIGIN := $(origin TARGET)
 
@@ -99,7 +101,7 @@ help: ## List the targets
 	  '/^[a-z][a-z-]*:.*## / { printf "%s%-28s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
-.PHONY: all-local test test-page test-rollouts lint
+.PHONY: all-local test test-page test-rollouts bench-fleet lint
 all-local: ## Build, deploy to the emulator, run the eight test events through SAM, remove everything
 	@scripts/pipeline $(STEPS_LOCAL)
 
@@ -111,6 +113,9 @@ test-page: ## Only the tests of the API's page, in the system's Chromium; screen
 
 test-rollouts: ## Only the tests of rollouts, with their figures: verdicts, faults at every call, real containers
 	@scripts/test-rollouts
+
+bench-fleet: ## Measure how long a fleet takes against ECS's own quotas, beside another tool; SERVICES=100
+	@scripts/bench-fleet $(OPTIONS)
 
 lint: ## pylint, cfn-lint, shellcheck, checkov, Terraform's own checks
 	@scripts/lint

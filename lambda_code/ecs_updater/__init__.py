@@ -22,8 +22,10 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ``ledger``           history of the updates, and the lease of a service
 ``result``           what the caller is told
 ``rest``             the door that speaks HTTP: requests, statuses, routes
+``fleet``            the door that is a queue: many services, at the rate that ECS allows
 ``status``           what runs and what was deployed, for who only reads it
 ``page``             the same as a page in a browser
+``rates``            how fast ECS lets its API be called
 ``settings``         what the function's environment variables mean
 ``clock``            time, handed in
 ``log``              one structured line per update

@@ -193,7 +193,7 @@ STATUSES = {
     500: {"ConfigurationError", "InternalError"},
     502: {
         *("LedgerError", "ServiceReadError", "TaskDefinitionError", "ServiceUpdateError", "ServiceTagsError"),
-        "ImageVerificationError",
+        *("ImageVerificationError", "RateError"),
     },
     504: {"UnknownOutcomeError"},
 }

@@ -8,6 +8,8 @@
 ``lease``    who may write to a service, and until when
 ``history``  entries in the table: begun once, advanced by their owner, found again
 ``feed``     the same for who only reads: page by page, the newest first
+``batch``    many services that are updated together
+``pace``     how fast all who share the ledger call ECS
 ``failure``  the one error for a table that cannot be used
 ===========  ========================================================================
 
@@ -21,6 +23,8 @@ has the entries of all services by ``feed``, which is the same for all, and ``be
     service's key        LAST_SUCCESS    the last update whose rollout succeeded, see ``entry.Success``
     REQUEST#request_id   REQUEST         ``service`` and ``number`` of the entry of this ``request_id``; ``expires``
     OPEN                 service#number  the same of an entry that has not ended
+    BATCH#id             BATCH, MEMBER#  a batch and its services, see ``batch``; ``expires``
+    PACE                 a bucket        ``full_at``, see ``pace``
 
 A service's key is its ARN in the long form. An entry's number is the fence of the lease under which it was begun, in 15 digits, so
 a service's entries sort as its updates happened. A lease expires by its ``expires_at`` alone: the table's TTL is for what may be

@@ -1,0 +1,56 @@
+"""`ecs-updater deploy`, through the queue; the completer is woken every few seconds, as ECS's events wake it in an account."""
+
+import json
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.make import PROJECT, TOOLS
+from support.quota_proxy import QuotaProxy
+
+from .stage import CLUSTER, Stage
+
+_WAKES = 5.0
+_PATIENCE = 3600
+
+
+def deploy(stage: Stage, proxy: QuotaProxy, wanted: Mapping[str, str]) -> dict[str, bool]:
+    """Deploys the whole fleet from one file, and waits for its verdicts."""
+    entries = [{"ecs_service_name": service, "ecs_image_name": image} for service, image in wanted.items()]
+    document = {"defaults": {"ecs_cluster_name": CLUSTER, "ecs_tag": {"team": "a"}}, "deployments": entries}
+    with tempfile.TemporaryDirectory() as directory, completer(stage):
+        file = Path(directory) / "deployments.json"
+        file.write_text(json.dumps(document), "utf-8")
+        ran = subprocess.run(
+            [TOOLS / "cli" / "bin" / "python3", "-m", "ecs_updater_cli", "deploy", "--file", file, "--json"],
+            env=stage.shell | {"AWS_ENDPOINT_URL": proxy.url, "PYTHONPATH": str(PROJECT / "lambda_code")},
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    assert ran.returncode in (0, 1), ran.stderr
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    last = {one["service"]: one["state"] for one in told if one["type"] == "change"}
+    return {service: state in ("succeeded", "unchanged") for service, state in last.items()}
+
+
+@contextmanager
+def completer(stage: Stage) -> Iterator[None]:
+    """Wakes the completer until the end of the block."""
+    functions, is_over = stage.client("lambda"), threading.Event()
+
+    def wake() -> None:
+        while not is_over.wait(_WAKES):
+            functions.invoke(FunctionName="ecs-updater-completer", Payload=b"{}")
+
+    thread = threading.Thread(target=wake)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
