@@ -42,8 +42,8 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
       gets both beside it;
     * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern beside them that matches this text
       and no ARN;
-    * it knows neither the tags of what is in a network, nor the cluster that a list, the function that a mapping and the policy that
-      its taking back is of: conditions on these are left out.
+    * it knows neither the tags of what is in a network, nor the cluster of a list, the function of a mapping, or the policy that is
+      taken back: conditions on these are left out.
 
     Actions, effect and all other conditions stay as they are.
     """
