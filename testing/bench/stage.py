@@ -45,8 +45,9 @@ class Stage:
         """Lets worker and completer call AWS there."""
         functions = self.client("lambda")
         for name in FUNCTIONS:
-            variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables | {"AWS_ENDPOINT_URL": url}})
+            before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            variables = before | {"AWS_ENDPOINT_URL": url}
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
     def images(self) -> dict[str, str]:
         """What each service runs, or is on its way to."""
@@ -82,7 +83,7 @@ class Stage:
 @contextmanager
 def stage(directory: Path, size: int) -> Iterator[Stage]:
     """A stage in a directory of its own; nothing is left of it."""
-    here = Workspace(directory)
+    here = Workspace(directory, SAM_MODE="emulator")
     try:
         made = here.make(*_STEPS)
         assert made.status == 0, made.output

@@ -17,7 +17,7 @@ WORKERS = 5
 def finish(run):
     """Lets the rollouts come to their ends, and the completer look at them."""
     for _ in range(20):
-        run.time.now += 60
+        run.time.now += 200
         done = run.complete()
         assert not done.skipped
         if not done.open:
@@ -41,7 +41,7 @@ def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_los
     seconds = run.time() - begin
     figure(f"fleet of {size}: all images change", figures_of(run, size, begin) + f" (floor {size - 20} s)")
 
-    assert size - 20 <= seconds <= 1.15 * (size - 20)
+    assert size - 20 <= seconds <= max(1.15 * (size - 20), size - 17)
     assert run.ecs.buckets.throttled.total() == 0
     assert Counter(name for name, _ in run.ecs.updates) == dict.fromkeys(run.ecs.names, 1)
     assert Counter(run.ecs.registered) == {f"{name}:2": 1 for name in run.ecs.names}
@@ -74,37 +74,46 @@ def test_several_updates_of_each_service_are_done_in_their_order():
     assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:5"}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure):
-    chance = random.Random(seed)
-    run = FleetRun(60)
-    run.ecs.failing = {"web-003", "web-033"}
-    names = [*run.ecs.names, "nobody-1", "nobody-2"]
-    happened: Counter[str] = Counter()
+class Trouble:
+    """What goes wrong, by chance; ``happened`` counts it."""
 
-    def ecs(operation, body):
-        del body
-        if chance.random() < 0.01:
-            happened["worker killed"] += 1
-            raise KeyboardInterrupt(operation)
+    def __init__(self, seed):
+        self._chance = random.Random(seed).random
+        self.happened = Counter()
 
-    def dynamodb(request):
+    def ecs(self, operation, _):
+        """The worker dies before a call of ECS."""
+        self._dies(operation)
+
+    def dynamodb(self, request):
+        """The worker dies before or after a call of the ledger, or the ledger throttles it."""
         del request
-        if chance.random() < 0.01:
-            happened["worker killed"] += 1
-            return KeyboardInterrupt("dynamodb"), chance.random() < 0.5
-        if chance.random() < 0.02:
-            happened["ledger throttled"] += 1
+        if self._chance() < 0.01:
+            self.happened["worker killed"] += 1
+            return KeyboardInterrupt("dynamodb"), self._chance() < 0.5
+        if self._chance() < 0.02:
+            self.happened["ledger throttled"] += 1
             return THROTTLED, False
         return None
 
-    ids = run.begin_batch([run.ecs.event(name) for name in names])
-    run.send("{", batch="b")
-    run.queue.most_receives = 50
-    run.ecs.before, run.dynamodb.before = ecs, dynamodb
-    for _ in range(400):
-        if not len(run.queue):
-            break
+    def is_delivered_again(self):
+        """Whether the queue does not hear that a message is done with."""
+        again = self._chance() < 0.3
+        self.happened["delivered again"] += again
+        return again
+
+    def _dies(self, where):
+        if self._chance() < 0.01:
+            self.happened["worker killed"] += 1
+            raise KeyboardInterrupt(where)
+
+
+def work_with(run, trouble):
+    """Works until the queue is empty."""
+    run.ecs.before, run.dynamodb.before = trouble.ecs, trouble.dynamodb
+    turns = 0
+    while run.queue.is_busy:
+        assert (turns := turns + 1) < 1000, "it never ends"
         records = run.queue.receive()
         try:
             failed = run.worker().work_off(records)
@@ -112,32 +121,31 @@ def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figu
             run.time.now += 200
             run.queue.come_again()  # Nobody answered for these.
             continue
-        if chance.random() < 0.3:
-            happened["delivered again"] += 1
+        if trouble.is_delivered_again():
             run.queue.come_again()
         else:
             run.queue.done(records, failed)
         run.time.now = max(run.time.now, min(run.queue.next_at, run.time.now + 400))
-    assert not len(run.queue)
     run.ecs.before, run.dynamodb.before = (lambda operation, body: None), None
-    run.time.now += 200
-    for _ in range(20):
-        run.time.now += 200
-        if not run.complete().open:
-            break
 
-    verdicts = {name: run.entry(one).verdict for name, one in zip(names, ids, strict=True)}
-    figure(f"fleet of 62 with faults, seed {seed}", ", ".join(f"{count} {what}" for what, count in sorted(happened.items())))
-    assert happened["worker killed"] and happened["delivered again"]
-    assert run.history.unfinished() == [] and len(run.letters) == 1
-    for name, verdict in verdicts.items():
-        if name.startswith("nobody"):
-            assert verdict == "NOT_DEPLOYED"
-        elif name in run.ecs.failing:
-            assert verdict == "FAILED"
-        else:
-            assert verdict == "SUCCEEDED" and run.ecs.image(name) == "registry/app:2"
-    assert {revision for _, revision in run.ecs.updates} <= set(run.ecs.registered)
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure):
+    run, trouble = FleetRun(60), Trouble(seed)
+    run.ecs.failing = {"web-003", "web-033"}
+    run.queue.most_receives = 50
+    names = [*run.ecs.names, "nobody-1", "nobody-2"]
+    ids = run.begin_batch([run.ecs.event(name) for name in names])
+    run.send("{", batch="b")
+    work_with(run, trouble)
+    finish(run)
+
+    figure(f"fleet of 62 with faults, seed {seed}", ", ".join(f"{count} {what}" for what, count in sorted(trouble.happened.items())))
+    assert trouble.happened["worker killed"] and trouble.happened["delivered again"] and trouble.happened["ledger throttled"]
+    expected = {name: "SUCCEEDED" for name in run.ecs.names} | dict.fromkeys(run.ecs.failing, "FAILED")
+    expected |= {"nobody-1": "NOT_DEPLOYED", "nobody-2": "NOT_DEPLOYED"}
+    assert {name: run.entry(one).verdict for name, one in zip(names, ids, strict=True)} == expected
+    assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:2"}
     assert Counter(name for name, _ in run.ecs.updates) == dict.fromkeys(run.ecs.names, 1)
-    batch = run.batches.find("b")
-    assert batch and batch.failures == 4
+    assert run.history.unfinished() == [] and len(run.letters.receive()) == 1
+    assert run.batches.find("b").failures == 4

@@ -80,8 +80,9 @@ class Fleet:
         with self._lock:
             if not self.buckets.take(operation, self._now()):
                 return answer_of(request.url, *THROTTLED)
-            if refusal := self.before(operation, body):
-                return answer_of(request.url, refusal[0], {"__type": refusal[1], "message": refusal[2]})
+            if (refusal := self.before(operation, body)) is not None:
+                status, code, message = refusal  # pylint: disable=unpacking-non-sequence
+                return answer_of(request.url, status, {"__type": code, "message": message})
             return answer_of(request.url, *getattr(self, f"_do_{operation}")(body))
 
     def _do_DescribeServices(self, body: Json) -> tuple[int, Json]:  # pylint: disable=invalid-name

@@ -64,7 +64,7 @@ class FleetRun:
 
     def work_all(self) -> None:
         """The worker again and again, until the queue is empty."""
-        while len(self.queue):
+        while self.queue.is_busy:
             self.time.now = max(self.time.now, self.queue.next_at)
             self.work()
 
@@ -72,7 +72,7 @@ class FleetRun:
         """So many workers beside each other, as Lambda's mapping runs them, until the queue is empty; ``once`` before each turn."""
 
         def turns() -> None:
-            while len(self.queue):
+            while self.queue.is_busy:
                 once()
                 records = self.queue.receive()
                 if records:

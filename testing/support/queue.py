@@ -48,6 +48,11 @@ class FifoQueue:
         return len(self._held)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether it has any message."""
+        return bool(self._held)
+
+    @property
     def next_at(self) -> float:
         """When the first message is to be had."""
         return min((one.visible_at for one in self._first_of_each_group()), default=float("inf"))

@@ -1,7 +1,7 @@
 """Reads the services of several events together, ten with one DescribeServices."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -26,18 +26,22 @@ def read_ahead(ecs: Ecs, events: Sequence[Mapping[str, Any]], clock: Callable[[]
             by_cluster[cluster].setdefault(service, index)
     for cluster, wanted in by_cluster.items():
         for first in range(0, len(wanted), AT_ONCE):
-            names = list(wanted)[first : first + AT_ONCE]
-            at = clock()
-            try:
-                services, failures = ecs.describe_services(cluster, names)
-            except AwsFailure:
-                continue
-            for name in names:
-                service = next((one for one in services if name in (one["serviceArn"], one.get("serviceName"))), None)
-                about = tuple(one for one in failures if _last(one.get("arn", "")) == _last(name))
-                if service or about:
-                    told[wanted[name]] = Told(at, service, about)
+            for name, known in _read(ecs, cluster, list(wanted)[first : first + AT_ONCE], clock()):
+                told[wanted[name]] = known
     return told
+
+
+def _read(ecs: Ecs, cluster: str, names: Sequence[str], at: float) -> Iterator[tuple[str, Told]]:
+    """What one call tells of those services of which it tells something."""
+    try:
+        services, failures = ecs.describe_services(cluster, names)
+    except AwsFailure:
+        return
+    for name in names:
+        service = next((one for one in services if name in (one["serviceArn"], one.get("serviceName"))), None)
+        about = tuple(one for one in failures if _last(one.get("arn", "")) == _last(name))
+        if service or about:
+            yield name, Told(at, service, about)
 
 
 def _last(name: str) -> str:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..call import Call
-from ..errors import EcsUpdaterError
+from ..errors import EcsUpdaterError, LeaseHeldError
 from ..event import ROLLBACK
-from ..ledger.entry import Entry, Side
+from ..ledger.entry import Entry, Side, State
 from ..ledger.history import History
 from ..ledger.key import fingerprint, service_key
 from ..ledger.lease import Holder, Leases
@@ -50,16 +50,21 @@ class Refusals:
         key = self.key(event)
         if not isinstance(request_id, str) or key is None:
             return False
-        if earlier := self._history.find(request_id):
+        earlier = self._history.find(request_id)
+        if earlier and earlier.is_ended:
             if earlier.may_be_repeated:
                 self._history.give_up(earlier)
             return True
         with self._leases.hold(key, holder := Holder.of(request_id)) as hold:
-            entry = _entry(key, event, call)
-            entry = replace(entry, number=hold.lease.fence, fence=hold.lease.fence, owner=holder.id, request_id=request_id)
-            begun = self._history.begin(entry)
-            if begun.is_new:
-                self._history.end(begun.entry.refused(verdict, str(error), error))
+            fence = hold.lease.fence
+            if earlier is None:
+                entry = replace(_entry(key, event, call), number=fence, fence=fence, owner=holder.id, request_id=request_id)
+                self._history.refuse(entry.refused(verdict, str(error), error))
+            elif earlier.state in (State.BEGUN, State.REGISTERED):
+                # A worker was killed before anything of the service was changed.
+                self._history.end(self._history.take_over(earlier, hold.lease).refused(verdict, str(error), error))
+            else:
+                raise LeaseHeldError(f"ecs_service_name {key}: an earlier attempt is not undone yet, try again")
         return True
 
 

@@ -92,8 +92,8 @@ class Worker:
     def work_off(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
         """Works off the records of an event; the ids of those messages that are to come again."""
         messages = [Message.of(record) for record in records]
+        # By group, in how many seconds its messages come again: whatever follows one that failed waits with it.
         again: dict[str, int] = {}
-        """By group, in how many seconds its messages come again: whatever follows one that failed waits with it."""
         failed: list[str] = []
         for message, event, told in self._told(messages):
             seconds = again.get(message.group)

@@ -69,6 +69,19 @@ class History:
                 return Begun(stored, False)
         raise LedgerError(f"request_id {one_line(entry.request_id)} is begun by too many at once")
 
+    def refuse(self, entry: Entry) -> None:
+        """Writes an update that has ended before it was begun. One call. Harmless where one of its ``request_id`` is there."""
+        now = iso(self._clock())
+        entry = replace(entry, begun_at=now, updated_at=now, ended_at=now)
+        written, request, _ = self._intent(entry, instead_of=None)
+        assert isinstance(written, Put)
+        written = replace(written, item=written.item | {"expires": self._expires()})
+        try:
+            with told(self._table):
+                self._table.write(written, request, *_counted(entry))
+        except ConditionFailed:
+            pass
+
     def advance(self, entry: Entry) -> Entry:
         """Writes how far the owner of ``entry`` came. One call. Raises LeaseHeldError if another holder has taken the entry."""
         entry = replace(entry, updated_at=iso(self._clock()))
@@ -90,8 +103,7 @@ class History:
         writes: list[Write] = [self._progress(entry), Delete(_OPEN, _open_key(entry))]
         if success := Success.of(entry):
             writes.append(_last_success(success))
-        if entry.batch and entry.has_failed:
-            writes.append(failure_of(entry.batch))
+        writes += _counted(entry)
         for attempt in (writes, writes[:2]):
             try:
                 with told(self._table):
@@ -120,7 +132,7 @@ class History:
         )
         try:
             with told(self._table):
-                self._table.write(last, *((failure_of(entry.batch),) if entry.batch else ()))
+                self._table.write(last, *_counted(replace(entry, may_be_repeated=False)))
         except ConditionFailed:
             pass
 
@@ -235,6 +247,11 @@ def _open_key(entry: Entry) -> str:
 
 def _item(entry: Entry) -> Item:
     return {"pk": entry.service, "sk": entry_key(entry.number), "feed": UPDATES} | to_item(entry)
+
+
+def _counted(entry: Entry) -> list[Write]:
+    """What counts the end of an update as a failure of its batch, where it is one."""
+    return [failure_of(entry.batch)] if entry.batch and entry.has_failed else []
 
 
 def _last_success(success: Success) -> Put:
