@@ -90,7 +90,8 @@ def _asked(fake, table, begin) -> list[Asked]:
     assert Progress(table).of([entry.request_id, *(one.request_id for one in members)])
     batches.stop("a-batch", "enough")
     queue = [(f"sqs:{one}", QUEUE, {}) for one in ("GetQueueUrl", "SendMessage")]
-    found = [*asked_of_the_table(fake.requests), *queue, ("ecs:DescribeServices", SERVICE, {})]
+    beside = [("ecs:DescribeServices", SERVICE, {}), ("dynamodb:DescribeTable", LEDGER, {})]
+    found = [*asked_of_the_table(fake.requests), *queue, *beside]
     return [(action, resource, _of_the_account(context)) for action, resource, context in found]
 
 

@@ -264,6 +264,7 @@ KEYS = "dynamodb:LeadingKeys"
     [
         ("sqs:GetQueueUrl", QUEUE, {}),
         ("sqs:SendMessage", QUEUE, {}),
+        ("dynamodb:DescribeTable", TABLE, {}),
         *((f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#20261127T0930Z-ab"]}) for one in ("GetItem", "PutItem", "Query", "UpdateItem")),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "REQUEST#two"]}),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE, SERVICE + "-two"]}),

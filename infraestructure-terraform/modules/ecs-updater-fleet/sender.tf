@@ -13,6 +13,13 @@ resource "aws_iam_policy" "sender" {
         Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
         Resource = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
       },
+      # Whether there is a ledger, and in which account.
+      {
+        Sid      = "FindLedger"
+        Effect   = "Allow"
+        Action   = "dynamodb:DescribeTable"
+        Resource = local.arn_of_the_table
+      },
       # Which services belong together, in items whose key begins so: of leases and history it changes nothing.
       {
         Sid      = "UseBatches"
