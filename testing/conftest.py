@@ -33,7 +33,7 @@ _isolate(os.environ)  # type: ignore[arg-type]  # Before the first import of a h
 # The files that take longest, which are begun first: what is begun last is not to go on alone.
 _LONGEST_FIRST = (
     *("test_aws_pipelines", "test_permissions", "test_account", "test_all_local", "test_suites", "test_api", "test_terraform"),
-    *("test_bundle", "test_containers", "test_steps", "test_parity", "test_faults", "test_teardown"),
+    *("test_concurrent_function", "test_bundle", "test_containers", "test_steps", "test_parity", "test_faults", "test_teardown"),
 )
 
 
