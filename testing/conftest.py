@@ -45,9 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Lets the garbage collector leave alone what stays, the SDK's models above all: to look through it again and again took a sixth
-    of the time of the unit tests.
-    """
+    """Lets the garbage collector leave alone what stays, the SDK's models above all: that took a sixth of the unit tests' time."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
