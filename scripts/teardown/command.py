@@ -1,4 +1,4 @@
-"""Removes what the pipelines made, in two steps that may both be repeated; between them `terraform destroy` has its turn.
+"""Removes what the pipelines made, in two steps that may both be repeated; between them `terraform destroy` has its turn, if any.
 
 `workload` removes the service and the revisions of its task definition; `infrastructure` the stacks from last to first, then what
 is in no stack and no state, then the bucket for bundles.
@@ -8,6 +8,7 @@ each of which is named; everything else is removed by then.
 """
 
 import argparse
+from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -30,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("verb", choices=["workload", "infrastructure"])
+    parser.add_argument("verbs", nargs="+", choices=["workload", "infrastructure"])
     for name in ("stack-name", "cluster", "service", "family", "function"):
         parser.add_argument(f"--{name}", required=True)
     return parser.parse_args()
@@ -57,9 +58,20 @@ def remove_infrastructure(project: Project, given: argparse.Namespace) -> None:
 def main() -> int:
     """Removes what the command line names; returns the exit status."""
     given = arguments()
+    status = 0
     try:
         project = Project(given.stack_name)
-        (remove_workload if given.verb == "workload" else remove_infrastructure)(project, given)
     except (BotoCoreError, ClientError) as error:
-        fail(f"removing stopped, make clean goes on from here: {reason(error)}")
-    return 1 if project.something_is_left else 0
+        fail(_stopped(error))
+    for verb in given.verbs:
+        try:
+            (remove_workload if verb == "workload" else remove_infrastructure)(project, given)
+        except (BotoCoreError, ClientError) as error:
+            status = 1
+            with suppress(SystemExit):  # The other step has its turn all the same.
+                fail(_stopped(error))
+    return 1 if project.something_is_left else status
+
+
+def _stopped(error: Exception) -> str:
+    return f"removing stopped, make clean goes on from here: {reason(error)}"

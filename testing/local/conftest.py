@@ -1,6 +1,5 @@
 """What the local tests share: workspaces for runs of make, a bundle, and whether Docker can be used."""
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -18,14 +17,6 @@ from support.terraform import Terraform, Unavailable
 def _why_no_docker() -> str:
     """Why Docker cannot run the function here; empty when it can."""
     return why_not()
-
-
-@pytest.fixture(scope="module", name="alone_in_docker")
-def _alone_in_docker() -> Iterator[None]:
-    """Waits until no other worker's tests look at what Docker has, before and after."""
-    with (TOOLS / "docker-tests.lock").open("w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture(name="docker")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.docker import base_image, docker, in_docker
+from support.inventory import inventory
 from support.make import Result, Workspace, is_free
 from support.shell import another_program
 
@@ -57,9 +58,27 @@ def test_an_emulator_that_does_not_answer_is_named_with_the_way_out(emulator):
     assert result.complaint() == expected
 
 
-def test_a_pipeline_leaves_an_emulator_that_ran_before_running(emulator):
-    result = emulator.make("all-local", LAMBDA_RUNTIME="nonsense")
-    assert result.status != 0 and "the emulator ran before, and still runs: make emulator-down stops it" in result.output
+KEPT = "the emulator ran before, and still runs: make emulator-down stops it"
+
+
+def test_a_pipeline_leaves_an_emulator_that_ran_before_running_and_as_it_was(emulator):
+    before = inventory(f"http://127.0.0.1:{emulator.port}")
+    result = emulator.make("all-local")
+    assert result.status == 0 and KEPT in result.output, result.output
+    assert inventory(f"http://127.0.0.1:{emulator.port}") == before
+    assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
+
+
+@pytest.mark.usefixtures("terraform")
+def test_so_does_one_with_terraform_that_is_ended_in_the_middle(emulator):
+    before = inventory(f"http://127.0.0.1:{emulator.port}")
+    run = emulator.start("all-aws-tf")
+    run.until_it_says("creating service")
+    assert inventory(f"http://127.0.0.1:{emulator.port}") > before
+    run.send(signal.SIGTERM)
+    result = run.result()
+    assert result.status != 0 and KEPT in result.output, result.output
+    assert inventory(f"http://127.0.0.1:{emulator.port}") == before
     assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
 
 

@@ -31,7 +31,7 @@ CAUSES = {
 
 
 @pytest.fixture(name="world", scope="module")
-def _world(tmp_path_factory):
+def _world(tmp_path_factory, alone_in_docker):  # pylint: disable=unused-argument
     """The emulator, the registry and the images, for all tests of this file; nothing of it is left afterwards.
 
     Skips where this machine has not what it takes, or fails where REQUIRE_CONTAINERS is set.

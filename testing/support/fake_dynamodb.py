@@ -15,9 +15,10 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from ecs_updater.ledger.feed import RECENT, SHOWN
+from moto.backends import get_backend
 from moto.core.models import botocore_stubber
 
-from .fake_ecs import REGION
+from .fake_ecs import ACCOUNT, REGION
 
 TABLE = "ecs-updater-ledger"
 
@@ -87,8 +88,7 @@ class FakeDynamodb:
 
     def clear(self) -> None:
         """Makes it as it was at first: to make a client takes longer than most tests do."""
-        for pk, sk in self.items:
-            self.admin.delete_item(TableName=TABLE, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+        get_backend("dynamodb")[ACCOUNT][REGION].tables[TABLE].items.clear()
         self.requests.clear()
         self._faults.clear()
         self.before = None

@@ -20,15 +20,12 @@ TREE = Path(__file__).resolve().parents[2] / "infraestructure-terraform"
 
 
 class Unavailable(Exception):
-    """There is no Terraform, or no provider that it could install; the text says so in one line.
+    """There is no Terraform, or no provider that it could install; the text says so in one line."""
 
-    With REQUIRE_TERRAFORM that is no reason to skip a test, but a failure.
-    """
 
-    def __init__(self, reason: str):
-        if os.environ.get("REQUIRE_TERRAFORM"):
-            raise AssertionError(reason)
-        super().__init__(reason)
+def _unavailable(reason: str) -> Exception:
+    """What is raised for that; with REQUIRE_TERRAFORM it is no reason to skip a test, but a failure."""
+    return AssertionError(reason) if os.environ.get("REQUIRE_TERRAFORM") else Unavailable(reason)
 
 
 def changes(directory: Path, environment: Mapping[str, str]) -> dict[str, set[str]]:
@@ -57,13 +54,13 @@ class Terraform:
 
     def __init__(self, directory: Path, environment: Mapping[str, str]):
         if not shutil.which("terraform"):
-            raise Unavailable("terraform is not installed")
+            raise _unavailable("terraform is not installed")
         self._directory = directory
         self._environment = dict(environment)
         shutil.copytree(TREE, directory, ignore=shutil.ignore_patterns("tests", ".terraform*", "*.tfstate*"))
         begun = self.run("init", "-input=false")
         if begun.returncode:
-            raise Unavailable(f"Terraform cannot install its provider: {' '.join(begun.stderr.replace('│', ' ').split())[:400]}")
+            raise _unavailable(f"Terraform cannot install its provider: {' '.join(begun.stderr.replace('│', ' ').split())[:400]}")
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command of Terraform."""

@@ -23,14 +23,20 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 CLUSTER, SERVICE = "ECSCluster", "ecs-dummy-service"
 
 
-@pytest.fixture(name="moto_ecs")
-def _moto_ecs():
-    """A client of moto's ECS, with a cluster and a task definition in it."""
+@pytest.fixture(name="client_of_moto", scope="module")
+def _client_of_moto():
+    """One for all tests here: moto stands in for all of AWS while it lasts, and to make the first client takes time."""
     with moto.mock_aws():
-        client = boto3.client("ecs", region_name=REGION)
-        client.create_cluster(clusterName=CLUSTER)
-        client.register_task_definition(family="f", containerDefinitions=[{"name": "app", "image": "busybox", "memory": 128}])
-        yield client
+        yield boto3.client("ecs", region_name=REGION)
+
+
+@pytest.fixture(name="moto_ecs")
+def _moto_ecs(client_of_moto):
+    """A client of moto's ECS, with a cluster and a task definition in it."""
+    get_backend("ecs").reset()
+    client_of_moto.create_cluster(clusterName=CLUSTER)
+    client_of_moto.register_task_definition(family="f", containerDefinitions=[{"name": "app", "image": "busybox", "memory": 128}])
+    return client_of_moto
 
 
 @pytest.fixture(name="service")

@@ -233,6 +233,13 @@ def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_af
     assert ask(door(fails, Counter()).resolve, "POST", "/update", LONG).status == status
 
 
+def test_a_defect_of_the_door_itself_is_no_different(log, monkeypatch):
+    monkeypatch.setattr("ecs_updater.rest.updating._caller", lambda event: event["no such thing"])
+    answer = post(Updates(), "/update", LONG)
+    assert (answer.status, answer.json["errorType"], answer.json["requestId"]) == (500, "InternalError", REQUEST_ID)
+    assert "no such thing" not in answer.json["errorMessage"] and "no such thing" in str(log()[-1])
+
+
 def test_a_defect_is_500_without_internals_and_with_its_traceback_in_the_log(log):
     answer = post(Updates(KeyError("/var/task/secret")), "/update", LONG)
     assert answer.status == 500 and answer.json["errorType"] == "InternalError"
