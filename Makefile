@@ -87,7 +87,7 @@ export TARGET_ORIGIN := $(origin TARGET)
 EMULATOR    := $(if $(filter local,$(TARGET)),emulator-up)
 CLUSTER_AWS := deploy-ecs-cluster deploy-ecs-service
 CLUSTER_TF  := deploy-ecs-cluster-tf deploy-ecs-service
-SUITES      := run-lambda-test-unittest run-lambda-test-aws run-api-test
+SUITES      := run-lambda-test-unittest run-lambda-test-aws run-api-test run-fleet-test
 DOORS_AWS   := deploy-lambda-aws deploy-api-aws deploy-fleet-aws
 DOORS_TF    := deploy-lambda-aws-tf deploy-api-aws-tf deploy-fleet-aws-tf
 STEPS_AWS   := build-lambda-package $(EMULATOR) $(CLUSTER_AWS) $(DOORS_AWS) $(SUITES)
@@ -168,7 +168,7 @@ deploy-fleet-aws-tf: ## Deploy the queue for many services and its worker (Terra
 	@scripts/deploy-fleet-aws-tf
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
-.PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test deploy-fleet api-key api-url
+.PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test run-fleet-test deploy-fleet api-key api-url
 run-lambda-test-sam: ## Run the eight test events through SAM
 	@scripts/run-lambda-test-sam
 
@@ -188,6 +188,9 @@ invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EV
 
 run-api-test: ## Send the eight test events to the API, then run the API's own suite
 	@scripts/run-api-test
+
+run-fleet-test: ## Deploy a file of services through the queue, send events as other programs do, compare
+	@scripts/run-fleet-test
 
 deploy-fleet: ## Deploy the services of a file together and watch them: make deploy-fleet FILE=deployments.json OPTIONS=-i
 	@scripts/deploy-fleet $(OPTIONS)

@@ -12,13 +12,14 @@ from .commands.deploy import deploy
 from .commands.history import history
 from .commands.rollback import rollback
 from .commands.status import status
+from .commands.stop import stop
 from .commands.update import update
 from .commands.validate import validate
 from .commands.watch import watch
 from .ending import DETACHED, CommandEnd
 from .show.printer import Printer
 
-COMMANDS: tuple[Callable[..., int], ...] = (deploy, watch, update, rollback, status, history, validate)
+COMMANDS: tuple[Callable[..., int], ...] = (deploy, watch, stop, update, rollback, status, history, validate)
 
 app = typer.Typer(
     name="ecs-updater",

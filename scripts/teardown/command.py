@@ -20,7 +20,7 @@ from teardown.network import remove_network
 from teardown.orphans import remove_orphans
 from teardown.project import Project, reason
 from teardown.stacks import remove_stack
-from teardown.workload import remove_revisions, remove_service
+from teardown.workload import remove_revisions, remove_service, services_of_the_suite
 from terminal import fail
 
 STACKS = ("fleet", "api", "lambda", "ledger", "ecs", "vpc")  # Last to first.
@@ -39,7 +39,8 @@ def arguments() -> argparse.Namespace:
 
 def remove_workload(project: Project, given: argparse.Namespace) -> None:
     """Removes what runs in the cluster, and what it ran."""
-    remove_service(project, given.cluster, given.service)
+    for service in (given.service, *services_of_the_suite(given.service)):
+        remove_service(project, given.cluster, service)
     remove_revisions(project, given.family)
 
 

@@ -14,6 +14,11 @@ READERS = 8
 REVISIONS_AT_ONCE = 10  # DeleteTaskDefinitions takes no more.
 
 
+def services_of_the_suite(service: str) -> list[str]:
+    """Names the services that `make run-fleet-test` makes beside this one, which a killed run leaves."""
+    return [f"{service}-fleet-{number}" for number in (1, 2)]
+
+
 def tags_of_cluster(project: Project, cluster: str) -> dict[str, str] | None:
     """Returns the cluster's tags, or None when there is no such cluster."""
     found = project.client("ecs").describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"]

@@ -19,13 +19,13 @@ from support.deployer import ACCOUNT, REGION, policies, policy
 from support.fake_dynamodb import TABLE, Request
 from support.make import PROJECT
 from support.permissions import expanded, listed, without
+from support.table_calls import KEYS, table_and_keys
 
 pytest_plugins = ["support.ledger_fixtures"]
 
 QUEUE, LETTERS = (f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-fleet{name}.fifo" for name in ("", "-dead-letters"))
 LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
 SERVICE = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/ECSCluster/ecs-dummy-service"
-KEYS = "dynamodb:LeadingKeys"
 # Lambda takes the messages with the worker's role. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 BY_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 # The transaction and the batch of DynamoDB ask for what is in them; SQS asks for a batch of messages as for one.
@@ -67,15 +67,7 @@ def called_of_sqs() -> set[str]:
 def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
     """What DynamoDB asks about for each request: the action, the table, and the partition keys that the request names."""
     for one in requests:
-        match one.body:
-            case {"TransactItems": items}:
-                keys = [item["Put"]["Item"]["pk"]["S"] for item in items]
-            case {"RequestItems": {**tables}}:
-                keys = [key["pk"]["S"] for key in tables[TABLE]["Keys"]]
-            case {"ExpressionAttributeValues": {":pk": key}, "KeyConditionExpression": _}:
-                keys = [key["S"]]
-            case body:
-                keys = [body.get("Item", body.get("Key"))["pk"]["S"]]
+        _, keys = table_and_keys(one.body)
         yield f"dynamodb:{AS.get(one.operation, one.operation)}", LEDGER, {KEYS: keys}
 
 
@@ -114,6 +106,10 @@ def test_nothing_in_the_policy_of_a_sender_is_idle(asked, sender):
     for pattern in watched:
         assert [keys for action, _, context in asked for keys in context.values() if action.endswith("BatchGetItem")
                 and any(key.startswith(pattern.rstrip("*")) for key in keys)], pattern
+
+
+def test_whoever_deploys_may_send_and_watch_a_batch_as_the_suite_does(asked):
+    assert not [one for one in asked if not allows(list(expanded(policies())), *one)]
 
 
 @pytest.mark.parametrize(("what", "other"), [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-", "other-")])
@@ -169,11 +165,12 @@ def test_whoever_deploys_takes_the_senders_policy_back_and_no_other_and_gives_no
     [
         *((f"cloudwatch:{one}", OTHER_ALARM) for one in ("PutMetricAlarm", "DeleteAlarms")),
         *((f"sqs:{one}", QUEUE.replace(".fifo", "-2.fifo")) for one in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")),
-        *((f"sqs:{one}", QUEUE) for one in ("SendMessage", "ReceiveMessage", "PurgeQueue")),
+        *((f"sqs:{one}", QUEUE) for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue")),
+        ("sqs:SendMessage", LETTERS),
         ("lambda:InvokeFunction", OWN),
     ],
 )
-def test_whoever_deploys_touches_no_other_alarm_or_queue_and_no_message(action, resource):
+def test_whoever_deploys_touches_no_other_alarm_or_queue_and_takes_no_message(action, resource):
     assert not allows(list(expanded(policy("fleet"))), action, resource)
 
 

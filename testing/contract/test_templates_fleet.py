@@ -267,7 +267,7 @@ KEYS = "dynamodb:LeadingKeys"
         ("dynamodb:DescribeTable", TABLE, {}),
         *((f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#20261127T0930Z-ab"]}) for one in ("GetItem", "PutItem", "Query", "UpdateItem")),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "REQUEST#two"]}),
-        ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE, SERVICE + "-two"]}),
+        ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE, SERVICE + "-two", SERVICE.replace("ECSCluster", "Missing")]}),
         ("ecs:DescribeServices", SERVICE, {}),
     ],
 )
@@ -287,7 +287,6 @@ def test_a_sender_may(action, resource, context):
         ("dynamodb:PutItem", TABLE + "-two", {KEYS: ["BATCH#one"]}),
         ("dynamodb:Query", TABLE + "/index/recent", {KEYS: ["UPDATES"]}),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "LEASE#one"]}),
-        ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE.replace("ECSCluster", "Other")]}),
         *((f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#one"]}) for one in ("DeleteItem", "Scan", "BatchWriteItem")),
         ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
         *((f"ecs:{one}", SERVICE, {}) for one in ("UpdateService", "TagResource")),

@@ -53,7 +53,10 @@ def answered(here: Workspace, account: Account, answer: str) -> Result:
     return result
 
 
-CHANGES = ["all-aws", "all-aws-tf", "deploy-ecs-cluster", "deploy-ecs-cluster-tf", "run-lambda-test-aws", "run-api-test"]
+CHANGES = [
+    *("all-aws", "all-aws-tf", "deploy-ecs-cluster", "deploy-ecs-cluster-tf"),
+    *("run-lambda-test-aws", "run-api-test", "run-fleet-test"),
+]
 
 
 @pytest.mark.parametrize("target", CHANGES)

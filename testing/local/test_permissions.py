@@ -180,13 +180,13 @@ def deployer(endpoint: str, statements: Iterable[Statement], name: str = "deploy
 
 @contextmanager
 def functions_permitted(endpoint: str) -> Iterator[None]:
-    """Makes the roles of the function, of the worker and of the API that tells into such for the emulator, once they are there."""
+    """Makes the roles of the function, the completer, the worker and the API that tells into such for the emulator, once there."""
     iam = _client("iam", endpoint)
     ended = threading.Event()
 
     def permit() -> None:
         while not ended.wait(0.2):
-            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, WORKER, STATUS):
+            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, COMPLETERS, WORKER, STATUS):
                 with suppress(iam.exceptions.NoSuchEntityException):
                     found = iam.get_role_policy(**one)["PolicyDocument"]["Statement"]
                     # Terraform's second step puts back what it finds changed.

@@ -82,7 +82,7 @@ def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
     "target",
     [
         *("deploy-ecs-cluster", "deploy-ecs-service", "run-lambda-test-sam", "run-lambda-test-aws", "invoke-sam EVENT=e.json"),
-        *("api-key", "api-url", "run-api-test"),
+        *("api-key", "api-url", "run-api-test", "run-fleet-test"),
     ],
 )
 def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
@@ -119,6 +119,7 @@ DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGE
         ),
         ("deploy-fleet-aws", f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}"),
         *((target, f"there is no API of ecs-updater: {DEPLOY_API}") for target in ("api-key", "api-url", "run-api-test")),
+        ("run-fleet-test", "there is no queue ecs-updater-fleet.fifo: make deploy-fleet-aws TARGET=local"),
         ("run-lambda-test-sam", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
         ("invoke-sam EVENT=e.json", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
     ],

@@ -11,6 +11,7 @@ from ecs_updater.fleet.worker import Worker
 from ecs_updater.ledger.history import History
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State
+from ecs_updater_cli.commands import stop
 from ecs_updater_cli.commands.following import follow
 from ecs_updater_cli.commands.opening import Opened
 from ecs_updater_cli.commands.options import How
@@ -159,6 +160,28 @@ def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     seen = door.look(rows)
     assert [seen[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
     assert "one update of the batch has failed, and after 1 no further one was to begin" in seen[2].cause
+
+
+def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, capsys):
+    ledger, batch = begun(world, EVENT, GONE)
+    monkeypatch.setattr(stop.Account, "needed_ledger", ledger)
+    assert stop.stop(batch.batch.id, region="eu-west-1") == 0
+    watch = f"ecs-updater watch {batch.batch.id} --region eu-west-1"
+    assert capsys.readouterr().err == f"batch {batch.batch.id} begins no further service; {watch} shows what had begun\n"
+    queue = Messages()
+    door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+    door.begin(batch.members)
+    worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
+    assert not worker.work_off(queue.records())
+    seen = door.look(follow_rows(batch))
+    assert [one.state for one in seen.values()] == [State.NOT_STARTED] * 2 and world.calls["UpdateService"] == 0
+    assert "the batch was stopped with ecs-updater" in seen[1].cause
+
+
+def test_a_batch_that_there_is_not_cannot_be_stopped(world):
+    with pytest.raises(CommandEnd, match="has no batch nope") as ended:
+        batches.stop(Ledger(world.table, PREFIX), "nope")
+    assert ended.value.code == 2
 
 
 def follow_rows(batch):

@@ -214,7 +214,7 @@ class Stack:
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -13,12 +13,14 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import boto3
 from support.cloudformation import Stack, load
 from support.make import PROJECT, TOOLS
 from support.permissions import Statement
 from support.recorder import Call
+from support.table_calls import KEYS, table_and_keys
 
 ACCOUNT, REGION = "000000000000", "eu-west-1"
 SETTINGS = {
@@ -42,6 +44,7 @@ IDLE_HERE = {
 
 # Where the action that IAM knows is not called like the operation.
 _ACTIONS = {
+    "dynamodb:TransactWriteItems": ["dynamodb:PutItem"],
     "lambda:Invoke": ["lambda:InvokeFunction"],
     "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
     "s3:HeadBucket": ["s3:ListBucket"],
@@ -49,6 +52,7 @@ _ACTIONS = {
     "s3:ListObjectVersions": ["s3:ListBucketVersions"],
     "s3:ListObjectsV2": ["s3:ListBucket"],
     "s3:PutPublicAccessBlock": ["s3:PutBucketPublicAccessBlock"],
+    "sqs:SendMessageBatch": ["sqs:SendMessage"],
 }
 # What makes something, and the type of it in an ARN.
 _MADE = {
@@ -78,7 +82,7 @@ class Need:
 
     action: str
     resource: str
-    context: Mapping[str, str] = field(default_factory=dict, hash=False)
+    context: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @cache
@@ -185,7 +189,7 @@ def _resources(call: Call) -> list[str]:
         case "logs" if "resourceArn" in given:
             found = given["resourceArn"]
         case "dynamodb":
-            found = given.get("ResourceArn") or _arn("dynamodb", f"table/{given['TableName']}")
+            found = given.get("ResourceArn") or _arn("dynamodb", f"table/{table_and_keys(given)[0]}")
         case "events":
             found = given.get("ResourceARN") or _arn("events", f"rule/{given.get('Name') or given['Rule']}")
         case "sqs":
@@ -247,13 +251,15 @@ def _ec2_resources(call: Call) -> list[str]:
     return found or [_arn("ec2", "route-table/of-an-association")]
 
 
-def _context(call: Call, resource: str, tags: Mapping[str, str]) -> dict[str, str]:
+def _context(call: Call, resource: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """What the call says of itself, or AWS knows of the resource, on which a condition can be."""
     if call.service == "ec2":
         tag = "ecs-updater" if resource.endswith("/of-an-association") else tags.get(resource.rpartition("/")[2])
         return {"aws:ResourceTag/ecs-updater": tag} if tag else {}
     if call.service == "ecs" and call.operation == "ListTasks":
         return {"ecs:cluster": _arn("ecs", f"cluster/{call.parameters['cluster'].rpartition('/')[2]}")}
+    if call.service == "dynamodb" and "ResourceArn" not in call.parameters and (keys := table_and_keys(call.parameters)[1]):
+        return {KEYS: tuple(keys)}
     return {}
 
 

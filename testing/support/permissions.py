@@ -16,7 +16,7 @@ Statement = Mapping[str, Any]
 NO_RESOURCE = "?"
 """Where the emulator knows no resource of a call it asks about the text ``*``. As a pattern ``?`` matches that, and no ARN."""
 
-_UNKNOWN_TO_THE_EMULATOR = ("aws:ResourceTag/", "ecs:cluster", "iam:PolicyARN", "lambda:FunctionArn")
+_UNKNOWN_TO_THE_EMULATOR = ("aws:ResourceTag/", "dynamodb:LeadingKeys", "ecs:cluster", "iam:PolicyARN", "lambda:FunctionArn")
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -42,8 +42,8 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
       gets both beside it;
     * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern beside them that matches this text
       and no ARN;
-    * it knows neither the tags of what is in a network, nor the cluster of a list, the function of a mapping, or the policy that is
-      taken back: conditions on these are left out.
+    * it knows neither the tags of what is in a network, nor the cluster of a list, the function of a mapping, the policy that is
+      taken back, or the keys of items: conditions on these are left out.
 
     Actions, effect and all other conditions stay as they are.
     """
@@ -71,12 +71,12 @@ def without(statements: Iterable[Statement], action: str) -> list[Statement]:
 
 
 def expanded(statements: Iterable[Statement]) -> Iterator[Statement]:
-    """The statements with one value per condition, which allow the same together: what ``cloudformation.allows`` takes."""
+    """The statements with one value to equal per condition, which allow the same together: what ``cloudformation.allows`` takes."""
     for statement in statements:
-        (operator, wanted), *others = (statement.get("Condition") or {"StringEquals": {}}).items()
-        assert operator == "StringEquals" and not others, statement
+        conditions = statement.get("Condition", {})
+        wanted = conditions.get("StringEquals", {})
         for values in product(*(listed(value) for value in wanted.values())):
-            yield {**statement, "Condition": {"StringEquals": dict(zip(wanted, values, strict=True))}}
+            yield {**statement, "Condition": {**conditions, "StringEquals": dict(zip(wanted, values, strict=True))}}
 
 
 def document(statements: Iterable[Statement]) -> str:

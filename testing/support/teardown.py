@@ -19,6 +19,7 @@ from botocore.config import Config
 from support.inventory import inventory
 from support.make import PROJECT, Result, Workspace, until
 from teardown import command
+from teardown.workload import services_of_the_suite
 
 STACK, CLUSTER, SERVICE, FAMILY, FUNCTION = "ecs-updater", "ECSCluster", "ecs-dummy-service", "ecs-dummy-task", "ecs-updater"
 REGION, ACCOUNT = "eu-west-1", "000000000000"
@@ -198,6 +199,8 @@ def deploy(emulator: Emulator) -> None:
     for arn in revisions[:5]:
         ecs.deregister_task_definition(taskDefinition=arn)
     ecs.create_service(cluster=CLUSTER, serviceName=SERVICE, taskDefinition=revisions[-1], desiredCount=2)
+    for name in services_of_the_suite(SERVICE):
+        ecs.create_service(cluster=CLUSTER, serviceName=name, taskDefinition=revisions[-1], desiredCount=0)
     s3 = emulator.client("s3")
     make_bucket(s3, OURS)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})

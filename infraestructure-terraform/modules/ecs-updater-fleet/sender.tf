@@ -32,14 +32,14 @@ resource "aws_iam_policy" "sender" {
           Null = { "dynamodb:LeadingKeys" = "false" }
         }
       },
-      # What became of each update: by its request, and then by its service.
+      # What became of each update: by its request, and then by its service, also by that of a cluster that is not there.
       {
         Sid      = "WatchUpdates"
         Effect   = "Allow"
         Action   = "dynamodb:BatchGetItem"
         Resource = local.arn_of_the_table
         Condition = {
-          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["REQUEST#*", local.services] }
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["REQUEST#*", "${local.arn_of_ecs}:service/*"] }
           Null                      = { "dynamodb:LeadingKeys" = "false" }
         }
       },

@@ -49,6 +49,13 @@ def find(ledger: Ledger, batch_id: str) -> Begun:
     return Begun(batch, members)
 
 
+def stop(ledger: Ledger, batch_id: str) -> None:
+    """Lets no further service of it begin. Raises CommandEnd where there is none, Trouble."""
+    find(ledger, batch_id)
+    with told():
+        Batches(ledger.table, retention_days=RETENTION_DAYS).stop(batch_id, f"the batch was stopped with {caller()}")
+
+
 def caller() -> str:
     """Who calls, as far as this machine knows."""
     try:
