@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 UPDATES = 50
 PATIENCE = 400
 HELD, LEDGER_SILENT = "is held by another update", "of the function's LEDGER_TABLE"
-"""After what a caller sends the same request again: whoever starts fifty processes on a small machine keeps its DynamoDB waiting."""
+"""After what a caller sends the same request again: fifty at once can keep the DynamoDB of a small machine from answering in time."""
 
 
 @pytest.fixture(name="deployed", scope="module")
@@ -60,8 +60,17 @@ def update(function, number, deadline):
             return again, told
         assert time.monotonic() < deadline, f"update {number} never had its turn: {told}"
         again[why] += 1
-        # An invocation takes the machine a third of a second, and a new one of its processes more: to ask often is what costs here.
-        time.sleep(random.uniform(5, 45))
+        time.sleep(random.uniform(2, 20))
+
+
+def start(function):
+    """Has its part in letting fifty processes of the function start, which keeps the emulator from much else for a while.
+
+    A dry run does not ask the ledger. It may not fail: the emulator ends a process whose answer is an error.
+    """
+    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "app:1", "ecs_tag": {}}
+    answer = json.loads(function.invoke(FunctionName="ecs-updater", Payload=json.dumps(event | {"dry_run": True}))["Payload"].read())
+    assert answer.get("statusCode") == 200, answer
 
 
 def check_service(ecs, task_definition, release):
@@ -72,11 +81,13 @@ def check_service(ecs, task_definition, release):
 
 
 def test_fifty_invocations_at_once_come_one_at_a_time(client, figure):
-    function, begin = client("lambda"), time.monotonic()
+    function = client("lambda")
     with ThreadPoolExecutor(UPDATES) as pool:
+        list(pool.map(lambda _: start(function), range(UPDATES)))
+        begin = time.monotonic()
         told = list(pool.map(lambda number: update(function, number, begin + PATIENCE), range(UPDATES)))
     seconds = time.monotonic() - begin
-    assert [answer.get("statusCode") for _, answer in told] == [200] * UPDATES, told
+    assert not [answer for _, answer in told if answer.get("statusCode") != 200]
 
     pages = client("dynamodb").get_paginator("scan").paginate(TableName="ecs-updater-ledger", ConsistentRead=True)
     items = [item for page in pages for item in page["Items"]]
