@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 UPDATES = 50
 PATIENCE = 400
 HELD, LEDGER_SILENT = "is held by another update", "of the function's LEDGER_TABLE"
-"""After what a caller sends the same request again: fifty at once can keep the DynamoDB of a small machine from answering in time."""
+"""After what a caller sends the same request again: fifty at once can keep a small machine's DynamoDB from answering in time."""
 
 
 @pytest.fixture(name="deployed", scope="module")
@@ -43,7 +43,7 @@ def _client(deployed):
 
 
 def update(function, number, deadline):
-    """Sends one update, and the same again, until it has had its turn; why it was told to try again, and what it was told at last."""
+    """Sends one update until it has had its turn; why it was told to try again, and what it was told at last."""
     event = {
         "ecs_cluster_name": "ECSCluster",
         "ecs_service_name": "ecs-dummy-service",
@@ -69,7 +69,8 @@ def start(function):
     A dry run does not ask the ledger. It may not fail: the emulator ends a process whose answer is an error.
     """
     event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "app:1", "ecs_tag": {}}
-    answer = json.loads(function.invoke(FunctionName="ecs-updater", Payload=json.dumps(event | {"dry_run": True}))["Payload"].read())
+    told = function.invoke(FunctionName="ecs-updater", Payload=json.dumps(event | {"dry_run": True}))
+    answer = json.loads(told["Payload"].read())
     assert answer.get("statusCode") == 200, answer
 
 
