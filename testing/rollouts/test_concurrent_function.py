@@ -6,6 +6,7 @@ import shutil
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import boto3
 import pytest
@@ -37,9 +38,12 @@ def _deployed(tmp_path_factory):
 
 @pytest.fixture(name="client")
 def _client(deployed):
-    """Makes clients of the emulator that send nothing twice."""
+    """Makes clients of the emulator that send nothing twice, and closes their connections in the end."""
     config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=PATIENCE, max_pool_connections=UPDATES)
-    return lambda service: boto3.client(service, endpoint_url=f"http://127.0.0.1:{deployed.port}", config=config)
+    with ExitStack() as clients:
+        yield lambda service: clients.enter_context(
+            closing(boto3.client(service, endpoint_url=f"http://127.0.0.1:{deployed.port}", config=config))
+        )
 
 
 def update(function, number, deadline):
