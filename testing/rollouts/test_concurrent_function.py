@@ -6,6 +6,7 @@ import shutil
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import boto3
 import pytest
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 UPDATES = 50
 PATIENCE = 400
 HELD, LEDGER_SILENT = "is held by another update", "of the function's LEDGER_TABLE"
-"""After what a caller sends the same request again: fifty at once can keep the DynamoDB of a small machine from answering in time."""
+"""After what a caller sends the same request again: fifty at once can keep a small machine's DynamoDB from answering in time."""
 
 
 @pytest.fixture(name="deployed", scope="module")
@@ -37,13 +38,16 @@ def _deployed(tmp_path_factory):
 
 @pytest.fixture(name="client")
 def _client(deployed):
-    """Makes clients of the emulator that send nothing twice."""
+    """Makes clients of the emulator that send nothing twice, and closes their connections in the end."""
     config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=PATIENCE, max_pool_connections=UPDATES)
-    return lambda service: boto3.client(service, endpoint_url=f"http://127.0.0.1:{deployed.port}", config=config)
+    with ExitStack() as clients:
+        yield lambda service: clients.enter_context(
+            closing(boto3.client(service, endpoint_url=f"http://127.0.0.1:{deployed.port}", config=config))
+        )
 
 
 def update(function, number, deadline):
-    """Sends one update, and the same again, until it has had its turn; why it was told to try again, and what it was told at last."""
+    """Sends one update until it has had its turn; why it was told to try again, and what it was told at last."""
     event = {
         "ecs_cluster_name": "ECSCluster",
         "ecs_service_name": "ecs-dummy-service",
@@ -69,7 +73,8 @@ def start(function):
     A dry run does not ask the ledger. It may not fail: the emulator ends a process whose answer is an error.
     """
     event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "app:1", "ecs_tag": {}}
-    answer = json.loads(function.invoke(FunctionName="ecs-updater", Payload=json.dumps(event | {"dry_run": True}))["Payload"].read())
+    told = function.invoke(FunctionName="ecs-updater", Payload=json.dumps(event | {"dry_run": True}))
+    answer = json.loads(told["Payload"].read())
     assert answer.get("statusCode") == 200, answer
 
 
