@@ -141,6 +141,16 @@ json() {
   printf '"%s"' "${text//\"/\\\"}"
 }
 
+# need_queue [WORDS]: ends the script when the fleet's queue is not deployed; WORDS say what else could be done.
+need_queue() {
+  local answer name=$LAMBDA_FUNCTION_NAME-fleet.fifo
+  capture sqs get-queue-url --queue-name "$name" --query QueueUrl ||
+    case $answer in
+      *NonExistentQueue* | *QueueDoesNotExist*) fail "there is no queue $name: $(hint deploy-fleet-aws)${1:-}" ;;
+      *) fail "queue $name cannot be read: $(error_of "$answer")" ;;
+    esac
+}
+
 # need_function: ends the script when the function is not deployed.
 need_function() {
   local answer

@@ -3,13 +3,12 @@
 import json
 import subprocess
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from support.make import PROJECT, TOOLS
 from support.quota_proxy import QuotaProxy
+from support.waking import waking
 
 from .stage import CLUSTER, Stage
 
@@ -21,7 +20,7 @@ def deploy(stage: Stage, proxy: QuotaProxy, wanted: Mapping[str, str]) -> dict[s
     """Deploys the whole fleet from one file, and waits for its verdicts."""
     entries = [{"ecs_service_name": service, "ecs_image_name": image} for service, image in wanted.items()]
     document = {"defaults": {"ecs_cluster_name": CLUSTER, "ecs_tag": {"team": "a"}}, "deployments": entries}
-    with tempfile.TemporaryDirectory() as directory, completer(stage):
+    with tempfile.TemporaryDirectory() as directory, waking(stage.client("lambda"), "ecs-updater-completer", _WAKES):
         file = Path(directory) / "deployments.json"
         file.write_text(json.dumps(document), "utf-8")
         ran = subprocess.run(
@@ -36,21 +35,3 @@ def deploy(stage: Stage, proxy: QuotaProxy, wanted: Mapping[str, str]) -> dict[s
     told = [json.loads(line) for line in ran.stdout.splitlines()]
     last = {one["service"]: one["state"] for one in told if one["type"] == "change"}
     return {service: state in ("succeeded", "unchanged") for service, state in last.items()}
-
-
-@contextmanager
-def completer(stage: Stage) -> Iterator[None]:
-    """Wakes the completer until the end of the block."""
-    functions, is_over = stage.client("lambda"), threading.Event()
-
-    def wake() -> None:
-        while not is_over.wait(_WAKES):
-            functions.invoke(FunctionName="ecs-updater-completer", Payload=b"{}")
-
-    thread = threading.Thread(target=wake)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()

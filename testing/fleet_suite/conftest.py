@@ -14,10 +14,13 @@ from ecs_updater.fleet.progress import Progress
 from event_suite import cases
 from event_suite.cases import Case, ServiceState
 from event_suite.service import Service, ServiceMissing
+from support.waking import waking
 from teardown.workload import services_of_the_suite
 
 PATIENCE = 120.0
 """Seconds until a message is worked off, a function that has to be started first included."""
+WAKES = 3.0
+"""Seconds between two looks of the completer on the emulator."""
 
 Send = Callable[[Mapping[str, Any]], str]
 
@@ -77,6 +80,17 @@ def _make(ecs: Any, cluster: str, like: str, names: list[str]) -> None:
                 launchType=model["launchType"],
                 networkConfiguration=model["networkConfiguration"],
             )
+
+
+@pytest.fixture(scope="session", name="completer", autouse=True)
+def _completer() -> Iterator[None]:
+    """Where an emulator stands in for AWS, it sends no events of ECS: its root wakes the completer instead."""
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        yield
+        return
+    root = boto3.client("lambda", aws_access_key_id="test", aws_secret_access_key="test")
+    with waking(root, f"{os.environ['LAMBDA_FUNCTION_NAME']}-completer", WAKES):
+        yield
 
 
 @pytest.fixture(scope="session", name="send")
