@@ -114,11 +114,12 @@ def test_from_this_machine_what_fails_is_rolled_back(world, printer):
 
 def test_who_leaves_begins_nothing_further(world):
     ledger, batch = begun(world, EVENT)
+    made = dict(world.made)
     door = direct_of(world, ledger, batch)
     door.leave(5)
     door.begin(batch.members)
     door.leave(5)  # Its threads have ended by then.
-    assert door.look([]) == {} and world.calls["UpdateService"] == 0
+    assert door.look([]) == {} and world.made == made
 
 
 class Messages:
@@ -162,8 +163,33 @@ def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     assert "one update of the batch has failed, and after 1 no further one was to begin" in seen[2].cause
 
 
+def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdict(world, printer):
+    """Nothing depends on who watches: the worker and the completer go on meanwhile."""
+    ledger, batch = begun(world, EVENT, GONE)
+    queue, made = Messages(), len(world.made)
+
+    def opened():
+        door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+        return Opened(door, lambda waiting: "", f"ecs-updater watch {batch.batch.id}", batch.batch.id)
+
+    assert follow(opened(), batch, How(timeout=0), printer) == 1
+    assert "SUCCEEDED" not in printer.console.file.getvalue()
+    worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
+    assert not worker.work_off(queue.records())
+    for _ in range(20):
+        world.pass_time(30)
+        world.complete()
+
+    again = Printer(io.StringIO(), io.StringIO())
+    assert follow(opened(), batches.find(ledger, batch.batch.id), How(), again, again=True) == 1
+    out = again.console.file.getvalue()
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out and "FAILED        ECSCluster/gone" in out
+    assert (len(world.made), len(queue.sent)) == (made + 1, 2)
+
+
 def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, capsys):
     ledger, batch = begun(world, EVENT, GONE)
+    made = dict(world.made)
     monkeypatch.setattr(stop.Account, "needed_ledger", ledger)
     assert stop.stop(batch.batch.id, region="eu-west-1") == 0
     watch = f"ecs-updater watch {batch.batch.id} --region eu-west-1"
@@ -174,7 +200,7 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
     worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
     assert not worker.work_off(queue.records())
     seen = door.look(follow_rows(batch))
-    assert [one.state for one in seen.values()] == [State.NOT_STARTED] * 2 and world.calls["UpdateService"] == 0
+    assert [one.state for one in seen.values()] == [State.NOT_STARTED] * 2 and world.made == made
     assert "the batch was stopped with ecs-updater" in seen[1].cause
 
 
