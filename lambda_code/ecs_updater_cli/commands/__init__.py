@@ -11,6 +11,7 @@
 ``update``     one service
 ``rollback``   one service, back to what worked
 ``watch``      back to a batch
+``stop``       a batch, as far as it has not begun
 ``validate``   the file alone
 ``status``     what runs
 ``history``    what was deployed
