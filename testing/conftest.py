@@ -1,7 +1,6 @@
 """What every layer of tests shares: an environment in which nothing can reach an account, Docker for one at a time, an order."""
 
 import fcntl
-import gc
 import os
 from collections.abc import Iterator
 
@@ -42,12 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts files, of which each is one worker's."""
     rank = {name: number for number, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
-
-
-def pytest_collection_finish() -> None:
-    """Lets the garbage collector leave alone what stays, the SDK's models above all: that took a sixth of the unit tests' time."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="module", name="alone_in_docker")

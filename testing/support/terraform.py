@@ -87,7 +87,7 @@ def run(directory: Path, environment: Mapping[str, str], command: str, *argument
     return subprocess.run(
         ["terraform", command, "-no-color", *arguments],
         cwd=directory,
-        env=shell | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | dict(environment),
+        env=shell | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOGC": "400"} | dict(environment),
         stdin=subprocess.DEVNULL,
         check=False,
         capture_output=True,

@@ -1,5 +1,6 @@
 """What the unit tests share: a base event, an update against the fake ECS, and an SDK that waits for nothing."""
 
+import gc
 import io
 import json
 from types import SimpleNamespace
@@ -16,6 +17,12 @@ _EVENT = {
     "ecs_image_name": "busybox:1.36",
     "ecs_tag": {"new": "value"},
 }
+
+
+def pytest_collection_finish():
+    """Lets the garbage collector leave alone what stays, the SDK's models above all: that took a sixth of the time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)
