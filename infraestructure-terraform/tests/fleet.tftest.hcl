@@ -199,9 +199,9 @@ run "a_sender_sends_writes_batches_and_watches" {
       for one in jsondecode(aws_iam_policy.sender.policy).Statement : one.Sid => [one.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], one.Condition.Null["dynamodb:LeadingKeys"]] if can(one.Condition)
       } == {
       UseBatches   = [["BATCH#*"], "false"]
-      WatchUpdates = [["REQUEST#*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"], "false"]
+      WatchUpdates = [["REQUEST#*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*"], "false"]
     }
-    error_message = "A sender may write leases or history, or watch other clusters."
+    error_message = "A sender may write leases or history, or read another account's."
   }
 }
 

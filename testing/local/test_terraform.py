@@ -123,7 +123,7 @@ def test_every_finding_of_a_scanner_that_is_skipped_says_why():
 def test_no_provider_but_one_and_no_module_of_others():
     assert {one for text in FILES.values() for one in re.findall(r'^ +source += "(.+)"', text, re.MULTILINE)} == {
         "hashicorp/aws",
-        *(f"./modules/ecs-updater-{name}" for name in ("vpc", "ecs-cluster", "ledger", "lambda", "api")),
+        *(f"./modules/ecs-updater-{name}" for name in ("vpc", "ecs-cluster", "ledger", "lambda", "api", "fleet")),
     }
 
 

@@ -238,9 +238,9 @@ CLOUDFORMATION: dict[str, Mutation] = {
     "an action less of the worker": _template(_FLEET, f"{_WORKERS}.14.Action.2", _GONE),
     "the queue that the worker may use": _template(_FLEET, f"{_WORKERS}.14.Resource", "*"),
     "the rates of ECS": _template(_FLEET, "Resources.FleetFunction.Properties.Environment.Variables.ECS_RATES", ""),
-    "what a sender may write": _template(_FLEET, f"{_SENDERS}.1.Condition", _GONE),
+    "what a sender may write": _template(_FLEET, f"{_SENDERS}.2.Condition", _GONE),
     "a key more that a sender may write": _template(
-        _FLEET, f"{_SENDERS}.1.Condition.ForAllValues:StringLike", {"dynamodb:LeadingKeys": ["BATCH#*", "PACE"]}
+        _FLEET, f"{_SENDERS}.2.Condition.ForAllValues:StringLike", {"dynamodb:LeadingKeys": ["BATCH#*", "PACE"]}
     ),
     "an action more of a sender": _template(_FLEET, f"{_SENDERS}.0.Action", lambda actions: [*actions, "sqs:PurgeQueue"]),
     "a list of registries": _template("03-lambda.yml", f"{_FUNCTION}.Environment.Variables.PRIVATE_REGISTRIES", ""),

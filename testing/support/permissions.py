@@ -32,7 +32,7 @@ def actions(statements: Iterable[Statement]) -> list[str]:
 def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
     """A statement for AWS as one for the emulator, which allows the same calls there.
 
-    Five things differ, all of them where MiniStack 1.5.33 asks something else than AWS:
+    Six things differ, all of them where MiniStack 1.5.33 asks something else than AWS:
 
     * an ECS call that names a cluster is about the cluster, whatever service or task it names: an ARN of services, or of tasks, in
       a cluster gets the cluster's ARN beside it;
@@ -45,7 +45,9 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
     * it knows neither the tags of what is in a network, nor the cluster of a list, the function of a mapping, the policy that is
       taken back, or the keys of items: conditions on these are left out.
 
-    Actions, effect and all other conditions stay as they are.
+    * a batch of messages is an action of its own: beside ``sqs:SendMessage`` there is ``sqs:SendMessageBatch``.
+
+    Effect, all other actions and conditions stay as they are.
     """
     resources = listed(statement["Resource"])
     in_clusters = [one for one in resources if re.search(r":ecs:.*:(service|task)/", one)]
@@ -60,6 +62,8 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
         if (known := {key: value for key, value in wanted.items() if not key.startswith(_UNKNOWN_TO_THE_EMULATOR)})
     }
     others = {name: value for name, value in statement.items() if name != "Condition"}
+    if "sqs:SendMessage" in listed(statement["Action"]):
+        others["Action"] = [*listed(statement["Action"]), "sqs:SendMessageBatch"]
     made = {**others, "Resource": list(dict.fromkeys(resources + beside))}
     return made | ({"Condition": conditions} if conditions else {})
 
