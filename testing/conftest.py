@@ -1,8 +1,10 @@
-"""What every layer of tests shares: an environment in which nothing can reach an account, Docker for one at a time, an order."""
+"""What the layers of tests share: an environment in which nothing can reach an account, a bundle, Docker's turns, an order."""
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts files, of which each is one worker's."""
     rank = {name: number for number, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.fixture(scope="session", name="package")
+def _package(tmp_path_factory) -> Path:
+    """A bundle for this machine's Python, built once for all workers."""
+    from support.make import Workspace  # pylint: disable=import-outside-toplevel
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    package = shared / "ecs-updater-package.zip"
+    with (shared / "package.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not package.exists():
+            here = Workspace(tmp_path_factory.mktemp("package"))
+            built = here.make("build-lambda-package")
+            assert built.status == 0, built.output
+            shutil.copy2(here.build / package.name, package)
+    return package
 
 
 @pytest.fixture(scope="module", name="alone_in_docker")

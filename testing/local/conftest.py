@@ -48,15 +48,6 @@ def _workspace(tmp_path_factory, aws_cli) -> Iterator[Callable[..., Workspace]]:
         workspace.end()
 
 
-@pytest.fixture(scope="session", name="package")
-def _package(tmp_path_factory) -> Path:
-    """A bundle for this machine's Python."""
-    here = Workspace(tmp_path_factory.mktemp("package"))
-    built = here.make("build-lambda-package")
-    assert built.status == 0, built.output
-    return here.build / "ecs-updater-package.zip"
-
-
 @pytest.fixture(scope="module", name="workspace_with_package")
 def _workspace_with_package(workspace, package) -> Callable[..., Workspace]:
     """Makes workspaces in which the bundle need not be built any more."""

@@ -82,12 +82,12 @@ def program(verb: str, url: str) -> Result:
 # What the pipelines deploy
 
 
-def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_nothing_to_do(workspace):
-    here = workspace("deployed")
+def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_nothing_to_do(workspace_with_package):
+    here = workspace_with_package("deployed")
     emulator = start_emulator(here)
     before = emulator.inventory()
     doors = ["deploy-lambda-sam", "deploy-api-aws", "deploy-fleet-aws"]
-    steps = ["build-lambda-package", "deploy-ecs-cluster", "deploy-ecs-service", *doors]
+    steps = ["deploy-ecs-cluster", "deploy-ecs-service", *doors]
     deployed = here.make(*steps)
     assert deployed.status == 0 and emulator.inventory() > before, deployed.output
 
