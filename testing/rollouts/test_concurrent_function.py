@@ -25,8 +25,7 @@ HELD, LEDGER_SILENT = "is held by another update", "of the function's LEDGER_TAB
 def _deployed(tmp_path_factory, package):
     """An emulator with service, ledger and function, for which nothing is reserved."""
     here = Workspace(tmp_path_factory.mktemp("concurrent"), SAM_MODE="emulator", RESERVED_CONCURRENCY="-1")
-    here.build.mkdir()
-    shutil.copy2(package, here.build)
+    here.bring(package)
     try:
         result = here.make("emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam")
         assert result.status == 0, result.output
