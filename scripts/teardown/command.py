@@ -8,7 +8,6 @@ each of which is named; everything else is removed by then.
 """
 
 import argparse
-from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("verbs", nargs="+", choices=["workload", "infrastructure"])
+    parser.add_argument("verbs", nargs="+", choices=STEPS)
     for name in ("stack-name", "cluster", "service", "family", "function"):
         parser.add_argument(f"--{name}", required=True)
     return parser.parse_args()
@@ -56,22 +55,22 @@ def remove_infrastructure(project: Project, given: argparse.Namespace) -> None:
     remove_bucket(project)
 
 
+STEPS = {"workload": remove_workload, "infrastructure": remove_infrastructure}
+
+
 def main() -> int:
     """Removes what the command line names; returns the exit status."""
     given = arguments()
-    status = 0
     try:
         project = Project(given.stack_name)
     except (BotoCoreError, ClientError) as error:
         fail(_stopped(error))
     for verb in given.verbs:
         try:
-            (remove_workload if verb == "workload" else remove_infrastructure)(project, given)
+            STEPS[verb](project, given)
         except (BotoCoreError, ClientError) as error:
-            status = 1
-            with suppress(SystemExit):  # The other step has its turn all the same.
-                fail(_stopped(error))
-    return 1 if project.something_is_left else status
+            project.complain(_stopped(error))  # The next step has its turn all the same.
+    return 1 if project.something_is_left else 0
 
 
 def _stopped(error: Exception) -> str:

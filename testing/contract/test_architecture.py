@@ -222,3 +222,10 @@ def test_only_errors_of_the_tree_and_those_of_the_aws_part_are_defined():
         and not is_in(module, "ecs_updater.errors") and not is_in(module, "ecs_updater.aws")
     ]
     assert elsewhere == []
+
+
+def test_the_files_of_tests_that_are_begun_first_are_there():
+    """One that is called otherwise now would be begun last, and go on alone."""
+    testing = Path(__file__).resolve().parents[1]
+    named = re.findall(r'"(test_\w+)"', (testing / "conftest.py").read_text("utf-8"))
+    assert named and not [name for name in named if not any(testing.rglob(f"{name}.py"))]

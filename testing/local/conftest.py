@@ -1,7 +1,6 @@
 """What the local tests share: workspaces for runs of make, a bundle, and whether Docker can be used."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,8 +53,7 @@ def _workspace_with_package(workspace, package) -> Callable[..., Workspace]:
 
     def make(name: str, **settings: str) -> Workspace:
         made = workspace(name, **settings)
-        made.build.mkdir()
-        shutil.copy2(package, made.build)
+        made.bring(package)
         return made
 
     return make

@@ -89,8 +89,7 @@ def broken_runs(workspace: Callable[..., Workspace], package: Path, pipeline: st
     before = account.inventory()
     found = {}
     for point in points:
-        here.build.mkdir(exist_ok=True)
-        shutil.copy2(package, here.build)  # Which need not be made again each time.
+        here.bring(package)
         run = here.start(pipeline, environment=account.shell)
         kill(run, point.says, lambda point=point: not point.there or is_there(account, before, point.there))
         made = account.inventory() - before

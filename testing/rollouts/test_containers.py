@@ -8,7 +8,6 @@ death that left no container, is up to a second too much.
 import json
 import os
 import re
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -188,7 +187,7 @@ def test_a_second_deployment_in_the_middle_supersedes(world: Containers, service
 @pytest.fixture(name="function", scope="module")
 def _function(world, package):
     """The deployed function: what it answers an event with, or None, and what Lambda says of an error."""
-    shutil.copy2(package, world.workspace.build)
+    world.workspace.bring(package)
     result = world.workspace.make("deploy-ecs-cluster", "deploy-lambda-aws")
     assert result.status == 0, result.output
     client = world.client("lambda", Config(read_timeout=2 * PATIENCE, retries={"total_max_attempts": 1}))

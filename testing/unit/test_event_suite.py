@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,7 @@ from event_suite import __main__ as command
 from event_suite import cases
 from event_suite.cases import EVENTS_DIR, Case, Expected, ServiceState
 from event_suite.comparison import differences
-from event_suite.invokers import Invocation, InvocationFailed, from_payload, gateway, sam, sam_local, sam_remote
-from event_suite.payload import LIMIT, PayloadRefused, check
+from event_suite.invokers import Invocation, InvocationFailed, from_payload, gateway
 from event_suite.run import FAILED, OK, Outcome, compare, run_case, table
 from event_suite.service import Service, ServiceMissing
 from support.fake_ecs import FakeEcs
@@ -368,125 +366,6 @@ def test_what_is_not_compared_is_only_named_where_it_would_have_been(service, tm
 )
 def test_any_answer_is_told_in_a_few_words(invocation, text):
     assert str(invocation) == text
-
-
-# Payloads
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"{}", b"null", b'"\xc3\xa9"', b" [1]\n", b" " * (LIMIT - 1) + b"1", b"[" * 500 + b"]" * 500],
-    ids=["object", "null", "UTF-8", "white space", "6 MB", "nested"],
-)
-def test_what_lambda_takes_is_let_through(content, tmp_path):
-    (tmp_path / "event.json").write_bytes(content)
-
-    check(tmp_path / "event.json")
-
-
-@pytest.mark.parametrize(
-    "content, words",
-    [
-        (b"", "is no JSON: Expecting value"),
-        (b"{", "is no JSON: Expecting property name"),
-        (b"{'a': 1}", "is no JSON: Expecting property name"),
-        (b"1 2", "is no JSON: Extra data"),
-        (b"NaN", "is no JSON: NaN is no value of JSON"),
-        (b'{"a": -Infinity}', "is no JSON: -Infinity is no value of JSON"),
-        (b"\xff\x00\xfe", "is no JSON: 'utf-8' codec"),
-        ("{}".encode("utf-16"), "is no JSON: 'utf-8' codec"),
-        (b"\xef\xbb\xbf{}", "is no JSON: Unexpected UTF-8 BOM"),
-        (b"[" * 200_000 + b"]" * 200_000, "is nested too deeply"),
-        (b" " * LIMIT + b"1", f"is too large: Lambda takes events of at most {LIMIT} bytes"),
-    ],
-    ids=["empty", "cut off", "quotes", "two", "NaN", "infinity", "binary", "UTF-16", "BOM", "deep", "large"],
-)
-def test_what_lambda_would_refuse_is_refused_in_one_line(content, words, tmp_path):
-    event_file = tmp_path / "event.json"
-    event_file.write_bytes(content)
-
-    with pytest.raises(PayloadRefused) as refusal:
-        check(event_file)
-
-    assert str(refusal.value).startswith(f"{event_file} {words}")
-    assert "\n" not in str(refusal.value) and len(str(refusal.value)) < len(str(event_file)) + 200
-
-
-@pytest.mark.parametrize("name, reason", [("absent", "No such file or directory"), (".", "Is a directory")])
-def test_a_file_that_cannot_be_read_is_refused_in_one_line(name, reason, tmp_path):
-    with pytest.raises(PayloadRefused, match=f"cannot be read: {reason}$"):
-        check(tmp_path / name)
-
-
-# SAM
-
-
-@pytest.fixture(name="sam_says")
-def _sam_says(monkeypatch, tmp_path):
-    """Puts a program in SAM's place; returns the environment for an invoker."""
-    program = tmp_path / "program"
-
-    def say(script: str) -> dict[str, str]:
-        program.write_text(f"#!{sys.executable}\nimport json, os, sys\n{script}\n", "utf-8")
-        program.chmod(0o755)
-        monkeypatch.setattr(sam, "_SAM", program)
-        secrets = {"IMAGE": "secret", "CONTAINER_NAME": "secret", "AWS_PROFILE": "secret", "AWS_ENDPOINT_URL": "http://here:1"}
-        function = {"LAMBDA_FUNCTION_NAME": "mine", "LAMBDA_RUNTIME": "python3.13", "LAMBDA_ARCH": "arm64"}
-        return SETTINGS | secrets | function | {"STACK_NAME": "mine", "PATH": "/usr/bin:/bin"} | {"BUILD_DIR": str(tmp_path)}
-
-    return say
-
-
-@pytest.mark.parametrize("via", [sam_remote, sam_local])
-def test_sam_gets_a_short_environment_without_the_functions_settings(via, sam_says, tmp_path):
-    invoke = via.invoker(sam_says("print(json.dumps(dict(os.environ)))"))
-
-    environment = invoke(tmp_path / "e.json").answer
-
-    assert environment["AWS_ENDPOINT_URL"] == "http://here:1"
-    assert "secret" not in environment.values()
-
-
-@pytest.mark.parametrize("via, shown", [(sam_remote, ["Any"]), (sam_local, ["InvalidEventError"])])
-def test_the_error_of_a_function_is_its_answer_whatever_sam_exits_with(via, shown, sam_says, tmp_path):
-    payload = {"errorType": shown[0], "errorMessage": "[ERROR][json_validation] x"}
-    invocation = via.invoker(sam_says(f"print({json.dumps(payload)!r}); sys.exit(1)"))(tmp_path / "e.json")
-
-    assert (invocation.error_type, invocation.error_message) == (shown[0], "[ERROR][json_validation] x")
-    assert invocation.cannot_show == (HIDDEN if via is sam_remote else frozenset())
-
-
-def test_only_the_last_line_of_sams_output_is_the_answer(sam_says, tmp_path):
-    assert sam_remote.invoker(sam_says("print('START\\n1')"))(tmp_path / "e.json").answer == 1
-
-
-@pytest.mark.parametrize(
-    "script, words",
-    [
-        ("print('{}'); print('Error: no stack', file=sys.stderr); sys.exit(1)", "failed with 1: Error: no stack"),
-        ("print('no payload'); print('one\\ntwo\\n\\n', file=sys.stderr)", "failed with 0: two"),
-        ("print('{\"errorMessage\": '); sys.exit(3)", "failed with 3: no word"),
-        ("print('x' * 9000, file=sys.stderr); sys.exit(1)", "failed with 1: " + "x" * 300 + " "),
-    ],
-)
-def test_sam_that_fails_is_told_in_one_line_with_its_log(script, words, sam_says, tmp_path):
-    with pytest.raises(InvocationFailed) as failure:
-        sam_remote.invoker(sam_says(script))(tmp_path / "e.json")
-
-    log_file = tmp_path / "events" / "e.log"
-    assert words in str(failure.value) and str(failure.value).endswith(f"(its log is {log_file})")
-    assert "\n" not in str(failure.value) and log_file.exists()
-
-
-def test_sam_that_gives_no_answer_is_given_up(sam_says, monkeypatch, tmp_path):
-    def run(command_line, **options):
-        raise subprocess.TimeoutExpired(command_line, options["timeout"])
-
-    environment = sam_says("")
-    monkeypatch.setattr(sam.subprocess, "run", run)
-
-    with pytest.raises(InvocationFailed, match="^sam remote invoke gave no answer in 300 s, its log is "):
-        sam_remote.invoker(environment)(tmp_path / "e.json")
 
 
 # The command line

@@ -4,9 +4,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
-from teardown import api, fleet, ledger, network, orphans, stacks, waiting, workload
+from teardown import api, command, fleet, ledger, network, orphans, stacks, waiting, workload
 from teardown.bucket import remove_bucket
 from teardown.project import Project
 
@@ -84,6 +85,32 @@ def _account():
 def _project(account) -> Project:
     account.answers("sts", "get_caller_identity", {"Account": ACCOUNT})
     return Project("mine", account)
+
+
+# The steps
+
+
+@pytest.mark.parametrize("breaks", ["workload", "infrastructure"])
+def test_where_one_step_breaks_off_the_other_has_its_turn_and_it_is_said(project, monkeypatch, capsys, breaks):
+    done = []
+
+    def step(verb: str) -> Any:
+        def run(*_: Any) -> None:
+            done.append(verb)
+            if verb == breaks:
+                raise EndpointConnectionError(endpoint_url="there")
+
+        return run
+
+    names = [f"--{name}=x" for name in ("stack-name", "cluster", "service", "family", "function")]
+    monkeypatch.setattr("sys.argv", ["teardown", *command.STEPS, *names])
+    monkeypatch.setattr(command, "STEPS", {verb: step(verb) for verb in command.STEPS})
+    monkeypatch.setattr(command, "Project", lambda name: project)
+
+    assert command.main() == 1
+    assert done == ["workload", "infrastructure"]
+    sentence = 'removing stopped, make clean goes on from here: Could not connect to the endpoint URL: "there"'
+    assert capsys.readouterr().err == f"✗ {sentence}\n"
 
 
 # Waiting
