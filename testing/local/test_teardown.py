@@ -228,7 +228,7 @@ def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    # The service and the suite's two, seven revisions and two portions of all twelve, six stacks, what is in the bucket, the bucket.
+    # The service and the suite's two, seven revisions, two portions of all twelve, six stacks, what is in the bucket, the bucket.
     assert kills == 3 + 7 + 2 + 6 + 1 + 1
     assert emulator.inventory() == before
 

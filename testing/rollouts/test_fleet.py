@@ -140,7 +140,8 @@ def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figu
     work_with(run, trouble)
     finish(run)
 
-    figure(f"fleet of 62 with faults, seed {seed}", ", ".join(f"{count} {what}" for what, count in sorted(trouble.happened.items())))
+    happened = ", ".join(f"{count} {what}" for what, count in sorted(trouble.happened.items()))
+    figure(f"fleet of 62 with faults, seed {seed}", happened)
     assert trouble.happened["worker killed"] and trouble.happened["delivered again"] and trouble.happened["ledger throttled"]
     expected = {name: "SUCCEEDED" for name in run.ecs.names} | dict.fromkeys(run.ecs.failing, "FAILED")
     expected |= {"nobody-1": "NOT_DEPLOYED", "nobody-2": "NOT_DEPLOYED"}
