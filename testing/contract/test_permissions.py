@@ -107,10 +107,10 @@ UNUSED = {
         "PutFunctionCodeSigningConfig|PutFunctionRecursionConfig|PutFunctionScalingConfig|PutRuntimeManagementConfig)"
     ),
     "the bucket has no versions": "s3:GetObjectVersion",
-    "the table has no import, copy, stream, insights or policy of its own, and whoever deploys does not touch what is in it": (
+    "the table has no import, copy, stream, insights or policy of its own, and nothing in it is deleted or written but a batch": (
         "dynamodb:((Describe)?Import(Table)?|(Create|Associate)TableReplica|(En|Dis)ableKinesisStreamingDestination|"
-        "UpdateKinesisStreamingDestination|UpdateContributorInsights|(Put|Delete)ResourcePolicy|Scan|Query|BatchWriteItem|"
-        "(Get|Put|Update|Delete)Item)|kinesis:.*|s3:GetObjectMetadata|logs:(CreateLogStream|DescribeLogStreams|PutLogEvents)"
+        "UpdateKinesisStreamingDestination|UpdateContributorInsights|(Put|Delete)ResourcePolicy|Scan|BatchWriteItem|"
+        "DeleteItem)|kinesis:.*|s3:GetObjectMetadata|logs:(CreateLogStream|DescribeLogStreams|PutLogEvents)"
     ),
     "the log groups have a retention and nothing else": (
         "logs:(CreateLogDelivery|DeleteDataProtectionPolicy|DeleteIndexPolicy|DeleteResourcePolicy|DeleteRetentionPolicy|"

@@ -93,6 +93,7 @@ def filled(entry):
         entry.registered("arn:2").rolling_back("why", "arn:1", "ecs-svc/2").answered("FAILED", "why", ANSWER),
         action="rollback",
         caller="arn:aws:iam::1:user/somebody",
+        batch="b",
         fingerprint="f",
         rollback_on_failure=True,
         rollback_to="arn:1",
