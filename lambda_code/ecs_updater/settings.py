@@ -100,8 +100,8 @@ class QueueSettings:
     arn_prefix: str
     """``ECS_ARN_PREFIX``: how the ARNs of ECS begin in this account and region, ``arn:aws:ecs:eu-west-1:123456789012:``."""
     ecs_rates: str = ""
-    """``ECS_RATES``: where ECS's rates are others than the usual, see ``aws.rates``."""
-    max_receives: int = 5
+    """``ECS_RATES``: where ECS's rates are others than the usual, see ``rates``."""
+    max_receives: int = 20
     """``MAX_RECEIVES``: how often the queue lets a message come."""
 
     @classmethod
@@ -115,7 +115,7 @@ class QueueSettings:
         return cls(
             arn_prefix=environment.get("ECS_ARN_PREFIX") or "",
             ecs_rates=rates_text,
-            max_receives=_count(environment, "MAX_RECEIVES", 5, most=1000),
+            max_receives=_count(environment, "MAX_RECEIVES", 20, most=1000),
         )
 
 

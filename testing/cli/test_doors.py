@@ -19,7 +19,7 @@ from ecs_updater_cli.batch.state import Counts, Seen, State
 from ecs_updater_cli.doors.behaviour import environment
 from ecs_updater_cli.doors.buckets import Buckets
 from ecs_updater_cli.doors.counts import TaskCounts
-from ecs_updater_cli.doors.local_queue import LocalQueue
+from ecs_updater_cli.doors.local_queue import MOST_RECEIVES, LocalQueue
 from ecs_updater_cli.doors.planned import Planning
 from ecs_updater_cli.doors.queued import Queued
 from ecs_updater_cli.doors.services import Narrowed, listed
@@ -117,12 +117,12 @@ def test_a_local_message_comes_again_until_it_is_worked_off():
     (again,) = queue.take(10)
     assert (again["messageId"], queue.receives(again)) == (f"{BATCH}-00001", 2)
     queue.settle([again], [again["messageId"]])
-    for _ in range(3):
+    for _ in range(MOST_RECEIVES - 2):
         moment[0] += 100.0
         last = queue.take(10)
         queue.settle(last, [again["messageId"]])
     moment[0] += 100.0
-    assert queue.receives(last[0]) == 5 and queue.take(10) == []
+    assert queue.receives(last[0]) == MOST_RECEIVES and queue.take(10) == []
     assert json.loads(again["body"])["ecs_service_name"] == "a" and again["messageAttributes"]["batch"]["stringValue"] == BATCH
 
 

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 
 import pytest
 from ecs_updater.call import Call
@@ -142,7 +143,12 @@ class Messages:
                 "messageId": one.deduplication,
                 "receiptHandle": one.deduplication,
                 "body": one.body,
-                "attributes": {"MessageGroupId": one.group, "ApproximateReceiveCount": "1", "SenderId": "me"},
+                "attributes": {
+                    "MessageGroupId": one.group,
+                    "ApproximateReceiveCount": "1",
+                    "ApproximateFirstReceiveTimestamp": str(int(time.time() * 1000)),
+                    "SenderId": "me",
+                },
                 "messageAttributes": {name: {"stringValue": value} for name, value in one.attributes.items()},
             }
             for one in self.sent

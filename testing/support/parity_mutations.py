@@ -320,7 +320,7 @@ TERRAFORM: dict[str, Mutation] = {
     ),
     "the order of the queue": _plan("FleetQueue", "fifo_throughput_limit", "perQueue"),
     "how long the queue hides a message": _plan("FleetQueue", "visibility_timeout_seconds", 180),
-    "how often a message comes": _plan("FleetQueue", "redrive_policy", _instead('"maxReceiveCount":5', '"maxReceiveCount":6')),
+    "how often a message comes": _plan("FleetQueue", "redrive_policy", _instead('"maxReceiveCount":20', '"maxReceiveCount":6')),
     "whose dead letters they are": _plan("FleetDeadLetterQueue", "redrive_allow_policy", _instead("fleet.fifo", "other.fifo")),
     "what the queue refuses": _plan("FleetQueuePolicy", "policy", _instead("SecureTransport", "ViaAWSService")),
     "which queue refuses": _refers_to(

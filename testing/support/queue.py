@@ -24,6 +24,7 @@ class _Held:
     message: Outgoing
     visible_at: float
     receives: int = 0
+    first_received_at: float = 0.0
     receipt: str = ""
 
 
@@ -32,7 +33,7 @@ class FifoQueue:
     """Stands in for ``ecs_updater.aws.sqs.Queue``, and for the queue behind it."""
 
     now: Callable[[], float]
-    most_receives: int = 5
+    most_receives: int = 20
     dead: list[Outgoing] = field(default_factory=list)
     """What came too often."""
     fails: bool = False
@@ -81,6 +82,7 @@ class FifoQueue:
             received = [one for one in to_be_had if one.receives < self.most_receives][:most]
             for held in received:
                 held.receives += 1
+                held.first_received_at = held.first_received_at or self.now()
                 held.receipt = f"{held.id}/{held.receives}"
                 held.visible_at = self.now() + VISIBILITY
             return [_record(held) for held in received]
@@ -116,6 +118,7 @@ def _record(held: _Held) -> dict[str, Any]:
         "body": message.body,
         "attributes": {
             "ApproximateReceiveCount": str(held.receives),
+            "ApproximateFirstReceiveTimestamp": str(int(held.first_received_at * 1000)),
             "MessageGroupId": message.group,
             "MessageDeduplicationId": message.deduplication,
             "SenderId": "AIDAEXAMPLE",

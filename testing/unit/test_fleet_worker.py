@@ -5,7 +5,6 @@ import json
 import pytest
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.fleet.worker import Worker
-from support.fake_ecs import DENIED
 from support.fleet_run import FleetRun
 
 NAMELESS = {"ecs_service_name": "c", "ecs_image_name": "x", "ecs_tag": {}}
@@ -131,53 +130,11 @@ def test_a_message_that_cannot_be_moved_comes_again(run):
 # What may succeed later
 
 
-def test_a_service_that_is_held_comes_again_and_what_follows_in_its_group_waits_for_it(run):
-    run.send(run.ecs.event("web-001"))
-    run.work()
-    lease = run.dynamodb.items[f"{run.entry('message-1').service}", "LEASE"]
-    run.dynamodb._items[lease["pk"]["S"], "LEASE"] = lease | {  # pylint: disable=protected-access
-        "holder": {"S": "h"}, "request_id": {"S": "another"}, "expires_at": {"N": str(run.time() + 60)}, "since": {"N": "1"},
-    }
-    run.send(run.ecs.event("web-001", "registry/app:3"), run.ecs.event("web-002"), run.ecs.event("web-001", "registry/app:4"))
-    assert run.work() == ["message-2", "message-4"]
-    assert run.ecs.image("web-002") == "registry/app:2"
-    assert run.queue.next_at == run.time() + 30
-    run.work_all()
-    assert [revision for name, revision in run.ecs.updates if name == "web-001"] == ["web-001:2", "web-001:3", "web-001:4"]
-    assert run.ecs.image("web-001") == "registry/app:4"
-
-
-def test_trouble_of_aws_is_tried_again_later_each_time_and_then_given_up(run):
-    ids = run.begin_batch([run.ecs.event("web-001")])
-    run.ecs.before = lambda operation, body: DENIED if operation == "UpdateService" else None
-    waits = []
-    for _ in range(4):
-        assert run.work() == ["message-1"]
-        assert run.entry(ids[0]).may_be_repeated
-        waits.append(run.queue.next_at - run.time())
-        run.time.now = run.queue.next_at
-    assert waits == [30, 60, 120, 240]
-
-    assert run.work() == ["message-1"]
-    entry = run.entry(ids[0])
-    assert (entry.verdict, entry.may_be_repeated) == ("NOT_DEPLOYED", False) and "not authorized" in (entry.cause or "")
-    assert run.batches.find("b").failures == 1
-    run.time.now = run.queue.next_at
-    assert run.work() == [] and len(run.queue.dead) == 1
-
-
-def test_a_function_that_is_set_up_wrongly_says_so_of_each_update_in_the_end(run):
-    run.environment["VERIFY_IMAGE"] = "nonsense"
-    ids = run.begin_batch([run.ecs.event("web-001")])
-    run.work_all()
-    assert run.entry(ids[0]).verdict == "NOT_DEPLOYED" and "VERIFY_IMAGE" in (run.entry(ids[0]).cause or "")
-
-
 def test_a_registration_that_would_come_too_late_is_left_for_the_next_worker_without_a_token(run):
     run.environment["ECS_RATES"] = "RegisterTaskDefinition=2/0.005"
     run.send(run.ecs.event("web-001"), run.ecs.event("web-002"), run.ecs.event("web-003"))
     assert run.work() == ["message-2", "message-3"]
-    assert run.ecs.registered == ["web-001:2"] and run.queue.next_at == run.time()
+    assert run.ecs.registered == ["web-001:2"] and run.queue.next_at == run.time() + 30
 
 
 def test_with_no_time_left_nothing_is_begun(run):
@@ -213,7 +170,8 @@ def test_after_so_many_failures_what_has_not_begun_is_not_started_and_says_why(r
     run.work(most=2)
     run.work()
     assert [run.entry(one).verdict for one in ids] == ["NOT_DEPLOYED", "NOT_DEPLOYED", "NOT_STARTED", "NOT_STARTED"]
-    assert "2 updates of the batch have failed, and after 2 no further one was to begin" in (run.entry(ids[2]).cause or "")
+    for one in ids[2:]:
+        assert "2 updates of the batch have failed, and after 2 no further one was to begin" in (run.entry(one).cause or "")
     assert run.ecs.updates == []
 
 

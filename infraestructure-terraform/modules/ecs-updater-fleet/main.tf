@@ -18,7 +18,7 @@ locals {
   has_tls        = var.endpoint_url == "" # An emulator has none, and would be refused too.
   fleet          = "${var.function_name}-fleet"
   worker_timeout = 180
-  max_receives   = 5
+  max_receives   = 20
   # The ARNs are put together from the names, which are known before anything is made: a plan shows the policies whole.
   arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
   arn_of_queues    = "arn:${local.partition}:sqs:${local.region}:${local.account}"
@@ -51,7 +51,7 @@ resource "aws_sqs_queue" "this" {
   tags = local.tags
 }
 
-# What could not be read, or not be worked off in five attempts.
+# What could not be read, and what came again for half an hour and could not be worked off.
 resource "aws_sqs_queue" "dead_letters" {
   name                        = "${local.fleet}-dead-letters.fifo"
   fifo_queue                  = true

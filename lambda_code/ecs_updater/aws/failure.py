@@ -72,6 +72,12 @@ class AwsFailure(Exception):
         super().__init__(f"{code}: {reason}" if code else reason)
 
 
+def outcome_of(error: BaseException) -> Outcome | None:
+    """That of the call whose failure an error tells of; None where it is of no call."""
+    # The log, which an error has come through, takes the cause from it and leaves the context.
+    return getattr(error.__cause__ or error.__context__, "outcome", None)
+
+
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
     """Raises what the SDK raises inside as AwsFailure."""

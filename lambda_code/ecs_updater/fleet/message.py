@@ -25,6 +25,8 @@ class Message:
     """Messages of one group, one service's, come one after the other."""
     receives: int
     """How often it has come, this time included."""
+    first_received_at: float
+    """When it came first, in seconds since the epoch."""
     body: str
     batch: str | None = None
     sender: str | None = None
@@ -40,6 +42,7 @@ class Message:
             receipt=record["receiptHandle"],
             group=attributes["MessageGroupId"],
             receives=int(attributes["ApproximateReceiveCount"]),
+            first_received_at=int(attributes["ApproximateFirstReceiveTimestamp"]) / 1000,
             body=record["body"],
             batch=batch.get("stringValue"),
             sender=attributes.get("SenderId"),

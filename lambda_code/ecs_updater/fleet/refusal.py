@@ -6,26 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 from ..call import Call
-from ..errors import EcsUpdaterError, LeaseHeldError
+from ..errors import EcsUpdaterError
 from ..event import ROLLBACK
 from ..ledger.entry import Entry, Side, State
 from ..ledger.history import History
 from ..ledger.key import fingerprint, service_key
 from ..ledger.lease import Holder, Leases
 from ..workflow.recorded import NOT_THE_INTENT
+from ..workflow.recovery import Recovery
 
-NOT_STARTED = "NOT_STARTED"
-"""The ledger's verdict on an update that was not begun, for its batch was stopped."""
-
-_NAMED = re.compile(r"[\w-]+|arn:.+", re.ASCII)
+_NAMED = re.compile(r"[\w-]{1,255}|arn:.{1,1024}", re.ASCII)
+_LONGEST_ID = 128
+"""The contract's, of a ``request_id``: by a much longer one DynamoDB finds nothing, for a key has 2048 bytes."""
 
 
 class Refusals:
-    """Entries of updates that came to nothing, before anything was written."""
+    """The ends of updates that nobody tries again."""
 
-    def __init__(self, history: History, leases: Leases, arn_prefix: str):
+    def __init__(self, history: History, leases: Leases, recovery: Recovery, arn_prefix: str):
         """``arn_prefix``: of the account's services, ``arn:aws:ecs:eu-west-1:123456789012:``, for events that name them."""
-        self._history, self._leases, self._prefix = history, leases, arn_prefix
+        self._history, self._leases, self._recovery, self._prefix = history, leases, recovery, arn_prefix
 
     def key(self, event: Mapping[str, Any]) -> str | None:
         """The key of the service that an event names; None where it names none that there could be."""
@@ -42,29 +42,27 @@ class Refusals:
             return None
 
     def write(self, event: Mapping[str, Any], error: EcsUpdaterError, call: Call, verdict: str) -> bool:
-        """Writes that the update of ``event`` ended with ``error``, for good; False where the event names no service.
+        """Lets the update of ``event`` have ended with ``error``, for good; False where the event names no service.
 
-        What the update itself has told stays as it is. Raises LeaseHeldError or LedgerError.
+        What the update itself has told stays as it is. One that has begun and not ended is settled as it is found: undone, or,
+        where its deployment was made after all, left for the completer. Raises LeaseHeldError, LedgerError or ServiceReadError.
         """
         request_id = event["request_id"]
         key = self.key(event)
-        if not isinstance(request_id, str) or key is None:
+        if not isinstance(request_id, str) or len(request_id) > _LONGEST_ID or key is None:
             return False
-        earlier = self._history.find(request_id)
-        if earlier and earlier.is_ended:
-            if earlier.may_be_repeated:
-                self._history.give_up(earlier)
+        entry = self._history.find(request_id)
+        if entry is None:
+            with self._leases.hold(key, holder := Holder.of(request_id)) as hold:
+                fence = hold.lease.fence
+                new = replace(_entry(key, event, call), number=fence, fence=fence, owner=holder.id, request_id=request_id)
+                self._history.refuse(new.refused(verdict, str(error), error))
             return True
-        with self._leases.hold(key, holder := Holder.of(request_id)) as hold:
-            fence = hold.lease.fence
-            if earlier is None:
-                entry = replace(_entry(key, event, call), number=fence, fence=fence, owner=holder.id, request_id=request_id)
-                self._history.refuse(entry.refused(verdict, str(error), error))
-            elif earlier.state in (State.BEGUN, State.REGISTERED):
-                # A worker was killed before anything of the service was changed.
-                self._history.end(self._history.take_over(earlier, hold.lease).refused(verdict, str(error), error))
-            else:
-                raise LeaseHeldError(f"ecs_service_name {key}: an earlier attempt is not undone yet, try again")
+        if entry.state in (State.BEGUN, State.REGISTERED, State.TAGGED):
+            with self._leases.hold(entry.service, Holder.of(request_id)) as hold:
+                entry = self._recovery.settle(entry, hold)
+        if entry.is_ended and entry.may_be_repeated:
+            self._history.give_up(entry)
         return True
 
 

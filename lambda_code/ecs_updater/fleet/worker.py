@@ -1,8 +1,12 @@
 """One invocation of the worker: up to ten messages, each in its turn, none waited for.
 
 A message ends in one of four ways. Its update is begun, and the completer ends it. It cannot succeed: the ledger says why, at
-once. A retry may help: it comes again later, and with it what follows in its group; after the last time the ledger says that it was
-given up. It cannot even be read, or names no service: it goes to the dead letters at once, with the reason.
+once. A retry may help: it comes again later, and with it what follows in its group; when it has done so for half an hour the ledger
+says that it was given up, and so do the dead letters. It cannot even be read, or names no service: it goes to the dead letters at
+once, with the reason.
+
+How often a message has come says little: each time counts at which the service was held, the time was over, or the one before it in
+its group failed. So the time decides, and the queue's own count is only for a message that ends the worker each time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +16,7 @@ from typing import Any, Protocol
 from .. import log
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
-from ..aws.failure import AwsFailure
+from ..aws.failure import AwsFailure, Outcome, outcome_of
 from ..rates import DESCRIBE_REVISION, parse
 from ..aws.sqs import Outgoing
 from ..call import Call
@@ -21,13 +25,13 @@ from ..errors import (
     ConfigurationError,
     EcsUpdaterError,
     InvalidEventError,
-    RateError,
+    LedgerError,
     ServerFault,
     ServiceUpdateRefusedError,
-    UnknownOutcomeError,
     one_line,
 )
 from ..ledger.batch import Batches
+from ..ledger.entry import NOT_STARTED
 from ..ledger.history import History
 from ..ledger.key import fingerprint
 from ..ledger.lease import Leases
@@ -35,14 +39,19 @@ from ..ledger.pace import Pace
 from ..service.read import Told
 from ..settings import QueueSettings, Settings
 from ..updater import update
-from ..workflow.recorded import NOT_DEPLOYED
+from ..workflow.recorded import NOT_DEPLOYED, is_replayed
+from ..workflow.recovery import Recovery
+from ..workflow.rolling import Rolling
 from .ahead import read_ahead
 from .message import BATCH, Message
 from .pacing import paced
-from .refusal import NOT_STARTED, Refusals
+from .refusal import Refusals
 
 NEEDED_SECONDS = 45.0
 """What has to be left of the function's time to begin one more update."""
+
+PATIENCE = 1800.0
+"""For how many seconds after it came first a message is tried again: twice as long as any update may hold a service."""
 
 _FIRST_RETRY, _LAST_RETRY = 30, 300
 """Seconds after which a message comes again: at first, and at most."""
@@ -83,10 +92,13 @@ class Worker:
         self._queue, self._letters, self._door = queue, letters, door
         self._most_receives = own.max_receives
         clock = call.clock
-        days = _retention_days(environment)
+        settings = _settings(environment)
+        days = settings.ledger_retention_days
         history = History(table, retention_days=days, clock=clock.epoch)
         self._batches = Batches(table, retention_days=days, clock=clock.epoch)
-        self._refusals = Refusals(history, Leases(table, clock=clock.epoch, sleep=clock.sleep), own.arn_prefix)
+        leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
+        recovery = Recovery(ecs, Rolling(ecs, settings, clock), history)
+        self._refusals = Refusals(history, leases, recovery, own.arn_prefix)
         self._tokens = Pace(table, parse(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep)
 
     def work_off(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
@@ -111,9 +123,13 @@ class Worker:
         events = [_event_of(message) for message in messages]
         readable = [event for event in events if isinstance(event, dict)]
         told: Iterator[Told | None] = iter([])
-        # What is read now is as old as the wait for the others; the lease tells whether somebody has changed it since.
-        if self._tokens.take(DESCRIBE_REVISION, len(readable), self._seconds_left()):
-            told = iter(read_ahead(self._ecs, readable, self._call.clock.epoch))
+        try:
+            # What is read now is as old as the wait for the others; the lease tells whether somebody has changed it since.
+            if self._tokens.take(DESCRIBE_REVISION, len(readable), self._seconds_left()):
+                told = iter(read_ahead(self._ecs, readable, self._call.clock.epoch))
+        except LedgerError as error:
+            # Each message meets the ledger's trouble by itself, and comes again by itself.
+            log.logger.warning("the services are read one by one", reason=str(error))
         for message, event in zip(messages, events, strict=True):
             yield message, event, next(told, None) if isinstance(event, dict) else None
 
@@ -141,11 +157,20 @@ class Worker:
         except CallerFault as error:
             return None if self._refused(message, event, error, call, verdict) else _FIRST_RETRY
         except ServerFault as error:
-            if message.receives >= self._most_receives and not isinstance(error, UnknownOutcomeError):
-                # The queue lets it go to the dead letters now, which tell that something was wrong here.
-                self._refused(message, event, error, call, verdict)
-            return 0 if isinstance(error, RateError) else min(_LAST_RETRY, _FIRST_RETRY * 2 ** (message.receives - 1))
+            if is_replayed(error):
+                return None  # It was given up before, and is told.
+            if outcome_of(error) is Outcome.NOT_PERMITTED and self._refused(message, event, error, call, verdict):
+                return None
+            if self._is_last(message) and self._refused(message, event, error, call, verdict):
+                self._buried(message, error)  # Something is wrong here, not with the event: the alarm tells of it.
+                return None
+            return min(_LAST_RETRY, _FIRST_RETRY * 2 ** (message.receives - 1))
         return None
+
+    def _is_last(self, message: Message) -> bool:
+        """Whether a message is not to be tried again."""
+        is_old = self._call.clock.epoch() - message.first_received_at >= PATIENCE
+        return is_old or message.receives >= self._most_receives
 
     def _why_over(self, message: Message) -> str | None:
         batch = self._batches.find(message.batch) if message.batch else None
@@ -189,9 +214,9 @@ def _event_of(message: Message) -> dict[str, Any] | InvalidEventError:
         return error
 
 
-def _retention_days(environment: Mapping[str, str]) -> int:
-    """For how long the ledger keeps what it is told. Where the updater's settings are wrong, its updates say so, one by one."""
+def _settings(environment: Mapping[str, str]) -> Settings:
+    """The updater's. Where they are wrong its updates say so, one by one."""
     try:
-        return Settings.from_environment(environment).ledger_retention_days
+        return Settings.from_environment(environment)
     except ConfigurationError:
-        return Settings().ledger_retention_days
+        return Settings()

@@ -95,7 +95,9 @@ class Batches:
         """A batch as it is; None when there is none, or none any more. One call."""
         with told(self._table):
             item = self._table.get(_key(batch_id), _BATCH)
-        return Batch(**{one.name: item[one.name] for one in fields(Batch) if one.name in item}) if item else None
+        if not item or "id" not in item:  # Nobody began it: of messages with any name for a batch failures are counted, too.
+            return None
+        return Batch(**{one.name: item[one.name] for one in fields(Batch) if one.name in item})
 
     def members(self, batch_id: str) -> list[Member]:
         """Its services, in their order. One call for each MB."""
@@ -114,9 +116,10 @@ class Batches:
             pass  # It is forgotten: nothing of it is left to begin.
 
 
-def failure_of(batch_id: str) -> Update:
-    """The write that counts a failure."""
-    return Update(_key(batch_id), _BATCH, "SET #failures = if_not_exists(#failures, :none) + :one", values={"none": 0, "one": 1})
+def failure_of(batch_id: str, expires: int) -> Update:
+    """The write that counts a failure. Where nobody began the batch, what counts is forgotten at ``expires``."""
+    change = "SET #failures = if_not_exists(#failures, :none) + :one, #expires = if_not_exists(#expires, :expires)"
+    return Update(_key(batch_id), _BATCH, change, values={"none": 0, "one": 1, "expires": expires})
 
 
 def new_id(moment: float, suffix: str) -> str:

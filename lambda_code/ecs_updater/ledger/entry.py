@@ -13,6 +13,9 @@ from typing import Any
 
 from ..errors import MESSAGE_LIMIT, one_line
 
+NOT_STARTED = "NOT_STARTED"
+"""The verdict on an update that was not begun, for its batch was stopped."""
+
 ITEM_LIMIT = 390_000
 """The most bytes of an entry as an item; DynamoDB's own limit is 400 KB, names included."""
 
@@ -129,8 +132,8 @@ class Entry:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended in another way than was asked for, and for good."""
-        return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE")
+        """Whether it was begun and ended in another way than was asked for, and for good."""
+        return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
 
     def registered(self, task_definition_arn: str) -> "Entry":
         """With the new revision's name. One that came further, before it was taken up or planned again, stays there."""

@@ -78,7 +78,7 @@ class History:
         written = replace(written, item=written.item | {"expires": self._expires()})
         try:
             with told(self._table):
-                self._table.write(written, request, *_counted(entry))
+                self._table.write(written, request, *self._counted(entry))
         except ConditionFailed:
             pass
 
@@ -103,7 +103,7 @@ class History:
         writes: list[Write] = [self._progress(entry), Delete(_OPEN, _open_key(entry))]
         if success := Success.of(entry):
             writes.append(_last_success(success))
-        writes += _counted(entry)
+        writes += self._counted(entry)
         for attempt in (writes, writes[:2]):
             try:
                 with told(self._table):
@@ -132,7 +132,7 @@ class History:
         )
         try:
             with told(self._table):
-                self._table.write(last, *_counted(replace(entry, may_be_repeated=False)))
+                self._table.write(last, *self._counted(replace(entry, may_be_repeated=False)))
         except ConditionFailed:
             pass
 
@@ -227,6 +227,10 @@ class History:
             item = self._table.get(service, entry_key(number))
         return from_item(item) if item else None
 
+    def _counted(self, entry: Entry) -> list[Write]:
+        """What counts the end of an update as a failure of its batch, where it is one."""
+        return [failure_of(entry.batch, self._expires())] if entry.batch and entry.has_failed else []
+
     def _expires(self) -> int:
         return int(self._clock() + self._retention)
 
@@ -247,11 +251,6 @@ def _open_key(entry: Entry) -> str:
 
 def _item(entry: Entry) -> Item:
     return {"pk": entry.service, "sk": entry_key(entry.number), "feed": UPDATES} | to_item(entry)
-
-
-def _counted(entry: Entry) -> list[Write]:
-    """What counts the end of an update as a failure of its batch, where it is one."""
-    return [failure_of(entry.batch)] if entry.batch and entry.has_failed else []
 
 
 def _last_success(success: Success) -> Put:

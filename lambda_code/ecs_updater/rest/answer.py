@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from .. import errors
-from ..aws.failure import Outcome
+from ..aws.failure import Outcome, outcome_of
 from ..errors import EcsUpdaterError, InvalidEventError, LeaseHeldError, ServerFault
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -37,8 +37,7 @@ def status_of(error: EcsUpdaterError) -> int:
     """
     if status := _STATUS.get(type(error)):
         return status
-    # The call that failed; the log, which the error has come through, has taken the cause from it and left the context.
-    outcome = getattr(error.__cause__ or error.__context__, "outcome", None)
+    outcome = outcome_of(error)
     if outcome is Outcome.NOT_PERMITTED and not isinstance(error, errors.LedgerError):
         return 403
     if isinstance(error, ServerFault):

@@ -40,6 +40,8 @@ NOT_DEPLOYED = "NOT_DEPLOYED"
 NOT_THE_INTENT = ("request_id", "wait_seconds")
 """Fields in which a repetition may differ: a second call may wait for what the first one began."""
 
+_FIRST_TOLD = "request_id_of"
+
 _PAST = 20
 """How many updates back a rollback looks."""
 
@@ -88,9 +90,10 @@ class Recorded:
         Raises LeaseHeldError when another update of the service does not end within the time to wait, LedgerError when the table
         cannot be used, and what the update itself raises.
         """
-        if earlier := self._earlier():
-            if _has_an_end(earlier):
-                return _replayed(earlier)
+        earlier = self._earlier()
+        if earlier and _has_an_end(earlier):
+            return _replayed(earlier)
+        if earlier and not earlier.is_ended:
             return self._under_lease(earlier.service, None, -math.inf)
         told = self._work.told
         read_at = told.at if told else self._work.call.clock.epoch()
@@ -255,6 +258,11 @@ class Recorded:
         return self._history.latest(service_key(snapshot.service_arn, snapshot.cluster_arn), _PAST)
 
 
+def is_replayed(error: EcsUpdaterError) -> bool:
+    """Whether an error is what an earlier attempt of the same ``request_id`` was told, for good."""
+    return _FIRST_TOLD in error.details
+
+
 def _has_an_end(entry: Entry) -> bool:
     return entry.is_ended and not entry.may_be_repeated
 
@@ -265,7 +273,7 @@ def _replayed(entry: Entry) -> Answer:
         kind = getattr(errors, entry.error_type, errors.InternalError)
         error = kind.__new__(kind)
         Exception.__init__(error, entry.error_message or "")
-        error.details = {"request_id_of": entry.begun_at}
+        error.details = {_FIRST_TOLD: entry.begun_at}
         raise error
     answer = dict(entry.answer or {})
     deployment = answer["body"]["deployment"]

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from ecs_updater.aws.sqs import Outgoing
 from ecs_updater.fleet.message import BATCH
 from ecs_updater.ledger.batch import Member
 
-MOST_RECEIVES = 5
+MOST_RECEIVES = 20
 """How often a message comes: as often as from the queue that it stands for."""
 
 _AGAIN_SECONDS = 30.0
@@ -24,6 +25,7 @@ _AGAIN_SECONDS = 30.0
 class _Message:
     member: Member
     receives: int = 0
+    first_received_at: float = 0.0
     ready_at: float = 0.0
     is_out: bool = False
 
@@ -51,6 +53,7 @@ class LocalQueue:
             ready = [one for one in self._messages.values() if not one.is_out and one.ready_at <= now][:most]
             for message in ready:
                 message.is_out, message.receives, message.ready_at = True, message.receives + 1, now + _AGAIN_SECONDS
+                message.first_received_at = message.first_received_at or time.time()
             return [self._record(message) for message in ready]
 
     def settle(self, records: Sequence[dict[str, Any]], failed: Sequence[str]) -> None:
@@ -92,6 +95,7 @@ class LocalQueue:
             "attributes": {
                 "MessageGroupId": id_,  # One message for each service.
                 "ApproximateReceiveCount": str(message.receives),
+                "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
                 "SenderId": self._sender,
             },
             "messageAttributes": {BATCH: {"stringValue": self._batch}},
