@@ -49,9 +49,9 @@ prepare_terraform() {
   touch "$TERRAFORM_BEGUN"
 }
 
-# check_names: ECS, SQS and EventBridge answer a request for a cluster, a queue or a rule that is there with the one that is there, and
-# Terraform takes it for its own. What somebody else has by these names is refused before. API Gateway makes another API, plan or key
-# of a name that is taken; of its one setting for a whole account account_log_role takes care.
+# check_names: ECS, SQS, EventBridge and CloudWatch answer a request for a cluster, a queue, a rule or an alarm that is there with the
+# one that is there, and Terraform takes it for its own. What somebody else has by these names is refused before. API Gateway makes
+# another API, plan or key of a name that is taken; of its one setting for a whole account account_log_role takes care.
 check_names() {
   check_cluster
   check_queue "$LAMBDA_FUNCTION_NAME-dead-letters"
@@ -77,6 +77,16 @@ check_queue() {
   capture sqs list-queue-tags --queue-url "$queue" --query "Tags.\"$OWNERSHIP_TAG\"" ||
     fail "the tags of queue $queue cannot be read: $(error_of "$answer")"
   [ "$answer" = "$STACK_NAME" ] || not_ours "queue $1" LAMBDA_FUNCTION_NAME
+}
+
+check_alarm() {
+  local answer
+  capture cloudwatch describe-alarms --alarm-names "$1" --query 'MetricAlarms[0].AlarmArn' ||
+    fail "alarm $1 cannot be read: $(error_of "$answer")"
+  [ "$answer" != None ] || return 0
+  capture cloudwatch list-tags-for-resource --resource-arn "$answer" --query "Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" ||
+    fail "the tags of alarm $1 cannot be read: $(error_of "$answer")"
+  [ "$answer" = "$STACK_NAME" ] || not_ours "alarm $1" LAMBDA_FUNCTION_NAME
 }
 
 check_rule() {

@@ -1,7 +1,7 @@
 """Removes what the pipelines made, in two steps that may both be repeated; between them `terraform destroy` has its turn, if any.
 
-`workload` removes the service and the revisions of its task definition; `infrastructure` the stacks from last to first, then what
-is in no stack and no state, then the bucket for bundles.
+`workload` removes the service, the revisions of its task definition, and what others hold of ours; `infrastructure` the stacks from
+last to first, then what is in no stack and no state, then the bucket for bundles.
 
 Region, endpoint and credentials come from the environment. Exits with 1 when something was left alone or could not be removed,
 each of which is named; everything else is removed by then.
@@ -18,6 +18,7 @@ from teardown.ledger import remove_ledger
 from teardown.network import remove_network
 from teardown.orphans import remove_orphans
 from teardown.project import Project, reason
+from teardown.senders import take_from_everybody
 from teardown.stacks import remove_stack
 from teardown.workload import remove_revisions, remove_service, services_of_the_suite
 from terminal import fail
@@ -37,7 +38,8 @@ def arguments() -> argparse.Namespace:
 
 
 def remove_workload(project: Project, given: argparse.Namespace) -> None:
-    """Removes what runs in the cluster, and what it ran."""
+    """Removes what runs in the cluster, what it ran, and what would keep a stack from going."""
+    take_from_everybody(project, f"{given.stack_name}-fleet", given.function)
     for service in (given.service, *services_of_the_suite(given.service)):
         remove_service(project, given.cluster, service)
     remove_revisions(project, given.family)

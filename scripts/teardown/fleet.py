@@ -1,10 +1,10 @@
 """Removes a fleet that is in no stack and no Terraform state: what calls its worker, the worker, its queues, and who may send."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from teardown.orphans import lambda_function, log_group, queue, role
 from teardown.project import Project, StillThere, Thing, as_mapping, passing_over_missing
+from teardown.senders import policy
 from teardown.waiting import persist, until
 
 MAPPING_SECONDS = 120
@@ -24,7 +24,7 @@ def remove_fleet(project: Project, function: str) -> None:
         alarm(project, f"{fleet}-dead-letters"),
         queue(project, f"{fleet}.fifo"),
         queue(project, f"{fleet}-dead-letters.fifo"),
-        policy(project, f"{fleet}-sender-{project.region}"),
+        policy(project, function),
     ):
         project.remove(thing)
 
@@ -64,27 +64,3 @@ def alarm(project: Project, name: str) -> Thing:
         return None
 
     return Thing("alarm", name, tags, lambda: cloudwatch.delete_alarms(AlarmNames=[name]), SETTING)
-
-
-def policy(project: Project, name: str) -> Thing:
-    """A policy of the account's own, taken from everybody who has it."""
-    iam = project.client("iam")
-    arn = f"arn:{project.partition}:iam::{project.account}:policy/{name}"
-
-    def detach(holders: dict[str, Any]) -> None:
-        for kind in ("User", "Group", "Role"):
-            for holder in holders.get(f"Policy{kind}s", []):
-                with passing_over_missing():
-                    getattr(iam, f"detach_{kind.lower()}_policy")(PolicyArn=arn, **{f"{kind}Name": holder[f"{kind}Name"]})
-
-    def delete() -> None:
-        for page in iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=arn):
-            detach(page)
-        for page in iam.get_paginator("list_policy_versions").paginate(PolicyArn=arn):
-            for version in page["Versions"]:
-                if not version["IsDefaultVersion"]:
-                    with passing_over_missing():
-                        iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
-        persist(lambda: iam.delete_policy(PolicyArn=arn))
-
-    return Thing("policy", name, lambda: as_mapping(iam.get_policy(PolicyArn=arn)["Policy"].get("Tags", [])), delete, SETTING)

@@ -1,4 +1,8 @@
-"""fabfuel's ecs-deploy as it comes from PyPI, with its own defaults: one service after the other, or many at once."""
+"""fabfuel's ecs-deploy as it comes from PyPI: one service after the other, or many at once.
+
+With ``--no-deregister``, as its users with many services have it: by default it deregisters each revision that it replaces, which
+takes a token of the bucket that the new ones need, and ends with an error where there is none after everything else went well.
+"""
 
 import subprocess
 from collections.abc import Mapping
@@ -21,6 +25,7 @@ def deploy(at_once: int, stage: Stage, proxy: QuotaProxy, wanted: Mapping[str, s
 
 def _one(shell: Mapping[str, str], wanted: tuple[str, str]) -> bool:
     service, image = wanted
-    command = [TOOLS / "peers" / "bin" / "ecs", "deploy", CLUSTER, service, "--image", "app", image, "--timeout", "300"]
+    options = ["--image", "app", image, "--no-deregister", "--timeout", "300"]
+    command = [TOOLS / "peers" / "bin" / "ecs", "deploy", CLUSTER, service, *options]
     ran = subprocess.run(command, env=dict(shell), capture_output=True, timeout=900, check=False)
     return ran.returncode == 0

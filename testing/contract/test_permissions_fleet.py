@@ -82,7 +82,8 @@ def _asked(fake, table, begin) -> list[Asked]:
     assert Progress(table).of([entry.request_id, *(one.request_id for one in members)])
     batches.stop("a-batch", "enough")
     queue = [(f"sqs:{one}", QUEUE, {}) for one in ("GetQueueUrl", "SendMessage")]
-    beside = [("ecs:DescribeServices", SERVICE, {}), ("dynamodb:DescribeTable", LEDGER, {})]
+    dry_run = [("ecs:DescribeTaskDefinition", "*", {})]
+    beside = [("ecs:DescribeServices", SERVICE, {}), ("dynamodb:DescribeTable", LEDGER, {}), *dry_run]
     found = [*asked_of_the_table(fake.requests), *queue, *beside]
     return [(action, resource, _of_the_account(context)) for action, resource, context in found]
 

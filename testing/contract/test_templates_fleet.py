@@ -162,7 +162,7 @@ def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
     address = "https://sqs.eu-west-1.amazonaws.com/111122223333/ecs-updater-fleet"
     assert (told["QUEUE_URL"], told["DEAD_LETTER_QUEUE_URL"]) == (f"{address}.fifo", f"{address}-dead-letters.fifo")
     settings = QueueSettings.from_environment(told)
-    assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", told["ECS_RATES"], 5)
+    assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", told["ECS_RATES"], 20)
     assert rates.parse(settings.ecs_rates)[rates.UPDATE] == rates.Rate(80, 0.5)
 
 
@@ -269,6 +269,7 @@ KEYS = "dynamodb:LeadingKeys"
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "REQUEST#two"]}),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE, SERVICE + "-two", SERVICE.replace("ECSCluster", "Missing")]}),
         ("ecs:DescribeServices", SERVICE, {}),
+        ("ecs:DescribeTaskDefinition", "*", {}),
     ],
 )
 def test_a_sender_may(action, resource, context):
@@ -299,4 +300,4 @@ def test_a_sender_may_not(action, resource, context):
 def test_a_sender_may_pass_no_role_and_change_no_service():
     allowed = actions(SENDER)
     assert not [one for one in allowed if one.startswith(("iam:", "lambda:"))]
-    assert [one for one in allowed if one.startswith("ecs:")] == ["ecs:DescribeServices"]
+    assert {one for one in allowed if one.startswith("ecs:")} == {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}

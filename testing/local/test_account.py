@@ -223,19 +223,27 @@ def test_terraform_does_not_take_over_the_cluster_of_somebody_else(workspace, ac
 
 
 @pytest.mark.usefixtures("terraform")
-def test_terraform_does_not_take_over_the_rule_of_somebody_else(workspace, account):
-    events, name = client(account, "events"), "ecs-updater-completer-poll"
-    events.put_rule(Name=name, ScheduleExpression="rate(1 day)", Tags=[{"Key": "ecs-updater", "Value": "another"}])
+def test_terraform_does_not_take_over_the_rule_and_the_alarm_of_somebody_else(workspace, account, package):
+    events, rule = client(account, "events"), "ecs-updater-completer-poll"
+    watch, alarm = client(account, "cloudwatch"), "ecs-updater-fleet-dead-letters"
+    theirs = [{"Key": "ecs-updater", "Value": "another"}]
+    metric = {"Namespace": "theirs", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Statistic": "Sum", "Threshold": 7.0}
+    watch.put_metric_alarm(AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Tags=theirs, **metric)
     here = workspace("deployer", **ON_ACCOUNT)
 
-    deployed = here.make("deploy-ecs-cluster-tf", environment=account.shell).output
+    fleet = here.make("deploy-fleet-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package)).output
+    events.put_rule(Name=rule, ScheduleExpression="rate(1 day)", Tags=theirs)
+    cluster = here.make("deploy-ecs-cluster-tf", environment=account.shell).output
     cleaned = here.make("clean", environment=account.shell)
 
-    told = f"✗ rule {name} was not made here, for it has no tag ecs-updater=ecs-updater: take another LAMBDA_FUNCTION_NAME"
-    assert told in deployed
-    assert cleaned.status != 0 and f"left alone: rule {name}" in cleaned.output
-    assert events.describe_rule(Name=name)["ScheduleExpression"] == "rate(1 day)"
-    events.delete_rule(Name=name)
+    told = "was not made here, for it has no tag ecs-updater=ecs-updater: take another LAMBDA_FUNCTION_NAME"
+    assert f"✗ alarm {alarm} {told}" in fleet and f"✗ rule {rule} {told}" in cluster
+    assert cleaned.status != 0
+    assert f"left alone: rule {rule}" in cleaned.output and f"left alone: alarm {alarm}" in cleaned.output
+    assert events.describe_rule(Name=rule)["ScheduleExpression"] == "rate(1 day)"
+    assert watch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["Threshold"] == 7.0
+    events.delete_rule(Name=rule)
+    watch.delete_alarms(AlarmNames=[alarm])
     assert here.make("clean", environment=account.shell).status == 0
 
 

@@ -17,6 +17,7 @@ import pytest
 from botocore.client import BaseClient
 from support.make import PROJECT, TOOLS, Result, Workspace
 from support.teardown import (
+    ACCOUNT,
     BUCKET,
     FAMILY,
     FUNCTION,
@@ -34,6 +35,8 @@ from support.teardown import (
     start_emulator,
     tear_down,
 )
+
+SENDERS = f"{FUNCTION}-fleet-sender-{REGION}"
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -90,6 +93,9 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     steps = ["deploy-ecs-cluster", "deploy-ecs-service", *doors]
     deployed = here.make(*steps)
     assert deployed.status == 0 and emulator.inventory() > before, deployed.output
+    iam = emulator.client("iam")
+    iam.create_user(UserName="someone")
+    iam.attach_user_policy(UserName="someone", PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/{SENDERS}")
 
     first, second = ([program(verb, emulator.url) for verb in ("workload", "infrastructure")] for _ in range(2))
 
@@ -98,6 +104,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
         (0, [*(f"stack {STACK}-{part}" for part in ("fleet", "api", "lambda", "ledger", "ecs", "vpc")), f"bucket {BUCKET}"]),
     ]
     assert second == [Result(0, "")] * 2
+    iam.delete_user(UserName="someone")
     assert emulator.inventory() == before
 
 
@@ -166,19 +173,18 @@ def test_a_usage_plan_lets_go_of_its_stage_before_its_api_goes(emulator):
 def test_the_senders_policy_is_taken_from_everybody_who_has_it(emulator):
     before = emulator.inventory()
     iam = emulator.client("iam")
-    name = f"{FUNCTION}-fleet-sender-{REGION}"
     documents = [
         json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]})
         for action in ("sqs:SendMessage", "sqs:*")
     ]
-    policy = iam.create_policy(PolicyName=name, PolicyDocument=documents[0], Tags=OURS)["Policy"]["Arn"]
+    policy = iam.create_policy(PolicyName=SENDERS, PolicyDocument=documents[0], Tags=OURS)["Policy"]["Arn"]
     iam.create_policy_version(PolicyArn=policy, PolicyDocument=documents[1], SetAsDefault=True)
     iam.create_user(UserName="someone")
     iam.attach_user_policy(UserName="someone", PolicyArn=policy)
 
     result = tear_down(emulator)
 
-    assert (result.status, removed(result)) == (0, [f"policy {name}"])
+    assert (result.status, removed(result)) == (0, [f"policy {SENDERS}"])
     assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {"someone"}
 
 

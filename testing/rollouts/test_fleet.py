@@ -133,7 +133,6 @@ def work_with(run, trouble):
 def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure):
     run, trouble = FleetRun(60), Trouble(seed)
     run.ecs.failing = {"web-003", "web-033"}
-    run.queue.most_receives = 50
     names = [*run.ecs.names, "nobody-1", "nobody-2"]
     ids = run.begin_batch([run.ecs.event(name) for name in names])
     run.send("{", batch="b")

@@ -75,6 +75,7 @@ def test_actions_that_share_a_bucket_take_each_others_tokens_and_time_brings_the
 def test_the_table_has_a_row_for_each_run_in_which_every_figure_is_told():
     assert floor(GOOD) == 80 and floor(replace(GOOD, changed=5)) == 0
     assert rows([GOOD])[2] == "| ecs-updater | 100 | 100 | 84 | 80 | 3.2 | 0 | 0 | 0 |"
+    assert rows([replace(GOOD, failed=2)])[2] == "| ecs-updater | 100 | 100 | – | 80 | 3.2 | 0 | 2 | 0 |"
     assert rows([GOOD])[0].count("|") == rows([GOOD])[1].count("|") == rows([GOOD])[2].count("|")
 
 
@@ -89,7 +90,8 @@ def test_the_table_has_a_row_for_each_run_in_which_every_figure_is_told():
         ({"failed": 2}, ["2 services are not updated, of 0 something wrong was said"]),
         ({"wrong": 1}, ["0 services are not updated, of 1 something wrong was said"]),
         ({"revisions": 101}, ["101 revisions were made for 100 images"]),
-        ({"changed": 20, "revisions": 20, "seconds": 31.0}, ["31 s are not seconds"]),
+        ({"changed": 20, "revisions": 20, "seconds": 31.0}, ["31 s are more than 30 s over the floor of 0 s"]),
+        ({"changed": 30, "revisions": 30, "seconds": 41.0}, ["41 s are more than 30 s over the floor of 10 s"]),
     ],
 )
 def test_a_promise_that_is_not_held_is_said(figures, said):

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
-from teardown import api, command, fleet, ledger, network, orphans, stacks, waiting, workload
+from teardown import api, command, fleet, ledger, network, orphans, senders, stacks, waiting, workload
 from teardown.bucket import remove_bucket
 from teardown.project import Project
 
@@ -416,7 +416,7 @@ def test_an_api_that_has_gone_since_it_was_listed_is_no_api(account, project):
 
 MAPPINGS = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:event-source-mapping"
 ONE, OTHER = (f"a0000000-0000-0000-0000-00000000000{number}" for number in "12")
-SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/senders"
+SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/f-fleet-sender-eu-west-1"
 
 
 def mappings_are(account, number: str, tags: dict[str, str], **more: str) -> None:
@@ -475,7 +475,7 @@ def test_an_alarm_that_is_not_there_is_passed_over(account, project):
 
 
 def test_a_policy_is_taken_from_its_holders_page_by_page_and_goes_with_its_versions(account, project):
-    policy = {"PolicyName": "senders", "Arn": SENDERS, "Tags": OURS}
+    policy = {"PolicyName": SENDERS.rpartition("/")[2], "Arn": SENDERS, "Tags": OURS}
     account.answers("iam", "get_policy", {"Policy": policy}, PolicyArn=SENDERS)
     users = {"PolicyUsers": [{"UserName": "someone"}], "PolicyGroups": [{"GroupName": "some"}]}
     account.answers("iam", "list_entities_for_policy", users | {"IsTruncated": True, "Marker": "more"}, PolicyArn=SENDERS)
@@ -489,7 +489,30 @@ def test_a_policy_is_taken_from_its_holders_page_by_page_and_goes_with_its_versi
     account.refuses("iam", "delete_policy", "DeleteConflict")  # IAM hears of a change within seconds.
     account.answers("iam", "delete_policy", {}, PolicyArn=SENDERS)
 
-    project.remove(fleet.policy(project, "senders"))
+    project.remove(senders.policy(project, "f"))
+
+    assert not project.something_is_left
+
+
+@pytest.mark.parametrize(("tags", "is_taken"), [(OURS, True), ([], False)], ids=["ours", "of others"])
+def test_a_policy_is_taken_from_its_holders_before_terraform_destroys_it_where_it_is_ours(account, project, tags, is_taken):
+    account.refuses("cloudformation", "describe_stacks", "ValidationError", "Stack with id mine-fleet does not exist")
+    account.answers("iam", "get_policy", {"Policy": {"Arn": SENDERS, "Tags": tags}}, PolicyArn=SENDERS)
+    if is_taken:
+        holders = {"PolicyRoles": [{"RoleName": "pipeline"}], "IsTruncated": False}
+        account.answers("iam", "list_entities_for_policy", holders, PolicyArn=SENDERS)
+        account.answers("iam", "detach_role_policy", {}, PolicyArn=SENDERS, RoleName="pipeline")
+
+    senders.take_from_everybody(project, "mine-fleet", "f")
+
+    assert not project.something_is_left
+
+
+def test_where_there_is_no_policy_it_is_taken_from_nobody(account, project):
+    account.refuses("cloudformation", "describe_stacks", "ValidationError", "Stack with id mine-fleet does not exist")
+    account.refuses("iam", "get_policy", "NoSuchEntity")
+
+    senders.take_from_everybody(project, "mine-fleet", "f")
 
     assert not project.something_is_left
 

@@ -49,6 +49,13 @@ resource "aws_iam_policy" "sender" {
         Action   = "ecs:DescribeServices"
         Resource = local.services
       },
+      # For the plan of a dry run. ECS knows no resource for this action.
+      {
+        Sid      = "ReadTaskDefinitions"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeTaskDefinition"
+        Resource = "*"
+      },
     ]
   })
 
