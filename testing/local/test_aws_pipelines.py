@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
     says: str
     there: str = ""
-    """The beginning of something that must be there too."""
+    """How something begins that must be there too, as a regular expression."""
     cleaning: str = ""
     """Where `make clean` is killed as well, before it is called again."""
 
@@ -37,7 +37,7 @@ CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-ledger", "dynamodb tables", cleaning="removing stack ecs-updater-ledger"),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
     Point("deploying stack ecs-updater-api", "apigateway rest apis", cleaning="removing stack ecs-updater-api"),
-    Point("deploying stack ecs-updater-fleet", "sqs queues", cleaning="removing stack ecs-updater-fleet"),
+    Point("deploying stack ecs-updater-fleet", "sqs queues .*-fleet", cleaning="removing stack ecs-updater-fleet"),
     Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
 TERRAFORM_POINTS = [
@@ -48,7 +48,7 @@ TERRAFORM_POINTS = [
     # Before its stage is there.
     Point("applying ledger, function and API", "apigateway rest apis"),
     # Before its worker is there.
-    Point("applying everything", "sqs queues"),
+    Point("applying everything", "sqs queues .*-fleet"),
 ]
 
 
@@ -107,8 +107,8 @@ def files_left(here: Workspace) -> list[str]:
 
 
 def is_there(account: Account, before: set[str], beginning: str) -> bool:
-    """Tells whether something new is in the account."""
-    return any(one.startswith(beginning) for one in account.inventory() - before)
+    """Tells whether something new that begins with this regular expression is in the account."""
+    return any(re.match(beginning, one) for one in account.inventory() - before)
 
 
 def kill(run, text: str, condition: Callable[[], bool]) -> None:

@@ -68,8 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
         try:
             upstream.request(self.command, self.path, body, dict(self.headers))
-            answer = upstream.getresponse()
-            return Answer(answer.status, answer.getheaders(), answer.read())
+            with upstream.getresponse() as answer:  # Which has the socket for itself where it is the connection's last one.
+                return Answer(answer.status, answer.getheaders(), answer.read())
         finally:
             upstream.close()
 

@@ -54,8 +54,8 @@ class Recorder:
                 connection = HTTPConnection("127.0.0.1", port, timeout=300)
                 try:
                     connection.request(self.command, self.path, body, headers)
-                    answer = connection.getresponse()
-                    content = answer.read()
+                    with connection.getresponse() as answer:
+                        content = answer.read()
                 finally:
                     connection.close()
                 if call := _call(self.command, self.path, dict(self.headers.items()), body, (answer.status, content)):

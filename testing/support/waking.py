@@ -16,7 +16,7 @@ def waking(functions: Any, name: str, seconds: float) -> Iterator[None]:
     def wake() -> None:
         while not is_over.wait(seconds):
             with suppress(BotoCoreError, ClientError):  # It is only asked to look: the next time will do.
-                functions.invoke(FunctionName=name, Payload=b"{}")
+                functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read()
 
     thread = threading.Thread(target=wake)
     thread.start()
