@@ -167,6 +167,17 @@ def test_ctrl_c_before_anything_was_begun_says_so(run, file, monkeypatch):
     assert run("deploy") == (130, "", "stopped: nothing was begun\n")
 
 
+def test_who_is_asked_to_end_ends_also_where_ctrl_c_is_ignored(run, file, monkeypatch):
+    """So does a shell start what a script puts in the background."""
+    file([WEB])
+    monkeypatch.setattr(batching, "Account", lambda *_: signal.raise_signal(signal.SIGTERM))
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run("deploy") == (130, "", "stopped: nothing was begun\n")
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 class Interrupting(ScriptedDoor):
     """A door at which somebody presses Ctrl-C in the third look, or AWS is gone."""
 
