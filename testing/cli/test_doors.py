@@ -26,6 +26,7 @@ from ecs_updater_cli.doors.services import Narrowed, listed
 from ecs_updater_cli.doors.trouble import told, trouble_of
 from ecs_updater_cli.doors.unrecorded import Unrecorded
 from ecs_updater_cli.ending import CommandEnd, Trouble
+from support.fake_ecs import SERVER_ERROR
 from support.many_services import ManyServices, service
 from support.rollout_world import EVENT, World
 from support.simulated_ecs import Image
@@ -177,6 +178,14 @@ def test_alone_it_rolls_back_what_fails_where_that_was_asked_for(play):
     courses, seen = play(world, {"rollback_on_failure": True})
     assert courses[1][-2:] == ["rolling back", "rolled back"]
     assert "exited with code 3, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1" in seen[1].cause
+
+
+def test_alone_what_is_tried_again_takes_the_revision_that_the_first_attempt_registered(play):
+    world = world_with(Image.good())
+    world.ecs.wire.fail("UpdateService", SERVER_ERROR, times=2)
+    _, seen = play(world, {})
+    assert (seen[1].state, seen[1].cause) == (State.SUCCEEDED, "1 of 1 tasks run ecs-dummy-task:2")
+    assert (world.calls["UpdateService"], world.calls["RegisterTaskDefinition"]) == (3, 1)
 
 
 def test_alone_it_begins_nothing_after_too_many_failures(play):
