@@ -75,6 +75,12 @@ def test_what_is_wrong_in_the_file_is_exit_code_2_before_anything_is_asked_of_aw
         assert run(command) == (2, "", f"{problem}\n1 problem: nothing was sent\n")
 
 
+def test_yaml_that_nothing_can_be_made_of_is_exit_code_2_and_one_sentence(run, tmp_path):
+    (tmp_path / "x.yaml").write_text("- {release: !!bool maybe}\n", "utf-8")
+    code, out, err = run("validate", "--file", "x.yaml")
+    assert (code, out) == (2, "") and err.startswith('x.yaml:1:13: the tag !!bool does not suit "maybe": leave it out\n')
+
+
 def test_a_file_that_is_not_there_is_exit_code_2(run):
     sentence = "nope.yaml: No such file or directory: name the file of the deployments with --file\n"
     assert run("deploy", "--file", "nope.yaml") == (2, "", sentence)

@@ -21,7 +21,9 @@ MOST_VALUES = 500_000
 """The most values of a file, those of its aliases counted each time: a few lines of aliases can stand for billions."""
 
 MOST_DEPTH = 50
-"""How deep a file may be nested; an event needs three levels."""
+"""How deep a file may be nested, its aliases included; an event needs three levels."""
+
+_TOO_DEEP = f"nested deeper than {MOST_DEPTH} times"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
@@ -61,7 +63,7 @@ def _composed(text: str) -> yaml.Node | None:
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
-            raise _wrong(_mark(event.start_mark), f"it is nested deeper than {MOST_DEPTH} times")
+            raise _wrong(_mark(event.start_mark), f"it is {_TOO_DEEP}")
     return yaml.compose(text, Loader=_LOADER)
 
 
@@ -117,8 +119,9 @@ class _Reader:
     def __init__(self, scalar: Callable[[yaml.ScalarNode], tuple[Any, str | None]]):
         self._scalar = scalar
         self._left = MOST_VALUES
-        self._known: dict[int, tuple[Value, int]] = {}
-        """Values and how many there are in each, by the identity of their nodes: an alias is read once."""
+        self._deepest = 0
+        self._known: dict[int, tuple[Value, int, int]] = {}
+        """Values, how many there are in each and how deep it is nested, by the identity of their nodes: an alias is read once."""
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, above: tuple[int, ...]) -> Value:
@@ -126,14 +129,19 @@ class _Reader:
         place = _mark(node.start_mark)
         if id(node) in above:
             raise _wrong(place, "an alias leads to a value that it is in")
-        known, size = self._known.get(id(node), (None, 1))
+        known, size, levels = self._known.get(id(node), (None, 1, 0))
         self._left -= size
         if self._left < 0:
             raise _wrong(place, f"with its aliases the file has more than {MOST_VALUES:,} values")
+        depth = len(above) + levels
+        if depth > MOST_DEPTH:
+            raise _wrong(place, f"with its aliases it is {_TOO_DEEP}")
         if known is None:
-            left = self._left
+            left, deepest, self._deepest = self._left, self._deepest, depth
             known = self._read(node, place, (*above, id(node)))
-            self._known[id(node)] = known, 1 + left - self._left
+            self._known[id(node)] = known, 1 + left - self._left, self._deepest - depth
+            depth, self._deepest = self._deepest, deepest
+        self._deepest = max(self._deepest, depth)
         return known
 
     def _read(self, node: yaml.Node, place: Place, within: tuple[int, ...]) -> Value:
@@ -146,7 +154,7 @@ class _Reader:
         try:
             data, written = self._scalar(node)
         except ValueError as error:
-            self.problems.append(Problem(place, "", str(error)))
+            self._refuse(place, str(error))
             data, written = None, None
         return Value(place, data, written=written)
 
