@@ -264,6 +264,7 @@ def test_an_alias_in_itself_is_refused():
         (b"[1,\n 2", "x.json", "x.json:2:3: this is no JSON: Expecting ',' delimiter"),
         (b"[NaN]", "x.json", "x.json:1:1: this is no JSON: NaN is no value of JSON"),
         (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
+        ("# é é é\n- \x01\n- \x01".encode(), "x.yaml", "x.yaml:2:3: the character '\\x01' cannot be in YAML"),
         (b"- !!python/name:os.system x", "x.yaml", "x.yaml:1:3: the tag !!python/name:os.system means nothing here: leave it out"),
         (b"[" * 100_000, "x.json", "x.json:1:1: it is nested too deeply"),
         (b"[" * 100_000, "x.yaml", "x.yaml:1:51: it is nested deeper than 50 times"),

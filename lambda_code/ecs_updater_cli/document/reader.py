@@ -47,7 +47,8 @@ def read(content: bytes, name: str) -> Value:
     except yaml.MarkedYAMLError as error:
         raise _wrong(_mark(error.problem_mark or error.context_mark), _said(error)) from None
     except yaml.reader.ReaderError as error:
-        raise _wrong(_place(text, error.position), f"the character {chr(error.character)!r} cannot be in YAML") from None
+        # The first of its kind: libyaml counts bytes to it, and PyYAML's own reader characters.
+        raise _wrong(_place(text, text.index(chr(error.character))), f"the character {chr(error.character)!r} cannot be in YAML") from None
     if node is None:
         raise _wrong(Place(1, 1), "the file is empty")
     reader = _Reader(_json_meaning(text) if is_json else meaning)
