@@ -238,6 +238,27 @@ def test_aliases_and_merges_are_read():
     assert {event["ecs_image_name"] for event in found} == {"web"} and found[2]["ecs_tag"] == {"a": "b"}
 
 
+def test_an_entry_by_alias_stands_where_the_alias_stands_and_its_values_where_they_are_written():
+    text = """\
+        - &web {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: "web:", ecs_tag: {}}
+        - [[], *web]
+
+        - *web
+        """
+    assert [problem.partition(": ")[0::2] for problem in problems(text)] == [
+        (
+            "deployments.yaml:1:72",
+            "deployments[0].ecs_image_name: image 'web:' is no reference like registry/repository:tag@digest: "
+            "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
+        ),
+        ("deployments.yaml:2:3", "deployments[1]: this has to be a map, with the fields of an event"),
+        (
+            "deployments.yaml:4:3",
+            "deployments[2]: this is shop/web again, which deployments[0] in line 1, column 3 deploys already",
+        ),
+    ]
+
+
 def test_a_bomb_of_aliases_is_refused():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
