@@ -8,6 +8,7 @@ from ecs_updater.aws import session, sqs
 from ecs_updater_cli.commands import batching
 from ecs_updater_cli.commands.following import follow
 from ecs_updater_cli.commands.options import FUNCTION, How, Where
+from ecs_updater_cli.doors.planned import Planning
 from ecs_updater_cli.ending import Trouble
 from ecs_updater_cli.main import COMMANDS, main
 
@@ -130,6 +131,15 @@ def test_without_a_queue_or_a_ledger_a_sentence_says_what_to_do(run, file, monke
     monkeypatch.setattr(session, "table_arn", lambda name: None)
     code, _, err = run("deploy", "--name", "other")
     assert code == 3 and err.startswith("there is no table other-ledger in eu-west-1: ")
+
+
+def test_a_dry_run_without_a_ledger_does_not_ask_for_one(run, file, monkeypatch):
+    file([WEB])
+    asked = []
+    monkeypatch.setattr(session, "table_arn", asked.append)
+    monkeypatch.setattr(Planning, "plans", lambda *_: [])
+    assert run("deploy", "--direct", "--no-ledger", "--dry-run")[0] == 0 and not asked
+    assert run("deploy", "--direct", "--dry-run")[0] == 0 and asked == ["ecs-updater-ledger"]
 
 
 def test_a_service_of_another_account_is_exit_code_2(run, file, monkeypatch):
