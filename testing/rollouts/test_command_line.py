@@ -122,6 +122,32 @@ def test_who_leaves_begins_nothing_further(world):
     assert door.look([]) == {} and world.made == made
 
 
+def opened_of(door, batch):
+    """The door from this machine as the commands have it."""
+    return Opened(door, lambda waiting: "", "", batch.batch.id, lambda: door.leave(5))
+
+
+def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(world, printer):
+    """The next attempt was in the memory of a process that has ended."""
+    ledger, batch = begun(world, EVENT)
+    world.ecs.wire.throttle("RegisterTaskDefinition", 99, world.clock.now() + 300)
+    assert world.send(batch.members[0].event).error
+    world.pass_time(300)
+    assert History(world.table).find(batch.members[0].request_id).may_be_repeated
+    with Passing(world):
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+    out = printer.console.file.getvalue()
+    assert "RETRYING" in out and "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
+
+
+def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer):
+    ledger, batch = begun(world, EVENT)
+    assert world.send(batch.members[0].event).verdict == "IN_PROGRESS"
+    with Passing(world):
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in printer.console.file.getvalue()
+
+
 class Messages:
     """A queue in memory, as the command sends to it and as Lambda hands its messages over."""
 

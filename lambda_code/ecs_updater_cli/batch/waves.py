@@ -20,8 +20,8 @@ class Wave:
 class Step:
     """What comes next."""
 
-    begin: tuple[int, ...] = ()
-    """The numbers of the services to begin now."""
+    begin: tuple[int, ...] | None = None
+    """The numbers of the services to begin now, none where a wave has begun already; None where no wave comes yet."""
     give_up: Mapping[int, Seen] | None = None
     """Those that are not begun any more, and why."""
 
@@ -65,5 +65,5 @@ class Waves:
             return Step(give_up={number: Seen(State.NOT_STARTED, cause) for number in left})
         wave = self.all[self._begun]
         self._begun += 1
-        # What was begun by an earlier watcher goes on by itself.
-        return Step(begin=tuple(number for number in wave.numbers if rows[number].state is State.QUEUED))
+        # A rollout goes on by itself. What came to nothing may have been waiting for its next attempt in a process that has ended.
+        return Step(begin=tuple(number for number in wave.numbers if not (rows[number].state.is_over or rows[number].state.rolls)))
