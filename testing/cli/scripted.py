@@ -6,7 +6,7 @@ Time is the script's: a second for each look, however long that takes.
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -93,9 +93,13 @@ class ScriptedDoor:
         return {row.number: self._counts[row.number] for row in waiting if row.number in self._counts}
 
 
-def opened(door: Any, hint: str = "Ctrl-C detaches, and the updates go on") -> Opened:
+def opened(door: Any, id_: str | None = BATCH, close: Callable[[], None] = lambda: None) -> Opened:
     """The door as the commands have it."""
-    return Opened(door, lambda waiting: f"ecs-updater watch {BATCH} comes back", hint, BATCH)
+
+    def hint(is_some_left: bool) -> str:
+        return "Ctrl-C leaves a wave behind" if is_some_left else "Ctrl-C detaches, and the updates go on"
+
+    return Opened(door, lambda *_: f"ecs-updater watch {BATCH} comes back", hint, id_, close)
 
 
 GOOD, TO = State.SUCCEEDED, State.DEPLOYING

@@ -201,6 +201,22 @@ def test_a_wave_that_could_not_be_begun_is_begun_again():
     assert played.door.begun == [[1]]
 
 
+def test_a_wave_in_the_middle_of_which_somebody_leaves_is_left_to_begin():
+    played = Played("--x", {1: GOOD, 2: GOOD})
+    assert played.waves.left == {1, 2, 3}
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    begin, played.door.begin = played.door.begin, interrupted
+    with pytest.raises(KeyboardInterrupt):
+        played.following.follow()
+    assert played.waves.left == {1, 2, 3}
+    played.door.begin = begin
+    played.following.follow(0)
+    assert played.door.begun == [[1, 2], [3]] and not played.waves.left
+
+
 def test_a_large_batch_is_looked_at_less_often():
     begun = batch([(f"s{number}", "i", None) for number in range(1000)])
     clock, pauses = ScriptedClock(), []

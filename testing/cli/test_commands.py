@@ -1,16 +1,22 @@
 """The commands as they are typed: exit codes, and the sentences that go with them. Nothing here reaches a network."""
 
+import io
 import json
 import signal
+from types import SimpleNamespace
 
 import pytest
 from ecs_updater.aws import session, sqs
+from ecs_updater_cli.batch.row import Row
+from ecs_updater_cli.batch.state import Seen, State
 from ecs_updater_cli.commands import batching
 from ecs_updater_cli.commands.following import follow
+from ecs_updater_cli.commands.opening import direct_door, queue_door, unrecorded_door
 from ecs_updater_cli.commands.options import FUNCTION, How, Where
 from ecs_updater_cli.doors.planned import Planning
 from ecs_updater_cli.ending import Trouble
 from ecs_updater_cli.main import COMMANDS, main
+from ecs_updater_cli.show.printer import Printer
 
 from cli.scripted import ScriptedClock, ScriptedDoor, batch, opened
 
@@ -222,6 +228,50 @@ def test_who_is_interrupted_is_told_how_to_come_back(printer, error, code, told)
     assert printer.err() == told
     summary = json.loads(printer.out().splitlines()[-1])
     assert (summary["type"], summary["exitCode"]) == ("summary", code)
+
+
+LEFT = [Row.of(member) for member in batch([("web", "web:2", None), ("api", "api:2", None), ("mail", "mail:2", "x")]).members]
+UNDER_WAY = [LEFT[0].with_seen(Seen(State.DEPLOYING, begun_at=1.0)), LEFT[1].with_seen(Seen(State.RETRYING, begun_at=1.0)), LEFT[2]]
+
+
+def doors(monkeypatch):
+    """The three doors of one batch: through the queue, from this machine, and without a ledger."""
+    monkeypatch.setattr("ecs_updater_cli.commands.opening.Progress", lambda table: None)
+    ledger = SimpleNamespace(table=SimpleNamespace(name="t"), arn_prefix="arn:aws:ecs:eu-west-1:123456789012:")
+    account = SimpleNamespace(ecs=None, needed_ledger=ledger, needed_queue=None)
+    begun, where = batch([("web", "web:2", None)]), Where(FUNCTION, None, None)
+    return queue_door(account, begun, where), direct_door(account, ledger, begun, where), unrecorded_door(account, begun)
+
+
+def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_him(monkeypatch):
+    queue, _, _ = doors(monkeypatch)
+    assert queue.farewell(UNDER_WAY, False) == "ecs-updater watch 20270115T080000Z-5eed comes back"
+    assert queue.farewell(UNDER_WAY, True) == (
+        "what was sent goes on; ecs-updater watch 20270115T080000Z-5eed comes back and sends the rest, which nobody else does"
+    )
+    assert queue.hint(False) == "Ctrl-C detaches, and the updates go on"
+    assert queue.hint(True) == "Ctrl-C detaches: what was sent goes on, what has not waits for you to come back"
+
+
+def test_from_this_machine_whoever_leaves_is_told_what_goes_on_and_what_does_not(monkeypatch):
+    _, direct, alone = doors(monkeypatch)
+    back = "ecs-updater watch 20270115T080000Z-5eed --direct comes back"
+    ends = "1 update under way (shop/web), and the completer ends what has begun"
+    assert direct.farewell(UNDER_WAY, False) == f"{ends}; {back} and begins the rest"
+    assert direct.farewell(UNDER_WAY[:1], False) == f"{ends}; {back}"
+    assert direct.farewell(UNDER_WAY[1:], True) == f"{back} and begins the rest"
+    assert alone.farewell(UNDER_WAY[:1], False).startswith("1 update under way (shop/web); nobody rolls them back if they fail")
+    assert alone.farewell(UNDER_WAY[1:], True) == "nothing is under way"
+
+
+def test_the_live_views_hint_changes_when_the_last_wave_has_begun(monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    out, clock = io.StringIO(), ScriptedClock()
+    door = ScriptedDoor([{1: Seen(State.SUCCEEDED)}, {2: Seen(State.BEGUN)}, {2: Seen(State.SUCCEEDED)}], clock)
+    services = [("web", "web:2", None), ("api", "api:2", "edge")]
+    assert follow(opened(door), batch(services), How(interactive=True), Printer(out, io.StringIO()), clock.clock) == 0
+    before, _, after = out.getvalue().rpartition("Ctrl-C leaves a wave behind")
+    assert before and "Ctrl-C detaches, and the updates go on" in after and "Ctrl-C detaches" not in before
 
 
 def test_the_way_back_is_to_the_same_place():

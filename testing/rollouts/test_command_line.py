@@ -92,7 +92,7 @@ def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
     ledger, batch = begun(world, EVENT, GONE)
     door = direct_of(world, ledger, batch)
     with Passing(world):
-        code = follow(Opened(door, lambda waiting: "", "", batch.batch.id, lambda: door.leave(5)), batch, How(), printer)
+        code = follow(Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5)), batch, How(), printer)
     door.leave(5)
     assert code == 1
     out = printer.console.file.getvalue()
@@ -107,7 +107,7 @@ def test_from_this_machine_what_fails_is_rolled_back(world, printer):
     ledger, batch = begun(world, {**EVENT, "rollback_on_failure": True})
     door = direct_of(world, ledger, batch)
     with Passing(world):
-        follow(Opened(door, lambda waiting: "", "", batch.batch.id), batch, How(), printer)
+        follow(Opened(door, lambda *_: "", str, batch.batch.id), batch, How(), printer)
     door.leave(5)
     assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
 
@@ -124,7 +124,7 @@ def test_who_leaves_begins_nothing_further(world):
 
 def opened_of(door, batch):
     """The door from this machine as the commands have it."""
-    return Opened(door, lambda waiting: "", "", batch.batch.id, lambda: door.leave(5))
+    return Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5))
 
 
 def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(world, printer):
@@ -196,7 +196,7 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
 
     def opened():
         door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
-        return Opened(door, lambda waiting: "", f"ecs-updater watch {batch.batch.id}", batch.batch.id)
+        return Opened(door, lambda *_: "", str, batch.batch.id)
 
     assert follow(opened(), batch, How(timeout=0), printer) == 1
     assert "SUCCEEDED" not in printer.console.file.getvalue()

@@ -1,5 +1,6 @@
 """A batch from its beginning to its exit code."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -38,12 +39,12 @@ def follow(opened: Opened, begun: Begun, how: How, printer: Printer, clock: Cloc
             if again:
                 following.look()
             is_over = following.follow(how.timeout)
-            ended = _over(board) if is_over else _left(Ended(NOT_ALL, "timed out"), following, board, opened)
+            ended = _over(board) if is_over else _left(Ended(NOT_ALL, "timed out"), following, board, opened, waves)
         except KeyboardInterrupt:
             show.leaves()
-            ended = _left(Ended(DETACHED, "detached"), following, board, opened)
+            ended = _left(Ended(DETACHED, "detached"), following, board, opened, waves)
         except Trouble as trouble:
-            ended = Ended(AWS, "trouble", (*trouble.lines, f"nothing is lost: {opened.farewell(board.waiting)}"))
+            ended = Ended(AWS, "trouble", (*trouble.lines, f"nothing is lost: {opened.farewell(board.waiting, bool(waves.left))}"))
         show.ends(board, ended)
     return ended.code
 
@@ -53,7 +54,7 @@ def waves_of_batch(begun: Begun) -> list[Wave]:
     return waves_of({member.number: member.group for member in begun.members})
 
 
-def _show(how: How, printer: Printer, clock: Clock, waves: Waves, hint: str) -> Lines | Records | LiveView:
+def _show(how: How, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]) -> Lines | Records | LiveView:
     if how.as_json:
         return Records(printer, clock)
     if how.interactive and printer.is_terminal:
@@ -67,12 +68,12 @@ def _over(board: Board) -> Ended:
     return Ended(SUCCEEDED if board.is_good else NOT_ALL)
 
 
-def _left(ended: Ended, following: Following, board: Board, opened: Opened) -> Ended:
+def _left(ended: Ended, following: Following, board: Board, opened: Opened, waves: Waves) -> Ended:
     """Lets go of what goes on, and says what that is."""
     try:
         opened.close()
         following.look()
     except (KeyboardInterrupt, Trouble):
         pass  # Twice: at once, then. What was known is told.
-    what = opened.farewell(board.waiting) if board.waiting else "nothing is under way"
+    what = opened.farewell(board.waiting, bool(waves.left)) if board.waiting else "nothing is under way"
     return replace(ended, sentences=(f"{ended.outcome}: {what}",))
