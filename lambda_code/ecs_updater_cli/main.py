@@ -22,6 +22,8 @@ from .show.printer import Printer
 
 COMMANDS: tuple[Callable[..., int], ...] = (deploy, watch, stop, update, rollback, status, history, validate)
 
+_BEGINNING = (deploy, update, rollback)
+
 app = typer.Typer(
     name="ecs-updater",
     help="Change images and tags of Amazon ECS services, many together, and see what becomes of each.",
@@ -44,7 +46,8 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
                 Printer().note(line)
             code = end.code
         except KeyboardInterrupt:
-            Printer().note("stopped: nothing was begun")
+            # Whoever was following a batch by then has been told of it.
+            Printer().note("stopped: nothing was begun" if command in _BEGINNING else "interrupted")
             code = DETACHED
         raise typer.Exit(code)
 

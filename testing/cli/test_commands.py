@@ -9,16 +9,17 @@ import pytest
 from ecs_updater.aws import session, sqs
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import Seen, State
-from ecs_updater_cli.commands import batching
+from ecs_updater_cli.commands import batching, watch
 from ecs_updater_cli.commands.following import follow
 from ecs_updater_cli.commands.opening import direct_door, queue_door, unrecorded_door
 from ecs_updater_cli.commands.options import FUNCTION, How, Where
 from ecs_updater_cli.doors.planned import Planning
-from ecs_updater_cli.ending import Trouble
+from ecs_updater_cli.ending import CommandEnd, Trouble
 from ecs_updater_cli.main import COMMANDS, main
+from ecs_updater_cli.show.lines import Lines
 from ecs_updater_cli.show.printer import Printer
 
-from cli.scripted import ScriptedClock, ScriptedDoor, batch, opened
+from cli.scripted import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 
 WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {}}
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/ecs-updater-ledger"
@@ -179,14 +180,17 @@ def test_groups_count_only_with_waves(run, file, monkeypatch):
     assert seen == [[None], ["edge"]]
 
 
+def interrupted(*_):
+    """Somebody presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def test_ctrl_c_before_anything_was_begun_says_so(run, file, monkeypatch):
     file([WEB])
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(batching, "Account", interrupted)
     assert run("deploy") == (130, "", "stopped: nothing was begun\n")
+    monkeypatch.setattr(watch, "Account", interrupted)
+    assert run("watch", BATCH) == (130, "", "interrupted\n")
 
 
 def test_who_is_asked_to_end_ends_also_where_ctrl_c_is_ignored(run, file, monkeypatch):
@@ -209,7 +213,7 @@ class Interrupting(ScriptedDoor):
 
     def look(self, waiting):
         self.looks += 1
-        if self.looks == 3:
+        if self.looks == 3 and self.error:
             raise self.error
         return super().look(waiting)
 
@@ -221,13 +225,65 @@ class Interrupting(ScriptedDoor):
         (Trouble("no way"), 3, "no way\nnothing is lost: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
     ],
 )
-def test_who_is_interrupted_is_told_how_to_come_back(printer, error, code, told):
-    clock = ScriptedClock()
-    door = Interrupting(clock, error)
-    assert follow(opened(door), batch([("web", "web:2", None)]), How(as_json=True), printer, clock.clock) == code
-    assert printer.err() == told
+def test_who_is_interrupted_is_told_how_to_come_back_and_the_door_is_closed(printer, error, code, told):
+    clock, closed = ScriptedClock(), []
+    door = opened(Interrupting(clock, error), close=lambda: closed.append(clock.moment))
+    assert follow(door, batch([("web", "web:2", None)]), How(as_json=True), printer, clock.clock) == code
+    assert printer.err() == told and len(closed) == 1
     summary = json.loads(printer.out().splitlines()[-1])
     assert (summary["type"], summary["exitCode"]) == ("summary", code)
+
+
+def test_without_a_ledger_nobody_says_that_nothing_is_lost(printer):
+    clock = ScriptedClock()
+    door = opened(Interrupting(clock, Trouble("no way")), id_=None)
+    assert follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock) == 3
+    assert printer.err() == "no way\necs-updater watch 20270115T080000Z-5eed comes back\n"
+
+
+def test_the_door_is_closed_also_after_a_defect(printer):
+    clock, closed = ScriptedClock(), []
+    door = opened(Interrupting(clock, ZeroDivisionError()), close=lambda: closed.append(clock.moment))
+    with pytest.raises(ZeroDivisionError):
+        follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock)
+    assert len(closed) == 1
+
+
+class Ending(Interrupting):
+    """A door at which the last update ends while somebody leaves."""
+
+    def __init__(self, clock, error, end):
+        super().__init__(clock, error)
+        self.end = end
+
+    def close(self):
+        """Somebody leaves."""
+        self._steps = [{1: Seen(self.end, "as it is")}]
+
+
+@pytest.mark.parametrize(("end", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1)])
+@pytest.mark.parametrize(
+    ("error", "timeout", "told"), [(KeyboardInterrupt(), None, ""), (Trouble("no way"), None, "no way\n"), (None, 1, "")]
+)
+def test_an_update_that_ends_while_somebody_leaves_decides_how_the_whole_ended(printer, error, timeout, told, end, code):
+    clock = ScriptedClock()
+    door = Ending(clock, error, end)
+    how = How(as_json=True, timeout=timeout)
+    assert follow(opened(door, close=door.close), batch([("web", "web:2", None)]), how, printer, clock.clock) == code
+    summary = json.loads(printer.out().splitlines()[-1])
+    assert (summary["outcome"], summary["exitCode"], summary["states"][end.value]) == ("over", code, 1)
+    assert printer.err() == told
+
+
+@pytest.mark.parametrize("moment", ["leaves", "ends"])
+def test_who_presses_ctrl_c_again_while_leaving_is_told_how_to_come_back_too(printer, monkeypatch, moment):
+    clock, closed = ScriptedClock(), []
+    monkeypatch.setattr(Lines, moment, interrupted)
+    door = opened(Interrupting(clock, KeyboardInterrupt()), close=lambda: closed.append(clock.moment))
+    with pytest.raises(CommandEnd) as ended:
+        follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock)
+    assert (ended.value.code, ended.value.lines) == (130, ("detached: ecs-updater watch 20270115T080000Z-5eed comes back",))
+    assert len(closed) == 1
 
 
 LEFT = [Row.of(member) for member in batch([("web", "web:2", None), ("api", "api:2", None), ("mail", "mail:2", "x")]).members]

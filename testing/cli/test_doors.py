@@ -219,6 +219,15 @@ def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypat
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
 
 
+def test_alone_who_leaves_begins_no_later_wave_and_says_so():
+    world = world_with(Image.good())
+    door = Unrecorded(world.boundary, environment("none"), batch([]).batch, world.clock)
+    rows = [Row.of(member) for member in batch([("web", "web:2", "edge")]).members]
+    assert door.look(rows) == {}
+    door.leave(1)
+    assert [(seen.state, seen.cause) for seen in door.look(rows).values()] == [(State.NOT_STARTED, "the command was left before")]
+
+
 def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):
     world = world_with(Image.good())
     world.ecs.clock.drive_sdk(monkeypatch)

@@ -72,7 +72,9 @@ class Unrecorded:
         if self._open and now >= self._next_look and not self._stopped.is_set():
             self._next_look = now + EVERY_SECONDS
             self._look(now)
-        return {row.number: self._seen[row.number] for row in waiting if row.number in self._seen}
+        # Whoever has left begins no later wave either.
+        unknown = {row.number: _LEFT for row in waiting if self._stopped.is_set()}
+        return unknown | {row.number: self._seen[row.number] for row in waiting if row.number in self._seen}
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
         """The tasks as the last look saw them."""
