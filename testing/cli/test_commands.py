@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -222,6 +225,7 @@ class Interrupting(ScriptedDoor):
     ("error", "code", "told"),
     [
         (KeyboardInterrupt(), 130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
+        (BrokenPipeError(), 130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
         (Trouble("no way"), 3, "no way\nnothing is lost: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
     ],
 )
@@ -284,6 +288,18 @@ def test_who_presses_ctrl_c_again_while_leaving_is_told_how_to_come_back_too(pri
         follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock)
     assert (ended.value.code, ended.value.lines) == (130, ("detached: ecs-updater watch 20270115T080000Z-5eed comes back",))
     assert len(closed) == 1
+
+
+def test_who_reads_the_output_no_more_detaches():
+    """As in ``| head -1``: not exit code 1, which says that an update did not succeed."""
+    read, write = os.pipe()
+    os.close(read)
+    for options in ({"interactive": False}, {"interactive": False, "json": True}):
+        command = [sys.executable, "-m", "cli.scripted", json.dumps(options)]
+        shell = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(command, env=shell, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n")
+    os.close(write)
 
 
 LEFT = [Row.of(member) for member in batch([("web", "web:2", None), ("api", "api:2", None), ("mail", "mail:2", "x")]).members]

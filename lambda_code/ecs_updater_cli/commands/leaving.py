@@ -10,8 +10,8 @@ from ..ending import AWS, NOT_ALL, SUCCEEDED
 from ..show.summary import Ended
 from .opening import Opened
 
-GONE = (KeyboardInterrupt,)
-"""Who watched is gone: somebody pressed Ctrl-C."""
+GONE = (KeyboardInterrupt, BrokenPipeError)
+"""Who watched is gone: somebody pressed Ctrl-C, or whoever read the output reads no more."""
 
 
 class WayOut:
