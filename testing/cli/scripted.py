@@ -123,7 +123,7 @@ def shop(count: int = 12, said: str = HOSTILE) -> tuple[Begun, list[dict[int, Se
         5: Seen(State.ROLLING_BACK, f"back to mail:6, {said}"),
         6: Seen(State.ROLLED_BACK, f"{said}; the service is back: 2 of 2 tasks run billing:6"),
         9: Seen(TO, "to admin:7"),
-        10: Seen(State.RETRYING, "held by another update"),
+        10: Seen(State.RETRYING, "new task_definition could not be created Rate exceeded; the service is as it was"),
     }
     return begun, [begin, deploy, first, second], {5: Counts(1, 2), 7: Counts(1, 3), 8: Counts(0, 1), 9: Counts(2, 4)}
 

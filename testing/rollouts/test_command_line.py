@@ -27,6 +27,8 @@ from support.fake_dynamodb import TABLE
 from support.rollout_world import EVENT
 from support.simulated_ecs import Image
 
+from cli.scripted import shop
+
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 GONE = {**EVENT, "ecs_service_name": "gone"}
 
@@ -137,7 +139,10 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
     with Passing(world):
         assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
     out = printer.console.file.getvalue()
-    assert "RETRYING" in out and "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
+    cause = "new task_definition could not be created Rate exceeded; the service is as it was"
+    assert f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
+    assert cause in shop()[1][-1][10].cause, "README shows a row that there is"
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
 
 
 def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer):
