@@ -5,6 +5,7 @@ import io
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import typer
 
@@ -20,6 +21,8 @@ from .ending import DETACHED, CommandEnd
 from .show.printer import Printer
 
 COMMANDS: tuple[Callable[..., int], ...] = (deploy, watch, stop, update, rollback, status, history, validate)
+
+_BEGINNING = (deploy, update, rollback)
 
 app = typer.Typer(
     name="ecs-updater",
@@ -43,7 +46,8 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
                 Printer().note(line)
             code = end.code
         except KeyboardInterrupt:
-            Printer().note("stopped: nothing was begun")
+            # Whoever was following a batch by then has been told of it.
+            Printer().note("stopped: nothing was begun" if command in _BEGINNING else "interrupted")
             code = DETACHED
         raise typer.Exit(code)
 
@@ -54,11 +58,16 @@ for _command in COMMANDS:
     app.command()(guarded(_command))
 
 
+def _interrupted(*_: object) -> NoReturn:
+    # No SIGINT of its own: in the background of a script that one is ignored.
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command of these arguments, or of the shell's, and exits."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # A terminal that lacks a sign is no reason to end.
     # Who ends a container asks so; the terminal has to be given back then, too.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupted)
     app(args=None if arguments is None else list(arguments), prog_name="ecs-updater")

@@ -6,7 +6,7 @@ Time is the script's: a second for each look, however long that takes.
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -93,9 +93,13 @@ class ScriptedDoor:
         return {row.number: self._counts[row.number] for row in waiting if row.number in self._counts}
 
 
-def opened(door: Any, hint: str = "Ctrl-C detaches, and the updates go on") -> Opened:
+def opened(door: Any, id_: str | None = BATCH, close: Callable[[], None] = lambda: None) -> Opened:
     """The door as the commands have it."""
-    return Opened(door, lambda waiting: f"ecs-updater watch {BATCH} comes back", hint, BATCH)
+
+    def hint(is_some_left: bool) -> str:
+        return "Ctrl-C leaves a wave behind" if is_some_left else "Ctrl-C detaches, and the updates go on"
+
+    return Opened(door, lambda *_: f"ecs-updater watch {BATCH} comes back", hint, id_, close)
 
 
 GOOD, TO = State.SUCCEEDED, State.DEPLOYING
@@ -119,7 +123,7 @@ def shop(count: int = 12, said: str = HOSTILE) -> tuple[Begun, list[dict[int, Se
         5: Seen(State.ROLLING_BACK, f"back to mail:6, {said}"),
         6: Seen(State.ROLLED_BACK, f"{said}; the service is back: 2 of 2 tasks run billing:6"),
         9: Seen(TO, "to admin:7"),
-        10: Seen(State.RETRYING, "held by another update"),
+        10: Seen(State.RETRYING, "new task_definition could not be created Rate exceeded; the service is as it was"),
     }
     return begun, [begin, deploy, first, second], {5: Counts(1, 2), 7: Counts(1, 3), 8: Counts(0, 1), 9: Counts(2, 4)}
 

@@ -132,6 +132,23 @@ def test_who_comes_back_begins_what_was_not_begun_and_goes_on_with_the_waves():
     assert played.door.begun == [[2], [3, 4]]
 
 
+def test_who_comes_back_begins_again_whatever_neither_rolls_nor_is_over():
+    """Who was to try it again, or was in the middle of it, may have ended. To begin twice is harmless, not to begin is for ever."""
+    states = (State.QUEUED, State.BEGUN, State.RETRYING, State.DEPLOYING, State.ROLLING_BACK, State.SUCCEEDED)
+    before = {number: Seen(state) for number, state in enumerate(states, 1)}
+    played = Played("------", before, {number: GOOD for number in range(1, 6)})
+    played.following.look()
+    assert played.following.follow() is True
+    assert played.door.begun == [[1, 2, 3]]
+
+
+def test_who_comes_back_to_a_wave_that_has_begun_lets_it_come_to_its_end():
+    played = Played("--x", {1: Seen(State.DEPLOYING), 2: GOOD}, {1: GOOD}, {3: GOOD})
+    played.following.look()
+    assert played.following.follow() is True
+    assert played.door.begun == [[], [3]]
+
+
 def test_trouble_is_borne_for_a_while_and_told():
     played = Played("-", {1: GOOD})
     look, failures = played.door.look, [Trouble("no answer", may_pass=True)] * 2
@@ -182,6 +199,22 @@ def test_a_wave_that_could_not_be_begun_is_begun_again():
     played.door.begin = shaky
     assert played.following.follow() is True
     assert played.door.begun == [[1]]
+
+
+def test_a_wave_in_the_middle_of_which_somebody_leaves_is_left_to_begin():
+    played = Played("--x", {1: GOOD, 2: GOOD})
+    assert played.waves.left == {1, 2, 3}
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    begin, played.door.begin = played.door.begin, interrupted
+    with pytest.raises(KeyboardInterrupt):
+        played.following.follow()
+    assert played.waves.left == {1, 2, 3}
+    played.door.begin = begin
+    played.following.follow(0)
+    assert played.door.begun == [[1, 2], [3]] and not played.waves.left
 
 
 def test_a_large_batch_is_looked_at_less_often():

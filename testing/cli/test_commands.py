@@ -1,17 +1,28 @@
 """The commands as they are typed: exit codes, and the sentences that go with them. Nothing here reaches a network."""
 
+import io
 import json
+import os
 import signal
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 from ecs_updater.aws import session, sqs
-from ecs_updater_cli.commands import batching
+from ecs_updater_cli.batch.row import Row
+from ecs_updater_cli.batch.state import Seen, State
+from ecs_updater_cli.commands import batching, watch
 from ecs_updater_cli.commands.following import follow
+from ecs_updater_cli.commands.opening import direct_door, queue_door, unrecorded_door
 from ecs_updater_cli.commands.options import FUNCTION, How, Where
-from ecs_updater_cli.ending import Trouble
+from ecs_updater_cli.doors.planned import Planning
+from ecs_updater_cli.ending import CommandEnd, Trouble
 from ecs_updater_cli.main import COMMANDS, main
+from ecs_updater_cli.show.lines import Lines
+from ecs_updater_cli.show.printer import Printer
 
-from cli.scripted import ScriptedClock, ScriptedDoor, batch, opened
+from cli.scripted import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 
 WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {}}
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/ecs-updater-ledger"
@@ -75,6 +86,12 @@ def test_what_is_wrong_in_the_file_is_exit_code_2_before_anything_is_asked_of_aw
         assert run(command) == (2, "", f"{problem}\n1 problem: nothing was sent\n")
 
 
+def test_yaml_that_nothing_can_be_made_of_is_exit_code_2_and_one_sentence(run, tmp_path):
+    (tmp_path / "x.yaml").write_text("- {release: !!bool maybe}\n", "utf-8")
+    code, out, err = run("validate", "--file", "x.yaml")
+    assert (code, out) == (2, "") and err.startswith('x.yaml:1:13: the tag !!bool does not suit "maybe": leave it out\n')
+
+
 def test_a_file_that_is_not_there_is_exit_code_2(run):
     sentence = "nope.yaml: No such file or directory: name the file of the deployments with --file\n"
     assert run("deploy", "--file", "nope.yaml") == (2, "", sentence)
@@ -126,6 +143,15 @@ def test_without_a_queue_or_a_ledger_a_sentence_says_what_to_do(run, file, monke
     assert code == 3 and err.startswith("there is no table other-ledger in eu-west-1: ")
 
 
+def test_a_dry_run_without_a_ledger_does_not_ask_for_one(run, file, monkeypatch):
+    file([WEB])
+    asked = []
+    monkeypatch.setattr(session, "table_arn", asked.append)
+    monkeypatch.setattr(Planning, "plans", lambda *_: [])
+    assert run("deploy", "--direct", "--no-ledger", "--dry-run")[0] == 0 and not asked
+    assert run("deploy", "--direct", "--dry-run")[0] == 0 and asked == ["ecs-updater-ledger"]
+
+
 def test_a_service_of_another_account_is_exit_code_2(run, file, monkeypatch):
     file([{**WEB, "ecs_cluster_name": "arn:aws:ecs:eu-west-1:999999999999:cluster/shop"}])
     monkeypatch.setattr(sqs, "queue_url", lambda name: "https://queue")
@@ -157,14 +183,28 @@ def test_groups_count_only_with_waves(run, file, monkeypatch):
     assert seen == [[None], ["edge"]]
 
 
+def interrupted(*_):
+    """Somebody presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def test_ctrl_c_before_anything_was_begun_says_so(run, file, monkeypatch):
     file([WEB])
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(batching, "Account", interrupted)
     assert run("deploy") == (130, "", "stopped: nothing was begun\n")
+    monkeypatch.setattr(watch, "Account", interrupted)
+    assert run("watch", BATCH) == (130, "", "interrupted\n")
+
+
+def test_who_is_asked_to_end_ends_also_where_ctrl_c_is_ignored(run, file, monkeypatch):
+    """So does a shell start what a script puts in the background."""
+    file([WEB])
+    monkeypatch.setattr(batching, "Account", lambda *_: signal.raise_signal(signal.SIGTERM))
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run("deploy") == (130, "", "stopped: nothing was begun\n")
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 class Interrupting(ScriptedDoor):
@@ -176,7 +216,7 @@ class Interrupting(ScriptedDoor):
 
     def look(self, waiting):
         self.looks += 1
-        if self.looks == 3:
+        if self.looks == 3 and self.error:
             raise self.error
         return super().look(waiting)
 
@@ -185,16 +225,125 @@ class Interrupting(ScriptedDoor):
     ("error", "code", "told"),
     [
         (KeyboardInterrupt(), 130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
+        (BrokenPipeError(), 130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
         (Trouble("no way"), 3, "no way\nnothing is lost: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
     ],
 )
-def test_who_is_interrupted_is_told_how_to_come_back(printer, error, code, told):
-    clock = ScriptedClock()
-    door = Interrupting(clock, error)
-    assert follow(opened(door), batch([("web", "web:2", None)]), How(as_json=True), printer, clock.clock) == code
-    assert printer.err() == told
+def test_who_is_interrupted_is_told_how_to_come_back_and_the_door_is_closed(printer, error, code, told):
+    clock, closed = ScriptedClock(), []
+    door = opened(Interrupting(clock, error), close=lambda: closed.append(clock.moment))
+    assert follow(door, batch([("web", "web:2", None)]), How(as_json=True), printer, clock.clock) == code
+    assert printer.err() == told and len(closed) == 1
     summary = json.loads(printer.out().splitlines()[-1])
     assert (summary["type"], summary["exitCode"]) == ("summary", code)
+
+
+def test_without_a_ledger_nobody_says_that_nothing_is_lost(printer):
+    clock = ScriptedClock()
+    door = opened(Interrupting(clock, Trouble("no way")), id_=None)
+    assert follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock) == 3
+    assert printer.err() == "no way\necs-updater watch 20270115T080000Z-5eed comes back\n"
+
+
+def test_the_door_is_closed_also_after_a_defect(printer):
+    clock, closed = ScriptedClock(), []
+    door = opened(Interrupting(clock, ZeroDivisionError()), close=lambda: closed.append(clock.moment))
+    with pytest.raises(ZeroDivisionError):
+        follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock)
+    assert len(closed) == 1
+
+
+class Ending(Interrupting):
+    """A door at which the last update ends while somebody leaves."""
+
+    def __init__(self, clock, error, end):
+        super().__init__(clock, error)
+        self.end = end
+
+    def close(self):
+        """Somebody leaves."""
+        self._steps = [{1: Seen(self.end, "as it is")}]
+
+
+@pytest.mark.parametrize(("end", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1)])
+@pytest.mark.parametrize(
+    ("error", "timeout", "told"), [(KeyboardInterrupt(), None, ""), (Trouble("no way"), None, "no way\n"), (None, 1, "")]
+)
+def test_an_update_that_ends_while_somebody_leaves_decides_how_the_whole_ended(printer, error, timeout, told, end, code):
+    clock = ScriptedClock()
+    door = Ending(clock, error, end)
+    how = How(as_json=True, timeout=timeout)
+    assert follow(opened(door, close=door.close), batch([("web", "web:2", None)]), how, printer, clock.clock) == code
+    summary = json.loads(printer.out().splitlines()[-1])
+    assert (summary["outcome"], summary["exitCode"], summary["states"][end.value]) == ("over", code, 1)
+    assert printer.err() == told
+
+
+@pytest.mark.parametrize("moment", ["leaves", "ends"])
+def test_who_presses_ctrl_c_again_while_leaving_is_told_how_to_come_back_too(printer, monkeypatch, moment):
+    clock, closed = ScriptedClock(), []
+    monkeypatch.setattr(Lines, moment, interrupted)
+    door = opened(Interrupting(clock, KeyboardInterrupt()), close=lambda: closed.append(clock.moment))
+    with pytest.raises(CommandEnd) as ended:
+        follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock)
+    assert (ended.value.code, ended.value.lines) == (130, ("detached: ecs-updater watch 20270115T080000Z-5eed comes back",))
+    assert len(closed) == 1
+
+
+def test_who_reads_the_output_no_more_detaches():
+    """As in ``| head -1``: not exit code 1, which says that an update did not succeed."""
+    read, write = os.pipe()
+    os.close(read)
+    for options in ({"interactive": False}, {"interactive": False, "json": True}):
+        command = [sys.executable, "-m", "cli.scripted", json.dumps(options)]
+        shell = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(command, env=shell, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n")
+    os.close(write)
+
+
+LEFT = [Row.of(member) for member in batch([("web", "web:2", None), ("api", "api:2", None), ("mail", "mail:2", "x")]).members]
+UNDER_WAY = [LEFT[0].with_seen(Seen(State.DEPLOYING, begun_at=1.0)), LEFT[1].with_seen(Seen(State.RETRYING, begun_at=1.0)), LEFT[2]]
+
+
+def doors(monkeypatch):
+    """The three doors of one batch: through the queue, from this machine, and without a ledger."""
+    monkeypatch.setattr("ecs_updater_cli.commands.opening.Progress", lambda table: None)
+    ledger = SimpleNamespace(table=SimpleNamespace(name="t"), arn_prefix="arn:aws:ecs:eu-west-1:123456789012:")
+    account = SimpleNamespace(ecs=None, needed_ledger=ledger, needed_queue=None)
+    begun, where = batch([("web", "web:2", None)]), Where(FUNCTION, None, None)
+    return queue_door(account, begun, where), direct_door(account, ledger, begun, where), unrecorded_door(account, begun)
+
+
+def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_him(monkeypatch):
+    queue, _, _ = doors(monkeypatch)
+    assert queue.farewell(UNDER_WAY, False) == "ecs-updater watch 20270115T080000Z-5eed comes back"
+    assert queue.farewell(UNDER_WAY, True) == (
+        "what was sent goes on; ecs-updater watch 20270115T080000Z-5eed comes back and sends the rest, which nobody else does"
+    )
+    assert queue.hint(False) == "Ctrl-C detaches, and the updates go on"
+    assert queue.hint(True) == "Ctrl-C detaches: what was sent goes on, what has not waits for you to come back"
+
+
+def test_from_this_machine_whoever_leaves_is_told_what_goes_on_and_what_does_not(monkeypatch):
+    _, direct, alone = doors(monkeypatch)
+    back = "ecs-updater watch 20270115T080000Z-5eed --direct comes back"
+    ends = "1 update under way (shop/web), and the completer ends what has begun"
+    assert direct.farewell(UNDER_WAY, False) == f"{ends}; {back} and begins the rest"
+    assert direct.farewell(UNDER_WAY[:1], False) == f"{ends}; {back}"
+    assert direct.farewell(UNDER_WAY[1:], True) == f"{back} and begins the rest"
+    assert alone.farewell(UNDER_WAY[:1], False).startswith("1 update under way (shop/web); nobody rolls them back if they fail")
+    assert alone.farewell(UNDER_WAY[1:], True) == "nothing is under way"
+
+
+def test_the_live_views_hint_changes_when_the_last_wave_has_begun(monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    out, clock = io.StringIO(), ScriptedClock()
+    door = ScriptedDoor([{1: Seen(State.SUCCEEDED)}, {2: Seen(State.BEGUN)}, {2: Seen(State.SUCCEEDED)}], clock)
+    services = [("web", "web:2", None), ("api", "api:2", "edge")]
+    assert follow(opened(door), batch(services), How(interactive=True), Printer(out, io.StringIO()), clock.clock) == 0
+    before, _, after = out.getvalue().rpartition("Ctrl-C leaves a wave behind")
+    assert before and "Ctrl-C detaches, and the updates go on" in after and "Ctrl-C detaches" not in before
 
 
 def test_the_way_back_is_to_the_same_place():

@@ -9,6 +9,9 @@ import pytest
 from ecs_updater_cli.document.checks import checked, problems_of_event
 from ecs_updater_cli.document.place import InvalidDocument
 from ecs_updater_cli.document.reader import MOST_VALUES, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.strategies import REPEATABLE
 
 WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "platform"}}
 API = {**WEB, "ecs_service_name": "api"}
@@ -137,6 +140,29 @@ def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("!!bool maybe", 'the tag !!bool does not suit "maybe": leave it out'),
+        ('!!int ""', 'the tag !!int does not suit "": leave it out'),
+        ("!!int many", 'the tag !!int does not suit "many": leave it out'),
+        ('!!float ""', 'the tag !!float does not suit "": leave it out'),
+        ("!!timestamp x", 'the tag !!timestamp does not suit "x": leave it out'),
+        ('!!int "a\n\n b"', 'the tag !!int does not suit "a\\nb": leave it out'),
+    ],
+)
+def test_a_tag_before_a_word_that_it_does_not_suit_is_told_so(written, told):
+    text = f"- {{ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: {{release: {written}}}}}\n"
+    assert problems(text) == [f"deployments.yaml:1:{text.index('!!') + 1}: {told}"]
+
+
+@pytest.mark.parametrize("word", ["9" * 5000, "0x_", f"1{':00' * 200}.0"])
+def test_a_number_that_nobody_can_count_is_a_number(word):
+    text = f"- {{ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: {{release: {word}}}}}\n"
+    (problem,) = problems(text)
+    assert problem.endswith(f'{word} is a number here: write "{word}", in quotes')
+
+
 def test_a_problem_of_the_defaults_is_told_once():
     text = """\
         defaults: {ecs_cluster_name: shop, ecs_tag: {release: 42}, colour: red, wait_seconds: 5}
@@ -212,11 +238,37 @@ def test_aliases_and_merges_are_read():
     assert {event["ecs_image_name"] for event in found} == {"web"} and found[2]["ecs_tag"] == {"a": "b"}
 
 
+def test_an_entry_by_alias_stands_where_the_alias_stands_and_its_values_where_they_are_written():
+    text = """\
+        - &web {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: "web:", ecs_tag: {}}
+        - [[], *web]
+
+        - *web
+        """
+    assert [problem.partition(": ")[0::2] for problem in problems(text)] == [
+        (
+            "deployments.yaml:1:72",
+            "deployments[0].ecs_image_name: image 'web:' is no reference like registry/repository:tag@digest: "
+            "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
+        ),
+        ("deployments.yaml:2:3", "deployments[1]: this has to be a map, with the fields of an event"),
+        (
+            "deployments.yaml:4:3",
+            "deployments[2]: this is shop/web again, which deployments[0] in line 1, column 3 deploys already",
+        ),
+    ]
+
+
 def test_a_bomb_of_aliases_is_refused():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
     (problem,) = problems("\n".join(lines))
     assert problem.endswith(f": with its aliases the file has more than {MOST_VALUES:,} values")
+
+
+def test_a_tower_of_aliases_is_refused():
+    lines = ["a0: &a0 [x]", *[f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 60)]]
+    assert problems("\n".join(lines)) == ["deployments.yaml:49:6: with its aliases it is nested deeper than 50 times"]
 
 
 def test_an_alias_in_itself_is_refused():
@@ -233,6 +285,7 @@ def test_an_alias_in_itself_is_refused():
         (b"[1,\n 2", "x.json", "x.json:2:3: this is no JSON: Expecting ',' delimiter"),
         (b"[NaN]", "x.json", "x.json:1:1: this is no JSON: NaN is no value of JSON"),
         (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
+        ("# é é é\n- \x01\n- \x01".encode(), "x.yaml", "x.yaml:2:3: the character '\\x01' cannot be in YAML"),
         (b"- !!python/name:os.system x", "x.yaml", "x.yaml:1:3: the tag !!python/name:os.system means nothing here: leave it out"),
         (b"[" * 100_000, "x.json", "x.json:1:1: it is nested too deeply"),
         (b"[" * 100_000, "x.yaml", "x.yaml:1:51: it is nested deeper than 50 times"),
@@ -260,6 +313,37 @@ def test_yaml_that_is_none_is_told_with_the_place():
 
 def test_a_byte_order_mark_is_no_problem():
     assert [entry.event for entry in checked(read(b"\xef\xbb\xbf" + json.dumps([WEB]).encode(), "x.json"))] == [WEB]
+
+
+_WORDS = ["web", "maybe", "1.10", "2026-02-31", "~", "<<", "é", "\x01", '"q"', "x: y"]
+_NAMES = ["deployments: ", "defaults: ", "ecs_tag: ", "group: "]
+_TAGS = [f"!!{name} " for name in ("bool", "int", "float", "null", "timestamp", "str", "map", "seq", "binary", "python/none")]
+_SIGNS = ["- ", "? ", ": ", "[", "]", "{", "}", ", ", "\n", "\n  ", "# ", "--- ", "| ", '"', "\\u"]
+_ALIASES = ["&a ", "*a ", "&b ", "*b ", "<<: *a, "]
+_VALUES = st.recursive(
+    st.sampled_from([*_WORDS[:9], "*a", "&a x", *(f"{tag}{word}" for tag in _TAGS for word in ("maybe", '""', "1"))]),
+    lambda inner: st.lists(inner, max_size=3).map(lambda some: f"[{', '.join(some)}]")
+    | st.lists(st.tuples(st.sampled_from(["ecs_tag", "ecs_cluster_name", "group", "<<", "? x"]), inner), max_size=3).map(
+        lambda some: f"{{{', '.join(f'{name}: {value}' for name, value in some)}}}"
+    ),
+    max_leaves=8,
+)
+
+
+@settings(REPEATABLE, max_examples=250)
+@given(
+    st.lists(st.sampled_from([*_WORDS, *_NAMES, *_TAGS, *_SIGNS, *_ALIASES]), max_size=30).map("".join)
+    | st.lists(_VALUES, min_size=2, max_size=4).map(lambda some: "\n- ".join([f"defaults: {some[0]}\ndeployments:", *some[1:]])),
+    st.sampled_from(["x.yaml", "x.json", "standard input"]),
+)
+def test_no_text_at_all_is_anything_else_than_good_or_a_sentence_with_a_place_in_it(text, name):
+    try:
+        checked(read(text.encode(), name))
+    except InvalidDocument as invalid:
+        lines = [*text.split("\n"), ""]  # What is missing may be told where the file ends.
+        for problem in invalid.problems:
+            assert problem.sentence.isprintable() and problem.place
+            assert problem.place.line <= len(lines) and problem.place.column <= len(lines[problem.place.line - 1]) + 1
 
 
 def test_arguments_are_checked_as_events_are_and_stand_in_no_file():

@@ -26,6 +26,7 @@ from ecs_updater_cli.doors.services import Narrowed, listed
 from ecs_updater_cli.doors.trouble import told, trouble_of
 from ecs_updater_cli.doors.unrecorded import Unrecorded
 from ecs_updater_cli.ending import CommandEnd, Trouble
+from support.fake_ecs import SERVER_ERROR
 from support.many_services import ManyServices, service
 from support.rollout_world import EVENT, World
 from support.simulated_ecs import Image
@@ -179,6 +180,14 @@ def test_alone_it_rolls_back_what_fails_where_that_was_asked_for(play):
     assert "exited with code 3, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1" in seen[1].cause
 
 
+def test_alone_what_is_tried_again_takes_the_revision_that_the_first_attempt_registered(play):
+    world = world_with(Image.good())
+    world.ecs.wire.fail("UpdateService", SERVER_ERROR, times=2)
+    _, seen = play(world, {})
+    assert (seen[1].state, seen[1].cause) == (State.SUCCEEDED, "1 of 1 tasks run ecs-dummy-task:2")
+    assert (world.calls["UpdateService"], world.calls["RegisterTaskDefinition"]) == (3, 1)
+
+
 def test_alone_it_begins_nothing_after_too_many_failures(play):
     world = world_with(Image.exits(code=3))
     courses, seen = play(world, {"ecs_service_name": "no-such-service"}, {}, max_failures=1)
@@ -208,6 +217,15 @@ def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypat
     (seen,) = door.look([Row.of(member)]).values()
     assert (seen.state, seen.cause) == (State.NOT_STARTED, "the command was left before")
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
+
+
+def test_alone_who_leaves_begins_no_later_wave_and_says_so():
+    world = world_with(Image.good())
+    door = Unrecorded(world.boundary, environment("none"), batch([]).batch, world.clock)
+    rows = [Row.of(member) for member in batch([("web", "web:2", "edge")]).members]
+    assert door.look(rows) == {}
+    door.leave(1)
+    assert [(seen.state, seen.cause) for seen in door.look(rows).values()] == [(State.NOT_STARTED, "the command was left before")]
 
 
 def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):

@@ -138,6 +138,7 @@ def test_the_wave_that_is_under_way_is_named():
     board.see({1: Seen(State.SUCCEEDED)})
     for _ in range(2):
         waves.step({row.number: row for row in board.rows})
+        waves.begun()
     title = draw(Frame(board, waves, START, 100, 20)).renderables[0].plain
     assert "wave 2 of 2, edge" in title
 

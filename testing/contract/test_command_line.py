@@ -1,6 +1,8 @@
 """How the command line comes to whoever wants it: as a package, and as a container that may do no more than it has to."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -49,3 +51,23 @@ def test_the_container_is_no_root_has_no_tools_and_writes_nothing():
     service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"]["ecs-updater"]
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
     assert [volume for volume in service["volumes"] if not volume.endswith(":ro")] == []
+
+
+def test_the_container_finds_credentials_and_logins_where_their_readers_look_for_them():
+    """The cache of a login has no setting of its own: it is in ``.aws`` of HOME, see botocore's ``SSOTokenFetcher``."""
+    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"]["ecs-updater"]
+    (aws,) = [volume for volume in service["volumes"] if ".aws" in volume]
+    assert aws.removesuffix(":ro").rpartition(":")[2] == f"{service['environment']['HOME']}/.aws"
+    assert not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} & service["environment"].keys()
+
+
+def test_the_container_runs_as_who_calls_by_a_line_that_a_shell_takes():
+    """Files of credentials are their owner's alone."""
+    content = (PACKAGE / "compose.yaml").read_text("utf-8")
+    user = yaml.safe_load(content)["services"]["ecs-updater"]["user"]
+    lines = [line for line in (PROJECT / "README.md").read_text("utf-8").splitlines() if "docker compose -f" in line]
+    assert lines and f"#   {lines[0]}" in content.splitlines()
+    # Docker itself is not asked: what its command would be given is.
+    shell = f"docker() {{ echo {user}; }}; {lines[0]}"
+    told = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == f"{os.getuid()}:{os.getgid()}"

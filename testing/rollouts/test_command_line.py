@@ -28,6 +28,8 @@ from support.fake_dynamodb import TABLE
 from support.rollout_world import EVENT
 from support.simulated_ecs import Image
 
+from cli.scripted import shop
+
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 GONE = {**EVENT, "ecs_service_name": "gone"}
 
@@ -93,7 +95,7 @@ def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
     ledger, batch = begun(world, EVENT, GONE)
     door = direct_of(world, ledger, batch)
     with Passing(world):
-        code = follow(Opened(door, lambda waiting: "", "", batch.batch.id, lambda: door.leave(5)), batch, How(), printer)
+        code = follow(Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5)), batch, How(), printer)
     door.leave(5)
     assert code == 1
     out = printer.console.file.getvalue()
@@ -108,7 +110,7 @@ def test_from_this_machine_what_fails_is_rolled_back(world, printer):
     ledger, batch = begun(world, {**EVENT, "rollback_on_failure": True})
     door = direct_of(world, ledger, batch)
     with Passing(world):
-        follow(Opened(door, lambda waiting: "", "", batch.batch.id), batch, How(), printer)
+        follow(Opened(door, lambda *_: "", str, batch.batch.id), batch, How(), printer)
     door.leave(5)
     assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
 
@@ -121,6 +123,35 @@ def test_who_leaves_begins_nothing_further(world):
     door.begin(batch.members)
     door.leave(5)  # Its threads have ended by then.
     assert door.look([]) == {} and world.made == made
+
+
+def opened_of(door, batch):
+    """The door from this machine as the commands have it."""
+    return Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5))
+
+
+def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(world, printer):
+    """The next attempt was in the memory of a process that has ended."""
+    ledger, batch = begun(world, EVENT)
+    world.ecs.wire.throttle("RegisterTaskDefinition", 99, world.clock.now() + 300)
+    assert world.send(batch.members[0].event).error
+    world.pass_time(300)
+    assert History(world.table).find(batch.members[0].request_id).may_be_repeated
+    with Passing(world):
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+    out = printer.console.file.getvalue()
+    cause = "new task_definition could not be created Rate exceeded; the service is as it was"
+    assert f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
+    assert cause in shop()[1][-1][10].cause, "README shows a row that there is"
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
+
+
+def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer):
+    ledger, batch = begun(world, EVENT)
+    assert world.send(batch.members[0].event).verdict == "IN_PROGRESS"
+    with Passing(world):
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in printer.console.file.getvalue()
 
 
 class Messages:
@@ -176,7 +207,7 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
 
     def opened():
         door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
-        return Opened(door, lambda waiting: "", f"ecs-updater watch {batch.batch.id}", batch.batch.id)
+        return Opened(door, lambda *_: "", str, batch.batch.id)
 
     assert follow(opened(), batch, How(timeout=0), printer) == 1
     assert "SUCCEEDED" not in printer.console.file.getvalue()

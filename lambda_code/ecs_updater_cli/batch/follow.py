@@ -61,13 +61,10 @@ class Following:
         step = self._waves.step({row.number: row for row in self._board.rows})
         if step.give_up:
             self._tell(self._board.see(step.give_up))
-        if step.begin:
+        if step.begin is not None:
             wanted = set(step.begin)
-            try:
-                self._door.begin([row.member for row in self._board.rows if row.number in wanted])
-            except Trouble:
-                self._waves.again()
-                raise
+            self._door.begin([row.member for row in self._board.rows if row.number in wanted])
+            self._waves.begun()
 
     def _bear(self, trouble: Trouble) -> None:
         now = self._clock.now()

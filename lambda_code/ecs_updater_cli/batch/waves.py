@@ -20,8 +20,8 @@ class Wave:
 class Step:
     """What comes next."""
 
-    begin: tuple[int, ...] = ()
-    """The numbers of the services to begin now."""
+    begin: tuple[int, ...] | None = None
+    """The numbers of the services to begin now, none where a wave has begun already; None where no wave comes yet."""
     give_up: Mapping[int, Seen] | None = None
     """Those that are not begun any more, and why."""
 
@@ -46,12 +46,17 @@ class Waves:
         """Which wave is under way, from 1."""
         return max(1, self._begun)
 
-    def again(self) -> None:
-        """The wave of the last step could not be begun: it comes again."""
-        self._begun -= 1
+    @property
+    def left(self) -> frozenset[int]:
+        """The numbers of the services whose wave has not begun."""
+        return frozenset(number for wave in self.all[self._begun :] for number in wave.numbers)
+
+    def begun(self) -> None:
+        """The wave of the last step has begun, all of it."""
+        self._begun += 1
 
     def step(self, rows: Mapping[int, Row]) -> Step:
-        """What comes next, where ``rows`` is what is known. To be asked again when that has changed."""
+        """What comes next, where ``rows`` is what is known: the same until that has changed, or the wave has begun."""
         if self._begun == len(self.all):
             return Step()
         before = [rows[number] for wave in self.all[: self._begun] for number in wave.numbers]
@@ -63,7 +68,6 @@ class Waves:
             cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
             left = [row.number for row in rows.values() if not row.state.is_over]
             return Step(give_up={number: Seen(State.NOT_STARTED, cause) for number in left})
-        wave = self.all[self._begun]
-        self._begun += 1
-        # What was begun by an earlier watcher goes on by itself.
-        return Step(begin=tuple(number for number in wave.numbers if rows[number].state is State.QUEUED))
+        # A rollout goes on by itself. What came to nothing may have been waiting for its next attempt in a process that has ended.
+        numbers = self.all[self._begun].numbers
+        return Step(begin=tuple(number for number in numbers if not (rows[number].state.is_over or rows[number].state.rolls)))

@@ -6,6 +6,7 @@
 ``batching``   from events to a batch, and its exit code
 ``opening``    the door that the options ask for
 ``following``  a batch from its beginning to its exit code
+``leaving``    what becomes of a batch that nobody watches any more
 ``planning``   a dry run
 ``deploy``     many services from a file
 ``update``     one service

@@ -38,7 +38,7 @@ def deploy_batch(
     """Begins the updates and follows them to their end, or says what they would change; the exit code. Raises CommandEnd."""
     account, printer = Account(where.name, where.region, where.profile), Printer()
     if way.dry_run:
-        return plan(events, account, printer, how.as_json)
+        return plan(events, account, printer, as_json=how.as_json, no_ledger=way.no_ledger)
     if way.direct:
         ledger = ledger_of(account, way.no_ledger, printer.note)
     else:

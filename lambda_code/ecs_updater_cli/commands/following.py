@@ -1,7 +1,7 @@
 """A batch from its beginning to its exit code."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 
 from ecs_updater.clock import REAL_TIME, Clock
@@ -10,12 +10,13 @@ from ..batch.board import Board
 from ..batch.follow import Following
 from ..batch.waves import Wave, Waves, waves_of
 from ..doors.batches import Begun
-from ..ending import AWS, DETACHED, NOT_ALL, SUCCEEDED, Trouble
+from ..ending import AWS, DETACHED, NOT_ALL, CommandEnd, Trouble
 from ..show.lines import Lines
 from ..show.live import LiveView
 from ..show.printer import Printer
 from ..show.records import Records
 from ..show.summary import Ended
+from .leaving import GONE, WayOut, over
 from .opening import Opened
 from .options import How
 
@@ -30,22 +31,41 @@ def follow(opened: Opened, begun: Begun, how: How, printer: Printer, clock: Cloc
     board = Board(begun.members, begun_at, opened.id)
     show = _show(how, printer, clock, waves, opened.hint)
     following = Following(board, opened.door, waves, show, clock)
-    with ExitStack() as stack:
-        if isinstance(show, LiveView):
-            stack.enter_context(show)
-        try:
-            show.begins(board)
-            if again:
-                following.look()
-            is_over = following.follow(how.timeout)
-            ended = _over(board) if is_over else _left(Ended(NOT_ALL, "timed out"), following, board, opened)
-        except KeyboardInterrupt:
-            show.leaves()
-            ended = _left(Ended(DETACHED, "detached"), following, board, opened)
-        except Trouble as trouble:
-            ended = Ended(AWS, "trouble", (*trouble.lines, f"nothing is lost: {opened.farewell(board.waiting)}"))
-        show.ends(board, ended)
-    return ended.code
+    way = WayOut(opened, board, waves)
+    try:
+        with way, ExitStack() as stack:
+            if isinstance(show, LiveView):
+                stack.enter_context(show)
+            ended = _followed(following, show, board, how.timeout, again, way)
+            show.ends(board, ended)
+        return ended.code
+    except GONE:
+        # In the middle of leaving, too: once there is a batch, nobody goes without a word about it.
+        ended = way.told(Ended(DETACHED, "detached"))
+        raise CommandEnd(ended.code, *ended.sentences) from None
+
+
+def _followed(
+    following: Following, show: Lines | Records | LiveView, board: Board, timeout: float | None, again: bool, way: WayOut
+) -> Ended:
+    try:
+        show.begins(board)
+        if again:
+            following.look()
+        if following.follow(timeout):
+            return over(board)
+        ended = Ended(NOT_ALL, "timed out")
+    except GONE:
+        show.leaves()
+        ended = Ended(DETACHED, "detached")
+    except Trouble as trouble:
+        ended = Ended(AWS, "trouble", trouble.lines)
+    try:
+        way.close()
+        following.look()
+    except (*GONE, Trouble):
+        pass  # Twice: at once, then. What was known is told.
+    return way.told(ended)
 
 
 def waves_of_batch(begun: Begun) -> list[Wave]:
@@ -53,7 +73,7 @@ def waves_of_batch(begun: Begun) -> list[Wave]:
     return waves_of({member.number: member.group for member in begun.members})
 
 
-def _show(how: How, printer: Printer, clock: Clock, waves: Waves, hint: str) -> Lines | Records | LiveView:
+def _show(how: How, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]) -> Lines | Records | LiveView:
     if how.as_json:
         return Records(printer, clock)
     if how.interactive and printer.is_terminal:
@@ -61,18 +81,3 @@ def _show(how: How, printer: Printer, clock: Clock, waves: Waves, hint: str) -> 
     if how.interactive:
         printer.note("--interactive needs a terminal, and standard output is none: here is a line for each change")
     return Lines(printer, clock)
-
-
-def _over(board: Board) -> Ended:
-    return Ended(SUCCEEDED if board.is_good else NOT_ALL)
-
-
-def _left(ended: Ended, following: Following, board: Board, opened: Opened) -> Ended:
-    """Lets go of what goes on, and says what that is."""
-    try:
-        opened.close()
-        following.look()
-    except (KeyboardInterrupt, Trouble):
-        pass  # Twice: at once, then. What was known is told.
-    what = opened.farewell(board.waiting) if board.waiting else "nothing is under way"
-    return replace(ended, sentences=(f"{ended.outcome}: {what}",))

@@ -8,6 +8,7 @@ from ecs_updater.fleet.progress import Progress
 
 from ..batch.door import Door
 from ..batch.row import Row
+from ..batch.state import State
 from ..doors.account import Account, Ledger
 from ..doors.batches import Begun
 from ..doors.behaviour import environment
@@ -17,6 +18,8 @@ from ..doors.queued import FromLedger, Queued
 from ..doors.unrecorded import Unrecorded
 from ..show.text import number_of
 from .options import Where
+
+_WAITS = "what has not waits for you to come back"
 
 _LEAVING_SECONDS = 5.0
 """For how long Ctrl-C waits for what is in the middle of being written."""
@@ -31,10 +34,10 @@ class Opened:
     """A door, and the way out of it."""
 
     door: Door
-    farewell: Callable[[Sequence[Row]], str]
-    """What becomes of these, which have no end yet, and how to come back to them."""
-    hint: str
-    """What Ctrl-C does, in a few words."""
+    farewell: Callable[[Sequence[Row], bool], str]
+    """What becomes of these, which have no end yet, and how to come back to them; and whether some were not let begin yet."""
+    hint: Callable[[bool], str]
+    """What Ctrl-C does, in a few words, while some were not let begin yet, or when all were."""
     id: str | None
     """The batch's, where somebody can come back to it."""
     close: Callable[[], None] = _nothing
@@ -47,7 +50,15 @@ def queue_door(account: Account, begun: Begun, where: Where) -> Opened:
     counts = TaskCounts(account.ecs, REAL_TIME)
     door = Queued(account.needed_queue, Progress(ledger.table), counts, id_, ledger.arn_prefix)
     back = f"{where.command('watch', id_)} comes back"
-    return Opened(door, lambda waiting: back, "Ctrl-C detaches, and the updates go on", id_)
+
+    def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
+        del waiting
+        return f"what was sent goes on; {back} and sends the rest, which nobody else does" if is_some_left else back
+
+    def hint(is_some_left: bool) -> str:
+        return f"Ctrl-C detaches: what was sent goes on, {_WAITS}" if is_some_left else "Ctrl-C detaches, and the updates go on"
+
+    return Opened(door, farewell, hint, id_)
 
 
 def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) -> Opened:
@@ -55,13 +66,14 @@ def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) ->
     settings, id_ = environment(ledger.table.name, ledger.arn_prefix), begun.batch.id
     door = Direct(account.ecs, ledger, settings, FromLedger(Progress(ledger.table), TaskCounts(account.ecs, REAL_TIME)), id_)
 
-    def farewell(waiting: Sequence[Row]) -> str:
+    def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
+        del is_some_left  # Nobody else begins anything, of this wave or of another.
         under_way, back = _under_way(waiting), where.command("watch", id_, "--direct")
-        ends = f"{under_way}, and the completer ends what has begun; " if under_way else ""
-        return f"{ends}{back} comes back and begins the rest"
+        ends = f"{_named(under_way)}, and the completer ends what has begun; " if under_way else ""
+        return f"{ends}{back} comes back{' and begins the rest' if len(under_way) < len(waiting) else ''}"
 
-    hint = "Ctrl-C detaches: what has not begun waits for you to come back"
-    return Opened(door, farewell, hint, id_, lambda: door.leave(_LEAVING_SECONDS))
+    hint = f"Ctrl-C detaches: what has begun goes on, {_WAITS}"
+    return Opened(door, farewell, lambda _: hint, id_, lambda: door.leave(_LEAVING_SECONDS))
 
 
 def unrecorded_door(account: Account, begun: Begun) -> Opened:
@@ -69,13 +81,14 @@ def unrecorded_door(account: Account, begun: Begun) -> Opened:
     # Named as if there were a table: what an event asks for, such as a rollback, this process does itself.
     door = Unrecorded(account.ecs, environment("none"), begun.batch, REAL_TIME)
 
-    def farewell(waiting: Sequence[Row]) -> str:
+    def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
+        del is_some_left  # As above.
         under_way = _under_way(waiting)
         rest = "nobody rolls them back if they fail, for there is no ledger: ecs-updater status shows them"
-        return f"{under_way}; {rest}" if under_way else "nothing is under way"
+        return f"{_named(under_way)}; {rest}" if under_way else "nothing is under way"
 
     hint = "Ctrl-C leaves: nobody else begins, or rolls back, what is left"
-    return Opened(door, farewell, hint, None, lambda: door.leave(_LEAVING_SECONDS))
+    return Opened(door, farewell, lambda _: hint, None, lambda: door.leave(_LEAVING_SECONDS))
 
 
 def ledger_of(account: Account, no_ledger: bool, note: Callable[[str], None]) -> Ledger | None:
@@ -87,9 +100,11 @@ def ledger_of(account: Account, no_ledger: bool, note: Callable[[str], None]) ->
     return ledger
 
 
-def _under_way(waiting: Sequence[Row]) -> str:
-    names = [row.name for row in waiting if row.seen.begun_at is not None]
-    if not names:
-        return ""
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return f"{number_of(len(names), 'update')} under way ({shown})"
+def _under_way(waiting: Sequence[Row]) -> list[Row]:
+    """Those that have begun. One that came to nothing, and is to be tried again, is under way no more than one that waits."""
+    return [row for row in waiting if row.seen.begun_at is not None and row.state is not State.RETRYING]
+
+
+def _named(rows: Sequence[Row]) -> str:
+    shown = ", ".join(row.name for row in rows[:5]) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
+    return f"{number_of(len(rows), 'update')} under way ({shown})"

@@ -34,7 +34,9 @@ Interactive = Annotated[
 AsJson = Annotated[bool, flag("--json", about="One JSON object per line, for programs.", panel=_SHOW)]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0, metavar="SECONDS", help="Stop watching after so long; the updates go on.", rich_help_panel=_SHOW),
+    typer.Option(
+        min=0, metavar="SECONDS", help="Stop watching after so long, as Ctrl-C does: what has begun goes on.", rich_help_panel=_SHOW
+    ),
 ]
 IsDirect = Annotated[
     bool, flag("--direct", about="Without the queue: this machine does the updates, at the same pace, until it is stopped.")

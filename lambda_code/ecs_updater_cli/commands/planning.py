@@ -19,9 +19,9 @@ _SHARE = 0.8
 """What of ECS's rates a dry run takes: the rest is for who updates meanwhile."""
 
 
-def plan(events: Sequence[dict[str, Any]], account: Account, printer: Printer, as_json: bool) -> int:
-    """Prints what the events would change; the exit code. Raises CommandEnd."""
-    ledger = account.ledger
+def plan(events: Sequence[dict[str, Any]], account: Account, printer: Printer, *, as_json: bool, no_ledger: bool) -> int:
+    """Prints what the events would change; the exit code. ``no_ledger``: nobody asks whether there is one. Raises CommandEnd."""
+    ledger = None if no_ledger else account.ledger
     if ledger:
         check_account(events, ledger.arn_prefix)
     settings = environment(account.table_name)

@@ -34,3 +34,8 @@ class InvalidDocument(ValueError):
     def __init__(self, problems: Sequence[Problem]):
         self.problems = tuple(problems)
         super().__init__("; ".join(problem.sentence for problem in problems))
+
+
+def wrong(place: Place, sentence: str) -> InvalidDocument:
+    """The error of a file in which this alone is wrong."""
+    return InvalidDocument([Problem(place, "", sentence)])

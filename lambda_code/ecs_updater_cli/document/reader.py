@@ -6,13 +6,15 @@ https://pyyaml.org/wiki/PyYAMLDocumentation
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from ecs_updater.errors import one_line
 
-from .place import InvalidDocument, Place, Problem
+from .nodes import MOST_DEPTH, TOO_DEEP, Aliases, composed, place_of
+from .place import InvalidDocument, Place, Problem, wrong
 from .scalar import meaning
 from .value import Member, Value
 
@@ -20,10 +22,6 @@ MOST_BYTES = 16 << 20
 MOST_VALUES = 500_000
 """The most values of a file, those of its aliases counted each time: a few lines of aliases can stand for billions."""
 
-MOST_DEPTH = 50
-"""How deep a file may be nested; an event needs three levels."""
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 
 # What JSON may have in a string, or between values, and YAML counts as another line, or refuses.
@@ -41,28 +39,20 @@ def read(content: bytes, name: str) -> Value:
         _check_json(text)
     try:
         # One character for another, so that whatever follows stays in its column.
-        node = _composed(_as_yaml(text) if is_json else text)
+        node, aliases = composed(_as_yaml(text) if is_json else text)
     except yaml.MarkedYAMLError as error:
-        raise _wrong(_mark(error.problem_mark or error.context_mark), _said(error)) from None
+        raise wrong(place_of(error.problem_mark or error.context_mark), _said(error)) from None
     except yaml.reader.ReaderError as error:
-        raise _wrong(_place(text, error.position), f"the character {chr(error.character)!r} cannot be in YAML") from None
+        # The first of its kind: libyaml counts bytes to it, and PyYAML's own reader characters.
+        odd = chr(error.character)
+        raise wrong(_place(text, text.index(odd)), f"the character {odd!r} cannot be in YAML") from None
     if node is None:
-        raise _wrong(Place(1, 1), "the file is empty")
-    reader = _Reader(_json_meaning(text) if is_json else meaning)
+        raise wrong(Place(1, 1), "the file is empty")
+    reader = _Reader(_json_meaning(text) if is_json else meaning, aliases)
     value = reader.value(node, ())
     if reader.problems:
         raise InvalidDocument(reader.problems)
     return value
-
-
-def _composed(text: str) -> yaml.Node | None:
-    """The nodes of a text. Its depth is looked at before: libyaml's own recursion ends the process where it is too deep."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_DEPTH:
-            raise _wrong(_mark(event.start_mark), f"it is nested deeper than {MOST_DEPTH} times")
-    return yaml.compose(text, Loader=_LOADER)
 
 
 def _as_yaml(text: str) -> str:
@@ -72,12 +62,12 @@ def _as_yaml(text: str) -> str:
 
 def _text(content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        raise _wrong(Place(1, 1), f"the file has {len(content):,} bytes, and {MOST_BYTES:,} are the most")
+        raise wrong(Place(1, 1), f"the file has {len(content):,} bytes, and {MOST_BYTES:,} are the most")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig")
-        raise _wrong(_place(before, len(before)), f"the byte 0x{content[error.start]:02x} is no UTF-8") from None
+        raise wrong(_place(before, len(before)), f"the byte 0x{content[error.start]:02x} is no UTF-8") from None
 
 
 def _is_json(text: str) -> bool:
@@ -95,11 +85,11 @@ def _check_json(text: str) -> None:
     try:
         json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        raise _wrong(Place(error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
+        raise wrong(Place(error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
     except RecursionError:
-        raise _wrong(Place(1, 1), "it is nested too deeply") from None
+        raise wrong(Place(1, 1), "it is nested too deeply") from None
     except ValueError as error:
-        raise _wrong(Place(1, 1), f"this is no JSON: {one_line(str(error))}") from None
+        raise wrong(Place(1, 1), f"this is no JSON: {one_line(str(error))}") from None
 
 
 def _json_meaning(text: str) -> Callable[[yaml.ScalarNode], tuple[Any, str | None]]:
@@ -114,26 +104,32 @@ def _json_meaning(text: str) -> Callable[[yaml.ScalarNode], tuple[Any, str | Non
 
 
 class _Reader:
-    def __init__(self, scalar: Callable[[yaml.ScalarNode], tuple[Any, str | None]]):
-        self._scalar = scalar
+    def __init__(self, scalar: Callable[[yaml.ScalarNode], tuple[Any, str | None]], aliases: Aliases):
+        self._scalar, self._aliases = scalar, aliases
         self._left = MOST_VALUES
-        self._known: dict[int, tuple[Value, int]] = {}
-        """Values and how many there are in each, by the identity of their nodes: an alias is read once."""
+        self._deepest = 0
+        self._known: dict[int, tuple[Value, int, int]] = {}
+        """Values, how many there are in each and how deep it is nested, by the identity of their nodes: an alias is read once."""
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, above: tuple[int, ...]) -> Value:
         """The value of a node, which is in those ``above``, by their identity."""
-        place = _mark(node.start_mark)
+        place = place_of(node.start_mark)
         if id(node) in above:
-            raise _wrong(place, "an alias leads to a value that it is in")
-        known, size = self._known.get(id(node), (None, 1))
+            raise wrong(place, "an alias leads to a value that it is in")
+        known, size, levels = self._known.get(id(node), (None, 1, 0))
         self._left -= size
         if self._left < 0:
-            raise _wrong(place, f"with its aliases the file has more than {MOST_VALUES:,} values")
+            raise wrong(place, f"with its aliases the file has more than {MOST_VALUES:,} values")
+        depth = len(above) + levels
+        if depth > MOST_DEPTH:
+            raise wrong(place, f"with its aliases it is {TOO_DEEP}")
         if known is None:
-            left = self._left
+            left, deepest, self._deepest = self._left, self._deepest, depth
             known = self._read(node, place, (*above, id(node)))
-            self._known[id(node)] = known, 1 + left - self._left
+            self._known[id(node)] = known, 1 + left - self._left, self._deepest - depth
+            depth, self._deepest = self._deepest, deepest
+        self._deepest = max(self._deepest, depth)
         return known
 
     def _read(self, node: yaml.Node, place: Place, within: tuple[int, ...]) -> Value:
@@ -141,20 +137,26 @@ class _Reader:
             members = self._members(node, within)
             return Value(place, {name: one.value.data for name, one in members.items()}, members)
         if isinstance(node, yaml.SequenceNode):
-            items = tuple(self.value(one, within) for one in node.value)
+            items = tuple(self._item(node, number, within) for number in range(len(node.value)))
             return Value(place, [one.data for one in items], items=items)
         try:
             data, written = self._scalar(node)
         except ValueError as error:
-            self.problems.append(Problem(place, "", str(error)))
+            self._refuse(place, str(error))
             data, written = None, None
         return Value(place, data, written=written)
+
+    def _item(self, node: yaml.SequenceNode, number: int, within: tuple[int, ...]) -> Value:
+        """An item of a list: it stands where its alias stands, and what is in it where that is written."""
+        item = self.value(node.value[number], within)
+        alias = self._aliases.get((node.start_mark.index, number))
+        return replace(item, place=alias) if alias else item
 
     def _members(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, Member]:
         own: dict[str, Member] = {}
         merged: dict[str, Member] = {}
         for key, value in node.value:
-            place = _mark(key.start_mark)
+            place = place_of(key.start_mark)
             if key.tag == _MERGE:
                 for map_ in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                     merged = self.value(map_, above).members | merged
@@ -188,13 +190,5 @@ def _said(error: yaml.MarkedYAMLError) -> str:
     return f"this is no YAML: {', '.join(one_line(part) for part in (error.context, error.problem) if part)}"
 
 
-def _mark(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-
-
 def _place(text: str, index: int) -> Place:
     return Place(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
-
-
-def _wrong(place: Place, sentence: str) -> InvalidDocument:
-    return InvalidDocument([Problem(place, "", sentence)])

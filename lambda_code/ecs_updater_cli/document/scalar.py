@@ -6,13 +6,16 @@ https://yaml.org/type/
 """
 
 import datetime
+import math
 from typing import Any
 
 import yaml
 from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
-_TEXT = "tag:yaml.org,2002:str"
-_TYPED = frozenset(f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null", "timestamp"))
+_YAML = "tag:yaml.org,2002:"
+_TEXT, _TIME = f"{_YAML}str", f"{_YAML}timestamp"
+_TYPED = frozenset(f"{_YAML}{name}" for name in ("bool", "int", "float", "null", "timestamp"))
 
 
 class Date:
@@ -26,9 +29,16 @@ class Date:
 
 
 class Number(float):
-    """A number with a fraction that looks as it is written: ``1.10`` is not ``1.1`` to who wrote it."""
+    """A number that looks as it is written: ``1.10`` is not ``1.1`` to who wrote it."""
 
     written = ""
+
+    @classmethod
+    def of(cls, value: float, written: str) -> "Number":
+        """That of a value, and how it is written."""
+        number = cls(value)
+        number.written = written
+        return number
 
     def __repr__(self) -> str:
         return self.written
@@ -38,17 +48,20 @@ def meaning(node: yaml.ScalarNode) -> tuple[Any, str | None]:
     """The value of a word, and how it is written where that is no text. Raises ValueError with a sentence."""
     if node.tag == _TEXT:
         return node.value, None
+    tag = node.tag.replace(_YAML, "!!")
     if node.tag not in _TYPED:
-        raise ValueError(f"the tag {node.tag.replace('tag:yaml.org,2002:', '!!')} means nothing here: leave it out")
+        raise ValueError(f"the tag {tag} means nothing here: leave it out")
     try:
         data = SafeConstructor().construct_object(node, deep=True)
-    except ValueError:
-        data = Date(node.value)  # A day that there is not, or a number of thousands of digits.
+    except (ValueError, ArithmeticError, LookupError, AttributeError):  # PyYAML takes it that the word suits its tag.
+        if Resolver().resolve(yaml.ScalarNode, node.value, (True, False)) != node.tag:
+            raise ValueError(f'the tag {tag} does not suit "{node.value}": leave it out') from None
+        # A day that there is not, or a number of thousands of digits.
+        data = Date(node.value) if node.tag == _TIME else Number.of(math.inf, node.value)
     if isinstance(data, datetime.date):
         data = Date(node.value)
     if type(data) is float:  # pylint: disable=unidiomatic-typecheck  # A bool is none, and neither is what is made here.
-        data = Number(data)
-        data.written = node.value
+        data = Number.of(data, node.value)
     return data, node.value
 
 

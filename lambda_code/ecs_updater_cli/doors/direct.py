@@ -51,7 +51,7 @@ class Direct:
         self._chunk = _AT_ONCE
 
     def begin(self, members: Sequence[Member]) -> None:
-        """Lets the threads have them."""
+        """Lets the threads have them; without any, lets what was begun come to its end."""
         # Several runs for each thread, so that they are begun about in the order of the file.
         self._chunk = max(1, min(_AT_ONCE, -(-len(members) // (4 * THREADS))))
         self._queue.put(members)

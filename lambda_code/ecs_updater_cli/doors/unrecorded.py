@@ -17,6 +17,7 @@ from ecs_updater.fleet.pacing import paced
 from ecs_updater.ledger.batch import Batch, Member
 from ecs_updater.ledger.record import Record
 from ecs_updater.rates import DESCRIBE, DESCRIBE_REVISION, parse
+from ecs_updater.service.write import Earlier
 from ecs_updater.settings import Settings
 from ecs_updater.updater import Work, real_registries
 from ecs_updater.workflow.conclusion import Conclusion
@@ -71,7 +72,9 @@ class Unrecorded:
         if self._open and now >= self._next_look and not self._stopped.is_set():
             self._next_look = now + EVERY_SECONDS
             self._look(now)
-        return {row.number: self._seen[row.number] for row in waiting if row.number in self._seen}
+        # Whoever has left begins no later wave either.
+        unknown = {row.number: _LEFT for row in waiting if self._stopped.is_set()}
+        return unknown | {row.number: self._seen[row.number] for row in waiting if row.number in self._seen}
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
         """The tasks as the last look saw them."""
@@ -97,7 +100,7 @@ class Unrecorded:
                     return
                 self._tell(member.number, Seen(State.BEGUN, begun_at=begun_at))
                 try:
-                    self._update(member, begun_at)
+                    self._update(member, begun_at, Earlier(may_have_registered=attempt > 0))
                     return
                 except ServerFault as error:
                     if attempt == _TRIES - 1 or isinstance(error, UnknownOutcomeError):
@@ -111,7 +114,7 @@ class Unrecorded:
         except Exception as error:  # pylint: disable=broad-exception-caught  # Its future nobody asks.
             self._ended(member.number, Seen(State.FAILED, f"a defect of ecs-updater: {type(error).__name__}: {error}", begun_at))
 
-    def _update(self, member: Member, begun_at: float) -> None:
+    def _update(self, member: Member, begun_at: float, earlier: Earlier) -> None:
         request = events.parse({name: value for name, value in member.event.items() if name != "request_id"}, self._settings)
         call = Call(id=member.request_id, caller=self._batch.caller, clock=self._clock)
         pace = paced(self._buckets, call.time_left)
@@ -121,7 +124,7 @@ class Unrecorded:
         plan = work.planner.plan(request)
         pace(plan)
         record = Record(work.intent(plan))
-        conclusion = work.done(plan, record)
+        conclusion = work.done(plan, record, earlier)
         entry = record.entry
         seen = Seen(
             State.DEPLOYING,

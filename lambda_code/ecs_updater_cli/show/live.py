@@ -1,6 +1,6 @@
 """The live view on a terminal: drawn again and again, on a screen of its own, so that a resize leaves nothing behind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ecs_updater.clock import Clock
@@ -19,8 +19,9 @@ _DRAWINGS_A_SECOND = 4
 class LiveView:
     """A batch on the whole terminal; what it came to stays on the usual screen afterwards."""
 
-    def __init__(self, printer: Printer, clock: Clock, waves: Waves, hint: str, *, turns: bool = True):
-        """``turns``: whether it is drawn by itself too, as time goes by."""
+    def __init__(self, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str], *, turns: bool = True):
+        """``hint``: what Ctrl-C does, while some were not let begin yet, or when all were. ``turns``: whether it is drawn by itself
+        too, as time goes by."""
         self._printer, self._clock, self._waves, self._hint = printer, clock, waves, hint
         self._board: Board | None = None
         self._trouble = ""
@@ -53,7 +54,7 @@ class LiveView:
 
     def leaves(self) -> None:
         """Ctrl-C was heard, and it takes a moment."""
-        self._hint = "Leaving: what is in the middle of being written is finished first"
+        self._hint = lambda _: "Leaving: what is in the middle of being written is finished first"
         self._live.refresh()
 
     def ends(self, board: Board, ended: Ended) -> None:
@@ -74,5 +75,5 @@ class LiveView:
 
     def _frame(self, board: Board) -> Frame:
         console = self._printer.console
-        has_symbols = not console.options.ascii_only
-        return Frame(board, self._waves, self._clock.epoch(), *console.size, self._trouble, self._hint, has_symbols)
+        has_symbols, hint = not console.options.ascii_only, self._hint(bool(self._waves.left))
+        return Frame(board, self._waves, self._clock.epoch(), *console.size, self._trouble, hint, has_symbols)

@@ -1,7 +1,9 @@
 """Where it goes: what was asked for to standard output, everything beside it to standard error."""
 
+import os
 import sys
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import IO, Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -27,19 +29,42 @@ class Printer:
         return self.console.width if self.console.is_terminal else None
 
     def line(self, line: Text | str = "") -> None:
-        """One line, however long."""
+        """One line, however long. Raises BrokenPipeError when nobody reads any more, as all of these do."""
         self.console.print(line, soft_wrap=True)
 
     def raw(self, text: str) -> None:
         """A line for programs: not a character otherwise."""
-        self.console.file.write(f"{text}\n")
-        self.console.file.flush()
+        try:
+            self.console.file.write(f"{text}\n")
+            self.console.file.flush()
+        except BrokenPipeError:
+            _lead_nowhere(self.console.file)
+            raise
 
     def note(self, sentence: str, style: str = "") -> None:
         """One line beside what was asked for."""
         self._error.print(Text(safe(sentence), style=style), soft_wrap=True)
 
 
+class _Console(Console):
+    """Lets whoever prints know when nobody reads any more; rich would end the process there and then."""
+
+    def on_broken_pipe(self) -> None:
+        _lead_nowhere(self.file)
+        raise  # pylint: disable=misplaced-bare-raise  # It is called where the error is handled.
+
+
+def _lead_nowhere(file: IO[str]) -> None:
+    """What is still to be written, on the way out and by the interpreter's own end, is to be no second error.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    with suppress(OSError, ValueError):  # A file in memory has no number.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, file.fileno())
+        os.close(nowhere)
+
+
 def _console(file: TextIO) -> Console:
     options: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
-    return Console(file=file, **options)
+    return _Console(file=file, **options)

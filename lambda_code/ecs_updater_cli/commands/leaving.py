@@ -1,0 +1,48 @@
+"""What becomes of a batch that nobody watches any more."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+
+from ..batch.board import Board
+from ..batch.waves import Waves
+from ..ending import AWS, NOT_ALL, SUCCEEDED
+from ..show.summary import Ended
+from .opening import Opened
+
+GONE = (KeyboardInterrupt, BrokenPipeError)
+"""Who watched is gone: somebody pressed Ctrl-C, or whoever read the output reads no more."""
+
+
+class WayOut:
+    """The way out of a door, taken whatever happens, and once: who presses Ctrl-C a second time does not wait again."""
+
+    def __init__(self, opened: Opened, board: Board, waves: Waves):
+        self._opened, self._board, self._waves = opened, board, waves
+        self._stack = ExitStack()
+        self._stack.callback(opened.close)
+
+    def close(self) -> None:
+        """Begins nothing further, and waits a little for what is in the middle of being written."""
+        self._stack.close()
+
+    def told(self, ended: Ended) -> Ended:
+        """``ended`` with what becomes of the rest. Where each has its end by now, that decides how the whole ended."""
+        if self._board.is_over:
+            return replace(over(self._board), sentences=ended.sentences)
+        rest = self._opened.farewell(self._board.waiting, bool(self._waves.left))
+        if ended.code == AWS:
+            # Without a ledger it is: this process alone knew of it.
+            return replace(ended, sentences=(*ended.sentences, f"nothing is lost: {rest}" if self._opened.id else rest))
+        return replace(ended, sentences=(f"{ended.outcome}: {rest}",))
+
+    def __enter__(self) -> "WayOut":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def over(board: Board) -> Ended:
+    """The end of a batch of which each service has its own."""
+    return Ended(SUCCEEDED if board.is_good else NOT_ALL)
