@@ -12,7 +12,7 @@ WORKERS = 5
 
 
 def run(size: int) -> Measured:
-    """All images of a fleet change, every tenth twice, through the real worker and the real completer, with five workers at once."""
+    """All images of a fleet change, every tenth twice, through the real worker and completer, with five workers at once."""
     logger.setLevel(logging.CRITICAL)  # A line for each update would be what is seen of the table.
     fleet = FleetRun(size)
     begin = fleet.time()
@@ -27,7 +27,8 @@ def run(size: int) -> Measured:
     updates: dict[str, list[str]] = {name: [] for name in names}
     for name, revision in fleet.ecs.updates:
         updates[name].append(revision)
-    expected = {name: [f"{name}:2"] for name in names} | {name: [f"{name}:2", f"{name}:3"] for name in names[::10]}
+    twice = names[::10]
+    expected = {name: [f"{name}:2"] for name in names} | {name: [f"{name}:2", f"{name}:3"] for name in twice}
     images = {name: f"registry/app:{len(revisions) + 1}" for name, revisions in expected.items()}
     calls = fleet.ecs.buckets
     return Measured(
@@ -38,7 +39,10 @@ def run(size: int) -> Measured:
         calls=calls.calls.total(),
         throttled=calls.throttled.total(),
         failed=sum(fleet.ecs.image(name) != images[name] for name in names),
-        # Nothing lost, nothing done twice, and each service's in their order. Of two, the first is superseded if the second comes soon.
-        wrong=len(ids) - ended["SUCCEEDED"] - min(ended["SUPERSEDED"], len(names[::10])) + sum(updates[name] != expected[name] for name in names),
+        # Nothing lost, nothing done twice, each service's in their order. Of two, the first is superseded if the second comes soon.
+        wrong=len(ids)
+        - ended["SUCCEEDED"]
+        - min(ended["SUPERSEDED"], len(twice))
+        + sum(updates[name] != expected[name] for name in names),
         revisions=len(fleet.ecs.registered),
     )

@@ -21,8 +21,8 @@ _LEAD = """import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])"""
-"""Makes the terminal the program's own, so that Ctrl-C and a resize come to it as signals, also where the tests run in the background
-of a shell, which has them ignore Ctrl-C."""
+"""Makes the terminal the program's own, so that Ctrl-C and a resize come to it as signals, also where the tests run in the
+background of a shell, which has them ignore Ctrl-C."""
 
 
 class _Screen(pyte.Screen):

@@ -134,7 +134,7 @@ def work_with(run, trouble):
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure, monkeypatch):
     run, trouble = FleetRun(60), Trouble(seed)
-    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=run.time.sleep))  # What the SDK waits for passes there, too.
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=run.time.sleep))  # The SDK waits there, too.
     run.ecs.failing = {"web-003", "web-033"}
     names = [*run.ecs.names, "nobody-1", "nobody-2"]
     ids = run.begin_batch([run.ecs.event(name) for name in names])

@@ -159,12 +159,11 @@ class Worker:
         except ServerFault as error:
             if is_replayed(error):
                 return None  # It was given up before, and is told.
-            if outcome_of(error) is Outcome.NOT_PERMITTED and self._refused(message, event, error, call, verdict):
-                return None
-            if self._is_last(message) and self._refused(message, event, error, call, verdict):
+            is_denied, is_last = outcome_of(error) is Outcome.NOT_PERMITTED, self._is_last(message)
+            if not (is_denied or is_last) or not self._refused(message, event, error, call, verdict):
+                return min(_LAST_RETRY, _FIRST_RETRY * 2 ** (message.receives - 1))
+            if not is_denied:
                 self._buried(message, error)  # Something is wrong here, not with the event: the alarm tells of it.
-                return None
-            return min(_LAST_RETRY, _FIRST_RETRY * 2 ** (message.receives - 1))
         return None
 
     def _is_last(self, message: Message) -> bool:
