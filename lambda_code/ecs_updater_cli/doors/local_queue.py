@@ -15,7 +15,7 @@ from ecs_updater.fleet.message import BATCH
 from ecs_updater.ledger.batch import Member
 
 MOST_RECEIVES = 20
-"""How often a message comes: as often as from the queue that it stands for."""
+"""How often a message comes from the queue that this one stands for."""
 
 _AGAIN_SECONDS = 30.0
 """After how long a message comes again of which nobody said when."""
@@ -57,10 +57,13 @@ class LocalQueue:
             return [self._record(message) for message in ready]
 
     def settle(self, records: Sequence[dict[str, Any]], failed: Sequence[str]) -> None:
-        """Those of ``records`` whose ids are ``failed`` come again, unless they came too often; the others are done with."""
+        """Those of ``records`` whose ids are ``failed`` come again; the others are done with.
+
+        However often they came: there are no dead letters here to which anybody looks, and the worker says when it is enough.
+        """
         with self._lock:
             for record in records:
-                if record["messageId"] in failed and self.receives(record) < MOST_RECEIVES:
+                if record["messageId"] in failed:
                     self._messages[record["messageId"]].is_out = False
                 else:
                     del self._messages[record["messageId"]]
