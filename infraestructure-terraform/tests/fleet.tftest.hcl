@@ -191,6 +191,8 @@ run "a_sender_sends_writes_batches_and_watches" {
       UseBatches   = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
       WatchUpdates = ["dynamodb:BatchGetItem", "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
       ReadServices = ["ecs:DescribeServices", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"]
+
+      ReadTaskDefinitions = ["ecs:DescribeTaskDefinition", "*"]
     }
     error_message = "A sender may do more than send, or less."
   }

@@ -39,7 +39,6 @@ IDLE_HERE = {
     ("Stacks", "cloudformation:DescribeStackEvents"): "says why a stack failed",
     ("Stacks", "cloudformation:GetTemplateSummary"): "the aws cli asks for the parameters of a stack that is there already",
     ("Stacks", "cloudformation:ListChangeSets"): "tells whose stack is that a break left announced",
-    ("Stacks", "cloudformation:ListStackResources"): "tells what is in a stack that cannot be deleted, or that a break left",
 }
 
 # Where the action that IAM knows is not called like the operation.

@@ -22,7 +22,7 @@ class Answer(NamedTuple):
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes on to 127.0.0.1:``port`` what it gets. What else is done is said in two methods that a class of its own overrides."""
+    """Passes on to 127.0.0.1:``port`` what it gets. What else is done is said in methods that a class of its own overrides."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -39,8 +39,11 @@ class Proxy(ThreadingHTTPServer):
     def before(self, headers: Mapping[str, str]) -> Answer | None:
         """Called with a request's headers; an answer of its own, and the request is not passed on."""
 
-    def after(self, headers: Mapping[str, str], status: int) -> None:
-        """Called with a request's headers when the client has been sent the emulator's answer."""
+    def answered(self, headers: Mapping[str, str], status: int) -> None:
+        """Called with a request's headers when the emulator has answered, and the client does not know yet."""
+
+    def passed_on(self, status: int) -> None:
+        """Called when the client has been sent the emulator's answer."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that does not wait for its answer is no failure here."""
@@ -54,6 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         own = self.server.before(self.headers)
         answer = own or self._ask(body)
+        if not own:
+            self.server.answered(self.headers, answer.status)
         self.send_response_only(answer.status)
         for name, value in answer.headers:
             if name.lower() not in _NOT_PASSED_ON:
@@ -62,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.content)
         if not own:
-            self.server.after(self.headers, answer.status)
+            self.server.passed_on(answer.status)
 
     def _ask(self, body: bytes) -> Answer:
         upstream = HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)

@@ -28,7 +28,7 @@ class QuotaProxy(Proxy):
         status, error = THROTTLED
         return Answer(status, [("Content-Type", "application/x-amz-json-1.1")], json.dumps(error).encode())
 
-    def after(self, headers: Mapping[str, str], status: int) -> None:
+    def answered(self, headers: Mapping[str, str], status: int) -> None:
         if status < 300:
             now = time.monotonic()
             self.first.setdefault(_operation(headers), now)

@@ -28,8 +28,10 @@ class Relay(Proxy):
         self.asked.set()
         assert self.open.wait(_PATIENCE), "nobody has let this request go on"
 
-    def after(self, headers: Mapping[str, str], status: int) -> None:
+    def answered(self, headers: Mapping[str, str], status: int) -> None:
         self.statuses.append(status)
+
+    def passed_on(self, status: int) -> None:
         if self.on_answer:
             self.on_answer(status)
 
