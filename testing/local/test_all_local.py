@@ -202,7 +202,7 @@ def test_an_interrupted_run_removes_everything(sign, workspace_with_package):
     run.send(sign)  # An impatient second time.
 
     assert run.result().status != 0
-    until(lambda: not workspace.left(), f"nothing is left, but {workspace.left()}")
+    until(lambda: not workspace.left(), f"nothing is left, but {workspace.left()}", pause=0.2)
     assert "✗ deploy-ecs-cluster failed, see above" in run.output()
     assert "Traceback" not in run.output()
 
@@ -217,7 +217,7 @@ def test_a_run_whose_terminal_is_gone_removes_everything(workspace_with_package)
     run.send(signal.SIGHUP)
 
     assert run.result().status != 0
-    until(lambda: not workspace.left(), f"nothing is left, but {workspace.left()}")
+    until(lambda: not workspace.left(), f"nothing is left, but {workspace.left()}", pause=0.2)
 
 
 def test_after_a_kill_clean_removes_everything_and_the_next_run_can_start(workspace_with_package):

@@ -108,13 +108,13 @@ def files_left(here: Workspace) -> list[str]:
 
 def is_there(account: Account, before: set[str], beginning: str) -> bool:
     """Tells whether something new that begins with this regular expression is in the account."""
-    return any(re.match(beginning, one) for one in account.inventory() - before)
+    return any(re.match(beginning, one) for one in account.inventory(beginning.partition(" ")[0]) - before)
 
 
 def kill(run, text: str, condition: Callable[[], bool]) -> None:
     """Kills a run, and everything that it started, when it has said a text and the condition holds."""
     run.until_it_says(text)
-    until(lambda: condition() or run.has_ended(), text, 300)
+    until(lambda: condition() or run.has_ended(), text, 300, pause=0.1)
     assert not run.has_ended(), run.output()
     run.send(signal.SIGKILL)
     run.result()

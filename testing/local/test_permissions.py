@@ -345,7 +345,7 @@ def test_the_completer_ends_with_its_own_role_what_nobody_waited_for(deployment)
     assert "not authorized to perform: ecs:DescribeServices" in skipped
     assert "not authorized to perform: dynamodb:UpdateItem" in str(deployment.complete(less="dynamodb:UpdateItem"))
     answers: list[dict[str, Any]] = []
-    until(lambda: answers.append(deployment.complete()) or answers[-1]["ended"], "the rollout has ended")
+    until(lambda: answers.append(deployment.complete()) or answers[-1]["ended"], "the rollout has ended", pause=0.5)
 
     assert [one["verdict"] for one in answers[-1]["ended"]] == ["SUCCEEDED"] and not answers[-1]["skipped"]
     assert deployment.service.read() == ServiceState("nginx", {"new": "value"})

@@ -28,9 +28,9 @@ class Account:
         # What leads a shell to it.
         self.shell = CREDENTIALS | {"AWS_ENDPOINT_URL": self.endpoint}
 
-    def inventory(self) -> set[str]:
-        """What is in it."""
-        return inventory(self.endpoint)
+    def inventory(self, service: str | None = None) -> set[str]:
+        """What is in it, of one service or of all."""
+        return inventory(self.endpoint, service=service)
 
     def end(self) -> None:
         """Stops it."""

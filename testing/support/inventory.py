@@ -57,14 +57,15 @@ LISTINGS = (
 )
 
 
-def inventory(endpoint_url: str, region: str = "eu-west-1") -> set[str]:
-    """Returns a line for each resource, such as ``iam roles ecs-updater-eu-west-1``."""
+def inventory(endpoint_url: str, region: str = "eu-west-1", service: str | None = None) -> set[str]:
+    """Returns a line for each resource of a service, or of all, such as ``iam roles ecs-updater-eu-west-1``."""
     clients = _clients(endpoint_url, region)
     with ThreadPoolExecutor(4) as readers:
-        listed = readers.map(lambda listing: list(_listed(clients[listing.service], listing)), LISTINGS)
+        wanted = [listing for listing in LISTINGS if service in (None, listing.service)]
+        listed = readers.map(lambda listing: list(_listed(clients[listing.service], listing)), wanted)
         found = {line for lines in listed for line in lines}
-    others = (_clusters(clients["ecs"]), _instances(clients["ec2"]), _targets(clients["events"]), _log_role(clients["apigateway"]))
-    return found.union(*others)
+    others = {"ecs": _clusters, "ec2": _instances, "events": _targets, "apigateway": _log_role}
+    return found.union(*(lines(clients[name]) for name, lines in others.items() if service in (None, name)))
 
 
 @cache  # To make them takes longer than all their calls to an emulator.

@@ -145,12 +145,12 @@ class Workspace:
         return str(self.directory).encode() in _read(pid, what)
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Waits until the condition holds. Fails when it does not within the time."""
+def until(condition: Callable[[], object], what: str, seconds: float = 60, pause: float = 0.02) -> None:
+    """Waits until the condition holds, at which it looks again after a ``pause``. Fails when it does not within the time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def free_port() -> int:
