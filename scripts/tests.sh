@@ -12,7 +12,8 @@ keep_files_in_memory() {
   [ -z "${PYTEST_DEBUG_TEMPROOT:-}" ] && [ -w /dev/shm ] || return 0
   free=$(df -Pk /dev/shm | awk 'NR == 2 { print $4 }')
   [ "${free:-0}" -ge "$ROOM_IN_MEMORY" ] || return 0
-  PYTEST_DEBUG_TEMPROOT=$(mktemp -d /dev/shm/ecs-updater-tests.XXXXXX)
+  # A short name: Terraform and its provider talk over a socket below it, and a socket's path has 107 characters.
+  PYTEST_DEBUG_TEMPROOT=$(mktemp -d /dev/shm/t.XXXXXX)
   trap 'forget_files $?' EXIT
   printf '#!/bin/sh\n' >"$PYTEST_DEBUG_TEMPROOT/program"
   chmod 700 "$PYTEST_DEBUG_TEMPROOT/program"
