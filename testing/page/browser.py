@@ -21,8 +21,8 @@ _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 
 
 def find() -> str | None:
-    """The program of the system's Chromium, or None."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    """The program of the system's Chromium, or None: the one without a window first, which needs less than half of the time."""
+    return next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None)
 
 
 @contextmanager

@@ -16,7 +16,10 @@ _HTTP_ERROR = "Failed to load resource: "
 
 @pytest.fixture(scope="session", name="browser")
 def _browser():
-    """The system's Chromium, Debian's package chromium. Without it the tests are skipped; with REQUIRE_BROWSER they fail."""
+    """The system's Chromium, in Debian's package chromium-headless-shell or chromium.
+
+    Without it the tests are skipped; with REQUIRE_BROWSER they fail.
+    """
     path = find()
     if not path:
         (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)("there is no chromium on this machine")
