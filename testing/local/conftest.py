@@ -1,14 +1,12 @@
 """What the local tests share: workspaces for runs of make, a bundle, and whether Docker can be used."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.docker import why_not
-from support.forked_aws import forked_aws
-from support.make import PROJECT, TOOLS, Workspace
+from support.make import PROJECT, Workspace
 from support.terraform import Terraform, Unavailable
 
 
@@ -23,14 +21,6 @@ def _docker_usable(why_no_docker) -> None:
     """Skips the test where Docker cannot be used."""
     if why_no_docker:
         pytest.skip(f"Docker: {why_no_docker}")
-
-
-@pytest.fixture(scope="session", name="aws_cli")
-def _aws_cli(tmp_path_factory) -> Iterator[str]:
-    """The aws cli of this project, quicker to start."""
-    subprocess.run([PROJECT / "scripts" / "install-tool", "aws"], check=True, env={**os.environ, "TOOLS_DIR": str(TOOLS)})
-    with forked_aws(tmp_path_factory.mktemp("aws")) as program:
-        yield program
 
 
 @pytest.fixture(scope="module", name="workspace")

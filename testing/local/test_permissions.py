@@ -27,7 +27,7 @@ from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
 from support.permissions import NO_RESOURCE, Statement, actions, as_the_emulator_asks, document, expanded, listed, without
 from support.recorder import Call, Recorder
-from support.terraform import Terraform, Unavailable
+from support.terraform import Unavailable
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -216,11 +216,12 @@ def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
 
 
 @pytest.fixture(scope="module", name="runs")
-def _runs(workspace_with_package, tmp_path_factory) -> Iterator[dict[str, Future]]:
+def _runs(workspace_with_package, why_no_terraform) -> Iterator[dict[str, Future]]:
     """The pipelines, beside each other and beside the other tests."""
 
     def with_terraform() -> Run:
-        Terraform(tmp_path_factory.mktemp("terraform") / "tree", {})
+        if why_no_terraform:
+            raise Unavailable(why_no_terraform)
         return run_as_deployer(workspace_with_package, "all-aws-tf")
 
     with ThreadPoolExecutor() as pool:

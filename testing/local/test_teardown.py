@@ -10,7 +10,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -35,6 +34,7 @@ from support.teardown import (
     start_emulator,
     tear_down,
 )
+from support.terraform import Terraform
 
 SENDERS = f"{FUNCTION}-fleet-sender-{REGION}"
 
@@ -42,12 +42,12 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 
 @pytest.fixture(scope="module", name="workspace")
-def _workspace(tmp_path_factory) -> Iterator[Callable[[str], Workspace]]:
+def _workspace(tmp_path_factory, aws_cli) -> Iterator[Callable[[str], Workspace]]:
     """Makes workspaces, the emulators in which are stopped at the end."""
     made = []
 
     def make(name: str) -> Workspace:
-        made.append(Workspace(tmp_path_factory.mktemp(name), SAM_MODE="emulator"))
+        made.append(Workspace(tmp_path_factory.mktemp(name), SAM_MODE="emulator", AWS_CLI=aws_cli))
         return made[-1]
 
     yield make
@@ -252,41 +252,33 @@ def test_an_account_that_cannot_be_reached_is_one_line():
 
 
 @pytest.fixture(scope="module", name="applied", autouse=True)
-def _applied(workspace, tmp_path_factory) -> Iterator[Callable[[], tuple[Emulator, set[str]]]]:
+def _applied(workspace, tmp_path_factory, why_no_terraform) -> Iterator[Callable[[], tuple[Emulator, set[str]]]]:
     """Begins to apply the whole Terraform tree, which takes half a minute of waiting, and lets the other tests run meanwhile.
 
     Gives a function that waits for the end, throws the state away, and returns the emulator and what was in it before.
     """
-    directory = tmp_path_factory.mktemp("terraform")
-    why_not = initialise(directory)
-    if why_not:
+    if why_no_terraform:
 
         def skip():
-            pytest.skip(why_not)
+            pytest.skip(why_no_terraform)
 
         yield skip
         return
     emulator = start_emulator(workspace("terraform"))
+    directory = tmp_path_factory.mktemp("terraform")
+    terraform = Terraform(directory / "tree", {"AWS_ENDPOINT_URL": emulator.url, "AWS_REGION": REGION})
     before = emulator.inventory()
     (directory / "bundle.zip").write_bytes(any_bundle())
-    schemas = PROJECT / "lambda_code" / "ecs_updater" / "schemas"
     given = {
         "lambda_package": directory / "bundle.zip",
-        "schemas_directory": schemas,
+        "schemas_directory": PROJECT / "lambda_code" / "ecs_updater" / "schemas",
         "endpoint_url": emulator.url,
         "launch_type": "EC2",
         "account_log_role": "make",
     }
     variables = [f"-var={name}={value}" for name, value in given.items()]
     with (directory / "log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(  # pylint: disable=consider-using-with  # The end of this fixture waits for it.
-            ["terraform", "apply", "-auto-approve", "-input=false", "-no-color", *variables],
-            cwd=directory / "tree",
-            env=terraform_environment() | {"AWS_ENDPOINT_URL": emulator.url, "AWS_REGION": REGION},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        process = terraform.begin("apply", "-auto-approve", "-input=false", *variables, stdout=log, stderr=subprocess.STDOUT)
 
     def wait() -> tuple[Emulator, set[str]]:
         assert process.wait(120) == 0, (directory / "log").read_text("utf-8")
@@ -296,25 +288,6 @@ def _applied(workspace, tmp_path_factory) -> Iterator[Callable[[], tuple[Emulato
     yield wait
     process.terminate()  # Where the test that waits for it was not run.
     process.wait(60)
-
-
-def terraform_environment() -> dict[str, str]:
-    """The environment for Terraform: no variable of the shell is one of the tree's."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")}
-    if not Path(environment.get("TF_CLI_CONFIG_FILE", os.devnull)).exists():
-        del environment["TF_CLI_CONFIG_FILE"]
-    return environment | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-
-
-def initialise(directory: Path) -> str:
-    """Makes an initialised copy of the Terraform tree; returns why it cannot be used here, or nothing."""
-    if not shutil.which("terraform"):
-        return "terraform is not installed"
-    tree = directory / "tree"
-    shutil.copytree(PROJECT / "infraestructure-terraform", tree, ignore=shutil.ignore_patterns("tests", ".terraform*"))
-    options = {"cwd": tree, "env": terraform_environment(), "stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
-    done = subprocess.run(["terraform", "init", "-input=false", "-no-color"], **options, check=False)
-    return "" if done.returncode == 0 else f"Terraform cannot install its provider: {' '.join(done.stderr.split())[:400]}"
 
 
 def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied):

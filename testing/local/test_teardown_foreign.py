@@ -43,9 +43,9 @@ OF_ANOTHER_STACK = [{"Key": "ecs-updater", "Value": "another-stack"}]
 
 
 @pytest.fixture(scope="module", name="shared")
-def _shared(tmp_path_factory) -> Iterator[Emulator]:
+def _shared(tmp_path_factory, aws_cli) -> Iterator[Emulator]:
     """The emulator of all these tests."""
-    workspace = Workspace(tmp_path_factory.mktemp("foreign"), SAM_MODE="emulator")
+    workspace = Workspace(tmp_path_factory.mktemp("foreign"), SAM_MODE="emulator", AWS_CLI=aws_cli)
     yield start_emulator(workspace)
     workspace.make("emulator-down")
     workspace.end()

@@ -1,7 +1,8 @@
 """Runs Terraform in a copy of the project's tree, and reads what a plan says that it would make.
 
-``Terraform`` is the copy, initialised; ``run`` works in any directory; ``Plan`` has its resources with what the configuration
-sets, references included; ``declared_variables`` reads from the source what no plan says of a variable.
+``Terraform`` is the copy, initialised; ``run`` works in any directory, ``begin`` without waiting for the end; ``Plan`` has its
+resources with what the configuration sets, references included; ``declared_variables`` reads from the source what no plan says of
+a variable.
 """
 
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 TREE = Path(__file__).resolve().parents[2] / "infraestructure-terraform"
+_NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
 
 
 class Unavailable(Exception):
@@ -59,12 +61,17 @@ class Terraform:
         self._environment = dict(environment)
         shutil.copytree(TREE, directory, ignore=shutil.ignore_patterns("tests", ".terraform*", "*.tfstate*"))
         begun = self.run("init", "-input=false")
-        if begun.returncode:
-            raise _unavailable(f"Terraform cannot install its provider: {' '.join(begun.stderr.replace('│', ' ').split())[:400]}")
+        if any(failure in begun.stderr for failure in _NO_PROVIDER):
+            raise _unavailable("Terraform finds no provider hashicorp/aws in its registry or mirror")
+        assert begun.returncode == 0, begun.stderr
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command of Terraform."""
         return run(self._directory, self._environment | environment, *command)
+
+    def begin(self, command: str, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
+        """Begins a command of Terraform; see `begin` of the module."""
+        return begin(self._directory, self._environment, command, *arguments, **streams)
 
     def plan(self, variables: Mapping[str, Any], **environment: str) -> dict[str, Any]:
         """Returns the plan with these values, as Terraform gives it to programs."""
@@ -81,17 +88,23 @@ class Terraform:
 
 def run(directory: Path, environment: Mapping[str, str], command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a command of Terraform in a directory, with ``environment`` over the shell's."""
+    begun = begin(directory, environment, command, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    stdout, stderr = begun.communicate()
+    return subprocess.CompletedProcess(begun.args, begun.returncode, stdout, stderr)
+
+
+def begin(directory: Path, environment: Mapping[str, str], command: str, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
+    """Begins a command of Terraform as `run` does; the caller waits for it. ``streams`` are its ``stdout`` and ``stderr``."""
     shell = {name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")}
     if not Path(shell.get("TF_CLI_CONFIG_FILE", os.devnull)).exists():
         del shell["TF_CLI_CONFIG_FILE"]
-    return subprocess.run(
+    return subprocess.Popen(
         ["terraform", command, "-no-color", *arguments],
         cwd=directory,
         env=shell | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOGC": "400"} | dict(environment),
         stdin=subprocess.DEVNULL,
-        check=False,
-        capture_output=True,
         text=True,
+        **streams,
     )
 
 
