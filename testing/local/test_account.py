@@ -210,42 +210,35 @@ def test_other_names_than_those_of_the_deployment_are_refused(here, account):
 
 
 @pytest.mark.usefixtures("terraform")
-def test_terraform_does_not_take_over_the_cluster_of_somebody_else(workspace, account):
-    ecs = client(account, "ecs")
-    ecs.create_cluster(clusterName="theirs")
-    here = workspace("deployer", **ON_ACCOUNT, CLUSTER_NAME="theirs")
-
-    deployed = here.make("deploy-ecs-cluster-tf", environment=account.shell).output
-    cleaned = here.make("clean", environment=account.shell)
-
-    assert "✗ cluster theirs was not made here, for it has no tag ecs-updater=ecs-updater: take another CLUSTER_NAME" in deployed
-    assert cleaned.status != 0 and "left alone: cluster theirs" in cleaned.output
-    ecs.delete_cluster(cluster="theirs")
-    assert here.make("clean", environment=account.shell).status == 0
-
-
-@pytest.mark.usefixtures("terraform")
-def test_terraform_does_not_take_over_the_rule_and_the_alarm_of_somebody_else(workspace, account, package):
-    events, rule = client(account, "events"), "ecs-updater-completer-poll"
-    watch, alarm = client(account, "cloudwatch"), "ecs-updater-fleet-dead-letters"
+def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_somebody_else(workspace, account, package):
+    ecs, events, watch = (client(account, service) for service in ("ecs", "events", "cloudwatch"))
+    rule, alarm = "ecs-updater-completer-poll", "ecs-updater-fleet-dead-letters"
     theirs = [{"Key": "ecs-updater", "Value": "another"}]
     metric = {"Namespace": "theirs", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Statistic": "Sum", "Threshold": 7.0}
-    watch.put_metric_alarm(AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Tags=theirs, **metric)
-    here = workspace("deployer", **ON_ACCOUNT)
+    here = workspace("deployer", **ON_ACCOUNT, CLUSTER_NAME="theirs")
 
-    fleet = here.make("deploy-fleet-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package)).output
+    watch.put_metric_alarm(AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Tags=theirs, **metric)
+    said = here.make("deploy-fleet-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package)).output
     events.put_rule(Name=rule, ScheduleExpression="rate(1 day)", Tags=theirs)
-    cluster = here.make("deploy-ecs-cluster-tf", environment=account.shell).output
+    said += here.make("deploy-ecs-cluster-tf", environment=account.shell).output
+    ecs.create_cluster(clusterName="theirs")
+    said += here.make("deploy-ecs-cluster-tf", environment=account.shell).output
     cleaned = here.make("clean", environment=account.shell)
 
-    told = "was not made here, for it has no tag ecs-updater=ecs-updater: take another LAMBDA_FUNCTION_NAME"
-    assert f"✗ alarm {alarm} {told}" in fleet and f"✗ rule {rule} {told}" in cluster
+    told = "was not made here, for it has no tag ecs-updater=ecs-updater: take another"
+    assert [line for line in said.splitlines() if told in line] == [
+        f"✗ alarm {alarm} {told} LAMBDA_FUNCTION_NAME",
+        f"✗ rule {rule} {told} LAMBDA_FUNCTION_NAME",
+        f"✗ cluster theirs {told} CLUSTER_NAME",
+    ]
     assert cleaned.status != 0
-    assert f"left alone: rule {rule}" in cleaned.output and f"left alone: alarm {alarm}" in cleaned.output
+    assert all(f"left alone: {what}" in cleaned.output for what in (f"rule {rule}", f"alarm {alarm}", "cluster theirs"))
     assert events.describe_rule(Name=rule)["ScheduleExpression"] == "rate(1 day)"
     assert watch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["Threshold"] == 7.0
+    assert ecs.describe_clusters(clusters=["theirs"])["clusters"][0]["status"] == "ACTIVE"
     events.delete_rule(Name=rule)
     watch.delete_alarms(AlarmNames=[alarm])
+    ecs.delete_cluster(cluster="theirs")
     assert here.make("clean", environment=account.shell).status == 0
 
 

@@ -27,6 +27,8 @@ class Point(NamedTuple):
     """How something begins that must be there too, as a regular expression."""
     cleaning: str = ""
     """Where `make clean` is killed as well, before it is called again."""
+    step: str = ""
+    """The step that is run instead of the whole pipeline: it applies at once what those before it would have applied."""
 
 
 CLOUDFORMATION_POINTS = [
@@ -44,9 +46,9 @@ TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),
     Point("creating service ecs-dummy-service", cleaning="destroying what Terraform made"),
     # As soon as the completer is there: its table, role and rules are, and what lets the rules call it is not.
-    Point("applying ledger and function", "lambda functions ecs-updater-completer"),
+    Point("applying ledger and function", "lambda functions ecs-updater-completer", step="deploy-lambda-aws-tf"),
     # Before its stage is there.
-    Point("applying ledger, function and API", "apigateway rest apis"),
+    Point("applying ledger, function and API", "apigateway rest apis", step="deploy-api-aws-tf"),
     # Before its worker is there.
     Point("applying everything", "sqs queues .*-fleet"),
 ]
@@ -90,7 +92,7 @@ def broken_runs(workspace: Callable[..., Workspace], package: Path, pipeline: st
     found = {}
     for point in points:
         here.bring(package)
-        run = here.start(pipeline, environment=account.shell)
+        run = here.start(point.step or pipeline, environment=account.shell)
         kill(run, point.says, lambda point=point: not point.there or is_there(account, before, point.there))
         made = account.inventory() - before
         if point.cleaning:
