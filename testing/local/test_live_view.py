@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.picture import picture
 from cli.terminal import Terminal
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -33,11 +34,16 @@ def is_at_the_end(screen: Terminal) -> bool:
     return AT_THE_END_OF_THE_SCRIPT in screen.text and " 0:04\n" in screen.text
 
 
-def test_the_readme_shows_a_screen_as_it_is():
-    said = "container app ran out of memory (exit code 137)"
+def test_the_readme_shows_a_screen_as_it_is(tmp_path):
+    said, readme = "container app ran out of memory (exit code 137)", (PROJECT / "README.md").read_text("utf-8")
     with terminal(100, 22, {"said": said}) as screen:
         screen.wait_for(lambda one: is_at_the_end(one) and one.text == stored("readme"))
-    assert stored("readme") in (PROJECT / "README.md").read_text("utf-8")
+        received = screen.received
+    assert stored("readme") in readme
+    shown, made = SCREENS / "live-view.svg", tmp_path / "live-view.svg"
+    made.write_text(picture(received, 100, "ecs-updater deploy --file deployments.yaml -i"), "utf-8")
+    assert f"]({shown.relative_to(PROJECT)})" in readme
+    assert made.read_bytes() == shown.read_bytes(), f"{made} is as it looks now: look at it, and put it into {SCREENS}"
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (140, 30)])
