@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +91,21 @@ def test_yaml_that_nothing_can_be_made_of_is_exit_code_2_and_one_sentence(run, t
     (tmp_path / "x.yaml").write_text("- {release: !!bool maybe}\n", "utf-8")
     code, out, err = run("validate", "--file", "x.yaml")
     assert (code, out) == (2, "") and err.startswith('x.yaml:1:13: the tag !!bool does not suit "maybe": leave it out\n')
+
+
+def test_standard_input_that_is_closed_is_exit_code_2(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    assert run("validate", "--file", "-") == (2, "", "standard input is closed: name the file of the deployments with --file\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_output_that_cannot_be_written_is_one_sentence(file):
+    file([WEB])
+    command = [sys.executable, "-m", "ecs_updater_cli", "validate"]
+    shell = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2] / "lambda_code")}
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run(command, env=shell, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "the output cannot be written: No space left on device\n")
 
 
 def test_a_file_that_is_not_there_is_exit_code_2(run):

@@ -121,22 +121,22 @@ def test_a_file_without_a_telling_name_is_json_when_it_can_be():
 
 
 @pytest.mark.parametrize(
-    ("word", "shown", "kind"),
+    ("word", "shown", "advice"),
     [
-        ("1.10", "1.10", "a number"),
-        ("12", "12", "a number"),
-        ("1:30", "90", "a number"),
-        ("on", "True", "true or false"),
-        ("2026-01-31", "2026-01-31", "a date"),
-        ("2026-02-31", "2026-02-31", "a date"),
-        ("~", "None", "nothing"),
+        ("1.10", "1.10", 'is a number here: write "1.10", in quotes'),
+        ("12", "12", 'is a number here: write "12", in quotes'),
+        ("1:30", "90", 'is a number here: write "1:30", in quotes'),
+        ("on", "True", 'is true or false here: write "on", in quotes'),
+        ("2026-01-31", "2026-01-31", 'is a date here: write "2026-01-31", in quotes'),
+        ("2026-02-31", "2026-02-31", 'is a date here: write "2026-02-31", in quotes'),
+        ("null", "None", 'is nothing: leave it out, or write "null", in quotes, where the word is meant'),
     ],
 )
-def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and_a_hint(word, shown, kind):
+def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and_a_hint(word, shown, advice):
     text = f"- {{ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: {{release: {word}}}}}\n"
     assert problems(text) == [
         f"deployments.yaml:1:{text.rindex(word) + 1}: deployments[0].ecs_tag.release: {shown} is not of type 'string'; "
-        f'{word} is {kind} here: write "{word}", in quotes'
+        f"{word} {advice}"
     ]
 
 
@@ -280,10 +280,13 @@ def test_an_alias_in_itself_is_refused():
     [
         (b"", "x.yaml", "x.yaml:1:1: the file is empty"),
         (b"[]", "x.json", "x.json:1:1: deployments: the list is empty"),
-        (b"{}", "x.json", "x.json:1:1: there are no deployments: a file is a list of them, or has them under this name"),
+        (b"{}", "x.json", "x.json:1:1: there are no deployments: a file is a list, or a map in which the list has this name"),
+        (b'{"ecs_image_name": "a"}', "x.json", "x.json:1:1: this is one event alone: a file is a list of them"),
         (b"7", "x.json", "x.json:1:1: deployments: this has to be a list of deployments, one for each service"),
         (b"[1,\n 2", "x.json", "x.json:2:3: this is no JSON: Expecting ',' delimiter"),
-        (b"[NaN]", "x.json", "x.json:1:1: this is no JSON: NaN is no value of JSON"),
+        (b'["NaN\\"",\n NaN]', "x.json", "x.json:2:2: this is no JSON: NaN is no value of JSON"),
+        (b"[-Infinity]", "x.json", "x.json:1:2: this is no JSON: -Infinity is no value of JSON"),
+        (b"[NaN]", "x.json", "x.json:1:2: this is no JSON: NaN is no value of JSON"),
         (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
         ("# é é é\n- \x01\n- \x01".encode(), "x.yaml", "x.yaml:2:3: the character '\\x01' cannot be in YAML"),
         (b"- !!python/name:os.system x", "x.yaml", "x.yaml:1:3: the tag !!python/name:os.system means nothing here: leave it out"),

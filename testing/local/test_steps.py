@@ -189,6 +189,20 @@ def test_a_service_without_a_tag_can_be_put_back_too(deployed):
     assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
 
 
+def test_a_file_of_services_is_deployed_and_standard_input_is_none(deployed, tmp_path):
+    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:4"}
+    (tmp_path / "file.json").write_text(json.dumps([event | {"ecs_tag": {"release": "4"}}]), "utf-8")
+
+    done = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"), OPTIONS="--direct")
+    without_queue = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"))
+
+    assert done.status == 0 and "1 succeeded" in done.output, done.output
+    assert state(deployed) == ("busybox:4", {"release": "4"})
+    assert "OPTIONS=--direct to do without one" in without_queue.complaint()
+    assert deployed.make("deploy-fleet", FILE="-").complaint().startswith("FILE has to be a file: ")
+    assert deployed.make("deploy-ecs-service").status == 0
+
+
 def test_the_function_has_a_ledger_and_what_nobody_waited_for_is_completed_on_the_emulators_schedule(deployed, tmp_path):
     lambda_ = client(deployed, "lambda")
     variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"]["Variables"]

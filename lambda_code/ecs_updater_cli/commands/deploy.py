@@ -26,7 +26,7 @@ from .reading import entries_of
 
 Waves = Annotated[
     bool,
-    flag("--waves", about="Deploy the groups one after another; the next begins when all of the one before succeeded."),
+    flag("--waves", about="Deploy group after group, services without one first; the next begins when all before succeeded."),
 ]
 MaxFailures = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Begin no further service after so many failures. Default: begin all.")
@@ -55,9 +55,10 @@ def deploy(  # pylint: disable=too-many-locals  # Each option is one.
     Exit codes:
 
     - 0: all succeeded, or had nothing to change
-    - 1: some did not
+    - 1: some did not, or not within the `--timeout`
     - 2: the input is wrong, and nothing was sent
     - 3: AWS is not to be had
+    - 130: detached, by Ctrl-C
     """
     how, way = How(interactive, as_json, timeout), Way(direct, no_ledger, max_failures, dry_run)
     entries = entries_of(file)

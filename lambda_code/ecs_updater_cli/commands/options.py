@@ -35,7 +35,10 @@ AsJson = Annotated[bool, flag("--json", about="One JSON object per line, for pro
 Timeout = Annotated[
     float | None,
     typer.Option(
-        min=0, metavar="SECONDS", help="Stop watching after so long, as Ctrl-C does: what has begun goes on.", rich_help_panel=_SHOW
+        min=0,
+        metavar="SECONDS",
+        help="Stop watching after so long, with exit code 1: what has begun goes on.",
+        rich_help_panel=_SHOW,
     ),
 ]
 IsDirect = Annotated[

@@ -19,6 +19,8 @@ STANDARD_INPUT = "-"
 def entries_of(file: Path) -> list[Entry]:
     """The file's entries, nothing wrong in any. Raises CommandEnd with a line for each problem."""
     name = "standard input" if str(file) == STANDARD_INPUT else str(file)
+    if str(file) == STANDARD_INPUT and not sys.stdin:
+        raise wrong_input(f"{name} is closed: name the file of the deployments with --file")
     try:
         content = sys.stdin.buffer.read() if str(file) == STANDARD_INPUT else file.read_bytes()
     except OSError as error:

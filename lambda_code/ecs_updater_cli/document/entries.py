@@ -62,10 +62,13 @@ def entries(document: Value, problems: list[Problem]) -> list[Entry]:
     """The entries of a file; what is wrong with their list goes into ``problems``."""
     listed, defaults = document, None
     if isinstance(document.data, dict):
+        if LIST not in document.members and not document.members.keys().isdisjoint(SCHEMAS[UPDATE].fields):
+            problems.append(Problem(document.place, "", "this is one event alone: a file is a list of them"))
+            return []
         problems += _unknown_names(document)
         listed, defaults = document.at([LIST]), document.members[DEFAULTS].value if DEFAULTS in document.members else None
         if LIST not in document.members:
-            sentence = f"there are no {LIST}: a file is a list of them, or has them under this name"
+            sentence = f"there are no {LIST}: a file is a list, or a map in which the list has this name"
             problems.append(Problem(document.place, "", sentence))
             return []
     if not isinstance(listed.data, list):

@@ -27,6 +27,9 @@ _MERGE = "tag:yaml.org,2002:merge"
 # What JSON may have in a string, or between values, and YAML counts as another line, or refuses.
 _ODD_IN_YAML = re.compile("[\t\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
+# What Python's reader takes for a number and JSON does not know; and strings, in which these words are none.
+_STRING_OR_CONSTANT = re.compile(r'"(?:\\.|[^"\\])*"|-?Infinity|NaN')
+
 # Half a character: whatever stands behind a backslash, so that an escaped backslash is none of its own.
 _ESCAPE = re.compile(r"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)")
 
@@ -80,7 +83,8 @@ def _is_json(text: str) -> bool:
 
 def _check_json(text: str) -> None:
     def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no value of JSON")
+        index = next(one.start() for one in _STRING_OR_CONSTANT.finditer(text) if one[0] == word)
+        raise wrong(_place(text, index), f"this is no JSON: {word} is no value of JSON")
 
     try:
         json.loads(text, parse_constant=refuse)
@@ -88,6 +92,8 @@ def _check_json(text: str) -> None:
         raise wrong(Place(error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
     except RecursionError:
         raise wrong(Place(1, 1), "it is nested too deeply") from None
+    except InvalidDocument:
+        raise
     except ValueError as error:
         raise wrong(Place(1, 1), f"this is no JSON: {one_line(str(error))}") from None
 

@@ -67,5 +67,7 @@ def meaning(node: yaml.ScalarNode) -> tuple[Any, str | None]:
 
 def hint(data: Any, written: str) -> str:
     """What to do about a value that was to be text, and how it is written."""
+    if data is None and written:
+        return f'{written} is nothing: leave it out, or write "{written}", in quotes, where the word is meant'
     kinds = {bool: "true or false", int: "a number", float: "a number", Number: "a number", Date: "a date", type(None): "nothing"}
     return f'{written or "an empty value"} is {kinds[type(data)]} here: write "{written}", in quotes'

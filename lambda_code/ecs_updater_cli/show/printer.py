@@ -41,6 +41,11 @@ class Printer:
             _lead_nowhere(self.console.file)
             raise
 
+    def cannot_write(self, error: OSError) -> None:
+        """Says why there is no more on standard output, and lets nothing be written there any more."""
+        _lead_nowhere(self.console.file)
+        self.note(f"the output cannot be written: {error.strerror or error}")
+
     def note(self, sentence: str, style: str = "") -> None:
         """One line beside what was asked for."""
         self._error.print(Text(safe(sentence), style=style), soft_wrap=True)
