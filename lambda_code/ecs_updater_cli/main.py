@@ -17,7 +17,7 @@ from .commands.stop import stop
 from .commands.update import update
 from .commands.validate import validate
 from .commands.watch import watch
-from .ending import DETACHED, NOT_ALL, CommandEnd
+from .ending import DETACHED, CommandEnd
 from .show.printer import Printer
 
 COMMANDS: tuple[Callable[..., int], ...] = (deploy, watch, stop, update, rollback, status, history, validate)
@@ -49,11 +49,6 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             # Whoever was following a batch by then has been told of it.
             Printer().note("stopped: nothing was begun" if command in _BEGINNING else "interrupted")
             code = DETACHED
-        except BrokenPipeError:
-            raise  # Nobody reads any more, which is no failure: click ends quietly.
-        except OSError as error:
-            Printer().cannot_write(error)
-            code = NOT_ALL
         raise typer.Exit(code)
 
     return guard

@@ -99,13 +99,22 @@ def test_standard_input_that_is_closed_is_exit_code_2(run, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_output_that_cannot_be_written_is_one_sentence(file):
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-m", "ecs_updater_cli", "validate"], ""),
+        (["-m", "cli.scripted", "{}"], f"detached: ecs-updater watch {BATCH} comes back\n"),
+    ],
+    ids=["a command", "a batch that is followed"],
+)
+def test_output_that_cannot_be_written_is_one_sentence_and_a_batch_is_not_left_without_a_word(file, arguments, told):
     file([WEB])
-    command = [sys.executable, "-m", "ecs_updater_cli", "validate"]
-    shell = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2] / "lambda_code")}
+    testing = Path(__file__).resolve().parents[1]
+    shell = os.environ | {"PYTHONPATH": f"{testing.parent / 'lambda_code'}:{testing}"}
     with open("/dev/full", "w", encoding="ascii") as full:
-        done = subprocess.run(command, env=shell, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "the output cannot be written: No space left on device\n")
+        done = subprocess.run([sys.executable, *arguments], env=shell, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr.endswith(f"the output cannot be written: No space left on device\n{told}")
+    assert done.returncode == (130 if told else 1)
 
 
 def test_a_file_that_is_not_there_is_exit_code_2(run):

@@ -62,15 +62,11 @@ def entries(document: Value, problems: list[Problem]) -> list[Entry]:
     """The entries of a file; what is wrong with their list goes into ``problems``."""
     listed, defaults = document, None
     if isinstance(document.data, dict):
-        if LIST not in document.members and not document.members.keys().isdisjoint(SCHEMAS[UPDATE].fields):
-            problems.append(Problem(document.place, "", "this is one event alone: a file is a list of them"))
+        if LIST not in document.members:
+            problems += _no_list(document)
             return []
         problems += _unknown_names(document)
         listed, defaults = document.at([LIST]), document.members[DEFAULTS].value if DEFAULTS in document.members else None
-        if LIST not in document.members:
-            sentence = f"there are no {LIST}: a file is a list, or a map in which the list has this name"
-            problems.append(Problem(document.place, "", sentence))
-            return []
     if not isinstance(listed.data, list):
         problems.append(Problem(listed.place, LIST, "this has to be a list of deployments, one for each service"))
         return []
@@ -83,6 +79,14 @@ def entries(document: Value, problems: list[Problem]) -> list[Entry]:
         problems += _problems_of_defaults(defaults)
         defaults = defaults if isinstance(defaults.data, dict) else None
     return [_entry(index, own, defaults) for index, own in enumerate(listed.items)]
+
+
+def _no_list(document: Value) -> Iterator[Problem]:
+    if not document.members.keys().isdisjoint(SCHEMAS[UPDATE].fields):
+        yield Problem(document.place, "", "this is one event alone: a file is a list of them")
+        return
+    yield from _unknown_names(document)
+    yield Problem(document.place, "", f"there are no {LIST}: a file is a list, or a map in which the list has this name")
 
 
 def _unknown_names(document: Value) -> Iterator[Problem]:

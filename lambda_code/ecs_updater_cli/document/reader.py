@@ -84,7 +84,7 @@ def _is_json(text: str) -> bool:
 def _check_json(text: str) -> None:
     def refuse(word: str) -> None:
         index = next(one.start() for one in _STRING_OR_CONSTANT.finditer(text) if one[0] == word)
-        raise wrong(_place(text, index), f"this is no JSON: {word} is no value of JSON")
+        raise json.JSONDecodeError(f"{word} is no value of JSON", text, index)
 
     try:
         json.loads(text, parse_constant=refuse)
@@ -92,8 +92,6 @@ def _check_json(text: str) -> None:
         raise wrong(Place(error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
     except RecursionError:
         raise wrong(Place(1, 1), "it is nested too deeply") from None
-    except InvalidDocument:
-        raise
     except ValueError as error:
         raise wrong(Place(1, 1), f"this is no JSON: {one_line(str(error))}") from None
 

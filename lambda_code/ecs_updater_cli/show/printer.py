@@ -1,8 +1,10 @@
 """Where it goes: what was asked for to standard output, everything beside it to standard error."""
 
+import errno
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Any, TextIO
 
 from rich.console import Console
@@ -29,26 +31,31 @@ class Printer:
         return self.console.width if self.console.is_terminal else None
 
     def line(self, line: Text | str = "") -> None:
-        """One line, however long. Raises BrokenPipeError when nobody reads any more, as all of these do."""
-        self.console.print(line, soft_wrap=True)
+        """One line, however long. Raises BrokenPipeError when nobody reads any more, or nothing can be written, as `raw` does."""
+        with self._writing():
+            self.console.print(line, soft_wrap=True)
 
     def raw(self, text: str) -> None:
         """A line for programs: not a character otherwise."""
-        try:
+        with self._writing():
             self.console.file.write(f"{text}\n")
             self.console.file.flush()
-        except BrokenPipeError:
-            _lead_nowhere(self.console.file)
-            raise
-
-    def cannot_write(self, error: OSError) -> None:
-        """Says why there is no more on standard output, and lets nothing be written there any more."""
-        _lead_nowhere(self.console.file)
-        self.note(f"the output cannot be written: {error.strerror or error}")
 
     def note(self, sentence: str, style: str = "") -> None:
         """One line beside what was asked for."""
         self._error.print(Text(safe(sentence), style=style), soft_wrap=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Output that cannot be written, to a full disk say, is one that nobody reads, but for a sentence about it."""
+        try:
+            yield
+        except OSError as error:
+            _lead_nowhere(self.console.file)
+            if isinstance(error, BrokenPipeError):
+                raise
+            self.note(f"the output cannot be written: {error.strerror or error}")
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 
 
 class _Console(Console):
