@@ -23,6 +23,9 @@ LAMBDA_ARCH           = $(if $(filter local,$(TARGET)),$(LOCAL_ARCH),x86_64)
 LAMBDA_RUNTIME        = $(if $(filter local,$(TARGET)),$(LOCAL_RUNTIME),python3.13)
 # ARN of a policy that bounds every role, where an organisation asks for one
 PERMISSIONS_BOUNDARY :=
+# What events may ask for, as shell patterns separated by commas: image references, and services as cluster/service. Empty: everything
+ALLOWED_IMAGES       :=
+ALLOWED_SERVICES     :=
 # -1 reserves nothing, for an account too small to reserve
 RESERVED_CONCURRENCY := 1
 
@@ -78,6 +81,7 @@ MAKEFLAGS += --no-print-directory
 
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
+export ALLOWED_IMAGES ALLOWED_SERVICES
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES

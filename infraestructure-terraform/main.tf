@@ -58,9 +58,10 @@ module "ledger" {
   ledger_retention_days = var.ledger_retention_days
   deletion_protection   = var.deletion_protection
 
-  poll_minutes  = var.poll_minutes
-  task_failures = var.task_failures
-  endpoint_url  = var.endpoint_url
+  poll_minutes          = var.poll_minutes
+  task_failures         = var.task_failures
+  open_update_max_hours = var.open_update_max_hours
+  endpoint_url          = var.endpoint_url
 
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
@@ -84,6 +85,8 @@ module "lambda" {
   cluster_name           = module.ecs_cluster.cluster_name
   task_definition_family = var.task_definition_family
   passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  allowed_images         = var.allowed_images
+  allowed_services       = var.allowed_services
   permissions_boundary   = var.permissions_boundary
 
   event_cluster_name   = var.event_cluster_name
@@ -94,6 +97,7 @@ module "lambda" {
   expected_task_definition_family = var.expected_task_definition_family
   unknown_fields                  = var.unknown_fields
   task_failures                   = var.task_failures
+  open_update_max_hours           = var.open_update_max_hours
   circuit_breaker                 = var.circuit_breaker
   endpoint_url                    = var.endpoint_url
 
@@ -125,6 +129,8 @@ module "api" {
 
   updater_role_arn       = module.lambda.function_role_arn
   updater_log_group_name = module.lambda.function_log_group_name
+  allowed_images         = var.allowed_images
+  allowed_services       = var.allowed_services
   permissions_boundary   = var.permissions_boundary
 
   api_auth       = var.api_auth
@@ -139,6 +145,7 @@ module "api" {
   expected_task_definition_family = var.expected_task_definition_family
   unknown_fields                  = var.unknown_fields
   task_failures                   = var.task_failures
+  open_update_max_hours           = var.open_update_max_hours
   circuit_breaker                 = var.circuit_breaker
   endpoint_url                    = var.endpoint_url
 
@@ -169,6 +176,8 @@ module "fleet" {
   cluster_name           = module.ecs_cluster.cluster_name
   task_definition_family = var.task_definition_family
   passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  allowed_images         = var.allowed_images
+  allowed_services       = var.allowed_services
   permissions_boundary   = var.permissions_boundary
 
   queue_retention_days = var.queue_retention_days
@@ -179,6 +188,7 @@ module "fleet" {
   expected_task_definition_family = var.expected_task_definition_family
   unknown_fields                  = var.unknown_fields
   task_failures                   = var.task_failures
+  open_update_max_hours           = var.open_update_max_hours
   circuit_breaker                 = var.circuit_breaker
   endpoint_url                    = var.endpoint_url
 

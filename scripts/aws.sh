@@ -141,6 +141,18 @@ json() {
   printf '"%s"' "${text//\"/\\\"}"
 }
 
+# json_list TEXT: prints the parts of a text, which commas separate, as a JSON list.
+json_list() {
+  local parts part separator=''
+  IFS=, read -r -a parts <<<"$1"
+  printf '['
+  for part in "${parts[@]}"; do
+    printf '%s%s' "$separator" "$(json "$part")"
+    separator=', '
+  done
+  printf ']'
+}
+
 # need_queue [WORDS]: ends the script when the fleet's queue is not deployed; WORDS say what else could be done.
 need_queue() {
   local answer name=$LAMBDA_FUNCTION_NAME-fleet.fifo

@@ -7,6 +7,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/bundle.sh"
 
 settings CLUSTER_NAME TASK_DEFINITION_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
 
+# What the function, the API and the fleet may be asked for.
+allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES:-}")
+
 # need_cluster_outputs: reads the outputs of the cluster's stack.
 need_cluster_outputs() {
   read_stack "$ECS_STACK"
@@ -88,7 +91,7 @@ function_parameters() {
   parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
     "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
-    "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
+    "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}")
 }
 
 # set_concurrency: sets the reserved concurrency again where CloudFormation is the emulator's, which passes over it.

@@ -27,6 +27,7 @@ terraform_settings() {
     printf '%s"%s": %s' "$separator" "$name" "$(json "${variable[$name]}")"
     separator=', '
   done
+  printf ', "allowed_images": %s, "allowed_services": %s' "$(json_list "${ALLOWED_IMAGES:-}")" "$(json_list "${ALLOWED_SERVICES:-}")"
   printf ', "reserved_concurrency": %s}\n' "$RESERVED_CONCURRENCY"
 }
 

@@ -335,6 +335,7 @@ run "the_lowest_values_are_accepted" {
     daily_quota           = 1
     tag_filters           = []
     task_failures         = 1
+    open_update_max_hours = 1
     ledger_retention_days = 1
     log_retention_days    = 1
   }
@@ -354,6 +355,7 @@ run "the_highest_values_are_accepted" {
     key_burst             = 5000
     daily_quota           = 10000000
     task_failures         = 50
+    open_update_max_hours = 720
     ledger_retention_days = 3650
     log_retention_days    = 3653
   }
@@ -386,11 +388,14 @@ run "values_below_the_bounds_are_refused" {
     expected_task_definition_family = "a b"
     unknown_fields                  = "keep them"
     task_failures                   = 0
+    open_update_max_hours           = 0
     circuit_breaker                 = "on"
     endpoint_url                    = "127.0.0.1:4566"
     verify_image                    = "on"
     pin_digest                      = "on"
     private_registries              = ["https://registry.internal"]
+    allowed_images                  = ["two words"]
+    allowed_services                = ["web;"]
     ledger_table_name               = "ab"
     ledger_retention_days           = 0
     log_level                       = "info"
@@ -404,8 +409,8 @@ run "values_below_the_bounds_are_refused" {
     var.lambda_package, var.schemas_directory, var.function_name, var.runtime, var.architecture, var.update_memory_size,
     var.status_memory_size, var.updater_role_arn, var.updater_log_group_name, var.permissions_boundary, var.api_auth, var.stage_name,
     var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters,
-    var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.circuit_breaker, var.endpoint_url,
-    var.verify_image, var.pin_digest, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.log_level,
+    var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.endpoint_url,
+    var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.log_level,
     var.log_retention_days, var.account_log_role, var.environment, var.owner, var.contact,
   ]
 }
@@ -429,13 +434,14 @@ run "values_above_the_bounds_are_refused" {
     daily_quota            = 10000001
     tag_filters            = ["owner", "limit"]
     task_failures          = 51
+    open_update_max_hours  = 721
     ledger_table_name      = "a ledger"
     ledger_retention_days  = 3651
     log_retention_days     = 3654
   }
   expect_failures = [
     var.function_name, var.update_memory_size, var.status_memory_size, var.updater_role_arn, var.updater_log_group_name, var.stage_name,
-    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.task_failures,
+    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.task_failures, var.open_update_max_hours,
     var.ledger_table_name, var.ledger_retention_days, var.log_retention_days,
   ]
 }
@@ -454,10 +460,11 @@ run "fractions_are_refused" {
     key_burst             = 1.5
     daily_quota           = 1.5
     task_failures         = 3.5
+    open_update_max_hours = 24.5
     ledger_retention_days = 90.5
   }
   expect_failures = [
     var.update_memory_size, var.status_memory_size, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst,
-    var.daily_quota, var.task_failures, var.ledger_retention_days,
+    var.daily_quota, var.task_failures, var.open_update_max_hours, var.ledger_retention_days,
   ]
 }

@@ -338,6 +338,7 @@ run "the_lowest_values_are_accepted" {
     maximum_concurrency   = 2
     ecs_rates             = ["ListClusters=1/0.001"]
     task_failures         = 1
+    open_update_max_hours = 1
     ledger_table_name     = "a-b"
     ledger_retention_days = 1
     log_retention_days    = 1
@@ -354,6 +355,7 @@ run "the_highest_values_are_accepted" {
     maximum_concurrency   = 20
     ecs_rates             = ["DescribeServices=99999/9999.999"]
     task_failures         = 50
+    open_update_max_hours = 720
     ledger_retention_days = 3650
     log_retention_days    = 3653
   }
@@ -380,11 +382,14 @@ run "values_below_the_bounds_are_refused" {
     expected_task_definition_family = " "
     unknown_fields                  = ""
     task_failures                   = 0
+    open_update_max_hours           = 0
     circuit_breaker                 = ""
     endpoint_url                    = "127.0.0.1:4566"
     verify_image                    = ""
     pin_digest                      = ""
     private_registries              = [""]
+    allowed_images                  = ["two words"]
+    allowed_services                = ["web;"]
     ledger_table_name               = ""
     ledger_retention_days           = 0
     log_level                       = "info"
@@ -396,8 +401,8 @@ run "values_below_the_bounds_are_refused" {
   expect_failures = [
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name, var.task_definition_family,
     var.passable_role_arns, var.permissions_boundary, var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn,
-    var.ecs_rates, var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.circuit_breaker,
-    var.endpoint_url, var.verify_image, var.pin_digest, var.private_registries, var.ledger_table_name,
+    var.ecs_rates, var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker,
+    var.endpoint_url, var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name,
     var.ledger_retention_days, var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
@@ -418,8 +423,11 @@ run "values_above_the_bounds_are_refused" {
     alarm_topic_arn        = "arn:aws:sqs:eu-west-1:111122223333:alarms"
     ecs_rates              = ["UpdateService=80/5", "RunTask=20/1"]
     task_failures          = 51
+    open_update_max_hours  = 721
     circuit_breaker        = "disable"
     private_registries     = ["registry.internal", "https://registry.internal"]
+    allowed_images         = ["two words"]
+    allowed_services       = ["web;"]
     ledger_table_name      = "a/b/c"
     ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
@@ -430,8 +438,8 @@ run "values_above_the_bounds_are_refused" {
   }
   expect_failures = [
     var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
-    var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.task_failures,
-    var.circuit_breaker, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.task_failures, var.open_update_max_hours,
+    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
@@ -445,7 +453,8 @@ run "fractions_are_refused" {
     queue_retention_days  = 4.5
     maximum_concurrency   = 5.5
     task_failures         = 3.5
+    open_update_max_hours = 24.5
     ledger_retention_days = 90.5
   }
-  expect_failures = [var.queue_retention_days, var.maximum_concurrency, var.task_failures, var.ledger_retention_days]
+  expect_failures = [var.queue_retention_days, var.maximum_concurrency, var.task_failures, var.open_update_max_hours, var.ledger_retention_days]
 }

@@ -233,6 +233,7 @@ run "the_lowest_values_are_accepted" {
     timeout               = 10
     reserved_concurrency  = -1
     task_failures         = 1
+    open_update_max_hours = 1
     ledger_table_name     = "a-b"
     ledger_retention_days = 1
     log_retention_days    = 1
@@ -249,6 +250,7 @@ run "the_highest_values_are_accepted" {
     timeout               = 900
     reserved_concurrency  = 1000
     task_failures         = 50
+    open_update_max_hours = 720
     ledger_retention_days = 3650
     log_retention_days    = 3653
   }
@@ -278,10 +280,13 @@ run "values_below_the_bounds_are_refused" {
     expected_task_definition_family = " "
     unknown_fields                  = ""
     task_failures                   = 0
+    open_update_max_hours           = 0
     circuit_breaker                 = ""
     verify_image                    = ""
     pin_digest                      = ""
     private_registries              = [""]
+    allowed_images                  = ["two words"]
+    allowed_services                = ["web;"]
     ledger_table_name               = "ab"
     ledger_retention_days           = 0
     endpoint_url                    = "127.0.0.1:4566"
@@ -295,8 +300,8 @@ run "values_below_the_bounds_are_refused" {
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.memory_size, var.timeout,
     var.reserved_concurrency, var.cluster_name, var.task_definition_family, var.passable_role_arns,
     var.permissions_boundary, var.event_cluster_name, var.event_service_name, var.event_container_name, var.event_image,
-    var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.circuit_breaker, var.verify_image,
-    var.pin_digest, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.verify_image,
+    var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_level, var.log_retention_days,
     var.environment, var.owner, var.contact,
   ]
@@ -317,8 +322,11 @@ run "values_above_the_bounds_are_refused" {
     passable_role_arns     = ["arn:aws:iam::111122223333:role/one", "*"]
     permissions_boundary   = "arn:aws:iam::111122223333:role/boundary"
     task_failures          = 51
+    open_update_max_hours  = 721
     circuit_breaker        = "disable"
     private_registries     = ["registry.internal", "https://registry.internal"]
+    allowed_images         = ["two words"]
+    allowed_services       = ["web;"]
     ledger_table_name      = "a/b/c"
     ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
@@ -329,8 +337,8 @@ run "values_above_the_bounds_are_refused" {
   }
   expect_failures = [
     var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
-    var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures,
-    var.circuit_breaker, var.private_registries, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures, var.open_update_max_hours,
+    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
@@ -345,7 +353,8 @@ run "fractions_are_refused" {
     timeout               = 30.5
     reserved_concurrency  = 1.5
     task_failures         = 3.5
+    open_update_max_hours = 24.5
     ledger_retention_days = 90.5
   }
-  expect_failures = [var.memory_size, var.timeout, var.reserved_concurrency, var.task_failures, var.ledger_retention_days]
+  expect_failures = [var.memory_size, var.timeout, var.reserved_concurrency, var.task_failures, var.open_update_max_hours, var.ledger_retention_days]
 }

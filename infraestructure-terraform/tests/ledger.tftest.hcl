@@ -227,6 +227,7 @@ run "the_lowest_values_are_accepted" {
     ledger_retention_days = 1
     poll_minutes          = 1
     task_failures         = 1
+    open_update_max_hours = 1
     log_retention_days    = 1
   }
 }
@@ -240,6 +241,7 @@ run "the_highest_values_are_accepted" {
     ledger_retention_days = 3650
     poll_minutes          = 1440
     task_failures         = 50
+    open_update_max_hours = 720
     log_retention_days    = 3653
   }
 }
@@ -259,6 +261,7 @@ run "values_below_the_bounds_are_refused" {
     ledger_retention_days = 0
     poll_minutes          = 0
     task_failures         = 0
+    open_update_max_hours = 0
     endpoint_url          = "127.0.0.1:4566"
     log_level             = "info"
     log_retention_days    = 0
@@ -268,7 +271,7 @@ run "values_below_the_bounds_are_refused" {
   }
   expect_failures = [
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name, var.permissions_boundary,
-    var.ledger_retention_days, var.poll_minutes, var.task_failures, var.endpoint_url, var.log_level,
+    var.ledger_retention_days, var.poll_minutes, var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_level,
     var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
@@ -285,6 +288,7 @@ run "values_above_the_bounds_are_refused" {
     ledger_retention_days = 3651
     poll_minutes          = 1441
     task_failures         = 51
+    open_update_max_hours = 721
     endpoint_url          = "http://127.0.0.1:4566/path"
     log_retention_days    = 3654
     environment           = "a#b"
@@ -293,7 +297,7 @@ run "values_above_the_bounds_are_refused" {
   }
   expect_failures = [
     var.function_name, var.cluster_name, var.permissions_boundary, var.ledger_retention_days, var.poll_minutes,
-    var.task_failures, var.endpoint_url, var.log_retention_days, var.environment, var.owner, var.contact,
+    var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
 
@@ -306,6 +310,7 @@ run "fractions_are_refused" {
     ledger_retention_days = 90.5
     poll_minutes          = 2.5
     task_failures         = 3.5
+    open_update_max_hours = 24.5
   }
-  expect_failures = [var.ledger_retention_days, var.poll_minutes, var.task_failures]
+  expect_failures = [var.ledger_retention_days, var.poll_minutes, var.task_failures, var.open_update_max_hours]
 }

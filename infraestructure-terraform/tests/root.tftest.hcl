@@ -80,10 +80,13 @@ run "the_root_refuses_what_its_modules_refuse" {
     expected_task_definition_family = " "
     unknown_fields                  = ""
     task_failures                   = 0
+    open_update_max_hours           = 0
     circuit_breaker                 = ""
     verify_image                    = ""
     pin_digest                      = ""
     private_registries              = [""]
+    allowed_images                  = ["two words"]
+    allowed_services                = ["web;"]
     ledger_retention_days           = 0
     poll_minutes                    = 0
     update_memory_size              = 0
@@ -112,8 +115,8 @@ run "the_root_refuses_what_its_modules_refuse" {
     var.stack_name, var.lambda_package, var.vpc_cidr, var.cluster_name, var.container_insights, var.launch_type,
     var.instance_type, var.instance_count, var.instance_image, var.key_pair_name, var.function_name, var.runtime, var.architecture, var.memory_size, var.timeout, var.reserved_concurrency, var.task_definition_family,
     var.passable_role_arns, var.permissions_boundary, var.event_cluster_name, var.event_service_name,
-    var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.task_failures,
-    var.circuit_breaker, var.verify_image, var.pin_digest, var.private_registries, var.ledger_retention_days,
+    var.event_container_name, var.event_image, var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours,
+    var.circuit_breaker, var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_retention_days,
     var.poll_minutes, var.endpoint_url, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth,
     var.stage_name, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.queue_retention_days,
     var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.tag_filters,

@@ -48,6 +48,9 @@ REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
 ALL = {"PassableRoleArns": ROLE, "VerifyImage": "warn", "LedgerTableName": "a-ledger"}
 """The parameters with which the function may do all that it ever may."""
 
+LATER = {"ALLOWED_IMAGES", "ALLOWED_SERVICES", "OPEN_UPDATE_MAX_HOURS"}
+"""Settings that the templates pass on and that the function may not read yet."""
+
 OF_THE_API = {
     "UpdaterRoleArn": "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1",
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
@@ -240,7 +243,7 @@ def test_the_settings_that_the_function_reads_are_declared_and_no_others():
 
     Settings.from_environment(Recorder())
     assert Recorder.asked
-    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"} | LATER - Recorder.asked
     assert Recorder.asked == set(function()["Environment"]["Variables"]) - by_others
 
 
@@ -262,6 +265,20 @@ def test_what_is_set_reaches_the_settings():
     )
     unset = Settings()
     assert all(getattr(settings, one.name) != getattr(unset, one.name) for one in fields(Settings)), "a setting is not tried here"
+
+
+@pytest.mark.parametrize("template", [LAMBDA, API, FLEET], ids=["function", "API", "fleet"])
+def test_what_a_caller_may_ask_for_reaches_every_function_that_updates(template):
+    def variables(**parameters: Any) -> list[dict[str, str]]:
+        made = Stack(template, {"ClusterName": "ECSCluster", **OF_THE_API, **parameters}).of_type("AWS::Lambda::Function")
+        return [one for properties in made for one in [properties["Environment"]["Variables"]] if "TASK_DEF" in one]
+
+    allowed = {"AllowedImages": "registry.example.com/team/*,docker.io/library/busybox:1.3[67]", "AllowedServices": "team-*/*,a/b"}
+    (given,) = variables(OpenUpdateMaxHours=48, **allowed)
+    assert [given["ALLOWED_IMAGES"], given["ALLOWED_SERVICES"]] == list(allowed.values())
+    assert given["OPEN_UPDATE_MAX_HOURS"] == "48"
+    (unset,) = variables()
+    assert (unset["ALLOWED_IMAGES"], unset["ALLOWED_SERVICES"], unset["OPEN_UPDATE_MAX_HOURS"]) == ("", "", "24")
 
 
 def test_the_endpoint_is_set_for_local_runs_only():

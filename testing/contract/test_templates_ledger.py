@@ -117,12 +117,14 @@ def test_the_completer_is_in_the_bundle_of_the_function():
 def test_the_settings_of_the_completer_are_those_of_the_ledger():
     variables = made("Completer", FunctionName="team", LedgerRetentionDays=7, TaskFailures=5)["Environment"]["Variables"]
     assert Settings.from_environment(variables) == Settings(ledger_table="team-ledger", ledger_retention_days=7, task_failures=5)
-    others = variables.keys() - {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES"}
+    others = variables.keys() - {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES", "OPEN_UPDATE_MAX_HOURS"}
     assert others == {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 
 
 def test_both_functions_have_the_same_defaults():
-    assert made("Completer")["Environment"]["Variables"].items() >= {"LEDGER_RETENTION_DAYS": "90", "TASK_FAILURES": "3"}.items()
+    assert made("Completer")["Environment"]["Variables"].items() >= {
+        "LEDGER_RETENTION_DAYS": "90", "TASK_FAILURES": "3", "OPEN_UPDATE_MAX_HOURS": "24",
+    }.items()
     assert LEDGER["Parameters"]["ClusterName"] == LAMBDA["Parameters"]["ClusterName"]
     for name in LEDGER["Parameters"].keys() & LAMBDA["Parameters"].keys():
         assert LEDGER["Parameters"][name] == LAMBDA["Parameters"][name], name

@@ -80,6 +80,30 @@ variable "passable_role_arns" {
   }
 }
 
+variable "allowed_images" {
+  description = "Optional patterns of the images that may be deployed, such as registry.example.com/team/*; without one, every image."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for pattern in var.allowed_images : can(regex("^[a-zA-Z0-9._/:@*?!\\[\\]-]+$", pattern))])
+    error_message = "allowed_images must be patterns of images: letters, digits and . _ - / : @, with * ? [ ] as in a shell."
+  }
+}
+
+variable "allowed_services" {
+  description = "Optional patterns of the services that may be updated, as cluster/service; without one, every service of the cluster."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for pattern in var.allowed_services : can(regex("^[a-zA-Z0-9_/*?!\\[\\]-]+$", pattern))])
+    error_message = "allowed_services must be patterns such as team-*/web: letters, digits and _ - /, with * ? [ ] as in a shell."
+  }
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of a managed policy that bounds every role of this module."
   type        = string
@@ -173,6 +197,18 @@ variable "task_failures" {
   validation {
     condition     = var.task_failures >= 1 && var.task_failures <= 50 && var.task_failures == floor(var.task_failures)
     error_message = "task_failures must be 1 to 50."
+  }
+}
+
+variable "open_update_max_hours" {
+  description = "Hours after which an update that ECS neither completes nor fails ends as timed out; they count from the last change that ECS shows."
+  type        = number
+  default     = 24
+  nullable    = false
+
+  validation {
+    condition     = var.open_update_max_hours >= 1 && var.open_update_max_hours <= 720 && var.open_update_max_hours == floor(var.open_update_max_hours)
+    error_message = "open_update_max_hours must be 1 to 720 hours."
   }
 }
 

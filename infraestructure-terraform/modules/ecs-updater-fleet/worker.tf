@@ -39,9 +39,12 @@ resource "aws_lambda_function" "this" {
         MAX_RECEIVES            = tostring(local.max_receives)
         ECS_RATES               = join(",", var.ecs_rates)
         ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
+        ALLOWED_IMAGES          = join(",", var.allowed_images)
+        ALLOWED_SERVICES        = join(",", var.allowed_services)
         TASK_DEF                = var.expected_task_definition_family
         UNKNOWN_FIELDS          = var.unknown_fields
         TASK_FAILURES           = tostring(var.task_failures)
+        OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
         CIRCUIT_BREAKER         = var.circuit_breaker
         VERIFY_IMAGE            = var.verify_image
         PIN_DIGEST              = var.pin_digest

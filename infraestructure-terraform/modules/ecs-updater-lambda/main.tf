@@ -59,9 +59,12 @@ resource "aws_lambda_function" "this" {
         SERVICE_NAME            = var.event_service_name
         CONTAINER_NAME          = var.event_container_name
         IMAGE                   = var.event_image
+        ALLOWED_IMAGES          = join(",", var.allowed_images)
+        ALLOWED_SERVICES        = join(",", var.allowed_services)
         TASK_DEF                = var.expected_task_definition_family
         UNKNOWN_FIELDS          = var.unknown_fields
         TASK_FAILURES           = tostring(var.task_failures)
+        OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
         CIRCUIT_BREAKER         = var.circuit_breaker
         VERIFY_IMAGE            = var.verify_image
         PIN_DIGEST              = var.pin_digest

@@ -108,6 +108,7 @@ resource "aws_lambda_function" "completer" {
         LEDGER_TABLE            = aws_dynamodb_table.this.name
         LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
         TASK_FAILURES           = tostring(var.task_failures)
+        OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
         POWERTOOLS_SERVICE_NAME = local.completer
         POWERTOOLS_LOG_LEVEL    = var.log_level
       },

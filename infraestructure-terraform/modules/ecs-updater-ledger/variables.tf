@@ -116,6 +116,18 @@ variable "task_failures" {
   }
 }
 
+variable "open_update_max_hours" {
+  description = "Hours after which an update that ECS neither completes nor fails ends as timed out; they count from the last change that ECS shows."
+  type        = number
+  default     = 24
+  nullable    = false
+
+  validation {
+    condition     = var.open_update_max_hours >= 1 && var.open_update_max_hours <= 720 && var.open_update_max_hours == floor(var.open_update_max_hours)
+    error_message = "open_update_max_hours must be 1 to 720 hours."
+  }
+}
+
 variable "endpoint_url" {
   description = "Optional address of an AWS emulator, for local runs; never set on AWS."
   type        = string
