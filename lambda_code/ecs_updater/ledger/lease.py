@@ -57,12 +57,12 @@ class Lease:
     fence: int
     expires_at: float
     """Seconds since the epoch."""
-    released_at: float | None = None
-    """When the one before was given back, if it was, in seconds since the epoch."""
+    previous_until: float = -math.inf
+    """Until when the holder before may have written to the service, in seconds since the epoch."""
 
-    def follows_closely(self, moment: float) -> bool:
-        """Whether another holder may have written since ``moment``: what was read of the service then may be old."""
-        return self.released_at is not None and self.released_at + SKEW >= moment
+    def is_stale(self, read_at: float) -> bool:
+        """Whether another holder may have written to the service since it was read, at ``read_at``: then read it again."""
+        return self.previous_until + SKEW >= read_at
 
     def margin(self, now: float) -> float:
         """For how many seconds it can still be relied on."""
@@ -89,14 +89,14 @@ class Leases:
         """Takes the lease: when it is free or expired, or already this holder's, because an answer got lost.
 
         Until ``deadline``, in seconds since the epoch, tries again when it is held or the table cannot be reached; the last try
-        begins no later than then. Raises LeaseHeldError.
+        begins no later than then. Whatever was read before is stale after more than one try. Raises LeaseHeldError.
         """
         tries = 0
         while True:
             tries += 1
             trouble, pause = self._take(service, holder, tries)
             if isinstance(trouble, Lease):
-                return trouble
+                return trouble if tries == 1 else replace(trouble, previous_until=math.inf)
             now = self._clock()
             if now >= deadline:
                 raise trouble
@@ -133,7 +133,7 @@ class Leases:
         give_back = Update(
             service,
             SORT_KEY,
-            "SET #released_at = :now REMOVE #holder, #request_id, #since, #expires_at",
+            "SET #expires_at = :now REMOVE #holder, #request_id, #since",
             "#holder = :holder",
             {"holder": holder.id, "now": self._clock()},
         )
@@ -164,14 +164,15 @@ class Leases:
         taking = Update(
             service,
             SORT_KEY,
-            "SET #holder = :holder, #request_id = :request_id, #since = :now, #expires_at = :until, "
-            "#fence = if_not_exists(#fence, :first) + :one",
+            "SET #previous_until = if_not_exists(#expires_at, :never), #holder = :holder, #request_id = :request_id, "
+            "#since = :now, #expires_at = :until, #fence = if_not_exists(#fence, :first) + :one",
             "attribute_not_exists(#holder) OR #expires_at < :now OR #holder = :holder",
             {
                 "holder": holder.id,
                 "request_id": holder.request_id,
                 "now": now,
                 "until": until,
+                "never": 0,
                 "first": int(now * 1000),
                 "one": 1,
             },
@@ -179,7 +180,7 @@ class Leases:
         pause = min(_LONGEST_POLL, _SHORTEST_POLL * 1.5 ** min(tries, 20)) * random.uniform(0.5, 1.5)
         try:
             item = self._table.update(taking)
-            return Lease(service, holder, item["fence"], until, item.get("released_at")), 0
+            return Lease(service, holder, item["fence"], until, item["previous_until"]), 0
         except ConditionFailed as refused:
             item = refused.items[0] or {}
             rest = item.get("expires_at", now) - now

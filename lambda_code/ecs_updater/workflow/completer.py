@@ -70,7 +70,7 @@ def complete(event: Any, environment: Mapping[str, str], ecs: Ecs, table: Table 
             continue
         try:
             with leases.hold(read.key, Holder.of(f"completer {call.id}")) as hold:
-                known = None if hold.lease.follows_closely(read.at) else read.service
+                known = None if hold.lease.is_stale(read.at) else read.service
                 entries = [recovery.settle(entry, hold, known) for entry in read.entries]
             completed.ended += [entry for entry in entries if entry.is_ended]
             completed.open += sum(not entry.is_ended for entry in entries)

@@ -119,10 +119,11 @@ class Recorded:
         if plan is None:  # It has ended while the lease was waited for.
             if (earlier := self._earlier()) and _has_an_end(earlier):
                 return _replayed(earlier)
-            plan, read_at = self._work.planner.plan(self._work.request), math.inf
+        if plan is None or hold.lease.is_stale(read_at):
+            plan = self._work.planner.plan(self._work.request)
         for entry in unfinished:
             self._recovery.settle(entry, hold, is_followed_by_a_deployment=plan.deploys)
-        if unfinished or hold.lease.follows_closely(read_at):
+        if unfinished:
             plan = self._work.planner.plan(self._work.request)
         return self._begun(plan, hold)
 
