@@ -28,6 +28,8 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ``rates``            how fast ECS lets its API be called
 ``settings``         what the function's environment variables mean
 ``clock``            time, handed in
+``json_document``    a JSON text, read strictly
+``nearest``          the name that a misspelled one was meant to be
 ``log``              one structured line per update
 ``errors``           everything that can go wrong, as one tree
 ``aws``              the only part that talks to AWS

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/models-mappings-mod
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -16,8 +16,9 @@ from typing import Any
 from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from .errors import InvalidEventError, InvalidImageError, one_line
+from .errors import VIOLATION_LIMIT, InvalidEventError, InvalidImageError, one_line
 from .image import ImageReference
+from .nearest import nearest
 from .request import RollbackRequest, UpdateRequest
 from .settings import Settings
 from .tags import REPLACE, wrong_character
@@ -50,12 +51,45 @@ class Schema:
         """Raises InvalidEventError, with the violation that matters most and the first of all, when ``event`` does not fit."""
         try:
             if best := best_match(itertools.islice(self.validator.iter_errors(event), _VIOLATIONS_WEIGHED)):
-                errors = self.validator.iter_errors(event)
-                raise InvalidEventError(_violation(best), _first(map(_violation, errors)))
+                raise InvalidEventError(self._most_important(best, event), _first(self._violations(event)))
         except RecursionError:
             raise InvalidEventError("the event is nested too deeply") from None
         except ValueError as error:  # A number of more than 4300 digits, which Python does not print.
             raise InvalidEventError(str(error)) from None
+
+    def _violations(self, event: Any) -> Iterator[str]:
+        """All that does not fit, with a sentence for each unknown field in place of jsonschema's for all of them."""
+        for error in self.validator.iter_errors(event):
+            if names_unknown_fields(error):
+                yield from self._unknown_fields(event)
+            else:
+                yield _violation(error)
+
+    def _most_important(self, best: ValidationError, event: Any) -> str:
+        """The best violation and the unknown fields: a field that is missing may be in the event under another name."""
+        unknown = list(itertools.islice(self._unknown_fields(event), _UNKNOWN_NAMED + 1))
+        if not unknown:
+            return _violation(best)
+        named = "; ".join([*unknown[:_UNKNOWN_NAMED], *(["and more"] if len(unknown) > _UNKNOWN_NAMED else [])])
+        if names_unknown_fields(best):
+            return named
+        return f"{one_line(_violation(best), max(_UNKNOWN_BESIDE, VIOLATION_LIMIT - len(named) - 2))}; {named}"
+
+    def _unknown_fields(self, event: Any) -> Iterator[str]:
+        names = event if isinstance(event, dict) else ()
+        return (unknown_field(name, self.fields) for name in names if name not in self.fields)
+
+
+def unknown_field(name: str, known: Collection[str]) -> str:
+    """The violation of a field that is not one of ``known``: it names the nearest one."""
+    meant = nearest(name, known)
+    shown = one_line(name if re.fullmatch(r"[\w.-]+", name) else repr(name), _NAME_LIMIT)
+    return f"unknown field {shown}: {f'did you mean {meant}?' if meant else 'leave it out'}"
+
+
+def names_unknown_fields(error: ValidationError) -> bool:
+    """Whether a violation is jsonschema's for fields of the event that the schema does not have."""
+    return error.validator == "additionalProperties" and not error.absolute_path
 
 
 SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
@@ -71,6 +105,9 @@ _VIOLATIONS_LOGGED = 20
 
 _VIOLATIONS_WEIGHED = 1000
 """The most among which the best is looked for: an event can have as many as fit into 6 MB."""
+
+_NAME_LIMIT, _UNKNOWN_NAMED, _UNKNOWN_BESIDE = 60, 3, 120
+"""Characters of an unknown field's name, the most of them in one message, and characters of the violation beside them."""
 
 _ARN = r"arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:"
 _NAME = r"[A-Za-z0-9_-]{1,255}"

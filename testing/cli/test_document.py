@@ -68,8 +68,22 @@ def test_every_problem_of_every_entry_is_told_with_its_position():
         "deployments.yaml:3:19: deployments[0].ecs_image_name: image 'web:' is no reference like registry/repository:tag@digest: "
         "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
         f"deployments.yaml:4:13: deployments[0].ecs_tag: 'aws:a' does not match any of the regexes: {pattern}",
-        "deployments.yaml:9:3: deployments[1]: Additional properties are not allowed ('nonsense' was unexpected)",
+        "deployments.yaml:9:3: deployments[1]: unknown field nonsense: leave it out",
         "deployments.yaml:10:3: deployments[2]: this has to be a map, with the fields of an event",
+    ]
+
+
+def test_a_misspelled_field_is_named_where_it_stands_with_the_one_that_was_meant():
+    text = """\
+        defaults: {ecs_cluster: shop, ecs_cluster_name: shop, ecs_tag: {}}
+        deployments:
+        - {ecs_service_name: web, ecs_image: web, gruop: edge}
+        """
+    assert problems(text) == [
+        "deployments.yaml:1:12: defaults.ecs_cluster: there is no field of this name: did you mean ecs_cluster_name?",
+        "deployments.yaml:3:3: deployments[0]: 'ecs_image_name' is a required property",
+        "deployments.yaml:3:27: deployments[0]: unknown field ecs_image: did you mean ecs_image_name?",
+        "deployments.yaml:3:43: deployments[0]: unknown field gruop: did you mean group?",
     ]
 
 

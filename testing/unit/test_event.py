@@ -127,13 +127,65 @@ def test_a_missing_field_is_named(event, name):
         ({"wait_seconds": float("nan")}, "wait_seconds: nan is not of type 'integer'"),
         ({"wait_seconds": True}, "wait_seconds: True is not of type 'integer'"),
         ({"action": "delete"}, "action: 'delete' is not one of ['update', 'rollback']"),
-        ({"ecs_image": "busybox"}, "Additional properties are not allowed ('ecs_image' was unexpected)"),
-        ({"Ecs_tag": {}}, "Additional properties are not allowed ('Ecs_tag' was unexpected)"),
+        ({"ecs_image": "busybox"}, "unknown field ecs_image: did you mean ecs_image_name?"),
+        ({"Ecs_tag": {}}, "unknown field Ecs_tag: did you mean ecs_tag?"),
     ],
     ids=json.dumps,
 )
 def test_a_violation_is_the_path_of_the_field_and_jsonschemas_words(event, fields, violation):
     assert refusal(event(**fields)) == violation
+
+
+@pytest.mark.parametrize(
+    "misspelled, meant",
+    [
+        *(("ecs_image", "ecs_image_name"), ("ecsImageName", "ecs_image_name"), ("image", "ecs_image_name")),
+        *(("ecs_imgae_name", "ecs_image_name"), ("ECS_IMAGE_NAME", "ecs_image_name"), ("ecs-image-name", "ecs_image_name")),
+        *(("ecs_service", "ecs_service_name"), ("service", "ecs_service_name"), ("ecs_srvice_name", "ecs_service_name")),
+        *(("cluster", "ecs_cluster_name"), ("clusterName", "ecs_cluster_name"), ("ecs_tags", "ecs_tag"), ("tags", "ecs_tag")),
+    ],
+)
+def test_a_field_that_is_missing_because_it_is_misspelled_is_named_with_the_one_that_was_meant(event, misspelled, meant):
+    sent = event(**{meant: None, misspelled: "x"})
+    assert refusal(sent) == f"'{meant}' is a required property; {unknown(misspelled, meant)}"
+    with pytest.raises(InvalidEventError) as refused:
+        parse(sent, Settings())
+    assert set(refused.value.violations) == {f"'{meant}' is a required property", unknown(misspelled, meant)}
+
+
+@pytest.mark.parametrize(
+    "misspelled, meant",
+    [
+        *(("wait", "wait_seconds"), ("waitSeconds", "wait_seconds"), ("dry-run", "dry_run"), ("force", "force_new_deployment")),
+        *(("rollback", "rollback_on_failure"), ("requestId", "request_id"), ("container", "ecs_container_name")),
+        *(("container_images", "ecs_container_images"), ("tag_mode", "ecs_tag_mode")),
+    ],
+)
+def test_an_optional_field_that_is_misspelled_is_not_lost(event, misspelled, meant):
+    assert refusal(event(**{misspelled: 1})) == unknown(misspelled, meant)
+
+
+@pytest.mark.parametrize("name, shown", [("colour", "colour"), ("", "''"), ("a b", "'a b'"), ("\n", "'\\n'")])
+def test_an_unknown_field_that_is_like_none_is_named_with_what_to_do(event, name, shown):
+    assert refusal(event(**{name: 1})) == f"unknown field {shown}: leave it out"
+
+
+def test_several_unknown_fields_are_named_and_many_do_not_hide_what_is_missing(event):
+    two = refusal(event(ecs_images="x", colour=1))
+    assert two == f"{unknown('ecs_images', 'ecs_image_name')}; unknown field colour: leave it out"
+    many = refusal(event(ecs_tag=None, **{f"ecs_tag{number}_{'x' * 400}": 1 for number in range(2000)}))
+    assert many.startswith("'ecs_tag' is a required property; unknown field ecs_tag0_x") and many.endswith("; and more")
+    assert len(many) <= 300
+
+
+def test_an_unknown_field_of_a_rollback_is_compared_with_the_fields_of_a_rollback():
+    sent = {"action": "rollback", "ecs_cluster_name": "c", "ecs_service": "s"}
+    assert refusal(sent) == f"'ecs_service_name' is a required property; {unknown('ecs_service', 'ecs_service_name')}"
+
+
+def unknown(name, meant):
+    """The sentence about a misspelled field."""
+    return f"unknown field {name}: did you mean {meant}?"
 
 
 WITH_LEDGER = Settings(ledger_table="ledger")

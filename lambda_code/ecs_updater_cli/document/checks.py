@@ -73,7 +73,10 @@ def _problems(entry: Entry) -> Iterator[Problem]:
     schema = events.SCHEMAS[action if isinstance(action, str) else events.UPDATE]
     violations = list(islice(schema.validator.iter_errors(event), _MOST_OF_ONE))
     for violation in violations:
-        yield _violation(entry, violation)
+        if events.names_unknown_fields(violation):
+            yield from _unknown_fields(entry, event, {*schema.fields, GROUP})
+        else:
+            yield _violation(entry, violation)
     yield from _of_images(entry, event)
     if not violations:
         yield from _further(entry, event)
@@ -99,6 +102,12 @@ def _violation(entry: Entry, error: ValidationError) -> Problem:
         odd = next(odd_names, None)
         place = place if odd is None else entry.place_of_name(path, odd)
     return Problem(place, text, sentence)
+
+
+def _unknown_fields(entry: Entry, event: dict[str, Any], known: set[str]) -> Iterator[Problem]:
+    for name in event:
+        if name not in known:
+            yield Problem(entry.place_of_name([], name), entry.name, events.unknown_field(name, known))
 
 
 def _of_images(entry: Entry, event: dict[str, Any]) -> Iterator[Problem]:

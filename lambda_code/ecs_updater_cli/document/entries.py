@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecs_updater.event import ROLLBACK, SCHEMAS, UPDATE
+from ecs_updater.nearest import nearest
 
 from .place import Place, Problem
 from .value import Value
@@ -102,7 +103,9 @@ def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
     known = {*SCHEMAS[UPDATE].fields, *SCHEMAS[ROLLBACK].fields, GROUP}
     for name, member in defaults.members.items():
         if name not in known:
-            yield Problem(member.place, path_text([DEFAULTS, name]), "there is no field of this name")
+            meant = nearest(name, known)
+            sentence = f"there is no field of this name{f': did you mean {meant}?' if meant else ''}"
+            yield Problem(member.place, path_text([DEFAULTS, name]), sentence)
 
 
 def _entry(index: int, own: Value, defaults: Value | None) -> Entry:
