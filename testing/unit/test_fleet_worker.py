@@ -111,6 +111,8 @@ def test_a_second_delivery_of_what_cannot_succeed_changes_nothing(run):
         (json.dumps({**NAMELESS, "ecs_cluster_name": "a/b"}), "neither the name"),
         (json.dumps({**NAMELESS, "ecs_cluster_name": 7}), "7 is not of type"),
         ("[" * 100_000, "the message is no JSON"),
+        (json.dumps(NAMELESS)[:-1] + ', "ecs_image_name": "a", "ecs_image_name": "b"}', "the key 'ecs_image_name' twice"),
+        (json.dumps(NAMELESS)[:-1] + ', "ecs_tag": {"a": "1", "a": "1"}}', "the message has the key 'a' twice in one object"),
     ],
 )
 def test_what_names_no_service_goes_to_the_dead_letters_at_once_and_the_others_are_worked_off(run, body, cause):

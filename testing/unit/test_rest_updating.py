@@ -91,10 +91,15 @@ def test_a_rollback_needs_only_cluster_and_service_in_either_form(body):
         ("/update", {**SHORT, "image": "r:5/web@sha256:0"}, "image: 'r:5/web@sha256:0' has a tag or a digest of its own: "
          "leave it out, tag says it"),
         ("/update", {**SHORT, "cluster": 1}, "cluster: 1 is not of type 'string'"),
-        ("/update", {**SHORT, "tag": "5000/other:1"}, "tag: '5000/other:1' does not match '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$'"),
-        ("/update", {**SHORT, "tags": {}}, "Additional properties are not allowed ('tags' was unexpected)"),
+        ("/update", '{"cluster": "c", "service": "s", "cluster": "c"}', "the body has the key 'cluster' twice in one object: "
+         "leave one of the two out"),
+        ("/update", json.dumps(LONG)[:-2] + ', "a": "c"}}', "the body has the key 'a' twice in one object: "
+         "leave one of the two out"),
+        ("/rollback", '{"cluster": "c", "service": "s", "service": "t"}', "the body has the key 'service' twice in one object: "
+         "leave one of the two out"),
+        ("/update", {**SHORT, "wait": 5}, "unknown field wait: did you mean wait_seconds?"),
+        ("/update", {**SHORT, "tags": {}}, "unknown field tags: did you mean tag?"),
         ("/update", {**LONG, "action": "rollback"}, "action: this is POST /update, which does update alone: leave the field out"),
-        ("/rollback", {**SHORT}, "Additional properties are not allowed ('image', 'tag' were unexpected)"),
         ("/rollback", {"action": "update"}, "action: this is POST /rollback, which does rollback alone: leave the field out"),
     ],
 )
@@ -108,6 +113,87 @@ def test_a_body_that_cannot_be_an_event_is_refused_with_what_is_wrong_before_any
         "requestId": REQUEST_ID,
         "violations": [violation],
     }
+
+
+DIGEST = f"sha256:{'0f' * 32}"
+
+
+@pytest.mark.parametrize(
+    "tag, reference",
+    [
+        ("1.2", "web:1.2"),
+        (DIGEST, f"web@{DIGEST}"),
+        (f"@{DIGEST}", f"web@{DIGEST}"),
+        (f"1.2@{DIGEST}", f"web:1.2@{DIGEST}"),
+        (f"sha512:{'a' * 128}", f"web@sha512:{'a' * 128}"),
+        (f"sha384:{'a' * 96}", f"web@sha384:{'a' * 96}"),
+        (f"multihash+base58:{'a' * 32}", f"web@multihash+base58:{'a' * 32}"),
+    ],
+)
+def test_the_short_forms_tag_is_a_tag_or_a_digest_or_both(tag, reference):
+    updates = Updates()
+    assert post(updates, "/update", {**SHORT, "image": "web", "tag": tag}).status == 200
+    assert updates.asked[0][0]["ecs_image_name"] == reference
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *("", "-x", "a b", "5000/other:1", "latest:1", "x" * 129, "1.2@", "@", ":", "1.2@latest", f"{DIGEST}@1.2"),
+        *(DIGEST.upper(), f"SHA256:{'0f' * 32}", f"sha256:{'0F' * 32}", DIGEST[:-1], f"{DIGEST}0", f"@{DIGEST}@{DIGEST}"),
+    ],
+)
+def test_what_is_neither_a_tag_nor_a_digest_is_refused_in_the_short_forms_words(tag):
+    updates = Updates()
+    answer = post(updates, "/update", {**SHORT, "tag": tag})
+    assert (answer.status, answer.json["errorType"], updates.asked) == (400, "InvalidEventError", [])
+    begins = f"[ERROR][json_validation] wrong input event format: tag: '{tag[:40]}"
+    assert answer.json["errorMessage"].startswith(begins) and "nor a digest (sha256: and 64" in answer.json["errorMessage"]
+    assert "ecs_" not in answer.text
+
+
+@pytest.mark.parametrize("image", ["Web", "r.example.net/Team/web", "a b", "web/", "r.example.net:x/web"])
+def test_a_wrong_image_of_the_short_form_is_quoted_as_the_caller_wrote_it(image):
+    answer = post(Updates(), "/update", {**SHORT, "image": image})
+    assert (answer.status, answer.json["errorType"]) in ((422, "InvalidImageError"), (400, "InvalidEventError"))
+    assert f"image {image!r} is no reference" in answer.json["errorMessage"] and "ecs_image_name" not in answer.text
+
+
+def test_an_empty_image_of_the_short_form_has_the_contracts_sentence():
+    answer = post(Updates(), "/update", {**SHORT, "image": ""})
+    begins = "[ERROR][ecs_service_update] new task_definition could not be created "
+    assert answer.json["errorMessage"] == f"{begins}Container.image repository should not be null or empty."
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (errors.InvalidEventError("ecs_service_name: is in cluster a, but ecs_cluster_name is b"),
+         "[ERROR][json_validation] wrong input event format: service: is in cluster a, but cluster is b"),
+        (errors.InvalidImageError("ecs_image_name: as it is"),
+         "[ERROR][ecs_service_update] new task_definition could not be created image: as it is"),
+        (errors.AmbiguousContainerError("name one of a, b in ecs_container_name"),
+         "[ERROR][ecs_service_read] name one of a, b in container"),
+        (errors.ServiceNotActiveError("ecs_service_name s is DRAINING, not ACTIVE"),
+         "[ERROR][ecs_service_read] service s is DRAINING, not ACTIVE"),
+        (errors.LeaseHeldError("ecs_service_name s is held by x"), "[ERROR][ecs_service_read] service s is held by x"),
+        (errors.ServiceNotFoundError("s"), "[ERROR][ecs_service_read] ecs_service_name s not found"),
+        (errors.ClusterNotFoundError("c"), "[ERROR][ecs_service_read] ecs_cluster_name c not found"),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
+)
+def test_an_error_names_the_fields_of_the_form_that_the_caller_wrote(error, said, log):
+    given = str(error)
+    long = post(Updates(error), "/update", LONG)
+    assert long.json["errorMessage"] == given
+    short = post(Updates(error), "/update", SHORT)
+    assert short.json["errorMessage"] == said and short.json.get("violations", [said])[0] in said
+    assert log()[-1]["message"] == said
+
+
+def test_the_fields_of_an_update_are_unknown_to_a_rollback():
+    answer = post(Updates(), "/rollback", SHORT)
+    assert answer.json["violations"] == ["unknown field image: leave it out", "unknown field tag: leave it out"]
 
 
 def test_every_violation_of_a_short_form_is_listed():

@@ -3,12 +3,12 @@
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidEventError
+from ..json_document import json_document
 
 BATCH = "batch"
 """The attribute of a message that names the batch of the ledger that it is of."""
@@ -51,8 +51,8 @@ class Message:
     def event(self) -> dict[str, Any]:
         """What it carries, with the ``request_id`` by which a second delivery is known. Raises InvalidEventError."""
         try:
-            event = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
+            event = json_document(self.body, "the message")
+        except RecursionError as error:
             raise InvalidEventError(f"the message is no JSON: {error}") from None
         if not isinstance(event, dict):
             raise InvalidEventError(f"the message is no object of JSON but {type(event).__name__}")

@@ -9,12 +9,13 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from .. import log, result
 from ..call import Call
+from ..errors import EcsUpdaterError
 from ..event import ROLLBACK, UPDATE
 from ..result import Answer
 from ..status.views import id_of
 from . import answer
 from .app import new_app, request_id
-from .body import event_of, waits_too_long
+from .body import event_of, in_short_names, is_short, value_of, waits_too_long
 
 Do = Callable[[Any, Call], Answer]
 """Does an update or a rollback: an event, and the call that asks for it."""
@@ -43,13 +44,17 @@ def _posted(app: APIGatewayRestResolver, do: Do, calls: Counter[str], action: st
     def work() -> Answer:
         nonlocal waits
         log.tell_about(None, call.id)
-        event = event_of(request.decoded_body, request.headers.get("content-type"), action)
+        value = value_of(request.decoded_body, request.headers.get("content-type"))
+        event = event_of(value, action)
         app.append_context(request_id=_id_in(event) or call.id)
         log.tell_about(event)
         if waits_too_long(event):
             # The caller follows it by its id, and the completer ends it.
             waits, event = True, {**event, "wait_seconds": 0}
-        return do(event, call)
+        try:
+            return do(event, call)
+        except EcsUpdaterError as error:
+            raise in_short_names(error) if is_short(value) else error
 
     body = log.logged(None, app.lambda_context, calls, work)["body"]
     id_ = request_id(app)
