@@ -5,6 +5,7 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ===================  =====================================================================
 ``handlers``         one file per door: its event in, its answer out
 ``call``             one invocation: which, and how long it may take
+``calls``            how many requests to AWS one piece of work costs
 ``updater``          one update or rollback from end to end, whatever the door
 ``event``            JSON event → ``request``
 ``request``          what an event asks for

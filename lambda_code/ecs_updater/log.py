@@ -5,12 +5,12 @@ Never the environment, the event as a whole, or a credential.
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from .calls import counted
 from .errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
 from .event import needed
 
@@ -25,11 +25,11 @@ def say_whether_there_is_a_ledger(table: object) -> None:
 
 def tell_about(event: Any, request_id: str | None = None) -> None:
     """Lets the lines of this invocation name the cluster and the service of ``event``, and the id of a request over HTTP."""
-    logger.append_keys(**_about(event), **({"http_request_id": request_id} if request_id else {}))
+    logger.thread_safe_append_keys(**_about(event), **({"http_request_id": request_id} if request_id else {}))
 
 
-def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Does ``work``, the handling of ``event``, logs what came of it, and counts its AWS calls in ``calls``.
+def logged(event: Any, context: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Does ``work``, the handling of ``event``, and logs what came of it, with the AWS calls that it cost.
 
     Raises the errors of ``errors`` only: what is none of them is logged with its traceback and becomes an InternalError.
     """
@@ -41,20 +41,20 @@ def logged(event: Any, context: Any, calls: Counter[str], work: Callable[[], dic
         told = {name: body[name] for name in ("changed", "changes", "deployment")}
         return "update", {"service_arn": body["AFTER"]["serviceArn"], **told}, answer
 
-    return _logged(context, calls, work_and_tell)
+    return _logged(context, work_and_tell)
 
 
-def logged_run(context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def logged_run(context: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The same for a run of the completer: its whole answer is the line."""
 
     def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
         answer = work()
         return "complete", answer, answer
 
-    return _logged(context, calls, work_and_tell)
+    return _logged(context, work_and_tell)
 
 
-def logged_read(path: str, context: Any, calls: Counter[str], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def logged_read(path: str, context: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The same for a question over HTTP, to which nothing changes: the line says what was asked and how many there were."""
 
     def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -62,35 +62,33 @@ def logged_read(path: str, context: Any, calls: Counter[str], work: Callable[[],
         counts = {name: len(value) for name, value in answer.items() if isinstance(value, list)}
         return "read", {"path": one_line(path), **counts}, answer
 
-    return _logged(context, calls, work_and_tell)
+    return _logged(context, work_and_tell)
 
 
-def _logged(
-    context: Any, calls: Counter[str], work: Callable[[], tuple[str, dict[str, Any], dict[str, Any]]]
-) -> dict[str, Any]:
-    """Does ``work``, which returns a line's message and fields and the answer."""
-    calls.clear()
+def _logged(context: Any, work: Callable[[], tuple[str, dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+    """Does ``work``, which returns a line's message and fields and the answer. For any number of threads."""
     begin = time.monotonic()
-    logger.append_keys(request_id=getattr(context, "aws_request_id", None))
+    logger.thread_safe_append_keys(request_id=getattr(context, "aws_request_id", None))
 
     def figures() -> dict[str, Any]:
         return {"duration_ms": round(1000 * (time.monotonic() - begin)), "aws_calls": dict(sorted(calls.items()))}
 
-    try:
-        message, fields, answer = work()
-        logger.info(message, **fields, **figures())
-        return answer
-    except EcsUpdaterError as error:
-        _log_error(error, figures())
-        # Lambda puts the traceback into its answer: the caller gets this one line of it, not our frames and AWS's.
-        raise error.with_traceback(None) from None
-    except Exception as error:
-        logger.exception("a defect of this function", **figures())
-        raise InternalError(
-            f"{type(error).__name__}: a defect of ecs-updater, the function's log has the details"
-        ) from None
-    finally:
-        logger.clear_state()
+    with counted() as calls:
+        try:
+            message, fields, answer = work()
+            logger.info(message, **fields, **figures())
+            return answer
+        except EcsUpdaterError as error:
+            _log_error(error, figures())
+            # Lambda puts the traceback into its answer: the caller gets this one line of it, not our frames and AWS's.
+            raise error.with_traceback(None) from None
+        except Exception as error:
+            logger.exception("a defect of this function", **figures())
+            raise InternalError(
+                f"{type(error).__name__}: a defect of ecs-updater, the function's log has the details"
+            ) from None
+        finally:
+            logger.thread_safe_clear_keys()
 
 
 def _about(event: Any) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The page with the function's own answers behind it: the routes as they are, on an ECS and a ledger of this process."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -73,7 +72,7 @@ def _real():
     ecs = ManyServices({"shop": shop, "tools": {"old": service("tools", "old", launchType="EC2")}})
     answer = {"statusCode": 200, "body": {"changed": True}}
     entries = [entry(2, "pipeline/42 ?"), entry(1, "request-1").answered("SUCCEEDED", "it runs", answer)]
-    with _RealApi(door(Sources(Listing(ecs.reader()), _Feed(entries), ENVIRONMENT, Counter())).resolve) as api:
+    with _RealApi(door(Sources(Listing(ecs.reader()), _Feed(entries), ENVIRONMENT)).resolve) as api:
         yield api
 
 

@@ -1,6 +1,5 @@
 """The OpenAPI document is made of the schemas that decide, and what the doors answer is what it says."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -87,7 +86,7 @@ def test_what_reads_answers_as_the_document_says(table, history, lease, log):  #
     ecs = ManyServices({"c": {"web": service("c", "web", tags=[{"key": "a", "value": "b"}])}})
     entry = history.begin(intent(lease("r"))).entry
     history.end(succeeded(entry))
-    resolve = door(Sources(Listing(ecs.reader()), Feed(table), {"TAG_FILTERS": "owner"}, Counter())).resolve
+    resolve = door(Sources(Listing(ecs.reader()), Feed(table), {"TAG_FILTERS": "owner"})).resolve
     for address, name in {
         "/": "Help",
         "/list?images=1": "Services",
@@ -103,7 +102,7 @@ def test_what_reads_answers_as_the_document_says(table, history, lease, log):  #
 
 def test_what_changes_answers_as_the_document_says(ecs_fake, send, event, log):  # pylint: disable=unused-argument
     body = send(ecs_fake, event())
-    resolve = updating_door(lambda *_: {"statusCode": 200, "body": body}, Counter()).resolve
+    resolve = updating_door(lambda *_: {"statusCode": 200, "body": body}).resolve
     assert not list(validator("Result").iter_errors(ask(resolve, "POST", "/update", event()).json))
     assert not list(validator("Error").iter_errors(ask(resolve, "POST", "/update", "{").json))
 
@@ -116,6 +115,6 @@ def test_the_schemas_of_answers_refuse_what_is_no_such_answer():
 
 def test_it_is_served_with_an_address_that_is_relative_to_its_own(table, log):  # pylint: disable=unused-argument
     environment = {"TAG_FILTERS": "environment,owner"}
-    resolve = door(Sources(Listing(ManyServices({}).reader()), Feed(table), environment, Counter())).resolve
+    resolve = door(Sources(Listing(ManyServices({}).reader()), Feed(table), environment)).resolve
     assert ask(resolve, "GET", "/openapi.json").json == DOCUMENT
     assert DOCUMENT["servers"] == [{"url": "."}]

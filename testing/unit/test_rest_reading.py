@@ -1,7 +1,6 @@
 """``GET``: help, page, lists and updates over HTTP, for programs and browsers; and what it refuses."""
 
 import dataclasses
-from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -30,7 +29,7 @@ def _ecs():
 @pytest.fixture(name="sources")
 def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
     ecs.calls.clear()
-    return Sources(Listing(ecs.reader()), Feed(table), ENVIRONMENT, Counter())
+    return Sources(Listing(ecs.reader()), Feed(table), ENVIRONMENT)
 
 
 @pytest.fixture(name="get")
@@ -153,10 +152,10 @@ def test_trouble_of_aws_is_502_and_logged_without_a_traceback_for_the_caller(get
     assert log()[-1]["error_type"] == "ServiceReadError"
 
 
-def test_the_log_says_what_was_asked_how_much_was_told_and_what_it_cost(get, sources, log):
-    sources.listing._ecs.calls = sources.calls  # pylint: disable=protected-access  # As the handler wires them.
+def test_the_log_says_what_was_asked_how_much_was_told_and_what_it_cost(get, ecs, log):
     get("/list")
     (line,) = log()
+    assert line["aws_calls"] == dict(sorted(ecs.calls.items())) and ecs.calls["DescribeServices"] == 2
     assert (line["message"], line["path"], line["services"], line["http_request_id"]) == ("read", "/list", 2, REQUEST_ID)
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections import Counter
 
 import pytest
 from ecs_updater import errors
@@ -39,7 +38,7 @@ class Updates:
 
 def post(updates, path, body, **more):
     """What is answered to a body."""
-    return ask(door(updates, Counter()).resolve, "POST", path, body, **more)
+    return ask(door(updates).resolve, "POST", path, body, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -234,7 +233,7 @@ def test_a_body_in_base64_is_read():
     encoded = {**event("POST", "/update"), "body": base64.b64encode(json.dumps(LONG).encode()).decode(), "isBase64Encoded": True}
     encoded["headers"]["content-type"] = "application/json"
     updates = Updates()
-    assert door(updates, Counter()).resolve(encoded, CONTEXT)["statusCode"] == 200 and updates.asked[0][0]["ecs_tag"] == {"a": "b"}
+    assert door(updates).resolve(encoded, CONTEXT)["statusCode"] == 200 and updates.asked[0][0]["ecs_tag"] == {"a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -316,7 +315,7 @@ def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_af
             raise kind("why") from failure
 
     assert status_of(failed(kind, outcome)) == status
-    assert ask(door(fails, Counter()).resolve, "POST", "/update", LONG).status == status
+    assert ask(door(fails).resolve, "POST", "/update", LONG).status == status
 
 
 def test_a_defect_of_the_door_itself_is_no_different(log, monkeypatch):
@@ -353,7 +352,7 @@ def test_an_error_that_the_ledger_remembers_is_told_too():
     "method, path", [("GET", "/update"), ("PUT", "/update"), ("POST", "/"), ("POST", "/updates"), ("POST", "/list")]
 )
 def test_another_route_or_method_is_404(method, path):
-    answer = ask(door(Updates(), Counter()).resolve, method, path, LONG)
+    answer = ask(door(Updates()).resolve, method, path, LONG)
     assert answer.status == 404
     assert answer.json["errorMessage"] == f"[ERROR][http_request] there is no {method} {path}: GET / lists the routes"
 

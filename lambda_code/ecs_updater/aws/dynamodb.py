@@ -19,6 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from . import wire
 from .attributes import Item, to_item, to_key, to_values, to_wire
 from .failure import AwsFailure, Outcome, translated
 
@@ -104,7 +105,7 @@ class Table:
         self._client = client or boto3.client("dynamodb", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         """Every request that went over the wire, by operation, retries included."""
-        self._client.meta.events.register("before-send.dynamodb", self._count)
+        wire.count_calls(self._client, self.calls)
         self._client.meta.events.register_first("needs-retry.dynamodb", _retry_what_is_gone_a_moment_later)
 
     def get(self, pk: str, sk: str) -> Item | None:
@@ -235,14 +236,11 @@ class Table:
             parameters["ExpressionAttributeValues"] = to_values(write.values)
         return parameters
 
-    def _count(self, event_name: str, **_: Any) -> None:
-        self.calls[event_name.rpartition(".")[2]] += 1
 
-
-def table_of(environment: Mapping[str, str], calls: Counter[str]) -> Table | None:
-    """The table that the function's ``LEDGER_TABLE`` names; None without one. Its requests are counted in ``calls``."""
+def table_of(environment: Mapping[str, str]) -> Table | None:
+    """The table that the function's ``LEDGER_TABLE`` names; None without one."""
     name = environment.get("LEDGER_TABLE")
-    return Table(name, calls=calls) if name else None
+    return Table(name) if name else None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from . import wire
 from .failure import AwsFailure, Outcome, translated
 from .http import Http, HttpFailure
 
@@ -74,12 +75,9 @@ class Ecr:
     def _client(self, region: str) -> Any:
         if region not in self._clients:
             client = self._client_of(region)
-            client.meta.events.register("before-send.ecr", self._count)
+            wire.count_calls(client, self.calls)
             self._clients[region] = client
         return self._clients[region]
-
-    def _count(self, event_name: str, **_: Any) -> None:
-        self.calls[event_name.rpartition(".")[2]] += 1
 
 
 def _no_blob(reason: str) -> AwsFailure:

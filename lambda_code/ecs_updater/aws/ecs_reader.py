@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 import boto3
@@ -61,7 +62,7 @@ class EcsReader:
 
     def in_parallel(self, call: Callable[[Given], Result], arguments: Iterable[Given]) -> list[Result]:
         """The results of ``call`` for each argument, in their order. Raises the first failure, once all have come to their end."""
-        futures = [self._pool.submit(call, argument) for argument in arguments]
+        futures = [self._pool.submit(copy_context().run, call, argument) for argument in arguments]
         for future in futures:
             future.exception()
         return [future.result() for future in futures]

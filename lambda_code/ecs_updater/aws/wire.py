@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError
 
+from ..calls import count
 from .bucket import Bucket
 from .failure import CONCURRENT_REGISTRATION, NEVER_SENT, UNDECIDED
 
@@ -75,12 +76,14 @@ def retry_only_what_had_no_effect(client: Any, operation: str) -> None:
 
 
 def count_calls(client: Any, calls: Counter[str]) -> None:
-    """Counts every request that goes over the wire in ``calls``, by operation, retries included."""
+    """Counts every request that goes over the wire, in ``calls`` and for the work that sends it, retries included."""
 
-    def count(event_name: str, **_: Any) -> None:
-        calls[event_name.rpartition(".")[2]] += 1
+    def sent(event_name: str, **_: Any) -> None:
+        operation = event_name.rpartition(".")[2]
+        calls[operation] += 1
+        count(operation)
 
-    client.meta.events.register("before-send.ecs", count)
+    client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}", sent)
 
 
 def pace_calls(client: Any, operation: str, bucket: Bucket) -> None:

@@ -153,7 +153,7 @@ class Worker:
             return update(event, self._environment, self._ecs, call, self._table, told=told, pace=pace)
 
         try:
-            log.logged(event, context, self._ecs.calls, work)
+            log.logged(event, context, work)
         except CallerFault as error:
             return None if self._refused(message, event, error, call, verdict) else _FIRST_RETRY
         except ServerFault as error:

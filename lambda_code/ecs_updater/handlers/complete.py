@@ -13,9 +13,9 @@ from ..workflow.completer import complete
 from ..log import logged_run
 
 ECS = Ecs()
-LEDGER = table_of(os.environ, ECS.calls)
+LEDGER = table_of(os.environ)
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Completes what is open, and says what that was."""
-    return logged_run(context, ECS.calls, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json())
+    return logged_run(context, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json())

@@ -13,8 +13,8 @@ from ..rest.reading import Sources, door
 from ..status.listing import Listing
 
 ECS = EcsReader()
-LEDGER = table_of(os.environ, ECS.calls)
-DOOR = door(Sources(Listing(ECS), Feed(LEDGER) if LEDGER else None, os.environ, ECS.calls))
+LEDGER = table_of(os.environ)
+DOOR = door(Sources(Listing(ECS), Feed(LEDGER) if LEDGER else None, os.environ))
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from ..rest.updating import door
 from ..updater import update
 
 ECS = Ecs()
-LEDGER = table_of(os.environ, ECS.calls)
+LEDGER = table_of(os.environ)
 say_whether_there_is_a_ledger(LEDGER)
-DOOR = door(lambda event, call: update(event, os.environ, ECS, call, LEDGER), ECS.calls)
+DOOR = door(lambda event, call: update(event, os.environ, ECS, call, LEDGER))
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

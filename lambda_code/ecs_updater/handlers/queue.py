@@ -13,7 +13,7 @@ from ..call import Call
 from ..fleet.worker import Worker
 
 ECS = Ecs()
-LEDGER = table_of(os.environ, ECS.calls)
+LEDGER = table_of(os.environ)
 QUEUE, LETTERS = Queue(os.environ.get("QUEUE_URL", "")), Queue(os.environ.get("DEAD_LETTER_QUEUE_URL", ""))
 
 

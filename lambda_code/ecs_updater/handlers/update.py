@@ -14,10 +14,10 @@ from ..updater import update
 
 # At module scope: Lambda initialises with full CPU, and keeps it for the invocations that follow.
 ECS = Ecs()
-LEDGER = table_of(os.environ, ECS.calls)
+LEDGER = table_of(os.environ)
 say_whether_there_is_a_ledger(LEDGER)
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Does one update. An error's class is Lambda's ``errorType``, its text Lambda's ``errorMessage``."""
-    return logged(event, context, ECS.calls, lambda: update(event, os.environ, ECS, Call.of(context), LEDGER))
+    return logged(event, context, lambda: update(event, os.environ, ECS, Call.of(context), LEDGER))

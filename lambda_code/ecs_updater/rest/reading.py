@@ -1,6 +1,5 @@
 """``GET``: what only tells. Services, updates, and the API itself."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +25,6 @@ class Sources:
     feed: Feed | None
     environment: Mapping[str, str]
     """The function's."""
-    calls: Counter[str]
-    """Counts the requests to AWS."""
 
 
 def door(sources: Sources) -> APIGatewayRestResolver:
@@ -37,7 +34,7 @@ def door(sources: Sources) -> APIGatewayRestResolver:
     def told(make: Callable[[], Json]) -> Response:
         """The answer that ``make`` makes, with its line in the log."""
         log.tell_about(None, request_id(app))
-        return answer.of_json(log.logged_read(app.current_event.path, app.lambda_context, sources.calls, make))
+        return answer.of_json(log.logged_read(app.current_event.path, app.lambda_context, make))
 
     @app.get("/")
     def _help() -> Response:

@@ -1,6 +1,5 @@
 """``POST``: what changes a service. The body is an event of the contract, or its short form."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,22 +20,22 @@ Do = Callable[[Any, Call], Answer]
 """Does an update or a rollback: an event, and the call that asks for it."""
 
 
-def door(do: Do, calls: Counter[str]) -> APIGatewayRestResolver:
-    """The routes. ``calls`` counts the requests to AWS."""
+def door(do: Do) -> APIGatewayRestResolver:
+    """The routes."""
     app = new_app()
 
     @app.post("/update")
     def _update() -> Response:
-        return _posted(app, do, calls, UPDATE)
+        return _posted(app, do, UPDATE)
 
     @app.post("/rollback")
     def _rollback() -> Response:
-        return _posted(app, do, calls, ROLLBACK)
+        return _posted(app, do, ROLLBACK)
 
     return app
 
 
-def _posted(app: APIGatewayRestResolver, do: Do, calls: Counter[str], action: str) -> Response:
+def _posted(app: APIGatewayRestResolver, do: Do, action: str) -> Response:
     request = app.current_event
     call = replace(Call.of(app.lambda_context), id=request.request_context.request_id, caller=_caller(request.raw_event))
     waits = False
@@ -56,7 +55,7 @@ def _posted(app: APIGatewayRestResolver, do: Do, calls: Counter[str], action: st
         except EcsUpdaterError as error:
             raise in_short_names(error) if is_short(value) else error
 
-    body = log.logged(None, app.lambda_context, calls, work)["body"]
+    body = log.logged(None, app.lambda_context, work)["body"]
     id_ = request_id(app)
     goes_on = waits and body["deployment"]["verdict"] == result.IN_PROGRESS
     headers = {"Location": f"deployments/{id_of(id_)}"} if goes_on else {}
