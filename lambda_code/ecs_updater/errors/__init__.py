@@ -52,6 +52,7 @@ stack trace, a secret or a credential.
 ``base``     what every error has, and the two roots
 ``caller``   the event, or the service that it names, is at fault
 ``request``  the same, of a request over HTTP
+``replay``   an error as the ledger keeps it, and the same error again
 ``server``   the function, its role or AWS is at fault
 ===========  ==============================================================
 """
@@ -86,6 +87,7 @@ from .caller import (
     TaskDefinitionFamilyError,
     TaskDefinitionRefusedError,
 )
+from .replay import attributes_of, rebuilt
 from .request import (
     DeploymentNotFoundError,
     InvalidQueryError,
@@ -149,5 +151,7 @@ __all__ = [
     "TaskDefinitionRefusedError",
     "UnknownOutcomeError",
     "VIOLATION_LIMIT",
+    "attributes_of",
     "one_line",
+    "rebuilt",
 ]

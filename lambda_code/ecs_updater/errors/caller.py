@@ -9,6 +9,9 @@ class InvalidEventError(CallerFault):
     """The event does not fit the schema, or a value in it has characters that ECS does not take."""
 
     stage = "json_validation"
+    violation = ""
+    violations: tuple[str, ...] = ()
+    """All of them. Both are empty only on an error that an earlier version wrote to the ledger."""
 
     def __init__(self, violation: str, violations: Sequence[str] = ()):
         self.violation = one_line(violation)
@@ -81,6 +84,7 @@ class InvalidImageError(CallerFault):
     """The image reference cannot be right, whatever the registry holds."""
 
     stage = "ecs_service_update"
+    reason = ""
 
     def __init__(self, reason: str):
         self.reason = one_line(reason)
