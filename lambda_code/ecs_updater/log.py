@@ -38,8 +38,8 @@ def logged(event: Any, context: Any, work: Callable[[], dict[str, Any]]) -> dict
     def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
         answer = work()
         body = answer["body"]
-        told = {name: body[name] for name in ("changed", "changes", "deployment")}
-        return "update", {"service_arn": body["AFTER"]["serviceArn"], **told}, answer
+        told = {name: body.get(name) for name in ("changed", "changes", "deployment")}
+        return "update", {"service_arn": body.get("AFTER", {}).get("serviceArn"), **told}, answer
 
     return _logged(context, work_and_tell)
 
@@ -105,4 +105,4 @@ def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
             logger.error(f"[ERROR][json_validation] {violation}")
         logger.error(needed())
     log = logger.warning if isinstance(error, CallerFault) else logger.error
-    log(str(error), error_type=type(error).__name__, **error.details, **figures)
+    log(str(error), **{**error.details, "error_type": type(error).__name__, **figures})

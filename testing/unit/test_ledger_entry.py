@@ -4,7 +4,7 @@ import json
 from dataclasses import fields, replace
 
 import pytest
-from ecs_updater.errors import ServiceUpdateError
+from ecs_updater.errors import LedgerError, ServiceUpdateError
 from ecs_updater.ledger.entry import ITEM_LIMIT, Entry, Rollback, Side, State, Success, from_item, iso, to_item
 from ecs_updater.ledger.key import fingerprint, group_id, service_key
 from support.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
@@ -105,6 +105,7 @@ def filled(entry):
         deployment_id="ecs-svc/1",
         error_type="E",
         error_message="m",
+        error_attributes={"violations": ["v"]},
         may_be_repeated=True,
         begun_at="1",
         updated_at="2",
@@ -143,28 +144,73 @@ def largest(character):
     return {f"{index:02}{character * 126}": character * 256 for index in range(50)}
 
 
+@pytest.mark.parametrize("notes", [[], ["n" * 2000] * 100], ids=["few notes", "many notes"])
 @pytest.mark.parametrize("character", ["a", "é", "漢", "𠀀"])
-def test_the_largest_entry_that_there_can_be_fits(entry, character):
-    tags = largest(character)
-    images = {f"c{index}": "i" * 255 for index in range(20)}
-    state = {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
-    changes = [{"what": f"tag.{key}", "from": value, "to": value} for key, value in tags.items()]
-    deployment = {"id": "ecs-svc/1", "verdict": "SUCCEEDED", "reason": "r" * 2000}
-    answer = {"statusCode": 200, "body": {"BEFORE": state, "AFTER": state, "changes": changes, "deployment": deployment}}
-    entry = replace(entry, before=Side("arn", images, tags), after=Side("arn", images, tags), request_id="𠀀" * 128)
-    item = to_item(entry.answered("SUCCEEDED", "c" * 2000, answer))
-    assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
-    kept = json.loads(item["answer"])
-    if character == "a":
-        assert kept == answer
-    if character == "𠀀":
-        assert kept == {
-            "statusCode": 200,
-            "body": {
-                "deployment": deployment,
-                "recorded": "too large for the ledger: BEFORE, AFTER, changes are left out",
-            },
-        }
+def test_the_largest_entry_that_there_can_be_fits_and_its_answer_comes_back_whole(entry, character, notes):
+    before, after = largest(character), {key[:-1]: value[:-1] for key, value in largest(character).items()}
+    old, new = ({f"c{index}": f"{index:0255}{mark}" for index in range(20)} for mark in "ab")
+    changes = [{"what": f"image.{name}", "from": old[name], "to": new[name]} for name in old]
+    changes += [{"what": f"tag.{key}", "from": before.get(key), "to": after.get(key)} for key in sorted({*before, *after})]
+    changes += [{"what": "deployment", "from": None, "to": "forced"}]
+    state = {
+        "clusterArn": CLUSTER_ARN, "serviceArn": SERVICE_ARN, "taskDefinitionName": "c0", "taskDefinitionFamily": "ecs-dummy-task",
+        "serviceImage": old["c0"], "serviceMemory": 64,
+        "tags": [{"key": key, "value": value} for key, value in sorted({**before, "aws:cdk": "reserved"}.items())],
+        "updatedOn": "2027-01-15T08:00:00.000Z",
+    }
+    body = {
+        "BEFORE": state,
+        "AFTER": {**state, "serviceImage": new["c0"], "tags": [{"key": key, "value": after[key]} for key in sorted(after)]},
+        "changed": True,
+        "changes": changes,
+        "taskDefinitionArn": {"before": f"{FAMILY_ARN}:1", "after": f"{FAMILY_ARN}:2"},
+        "deployment": {"id": "ecs-svc/1", "verdict": "SUCCEEDED", "reason": "r" * 2000, "notes": notes},
+    }
+    entry = replace(
+        entry,
+        before=Side(f"{FAMILY_ARN}:1", old, before),
+        after=Side(f"{FAMILY_ARN}:2", new, after),
+        rollback_tags=largest(character),
+        request_id="𠀀" * 128,
+    )
+    item = to_item(entry.answered("SUCCEEDED", "𠀀" * 2000, {"statusCode": 200, "body": body}))
+    assert len(json.dumps(item, ensure_ascii=False).encode()) < 400_000
+    again = from_item(item).answer
+    assert again["body"].keys() == body.keys() and again["body"]["deployment"].items() >= {"id": "ecs-svc/1", "reason": "r" * 2000}.items()
+    for name in ("BEFORE", "AFTER"):
+        assert again["body"][name].keys() == body[name].keys() and again["body"][name]["serviceImage"] == body[name]["serviceImage"]
+    if not (notes and character in "漢𠀀"):
+        assert again["body"] == body
+
+
+def test_an_answer_that_an_earlier_version_cut_comes_back_with_what_the_entry_knows(entry):
+    entry = replace(entry, after=replace(AFTER, task_definition_arn=f"{FAMILY_ARN}:2"))
+    cut = {"statusCode": 200, "body": {"changed": True, "deployment": {"id": "d"}, "recorded": "BEFORE, AFTER, changes are left out"}}
+    body = from_item(to_item(entry) | {"answer": json.dumps(cut)}).answer["body"]
+    assert body["BEFORE"]["serviceImage"] == "busybox:1.35" and body["BEFORE"]["taskDefinitionFamily"] == "ecs-dummy-task"
+    assert body["AFTER"]["tags"] == [{"key": "new", "value": "tag"}] and "recorded" not in body
+    assert [one["what"] for one in body["changes"]] == ["image.app", "tag.empty", "tag.new", "tag.old"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"state": "PAUSED"}, {"state": 7}, {"state": None}, {"before": 7}, {"before": {"images": 7}}, {"after": {"tags": {"a": 1}}},
+        {"number": "one"}, {"rollback": "yes"}, {"rollback": {"deployment_id": "x"}}, {"answer": "{"}, {"digests": {"app": 1}},
+        {"rollback_tags": ["a"]}, {"cluster_arn": 7}, {"deploys": "yes"}, {"error_attributes": 7},
+    ],
+)  # fmt: skip
+def test_an_item_that_is_not_an_entry_as_this_version_knows_them_is_one_error_that_names_it(entry, odd):
+    item = {"pk": SERVICE_ARN, "sk": "UPDATE#1", **to_item(entry), **odd}
+    with pytest.raises(LedgerError, match=f"the entry {SERVICE_ARN} UPDATE#1 cannot be read"):
+        from_item({name: value for name, value in item.items() if value is not None})
+
+
+def test_an_item_without_a_field_is_the_same_error(entry):
+    item = to_item(entry)
+    for name in ("service", "before", "after", "owner", "cluster_arn", "state", "number", "fence"):
+        with pytest.raises(LedgerError, match="cannot be read"):
+            from_item({key: value for key, value in item.items() if key != name})
 
 
 def test_a_text_that_is_no_text_does_not_stop_an_entry(entry):

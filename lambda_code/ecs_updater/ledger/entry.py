@@ -5,13 +5,15 @@ happened: in BEGUN perhaps a revision was registered, in REGISTERED perhaps tags
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from enum import StrEnum
 from typing import Any
 
-from ..errors import MESSAGE_LIMIT, one_line
+from ..errors import MESSAGE_LIMIT, LedgerError, attributes_of, one_line
+from . import stored_answer
+from .field_types import check_types
 
 NOT_STARTED = "NOT_STARTED"
 """The verdict on an update that was not begun, for its batch was stopped."""
@@ -19,8 +21,12 @@ NOT_STARTED = "NOT_STARTED"
 ITEM_LIMIT = 390_000
 """The most bytes of an entry as an item; DynamoDB's own limit is 400 KB, names included."""
 
-_LEFT_OUT = ("BEFORE", "AFTER", "changes")
-"""What a recorded answer goes without when it would not fit: its entry has the same in ``before`` and ``after``."""
+_ATTRIBUTES_LIMIT = 40_000
+"""The most bytes of an error's attributes; its ``details``, which are for the log, are left out first."""
+
+
+_AS_TEXT = ("answer", "error_attributes")
+"""Fields that are kept as text, so that a repetition gets them back to the letter."""
 
 
 class State(StrEnum):
@@ -101,7 +107,7 @@ class Entry:
     """The tags that the service had with that one; None: those from before the update."""
     deploys: bool = True
     """Whether it makes a deployment, not only changes tags."""
-    digests: Mapping[str, Any] = field(default_factory=dict)
+    digests: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What each container may show as the digest of its image, sorted, where that was asked for."""
     previous_deployment_id: str | None = None
     """The service's PRIMARY deployment before the update: another one may be this update's."""
@@ -117,7 +123,8 @@ class Entry:
     """The result as the caller got it, for a retry of the same ``request_id``."""
     error_type: str | None = None
     error_message: str | None = None
-    """The error that the caller got instead."""
+    error_attributes: Mapping[str, Any] | None = None
+    """The error that the caller got instead, see ``errors.replay``."""
     may_be_repeated: bool = False
     """Whether a retry of the same ``request_id`` is another attempt: it ended with an error after which a retry may help."""
     begun_at: str | None = None
@@ -170,6 +177,7 @@ class Entry:
             cause=_cut(cause),
             error_type=type(error).__name__,
             error_message=_cut(str(error)),
+            error_attributes=_bounded(attributes_of(error)),
             may_be_repeated=may_be_repeated,
         )
 
@@ -220,45 +228,49 @@ def iso(moment: float) -> str:
 
 def to_item(entry: Entry) -> dict[str, Any]:
     """The entry's attributes, without the table's keys; one that is None is left out."""
-    item = {one.name: getattr(entry, one.name) for one in fields(Entry) if one.name != "answer"}
+    item = {one.name: getattr(entry, one.name) for one in fields(Entry) if one.name not in _AS_TEXT}
     for name in ("before", "after", "rollback"):
         item[name] = {**vars(item[name])} if item[name] else None
     item["state"] = entry.state.value
     item = {name: value for name, value in item.items() if value is not None}
+    if entry.error_attributes is not None:
+        item["error_attributes"] = json.dumps(entry.error_attributes, ensure_ascii=False)
     if entry.answer is not None:
-        # As text, so that the retry gets it back to the letter.
-        item["answer"] = _bounded(entry.answer, ITEM_LIMIT - _size(item))
+        item["answer"] = stored_answer.kept(entry.answer, item, ITEM_LIMIT - stored_answer.size(item))
     return item
 
 
 def from_item(item: Mapping[str, Any]) -> Entry:
-    """The entry of which these are the attributes; those that it does not know are left out."""
-    known = _known(Entry, item)
-    known |= {name: Side(**_known(Side, known[name])) for name in ("before", "after")}
-    if "rollback" in known:
-        known["rollback"] = Rollback(**_known(Rollback, known["rollback"]))
-    if "answer" in known:
-        known["answer"] = json.loads(known["answer"])
-    return Entry(**known | {"state": State(known["state"])})
+    """The entry of which these are the attributes; those that it does not know are left out.
+
+    Raises LedgerError for an item that is not an entry as this version knows them. It names the item's key.
+    """
+    try:
+        known = _known(Entry, item)
+        known |= {name: Side(**_known(Side, known[name])) for name in ("before", "after")}
+        if "rollback" in known:
+            known["rollback"] = Rollback(**_known(Rollback, known["rollback"]))
+        if "answer" in known:
+            known["answer"] = stored_answer.restored(known["answer"], item)
+        if "error_attributes" in known:
+            known["error_attributes"] = json.loads(known["error_attributes"])
+        entry = Entry(**known | {"state": State(known["state"])})
+        check_types(entry)
+        return entry
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        key = f"{item.get('pk')} {item.get('sk')}"
+        raise LedgerError(
+            f"the entry {key} cannot be read ({type(error).__name__}: {one_line(str(error))}): correct or delete this item of the table"
+        ) from None
 
 
 def _known(kind: type, item: Mapping[str, Any]) -> dict[str, Any]:
     return {one.name: item[one.name] for one in fields(kind) if one.name in item}
 
 
-def _bounded(answer: Mapping[str, Any], limit: int) -> str:
-    text = json.dumps(answer, ensure_ascii=False)
-    if _size(text) <= limit:
-        return text
-    body = {name: value for name, value in answer.get("body", {}).items() if name not in _LEFT_OUT}
-    note = f"too large for the ledger: {', '.join(_LEFT_OUT)} are left out"
-    return json.dumps({**answer, "body": {**body, "recorded": note}}, ensure_ascii=False)
-
-
-def _size(value: Any) -> int:
-    """About how many bytes ``value`` takes in the table; rather more than fewer."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return len(text.encode("utf-8", "backslashreplace"))
+def _bounded(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    fewer = {name: value for name, value in attributes.items() if name != "details"}
+    return next((one for one in (attributes, fewer) if stored_answer.size(one) <= _ATTRIBUTES_LIMIT), {})
 
 
 def _cut(text: str) -> str:

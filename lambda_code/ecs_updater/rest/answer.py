@@ -56,6 +56,5 @@ def of_error(error: EcsUpdaterError, request_id: str) -> Response:
     """The answer that tells of an error, in the words that Lambda has for the same."""
     body: dict[str, Any] = {"errorType": type(error).__name__, "errorMessage": str(error), "requestId": request_id}
     if isinstance(error, InvalidEventError):
-        # One that the ledger remembers of an earlier attempt has its text alone.
-        body["violations"] = list(getattr(error, "violations", None) or [str(error)])
+        body["violations"] = list(error.violations) or [str(error)]
     return of_json(body, status_of(error), {"Retry-After": RETRY_AFTER} if isinstance(error, LeaseHeldError) else None)

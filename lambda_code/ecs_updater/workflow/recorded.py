@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any, Protocol
 
-from .. import errors, result
+from .. import result
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..call import Call
@@ -15,6 +15,7 @@ from ..errors import (
     ServiceUpdateRefusedError,
     UnknownOutcomeError,
     one_line,
+    rebuilt,
 )
 from ..ledger.entry import Entry, State
 from ..ledger.history import History
@@ -176,9 +177,10 @@ class Recorded:
 
     def _told(self, record: Record, conclusion: Conclusion) -> Answer:
         if conclusion.error:
+            conclusion.error.details["notes"] = self._work.notes(record, conclusion)
             if conclusion.is_final:
                 record.refused(conclusion.verdict, conclusion.error)
-            conclusion.error.details["notes"] = self._work.notes(record, conclusion)
+                conclusion.error.details["notes"] = self._work.notes(record, conclusion)  # Whether it could be written, too.
             raise conclusion.error
         assert conclusion.answer is not None
         answer = result.with_notes(conclusion.answer, self._work.notes(record, conclusion))
@@ -271,10 +273,8 @@ def _has_an_end(entry: Entry) -> bool:
 def _replayed(entry: Entry) -> Answer:
     """What the first attempt was told; what became of its deployment since then included."""
     if entry.error_type:
-        kind = getattr(errors, entry.error_type, errors.InternalError)
-        error = kind.__new__(kind)
-        Exception.__init__(error, entry.error_message or "")
-        error.details = {_FIRST_TOLD: entry.begun_at}
+        error = rebuilt(entry.error_type, entry.error_message or "", entry.error_attributes or {})
+        error.details[_FIRST_TOLD] = entry.begun_at
         raise error
     answer = dict(entry.answer or {})
     deployment = answer["body"]["deployment"]
