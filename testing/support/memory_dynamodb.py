@@ -22,8 +22,15 @@ Key = tuple[str, str]
 Scope = tuple[Json, Json, Json]
 """What an expression sees: the item that is there (empty: none), the names and the values of the request."""
 
+ITEM_LIMIT = 400 << 10
+"""The most bytes of an item, names included."""
+
+_ANSWER_LIMIT = 16 << 20
+"""The most bytes of one answer of BatchGetItem."""
+
 _REFUSED = "com.amazonaws.dynamodb.v20120810#"
 _NOT_HELD = "The conditional request failed"
+_TOO_LARGE = "Item size has exceeded the maximum allowed size"
 _TOKEN = re.compile(r"\s*(#\w+|:\w+|<>|<=|>=|[=<>(),+]|\w+)")
 
 
@@ -60,11 +67,17 @@ class MemoryDynamodb(FakeDynamodb):
     def _batch_get_item(self, body: Json) -> tuple[int, Json]:
         ((name, asked),) = body["RequestItems"].items()
         assert 0 < len(asked["Keys"]) <= 100
-        found = [self._items[key] for key in map(_key, asked["Keys"]) if key in self._items]
+        found: list[Json] = []
+        left = list(asked["Keys"])
+        size = 0
+        while left and size <= _ANSWER_LIMIT:
+            if item := self._items.get(_key(left.pop(0))):
+                found.append(item)
+                size += size_of(item)
         if shown := asked.get("ProjectionExpression"):
             names = [asked["ExpressionAttributeNames"][one] for one in shown.split(", ")]
             found = [{one: item[one] for one in names if one in item} for item in found]
-        return 200, {"Responses": {name: found}, "UnprocessedKeys": {}}
+        return 200, {"Responses": {name: found}, "UnprocessedKeys": {name: {**asked, "Keys": left}} if left else {}}
 
     def _query(self, body: Json) -> tuple[int, Json]:
         values = body["ExpressionAttributeValues"]
@@ -74,7 +87,8 @@ class MemoryDynamodb(FakeDynamodb):
         if not body.get("ScanIndexForward", True):
             keys.reverse()
         if start := body.get("ExclusiveStartKey"):
-            keys = keys[keys.index(_key(start)) + 1 :]
+            begins, is_reversed = _key(start), not body.get("ScanIndexForward", True)
+            keys = [key for key in keys if (key < begins if is_reversed else key > begins)]
         found = [self._items[key] for key in keys[: body.get("Limit")]]
         more = {"LastEvaluatedKey": {name: found[-1][name] for name in ("pk", "sk")}} if len(found) < len(keys) else {}
         return 200, {"Items": found, "Count": len(found), "ScannedCount": len(found)} | more
@@ -89,6 +103,8 @@ class MemoryDynamodb(FakeDynamodb):
     def _write_one(self, kind: str, write: Json) -> tuple[int, Json]:
         if (refused := self._refusal(write)) is not None:
             return 400, {"__type": f"{_REFUSED}ConditionalCheckFailedException", "message": _NOT_HELD} | refused
+        if self._is_too_large(kind, write):
+            return 400, {"__type": "com.amazon.coral.validate#ValidationException", "message": _TOO_LARGE}
         self._do(kind, write)
         return 200, {}
 
@@ -106,9 +122,14 @@ class MemoryDynamodb(FakeDynamodb):
             codes = ", ".join(reason["Code"] for reason in reasons)
             message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
             return 400, {"__type": f"{_REFUSED}TransactionCanceledException", "CancellationReasons": reasons, "Message": message}
+        if any(self._is_too_large(kind, write) for kind, write in writes):
+            return 400, {"__type": "com.amazon.coral.validate#ValidationException", "message": _TOO_LARGE}
         for kind, write in writes:
             self._do(kind, write)
         return 200, {}
+
+    def _is_too_large(self, kind: str, write: Json) -> bool:
+        return kind != "Delete" and size_of(self._becomes(kind, write)) > ITEM_LIMIT
 
     def _refusal(self, write: Json) -> Json | None:
         """What a refusal brings beside its message; None where the condition holds."""
@@ -119,14 +140,36 @@ class MemoryDynamodb(FakeDynamodb):
         return {"Item": there} if there and write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else {}
 
     def _do(self, kind: str, write: Json) -> None:
-        if kind == "Put":
-            self._items[_key(write["Item"])] = write["Item"]
-        elif kind == "Delete":
+        if kind == "Delete":
             self._items.pop(_key(write["Key"]), None)
         else:
-            assert kind == "Update", kind
-            there = self._items.get(_key(write["Key"]), write["Key"])
-            self._items[_key(write["Key"])] = _change(write["UpdateExpression"])(_scope(there, write))
+            item = self._becomes(kind, write)
+            self._items[_key(item)] = item
+
+    def _becomes(self, kind: str, write: Json) -> Json:
+        """The item that a write leaves."""
+        if kind == "Put":
+            return write["Item"]
+        assert kind == "Update", kind
+        there = self._items.get(_key(write["Key"]), write["Key"])
+        return _change(write["UpdateExpression"])(_scope(there, write))
+
+
+def size_of(item: Json) -> int:
+    """The bytes that DynamoDB counts of an item.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Json) -> int:
+    ((kind, content),) = value.items()
+    if kind == "M":
+        return 3 + len(content) + size_of(content)
+    if kind == "L":
+        return 3 + sum(1 + _value_size(one) for one in content)
+    return len(content.encode()) if kind == "S" else len(str(content)) // 2 + 2 if kind == "N" else 1
 
 
 def _key(item: Json) -> Key:

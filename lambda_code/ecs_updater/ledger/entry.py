@@ -260,7 +260,8 @@ def from_item(item: Mapping[str, Any]) -> Entry:
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         key = f"{item.get('pk')} {item.get('sk')}"
         raise LedgerError(
-            f"the entry {key} cannot be read ({type(error).__name__}: {one_line(str(error))}): correct or delete this item of the table"
+            f"the entry {key} cannot be read ({type(error).__name__}: {one_line(str(error))}): "
+            "correct or delete this item of the table"
         ) from None
 
 
