@@ -59,7 +59,7 @@ def replayed(run, error, change=lambda item: None):
     run.history.refuse(entry.refused("NOT_DEPLOYED", str(error), error))
     change(next(item for (_, sk), item in run.dynamodb.items.items() if sk == f"UPDATE#{number:015d}"))
     with pytest.raises(EcsUpdaterError) as raised:
-        logged(event, None, run.boundary.calls, lambda: update(event, run.environment, run.boundary, table=run.table))
+        logged(event, None, lambda: update(event, run.environment, run.boundary, table=run.table))
     of_error(raised.value, "id")
     return raised.value
 
