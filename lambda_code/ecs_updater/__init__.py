@@ -9,6 +9,7 @@ Data goes one way: event → request → snapshot → plan → apply → result.
 ``updater``          one update or rollback from end to end, whatever the door
 ``event``            JSON event → ``request``
 ``request``          what an event asks for
+``allow_list``       which images and services the configuration allows
 ``image``            what an image reference is made of
 ``tags``             the difference between two sets of tags
 ``task_definition``  the new revision, out of the running one

@@ -16,6 +16,7 @@ from typing import Any
 from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from .allow_list import check_allowed
 from .errors import VIOLATION_LIMIT, InvalidEventError, InvalidImageError, one_line
 from .image import ImageReference
 from .nearest import nearest
@@ -117,7 +118,13 @@ _SERVICE = re.compile(rf"(?:(?P<account>{_ARN})service/(?:(?P<cluster>{_NAME})/)
 
 
 def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
-    """The request that ``event``, any JSON value at all, makes. Raises InvalidEventError or InvalidImageError."""
+    """The request that ``event``, any JSON value at all, makes. Raises InvalidEventError, InvalidImageError or NotAllowedError."""
+    request = _request(event, settings)
+    check_allowed(request, settings.allowed_images, settings.allowed_services)
+    return request
+
+
+def _request(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     schema = SCHEMAS[_action(event)]
     event = _with_defaults(event, settings, schema.fields)
     schema.check(event)

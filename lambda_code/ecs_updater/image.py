@@ -12,6 +12,9 @@ from .errors import InvalidImageError
 EMPTY_REPOSITORY = "Container.image repository should not be null or empty."
 """ECS's own words for a reference without a repository."""
 
+DEFAULT_TAG = "latest"
+"""The tag of a reference that has neither a tag nor a digest."""
+
 _PATH_LIMIT = 255
 _REFERENCE_LIMIT = 1024
 
@@ -21,6 +24,8 @@ _PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 # Lower case, as in OCI's image specification: distribution's own pattern also takes SHA256, which no registry knows.
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-f]{32,}")
+_WILDCARD = re.compile(r"[*?[]")
+_DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
 _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 
@@ -43,6 +48,12 @@ class ImageReference:
     def repository(self) -> str:
         """Registry and path: equal for two references exactly when they name the same repository."""
         return f"{self.registry}/{self.path}"
+
+    @property
+    def normalised(self) -> str:
+        """The whole reference as the container engine resolves it: ``docker.io/library/busybox:latest`` for ``busybox``."""
+        tag = self.tag or (None if self.digest else DEFAULT_TAG)
+        return self.repository + (f":{tag}" if tag else "") + (f"@{self.digest}" if self.digest else "")
 
     @classmethod
     def parse(cls, text: str) -> "ImageReference":
@@ -68,6 +79,23 @@ class ImageReference:
         return cls(text, *_with_defaults(registry, path), tag, digest)
 
 
+def normalised_pattern(pattern: str) -> str:
+    """``pattern``, a shell glob over ``ImageReference.normalised``, in the spelling of what it is compared with.
+
+    Raises InvalidImageError where it has no registry, or is a reference without wildcards that cannot be right.
+    """
+    if _WILDCARD.search(pattern.partition("/")[0]):
+        return pattern
+    registry, rest = _split_registry(pattern)
+    if registry is None:
+        raise InvalidImageError(f"the pattern {pattern!r} has no registry")
+    if not _WILDCARD.search(rest):
+        return ImageReference.parse(pattern).normalised
+    path = re.split("[:@]", rest)[0]
+    registry, whole_path = _with_defaults(registry, path)
+    return f"{registry}/{path if _WILDCARD.search(path) else whole_path}{rest.removeprefix(path)}"
+
+
 def _split(text: str) -> tuple[str, str | None, str | None]:
     """Cuts a reference into name, tag and digest, without judging any of them."""
     name, at, digest = text.partition("@")
@@ -86,10 +114,16 @@ def _split_registry(name: str) -> tuple[str | None, str]:
 
 
 def _with_defaults(registry: str | None, path: str) -> tuple[str, str]:
-    registry = registry.lower() if registry else "docker.io"
-    if registry in ("docker.io", "index.docker.io"):
-        return "docker.io", path if "/" in path else f"library/{path}"
-    return registry, path
+    registry = (registry or "docker.io").lower()
+    if registry in ("docker.io", "index.docker.io") and "/" not in path:
+        path = f"library/{path}"  # The engine fills it in for these two names only.
+    return _normalised_registry(registry), path
+
+
+def _normalised_registry(registry: str) -> str:
+    """One spelling for each registry: lower case, without the default port 443, ``docker.io`` for each name of Docker Hub."""
+    host = re.sub(":0*443$", "", registry.lower())
+    return "docker.io" if host in _DOCKER_HUB else host
 
 
 def _is_digest(digest: str) -> bool:

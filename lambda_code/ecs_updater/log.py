@@ -5,11 +5,12 @@ Never the environment, the event as a whole, or a credential.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from .allow_list import IMAGES, SERVICES
 from .calls import counted
 from .errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
 from .event import needed
@@ -21,6 +22,13 @@ def say_whether_there_is_a_ledger(table: object) -> None:
     """Logs, once for a function's environment, that it works without a ledger."""
     if table is None:
         logger.info("no LEDGER_TABLE: this function works without lease and history")
+
+
+def warn_of_what_is_unrestricted(environment: Mapping[str, str]) -> None:
+    """Logs one warning, once for a function's environment, where a list of what may be deployed is empty."""
+    if empty := [setting for setting in (IMAGES, SERVICES) if not environment.get(setting)]:
+        every = " and ".join({IMAGES: "every image", SERVICES: "every service"}[setting] for setting in empty)
+        logger.warning(f"no {' and no '.join(empty)}: this function accepts {every}")
 
 
 def tell_about(event: Any, request_id: str | None = None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import rates
+from .allow_list import IMAGES, SERVICES, AllowList
 from .errors import ConfigurationError
 
 KEEP, DROP = "keep", "drop"
@@ -45,6 +46,10 @@ class Settings:
     """``PIN_DIGEST``: ``tag`` deploys ``repository:tag@digest``, ``digest`` ``repository@digest``; the registry is asked for it."""
     private_registries: frozenset[str] = frozenset()
     """``PRIVATE_REGISTRIES``: hosts of registries, separated by commas, that may have a private address."""
+    allowed_images: AllowList = AllowList(IMAGES)
+    """``ALLOWED_IMAGES``: which images an event may ask for."""
+    allowed_services: AllowList = AllowList(SERVICES)
+    """``ALLOWED_SERVICES``: which services an event may name, as ``cluster/service``."""
     ledger_table: str | None = None
     """``LEDGER_TABLE``: the table of lease and history; without one there is neither."""
     ledger_retention_days: int = 90
@@ -65,6 +70,8 @@ class Settings:
             verify_image=_choice(environment, "VERIFY_IMAGE", OFF, WARN, REQUIRE),
             pin_digest=_choice(environment, "PIN_DIGEST", OFF, TAG, DIGEST),
             private_registries=frozenset(filter(None, map(str.strip, environment.get("PRIVATE_REGISTRIES", "").split(",")))),
+            allowed_images=AllowList.of(environment, IMAGES),
+            allowed_services=AllowList.of(environment, SERVICES),
             ledger_table=environment.get("LEDGER_TABLE") or None,
             ledger_retention_days=_count(environment, "LEDGER_RETENTION_DAYS", 90, most=3650),
         )

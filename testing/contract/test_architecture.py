@@ -34,7 +34,7 @@ MAY_IMPORT_AWS = (
 """The part itself, the doors, which make the clients, and who hands them on and calls them."""
 PURE = [
     *("call", "clock", "described", "errors", "event", "fields", "image", "plan", "request", "result", "settings", "snapshot"),
-    *("json_document", "nearest"),
+    *("allow_list", "json_document", "nearest"),
     *("rates", "tags", "task_definition", "fleet.message", "fleet.pacing", "ledger.entry", "ledger.intent", "ledger.key", "page"),
     *(f"rest.{name}" for name in ("body", "help", "openapi", "routes")),
     *(f"status.{name}" for name in ("cursor", "query", "views")),

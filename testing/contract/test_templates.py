@@ -13,6 +13,7 @@ import boto3
 import pytest
 from support.cloudformation import Stack, allows, load
 
+from ecs_updater.allow_list import AllowList
 from ecs_updater.aws import dynamodb, ecr, ecs
 from ecs_updater.settings import Settings
 
@@ -48,7 +49,7 @@ REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
 ALL = {"PassableRoleArns": ROLE, "VerifyImage": "warn", "LedgerTableName": "a-ledger"}
 """The parameters with which the function may do all that it ever may."""
 
-LATER = {"ALLOWED_IMAGES", "ALLOWED_SERVICES", "OPEN_UPDATE_MAX_HOURS"}
+LATER = {"OPEN_UPDATE_MAX_HOURS"}
 """Settings that the templates pass on and that the function may not read yet."""
 
 OF_THE_API = {
@@ -256,12 +257,15 @@ def test_what_is_set_reaches_the_settings():
         EventClusterName="c", EventServiceName="s", EventContainerName="n", EventImage="i", ExpectedTaskDefinitionFamily="f",
         UnknownFields="drop", TaskFailures=5, CircuitBreaker="enable", VerifyImage="require", PinDigest="digest",
         PrivateRegistries="registry.internal:5000,10.0.0.7", LedgerTableName="a-ledger", LedgerRetentionDays=7,
+        AllowedImages="docker.io/*,*:1", AllowedServices="shop/*",
     )["Environment"]["Variables"]
     settings = Settings.from_environment(variables)
     assert settings == Settings(
         cluster="c", service="s", container="n", image="i", family="f", unknown_fields="drop", task_failures=5,
         circuit_breaker="enable", verify_image="require", pin_digest="digest",
         private_registries=frozenset({"registry.internal:5000", "10.0.0.7"}), ledger_table="a-ledger", ledger_retention_days=7,
+        allowed_images=AllowList("ALLOWED_IMAGES", "docker.io/*,*:1", ("docker.io/*", "*:1")),
+        allowed_services=AllowList("ALLOWED_SERVICES", "shop/*", ("shop/*",)),
     )
     unset = Settings()
     assert all(getattr(settings, one.name) != getattr(unset, one.name) for one in fields(Settings)), "a setting is not tried here"

@@ -271,6 +271,7 @@ def failed(kind, outcome=None):
 KINDS = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error") and name != "EcsUpdaterError"]
 STATUSES = {
     400: {"InvalidEventError", "InvalidQueryError"},
+    403: {"NotAllowedError"},
     404: {"ClusterNotFoundError", "ServiceNotFoundError", "DeploymentNotFoundError", "RouteNotFoundError"},
     409: {"LeaseHeldError"},
     413: {"PayloadTooLargeError"},

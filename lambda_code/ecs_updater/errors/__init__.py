@@ -5,6 +5,7 @@
     EcsUpdaterError
     ├── CallerFault                       the event or the service's set-up is wrong: do not retry
     │   ├── InvalidEventError             [json_validation]
+    │   ├── NotAllowedError               [json_validation]
     │   ├── ServiceReadRefusedError       [ecs_service_read]
     │   ├── ClusterNotFoundError          [ecs_service_read]
     │   ├── ServiceNotFoundError          [ecs_service_read]
@@ -74,6 +75,7 @@ from .caller import (
     ImageNotFoundError,
     InvalidEventError,
     InvalidImageError,
+    NotAllowedError,
     RollbackTargetError,
     RolloutFailedError,
     RolloutRolledBackError,
@@ -129,6 +131,7 @@ __all__ = [
     "LedgerError",
     "MESSAGE_LIMIT",
     "MediaTypeError",
+    "NotAllowedError",
     "PayloadTooLargeError",
     "RateError",
     "RollbackTargetError",

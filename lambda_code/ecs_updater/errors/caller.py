@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .base import CallerFault, one_line
+from .base import MESSAGE_LIMIT, CallerFault, one_line
 
 
 class InvalidEventError(CallerFault):
@@ -17,6 +17,17 @@ class InvalidEventError(CallerFault):
         self.violation = one_line(violation)
         self.violations = tuple(violations) or (self.violation,)
         super().__init__(f"wrong input event format: {self.violation}")
+
+
+class NotAllowedError(CallerFault):
+    """The function's configuration does not allow this image, or this service: ALLOWED_IMAGES, ALLOWED_SERVICES."""
+
+    stage = "json_validation"
+
+    def __init__(self, reason: str, field: str = ""):
+        """``field``: the field of the event, such as ``ecs_container_images.sidecar``."""
+        self.reason, self.field = one_line(reason, MESSAGE_LIMIT), field
+        super().__init__(self.reason)
 
 
 class ServiceReadRefusedError(CallerFault):

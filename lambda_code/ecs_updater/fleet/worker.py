@@ -30,6 +30,7 @@ from ..errors import (
     ServiceUpdateRefusedError,
     one_line,
 )
+from ..event import parse as parse_event
 from ..ledger.batch import Batches
 from ..ledger.entry import NOT_STARTED
 from ..ledger.history import History
@@ -121,17 +122,26 @@ class Worker:
     def _told(self, messages: Sequence[Message]) -> Iterator[tuple[Message, dict[str, Any] | InvalidEventError, Told | None]]:
         """The messages with their events, and what ECS tells of their services."""
         events = [_event_of(message) for message in messages]
-        readable = [event for event in events if isinstance(event, dict)]
+        is_accepted = [self._is_accepted(event) for event in events]
+        accepted = [event for event, is_one in zip(events, is_accepted, strict=True) if is_one and isinstance(event, dict)]
         told: Iterator[Told | None] = iter([])
         try:
             # What is read now is as old as the wait for the others; the lease tells whether somebody has changed it since.
-            if self._tokens.take(DESCRIBE_REVISION, len(readable), self._seconds_left()):
-                told = iter(read_ahead(self._ecs, readable, self._call.clock.epoch))
+            if self._tokens.take(DESCRIBE_REVISION, len(accepted), self._seconds_left()):
+                told = iter(read_ahead(self._ecs, accepted, self._call.clock.epoch))
         except LedgerError as error:
             # Each message meets the ledger's trouble by itself, and comes again by itself.
             log.logger.warning("the services are read one by one", reason=str(error))
-        for message, event in zip(messages, events, strict=True):
-            yield message, event, next(told, None) if isinstance(event, dict) else None
+        for message, event, is_one in zip(messages, events, is_accepted, strict=True):
+            yield message, event, next(told, None) if is_one else None
+
+    def _is_accepted(self, event: dict[str, Any] | InvalidEventError) -> bool:
+        """Whether the update will read the service: ECS is asked nothing about an event that is refused."""
+        try:
+            parse_event(event, Settings.from_environment(self._environment))
+        except EcsUpdaterError:
+            return False
+        return True
 
     def _worked_off(
         self, message: Message, event: dict[str, Any] | InvalidEventError, told: Told | None, context: Any

@@ -8,13 +8,14 @@ from typing import Any
 
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
-from ..log import say_whether_there_is_a_ledger
+from ..log import say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
 from ..rest.updating import door
 from ..updater import update
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)
 say_whether_there_is_a_ledger(LEDGER)
+warn_of_what_is_unrestricted(os.environ)
 DOOR = door(lambda event, call: update(event, os.environ, ECS, call, LEDGER))
 
 

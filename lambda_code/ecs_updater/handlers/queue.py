@@ -11,10 +11,12 @@ from ..aws.ecs import Ecs
 from ..aws.sqs import Queue
 from ..call import Call
 from ..fleet.worker import Worker
+from ..log import warn_of_what_is_unrestricted
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)
 QUEUE, LETTERS = Queue(os.environ.get("QUEUE_URL", "")), Queue(os.environ.get("DEAD_LETTER_QUEUE_URL", ""))
+warn_of_what_is_unrestricted(os.environ)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

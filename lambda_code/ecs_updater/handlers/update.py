@@ -9,13 +9,14 @@ from typing import Any
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..call import Call
-from ..log import logged, say_whether_there_is_a_ledger
+from ..log import logged, say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
 from ..updater import update
 
 # At module scope: Lambda initialises with full CPU, and keeps it for the invocations that follow.
 ECS = Ecs()
 LEDGER = table_of(os.environ)
 say_whether_there_is_a_ledger(LEDGER)
+warn_of_what_is_unrestricted(os.environ)
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ RETRY_AFTER = "5"
 _STATUS: dict[type[EcsUpdaterError], int] = {
     errors.InvalidEventError: 400,
     errors.InvalidQueryError: 400,
+    errors.NotAllowedError: 403,
     errors.ClusterNotFoundError: 404,
     errors.ServiceNotFoundError: 404,
     errors.DeploymentNotFoundError: 404,
@@ -33,7 +34,8 @@ _STATUS: dict[type[EcsUpdaterError], int] = {
 def status_of(error: EcsUpdaterError) -> int:
     """The status of an error: 400, 403, 404, 409, 413, 415, 422 are the caller's to change, 500, 502 and 504 are not.
 
-    What AWS refused, or what a rollout came to, is 422; what AWS does not permit the function 403; what AWS did not answer 504.
+    What AWS refused, or what a rollout came to, is 422; what a setting does not allow, or AWS does not permit the function, 403;
+    what AWS did not answer 504.
     """
     if status := _STATUS.get(type(error)):
         return status

@@ -10,6 +10,7 @@ from ..errors import (
     InvalidEventError,
     InvalidImageError,
     MediaTypeError,
+    NotAllowedError,
     PayloadTooLargeError,
     ServiceNotFoundError,
     one_line,
@@ -36,7 +37,7 @@ _CONTRACT = {
 _SHORT = {**{long: short for short, long in _CONTRACT.items()}, "ecs_image_name": "image"}
 _LONG_NAMES = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
 
-_TO_THE_LETTER = (ClusterNotFoundError, ServiceNotFoundError)
+_TO_THE_LETTER = (ClusterNotFoundError, NotAllowedError, ServiceNotFoundError)
 """Errors whose sentences the contract gives, field names included: callers compare them."""
 
 

@@ -21,7 +21,7 @@ _EXAMPLE = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "b
 
 _ERRORS = {
     "400": "the body or a parameter does not fit; errorMessage names it",
-    "403": "no key of this API, or AWS does not permit the function to do it",
+    "403": "no key of this API, a setting of the function does not allow it, or AWS does not permit the function to do it",
     "404": "no such route, cluster, service or update",
     "409": "another update holds the service: try again after Retry-After seconds",
     "413": "the body is too large",

@@ -56,7 +56,7 @@ def deploy(  # pylint: disable=too-many-locals  # Each option is one.
 
     - 0: all succeeded, or had nothing to change
     - 1: some did not, or not within the `--timeout`
-    - 2: the input is wrong, and nothing was sent
+    - 2: the input is wrong or not allowed, and nothing was deployed
     - 3: AWS is not to be had
     - 130: detached, by Ctrl-C
     """

@@ -4,9 +4,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 
+from ecs_updater.errors import NotAllowedError
+
 from ..batch.board import Board
 from ..batch.waves import Waves
-from ..ending import AWS, NOT_ALL, SUCCEEDED
+from ..batch.state import State
+from ..ending import AWS, INPUT, NOT_ALL, SUCCEEDED
 from ..show.summary import Ended
 from .opening import Opened
 
@@ -45,4 +48,8 @@ class WayOut:
 
 def over(board: Board) -> Ended:
     """The end of a batch of which each service has its own."""
+    not_allowed = [row for row in board.rows if row.seen.error_type == NotAllowedError.__name__]
+    not_begun = [row for row in board.rows if row.state is State.NOT_STARTED]
+    if not_allowed and len(not_allowed) + len(not_begun) == len(board.rows):
+        return Ended(INPUT)  # The worker refused the batch as a whole: nothing was begun.
     return Ended(SUCCEEDED if board.is_good else NOT_ALL)

@@ -10,6 +10,7 @@ from ..document.entries import Entry
 from ..document.identity import Identity
 from ..document.place import InvalidDocument
 from ..document.reader import read
+from ..doors.behaviour import allowing
 from ..ending import wrong_input
 from ..show.text import number_of
 
@@ -26,7 +27,7 @@ def entries_of(file: Path) -> list[Entry]:
     except OSError as error:
         raise wrong_input(f"{name}: {error.strerror or error}: name the file of the deployments with --file") from None
     try:
-        return checked(read(content, name))
+        return checked(read(content, name), allowing())
     except InvalidDocument as invalid:
         lines = [problem.told(name) for problem in invalid.problems]
         raise wrong_input(*lines, f"{number_of(len(lines), 'problem')}: nothing was sent") from None
@@ -34,7 +35,7 @@ def entries_of(file: Path) -> list[Entry]:
 
 def check_event(event: dict[str, Any]) -> None:
     """Raises CommandEnd with what is wrong with the event of a command's arguments."""
-    if problems := problems_of_event(event):
+    if problems := problems_of_event(event, allowing()):
         raise wrong_input(*(": ".join(filter(None, (problem.path, problem.sentence))) for problem in problems))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from ecs_updater import event as events
-from ecs_updater.errors import InvalidEventError, InvalidImageError, one_line
+from ecs_updater.errors import InvalidEventError, InvalidImageError, NotAllowedError, one_line
 from ecs_updater.image import ImageReference
 from ecs_updater.settings import Settings
 
@@ -35,12 +35,15 @@ _NAMES = ("ecs_cluster_name", "ecs_service_name")
 _SETTINGS = Settings(ledger_table="ledger")
 
 
-def checked(document: Value) -> list[Entry]:
-    """The entries of a file in which nothing is wrong. Raises InvalidDocument with all that is, in the order of the file."""
+def checked(document: Value, settings: Settings = _SETTINGS) -> list[Entry]:
+    """The entries of a file in which nothing is wrong. Raises InvalidDocument with all that is, in the order of the file.
+
+    Of ``settings`` count those that allow images and services.
+    """
     problems: list[Problem] = []
     found = entries(document, problems)
     for entry in found:
-        problems += islice(_problems(entry), _MOST_OF_ONE)
+        problems += islice(_problems(entry, settings), _MOST_OF_ONE)
     problems += _doubles(found)
     if problems:
         # What is wrong in the defaults, or behind an alias, is wrong for every entry, and said once.
@@ -50,14 +53,14 @@ def checked(document: Value) -> list[Entry]:
     return found
 
 
-def problems_of_event(event: dict[str, Any]) -> list[Problem]:
+def problems_of_event(event: dict[str, Any], settings: Settings = _SETTINGS) -> list[Problem]:
     """What is wrong with an event that stands in no file."""
     nowhere = Value(Place(0, 0), event)
-    found = _problems(Entry(0, nowhere, None, event))
+    found = _problems(Entry(0, nowhere, None, event), settings)
     return [Problem(None, problem.path.removeprefix(f"{LIST}[0]").lstrip("."), problem.sentence) for problem in found]
 
 
-def _problems(entry: Entry) -> Iterator[Problem]:
+def _problems(entry: Entry, settings: Settings) -> Iterator[Problem]:
     if not isinstance(entry.event, dict):
         yield Problem(entry.own.place, entry.name, "this has to be a map, with the fields of an event")
         return
@@ -79,7 +82,7 @@ def _problems(entry: Entry) -> Iterator[Problem]:
             yield _violation(entry, violation)
     yield from _of_images(entry, event)
     if not violations:
-        yield from _further(entry, event)
+        yield from _further(entry, event, settings)
 
 
 def _of_group(entry: Entry) -> Iterator[Problem]:
@@ -122,14 +125,16 @@ def _of_images(entry: Entry, event: dict[str, Any]) -> Iterator[Problem]:
                 yield _problem(entry, path, error.reason)
 
 
-def _further(entry: Entry, event: dict[str, Any]) -> Iterator[Problem]:
+def _further(entry: Entry, event: dict[str, Any], settings: Settings) -> Iterator[Problem]:
     """What the schema cannot say, in the words of the function, each of which begins with the field."""
     try:
-        events.parse(event, _SETTINGS)
+        events.parse(event, settings)
     except InvalidEventError as error:
         for violation in error.violations:
             path = _path_in(violation, event)
             yield _problem(entry, path, violation.removeprefix(f"{'.'.join(path)}: ") if path else violation)
+    except NotAllowedError as error:
+        yield Problem(entry.where(error.field.split(".", 1))[0], entry.name, error.reason)
     except InvalidImageError:
         pass  # Each image has been looked at.
 
