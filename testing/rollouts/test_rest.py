@@ -1,7 +1,6 @@
 """Updates over HTTP in a whole world: the lease makes 409s, a long wait is 202, and the completer keeps its promise."""
 
 import itertools
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -34,7 +33,7 @@ def _post(world):
         own = replace(call, id=f"request-{next(_NUMBERS)}", time_left=lambda: 120.0, clock=world.clock)
         return update(event, world.environment, world.boundary, own, world.table)
 
-    resolve = updating.door(do, Counter()).resolve
+    resolve = updating.door(do).resolve
     return lambda path, body: ask(resolve, "POST", path, body)
 
 
