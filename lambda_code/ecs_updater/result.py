@@ -10,6 +10,7 @@ from .rollout.verdict import Finding, Followed
 from .tags import listed
 
 NO_CHANGE, IN_PROGRESS = "NO_CHANGE", "IN_PROGRESS"
+DRY_RUN = "dry run: nothing was written"
 
 Answer = dict[str, Any]
 
@@ -37,13 +38,15 @@ def of_plan(plan: Plan) -> Answer:
     }
 
 
-def of_dry_run(plan: Plan, notes: Sequence[str] = ()) -> Answer:
-    """What an update would answer; the revision and the deployment that it would make have no names yet."""
-    answer = of_plan(plan)
-    verdict = None if plan.deploys else NO_CHANGE
-    answer["body"]["deployment"] = _deployment(None, verdict, "dry run: nothing was written", notes=list(notes))
-    answer["body"]["dryRun"] = True
-    return answer
+def of_dry_run(plan: Plan, answer: Answer, notes: Sequence[str] = ()) -> Answer:
+    """What an update would answer; the revision and the deployment that it would make have no names yet.
+
+    ``answer`` is the one of ``of_plan``, with the running deployment where the plan makes none of its own.
+    """
+    deployment = answer["body"]["deployment"]
+    verdict = None if plan.deploys else deployment["verdict"]
+    reason = f"{deployment['reason']}; {DRY_RUN}" if verdict == IN_PROGRESS else DRY_RUN
+    return _with_body(answer, deployment=_deployment(deployment["id"], verdict, reason, notes=list(notes)), dryRun=True)
 
 
 def with_revision(answer: Answer, task_definition_arn: str) -> Answer:
@@ -57,6 +60,12 @@ def with_deployment(answer: Answer, deployment_id: str | None, updated_on: datet
     return _with_body(
         answer, AFTER={**body["AFTER"], "updatedOn": _iso(updated_on)}, deployment={**body["deployment"], "id": deployment_id}
     )
+
+
+def with_running_deployment(answer: Answer, deployment_id: str | None, revision: str) -> Answer:
+    """The answer of an update that makes no deployment, while ``deployment_id``, of ``revision``, is in progress."""
+    reason = f"{answer['body']['deployment']['reason']}; deployment {deployment_id} of {revision}, which runs, is in progress"
+    return _with_body(answer, deployment=_deployment(deployment_id, IN_PROGRESS, reason))
 
 
 def with_notes(answer: Answer, notes: Sequence[str]) -> Answer:

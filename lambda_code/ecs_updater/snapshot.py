@@ -34,11 +34,10 @@ class Snapshot:
     """As it came over the wire."""
     on_fargate: bool | None = None
     """Whether its tasks run on Fargate; None where ECS does not say."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the revision that the service is at is known to work, and no rollout of it goes on."""
-        return self.completed == self.task_definition_arn
+    has_completed: bool = True
+    """Whether the PRIMARY deployment has completed."""
+    service: Mapping[str, Any] = field(default_factory=dict)
+    """The service as DescribeServices returned it."""
 
     @property
     def task_definition_arn(self) -> str:

@@ -8,8 +8,9 @@ from . import event as events
 from . import result
 from .aws.dynamodb import Table
 from .aws.ecs import Ecs
+from .aws.failure import AwsFailure
 from .call import Call
-from .errors import EcsUpdaterError, ServiceUpdateError
+from .errors import EcsUpdaterError, LedgerError, ServiceUpdateError
 from .ledger.entry import Entry
 from .ledger.intent import intent
 from .ledger.record import Record
@@ -19,8 +20,9 @@ from .workflow.recorded import Recorded
 from .registry.verify import Registries
 from .request import Request, UpdateRequest
 from .result import Answer
+from .rollout.verdict import SUCCEEDED
 from .workflow.conclusion import Conclusion
-from .workflow.rolling import Rolling
+from .workflow.rolling import NOT_ASKED_FOR, Rolling
 from .service.read import Told
 from .service.tagging import AS_IT_WAS
 from .service.write import NOTHING, Earlier, apply
@@ -96,7 +98,7 @@ class Work:
         """Does it without a ledger; a dry run ends after the plan."""
         plan = self.planner.plan(self.request, self.told)
         if self.request.dry_run:
-            return result.of_dry_run(plan, self.planner.notes)
+            return self._dry_run(plan)
         self.pace(plan)
         record = Record(self.intent(plan))
         conclusion = self.done(plan, record)
@@ -104,6 +106,15 @@ class Work:
             raise conclusion.error
         assert conclusion.answer is not None
         return result.with_notes(conclusion.answer, self.notes(record, conclusion))
+
+    def _dry_run(self, plan: Plan) -> Answer:
+        """What the update would answer. Raises the rollout's error where it would make no deployment over one that failed."""
+        record = Record(replace(self.intent(plan), rollback_on_failure=False))
+        conclusion = self._judged_by_running(plan, record)
+        if conclusion.error:
+            raise conclusion.error.also(result.DRY_RUN, instead_of=NOT_ASKED_FOR)
+        assert conclusion.answer is not None
+        return result.of_dry_run(plan, conclusion.answer, self.planner.notes)
 
     def intent(self, plan: Plan) -> Entry:
         """What is about to be done, as an entry of the ledger."""
@@ -113,9 +124,28 @@ class Work:
         """Writes the plan and waits for what comes of it. Raises what ``apply`` raises; a rollout's end is in the conclusion."""
         if plan.writes:
             self._write(plan, record, earlier)
-        if self.request.wait_seconds and not plan.deploys and not plan.snapshot.is_settled:
-            record.notes.append(f"deployment {plan.snapshot.deployment_id}, which was there before, is not complete")
-        return self.rolling.wait(record, self.deadline)
+        conclusion = self._judged_by_running(plan, record)
+        return conclusion if conclusion.is_final else self.rolling.wait(record, self.deadline)
+
+    def _judged_by_running(self, plan: Plan, record: Record) -> Conclusion:
+        """What an update without a deployment of its own comes to: the verdict on the one that runs.
+
+        Not final where the update made a deployment, or while the one that runs is in progress. No call where that has completed.
+        """
+        no_change = record.entry.answer
+        if plan.deploys or plan.snapshot.has_completed or plan.snapshot.deployment_id is None:
+            return Conclusion(no_change, is_final=not plan.deploys, verdict=result.NO_CHANGE)
+        record.joined(plan.snapshot.deployment_id, plan.snapshot.service_deployment_arn)
+        try:
+            # A dry run has looked at none of the open ones.
+            past = [one for one in self.planner.past_of(plan.snapshot) if one.is_ended or not self.request.dry_run]
+            conclusion = self.rolling.look(record, plan.snapshot.service, past=past)
+        except (AwsFailure, LedgerError) as failure:
+            record.notes.append(str(failure))
+            conclusion = Conclusion(is_final=False)
+        if conclusion.verdict == SUCCEEDED:
+            return Conclusion(no_change, verdict=result.NO_CHANGE)
+        return conclusion if conclusion.is_final else replace(conclusion, answer=record.entry.answer)
 
     def notes(self, record: Record, conclusion: Conclusion) -> list[str]:
         """What the caller should know beside the answer."""

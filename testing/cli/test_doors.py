@@ -198,6 +198,20 @@ def test_alone_it_begins_nothing_after_too_many_failures(play):
     assert seen[2].cause == "one update of the batch has failed, and after 1 no further one was to begin"
 
 
+def test_alone_the_event_again_over_a_failed_rollout_is_the_same_failure(play):
+    world = world_with(Image.exits(code=3))
+    courses, rows = play(world, {}, {}, {"ecs_tag": {"release": "2b"}})
+    assert [course[-1] for course in courses.values()] == ["failed"] * 3, courses
+    assert all("container ecs-dummy-container exited with code 3" in seen.cause for seen in rows.values())
+    assert world.calls["UpdateService"] == 1
+
+
+def test_alone_the_event_again_is_rolled_back_where_it_asks_for_that(play):
+    world = world_with(Image.exits(code=3))
+    courses, rows = play(world, {}, {"rollback_on_failure": True})
+    assert courses[2][-1] == "rolled back" and "its tags were left as they are" in rows[2].cause, (courses, rows)
+
+
 def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypatch):
     world = world_with(Image.good())
     world.ecs.clock.drive_sdk(monkeypatch)

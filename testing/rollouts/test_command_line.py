@@ -115,6 +115,20 @@ def test_from_this_machine_what_fails_is_rolled_back(world, printer):
     assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
 
 
+def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave_does_not_begin(world, printer):
+    world.ecs.images.publish("app:2", Image.exits(code=3))
+    world.send(wait_seconds=180)
+    made = len(world.made)
+    ledger = Ledger(world.table, PREFIX)
+    batch = batches.new_batch([EVENT, {**EVENT, "ecs_service_name": "next"}], ["first", "second"], None, REAL_TIME)
+    batches.begin(ledger, batch)
+    with Passing(world):
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=30), printer) == 1
+    out = printer.console.file.getvalue()
+    assert "FAILED        ECSCluster/ecs-dummy-service  app:2  container ecs-dummy-container exited with code 3" in out
+    assert "NOT STARTED   ECSCluster/next" in out and len(world.made) == made
+
+
 def test_who_leaves_begins_nothing_further(world):
     ledger, batch = begun(world, EVENT)
     made = dict(world.made)
@@ -198,6 +212,24 @@ def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     seen = door.look(rows)
     assert [seen[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
     assert "one update of the batch has failed, and after 1 no further one was to begin" in seen[2].cause
+
+
+@pytest.mark.parametrize(("image", "verdict"), [(Image.exits(code=3), State.FAILED), (Image.slow(60), State.SUCCEEDED)])
+def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_that_runs(world, image, verdict):
+    world.ecs.images.publish("app:2", image)
+    world.send()
+    world.pass_time(5)
+    ledger, batch = begun(world, EVENT)
+    queue = Messages()
+    door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+    door.begin(batch.members)
+    call = Call(time_left=lambda: 900.0, clock=world.clock)
+    assert not Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call).work_off(queue.records())
+    rows = follow_rows(batch)
+    assert door.look(rows)[1].state is State.DEPLOYING
+    world.pass_time(120)
+    world.complete_until_all_is_done()
+    assert door.look(rows)[1].state is verdict
 
 
 def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdict(world, printer):

@@ -144,7 +144,7 @@ def test_tags_that_a_later_update_gave_are_not_put_back(bad_world):
     world = bad_world()
     world.send(rollback_on_failure=True)
     world.pass_time(5)
-    assert world.send(ecs_tag={"release": "2b", "owner": "B"}).verdict == "NO_CHANGE"
+    assert world.send(ecs_tag={"release": "2b", "owner": "B"}).verdict == "IN_PROGRESS"
     world.pass_time(200)
     world.complete_until_all_is_done()
     assert (image_of(world), world.tags["release"], world.tags["owner"]) == ("busybox", "2b", "B")
@@ -348,14 +348,6 @@ def test_an_update_killed_before_its_deployment_is_not_repeated_over_a_later_one
     world.send(ecs_image_name="app:3", wait_seconds=60)
     again = world.send(request_id="a")
     assert "a later update (request_id invocation-2" in str(again.error) and image_of(world) == "app:3"
-
-
-def test_nothing_to_do_while_a_rollout_goes_on_is_said_to_who_waits(bad_world):
-    world = bad_world()
-    world.send()
-    world.pass_time(5)
-    told = world.send(wait_seconds=60)
-    assert told.verdict == "NO_CHANGE" and "is not complete" in told.answer["body"]["deployment"]["notes"][0]
 
 
 def test_a_configuration_with_a_breaker_that_is_null_is_no_defect(make_world):

@@ -78,6 +78,24 @@ def test_a_rollout_that_fails_while_it_is_waited_for_is_422_in_the_words_of_a_di
     assert answer.json["errorMessage"].startswith(begins)
 
 
+@pytest.mark.parametrize("body", [EVENT, SHORT], ids=["the event", "the short form"])
+def test_an_update_sent_again_over_a_rollout_that_failed_is_422_again(world, post, body):
+    world.ecs.publish("app:2", Image.exits(code=3, after=1, starts_after=2))
+    first = post("/update", {**body, "wait_seconds": 25})
+    again = post("/update", body)
+    assert (first.status, again.status, again.json["errorType"]) == (422, 422, "RolloutFailedError")
+    assert "exited with code 3" in again.json["errorMessage"]
+
+
+def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_verdict_of_that(world, post):
+    world.ecs.publish("app:2", Image.exits(code=3, after=30))
+    assert post("/update", EVENT).json["deployment"]["verdict"] == "IN_PROGRESS"
+    answer = post("/update", {**EVENT, "wait_seconds": 600, "request_id": "r-2"})
+    assert (answer.status, answer.json["deployment"]["verdict"]) == (202, "IN_PROGRESS")
+    world.complete_until_all_is_done()
+    assert told(world, "r-2")["verdict"] == "FAILED"
+
+
 def test_a_service_that_another_update_holds_is_409_with_when_to_try_again_and_nothing_is_written(world, post):
     give_back = world.hold("another")
     answer = post("/update", EVENT)

@@ -142,6 +142,11 @@ class Entry:
         """Whether it was begun and ended in another way than was asked for, and for good."""
         return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
 
+    @property
+    def is_left_failed(self) -> bool:
+        """Whether its deployment failed and it did not roll the service back, tags included."""
+        return self.verdict in ("FAILED", "ROLLED_BACK") and self.rollback is None
+
     def registered(self, task_definition_arn: str) -> "Entry":
         """With the new revision's name. One that came further, before it was taken up or planned again, stays there."""
         return self._to(self._at_least(State.REGISTERED), after=replace(self.after, task_definition_arn=task_definition_arn))
@@ -153,6 +158,16 @@ class Entry:
     def deployed(self, deployment_id: str | None, service_deployment_arn: str | None = None) -> "Entry":
         """With the deployment made, and ECS's own record of it where that is known."""
         return self._to(State.DEPLOYED, deployment_id=deployment_id, service_deployment_arn=service_deployment_arn)
+
+    def joined(self, deployment_id: str, service_deployment_arn: str | None) -> "Entry":
+        """With the service's running deployment, by which an update that makes none of its own is judged."""
+        return self._to(
+            State.DEPLOYED,
+            deployment_id=deployment_id,
+            service_deployment_arn=service_deployment_arn,
+            previous_deployment_id=None,
+            previous_service_deployment_arn=None,
+        )
 
     def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> "Entry":
         """On its way back to a revision: once before that is asked of ECS, and again when the deployment that does it is known.

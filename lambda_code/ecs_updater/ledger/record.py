@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
-from ..result import with_deployment, with_revision
+from ..result import with_deployment, with_revision, with_running_deployment
 from .entry import Entry
 from .history import History
 from .lease import Hold
@@ -53,6 +53,12 @@ class Record:
         self.has_deployed = True
         entry = self.entry.deployed(deployment_id, service_deployment_arn)
         self._tell(self._advance, entry.told(with_deployment(entry.answer or {}, deployment_id, updated_on)))
+
+    def joined(self, deployment_id: str, service_deployment_arn: str | None) -> None:
+        """Judges the update by a deployment that runs already, for it makes none of its own. Raises nothing."""
+        entry = self.entry.joined(deployment_id, service_deployment_arn)
+        revision = (entry.after.task_definition_arn or "").rpartition("/")[2]
+        self._tell(self._advance, entry.told(with_running_deployment(entry.answer or {}, deployment_id, revision)))
 
     # What comes after the deployment. None of it raises: what was done is done, and whoever finds the entry open finishes it.
 

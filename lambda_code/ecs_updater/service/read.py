@@ -52,6 +52,7 @@ def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | Non
             f"not {family}, which the function's TASK_DEF says"
         )
     primary = described.primary_deployment(service)
+    seen = observe(service, primary.get("id", ""))
     tags = described.tags(service)
     launch_type = described.launch_type(service)
     return Snapshot(
@@ -64,10 +65,12 @@ def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | Non
         deployment_id=primary.get("id"),
         updated_on=primary.get("updatedAt") or service.get("createdAt"),
         deployment_ids=described.deployment_ids(service),
-        completed=observe(service, primary.get("id", "")).completed,
+        completed=seen.completed,
         service_deployment_arn=service.get("currentServiceDeployment"),
         deployment_configuration=service.get("deploymentConfiguration") or {},
         on_fargate=launch_type == described.FARGATE if launch_type else None,
+        has_completed=seen.ours is None or seen.ours.is_complete,
+        service=service,
     )
 
 

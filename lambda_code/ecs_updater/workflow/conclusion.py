@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import EcsUpdaterError
+from ..errors import EcsUpdaterError, rebuilt
 from ..ledger.entry import Entry
 from ..result import Answer
 
@@ -32,3 +32,8 @@ def failed(
     """The conclusion that is an error. ``deployment`` is what the log is told of it beside the sentence."""
     details: dict[str, object] = {"service_arn": entry.service_arn, "deployment": dict(deployment or {})}
     return Conclusion(error=kind(sentence).with_details(details), is_final=is_final, verdict=verdict)
+
+
+def error_of(entry: Entry) -> EcsUpdaterError:
+    """The error with which ``entry`` ended."""
+    return rebuilt(entry.error_type or "", entry.error_message or "", entry.error_attributes or {})

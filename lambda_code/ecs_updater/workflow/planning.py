@@ -35,12 +35,13 @@ class Planner:
     def __init__(self, ecs: Ecs, settings: Settings, registries: Callable[[Settings], Registries]):
         self._ecs, self._settings = ecs, settings
         self._registries = registries
-        self._past_of: PastOf = _no_past
+        self.past_of: PastOf = _no_past
+        """The service's past updates, the latest first."""
         self._verified: dict[str, Verified] | None = None
 
     def remember(self, past_of: PastOf) -> None:
         """Lets it know the past of a service, the latest update first."""
-        self._past_of = past_of
+        self.past_of = past_of
 
     @property
     def notes(self) -> list[str]:
@@ -123,7 +124,7 @@ class Planner:
 
     def _rollback(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
         running = snapshot.task_definition_arn
-        past = self._past_of(snapshot)
+        past = self.past_of(snapshot)
         target = last_good(running, snapshot.completed, past) or self._by_records(snapshot, past)
         if target is None:
             raise RollbackTargetError(

@@ -15,7 +15,6 @@ from ..errors import (
     ServiceUpdateRefusedError,
     UnknownOutcomeError,
     one_line,
-    rebuilt,
 )
 from ..ledger.entry import Entry, State
 from ..ledger.history import History
@@ -24,11 +23,11 @@ from ..ledger.lease import Hold, Holder, Leases
 from ..ledger.record import Record
 from ..plan import Plan
 from .planning import Pace, Planner
-from .recovery import Recovery
+from .recovery import INTERRUPTED, Recovery
 from ..request import Request
 from ..result import Answer
 from ..rollout.target import with_tags
-from .conclusion import Conclusion
+from .conclusion import Conclusion, error_of
 from .rolling import Rolling
 from ..service.read import Told
 from ..service.write import NOTHING, Earlier
@@ -122,9 +121,13 @@ class Recorded:
                 return _replayed(earlier)
         if plan is None or hold.lease.is_stale(read_at):
             plan = self._work.planner.plan(self._work.request)
+        is_current = True
         for entry in unfinished:
-            self._recovery.settle(entry, hold, is_followed_by_a_deployment=plan.deploys)
-        if unfinished:
+            known = plan.snapshot.service if is_current else None
+            settled = self._recovery.settle(entry, hold, known, is_followed_by_a_deployment=plan.deploys)
+            if settled.rollback or settled.verdict == INTERRUPTED:
+                is_current = False
+        if not is_current:
             plan = self._work.planner.plan(self._work.request)
         return self._begun(plan, hold)
 
@@ -147,6 +150,8 @@ class Recorded:
         if rollback_to and entry.rollback_on_failure and rollback_to != entry.before.task_definition_arn:
             # A rollout is going on, or has failed: the tags are that one's.
             rollback_tags = with_tags(rollback_to, self._past_of(plan.snapshot)).tags
+            if rollback_tags is None and (success := self._history.last_success(entry.service)):
+                rollback_tags = success.tags if success.task_definition_arn == rollback_to else None
         return replace(
             entry,
             number=hold.lease.fence,
@@ -273,7 +278,7 @@ def _has_an_end(entry: Entry) -> bool:
 def _replayed(entry: Entry) -> Answer:
     """What the first attempt was told; what became of its deployment since then included."""
     if entry.error_type:
-        error = rebuilt(entry.error_type, entry.error_message or "", entry.error_attributes or {})
+        error = error_of(entry)
         error.details[_FIRST_TOLD] = entry.begun_at
         raise error
     answer = dict(entry.answer or {})

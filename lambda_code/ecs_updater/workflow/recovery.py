@@ -63,7 +63,8 @@ class Recovery:
                 record.deployed(deployment["id"], deployment.get("updatedAt"))
             is_failing = primary_deployment(service).get("id") == record.entry.deployment_id
             may_return = not (is_followed_by_a_deployment and is_failing)
-            conclusion = self._rolling.look(record, service, may_return=may_return)
+            past = [] if entry.deploys else self._history.latest(entry.service)
+            conclusion = self._rolling.look(record, service, may_return=may_return, past=past)
             back = record.entry.rollback
             if may_return and not conclusion.is_final and back and back.deployment_id == primary_deployment(service).get("id", ""):
                 conclusion = self._rolling.look(record, service)  # Its tags are put back now; perhaps the return is done, too.

@@ -98,9 +98,7 @@ class Returning:
     def _put_tags_back(self, record: Record, service: Mapping[str, Any]) -> tuple[str, bool]:
         """What became of the tags, for the message, and whether nothing is left to do."""
         entry = record.entry
-        earlier = entry.before.tags if entry.rollback_tags is None else entry.rollback_tags
-        written = TagChanges(earlier, entry.after.tags)
-        changes = taken_back(own_tags(service), written)
+        changes = taken_back(own_tags(service), _tags_to_take_back(entry))
         try:
             if changes:
                 record.before_write()
@@ -109,7 +107,7 @@ class Returning:
             is_for_good = isinstance(failure, CallerFault)
             again = "" if is_for_good else _again(record, failure)
             return f", but its tags could not be put back{again}: {_plain(failure)}", is_for_good
-        return (", its tags are what they were" if written else ""), True
+        return tags_afterwards(entry), True
 
     @staticmethod
     def returned(record: Record, deployment_id: str | None, tags: str, followed: Followed | None) -> Conclusion:
@@ -128,6 +126,22 @@ class Returning:
             return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment)
         sentence = f"{entry.cause}; and the return to {revision} came to {finding.verdict}: {finding.reason}{tags}"
         return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
+
+
+def tags_afterwards(entry: Entry) -> str:
+    """What a rollback leaves of the service's tags, for the message."""
+    if entry.rollback_tags is None and not entry.deploys:
+        return ", its tags were left as they are: no earlier success is known that had others"
+    return ", its tags are what they were" if _tags_to_take_back(entry) else ""
+
+
+def _tags_to_take_back(entry: Entry) -> TagChanges:
+    """From the tags that a rollback restores to those that the update wrote. None where a failed deployment was joined whose
+    earlier tags nobody knows.
+    """
+    if entry.rollback_tags is not None:
+        return TagChanges(entry.rollback_tags, entry.after.tags)
+    return TagChanges(entry.before.tags, entry.after.tags) if entry.deploys else TagChanges()
 
 
 def _plain(failure: Exception) -> str:

@@ -3,7 +3,8 @@
 Works on a ledger's entry, so that whoever finds one can go on.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,9 +26,9 @@ from ..rollout.follow import Rollout
 from ..rollout.running import Digests, digests_of_revision, digests_of_tasks, others_than_asked
 from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
 from ..settings import Settings
-from .conclusion import Conclusion, failed
+from .conclusion import Conclusion, error_of, failed
 from .following import Following
-from .returning import Returning
+from .returning import Returning, tags_afterwards
 
 _ERRORS: dict[str, type[EcsUpdaterError]] = {
     FAILED: RolloutFailedError,
@@ -35,6 +36,9 @@ _ERRORS: dict[str, type[EcsUpdaterError]] = {
     STOPPED: RolloutStoppedError,
     SUPERSEDED: RolloutSupersededError,
 }
+
+
+NOT_ASKED_FOR = "the service was not rolled back, for the event did not ask for it (rollback_on_failure)"
 
 
 class Rolling:
@@ -54,15 +58,33 @@ class Rolling:
             return _open(entry)
         return self._conclude(record, self._following.follower(_rollout(entry), record).follow(deadline), deadline)
 
-    def look(self, record: Record, service: Mapping[str, Any] | None = None, *, may_return: bool = True) -> Conclusion:
+    def look(
+        self,
+        record: Record,
+        service: Mapping[str, Any] | None = None,
+        *,
+        may_return: bool = True,
+        past: Sequence[Entry] = (),
+    ) -> Conclusion:
         """Looks once, and returns the service where that has to be. ``service``, where DescribeServices has told it already.
 
+        ``past`` has the service's updates, the latest first: the end of one update of a deployment is the end of all that joined
+        it, and one that is open was looked at a moment ago, since the oldest comes first.
         Without ``may_return`` an update that has to be returned stays open instead. Raises AwsFailure.
         """
         if record.entry.rollback:
             return self._look_at_return(record, service, may_return)
         entry = record.entry
-        followed = self._following.follower(_rollout(entry), record).look(service)
+        known = _known_of(entry, past)
+        if known and not known.is_ended:
+            return Conclusion(is_final=False)
+        if known and not (entry.rollback_on_failure and known.is_left_failed):
+            return Conclusion(error=error_of(known), verdict=known.verdict or "")
+        if known and known.verdict == FAILED:
+            finding = Finding(FAILED, _reason(known))
+            followed: Followed | None = Followed(finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn)
+        else:
+            followed = self._following.follower(_rollout(entry), record).look(service)
         if followed is None:
             return Conclusion(is_final=False)
         if followed.finding.verdict == FAILED and entry.rollback_on_failure and not may_return:
@@ -81,8 +103,7 @@ class Rolling:
         followed = self._following.follower(rollout, record).look(service)
         if followed is None:
             return Conclusion(is_final=False)
-        tags = ", its tags are what they were" if entry.before.tags != entry.after.tags else ""
-        return self._returning.returned(record, entry.rollback.deployment_id, tags, followed)
+        return self._returning.returned(record, entry.rollback.deployment_id, tags_afterwards(entry), followed)
 
     def _conclude(self, record: Record, followed: Followed, deadline: float, *, asks_tasks: bool = True) -> Conclusion:
         entry, finding = record.entry, followed.finding
@@ -101,7 +122,7 @@ class Rolling:
         if kind := _ERRORS.get(finding.verdict):
             reason = finding.reason
             if finding.verdict == FAILED:
-                reason += "; the service was not rolled back, for the event did not ask for it (rollback_on_failure)"
+                reason += f"; {NOT_ASKED_FOR}"
             elif finding.verdict == ROLLED_BACK and entry.before.tags != entry.after.tags:
                 reason += "; its tags are the new ones, for the event did not ask to put them back (rollback_on_failure)"
             return failed(kind, result.cause_with_events(reason, followed), finding.verdict, entry, deployment)
@@ -152,6 +173,20 @@ def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
     return next((one["id"] for one in theirs), None)
 
 
+def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
+    """The latest earlier update of the deployment that ``entry`` has joined, if it is open or ended with an error."""
+    if entry.deploys:
+        return None
+    number = entry.number or math.inf  # 0: a dry run, which has none.
+    earlier = (one for one in past if one.deployment_id == entry.deployment_id and one.number < number)
+    return next((one for one in earlier if not one.is_ended or one.verdict in _ERRORS), None)
+
+
+def _reason(known: Entry) -> str:
+    """Why the deployment failed, without what was done about it then."""
+    return (known.cause or "").partition(f"{RolloutFailedError.prefix}")[2].partition(f"; {NOT_ASKED_FOR}")[0]
+
+
 def _rollout(entry: Entry) -> Rollout:
     """The entry's own deployment."""
     return Rollout(
@@ -166,5 +201,5 @@ def _rollout(entry: Entry) -> Rollout:
 
 
 def _open(entry: Entry) -> Conclusion:
-    is_over = not entry.deploys
+    is_over = entry.deployment_id is None
     return Conclusion(entry.answer, is_final=is_over, verdict=(entry.answer or {})["body"]["deployment"]["verdict"])
