@@ -67,7 +67,8 @@ def test_the_event_again_while_the_rollout_goes_on_says_that_it_does(failing, wa
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("image", "verdict"), [(Image.slow(60), "SUCCEEDED"), (Image.exits(code=3), "RolloutFailedError"), (Image.slow(900), "TIMED_OUT")]
+    ("image", "verdict"),
+    [(Image.slow(60), "SUCCEEDED"), (Image.exits(code=3), "RolloutFailedError"), (Image.slow(900), "TIMED_OUT")],
 )
 def test_who_sends_the_event_again_and_waits_gets_the_verdict_of_the_deployment_that_runs(failing, way, image, verdict):
     world = failing(image, **WAYS[way])

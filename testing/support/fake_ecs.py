@@ -138,7 +138,7 @@ class FakeEcs:
             "id": f"ecs-svc/{int(now)}",
             "status": "PRIMARY",
             "taskDefinition": task_definition_arn,
-            "rolloutState": "IN_PROGRESS",
+            "rolloutState": "COMPLETED",
             "createdAt": now,
             "updatedAt": now,
         }
