@@ -4,18 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
+from botocore import exceptions as sdk
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 from botocore.parsers import ResponseParserError
 
-NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError)
+NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 """What the SDK raises when no connection was made, so that the call cannot have had its effect."""
 
 CONCURRENT_REGISTRATION = "Too many concurrent attempts to create a new revision"
@@ -35,17 +28,53 @@ THROTTLES = frozenset(
         "TooManyRequestsException",
     }
 )
-NOT_PERMITTED = frozenset(
+CREDENTIALS = frozenset(
     {
-        "AccessDenied",
-        "AccessDeniedException",
+        "AuthFailure",
+        "ExpiredToken",
         "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSignatureException",
+        "InvalidToken",
+        "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
         "UnrecognizedClientException",
     }
 )
+"""Codes with which AWS refuses the credentials or the signature of a request, whatever the request is for.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
+"""
+
+NOT_PERMITTED = CREDENTIALS | {"AccessDenied", "AccessDeniedException"}
+
+_LOGINS = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "CreateToken", "GetRoleCredentials"})
+"""Calls that the SDK makes by itself for credentials, before the call that needs them."""
+
+_NO_CREDENTIALS = (
+    sdk.ConfigNotFound,
+    sdk.ConfigParseError,
+    sdk.CredentialRetrievalError,
+    sdk.InvalidConfigError,
+    sdk.LoginError,
+    sdk.NoAuthTokenError,
+    sdk.NoCredentialsError,
+    sdk.NoRegionError,
+    sdk.PartialCredentialsError,
+    sdk.ProfileNotFound,
+    sdk.RefreshWithMFAUnsupportedError,
+    sdk.SSOError,
+    sdk.TokenRetrievalError,
+    sdk.UnknownCredentialError,
+)
+"""What the SDK raises before it sends anything, because it finds no credentials to sign with, or none of the profile."""
 
 
 class Outcome(Enum):
@@ -64,18 +93,27 @@ class Outcome(Enum):
 class AwsFailure(Exception):
     """A call that AWS did not do, or did not say that it did."""
 
-    def __init__(self, operation: str, outcome: Outcome, code: str, reason: str):
+    def __init__(self, operation: str, outcome: Outcome, code: str, reason: str, *, is_about_credentials: bool = False):
         self.operation = operation
         self.outcome = outcome
         self.code = code
         self.reason = reason
+        self.is_about_credentials = is_about_credentials or code in CREDENTIALS
+        """Whether every other call fails as well until somebody logs in again."""
         super().__init__(f"{code}: {reason}" if code else reason)
 
 
-def outcome_of(error: BaseException) -> Outcome | None:
-    """That of the call whose failure an error tells of; None where it is of no call."""
+def failure_of(error: BaseException) -> AwsFailure | None:
+    """The failed call that is the cause of an error; None where there is none."""
     # The log, which an error has come through, takes the cause from it and leaves the context.
-    return getattr(error.__cause__ or error.__context__, "outcome", None)
+    cause = error.__cause__ or error.__context__
+    return cause if isinstance(cause, AwsFailure) else None
+
+
+def outcome_of(error: BaseException) -> Outcome | None:
+    """That of the failed call that is the cause of an error; None where there is none."""
+    failure = failure_of(error)
+    return failure.outcome if failure else None
 
 
 @contextmanager
@@ -90,16 +128,20 @@ def translated(operation: str) -> Iterator[None]:
         if outcome is Outcome.NOT_PERMITTED:
             # A refused signature is explained with the request that was signed, session token included.
             reason = reason.partition(". ")[0].partition("\n")[0]
-        raise AwsFailure(operation, outcome, code, reason) from error
+        is_login = error.operation_name in _LOGINS and outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED)
+        called = error.operation_name if is_login else operation
+        raise AwsFailure(called, outcome, code, reason, is_about_credentials=is_login) from error
     except BotoCoreError as error:
-        raise AwsFailure(operation, _outcome_without_answer(error), type(error).__name__, str(error)) from error
+        is_local = isinstance(error, _NO_CREDENTIALS)
+        outcome, code = _outcome_without_answer(error), type(error).__name__
+        raise AwsFailure(operation, outcome, code, str(error), is_about_credentials=is_local) from error
     except (KeyError, TypeError, ResponseParserError) as error:
         # An answer of the status 200 that is no answer of this operation, such as a proxy's page.
         raise AwsFailure(operation, Outcome.UNKNOWN, "UnreadableAnswer", f"the answer to {operation} cannot be read") from error
 
 
 def _outcome_without_answer(error: BotoCoreError) -> Outcome:
-    if isinstance(error, (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError)):
+    if isinstance(error, _NO_CREDENTIALS):
         return Outcome.NOT_PERMITTED
     return Outcome.NOT_NOW if isinstance(error, NEVER_SENT) else Outcome.UNKNOWN
 

@@ -30,8 +30,11 @@ class WayOut:
         self._stack.close()
 
     def told(self, ended: Ended) -> Ended:
-        """``ended`` with what becomes of the rest. Where each has its end by now, that decides how the whole ended."""
-        if self._board.is_over:
+        """``ended`` with what becomes of the rest. Where each has its end by now, that decides how the whole ended.
+
+        But without a ledger they may have that end because AWS could not be called.
+        """
+        if self._board.is_over and (self._board.is_good or self._opened.id or ended.code != AWS):
             return replace(over(self._board), sentences=ended.sentences)
         rest = self._opened.farewell(self._board.waiting, bool(self._waves.left))
         if ended.code == AWS:

@@ -1,9 +1,10 @@
 """An error of AWS as the sentence that a person needs: what is the matter, and what to do about it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.aws.failure import CREDENTIALS, NEVER_SENT, AwsFailure, Outcome
 from ecs_updater.errors import EcsUpdaterError, one_line
 
 from ..batch.state import plain_cause
@@ -12,18 +13,14 @@ from ..ending import Trouble
 _LOG_IN = "log in (aws configure, aws sso login), or name a profile with --profile"
 _ADVICE = {
     "NoCredentialsError": f"there are no credentials: {_LOG_IN}",
-    "PartialCredentialsError": f"the credentials are not complete: {_LOG_IN}",
+    "PartialCredentialsError": f"the credentials are not complete ({{reason}}): {_LOG_IN}",
+    "ConfigParseError": "{reason}: correct the file, or name another one in AWS_CONFIG_FILE",
     "NoRegionError": "there is no region: name one with --region, or set AWS_DEFAULT_REGION",
     "ProfileNotFound": "{reason}: aws configure list-profiles names those that there are",
 }
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "UnauthorizedSSOTokenError", "SSOTokenLoadError"})
-_UNKNOWN_KEY = frozenset(
-    (
-        *("InvalidClientTokenId", "UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
-        "InvalidAccessKeyId",
-    )
-)
-_UNREACHABLE = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "LoginRefreshRequired", "UnauthorizedSSOTokenError"})
+_WRONG_CLOCK = re.compile(r"signature (expired|not yet current)|skewed", re.IGNORECASE)
+_UNREACHABLE = frozenset({*(error.__name__ for error in NEVER_SENT), "SSLError"})
 
 
 @contextmanager
@@ -39,19 +36,28 @@ def told() -> Iterator[None]:
         raise trouble_of(cause) if isinstance(cause, AwsFailure) else Trouble(plain_cause(str(error)), may_pass=True) from error
 
 
+def is_unreachable(failure: AwsFailure) -> bool:
+    """Whether no connection to AWS was made."""
+    return failure.code in _UNREACHABLE
+
+
 def trouble_of(failure: AwsFailure) -> Trouble:
     """That of a call that failed."""
     reason = one_line(failure.reason).rstrip(".")
     sentence = f"{failure.operation} failed: {one_line(str(failure)).rstrip('.')}"
     if advice := _ADVICE.get(failure.code):
         sentence = advice.format(reason=reason)
-    elif failure.code in _EXPIRED or "expired" in reason.lower():
+    elif failure.code == "RequestTimeTooSkewed" or failure.is_about_credentials and _WRONG_CLOCK.search(reason):
+        sentence = f"AWS does not take the signature ({reason}): set this machine's clock"
+    elif failure.code in _EXPIRED or failure.is_about_credentials and "expired" in reason.lower():
         sentence = f"the credentials have expired: {_LOG_IN}"
-    elif failure.code in _UNKNOWN_KEY:
+    elif failure.code in CREDENTIALS:
         sentence = f"AWS does not take the credentials ({failure.code}): {_LOG_IN}"
+    elif failure.is_about_credentials:
+        sentence = f"there are no credentials: {reason}: {_LOG_IN}"
     elif failure.outcome is Outcome.NOT_PERMITTED:
         sentence = f"{failure.operation} is not permitted: {reason}"
-    elif failure.code in _UNREACHABLE:
+    elif is_unreachable(failure):
         sentence = f"{reason}: check the network, the region, and AWS_ENDPOINT_URL"
     elif failure.code == "InvalidSetting":
         sentence = f"{reason}: check --region and AWS_ENDPOINT_URL"

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 from ecs_updater import event as events
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.failure import Outcome, failure_of, outcome_of
 from ecs_updater.call import Call
 from ecs_updater.clock import Clock
-from ecs_updater.errors import EcsUpdaterError, ServerFault, UnknownOutcomeError
+from ecs_updater.errors import EcsUpdaterError, ServerFault, ServiceReadError, UnknownOutcomeError
 from ecs_updater.fleet.pacing import paced
 from ecs_updater.ledger.batch import Batch, Member
 from ecs_updater.ledger.record import Record
@@ -25,15 +26,17 @@ from ecs_updater.workflow.recovery import NO_SERVICE
 
 from ..batch.row import Row
 from ..batch.state import Counts, Seen, State, of_verdict, plain_cause
+from ..ending import Trouble
 from .buckets import Buckets
 from .counts import AT_ONCE, EVERY_SECONDS, counts_in
-from .trouble import told
+from .trouble import is_unreachable, told, trouble_of
 
 THREADS = 5
 _TRIES = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0
 _SHORT_SLEEP = 0.2
 _LEFT = Seen(State.NOT_STARTED, "the command was left before")
+_NO_AWS = Seen(State.NOT_STARTED, "AWS could not be called")
 
 
 @dataclass
@@ -57,6 +60,10 @@ class Unrecorded:
         self._open: dict[int, _Open] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._trouble: Trouble | None = None
+        """Why no update can be done any more."""
+        self._has_read = False
+        """Whether AWS could be called before."""
         self._futures: dict[int, Future[None]] = {}
         self._next_look = 0.0
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="update")
@@ -68,6 +75,8 @@ class Unrecorded:
 
     def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
         """What has happened; looks at rollouts first, those that were not looked at for the longest time. Raises Trouble."""
+        if self._trouble and not self._stopped.is_set():
+            raise self._trouble
         now = self._clock.now()
         if self._open and now >= self._next_look and not self._stopped.is_set():
             self._next_look = now + EVERY_SECONDS
@@ -87,7 +96,8 @@ class Unrecorded:
         for number, future in self._futures.items():
             if future.cancelled():
                 self._tell(number, _LEFT)
-        wait(self._futures.values(), seconds)
+        # ``wait`` waits its whole time for a future that was cancelled in the pool's queue.
+        wait([future for future in self._futures.values() if not future.cancelled()], seconds)
 
     # Beginning, in a thread.
 
@@ -103,7 +113,13 @@ class Unrecorded:
                     self._update(member, begun_at, Earlier(may_have_registered=attempt > 0))
                     return
                 except ServerFault as error:
-                    if attempt == _TRIES - 1 or isinstance(error, UnknownOutcomeError):
+                    is_last = attempt == _TRIES - 1
+                    if self._ends_all(error, is_last):
+                        if isinstance(error, ServiceReadError):
+                            self._tell(member.number, _NO_AWS)
+                            return
+                        raise
+                    if is_last or isinstance(error, UnknownOutcomeError) or outcome_of(error) is Outcome.NOT_PERMITTED:
                         raise
                     self._tell(member.number, Seen(State.RETRYING, plain_cause(str(error)), begun_at))
                     self._sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
@@ -122,6 +138,7 @@ class Unrecorded:
         self._buckets.take(DESCRIBE, 1, 0)
         self._buckets.take(DESCRIBE_REVISION, 1, 0)
         plan = work.planner.plan(request)
+        self._has_read = True
         pace(plan)
         record = Record(work.intent(plan))
         conclusion = work.done(plan, record, earlier)
@@ -141,7 +158,17 @@ class Unrecorded:
             self._open[member.number] = _Open(work, record, self._clock.now())
             self._seen[member.number] = seen
 
+    def _ends_all(self, error: ServerFault, is_last: bool) -> bool:
+        """Whether no update can be done any more: without credentials, or without a connection, now or after the last try."""
+        failure = failure_of(error)
+        if failure and (failure.is_about_credentials or is_unreachable(failure) and (is_last or not self._has_read)):
+            self._trouble = Trouble(str(trouble_of(failure)))
+            return True
+        return False
+
     def _why_over(self) -> str | None:
+        if self._trouble:
+            return _NO_AWS.cause
         if self._stopped.is_set():
             return _LEFT.cause
         with self._lock:
