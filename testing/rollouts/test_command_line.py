@@ -8,6 +8,7 @@ import pytest
 from ecs_updater.call import Call
 from ecs_updater.clock import REAL_TIME
 from ecs_updater.fleet.progress import Progress
+from ecs_updater.fleet.refusal import Refusals
 from ecs_updater.fleet.worker import Worker
 from ecs_updater.ledger.history import History
 from ecs_updater_cli.batch.row import Row
@@ -127,6 +128,21 @@ def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave
     out = printer.console.file.getvalue()
     assert "FAILED        ECSCluster/ecs-dummy-service  app:2  container ecs-dummy-container exited with code 3" in out
     assert "NOT STARTED   ECSCluster/next" in out and len(world.made) == made
+
+
+def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer, monkeypatch):
+    def fail(*_):
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(Refusals, "write", fail)
+    ledger, batch = begun(world, EVENT, GONE)
+    door = direct_of(world, ledger, batch)
+    with Passing(world):
+        code = follow(opened_of(door, batch), batch, How(), printer)
+    door.leave(5)
+    out = printer.console.file.getvalue()
+    assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
+    assert "FAILED        ECSCluster/gone               app:2  RecursionError: a defect of ecs-updater" in out
 
 
 def test_who_leaves_begins_nothing_further(world):

@@ -5,6 +5,7 @@ Time is the test's. A deployment is complete so many seconds after it was made; 
 
 import itertools
 import json
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,9 @@ from .fake_ecs import ACCOUNT, CLUSTER_ARN, REGION
 
 PREFIX = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 FIRST = "registry/app:1"
+_NAME = re.compile(rf"({PREFIX}(cluster|service)/)?[\w/-]{{1,255}}", re.ASCII)
+"""What ECS takes for the name of a cluster or of a service. For any other one it refuses the whole call."""
+
 Json = dict[str, Any]
 
 
@@ -87,6 +91,8 @@ class Fleet:
 
     def _do_DescribeServices(self, body: Json) -> tuple[int, Json]:  # pylint: disable=invalid-name
         assert len(body["services"]) <= 10
+        if not all(_NAME.fullmatch(one) for one in (body["cluster"], *body["services"])):
+            return 400, {"__type": "InvalidParameterException", "message": "Invalid identifier: Unexpected number of separators"}
         names = [one.rpartition("/")[2] for one in body["services"]]
         if body["cluster"].rpartition("/")[2] != "ECSCluster":
             return 400, {"__type": "ClusterNotFoundException", "message": "Cluster not found."}

@@ -56,11 +56,12 @@ class FleetRun:
         self.queue.done(records, failed)
         return failed
 
-    def worker(self, seconds: float = TIMEOUT) -> Worker:
+    def worker(self, seconds: float = TIMEOUT, **options: Any) -> Worker:
         """A worker that has so much time from now on."""
         end = self.time() + seconds
         call = Call("invocation", None, time_left=lambda: end - self.time(), clock=self.clock)
-        return Worker(self.environment, self.boundary, self.table, self.queue, self.letters, call)  # type: ignore[arg-type]
+        queues = self.queue, self.letters
+        return Worker(self.environment, self.boundary, self.table, *queues, call, **options)  # type: ignore[arg-type]
 
     def work_all(self) -> None:
         """The worker again and again, until the queue is empty."""

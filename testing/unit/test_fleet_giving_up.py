@@ -109,13 +109,43 @@ def test_of_what_is_tried_again_one_revision_is_made(run):
     assert run.ecs.registered == ["web-001:2"]
 
 
-def test_what_the_role_may_not_do_is_said_at_once_and_is_no_dead_letter(run):
+EXPIRED = (400, "ExpiredTokenException", "The security token included in the request is expired")
+
+
+@pytest.mark.parametrize("operation", ["DescribeServices", "RegisterTaskDefinition", "UpdateService"])
+@pytest.mark.parametrize("answer", [DENIED, EXPIRED], ids=["denied", "expired"])
+def test_what_is_not_permitted_is_tried_again_for_half_an_hour_and_then_ledger_and_dead_letter_queue_say_so(run, answer, operation):
     ids = run.begin_batch([run.ecs.event("web-001"), run.ecs.event("web-002")])
-    run.ecs.before = lambda operation, body: DENIED if operation == "UpdateService" and "web-001" in body["service"] else None
-    assert run.work() == [] and len(run.letters) == 0
+
+    def refused(called, body):
+        return answer if called == operation and "web-001" in str(body) else None
+
+    run.ecs.before = refused
+    assert run.work() == ["message-1"] and run.ecs.image("web-002") == "registry/app:2"
+    moments = work_until_empty(run)
+    assert len(moments) > 5 and moments[-2] < PATIENCE - 30 <= moments[-1]
     entry = run.entry(ids[0])
-    assert (entry.verdict, entry.may_be_repeated) == ("NOT_DEPLOYED", False) and "not authorized" in (entry.cause or "")
-    assert run.ecs.image("web-002") == "registry/app:2" and run.history.unfinished()[0].request_id == ids[1]
+    assert (entry.verdict, entry.may_be_repeated) == ("NOT_DEPLOYED", False)
+    body, cause = run.letter()
+    reason = answer[2].partition(".")[0]
+    assert body["request_id"] == ids[0] and reason in cause and reason in (entry.cause or "")
+
+
+@pytest.mark.parametrize("answer", [DENIED, EXPIRED], ids=["denied", "expired"])
+def test_what_is_permitted_within_the_messages_time_is_done(run, answer):
+    ids = run.begin_batch([run.ecs.event("web-001")])
+    run.ecs.before = lambda operation, _: answer if operation == "UpdateService" and run.time() < begin + 600 else None
+    begin = run.time()
+    work_until_empty(run)
+    assert run.entry(ids[0]).state is State.DEPLOYED and len(run.ecs.updates) == 1 and len(run.letters) == 0
+
+
+def test_a_worker_that_does_not_wait_for_permission_ends_the_update_at_once(run):
+    ids = run.begin_batch([run.ecs.event("web-001")])
+    run.ecs.before = refusing(DENIED, "UpdateService")
+    records = run.queue.receive()
+    assert run.worker(retries_denied=False).work_off(records) == []
+    assert run.entry(ids[0]).verdict == "NOT_DEPLOYED" and not run.entry(ids[0]).may_be_repeated
 
 
 def test_an_attempt_after_another_waits_for_its_tokens_as_the_first_one_did(run):
@@ -141,6 +171,7 @@ def test_what_was_given_up_and_comes_once_more_is_done_with(run):
     run.begin_batch([run.ecs.event("web-001")])
     run.ecs.before = refusing(DENIED, "UpdateService")
     records = run.queue.receive()
+    run.time.now += PATIENCE
     assert run.worker().work_off(records) == []
     made = run.ecs.buckets.calls.total()
     assert run.worker().work_off(records) == [] and run.ecs.buckets.calls.total() == made + 1  # The look at ten services at once.

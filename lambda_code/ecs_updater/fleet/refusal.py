@@ -6,30 +6,34 @@ from dataclasses import replace
 from typing import Any
 
 from ..call import Call
-from ..errors import EcsUpdaterError
+from ..errors import EcsUpdaterError, one_line
 from ..event import ROLLBACK
 from ..ledger.entry import Entry, Side, State
 from ..ledger.history import History
-from ..ledger.key import fingerprint, service_key
+from ..ledger.key import fingerprint_of_event, service_key
 from ..ledger.lease import Holder, Leases
-from ..workflow.recorded import NOT_THE_INTENT
+from ..settings import Settings
 from ..workflow.recovery import Recovery
+from .message import LONGEST_ID
 
 _NAMED = re.compile(r"[\w-]{1,255}|arn:.{1,1024}", re.ASCII)
-_LONGEST_ID = 128
-"""The contract's, of a ``request_id``: by a much longer one DynamoDB finds nothing, for a key has 2048 bytes."""
 
 
 class Refusals:
     """The ends of updates that nobody tries again."""
 
-    def __init__(self, history: History, leases: Leases, recovery: Recovery, arn_prefix: str):
-        """``arn_prefix``: of the account's services, ``arn:aws:ecs:eu-west-1:123456789012:``, for events that name them."""
+    def __init__(self, history: History, leases: Leases, recovery: Recovery, arn_prefix: str, settings: Settings):
+        """``arn_prefix``: of the account's services, ``arn:aws:ecs:eu-west-1:123456789012:``, for events that name them.
+
+        ``settings`` have the cluster and the service of events that name none.
+        """
         self._history, self._leases, self._recovery, self._prefix = history, leases, recovery, arn_prefix
+        self._settings = settings
 
     def key(self, event: Mapping[str, Any]) -> str | None:
         """The key of the service that an event names; None where it names none that there could be."""
-        cluster, service = event.get("ecs_cluster_name"), event.get("ecs_service_name")
+        cluster = event.get("ecs_cluster_name", self._settings.cluster)
+        service = event.get("ecs_service_name", self._settings.service)
         if not isinstance(cluster, str) or not isinstance(service, str):
             return None
         if not all(_NAMED.fullmatch(one) for one in (cluster, service)):
@@ -42,22 +46,24 @@ class Refusals:
             return None
 
     def write(self, event: Mapping[str, Any], error: EcsUpdaterError, call: Call, verdict: str) -> bool:
-        """Lets the update of ``event`` have ended with ``error``, for good; False where the event names no service.
+        """Lets the update of ``event`` have ended with ``error``, for good.
 
-        What the update itself has told stays as it is. One that has begun and not ended is settled as it is found: undone, or,
-        where its deployment was made after all, left for the completer. Raises LeaseHeldError, LedgerError or ServiceReadError.
+        False where the event names no service, and where another update has its ``request_id``. An end that the update itself has
+        written stays. An update that has begun and not ended is settled as it is found: undone, or, where its deployment was made
+        after all, left for the completer. Raises LeaseHeldError, LedgerError or ServiceReadError.
         """
         request_id = event["request_id"]
         key = self.key(event)
-        if not isinstance(request_id, str) or len(request_id) > _LONGEST_ID or key is None:
+        if not isinstance(request_id, str) or len(request_id) > LONGEST_ID or key is None:
             return False
         entry = self._history.find(request_id)
         if entry is None:
             with self._leases.hold(key, holder := Holder.of(request_id)) as hold:
                 fence = hold.lease.fence
                 new = replace(_entry(key, event, call), number=fence, fence=fence, owner=holder.id, request_id=request_id)
-                self._history.refuse(new.refused(verdict, str(error), error))
-            return True
+                entry = self._history.refuse(new.refused(verdict, str(error), error))
+        if entry.service != key or entry.fingerprint not in (None, fingerprint_of_event(event)):
+            return False
         if entry.state in (State.BEGUN, State.REGISTERED, State.TAGGED):
             with self._leases.hold(entry.service, Holder.of(request_id)) as hold:
                 entry = self._recovery.settle(entry, hold)
@@ -68,7 +74,8 @@ class Refusals:
 
 def _entry(key: str, event: Mapping[str, Any], call: Call) -> Entry:
     image, container = event.get("ecs_image_name"), event.get("ecs_container_name")
-    wanted = {container: image} if container and isinstance(container, str) and isinstance(image, str) else {}
+    is_text = container and isinstance(container, str) and isinstance(image, str)
+    wanted = {one_line(container): one_line(image)} if is_text else {}
     cluster = key.rpartition(":service/")[0] + ":cluster/" + key.split("/")[1]
     return Entry(
         service=key,
@@ -83,6 +90,6 @@ def _entry(key: str, event: Mapping[str, Any], call: Call) -> Entry:
         action=ROLLBACK if event.get("action") == ROLLBACK else "update",
         caller=call.caller,
         batch=call.batch,
-        fingerprint=fingerprint({name: value for name, value in event.items() if name not in NOT_THE_INTENT}),
+        fingerprint=fingerprint_of_event(event),
         deploys=False,
     )

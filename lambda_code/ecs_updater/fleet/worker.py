@@ -2,8 +2,8 @@
 
 A message ends in one of four ways. Its update is begun, and the completer ends it. It cannot succeed: the ledger says why, at
 once. A retry may help: it comes again later, and with it what follows in its group; when it has done so for half an hour the ledger
-says that it was given up, and so do the dead letters. It cannot even be read, or names no service: it goes to the dead letters at
-once, with the reason.
+says that it was given up, and so do the dead letters. It cannot even be read, names no service, or has the ``request_id`` of
+another update: it goes to the dead-letter queue at once, with the reason. Whatever a message raises, the others are worked off.
 
 How often a message has come says little: each time counts at which the service was held, the time was over, or the one before it in
 its group failed. So the time decides, and the queue's own count is only for a message that ends the worker each time.
@@ -24,8 +24,8 @@ from ..errors import (
     CallerFault,
     ConfigurationError,
     EcsUpdaterError,
+    InternalError,
     InvalidEventError,
-    LedgerError,
     ServerFault,
     ServiceUpdateRefusedError,
     one_line,
@@ -84,8 +84,13 @@ class Worker:
         letters: Sending,
         call: Call,
         door: str = "queue, sent by",
+        retries_denied: bool = True,
     ):
-        """``door``: what the ledger says before a message's sender. Raises ConfigurationError."""
+        """``door``: what the ledger says before a message's sender. Raises ConfigurationError.
+
+        ``retries_denied``: whether a call that is not permitted is tried again. A new role's policy takes a while to reach all of
+        AWS, and a function gets new credentials before the old ones expire. Nobody gives new ones to a command that runs.
+        """
         if table is None:
             raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger nobody ends what a message begins")
         own = QueueSettings.from_environment(environment)
@@ -94,12 +99,13 @@ class Worker:
         self._most_receives = own.max_receives
         clock = call.clock
         settings = _settings(environment)
+        self._retries_denied = retries_denied
         days = settings.ledger_retention_days
         history = History(table, retention_days=days, clock=clock.epoch)
         self._batches = Batches(table, retention_days=days, clock=clock.epoch)
         leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         recovery = Recovery(ecs, Rolling(ecs, settings, clock), history)
-        self._refusals = Refusals(history, leases, recovery, own.arn_prefix)
+        self._refusals = Refusals(history, leases, recovery, own.arn_prefix, settings)
         self._tokens = Pace(table, parse(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep)
 
     def work_off(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
@@ -111,7 +117,7 @@ class Worker:
         for message, event, told in self._told(messages):
             seconds = again.get(message.group)
             if seconds is None:
-                seconds = self._worked_off(message, event, told, context)
+                seconds = self._isolated(message, event, told, context)
             if seconds is not None:
                 again[message.group] = seconds
                 failed.append(message.id)
@@ -129,19 +135,33 @@ class Worker:
             # What is read now is as old as the wait for the others; the lease tells whether somebody has changed it since.
             if self._tokens.take(DESCRIBE_REVISION, len(accepted), self._seconds_left()):
                 told = iter(read_ahead(self._ecs, accepted, self._call.clock.epoch))
-        except LedgerError as error:
-            # Each message meets the ledger's trouble by itself, and comes again by itself.
-            log.logger.warning("the services are read one by one", reason=str(error))
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            # Each message meets this trouble by itself, and comes again by itself.
+            log.logger.warning("the services are read one by one", reason=f"{type(error).__name__}: {one_line(str(error))}")
         for message, event, is_one in zip(messages, events, is_accepted, strict=True):
             yield message, event, next(told, None) if is_one else None
 
     def _is_accepted(self, event: dict[str, Any] | InvalidEventError) -> bool:
-        """Whether the update will read the service: ECS is asked nothing about an event that is refused."""
+        """Whether the update will read the service: ECS is asked nothing about an event that is refused.
+
+        For one bad name it would refuse the call for all ten.
+        """
         try:
             parse_event(event, Settings.from_environment(self._environment))
-        except EcsUpdaterError:
+        except Exception:  # pylint: disable=broad-exception-caught  # The update says what is wrong.
             return False
         return True
+
+    def _isolated(
+        self, message: Message, event: dict[str, Any] | InvalidEventError, told: Told | None, context: Any
+    ) -> int | None:
+        """``_worked_off``; what is raised in it beside the errors of an update is this message's trouble alone."""
+        try:
+            return self._worked_off(message, event, told, context)
+        except Exception as defect:  # pylint: disable=broad-exception-caught
+            log.logger.exception("a message cannot be worked off", message_id=message.id)
+            error = InternalError(f"{type(defect).__name__}: a defect of ecs-updater, the function's log has the details")
+            return None if self._buried(message, error) else _FIRST_RETRY
 
     def _worked_off(
         self, message: Message, event: dict[str, Any] | InvalidEventError, told: Told | None, context: Any
@@ -165,16 +185,21 @@ class Worker:
         try:
             log.logged(event, context, work)
         except CallerFault as error:
-            return None if self._refused(message, event, error, call, verdict) else _FIRST_RETRY
+            return None if self._refused(message, event, error, call, verdict) else self._again(message, error)
         except ServerFault as error:
             if is_replayed(error):
                 return None  # It was given up before, and is told.
-            is_denied, is_last = outcome_of(error) is Outcome.NOT_PERMITTED, self._is_last(message)
-            if not (is_denied or is_last) or not self._refused(message, event, error, call, verdict):
-                return min(_LAST_RETRY, _FIRST_RETRY * 2 ** (message.receives - 1))
-            if not is_denied:
-                self._buried(message, error)  # Something is wrong here, not with the event: the alarm tells of it.
+            is_denied = not self._retries_denied and outcome_of(error) is Outcome.NOT_PERMITTED
+            if not (is_denied or self._is_last(message)) or not self._refused(message, event, error, call, verdict):
+                return self._again(message, error)
+            self._buried(message, error)  # Something is wrong here, not with the event: the alarm tells of it.
         return None
+
+    def _again(self, message: Message, error: EcsUpdaterError) -> int | None:
+        """In how many seconds the message comes again; None where the queue would give it up without a cause."""
+        if message.receives >= self._most_receives and self._buried(message, error):
+            return None
+        return min(_LAST_RETRY, _FIRST_RETRY * 2 ** (min(message.receives, 10) - 1))
 
     def _is_last(self, message: Message) -> bool:
         """Whether a message is not to be tried again."""
@@ -189,7 +214,7 @@ class Worker:
         """Tells the ledger, or the dead letters where the event names no service; whether that could be done."""
         try:
             return self._refusals.write(event, error, call, verdict) or self._buried(message, error)
-        except ServerFault as failure:
+        except EcsUpdaterError as failure:
             log.logger.error("a refusal could not be told", message_id=message.id, reason=str(failure), cause=str(error))
             return False
 
@@ -203,7 +228,9 @@ class Worker:
     def _buried(self, message: Message, error: EcsUpdaterError) -> bool:
         """Sends the message to the dead letters; whether that could be done."""
         attributes = {"cause": one_line(str(error)), **({BATCH: message.batch} if message.batch else {})}
-        letter = Outgoing(message.body, message.group, fingerprint(message.id), attributes)
+        # Half a character, which JSON can bring, is none that a queue takes.
+        body = message.body.encode("utf-8", "backslashreplace").decode()
+        letter = Outgoing(body, message.group, fingerprint([message.id, body]), attributes)
         try:
             self._letters.send([letter])
         except AwsFailure as failure:

@@ -69,8 +69,11 @@ class History:
                 return Begun(stored, False)
         raise LedgerError(f"request_id {one_line(entry.request_id)} is begun by too many at once")
 
-    def refuse(self, entry: Entry) -> None:
-        """Writes an update that has ended before it was begun. One call. Harmless where one of its ``request_id`` is there."""
+    def refuse(self, entry: Entry) -> Entry:
+        """Writes an update that has ended before it was begun; the entry that then has its ``request_id``, an earlier one included.
+
+        One call, two where there is an earlier one.
+        """
         now = iso(self._clock())
         entry = replace(entry, begun_at=now, updated_at=now, ended_at=now)
         written, request, _ = self._intent(entry, instead_of=None)
@@ -79,8 +82,13 @@ class History:
         try:
             with told(self._table):
                 self._table.write(written, request, *self._counted(entry))
-        except ConditionFailed:
-            pass
+            return entry
+        except ConditionFailed as refused:
+            same, earlier = refused.items[:2]
+        stored = from_item(same) if same else self._entry(earlier["service"], earlier["number"]) if earlier else None
+        if stored is None:
+            raise LedgerError(f"request_id {one_line(entry.request_id)} is begun by too many at once")
+        return stored
 
     def advance(self, entry: Entry) -> Entry:
         """Writes how far the owner of ``entry`` came. One call. Raises LeaseHeldError if another holder has taken the entry."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _SERVICE = re.compile(r"(?P<account>arn:[^:]+:ecs:[^:]+:[^:]+:)service/(?:(?P<cluster>[\w-]+)/)?(?P<name>[\w-]+)")
@@ -23,9 +24,21 @@ def service_key(service_arn: str, cluster_arn: str = "") -> str:
     return f"{service['account']}service/{named}/{service['name']}"
 
 
+def is_named(key: str, cluster: str, service: str) -> bool:
+    """Whether an event that names ``cluster`` and ``service``, each by name or ARN, can mean the service of this key."""
+    account, _, names = key.partition("service/")
+    arns = [one for one in (cluster, service) if one.startswith("arn:")]
+    return names == f"{cluster.rpartition('/')[2]}/{service.rpartition('/')[2]}" and all(one.startswith(account) for one in arns)
+
+
 def group_id(key: str) -> str:
     """A service's key as the ``MessageGroupId`` of a queue: that is at most 128 characters long, a key may be longer."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def fingerprint_of_event(event: Mapping[str, Any]) -> str:
+    """That of what an event asks for. How long the call waits for the rollout is not part of it."""
+    return fingerprint({name: value for name, value in event.items() if name not in ("request_id", "wait_seconds")})
 
 
 def fingerprint(request: Any) -> str:

@@ -18,7 +18,7 @@ from ..errors import (
 )
 from ..ledger.entry import Entry, State
 from ..ledger.history import History
-from ..ledger.key import fingerprint, service_key
+from ..ledger.key import fingerprint_of_event, is_named, service_key
 from ..ledger.lease import Hold, Holder, Leases
 from ..ledger.record import Record
 from ..plan import Plan
@@ -36,9 +36,6 @@ from ..snapshot import Snapshot
 
 NOT_DEPLOYED = "NOT_DEPLOYED"
 """The ledger's verdict on an update that came to no deployment."""
-
-NOT_THE_INTENT = ("request_id", "wait_seconds")
-"""Fields in which a repetition may differ: a second call may wait for what the first one began."""
 
 _FIRST_TOLD = "request_id_of"
 
@@ -78,7 +75,7 @@ class Recorded:
         self._history = History(table, retention_days=work.settings.ledger_retention_days, clock=clock.epoch)
         self._leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         self._holder = Holder.of(work.request.request_id or work.call.id)
-        self._fingerprint = fingerprint({name: value for name, value in event.items() if name not in NOT_THE_INTENT})
+        self._fingerprint = fingerprint_of_event(event)
         self._recovery = Recovery(work.ecs, work.rolling, self._history)
         self._is_repetition = False
         """Whether the same request was begun before, and so may have registered what it needs."""
@@ -216,9 +213,12 @@ class Recorded:
             )
 
     def _check_same(self, entry: Entry) -> None:
-        if entry.fingerprint not in (None, self._fingerprint):
+        request = self._work.request
+        # Two functions can have other defaults: then the same event is about another service.
+        is_same_service = is_named(entry.service, request.cluster, request.service)
+        if entry.fingerprint not in (None, self._fingerprint) or not is_same_service:
             raise InvalidEventError(
-                f"request_id: {self._holder.request_id!r} was another event's, of {entry.begun_at}: "
+                f"request_id: {self._holder.request_id!r} was another event's, of {entry.begun_at}, for {entry.service}: "
                 "a repetition must ask for the same"
             )
 

@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ecs_updater.errors import InvalidEventError
+from ecs_updater.ledger.key import fingerprint_of_event, is_named
+
 
 class State(StrEnum):
     """How far one update is. The value is what a person reads."""
@@ -94,10 +97,20 @@ class Seen:
         return Counts(int(told[1]), int(told[2])) if told else None
 
 
+def seen_by(event: Mapping[str, Any], item: Mapping[str, Any]) -> Seen:
+    """What an entry tells of the update that ``event`` asks for: it failed where the entry of its ``request_id`` is another's."""
+    service = item.get("service")
+    is_named_so = service is None or is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
+    if is_named_so and item.get("fingerprint") in (None, fingerprint_of_event(event)):
+        return seen_in(item)
+    cause = f"its request_id {event.get('request_id')} is taken by another update, of {service}: deploy it again"
+    return Seen(State.FAILED, cause, error_type=InvalidEventError.__name__)
+
+
 def seen_in(item: Mapping[str, Any]) -> Seen:
     """What an entry of the ledger tells, see ``fleet.progress``."""
-    if item["state"] != "ENDED":
-        state = _BY_STATE.get(item["state"], State.BEGUN)
+    if item.get("state") != "ENDED":
+        state = _BY_STATE.get(item.get("state", ""), State.BEGUN)
     elif item.get("may_be_repeated"):
         state = State.RETRYING
     else:

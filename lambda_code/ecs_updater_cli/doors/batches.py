@@ -27,7 +27,7 @@ class Begun:
 def new_batch(events: Sequence[dict[str, Any]], groups: Sequence[str | None], max_failures: int | None, clock: Clock) -> Begun:
     """A batch that nobody knows of yet. ``groups``: by which its services come one after another."""
     now = clock.epoch()
-    id_ = new_id(now, secrets.token_hex(2))
+    id_ = new_id(now, secrets.token_hex(8))
     members = list(members_of(id_, events, groups))
     return Begun(Batch(id_, iso(now), len(members), caller(), max_failures), members)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from aws_lambda_powertools import Logger
 
@@ -18,7 +19,7 @@ from ecs_updater.log import logger
 from ecs_updater.workflow.completer import complete
 
 from ..batch.row import Row
-from ..batch.state import Counts, Seen
+from ..batch.state import Counts, Seen, State, plain_cause
 from ..ending import Trouble
 from .account import Ledger
 from .batches import caller
@@ -63,7 +64,12 @@ class Direct:
         """What the ledger tells. Raises Trouble, also that of a thread."""
         if self._troubles:
             raise self._troubles.pop(0)
-        return self._seen.look(waiting)
+        seen = dict(self._seen.look(waiting))
+        for row in waiting:
+            known, cause = seen.get(row.number, row.seen), self._queue.letters.get(row.request_id)
+            if cause and not known.state.is_over:
+                seen[row.number] = replace(known, state=State.FAILED, cause=plain_cause(cause))
+        return seen
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
         """See ``FromLedger``."""
@@ -87,7 +93,9 @@ class Direct:
             try:
                 with self._told():
                     worker = Worker(
-                        self._environment, self._ecs, self._ledger.table, self._queue, self._queue, self._call(), "direct,"
+                        *(self._environment, self._ecs, self._ledger.table, self._queue, self._queue, self._call()),
+                        door="direct,",
+                        retries_denied=False,
                     )
                     failed = worker.work_off(records)
             except Trouble as trouble:

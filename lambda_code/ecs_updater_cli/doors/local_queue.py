@@ -37,8 +37,8 @@ class LocalQueue:
         self._batch, self._sender, self._clock = batch, sender, clock
         self._messages: dict[str, _Message] = {}
         self._lock = threading.Lock()
-        self.letters: list[str] = []
-        """Why messages could not even be read."""
+        self.letters: dict[str, str] = {}
+        """Why messages cannot be worked off, by ``request_id``."""
 
     def put(self, members: Sequence[Member]) -> None:
         """Takes the messages of these; one that it has is one."""
@@ -86,8 +86,8 @@ class LocalQueue:
             self._messages[receipt].ready_at = self._clock() + seconds
 
     def send(self, messages: Sequence[Outgoing]) -> None:
-        """Takes dead letters."""
-        self.letters += [message.attributes.get("cause", "") for message in messages]
+        """Takes the messages that cannot be worked off."""
+        self.letters |= {json.loads(message.body)["request_id"]: message.attributes["cause"] for message in messages}
 
     def _record(self, message: _Message) -> dict[str, Any]:
         id_ = message.member.request_id

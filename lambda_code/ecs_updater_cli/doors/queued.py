@@ -11,7 +11,7 @@ from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.key import group_id
 
 from ..batch.row import Row
-from ..batch.state import Counts, Seen, seen_in
+from ..batch.state import Counts, Seen, seen_by
 from ..document.identity import Identity
 from .counts import TaskCounts
 from .trouble import told
@@ -54,10 +54,10 @@ class FromLedger:
 
     def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
         """What the ledger has of these; nothing of one that nobody has begun."""
-        numbers = {row.request_id: row.number for row in waiting}
+        rows = {row.request_id: row for row in waiting}
         with told():
-            items = self._progress.of(numbers)
-        return {numbers[request_id]: seen_in(item) for request_id, item in items.items() if request_id in numbers}
+            items = self._progress.of(rows)
+        return {rows[request_id].number: seen_by(rows[request_id].event, item) for request_id, item in items.items() if request_id in rows}
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
         """See ``TaskCounts``."""
