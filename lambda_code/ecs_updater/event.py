@@ -126,7 +126,7 @@ def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
 
 def _request(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     schema = SCHEMAS[_action(event)]
-    event = _with_defaults(event, settings, schema.fields)
+    event = _with_defaults(event, settings, schema)
     schema.check(event)
     if further := _first(map(one_line, _further_violations(event))):
         raise InvalidEventError(further[0], further)
@@ -162,18 +162,25 @@ def needed() -> str:
 _LEFT_ALONE: dict[str, str] = {}
 
 
-def _with_defaults(event: Any, settings: Settings, fields: frozenset[str]) -> Any:
-    """``event`` with those of ``fields`` that it leaves out filled in from the function's configuration."""
+def _with_defaults(event: Any, settings: Settings, schema: Schema) -> Any:
+    """``event`` with those fields of ``schema`` that it leaves out filled in from the function's configuration."""
     if not isinstance(event, dict):
         return event
     defaults = {
-        "ecs_cluster_name": settings.cluster,
+        "ecs_cluster_name": settings.cluster and _cluster_of(event.get("ecs_service_name"), settings.cluster),
         "ecs_service_name": settings.service,
-        "ecs_container_name": settings.container,
+        # The revision that a rollback returns to need not have the default: ``plan`` uses it where it has.
+        "ecs_container_name": settings.container if schema is not SCHEMAS[ROLLBACK] else None,
         "ecs_image_name": settings.image,
         "ecs_tag": _LEFT_ALONE if settings.image else None,
     }
-    return {name: value for name, value in defaults.items() if name in fields and value is not None} | event
+    return {name: value for name, value in defaults.items() if name in schema.fields and value is not None} | event
+
+
+def _cluster_of(service: Any, default: str) -> str:
+    """The cluster that the ARN ``service`` names: an event that names it so does not mean another one by default."""
+    named = _SERVICE.fullmatch(service) if isinstance(service, str) else None
+    return f"{named['account']}cluster/{named['cluster']}" if named and named["cluster"] else default
 
 
 def _action(event: Any) -> str:
