@@ -1,6 +1,6 @@
 """Decides what an update has to write, possibly nothing. Pure: whatever can be refused is refused here, before the first write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,7 +40,7 @@ class Plan:
     """Whether ``revision`` is without them."""
     force_new_deployment: bool
     target: Mapping[str, Any] | None = None
-    """A revision that is registered already, for the service to return to."""
+    """An earlier revision, for the service to return to; with ``revision``, its content is registered again."""
     deployment_configuration: Mapping[str, Any] | None = None
     """What takes the place of the service's, as it goes over the wire; None leaves it as it is."""
 
@@ -89,12 +89,8 @@ def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFie
     images = _image_changes(running, addressed, request)
     revision, unknown = None, ()
     if images:
-        revision = td.new_revision(running, {change.container: change.after for change in images}, fields.read_only)
-        unknown = tuple(fields.unknown(revision))
-        if settings.unknown_fields == DROP:
-            revision = fields.known(revision)
-        if tags := td.registrable_tags(snapshot.task_definition_tags):
-            revision["tags"] = tags
+        after = {change.container: change.after for change in images}
+        revision, unknown = registration(running, snapshot.task_definition_tags, after, fields, settings)
     deploys = revision is not None or request.force_new_deployment
     return Plan(
         snapshot=snapshot,
@@ -109,17 +105,38 @@ def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFie
     )
 
 
+def registration(
+    task_definition: Mapping[str, Any],
+    tags: Sequence[Mapping[str, str]],
+    images: Mapping[str, str],
+    fields: RegistrableFields,
+    settings: Settings = _AS_SET,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body of RegisterTaskDefinition for ``task_definition`` with other ``images``, and the paths of its unknown fields."""
+    revision = td.new_revision(task_definition, images, fields.read_only)
+    unknown = tuple(fields.unknown(revision))
+    if settings.unknown_fields == DROP:
+        revision = fields.known(revision)
+    if registrable := td.registrable_tags(tags):
+        revision["tags"] = registrable
+    return revision, unknown
+
+
 def make_rollback_plan(
     snapshot: Snapshot,
     target: Mapping[str, Any],
     tags: Mapping[str, str] | None,
     container: str | None = None,
     settings: Settings = _AS_SET,
+    *,
+    again: tuple[dict[str, Any], tuple[str, ...]] | None = None,
 ) -> Plan:
     """What to write so that the service runs ``target``, an earlier revision, and has ``tags`` (None: those that it has).
 
-    ``container`` is whom the answer is about. Raises ContainerNotFoundError or ServiceTagsRefusedError.
+    ``again`` is the ``registration`` of a target that ECS does not deploy any more. ``container`` is the one that the answer shows;
+    without it CONTAINER_NAME's, where the target has that. Raises ContainerNotFoundError or ServiceTagsRefusedError.
     """
+    revision, unknown = again or (None, ())
     before = {one["name"]: one.get("image", "") for one in snapshot.task_definition["containerDefinitions"]}
     images = tuple(
         ImageChange(one["name"], before.get(one["name"], ""), one.get("image", ""))
@@ -128,15 +145,16 @@ def make_rollback_plan(
     )
     if container is not None:
         td.container(target, container)
-    first = target["containerDefinitions"][0]["name"]
+    names = [one["name"] for one in target["containerDefinitions"]]
+    default = settings.container if settings.container in names else None
     return Plan(
         snapshot=snapshot,
-        container=container or next((image.container for image in images), first),
+        container=container or default or next((image.container for image in images), names[0]),
         images=images,
         tags=_checked(snapshot, tag_changes(snapshot.tags, tags, REPLACE)),
-        revision=None,
-        unknown_fields=(),
-        drops_unknown_fields=False,
+        revision=revision,
+        unknown_fields=unknown,
+        drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=False,
         target=target,
         deployment_configuration=_with_breaker(snapshot) if settings.circuit_breaker == ENABLE else None,

@@ -145,7 +145,10 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
     if plan.drops_unknown_fields:
         changes += [_change(f"field.{path}", "set", "dropped") for path in plan.unknown_fields]
     if plan.target is not None:
-        changes.append(_change("taskDefinition", td.revision_name(plan.snapshot.task_definition), td.revision_name(plan.target)))
+        target = td.revision_name(plan.target)
+        if plan.revision is not None:
+            target = f"a new revision with the content of {target}, which is {plan.target.get('status')}"
+        changes.append(_change("taskDefinition", td.revision_name(plan.snapshot.task_definition), target))
     if plan.deployment_configuration is not None:
         changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))
     if plan.force_new_deployment:

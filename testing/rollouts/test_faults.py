@@ -27,6 +27,11 @@ SCENARIOS = [
     Scenario("update, rolled back by UpdateService", WAIT | BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, begins_at="UpdateService"),
     Scenario("update, rolled back by ECS", WAIT | BACK, "ROLLED_BACK", False, BAD, BROKEN, begins_at="UpdateService"),
     Scenario("rollback event", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True),
+    Scenario("rollback event over INACTIVE", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True, is_old_inactive=True),
+    Scenario(
+        "update, rolled back over INACTIVE", WAIT | BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, is_old_inactive=True,
+        begins_at="UpdateService",
+    ),  # fmt: skip
     Scenario("completer, good image", {}, "SUCCEEDED", True, by_completer=True),
     Scenario("completer, rolls back by StopServiceDeployment", BACK, "ROLLED_BACK", False, BAD, by_completer=True),
     Scenario("completer, rolls back by UpdateService", BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, by_completer=True),

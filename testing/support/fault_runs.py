@@ -49,6 +49,8 @@ class Scenario:
     event: Mapping[str, Any] = field(default_factory=lambda: EVENT)
     is_updated_first: bool = False
     """Whether an update to the new image has gone before."""
+    is_old_inactive: bool = False
+    """Whether somebody has deregistered the old revision, so that a rollback registers its content again."""
     begins_at: str = ""
     """The operation before which nothing happens: another scenario is the same until then."""
     by_completer: bool = False
@@ -72,6 +74,8 @@ class Scenario:
         world.ecs.publish(NEW, self.image)
         if self.is_updated_first:
             assert world.send(request_id="request-0", wait_seconds=60).verdict == "SUCCEEDED"
+        if self.is_old_inactive:
+            world.ecs.deregister("ecs-dummy-task:1")
         if self.by_completer:
             assert self.send(world).verdict == "IN_PROGRESS"
             world.pass_time(60)

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -27,6 +27,9 @@ _CONFIG = Config(
 
 PAGE = 100
 """The most tasks that are looked at: the setting of how many have to fail is well below."""
+
+_RECORDS_LISTED, _RECORDS_DESCRIBED = 100, 20
+"""The most service deployments, and service revisions, that one call gives."""
 
 _NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
 """What the answer to a registration is read for."""
@@ -135,6 +138,28 @@ class Ecs:
         """ECS's own records of a service's last deployments, the newest first."""
         with translated("ListServiceDeployments"):
             return self._client.list_service_deployments(cluster=cluster, service=service, maxResults=20)["serviceDeployments"]
+
+    def deployed_task_definitions(self, cluster: str, service: str, pages: int) -> Iterator[str]:
+        """ARNs of what the service was deployed with successfully, by ECS's own records: the last one first, perhaps repeated.
+
+        At most ``pages`` calls for 100 service deployments each, and one call for 20 of their revisions, made as they are needed.
+        """
+        follows: dict[str, str] = {}
+        for _ in range(pages):
+            with translated("ListServiceDeployments"):
+                page = self._client.list_service_deployments(
+                    cluster=cluster, service=service, status=["SUCCESSFUL"], maxResults=_RECORDS_LISTED, **follows
+                )
+                arns = list(dict.fromkeys(one["targetServiceRevisionArn"] for one in page["serviceDeployments"]))
+            for first in range(0, len(arns), _RECORDS_DESCRIBED):
+                batch = arns[first : first + _RECORDS_DESCRIBED]
+                with translated("DescribeServiceRevisions"):
+                    revisions = self._client.describe_service_revisions(serviceRevisionArns=batch)["serviceRevisions"]
+                    found = {one["serviceRevisionArn"]: one["taskDefinition"] for one in revisions}
+                yield from (found[arn] for arn in batch if arn in found)
+            if "nextToken" not in page:
+                break
+            follows = {"nextToken": page["nextToken"]}
 
     def service_revision(self, arn: str) -> dict[str, Any] | None:
         """What a service was deployed with: task definition, and the digest that each image was resolved to."""

@@ -14,6 +14,9 @@ NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 CONCURRENT_REGISTRATION = "Too many concurrent attempts to create a new revision"
 """How the message begins with which ECS refuses, for the moment, two registrations in one family at once."""
 
+NO_SUCH_REVISION = "Unable to describe task definition"
+"""How ECS refuses to describe a revision that was deleted, or a family without an active one."""
+
 UNDECIDED = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
 """Codes of the status 400 after which the request may have had its effect all the same."""
 

@@ -1,6 +1,7 @@
 """One update's entry while the update is at work: what ``service.progress`` is told goes into the ledger, where there is one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +24,12 @@ class Record:
         """What could not be written, for the answer and the log."""
         self.has_deployed = False
         """Whether a deployment was made, told or not."""
-        self._history, self._hold = history, hold
+        self.history, self._hold = history, hold
 
     @property
     def is_remembered(self) -> bool:
         """Whether there is a ledger, so that somebody else can go on."""
-        return self._history is not None
+        return self.history is not None
 
     # What service.progress is told.
 
@@ -60,6 +61,11 @@ class Record:
         revision = (entry.after.task_definition_arn or "").rpartition("/")[2]
         self._tell(self._advance, entry.told(with_running_deployment(entry.answer or {}, deployment_id, revision)))
 
+    def redirected(self, task_definition_arn: str, tags: Mapping[str, str] | None) -> None:
+        """The rollback goes to this revision instead, with ``tags`` where they are known. Raises LeaseHeldError or LedgerError."""
+        entry = self.entry if tags is None else replace(self.entry, rollback_tags=tags)
+        self._advance(entry.rolling_back(entry.cause or "", task_definition_arn))
+
     # What comes after the deployment. None of it raises: what was done is done, and whoever finds the entry open finishes it.
 
     def keep(self) -> None:
@@ -87,10 +93,10 @@ class Record:
         self._tell(self._end, self.entry.refused(verdict, self.entry.cause or str(error), error, may_be_repeated=again))
 
     def _advance(self, entry: Entry) -> None:
-        self.entry = self._history.advance(entry) if self._history else entry
+        self.entry = self.history.advance(entry) if self.history else entry
 
     def _end(self, entry: Entry) -> None:
-        self.entry = self._history.end(entry) if self._history else entry
+        self.entry = self.history.end(entry) if self.history else entry
 
     def _tell(self, write: Callable[..., None], *arguments: Entry) -> None:
         try:

@@ -1,6 +1,6 @@
-"""Which revision a service is returned to: the last one that worked, never the next lower number. Pure."""
+"""Which revisions a service can be returned to: those that worked, never the next lower number. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,8 +54,8 @@ class Target:
     """The tags that the service had then; None where nobody knows."""
 
 
-def last_good(running: str, completed: str | None, past: Sequence[Past]) -> Target | None:
-    """The revision that worked before ``running``, the one that the service is at or on its way to.
+def known_good(running: str, completed: str | None, past: Sequence[Past]) -> Iterator[Target]:
+    """The revisions that worked before ``running``, the one that the service is at or on its way to, the last one first.
 
     ``completed`` is the revision of the newest deployment that ECS shows as complete; ``past`` the service's updates, the latest
     first.
@@ -67,7 +67,7 @@ def last_good(running: str, completed: str | None, past: Sequence[Past]) -> Targ
         for update in past
         for arn in (update.after.task_definition_arn if update.verdict == _SUCCEEDED else None, update.rollback_to)
     ]
-    return next((with_tags(arn, past) for arn in (completed, *seen) if arn and arn not in left), None)
+    return (with_tags(arn, past) for arn in dict.fromkeys((completed, *seen)) if arn and arn not in left)
 
 
 def with_tags(task_definition_arn: str, past: Sequence[Past]) -> Target:

@@ -46,11 +46,7 @@ def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | Non
     except AwsFailure as failure:
         # Not the caller's fault even when it was refused: the name is ECS's own.
         raise ServiceReadError(str(failure)) from failure
-    if family and family != task_definition["family"]:
-        raise TaskDefinitionFamilyError(
-            f"ecs_service_name {request.service} runs the task-definition family {task_definition['family']}, "
-            f"not {family}, which the function's TASK_DEF says"
-        )
+    check_family(task_definition, request, family)
     primary = described.primary_deployment(service)
     seen = observe(service, primary.get("id", ""))
     tags = described.tags(service)
@@ -72,6 +68,15 @@ def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | Non
         has_completed=seen.ours is None or seen.ours.is_complete,
         service=service,
     )
+
+
+def check_family(task_definition: Mapping[str, Any], request: Request, family: str | None) -> None:
+    """Raises TaskDefinitionFamilyError where the running ``task_definition`` is not of ``family``, if there is one."""
+    if family and family != task_definition["family"]:
+        raise TaskDefinitionFamilyError(
+            f"ecs_service_name {request.service} runs the task-definition family {task_definition['family']}, "
+            f"not {family}, which the function's TASK_DEF says"
+        )
 
 
 def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:

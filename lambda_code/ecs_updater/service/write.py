@@ -9,13 +9,13 @@ revision and one deployment at most.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .. import task_definition as td
 from ..aws.ecs import Ecs
-from ..aws.failure import AwsFailure, Outcome
+from ..aws.failure import NO_SUCH_REVISION, AwsFailure, Outcome
 from ..described import primary_deployment
 from ..errors import (
     EcsUpdaterError,
@@ -27,17 +27,18 @@ from ..errors import (
     TaskDefinitionRefusedError,
     UnknownOutcomeError,
 )
+from ..fields import RegistrableFields
 from ..plan import Applied, Plan
 from . import tagging
 from .progress import Progress
 from .tagging import AS_IT_WAS
 
 
-class _LookFailed(Exception):
+class _LookFailed(AwsFailure):
     """A write got no answer, and what became of it could not be read either."""
 
     def __init__(self, lost: AwsFailure, look: AwsFailure):
-        super().__init__(f"{lost.reason}; looking for it failed: {look.reason}")
+        super().__init__(lost.operation, Outcome.UNKNOWN, "", f"{lost.reason}; looking for it failed: {look.reason}")
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,6 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
         return Applied(task_definition, None, plan.snapshot.updated_on)
     try:
         service = _deploy(ecs, plan, arn, progress)
-    except AwsFailure as failure:
-        raise _not_deployed(ecs, plan, failure, arn, unused) from failure
     except (LeaseHeldError, LedgerError) as error:
         raise UnknownOutcomeError(f"service could not be update with new task_definition {arn}: no answer, and {error}") from error
     except _LookFailed as failure:
@@ -77,6 +76,8 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
             f"service could not be update with new task_definition {arn}: {failure}; it is not known whether the service took it"
             f"{tags}: read the service, or send the same event again"
         ) from failure
+    except AwsFailure as failure:
+        raise _not_deployed(ecs, plan, failure, arn, unused) from failure
     deployment = _own_deployment(plan, service, arn)
     current = service.get("currentServiceDeployment")
     return Applied(
@@ -150,24 +151,32 @@ def _register(ecs: Ecs, plan: Plan, revision: Mapping[str, Any], look_first: boo
     """Registers ``revision`` once. ``look_first``: unless it may have been registered before."""
     message = "new task_definition could not be created"
     try:
-        if look_first and (found := _look_for(ecs, revision)):
-            return found
-        try:
-            return ecs.register_task_definition(revision)
-        except AwsFailure as failure:
-            if failure.outcome is not Outcome.UNKNOWN:
-                raise
-            return _find_registered(ecs, revision, failure) or ecs.register_task_definition(revision)
+        return register_once(ecs, revision, look_first)
+    except _LookFailed as failure:
+        raise TaskDefinitionError(
+            f"{message} {failure}; it is not known whether it was registered, but nothing uses it; {AS_IT_WAS}"
+        ) from failure
     except AwsFailure as failure:
         if failure.outcome is Outcome.REFUSED:
             raise TaskDefinitionRefusedError(
                 f"{message} {failure.reason}{_unknown_fields_hint(plan)}; {AS_IT_WAS}"
             ) from failure
         raise TaskDefinitionError(f"{message} {failure.reason}; {AS_IT_WAS}") from failure
-    except _LookFailed as failure:
-        raise TaskDefinitionError(
-            f"{message} {failure}; it is not known whether it was registered, but nothing uses it; {AS_IT_WAS}"
-        ) from failure
+
+
+def register_once(ecs: Ecs, revision: Mapping[str, Any], look_first: bool) -> Mapping[str, Any]:
+    """Registers ``revision``, the body of RegisterTaskDefinition; the new task definition. Raises AwsFailure.
+
+    ``look_first``: an earlier attempt may have registered it.
+    """
+    if look_first and (found := _look_for(ecs, revision)):
+        return found
+    try:
+        return ecs.register_task_definition(revision)
+    except AwsFailure as failure:
+        if failure.outcome is not Outcome.UNKNOWN:
+            raise
+        return _find_registered(ecs, revision, failure) or ecs.register_task_definition(revision)
 
 
 def _find_registered(ecs: Ecs, revision: Mapping[str, Any], lost: AwsFailure) -> Mapping[str, Any] | None:
@@ -179,13 +188,25 @@ def _find_registered(ecs: Ecs, revision: Mapping[str, Any], lost: AwsFailure) ->
 
 
 def _look_for(ecs: Ecs, revision: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The family's newest revision, if it is what was to be registered."""
-    newest, tags = ecs.describe_task_definition(revision["family"])
+    """The family's newest active revision, if there is one and it is what was to be registered."""
+    try:
+        newest, tags = ecs.describe_task_definition(revision["family"])
+    except AwsFailure as failure:
+        if NO_SUCH_REVISION in failure.reason:
+            return None
+        raise
+    return newest if is_registered_as(revision, newest, tags, ecs.fields) else None
+
+
+def is_registered_as(
+    revision: Mapping[str, Any], described: Mapping[str, Any], tags: Sequence[Mapping[str, str]], fields: RegistrableFields
+) -> bool:
+    """Whether to register ``revision`` makes what DescribeTaskDefinition gave: ``described`` with these ``tags``."""
     # What ECS adds to a revision, known or newer than the SDK, says nothing about who registered it.
-    body = {name: value for name, value in newest.items() if name in revision or name in ecs.fields.registered.members}
+    body = {name: value for name, value in described.items() if name in revision or name in fields.registered.members}
     if registrable := td.registrable_tags(tags):
         body["tags"] = registrable
-    return newest if _in_any_order(body) == _in_any_order(revision) else None
+    return _in_any_order(body) == _in_any_order(revision)
 
 
 def _in_any_order(value: Any) -> Any:

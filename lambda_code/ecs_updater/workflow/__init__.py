@@ -1,6 +1,7 @@
 """An update from its plan to its end, with what interrupts it.
 
 ==============  =============================================================================
+``targets``     the revision that a service is returned to
 ``planning``    reads the service, asks registry and history: from a request to a plan
 ``rolling``     the wait and the verdict: from a deployment to its end
 ``following``   followers that keep the lease while they wait

@@ -7,26 +7,20 @@ from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure
 from ..errors import RollbackTargetError, ServiceReadError
 from ..image import ImageReference
-from ..plan import Applied, Plan, make_plan, make_rollback_plan
+from ..ledger.entry import Entry
+from ..ledger.history import History
+from ..ledger.key import service_key
+from ..plan import Applied, Plan, make_plan, make_rollback_plan, registration
 from ..registry.platform import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..request import Request, RollbackRequest, UpdateRequest
-from ..rollout.target import Past, Target, last_good, left_behind, with_tags
-from ..service.read import Told, read
+from ..service.read import Told, check_family, read
 from ..settings import OFF, REQUIRE, TAG, Settings
 from ..snapshot import Snapshot
-
-_REVISIONS_LOOKED_AT = 5
-"""The most service revisions that are read to find one that worked."""
+from .targets import TargetSearch
 
 Pace = Callable[[Plan], None]
 """Waits, before anything is held or written, until the calls of a plan may be made. Raises RateError where that is too late."""
-
-PastOf = Callable[[Snapshot], Sequence[Past]]
-
-
-def _no_past(_: Snapshot) -> Sequence[Past]:
-    return ()
 
 
 class Planner:
@@ -35,25 +29,32 @@ class Planner:
     def __init__(self, ecs: Ecs, settings: Settings, registries: Callable[[Settings], Registries]):
         self._ecs, self._settings = ecs, settings
         self._registries = registries
-        self.past_of: PastOf = _no_past
-        """The service's past updates, the latest first."""
+        self._history: History | None = None
+        self._passed_over: list[str] = []
         self._verified: dict[str, Verified] | None = None
 
-    def remember(self, past_of: PastOf) -> None:
-        """Lets it know the past of a service, the latest update first."""
-        self.past_of = past_of
+    def remember(self, history: History) -> None:
+        """Lets it know the past of the services."""
+        self._history = history
+
+    def past_of(self, snapshot: Snapshot) -> Sequence[Entry]:
+        """The service's past updates, the latest first, as far as there is a ledger. Raises LedgerError."""
+        key = service_key(snapshot.service_arn, snapshot.cluster_arn)
+        return self._history.latest(key) if self._history else ()
 
     @property
     def notes(self) -> list[str]:
-        """What could not be found out about the images."""
-        return [one.doubt for one in (self._verified or {}).values() if one.doubt]
+        """What could not be found out about the images, and what a rollback does not return to."""
+        return [*(one.doubt for one in (self._verified or {}).values() if one.doubt), *self._passed_over]
 
     def plan(self, request: Request, told: Told | None = None) -> Plan:
         """Reads the service and decides what to write: two calls, and what registry and history cost. Raises what these raise.
 
         ``told`` is what DescribeServices has said already: then it is one call.
         """
-        return self.plan_from(read(self._ecs, request, self._settings.family, told), request)
+        # What a rollback leaves may be of another family: that can be what went wrong.
+        family = self._settings.family if isinstance(request, UpdateRequest) else None
+        return self.plan_from(read(self._ecs, request, family, told), request)
 
     def plan_from(self, snapshot: Snapshot, request: Request) -> Plan:
         """The plan for a service that has been read."""
@@ -123,30 +124,29 @@ class Planner:
         return verified.pinned(keep_tag=self._settings.pin_digest == TAG)
 
     def _rollback(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
-        running = snapshot.task_definition_arn
-        past = self.past_of(snapshot)
-        target = last_good(running, snapshot.completed, past) or self._by_records(snapshot, past)
-        if target is None:
-            raise RollbackTargetError(
-                f"ecs_service_name {request.service} has no earlier revision than {running.rpartition('/')[2]} that is known to "
-                "have worked: name the image in an update event"
-            )
+        running, settings = snapshot.task_definition_arn, self._settings
+        search = TargetSearch(
+            self._ecs,
+            self._history,
+            snapshot.cluster_arn,
+            snapshot.service_arn,
+            leaves=running,
+            completed=snapshot.completed,
+            family=settings.family,
+        )
         try:
-            task_definition, _ = self._ecs.describe_task_definition(target.task_definition_arn)
+            target = search.first()
         except AwsFailure as failure:
             raise ServiceReadError(str(failure)) from failure
-        return make_rollback_plan(snapshot, task_definition, target.tags, request.container, self._settings)
-
-    def _by_records(self, snapshot: Snapshot, past: Sequence[Past]) -> Target | None:
-        """By ECS's own records of the service's deployments, where the API has them."""
-        left = left_behind(snapshot.task_definition_arn, past)
-        try:
-            records = self._ecs.service_deployments(snapshot.cluster_arn, snapshot.service_arn)
-            good = [one["targetServiceRevisionArn"] for one in records if one.get("status") == "SUCCESSFUL"]
-            for arn in good[:_REVISIONS_LOOKED_AT]:
-                task_definition = (self._ecs.service_revision(arn) or {}).get("taskDefinition")
-                if task_definition and task_definition not in left:
-                    return with_tags(task_definition, past)
-        except AwsFailure:
-            pass  # No partition and no emulator has to have them.
-        return None
+        self._passed_over = search.notes
+        if target is None:
+            check_family(snapshot.task_definition, request, settings.family)
+            sentence = (
+                f"ecs_service_name {request.service} has no earlier revision than {running.rpartition('/')[2]} that is known to "
+                "have worked"
+            )
+            raise RollbackTargetError("; ".join([sentence, *search.notes]) + ": name the image in an update event")
+        again = None
+        if not target.is_active:
+            again = registration(target.task_definition, target.task_definition_tags, {}, self._ecs.fields, settings)
+        return make_rollback_plan(snapshot, target.task_definition, target.tags, request.container, settings, again=again)

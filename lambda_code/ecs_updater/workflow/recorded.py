@@ -32,15 +32,14 @@ from .rolling import Rolling
 from ..service.read import Told
 from ..service.write import NOTHING, Earlier
 from ..settings import Settings
-from ..snapshot import Snapshot
 
 NOT_DEPLOYED = "NOT_DEPLOYED"
 """The ledger's verdict on an update that came to no deployment."""
 
 _FIRST_TOLD = "request_id_of"
 
-_PAST = 20
-"""How many updates back a rollback looks."""
+_LATER = 200
+"""How many updates are looked at for a later one that has deployed: many may have changed nothing."""
 
 
 class Working(Protocol):
@@ -79,7 +78,7 @@ class Recorded:
         self._recovery = Recovery(work.ecs, work.rolling, self._history)
         self._is_repetition = False
         """Whether the same request was begun before, and so may have registered what it needs."""
-        work.planner.remember(self._past_of)
+        work.planner.remember(self._history)
 
     def run(self) -> Answer:
         """The answer, of this attempt or of an earlier one of the same ``request_id``.
@@ -146,7 +145,7 @@ class Recorded:
             rollback_to = success.task_definition_arn if success else None
         if rollback_to and entry.rollback_on_failure and rollback_to != entry.before.task_definition_arn:
             # A rollout is going on, or has failed: the tags are that one's.
-            rollback_tags = with_tags(rollback_to, self._past_of(plan.snapshot)).tags
+            rollback_tags = with_tags(rollback_to, self._work.planner.past_of(plan.snapshot)).tags
             if rollback_tags is None and (success := self._history.last_success(entry.service)):
                 rollback_tags = success.tags if success.task_definition_arn == rollback_to else None
         return replace(
@@ -205,7 +204,7 @@ class Recorded:
 
     def _check_still_latest(self, entry: Entry) -> None:
         """Refuses to deploy an older intent over a newer one: Lambda repeats an asynchronous call by itself, minutes later."""
-        newer = next((one for one in self._history.latest(entry.service, _PAST) if one.deployment_id), None)
+        newer = next((one for one in self._history.latest(entry.service, _LATER) if one.deployment_id), None)
         if newer and newer.number > entry.number:
             raise ServiceUpdateRefusedError(
                 f"service could not be update with new task_definition: a later update (request_id {one_line(newer.request_id)}, "
@@ -245,10 +244,10 @@ class Recorded:
         if is_same:
             # Its tags may be written already: what they were says the entry.
             snapshot = replace(plan.snapshot, tags=entry.before.tags)
-            plan = self._work.planner.plan_from(snapshot, self._work.request)
-            is_the_same_again = self._work.intent(plan).after.images == entry.after.images
-            registered = entry.after.task_definition_arn if plan.revision is not None and is_the_same_again else None
-            return plan, record, Earlier(registered, may_have_registered=True)
+            again = self._work.planner.plan_from(snapshot, self._work.request)
+            if _is_begun_as(entry, again, self._work.intent(again)):
+                registered = entry.after.task_definition_arn if again.revision is not None else None
+                return again, record, Earlier(registered, may_have_registered=True)
         new = self._work.intent(plan)
         record.entry = replace(
             entry,
@@ -262,13 +261,17 @@ class Recorded:
         )
         return plan, record, NOTHING
 
-    def _past_of(self, snapshot: Snapshot) -> list[Entry]:
-        return self._history.latest(service_key(snapshot.service_arn, snapshot.cluster_arn), _PAST)
-
 
 def is_replayed(error: EcsUpdaterError) -> bool:
     """Whether an error is what an earlier attempt of the same ``request_id`` was told, for good."""
     return _FIRST_TOLD in error.details
+
+
+def _is_begun_as(entry: Entry, plan: Plan, intent: Entry) -> bool:
+    """Whether ``entry`` was begun for ``plan``. What a rollback returns to may have been deregistered or deleted since."""
+    is_to_the_target = plan.target is not None and entry.after.task_definition_arn == plan.target["taskDefinitionArn"]
+    has_target = plan.target is None or is_to_the_target == (plan.revision is None)
+    return has_target and entry.after.images == intent.after.images
 
 
 def _has_an_end(entry: Entry) -> bool:

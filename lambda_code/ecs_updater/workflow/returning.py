@@ -22,20 +22,24 @@ from ..errors import (
 )
 from ..ledger.entry import Entry
 from ..ledger.record import Record
+from ..plan import registration
 from ..rollout.follow import Rollout
 from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
 from ..service import tagging
 from ..service.rollback import Return, return_service
+from ..service.write import register_once
+from ..settings import Settings
 from ..tags import TagChanges, taken_back
 from .conclusion import Conclusion, failed
 from .following import Following
+from .targets import RollbackTarget, TargetSearch
 
 
 class Returning:
     """Does, and goes on with, the return of one service."""
 
-    def __init__(self, ecs: Ecs, clock: Clock, following: Following):
-        self._ecs, self._clock, self._following = ecs, clock, following
+    def __init__(self, ecs: Ecs, settings: Settings, clock: Clock, following: Following):
+        self._ecs, self._settings, self._clock, self._following = ecs, settings, clock, following
 
     def roll_back(self, record: Record, finding: Finding, followed: Followed, deadline: float) -> Conclusion:
         """Returns service and tags to what worked, or does the rest where ECS has returned the service."""
@@ -65,14 +69,51 @@ class Returning:
             primary = primary_deployment(service)
             if entry.rollback.deployment_id is None and primary.get("id") == entry.deployment_id:
                 back = Return(entry.cluster_arn, entry.service_arn, entry.deployment_id, service_deployment_arn or None, target)
-                primary = return_service(self._ecs, back, self._clock, deadline, record.before_write)
-            if primary and primary.get("taskDefinition") != target:
+                primary = self._begun(record, back, deadline)
+            back_to = record.entry.rollback
+            if primary and back_to and primary.get("taskDefinition") != back_to.task_definition_arn:
                 return self._overtaken(entry, primary)
         except (AwsFailure, LeaseHeldError, LedgerError) as failure:
             where = f"{_revision(target)}{_again(record, failure)}"
             sentence = f"{entry.cause}; and the service could not be returned to {where}: {_plain(failure)}"
             return failed(RolloutFailedError, sentence, FAILED, entry, is_final=_is_for_good(failure))
         return self._returning(record, service, primary.get("id"), deadline)
+
+    def _begun(self, record: Record, back: Return, deadline: float) -> Mapping[str, Any]:
+        """See ``return_service``. Where ECS does not deploy the revision any more: its content, or what worked before it."""
+        try:
+            return return_service(self._ecs, back, self._clock, deadline, record.before_write)
+        except AwsFailure as failure:
+            target = self._instead(record, back) if failure.outcome is Outcome.REFUSED else None
+            if target is None or (target.is_active and target.arn == back.task_definition_arn):
+                raise  # It is not the revision that ECS refuses.
+        arn = target.arn if target.is_active else self._registered_again(record, target)
+        record.redirected(arn, target.tags)
+        back = replace(back, service_deployment_arn=None, task_definition_arn=arn)
+        return return_service(self._ecs, back, self._clock, deadline, record.before_write)
+
+    def _instead(self, record: Record, back: Return) -> RollbackTarget | None:
+        """Where a service is returned to whose rollback ECS has refused; what is passed over comes to the notes."""
+        search = TargetSearch(
+            self._ecs,
+            record.history,
+            back.cluster,
+            back.service,
+            leaves=record.entry.after.task_definition_arn or "",
+            completed=back.task_definition_arn,
+            family=self._settings.family,
+        )
+        target = search.first()
+        record.notes += search.notes
+        return target
+
+    def _registered_again(self, record: Record, target: RollbackTarget) -> str:
+        """The ARN of a new revision with the content of ``target``."""
+        record.before_write()
+        tags, fields = target.task_definition_tags, self._ecs.fields
+        revision, _ = registration(target.task_definition, tags, {}, fields, self._settings)
+        # An interrupted attempt may have registered it already.
+        return register_once(self._ecs, revision, look_first=True)["taskDefinitionArn"]
 
     def _returning(self, record: Record, service: Mapping[str, Any], deployment_id: str | None, deadline: float) -> Conclusion:
         """The service is on its way back: does the rest, and waits."""

@@ -47,7 +47,7 @@ class Rolling:
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
         self._ecs, self._clock = ecs, clock
         self._following = Following(ecs, settings, clock)
-        self._returning = Returning(ecs, clock, self._following)
+        self._returning = Returning(ecs, settings, clock, self._following)
 
     def wait(self, record: Record, deadline: float) -> Conclusion:
         """Follows to the end, or to ``deadline``: the deployment, and the rollback after it. Raises nothing."""

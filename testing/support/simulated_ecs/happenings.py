@@ -47,6 +47,15 @@ class Happenings:
         found = self.world.task_definition(task_definition) if task_definition else running
         return self.scheduler.deploy(self.world.new_revision(self.service, found)).id
 
+    def deregister(self, task_definition: str) -> None:
+        """Somebody deregisters a revision: it is INACTIVE."""
+        self.world.deregister(task_definition)
+
+    def delete_task_definition(self, task_definition: str, is_done: bool = False) -> None:
+        """Somebody deletes a revision: it is DELETE_IN_PROGRESS, or gone where the deletion ``is_done``."""
+        self.world.deregister(task_definition)
+        self.world.delete(task_definition, is_done)
+
     def stop_deployment(self) -> None:
         """Somebody stops the current service deployment, with a rollback."""
         self.scheduler.stop_deployment(self.service.history[-1])

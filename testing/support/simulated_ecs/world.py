@@ -69,10 +69,16 @@ class World:
         found |= {"status": "INACTIVE", "deregisteredAt": self.clock.now()}
         return found
 
+    def delete(self, name: str, is_done: bool) -> None:
+        """DeleteTaskDefinitions: an inactive revision can be described until the deletion ``is_done``."""
+        self.task_definition(name)["status"] = "DELETED" if is_done else "DELETE_IN_PROGRESS"
+
     def task_definition(self, name: str, refusal: str = "Unable to describe task definition.") -> dict[str, Any]:
         """A revision by its ARN or ``family:revision``, or the newest active one of a family. Raises Refusal."""
         for found in reversed(self.task_definitions):
             newest = name == found["family"] and found["status"] == "ACTIVE"
+            if found["status"] == "DELETED":
+                continue
             if newest or name in (found["taskDefinitionArn"], f"{found['family']}:{found['revision']}"):
                 return found
         raise Refusal("ClientException", refusal)
