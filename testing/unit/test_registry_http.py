@@ -1,6 +1,7 @@
 """The GET that goes to hosts which an event names: where it does not go, what it does not send, and what it does not wait for."""
 
 import datetime
+import ipaddress
 import socket
 import ssl
 import threading
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from ecs_updater.aws import http as module
 from ecs_updater.aws.http import Http, HttpFailure
+from hypothesis import given
+from hypothesis import strategies as st
 
 LIMIT, SECONDS = 1000, 5.0
 
@@ -79,10 +82,58 @@ def get(http, url, **arguments):
 # Where it goes
 
 
-INSIDE = ["127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "::1", "fc00::1", "::ffff:10.0.0.1",
-          "64:ff9b::10.0.0.1", "2002:a00:1::"]  # fmt: skip
-NEVER = ["169.254.169.254", "169.254.170.2", "169.254.100.1", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1", "ff02::1",
-         "::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::"]  # fmt: skip
+INSIDE = [
+    *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "240.0.0.1", "255.255.255.255"),
+    *("::1", "fc00::1", "fd12:3456::1", "::ffff:10.0.0.1", "::ffff:7f00:1", "64:ff9b::10.0.0.1", "64:ff9b::7f00:1"),
+]
+NEVER = [
+    *("169.254.169.254", "169.254.170.2", "169.254.100.1", "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255"),
+    *("192.0.0.1", "192.0.0.170", "192.88.99.1"),
+    *("::", "fe80::1", "febf::1", "fec0::1", "fd00:ec2::254", "ff02::1", "ff0e::1"),
+    # An IPv4 address inside, in each of the ways in which there can be one.
+    *("::ffff:169.254.169.254", "::ffff:0.0.0.0", "::ffff:224.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b::0.0.0.1"),
+    *("::7f00:1", "::a9fe:a9fe", "::a00:1", "::808:808", "::2", "::ffff:0:a9fe:a9fe", "::ffff:0:7f00:1", "::ffff:0:808:808"),
+    *("64:ff9b:1::a9fe:a9fe", "64:ff9b:1::808:808", "64:ff9b:1:fffe::7f00:1", "64:ff9b:0:1::808:808", "64:ff9b::1:808:808"),
+    *("2002:a9fe:a9fe::", "2002:a00:1::", "2002:808:808::1", "2001::1", "2001:0:a9fe:a9fe::", "2001:0:808:808::f7f7:f7f7"),
+    # Everything else that is not routed.
+    *("100::1", "100:0:0:1::1", "200::1", "400::1", "1000::1", "1fff::1", "4000::1", "5f00::1", "8000::1", "f000::1", "fe00::1"),
+    *("2001:1::1", "2001:2::1", "2001:3::1", "2001:10::1", "2001:20::1", "2001:1ff::1", "2001:db8::1", "3fff::1", "3fff:fff::1"),
+]
+PUBLIC = [
+    *("8.8.8.8", "1.1.1.1", "192.0.1.1", "192.88.98.1", "100.63.255.255", "172.32.0.1", "223.255.255.255"),
+    *("::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2600:1f18::1", "2a00:1450:4001:81b::200e", "2001:200::1", "2001:4860:4860::8888"),
+    *("2003::1", "2400:cb00::1", "3ffe::1"),
+]
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_a_host_with_a_public_address_is_asked(address, monkeypatch):
+    connected = []
+    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: connected.append(self.host) or refuse())
+    with pytest.raises(HttpFailure, match="no connection to registry.example"):
+        get(Http(resolve=resolver(address)), "https://registry.example/")
+    assert [ipaddress.ip_address(host) for host in connected] == [ipaddress.ip_address(address)]
+
+
+def refuse():
+    """What a host that does not answer does."""
+    raise ConnectionRefusedError
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_a_host_inside_is_asked_where_the_configuration_names_it(address, monkeypatch):
+    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: refuse())
+    with pytest.raises(HttpFailure, match="no connection to registry.example"):
+        get(Http(["registry.example"], resolver(address)), "https://registry.example/")
+
+
+@given(st.ip_addresses(v=6))
+def test_of_ipv6_only_what_is_routed_is_public_whatever_python_says_of_the_rest(address):
+    embeds = ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96")
+    if address in ipaddress.ip_network("2000::/3") or any(address in network for network in embeds):
+        return
+    with pytest.raises(HttpFailure, match="this function asks public hosts only"):
+        get(Http(resolve=resolver(str(address))), "https://registry.example/")
 
 
 @pytest.mark.parametrize("address", INSIDE + NEVER)
@@ -100,7 +151,7 @@ def test_one_address_inside_among_public_ones_is_enough_to_refuse():
 @pytest.mark.parametrize("address", NEVER)
 @pytest.mark.parametrize("trusted", [False, True])
 def test_a_machines_metadata_is_refused_even_of_a_host_that_the_configuration_names(address, trusted):
-    with pytest.raises(HttpFailure, match="link-local, multicast or unspecified"):
+    with pytest.raises(HttpFailure, match="has the special-purpose address"):
         get(Http(["registry.example"], resolver(address)), "https://registry.example/", trusted=trusted)
 
 
@@ -218,6 +269,59 @@ def test_a_host_that_is_allowed_for_itself_cannot_be_reached_by_way_of_a_public_
     with pytest.raises(HttpFailure, match="127.0.0.1 has the private address"):
         get(Http([inner]), f"http://{outer}/")
     assert get(Http([inner]), f"http://{inner}/").body == b"hello"
+
+
+def by_name(**addresses):
+    """A getaddrinfo that knows these names, with ``_`` for a dot."""
+
+    def resolve(name, port, **_):
+        found = addresses[name.rstrip(".").replace(".", "_")].split()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    return resolve
+
+
+@pytest.mark.parametrize("target", [
+    *("https://internal.example/", "https://internal.example:443/", "https://internal.example:8443/", "https://INTERNAL.example/"),
+    *("https://internal.example./", "https://internal.example.:8443/", "https://listed.example:5000/", "https://listed.example/"),
+    *("https://both.example/", "http://internal.example/", "https://10.0.0.1/", "https://[::ffff:10.0.0.1]/"),
+    "https://[64:ff9b::a00:1]/",
+])  # fmt: skip
+def test_a_public_registry_leads_to_no_host_inside_and_to_none_that_the_configuration_names(target, monkeypatch):
+    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: pytest.fail(f"{self.host} was connected to"))
+    names = {"internal_example": "10.0.0.1", "listed_example": "8.8.8.8", "both_example": "8.8.8.8 10.0.0.1"}
+    literal = {"10_0_0_1": "10.0.0.1", "::ffff:10_0_0_1": "::ffff:10.0.0.1", "64:ff9b::a00:1": "64:ff9b::a00:1"}
+    http = Http(["internal.example", "listed.example:5000"], by_name(**names, **literal))
+    with pytest.raises(HttpFailure, match="this function asks public hosts only|is a private registry's host"):
+        get(http, target, registry="https://public.example")
+
+
+@pytest.mark.parametrize("target, reaches", [
+    ("https://internal.example/token", True), ("https://other.example:8443/token", True), ("https://public.example/token", True),
+    ("https://other.example/token", False), ("https://elsewhere.example/token", False),
+])  # fmt: skip
+def test_a_private_registry_leads_to_public_hosts_and_to_private_ones_that_the_configuration_names(target, reaches, monkeypatch):
+    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: refuse())
+    inside = {"internal_example": "10.0.0.1", "other_example": "10.0.0.2", "elsewhere_example": "10.0.0.3"}
+    listed = ["internal.example:5000", "internal.example", "other.example:8443"]
+    http = Http(listed, by_name(**inside, public_example="8.8.8.8"))
+    with pytest.raises(HttpFailure, match="no connection to" if reaches else "has the private address"):
+        get(http, target, registry="https://internal.example:5000")
+
+
+def test_a_public_registry_on_another_port_of_a_private_ones_host_is_still_asked(monkeypatch):
+    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: refuse())
+    with pytest.raises(HttpFailure, match="no connection to"):
+        get(Http(["registry.example:5000"], resolver("8.8.8.8")), "https://registry.example/")
+
+
+def test_an_answer_says_whether_it_is_of_another_origin_than_was_asked(serve):
+    other = serve(hello)
+    host = serve(lambda request: (302, {"Location": f"http://{other}/" if request.path == "/away" else "/"}, b"")
+                 if request.path != "/" else hello(request))  # fmt: skip
+    http = Http([host, other])
+    assert get(http, f"http://{host}/away").is_of_another_origin
+    assert not get(http, f"http://{host}/within").is_of_another_origin
 
 
 # What it does not wait for

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import socket
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from ecs_updater.aws.ecr import Ecr
-from ecs_updater.aws.http import HttpFailure, Response
+from ecs_updater.aws.http import Http, HttpFailure, Response
 from ecs_updater.aws.oci import Oci
 from ecs_updater.errors import ImageNotFoundError, ImageVerificationError
 from ecs_updater.image import ImageReference
@@ -31,16 +33,17 @@ class FakeHttp:
     """Says what was prepared, in its order, and remembers what was asked."""
 
     def __init__(self, *answers):
-        self.answers, self.asked = list(answers), []
+        self.answers, self.asked, self.registries = list(answers), [], []
 
     def origin(self, host):
         """Https, always."""
         return f"https://{host}"
 
-    def get(self, url, headers, limit, seconds, trusted=False):
+    def get(self, url, headers, limit, seconds, registry=None):
         """The next answer."""
-        assert not trusted and limit <= 4 << 20
+        assert limit <= 4 << 20
         self.asked.append((url, dict(headers), seconds))
+        self.registries.append(registry)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -111,6 +114,20 @@ def test_an_anonymous_token_is_got_for_pulling_this_repository_and_used_for_both
     url = urlsplit(http.urls[1])
     assert (url.scheme, url.netloc, url.path) == ("https", "auth.example", "/token")
     assert parse_qs(url.query) == {"a": ["b"], "service": ["registry.example"], "scope": ["repository:team/app:pull"]}
+
+
+def test_the_token_service_is_asked_in_the_name_of_the_registry_that_named_it():
+    http = FakeHttp(UNAUTHORIZED, TOKEN, found(), found(CONFIG))
+    check(http)
+    assert http.registries == [None, "https://registry.example", None, None]
+
+
+def test_a_host_to_which_the_registry_leads_is_given_no_token_and_cannot_have_one_asked_for():
+    led = Response(401, UNAUTHORIZED.headers, b"", is_of_another_origin=True)
+    http = FakeHttp(led)
+    with pytest.raises(ImageVerificationError, match=NOT_SHOWN):
+        check(http)
+    assert len(http.urls) == 1
 
 
 def test_a_token_is_used_again_for_its_repository_only_and_not_for_long():
@@ -212,3 +229,107 @@ def test_a_digest_of_an_unknown_kind_is_in_doubt():
 def test_without_the_configuration_the_image_is_there_and_its_processor_in_doubt(answer):
     verified = check(FakeHttp(found(), answer), require=False)
     assert verified.digest == DIGEST and "it is there, but not for which processor: " in verified.doubt
+
+
+# With the real GET, and hosts that are only played: what is asked of which host, with which token
+
+PLAYED = {"attacker.example": "8.8.8.8", "internal.example": "10.0.0.1", "listed.example": "1.1.1.1", "auth.example": "8.8.4.4",
+          "hub.example": "9.9.9.9"}  # fmt: skip
+
+
+class Played:
+    """Hosts behind the connections that the GET makes: ``answers`` by host, each a function of the path."""
+
+    def __init__(self, monkeypatch, **answers):
+        self.answers = {name.replace("_", "."): answer for name, answer in answers.items()}
+        self.asked = []
+        played = self
+
+        class Connection:
+            """One connection."""
+
+            def __init__(self, address, port, timeout, server_hostname, ssl_context):
+                assert timeout and ssl_context
+                self.host, self.where, self.sock = server_hostname.lower().rstrip("."), (address, port), Mock()
+
+            def connect(self):
+                """Nothing is on the wire."""
+
+            def close(self):
+                """Nothing is on the wire."""
+
+            def request(self, method, path, headers, **_):
+                """Notes what is asked."""
+                played.asked.append((self.host, path.partition("?")[0], headers.get("Authorization")))
+                self.answer = played.answers[self.host](path)  # pylint: disable=attribute-defined-outside-init
+                assert method == "GET"
+
+            def getresponse(self):
+                """The prepared answer."""
+                read = Mock(return_value=self.answer.body)
+                return Mock(status=self.answer.status, headers=self.answer.headers, read=read, length_remaining=0)
+
+        monkeypatch.setattr("ecs_updater.aws.http.HTTPSConnection", Connection)
+
+    def check(self, text, private=("internal.example", "listed.example:5000")):
+        """What ``verify`` says of an image."""
+
+        def resolve(name, port, **_):
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PLAYED[name.lower().rstrip(".")], port))]
+
+        http = Http(private, resolve)
+        return verify(ImageReference.parse(text), X86_64, Lookup(Ecr(http), Oci(http)), require=False)
+
+
+def challenge(realm):
+    """A registry that wants a token of ``realm``."""
+    return Response(401, {"www-authenticate": f'Bearer realm="{realm}",service="s"'}, b"")
+
+
+@pytest.mark.parametrize("realm", [
+    *("https://internal.example/delete-all", "https://internal.example:443/x", "https://INTERNAL.example/x"),
+    *("http://internal.example/x", "https://internal.example./x", "https://internal.example:8443/x"),
+    *("https://listed.example:5000/x", "https://listed.example/x"),
+    *("https://user@internal.example/x", "https://@internal.example/x", "https://internal.example:0/x"),
+    *("ftp://internal.example/x", "https://auth.example/to-internal", "https://auth.example/to-listed", "//internal.example/x"),
+])  # fmt: skip
+def test_a_public_registry_has_no_private_host_called_and_gets_no_token_of_it(monkeypatch, realm):
+    def authority(path):
+        target = "https://internal.example/x" if "to-internal" in path else "https://listed.example:5000/x"
+        return Response(302, {"location": target}, b"")
+
+    hosts = Played(monkeypatch, attacker_example=lambda _: challenge(realm), auth_example=authority,
+                   internal_example=lambda _: TOKEN, listed_example=lambda _: TOKEN)  # fmt: skip
+    assert "could not be verified" in hosts.check("attacker.example/app:1").doubt
+    assert {host for host, _, _ in hosts.asked} <= {"attacker.example", "auth.example"}
+    assert [token for _, _, token in hosts.asked if token] == []
+
+
+def test_a_token_goes_to_the_registry_that_was_asked_and_not_to_where_it_leads(monkeypatch):
+    redirect = Response(307, {"location": "https://hub.example/blob"}, b"")
+
+    def registry(path):
+        return redirect if "blobs" in path else found() if len(hosts.asked) > 2 else challenge("https://auth.example/token")
+
+    hosts = Played(monkeypatch, attacker_example=registry, auth_example=lambda _: TOKEN, hub_example=lambda _: found(CONFIG))
+    assert hosts.check("attacker.example/app:1").doubt is None
+    assert {host for host, _, token in hosts.asked if token} == {"attacker.example"}
+    assert [host for host, _, token in hosts.asked if not token] == ["attacker.example", "auth.example", "hub.example"]
+
+
+def test_a_registry_gets_no_token_that_another_one_to_which_it_leads_asks_for(monkeypatch):
+    hosts = Played(
+        monkeypatch,
+        attacker_example=lambda _: Response(307, {"location": "https://hub.example/v2/app/manifests/1"}, b""),
+        hub_example=lambda _: challenge("https://auth.example/token"),
+        auth_example=lambda _: TOKEN,
+    )
+    assert NOT_SHOWN in hosts.check("attacker.example/app:1").doubt
+    assert [host for host, _, _ in hosts.asked] == ["attacker.example", "hub.example"]
+
+
+def test_a_private_registry_may_have_its_token_service_on_its_own_host_or_on_another_that_is_named(monkeypatch):
+    for realm in ("https://internal.example/token", "https://auth.example/token"):
+        answers = iter([challenge(realm), *([TOKEN] if "internal" in realm else []), found(), found(CONFIG)])
+        hosts = Played(monkeypatch, internal_example=lambda _, left=answers: next(left), auth_example=lambda _: TOKEN)
+        assert hosts.check("internal.example/app:1").doubt is None

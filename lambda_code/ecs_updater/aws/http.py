@@ -1,8 +1,9 @@
 """One careful HTTP GET, for hosts that an event names: whoever sends an event must not be able to make the function reach inward.
 
-- Only public addresses. A host that resolves to a private, loopback or otherwise special one is refused, unless it is one of
-  ``private_hosts``, which the function's configuration names; link-local ones, where credentials can be had from a machine's
-  metadata, are refused even then. The connection goes to the address that was looked at: a name that resolves anew is no way round.
+- Only public addresses. A host that resolves to a private or loopback one is refused, unless it is one of ``private_hosts``, which
+  the function's configuration names; special-purpose ones, such as those of a machine's metadata, are refused even then. The
+  connection goes to the address that was looked at: a name that resolves anew is no way round.
+- A registry leads to one of ``private_hosts``, by a redirect or by the address of its token service, only when it is one itself.
 - https with certificates checked; http only where every address is loopback.
 - At most three redirects, each looked at like the first address. An Authorization header does not follow to another origin.
 - No answer of more bytes, and none that takes more seconds, than was asked for, however slowly it drips.
@@ -15,7 +16,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from http.client import HTTPException
 from typing import Any
@@ -31,17 +32,25 @@ _ADDRESSES_TRIED = 2
 _PORTS = {"https": 443, "http": 80}
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NEVER = [
+_MAPPED, _NAT64 = ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96")
+"""IPv6 addresses that end in the IPv4 address to which a packet goes."""
+_SPECIAL = [
     ipaddress.ip_network(network)
     for network in (
-        "169.254.0.0/16",  # Link-local: the metadata of EC2 and of ECS, and what Lambda keeps for itself.
-        "fe80::/10",
-        "fd00:ec2::/32",  # The same over IPv6.
         "0.0.0.0/8",
-        "::/128",
+        "169.254.0.0/16",  # Link-local: the metadata of EC2 and of ECS, and what Lambda keeps for itself.
+        "192.0.0.0/24",  # Assigned to protocols.
+        "192.88.99.0/24",  # Relays of 6to4.
+        "fd00:ec2::/32",  # The metadata over IPv6.
+        "2001::/23",  # Assigned to protocols, Teredo's tunnels among them.
+        "2002::/16",  # Tunnels of 6to4.
+        "3fff::/20",  # For documentation. Python knows it from 3.14 on.
     )
 ]
+"""Never asked. Python's ``is_global`` differs from one release to the next, so what it ever missed is here."""
+_PRIVATE_IPV6 = [ipaddress.ip_network(network) for network in ("::1/128", "fc00::/7")]
+_ROUTED_IPV6 = ipaddress.ip_network("2000::/3")
+"""https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml"""
 
 
 class HttpFailure(Exception):
@@ -56,6 +65,8 @@ class Response:
     headers: Mapping[str, str]
     """By lower-case name."""
     body: bytes
+    is_of_another_origin: bool = False
+    """Whether redirects led away from the host that was asked."""
 
 
 class Http:
@@ -67,7 +78,8 @@ class Http:
         resolve: Callable[..., Iterable[Any]] = socket.getaddrinfo,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._private = {_authority(_checked(f"https://{host}")) for host in private_hosts}
+        private = [_checked(f"https://{host}") for host in private_hosts]
+        self._private, self._private_hosts = set(map(_authority, private)), set(map(_host, private))
         self._resolve = resolve
         self._clock = clock
 
@@ -86,20 +98,31 @@ class Http:
                 return f"http://{host}"
         return f"https://{host}"
 
-    def get(self, url: str, headers: Mapping[str, str], limit: int, seconds: float, trusted: bool = False) -> Response:
+    def get(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        limit: int,
+        seconds: float,
+        *,
+        trusted: bool = False,
+        registry: str | None = None,
+    ) -> Response:
         """GETs ``url``: at most ``limit`` bytes in at most ``seconds``, redirects included. Raises HttpFailure.
 
-        ``trusted``: the URL was made by AWS, not by whoever sent the event; it may lead into a private network, as S3's do behind
-        an endpoint in a VPC.
+        ``trusted``: AWS made the URL, not the event; it may lead into a private network, as S3's do behind an endpoint
+        in a VPC. ``registry``: the origin whose answer has named ``url``; None where ``url`` is the registry's own.
         """
         parts = _checked(url)
-        bounds = _Bounds(limit, self._clock() + seconds, trusted, trusted or _authority(parts) in self._private)
+        asked = _authority(_checked(registry or url))
+        bounds = _Bounds(limit, self._clock() + seconds, trusted, asked)
         sent = dict(headers)
+        first = _origin(parts)
         for _ in range(_REDIRECTS + 1):
             response = self._get_once(parts, sent, bounds)
             location = response.headers.get("location")
             if response.status not in (301, 302, 303, 307, 308) or not location:
-                return response
+                return replace(response, is_of_another_origin=_origin(parts) != first)
             target = _checked(location, parts.geturl())
             if _origin(target) != _origin(parts):
                 sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
@@ -123,11 +146,15 @@ class Http:
         """The addresses of the host, if all of them may be asked."""
         name = parts.hostname or ""
         # A public registry must not be able to send us to a host that is allowed for the sake of another.
-        inside = bounds.trusted or bounds.private and _authority(parts) in self._private
+        authority, is_asked_private = _authority(parts), bounds.asked in self._private
+        may_be_private = bounds.trusted or is_asked_private and authority in self._private
         addresses = self._addresses(name, _port(parts))
         for address in addresses:
-            if why := _why_not(address, inside):
+            if why := _why_not(address, may_be_private):
                 raise HttpFailure(f"{name} has the {why} address {address}, and this function asks public hosts only")
+        is_led_to = not bounds.trusted and not is_asked_private and authority != bounds.asked
+        if is_led_to and _host(parts) in self._private_hosts:
+            raise HttpFailure(f"{name} is a private registry's host, and this function asks it for that registry only")
         if parts.scheme == "http" and not all(address.is_loopback for address in addresses):
             raise HttpFailure(f"{name} is to be asked over http, without encryption")
         return addresses
@@ -186,7 +213,8 @@ class _Bounds:
     limit: int
     until: float
     trusted: bool
-    private: bool
+    asked: str
+    """The registry that the event names, as ``host:port``."""
 
 
 def _checked(url: str, base: str = "") -> SplitResult:
@@ -205,8 +233,12 @@ def _port(parts: SplitResult) -> int:
     return parts.port or _PORTS[parts.scheme]
 
 
+def _host(parts: SplitResult) -> str:
+    return (parts.hostname or "").rstrip(".")
+
+
 def _authority(parts: SplitResult) -> str:
-    return f"{parts.hostname}:{_port(parts)}"
+    return f"{_host(parts)}:{_port(parts)}"
 
 
 def _origin(parts: SplitResult) -> tuple[str, str]:
@@ -214,20 +246,20 @@ def _origin(parts: SplitResult) -> tuple[str, str]:
 
 
 def _why_not(address: Address, private: bool) -> str:
-    """The kind of an address that must not be asked; empty for one that may. ``private``: those inside may be asked too."""
-    address = _embedded(address) or address
-    if address.is_multicast or any(address in network for network in _NEVER if network.version == address.version):
-        return "link-local, multicast or unspecified"
-    return "" if private or address.is_global else "private"
+    """The kind of an address that must not be asked; empty for one that may. ``private``: private ones may be asked, too."""
+    if address in _MAPPED or address in _NAT64:
+        address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.is_multicast or _is_in(address, _SPECIAL):
+        return "special-purpose"
+    if address.is_global and (address.version == 4 or address in _ROUTED_IPV6):
+        return ""
+    if address.version == 6 and not _is_in(address, _PRIVATE_IPV6):
+        return "special-purpose"
+    return "" if private else "private"
 
 
-def _embedded(address: Address) -> Address | None:
-    """The IPv4 address that an IPv6 one stands for, and by which a packet to it may arrive."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+def _is_in(address: Address, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return any(address in network for network in networks)
 
 
 def _pull(sock: socket.socket) -> None:

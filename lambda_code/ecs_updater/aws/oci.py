@@ -60,11 +60,13 @@ class Oci:
     def _get(self, registry: str, path: str, what: str, limit: int, headers: Mapping[str, str]) -> Response:
         until = self._clock() + _SECONDS
         try:
-            url = f"{self._http.origin(_HOSTS.get(registry, registry))}/v2/{path}/{what}"
+            origin = self._http.origin(_HOSTS.get(registry, registry))
+            url = f"{origin}/v2/{path}/{what}"
             token = self._token_in_use(registry, path)
             response = self._http.get(url, _with(headers, token), limit, until - self._clock())
-            if response.status == 401:
-                token = self._new_token(registry, path, response, until)
+            # A host to which the registry leads may not ask for a token: the registry would get it.
+            if response.status == 401 and not response.is_of_another_origin:
+                token = self._new_token(registry, path, response, until, origin)
                 response = self._http.get(url, _with(headers, token), limit, until - self._clock())
         except HttpFailure as failure:
             raise OciFailure(str(failure)) from failure
@@ -76,7 +78,7 @@ class Oci:
         token, until = self._tokens.get((registry, path), (None, 0.0))
         return token if self._clock() < until else None
 
-    def _new_token(self, registry: str, path: str, challenged: Response, until: float) -> str:
+    def _new_token(self, registry: str, path: str, challenged: Response, until: float, origin: str) -> str:
         scheme, _, parameters = challenged.headers.get("www-authenticate", "").partition(" ")
         asked = dict(_CHALLENGE.findall(parameters))
         if scheme.lower() != "bearer" or "realm" not in asked:
@@ -84,13 +86,13 @@ class Oci:
         query = {"service": asked.get("service"), "scope": f"repository:{path}:pull"}
         separator = "&" if urlsplit(asked["realm"]).query else "?"
         url = asked["realm"] + separator + urlencode({name: value for name, value in query.items() if value})
-        response = self._http.get(url, {"Accept": "application/json"}, _TOKEN_LIMIT, until - self._clock())
+        response = self._http.get(url, {"Accept": "application/json"}, _TOKEN_LIMIT, until - self._clock(), registry=origin)
         if response.status in (401, 403):
             raise OciFailure(_NOT_SHOWN)
         if response.status != 200:
             raise _failure(response, "the registry's token service")
         token = _token(response.body)
-        self._tokens = {(registry, path): (token, self._clock() + _TOKEN_SECONDS)}  # One is enough: images come one by one.
+        self._tokens[registry, path] = (token, self._clock() + _TOKEN_SECONDS)
         return token
 
 
