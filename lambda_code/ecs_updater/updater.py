@@ -143,6 +143,8 @@ class Work:
         except (AwsFailure, LedgerError) as failure:
             record.notes.append(str(failure))
             conclusion = Conclusion(is_final=False)
+        if conclusion.error and plan.tags and record.entry.rollback is None and not self.request.dry_run:
+            conclusion.error.also("the tags of this event are set")
         if conclusion.verdict == SUCCEEDED:
             return Conclusion(no_change, verdict=result.NO_CHANGE)
         return conclusion if conclusion.is_final else replace(conclusion, answer=record.entry.answer)
