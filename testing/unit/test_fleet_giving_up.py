@@ -254,3 +254,10 @@ def test_a_batch_that_nobody_began_counts_nothing_that_anybody_reads_and_is_forg
 def test_names_that_no_key_of_the_table_has_room_for_go_to_the_dead_letters_at_once(run, fields):
     run.send(run.ecs.event("web-001") | fields)
     assert run.work() == [] and "is too long" in run.letter()[1]
+
+
+def test_everything_that_the_ledger_keeps_of_a_service_that_there_is_not_is_forgotten(run):
+    run.send(run.ecs.event("no-such-service"))
+    run.work()
+    items = [item for (key, _), item in run.dynamodb.items.items() if key.endswith("/no-such-service")]
+    assert len(items) == 2 and all("expires" in item for item in items)

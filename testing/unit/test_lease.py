@@ -127,6 +127,23 @@ def test_the_fence_grows_also_when_somebody_deleted_the_item(leases, fake, clock
     assert all(one < next_one for one, next_one in pairwise(fences))
 
 
+@pytest.mark.parametrize("skew", [-300, 300])
+def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_whatever_the_next_clock_says(table, fake, clock, skew):
+    def expires():
+        return int(fake.items[SERVICE_ARN, "LEASE"]["expires"]["N"])
+
+    leases, others = (Leases(table, clock=lambda ahead=ahead: clock() + ahead) for ahead in (-skew, skew))
+    with leases.hold(SERVICE_ARN, ONE) as hold:
+        for _ in range(3000):
+            clock.now += 60
+            hold.keep()
+            assert expires() > clock() + 3600, "the TTL would remove a lease that is held"
+    clock.now = expires()
+    fake.admin.delete_item(TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}})
+    assert clock() - START < 3000 * 60 + 2 * 86_400
+    assert others.acquire(SERVICE_ARN, OTHER).fence > hold.lease.fence
+
+
 def test_two_attempts_of_one_request_are_two_holders(leases):
     """Or a retry would write while the first attempt still runs."""
     one, other = Holder.of("request-1"), Holder.of("request-1")

@@ -20,7 +20,7 @@ has the entries of all services by ``feed``, which is the same for all, and ``be
 
     pk                   sk              item
     -------------------  --------------  ------------------------------------------------------------------------------
-    service's key        LEASE           ``fence``, ``expires_at``, ``previous_until``; held: ``holder``, ``request_id``, ``since``
+    service's key        LEASE           ``fence``, ``expires_at``, ``expires``, …; held: ``holder``, ``request_id``, ``since``
     service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` once it has ended
     service's key        LAST_SUCCESS    the last update whose rollout succeeded, see ``entry.Success``
     REQUEST#request_id   REQUEST         ``service`` and ``number`` of the entry of this ``request_id``; ``expires``

@@ -27,6 +27,9 @@ LEASE_SECONDS = 120
 SKEW = 5
 """The most seconds by which two clocks are thought to differ."""
 
+KEPT_SECONDS = 86_400
+"""For how long an item stays after the end of its lease. The TTL removes no lease that is held: none lasts for so long."""
+
 SORT_KEY = "LEASE"
 
 _SHORTEST_POLL, _LONGEST_POLL = 0.3, 3.0
@@ -108,9 +111,9 @@ class Leases:
         renewal = Update(
             lease.service,
             SORT_KEY,
-            "SET #expires_at = :until",
+            "SET #expires_at = :until, #expires = :expires",
             "#holder = :holder AND #fence = :fence",
-            {"until": until, "holder": lease.holder.id, "fence": lease.fence},
+            {"until": until, "expires": _forgotten_at(until), "holder": lease.holder.id, "fence": lease.fence},
         )
         try:
             with told(self._table):
@@ -160,18 +163,19 @@ class Leases:
         """The lease, or why not and how long to wait before the next try. Raises LedgerError where trying again cannot help."""
         now = self._clock()
         until = now + self.seconds
-        # A first fence is a time, in milliseconds: if somebody deletes the item, the numbers still grow.
+        # A first fence is a time, in milliseconds: after the item was removed, by the TTL or by somebody, the numbers still grow.
         taking = Update(
             service,
             SORT_KEY,
             "SET #previous_until = if_not_exists(#expires_at, :never), #holder = :holder, #request_id = :request_id, "
-            "#since = :now, #expires_at = :until, #fence = if_not_exists(#fence, :first) + :one",
+            "#since = :now, #expires_at = :until, #expires = :expires, #fence = if_not_exists(#fence, :first) + :one",
             "attribute_not_exists(#holder) OR #expires_at < :now OR #holder = :holder",
             {
                 "holder": holder.id,
                 "request_id": holder.request_id,
                 "now": now,
                 "until": until,
+                "expires": _forgotten_at(until),
                 "never": 0,
                 "first": int(now * 1000),
                 "one": 1,
@@ -225,6 +229,10 @@ class Hold:
         """Renews the lease when half of it is over: at each turn of a wait. Raises LeaseHeldError or LedgerError."""
         if self.lease.margin(self._clock()) < self._leases.seconds / 2:
             self.lease = self._leases.renew(self.lease)
+
+
+def _forgotten_at(until: float) -> int:
+    return int(until) + KEPT_SECONDS
 
 
 def _held(service: str, item: Item) -> LeaseHeldError:
