@@ -12,6 +12,7 @@ import pytest
 from botocore.stub import Stubber
 from ecs_updater.aws import session
 from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.clock import Clock
 from ecs_updater.errors import LedgerError
 from ecs_updater.rates import RATES
 from ecs_updater_cli.batch.row import Row
@@ -105,7 +106,7 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
 
 def test_a_local_message_comes_again_until_it_is_worked_off():
     moment = [0.0]
-    queue = LocalQueue(BATCH, "me", lambda: moment[0])
+    queue = LocalQueue(BATCH, "me", Clock(now=lambda: moment[0]))
     members = batch([("a", "i", None), ("b", "i", None)]).members
     queue.put(members)
     queue.put(members)

@@ -11,6 +11,7 @@ from ecs_updater.fleet.progress import Progress
 from ecs_updater.fleet.refusal import Refusals
 from ecs_updater.fleet.worker import Worker
 from ecs_updater.ledger.history import History
+from ecs_updater.workflow.completer import complete
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State
 from ecs_updater_cli.commands import stop
@@ -89,7 +90,7 @@ def begun(world, *events, max_failures=None):
 def direct_of(world, ledger, batch):
     """The door without a queue."""
     seen = FromLedger(Progress(world.table), TaskCounts(world.boundary, REAL_TIME))
-    return Direct(world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, batch.batch.id)
+    return Direct(world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, batch.batch.id, REAL_TIME)
 
 
 def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
@@ -124,7 +125,7 @@ def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave
     batch = batches.new_batch([EVENT, {**EVENT, "ecs_service_name": "next"}], ["first", "second"], None, REAL_TIME)
     batches.begin(ledger, batch)
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=30), printer) == 1
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer) == 1
     out = printer.console.file.getvalue()
     assert "FAILED        ECSCluster/ecs-dummy-service  app:2  container ecs-dummy-container exited with code 3" in out
     assert "NOT STARTED   ECSCluster/next" in out and len(world.made) == made
@@ -143,6 +144,29 @@ def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer,
     out = printer.console.file.getvalue()
     assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
     assert "FAILED        ECSCluster/gone               app:2  RecursionError: a defect of ecs-updater" in out
+
+
+def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypatch):
+    """Its settings are those of the function, and the completer ends it."""
+    world.ecs.images.publish("app:2", Image.exits(code=3))
+    assert world.send(EVENT, rollback_on_failure=True).verdict == "IN_PROGRESS"
+    world.pass_time(300)
+    ledger, batch = begun(world, GONE)
+    runs = [threading.Event() for _ in range(3)]
+
+    def counted(*arguments):
+        complete(*arguments)
+        next((one for one in runs if not one.is_set()), runs[-1]).set()
+
+    monkeypatch.setattr(direct, "complete", counted)
+    writes = list(world.ecs.writes)
+    door = direct_of(world, ledger, batch)
+    door.begin(batch.members)
+    assert runs[-1].wait(120)
+    door.leave(120)
+    assert not world.history[0].is_ended and world.ecs.writes == writes
+    world.complete_until_all_is_done()
+    assert world.history[0].verdict == "ROLLED_BACK"
 
 
 def test_who_leaves_begins_nothing_further(world):
@@ -168,7 +192,7 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
     world.pass_time(300)
     assert History(world.table).find(batch.members[0].request_id).may_be_repeated
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer, again=True) == 0
     out = printer.console.file.getvalue()
     cause = "new task_definition could not be created Rate exceeded; the service is as it was"
     assert f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
@@ -178,9 +202,11 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
 
 def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer):
     ledger, batch = begun(world, EVENT)
-    assert world.send(batch.members[0].event).verdict == "IN_PROGRESS"
+    queue = Messages()
+    queued_of(world, ledger, batch, queue).begin(batch.members)
+    assert not worker_of(world, queue).work_off(queue.records())
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer, again=True) == 0
     assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in printer.console.file.getvalue()
 
 
@@ -216,14 +242,24 @@ class Messages:
         ]
 
 
+def queued_of(world, ledger, batch, queue):
+    """The door that is a queue."""
+    counts = TaskCounts(world.boundary, REAL_TIME)
+    return Queued(queue, Progress(world.table), counts, batch.batch.id, ledger.arn_prefix)
+
+
+def worker_of(world, queue):
+    """A worker of the function."""
+    return Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
+
+
 def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     ledger, batch = begun(world, GONE, EVENT, max_failures=1)
     queue = Messages()
-    door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+    door = queued_of(world, ledger, batch, queue)
     door.begin(batch.members)
     door.begin(batch.members)
-    worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
-    assert not worker.work_off(queue.records())
+    assert not worker_of(world, queue).work_off(queue.records())
     rows = follow_rows(batch)
     seen = door.look(rows)
     assert [seen[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
@@ -254,13 +290,12 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
     queue, made = Messages(), len(world.made)
 
     def opened():
-        door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+        door = queued_of(world, ledger, batch, queue)
         return Opened(door, lambda *_: "", str, batch.batch.id)
 
     assert follow(opened(), batch, How(timeout=0), printer) == 1
     assert "SUCCEEDED" not in printer.console.file.getvalue()
-    worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
-    assert not worker.work_off(queue.records())
+    assert not worker_of(world, queue).work_off(queue.records())
     for _ in range(20):
         world.pass_time(30)
         world.complete()
@@ -280,10 +315,9 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
     watch = f"ecs-updater watch {batch.batch.id} --region eu-west-1"
     assert capsys.readouterr().err == f"batch {batch.batch.id} begins no further service; {watch} shows what had begun\n"
     queue = Messages()
-    door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+    door = queued_of(world, ledger, batch, queue)
     door.begin(batch.members)
-    worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
-    assert not worker.work_off(queue.records())
+    assert not worker_of(world, queue).work_off(queue.records())
     seen = door.look(follow_rows(batch))
     assert [one.state for one in seen.values()] == [State.NOT_STARTED] * 2 and world.made == made
     assert "the batch was stopped with ecs-updater" in seen[1].cause

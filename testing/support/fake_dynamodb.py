@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 
 import boto3
@@ -83,6 +84,8 @@ class FakeDynamodb:
         self.requests: list[Request] = []
         # Asked before each request, which it may let fail: with a fault, and whether that comes after the effect.
         self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
+        # What the answers have as their ``Date``; None leaves them as they are.
+        self.now: Callable[[], float] | None = None
         self._faults: dict[str, list[tuple[Fault, bool]]] = defaultdict(list)
         self._one_at_a_time = threading.Lock()
 
@@ -127,7 +130,10 @@ class FakeDynamodb:
             answer = self._effect(event_name, request) if fault is None or after_effect else None
         if isinstance(fault, BaseException):
             raise fault
-        return _failed(request.url, fault) if fault else answer
+        told = _failed(request.url, fault) if fault else answer
+        if self.now:
+            told.headers["Date"] = formatdate(self.now(), usegmt=True)
+        return told
 
     def _effect(self, event_name: str, request: Any) -> AWSResponse:
         """What comes of a request that does not fail."""

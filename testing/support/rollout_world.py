@@ -137,6 +137,7 @@ class World:
         self.ecs.wire.before = lambda request: self._before(ECS, request)
         if table:
             table.before = lambda request: self._before(DYNAMODB, request)
+            table.now = self.ecs.clock.now
 
     @property
     def environment(self) -> dict[str, str]:

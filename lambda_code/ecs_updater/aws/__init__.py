@@ -11,7 +11,7 @@
 ``wire``        what is hung into the SDK: raw bodies, careful retries, counting, pace
 ``bucket``      a token bucket, as AWS counts calls
 ``sqs``         a queue with an order: send to it, hide what came from it
-``session``     profile and region, where a person names them, and whose account that is
+``session``     profile, region and time of a person's machine, and whose account that is
 ``failure``     what became of a call that failed, in our words
 ==============  ===========================================================================
 """

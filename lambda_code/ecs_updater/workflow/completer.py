@@ -52,10 +52,12 @@ class Completed:
         }
 
 
-def complete(event: Any, environment: Mapping[str, str], ecs: Ecs, table: Table | None, call: Call) -> Completed:
+def complete(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+    event: Any, environment: Mapping[str, str], ecs: Ecs, table: Table | None, call: Call, batch: str | None = None
+) -> Completed:
     """Looks at the open entries, of the service that ``event`` is about or of all, and ends those that have come to their end.
 
-    Raises ConfigurationError without a table, LedgerError when it cannot be read.
+    ``batch``: only at those of this batch. Raises ConfigurationError without a table, LedgerError when it cannot be read.
     """
     settings = Settings.from_environment(environment)
     if table is None:
@@ -64,16 +66,17 @@ def complete(event: Any, environment: Mapping[str, str], ecs: Ecs, table: Table 
     leases = Leases(table, clock=call.clock.epoch, sleep=call.clock.sleep)
     recovery = Recovery(ecs, Rolling(ecs, settings, call.clock), history)
     completed = Completed()
-    for read in _read(ecs, history.unfinished(service_of(event)), completed, call):
+    entries = [one for one in history.unfinished(service_of(event)) if batch in (None, one.batch)]
+    for read in _read(ecs, entries, completed, call):
         if call.time_left() < _NEEDED_SECONDS:
             completed.skipped.append(f"{read.key}: no time left, the next run looks at it")
             continue
         try:
             with leases.hold(read.key, Holder.of(f"completer {call.id}")) as hold:
                 known = None if hold.lease.is_stale(read.at) else read.service
-                entries = [recovery.settle(entry, hold, known) for entry in read.entries]
-            completed.ended += [entry for entry in entries if entry.is_ended]
-            completed.open += sum(not entry.is_ended for entry in entries)
+                settled = [recovery.settle(entry, hold, known) for entry in read.entries]
+            completed.ended += [entry for entry in settled if entry.is_ended]
+            completed.open += sum(not entry.is_ended for entry in settled)
         except LeaseHeldError:
             completed.open += len(read.entries)  # Whoever holds the service is at it.
         except EcsUpdaterError as error:

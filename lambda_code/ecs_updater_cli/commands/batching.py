@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_updater.clock import REAL_TIME
-
 from ..doors import batches
 from ..doors.account import Account
 from ..doors.batches import new_batch
@@ -46,7 +44,7 @@ def deploy_batch(
         ledger = account.needed_ledger
     if ledger:
         check_account(events, ledger.arn_prefix)
-    begun = new_batch(events, groups, way.max_failures, REAL_TIME)
+    begun = new_batch(events, groups, way.max_failures, account.clock)
     if ledger is None:
         opened = unrecorded_door(account, begun)
     elif way.direct:
@@ -55,4 +53,4 @@ def deploy_batch(
         opened = queue_door(account, begun, where)
     if ledger:
         batches.begin(ledger, begun)
-    return follow(opened, begun, how, printer)
+    return follow(opened, begun, how, printer, account.clock)

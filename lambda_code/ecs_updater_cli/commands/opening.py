@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ecs_updater.clock import REAL_TIME
 from ecs_updater.fleet.progress import Progress
 
 from ..batch.door import Door
@@ -47,7 +46,7 @@ class Opened:
 def queue_door(account: Account, begun: Begun, where: Where) -> Opened:
     """The queue: the worker and the completer do it, and this process only looks."""
     ledger, id_ = account.needed_ledger, begun.batch.id
-    counts = TaskCounts(account.ecs, REAL_TIME)
+    counts = TaskCounts(account.ecs, account.clock)
     door = Queued(account.needed_queue, Progress(ledger.table), counts, id_, ledger.arn_prefix)
     back = f"{where.command('watch', id_)} comes back"
 
@@ -64,7 +63,8 @@ def queue_door(account: Account, begun: Begun, where: Where) -> Opened:
 def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) -> Opened:
     """This process in place of worker and completer."""
     settings, id_ = environment(ledger.table.name, ledger.arn_prefix), begun.batch.id
-    door = Direct(account.ecs, ledger, settings, FromLedger(Progress(ledger.table), TaskCounts(account.ecs, REAL_TIME)), id_)
+    seen = FromLedger(Progress(ledger.table), TaskCounts(account.ecs, account.clock))
+    door = Direct(account.ecs, ledger, settings, seen, id_, account.clock)
 
     def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
         del is_some_left  # Nobody else begins anything, of this wave or of another.
@@ -79,7 +79,7 @@ def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) ->
 def unrecorded_door(account: Account, begun: Begun) -> Opened:
     """This process alone."""
     # Named as if there were a table: what an event asks for, such as a rollback, this process does itself.
-    door = Unrecorded(account.ecs, environment("none"), begun.batch, REAL_TIME)
+    door = Unrecorded(account.ecs, environment("none"), begun.batch, account.clock)
 
     def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
         del is_some_left  # As above.

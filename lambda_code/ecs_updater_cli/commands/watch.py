@@ -34,4 +34,4 @@ def watch(
     ledger = account.needed_ledger
     begun = batches.find(ledger, batch)
     opened = direct_door(account, ledger, begun, where) if direct else queue_door(account, begun, where)
-    return follow(opened, begun, how, Printer(), again=True)
+    return follow(opened, begun, how, Printer(), account.clock, again=True)

@@ -1,7 +1,7 @@
 """Where updates are begun and seen: the only part that calls AWS, through ``ecs_updater.aws``.
 
 ===============  =======================================================================
-``account``      profile, region and names; clients; whether queue and ledger are there
+``account``      profile, region, time and names; clients; whether queue and ledger are there
 ``behaviour``    what the shell says of how updates are done
 ``trouble``      an error of AWS as the sentence that a person needs
 ``batches``      a batch in the ledger: begun, found again

@@ -7,6 +7,7 @@ from ecs_updater.aws import session, sqs
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.sqs import Queue
+from ecs_updater.clock import Clock
 
 from ..ending import AWS, CommandEnd
 from .trouble import told
@@ -26,8 +27,11 @@ class Account:
 
     def __init__(self, name: str, region: str | None, profile: str | None):
         """``name``: the function's."""
+        server_time = session.ServerTime()
+        self.clock = Clock(epoch=server_time)
+        """For whatever other machines compare with their own clocks."""
         with told():
-            self.region = session.use(profile, region)
+            self.region = session.use(profile, region, server_time)
         self.queue_name, self.table_name = f"{name}-fleet.fifo", f"{name}-ledger"
 
     @cached_property

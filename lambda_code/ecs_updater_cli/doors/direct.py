@@ -41,10 +41,14 @@ _IDLE_SECONDS = 0.2
 class Direct:
     """A batch whose updates are begun and ended from here."""
 
-    def __init__(self, ecs: Ecs, ledger: Ledger, environment: Mapping[str, str], seen: FromLedger, batch: str):
-        self._ecs, self._ledger, self._environment, self._seen = ecs, ledger, environment, seen
+    def __init__(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+        self, ecs: Ecs, ledger: Ledger, environment: Mapping[str, str], seen: FromLedger, batch: str, clock: Clock
+    ):
+        """``clock``: its ``epoch`` is that of other machines, too; the rest of it is this thread's."""
+        self._ecs, self._ledger, self._environment, self._seen, self._batch = ecs, ledger, environment, seen, batch
+        self._clock = clock
         quiet(logger)
-        self._queue = LocalQueue(batch, caller(), time.monotonic)
+        self._queue = LocalQueue(batch, caller(), clock)
         self._stopped = threading.Event()
         self._troubles: list[Trouble] = []
         self._threads = [threading.Thread(target=self._work_off, daemon=True) for _ in range(THREADS)]
@@ -109,7 +113,7 @@ class Direct:
         while not self._stopped.wait(COMPLETE_EVERY):
             try:
                 with self._told():
-                    complete(None, self._environment, self._ecs, self._ledger.table, self._call())
+                    complete(None, self._environment, self._ecs, self._ledger.table, self._call(), self._batch)
             except Trouble as trouble:
                 self._troubles.append(trouble)
 
@@ -127,7 +131,7 @@ class Direct:
 
     def _call(self) -> Call:
         end = time.monotonic() + _SECONDS
-        return Call(time_left=lambda: end - time.monotonic(), clock=Clock(sleep=self._sleep))
+        return Call(time_left=lambda: end - time.monotonic(), clock=replace(self._clock, sleep=self._sleep))
 
     def _sleep(self, seconds: float) -> None:
         """Ends the thread when the command is left: who waits, for a token or for a lease, is not in the middle of a write."""

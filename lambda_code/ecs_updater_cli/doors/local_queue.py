@@ -5,12 +5,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 
 import json
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ecs_updater.aws.sqs import Outgoing
+from ecs_updater.clock import Clock
 from ecs_updater.fleet.message import BATCH
 from ecs_updater.ledger.batch import Member
 
@@ -33,7 +33,7 @@ class _Message:
 class LocalQueue:
     """What a worker's queue and dead letters are in this process. For any number of threads."""
 
-    def __init__(self, batch: str, sender: str, clock: Callable[[], float]):
+    def __init__(self, batch: str, sender: str, clock: Clock):
         self._batch, self._sender, self._clock = batch, sender, clock
         self._messages: dict[str, _Message] = {}
         self._lock = threading.Lock()
@@ -49,11 +49,11 @@ class LocalQueue:
     def take(self, most: int) -> list[dict[str, Any]]:
         """Records for one run of the worker, and whoever took them says by ``settle`` what became of them."""
         with self._lock:
-            now = self._clock()
+            now = self._clock.now()
             ready = [one for one in self._messages.values() if not one.is_out and one.ready_at <= now][:most]
             for message in ready:
                 message.is_out, message.receives, message.ready_at = True, message.receives + 1, now + _AGAIN_SECONDS
-                message.first_received_at = message.first_received_at or time.time()
+                message.first_received_at = message.first_received_at or self._clock.epoch()
             return [self._record(message) for message in ready]
 
     def settle(self, records: Sequence[dict[str, Any]], failed: Sequence[str]) -> None:
@@ -83,7 +83,7 @@ class LocalQueue:
     def hide(self, receipt: str, seconds: int) -> None:
         """Lets a message come again after so many seconds."""
         with self._lock:
-            self._messages[receipt].ready_at = self._clock() + seconds
+            self._messages[receipt].ready_at = self._clock.now() + seconds
 
     def send(self, messages: Sequence[Outgoing]) -> None:
         """Takes the messages that cannot be worked off."""

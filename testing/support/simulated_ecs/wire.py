@@ -106,7 +106,7 @@ class Wire:
             if planned:
                 status, content = self._raise_or_answer(planned.fault)
             self._clock.advance(self._latency)
-        return answer_of(request.url, status, content)
+        return answer_of(request.url, status, content, self._clock.now())
 
     def _next_fault(self, operation: str) -> _Planned | None:
         now = self._clock.now()
