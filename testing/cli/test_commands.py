@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from ecs_updater.aws import session, sqs
+from ecs_updater.clock import REAL_TIME
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import Seen, State
 from ecs_updater_cli.commands import batching, watch
@@ -335,7 +336,7 @@ def doors(monkeypatch):
     """The three doors of one batch: through the queue, from this machine, and without a ledger."""
     monkeypatch.setattr("ecs_updater_cli.commands.opening.Progress", lambda table: None)
     ledger = SimpleNamespace(table=SimpleNamespace(name="t"), arn_prefix="arn:aws:ecs:eu-west-1:123456789012:")
-    account = SimpleNamespace(ecs=None, needed_ledger=ledger, needed_queue=None)
+    account = SimpleNamespace(ecs=None, needed_ledger=ledger, needed_queue=None, clock=REAL_TIME)
     begun, where = batch([("web", "web:2", None)]), Where(FUNCTION, None, None)
     return queue_door(account, begun, where), direct_door(account, ledger, begun, where), unrecorded_door(account, begun)
 
