@@ -113,4 +113,5 @@ def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
             logger.error(f"[ERROR][json_validation] {violation}")
         logger.error(needed())
     log = logger.warning if isinstance(error, CallerFault) else logger.error
-    log(str(error), **{**error.details, "error_type": type(error).__name__, **figures})
+    hint = {"hint": error.hint} if error.hint else {}
+    log(str(error), **{**error.details, **hint, "error_type": type(error).__name__, **figures})

@@ -220,7 +220,7 @@ def plans():
 
     def one(service, **fields):
         row = SimpleNamespace(name=f"shop/{service}", cluster="shop", service=service, image="web:2")
-        given = {"changes": [], "deploys": False, "error": None, "error_type": None, "notes": [], **fields}
+        given = {"changes": [], "deploys": False, "error": None, "error_type": None, "hint": None, "notes": [], **fields}
         return SimpleNamespace(row=row, **given)
 
     return [

@@ -103,6 +103,7 @@ def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
     out = printer.console.file.getvalue()
     assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2  1 of 1 tasks run ecs-dummy-task:2\n" in out
     assert "FAILED        ECSCluster/gone               app:2  ecs_service_name gone not found\n" in out
+    assert "          looked in cluster ECSCluster in eu-west-1\n" in out, "the hint comes through the ledger"
     entry = History(world.table).find(f"{batch.batch.id}-00001")
     assert (entry.verdict, entry.batch) == ("SUCCEEDED", batch.batch.id) and entry.caller.startswith("direct, ecs-updater")
 

@@ -297,6 +297,18 @@ def test_every_error_has_a_status_and_the_same_words_as_in_a_direct_call(kind, l
     assert log()[-1]["error_type"] == kind.__name__
 
 
+def test_a_hint_is_beside_the_message_in_the_answer_and_in_the_log(log):
+    error = errors.ServiceNotFoundError("web").with_hint("looked in cluster c in eu-west-1")
+    answer = post(Updates(error), "/update", LONG)
+    assert answer.json == {
+        "errorType": "ServiceNotFoundError",
+        "errorMessage": "[ERROR][ecs_service_read] ecs_service_name web not found",
+        "requestId": REQUEST_ID,
+        "hint": "looked in cluster c in eu-west-1",
+    }
+    assert (log()[-1]["message"], log()[-1]["hint"]) == (str(error), error.hint)
+
+
 @pytest.mark.parametrize(
     "kind, outcome, status",
     [

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 
 from ..fields import RegistrableFields
@@ -31,6 +32,9 @@ PAGE = 100
 _RECORDS_LISTED, _RECORDS_DESCRIBED = 100, 20
 """The most service deployments, and service revisions, that one call gives."""
 
+NAMES = 1000
+"""The most names that are listed to find the nearest one."""
+
 _NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
 """What the answer to a registration is read for."""
 
@@ -38,9 +42,14 @@ _NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
 class Ecs:
     """One client of Amazon ECS. Make it at module scope: Lambda initialises with full CPU."""
 
-    def __init__(self, client: Any = None, calls: Counter[str] | None = None):
+    def __init__(self, client: Any = None, calls: Counter[str] | None = None, *, may_list: bool = False):
+        """``may_list``: whether lists of clusters and services may be read, which the function's role is not permitted."""
         self._client = client or boto3.client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
+        self.may_list = may_list
+        self.region: str = self._client.meta.region_name
+        self._names: dict[str, list[str]] = {}
+        """Names that were listed, by cluster; those of clusters by the empty string."""
         wire.count_calls(self._client, self.calls)
         for operation in ("DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition"):
             wire.receive_raw_body(self._client, operation)
@@ -70,6 +79,22 @@ class Ecs:
             for service, as_sent in zip(answer["services"], raw, strict=True):
                 service["deploymentConfiguration"] = as_sent.get("deploymentConfiguration") or {}
             return answer["services"], answer.get("failures", [])
+
+    def cluster_names(self) -> list[str]:
+        """The names of clusters, of ``NAMES`` at most, read once."""
+        return self._listed("", "ListClusters", "clusterArns")
+
+    def service_names(self, cluster: str) -> list[str]:
+        """The names of a cluster's services, likewise."""
+        return self._listed(cluster, "ListServices", "serviceArns", cluster=cluster)
+
+    def _listed(self, key: str, operation: str, field: str, **parameters: str) -> list[str]:
+        if key not in self._names:
+            with translated(operation):
+                paginator = self._client.get_paginator(xform_name(operation))
+                pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": PAGE, "MaxItems": NAMES})
+                self._names[key] = [arn.rpartition("/")[2] for page in pages for arn in page[field]]
+        return self._names[key]
 
     def describe_task_definition(self, task_definition: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """A revision (``family``: the newest active one) as it came over the wire, and its tags."""

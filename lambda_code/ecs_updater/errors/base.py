@@ -25,6 +25,8 @@ class EcsUpdaterError(Exception):
     stage = "internal"
     prefix = ""
     """How every message of this class begins, after its stage."""
+    hint: str | None = None
+    """A sentence that helps, beside the message, which callers compare. Not in the message itself."""
 
     def __init__(self, message: str):
         self.details: dict[str, object] = {}
@@ -34,6 +36,11 @@ class EcsUpdaterError(Exception):
         """The same error with another sentence at its end, and without one that is not true any more."""
         text = str(self).replace(f"; {instead_of}", "") if instead_of else str(self)
         self.args = (one_line(f"{text}; {sentence}", MESSAGE_LIMIT),)
+        return self
+
+    def with_hint(self, hint: str) -> "EcsUpdaterError":
+        """The same error with a hint."""
+        self.hint = one_line(hint)
         return self
 
     def with_details(self, details: dict[str, object]) -> "EcsUpdaterError":

@@ -8,7 +8,7 @@ from ..ledger.failure import told
 from ..ledger.feed import SHOWN
 from ..ledger.history import entry_key, request_key
 
-_READ = (*SHOWN, "may_be_repeated", "error_type", "fingerprint")
+_READ = (*SHOWN, "may_be_repeated", "error_type", "error_attributes", "fingerprint")
 
 
 class Progress:
@@ -21,7 +21,8 @@ class Progress:
     def of(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The entry of each that has one, by ``request_id``. One that is not there has not begun. Raises LedgerError.
 
-        Of an entry there are the attributes that a list shows, see ``ledger.feed.SHOWN``, ``error_type``, ``may_be_repeated`` and
+        Of an entry there are the attributes that a list shows, see ``ledger.feed.SHOWN``, ``error_type``,
+        ``error_attributes``, ``may_be_repeated`` and
         ``fingerprint``: the entry can be one of another update with the same ``request_id``.
         """
         wanted = [one for one in dict.fromkeys(request_ids) if one not in self._ended]

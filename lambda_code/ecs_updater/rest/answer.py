@@ -57,6 +57,8 @@ def of_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = N
 def of_error(error: EcsUpdaterError, request_id: str) -> Response:
     """The answer that tells of an error, in the words that Lambda has for the same."""
     body: dict[str, Any] = {"errorType": type(error).__name__, "errorMessage": str(error), "requestId": request_id}
+    if error.hint:
+        body["hint"] = error.hint
     if isinstance(error, InvalidEventError):
         body["violations"] = list(error.violations) or [str(error)]
     return of_json(body, status_of(error), {"Retry-After": RETRY_AFTER} if isinstance(error, LeaseHeldError) else None)

@@ -10,6 +10,7 @@ from ..aws.failure import AwsFailure, Outcome
 from ..errors import (
     ClusterNotFoundError,
     DeploymentControllerError,
+    EcsUpdaterError,
     ServiceNotActiveError,
     ServiceNotFoundError,
     ServiceReadError,
@@ -20,6 +21,7 @@ from ..request import Request
 from ..rollout.observation import observe
 from ..snapshot import Snapshot
 from ..tags import is_reserved
+from .hints import cluster_hint, service_hint
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:
         service, failures = (told.service, told.failures) if told else ecs.describe_service(request.cluster, request.service)
     except AwsFailure as failure:
         if failure.code == "ClusterNotFoundException":
-            raise ClusterNotFoundError(request.cluster) from failure
+            raise ClusterNotFoundError(request.cluster).with_hint(cluster_hint(ecs, request.cluster)) from failure
         if failure.code == "ServiceNotFoundException":
-            raise ServiceNotFoundError(request.service) from failure
+            raise _service_not_found(ecs, request) from failure
         if failure.outcome is Outcome.REFUSED:
             raise ServiceReadRefusedError(str(failure)) from failure
         raise ServiceReadError(str(failure)) from failure
@@ -94,8 +96,12 @@ def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:
         return service
     reasons = {failure.get("reason") for failure in failures}
     if reasons <= {"MISSING"}:
-        raise ServiceNotFoundError(request.service)
+        raise _service_not_found(ecs, request)
     raise ServiceReadError(", ".join(sorted(str(reason) for reason in reasons)))
+
+
+def _service_not_found(ecs: Ecs, request: Request) -> EcsUpdaterError:
+    return ServiceNotFoundError(request.service).with_hint(service_hint(ecs, request.cluster, request.service))
 
 
 def _check_updatable(service: Mapping[str, Any], request: Request) -> None:

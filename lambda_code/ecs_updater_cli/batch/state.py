@@ -1,5 +1,6 @@
 """How far one update is, in words."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ class Seen:
     service_arn: str = ""
     deployment_id: str | None = None
     error_type: str | None = None
+    hint: str | None = None
+    """What helps, beside the cause."""
 
     @property
     def counts(self) -> Counts | None:
@@ -128,6 +131,7 @@ def seen_in(item: Mapping[str, Any]) -> Seen:
         service_arn=item["service_arn"],
         deployment_id=rollback.get("deployment_id") or item.get("deployment_id"),
         error_type=item.get("error_type"),
+        hint=json.loads(item.get("error_attributes") or "{}").get("hint"),
     )
 
 

@@ -1,9 +1,12 @@
 """``ecs-updater status``: what runs."""
 
 import json
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import typer
+
+from ecs_updater.nearest import nearest
 
 from ..doors.account import Account
 from ..doors.services import Narrowed, listed
@@ -13,7 +16,7 @@ from ..show.tables import services_table
 from .options import FUNCTION, AsJson, Name, Profile, Region, pairs
 
 
-def status(
+def status(  # pylint: disable=too-many-locals  # Each option is one.
     services: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services, by name. Default: all.")] = None,
     cluster: Annotated[str | None, typer.Option(help="The services of this cluster alone, by name or ARN.")] = None,
     tag: Annotated[
@@ -29,8 +32,8 @@ def status(
     Exit codes: 0 found, 1 no service or not each that was named, 2 the input is wrong, 3 AWS is not to be had.
     """
     wanted, tags = services or [], pairs(tag or [], "--tag")
-    Account(name, region, profile)
-    found = listed(Narrowed(cluster, wanted), tags)
+    account, reader = Account(name, region, profile), Narrowed(cluster, wanted)
+    found = listed(reader, tags)
     printer = Printer()
     for one in found if as_json else ():
         printer.raw(json.dumps(one))
@@ -42,4 +45,12 @@ def status(
         printer.note(f"not found: {', '.join(missing)}")
     elif not found:
         printer.note("there is no such service")
+    if missing or not found:
+        place = f"cluster {cluster} in {account.region}" if cluster else account.region
+        printer.note(f"looked in {place}{_advice(missing or list(filter(None, [cluster])), reader.seen - names)}")
     return SUCCEEDED if found and not missing else NOT_ALL
+
+
+def _advice(asked: Sequence[str], others: Collection[str]) -> str:
+    meant = dict.fromkeys(filter(None, (nearest(one.rpartition("/")[2], others) for one in asked)))
+    return f": did you mean {', '.join(meant)}?" if meant else ""

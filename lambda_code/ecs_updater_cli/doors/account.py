@@ -37,7 +37,7 @@ class Account:
     @cached_property
     def ecs(self) -> Ecs:
         """The calls of an update."""
-        return Ecs()
+        return Ecs(may_list=True)
 
     @cached_property
     def ledger(self) -> Ledger | None:

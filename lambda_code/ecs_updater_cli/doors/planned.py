@@ -36,6 +36,8 @@ class Planned:
     error: str | None = None
     """Why it could not be done."""
     error_type: str | None = None
+    hint: str | None = None
+    """What helps, beside the error."""
     before: Mapping[str, Any] = field(default_factory=dict)
     """The service as it is, see the result's BEFORE."""
 
@@ -70,7 +72,7 @@ class Planning:
         try:
             body = update(event, self._environment, self._ecs, Call(clock=self._clock), self._table, told=known)["body"]
         except CallerFault as error:
-            return Planned(row, error=plain_cause(str(error)), error_type=type(error).__name__)
+            return Planned(row, error=plain_cause(str(error)), error_type=type(error).__name__, hint=error.hint)
         except EcsUpdaterError as failed:
             with told():
                 raise failed

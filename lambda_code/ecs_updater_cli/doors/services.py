@@ -18,14 +18,22 @@ class Narrowed(EcsReader):
         """Names or ARNs; no cluster, or no services, are all of them."""
         super().__init__(client)
         self._cluster, self._names = cluster, {name.rpartition("/")[2] for name in services}
+        self.seen: set[str] = set()
+        """The names of all services that were looked at; where there is no such cluster, those of all clusters."""
 
     def clusters(self) -> list[str]:
         """The ARN of the one, or of all."""
-        return [arn for arn in super().clusters() if self._cluster in (None, arn, arn.rpartition("/")[2])]
+        every = super().clusters()
+        found = [arn for arn in every if self._cluster in (None, arn, arn.rpartition("/")[2])]
+        if not found:
+            self.seen |= {arn.rpartition("/")[2] for arn in every}
+        return found
 
     def services(self, cluster: str) -> list[str]:
         """Those of a cluster that are asked for."""
-        return [arn for arn in super().services(cluster) if not self._names or arn.rpartition("/")[2] in self._names]
+        every = super().services(cluster)
+        self.seen |= {arn.rpartition("/")[2] for arn in every}
+        return [arn for arn in every if not self._names or arn.rpartition("/")[2] in self._names]
 
 
 def listed(reader: EcsReader, tags: Mapping[str, str]) -> list[dict[str, Any]]:

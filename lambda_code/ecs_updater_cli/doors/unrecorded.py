@@ -126,7 +126,8 @@ class Unrecorded:
         except SystemExit:
             self._tell(member.number, _LEFT)
         except EcsUpdaterError as error:
-            self._ended(member.number, Seen(State.FAILED, plain_cause(str(error)), begun_at, error_type=type(error).__name__))
+            text, kind = plain_cause(str(error)), type(error).__name__
+            self._ended(member.number, Seen(State.FAILED, text, begun_at, error_type=kind, hint=error.hint))
         except Exception as error:  # pylint: disable=broad-exception-caught  # Its future nobody asks.
             self._ended(member.number, Seen(State.FAILED, f"a defect of ecs-updater: {type(error).__name__}: {error}", begun_at))
 

@@ -34,6 +34,8 @@ class Lines:
         del board
         for change in changes:
             self._printer.line(self._line(change.row))
+            if change.row.seen.hint:
+                self._printer.line(Text(f"{'':10}{safe(change.row.seen.hint)}"))
 
     def trouble(self, sentence: str) -> None:
         """Said once, as long as it is the same."""

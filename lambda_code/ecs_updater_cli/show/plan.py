@@ -11,11 +11,19 @@ from .printer import Printer
 from .text import number_of, safe
 
 
-def plan_lines(name: str, image: str, changes: Sequence[Mapping[str, Any]], error: str | None, notes: Sequence[str]) -> list[Text]:
-    """The lines about one service; ``changes`` as the result has them, ``error`` why it could not be updated."""
+def plan_lines(
+    name: str,
+    image: str,
+    changes: Sequence[Mapping[str, Any]],
+    error: str | None,
+    notes: Sequence[str],
+    hint: str | None = None,
+) -> list[Text]:
+    """The lines about one service; ``changes`` as the result has them, ``error`` why it could not be updated, and a ``hint``."""
     if error is not None:
         refused = ("cannot be updated", "bold red")
-        return [Text.assemble(("✗ ", "bold red"), (safe(name), "bold"), "  ", refused, f": {safe(error)}")]
+        line = Text.assemble(("✗ ", "bold red"), (safe(name), "bold"), "  ", refused, f": {safe(error)}")
+        return [line, Text(f"    {safe(hint)}")] if hint else [line]
     if not changes:
         return [Text.assemble(("= ", "dim"), (safe(name), "bold"), f"  nothing to change: {safe(image)}")]
     lines = [Text.assemble(("~ ", "cyan"), (safe(name), "bold"))]
@@ -54,11 +62,12 @@ class PlanShow:
                 "changes": list(one.changes),
                 "error": one.error,
                 "errorType": one.error_type,
+                **({"hint": one.hint} if one.hint else {}),
                 "notes": list(one.notes),
             }
             self._printer.raw(json.dumps(record))
             return
-        for line in plan_lines(one.row.name, one.row.image, one.changes, one.error, one.notes):
+        for line in plan_lines(one.row.name, one.row.image, one.changes, one.error, one.notes, one.hint):
             self._printer.line(line)
 
     def ends(self) -> int:

@@ -64,6 +64,7 @@ class Records:
             "state": row.state.value,
             "cause": row.seen.cause or None,
             "errorType": row.seen.error_type,
+            **({"hint": row.seen.hint} if row.seen.hint else {}),
             "tasks": {"running": counts.running, "desired": counts.desired} if counts else None,
             "seconds": None if seconds is None else round(seconds, 1),
             "deploymentId": row.seen.deployment_id,

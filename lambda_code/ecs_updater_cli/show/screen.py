@@ -74,6 +74,8 @@ def result(frame: Frame) -> list[Text]:
         lines.append(first)
         if others:
             lines.append(Text(f"    {safe(row.seen.cause)}"))
+        if row.seen.hint:
+            lines.append(Text(f"    {safe(row.seen.hint)}"))
     for line in lines:
         line.rstrip()
         line.end = "\n"
