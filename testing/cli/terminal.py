@@ -15,7 +15,8 @@ from typing import Any
 
 import pyte
 
-
+PATIENCE = 600.0
+"""Seconds after which a test that hangs ends."""
 
 _LEAD = """import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -87,7 +88,7 @@ class Terminal:
         """The same as one text."""
         return "\n".join(self.lines) + "\n"
 
-    def wait_for(self, what: Callable[["Terminal"], bool], seconds: float = 15.0) -> None:
+    def wait_for(self, what: Callable[["Terminal"], bool], seconds: float = PATIENCE) -> None:
         """Reads until the screen is so. Fails with what is on it where that does not come to be."""
         deadline = time.monotonic() + seconds
         while not what(self):
@@ -96,7 +97,7 @@ class Terminal:
             if not self._read(min(left, 0.5)) and self.process.poll() is not None:
                 assert what(self), f"the program ended, with this on the screen:\n{self.text}"
 
-    def ends(self, seconds: float = 15.0) -> int:
+    def ends(self, seconds: float = PATIENCE) -> int:
         """The exit code, when the program has come to its end by itself."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:

@@ -323,7 +323,7 @@ def test_who_reads_the_output_no_more_detaches():
     for options in ({"interactive": False}, {"interactive": False, "json": True}):
         command = [sys.executable, "-m", "cli.scripted", json.dumps(options)]
         shell = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(command, env=shell, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=shell, stdout=write, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
         assert (done.returncode, done.stderr) == (130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n")
     os.close(write)
 

@@ -35,6 +35,8 @@ from support.simulated_ecs import Image
 from cli.scripted import BATCH, ScriptedClock, batch
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
+PATIENCE = 600
+"""Seconds after which a test that hangs ends."""
 
 
 class Sent:
@@ -146,7 +148,7 @@ def _play(monkeypatch):
         courses = {row.number: [] for row in rows}
         for member in members:
             door.begin([member])
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE
             while not (seen := door.look(rows).get(member.number)) or not seen.state.is_over:
                 assert time.monotonic() < deadline, seen
                 if seen and (not courses[member.number] or courses[member.number][-1] != seen.state.value):
@@ -220,7 +222,7 @@ def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypat
 
     def sleep(_):
         turns.set()
-        left.wait(10)
+        left.wait(PATIENCE)
 
     clock = replace(world.clock, sleep=sleep)
     settings = environment("none", "", {"ECS_RATES": "RegisterTaskDefinition=1/0.001"})
@@ -228,9 +230,9 @@ def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypat
     door._buckets.take("RegisterTaskDefinition", 1, 0)  # pylint: disable=protected-access
     (member,) = batch([("ECSCluster/ecs-dummy-service", "app:2", None)]).members
     door.begin([member])
-    assert turns.wait(10)
+    assert turns.wait(PATIENCE)
     threading.Timer(0.05, left.set).start()
-    door.leave(10)
+    door.leave(PATIENCE)
     (seen,) = door.look([Row.of(member)]).values()
     assert (seen.state, seen.cause) == (State.NOT_STARTED, "the command was left before")
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0

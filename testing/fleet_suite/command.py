@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
-SECONDS = 300
+SECONDS = 900
 """The completer looks once a minute, and the emulator starts its functions anew now and then."""
 
 

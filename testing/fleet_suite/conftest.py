@@ -17,7 +17,7 @@ from event_suite.service import Service, ServiceMissing
 from support.waking import waking
 from teardown.workload import services_of_the_suite
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds until a message is worked off, a function that has to be started first included."""
 WAKES = 3.0
 """Seconds between two looks of the completer on the emulator."""

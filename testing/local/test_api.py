@@ -94,7 +94,7 @@ def run(api: DeployedApi, script: str, **environment: str) -> subprocess.Complet
     shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and "proxy" not in name.lower()}
     shell |= {"MAKEFLAGS": f" -- {settings}", **environment}
     command = ["bash", "-eu", "-o", "pipefail", "-c", script]
-    return subprocess.run(command, cwd=PROJECT, env=shell, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=PROJECT, env=shell, capture_output=True, text=True, timeout=900, check=False)
 
 
 @needs_curl
@@ -135,7 +135,7 @@ def schemathesis(program: str, directory: Path, *arguments: object) -> subproces
     """Runs a program of that environment, which leaves files where it runs."""
     subprocess.run([PROJECT / "scripts" / "install-tool", "schemathesis"], check=True, env={**os.environ, "TOOLS_DIR": str(TOOLS)})
     command = [TOOLS / "schemathesis" / "bin" / program, *arguments]
-    return subprocess.run(list(map(str, command)), cwd=directory, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(list(map(str, command)), cwd=directory, capture_output=True, text=True, timeout=900, check=False)
 
 
 def test_the_openapi_document_is_one(openapi):

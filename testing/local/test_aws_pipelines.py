@@ -116,7 +116,7 @@ def is_there(account: Account, before: set[str], beginning: str) -> bool:
 def kill(run, text: str, condition: Callable[[], bool]) -> None:
     """Kills a run, and everything that it started, when it has said a text and the condition holds."""
     run.until_it_says(text)
-    until(lambda: condition() or run.has_ended(), text, 300, pause=0.1)
+    until(lambda: condition() or run.has_ended(), text, pause=0.1)
     assert not run.has_ended(), run.output()
     run.send(signal.SIGKILL)
     run.result()

@@ -26,7 +26,7 @@ def _shell(tmp_path) -> dict[str, str]:
 
 def said(program: str, shell: dict[str, str], *arguments: str, directory: Path | None = None) -> tuple[int, str, str]:
     """Status and both streams of a call."""
-    ran = subprocess.run([program, *arguments], env=shell, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run([program, *arguments], env=shell, cwd=directory, capture_output=True, text=True, timeout=600, check=False)
     return ran.returncode, ran.stdout, ran.stderr
 
 

@@ -108,7 +108,7 @@ class Registry:
         return int(headers["Content-Length"])
 
     def _send(self, method: str, target: str, expected: int, body: bytes = b"", kind: str = "", accept: str = "*/*"):
-        connection = http.client.HTTPConnection(self.host, timeout=10)
+        connection = http.client.HTTPConnection(self.host, timeout=300)
         headers = {"Accept": accept, **({"Content-Type": kind} if kind else {})}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"

@@ -249,7 +249,7 @@ def status_of(url: str, **headers: str) -> int:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=600) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         with error:

@@ -43,7 +43,7 @@ ANSWERS_WRONGLY = "def handler(event, context):\n    return {'statusCode': 200, 
 
 def client(port: int, service: str) -> Any:
     """An SDK client of the emulator on a port, which sends nothing twice."""
-    config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=60)
+    config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=600)
     return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config)
 
 
@@ -213,7 +213,7 @@ def _busy(deployed) -> Iterator[Busy]:
         moved = {"Variables": variables | {"AWS_ENDPOINT_URL": ecs.url}}
         lambda_.update_function_configuration(FunctionName="ecs-updater", Environment=moved)
         first = pool.submit(lambda: json.load(lambda_.invoke(FunctionName="ecs-updater", Payload=json.dumps(DRY_RUN))["Payload"]))
-        assert ecs.asked.wait(60)
+        assert ecs.asked.wait(600)
         try:
             yield Busy(deployed.port, ecs, first)
         finally:

@@ -281,13 +281,13 @@ def _applied(workspace, tmp_path_factory, why_no_terraform) -> Iterator[Callable
         process = terraform.begin("apply", "-auto-approve", "-input=false", *variables, stdout=log, stderr=subprocess.STDOUT)
 
     def wait() -> tuple[Emulator, set[str]]:
-        assert process.wait(120) == 0, (directory / "log").read_text("utf-8")
+        assert process.wait(900) == 0, (directory / "log").read_text("utf-8")
         (directory / "tree" / "terraform.tfstate").unlink()
         return emulator, before
 
     yield wait
     process.terminate()  # Where the test that waits for it was not run.
-    process.wait(60)
+    process.wait(900)
 
 
 def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied):

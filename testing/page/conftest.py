@@ -9,7 +9,7 @@ from page.scripted_api import KEY, ScriptedApi
 
 _WATCH = """addEventListener("securitypolicyviolation", (event) => console.error("CSP:", event.effectiveDirective, event.sample))"""
 # Under load a browser takes its time, and a test that passes waits no longer for that.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=120_000)
 _HTTP_ERROR = "Failed to load resource: "
 """How the browser's own note of an error that the test asked for begins."""
 
@@ -49,7 +49,7 @@ def _new_tab(browser):
     def new_tab(api, **options):
         allowed.append(api.origin)
         context = browser.new_context(**{"timezone_id": "Europe/Berlin", "locale": "en-GB", **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(120_000)
         context.add_init_script(_WATCH)
         context.on("page", watch)
         contexts.append(context)

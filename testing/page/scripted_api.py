@@ -79,7 +79,7 @@ class ScriptedApi:
         if headers.get("x-api-key") != KEY:
             return FORBIDDEN
         self.asked.append((route, query))
-        self.hold.wait(30)
+        self.hold.wait(300)
         if route in self.instead:
             return self.instead[route]
         routes = {

@@ -163,8 +163,8 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
     writes = list(world.ecs.writes)
     door = direct_of(world, ledger, batch)
     door.begin(batch.members)
-    assert runs[-1].wait(120)
-    door.leave(120)
+    assert runs[-1].wait(600)
+    door.leave(600)
     assert not world.history[0].is_ended and world.ecs.writes == writes
     world.complete_until_all_is_done()
     assert world.history[0].verdict == "ROLLED_BACK"

@@ -33,7 +33,7 @@ class Together:
         with self._condition:
             heapq.heappush(self._sleepers, (self._clock.now() + seconds, next(self._order), woken))
             self._one_less()
-        assert woken.wait(60), "nobody woke it"
+        assert woken.wait(1800), "nobody woke it"
 
     def leave(self):
         """A thread has done all that it had to do."""
@@ -79,7 +79,7 @@ class Fifty:
 
     def _update(self, number):
         try:
-            self._all_there.wait(30)
+            self._all_there.wait(600)
             for attempt in range(1000):
                 event = {"ecs_image_name": f"app:{number}", "ecs_tag": {"release": str(number)}}
                 told = self.world.send(request_id=f"request-{number}", **event, **self._fields)

@@ -40,7 +40,7 @@ from .rollout_world import Told
 CLUSTER = "ECSCluster"
 OLD_TAGS = {"release": "1", "old": "tag"}
 NEW_TAGS = {"release": "2"}
-PATIENCE = 60
+PATIENCE = 600
 """Seconds for which an update waits, and tests for what follows it: everything here takes a few."""
 
 _SOCKET = Path("/var/run/docker.sock")

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS_DIR", PROJECT / ".tools"))
 
 _LISTENING = "0A"  # The state of a socket in /proc/net/tcp.
-_PATIENCE = 600
+_PATIENCE = 1800
 
 
 class Result(NamedTuple):
@@ -145,7 +145,7 @@ class Workspace:
         return str(self.directory).encode() in _read(pid, what)
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60, pause: float = 0.02) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 600, pause: float = 0.02) -> None:
     """Waits until the condition holds, at which it looks again after a ``pause``. Fails when it does not within the time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from .proxy import Proxy, serving
 
-_PATIENCE = 60
+_PATIENCE = 600
 
 
 class Relay(Proxy):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 START = 1_800_000_000.0
-_PATIENCE = 120
+_PATIENCE = 1800
 
 
 class SharedTime:

@@ -63,9 +63,11 @@ def _log():
     from ecs_updater.log import logger  # pylint: disable=import-outside-toplevel
 
     stream = io.StringIO()
-    earlier = logger.registered_handler.setStream(stream)
+    earlier, level = logger.registered_handler.setStream(stream), logger.log_level
+    logger.setLevel("INFO")  # The command line, whose tests may have run in this process, keeps the log quiet.
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     logger.registered_handler.setStream(earlier)
+    logger.setLevel(level)
 
 
 @pytest.fixture

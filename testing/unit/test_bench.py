@@ -33,7 +33,7 @@ class Upstream(BaseHTTPRequestHandler):
 
 @pytest.fixture(name="proxy")
 def _proxy() -> Iterator[QuotaProxy]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as upstream, quota_proxy(upstream.server_port) as proxy:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as upstream, quota_proxy(upstream.server_port, lambda: 0.0) as proxy:
         threading.Thread(target=upstream.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield proxy
         upstream.shutdown()
@@ -43,7 +43,7 @@ def call(proxy: QuotaProxy, operation: str, service: str = "AmazonEC2ContainerSe
     """Status and body of the answer to one call."""
     request = urllib.request.Request(proxy.url, b'{"a": 1}', {"X-Amz-Target": f"{service}.{operation}"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return answer.status, answer.read()
     except HTTPError as error:
         with error:
@@ -55,7 +55,7 @@ def test_the_proxy_lets_a_burst_through_and_throttles_what_is_beyond_it_as_ecs_d
     assert answers[:20] == [(200, b'{"a": 1}')] * 20
     status, body = answers[-1]
     assert (status, json.loads(body)["__type"]) == (400, "ThrottlingException")
-    assert proxy.buckets.calls["RegisterTaskDefinition"] == 24 and proxy.buckets.throttled["RegisterTaskDefinition"] >= 2
+    assert (proxy.buckets.calls["RegisterTaskDefinition"], proxy.buckets.throttled["RegisterTaskDefinition"]) == (24, 4)
     assert proxy.last["RegisterTaskDefinition"] >= proxy.first["RegisterTaskDefinition"]
 
 

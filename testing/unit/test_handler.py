@@ -40,7 +40,7 @@ def test_one_line_tells_of_an_update(invoke, log, ecs_fake, event):
     assert line["service_arn"] == SERVICE_ARN
     assert (line["changed"], line["changes"], line["deployment"]) == (True, body["changes"], body["deployment"])
     assert line["aws_calls"] == dict.fromkeys(sorted(ecs_fake.operations), 1)
-    assert isinstance(line["duration_ms"], int) and 0 <= line["duration_ms"] < 10_000
+    assert isinstance(line["duration_ms"], int) and line["duration_ms"] >= 0
 
 
 def test_one_line_tells_of_a_no_op(invoke, log, ecs_fake, event):

@@ -231,7 +231,7 @@ def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table,
     threads = [threading.Thread(target=update, args=(index,)) for index in range(50)]
     for thread in threads:
         thread.start()
-    assert everybody_was_refused.wait(timeout=60)
+    assert everybody_was_refused.wait(timeout=600)
     release(ONE)
     for thread in threads:
         thread.join()

@@ -10,7 +10,7 @@ from support.fleet import Fleet
 from support.fleet_run import FleetRun
 
 READS = {"DescribeServices": 1, "DescribeTaskDefinition": 1}
-PATIENCE = 120
+PATIENCE = 600
 """Seconds after which a test that hangs ends."""
 
 

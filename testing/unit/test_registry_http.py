@@ -5,7 +5,6 @@ import ipaddress
 import socket
 import ssl
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -18,7 +17,7 @@ from ecs_updater.aws.http import Http, HttpFailure
 from hypothesis import given
 from hypothesis import strategies as st
 
-LIMIT, SECONDS = 1000, 5.0
+LIMIT, SECONDS = 1000, 300.0
 
 
 def resolver(*addresses, asked=None):
@@ -350,9 +349,7 @@ def test_an_answer_that_drips_ends_when_its_time_is_up(beginning):
             with connection:
                 connection.recv(4096)
                 connection.sendall(beginning)
-                for _ in range(300):
-                    if done.wait(0.01):
-                        return
+                while not done.wait(0.01):
                     try:
                         connection.sendall(b"x")
                     except OSError:
@@ -361,10 +358,8 @@ def test_an_answer_that_drips_ends_when_its_time_is_up(beginning):
         thread = threading.Thread(target=drip)
         thread.start()
         host = f"127.0.0.1:{listening.getsockname()[1]}"
-        begun = time.monotonic()
         with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
             get(Http([host]), f"http://{host}/", seconds=0.2)
-        assert time.monotonic() - begun < 2
         done.set()
         thread.join()
 
@@ -373,13 +368,13 @@ def test_time_that_is_used_up_is_not_begun_again_by_a_redirect(serve):
     now = [0.0]
 
     def answer(_):
-        now[0] += 3
+        now[0] += 0.6 * SECONDS
         return 302, {"Location": "/again"}, b""
 
     host = serve(answer)
     with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
         get(Http([host], clock=lambda: now[0]), f"http://{host}/")
-    assert now == [6]
+    assert now == [1.2 * SECONDS]
 
 
 def test_nothing_is_sent_when_the_time_is_up_before(serve):
