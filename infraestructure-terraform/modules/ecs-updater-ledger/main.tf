@@ -202,9 +202,16 @@ resource "aws_iam_role_policy" "completer" {
       },
       # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
       {
-        Sid      = "UseLedger"
-        Effect   = "Allow"
-        Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        Sid    = "UseLedger"
+        Effect = "Allow"
+        Action = [
+          "dynamodb:BatchGetItem",
+          "dynamodb:DeleteItem",
+          "dynamodb:GetItem",
+          "dynamodb:PutItem",
+          "dynamodb:Query",
+          "dynamodb:UpdateItem",
+        ]
         Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${aws_dynamodb_table.this.name}"
       },
       {

@@ -137,8 +137,10 @@ class Table:
                     left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
         raise AwsFailure("BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy")
 
-    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, most: int | None = None) -> list[Item]:
-        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key; at most ``most`` of them."""
+    def query(
+        self, pk: str, prefix: str = "", *, newest_first: bool = False, most: int | None = None, after: str = ""
+    ) -> list[Item]:
+        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key; at most ``most`` of them, those after ``after``."""
         found: list[Item] = []
         parameters: dict[str, Any] = {
             "TableName": self.name,
@@ -147,6 +149,8 @@ class Table:
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
+        if after:
+            parameters["ExclusiveStartKey"] = to_key(pk, after)
         while most is None or len(found) < most:
             if most is not None:
                 parameters["Limit"] = most - len(found)

@@ -9,6 +9,7 @@
 ``record``         an update's entry while the update is at work
 ``lease``          who may write to a service, and until when
 ``history``        entries in the table: begun once, advanced by their owner, found again
+``open_entries``   the entries that have not ended, of all services
 ``feed``           the same for who only reads: page by page, the newest first
 ``batch``          many services that are updated together
 ``pace``           how fast all who share the ledger call ECS
@@ -24,7 +25,8 @@ has the entries of all services by ``feed``, which is the same for all, and ``be
     service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` once it has ended
     service's key        LAST_SUCCESS    the last update whose rollout succeeded, see ``entry.Success``
     REQUEST#request_id   REQUEST         ``service`` and ``number`` of the entry of this ``request_id``; ``expires``
-    OPEN                 service#number  the same of an entry that has not ended
+    OPEN                 service#number  the same of an entry that has not ended, see ``open_entries``
+    OPEN-CURSOR          OPEN-CURSOR     ``after``: how far the last look at all open entries came
     BATCH#id             BATCH, MEMBER#  a batch and its services, see ``batch``; ``expires``
     PACE                 a bucket        ``full_at``, see ``pace``
 

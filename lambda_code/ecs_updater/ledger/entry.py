@@ -24,7 +24,6 @@ ITEM_LIMIT = 390_000
 _ATTRIBUTES_LIMIT = 40_000
 """The most bytes of an error's attributes; its ``details``, which are for the log, are left out first."""
 
-
 _AS_TEXT = ("answer", "error_attributes")
 """Fields that are kept as text, so that a repetition gets them back to the letter."""
 

@@ -8,7 +8,8 @@ from ..aws.dynamodb import Index, Item, Table
 from ..call import ANSWER_BYTES
 from .entry import Entry
 from .failure import told
-from .history import ENTRY, UPDATES, History
+from .history import UPDATES, History
+from .key import ENTRY
 
 RECENT = Index("recent", "feed", "begun_at")
 """The entries of all services. It follows the table within a second or so."""

@@ -5,23 +5,28 @@ answer that got lost does no harm, and whoever lost an entry to another holder c
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
 from ..errors import LeaseHeldError, LedgerError, one_line
+from ..log import logger
 from .batch import failure_of
 from .entry import Entry, State, Success, from_item, iso, to_item
 from .failure import told
+from .field_types import check_types
+from .key import ENTRY
 from .lease import Lease
+from .open_entries import OPEN, OpenEntries, read
 
 RETENTION_DAYS = 90
 """For how long an entry, and the memory of its ``request_id``, is kept."""
 
-ENTRY, UPDATES = "UPDATE#", "UPDATES"
-"""How an entry's sort key begins, and under which key the index of all services' entries has it."""
+UPDATES = "UPDATES"
+"""Under which key the index of all services' entries has an entry."""
 
-_LAST_SUCCESS, _OPEN, _REQUEST = "LAST_SUCCESS", "OPEN", "REQUEST"
+_LAST_SUCCESS, _REQUEST = "LAST_SUCCESS", "REQUEST"
 
 _BEGIN_TRIES = 3
 
@@ -108,7 +113,7 @@ class History:
         """
         now = iso(self._clock())
         entry = replace(entry, updated_at=now, ended_at=now)
-        writes: list[Write] = [self._progress(entry), Delete(_OPEN, _open_key(entry))]
+        writes: list[Write] = [self._progress(entry), Delete(OPEN, _open_key(entry))]
         if success := Success.of(entry):
             writes.append(_last_success(success))
         writes += self._counted(entry)
@@ -170,26 +175,24 @@ class History:
         return self._entry(request["service"], request["number"]) if request else None
 
     def unfinished(self, service: str | None = None) -> list[Entry]:
-        """The entries that are not ended, of one service or of all, the oldest first. One call, and one for each that there is."""
-        with told(self._table):
-            markers = self._table.query(_OPEN, f"{service}#" if service else "")
-        entries = [self._entry(marker["service"], marker["number"]) for marker in markers]
-        for marker, entry in zip(markers, entries, strict=True):
-            if entry is None:  # Deleted by somebody: what says that it is open goes too.
-                with told(self._table):
-                    self._table.write(Delete(marker["pk"], marker["sk"]))
-        return sorted((entry for entry in entries if entry and not entry.is_ended), key=lambda entry: entry.number)
+        """The entries that are not ended, of one service or of all, the oldest first. One call, and one for each that there is.
+
+        One that cannot be read is logged, and left as it is: it must not stop the updates of its service.
+        """
+        entries = _readable(one.found for one in OpenEntries(self._table).of(service or ""))
+        return sorted(entries, key=lambda entry: entry.number)
 
     def last_success(self, service: str) -> Success | None:
         """The service's last update whose rollout succeeded. One call."""
         with told(self._table):
             item = self._table.get(service, _LAST_SUCCESS)
-        return Success(**{one.name: item.get(one.name) for one in fields(Success)}) if item else None
+        return _success(item) if item else None
 
     def latest(self, service: str, most: int = 20) -> list[Entry]:
-        """The service's latest entries, the latest first. One call."""
+        """The service's latest entries, the latest first; one that cannot be read is logged and left out. One call."""
         with told(self._table):
-            return [from_item(item) for item in self._table.query(service, ENTRY, newest_first=True, most=most)]
+            items = self._table.query(service, ENTRY, newest_first=True, most=most)
+        return list(_readable(read(item) for item in items))
 
     # Items
 
@@ -204,7 +207,7 @@ class History:
         if instead_of:
             only_once = "attribute_not_exists(#pk) OR (#service = :service AND #number = :number)"
             values = {"service": instead_of["service"], "number": instead_of["number"]}
-        marker: Item = {"pk": _OPEN, "sk": _open_key(entry), "service": entry.service, "number": entry.number}
+        marker: Item = {"pk": OPEN, "sk": _open_key(entry), "service": entry.service, "number": entry.number}
         return (Put(_item(entry), "attribute_not_exists(#pk)"), Put(request, only_once, values), Put(marker))
 
     def _progress(self, entry: Entry) -> Put:
@@ -255,6 +258,24 @@ def entry_key(number: int) -> str:
 
 def _open_key(entry: Entry) -> str:
     return f"{entry.service}#{entry.number:015d}"
+
+
+def _readable(found: Iterable[Entry | LedgerError]) -> Iterator[Entry]:
+    for one in found:
+        if isinstance(one, Entry):
+            yield one
+        else:
+            logger.warning("an entry of the ledger is left as it is", reason=str(one))
+
+
+def _success(item: Mapping[str, Any]) -> Success | None:
+    """The last success of which these are the attributes; None where this version cannot read it."""
+    try:
+        success = Success(**{one.name: item.get(one.name) for one in fields(Success)})
+        check_types(success)
+    except TypeError:
+        return None
+    return success
 
 
 def _item(entry: Entry) -> Item:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+ENTRY = "UPDATE#"
+"""How the sort key of an entry begins."""
+
 _SERVICE = re.compile(r"(?P<account>arn:[^:]+:ecs:[^:]+:[^:]+:)service/(?:(?P<cluster>[\w-]+)/)?(?P<name>[\w-]+)")
 _CLUSTER = re.compile(r"arn:[^:]+:ecs:[^:]+:[^:]+:cluster/(?P<cluster>[\w-]+)")
 

@@ -7,18 +7,20 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployme
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
-from ..aws.failure import AwsFailure
+from ..aws.failure import AwsFailure, Outcome
 from ..call import Call
-from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError
-from ..ledger.entry import Entry
+from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, LedgerError
+from ..ledger.entry import Entry, Side
 from ..ledger.history import History
 from ..ledger.key import service_key
 from ..ledger.lease import Holder, Leases
+from ..ledger.open_entries import OpenEntries, OpenEntry, Page
+from ..log import logger
 from .recovery import GONE, NO_SERVICE, Recovery
 from .rolling import Rolling
 from ..settings import Settings
@@ -30,25 +32,44 @@ _NEEDED_SECONDS = 30.0
 """What has to be left of the function's time to look at one more service."""
 
 
+_SKIPPED_AT_MOST = 200
+"""How many reasons the answer has, which is one line of the log."""
+
+
 @dataclass
 class Completed:
     """What one run came to."""
 
     ended: list[Entry] = field(default_factory=list)
+    """Without what is large in an entry, since a run can end thousands."""
     open: int = 0
     """Entries whose rollout goes on."""
     skipped: list[str] = field(default_factory=list)
-    """Services that were not looked at, and why."""
+    """Entries, or services, that were not looked at, and why."""
+
+    def settled(self, entry: Entry) -> None:
+        """Counts an entry as it is after it was looked at."""
+        if entry.is_ended:
+            slim = replace(entry, before=Side(), after=Side(), rollback_tags=None, digests={}, answer=None, error_attributes=None)
+            self.ended.append(slim)
+        else:
+            self.open += 1
+
+    def skip(self, key: str, reason: str) -> None:
+        """Counts what was not looked at, and logs it."""
+        logger.warning("skipped", entry=key, reason=reason)
+        self.skipped.append(f"{key}: {reason}")
 
     def to_json(self) -> dict[str, Any]:
         """The answer of the function."""
+        listed, others = self.skipped[:_SKIPPED_AT_MOST], len(self.skipped) - _SKIPPED_AT_MOST
         return {
             "ended": [
                 {"service": entry.service, "requestId": entry.request_id, "verdict": entry.verdict, "cause": entry.cause}
                 for entry in self.ended
             ],
             "open": self.open,
-            "skipped": self.skipped,
+            "skipped": [*listed, f"and {others} more, see the log"] if others > 0 else listed,
         }
 
 
@@ -57,7 +78,8 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
 ) -> Completed:
     """Looks at the open entries, of the service that ``event`` is about or of all, and ends those that have come to their end.
 
-    ``batch``: only at those of this batch. Raises ConfigurationError without a table, LedgerError when it cannot be read.
+    An entry or a service that raises anything is skipped. Where no time is left, the next run goes on from there. ``batch``: only
+    the entries of this batch. Raises ConfigurationError without a table, LedgerError when it cannot be read.
     """
     settings = Settings.from_environment(environment)
     if table is None:
@@ -65,23 +87,34 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
     history = History(table, retention_days=settings.ledger_retention_days, clock=call.clock.epoch)
     leases = Leases(table, clock=call.clock.epoch, sleep=call.clock.sleep)
     recovery = Recovery(ecs, Rolling(ecs, settings, call.clock), history)
+    open_entries, service = OpenEntries(table), service_of(event)
     completed = Completed()
-    entries = [one for one in history.unfinished(service_of(event)) if batch in (None, one.batch)]
-    for read in _read(ecs, entries, completed, call):
-        if call.time_left() < _NEEDED_SECONDS:
-            completed.skipped.append(f"{read.key}: no time left, the next run looks at it")
-            continue
-        try:
-            with leases.hold(read.key, Holder.of(f"completer {call.id}")) as hold:
-                known = None if hold.lease.is_stale(read.at) else read.service
-                settled = [recovery.settle(entry, hold, known) for entry in read.entries]
-            completed.ended += [entry for entry in settled if entry.is_ended]
-            completed.open += sum(not entry.is_ended for entry in settled)
-        except LeaseHeldError:
-            completed.open += len(read.entries)  # Whoever holds the service is at it.
-        except EcsUpdaterError as error:
-            completed.skipped.append(f"{read.key}: {error}")
+    for page in [Page(open_entries.of(service), True)] if service else open_entries.pages():
+        for read in _read(ecs, page.entries, completed, call, batch):
+            if call.time_left() < _NEEDED_SECONDS:
+                completed.skip(read.key, "no time left, the next run goes on here")
+                return completed
+            if not page.is_all and batch is None:
+                open_entries.go_on_after(read.entries[-1])  # Before the look: where it ends the run, the next run comes past it.
+            _complete_service(read, leases, recovery, completed, f"completer {call.id}")
     return completed
+
+
+def _complete_service(read: "_Read", leases: Leases, recovery: Recovery, completed: Completed, holder: str) -> None:
+    try:
+        with leases.hold(read.key, Holder.of(holder)) as hold:
+            known = None if hold.lease.is_stale(read.at) else read.service
+            for entry in read.readable:
+                try:
+                    completed.settled(recovery.settle(entry, hold, known))
+                except LeaseHeldError:
+                    completed.open += 1  # Whoever holds the service is at it.
+                except EcsUpdaterError as error:
+                    completed.skip(read.key, str(error))
+    except LeaseHeldError:
+        completed.open += len(read.readable)
+    except EcsUpdaterError as error:
+        completed.skip(read.key, str(error))
 
 
 def service_of(event: Any) -> str | None:
@@ -103,30 +136,51 @@ class _Read:
     at: float
     service: Mapping[str, Any] | None
     """As DescribeServices tells it; None when it does not."""
-    entries: list[Entry]
-    """The oldest first."""
+    entries: list[OpenEntry]
+    """Those that can be read, the oldest first."""
 
     @property
     def key(self) -> str:
         """The service's key."""
         return self.entries[0].service
 
+    @property
+    def readable(self) -> list[Entry]:
+        """The entries themselves."""
+        return [one.found for one in self.entries if isinstance(one.found, Entry)]
 
-def _read(ecs: Ecs, entries: Sequence[Entry], completed: Completed, call: Call) -> Iterator[_Read]:
-    """Reads the services of ``entries``, ten of a cluster with one call."""
-    by_cluster: dict[str, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
-    for entry in entries:
-        by_cluster[entry.cluster_arn][entry.service_arn].append(entry)
+
+def _read(
+    ecs: Ecs, entries: Sequence[OpenEntry], completed: Completed, call: Call, batch: str | None
+) -> Iterator[_Read]:
+    """Reads the services of ``entries``, or of those of a batch, ten of a cluster with one call."""
+    by_cluster: dict[str, dict[str, list[OpenEntry]]] = defaultdict(lambda: defaultdict(list))
+    for one in entries:
+        if isinstance(one.found, LedgerError):
+            completed.skip(one.service, str(one.found))
+        elif batch in (None, one.found.batch):
+            by_cluster[one.found.cluster_arn][one.found.service_arn].append(one)
     for cluster, by_service in by_cluster.items():
         for first in range(0, len(by_service), _SERVICES_AT_ONCE):
             arns = list(by_service)[first : first + _SERVICES_AT_ONCE]
             at = call.clock.epoch()
-            try:
-                services, _ = ecs.describe_services(cluster, arns)
-            except AwsFailure as failure:
-                if failure.code not in GONE:
-                    completed.skipped += [f"{arn}: {failure}" for arn in arns]
-                    continue
-                services = [{**NO_SERVICE, "serviceArn": arn} for arn in arns]
-            told = {service["serviceArn"]: service for service in services}
-            yield from (_Read(at, told.get(arn), by_service[arn]) for arn in arns)
+            for arn, service in _described(ecs, cluster, arns).items():
+                if isinstance(service, Exception):
+                    completed.skip(by_service[arn][0].service, str(service))
+                else:
+                    yield _Read(at, service, by_service[arn])
+
+
+def _described(ecs: Ecs, cluster: str, arns: Sequence[str]) -> dict[str, Mapping[str, Any] | Exception | None]:
+    """Each service as DescribeServices tells it, or why it does not. Where one of several spoils the call, each is asked alone."""
+    try:
+        services, _ = ecs.describe_services(cluster, arns)
+        told = {service["serviceArn"]: service for service in services}
+        return {arn: told.get(arn) for arn in arns}
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        failure = error if isinstance(error, AwsFailure) else None
+        if failure and failure.code in GONE:
+            return {arn: {**NO_SERVICE, "serviceArn": arn} for arn in arns}
+        if len(arns) == 1 or failure and failure.outcome is not Outcome.REFUSED:
+            return dict.fromkeys(arns, error)
+        return {arn: one for each in arns for arn, one in _described(ecs, cluster, [each]).items()}

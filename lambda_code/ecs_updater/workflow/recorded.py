@@ -10,6 +10,7 @@ from ..aws.ecs import Ecs
 from ..call import Call
 from ..errors import (
     EcsUpdaterError,
+    InternalError,
     InvalidEventError,
     LeaseHeldError,
     ServiceUpdateRefusedError,
@@ -120,7 +121,11 @@ class Recorded:
         is_current = True
         for entry in unfinished:
             known = plan.snapshot.service if is_current else None
-            settled = self._recovery.settle(entry, hold, known, is_followed_by_a_deployment=plan.deploys)
+            try:
+                settled = self._recovery.settle(entry, hold, known, is_followed_by_a_deployment=plan.deploys)
+            except InternalError:
+                is_current = False  # It is logged. It must not stop the updates of its service for good.
+                continue
             if settled.rollback or settled.verdict == INTERRUPTED:
                 is_current = False
         if not is_current:

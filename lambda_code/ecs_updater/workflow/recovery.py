@@ -6,11 +6,12 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..described import own_tags, primary_deployment
-from ..errors import EcsUpdaterError, LeaseHeldError, RolloutFailedError, ServiceReadError, ServiceUpdateError
+from ..errors import EcsUpdaterError, InternalError, LeaseHeldError, RolloutFailedError, ServiceReadError, ServiceUpdateError
 from ..ledger.entry import Entry, State
-from ..ledger.history import History
+from ..ledger.history import History, entry_key
 from ..ledger.lease import Hold
 from ..ledger.record import Record
+from ..log import logger
 from ..rollout.verdict import FAILED
 from ..service import tagging
 from ..tags import TagChanges, taken_back
@@ -46,8 +47,20 @@ class Recovery:
 
         ``service`` is what DescribeServices says, where that was asked already. ``is_followed_by_a_deployment``: a later update is
         about to deploy, so a service that has to be returned is left to it; see ``end_overtaken``. Raises ServiceReadError,
-        LeaseHeldError or LedgerError.
+        LeaseHeldError or LedgerError, and InternalError for an entry with which nothing can be done.
         """
+        try:
+            return self._settled(entry, hold, service, is_followed_by_a_deployment)
+        except EcsUpdaterError:
+            raise
+        except Exception as defect:
+            key = f"{entry.service} {entry_key(entry.number)}"
+            logger.exception("an open update cannot be ended", entry=key)
+            raise InternalError(f"{type(defect).__name__}: the entry {key} cannot be ended, the log has the details") from None
+
+    def _settled(
+        self, entry: Entry, hold: Hold, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
+    ) -> Entry:
         try:
             record = Record(self._history.take_over(entry, hold.lease), self._history, hold)
         except LeaseHeldError:
