@@ -52,8 +52,10 @@ module "ledger" {
   runtime        = var.runtime
   architecture   = var.architecture
 
-  cluster_name         = module.ecs_cluster.cluster_name
-  permissions_boundary = var.permissions_boundary
+  cluster_name           = module.ecs_cluster.cluster_name
+  task_definition_family = var.task_definition_family
+  passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  permissions_boundary   = var.permissions_boundary
 
   ledger_retention_days = var.ledger_retention_days
   deletion_protection   = var.deletion_protection

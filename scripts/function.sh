@@ -81,7 +81,8 @@ deploy_ledger() {
   say "uploading the bundle"
   package_template 02-ledger
   deploy_stack "$LEDGER_STACK" "$template" "FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" \
-    "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME" "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" \
+    "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" \
+    "PassableRoleArns=${output[TaskExecutionRoleArn]}" "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" \
     "EndpointUrl=${AWS_ENDPOINT_URL:-}"
   read_stack "$LEDGER_STACK"
 }

@@ -51,35 +51,58 @@ run "the_table_can_be_protected_from_deletion" {
   }
 }
 
-run "the_completer_changes_services_of_one_cluster_and_registers_nothing" {
+run "the_completer_changes_services_of_one_cluster_and_registers_again_what_a_rollback_needs" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    task_definition_family = "web"
+    passable_role_arns     = ["arn:aws:iam::111122223333:role/one"]
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Sid => one.Resource } == {
+      ReadServices            = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      ChangeServices          = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      FollowDeployments       = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      ReadServiceRevisions    = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-revision/team-one/*"]
+      StopDeployments         = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/team-one/*"]
+      ReadTasks               = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
+      ListTasks               = "*"
+      ReadTaskDefinitions     = "*"
+      RegisterTaskDefinitions = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      PassTaskRoles           = ["arn:aws:iam::111122223333:role/one"]
+      UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/ecs-updater-ledger"
+      WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-completer:*"
+    }
+    error_message = "A statement of the policy allows another resource than its own."
+  }
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Condition if one.Sid == "ListTasks"
+    ] == [{ ArnLike = { "ecs:cluster" = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:cluster/team-one" } }]
+    error_message = "Tasks of another cluster can be listed."
+  }
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Sid => one.Condition.StringEquals if try(one.Condition.StringEquals, null) != null } == {
+      TagNewTaskDefinitions = { "ecs:CreateAction" = "RegisterTaskDefinition" }
+      PassTaskRoles         = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" }
+    }
+    error_message = "The completer may tag what it did not register, or pass roles to other services than ECS."
+  }
+}
+
+run "without_roles_to_pass_the_completer_passes_none" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
   }
 
   assert {
-    condition = { for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Sid => one.Resource } == {
-      ReadServices         = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
-      ChangeServices       = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
-      FollowDeployments    = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
-      ReadServiceRevisions = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-revision/team-one/*"]
-      StopDeployments      = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/team-one/*"]
-      ReadTasks            = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
-      ListTasks            = "*"
-      UseLedger            = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/ecs-updater-ledger"
-      WriteLogs            = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-completer:*"
-    }
-    error_message = "A statement of the policy allows another resource than its own."
-  }
-  assert {
-    condition = [
-      for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Condition if try(one.Resource == "*", false)
-    ] == [{ ArnLike = { "ecs:cluster" = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:cluster/team-one" } }]
-    error_message = "Tasks of another cluster can be listed."
-  }
-  assert {
-    condition     = !strcontains(aws_iam_role_policy.completer.policy, "iam:PassRole") && !strcontains(aws_iam_role_policy.completer.policy, "TaskDefinition")
-    error_message = "The completer may make revisions."
+    condition     = !strcontains(aws_iam_role_policy.completer.policy, "iam:PassRole")
+    error_message = "The completer may pass roles."
   }
 }
 
@@ -252,25 +275,28 @@ run "values_below_the_bounds_are_refused" {
     source = "./modules/ecs-updater-ledger"
   }
   variables {
-    lambda_package        = ""
-    function_name         = ""
-    runtime               = "python3.10"
-    architecture          = "amd64"
-    cluster_name          = ""
-    permissions_boundary  = "boundary"
-    ledger_retention_days = 0
-    poll_minutes          = 0
-    task_failures         = 0
-    open_update_max_hours = 0
-    endpoint_url          = "127.0.0.1:4566"
-    log_level             = "info"
-    log_retention_days    = 0
-    environment           = ""
-    owner                 = ""
-    contact               = ""
+    lambda_package         = ""
+    function_name          = ""
+    runtime                = "python3.10"
+    architecture           = "amd64"
+    cluster_name           = ""
+    task_definition_family = ""
+    passable_role_arns     = [""]
+    permissions_boundary   = "boundary"
+    ledger_retention_days  = 0
+    poll_minutes           = 0
+    task_failures          = 0
+    open_update_max_hours  = 0
+    endpoint_url           = "127.0.0.1:4566"
+    log_level              = "info"
+    log_retention_days     = 0
+    environment            = ""
+    owner                  = ""
+    contact                = ""
   }
   expect_failures = [
-    var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name, var.permissions_boundary,
+    var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name,
+    var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
     var.ledger_retention_days, var.poll_minutes, var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_level,
     var.log_retention_days, var.environment, var.owner, var.contact,
   ]
@@ -282,21 +308,24 @@ run "values_above_the_bounds_are_refused" {
     source = "./modules/ecs-updater-ledger"
   }
   variables {
-    function_name         = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
-    cluster_name          = "team/one"
-    permissions_boundary  = "arn:aws:iam::111122223333:role/boundary"
-    ledger_retention_days = 3651
-    poll_minutes          = 1441
-    task_failures         = 51
-    open_update_max_hours = 721
-    endpoint_url          = "http://127.0.0.1:4566/path"
-    log_retention_days    = 3654
-    environment           = "a#b"
-    owner                 = "a\nb"
-    contact               = "a;b"
+    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
+    cluster_name           = "team/one"
+    task_definition_family = "web:7"
+    passable_role_arns     = ["arn:aws:iam::111122223333:role/one", "*"]
+    permissions_boundary   = "arn:aws:iam::111122223333:role/boundary"
+    ledger_retention_days  = 3651
+    poll_minutes           = 1441
+    task_failures          = 51
+    open_update_max_hours  = 721
+    endpoint_url           = "http://127.0.0.1:4566/path"
+    log_retention_days     = 3654
+    environment            = "a#b"
+    owner                  = "a\nb"
+    contact                = "a;b"
   }
   expect_failures = [
-    var.function_name, var.cluster_name, var.permissions_boundary, var.ledger_retention_days, var.poll_minutes,
+    var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
+    var.ledger_retention_days, var.poll_minutes,
     var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }

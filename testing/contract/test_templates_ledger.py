@@ -25,6 +25,7 @@ DEPLOYMENT = ARN % ("ecs", "service-deployment/ECSCluster/web/a0b1c2")
 TASK = ARN % ("ecs", "task/ECSCluster/0123456789abcdef")
 LISTED = {"ecs:cluster": ARN % ("ecs", "cluster/ECSCluster")}
 ITEMS = ARN % ("dynamodb", f"table/{TABLE}")
+ROLE = "arn:aws:iam::111122223333:role/task"
 IMAGES = "arn:aws:ecr:us-east-1:444455556666:repository/team/app"
 
 # As AWS documents it: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
@@ -63,8 +64,9 @@ def statements(one: Stack) -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]}
 
 
-FUNCTION = statements(Stack(LAMBDA, {"ClusterName": "ECSCluster", "LedgerTableName": TABLE, "PinDigest": "tag"}, by_name=True))
-COMPLETER = statements(stack())
+BOTH = {"ClusterName": "ECSCluster", "TaskDefinitionFamily": "web", "PassableRoleArns": ROLE}
+FUNCTION = statements(Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}, by_name=True))
+COMPLETER = statements(stack(**BOTH))
 
 
 # The table
@@ -163,6 +165,11 @@ both = pytest.mark.parametrize("role", [FUNCTION, COMPLETER], ids=["function", "
         *(("ecs:StopServiceDeployment", one, {}) for one in (DEPLOYMENT, SERVICE)),
         ("ecs:DescribeTasks", TASK, {}),
         ("ecs:ListTasks", "*", LISTED),
+        # A rollback to an INACTIVE revision registers its content again.
+        ("ecs:DescribeTaskDefinition", "*", {}),
+        ("ecs:RegisterTaskDefinition", REVISION, {}),
+        ("ecs:TagResource", REVISION, {"ecs:CreateAction": "RegisterTaskDefinition"}),
+        ("iam:PassRole", ROLE, {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
         *((f"dynamodb:{one}", ITEMS, {}) for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")),
     ],
 )
@@ -179,6 +186,7 @@ def test_both_may(role, action, resource, context):
         *(("ecs:StopServiceDeployment", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYMENT, SERVICE)),
         ("ecs:DescribeTasks", TASK.replace("ECSCluster", "Other"), {}),
         ("ecs:StopTask", TASK, {}),
+        ("ecs:RegisterTaskDefinition", ARN % ("ecs", "task-definition/other:7"), {}),
         ("ecs:ListTasks", "*", {}),
         ("ecs:ListTasks", "*", {"ecs:cluster": LISTED["ecs:cluster"] + "-two"}),
         ("dynamodb:UpdateItem", ITEMS + "-two", {}),
@@ -210,10 +218,9 @@ def test_the_completer_may_nothing_that_the_function_may_not_but_write_its_own_l
     ("action", "resource", "context"),
     [
         ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
-        ("ecs:RegisterTaskDefinition", REVISION, {}),
-        ("ecs:DescribeTaskDefinition", "*", {}),
-        ("ecs:TagResource", REVISION, {"ecs:CreateAction": "RegisterTaskDefinition"}),
-        ("iam:PassRole", "arn:aws:iam::111122223333:role/task", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("ecs:TagResource", REVISION, {}),
+        ("iam:PassRole", "arn:aws:iam::111122223333:role/other", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
         ("ecr:BatchGetImage", IMAGES, {}),
         ("sqs:SendMessage", ARN % ("sqs", "ecs-updater-dead-letters"), {}),
         ("logs:PutLogEvents", ARN % ("logs", "log-group:/aws/lambda/ecs-updater:log-stream:x"), {}),

@@ -42,13 +42,14 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
         wired: dict[str, Any] = {}
         if template == "02-ecs.yml":  # Outputs of the network.
             wired = {"SubnetIds": "SubnetA,SubnetB", "TaskSecurityGroupId": "TaskSecurityGroup"}
-        elif template == "02-ledger.yml":  # Output of the cluster.
-            wired = {"ClusterName": made["02-ecs.yml"].outputs["ClusterName"]["Value"]}
-        elif template == "03-lambda.yml":  # Outputs of the cluster and of the ledger.
-            outputs = made["02-ecs.yml"].outputs | made["02-ledger.yml"].outputs
+        elif template == "02-ledger.yml":  # Outputs of the cluster.
+            outputs = made["02-ecs.yml"].outputs
             roles = [outputs["TaskExecutionRoleArn"]["Value"], *variables.get("passable_role_arns", [])]
-            wired = {"PassableRoleArns": ",".join(roles)}
-            wired |= {name: outputs[name]["Value"] for name in ("ClusterName", "LedgerTableName")}
+            wired = {"ClusterName": outputs["ClusterName"]["Value"], "PassableRoleArns": ",".join(roles)}
+        elif template == "03-lambda.yml":  # What the ledger has, and its output.
+            given_before = made["02-ledger.yml"].parameters
+            wired = {name: given_before[name] for name in ("ClusterName", "PassableRoleArns")}
+            wired["LedgerTableName"] = made["02-ledger.yml"].outputs["LedgerTableName"]["Value"]
         elif template == "04-api.yml":  # Outputs of the function and of the ledger.
             outputs = made["03-lambda.yml"].outputs | made["02-ledger.yml"].outputs
             there = {"UpdaterRoleArn": "FunctionRoleArn", "UpdaterLogGroupName": "FunctionLogGroupName"}

@@ -14,9 +14,10 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
-  completer  = "${var.function_name}-completer"
-  arn_of_ecs = "arn:${local.partition}:ecs:${local.region}:${local.account}"
-  services   = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
+  completer        = "${var.function_name}-completer"
+  arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
+  services         = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
+  task_definitions = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
 }
 
 resource "aws_dynamodb_table" "this" {
@@ -153,14 +154,14 @@ resource "aws_iam_role_policy" "completer" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "ReadServices"
         Effect   = "Allow"
         Action   = "ecs:DescribeServices"
         Resource = local.services
       },
-      # A rollback returns the service to a revision that is there, and its tags to what they were.
+      # A rollback returns the service to a revision, and its tags to what they were.
       {
         Sid      = "ChangeServices"
         Effect   = "Allow"
@@ -200,6 +201,28 @@ resource "aws_iam_role_policy" "completer" {
         Resource  = "*"
         Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
       },
+      # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
+      {
+        Sid      = "ReadTaskDefinitions"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeTaskDefinition"
+        Resource = "*"
+      },
+      # UpdateService refuses an INACTIVE revision: a rollback to one registers its content again.
+      {
+        Sid      = "RegisterTaskDefinitions"
+        Effect   = "Allow"
+        Action   = "ecs:RegisterTaskDefinition"
+        Resource = local.task_definitions
+      },
+      # It keeps the tags of the one that is INACTIVE.
+      {
+        Sid       = "TagNewTaskDefinitions"
+        Effect    = "Allow"
+        Action    = "ecs:TagResource"
+        Resource  = local.task_definitions
+        Condition = { StringEquals = { "ecs:CreateAction" = "RegisterTaskDefinition" } }
+      },
       # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
       {
         Sid    = "UseLedger"
@@ -220,7 +243,15 @@ resource "aws_iam_role_policy" "completer" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.completer.name}:*"
       },
-    ]
+      ], length(var.passable_role_arns) == 0 ? [] : [
+      {
+        Sid       = "PassTaskRoles"
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = var.passable_role_arns
+        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+      },
+    ])
   })
 }
 

@@ -56,6 +56,30 @@ variable "cluster_name" {
   }
 }
 
+variable "task_definition_family" {
+  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+  type        = string
+  default     = "*"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.task_definition_family))
+    error_message = "task_definition_family must be a family of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
+variable "passable_role_arns" {
+  description = "Optional ARNs or patterns of the task and execution roles of the services; without one, only services whose tasks have no role can be updated."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.passable_role_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@/*-]+$", arn))])
+    error_message = "passable_role_arns must be ARNs of roles."
+  }
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of a managed policy that bounds every role of this module."
   type        = string
