@@ -6,9 +6,13 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
+from ecs_updater_cli.commands.reading import entries_of
+from ecs_updater_cli.document import nodes
 from ecs_updater_cli.document.checks import checked, problems_of_event
 from ecs_updater_cli.document.place import InvalidDocument
 from ecs_updater_cli.document.reader import MOST_VALUES, read
+from ecs_updater_cli.ending import CommandEnd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.strategies import REPEATABLE
@@ -304,7 +308,7 @@ def test_an_alias_in_itself_is_refused():
         (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
         ("# é é é\n- \x01\n- \x01".encode(), "x.yaml", "x.yaml:2:3: the character '\\x01' cannot be in YAML"),
         (b"- !!python/name:os.system x", "x.yaml", "x.yaml:1:3: the tag !!python/name:os.system means nothing here: leave it out"),
-        (b"[" * 100_000, "x.json", "x.json:1:1: it is nested too deeply"),
+        (b"[" * 100_000, "x.json", "x.json:1:51: it is nested deeper than 50 times"),
         (b"[" * 100_000, "x.yaml", "x.yaml:1:51: it is nested deeper than 50 times"),
         (b"- " * 100_000, "x.yaml", "x.yaml:1:101: it is nested deeper than 50 times"),
         (b"[" * 900 + b"]" * 900, "x.json", "x.json:1:51: it is nested deeper than 50 times"),
@@ -376,5 +380,54 @@ def test_the_files_of_the_readme_are_good():
 
 
 def test_no_more_entries_than_a_batch_can_have():
+    with pytest.raises(InvalidDocument, match="has to be a map"):
+        checked(read(json.dumps([0] * 10_000).encode(), "x.json"))
     (problem,) = problems(json.dumps([0] * 10_001), "x.json")
-    assert problem == "x.json:1:1: deployments: there are 10,001, and 10,000 are the most"
+    assert problem == "x.json:1:1: there are more than 10,000 deployments, and 10,000 are the most"
+
+
+ENTRY = "- {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: {}}\n"
+TOO_MANY = "there are more than 10,000 deployments, and 10,000 are the most"
+TOO_LARGE = {
+    "a list in YAML": (ENTRY * 30_000, "x.yaml", f"x.yaml:1:1: {TOO_MANY}"),
+    "a map with a list": (f"defaults: {{}}\ndeployments:\n{ENTRY * 30_000}", "x.yaml", f"x.yaml:3:1: {TOO_MANY}"),
+    "a list in JSON": (json.dumps([{"ecs_tag": {}}] * 50_000), "x.json", f"x.json:1:1: {TOO_MANY}"),
+    "a list in JSON that is not called so": (json.dumps([{"ecs_tag": {}}] * 50_000), "-", f"-:1:1: {TOO_MANY}"),
+    "a list that has no end": ("[" + "1," * 500_000, "x.json", f"x.json:1:1: {TOO_MANY}"),
+    "aliases": ("- &a {b: 1}\n" + "- *a\n" * 200_000, "x.yaml", f"x.yaml:1:1: {TOO_MANY}"),
+    "a list in an entry": ("- [" + "1," * 500_000 + "1]", "x.yaml", f"x.yaml:1:3: {TOO_MANY}"),
+    "names in one map": (
+        "defaults:\n" + "".join(f"  k{number}: 1\n" for number in range(50_000)),
+        "x.yaml",
+        "x.yaml:2:3: there are more than 10,000 names in one map, and 10,000 are the most",
+    ),
+}
+
+
+@pytest.mark.parametrize("text, name, sentence", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, sentence):
+    seen, parse = [0], yaml.parse
+
+    def counted(*arguments, **options):
+        for event in parse(*arguments, **options):
+            seen[0] += 1
+            yield event
+
+    def never(*_, **__):
+        raise AssertionError("no value is made of it")
+
+    monkeypatch.setattr(yaml, "parse", counted)
+    monkeypatch.setattr(yaml, "compose", never)
+    monkeypatch.setattr(json, "loads", never)
+    assert problems(text, name) == [sentence] and seen[0] < 130_000
+
+
+def test_reading_stops_too_where_there_are_too_many_values_in_all(monkeypatch):
+    monkeypatch.setattr(nodes, "MOST_NODES", 1000)
+    (problem,) = problems("- [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" * 200)
+    assert problem == "deployments.yaml:100:27: the file has more than 1,000 values and names"
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end():
+    with pytest.raises(CommandEnd, match="/dev/zero:1:1: the file has more than 16,777,216 bytes"):
+        entries_of(Path("/dev/zero"))

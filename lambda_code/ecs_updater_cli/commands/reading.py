@@ -9,7 +9,7 @@ from ..document.checks import checked, problems_of_event
 from ..document.entries import Entry
 from ..document.identity import Identity
 from ..document.place import InvalidDocument
-from ..document.reader import read
+from ..document.reader import MOST_BYTES, read
 from ..doors.behaviour import allowing
 from ..ending import wrong_input
 from ..show.text import number_of
@@ -23,7 +23,11 @@ def entries_of(file: Path) -> list[Entry]:
     if str(file) == STANDARD_INPUT and not sys.stdin:
         raise wrong_input(f"{name} is closed: name the file of the deployments with --file")
     try:
-        content = sys.stdin.buffer.read() if str(file) == STANDARD_INPUT else file.read_bytes()
+        if str(file) == STANDARD_INPUT:
+            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            with file.open("rb") as opened:
+                content = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise wrong_input(f"{name}: {error.strerror or error}: name the file of the deployments with --file") from None
     try:

@@ -11,7 +11,6 @@ from .place import Place, Problem
 from .value import Value
 
 LIST, DEFAULTS, GROUP = "deployments", "defaults", "group"
-MOST_ENTRIES = 10_000
 
 Path = Sequence[str | int]
 
@@ -73,9 +72,6 @@ def entries(document: Value, problems: list[Problem]) -> list[Entry]:
         return []
     if not listed.items:
         problems.append(Problem(listed.place, LIST, "the list is empty"))
-    if len(listed.items) > MOST_ENTRIES:
-        problems.append(Problem(listed.place, LIST, f"there are {len(listed.items):,}, and {MOST_ENTRIES:,} are the most"))
-        return []
     if defaults is not None:
         problems += _problems_of_defaults(defaults)
         defaults = defaults if isinstance(defaults.data, dict) else None

@@ -6,6 +6,7 @@ https://pyyaml.org/wiki/PyYAMLDocumentation
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 
 from ecs_updater.errors import one_line
 
-from .nodes import MOST_DEPTH, TOO_DEEP, Aliases, composed, place_of
+from .nodes import MOST_DEPTH, TOO_DEEP, Aliases, check_size, composed, place_of
 from .place import InvalidDocument, Place, Problem, wrong
 from .scalar import meaning
 from .value import Member, Value
@@ -37,7 +38,12 @@ _ESCAPE = re.compile(r"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)")
 def read(content: bytes, name: str) -> Value:
     """The value that a file of this name and content is. Raises InvalidDocument."""
     text = _text(content)
-    is_json = name.lower().endswith(".json") or text.lstrip()[:1] in ("[", "{") and _is_json(text)
+    is_called_json = name.lower().endswith(".json")
+    looks_like_json = is_called_json or text.lstrip()[:1] in ("[", "{")
+    if looks_like_json:
+        with suppress(yaml.MarkedYAMLError, yaml.reader.ReaderError):  # What is wrong with JSON is said in JSON's words.
+            check_size(_as_yaml(text))
+    is_json = looks_like_json and (is_called_json or _is_json(text))
     if is_json:
         _check_json(text)
     try:
@@ -65,7 +71,7 @@ def _as_yaml(text: str) -> str:
 
 def _text(content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        raise wrong(Place(1, 1), f"the file has {len(content):,} bytes, and {MOST_BYTES:,} are the most")
+        raise wrong(Place(1, 1), f"the file has more than {MOST_BYTES:,} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
