@@ -41,7 +41,8 @@ ALONE = [name for name in COMMANDS if name.endswith("--direct --no-ledger")]
 def _shell(monkeypatch, tmp_path):
     """A shell in a directory with a file of deployments, and credentials that open nothing; nobody waits between two looks."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "deployments.json").write_text(json.dumps([EVENT, {**EVENT, "ecs_service_name": "other"}]), "utf-8")
+    events = [{**EVENT, "ecs_service_name": name, "ecs_tag_mode": "merge"} for name in ("ecs-dummy-service", "other")]
+    (tmp_path / "deployments.json").write_text(json.dumps(events), "utf-8")
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     given = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1", "COLUMNS": "100"}

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ecs_updater.rates import DESCRIBE, RATES
+
 from ..doors import batches
 from ..doors.account import Account
 from ..doors.batches import new_batch
+from ..doors.buckets import Buckets
+from ..doors.removals import removal_lines
 from ..ending import wrong_input
 from ..show.printer import Printer
 from .following import follow
@@ -14,6 +18,9 @@ from .opening import direct_door, ledger_of, queue_door, unrecorded_door
 from .options import How, Where
 from .planning import plan
 from .reading import check_account
+
+_SHARE = 0.8
+"""What of ECS's rate the reads before a batch take: the rest is for who updates meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,9 @@ def deploy_batch(
         ledger = account.needed_ledger
     if ledger:
         check_account(events, ledger.arn_prefix)
+    buckets = Buckets({DESCRIBE: RATES[DESCRIBE].share(_SHARE)}, account.clock)
+    for line in removal_lines(account.ecs, events, buckets):
+        printer.note(line)
     begun = new_batch(events, groups, way.max_failures, account.clock)
     if ledger is None:
         opened = unrecorded_door(account, begun)

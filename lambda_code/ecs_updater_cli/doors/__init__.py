@@ -12,6 +12,7 @@
 ``buckets``      ECS's rates, in memory
 ``unrecorded``   this process alone, without a ledger
 ``planned``      what each service would become: reads alone
+``removals``     the tags that a batch is going to remove
 ``services``     lists of services, of some clusters
 ===============  =======================================================================
 """
