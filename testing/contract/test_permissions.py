@@ -38,6 +38,7 @@ NARROWEST = {
     "ecs:RegisterTaskDefinition": {"task-definition"},
     "ecs:ListServiceDeployments": {"service"},
     "ecs:DescribeServiceRevisions": {"service", "service-revision"},
+    "ecs:DescribeServiceDeployments": {"service", "service-deployment"},
     "ecs:StopServiceDeployment": {"service", "service-deployment"},
     "ecs:DescribeTasks": {"task"},
     "ecs:ListTasks": {"*"},  # Of instances; of a service it is asked about with the cluster as a condition alone.
@@ -60,6 +61,7 @@ _LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
 BESIDE_THE_UPDATE = {
     ("ecs:ListServiceDeployments", _OF_THE_CLUSTER % "service" + "/ecs-dummy-service"): {},
     ("ecs:DescribeServiceRevisions", _OF_THE_CLUSTER % "service-revision" + "/ecs-dummy-service/1"): {},
+    ("ecs:DescribeServiceDeployments", _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a"): {},
     ("ecs:StopServiceDeployment", _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a"): {},
     ("ecs:DescribeTasks", _OF_THE_CLUSTER % "task" + "/0123"): {},
     ("ecs:ListTasks", "*"): {"ecs:cluster": _OF_THE_CLUSTER % "cluster"},

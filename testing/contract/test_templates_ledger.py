@@ -149,6 +149,7 @@ def test_names_of_the_longest_kind_are_not_too_long():
 
 # What both functions may for a rollout and its ledger
 
+OF_A_DEPLOYMENT = ("DescribeServiceDeployments", "StopServiceDeployment")
 both = pytest.mark.parametrize("role", [FUNCTION, COMPLETER], ids=["function", "completer"])
 
 
@@ -162,7 +163,7 @@ both = pytest.mark.parametrize("role", [FUNCTION, COMPLETER], ids=["function", "
         ("ecs:UntagResource", SERVICE, {}),
         ("ecs:ListServiceDeployments", SERVICE, {}),
         *(("ecs:DescribeServiceRevisions", one, {}) for one in (DEPLOYED, SERVICE)),
-        *(("ecs:StopServiceDeployment", one, {}) for one in (DEPLOYMENT, SERVICE)),
+        *((f"ecs:{action}", one, {}) for one in (DEPLOYMENT, SERVICE) for action in OF_A_DEPLOYMENT),
         ("ecs:DescribeTasks", TASK, {}),
         ("ecs:ListTasks", "*", LISTED),
         # A rollback to an INACTIVE revision registers its content again.
@@ -183,7 +184,7 @@ def test_both_may(role, action, resource, context):
     [
         *((f"ecs:{one}", SERVICE.replace("ECSCluster", "Other"), {}) for one in ("UpdateService", "ListServiceDeployments")),
         *(("ecs:DescribeServiceRevisions", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYED, SERVICE)),
-        *(("ecs:StopServiceDeployment", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYMENT, SERVICE)),
+        *((f"ecs:{action}", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYMENT, SERVICE) for action in OF_A_DEPLOYMENT),
         ("ecs:DescribeTasks", TASK.replace("ECSCluster", "Other"), {}),
         ("ecs:StopTask", TASK, {}),
         ("ecs:RegisterTaskDefinition", ARN % ("ecs", "task-definition/other:7"), {}),

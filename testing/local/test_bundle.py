@@ -58,6 +58,7 @@ CALLS = {
         "ListTasks": {"cluster": "c", "serviceName": "s", "desiredStatus": "STOPPED", "maxResults": 100},
         "DescribeTasks": {"cluster": "c", "tasks": ["t"]},
         "ListServiceDeployments": {"cluster": "c", "service": "s", "maxResults": 20},
+        "DescribeServiceDeployments": {"serviceDeploymentArns": [ARN]},
         "DescribeServiceRevisions": {"serviceRevisionArns": [ARN]},
         "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
     },

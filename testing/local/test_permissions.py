@@ -79,8 +79,9 @@ GOES_WITHOUT = {
     "ecs:DescribeTasks": ROLLOUT,
     "ecs:ListServiceDeployments": ROLLBACK,  # To what the ledger says has worked, if anything.
 }
-# What the emulator cannot show: it has no service deployments. testing/contract/test_permissions.py holds these two.
+# What the emulator cannot show: it has no service deployments. testing/contract/test_permissions.py holds these.
 NOT_HERE = {
+    "ecs:DescribeServiceDeployments": "a service has a current service deployment",
     "ecs:DescribeServiceRevisions": "a revision is read that a service deployment names",
     "ecs:StopServiceDeployment": "a service deployment is stopped",
 }

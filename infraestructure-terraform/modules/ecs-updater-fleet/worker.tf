@@ -142,7 +142,7 @@ resource "aws_iam_role_policy" "this" {
         {
           Sid      = "StopDeployments"
           Effect   = "Allow"
-          Action   = "ecs:StopServiceDeployment"
+          Action   = ["ecs:DescribeServiceDeployments", "ecs:StopServiceDeployment"]
           Resource = [local.services, "${local.arn_of_ecs}:service-deployment/${var.cluster_name}/*"]
         },
         {

@@ -110,6 +110,11 @@ class Deployment:
             "createdAt": self.created_at,
             "updatedAt": self.updated_at,
             "launchType": self.launch_type,
-            "rolloutState": self.rollout_state,
-            "rolloutStateReason": self.rollout_reason,
+            **self._rollout_state(),
         }
+
+    def _rollout_state(self) -> dict[str, str]:
+        """Only of rolling updates, as API_Deployment.html says."""
+        if not self.service_deployment.is_rolling:
+            return {}
+        return {"rolloutState": self.rollout_state, "rolloutStateReason": self.rollout_reason}

@@ -60,6 +60,22 @@ class Happenings:
         """Somebody stops the current service deployment, with a rollback."""
         self.scheduler.stop_deployment(self.service.history[-1])
 
+    def fail_hook(self, stage: str, target: str) -> None:
+        """From now on the lifecycle hook of this stage fails."""
+        self.service.failing_hooks[stage] = target
+
+    def trigger_alarm(self, name: str) -> None:
+        """An alarm goes into the state ALARM."""
+        self.scheduler.trigger_alarm(name)
+
+    def show(self, **fields: Any) -> None:
+        """DescribeServiceDeployments shows these fields of the current service deployment, whatever is so."""
+        self.service.history[-1].shown = fields
+
+    def forget_what_completed(self) -> None:
+        """ECS knows no deployment to roll back to."""
+        self.service.completed.clear()
+
     def delete_service(self) -> None:
         """Somebody deletes the service."""
         self.scheduler.delete()

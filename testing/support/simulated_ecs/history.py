@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deploym
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ONGOING = frozenset({"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
@@ -62,6 +62,17 @@ class ServiceDeployment:
     updated_at: float = 0
     rollback: dict[str, Any] | None = None
     failures: int = 0
+    stage: str = ""
+    """The lifecycle stage."""
+    triggered: list[str] = field(default_factory=list)
+    """The alarms that were triggered."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """What DescribeServiceDeployments answers instead of what is so."""
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether its strategy is the rolling update."""
+        return self.configuration.get("strategy", "ROLLING") == "ROLLING"
 
     @property
     def is_ongoing(self) -> bool:
@@ -88,6 +99,7 @@ class ServiceDeployment:
             "targetServiceRevisionArn": self.target.arn,
             "status": self.status,
             **self._optional(),
+            **{name: self.shown[name] for name in ("status", "statusReason") if name in self.shown},
         }
 
     def to_wire(self, tasks: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
@@ -107,10 +119,24 @@ class ServiceDeployment:
                 "failureCount": self.failures,
                 "threshold": self.threshold,
             },
+            **self._alarms(),
+            **({"lifecycleStage": self.stage} if self.stage else {}),
             **({"rollback": self.rollback} if self.rollback else {}),
             **({"stoppedAt": self.stopped_at} if self.stopped_at else {}),
             **self._optional(),
+            **self.shown,
         }
+
+    def enters(self, stage: str, now: float) -> None:
+        """It comes into another lifecycle stage."""
+        self.stage, self.updated_at = stage, now
+
+    def _alarms(self) -> dict[str, Any]:
+        alarms = self.configuration.get("alarms") or {}
+        if not alarms.get("enable"):
+            return {}
+        status = "TRIGGERED" if self.triggered else "MONITORING" if self.is_ongoing else "MONITORING_COMPLETE"
+        return {"alarms": {"status": status, "alarmNames": alarms["alarmNames"], "triggeredAlarmNames": self.triggered}}
 
     def _breaker_status(self) -> str:
         if not self.breaker.get("enable"):

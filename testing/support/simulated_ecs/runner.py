@@ -32,6 +32,8 @@ class Pace:
     """How long a service deployment is PENDING."""
     rollback_starts_after: float = 1
     """How long one is ROLLBACK_REQUESTED."""
+    stage_takes: float = 2
+    """How long a lifecycle stage takes whose time nothing else decides."""
 
 
 LONGEST_DELAY = 27 * 60
@@ -101,6 +103,9 @@ class Runner:
         self._clock.after(min(2.0, starts / 2), lambda: self._is_pending(task))
         broken = next((container for container in containers if container.image.start_error), None)
         dying = self._first_to_exit(containers)
+        for container in containers:
+            if not container.essential and container.image.exit_code is not None:
+                self._clock.after(starts + container.image.exits_after, lambda container=container: self._exits_alone(container))
         if broken:
             self._clock.after(broken.image.starts_after, lambda: self._cannot_start(deployment, task, broken))
         elif dying and not dying.image.seen_running:
@@ -184,13 +189,18 @@ class Runner:
         self._failed(deployment, counts=task.never_ran)
         self._end(task, 137)
 
+    @staticmethod
+    def _exits_alone(container: Container) -> None:
+        """A container that is not essential ends, and the task goes on."""
+        container.exit_code, container.reason = container.image.exit_code, container.image.exit_reason
+
     def _end(self, task: Task, exit_code: int | None = None) -> None:
         """The task has stopped; ``exit_code`` is that of the containers that had to stop with it."""
         task.last_status, task.stopped_at = "STOPPED", self._clock.now()
         task.version += 1
         for container in task.containers:
             if container.exit_code is None:
-                container.exit_code = exit_code
+                container.exit_code = 1 if container.is_of_ecs else exit_code
         self._changed()
 
     # What comes of it.
@@ -211,7 +221,8 @@ class Runner:
 
     def _containers(self, deployment: Deployment) -> list[Container]:
         digests = deployment.revision.digests
-        return [
+        added = [Container(name, "", "", Image.good(), is_of_ecs=True) for name in self._service.added_containers]
+        return added + [
             Container(
                 name=definition["name"],
                 reference=definition["image"],

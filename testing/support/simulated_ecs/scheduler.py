@@ -18,6 +18,16 @@ from .runner import Pace, Runner
 from .service import Service
 
 
+STAGES = (
+    "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT", "POST_TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP",
+)  # fmt: skip
+"""The lifecycle stages of a blue/green, linear or canary deployment.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html
+"""
+
+
 @dataclass(frozen=True)
 class Quirks:
     """What AWS does not document, and what therefore must not matter."""
@@ -61,6 +71,7 @@ class Scheduler:
                 history.turn("IN_PROGRESS", self._clock.now())
 
         self._clock.after(self._pace.service_deployment_starts_after, starts)
+        self._enter(history, "SCALE_UP" if history.is_rolling else "PRE_SCALE_UP")
         deployment = self._new_primary(self._new_id(revision), revision, history)
         self.reconcile()
         return deployment
@@ -95,6 +106,15 @@ class Scheduler:
             return
         history.turn("ROLLBACK_REQUESTED", self._clock.now(), wording.STOP_REQUESTED)
         self._clock.after(self._pace.rollback_starts_after, lambda: self._roll_back_as_asked(history))
+
+    def trigger_alarm(self, name: str) -> None:
+        """An alarm goes into the state ALARM, which ends the deployment that goes on if it is one of the service's."""
+        alarms = self.service.configuration.get("alarms") or {}
+        history = self.service.history[-1]
+        if alarms.get("enable") and name in alarms["alarmNames"] and history.status == "IN_PROGRESS":
+            history.triggered.append(name)
+            returns = alarms.get("rollback", False)
+            self._fail(history, wording.ALARM_DETECTED if returns else wording.ALARM_STOPPED, wording.ALARM_EVENT, returns)
 
     def delete(self) -> None:
         """Somebody deletes the service: it drains, and then is INACTIVE."""
@@ -136,8 +156,10 @@ class Scheduler:
         if service.primary.breaks(service.breaker):
             self._break(service.primary)
         if service.primary.rollout_state != "FAILED":
-            self._stop_old_tasks()
+            if self._may_clean_up:
+                self._stop_old_tasks()
             self._start_tasks()
+            self._leave_scale_up()
         surplus = service.primary.live[service.desired :]
         if surplus:
             self._runner.stop(surplus, wording.scaling(service.primary.id))
@@ -174,7 +196,7 @@ class Scheduler:
 
     def _watch_for_steadiness(self) -> None:
         service, now = self.service, self._clock.now()
-        if not service.is_steady or service.primary.rollout_state == "FAILED":
+        if not service.is_steady or service.primary.rollout_state == "FAILED" or not self._may_clean_up:
             self._steady_since = None
         elif self._steady_since is None:
             self._steady_since = now
@@ -192,7 +214,61 @@ class Scheduler:
             deployment.service_deployment.turn("ROLLBACK_SUCCESSFUL" if deployment.rolls_back else "SUCCESSFUL", now)
         self.tell(f"(service {service.name}) has reached a steady state.")
 
+    # Lifecycle stages, of the other strategies than the rolling update.
+
+    @property
+    def _may_clean_up(self) -> bool:
+        """Whether the old tasks may go: from the beginning in a rolling update and in a rollback, at last otherwise."""
+        deployment = self.service.primary
+        history = deployment.service_deployment
+        return history.is_rolling or deployment.rolls_back or history.stage in ("CLEAN_UP", "")
+
+    def _leave_scale_up(self) -> None:
+        deployment = self.service.primary
+        history = deployment.service_deployment
+        good = [task for task in deployment.live if task.is_good]
+        is_scaling_up = history.stage == "SCALE_UP" and not history.is_rolling and not deployment.rolls_back
+        if is_scaling_up and len(good) == self.service.desired:
+            self._enter(history, "POST_SCALE_UP")
+
+    def _enter(self, history: ServiceDeployment, stage: str) -> None:
+        """Enters a stage, unless the deployment has ended; whose hook fails, ends it."""
+        deployment = next((one for one in self.service.deployments if one.service_deployment is history), None)
+        if (deployment and deployment.rolls_back) or history.status not in ("PENDING", "IN_PROGRESS"):
+            return
+        history.enters(stage, self._clock.now())
+        if target := self.service.failing_hooks.get(stage):
+            reason = wording.hook_failed(stage, target)
+            self._clock.after(self._pace.stage_takes, lambda: self._fail(history, reason, reason, returns=True))
+        elif stage == "CLEAN_UP":
+            self.reconcile()
+        elif stage != "SCALE_UP":
+            takes = 60 * history.configuration.get("bakeTimeInMinutes", 0) if stage == "BAKE_TIME" else self._pace.stage_takes
+            self._clock.after(takes, lambda: self._enter(history, STAGES[STAGES.index(stage) + 1]))
+
     # Failure and rollback.
+
+    def _fail(self, history: ServiceDeployment, reason: str, event: str, returns: bool) -> None:
+        """A hook or an alarm ends the deployment."""
+        deployment = next((d for d in self.service.deployments if d.service_deployment is history), None)
+        if deployment is not self.service.primary or history.status not in ("PENDING", "IN_PROGRESS"):
+            return
+        now = self._clock.now()
+        deployment.turn("FAILED", f"ECS deployment failed: {event}", now)
+        self._runner.stop([task for task in deployment.live if not task.is_running], wording.scaling(deployment.id))
+        self.tell(f"(service {self.service.name}) (deployment {deployment.id}) deployment failed: {event}")
+        if not returns:
+            history.turn("STOP_REQUESTED", now, reason)
+            self._clock.after(1, lambda: history.turn("STOPPED", self._clock.now()))
+            return
+        history.turn("ROLLBACK_REQUESTED", now, reason)
+
+        def returns_now() -> None:
+            if history.status == "ROLLBACK_REQUESTED":
+                self._roll_back(history, reason)
+                self.reconcile()
+
+        self._clock.after(self._pace.rollback_starts_after, returns_now)
 
     def _break(self, deployment: Deployment) -> None:
         service, now, history = self.service, self._clock.now(), deployment.service_deployment
@@ -225,7 +301,9 @@ class Scheduler:
         earlier_id, revision = service.completed[-1]
         history.turn("ROLLBACK_IN_PROGRESS", now, reason)
         history.rollback = {"reason": reason, "startedAt": now, "serviceRevisionArn": revision.arn}
-        rollback_id = earlier_id if self._quirks.rollback_reuses_id else self._ids.deployment()
+        # The tasks of the old revision run until the end of a blue/green deployment: the rollback goes back to them.
+        reuses = self._quirks.rollback_reuses_id or not history.is_rolling
+        rollback_id = earlier_id if reuses else self._ids.deployment()
         rollback = self._new_primary(rollback_id, revision, history)
         rollback.rolls_back = True
         rollback.turn("IN_PROGRESS", wording.rolling_back(rollback.id), now)

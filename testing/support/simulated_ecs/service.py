@@ -47,6 +47,12 @@ class Service:
     others: dict[str, Any] = field(default_factory=dict)
     """Further fields, as the last UpdateService gave them."""
     inactive_since: float | None = None
+    failing_hooks: dict[str, str] = field(default_factory=dict)
+    """The lifecycle hooks that fail, each by its stage."""
+    added_containers: tuple[str, ...] = ()
+    """Names of the containers that ECS adds to each task, such as Service Connect's."""
+    is_express: bool = False
+    """Whether ECS manages its resources: then DescribeServices names no task definition but those of the deployments."""
 
     @property
     def primary(self) -> Deployment:
@@ -104,7 +110,7 @@ class Service:
         """As DescribeServices answers; ``with_history``: with the fields of service deployments."""
         counts = self.counts()
         deployments = [deployment.to_wire() for deployment in self.deployments]
-        return {
+        wire = {
             "serviceArn": self.arn,
             "serviceName": self.name,
             "clusterArn": self.cluster_arn,
@@ -123,9 +129,11 @@ class Service:
             "loadBalancers": [],
             "schedulingStrategy": "REPLICA",
             **self.others,
+            **({"resourceManagementType": "ECS"} if self.is_express else {}),
             **({"tags": [{"key": key, "value": value} for key, value in self.tags.items()]} if with_tags else {}),
             **(self._history(counts) if with_history and self.history and deployments else {}),
         }
+        return {name: value for name, value in wire.items() if not (self.is_express and name == "taskDefinition")}
 
     def _history(self, counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         return {

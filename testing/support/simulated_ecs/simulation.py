@@ -27,7 +27,8 @@ class SimulatedEcs(Happenings):
 
     ``breaker`` is the service's circuit breaker, off by default. ``service_deployments=False``, or the code and message of a
     refusal, is a partition or an emulator without service deployments. ``stale_reads``: for so many seconds after an
-    UpdateService the service is still read as it was. ``rollback_reuses_id``, ``deployment_has_number_of_revision``: see Quirks.
+    UpdateService the service is still read as it was. ``express``: ECS manages the service's resources. ``added_containers``: what
+    ECS adds to each task. ``rollback_reuses_id``, ``deployment_has_number_of_revision``: see Quirks.
     """
 
     def __init__(  # pylint: disable=too-many-locals  # Settings, each with a default.
@@ -44,6 +45,8 @@ class SimulatedEcs(Happenings):
         rollback_reuses_id: bool = False,
         deployment_has_number_of_revision: bool = False,
         stale_reads: float = 0,
+        express: bool = False,
+        added_containers: tuple[str, ...] = (),
         pace: Pace = Pace(),
         latency: float = 0.05,
         time_out: float = 10,
@@ -67,6 +70,7 @@ class SimulatedEcs(Happenings):
         self.scheduler: Scheduler = self.world.add_service(
             SERVICE, first, desired, OLD_TAGS if tags is None else tags, launch_type, breaker, configuration or {}
         )
+        self.service.is_express, self.service.added_containers = express, added_containers
 
     # What the code under test is given.
 

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-expla
 
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 from .images import Image
 
@@ -22,6 +23,8 @@ class Container:
     digest: str
     image: Image
     essential: bool = True
+    is_of_ecs: bool = False
+    """Whether the task definition does not have it."""
     exit_code: int | None = None
     reason: str = ""
 
@@ -105,7 +108,7 @@ class Task:
             "taskArn": self.arn,
             "clusterArn": self.cluster_arn,
             "taskDefinitionArn": self.task_definition["taskDefinitionArn"],
-            "containers": [self._container(container) for container in self.containers],
+            "containers": [self._container(container) for container in self._in_no_fixed_order()],
             "desiredStatus": self.desired_status,
             "lastStatus": self.last_status,
             "healthStatus": self.health,
@@ -118,6 +121,10 @@ class Task:
             **({"stopCode": self.stop_code, "stoppedReason": self.stopped_reason} if self.stop_code else {}),
             **{name: time for name, time in times.items() if time is not None},
         }
+
+    def _in_no_fixed_order(self) -> list[Container]:
+        """The containers in another order for each task."""
+        return sorted(self.containers, key=lambda container: crc32(f"{self.id}{container.name}".encode()))
 
     def _container(self, container: Container) -> dict[str, Any]:
         return {

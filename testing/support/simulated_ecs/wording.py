@@ -15,6 +15,9 @@ STOP_REQUESTED = "Service deployment rolled back because of a request to stop th
 REPLACED = "Service deployment was stopped because a new service deployment was started."
 NO_CANDIDATE = "No rollback candidate was found to run the rollback."
 ROLLBACK_FAILED = "Service deployment rollback failed because the circuit breaker threshold was exceeded."
+ALARM_DETECTED = "Service deployment rolled back because one or more alarms went into the ALARM state."
+ALARM_STOPPED = "Service deployment stopped because one or more alarms went into the ALARM state."
+ALARM_EVENT = "alarm detected."
 ESSENTIAL_EXITED = "Essential container in task exited"
 FAILED_TO_START = "Task failed to start"
 """What an EC2 task says; why, only its container tells."""
@@ -38,6 +41,14 @@ def completed(deployment_id: str) -> str:
 def rolling_back(deployment_id: str) -> str:
     """The reason of a rollout that brings back what was there."""
     return f"ECS deployment circuit breaker: rolling back to deploymentId {deployment_id}."
+
+
+def hook_failed(stage: str, target: str) -> str:
+    """Why a deployment is rolled back whose lifecycle hook did not succeed."""
+    return (
+        f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle hook target {target} returned "
+        "FAILED status."
+    )
 
 
 def unhealthy(target_group: str) -> str:
