@@ -28,6 +28,11 @@ def primary_deployment(service: Service) -> Mapping[str, Any]:
     return next((d for d in service.get("deployments") or () if d.get("status") == "PRIMARY"), {})
 
 
+def task_definition(service: Service) -> str | None:
+    """The revision that it runs: of an Express service only the deployments name it. None for a service of task sets."""
+    return service.get("taskDefinition") or primary_deployment(service).get("taskDefinition")
+
+
 def deployment_ids(service: Service) -> frozenset[str]:
     """The ids of all deployments that ECS lists."""
     return frozenset(deployment["id"] for deployment in service.get("deployments") or () if "id" in deployment)

@@ -12,9 +12,10 @@ from typing import Any
 
 from .. import described
 from ..aws.ecs_reader import PARALLEL, EcsReader
-from ..aws.failure import AwsFailure
+from ..aws.failure import AwsFailure, Outcome
 from ..call import ANSWER_BYTES
 from ..errors import ServiceReadError
+from ..log import logger
 from .cursor import place_of, token_of
 from .query import ListQuery
 from .views import Json, launch_type, service_view
@@ -104,17 +105,18 @@ class Listing:
     def _read(self, batch: Sequence[Names], query: ListQuery) -> list[tuple[_Place, Json | None]]:
         """Each place of the batch, with the service where it is one that ``query`` asks for."""
         answers = self._ecs.in_parallel(lambda names: self._ecs.describe_services(*names), batch)
-        read: list[tuple[_Place, dict[str, Any] | None]] = []
+        read: list[tuple[_Place, dict[str, Any] | None, Json | None]] = []
         for (cluster, names), services in zip(batch, answers, strict=True):
-            by_name = {service["serviceName"]: service for service in services if _is_asked_for(service, query)}
-            read += [(_Place(cluster, name), by_name.get(name)) for name in names]
-        if query.images:
-            self._read_images({service["taskDefinition"] for _, service in read if service})
-        return [(place, service and self._view(service, query)) for place, service in read]
-
-    def _view(self, service: dict[str, Any], query: ListQuery) -> Json:
-        view = service_view(service)
-        return view | {"images": self._images.get(service["taskDefinition"])} if query.images else view
+            views = {name: (service, view) for service in services for name, view in _views(service, query)}
+            read += [(_Place(cluster, name), *views.get(name, (None, None))) for name in names]
+        if not query.images:
+            return [(place, view) for place, _, view in read]
+        self._read_images({arn for _, service, _ in read if service and (arn := described.task_definition(service))})
+        images = self._images
+        return [
+            (place, view and view | {"images": images.get(described.task_definition(service or {}) or "")})
+            for place, service, view in read
+        ]
 
     def _read_images(self, revisions: set[str]) -> None:
         missing = sorted(revisions - self._images.keys())
@@ -123,13 +125,22 @@ class Listing:
         self._images |= zip(missing, self._ecs.in_parallel(self._images_of, missing), strict=True)
 
     def _images_of(self, revision: str) -> dict[str, str] | None:
-        """The images of a revision; None of one that was deleted, as it can be while a service runs it."""
+        """The images of a revision; None of one that ECS does not show, such as one that was deleted while a service runs it."""
         try:
             return self._ecs.images(revision)
         except AwsFailure as failure:
-            if failure.code == "ClientException":
+            if failure.outcome is Outcome.REFUSED:
                 return None
             raise
+
+
+def _views(service: dict[str, Any], query: ListQuery) -> Iterator[tuple[str, Json]]:
+    """The name and the view of a service that is asked for. One whose description cannot be read is left out and logged."""
+    try:
+        if _is_asked_for(service, query):
+            yield service["serviceName"], service_view(service)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        logger.warning("a service is left out of the list", service_arn=str(service.get("serviceArn")), reason=repr(error))
 
 
 def _is_asked_for(service: dict[str, Any], query: ListQuery) -> bool:

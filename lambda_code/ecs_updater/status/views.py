@@ -46,7 +46,7 @@ def service_view(service: Mapping[str, Any]) -> Json:
         "serviceArn": service["serviceArn"],
         "launchType": launch_type(service),
         "capacityProviders": described.capacity_providers(service),
-        "taskDefinition": _revision(service.get("taskDefinition")),
+        "taskDefinition": _revision(described.task_definition(service)),
         "desiredCount": service.get("desiredCount", 0),
         "runningCount": service.get("runningCount", 0),
         "pendingCount": service.get("pendingCount", 0),
