@@ -63,6 +63,12 @@ def registrable_tags(tags: Sequence[Json]) -> list[Json]:
     return [tag for tag in tags if not is_reserved(tag["key"])]
 
 
+def essential_containers(task_definition: Json, addressed: str) -> list[str]:
+    """Names of the containers whose end is the task's end: the addressed one first, if it is one, then in their order."""
+    names = [one["name"] for one in task_definition["containerDefinitions"] if one.get("essential", True)]
+    return sorted(names, key=lambda name: name != addressed)
+
+
 def memory(task_definition: Json, definition: Json) -> int | str | None:
     """The container's hard limit in MiB or, where it has none, the task's."""
     limit = definition.get("memory") or task_definition.get("memory")

@@ -95,7 +95,7 @@ def test_tags_that_could_not_be_put_back_are_tried_again(bad_world, records):
 def test_a_kill_between_ecs_rollback_and_the_tags_leaves_them_to_the_next_run(bad_world):
     world = bad_world(breaker=BREAKER)
     world.send(rollback_on_failure=True)
-    world.pass_time(45)
+    world.pass_time(120)
     world.ecs.kill("TagResource")
     with pytest.raises(Killed):
         world.complete()

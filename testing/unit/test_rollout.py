@@ -13,6 +13,7 @@ OURS, OTHER = "ecs-svc/2", "ecs-svc/3"
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/app"
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+NO_ROLLBACK = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
 
 
 def deployment(deployment_id: str = OURS, revision: int = 2, **fields: Any) -> dict[str, Any]:
@@ -60,6 +61,7 @@ STARTING = deployment()
 COMPLETE = deployment(runningCount=2, pendingCount=0, rolloutState="COMPLETED")
 OLD = deployment("ecs-svc/1", 1, status="ACTIVE", runningCount=2, pendingCount=0, rolloutState="COMPLETED")
 GIVEN_UP = deployment(status="ACTIVE", runningCount=0, rolloutState="FAILED", rolloutStateReason="tasks failed to start.")
+DONE = {"rolloutState": "COMPLETED", "runningCount": 2, "pendingCount": 0}
 ROLLBACK = deployment(
     OTHER, 1, rolloutStateReason="ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."
 )
@@ -76,14 +78,18 @@ SOMEBODYS = deployment(OTHER, 9)
         )),
         (service(deployment(rolloutState=None, runningCount=2, pendingCount=0)), ("SUCCEEDED", "2 of 2 tasks run app:2")),
         (service(deployment(rolloutState=None, runningCount=2, pendingCount=0), OLD), None),
-        (service(deployment(rolloutState="FAILED", rolloutStateReason="tasks failed to start.")), (
-            "FAILED", "tasks failed to start"
-        )),
-        (service(ROLLBACK, GIVEN_UP, deploymentConfiguration=BREAKER), (
+        (service({**GIVEN_UP, "status": "PRIMARY"}), None),
+        (service({**GIVEN_UP, "status": "PRIMARY"}, deploymentConfiguration=NO_ROLLBACK), ("FAILED", "tasks failed to start")),
+        (service(ROLLBACK, GIVEN_UP, deploymentConfiguration=BREAKER), None),
+        (service(ROLLBACK, GIVEN_UP), None),
+        (service(ROLLBACK, deploymentConfiguration=BREAKER), None),
+        (service({**ROLLBACK, **DONE}, GIVEN_UP, deploymentConfiguration=BREAKER), (
             "ROLLED_BACK", "tasks failed to start; ECS's circuit breaker returned the service to app:1"
         )),
-        (service(ROLLBACK, deploymentConfiguration=BREAKER), (
-            "ROLLED_BACK", "ECS gives no reason; ECS's circuit breaker returned the service to app:1"
+        (service({**ROLLBACK, **DONE}, GIVEN_UP), ("ROLLED_BACK", "tasks failed to start; ECS returned the service to app:1")),
+        (service({**ROLLBACK, "rolloutState": "FAILED"}, GIVEN_UP, deploymentConfiguration=BREAKER), (
+            "FAILED", "tasks failed to start; and ECS could not roll back: "
+            "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1"
         )),
         (service(SOMEBODYS, deployment(status="ACTIVE")), ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place")),
         (service(SOMEBODYS, deploymentConfiguration=BREAKER), ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place")),
@@ -102,7 +108,7 @@ def test_a_steady_service_is_no_success_when_another_deployment_made_it_steady()
 
     assert verdict(steady) == ("SUPERSEDED", "deployment ecs-svc/3 to app:1 took its place")
     assert verdict(steady, record=("ROLLBACK_SUCCESSFUL", "")) == (
-        "ROLLED_BACK", "ECS gives no reason; ECS returned the service to app:1"
+        "ROLLED_BACK", "no reason was reported; ECS returned the service to app:1"
     )
 
 
@@ -111,8 +117,13 @@ def test_a_steady_service_is_no_success_when_another_deployment_made_it_steady()
     [
         (("SUCCESSFUL", ""), "SUCCEEDED"),
         (("STOPPED", "Stopped by a user."), "STOPPED"),
-        (("ROLLBACK_IN_PROGRESS", ""), "ROLLED_BACK"),
+        (("STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded."), "FAILED"),
+        (("STOP_REQUESTED", ""), None),
+        (("ROLLBACK_REQUESTED", ""), None),
+        (("ROLLBACK_IN_PROGRESS", ""), None),
+        (("ROLLBACK_SUCCESSFUL", ""), "ROLLED_BACK"),
         (("ROLLBACK_FAILED", "no capacity."), "FAILED"),
+        (("OF_THE_FUTURE", ""), None),
         (("IN_PROGRESS", ""), None),
         (("PENDING", ""), None),
     ],

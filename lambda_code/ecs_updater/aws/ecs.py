@@ -27,7 +27,10 @@ _CONFIG = Config(
 )
 
 PAGE = 100
-"""The most tasks that are looked at: the setting of how many have to fail is well below."""
+"""The most tasks of one ListTasks and of one DescribeTasks."""
+
+_PAGES = 10
+"""The most pages of tasks that are read: a crash loop of a large service stops thousands in an hour."""
 
 _RECORDS_LISTED, _RECORDS_DESCRIBED = 100, 20
 """The most service deployments, and service revisions, that one call gives."""
@@ -152,17 +155,12 @@ class Ecs:
             self._client.untag_resource(resourceArn=arn, tagKeys=list(keys))
 
     def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """Tasks of a service that have stopped lately, at most ``PAGE``: ECS forgets them after an hour."""
-        return self._tasks(cluster, service, "STOPPED")
+        """Tasks of a service that have stopped lately, at most a thousand: ECS forgets them after an hour."""
+        return self._tasks(cluster, service, "STOPPED", _PAGES)
 
     def running_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
         """Tasks of a service that run or are to run, at most ``PAGE``."""
-        return self._tasks(cluster, service, "RUNNING")
-
-    def service_deployments(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """ECS's own records of a service's last deployments, the newest first."""
-        with translated("ListServiceDeployments"):
-            return self._client.list_service_deployments(cluster=cluster, service=service, maxResults=20)["serviceDeployments"]
+        return self._tasks(cluster, service, "RUNNING", 1)
 
     def deployed_task_definitions(self, cluster: str, service: str, pages: int) -> Iterator[str]:
         """ARNs of what the service was deployed with successfully, by ECS's own records: the last one first, perhaps repeated.
@@ -186,6 +184,12 @@ class Ecs:
                 break
             follows = {"nextToken": page["nextToken"]}
 
+    def service_deployment(self, arn: str) -> dict[str, Any] | None:
+        """ECS's own record of one deployment: how far it is, and why it failed."""
+        with translated("DescribeServiceDeployments"):
+            answer = self._client.describe_service_deployments(serviceDeploymentArns=[arn])
+            return next(iter(answer["serviceDeployments"]), None)
+
     def service_revision(self, arn: str) -> dict[str, Any] | None:
         """What a service was deployed with: task definition, and the digest that each image was resolved to."""
         with translated("DescribeServiceRevisions"):
@@ -197,13 +201,16 @@ class Ecs:
         with translated("StopServiceDeployment"):
             self._client.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
 
-    def _tasks(self, cluster: str, service: str, desired_status: str) -> list[dict[str, Any]]:
-        name = service.rpartition("/")[2]
-        with translated("ListTasks"):
-            arns = self._client.list_tasks(
-                cluster=cluster, serviceName=name, desiredStatus=desired_status, maxResults=PAGE
-            )["taskArns"]
-        if not arns:
-            return []
-        with translated("DescribeTasks"):
-            return self._client.describe_tasks(cluster=cluster, tasks=arns[:PAGE])["tasks"]
+    def _tasks(self, cluster: str, service: str, desired_status: str, pages: int) -> list[dict[str, Any]]:
+        tasks: list[dict[str, Any]] = []
+        listed: dict[str, Any] = {"cluster": cluster, "serviceName": service.rpartition("/")[2], "desiredStatus": desired_status}
+        for _ in range(pages):
+            with translated("ListTasks"):
+                page = self._client.list_tasks(**listed, maxResults=PAGE)
+            with translated("DescribeTasks"):
+                if arns := page["taskArns"]:
+                    tasks += self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+            if not page.get("nextToken"):
+                break
+            listed["nextToken"] = page["nextToken"]
+        return tasks

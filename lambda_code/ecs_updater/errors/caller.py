@@ -62,7 +62,7 @@ class ServiceNotActiveError(CallerFault):
 
 
 class DeploymentControllerError(CallerFault):
-    """The service's deployments belong to another controller than ECS, which UpdateService cannot serve."""
+    """The service's deployments belong to another controller than ECS, or to ECS Express Mode: UpdateService cannot serve these."""
 
     stage = "ecs_service_read"
 

@@ -61,6 +61,8 @@ class Side:
     """Image by container."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Without the reserved ones."""
+    essential: Sequence[str] = field(default_factory=list)
+    """Names of the revision's essential containers, the addressed one first."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,11 @@ class Success:
 def iso(moment: float) -> str:
     """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(text: str | None) -> float | None:
+    """Seconds since the epoch, from what ``iso`` made of them."""
+    return datetime.fromisoformat(text).timestamp() if text else None
 
 
 def to_item(entry: Entry) -> dict[str, Any]:

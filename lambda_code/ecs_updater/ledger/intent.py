@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from .. import task_definition as td
 from ..plan import Plan
 from ..request import Request, RollbackRequest, UpdateRequest
 from ..result import of_plan
@@ -26,8 +27,18 @@ def intent(plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], r
         cluster_arn=snapshot.cluster_arn,
         service_arn=snapshot.service_arn,
         action="rollback" if isinstance(request, RollbackRequest) else "update",
-        before=Side(snapshot.task_definition_arn, before, snapshot.tags),
-        after=Side(plan.after.get("taskDefinitionArn") if plan.revision is None else None, after, plan.tags.after),
+        before=Side(
+            snapshot.task_definition_arn,
+            before,
+            snapshot.tags,
+            td.essential_containers(snapshot.task_definition, plan.container),
+        ),
+        after=Side(
+            plan.after.get("taskDefinitionArn") if plan.revision is None else None,
+            after,
+            plan.tags.after,
+            td.essential_containers(plan.after, plan.container),
+        ),
         rollback_on_failure=isinstance(request, UpdateRequest) and request.rollback_on_failure,
         rollback_to=rollback_to,
         deploys=plan.deploys,

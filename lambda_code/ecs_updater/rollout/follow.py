@@ -6,14 +6,15 @@ deployment when another one took its place: so a rollout of three minutes costs 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ..aws.failure import AwsFailure, Outcome
 from ..clock import Clock
-from .deaths import Death, deaths_of
+from .deaths import Containers, Death, deaths_of
 from .observation import Observation, ServiceDeployment, observe
 from .pace import pauses
-from .verdict import Finding, Followed, judge, timed_out
+from .verdict import Finding, Followed, judge, overdue, timed_out
 
 _TASK_LOOKS = 8
 """The most looks at tasks, in one rollout, that show no further death."""
@@ -23,6 +24,9 @@ _EVEN_SO = frozenset({1, 2, 3, 5})
 
 Not everything with ECS's API tells events of tasks, and counts those that failed where there is no circuit breaker.
 """
+
+_RECORD_LOOKS = 6
+"""At every so many looks ECS's record is asked for also while the state of a rollback's own deployment says that it goes on."""
 
 _STALE_SECONDS = 15.0
 """For how long an answer of ECS may be older than the deployment."""
@@ -40,8 +44,8 @@ class Watched(Protocol):
     def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
         """Tasks of the service that have stopped lately, as DescribeTasks gives them."""
 
-    def service_deployments(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """ECS's own records of the service's last deployments, as ListServiceDeployments gives them."""
+    def service_deployment(self, arn: str) -> dict[str, Any] | None:
+        """ECS's own record of a deployment, as DescribeServiceDeployments gives it, or None."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,12 @@ class Rollout:
     service_deployment_arn: str | None = None
     previous_service_deployment_arn: str | None = None
     """ECS's own records of it and of the one before, where they are known."""
+    begun_at: float | None = None
+    """A moment before it was made, after which nothing of another deployment's was heard; None: ``made_at``."""
+    containers: Containers = Containers()
+    """Those of its revision, where they are known."""
+    may_be_return: bool = False
+    """Whether it may be the return after a deployment that failed, which ECS may record as that one's rollback."""
 
 
 class Follower:
@@ -78,8 +88,13 @@ class Follower:
         """The deployment as ECS told it last."""
         self._seen: Observation | None = None
         self._deaths: tuple[Death, ...] = ()
-        self._record = rollout.service_deployment_arn
+        self._record: str | None = rollout.service_deployment_arn
         """The ARN of ECS's own record of the deployment, once it is known."""
+        self._told: ServiceDeployment | None = None
+        """The record, as ECS told it last."""
+        self._has_failed = self._is_ending = False
+        """Whether ECS has said that the deployment failed, and whether tasks have been asked about since."""
+        self._failed_at: float | None = None
         self._made_at = clock.epoch() if rollout.made_at is None else rollout.made_at
 
     def follow(self, deadline: float) -> Followed:
@@ -113,6 +128,14 @@ class Follower:
         finding = judge(seen, self._same_deaths)
         return self._followed(finding, seen) if finding else None
 
+    def overdue(self, most_seconds: float) -> Followed | None:
+        """After a look without a verdict: the end of the wait, if ECS has shown no change for ``most_seconds``; else None."""
+        if self._seen is None or (self._seen.ours is None and self._seen.rollback is None):
+            return None
+        changed_at = self._seen.changed_at
+        age = self._clock.epoch() - (changed_at.timestamp() if changed_at else self._made_at)
+        return self._followed(overdue(self._seen, age / 3600), self._seen) if age > most_seconds else None
+
     def _followed(self, finding: Finding, seen: Observation | None) -> Followed:
         notes = tuple(f"{operation}: {text}" for operation, text in self._notes.items())
         return Followed(finding, seen, self._clock.now() - self._begin, notes, self._record)
@@ -120,24 +143,58 @@ class Follower:
     def _look(self, service: Mapping[str, Any] | None = None, thoroughly: bool = False) -> Observation:
         if service is None:
             service, _ = self._ecs.describe_service(self._rollout.cluster, self._rollout.service)
-        seen = observe(service, self._rollout.deployment_id)
+        seen = observe(service, self._rollout.deployment_id, self._begun_at)
         self._looks += 1
         every = service.get("deployments", []) if service else []
         self._deployment = next((one for one in every if one["id"] == self._rollout.deployment_id), self._deployment)
         if self._is_stale(seen):
             return seen.not_yet_there
-        if service and seen.ours and seen.ours.status == "PRIMARY":
-            current = service.get("currentServiceDeployment")
-            self._record = current if current != self._rollout.previous_service_deployment_arn else self._record
-        is_replaced = seen.service_status == "ACTIVE" and (seen.ours is None or seen.ours.status != "PRIMARY")
-        # Behind some load balancers, and for some strategies, the deployment itself has no state.
-        if self._record and (is_replaced or (seen.ours is not None and seen.ours.rollout_state is None)):
-            seen = replace(seen, service_deployment=self._service_deployment(self._record))
-        is_ending = is_replaced or (seen.ours is not None and seen.ours.rollout_state == "FAILED")
-        if is_ending or self._may_have_deaths(seen, thoroughly):
+        seen = self._with_record(seen, service or {})
+        self._has_failed = self._has_failed or seen.has_failed
+        seen = replace(seen, has_failed=self._has_failed, failed_seconds=self._failed_seconds(seen))
+        seen = replace(seen, may_be_return=self._rollout.may_be_return)
+        is_ending = seen.is_replaced or seen.has_failed
+        if is_ending != self._is_ending or self._may_have_deaths(seen, thoroughly):
             self._look_at_tasks()
-        self._seen = seen
-        return replace(seen, deaths=self._deaths)
+        self._is_ending = is_ending
+        self._seen = replace(seen, deaths=self._deaths)
+        return self._seen
+
+    @property
+    def _begun_at(self) -> datetime:
+        """When the deployment began, by ECS's clock as far as that is known."""
+        told = self._deployment.get("createdAt") if self._deployment else None
+        before = self._made_at if self._rollout.begun_at is None else self._rollout.begun_at
+        return told or datetime.fromtimestamp(before - _STALE_SECONDS, timezone.utc)
+
+    def _with_record(self, seen: Observation, service: Mapping[str, Any]) -> Observation:
+        """With ECS's own record of the deployment, where that has to decide. Raises AwsFailure while it cannot be read."""
+        current = service.get("currentServiceDeployment")
+        if not seen.is_replaced and current != self._rollout.previous_service_deployment_arn:
+            self._record = current or self._record
+        if not (self._record and seen.needs_service_deployment):
+            return seen
+        is_current = current == self._record if current else None
+        seen = replace(seen, service_deployment=self._told, is_current=is_current)
+        if seen.rollback_shows_its_state and self._looks % _RECORD_LOOKS:
+            return seen
+        try:
+            record = self._ecs.service_deployment(self._record)
+        except AwsFailure as failure:
+            if failure.outcome not in (Outcome.NOT_PERMITTED, Outcome.REFUSED):
+                raise
+            self._notes[failure.operation] = str(failure)
+            record = None  # Not every partition has records, nor does every emulator.
+        self._told = ServiceDeployment.of(record) if record else None
+        return replace(seen, service_deployment=self._told)
+
+    def _failed_seconds(self, seen: Observation) -> float:
+        """For how long ECS has called the deployment failed: since it said so, or since it was first seen."""
+        if seen.ours is None or seen.ours.rollout_state != "FAILED":
+            return 0
+        now = self._clock.epoch()
+        self._failed_at = now if self._failed_at is None else self._failed_at
+        return now - min(self._failed_at, seen.ours.updated_at.timestamp() if seen.ours.updated_at else self._made_at)
 
     def _may_have_deaths(self, seen: Observation, thoroughly: bool) -> bool:
         """Whether it is worth a call, or two, to ask what tasks of the deployment died of."""
@@ -164,7 +221,7 @@ class Follower:
         """Looks for deaths of the deployment's tasks; what cannot be read is noted once, and leaves what is known as it is."""
         try:
             stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
-            deaths = deaths_of(stopped, self._rollout.deployment_id, self._deployment)
+            deaths = deaths_of(stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers)
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
             is_for_good = failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED)
@@ -172,13 +229,3 @@ class Follower:
             return
         self._task_looks += len(deaths) <= len(self._deaths)
         self._deaths = deaths or self._deaths
-
-    def _service_deployment(self, arn: str) -> ServiceDeployment | None:
-        """ECS's record of the deployment; None where the API has none, as in some partitions and emulators."""
-        try:
-            every = self._ecs.service_deployments(self._rollout.cluster, self._rollout.service)
-        except AwsFailure as failure:
-            self._notes[failure.operation] = str(failure)
-            return None
-        found = (one for one in every if one.get("serviceDeploymentArn") == arn)
-        return next((ServiceDeployment(one.get("status", ""), one.get("statusReason", "")) for one in found), None)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from .deaths import most_frequent
-from .observation import Deployment, Observation
+from .observation import Deployment, Observation, ServiceDeployment
 
 SUCCEEDED, ROLLED_BACK, FAILED = "SUCCEEDED", "ROLLED_BACK", "FAILED"
 STOPPED, SUPERSEDED, TIMED_OUT = "STOPPED", "SUPERSEDED", "TIMED_OUT"
@@ -16,8 +16,14 @@ STOPPED, SUPERSEDED, TIMED_OUT = "STOPPED", "SUPERSEDED", "TIMED_OUT"
 _TROUBLE = re.compile(r"unable|fail|unhealthy|error|cannot|could not", re.IGNORECASE)
 """What an event has to speak of to be a cause: most only say that tasks were started or stopped."""
 
-_ROLLED_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
-_STOPPED = {"STOP_REQUESTED", "STOPPED"}
+_STARTING = {"PENDING", "IN_PROGRESS"}
+_FAILURE = re.compile(r"circuit breaker|alarm|hook|fail|invalid|timed? ?out|exceeded", re.IGNORECASE)
+"""What ECS says of a deployment that it stopped itself, and nobody else."""
+_GENERAL = re.compile(r"circuit breaker|tasks failed to start|in progress|completed|rolling back to", re.IGNORECASE)
+"""What ECS says without the cause: that tasks failed, but not what of, or only how far it is."""
+_HOW_FAR = re.compile(r"in progress|completed")
+_ROLLBACK_BEGINS_WITHIN = 30.0
+"""For how many seconds a failed deployment is waited for to be rolled back, where ECS has no record that says so."""
 _BLIND_TIMES = 2
 """How many times as many deaths have to be seen where a circuit breaker might still count them."""
 
@@ -49,68 +55,93 @@ class Followed:
 
 
 def judge(seen: Observation, same_deaths: int) -> Finding | None:
-    """The verdict that ``seen`` proves, or None while the rollout goes on.
+    """The verdict that ``seen`` proves, or None while the rollout, or ECS's rollback, goes on.
 
     ``same_deaths`` is how many tasks have to die the same death for a failure where no circuit breaker decides that.
     """
     if seen.service_status != "ACTIVE":
         return Finding(STOPPED, f"the service is {seen.service_status}: it was deleted during the rollout")
-    return _by_service_deployment(seen) or _by_state(seen) or _by_replacement(seen) or _by_deaths(seen, same_deaths)
+    if seen.service_deployment:
+        finding = _by_service_deployment(seen, seen.service_deployment)
+        may_die = seen.service_deployment.status in _STARTING
+    else:
+        finding, may_die = _by_state(seen) or _by_replacement(seen), seen.rollback is None
+    has_failed = seen.ours is not None and seen.ours.rollout_state == "FAILED"  # Why, and what ECS does about it, is ECS's to say.
+    return finding or (_by_deaths(seen, same_deaths) if may_die and not has_failed else None)
 
 
 def timed_out(seen: Observation | None, seconds: float, trouble: str | None = None) -> Finding:
     """The finding when the time is over: no failure, for the rollout goes on."""
+    if seen and _is_rolling_back(seen):
+        back = seen.rollback
+        how_far = f" {back.running} of {back.desired} tasks run {back.revision};" if back else ""
+        return Finding(TIMED_OUT, f"ECS is rolling back: after {seconds:.0f} s{how_far} {cause(seen)}")
     if seen is None or seen.ours is None:
         return Finding(TIMED_OUT, f"after {seconds:.0f} s nothing could be read of the rollout: {trouble or 'no answer'}")
-    ours = seen.ours
-    sentence = f"the rollout goes on: after {seconds:.0f} s {ours.running} of {ours.desired} tasks run {ours.revision}"
+    return Finding(TIMED_OUT, f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}")
+
+
+def overdue(seen: Observation, hours: float) -> Finding:
+    """The finding on a rollout, or a rollback of ECS, of which nothing has changed for so many hours: it is waited for no longer."""
+    how_far = f": {_progress(seen, seen.ours)}" if seen.ours else ""
+    what = f"ECS has been rolling back because {cause(seen)}, and nothing" if _is_rolling_back(seen) else "nothing of the rollout"
+    return Finding(TIMED_OUT, f"{what} has changed for {hours:.0f} hours (OPEN_UPDATE_MAX_HOURS){how_far}")
+
+
+def _progress(seen: Observation, ours: Deployment) -> str:
+    """How many tasks run, how far ECS is, and what was heard last."""
     last, _ = most_frequent(seen.deaths)
+    stage = seen.service_deployment.stage if seen.service_deployment else ""
     hint = last.cause if last else next(iter(seen.events), "")
-    return Finding(TIMED_OUT, f"{sentence}{_after(hint, '; the last that was heard: ')}")
+    counts = f"{ours.running} of {ours.desired} tasks run {ours.revision}"
+    return f"{counts}{_after(stage, ', stage ')}{_after(hint, '; the last that was heard: ')}"
 
 
 def cause(seen: Observation) -> str:
-    """Why the deployment failed: what its tasks died of, else what ECS says of it, else its last event."""
+    """Why the deployment failed: what ECS says, where that is more than that tasks failed; else what its tasks died of; else an event
+    that speaks of trouble; else what ECS says all the same.
+    """
+    record, ours = seen.service_deployment, seen.ours
+    said = [record.cause if record else "", seen.failure, ours.reason if ours else ""]
+    specific = next((text for text in said if text and not _GENERAL.search(text)), "")
     death, times = most_frequent(seen.deaths)
-    if death:
+    if death and not specific:
         return f"{death.cause}, {times} times" if times > 1 else death.cause
-    said = seen.ours.reason if seen.ours else ""
-    telling = (event for event in seen.events if _TROUBLE.search(event))
-    return said.rstrip(". ") or next(telling, "").rstrip(". ") or "ECS gives no reason"
+    telling = (event for event in seen.heard if _TROUBLE.search(event) and not _GENERAL.search(event))
+    general = (text for text in reversed(said) if text and not _HOW_FAR.search(text))
+    return (specific or next(telling, "") or next(general, "no reason was reported")).rstrip(". ")
 
 
-def _by_service_deployment(seen: Observation) -> Finding | None:  # pylint: disable=too-many-return-statements
+def _by_service_deployment(seen: Observation, record: ServiceDeployment) -> Finding | None:  # pylint: disable=too-many-return-statements
     """ECS's own record is the best evidence there is."""
-    record = seen.service_deployment
-    if record is None:
-        return None
-    if record.status == "SUCCESSFUL":
+    if record.has_succeeded and (seen.is_return or record.status == "SUCCESSFUL"):
         return _success(seen)
-    if record.status in _STOPPED and "circuit breaker" in record.reason:
-        return Finding(FAILED, cause(seen))
-    if record.status in _STOPPED and seen.primary and (not seen.ours or seen.primary.id != seen.ours.id):
-        return _superseded(seen.primary)
-    if record.status in _STOPPED:
-        return Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
     if record.status == "ROLLBACK_FAILED":
         return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}")
-    if record.status in _ROLLED_BACK and _ASKED in record.reason:
+    if record.status == "ROLLBACK_SUCCESSFUL" and _ASKED in record.reason:
         back = f"ECS returned the service{_returned_to(seen)}"
         return Finding(STOPPED, f"somebody stopped the deployment, and {back}{_after(record.reason)}")
-    if record.status in _ROLLED_BACK:
+    if record.status == "ROLLBACK_SUCCESSFUL":
         return _rolled_back(seen)
-    return None
+    if record.status == "STOPPED" and (_FAILURE.search(record.reason) or record.alarms or record.hooks):
+        return Finding(FAILED, cause(seen))
+    # A deployment with a record of its own takes the place of this one, and of its rollback.
+    if seen.primary and seen.is_replaced and (seen.is_current is False or record.status == "STOPPED"):
+        return _superseded(seen.primary)
+    return Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}") if record.status == "STOPPED" else None
 
 
 def _by_state(seen: Observation) -> Finding | None:
+    """What the deployment itself says, where ECS has no record of its own."""
     ours = seen.ours
-    if ours is None:
+    if ours is None or seen.is_replaced:
         return None
-    if ours.rollout_state == "COMPLETED":
+    if ours.is_complete and seen.is_rolling:
         return _success(seen)
     if ours.rollout_state == "FAILED":
-        return _rolled_back(seen) if seen.rolls_back else Finding(FAILED, cause(seen))
-    if ours.rollout_state is None and seen.service_deployment is None and _is_steady(seen, ours):
+        stays = seen.has_circuit_breaker and not seen.rolls_back
+        return Finding(FAILED, cause(seen)) if stays or seen.failed_seconds >= _ROLLBACK_BEGINS_WITHIN else None
+    if (ours.rollout_state is None or not seen.is_rolling) and not seen.others and ours.is_steady:
         return _success(seen)
     return None
 
@@ -118,14 +149,17 @@ def _by_state(seen: Observation) -> Finding | None:
 def _by_replacement(seen: Observation) -> Finding | None:
     """Another deployment is the PRIMARY one: ECS's rollback, which it says of it, or somebody else's."""
     primary = seen.primary
-    if primary is None or (seen.ours and primary.id == seen.ours.id):
+    if primary is None or not seen.is_replaced:
         return None
-    if seen.has_completed:
+    if seen.has_completed or (seen.ours and seen.ours.is_complete):
         return _success(seen)
-    is_going_back = "rolling back" in f"{primary.reason} {seen.ours.reason if seen.ours else ''}".lower()
-    if seen.rolls_back and (seen.has_failed or (is_going_back and not seen.another_has_failed)):
+    if seen.rollback is None:
+        return _superseded(primary)
+    if primary.rollout_state == "FAILED":
+        return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(primary.reason)}")
+    if primary.is_complete or (primary.rollout_state is None and primary.is_steady):
         return _rolled_back(seen)
-    return _superseded(primary)
+    return None
 
 
 def _by_deaths(seen: Observation, same_deaths: int) -> Finding | None:
@@ -151,20 +185,20 @@ def _superseded(primary: Deployment) -> Finding:
     return Finding(SUPERSEDED, f"deployment {primary.id} to {primary.revision} took its place")
 
 
+def _is_rolling_back(seen: Observation) -> bool:
+    record = seen.service_deployment
+    return not seen.is_return and (record.is_rolling_back if record else seen.rollback is not None)
+
+
 def _rolled_back(seen: Observation) -> Finding:
-    said = (one.reason for one in (seen.ours, seen.primary, seen.service_deployment) if one)
-    who = "ECS's circuit breaker" if any("circuit breaker" in reason for reason in said) else "ECS"
+    record = seen.service_deployment
+    by_breaker = "circuit breaker" in f"{record.reason} {record.rollback_reason}" if record else seen.has_circuit_breaker
+    who = "ECS's circuit breaker" if by_breaker else "ECS"
     return Finding(ROLLED_BACK, f"{cause(seen)}; {who} returned the service{_returned_to(seen)}")
 
 
 def _returned_to(seen: Observation) -> str:
-    is_another = seen.primary and (not seen.ours or seen.primary.id != seen.ours.id)
-    return f" to {seen.primary.revision}" if seen.primary and is_another else ""
-
-
-def _is_steady(seen: Observation, ours: Deployment) -> bool:
-    """Whether there is nothing but this deployment and all of its tasks, for where ECS gives no state."""
-    return ours.status == "PRIMARY" and not seen.others and ours.running == ours.desired and not ours.pending and not ours.failed
+    return f" to {seen.rollback.revision}" if seen.rollback else ""
 
 
 def _after(text: str, separator: str = ": ") -> str:

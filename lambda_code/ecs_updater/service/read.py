@@ -1,7 +1,7 @@
 """Reads a service and the task definition that it runs, and refuses one that cannot be updated: nothing is written yet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import described
@@ -18,7 +18,7 @@ from ..errors import (
     TaskDefinitionFamilyError,
 )
 from ..request import Request
-from ..rollout.observation import observe
+from ..rollout.observation import Observation, ServiceDeployment, observe
 from ..snapshot import Snapshot
 from ..tags import is_reserved
 from .hints import cluster_hint, service_hint
@@ -38,19 +38,20 @@ class Told:
 def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | None = None) -> Snapshot:
     """Reads the service and the task definition that it runs: two calls, one where the first is ``told``.
 
+    One more where the state of a deployment does not say whether it is complete, as for other strategies than the rolling update.
     ``family`` is the task-definition family that it must be running, if any. Raises ClusterNotFoundError, ServiceNotFoundError,
     ServiceNotActiveError, DeploymentControllerError, TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
     """
     service = _describe(ecs, request, told)
     _check_updatable(service, request)
     try:
-        task_definition, task_definition_tags = ecs.describe_task_definition(service["taskDefinition"])
+        task_definition, task_definition_tags = ecs.describe_task_definition(described.task_definition(service) or "")
     except AwsFailure as failure:
         # Not the caller's fault even when it was refused: the name is ECS's own.
         raise ServiceReadError(str(failure)) from failure
     check_family(task_definition, request, family)
     primary = described.primary_deployment(service)
-    seen = observe(service, primary.get("id", ""))
+    seen = _with_record(ecs, observe(service, primary.get("id", "")), service.get("currentServiceDeployment"))
     tags = described.tags(service)
     launch_type = described.launch_type(service)
     return Snapshot(
@@ -67,7 +68,7 @@ def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | Non
         service_deployment_arn=service.get("currentServiceDeployment"),
         deployment_configuration=service.get("deploymentConfiguration") or {},
         on_fargate=launch_type == described.FARGATE if launch_type else None,
-        has_completed=seen.ours is None or seen.ours.is_complete,
+        has_completed=seen.ours is None or seen.is_complete,
         service=service,
     )
 
@@ -107,9 +108,27 @@ def _service_not_found(ecs: Ecs, request: Request) -> EcsUpdaterError:
 def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
     if service["status"] != "ACTIVE":
         raise ServiceNotActiveError(f"ecs_service_name {request.service} is {service['status']}, not ACTIVE")
-    controller = service.get("deploymentController", {}).get("type", "ECS")
+    controller = (service.get("deploymentController") or {}).get("type", "ECS")
     if controller != "ECS":
         raise DeploymentControllerError(
             f"ecs_service_name {request.service} has the deployment controller {controller}: only a service with the "
             "controller ECS can be given another task definition by UpdateService"
         )
+    if service.get("resourceManagementType") == "ECS":
+        raise DeploymentControllerError(
+            f"ecs_service_name {request.service} is an Express service, whose task definition ECS manages: update its image with "
+            "UpdateExpressGatewayService (aws ecs update-express-gateway-service)"
+        )
+    if described.task_definition(service) is None:
+        raise DeploymentControllerError(f"ecs_service_name {request.service} has neither a task definition nor a deployment of one")
+
+
+def _with_record(ecs: Ecs, seen: Observation, service_deployment_arn: str | None) -> Observation:
+    """With ECS's own record of the PRIMARY deployment, where that has to say whether it is complete."""
+    if not service_deployment_arn or not seen.needs_service_deployment:
+        return seen
+    try:
+        record = ecs.service_deployment(service_deployment_arn)
+    except AwsFailure:
+        return seen  # Not every partition has records. Then what is not known to be complete counts as not complete.
+    return replace(seen, service_deployment=ServiceDeployment.of(record)) if record else seen

@@ -79,7 +79,8 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
     except AwsFailure as failure:
         raise _not_deployed(ecs, plan, failure, arn, unused) from failure
     deployment = _own_deployment(plan, service, arn)
-    current = service.get("currentServiceDeployment")
+    # Where somebody's deployment came on top already, the current record is that one's.
+    current = service.get("currentServiceDeployment") if deployment.get("status") == "PRIMARY" else None
     return Applied(
         task_definition,
         deployment.get("id"),

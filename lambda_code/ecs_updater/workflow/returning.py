@@ -20,7 +20,7 @@ from ..errors import (
     RolloutStoppedError,
     RolloutSupersededError,
 )
-from ..ledger.entry import Entry
+from ..ledger.entry import Entry, seconds
 from ..ledger.record import Record
 from ..plan import registration
 from ..rollout.follow import Rollout
@@ -45,10 +45,10 @@ class Returning:
         """Returns service and tags to what worked, or does the rest where ECS has returned the service."""
         entry, seen = record.entry, followed.seen
         cause = finding.reason
-        primary = seen.primary if seen else None
+        back = seen.rollback if seen else None
         deployment = result.followed_deployment(entry.deployment_id, finding, followed, {})
-        if finding.verdict == ROLLED_BACK and primary and primary.id != entry.deployment_id:
-            record.rolling_back(cause, primary.task_definition)
+        if finding.verdict == ROLLED_BACK and back:
+            record.rolling_back(cause, back.task_definition)
         elif entry.rollback_to is None:
             sentence = f"{cause}; the service was not rolled back, for no revision of it is known to have worked"
             return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
@@ -124,8 +124,7 @@ class Returning:
         record.rolling_back(entry.cause or "", entry.rollback.task_definition_arn, deployment_id if are_back else None)
         followed = None
         if deployment_id and deadline > self._clock.now():
-            rollout = Rollout(entry.cluster_arn, entry.service_arn, deployment_id, entry.deployment_id)
-            followed = self._following.follower(rollout, record).follow(deadline)
+            followed = self._following.follower(return_rollout(entry, deployment_id), record).follow(deadline)
         conclusion = self.returned(record, deployment_id, tags, followed)
         return conclusion if are_back else replace(conclusion, is_final=False)
 
@@ -183,6 +182,12 @@ def _tags_to_take_back(entry: Entry) -> TagChanges:
     if entry.rollback_tags is not None:
         return TagChanges(entry.rollback_tags, entry.after.tags)
     return TagChanges(entry.before.tags, entry.after.tags) if entry.deploys else TagChanges()
+
+
+def return_rollout(entry: Entry, deployment_id: str) -> Rollout:
+    """The deployment that returns an entry's service, to follow."""
+    made_at = seconds(entry.updated_at)
+    return Rollout(entry.cluster_arn, entry.service_arn, deployment_id, entry.deployment_id, made_at, may_be_return=True)
 
 
 def _plain(failure: Exception) -> str:

@@ -5,7 +5,6 @@ Works on a ledger's entry, so that whoever finds one can go on.
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from .. import result
@@ -20,15 +19,16 @@ from ..errors import (
     RolloutStoppedError,
     RolloutSupersededError,
 )
-from ..ledger.entry import Entry
+from ..ledger.entry import Entry, seconds
 from ..ledger.record import Record
+from ..rollout.deaths import Containers
 from ..rollout.follow import Rollout
 from ..rollout.running import Digests, digests_of_revision, digests_of_tasks, others_than_asked
 from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
 from ..settings import Settings
 from .conclusion import Conclusion, error_of, failed
 from .following import Following
-from .returning import Returning, tags_afterwards
+from .returning import Returning, return_rollout, tags_afterwards
 
 _ERRORS: dict[str, type[EcsUpdaterError]] = {
     FAILED: RolloutFailedError,
@@ -99,8 +99,7 @@ class Rolling:
             return Conclusion(is_final=False, verdict=FAILED)
         if entry.rollback.deployment_id is None:
             return self._returning.go_on(record, "", self._clock.now())
-        rollout = Rollout(entry.cluster_arn, entry.service_arn, entry.rollback.deployment_id, entry.deployment_id)
-        followed = self._following.follower(rollout, record).look(service)
+        followed = self._following.follower(return_rollout(entry, entry.rollback.deployment_id), record).look(service)
         if followed is None:
             return Conclusion(is_final=False)
         return self._returning.returned(record, entry.rollback.deployment_id, tags_afterwards(entry), followed)
@@ -138,10 +137,9 @@ class Rolling:
             if digests := digests_of_tasks(tasks, entry.deployment_id or "", deployment):
                 return digests
             if arn := followed.service_deployment_arn:
-                records = self._ecs.service_deployments(entry.cluster_arn, entry.service_arn)
-                revisions = [one.get("targetServiceRevisionArn") for one in records if one.get("serviceDeploymentArn") == arn]
-                if revisions and revisions[0]:
-                    return digests_of_revision(self._ecs.service_revision(revisions[0]) or {})
+                record = self._ecs.service_deployment(arn) or {}
+                if revision := record.get("targetServiceRevision", {}).get("arn"):
+                    return digests_of_revision(self._ecs.service_revision(revision) or {})
         except AwsFailure:
             pass  # The rollout has succeeded all the same.
         return {}
@@ -194,9 +192,12 @@ def _rollout(entry: Entry) -> Rollout:
         entry.service_arn,
         entry.deployment_id or "",
         entry.previous_deployment_id,
-        made_at=datetime.fromisoformat(entry.updated_at).timestamp() if entry.updated_at else None,
+        made_at=seconds(entry.updated_at),
+        begun_at=seconds(entry.begun_at),
         service_deployment_arn=entry.service_deployment_arn,
         previous_service_deployment_arn=entry.previous_service_deployment_arn,
+        containers=Containers(entry.after.essential, entry.after.images.keys() - set(entry.after.essential)),
+        may_be_return=not entry.deploys,
     )
 
 
