@@ -9,7 +9,9 @@ import botocore.endpoint
 import pytest
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.updater import update
+from hypothesis import settings
 from support.fake_ecs import FakeEcs
+from support.strategies import REPEATABLE
 
 _EVENT = {
     "ecs_cluster_name": "ECSCluster",
@@ -17,6 +19,9 @@ _EVENT = {
     "ecs_image_name": "busybox:1.36",
     "ecs_tag": {"new": "value"},
 }
+
+settings.register_profile("repeatable", REPEATABLE)
+settings.load_profile("repeatable")
 
 
 def pytest_collection_finish():
