@@ -170,6 +170,23 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
     assert world.history[0].verdict == "ROLLED_BACK"
 
 
+@pytest.mark.parametrize("operation", ["DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService"])
+def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_taken_up_again(world, printer, operation):
+    """Nothing is written into the ledger that would be the update's end."""
+    ledger, batch = begun(world, EVENT)
+    expired = (400, "ExpiredTokenException", "The security token included in the request is expired")
+    world.ecs.wire.fail(operation, expired, times=99)
+    with Passing(world):
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer) == 3
+    error = printer._error.file.getvalue()  # pylint: disable=protected-access
+    assert error.startswith("the credentials have expired: log in") and "nothing is lost: " in error
+    entry = History(world.table).find(batch.members[0].request_id)
+    assert (entry is None or entry.may_be_repeated) and len(world.made) == 1
+    world.ecs.wire._plan.clear()  # pylint: disable=protected-access  # Somebody logs in.
+    with Passing(world):
+        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+
+
 def test_who_leaves_begins_nothing_further(world):
     ledger, batch = begun(world, EVENT)
     made = dict(world.made)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from .. import log
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
-from ..aws.failure import AwsFailure, Outcome, outcome_of
+from ..aws.failure import AwsFailure, Outcome, failure_of, outcome_of
 from ..rates import DESCRIBE_REVISION, parse
 from ..aws.sqs import Outgoing
 from ..call import Call
@@ -89,7 +89,8 @@ class Worker:
         """``door``: what the ledger says before a message's sender. Raises ConfigurationError.
 
         ``retries_denied``: whether a call that is not permitted is tried again. A new role's policy takes a while to reach all of
-        AWS, and a function gets new credentials before the old ones expire. Nobody gives new ones to a command that runs.
+        AWS, and a function gets new credentials before the old ones expire. Nobody gives new ones to a command that runs: what
+        AWS says about its credentials ends ``work_off``.
         """
         if table is None:
             raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger nobody ends what a message begins")
@@ -159,6 +160,8 @@ class Worker:
         try:
             return self._worked_off(message, event, told, context)
         except Exception as defect:  # pylint: disable=broad-exception-caught
+            if isinstance(defect, ServerFault) and not self._retries_denied:
+                raise  # Without credentials no message can be worked off.
             log.logger.exception("a message cannot be worked off", message_id=message.id)
             error = InternalError(f"{type(defect).__name__}: a defect of ecs-updater, the function's log has the details")
             return None if self._buried(message, error) else _FIRST_RETRY
@@ -189,6 +192,9 @@ class Worker:
         except ServerFault as error:
             if is_replayed(error):
                 return None  # It was given up before, and is told.
+            failure = failure_of(error)
+            if not self._retries_denied and failure and failure.is_about_credentials:
+                raise
             is_denied = not self._retries_denied and outcome_of(error) is Outcome.NOT_PERMITTED
             if not (is_denied or self._is_last(message)) or not self._refused(message, event, error, call, verdict):
                 return self._again(message, error)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecs_updater.aws.failure import CREDENTIALS, NEVER_SENT, AwsFailure, Outcome
+from ecs_updater.aws.failure import CREDENTIALS, NEVER_SENT, AwsFailure, Outcome, failure_of
 from ecs_updater.errors import EcsUpdaterError, one_line
 
 from ..batch.state import plain_cause
@@ -32,8 +32,8 @@ def told() -> Iterator[None]:
         raise trouble_of(failure) from failure
     except EcsUpdaterError as error:
         # Beneath an error of the ledger is what AWS said; the error itself speaks of the function's settings.
-        cause = error.__cause__
-        raise trouble_of(cause) if isinstance(cause, AwsFailure) else Trouble(plain_cause(str(error)), may_pass=True) from error
+        cause = failure_of(error)
+        raise trouble_of(cause) if cause else Trouble(plain_cause(str(error)), may_pass=True) from error
 
 
 def is_unreachable(failure: AwsFailure) -> bool:
