@@ -61,8 +61,8 @@ def remove_api(project: Project, function: str) -> None:
         project.remove(lambda_function(project, name))
     project.remove(role(project, f"{api}-status-{project.region}", SETTING))
     log_role = role(project, f"{api}-logs-{project.region}", SETTING)
-    reset_log_role(project, log_role)
-    project.remove(log_role)
+    if reset_log_role(project, log_role):
+        project.remove(log_role)
     # The group of the function that updates is the updater's, and goes with that.
     for name in (f"/aws/lambda/{api}-status", f"/aws/apigateway/{api}"):
         project.remove(log_group(project, name, SETTING))
@@ -87,21 +87,53 @@ def named(project: Project, kind: Kind, name: str) -> Iterator[Thing]:
                 yield thing(one["id"])
 
 
-def reset_log_role(project: Project, log_role: Thing) -> None:
-    """Takes our role out of the account's setting, with which API Gateway writes the logs of every REST API of the region.
+def reset_log_role(project: Project, log_role: Thing) -> bool:
+    """Takes our role out of the account's setting, with which API Gateway writes the logs of every API of the region.
 
-    CloudFormation and Terraform leave it there, and a role of that name may be gone by then. One of others stays.
+    CloudFormation and Terraform leave it there, and a role of that name may be gone by then. One of others stays, and so does ours
+    while API Gateway writes the logs of others with it. Returns whether the role itself can go.
     """
     gateway = project.client("apigateway")
     if project.spares(log_role.name):
-        return
+        return False
     with project.removing(f"role {log_role.name} in the settings of API Gateway"):
         if (gateway.get_account().get("cloudwatchRoleArn") or "").rpartition("/")[2] != log_role.name:
-            return
+            return True
         tags = None
         with passing_over_missing():
             tags = log_role.tags()
-        if tags is None or project.owns(tags):
-            say(f"removing role {log_role.name} from the settings of API Gateway")
-            nothing = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
-            gateway.update_account(patchOperations=[nothing])
+        if tags is not None and not project.owns(tags):
+            return True
+        if tags is not None and (others := list(logging_stages(project))):
+            say(f"role {log_role.name} stays in the settings of API Gateway, which writes the logs of {', '.join(others)} with it")
+            return False
+        say(f"removing role {log_role.name} from the settings of API Gateway")
+        nothing = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
+        gateway.update_account(patchOperations=[nothing])
+        return True
+    return False
+
+
+def logging_stages(project: Project) -> Iterator[str]:
+    """Yields the stages of others whose logs API Gateway writes with the account's role: of REST APIs and of WebSocket APIs."""
+    rest, websocket = project.client("apigateway"), project.client("apigatewayv2")
+    for page in rest.get_paginator("get_rest_apis").paginate(PaginationConfig={"PageSize": PAGE}):
+        for api in page["items"]:
+            if not project.owns(api.get("tags", {})):
+                for stage in rest.get_stages(restApiId=api["id"]).get("item", []):
+                    settings = stage.get("methodSettings", {}).values()
+                    if _has_logs(stage.get("accessLogSettings", {}).get("destinationArn"), *settings):
+                        yield f"REST API {api['name']} ({api['id']}), stage {stage['stageName']}"
+    for page in websocket.get_paginator("get_apis").paginate():
+        for api in page["Items"]:
+            if api["ProtocolType"] == "WEBSOCKET" and not project.owns(api.get("Tags", {})):
+                for stage in websocket.get_stages(ApiId=api["ApiId"])["Items"]:
+                    settings = [stage.get("DefaultRouteSettings", {}), *stage.get("RouteSettings", {}).values()]
+                    if _has_logs(stage.get("AccessLogSettings", {}).get("DestinationArn"), *settings):
+                        yield f"WebSocket API {api['Name']} ({api['ApiId']}), stage {stage['StageName']}"
+
+
+def _has_logs(destination: str | None, *settings: dict[str, Any]) -> bool:
+    """Tells whether a stage writes access logs, or the logs of any of its methods or routes."""
+    levels = {one.get("loggingLevel", one.get("LoggingLevel", "OFF")) for one in settings}
+    return bool(destination or levels - {"OFF"})

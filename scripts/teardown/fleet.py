@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from teardown.orphans import lambda_function, log_group, queue, role
-from teardown.project import Project, StillThere, Thing, as_mapping, passing_over_missing
+from teardown.orphans import alarm, lambda_function, log_group, queue, role
+from teardown.project import Project, StillThere, Thing, passing_over_missing
 from teardown.senders import policy
 from teardown.waiting import persist, until
 
@@ -52,15 +52,3 @@ def mappings(project: Project, function: str) -> Iterator[Thing]:
         for one in page["EventSourceMappings"]:
             if not project.spares(one["UUID"]):
                 yield thing(one["UUID"], one["EventSourceMappingArn"])
-
-
-def alarm(project: Project, name: str) -> Thing:
-    """An alarm of CloudWatch."""
-    cloudwatch = project.client("cloudwatch")
-
-    def tags() -> dict[str, str] | None:
-        for found in cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]:
-            return as_mapping(cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"])
-        return None
-
-    return Thing("alarm", name, tags, lambda: cloudwatch.delete_alarms(AlarmNames=[name]), SETTING)

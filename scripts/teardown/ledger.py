@@ -1,9 +1,13 @@
 """Removes a ledger that is in no stack and no Terraform state: what calls its completer, the completer, its table."""
 
+import os
+from collections.abc import Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from teardown.orphans import lambda_function, log_group, role
-from teardown.project import Project, StillThere, Thing, as_mapping, passing_over_missing
+from teardown.project import Project, StillThere, Thing, as_mapping, code, passing_over_missing, reason
 from teardown.waiting import persist, until
 
 TABLE_SECONDS = 300
@@ -20,8 +24,20 @@ def remove_ledger(project: Project, function: str) -> None:
         role(project, f"{completer}-{project.region}", SETTING),
         log_group(project, f"/aws/lambda/{completer}", SETTING),
         table(project, f"{function}-ledger"),
+        *earlier_tables(project, f"{function}-ledger"),
     ):
         project.remove(thing)
+
+
+def earlier_tables(project: Project, name: str) -> Iterator[Thing]:
+    """Yields the other tables of ours: the one of an earlier name of the function outlives the change of the name."""
+    with project.removing("tables of earlier ledgers"):
+        for page in project.client("dynamodb").get_paginator("list_tables").paginate():
+            for other in page["TableNames"]:
+                if other.endswith("-ledger") and other != name:
+                    thing = table(project, other)
+                    if project.owns(thing.tags() or {}):
+                        yield thing
 
 
 def rule(project: Project, name: str) -> Thing:
@@ -42,7 +58,10 @@ def rule(project: Project, name: str) -> Thing:
 
 
 def table(project: Project, name: str) -> Thing:
-    """A table, with what is in it. DynamoDB keeps a backup of one with point-in-time recovery for 35 days, at no cost."""
+    """A table, with what is in it, unless it is protected against deletion.
+
+    DynamoDB keeps a backup of one with point-in-time recovery for 35 days, at no cost.
+    """
     dynamodb = project.client("dynamodb")
 
     def found() -> dict[str, Any] | None:
@@ -57,8 +76,16 @@ def table(project: Project, name: str) -> Thing:
         return {key: value for page in pages for key, value in as_mapping(page["Tags"]).items()}
 
     def delete() -> None:
-        # Refused while the table is still being made, and while it is being deleted, as after a break.
-        persist(lambda: dynamodb.delete_table(TableName=name))
+        try:
+            # Refused while the table is still being made, and while it is being deleted, as after a break.
+            persist(lambda: dynamodb.delete_table(TableName=name))
+        except ClientError as error:
+            if code(error) == "ValidationException" and "protect" in str(error):
+                endpoint = os.environ.get("AWS_ENDPOINT_URL")
+                place = f"--region {project.region}" + (f" --endpoint-url {endpoint}" if endpoint else "")
+                unlock = f"aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled {place}"
+                raise StillThere(f"{reason(error)} It holds the history of updates. This command unlocks it: {unlock}") from error
+            raise
         if not until(lambda: not found(), TABLE_SECONDS):
             raise StillThere(f"it is still being deleted after {TABLE_SECONDS} seconds")
 

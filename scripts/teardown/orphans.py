@@ -20,6 +20,7 @@ def remove_orphans(project: Project, cluster: str, function: str) -> None:
     for thing in (
         lambda_function(project, function),
         role(project, f"{function}-{project.region}", "LAMBDA_FUNCTION_NAME"),
+        alarm(project, f"{function}-dead-letters"),
         queue(project, f"{function}-dead-letters"),
         log_group(project, f"/aws/lambda/{function}", "LAMBDA_FUNCTION_NAME"),
         auto_scaling_group(project, f"{ecs}-instances"),
@@ -97,6 +98,18 @@ def queue(project: Project, name: str) -> Thing:
         lambda: sqs.delete_queue(QueueUrl=url()),
         "LAMBDA_FUNCTION_NAME",
     )
+
+
+def alarm(project: Project, name: str) -> Thing:
+    """An alarm of CloudWatch."""
+    cloudwatch = project.client("cloudwatch")
+
+    def tags() -> dict[str, str] | None:
+        for found in cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]:
+            return as_mapping(cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"])
+        return None
+
+    return Thing("alarm", name, tags, lambda: cloudwatch.delete_alarms(AlarmNames=[name]), "LAMBDA_FUNCTION_NAME")
 
 
 def log_group(project: Project, name: str, setting: str = "STACK_NAME") -> Thing:

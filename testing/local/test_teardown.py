@@ -37,6 +37,9 @@ from support.teardown import (
 from support.terraform import Terraform
 
 SENDERS = f"{FUNCTION}-fleet-sender-{REGION}"
+TABLE, LOG_ROLE = f"{FUNCTION}-ledger", f"{FUNCTION}-api-logs-{REGION}"
+KEPT = [f"role {LOG_ROLE} from the settings of API Gateway", f"role {LOG_ROLE}", f"table {TABLE}"]
+"""What outlives its stack, and has to be removed on its own."""
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -101,7 +104,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
 
     assert [(result.status, removed(result)) for result in first] == [
         (0, [f"service {SERVICE}", f"1 revision of task definition {FAMILY}"]),
-        (0, [*(f"stack {STACK}-{part}" for part in ("fleet", "api", "lambda", "ledger", "ecs", "vpc")), f"bucket {BUCKET}"]),
+        (0, [*(f"stack {STACK}-{part}" for part in ("fleet", "api", "lambda", "ledger", "ecs", "vpc")), *KEPT, f"bucket {BUCKET}"]),
     ]
     assert second == [Result(0, "")] * 2
     iam.delete_user(UserName="someone")
@@ -188,6 +191,107 @@ def test_the_senders_policy_is_taken_from_everybody_who_has_it(emulator):
     assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {"someone"}
 
 
+# What stays
+
+
+def unlock(result: Result) -> None:
+    """Runs the command that the teardown names."""
+    (complaint,) = complaints(result)
+    assert complaint.startswith(f"table {TABLE} could not be removed")
+    program_name, *command = complaint.rpartition("unlocks it: ")[2].split()
+    assert program_name == "aws"
+    subprocess.run([TOOLS / "aws" / "bin" / "aws", *command], check=True, capture_output=True)
+
+
+def test_a_protected_table_is_named_with_the_command_that_unlocks_it_and_everything_else_goes(emulator, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
+    before = emulator.inventory()
+    deploy(emulator)
+    emulator.client("dynamodb").update_table(TableName=TABLE, DeletionProtectionEnabled=True)
+
+    first, second = tear_down(emulator), tear_down(emulator)
+
+    assert (first.status, second.status) == (1, 1)
+    assert emulator.inventory() - before == {f"dynamodb tables {TABLE}"}
+    unlock(second)
+    assert tear_down(emulator) == Result(0, f"• removing table {TABLE}\n")
+    assert emulator.inventory() == before
+
+
+@pytest.mark.parametrize("is_protected", [True, False])
+def test_the_table_of_an_earlier_name_of_the_function_is_not_lost_sight_of(emulator, is_protected):
+    keys = {
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    }
+    for name, tags in (("earlier-ledger", OURS), ("their-ledger", [])):
+        emulator.client("dynamodb").create_table(
+            TableName=name, BillingMode="PAY_PER_REQUEST", Tags=tags, DeletionProtectionEnabled=is_protected, **keys
+        )
+
+    result = tear_down(emulator)
+
+    assert removed(result) == ["table earlier-ledger"] and result.status == is_protected
+    assert is_protected == any("--table-name earlier-ledger --no-deletion-protection-enabled" in one for one in complaints(result))
+    assert emulator.client("dynamodb").list_tables()["TableNames"] == ["earlier-ledger"] * is_protected + ["their-ledger"]
+
+
+def test_the_accounts_role_for_logs_stays_while_another_deployment_writes_its_logs_with_it(emulator):
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    emulator.client("iam").create_role(RoleName=LOG_ROLE, AssumeRolePolicyDocument=trust, Tags=OURS)
+    set_log_role(emulator, LOG_ROLE)
+    gateway = emulator.client("apigateway")
+    api = gateway.create_rest_api(name="theirs")["id"]
+    deployment = gateway.create_deployment(restApiId=api)["id"]
+    gateway.create_stage(restApiId=api, stageName="live", deploymentId=deployment)
+    log_group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:theirs"
+    logged = [
+        {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": log_group},
+        {"op": "replace", "path": "/accessLogSettings/format", "value": "$context.requestId"},
+    ]
+    gateway.update_stage(restApiId=api, stageName="live", patchOperations=logged)
+    before = emulator.inventory()
+
+    result = tear_down(emulator)
+
+    stage = f"REST API theirs ({api}), stage live"
+    stays = f"role {LOG_ROLE} stays in the settings of API Gateway, which writes the logs of {stage} with it"
+    assert result == Result(0, f"• {stays}\n")
+    assert emulator.inventory() == before
+    gateway.delete_rest_api(restApiId=api)
+    assert removed(tear_down(emulator)) == KEPT[:2]
+
+
+@pytest.mark.parametrize("tool", ["", "-tf"], ids=["CloudFormation", "Terraform"])
+def test_a_protected_table_outlives_make_clean_and_the_next_deployment_takes_it_with_its_history(
+    workspace, package, why_no_terraform, tool
+):
+    if tool and why_no_terraform:
+        pytest.skip(why_no_terraform)
+    here = workspace(f"protected{tool}")
+    emulator = start_emulator(here)
+    before = emulator.inventory()
+    dynamodb = emulator.client("dynamodb")
+    item = {"pk": {"S": "a service"}, "sk": {"S": "an update"}}
+
+    for is_first in (True, False):
+        here.bring(package)
+        done = here.make(f"deploy-ecs-cluster{tool}", "deploy-ecs-service", f"deploy-lambda-aws{tool}", DELETION_PROTECTION="true")
+        assert done.status == 0, done.output
+        if is_first:
+            dynamodb.put_item(TableName=TABLE, Item=item)
+        assert dynamodb.scan(TableName=TABLE)["Items"] == [item]
+        cleaned = here.make("clean", environment={"KEEP_EMULATOR": "yes"})
+        assert cleaned.status and f"--table-name {TABLE} --no-deletion-protection-enabled" in cleaned.output, cleaned.output
+        assert emulator.inventory() - before == {f"dynamodb tables {TABLE}"}
+        shutil.rmtree(here.build / "terraform-local", ignore_errors=True)  # A state that has the table would do.
+
+    dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+    cleaned = here.make("clean", environment={"KEEP_EMULATOR": "yes"})
+    assert cleaned.status == 0, cleaned.output
+    assert emulator.inventory() == before
+
+
 # Broken off
 
 
@@ -234,8 +338,9 @@ def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    # The service and the suite's two, seven revisions, two portions of all twelve, six stacks, what is in the bucket, the bucket.
-    assert kills == 3 + 7 + 2 + 6 + 1 + 1
+    # The service and the suite's two, seven revisions, two portions of all twelve, six stacks, the table that outlives its stack,
+    # what is in the bucket, the bucket.
+    assert kills == 3 + 7 + 2 + 6 + 1 + 1 + 1
     assert emulator.inventory() == before
 
 
@@ -274,6 +379,7 @@ def _applied(workspace, tmp_path_factory, why_no_terraform) -> Iterator[Callable
         "schemas_directory": PROJECT / "lambda_code" / "ecs_updater" / "schemas",
         "endpoint_url": emulator.url,
         "launch_type": "EC2",
+        "deletion_protection": "false",
         "account_log_role": "make",
     }
     variables = [f"-var={name}={value}" for name, value in given.items()]

@@ -90,6 +90,7 @@ LEDGER_TEMPLATE = json.dumps(
         "Resources": {
             "Table": {
                 "Type": "AWS::DynamoDB::Table",
+                "DeletionPolicy": "Retain",
                 "Properties": {
                     "TableName": f"{FUNCTION}-ledger",
                     "BillingMode": "PAY_PER_REQUEST",

@@ -279,11 +279,22 @@ ROLE = {
 }
 
 
+def apis_are(account, rest: dict[str, Any] | None = None, websocket: dict[str, Any] | None = None) -> None:
+    """Lays out the APIs of the account, each with a stage: ours, those of others, and an HTTP API, which needs no role."""
+    ours = {"id": "a0", "name": "f-api", "tags": {"ecs-updater": "mine"}}
+    account.answers("apigateway", "get_rest_apis", {"items": [ours, {"id": "a1", "name": "theirs"}]}, limit=500)
+    account.answers("apigateway", "get_stages", {"item": [{"stageName": "live", **(rest or {})}]}, restApiId="a1")
+    kinds = ("http", "websocket")
+    v2 = [{"Name": name, "ApiId": name, "RouteSelectionExpression": "x", "ProtocolType": name.upper()} for name in kinds]
+    account.answers("apigatewayv2", "get_apis", {"Items": v2})
+    account.answers("apigatewayv2", "get_stages", {"Items": [{"StageName": "s", **(websocket or {})}]}, ApiId="websocket")
+
+
 @pytest.mark.parametrize(
     "role, tags, is_reset",
     [
         ("f-api-logs-eu-west-1", OURS, True),
-        ("f-api-logs-eu-west-1", None, True),  # CloudFormation has removed it, and has left the setting.
+        ("f-api-logs-eu-west-1", None, True),  # Somebody has removed it, and has left the setting.
         ("f-api-logs-eu-west-1", [], False),
         ("f-api-logs-us-east-1", [], False),
         ("of-others", [], False),
@@ -292,20 +303,57 @@ ROLE = {
 )
 def test_the_accounts_role_for_logs_is_reset_when_it_is_ours_or_was(role, tags, is_reset, account, project):
     log_role_is(account, role, tags)
+    if tags and is_reset:
+        apis_are(account, {"methodSettings": {"*/*": {"loggingLevel": "OFF"}}}, {"DefaultRouteSettings": {"LoggingLevel": "OFF"}})
     if is_reset:
         change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
         account.answers("apigateway", "update_account", {}, patchOperations=[change])
 
-    api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+    assert api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
 
     assert not project.something_is_left
+
+
+_LOGS = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:theirs"
+
+
+@pytest.mark.parametrize(
+    "stages, which",
+    [
+        ({"rest": {"accessLogSettings": {"destinationArn": _LOGS}}}, "REST API theirs (a1), stage live"),
+        ({"rest": {"methodSettings": {"*/*": {"loggingLevel": "ERROR"}}}}, "REST API theirs (a1), stage live"),
+        ({"rest": {"methodSettings": {"a/GET": {}, "b/GET": {"loggingLevel": "INFO"}}}}, "REST API theirs (a1), stage live"),
+        ({"websocket": {"AccessLogSettings": {"DestinationArn": _LOGS}}}, "WebSocket API websocket (websocket), stage s"),
+        ({"websocket": {"DefaultRouteSettings": {"LoggingLevel": "INFO"}}}, "WebSocket API websocket (websocket), stage s"),
+        ({"websocket": {"RouteSettings": {"r": {"LoggingLevel": "ERROR"}}}}, "WebSocket API websocket (websocket), stage s"),
+    ],
+)
+def test_the_accounts_role_for_logs_stays_while_a_stage_of_others_needs_it(stages, which, account, project, capsys):
+    log_role_is(account, "f-api-logs-eu-west-1", OURS)
+    apis_are(account, **stages)
+
+    assert not api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+
+    assert not project.something_is_left
+    said = f"• role f-api-logs-eu-west-1 stays in the settings of API Gateway, which writes the logs of {which} with it"
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
+def test_the_accounts_role_for_logs_stays_where_nobody_can_say_who_needs_it(account, project):
+    log_role_is(account, "f-api-logs-eu-west-1", OURS)
+    account.refuses("apigateway", "get_rest_apis", "AccessDeniedException")
+    account.client("apigatewayv2")
+
+    assert not api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+
+    assert project.something_is_left
 
 
 def test_the_accounts_role_for_logs_stays_when_its_stack_does(account, project):
     project.spare("f-api-logs-eu-west-1")
     account.client("apigateway")
 
-    api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+    assert not api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
 
 
 def test_a_usage_plan_lets_go_of_its_stages_and_waits_for_a_change_that_is_still_made(account, project):
@@ -397,15 +445,29 @@ def test_a_table_that_is_being_deleted_since_a_break_is_waited_for(account, proj
     assert not project.something_is_left
 
 
-def test_a_table_that_is_protected_against_deletion_is_named(account, project, capsys):
+def test_a_table_that_is_protected_against_deletion_is_named_with_the_command_that_unlocks_it(account, project, capsys):
     table_is(account, "ACTIVE")
     table_is_ours(account)
     account.refuses("dynamodb", "delete_table", "ValidationException", "Resource cannot be deleted: it is protected.")
 
     project.remove(ledger.table(project, "t"))
 
-    assert "✗ table t could not be removed, make clean tries again: An error occurred" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "✗ table t could not be removed, make clean tries again: An error occurred" in said
+    command = "aws dynamodb update-table --table-name t --no-deletion-protection-enabled --region eu-west-1"
+    assert said.endswith(f"This command unlocks it: {command}\n")
     assert project.something_is_left
+
+
+def test_a_table_that_another_name_of_the_function_left_is_found_by_its_tag(account, project):
+    account.answers("dynamodb", "list_tables", {"TableNames": ["f-ledger", "of-others"], "LastEvaluatedTableName": "of-others"})
+    account.answers("dynamodb", "list_tables", {"TableNames": ["t-ledger", "u-ledger"]}, ExclusiveStartTableName="of-others")
+    for name, tags in (("t-ledger", OURS), ("u-ledger", [])):
+        arn = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{name}"
+        account.answers("dynamodb", "describe_table", {"Table": {"TableArn": arn}}, TableName=name)
+        account.answers("dynamodb", "list_tags_of_resource", {"Tags": tags}, ResourceArn=arn)
+
+    assert [thing.name for thing in ledger.earlier_tables(project, "f-ledger")] == ["t-ledger"]
 
 
 # The bucket

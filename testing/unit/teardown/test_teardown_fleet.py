@@ -3,7 +3,7 @@
 import pytest
 from support.laid_out import ACCOUNT, OURS
 
-from teardown import fleet, senders
+from teardown import fleet, orphans, senders
 
 MAPPINGS = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:event-source-mapping"
 ONE, OTHER = (f"a0000000-0000-0000-0000-00000000000{number}" for number in "12")
@@ -60,7 +60,7 @@ def test_a_mapping_whose_stack_stays_and_one_of_others_stay(account, project):
 def test_an_alarm_that_is_not_there_is_passed_over(account, project):
     account.answers("cloudwatch", "describe_alarms", {"MetricAlarms": []}, AlarmNames=["a"], AlarmTypes=["MetricAlarm"])
 
-    project.remove(fleet.alarm(project, "a"))
+    project.remove(orphans.alarm(project, "a"))
 
     assert not project.something_is_left
 
