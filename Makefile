@@ -26,6 +26,8 @@ PERMISSIONS_BOUNDARY :=
 # What events may ask for, as shell patterns separated by commas: image references, and services as cluster/service. Empty: everything
 ALLOWED_IMAGES       :=
 ALLOWED_SERVICES     :=
+# Whether DynamoDB refuses to delete the ledger's table. The pipelines remove what they make, and an emulator keeps nothing
+DELETION_PROTECTION   = $(if $(filter all-%,$(MAKECMDGOALS))$(filter local,$(TARGET)),false,true)
 # -1 reserves nothing, for an account too small to reserve
 RESERVED_CONCURRENCY := 1
 
@@ -37,7 +39,8 @@ STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
 OWNER                := platform
-CONTACT              := platform@example.com
+# Whom to ask about them: an address or a name
+CONTACT              := not-set
 
 # `local` is the emulator on this machine; `aws` the account that the aws cli reaches from this shell, asked about once unless YES=1
 TARGET               := $(if $(filter $(LOCAL_GOALS),$(MAKECMDGOALS)),local,aws)
@@ -81,7 +84,7 @@ MAKEFLAGS += --no-print-directory
 
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
-export ALLOWED_IMAGES ALLOWED_SERVICES
+export ALLOWED_IMAGES ALLOWED_SERVICES DELETION_PROTECTION
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES

@@ -116,15 +116,30 @@ DEPLOY_FUNCTION=(deploy-ecs-cluster deploy-ecs-service "deploy-lambda-$([ "$TARG
 bucket_name() { tr '[:upper:]' '[:lower:]' <<<"$STACK_NAME-artifacts-$1-$AWS_DEFAULT_REGION"; }
 
 # account_log_role: sets `log_role`, who gives API Gateway the role that it writes logs with. That is one setting for all REST APIs
-# of the account in a region: make, when there is none yet or the one that was made here; keep, when it is somebody else's.
+# of the account in a region: make, when there is none yet, or the one that this deployment made; keep, when it is another one, or the
+# one that an earlier deployment left because others' APIs need it.
 account_log_role() {
-  local answer
+  local answer name=$LAMBDA_FUNCTION_NAME-api-logs-$AWS_DEFAULT_REGION
   capture apigateway get-account --query cloudwatchRoleArn ||
     fail "what API Gateway has set for the account cannot be read: $(error_of "$answer")"
   case $answer in
-    '' | None | *":role/$LAMBDA_FUNCTION_NAME-api-logs-$AWS_DEFAULT_REGION") log_role="make" ;;
+    '' | None) log_role="make" ;;
+    *":role/$name") manages_log_role || ! capture iam get-role --role-name "$name" && log_role="make" || log_role=keep ;;
     *) log_role=keep ;;
   esac
+}
+
+# is_our_table: whether the table of the ledger, whose name it sets as LEDGER_TABLE, is there and was made here.
+is_our_table() {
+  local answer
+  LEDGER_TABLE=$LAMBDA_FUNCTION_NAME-ledger
+  capture dynamodb describe-table --table-name "$LEDGER_TABLE" --query Table.TableArn || {
+    [[ $answer = *ResourceNotFoundException* ]] || fail "table $LEDGER_TABLE cannot be read: $(error_of "$answer")"
+    return 1
+  }
+  capture dynamodb list-tags-of-resource --resource-arn "$answer" --query "Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" ||
+    fail "the tags of table $LEDGER_TABLE cannot be read: $(error_of "$answer")"
+  [ "$answer" = "$STACK_NAME" ]
 }
 
 # error_of TEXT: prints the one line that matters of what a program said before it failed, or all of it on one line. Of one that was

@@ -5,7 +5,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/stacks.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/bundle.sh"
 
-settings CLUSTER_NAME TASK_DEFINITION_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY
+settings CLUSTER_NAME TASK_DEFINITION_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY DELETION_PROTECTION
 
 # What the function, the API and the fleet may be asked for.
 allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES:-}")
@@ -57,34 +57,61 @@ create_bucket() {
   done
 }
 
-# write_template NAME: writes a template with the bundle's place in it, and sets `template`. The template names the usual place; a
-# run with files of its own has the bundle elsewhere. What the template includes is where it was, seen from this copy.
+# write_template NAME [HASH]: writes a template with the bundle's place in it, and sets `template`. The template names the usual place;
+# a run with files of its own has the bundle elsewhere. What the template includes is where it was, seen from this copy. The API's
+# deployment has HASH in its logical id: another one makes another deployment, which is how a change reaches the stage. CloudFormation
+# imports a table only where the template says its name.
 write_template() {
   template=$BUILD_DIR/$1.yml
   mkdir -p "$BUILD_DIR"
-  PACKAGE=$package PROJECT=$PROJECT_DIR awk '
+  PACKAGE=$package PROJECT=$PROJECT_DIR HASH=${2:-} TABLE=$LAMBDA_FUNCTION_NAME-ledger awk '
+    $1 == "TableName:" { $0 = "      TableName: " ENVIRON["TABLE"] }
+    $0 == "  Deployment:" { $0 = "  Deployment" ENVIRON["HASH"] ":" }
+    $1 == "DeploymentId:" { $0 = $0 ENVIRON["HASH"] }
     $1 == "Code:" { $0 = "      Code: \"" ENVIRON["PACKAGE"] "\"" }
     $1 == "Location:" && (up = index($0, "../")) { $0 = substr($0, 1, up - 1) "\"" ENVIRON["PROJECT"] substr($0, up + 2) "\"" }
     { print }' "$PROJECT_DIR/infraestructure/$1.yml" >"$template"
 }
 
-# package_template NAME: the same, with the bundle in the bucket, where it is uploaded unless it is there.
+# package_template NAME [HASH]: the same, with the bundle in the bucket, where it is uploaded unless it is there.
 package_template() {
   local written
-  write_template "$1"
+  write_template "$@"
   written=$template template=$BUILD_DIR/$1.packaged.yml
   ask cloudformation package --template-file "$written" --s3-bucket "$bucket" --output-template-file "$template" >/dev/null
 }
 
 # deploy_ledger: deploys the stack of the ledger, from the same bundle, and adds its outputs to `output`.
 deploy_ledger() {
+  local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
+    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
+    "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
   say "uploading the bundle"
   package_template 02-ledger
-  deploy_stack "$LEDGER_STACK" "$template" "FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" \
-    "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" \
-    "PassableRoleArns=${output[TaskExecutionRoleArn]}" "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" \
-    "EndpointUrl=${AWS_ENDPOINT_URL:-}"
+  adopt_table "${given[@]}" "Environment=$ENVIRONMENT" "Owner=$OWNER" "Contact=$CONTACT"
+  deploy_stack "$LEDGER_STACK" "$template" "${given[@]}"
   read_stack "$LEDGER_STACK"
+}
+
+# adopt_table NAME=VALUE ...: where an earlier deployment left the table of the ledger, makes the new stack of the packaged template
+# around it. A stack cannot make what is there, and `aws cloudformation deploy` does not import.
+adopt_table() {
+  local one pairs=() tags change=(--stack-name "$LEDGER_STACK" --change-set-name "adopt-table-$$")
+  check_stack "$LEDGER_STACK"
+  case $stack_status in '' | REVIEW_IN_PROGRESS | ROLLBACK_COMPLETE) ;; *) return 0 ;; esac
+  is_our_table || return 0
+  say "taking table $LEDGER_TABLE of an earlier deployment into stack $LEDGER_STACK"
+  for one; do pairs+=("{\"ParameterKey\": $(json "${one%%=*}"), \"ParameterValue\": $(json "${one#*=}")}"); done
+  stack_tags
+  for one in "${!tags[@]}"; do
+    tags[one]="{\"Key\": $(json "${tags[one]%%=*}"), \"Value\": $(json "${tags[one]#*=}")}"
+  done
+  ask cloudformation create-change-set "${change[@]}" --change-set-type CREATE --import-existing-resources \
+    --template-body "file://$template" --capabilities CAPABILITY_NAMED_IAM --parameters "${pairs[@]}" --tags "${tags[@]}" >/dev/null
+  ask cloudformation wait change-set-create-complete "${change[@]}"
+  ask cloudformation execute-change-set "${change[@]}"
+  capture cloudformation wait stack-create-complete --stack-name "$LEDGER_STACK" ||
+    fail "stack $LEDGER_STACK could not be deployed: $(first_failure "$LEDGER_STACK")"
 }
 
 # function_parameters: fills the array `parameters` with the template's parameters, but for the tags.
@@ -92,6 +119,7 @@ function_parameters() {
   parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
     "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
+    "LedgerClusterName=${output[LedgerClusterName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}")
 }
 

@@ -46,3 +46,25 @@ settings() {
 [[ ${EMULATOR_PORT-4566} =~ ^[1-9][0-9]{0,4}$ && ${EMULATOR_PORT-4566} -le 65535 ]] ||
   fail "EMULATOR_PORT=$EMULATOR_PORT is no port: a number from 1 to 65535"
 [[ ${API_AUTH-key} =~ ^(key|iam)$ ]] || fail "API_AUTH=$API_AUTH is no way to call the API: key or iam"
+
+# check_length NAME PATTERN MOST LEFT WORDS: ends the script when a setting does not match, or has more than MOST or LEFT characters. LEFT
+# is the room for it in the longest name that is made of it; MOST is that room with the longest name of a region but for a few.
+check_length() {
+  local value=${!1:-} most=$3
+  [ "$4" -ge "$most" ] || most=$4
+  [ -z "$value" ] || [[ $value =~ ^$2$ && ${#value} -le $most ]] ||
+    fail "$1=$value has ${#value} characters and cannot be used: it takes 1 to $most $5"
+}
+
+# Before anything is made. What makes nothing takes every name: what was made under a longer one can still be removed.
+case ${0##*/} in
+  clean | clean-docker | deployer-policy | emulator-* | remove-deployment) ;;
+  *)
+    region=${AWS_DEFAULT_REGION:-}
+    check_length STACK_NAME '[a-zA-Z][a-zA-Z0-9-]*' 25 $((63 - 24 - ${#region})) \
+      "letters, digits and hyphens, a letter first, to fit into the bucket's name STACK_NAME-artifacts-ACCOUNT-REGION"
+    check_length LAMBDA_FUNCTION_NAME '[a-zA-Z0-9_-]+' 38 $((64 - 12 - ${#region})) \
+      "letters, digits, hyphens and underscores, to fit into the role's name LAMBDA_FUNCTION_NAME-api-status-REGION"
+    unset region
+    ;;
+esac

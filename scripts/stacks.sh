@@ -23,6 +23,14 @@ read_stack() {
   done <<<"$answer"
 }
 
+# manages_log_role: whether the API's stack has the role with which API Gateway writes logs.
+manages_log_role() {
+  local answer
+  capture cloudformation list-stack-resources --stack-name "$API_STACK" \
+    --query "StackResourceSummaries[?LogicalResourceId=='LogsRole' && ResourceStatus!='DELETE_COMPLETE'].LogicalResourceId" &&
+    [ "$answer" = LogsRole ]
+}
+
 # first_failure STACK: prints which resource failed first in the stack's last operation, and why.
 first_failure() {
   { aws_cli cloudformation describe-stack-events --stack-name "$1" --output text --query \

@@ -28,13 +28,14 @@ terraform_settings() {
     separator=', '
   done
   printf ', "allowed_images": %s, "allowed_services": %s' "$(json_list "${ALLOWED_IMAGES:-}")" "$(json_list "${ALLOWED_SERVICES:-}")"
-  printf ', "reserved_concurrency": %s}\n' "$RESERVED_CONCURRENCY"
+  printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
 }
 
 # prepare_terraform: checks that there is a Terraform, copies the configuration and initialises the copy.
 prepare_terraform() {
   local own_backend=()
-  settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME TASK_DEFINITION_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY API_AUTH
+  settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME TASK_DEFINITION_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY API_AUTH \
+    DELETION_PROTECTION
   need terraform "install Terraform 1.7 or newer (https://developer.hashicorp.com/terraform/install)"
   # Terraform writes into the folder that it works in. Of an earlier run's copy only its lock of the provider stays.
   mkdir -p "$TERRAFORM_TREE"
@@ -43,11 +44,12 @@ prepare_terraform() {
   rm -rf "$TERRAFORM_TREE/tests"
   # A shared state is of accounts: what is on an emulator has no place in it.
   [ "$TARGET" = aws ] || rm -f "$TERRAFORM_TREE/backend_override.tf"
-  terraform_settings >"$TERRAFORM_TREE/settings.auto.tfvars.json"
   # backend_override.tf, which a team makes of its example, says where the state is instead.
   [ -f "$TERRAFORM_TREE/backend_override.tf" ] || own_backend=("-backend-config=path=$TERRAFORM_DIR/terraform.tfstate")
   run_terraform init -reconfigure "${own_backend[@]}"
   touch "$TERRAFORM_BEGUN"
+  account_log_role
+  terraform_settings >"$TERRAFORM_TREE/settings.auto.tfvars.json"
 }
 
 # check_names: ECS, SQS, EventBridge and CloudWatch answer a request for a cluster, a queue, a rule or an alarm that is there with the
@@ -56,6 +58,7 @@ prepare_terraform() {
 check_names() {
   check_cluster
   check_queue "$LAMBDA_FUNCTION_NAME-dead-letters"
+  check_alarm "$LAMBDA_FUNCTION_NAME-dead-letters"
   check_rule "$LAMBDA_FUNCTION_NAME-completer-deployments"
   check_rule "$LAMBDA_FUNCTION_NAME-completer-poll"
 }
@@ -101,15 +104,37 @@ check_rule() {
   [ "$answer" = "$STACK_NAME" ] || not_ours "rule $1" LAMBDA_FUNCTION_NAME
 }
 
+# knows ADDRESS: whether Terraform's state has a resource.
+knows() { terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null | grep -xF "$1" >/dev/null; }
+
+LOG_ROLE=('module.api.aws_api_gateway_account.this[0]' 'module.api.aws_iam_role_policy.logs[0]' 'module.api.aws_iam_role.logs[0]')
+
+# manages_log_role: whether Terraform made the role with which API Gateway writes logs.
+manages_log_role() { knows "${LOG_ROLE[2]}"; }
+
+# forget ADDRESS ...: lets Terraform forget resources, which then stay as they are.
+forget() {
+  local address
+  for address in "$@"; do
+    ! knows "$address" || run_terraform state rm "$address"
+  done
+}
+
 # let_go_of_log_role: Terraform forgets the account's role for logs when somebody else has set another one since: it would take that
 # away.
 let_go_of_log_role() {
-  local address='module.api.aws_api_gateway_account.this[0]' log_role
   account_log_role
-  [ "$log_role" = keep ] || return 0
-  terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null | grep -xF "$address" >/dev/null || return 0
+  [ "$log_role" = keep ] && knows "${LOG_ROLE[0]}" || return 0
   say "the role with which API Gateway writes logs is another one by now, and stays"
-  run_terraform state rm "$address"
+  forget "${LOG_ROLE[0]}"
+}
+
+# adopt_table: takes the table of the ledger that an earlier deployment left into Terraform's state.
+adopt_table() {
+  local address=module.ledger.aws_dynamodb_table.this
+  ! knows "$address" && is_our_table || return 0
+  say "taking the table $LEDGER_TABLE of an earlier deployment into Terraform's state"
+  run_terraform import "$address" "$LEDGER_TABLE"
 }
 
 # run_terraform COMMAND ...: runs a command of Terraform; ends the script with its first error when it fails. All of what it said

@@ -298,12 +298,30 @@ def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
 
 def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
     url, key = (api.make(target).output.strip() for target in ("api-url", "api-key"))
+    made = [deployment_of(api)]
 
     for auth, expected in (("iam", [403, 403]), ("key", [200, 404])):
         result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth)
-        assert result.status == 0 and "bringing the API's stage up to date" in result.output, result.output
+        assert result.status == 0, result.output
         # What the gateway answers itself is what the stage's deployment has, and no later one.
         assert [status_of(f"{url}/{route}", X_Api_Key=key) for route in ("list", "nowhere")] == expected
+        made.append(deployment_of(api))
+
+    assert len(set(made)) == 3, "another one for each change"
+    assert api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package)).status == 0
+    assert deployment_of(api) == made[-1], "the same one where nothing changed"
+
+
+def deployment_of(here: Workspace) -> str:
+    """The deployment that the stage has. Fails when it is not the one of the stack, or not the only one of the API."""
+    gateway, cloudformation = client(here, "apigateway"), client(here, "cloudformation")
+    found = cloudformation.describe_stack_resources(StackName="ecs-updater-api")["StackResources"]
+    by_type = {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
+    rest_api = by_type["AWS::ApiGateway::RestApi"]
+    (stage,) = gateway.get_stages(restApiId=rest_api)["item"]
+    deployments = [one["id"] for one in gateway.get_deployments(restApiId=rest_api)["items"]]
+    assert deployments == [by_type["AWS::ApiGateway::Deployment"]] == [stage["deploymentId"]]
+    return deployments[0]
 
 
 def state(here: Workspace) -> tuple[str, dict[str, str]]:
