@@ -91,6 +91,8 @@ module "lambda" {
   allowed_services       = var.allowed_services
   permissions_boundary   = var.permissions_boundary
 
+  alarm_topic_arn = var.alarm_topic_arn
+
   event_cluster_name   = var.event_cluster_name
   event_service_name   = var.event_service_name
   event_container_name = var.event_container_name
@@ -108,6 +110,7 @@ module "lambda" {
   private_registries = var.private_registries
 
   ledger_table_name     = module.ledger.ledger_table_name
+  ledger_cluster_name   = module.ledger.ledger_cluster_name
   ledger_retention_days = var.ledger_retention_days
 
   log_level          = var.log_level
@@ -130,6 +133,7 @@ module "api" {
   status_memory_size = var.status_memory_size
 
   updater_role_arn       = module.lambda.function_role_arn
+  updater_cluster_name   = module.lambda.function_cluster_name
   updater_log_group_name = module.lambda.function_log_group_name
   allowed_images         = var.allowed_images
   allowed_services       = var.allowed_services
@@ -156,6 +160,7 @@ module "api" {
   private_registries = var.private_registries
 
   ledger_table_name     = module.ledger.ledger_table_name
+  ledger_cluster_name   = module.ledger.ledger_cluster_name
   ledger_retention_days = var.ledger_retention_days
 
   log_level          = var.log_level
@@ -199,6 +204,7 @@ module "fleet" {
   private_registries = var.private_registries
 
   ledger_table_name     = module.ledger.ledger_table_name
+  ledger_cluster_name   = module.ledger.ledger_cluster_name
   ledger_retention_days = var.ledger_retention_days
 
   log_level          = var.log_level

@@ -38,6 +38,11 @@ output "launch_type" {
   value       = module.ecs_cluster.launch_type
 }
 
+output "ledger_cluster_name" {
+  description = "Cluster, or pattern of clusters, whose updates the completer completes."
+  value       = module.ledger.ledger_cluster_name
+}
+
 output "ledger_table_name" {
   description = "Name of the table of the ledger."
   value       = module.ledger.ledger_table_name
@@ -66,6 +71,11 @@ output "completer_role_arn" {
 output "completer_log_group_name" {
   description = "Name of the log group of the completer."
   value       = module.ledger.completer_log_group_name
+}
+
+output "function_cluster_name" {
+  description = "Cluster, or pattern of clusters, whose services the function may change."
+  value       = module.lambda.function_cluster_name
 }
 
 output "function_name" {

@@ -6,8 +6,8 @@ variable "stack_name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z][a-zA-Z0-9-]{0,34}$", var.stack_name))
-    error_message = "stack_name must be 1 to 35 letters, digits and hyphens, a letter first."
+    condition     = can(regex("^[a-zA-Z][a-zA-Z0-9-]{0,24}$", var.stack_name))
+    error_message = "stack_name must be 1 to 25 letters, digits and hyphens, a letter first: the name of the bucket for bundles carries it, the account and the region."
   }
 }
 
@@ -434,7 +434,7 @@ variable "ledger_retention_days" {
 variable "deletion_protection" {
   description = "Whether DynamoDB refuses to delete the table of the ledger; set it to false before a removal."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 
   validation {
@@ -588,7 +588,7 @@ variable "maximum_concurrency" {
 }
 
 variable "alarm_topic_arn" {
-  description = "Optional ARN of a topic of SNS that is told when there are dead letters, and when there are none any more."
+  description = "Optional ARN of an SNS topic that gets a message when a dead-letter queue gets its first one, and when it is empty again."
   type        = string
   default     = ""
   nullable    = false
@@ -624,7 +624,7 @@ variable "tag_filters" {
 }
 
 variable "account_log_role" {
-  description = "API Gateway writes logs with one role for all REST APIs of a region: keep leaves the one of the account, make makes one and sets it."
+  description = "API Gateway writes logs with one role for all REST APIs of a region: keep needs one in the settings of the account, which stays, or the stage is refused; make makes one and sets it."
   type        = string
   default     = "keep"
   nullable    = false
@@ -686,7 +686,7 @@ variable "owner" {
 variable "contact" {
   description = "Value of the tag contact, on every resource: whom to ask."
   type        = string
-  default     = "platform@example.com"
+  default     = "not-set"
   nullable    = false
 
   validation {

@@ -396,6 +396,8 @@ run "values_below_the_bounds_are_refused" {
     private_registries              = ["https://registry.internal"]
     allowed_images                  = ["two words"]
     allowed_services                = ["web;"]
+    ledger_cluster_name             = "team/one"
+    updater_cluster_name            = "team/one"
     ledger_table_name               = "ab"
     ledger_retention_days           = 0
     log_level                       = "info"
@@ -410,7 +412,7 @@ run "values_below_the_bounds_are_refused" {
     var.status_memory_size, var.updater_role_arn, var.updater_log_group_name, var.permissions_boundary, var.api_auth, var.stage_name,
     var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters,
     var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.endpoint_url,
-    var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.log_level,
+    var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.updater_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.log_level,
     var.log_retention_days, var.account_log_role, var.environment, var.owner, var.contact,
   ]
 }

@@ -390,6 +390,7 @@ run "values_below_the_bounds_are_refused" {
     private_registries              = [""]
     allowed_images                  = ["two words"]
     allowed_services                = ["web;"]
+    ledger_cluster_name             = "team/one"
     ledger_table_name               = ""
     ledger_retention_days           = 0
     log_level                       = "info"
@@ -402,7 +403,7 @@ run "values_below_the_bounds_are_refused" {
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name, var.task_definition_family,
     var.passable_role_arns, var.permissions_boundary, var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn,
     var.ecs_rates, var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker,
-    var.endpoint_url, var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name,
+    var.endpoint_url, var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.ledger_table_name,
     var.ledger_retention_days, var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
@@ -428,6 +429,7 @@ run "values_above_the_bounds_are_refused" {
     private_registries     = ["registry.internal", "https://registry.internal"]
     allowed_images         = ["two words"]
     allowed_services       = ["web;"]
+    ledger_cluster_name    = "team/one"
     ledger_table_name      = "a/b/c"
     ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
@@ -439,7 +441,7 @@ run "values_above_the_bounds_are_refused" {
   expect_failures = [
     var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
     var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.task_failures, var.open_update_max_hours,
-    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }

@@ -287,6 +287,8 @@ run "values_below_the_bounds_are_refused" {
     private_registries              = [""]
     allowed_images                  = ["two words"]
     allowed_services                = ["web;"]
+    alarm_topic_arn                 = "alarms"
+    ledger_cluster_name             = "team/one"
     ledger_table_name               = "ab"
     ledger_retention_days           = 0
     endpoint_url                    = "127.0.0.1:4566"
@@ -301,7 +303,7 @@ run "values_below_the_bounds_are_refused" {
     var.reserved_concurrency, var.cluster_name, var.task_definition_family, var.passable_role_arns,
     var.permissions_boundary, var.event_cluster_name, var.event_service_name, var.event_container_name, var.event_image,
     var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.verify_image,
-    var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_level, var.log_retention_days,
     var.environment, var.owner, var.contact,
   ]
@@ -327,6 +329,8 @@ run "values_above_the_bounds_are_refused" {
     private_registries     = ["registry.internal", "https://registry.internal"]
     allowed_images         = ["two words"]
     allowed_services       = ["web;"]
+    alarm_topic_arn        = "alarms"
+    ledger_cluster_name    = "team/one"
     ledger_table_name      = "a/b/c"
     ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
@@ -338,7 +342,7 @@ run "values_above_the_bounds_are_refused" {
   expect_failures = [
     var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
     var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures, var.open_update_max_hours,
-    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
@@ -357,4 +361,60 @@ run "fractions_are_refused" {
     ledger_retention_days = 90.5
   }
   expect_failures = [var.memory_size, var.timeout, var.reserved_concurrency, var.task_failures, var.open_update_max_hours, var.ledger_retention_days]
+}
+
+run "the_dead_letter_queue_refuses_calls_without_tls_and_has_an_alarm" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    alarm_topic_arn = "arn:aws-iso-b:sns:us-isob-east-1:111122223333:alarms"
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue_policy.dead_letters[0].policy).Statement[0].Condition == { Bool = { "aws:SecureTransport" = "false" } }
+    error_message = "The queue takes calls without TLS."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = "ecs-updater-dead-letters" })
+    error_message = "The alarm is about another queue."
+  }
+  assert {
+    condition     = tolist(aws_cloudwatch_metric_alarm.dead_letters.alarm_actions) == tolist(["arn:aws-iso-b:sns:us-isob-east-1:111122223333:alarms"])
+    error_message = "The topic gets no message."
+  }
+}
+
+run "an_emulator_has_no_tls_to_ask_for" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    endpoint_url = "http://127.0.0.1:4566"
+  }
+
+  assert {
+    condition     = length(aws_sqs_queue_policy.dead_letters) == 0
+    error_message = "The emulator's calls would be refused."
+  }
+}
+
+run "the_function_compares_its_cluster_with_that_of_the_ledger" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    cluster_name        = "team-one"
+    ledger_cluster_name = "team-*"
+  }
+
+  assert {
+    condition = [
+      for name in ["CLUSTER_PATTERN", "LEDGER_CLUSTER_PATTERN"] : aws_lambda_function.this.environment[0].variables[name]
+    ] == ["team-one", "team-*"]
+    error_message = "The function would not see both."
+  }
 }

@@ -31,23 +31,27 @@ run "the_table_can_be_recovered_forgets_by_itself_and_costs_nothing_at_rest" {
     error_message = "The keys of the table and of its index are not its attributes."
   }
   assert {
-    condition     = !aws_dynamodb_table.this.deletion_protection_enabled
-    error_message = "The table cannot be removed with the rest."
+    condition     = aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "The table can be deleted."
+  }
+  assert {
+    condition     = [for index in aws_dynamodb_table.this.global_secondary_index : index.projection_type] == ["ALL"]
+    error_message = "The index does not have all attributes."
   }
 }
 
-run "the_table_can_be_protected_from_deletion" {
+run "the_table_can_be_removed_with_the_rest_when_it_is_not_protected" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
   }
   variables {
-    deletion_protection = true
+    deletion_protection = false
   }
 
   assert {
-    condition     = aws_dynamodb_table.this.deletion_protection_enabled
-    error_message = "The table can be deleted."
+    condition     = !aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "The table cannot be removed with the rest."
   }
 }
 

@@ -42,7 +42,7 @@ run "ledger_and_function_need_no_schemas" {
 run "the_longest_name_is_accepted_by_every_module" {
   command = plan
   variables {
-    stack_name        = "abcdefghijklmnopqrstuvwxyz-abcdefgh"
+    stack_name        = "abcdefghijklmnopqrstuvwxy"
     function_name     = "abcdefghijklmnopqrstuvwxyz-abcdefghijk"
     lambda_package    = "main.tf"
     schemas_directory = "tests/schemas"
@@ -53,7 +53,7 @@ run "the_longest_name_is_accepted_by_every_module" {
 run "the_root_refuses_what_its_modules_refuse" {
   command = plan
   variables {
-    stack_name                      = "abcdefghijklmnopqrstuvwxyz-abcdefghi"
+    stack_name                      = "abcdefghijklmnopqrstuvwxyz"
     lambda_package                  = ""
     schemas_directory               = ""
     vpc_cidr                        = "10.42.0.0/24"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from . import rates
 from .allow_list import IMAGES, SERVICES, AllowList
@@ -58,6 +59,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
+        _compare_clusters(environment)
         return cls(
             cluster=environment.get("CLUSTER_NAME") or None,
             service=environment.get("SERVICE_NAME") or None,
@@ -123,6 +125,21 @@ class QueueSettings:
             arn_prefix=environment.get("ECS_ARN_PREFIX") or "",
             ecs_rates=rates_text,
             max_receives=_count(environment, "MAX_RECEIVES", 20, most=1000),
+        )
+
+
+def _compare_clusters(environment: Mapping[str, str]) -> None:
+    """Refuses a function that changes services whose updates the reconciler of its ledger cannot complete.
+
+    ``CLUSTER_PATTERN`` is the cluster, or the pattern of clusters, that the function's role may change.
+    ``LEDGER_CLUSTER_PATTERN`` is that of the reconciler. Without both there is nothing to compare.
+    """
+    own, ledger = environment.get("CLUSTER_PATTERN"), environment.get("LEDGER_CLUSTER_PATTERN")
+    # A pattern has no special character but *, which also matches the * of a narrower pattern.
+    if own and ledger and not fnmatchcase(own, ledger):
+        raise ConfigurationError(
+            f"the function updates services of the cluster {own!r}, but the reconciler of its ledger only completes updates of "
+            f"{ledger!r}: deploy ledger, function, API and fleet with the same ClusterName"
         )
 
 

@@ -7,6 +7,7 @@ what is made, logs and dead letters. With one, testing/local/test_permissions.py
 import json
 import re
 
+import botocore.session
 import pytest
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.updater import update
@@ -79,6 +80,7 @@ BY_LAMBDA = {
 ONLY_STAR = {
     "autoscaling:Describe*",
     "autoscaling:DescribeAutoScalingGroups",
+    "dynamodb:ListTables",
     "ecs:DeregisterTaskDefinition",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTaskDefinitions",
@@ -253,6 +255,22 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
     assert len(sids) == len(set(sids)) and all(re.fullmatch("[A-Za-z0-9]+", one) for one in sids)
     partition = {"us-gov-west-1": "aws-us-gov", "cn-northwest-1": "aws-cn"}.get(region, "aws")
     assert set(re.findall(r"arn:([\w-]+):", text)) == {partition}
+
+
+@pytest.mark.parametrize("part", ["", "network", "ledger", "api", "fleet", "instances"])
+def test_the_deployers_policies_know_the_partition_of_every_region(part):
+    """One region of each beginning, as the partitions tell them apart."""
+    session = botocore.session.get_session()
+    beginnings: dict[str, set[str]] = {}
+    for partition in session.get_component("data_loader").load_data("endpoints")["partitions"]:
+        for region in partition["regions"]:
+            beginnings.setdefault(partition["partition"], set()).add(region)
+    assert {"aws", "aws-cn", "aws-us-gov", "aws-eusc"} < beginnings.keys()
+    for partition, regions in beginnings.items():
+        regions = {min(regions), max(regions)} | {region for region in regions if partition != "aws"}
+        for region in regions:
+            text = printed(part, AWS_DEFAULT_REGION=region, STACK_NAME="s", LAMBDA_FUNCTION_NAME="f").stdout
+            assert set(re.findall(r"arn:([\w-]+):", text)) == {partition}, region
 
 
 def test_the_deployers_policies_are_refused_with_names_that_are_too_long():

@@ -305,6 +305,34 @@ def test_logs_are_json_in_a_declared_group_and_dead_letters_are_kept_encrypted()
     assert resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
 
 
+def test_the_dead_letter_queue_refuses_calls_without_tls_and_an_alarm_watches_it():
+    topic = "arn:aws:sns:eu-west-1:111122223333:alarms"
+    resources = Stack(LAMBDA, {"ClusterName": "ECSCluster", "AlarmTopicArn": topic}, by_name=True).resources
+    (statement,) = resources["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:*")
+    assert statement["Resource"] == "arn:aws:sqs:eu-west-1:111122223333:ecs-updater-dead-letters"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    alarm = resources["DeadLetterAlarm"]["Properties"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "ecs-updater-dead-letters"}]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (0, "GreaterThanThreshold", "Maximum")
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
+    # An emulator has no TLS.
+    assert "DeadLetterQueuePolicy" not in function_stack(EndpointUrl="http://127.0.0.1:4566").resources
+
+
+def test_every_queue_of_every_template_refuses_calls_without_tls():
+    for template in TEMPLATES.values():
+        resources = template["Resources"].values()
+        queues = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"]
+        policies = [one["Properties"]["Queues"] for one in resources if one["Type"] == "AWS::SQS::QueuePolicy"]
+        assert sorted(queues) == sorted(one["Ref"] for queue in policies for one in queue)
+
+
+@every_template
+def test_no_default_of_a_tag_looks_like_somebody(template):
+    assert template["Parameters"]["Contact"]["Default"] == "not-set"
+
+
 # The network
 
 

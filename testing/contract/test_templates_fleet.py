@@ -179,7 +179,7 @@ def test_the_settings_that_the_worker_reads_are_declared_and_no_others():
     Settings.from_environment(Recorder())
     QueueSettings.from_environment(Recorder())
     left_to_messages = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
-    later = {"ALLOWED_IMAGES", "ALLOWED_SERVICES", "OPEN_UPDATE_MAX_HOURS"} - Recorder.asked
+    later = {"OPEN_UPDATE_MAX_HOURS"} - Recorder.asked
     by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"} | later
     assert Recorder.asked - left_to_messages == variables().keys() - by_others
 

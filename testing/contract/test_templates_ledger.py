@@ -84,9 +84,7 @@ def test_the_table_is_the_one_that_the_code_is_tested_with(fake):
     assert table["BillingMode"] == tested["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     (index,), (tested_index,) = table["GlobalSecondaryIndexes"], tested["GlobalSecondaryIndexes"]
     assert (index["IndexName"], index["KeySchema"]) == (tested_index["IndexName"], tested_index["KeySchema"])
-    assert index["Projection"]["ProjectionType"] == tested_index["Projection"]["ProjectionType"] == "INCLUDE"
-    # Which attributes a list shows, the code says.
-    assert sorted(index["Projection"]["NonKeyAttributes"]) == sorted(tested_index["Projection"]["NonKeyAttributes"])
+    assert index["Projection"] == tested_index["Projection"] == {"ProjectionType": "ALL"}
 
 
 def test_the_table_forgets_what_the_code_lets_expire(fake, begin):
@@ -101,9 +99,14 @@ def test_the_table_can_be_recovered_and_is_encrypted_without_a_key_of_the_accoun
     assert "SSESpecification" not in made("LedgerTable")
 
 
-@pytest.mark.parametrize(("parameters", "protected"), [({}, False), ({"DeletionProtection": "true"}, True)])
-def test_the_table_is_protected_from_deletion_when_that_is_asked_for(parameters, protected):
+@pytest.mark.parametrize(("parameters", "protected"), [({}, True), ({"DeletionProtection": "false"}, False)])
+def test_the_table_is_protected_from_deletion_unless_that_is_switched_off(parameters, protected):
     assert made("LedgerTable", **parameters)["DeletionProtectionEnabled"] is protected
+
+
+def test_the_table_outlives_its_stack_and_the_name_of_the_function():
+    table = stack().resources["LedgerTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 # The completer

@@ -93,7 +93,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "ecs_rates": ["RegisterTaskDefinition=40/2", "UpdateService=80/0.5"],
         "tag_filters": ["team", "cost center"],
         "account_log_role": "make",
-        "deletion_protection": True,
+        "deletion_protection": False,
         "poll_minutes": 1,
         "endpoint_url": "http://127.0.0.1:4566",
         "log_level": "DEBUG",
@@ -162,7 +162,10 @@ FORGOTTEN = {
     # When a network interface is to be deleted. It also answers with the security group in an element of another name.
     ADDRESSES["LaunchTemplate"]: {"network_interfaces"},
     # What its answer leaves out in the protocol that the provider speaks.
-    ADDRESSES["FleetAlarm"]: {"actions_enabled", "alarm_description", "dimensions", "period", "statistic", "treat_missing_data"},
+    **{
+        ADDRESSES[alarm]: {"actions_enabled", "alarm_description", "dimensions", "period", "statistic", "treat_missing_data"}
+        for alarm in ("FleetAlarm", "DeadLetterAlarm")
+    },
     # Follows the template's latest version.
     ADDRESSES["AutoScalingGroup"]: {"launch_template"},
 }

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from ecs_updater.ledger.feed import RECENT, SHOWN
+from ecs_updater.ledger.feed import RECENT
 from moto.backends import get_backend
 from moto.core.models import botocore_stubber
 
@@ -74,7 +74,7 @@ class FakeDynamodb:
                 {
                     "IndexName": RECENT.name,
                     "KeySchema": _keys(RECENT.hash_key, RECENT.range_key),
-                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": sorted({*SHOWN} - {RECENT.range_key})},
+                    "Projection": {"ProjectionType": "ALL"},
                 }
             ],
             BillingMode="PAY_PER_REQUEST",

@@ -13,7 +13,7 @@ from typing import Any
 
 from support import parity_api, parity_fleet
 from support.cloudformation import Stack, identifier
-from support.parity_list import ADDRESSES, FOLDED, MODULES, PARTS, TYPES, WITHOUT_COUNTERPART
+from support.parity_list import ADDRESSES, FOLDED, MODULES, PARTS, RETAINED, TYPES, WITHOUT_COUNTERPART
 from support.terraform import Plan, Reference, Resource
 
 OWNERSHIP = "ecs-updater"
@@ -25,6 +25,7 @@ _ATTRIBUTES = {
     **{"arn": "Arn", "id": "Ref", "name": "Ref", "url": "Ref"},
     **{"latest_version": "LatestVersionNumber", "root_resource_id": "RootResourceId"},
 }
+_POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 _AS_THEY_ARE = {
     *("variables", "event_pattern", "schema", "redrive_policy", "redrive_allow_policy"),
     *("request_models", "request_parameters", "response_parameters", "response_templates"),
@@ -46,17 +47,23 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
             outputs = made["02-ecs.yml"].outputs
             roles = [outputs["TaskExecutionRoleArn"]["Value"], *variables.get("passable_role_arns", [])]
             wired = {"ClusterName": outputs["ClusterName"]["Value"], "PassableRoleArns": ",".join(roles)}
-        elif template == "03-lambda.yml":  # What the ledger has, and its output.
+        elif template == "03-lambda.yml":  # What the ledger has, and its outputs.
             given_before = made["02-ledger.yml"].parameters
             wired = {name: given_before[name] for name in ("ClusterName", "PassableRoleArns")}
-            wired["LedgerTableName"] = made["02-ledger.yml"].outputs["LedgerTableName"]["Value"]
+            outputs = made["02-ledger.yml"].outputs
+            wired |= {name: outputs[name]["Value"] for name in ("LedgerTableName", "LedgerClusterName")}
         elif template == "04-api.yml":  # Outputs of the function and of the ledger.
             outputs = made["03-lambda.yml"].outputs | made["02-ledger.yml"].outputs
-            there = {"UpdaterRoleArn": "FunctionRoleArn", "UpdaterLogGroupName": "FunctionLogGroupName"}
-            wired = {name: outputs[there.get(name, name)]["Value"] for name in (*there, "LedgerTableName")}
+            there = {
+                "UpdaterRoleArn": "FunctionRoleArn",
+                "UpdaterLogGroupName": "FunctionLogGroupName",
+                "UpdaterClusterName": "FunctionClusterName",
+            }
+            wired = {name: outputs[there.get(name, name)]["Value"] for name in (*there, "LedgerTableName", "LedgerClusterName")}
         elif template == "05-fleet.yml":  # What the function has.
             given_before = made["03-lambda.yml"].parameters
-            wired = {name: given_before[name] for name in ("ClusterName", "LedgerTableName", "PassableRoleArns")}
+            names = ("ClusterName", "LedgerTableName", "LedgerClusterName", "PassableRoleArns")
+            wired = {name: given_before[name] for name in names}
         names = [name for name in templates[template]["Parameters"] if snake(name) in variables]
         given = {name: _parameter(variables[snake(name)]) for name in names}
         name = {"AWS::StackName": f"{variables.get('stack_name', 'ecs-updater')}{suffix}"}
@@ -77,8 +84,10 @@ def made_by_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
     described = {name: one for stack in all_stacks.values() for name, one in stack.resources.items()}
     found: dict[str, Any] = {}
     for name, one in described.items():
-        if unknown := one.keys() - {"Type", "Properties", "DependsOn", "Metadata"}:
+        if unknown := one.keys() - {"Type", "Properties", "DependsOn", "Metadata", *_POLICIES}:
             raise Unlisted(f"{name} has {', '.join(unknown)}, of which Terraform knows nothing")
+        if {key: one[key] for key in _POLICIES if key in one} != RETAINED.get(name, ({}, ""))[0]:
+            raise Unlisted(f"{name} is not retained as the list says")
         if one["Type"] not in TYPES.keys() | FOLDED.keys():
             raise Unlisted(f"{name} is {one['Type']}, which has no counterpart in the list")
         if one["Type"] not in FOLDED:

@@ -86,7 +86,7 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 WITHOUT_COUNTERPART = {
-    ("aws_api_gateway_deployment", "triggers"): "with CloudFormation the scripts deploy again what has changed",
+    ("aws_api_gateway_deployment", "triggers"): "with CloudFormation the scripts name it by a hash of the same",
     ("aws_api_gateway_api_key", "value"): "for the emulator alone, which refuses the empty one that the provider sends",
 }
 
@@ -112,6 +112,7 @@ ONLY_PRECONDITIONS = {
 
 WIRED = {
     "updater_role_arn": "output of the function",
+    "updater_cluster_name": "output of the function",
     "updater_log_group_name": "output of the function",
 }
 

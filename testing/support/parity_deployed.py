@@ -50,6 +50,7 @@ class Deployment:
             "queue": self.queue(f"{fleet}.fifo"),
             "queue's dead letters": self.queue(f"{fleet}-dead-letters.fifo"),
             "alarm": self.alarm(f"{fleet}-dead-letters"),
+            "alarm of the function": self.alarm(f"{self._function}-dead-letters"),
             "senders": self.policy(f"{fleet}-sender-{self._client('lambda').meta.region_name}"),
             "role that writes the calls": self.role(f"{api}-logs-{self._client('lambda').meta.region_name}"),
         }

@@ -49,6 +49,8 @@ ADDRESSES = {
     "FunctionRole.Policies[0]": _LAMBDA + "aws_iam_role_policy.this",
     "FunctionLogGroup": _LAMBDA + "aws_cloudwatch_log_group.this",
     "DeadLetterQueue": _LAMBDA + "aws_sqs_queue.dead_letters",
+    "DeadLetterQueuePolicy": _LAMBDA + "aws_sqs_queue_policy.dead_letters[0]",
+    "DeadLetterAlarm": _LAMBDA + "aws_cloudwatch_metric_alarm.dead_letters",
     **parity_api.ADDRESSES,
     **parity_fleet.ADDRESSES,
 }
@@ -117,6 +119,13 @@ PARTS: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {
 
 FOLDED = {"AWS::EC2::VPCGatewayAttachment": ("InternetGatewayId", "vpc_id")}
 """Resources that are an attribute of another one in Terraform: the property that names it, and the attribute."""
+
+RETAINED = {
+    "LedgerTable": ({"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}, "Terraform keeps the table's name"),
+    "Account": ({"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}, "remove-deployment lets go of it"),
+    "LogsRole": ({"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}, "remove-deployment lets go of it"),
+}
+"""What stays when its stack does not, with the policies that say so, and what Terraform does in their place."""
 
 WITHOUT_COUNTERPART = {
     ("AWS::Lambda::Function", "Code"): "where `package` and SAM put the bundle; Terraform uploads it itself",
@@ -190,6 +199,7 @@ WIRED = {
     "subnet_ids": "output of the network",
     "task_security_group_id": "output of the network",
     "ledger_table_name": "output of the ledger",
+    "ledger_cluster_name": "output of the ledger",
     **parity_api.WIRED,
 }
 """Variables of modules that the root module has no variable for, and what they get."""

@@ -173,7 +173,7 @@ CLOUDFORMATION: dict[str, Mutation] = {
     "the type of a key": _template(_LEDGER, f"{_TABLE}.AttributeDefinitions.0.AttributeType", "N"),
     "what the table costs": _template(_LEDGER, f"{_TABLE}.BillingMode", "PROVISIONED"),
     "the protection of the table": _template(_LEDGER, f"{_TABLE}.DeletionProtectionEnabled", False),
-    "the default of a choice": _template(_LEDGER, "Parameters.DeletionProtection.Default", "true"),
+    "the default of a choice": _template(_LEDGER, "Parameters.DeletionProtection.Default", "false"),
     "what a rule waits for": _template(_LEDGER, f"{_RULE}.EventPattern.detail.eventName", ["SERVICE_DEPLOYMENT_FAILED"]),
     "whose events a rule waits for": _template(_LEDGER, f"{_RULE}.EventPattern.resources", _GONE),
     "the target of a rule": _template(_LEDGER, f"{_RULE}.Targets.0.Arn", {"Fn::GetAtt": ["CompleterRole", "Arn"]}),
@@ -184,7 +184,16 @@ CLOUDFORMATION: dict[str, Mutation] = {
     "the completer's condition": _template(_LEDGER, f"{_COMPLETERS}.6.Condition.ArnLike", {"ecs:cluster": "*"}),
     "an action more of the completer": _template(_LEDGER, f"{_COMPLETERS}.7.Action", lambda actions: [*actions, "dynamodb:Scan"]),
     "an optional statement less": _template("03-lambda.yml", f"{_STATEMENTS}.12", _GONE),
-    "an attribute less of the index": _template(_LEDGER, f"{_INDEX}.Projection.NonKeyAttributes.14", _GONE),
+    "what the index has of an entry": _template(_LEDGER, f"{_INDEX}.Projection.ProjectionType", "KEYS_ONLY"),
+    "a table that goes with its stack": _template(_LEDGER, "Resources.LedgerTable.DeletionPolicy", "Delete"),
+    "a table that is lost with its name": _template(_LEDGER, "Resources.LedgerTable.UpdateReplacePolicy", _GONE),
+    "who is refused by the function's dead-letter queue": _template(
+        "03-lambda.yml", "Resources.DeadLetterQueuePolicy.Properties.PolicyDocument.Statement.0.Condition", _GONE
+    ),
+    "when the function's alarm sounds": _template("03-lambda.yml", "Resources.DeadLetterAlarm.Properties.Threshold", 1),
+    "the cluster that the function compares": _template(
+        "03-lambda.yml", f"{_FUNCTION}.Environment.Variables.LEDGER_CLUSTER_PATTERN", ""
+    ),
     "a key of the index": _template(_LEDGER, f"{_INDEX}.KeySchema.1.AttributeName", "ended_at"),
     "no index": _template(_LEDGER, f"{_TABLE}.GlobalSecondaryIndexes", _GONE),
     "an action more of who reads": _template(_API, f"{_STATUS}.4.Action", lambda actions: [*actions, "dynamodb:PutItem"]),
@@ -299,7 +308,12 @@ TERRAFORM: dict[str, Mutation] = {
         ADDRESSES["PollRulePermission"], "source_arn", "aws_cloudwatch_event_rule.deployments.arn"
     ),
     "the table of the function": _plan("Function", "environment.0.variables.LEDGER_TABLE", "another-ledger"),
-    "an attribute less of the index": _plan("LedgerTable", "global_secondary_index.0.non_key_attributes", lambda names: names[1:]),
+    "what the index has of an entry": _plan("LedgerTable", "global_secondary_index.0.projection_type", "KEYS_ONLY"),
+    "what the function's dead-letter queue refuses": _plan(
+        "DeadLetterQueuePolicy", "policy", _instead("SecureTransport", "ViaAWSService")
+    ),
+    "which queue the function's alarm is about": _plan("DeadLetterAlarm", "dimensions", {"QueueName": "another"}),
+    "the cluster that the worker compares": _plan("FleetFunction", "environment.0.variables.CLUSTER_PATTERN", "another"),
     "an action of who reads": _plan("StatusRole.Policies[0]", "policy", _instead("dynamodb:GetItem", "dynamodb:PutItem")),
     "what who reads may read": _plan("StatusRole.Policies[0]", "policy", _instead("/index/recent", "/index/*")),
     "a route without a key": _plan("GetDeployments", "api_key_required", False),

@@ -43,6 +43,8 @@ resource "aws_lambda_function" "update" {
       {
         ALLOWED_IMAGES          = join(",", var.allowed_images)
         ALLOWED_SERVICES        = join(",", var.allowed_services)
+        CLUSTER_PATTERN         = var.updater_cluster_name
+        LEDGER_CLUSTER_PATTERN  = var.ledger_cluster_name
         TASK_DEF                = var.expected_task_definition_family
         UNKNOWN_FIELDS          = var.unknown_fields
         TASK_FAILURES           = tostring(var.task_failures)

@@ -91,6 +91,18 @@ variable "updater_role_arn" {
   }
 }
 
+variable "updater_cluster_name" {
+  description = "Optional cluster, or pattern of clusters, whose services the role of the updater may change: an output of the function, to be compared with that of the ledger."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{0,255}$", var.updater_cluster_name))
+    error_message = "updater_cluster_name must be empty, a name of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
 variable "updater_log_group_name" {
   description = "Log group of the updater, to which the function that updates writes too: the role allows no other."
   type        = string
@@ -353,6 +365,18 @@ variable "ledger_table_name" {
   }
 }
 
+variable "ledger_cluster_name" {
+  description = "Optional cluster, or pattern of clusters, whose updates the completer of the ledger completes: an output of the ledger. Events are refused unless it covers the cluster of the function."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{0,255}$", var.ledger_cluster_name))
+    error_message = "ledger_cluster_name must be empty, a name of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
 variable "ledger_retention_days" {
   description = "Days that an update stays in the ledger after its end."
   type        = number
@@ -390,7 +414,7 @@ variable "log_retention_days" {
 }
 
 variable "account_log_role" {
-  description = "API Gateway writes logs with one role for all REST APIs of a region: keep leaves the one of the account, make makes one and sets it."
+  description = "API Gateway writes logs with one role for all REST APIs of a region: keep needs one in the settings of the account, which stays, or the stage is refused; make makes one and sets it."
   type        = string
   default     = "keep"
   nullable    = false
@@ -428,7 +452,7 @@ variable "owner" {
 variable "contact" {
   description = "Value of the tag contact, on every resource: whom to ask."
   type        = string
-  default     = "platform@example.com"
+  default     = "not-set"
   nullable    = false
 
   validation {

@@ -168,7 +168,7 @@ variable "owner" {
 variable "contact" {
   description = "Value of the tag contact, on every resource: whom to ask."
   type        = string
-  default     = "platform@example.com"
+  default     = "not-set"
   nullable    = false
 
   validation {

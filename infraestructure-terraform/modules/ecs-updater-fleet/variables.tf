@@ -141,7 +141,7 @@ variable "maximum_concurrency" {
 }
 
 variable "alarm_topic_arn" {
-  description = "Optional ARN of a topic of SNS that is told when there are dead letters, and when there are none any more."
+  description = "Optional ARN of an SNS topic that gets a message when a dead-letter queue gets its first one, and when it is empty again."
   type        = string
   default     = ""
   nullable    = false
@@ -283,6 +283,18 @@ variable "ledger_table_name" {
   }
 }
 
+variable "ledger_cluster_name" {
+  description = "Optional cluster, or pattern of clusters, whose updates the completer of the ledger completes: an output of the ledger. Events are refused unless it covers the cluster of the function."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{0,255}$", var.ledger_cluster_name))
+    error_message = "ledger_cluster_name must be empty, a name of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
 variable "ledger_retention_days" {
   description = "Days that an update stays in the ledger after its end."
   type        = number
@@ -346,7 +358,7 @@ variable "owner" {
 variable "contact" {
   description = "Value of the tag contact, on every resource: whom to ask."
   type        = string
-  default     = "platform@example.com"
+  default     = "not-set"
   nullable    = false
 
   validation {

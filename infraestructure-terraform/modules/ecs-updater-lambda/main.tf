@@ -14,6 +14,7 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
+  has_tls          = var.endpoint_url == "" # An emulator has none, and would be refused too.
   arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
   services         = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
   task_definitions = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
@@ -61,6 +62,8 @@ resource "aws_lambda_function" "this" {
         IMAGE                   = var.event_image
         ALLOWED_IMAGES          = join(",", var.allowed_images)
         ALLOWED_SERVICES        = join(",", var.allowed_services)
+        CLUSTER_PATTERN         = var.cluster_name
+        LEDGER_CLUSTER_PATTERN  = var.ledger_cluster_name
         TASK_DEF                = var.expected_task_definition_family
         UNKNOWN_FIELDS          = var.unknown_fields
         TASK_FAILURES           = tostring(var.task_failures)
@@ -247,6 +250,43 @@ resource "aws_sqs_queue" "dead_letters" {
   message_retention_seconds = 1209600
   max_message_size          = 262144
   sqs_managed_sse_enabled   = true
+
+  tags = local.tags
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  count = local.has_tls ? 1 : 0
+
+  queue_url = aws_sqs_queue.dead_letters.url
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RefuseWithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${aws_sqs_queue.dead_letters.name}"
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  alarm_name          = "${var.function_name}-dead-letters"
+  alarm_description   = "There are events of asynchronous calls that failed to the last attempt"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  # SQS sends no figures of a queue that nobody has used for hours.
+  treat_missing_data = "notBreaching"
+  alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
+  ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
 
   tags = local.tags
 }

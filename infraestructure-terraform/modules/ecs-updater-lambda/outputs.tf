@@ -1,3 +1,8 @@
+output "function_cluster_name" {
+  description = "Cluster, or pattern of clusters, whose services the function may change."
+  value       = var.cluster_name
+}
+
 output "function_name" {
   description = "Name of the function."
   value       = aws_lambda_function.this.function_name

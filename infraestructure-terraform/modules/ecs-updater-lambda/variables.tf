@@ -152,6 +152,18 @@ variable "permissions_boundary" {
   }
 }
 
+variable "alarm_topic_arn" {
+  description = "Optional ARN of an SNS topic that gets a message when a dead-letter queue gets its first one, and when it is empty again."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\\d{12}:[\\w-]{1,256})?$", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be empty or the ARN of a topic."
+  }
+}
+
 variable "event_cluster_name" {
   description = "Optional cluster of events that name none."
   type        = string
@@ -320,6 +332,18 @@ variable "ledger_table_name" {
   }
 }
 
+variable "ledger_cluster_name" {
+  description = "Optional cluster, or pattern of clusters, whose updates the completer of the ledger completes: an output of the ledger. Events are refused unless it covers the cluster of the function."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_*-]{0,255}$", var.ledger_cluster_name))
+    error_message = "ledger_cluster_name must be empty, a name of letters, digits, underscores and hyphens, or a pattern with *."
+  }
+}
+
 variable "ledger_retention_days" {
   description = "Days that an update stays in the ledger after its end."
   type        = number
@@ -383,7 +407,7 @@ variable "owner" {
 variable "contact" {
   description = "Value of the tag contact, on every resource: whom to ask."
   type        = string
-  default     = "platform@example.com"
+  default     = "not-set"
   nullable    = false
 
   validation {

@@ -48,16 +48,13 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
-  # The updates of all services, by when they began, with what is told of them.
+  # The updates of all services, by when they began.
   global_secondary_index {
-    name            = "recent"
-    hash_key        = "feed"
-    range_key       = "begun_at"
-    projection_type = "INCLUDE"
-    non_key_attributes = [
-      "request_id", "number", "service", "cluster_arn", "service_arn", "action", "before", "after", "state", "verdict", "cause",
-      "deployment_id", "rollback", "updated_at", "ended_at",
-    ]
+    name      = "recent"
+    hash_key  = "feed"
+    range_key = "begun_at"
+    # All attributes: a projection cannot be changed, and a list may show another attribute one day.
+    projection_type = "ALL"
   }
 
   ttl {
@@ -70,6 +67,11 @@ resource "aws_dynamodb_table" "this" {
   }
 
   tags = local.tags
+
+  # It holds the history and the leases: with another function_name it keeps its name, rather than being replaced by an empty one.
+  lifecycle {
+    ignore_changes = [name]
+  }
 }
 
 # Completes the updates whose caller did not wait, and rolls back those that asked for it.

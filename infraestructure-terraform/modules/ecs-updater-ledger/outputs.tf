@@ -1,3 +1,8 @@
+output "ledger_cluster_name" {
+  description = "Cluster, or pattern of clusters, whose updates the completer completes."
+  value       = var.cluster_name
+}
+
 output "ledger_table_name" {
   description = "Name of the table of the ledger."
   value       = aws_dynamodb_table.this.name

@@ -107,7 +107,7 @@ variable "ledger_retention_days" {
 variable "deletion_protection" {
   description = "Whether DynamoDB refuses to delete the table of the ledger; set it to false before a removal."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 
   validation {
@@ -215,7 +215,7 @@ variable "owner" {
 variable "contact" {
   description = "Value of the tag contact, on every resource: whom to ask."
   type        = string
-  default     = "platform@example.com"
+  default     = "not-set"
   nullable    = false
 
   validation {

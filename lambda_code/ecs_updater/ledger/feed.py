@@ -18,7 +18,7 @@ SHOWN = (
     *("request_id", "number", "service", "cluster_arn", "service_arn", "action", "before", "after"),
     *("state", "verdict", "cause", "deployment_id", "rollback", "begun_at", "updated_at", "ended_at"),
 )
-"""What of an entry a list shows: the index has these and no others."""
+"""The attributes of an entry that a list shows. The index has all attributes, so that this list can grow."""
 
 _CALLS_AT_MOST = 20
 """How many calls one page may take to find the entries of one cluster among those of all."""

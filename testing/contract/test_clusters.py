@@ -1,0 +1,59 @@
+"""Ledger, function, API and fleet are deployed one by one: what the reconciler does not serve refuses its events."""
+
+from typing import Any
+
+import pytest
+from ecs_updater.aws.ecs import _CONFIG, Ecs
+from ecs_updater.errors import ConfigurationError
+from ecs_updater.updater import update
+from support.cloudformation import Stack, load
+from support.fake_ecs import FakeEcs
+from support.make import PROJECT
+
+LEDGER, LAMBDA, API, FLEET = (
+    load(PROJECT / "infraestructure" / name) for name in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+)
+FUNCTIONS = {"function": (LAMBDA, "Function"), "API": (API, "UpdateFunction"), "fleet": (FLEET, "FleetFunction")}
+OF_THE_API = {"UpdaterRoleArn": "arn:aws:iam::111122223333:role/r", "UpdaterLogGroupName": "g"}
+EVENT = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:2", "ecs_tag": {}}
+COVERED = [("team-a", "team-a"), ("team-a", "team-*"), ("team-a", "*"), ("team-*", "team-*"), ("team-a-*", "team-*"), ("*", "*")]
+NOT_COVERED = [
+    *(("team-a", "team-b"), ("team-*", "team-a"), ("*", "team-*"), ("team-*", "team-a-*"), ("team-a", "Team-a")),
+    *(("team-ab", "team-a"), ("team-a", "team-ab")),
+]
+
+every_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def variables(name: str, own: str, ledger: str | None) -> dict[str, str]:
+    """Returns a function's environment, deployed for the cluster ``own`` beside a ledger for the cluster ``ledger``."""
+    template, function = FUNCTIONS[name]
+    given: dict[str, Any] = {"ClusterName": own, "LedgerTableName": "a-ledger", **OF_THE_API}
+    if name == "API":  # It has the role of the function.
+        given["UpdaterClusterName"] = Stack(LAMBDA, {"ClusterName": own}).outputs["FunctionClusterName"]["Value"]
+    if ledger is not None:
+        given["LedgerClusterName"] = Stack(LEDGER, {"ClusterName": ledger}).outputs["LedgerClusterName"]["Value"]
+    made: dict[str, str] = Stack(template, given).resources[function]["Properties"]["Environment"]["Variables"]
+    return made | {"LEDGER_TABLE": ""}  # Not read here.
+
+
+@every_function
+@pytest.mark.parametrize(("own", "ledger"), NOT_COVERED)
+def test_an_event_is_refused_when_the_reconciler_would_not_complete_its_update(name, own, ledger):
+    fake = FakeEcs()
+    with pytest.raises(ConfigurationError) as refused:
+        update(EVENT, variables(name, own, ledger), Ecs(fake.client(_CONFIG)))
+    assert repr(own) in str(refused.value) and repr(ledger) in str(refused.value)
+    assert "deploy ledger, function, API and fleet with the same ClusterName" in str(refused.value)
+    assert not fake.requests
+
+
+@every_function
+@pytest.mark.parametrize(("own", "ledger"), COVERED)
+def test_an_event_is_taken_when_the_reconciler_completes_updates_of_every_cluster_of_the_function(name, own, ledger):
+    assert update(EVENT, variables(name, own, ledger), Ecs(FakeEcs().client(_CONFIG)))["statusCode"] == 200
+
+
+@every_function
+def test_a_deployment_that_does_not_say_the_cluster_of_its_ledger_goes_on_working(name):
+    assert update(EVENT, variables(name, "team-a", None), Ecs(FakeEcs().client(_CONFIG)))["statusCode"] == 200
