@@ -17,7 +17,7 @@ from .entry import Entry, State, Success, from_item, iso, to_item
 from .failure import told
 from .field_types import check_types
 from .key import ENTRY
-from .lease import Lease
+from .lease import Lease, lost, still_held
 from .open_entries import OPEN, OpenEntries, read
 
 RETENTION_DAYS = 90
@@ -50,9 +50,10 @@ class History:
 
     # Writing
 
-    def begin(self, entry: Entry) -> Begun:
+    def begin(self, entry: Entry, lease: Lease | None = None) -> Begun:
         """Writes the intent: the entry, what finds it by its ``request_id``, and that it is open. One call.
 
+        Raises LeaseHeldError, and writes nothing, where another holder has taken ``lease`` since: entries sort as updates happen.
         Where there is an entry of this ``request_id`` already, that one is the answer, unless it may be repeated.
         """
         now = iso(self._clock())
@@ -61,10 +62,12 @@ class History:
         for _ in range(_BEGIN_TRIES):
             try:
                 with told(self._table):
-                    self._table.write(*self._intent(entry, instead_of=earlier))
+                    self._table.write(*self._intent(entry, instead_of=earlier), *([still_held(lease)] if lease else []))
                 return Begun(entry, True)
             except ConditionFailed as refused:
                 same, earlier = refused.items[:2]
+                if lease and (taken := refused.items[-1]):
+                    raise lost(lease, taken) from refused
             if same:
                 if (same["owner"], same["request_id"]) != (entry.owner, entry.request_id):
                     raise ValueError("one lease is for one update: under this one another was begun")

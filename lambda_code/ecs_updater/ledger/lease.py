@@ -119,7 +119,7 @@ class Leases:
             with told(self._table):
                 self._table.update(renewal)
         except ConditionFailed as refused:
-            raise _lost(lease, refused.items[0]) from refused
+            raise lost(lease, refused.items[0]) from refused
         return replace(lease, expires_at=until)
 
     def check(self, lease: Lease) -> float:
@@ -128,7 +128,7 @@ class Leases:
         with told(self._table):
             item = self._table.get(lease.service, SORT_KEY)
         if item is None or (item.get("holder"), item["fence"]) != (lease.holder.id, lease.fence):
-            raise _lost(lease, item)
+            raise lost(lease, item)
         return replace(lease, expires_at=item["expires_at"]).margin(now)
 
     def release(self, service: str, holder: Holder) -> bool:
@@ -221,9 +221,13 @@ class Hold:
         Raises LeaseHeldError or LedgerError: then nothing may be written.
         """
         self.lease = self._leases.renew(self.lease)
-        if (margin := self.lease.margin(self._clock())) < seconds:
-            service = self.lease.service
+        if not self.lasts(seconds):
+            service, margin = self.lease.service, self.lease.margin(self._clock())
             raise LedgerError(f"the lease of {service} lasts for {margin:.0f} s, the next write may take {seconds:.0f} s")
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether the lease can be relied on for ``seconds``, by the clock and without a call."""
+        return self.lease.margin(self._clock()) >= seconds
 
     def keep(self) -> None:
         """Renews the lease when half of it is over: at each turn of a wait. Raises LeaseHeldError or LedgerError."""
@@ -239,7 +243,16 @@ def _held(service: str, item: Item) -> LeaseHeldError:
     return LeaseHeldError(f"ecs_service_name {service} is held by {_other(item)} until {_time(item, 'expires_at')}, try again")
 
 
-def _lost(lease: Lease, item: Item | None) -> LeaseHeldError:
+def still_held(lease: Lease) -> Update:
+    """The write that changes nothing, for a transaction that may succeed only while no other holder has taken ``lease``."""
+    condition = "#holder = :holder AND #fence = :fence"
+    return Update(
+        lease.service, SORT_KEY, "SET #fence = :fence", condition, {"holder": lease.holder.id, "fence": lease.fence}
+    )
+
+
+def lost(lease: Lease, item: Item | None) -> LeaseHeldError:
+    """The error of a holder whose lease is not its own any more; ``item`` is the lease as it is in the table."""
     whose = f"{_other(item)} has taken it" if item and "holder" in item else "its lease is gone"
     return LeaseHeldError(f"ecs_service_name {lease.service} is not held by this update any more: {whose}, try again")
 

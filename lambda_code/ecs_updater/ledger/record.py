@@ -38,10 +38,18 @@ class Record:
         if self._hold:
             self._hold.confirm(WRITE_SECONDS)
 
+    def may_take_back(self) -> bool:
+        """Whether the service is still this update's to write, without asking the ledger, which just failed."""
+        return self._hold is None or self._hold.lasts(WRITE_SECONDS)
+
     def registered(self, task_definition_arn: str) -> None:
         """Raises LeaseHeldError or LedgerError."""
         entry = self.entry.registered(task_definition_arn)
-        self._advance(entry.told(with_revision(entry.answer or {}, task_definition_arn)))
+        entry = entry.told(with_revision(entry.answer or {}, task_definition_arn))
+        if self.has_deployed:
+            self.entry = entry  # Planned again: the ledger names the revision that is deployed until the next one is.
+        else:
+            self._advance(entry)
 
     def tagged(self) -> None:
         """Raises LeaseHeldError or LedgerError."""

@@ -9,6 +9,9 @@ class Progress(Protocol):
     def before_write(self) -> None:
         """A write to ECS comes next: is it still ours to do?"""
 
+    def may_take_back(self) -> bool:
+        """Whether what was written may still be taken back, although the ledger cannot be asked."""
+
     def registered(self, task_definition_arn: str) -> None:
         """The new revision is registered; tags come next."""
 

@@ -122,9 +122,11 @@ def _named(revision: Mapping[str, Any], arn: str) -> Mapping[str, Any]:
 
 def _write_tags(ecs: Ecs, plan: Plan, progress: Progress, unused: str) -> None:
     """Writes the plan's tags and makes sure that the deployment may follow; otherwise puts the tags back."""
+    is_written = False
     try:
         if plan.tags:
             progress.before_write()
+            is_written = True
             tagging.write(ecs, plan.snapshot.service_arn, plan.tags, unused)
             progress.tagged()
         if plan.deploys:
@@ -133,6 +135,12 @@ def _write_tags(ecs: Ecs, plan: Plan, progress: Progress, unused: str) -> None:
         # Whoever has the service now finds this update in the ledger, and takes its tags back.
         raise error.also(f"no deployment was made{', the tags may be the new ones' if plan.tags else ''}{unused}")
     except LedgerError as error:
+        if not is_written:
+            raise error.also(f"{AS_IT_WAS}{unused}")
+        if not progress.may_take_back():  # Somebody else may have the service by now, and takes them back.
+            raise error.also(f"no deployment was made, the tags may be the new ones{unused}").with_details(
+                {"tags_before": dict(plan.tags.before)}
+            )
         state, details = tagging.put_back(ecs, plan.snapshot.service_arn, plan.tags)
         raise error.also(f"{state}{unused}").with_details(details)
 

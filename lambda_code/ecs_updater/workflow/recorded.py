@@ -133,7 +133,7 @@ class Recorded:
         return self._begun(plan, hold)
 
     def _begun(self, plan: Plan, hold: Hold) -> Answer:
-        begun = self._history.begin(self._intent(plan, hold))
+        begun = self._history.begin(self._intent(plan, hold), hold.lease)
         if not begun.is_new:  # Begun elsewhere since we looked, perhaps for another service.
             self._check_same(begun.entry)
             if _has_an_end(begun.entry):
@@ -168,6 +168,8 @@ class Recorded:
 
     def _concluded(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Answer:
         """Does what is left to do, and tells the ledger how it ended."""
+        # An earlier attempt may have written the tags, which a failure of this one does not put back.
+        may_have_tags = record.entry.state is not State.BEGUN
         try:
             conclusion = self._work.done(plan, record, earlier)
             if record.has_deployed:
@@ -175,8 +177,8 @@ class Recorded:
         except (LeaseHeldError, UnknownOutcomeError):
             raise  # The entry stays open: whoever finds it sees what became of the service.
         except EcsUpdaterError as error:
-            # With tags that could not be put back either it stays open too: whoever finds it puts them back.
-            if not record.has_deployed and "tags_before" not in error.details:
+            # With tags that were not put back it stays open too: whoever finds it puts them back.
+            if not record.has_deployed and not may_have_tags and "tags_before" not in error.details:
                 record.refused(NOT_DEPLOYED, error, is_untouched=True)
             raise
         return self._told(record, conclusion)
