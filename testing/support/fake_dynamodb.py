@@ -86,6 +86,8 @@ class FakeDynamodb:
         self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
         # What the answers have as their ``Date``; None leaves them as they are.
         self.now: Callable[[], float] | None = None
+        # Called for each request, which the function does: outside of the lock, so it may wait for other threads.
+        self.around: Callable[[Request, Callable[[], AWSResponse]], AWSResponse] = lambda _, send: send()
         self._faults: dict[str, list[tuple[Fault, bool]]] = defaultdict(list)
         self._one_at_a_time = threading.Lock()
 
@@ -121,6 +123,10 @@ class FakeDynamodb:
     def _send(self, event_name: str, request: Any, **_: Any) -> AWSResponse:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         sent = Request(operation, json.loads(request.body))
+        return self.around(sent, lambda: self._respond(sent, event_name, request))
+
+    def _respond(self, sent: Request, event_name: str, request: Any) -> AWSResponse:
+        operation = sent.operation
         with self._one_at_a_time:
             planned = self.before(sent) if self.before else None
             self.requests.append(sent)

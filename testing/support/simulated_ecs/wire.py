@@ -63,6 +63,8 @@ class Wire:
         self.requests: list[Request] = []
         self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
         """Asked before each request, which it may let fail: with a fault, and whether that comes after the effect."""
+        self.around: Callable[[Request, Callable[[], AWSResponse]], AWSResponse] = lambda _, send: send()
+        """Called for each request, which ``send`` does: outside of the clock's lock, so it may wait for other threads."""
         self._clock, self._answer, self._latency, self._time_out = clock, answer, latency, time_out
         self._plan: list[_Planned] = []
 
@@ -91,6 +93,10 @@ class Wire:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         body = json.loads(request.body)
         sent = Request(operation, body)
+        return self.around(sent, lambda: self._respond(sent, request.url))
+
+    def _respond(self, sent: Request, url: str) -> AWSResponse:
+        operation, body = sent.operation, sent.body
         with self._clock.lock:
             told = self.before(sent) if self.before else None
             self.calls.append(Call(self._clock.now(), operation))
@@ -106,7 +112,7 @@ class Wire:
             if planned:
                 status, content = self._raise_or_answer(planned.fault)
             self._clock.advance(self._latency)
-        return answer_of(request.url, status, content, self._clock.now())
+        return answer_of(url, status, content, self._clock.now())
 
     def _next_fault(self, operation: str) -> _Planned | None:
         now = self._clock.now()
