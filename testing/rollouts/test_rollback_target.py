@@ -116,15 +116,16 @@ def test_the_only_revision_that_worked_is_registered_again_with_every_field_and_
 
 
 @pytest.mark.parametrize("ledger", [True, False], ids=["ledger", "no ledger"])
-def test_after_a_copy_the_next_rollback_goes_further_back_and_not_to_the_original(make_world, ledger):
-    world = make_world(ledger=ledger)
+@pytest.mark.parametrize("unknown_fields", ["keep", "drop"])
+def test_after_a_copy_the_next_rollback_goes_further_back_and_not_to_the_original(make_world, ledger, unknown_fields):
+    world = make_world(ledger=ledger, newerThanTheSdk={"a": [""]})
     update(world, 2)
     update(world, 3)
     update(world, 4, Image.exits(code=3))
     end(world, 3, "INACTIVE")
     images = []
     for _ in range(3 if ledger else 2):  # Without a ledger, nobody knows after two that the first was left.
-        assert world.send(ROLLBACK, wait_seconds=120).verdict == "SUCCEEDED"
+        assert world.send(ROLLBACK, {"UNKNOWN_FIELDS": unknown_fields}, wait_seconds=120).verdict == "SUCCEEDED"
         images.append(image_of(world))
     assert images == ["app:3", "app:2", "busybox"][: len(images)]
 

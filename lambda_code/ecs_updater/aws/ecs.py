@@ -163,7 +163,7 @@ class Ecs:
         return self._tasks(cluster, service, "RUNNING", 1)
 
     def deployed_task_definitions(self, cluster: str, service: str, pages: int) -> Iterator[str]:
-        """ARNs of what the service was deployed with successfully, by ECS's own records: the last one first, perhaps repeated.
+        """ARNs of the task definitions that were deployed successfully, by ECS's own records: the last one first, repetitions too.
 
         At most ``pages`` calls for 100 service deployments each, and one call for 20 of their revisions, made as they are needed.
         """

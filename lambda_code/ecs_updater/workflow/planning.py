@@ -127,12 +127,12 @@ class Planner:
         running, settings = snapshot.task_definition_arn, self._settings
         search = TargetSearch(
             self._ecs,
+            settings,
             self._history,
             snapshot.cluster_arn,
             snapshot.service_arn,
             leaves=running,
             completed=snapshot.completed,
-            family=settings.family,
         )
         try:
             target = search.first()

@@ -80,7 +80,7 @@ class Returning:
         return self._returning(record, service, primary.get("id"), deadline)
 
     def _begun(self, record: Record, back: Return, deadline: float) -> Mapping[str, Any]:
-        """See ``return_service``. Where ECS does not deploy the revision any more: its content, or what worked before it."""
+        """See ``return_service``. A revision that ECS refuses is registered again, or the one that worked before it is taken."""
         try:
             return return_service(self._ecs, back, self._clock, deadline, record.before_write)
         except AwsFailure as failure:
@@ -93,15 +93,15 @@ class Returning:
         return return_service(self._ecs, back, self._clock, deadline, record.before_write)
 
     def _instead(self, record: Record, back: Return) -> RollbackTarget | None:
-        """Where a service is returned to whose rollback ECS has refused; what is passed over comes to the notes."""
+        """The target of a rollback that ECS has refused; ``record`` notes which revisions are passed over."""
         search = TargetSearch(
             self._ecs,
+            self._settings,
             record.history,
             back.cluster,
             back.service,
             leaves=record.entry.after.task_definition_arn or "",
             completed=back.task_definition_arn,
-            family=self._settings.family,
         )
         target = search.first()
         record.notes += search.notes

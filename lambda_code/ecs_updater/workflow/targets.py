@@ -11,6 +11,7 @@ from ..ledger.key import service_key
 from ..plan import registration
 from ..rollout.target import Past, Target, known_good, left_behind, with_tags
 from ..service.write import is_registered_as
+from ..settings import Settings
 
 _UPDATES_READ = (20, 200)
 """How many entries of the ledger are read, and how many where these show no earlier revision."""
@@ -50,21 +51,21 @@ class TargetSearch:
     def __init__(
         self,
         ecs: Ecs,
+        settings: Settings,
         history: History | None,
         cluster_arn: str,
         service_arn: str,
         *,
         leaves: str,
         completed: str | None,
-        family: str | None = None,
     ):
         """``leaves`` is the revision that the service is at, ``completed`` the one that ECS shows as complete.
 
-        Only revisions of ``family`` are considered, where it is given.
+        Of ``settings`` count ``family`` and ``unknown_fields``.
         """
-        self._ecs, self._history = ecs, history
+        self._ecs, self._settings, self._history = ecs, settings, history
         self._cluster_arn, self._service_arn = cluster_arn, service_arn
-        self._leaves, self._completed, self._family = leaves, completed, family
+        self._leaves, self._completed = leaves, completed
         self._past: Sequence[Past] = ()
         self._passed_over: dict[str, str] = {}
 
@@ -97,7 +98,7 @@ class TargetSearch:
         return being_deleted
 
     def _candidates(self) -> Iterator[Target]:
-        """What worked, the last one first: as ECS shows the service, as the ledger has it, as ECS's own records have it."""
+        """Revisions that worked, the last one first: by the service's deployments, by the ledger, by ECS's own records."""
         key = service_key(self._service_arn, self._cluster_arn)
         for most in _UPDATES_READ:
             self._past = self._history.latest(key, most) if self._history else ()
@@ -119,14 +120,15 @@ class TargetSearch:
             self._passed_over[failure.operation] = f"ECS's records of the service's deployments could not be read: {failure}"
 
     def _is_of_another_family(self, arn: str) -> bool:
-        is_another = self._family not in (None, arn.rpartition("/")[2].rpartition(":")[0])
+        family = self._settings.family
+        is_another = family not in (None, arn.rpartition("/")[2].rpartition(":")[0])
         if is_another:
-            self._pass_over(arn, f"it is not of the family {self._family}, which the function's TASK_DEF says")
+            self._pass_over(arn, f"it is not of the family {family}, which the function's TASK_DEF says")
         return is_another
 
     def _was_left_as_a_copy(self, found: RollbackTarget) -> bool:
         """Whether its content was registered again before, and that revision is one to leave."""
-        content, _ = registration(found.task_definition, found.task_definition_tags, {}, self._ecs.fields)
+        content, _ = registration(found.task_definition, found.task_definition_tags, {}, self._ecs.fields, self._settings)
         for arn in sorted(left_behind(self._leaves, self._past)):
             try:
                 described = self._ecs.describe_task_definition(arn)
