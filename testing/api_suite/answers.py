@@ -14,11 +14,11 @@ def answered(reply: Reply, status: int = 200) -> Any:
 
 
 def refused(api: Api, reply: Reply, status: int, *types: str) -> str:
-    """The message of an error of one of these types: three fields, or four, and nothing of the inside or of the key."""
+    """The message of an error of one of these types: three fields, two that some errors have, and nothing of the inside or of the key."""
     assert reply.status == status, (reply.status, reply.content[:500])
     assert reply.headers["content-type"].partition(";")[0] == "application/json"
     error = reply.json()
-    assert error.keys() - {"violations"} == {"errorType", "errorMessage", "requestId"}
+    assert error.keys() - {"violations", "hint"} == {"errorType", "errorMessage", "requestId"}
     assert all(error[name] and isinstance(error[name], str) for name in ("errorType", "errorMessage", "requestId"))
     assert not types or error["errorType"] in types, error
     if error["errorType"] == "InvalidEventError":
