@@ -134,6 +134,6 @@ def logging_stages(project: Project) -> Iterator[str]:
 
 
 def _has_logs(destination: str | None, *settings: dict[str, Any]) -> bool:
-    """Tells whether a stage writes access logs, or the logs of any of its methods or routes."""
+    """Whether a stage writes access logs, or the logs of any of its methods or routes."""
     levels = {one.get("loggingLevel", one.get("LoggingLevel", "OFF")) for one in settings}
     return bool(destination or levels - {"OFF"})

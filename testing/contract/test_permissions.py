@@ -259,7 +259,7 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
 
 @pytest.mark.parametrize("part", ["", "network", "ledger", "api", "fleet", "instances"])
 def test_the_deployers_policies_know_the_partition_of_every_region(part):
-    """One region of each beginning, as the partitions tell them apart."""
+    """The first and the last region of the commercial partition, and every region of the others."""
     session = botocore.session.get_session()
     beginnings: dict[str, set[str]] = {}
     for partition in session.get_component("data_loader").load_data("endpoints")["partitions"]:

@@ -158,7 +158,7 @@ def _of_a_mapping(call: Call, called: dict[str, str]) -> dict[str, str]:
 def _actions(call: Call) -> list[str]:
     """The actions that AWS asks about for the operation itself. API Gateway's are the methods of HTTP."""
     name = f"{call.service}:{call.operation}"
-    return [f"apigateway:{_http(call)['method']}"] if call.service == "apigateway" else _ACTIONS.get(name, [name])
+    return [f"apigateway:{_http(call)['method']}"] if call.service.startswith("apigateway") else _ACTIONS.get(name, [name])
 
 
 def _http(call: Call) -> dict[str, str]:
@@ -187,7 +187,7 @@ def _resources(call: Call) -> list[str]:
             found = _arn("logs", f"log-group:{given['logGroupName']}:*")
         case "logs" if "resourceArn" in given:
             found = given["resourceArn"]
-        case "dynamodb":
+        case "dynamodb" if call.operation != "ListTables":
             found = given.get("ResourceArn") or _arn("dynamodb", f"table/{table_and_keys(given)[0]}")
         case "events":
             found = given.get("ResourceARN") or _arn("events", f"rule/{given.get('Name') or given['Rule']}")
@@ -195,9 +195,9 @@ def _resources(call: Call) -> list[str]:
             found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
         case "cloudwatch" | "lambda":
             found = (_alarm if call.service == "cloudwatch" else _lambda_resource)(call)
-        case "apigateway":
+        case "apigateway" | "apigatewayv2":
             path = re.sub(r"\{(\w+)\+?}", lambda label: given[label[1]], _http(call)["requestUri"].partition("?")[0])
-            found = f"arn:aws:apigateway:{REGION}::{path}"
+            found = f"arn:aws:apigateway:{REGION}::{path.removeprefix('/v2')}"
         case "ecs" | "ec2":
             return _ecs_resources(call) if call.service == "ecs" else _ec2_resources(call)
         case _:
@@ -255,6 +255,8 @@ def _context(call: Call, resource: str, tags: Mapping[str, str]) -> dict[str, An
     if call.service == "ec2":
         tag = "ecs-updater" if resource.endswith("/of-an-association") else tags.get(resource.rpartition("/")[2])
         return {"aws:ResourceTag/ecs-updater": tag} if tag else {}
+    if call.operation == "ListTables":
+        return {}
     if call.service == "ecs" and call.operation == "ListTasks":
         return {"ecs:cluster": _arn("ecs", f"cluster/{call.parameters['cluster'].rpartition('/')[2]}")}
     if call.service == "dynamodb" and "ResourceArn" not in call.parameters and (keys := table_and_keys(call.parameters)[1]):

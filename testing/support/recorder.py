@@ -97,6 +97,8 @@ def _call(method: str, target: str, headers: dict[str, str], body: bytes, answer
     if not credential:
         return None
     key, service = credential.groups()
+    if target.startswith("/v2/") and service == "apigateway":  # Both are signed for under one name.
+        service = "apigatewayv2"
     operation, parameters = _asked(service, method, urlsplit(target), headers, body)
     return Call(key, _SDK_NAMES.get(service, service), operation, parameters, answer[0], answer[1].decode("utf-8", "replace"))
 
