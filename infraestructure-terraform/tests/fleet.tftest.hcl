@@ -157,6 +157,7 @@ run "the_worker_changes_services_of_one_cluster_and_takes_from_one_queue" {
       TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
       PassTaskRoles           = ["arn:aws:iam::111122223333:role/one"]
       ReadImages              = "arn:aws-iso-b:ecr:*:*:repository/*"
+      ReadCacheRules          = "*"
       UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"
       WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-fleet:*"
       WorkOffMessages         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"

@@ -45,6 +45,7 @@ NARROWEST = {
     "ecs:ListTasks": {"*"},  # Of instances; of a service it is asked about with the cluster as a condition alone.
     "ecr:BatchGetImage": {"repository"},
     "ecr:GetDownloadUrlForLayer": {"repository"},
+    "ecr:DescribePullThroughCacheRules": {"*"},
     "dynamodb:DeleteItem": {"table"},
     "dynamodb:GetItem": {"table"},
     "dynamodb:PutItem": {"table"},
@@ -68,6 +69,7 @@ BESIDE_THE_UPDATE = {
     ("ecs:ListTasks", "*"): {"ecs:cluster": _OF_THE_CLUSTER % "cluster"},
     ("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
     ("ecr:GetDownloadUrlForLayer", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
+    ("ecr:DescribePullThroughCacheRules", "*"): {},
     **{(f"dynamodb:{one}", _LEDGER): {} for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")},
 }
 # Lambda makes these calls with the function's role; no line of the code does.

@@ -37,7 +37,7 @@ WITHOUT_TAGS = {
 # The status function lists the clusters and services of the whole region.
 ONLY_STAR = {"ecs:DescribeTaskDefinition", "ecs:DiscoverPollEndpoint", "ecs:ListTasks", "ecs:ListClusters", "ecs:ListServices"} | {
     f"ssmmessages:{verb}{channel}" for verb in ("Create", "Open") for channel in ("ControlChannel", "DataChannel")
-}
+} | {"ecr:DescribePullThroughCacheRules"}
 
 ROLE = "arn:aws:iam::111122223333:role/task"
 SERVICE = "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"

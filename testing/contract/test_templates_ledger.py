@@ -237,11 +237,11 @@ def test_the_completer_may_not(action, resource, context):
 def test_images_of_other_accounts_and_regions_can_be_read_when_they_are_to_be_checked_or_pinned():
     assert all(allows(FUNCTION.values(), f"ecr:{one}", IMAGES) for one in ("BatchGetImage", "GetDownloadUrlForLayer"))
     for checks in ({"VerifyImage": "require"}, {"VerifyImage": "warn"}, {"PinDigest": "digest"}):
-        assert "ReadImages" in statements(Stack(LAMBDA, {"ClusterName": "ECSCluster", **checks}))
+        assert {"ReadImages", "ReadCacheRules"} <= statements(Stack(LAMBDA, {"ClusterName": "ECSCluster", **checks})).keys()
 
 
 def test_without_a_ledger_no_table_can_be_used_and_without_checks_no_image_be_read():
-    assert not {"UseLedger", "ReadImages"} & statements(Stack(LAMBDA, {"ClusterName": "ECSCluster"})).keys()
+    assert not {"UseLedger", "ReadImages", "ReadCacheRules"} & statements(Stack(LAMBDA, {"ClusterName": "ECSCluster"})).keys()
 
 
 # What calls the completer

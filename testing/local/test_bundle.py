@@ -73,6 +73,7 @@ CALLS = {
     },
     "ecr": {
         "BatchGetImage": {"repositoryName": "repository", "imageIds": [{"imageTag": "t"}]},
+        "DescribePullThroughCacheRules": {"registryId": "123456789012", "maxResults": 1000},
         "GetDownloadUrlForLayer": {"repositoryName": "repository", "layerDigest": f"sha256:{'0' * 64}"},
     },
     "sqs": {

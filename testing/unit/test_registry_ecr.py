@@ -50,6 +50,7 @@ class FakeEcr:
         self.digest = f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
         self.faults = {operation: list(faults_of) for operation, faults_of in faults.items()}
         self.requests = []
+        self.cached = []
 
     def client(self, region):
         """A real client for ``region`` whose requests end here."""
@@ -81,6 +82,8 @@ class FakeEcr:
     def _answer(self, operation):
         if operation == "GetDownloadUrlForLayer":
             return {"downloadUrl": URL, "layerDigest": CONFIG_DIGEST}
+        if operation == "DescribePullThroughCacheRules":
+            return {"pullThroughCacheRules": [{"ecrRepositoryPrefix": prefix} for prefix in self.cached]}
         kind = json.loads(self.text).get("mediaType") if self.text != "null" else ""
         image_id = {"imageDigest": self.digest, "imageTag": "1"}
         return {"images": [{"imageId": image_id, "imageManifest": self.text, "imageManifestMediaType": kind}], "failures": []}
@@ -163,7 +166,7 @@ def test_each_region_has_its_own_client_and_each_image_is_asked_for_once():
     elsewhere = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
     verify_all([image(), image(":2"), image(host=elsewhere), image()], X86_64, registries)
     hosts = [url for url, _, _ in fake.requests]
-    assert hosts == ["https://api.ecr.us-east-2.amazonaws.com/"] * 2 + ["https://api.ecr.cn-north-1.amazonaws.com.cn/"]
+    assert sorted(hosts) == ["https://api.ecr.cn-north-1.amazonaws.com.cn/"] + ["https://api.ecr.us-east-2.amazonaws.com/"] * 2
 
 
 WHERE = f"registry {OWNER} in us-east-2: "
@@ -184,7 +187,48 @@ def test_a_tag_digest_or_repository_that_ecr_does_not_have_is_refused(answer, re
     with pytest.raises(ImageNotFoundError) as refused:
         verify(image(), X86_64, lookup(fake), require=False)
     assert f"{image()} is not in the registry: {WHERE}{reason}" in str(refused.value)
-    assert fake.operations == ["BatchGetImage"]
+    assert fake.operations[0] == "BatchGetImage" and set(fake.operations[1:]) <= {"DescribePullThroughCacheRules"}
+
+
+NOT_THERE = [failures("ImageNotFound"), (400, "RepositoryNotFoundException", "The repository does not exist")]
+
+
+@pytest.mark.parametrize("answer", NOT_THERE, ids=["tag", "repository"])
+@pytest.mark.parametrize("prefix", ["team", "team/", "ROOT"])
+@pytest.mark.parametrize("rest", [":1", "", "@sha256:" + "a" * 64, ":1@sha256:" + "a" * 64])
+def test_what_a_pull_through_cache_gets_with_the_first_pull_is_a_doubt(answer, prefix, rest):
+    fake = FakeEcr(SINGLE, BatchGetImage=[answer, answer])
+    fake.cached = ["other", prefix]
+    doubt = verify(image(rest), X86_64, lookup(fake), require=False).doubt
+    assert f"the pull-through cache {prefix} gets it with the first pull" in doubt and ("pull the tag once" in doubt) is ("@" in rest)
+    with pytest.raises(ImageVerificationError, match="gets it with the first pull"):
+        verify(image(rest), X86_64, lookup(fake))
+    assert fake.requests[1][2]["registryId"] == OWNER and fake.requests[1][0] == "https://api.ecr.us-east-2.amazonaws.com/"
+    assert fake.operations == ["BatchGetImage", "DescribePullThroughCacheRules"] * 2
+
+
+@pytest.mark.parametrize("answer", NOT_THERE, ids=["tag", "repository"])
+@pytest.mark.parametrize("prefixes", [[], ["tea"], ["team/app/deeper", "eam", "app"], ["team/app"]])
+def test_a_rule_for_other_repositories_leaves_it_missing(answer, prefixes):
+    fake = FakeEcr(SINGLE, BatchGetImage=[answer])
+    fake.cached = prefixes
+    with pytest.raises(ImageNotFoundError):
+        verify(image(), X86_64, lookup(fake), require=False)
+
+
+@pytest.mark.parametrize("fault, why", [(DENIED, "allow the role ecr:DescribePullThroughCacheRules"), (THROTTLED, "ThrottlingException")])
+def test_rules_that_cannot_be_read_leave_it_in_doubt_and_the_sentence_says_what_to_allow(fault, why):
+    fake = FakeEcr(SINGLE, BatchGetImage=[failures("ImageNotFound")] * 2, DescribePullThroughCacheRules=[fault] * 6)
+    assert why in verify(image(), X86_64, lookup(fake), require=False).doubt
+    with pytest.raises(ImageVerificationError, match=f"could not be verified: {WHERE}.* is not known: {why}"):
+        verify(image(), X86_64, lookup(fake))
+
+
+def test_an_uncached_image_is_deployed_as_it_is_written_also_where_digests_are_pinned():
+    fake = FakeEcr(SINGLE, BatchGetImage=[failures("ImageNotFound")])
+    fake.cached = ["team"]
+    verified = verify(image(), X86_64, lookup(fake), require=False)
+    assert verified.pinned() is verified.image and not verified.digests
 
 
 @pytest.mark.parametrize(
@@ -245,8 +289,9 @@ def test_every_request_is_counted_retries_included():
     assert ecr.calls == {"BatchGetImage": 2, "GetDownloadUrlForLayer": 1}
 
 
-def test_another_ecr_understands_the_calls_and_refuses_in_the_same_words():
-    """That of moto, which was not made for this code."""
+def test_another_ecr_understands_the_calls_and_refuses_in_the_same_words(monkeypatch):
+    """That of moto, which was not made for this code, and has no pull-through caches."""
+    monkeypatch.setattr(Ecr, "cached_prefixes", lambda *_: [])
     text = json.dumps(index(INDEX_TYPES[0]))
     with moto.mock_aws():
         client = boto3.client("ecr", region_name="us-east-2")

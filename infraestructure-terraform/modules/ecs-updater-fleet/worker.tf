@@ -200,6 +200,13 @@ resource "aws_iam_role_policy" "this" {
           Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
           Resource = "arn:${local.partition}:ecr:*:*:repository/*"
         },
+        # An image that ECR does not have may come with the first pull. The action has no resource type.
+        {
+          Sid      = "ReadCacheRules"
+          Effect   = "Allow"
+          Action   = "ecr:DescribePullThroughCacheRules"
+          Resource = "*"
+        },
       ],
       [
         {

@@ -1,10 +1,12 @@
-"""Two read calls of Amazon ECR, typed. Every failure is an ``AwsFailure``.
+"""Three read calls of Amazon ECR, typed. Every failure is an ``AwsFailure``.
 
 BatchGetImage gives the manifest itself, once per image, as a pull does; an image of a single platform says only in its
-configuration which one, and GetDownloadUrlForLayer leads there. DescribeImages would say neither, and not find what a pull-through
-cache can still get. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
+configuration which one, and GetDownloadUrlForLayer leads there. DescribeImages would say neither. What a pull-through cache has not
+got yet is not found, whichever call asks: DescribePullThroughCacheRules says for which repositories that is so.
+https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +26,8 @@ _CONFIG = Config(
 )
 _BLOB_LIMIT = 4 << 20
 _SECONDS = 10.0
+_MAKING = threading.Lock()
+"""The SDK's session makes one client at a time."""
 
 
 class Ecr:
@@ -72,12 +76,23 @@ class Ecr:
             raise _no_blob(f"Amazon S3 answered with the status {response.status}")
         return response.body
 
+    def cached_prefixes(self, region: str, account: str) -> list[str]:
+        """For which repositories the registry is a pull-through cache: how their names begin, or ``ROOT`` for all of them.
+
+        A registry has at most 50 rules, so they are all on the first page.
+        https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribePullThroughCacheRules.html
+        """
+        with translated("DescribePullThroughCacheRules"):
+            answer = self._client(region).describe_pull_through_cache_rules(registryId=account, maxResults=1000)
+            return [rule["ecrRepositoryPrefix"] for rule in answer["pullThroughCacheRules"]]
+
     def _client(self, region: str) -> Any:
-        if region not in self._clients:
-            client = self._client_of(region)
-            wire.count_calls(client, self.calls)
-            self._clients[region] = client
-        return self._clients[region]
+        with _MAKING:
+            if region not in self._clients:
+                client = self._client_of(region)
+                wire.count_calls(client, self.calls)
+                self._clients[region] = client
+            return self._clients[region]
 
 
 def _no_blob(reason: str) -> AwsFailure:

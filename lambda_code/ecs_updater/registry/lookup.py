@@ -16,6 +16,7 @@ _NOT_THERE = {
     "ImageInaccessible": "it is archived there, and no task can pull it until it is restored",
     "RepositoryNotFoundException": "it has no repository of that name",
 }
+_MAY_BE_CACHED = {"ImageNotFound", "RepositoryNotFoundException"}
 _CANNOT_BE = {"InvalidImageDigest", "InvalidImageTag", "InvalidParameterException"}
 
 
@@ -60,11 +61,30 @@ class Lookup:
         except AwsFailure as failure:
             where = f"registry {repository.account} in {repository.region}"
             if failure.code in _NOT_THERE:
-                return Missing(f"{where}: {_NOT_THERE[failure.code]}")
+                reason = f"{where}: {_NOT_THERE[failure.code]}"
+                return self._not_cached(repository, image, reason) if failure.code in _MAY_BE_CACHED else Missing(reason)
             if failure.code in _CANNOT_BE and failure.outcome is Outcome.REFUSED:
                 return Missing(f"{where}: {failure.reason}")
             return NoAnswer(f"{where}: {failure}")
         return Found(digest, body, media_type)
+
+
+    def _not_cached(self, repository: EcrRepository, image: ImageReference, reason: str) -> Answer:
+        """What an image is that ECR does not have: missing, unless a pull-through cache gets it with the first pull.
+
+        https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
+        """
+        try:
+            prefixes = self._ecr.cached_prefixes(repository.region, repository.account)
+        except AwsFailure as failure:
+            is_denied = failure.outcome is Outcome.NOT_PERMITTED
+            why = "allow the role ecr:DescribePullThroughCacheRules" if is_denied else str(failure)
+            return NoAnswer(f"{reason}, and whether a pull-through cache gets it with the first pull is not known: {why}")
+        for prefix in prefixes:
+            if prefix == "ROOT" or repository.name.startswith(f"{prefix.rstrip('/')}/"):
+                by_tag = "; by a digest it gets nothing: pull the tag once before" if image.digest else ""
+                return NoAnswer(f"{reason} yet: the pull-through cache {prefix} gets it with the first pull{by_tag}")
+        return Missing(reason)
 
 
 def _of_oci_failure(failure: OciFailure) -> Answer:
