@@ -47,10 +47,14 @@ class Call:
             time_left=(lambda: left() / 1000) if left else lambda: math.inf,
         )
 
+    def seconds_to_wait(self, most: float) -> float:
+        """At most ``most`` seconds, and no more than the function's time leaves for a wait."""
+        left = self.time_left()
+        return min(most, left - min(_LAST_SECONDS, _LAST_SHARE * left))
+
     def deadline(self, wait_seconds: float) -> float:
         """The moment of the clock until which a call that may wait so long waits."""
-        left = self.time_left()
-        return self.clock.now() + min(wait_seconds, left - min(_LAST_SECONDS, _LAST_SHARE * left))
+        return self.clock.now() + self.seconds_to_wait(wait_seconds)
 
     def latest_begin(self) -> float:
         """The moment of the clock after which nothing is begun any more."""

@@ -91,7 +91,7 @@ class Work:
         self.told, self.pace = told, pace
         self.deadline = call.deadline(request.wait_seconds)
         """The moment of the clock until which may be waited, for the lease, the rollout and the rollback together."""
-        self.planner = Planner(ecs, settings, registries)
+        self.planner = Planner(ecs, settings, registries, call)
         self.rolling = Rolling(ecs, settings, call.clock)
 
     def unrecorded(self) -> Answer:
@@ -114,7 +114,7 @@ class Work:
         if conclusion.error:
             raise conclusion.error.also(result.DRY_RUN, instead_of=NOT_ASKED_FOR)
         assert conclusion.answer is not None
-        return result.of_dry_run(plan, conclusion.answer, self.planner.notes)
+        return result.of_dry_run(plan, conclusion.answer, [*self.planner.notes, *self.planner.not_verified(plan, self.request)])
 
     def intent(self, plan: Plan) -> Entry:
         """What is about to be done, as an entry of the ledger."""

@@ -1,6 +1,7 @@
 """Images: asked for in the registry before any write, pinned to their digest, and compared with what runs."""
 
 import json
+import threading
 from hashlib import sha256
 
 import pytest
@@ -87,6 +88,66 @@ def test_a_registry_that_says_nothing_is_a_note_or_an_error_as_the_setting_says(
     assert "could not be verified: it did not answer" in message
     body = send(world, Registry(""), {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
     assert "could not be verified: it did not answer" in body["deployment"]["notes"][0]
+
+
+NOT_ASKED = "not verified: the registry was not asked for {} (VERIFY_IMAGE is off)"
+
+
+def dry_run(world, registry, environment, **fields):
+    """The notes of a dry run, after which nothing is written."""
+    body = send(world, registry, environment, dry_run=True, **fields)
+    assert world.ecs.writes == [] and body["dryRun"]
+    return body["deployment"].get("notes", [])
+
+
+def test_a_dry_run_says_of_which_images_the_registry_was_not_asked(world):
+    registry = Registry("sha256:" + "0" * 64)
+    assert dry_run(world, registry, {}) == [NOT_ASKED.format("app:2")]
+    assert dry_run(world, registry, {}, ecs_image_name="busybox", force_new_deployment=True) == [NOT_ASKED.format("busybox")]
+    assert dry_run(world, registry, {}, ecs_image_name="busybox") == []  # Nothing is deployed.
+    assert not registry.asked
+
+
+def test_a_dry_run_that_asked_the_registry_says_what_it_could_not_find_out_and_nothing_else(world):
+    registry = Registry("sha256:" + "0" * 64)
+    assert dry_run(world, registry, {"VERIFY_IMAGE": "warn"}) == dry_run(world, registry, {"PIN_DIGEST": "tag"}) == []
+    (note,) = dry_run(world, registry, {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
+    assert note == "app:silent could not be verified: it did not answer"
+
+
+class Silent(Registry):
+    """A registry that says nothing until the test is over."""
+
+    def __init__(self):
+        super().__init__("")
+        self.over = threading.Event()
+
+    def manifest(self, image):
+        assert self.over.wait(60)
+        return super().manifest(image)
+
+
+@pytest.mark.parametrize("left", [0.05, 0.0])
+def test_a_registry_takes_no_more_of_an_update_than_the_functions_time_leaves(world, left):
+    registry = Silent()
+    images = {f"side-{number}": f"side:{number}" for number in range(10)}
+    event = {**EVENT, "ecs_container_name": "ecs-dummy-container", "ecs_container_images": images}
+    world.ecs.service.deployments[0].revision.task_definition["containerDefinitions"] += [
+        {"name": name, "image": "side:old", "memory": 64} for name in event["ecs_container_images"]
+    ]
+
+    def body(mode):
+        call = Call(clock=world.clock, time_left=lambda: left)
+        return update(event, {"VERIFY_IMAGE": mode}, world.boundary, call, None, lambda _: registry)["body"]
+
+    try:
+        with pytest.raises(ImageVerificationError, match="app:2 could not be verified: there was no answer within"):
+            body("require")
+        assert world.ecs.writes == []
+        notes = body("warn")["deployment"]["notes"]
+        assert len([note for note in notes if "there was no answer within" in note]) == 11
+    finally:
+        registry.over.set()
 
 
 def test_nothing_is_asked_when_nothing_is_deployed(world):

@@ -1,6 +1,7 @@
 """The decision about an image: whether it is there, for the task's platform, or in doubt; and what pinning makes of it."""
 
 import json
+import threading
 
 import pytest
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
@@ -200,7 +201,71 @@ def test_each_distinct_image_is_asked_for_once():
     registries = Fake(index("linux/amd64"))
     images = [image("a"), image("b:1"), image("a"), image("b:1")]
     assert sorted(verify_all(images, X86_64, registries)) == ["a", "b:1"]
-    assert registries.asked == ["a", "b:1"]
+    assert sorted(registries.asked) == ["a", "b:1"]
+
+
+class Together(Fake):
+    """Registries that answer when ``number`` images are asked for at the same time."""
+
+    def __init__(self, number):
+        super().__init__(index("linux/amd64"))
+        self.barrier = threading.Barrier(number, timeout=30)
+
+    def manifest(self, asked):
+        self.barrier.wait()
+        return super().manifest(asked)
+
+
+def test_the_images_of_an_event_are_asked_for_at_the_same_time():
+    registries = Together(11)
+    verified = verify_all([image(f"app:{number}") for number in range(11)], X86_64, registries)
+    assert len(registries.asked) == 11 and all(one.doubt is None for one in verified.values())
+
+
+class Slow(Fake):
+    """Registries that answer for ``quick`` at once, and for others when the test is over."""
+
+    def __init__(self):
+        super().__init__(index("linux/amd64"))
+        self.over = threading.Event()
+
+    def manifest(self, asked):
+        if str(asked) != "quick":
+            assert self.over.wait(60)
+        return super().manifest(asked)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -3.0, 0.01])
+def test_what_is_not_known_when_the_time_is_up_is_in_doubt_and_nobody_waits_for_it(seconds):
+    registries = Slow()
+    images = [image(f"app:{number}") for number in range(10)] + [image(f"pinned@{TOP}")]
+    try:
+        verified = verify_all(images, X86_64, registries, require=False, seconds=seconds)
+        late = "could not be verified: there was no answer within"
+        assert len(verified) == 11 and all(late in one.doubt for one in verified.values())
+        assert verified[f"pinned@{TOP}"].digests == {TOP}
+        with pytest.raises(ImageVerificationError, match="app:0 could not be verified: there was no answer within 0.0 s"):
+            verify_all(images, X86_64, registries, seconds=seconds)
+        assert not registries.asked
+    finally:
+        registries.over.set()
+
+
+def test_a_slow_image_takes_nothing_from_a_quick_one(monkeypatch):
+    registries = Slow()
+    # The time is up as soon as the quick one is known.
+    monkeypatch.setattr("ecs_updater.registry.verify.wait", lambda futures, timeout: futures[1].result(timeout))
+    try:
+        verified = verify_all([image("slow"), image("quick")], X86_64, registries, require=False, seconds=60)
+        assert verified["quick"].doubt is None and verified["slow"].doubt
+    finally:
+        registries.over.set()
+
+
+def test_of_several_images_that_are_wrong_the_first_one_is_named():
+    for _ in range(20):
+        with pytest.raises(ImageNotFoundError, match=r"created b:1 is not in the registry"):
+            verify_all([image("b:1"), image("a"), image("c")], X86_64, Fake(Missing("gone")))
 
 
 # Pinning

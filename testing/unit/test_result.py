@@ -90,6 +90,7 @@ def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
     plan = send(ecs_fake, event(dry_run=True))
     done = send(ecs_fake, event())
     assert plan.pop("dryRun") is True
+    assert plan["deployment"].pop("notes") == ["not verified: the registry was not asked for busybox:1.36 (VERIFY_IMAGE is off)"]
     assert plan["deployment"] == {"id": None, "verdict": None, "reason": "dry run: nothing was written"}
     assert plan["taskDefinitionArn"] == {"before": f"{FAMILY_ARN}:1", "after": None}
     for body in (plan, done):

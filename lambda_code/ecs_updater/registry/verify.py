@@ -1,8 +1,12 @@
-"""Decides whether an image may be deployed, and which reference names exactly what was looked at. Pure: what asks is handed in."""
+"""Decides whether an image may be deployed, and which reference names exactly what was looked at. What asks is handed in."""
 
-from collections.abc import Iterable
+import math
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError, one_line
 from ..image import ImageReference
@@ -58,10 +62,25 @@ class Verified:
 
 
 def verify_all(
-    images: Iterable[ImageReference], platform: Platform, registries: Registries, require: bool = True
+    images: Iterable[ImageReference],
+    platform: Platform,
+    registries: Registries,
+    require: bool = True,
+    seconds: float = math.inf,
 ) -> dict[str, Verified]:
-    """``verify`` for each of ``images``, by their text, each distinct one once."""
-    return {str(image): verify(image, platform, registries, require) for image in dict.fromkeys(images)}
+    """``verify`` for each of ``images`` at the same time, by their text, each distinct one once.
+
+    An image about which nothing is known after ``seconds`` is in doubt. Of several errors that of the first image is raised.
+    """
+    distinct = list(dict.fromkeys(images))
+    asked = [_in_thread(_verify, image, platform, registries) for image in distinct] if seconds > 0 else []
+    wait(asked, None if seconds == math.inf else seconds)
+    late = f"there was no answer within {max(seconds, 0.0):.1f} s, all the time that is left for registries"
+    known = [one.result() if one.done() else None for one in asked] or [None] * len(distinct)
+    return {
+        str(image): _without_doubt(verified or Verified(image, image.digest, doubt=_doubt(image, late)), require)
+        for image, verified in zip(distinct, known, strict=True)
+    }
 
 
 def verify(image: ImageReference, platform: Platform, registries: Registries, require: bool = True) -> Verified:
@@ -70,10 +89,28 @@ def verify(image: ImageReference, platform: Platform, registries: Registries, re
     Raises ImageNotFoundError or ImageArchitectureError when it is known that no task can run it. What could not be found out is
     ImageVerificationError with ``require``, else it is the answer's ``doubt``.
     """
-    verified = _verify(image, platform, registries)
+    return _without_doubt(_verify(image, platform, registries), require)
+
+
+def _without_doubt(verified: Verified, require: bool) -> Verified:
     if require and verified.doubt:
         raise ImageVerificationError(verified.doubt)
     return verified
+
+
+def _in_thread(work: Callable[..., Verified], *arguments: Any) -> Future[Verified]:
+    """The result of ``work``, some time. The thread ends with the process: nobody waits for one that is late."""
+    future: Future[Verified] = Future()
+    context = copy_context()
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(work, *arguments))
+        except BaseException as error:  # pylint: disable=broad-exception-caught  # It is raised where the result is asked for.
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="registry", daemon=True).start()
+    return future
 
 
 def _verify(image: ImageReference, platform: Platform, registries: Registries) -> Verified:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure
+from ..call import Call
 from ..errors import RollbackTargetError, ServiceReadError
 from ..image import ImageReference
 from ..ledger.entry import Entry
@@ -19,6 +20,9 @@ from ..settings import OFF, REQUIRE, TAG, Settings
 from ..snapshot import Snapshot
 from .targets import TargetSearch
 
+_REGISTRY_SECONDS = 20.0
+"""For all images of an event together."""
+
 Pace = Callable[[Plan], None]
 """Waits, before anything is held or written, until the calls of a plan may be made. Raises RateError where that is too late."""
 
@@ -26,8 +30,8 @@ Pace = Callable[[Plan], None]
 class Planner:
     """Makes the plans of one request."""
 
-    def __init__(self, ecs: Ecs, settings: Settings, registries: Callable[[Settings], Registries]):
-        self._ecs, self._settings = ecs, settings
+    def __init__(self, ecs: Ecs, settings: Settings, registries: Callable[[Settings], Registries], call: Call):
+        self._ecs, self._settings, self._call = ecs, settings, call
         self._registries = registries
         self._history: History | None = None
         self._passed_over: list[str] = []
@@ -46,6 +50,12 @@ class Planner:
     def notes(self) -> list[str]:
         """What could not be found out about the images, and what a rollback does not return to."""
         return [*(one.doubt for one in (self._verified or {}).values() if one.doubt), *self._passed_over]
+
+    def not_verified(self, plan: Plan, request: Request) -> list[str]:
+        """That no registry was asked for the images that ``plan`` deploys. A rollback deploys images that ran before."""
+        if not isinstance(request, UpdateRequest) or not plan.deploys or self._verified is not None:
+            return []
+        return [f"not verified: the registry was not asked for {', '.join(map(str, request.images))} (VERIFY_IMAGE is off)"]
 
     def plan(self, request: Request, told: Told | None = None) -> Plan:
         """Reads the service and decides what to write: two calls, and what registry and history cost. Raises what these raise.
@@ -113,7 +123,8 @@ class Planner:
         if self._verified is None:
             platform = needed_platform(snapshot.task_definition, snapshot.on_fargate)
             registries = self._registries(self._settings)
-            self._verified = verify_all(request.images, platform, registries, self._settings.verify_image == REQUIRE)
+            seconds = self._call.seconds_to_wait(_REGISTRY_SECONDS)
+            self._verified = verify_all(request.images, platform, registries, self._settings.verify_image == REQUIRE, seconds)
         pinned = {text: self._pin(verified) for text, verified in self._verified.items()}
         further = {name: pinned[str(image)] for name, image in request.container_images.items()}
         return replace(request, image=pinned[str(request.image)], container_images=further)
