@@ -200,7 +200,8 @@ def test_what_a_pull_through_cache_gets_with_the_first_pull_is_a_doubt(answer, p
     fake = FakeEcr(SINGLE, BatchGetImage=[answer, answer])
     fake.cached = ["other", prefix]
     doubt = verify(image(rest), X86_64, lookup(fake), require=False).doubt
-    assert f"the pull-through cache {prefix} gets it with the first pull" in doubt and ("pull the tag once" in doubt) is ("@" in rest)
+    assert f"the pull-through cache {prefix} gets it with the first pull" in doubt
+    assert ("pull the tag once" in doubt) is ("@" in rest)
     with pytest.raises(ImageVerificationError, match="gets it with the first pull"):
         verify(image(rest), X86_64, lookup(fake))
     assert fake.requests[1][2]["registryId"] == OWNER and fake.requests[1][0] == "https://api.ecr.us-east-2.amazonaws.com/"
@@ -216,7 +217,9 @@ def test_a_rule_for_other_repositories_leaves_it_missing(answer, prefixes):
         verify(image(), X86_64, lookup(fake), require=False)
 
 
-@pytest.mark.parametrize("fault, why", [(DENIED, "allow the role ecr:DescribePullThroughCacheRules"), (THROTTLED, "ThrottlingException")])
+@pytest.mark.parametrize(
+    "fault, why", [(DENIED, "allow the role ecr:DescribePullThroughCacheRules"), (THROTTLED, "ThrottlingException")]
+)
 def test_rules_that_cannot_be_read_leave_it_in_doubt_and_the_sentence_says_what_to_allow(fault, why):
     fake = FakeEcr(SINGLE, BatchGetImage=[failures("ImageNotFound")] * 2, DescribePullThroughCacheRules=[fault] * 6)
     assert why in verify(image(), X86_64, lookup(fake), require=False).doubt
