@@ -35,5 +35,6 @@ a service's entries sort as its updates happened. A lease expires by its ``expir
 forgotten, and comes up to two days late.
 
 One update costs: lease 1 write to take and 1 to give back, and 1 before each write to ECS; entry 1 transaction to begin (entry,
-request, open), 1 write for each step, 1 transaction to end (entry, open, last success); 1 query for what is open.
+request, open, if the lease is held), 1 write for each step, 1 transaction to end (entry, open, last success); 1 query for what is
+open.
 """
