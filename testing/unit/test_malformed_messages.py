@@ -1,7 +1,9 @@
 """One malformed message of any kind beside nine good ones: the nine are done, and the one is lost nowhere."""
 
+import inspect
 import json
 import math
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -122,6 +124,13 @@ def check(run, failed, reads=2):
 def test_a_malformed_body_beside_nine_good_messages_costs_them_nothing(kind):
     # A name that only ECS can refuse makes it refuse the call for all ten: then each has one of its own.
     check(*work(BODIES[kind]), reads=11 if "us-east-1" in kind else 2)
+
+
+@pytest.mark.parametrize("below", range(4, 24))
+def test_a_field_that_is_nested_about_as_deep_as_python_can_read_costs_the_others_nothing(below):
+    """Where Python's limit is met depends on who calls: reading goes well, and what comes after it does not."""
+    depth = sys.getrecursionlimit() - len(inspect.stack(0)) - below
+    check(*work(text_of(FleetRun(0).ecs.event(SERVICE), surplus="[" * depth + "]" * depth)))
 
 
 @pytest.mark.parametrize("kind", RECORDS)
