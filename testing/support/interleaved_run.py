@@ -125,7 +125,7 @@ class Weather:
 
     @classmethod
     def of(cls, draw: random.Random) -> "Weather":
-        """One run in three is calm. In one of seven the holders end without giving back what others wait for."""
+        """Each share is 0 in many runs. In one of seven the holders end without giving back what others wait for."""
         if draw.random() < 0.15:
             return cls(faults=0, kills=0, stalls=0, slow=0.02, focus="release lease", focused=0.7, is_crowded=True)
         return cls(
