@@ -425,7 +425,7 @@ def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, senten
 def test_reading_stops_too_where_there_are_too_many_values_in_all(monkeypatch):
     monkeypatch.setattr(nodes, "MOST_NODES", 1000)
     (problem,) = problems("- [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" * 200)
-    assert problem == "deployments.yaml:100:27: the file has more than 1,000 values and names"
+    assert problem == "deployments.yaml:100:28: the file has more than 1,000 values and names"
 
 
 def test_a_file_without_an_end_is_not_read_to_its_end():
