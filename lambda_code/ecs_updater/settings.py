@@ -55,6 +55,8 @@ class Settings:
     """``LEDGER_TABLE``: the table of lease and history; without one there is neither."""
     ledger_retention_days: int = 90
     """``LEDGER_RETENTION_DAYS``: for how long the history is kept."""
+    open_update_max_hours: int = 24
+    """``OPEN_UPDATE_MAX_HOURS``: for how long an update may stay open while nothing changes; then it ends or is rolled back."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -76,6 +78,7 @@ class Settings:
             allowed_services=AllowList.of(environment, SERVICES),
             ledger_table=environment.get("LEDGER_TABLE") or None,
             ledger_retention_days=_count(environment, "LEDGER_RETENTION_DAYS", 90, most=3650),
+            open_update_max_hours=_count(environment, "OPEN_UPDATE_MAX_HOURS", 24, most=720),
         )
 
     @property

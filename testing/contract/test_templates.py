@@ -49,9 +49,6 @@ REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
 ALL = {"PassableRoleArns": ROLE, "VerifyImage": "warn", "LedgerTableName": "a-ledger"}
 """The parameters with which the function may do all that it ever may."""
 
-LATER = {"OPEN_UPDATE_MAX_HOURS"}
-"""Settings that the templates pass on and that the function may not read yet."""
-
 OF_THE_API = {
     "UpdaterRoleArn": "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1",
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
@@ -244,7 +241,7 @@ def test_the_settings_that_the_function_reads_are_declared_and_no_others():
 
     Settings.from_environment(Recorder())
     assert Recorder.asked
-    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"} | LATER - Recorder.asked
+    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
     assert Recorder.asked == set(function()["Environment"]["Variables"]) - by_others
 
 
@@ -257,7 +254,7 @@ def test_what_is_set_reaches_the_settings():
         EventClusterName="c", EventServiceName="s", EventContainerName="n", EventImage="i", ExpectedTaskDefinitionFamily="f",
         UnknownFields="drop", TaskFailures=5, CircuitBreaker="enable", VerifyImage="require", PinDigest="digest",
         PrivateRegistries="registry.internal:5000,10.0.0.7", LedgerTableName="a-ledger", LedgerRetentionDays=7,
-        AllowedImages="docker.io/*,*:1", AllowedServices="shop/*",
+        AllowedImages="docker.io/*,*:1", AllowedServices="shop/*", OpenUpdateMaxHours=48,
     )["Environment"]["Variables"]
     settings = Settings.from_environment(variables)
     assert settings == Settings(
@@ -266,6 +263,7 @@ def test_what_is_set_reaches_the_settings():
         private_registries=frozenset({"registry.internal:5000", "10.0.0.7"}), ledger_table="a-ledger", ledger_retention_days=7,
         allowed_images=AllowList("ALLOWED_IMAGES", "docker.io/*,*:1", ("docker.io/*", "*:1")),
         allowed_services=AllowList("ALLOWED_SERVICES", "shop/*", ("shop/*",)),
+        open_update_max_hours=48,
     )
     unset = Settings()
     assert all(getattr(settings, one.name) != getattr(unset, one.name) for one in fields(Settings)), "a setting is not tried here"

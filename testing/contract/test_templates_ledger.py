@@ -120,8 +120,11 @@ def test_the_completer_is_in_the_bundle_of_the_function():
 
 
 def test_the_settings_of_the_completer_are_those_of_the_ledger():
-    variables = made("Completer", FunctionName="team", LedgerRetentionDays=7, TaskFailures=5)["Environment"]["Variables"]
-    assert Settings.from_environment(variables) == Settings(ledger_table="team-ledger", ledger_retention_days=7, task_failures=5)
+    parameters = {"FunctionName": "team", "LedgerRetentionDays": 7, "TaskFailures": 5, "OpenUpdateMaxHours": 48}
+    variables = made("Completer", **parameters)["Environment"]["Variables"]
+    assert Settings.from_environment(variables) == Settings(
+        ledger_table="team-ledger", ledger_retention_days=7, task_failures=5, open_update_max_hours=48
+    )
     others = variables.keys() - {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES", "OPEN_UPDATE_MAX_HOURS"}
     assert others == {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 

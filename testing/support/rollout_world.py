@@ -161,10 +161,10 @@ class World:
         except Killed:
             return Told(was_killed=True)
 
-    def complete(self, event: Any = None) -> Completed:
-        """One run of the completer."""
+    def complete(self, event: Any = None, settings: Mapping[str, str] | None = None) -> Completed:
+        """One run of the completer; ``settings`` beside the function's environment."""
         call = Call(f"completer-{next(self._ids)}", None, lambda: 900.0, self.clock)
-        return complete(event, self.environment, self.boundary, self.table, call)
+        return complete(event, {**self.environment, **(settings or {})}, self.boundary, self.table, call)
 
     def complete_until_all_is_done(self, every: float = 60, most: int = 60) -> list[Entry]:
         """Runs of the completer, until nothing is open; what they ended."""

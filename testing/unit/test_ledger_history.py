@@ -206,7 +206,7 @@ def test_an_earlier_update_that_is_ended_late_is_not_the_last_success(history, b
     assert history.find("request-1").verdict == "SUCCEEDED" and history.unfinished() == []
 
 
-def test_entries_and_requests_are_forgotten_in_time_and_nothing_else(history, begin, clock, fake):
+def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothing_else(history, begin, clock, fake):
     begin("request-2")
     ended = begin("request-1")
     clock.now += 60
@@ -215,15 +215,15 @@ def test_entries_and_requests_are_forgotten_in_time_and_nothing_else(history, be
     keep = RETENTION_DAYS * 86_400
     assert expires.pop((SERVICE_ARN, "LEASE")) < int(clock()) + keep
     assert expires == {
-        ("REQUEST#request-1", "REQUEST"): int(clock()) - 60 + keep,
-        ("REQUEST#request-2", "REQUEST"): int(clock()) - 1060 + keep,
+        ("REQUEST#request-1", "REQUEST"): int(clock()) + keep,
         (SERVICE_ARN, f"UPDATE#{ended.number:015d}"): int(clock()) + keep,
     }
     assert {"LEASE", "LAST_SUCCESS"} <= {sk for _, sk in fake.items}
 
 
 def test_how_long_it_keeps_can_be_set(table, clock, lease, fake):
-    History(table, retention_days=1, clock=clock).begin(intent(lease()))
+    history = History(table, retention_days=1, clock=clock)
+    history.end(succeeded(history.begin(intent(lease())).entry))
     assert fake.items["REQUEST#request-1", "REQUEST"]["expires"]["N"] == str(int(clock()) + 86_400)
 
 

@@ -18,7 +18,7 @@ CHOICES = {
     "VERIFY_IMAGE": ["off", "warn", "require"],
     "PIN_DIGEST": ["off", "tag", "digest"],
 }
-COUNTS = {"TASK_FAILURES": (3, 50), "LEDGER_RETENTION_DAYS": (90, 3650)}
+COUNTS = {"TASK_FAILURES": (3, 50), "LEDGER_RETENTION_DAYS": (90, 3650), "OPEN_UPDATE_MAX_HOURS": (24, 720)}
 
 
 @pytest.mark.parametrize("variable, field", FIELDS.items())

@@ -86,7 +86,9 @@ class History:
         entry = replace(entry, begun_at=now, updated_at=now, ended_at=now)
         written, request, _ = self._intent(entry, instead_of=None)
         assert isinstance(written, Put)
+        assert isinstance(request, Put)
         written = replace(written, item=written.item | {"expires": self._expires()})
+        request = replace(request, item=request.item | {"expires": self._expires()})
         try:
             with told(self._table):
                 self._table.write(written, request, *self._counted(entry))
@@ -116,11 +118,11 @@ class History:
         """
         now = iso(self._clock())
         entry = replace(entry, updated_at=now, ended_at=now)
-        writes: list[Write] = [self._progress(entry), Delete(OPEN, _open_key(entry))]
-        if success := Success.of(entry):
-            writes.append(_last_success(success))
-        writes += self._counted(entry)
-        for attempt in (writes, writes[:2]):
+        request = _request_item(entry) | {"expires": self._expires()}
+        writes: list[Write] = [self._progress(entry), Delete(OPEN, _open_key(entry)), Put(request), *self._counted(entry)]
+        success = Success.of(entry)
+        attempts = [[*writes, _last_success(success)], writes] if success else [writes]
+        for attempt in attempts:
             try:
                 with told(self._table):
                     self._table.write(*attempt)
@@ -130,7 +132,7 @@ class History:
                 end = stored and (stored["owner"], stored["state"], stored.get("verdict"))
                 if stored and end == (entry.owner, entry.state, entry.verdict):
                     return from_item(stored)  # One's own: an answer got lost.
-                if stored or len(attempt) < 3:
+                if stored or attempt is attempts[-1]:
                     raise self._not_written(entry, stored) from refused
         raise AssertionError("the last attempt returns or raises")
 
@@ -200,18 +202,13 @@ class History:
     # Items
 
     def _intent(self, entry: Entry, instead_of: Item | None) -> tuple[Write, ...]:
-        request: Item = {
-            **dict(zip(("pk", "sk"), request_key(entry.request_id), strict=True)),
-            "service": entry.service,
-            "number": entry.number,
-            "expires": self._expires(),
-        }
         only_once, values = "attribute_not_exists(#pk)", {}
         if instead_of:
             only_once = "attribute_not_exists(#pk) OR (#service = :service AND #number = :number)"
             values = {"service": instead_of["service"], "number": instead_of["number"]}
         marker: Item = {"pk": OPEN, "sk": _open_key(entry), "service": entry.service, "number": entry.number}
-        return (Put(_item(entry), "attribute_not_exists(#pk)"), Put(request, only_once, values), Put(marker))
+        # What leads to the entry by its request_id expires with the entry: not while that is open.
+        return (Put(_item(entry), "attribute_not_exists(#pk)"), Put(_request_item(entry), only_once, values), Put(marker))
 
     def _progress(self, entry: Entry) -> Put:
         """The entry as it becomes, if its owner is the same and it has not gone further."""
@@ -283,6 +280,12 @@ def _success(item: Mapping[str, Any]) -> Success | None:
 
 def _item(entry: Entry) -> Item:
     return {"pk": entry.service, "sk": entry_key(entry.number), "feed": UPDATES} | to_item(entry)
+
+
+def _request_item(entry: Entry) -> Item:
+    """What leads to an entry by its ``request_id``."""
+    pk, sk = request_key(entry.request_id)
+    return {"pk": pk, "sk": sk, "service": entry.service, "number": entry.number}
 
 
 def _last_success(success: Success) -> Put:

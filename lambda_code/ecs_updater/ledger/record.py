@@ -83,7 +83,9 @@ class Record:
 
     def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> None:
         """See ``Entry.rolling_back``."""
-        self._tell(self._advance, self.entry.rolling_back(cause, task_definition_arn, deployment_id))
+        entry = self.entry.rolling_back(cause, task_definition_arn, deployment_id)
+        if entry != self.entry:  # Its age counts from its last change.
+            self._tell(self._advance, entry)
 
     def told(self, answer: dict[str, Any]) -> None:
         """The caller gets this answer, and the rollout goes on."""

@@ -14,7 +14,7 @@ from ..clock import Clock
 from .deaths import Containers, Death, deaths_of
 from .observation import Observation, ServiceDeployment, observe
 from .pace import pauses
-from .verdict import Finding, Followed, judge, overdue, timed_out
+from .verdict import Finding, Followed, age, judge, overdue, timed_out
 
 _TASK_LOOKS = 8
 """The most looks at tasks, in one rollout, that show no further death."""
@@ -129,12 +129,13 @@ class Follower:
         return self._followed(finding, seen) if finding else None
 
     def overdue(self, most_seconds: float) -> Followed | None:
-        """After a look without a verdict: the end of the wait, if ECS has shown no change for ``most_seconds``; else None."""
+        """After a look without a verdict: the end of the wait, if nothing has changed for ``most_seconds``; None while it goes on."""
         if self._seen is None or (self._seen.ours is None and self._seen.rollback is None):
             return None
-        changed_at = self._seen.changed_at
-        age = self._clock.epoch() - (changed_at.timestamp() if changed_at else self._made_at)
-        return self._followed(overdue(self._seen, age / 3600), self._seen) if age > most_seconds else None
+        now, begun_at = self._clock.epoch(), self._made_at if self._rollout.begun_at is None else self._rollout.begun_at
+        changed_at = max(self._seen.changed_at.timestamp(), begun_at) if self._seen.changed_at else begun_at
+        why = age(now - changed_at, now - begun_at, most_seconds)
+        return self._followed(overdue(self._seen, why), self._seen) if why else None
 
     def _followed(self, finding: Finding, seen: Observation | None) -> Followed:
         notes = tuple(f"{operation}: {text}" for operation, text in self._notes.items())

@@ -27,6 +27,9 @@ _ROLLBACK_BEGINS_WITHIN = 30.0
 _BLIND_TIMES = 2
 """How many times as many deaths have to be seen where a circuit breaker might still count them."""
 
+LONGEST_SECONDS = 30 * 86_400
+"""For how long a deployment lasts at most, as for ECS's own: a crash loop changes something without end."""
+
 _ASKED = "request to stop"
 """How ECS words that StopServiceDeployment was called, and not its circuit breaker at work."""
 
@@ -81,11 +84,20 @@ def timed_out(seen: Observation | None, seconds: float, trouble: str | None = No
     return Finding(TIMED_OUT, f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}")
 
 
-def overdue(seen: Observation, hours: float) -> Finding:
-    """The finding on a rollout, or a rollback of ECS, of which nothing has changed for so many hours: it is waited for no longer."""
+def overdue(seen: Observation, age: str) -> Finding:
+    """The finding on a rollout, or a rollback of ECS, that is waited for no longer. ``age`` says why, see ``age``."""
+    back = f"; ECS is rolling back: {cause(seen)}" if _is_rolling_back(seen) else ""
     how_far = f": {_progress(seen, seen.ours)}" if seen.ours else ""
-    what = f"ECS has been rolling back because {cause(seen)}, and nothing" if _is_rolling_back(seen) else "nothing of the rollout"
-    return Finding(TIMED_OUT, f"{what} has changed for {hours:.0f} hours (OPEN_UPDATE_MAX_HOURS){how_far}")
+    return Finding(TIMED_OUT, f"{age}{back}{how_far}")
+
+
+def age(since_change: float, since_begin: float, most_seconds: float) -> str | None:
+    """Why an open update is waited for no longer, by the seconds since its last change and since its begin; None while it is."""
+    if since_change > most_seconds:
+        return f"nothing of the rollout has changed for {since_change / 3600:.0f} hours (OPEN_UPDATE_MAX_HOURS)"
+    if since_begin > LONGEST_SECONDS:
+        return f"the rollout has gone on for {since_begin / 86_400:.0f} days"
+    return None
 
 
 def _progress(seen: Observation, ours: Deployment) -> str:

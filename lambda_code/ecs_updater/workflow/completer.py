@@ -15,7 +15,7 @@ from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..call import Call
 from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, LedgerError
-from ..ledger.entry import Entry, Side
+from ..ledger.entry import Entry, Side, seconds
 from ..ledger.history import History
 from ..ledger.key import service_key
 from ..ledger.lease import Holder, Leases
@@ -90,7 +90,7 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
     open_entries, service = OpenEntries(table), service_of(event)
     completed = Completed()
     for page in [Page(open_entries.of(service), True)] if service else open_entries.pages():
-        for read in _read(ecs, page.entries, completed, call, batch):
+        for read in _read(ecs, page.entries, completed, call, batch, settings.open_update_max_hours * 3600):
             if call.time_left() < _NEEDED_SECONDS:
                 completed.skip(read.key, "no time left, the next run goes on here")
                 return completed
@@ -150,10 +150,13 @@ class _Read:
         return [one.found for one in self.entries if isinstance(one.found, Entry)]
 
 
-def _read(
-    ecs: Ecs, entries: Sequence[OpenEntry], completed: Completed, call: Call, batch: str | None
+def _read(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+    ecs: Ecs, entries: Sequence[OpenEntry], completed: Completed, call: Call, batch: str | None, most_seconds: float
 ) -> Iterator[_Read]:
-    """Reads the services of ``entries``, or of those of a batch, ten of a cluster with one call."""
+    """Reads the services of ``entries``, or of those of a batch, ten of a cluster with one call.
+
+    One that cannot be read is skipped, unless it has an entry that has not changed for ``most_seconds``: that ends all the same.
+    """
     by_cluster: dict[str, dict[str, list[OpenEntry]]] = defaultdict(lambda: defaultdict(list))
     for one in entries:
         if isinstance(one.found, LedgerError):
@@ -165,10 +168,12 @@ def _read(
             arns = list(by_service)[first : first + _SERVICES_AT_ONCE]
             at = call.clock.epoch()
             for arn, service in _described(ecs, cluster, arns).items():
-                if isinstance(service, Exception):
-                    completed.skip(by_service[arn][0].service, str(service))
+                read = _Read(at, None if isinstance(service, Exception) else service, by_service[arn])
+                has_aged = any(at - (seconds(entry.updated_at) or at) > most_seconds for entry in read.readable)
+                if isinstance(service, Exception) and not has_aged:
+                    completed.skip(read.key, str(service))
                 else:
-                    yield _Read(at, service, by_service[arn])
+                    yield read
 
 
 def _described(ecs: Ecs, cluster: str, arns: Sequence[str]) -> dict[str, Mapping[str, Any] | Exception | None]:

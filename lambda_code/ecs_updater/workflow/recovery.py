@@ -1,12 +1,21 @@
 """Finishes or undoes what somebody else began: an update whose caller did not wait, or whose process was killed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome
 from ..described import own_tags, primary_deployment
-from ..errors import EcsUpdaterError, InternalError, LeaseHeldError, RolloutFailedError, ServiceReadError, ServiceUpdateError
+from ..errors import (
+    EcsUpdaterError,
+    InternalError,
+    LeaseHeldError,
+    LedgerError,
+    RolloutFailedError,
+    ServiceReadError,
+    ServiceUpdateError,
+)
 from ..ledger.entry import Entry, State
 from ..ledger.history import History, entry_key
 from ..ledger.lease import Hold
@@ -20,6 +29,8 @@ from .rolling import Rolling, running_deployment
 
 GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
 """Codes of ECS that say that there is no such service any more."""
+
+_OF_THE_LEDGER = (LeaseHeldError, LedgerError)
 
 NO_SERVICE: Mapping[str, Any] = {"status": "INACTIVE"}
 """A service that is gone, as DescribeServices would tell it."""
@@ -66,13 +77,29 @@ class Recovery:
         except LeaseHeldError:
             return entry  # It has ended since it was found.
         try:
+            conclusion = self._look(record, service, is_followed_by_a_deployment)
+            is_stuck = conclusion.error is not None and not conclusion.is_final
+            if is_stuck and self._rolling.without_an_end(record.entry, str(conclusion.error)):
+                conclusion = replace(conclusion, is_final=True)
+        except EcsUpdaterError as failure:
+            given_up = None if isinstance(failure, _OF_THE_LEDGER) else self._rolling.without_an_end(record.entry, str(failure))
+            if given_up is None:
+                raise
+            conclusion = given_up
+        self._end(record, conclusion)
+        return record.entry
+
+    def _look(self, record: Record, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool) -> Conclusion:
+        """What an entry comes to, as far as that can be seen now."""
+        entry = record.entry
+        try:
             if service is None:
-                service = self.describe(record.entry)
-            if record.entry.state not in (State.DEPLOYED, State.ROLLING_BACK):
-                deployment = self.deployment_of(record.entry, service)
+                service = self.describe(entry)
+            if entry.state not in (State.DEPLOYED, State.ROLLING_BACK):
+                deployment = self.deployment_of(entry, service)
                 if deployment is None:
                     self._undo(record, service)
-                    return record.entry
+                    return Conclusion(is_final=False)
                 record.deployed(deployment["id"], deployment.get("updatedAt"))
             is_failing = primary_deployment(service).get("id") == record.entry.deployment_id
             may_return = not (is_followed_by_a_deployment and is_failing)
@@ -83,12 +110,11 @@ class Recovery:
                 conclusion = self._rolling.look(record, service)  # Its tags are put back now; perhaps the return is done, too.
             if conclusion.verdict == FAILED and not conclusion.is_final and not may_return:
                 self._overtaken.append(record)
+            return conclusion
         except AwsFailure as failure:
             raise ServiceReadError(
                 f"{failure}; an earlier update of the service (request_id {entry.request_id}) is not done"
             ) from failure
-        self._end(record, conclusion)
-        return record.entry
 
     def end_overtaken(self) -> None:
         """Ends the updates that would have been returned, after a later one has deployed over them."""

@@ -150,14 +150,16 @@ class Returning:
         return tags_afterwards(entry), True
 
     @staticmethod
-    def returned(record: Record, deployment_id: str | None, tags: str, followed: Followed | None) -> Conclusion:
-        """What is told of a rollback: what failed, and how the return went."""
+    def returned(
+        record: Record, deployment_id: str | None, tags: str, followed: Followed | None, *, is_over: bool = False
+    ) -> Conclusion:
+        """What is told of a rollback: what failed, and how the return went. ``is_over``: it is waited for no longer."""
         entry = record.entry
         assert entry.rollback is not None
         revision = _revision(entry.rollback.task_definition_arn)
         finding = followed.finding if followed else None
         deployment = {"id": deployment_id, "verdict": finding.verdict if finding else result.IN_PROGRESS}
-        if finding is None or finding.verdict == TIMED_OUT:
+        if finding is None or (finding.verdict == TIMED_OUT and not is_over):
             by = f" (deployment {deployment_id})" if deployment_id else ""
             sentence = f"{entry.cause}; the service is on its way back to {revision}{by}{tags}"
             return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment, is_final=False)

@@ -24,7 +24,8 @@ from ..ledger.record import Record
 from ..rollout.deaths import Containers
 from ..rollout.follow import Rollout
 from ..rollout.running import Digests, digests_of_revision, digests_of_tasks, others_than_asked
-from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
+from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed, age
+from ..log import logger
 from ..settings import Settings
 from .conclusion import Conclusion, error_of, failed
 from .following import Following
@@ -46,6 +47,7 @@ class Rolling:
 
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
         self._ecs, self._clock = ecs, clock
+        self._most_seconds = settings.open_update_max_hours * 3600
         self._following = Following(ecs, settings, clock)
         self._returning = Returning(ecs, settings, clock, self._following)
 
@@ -84,9 +86,10 @@ class Rolling:
             finding = Finding(FAILED, _reason(known))
             followed: Followed | None = Followed(finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn)
         else:
-            followed = self._following.follower(_rollout(entry), record).look(service)
-        if followed is None:
-            return Conclusion(is_final=False)
+            follower = self._following.follower(_rollout(entry), record)
+            followed = follower.look(service)
+            if followed is None:
+                return self._while_it_goes_on(record, follower.overdue(self._most_seconds), may_return)
         if followed.finding.verdict == FAILED and entry.rollback_on_failure and not may_return:
             return Conclusion(is_final=False, verdict=FAILED)
         # Nobody waits to hear which digests run: unless they were asked for, two calls for each service of a fleet are too many.
@@ -99,10 +102,39 @@ class Rolling:
             return Conclusion(is_final=False, verdict=FAILED)
         if entry.rollback.deployment_id is None:
             return self._returning.go_on(record, "", self._clock.now())
-        followed = self._following.follower(return_rollout(entry, entry.rollback.deployment_id), record).look(service)
-        if followed is None:
+        follower = self._following.follower(return_rollout(entry, entry.rollback.deployment_id), record)
+        followed = follower.look(service)
+        overdue = None if followed else follower.overdue(self._most_seconds)
+        if followed is None and overdue is None:
             return Conclusion(is_final=False)
-        return self._returning.returned(record, entry.rollback.deployment_id, tags_afterwards(entry), followed)
+        if overdue:
+            _warn(entry, overdue.finding.reason)
+        tags = tags_afterwards(entry)
+        return self._returning.returned(record, entry.rollback.deployment_id, tags, followed or overdue, is_over=bool(overdue))
+
+    def _while_it_goes_on(self, record: Record, overdue: Followed | None, may_return: bool) -> Conclusion:
+        """Ends an update whose rollout goes on, if it is ``overdue``; rolls it back where it asked for that."""
+        entry = record.entry
+        if overdue is None:
+            return Conclusion(is_final=False)
+        if entry.rollback_on_failure and not may_return:
+            return Conclusion(is_final=False, verdict=FAILED)
+        reason = overdue.finding.reason
+        _warn(entry, reason)
+        if entry.rollback_on_failure:
+            return self._returning.roll_back(record, Finding(FAILED, reason), overdue, self._clock.now())
+        deployment = result.followed_deployment(entry.deployment_id, overdue.finding, overdue, {})
+        return Conclusion(result.with_verdict(entry.answer or {}, deployment), verdict=TIMED_OUT)
+
+    def without_an_end(self, entry: Entry, why: str) -> Conclusion | None:
+        """The end of an update that could not be looked at, or returned, since its last change, if that is too long ago."""
+        now = self._clock.epoch()
+        since = now - (seconds(entry.updated_at) or now)
+        if (aged := age(since, since, self._most_seconds)) is None:
+            return None
+        _warn(entry, f"{aged}: {why}")
+        deployment = {"id": entry.deployment_id, "verdict": TIMED_OUT, "reason": f"{aged}: {why}"}
+        return Conclusion(result.with_verdict(entry.answer or {}, deployment), verdict=TIMED_OUT)
 
     def _conclude(self, record: Record, followed: Followed, deadline: float, *, asks_tasks: bool = True) -> Conclusion:
         entry, finding = record.entry, followed.finding
@@ -183,6 +215,12 @@ def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
 def _reason(known: Entry) -> str:
     """Why the deployment failed, without what was done about it then."""
     return (known.cause or "").partition(f"{RolloutFailedError.prefix}")[2].partition(f"; {NOT_ASKED_FOR}")[0]
+
+
+def _warn(entry: Entry, reason: str) -> None:
+    logger.warning(
+        "an open update has reached its maximum age", service=entry.service, update_request_id=entry.request_id, reason=reason
+    )
 
 
 def _rollout(entry: Entry) -> Rollout:
