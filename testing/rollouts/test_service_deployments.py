@@ -185,3 +185,9 @@ def test_a_record_that_cannot_be_read_for_a_moment_leads_to_no_verdict(make_worl
     world.ecs.clock.after(20, lambda: world.ecs.throttle("DescribeServiceDeployments", 1000, 60))
     assert world.send(wait_seconds=400).verdict == "SUCCEEDED"
     assert world.ecs.service.history[-1].status == "SUCCESSFUL"
+
+
+def test_an_express_service_is_refused_with_what_to_use_instead(make_world):
+    told = make_world(express=True).send()
+    assert isinstance(told.error, errors.DeploymentControllerError)
+    assert "[ecs_service_read]" in told.text and "UpdateExpressGatewayService" in told.text

@@ -259,3 +259,20 @@ def test_a_throttle_is_retried_and_a_refusal_is_one_error_that_names_the_call():
 def test_a_token_that_no_page_gave_is_refused(token):
     with pytest.raises(InvalidQueryError, match="next: this is not what an earlier page"):
         Listing(world(1, 1).reader()).page(ListQuery(next=token), forever)
+
+
+def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
+    revision = f"{ARN}task-definition/express:3"
+    deployments = [{"id": "1", "status": "PRIMARY", "taskDefinition": revision}]
+    fleet = {
+        "express": {"taskDefinition": None, "resourceManagementType": "ECS", "deployments": deployments},
+        "external": {"taskDefinition": None, "deploymentController": {"type": "EXTERNAL"}, "deployments": [], "taskSets": []},
+        "odd": {"tags": [{}]},
+        "usual": {},
+    }
+    ecs = ManyServices({"c": {name: service("c", name, **fields) for name, fields in fleet.items()}})
+    page = Listing(ecs.reader()).page(ListQuery(images=True), forever)
+    told = {one["serviceName"]: (one["taskDefinition"], one["images"]) for one in page["services"]}
+    assert told == {
+        "express": ("express:3", {"app": "registry/express:1"}), "external": (None, None), "usual": ("usual:1", told["usual"][1]),
+    }  # fmt: skip
