@@ -150,7 +150,7 @@ class _Read:
         return [one.found for one in self.entries if isinstance(one.found, Entry)]
 
 
-def _read(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+def _read(  # pylint: disable=too-many-arguments,too-many-positional-arguments,too-many-locals
     ecs: Ecs, entries: Sequence[OpenEntry], completed: Completed, call: Call, batch: str | None, most_seconds: float
 ) -> Iterator[_Read]:
     """Reads the services of ``entries``, or of those of a batch, ten of a cluster with one call.
