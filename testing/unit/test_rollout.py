@@ -1,10 +1,11 @@
 """What an observation of a deployment proves, and why tasks died: every verdict from answers as ECS gives them."""
 
+import itertools
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ecs_updater.rollout.deaths import death_of, deaths_of, is_of, most_frequent
+from ecs_updater.rollout.deaths import Containers, death_of, deaths_of, is_of, most_frequent
 from ecs_updater.rollout.observation import ServiceDeployment, observe
 from ecs_updater.rollout.pace import pauses
 from ecs_updater.rollout.verdict import judge, timed_out
@@ -253,3 +254,20 @@ def test_two_that_begin_together_do_not_look_together_for_long():
     early, late = pauses(lambda: 0.0), pauses(lambda: 1.0)
 
     assert all(next(early) < next(late) for _ in range(40))
+
+
+ONE_TASKS_CONTAINERS = [
+    {"name": "app", "exitCode": 137},
+    {"name": "migrate", "exitCode": 0},
+    {"name": "log", "exitCode": 1},
+    {"name": "proxy", "exitCode": 143},
+    {"name": "ecs-service-connect-a1", "exitCode": 1},
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
+def test_every_order_of_the_containers_is_the_same_death(order):
+    one = task(containers=[ONE_TASKS_CONTAINERS[index] for index in order])
+    death = death_of(one, Containers(["app", "proxy"], {"migrate", "log"}))
+    assert death and death.cause == "container app exited with code 137"
+    assert death_of(one).sameness == death_of(task(containers=ONE_TASKS_CONTAINERS)).sameness
