@@ -4,6 +4,7 @@ import io
 import time
 
 import pytest
+from ecs_updater_cli.main import main
 from ecs_updater_cli.show.printer import Printer
 
 
@@ -26,3 +27,16 @@ def _printer():
     printer = Printer(out, error)
     printer.out, printer.err = out.getvalue, error.getvalue
     return printer
+
+
+@pytest.fixture(name="run")
+def _run(capsys):
+    """Runs a command line: exit code, standard output, standard error."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return run

@@ -20,7 +20,7 @@ from ecs_updater_cli.commands.opening import direct_door, queue_door, unrecorded
 from ecs_updater_cli.commands.options import FUNCTION, How, Where
 from ecs_updater_cli.doors.planned import Planning
 from ecs_updater_cli.ending import CommandEnd, Trouble
-from ecs_updater_cli.main import COMMANDS, main
+from ecs_updater_cli.main import COMMANDS
 from ecs_updater_cli.show.lines import Lines
 from ecs_updater_cli.show.printer import Printer
 
@@ -43,19 +43,6 @@ def _shell(monkeypatch, tmp_path):
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)
-
-
-@pytest.fixture(name="run")
-def _run(capsys):
-    """Runs a command line: exit code, standard output, standard error."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return run
 
 
 @pytest.fixture(name="file")

@@ -7,7 +7,6 @@ import signal
 import pytest
 from ecs_updater_cli.batch import follow
 from ecs_updater_cli.doors.account import Account
-from ecs_updater_cli.main import main
 from support.fake_ecs import UNREACHABLE
 from support.rollout_world import EVENT, World
 from support.simulated_ecs import Image
@@ -54,19 +53,6 @@ def _shell(monkeypatch, tmp_path):
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)
-
-
-@pytest.fixture(name="run")
-def _run(capsys):
-    """Runs a command line: exit code, standard output, standard error."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return run
 
 
 def profile(**settings: str) -> str:

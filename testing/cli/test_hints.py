@@ -13,7 +13,6 @@ from ecs_updater_cli.batch import follow
 from ecs_updater_cli.commands import status as status_command
 from ecs_updater_cli.doors.account import Account
 from ecs_updater_cli.doors.services import Narrowed
-from ecs_updater_cli.main import main
 from support.http import ask
 from support.many_services import ManyServices, service
 from support.rollout_world import World
@@ -103,7 +102,7 @@ def test_over_http_the_hint_is_a_field_of_its_own(many):
 
 
 @pytest.fixture(name="run")
-def _run(capsys, monkeypatch, tmp_path, many, ecs):
+def _run(run, monkeypatch, tmp_path, many, ecs):
     """Runs a command without a ledger."""
     monkeypatch.chdir(tmp_path)
     for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}.items():
@@ -111,13 +110,6 @@ def _run(capsys, monkeypatch, tmp_path, many, ecs):
     monkeypatch.setattr(Account, "ecs", ecs)
     monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(status_command, "Narrowed", partial(Narrowed, client=client_of(many)))
-
-    def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
     return run
 
 
