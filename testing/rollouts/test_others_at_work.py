@@ -2,7 +2,7 @@
 
 import pytest
 from ecs_updater.call import Call
-from ecs_updater.errors import EcsUpdaterError
+from ecs_updater.errors import EcsUpdaterError, RolloutFailedError
 from ecs_updater.updater import update
 from support.fake_ecs import DENIED, REFUSED, TIMED_OUT
 from support.rollout_world import EVENT, OLD_TAGS
@@ -336,6 +336,7 @@ def test_the_wait_for_a_return_is_within_the_time_to_wait(bad_world):
     world = bad_world(pace=Pace(rollback_starts_after=60))
     begin = world.clock.now()
     told = world.send(rollback_on_failure=True, wait_seconds=46)
+    assert isinstance(told.error, RolloutFailedError), "only a rollback that is complete is ROLLED_BACK"
     assert "is on its way back to ecs-dummy-task:1" in str(told.error) and world.clock.now() - begin <= 47
 
 

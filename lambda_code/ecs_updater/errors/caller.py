@@ -135,14 +135,14 @@ class ServiceTagsRefusedError(CallerFault):
 
 
 class RolloutFailedError(CallerFault):
-    """The deployment of this update failed, and nothing returned the service to what it was."""
+    """The deployment of this update failed, and the service does not run what it ran before, or not yet."""
 
     stage = "ecs_service_rollout"
     prefix = "FAILED: "
 
 
 class RolloutRolledBackError(CallerFault):
-    """The deployment of this update failed, and the service runs, or is about to run, what it ran before."""
+    """The deployment of this update failed, and the service runs what it ran before."""
 
     stage = "ecs_service_rollout"
     prefix = "ROLLED_BACK: "

@@ -162,7 +162,7 @@ class Returning:
         if finding is None or (finding.verdict == TIMED_OUT and not is_over):
             by = f" (deployment {deployment_id})" if deployment_id else ""
             sentence = f"{entry.cause}; the service is on its way back to {revision}{by}{tags}"
-            return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment, is_final=False)
+            return failed(RolloutFailedError, sentence, FAILED, entry, deployment, is_final=False)
         if finding.verdict == SUCCEEDED:
             sentence = f"{entry.cause}; the service is back: {finding.reason}{tags}"
             return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment)
