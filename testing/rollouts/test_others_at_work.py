@@ -150,6 +150,20 @@ def test_tags_that_a_later_update_gave_are_not_put_back(bad_world):
     assert (image_of(world), world.tags["release"], world.tags["owner"]) == ("busybox", "2b", "B")
 
 
+@pytest.mark.parametrize(
+    ("mode", "tags"),
+    [("replace", {"owner": "B"}), ("merge", OLD_TAGS | {"owner": "B"})],
+)
+def test_a_rollback_leaves_the_tags_to_a_later_update_that_said_which_they_are(bad_world, mode, tags):
+    world = bad_world()
+    world.send(rollback_on_failure=True)
+    world.pass_time(5)
+    assert world.send(ecs_tag={"owner": "B"}, ecs_tag_mode=mode).verdict == "IN_PROGRESS"
+    world.pass_time(200)
+    world.complete_until_all_is_done()
+    assert (image_of(world), world.tags) == ("busybox", tags)
+
+
 def test_a_rollback_event_knows_no_tags_from_an_update_that_was_refused(make_world):
     world = make_world()
     world.send(wait_seconds=120)

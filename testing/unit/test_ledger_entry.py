@@ -98,6 +98,7 @@ def filled(entry):
         rollback_on_failure=True,
         rollback_to="arn:1",
         rollback_tags={"old": "tag"},
+        replaces_tags=True,
         digests={"app": ["sha256:1"]},
         previous_deployment_id="ecs-svc/0",
         previous_service_deployment_arn="arn:0",

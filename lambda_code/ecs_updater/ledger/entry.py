@@ -106,6 +106,8 @@ class Entry:
     """The revision to return to when the rollout fails: the last one that was seen to work."""
     rollback_tags: Mapping[str, str] | None = None
     """The tags that the service had with that one; None: those from before the update."""
+    replaces_tags: bool = False
+    """Whether the event said which tags the service has afterwards, and not only which to add."""
     deploys: bool = True
     """Whether it makes a deployment, not only changes tags."""
     digests: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -142,6 +144,12 @@ class Entry:
     def has_failed(self) -> bool:
         """Whether it was begun and ended in another way than was asked for, and for good."""
         return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
+
+    @property
+    def has_replaced_tags(self) -> bool:
+        """Whether the service's tags, all of them, are those of this update."""
+        was_done = self.verdict not in ("NOT_DEPLOYED", "INTERRUPTED", NOT_STARTED)
+        return self.replaces_tags and was_done and self.before.tags != self.after.tags
 
     @property
     def is_left_failed(self) -> bool:

@@ -199,6 +199,10 @@ class History:
             items = self._table.query(service, ENTRY, newest_first=True, most=most)
         return list(_readable(read(item) for item in items))
 
+    def later(self, entry: Entry) -> list[Entry]:
+        """The service's entries that were begun after ``entry``, of the latest twenty. One call."""
+        return [one for one in self.latest(entry.service) if one.number > entry.number]
+
     # Items
 
     def _intent(self, entry: Entry, instead_of: Item | None) -> tuple[Write, ...]:

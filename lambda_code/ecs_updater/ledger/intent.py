@@ -6,6 +6,7 @@ from .. import task_definition as td
 from ..plan import Plan
 from ..request import Request, RollbackRequest, UpdateRequest
 from ..result import of_plan
+from ..tags import REPLACE
 from .entry import Entry, Side
 from .key import service_key
 
@@ -41,6 +42,7 @@ def intent(plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], r
         ),
         rollback_on_failure=isinstance(request, UpdateRequest) and request.rollback_on_failure,
         rollback_to=rollback_to,
+        replaces_tags=isinstance(request, UpdateRequest) and request.tags is not None and request.tag_mode == REPLACE,
         deploys=plan.deploys,
         digests={container: sorted(several) for container, several in digests.items()},
         previous_deployment_id=snapshot.deployment_id,

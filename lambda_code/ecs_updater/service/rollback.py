@@ -42,11 +42,15 @@ def return_service(
     """
     if back.service_deployment_arn and _is_rolled_back_by_ecs(ecs, back.service_deployment_arn, before_write):
         deployment = _another_deployment(ecs, back, clock, deadline)
-        is_ecs_own = "rolling back" in deployment.get("rolloutStateReason", "").lower()
-        if not is_ecs_own or deployment.get("taskDefinition") == back.task_definition_arn:
+        if not is_rollback_of_ecs(deployment) or deployment.get("taskDefinition") == back.task_definition_arn:
             return deployment
         # ECS returns to another revision than the one that is known to have worked.
     return primary_deployment(_update(ecs, back, before_write))
+
+
+def is_rollback_of_ecs(deployment: Mapping[str, Any]) -> bool:
+    """Whether ECS made a deployment to leave one that failed or was stopped."""
+    return "rolling back" in deployment.get("rolloutStateReason", "").lower()
 
 
 def _is_rolled_back_by_ecs(ecs: Ecs, service_deployment_arn: str, before_write: Callable[[], None]) -> bool:

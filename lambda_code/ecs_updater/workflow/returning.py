@@ -26,7 +26,7 @@ from ..plan import registration
 from ..rollout.follow import Rollout
 from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
 from ..service import tagging
-from ..service.rollback import Return, return_service
+from ..service.rollback import Return, is_rollback_of_ecs, return_service
 from ..service.write import register_once
 from ..settings import Settings
 from ..tags import TagChanges, taken_back
@@ -72,7 +72,9 @@ class Returning:
                 primary = self._begun(record, back, deadline)
             back_to = record.entry.rollback
             if primary and back_to and primary.get("taskDefinition") != back_to.task_definition_arn:
-                return self._overtaken(entry, primary)
+                if not is_rollback_of_ecs(primary):
+                    return self._overtaken(entry, primary)
+                record.redirected(primary["taskDefinition"], None)
         except (AwsFailure, LeaseHeldError, LedgerError) as failure:
             where = f"{_revision(target)}{_again(record, failure)}"
             sentence = f"{entry.cause}; and the service could not be returned to {where}: {_plain(failure)}"
@@ -140,6 +142,9 @@ class Returning:
         entry = record.entry
         changes = taken_back(own_tags(service), _tags_to_take_back(entry))
         try:
+            if changes and record.history and any(one.has_replaced_tags for one in record.history.later(entry)):
+                record.entry = replace(entry, rollback_tags=entry.after.tags)
+                return ", its tags are those of a later update", True
             if changes:
                 record.before_write()
                 tagging.write(self._ecs, entry.service_arn, changes)
