@@ -38,8 +38,8 @@ _isolate(os.environ)  # type: ignore[arg-type]  # Before the first import of a h
 # which is one test, a worker has the next file already, so that one is a short one.
 _LONGEST_FIRST = (
     *("test_aws_pipelines", "test_permissions", "test_account", "test_all_local", "test_concurrent_function", "test_bundle"),
-    *("test_faults", "test_interleavings", "test_steps", "test_terraform", "test_containers", "test_parity", "test_suites", "test_api"),
-    *("test_teardown", "test_misuse"),
+    *("test_faults", "test_interleavings", "test_steps", "test_terraform", "test_containers", "test_parity", "test_suites"),
+    *("test_api", "test_teardown", "test_misuse"),
 )
 
 

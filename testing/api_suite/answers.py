@@ -14,7 +14,7 @@ def answered(reply: Reply, status: int = 200) -> Any:
 
 
 def refused(api: Api, reply: Reply, status: int, *types: str) -> str:
-    """The message of an error of one of these types: three fields, two that some errors have, and nothing of the inside or of the key."""
+    """The message of an error of one of these types: three fields, two that some errors have, and no internals, no key."""
     assert reply.status == status, (reply.status, reply.content[:500])
     assert reply.headers["content-type"].partition(";")[0] == "application/json"
     error = reply.json()

@@ -7,7 +7,7 @@ Each scenario runs once as it is, to learn its requests; then once for every req
 import pytest
 from botocore.useragent import UserAgentString
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from support.fault_runs import BAD, GOOD, ROLLBACK, Figures, Run, Scenario
+from support.fault_runs import BAD, GOOD, ROLLBACK, Figures, Run, Scenario, the_completer_first, the_same_again
 from support.memory_dynamodb import MemoryDynamodb
 from support.rollout_world import Function
 from support.simulated_ecs import BREAKER
@@ -55,19 +55,6 @@ def _time_of_the_sdk(monkeypatch):
     """Lets the SDK wait on a world's clock. What it calls itself takes it longer than most of what it does for a request."""
     monkeypatch.setattr(UserAgentString, "to_string", lambda self: "test")
     return lambda world: world.ecs.clock.drive_sdk(monkeypatch)
-
-
-def the_same_again(run):
-    """The caller sends the same event again, and the completer ends what goes on."""
-    run.resend()
-    run.complete()
-
-
-def the_completer_first(run):
-    """The completer finds it first; then the caller sends the same event again."""
-    run.complete()
-    run.resend()
-    run.complete()
 
 
 def troubles(requests, begins_at):

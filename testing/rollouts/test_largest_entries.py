@@ -4,7 +4,18 @@ from dataclasses import dataclass
 
 import pytest
 from botocore.useragent import UserAgentString
-from support.fault_runs import BAD, GOOD, OTHER, OTHER_EVENT, REQUEST, Figures, Run, Scenario
+from support.fault_runs import (
+    BAD,
+    GOOD,
+    OTHER,
+    OTHER_EVENT,
+    REQUEST,
+    Figures,
+    Run,
+    Scenario,
+    the_completer_first,
+    the_same_again,
+)
 from support.memory_dynamodb import ITEM_LIMIT, MemoryDynamodb, size_of
 from support.rollout_world import Function
 from support.trouble import KILLS, Trouble
@@ -60,19 +71,6 @@ def _begin(function, monkeypatch):
         return run
 
     return begin
-
-
-def the_same_again(run):
-    """The caller sends the same event again."""
-    run.resend()
-    run.complete()
-
-
-def the_completer_first(run):
-    """The completer finds it first; then the caller sends the same event again."""
-    run.complete()
-    run.resend()
-    run.complete()
 
 
 def entry_of(world):

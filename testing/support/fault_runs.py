@@ -303,3 +303,16 @@ class Run:
             self.wrong(f"the deployments were of {made}")
         if unused := len(self.world.ecs.world.task_definitions) - len(set(self.world.made.values())):
             self.wrong(f"{unused} revisions were registered and never used")
+
+
+def the_same_again(run: Run) -> None:
+    """The caller sends the same event again, and the completer ends what goes on."""
+    run.resend()
+    run.complete()
+
+
+def the_completer_first(run: Run) -> None:
+    """The completer finds it first; then the caller sends the same event again."""
+    run.complete()
+    run.resend()
+    run.complete()

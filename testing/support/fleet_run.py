@@ -56,6 +56,22 @@ class FleetRun:
         self.queue.done(records, failed)
         return failed
 
+    def kill_at(self, operation: str) -> None:
+        """One invocation of the worker, whose process is gone when it calls ``operation``."""
+
+        def kill(called: str, _: Any) -> None:
+            if called == operation:
+                raise KeyboardInterrupt  # Which nothing catches.
+
+        self.ecs.before = kill
+        try:
+            self.work()
+        except KeyboardInterrupt:
+            return
+        finally:
+            self.ecs.before = lambda operation, body: None
+        raise AssertionError(f"the worker did not call {operation}")
+
     def worker(self, seconds: float = TIMEOUT, **options: Any) -> Worker:
         """A worker that has so much time from now on."""
         end = self.time() + seconds

@@ -147,15 +147,7 @@ def test_with_no_time_left_nothing_is_begun(run):
 
 def test_a_worker_that_was_killed_leaves_nothing_half_done(run):
     run.send(run.ecs.event("web-001", request_id="r"), run.ecs.event("web-002", request_id="s"))
-
-    def killed(operation, _):
-        if operation == "UpdateService":
-            raise KeyboardInterrupt  # Which nothing here catches: the process is gone.
-
-    run.ecs.before = killed
-    with pytest.raises(KeyboardInterrupt):
-        run.work()
-    run.ecs.before = lambda operation, body: None
+    run.kill_at("UpdateService")
     run.time.now += 1080
     run.queue.come_again()
     assert run.work() == []

@@ -48,15 +48,7 @@ def test_another_event_of_the_same_service_is_in_the_dead_letter_queue_too(run, 
 @pytest.mark.parametrize("fields", [{"surplus": 1}, {"ecs_tag": 7}, {"ecs_service_name": "nobody"}, {"ecs_image_name": ":"}])
 def test_an_event_that_cannot_succeed_and_has_the_request_id_of_an_open_update_leaves_that_one_alone(run, fields):
     run.send(run.ecs.event("web-001", request_id="r"))
-
-    def killed(operation, _):
-        if operation == "UpdateService":
-            raise KeyboardInterrupt
-
-    run.ecs.before = killed
-    with pytest.raises(KeyboardInterrupt):
-        run.work()
-    run.ecs.before = lambda operation, body: None
+    run.kill_at("UpdateService")
     before = run.entry("r")
     run.send(run.ecs.event("web-002", request_id="r") | fields)
     assert run.work() == [] and len(letters(run)) == 1

@@ -140,7 +140,7 @@ class Table:
     def query(
         self, pk: str, prefix: str = "", *, newest_first: bool = False, most: int | None = None, after: str = ""
     ) -> list[Item]:
-        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key; at most ``most`` of them, those after ``after``."""
+        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key: at most ``most`` of those after ``after``."""
         found: list[Item] = []
         parameters: dict[str, Any] = {
             "TableName": self.name,

@@ -49,7 +49,8 @@ class Message:
             return cls._of(record)
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             given = record if isinstance(record, Mapping) else {}
-            id_, receipt, body = (one if isinstance(one := given.get(name), str) else "" for name in ("messageId", "receiptHandle", "body"))
+            names = ("messageId", "receiptHandle", "body")
+            id_, receipt, body = (one if isinstance(one := given.get(name), str) else "" for name in names)
             body = body or one_line(str(record))
             fault = f"the record is not a message of a FIFO queue: {type(error).__name__}: {one_line(str(error), 100)}"
             return cls(id_, receipt, fingerprint([id_, body]), 1, 0.0, body, fault=fault)
@@ -93,6 +94,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
     """Whether a JSON value is nested deeper than that. Level by level, since a recursion ends at some depth itself."""
     level = [value]
     while level and depth >= 0:
-        level = [one for outer in level if isinstance(outer, (dict, list)) for one in (outer.values() if isinstance(outer, dict) else outer)]
+        containers = [outer.values() if isinstance(outer, dict) else outer for outer in level if isinstance(outer, (dict, list))]
+        level = [member for container in containers for member in container]
         depth -= 1
     return bool(level)

@@ -98,15 +98,15 @@ class Worker:
         self._environment, self._ecs, self._table, self._call = environment, ecs, table, call
         self._queue, self._letters, self._door = queue, letters, door
         self._most_receives = own.max_receives
-        clock = call.clock
-        settings = _settings(environment)
         self._retries_denied = retries_denied
+        clock, settings = call.clock, _settings(environment)
         days = settings.ledger_retention_days
         history = History(table, retention_days=days, clock=clock.epoch)
         self._batches = Batches(table, retention_days=days, clock=clock.epoch)
-        leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         recovery = Recovery(ecs, Rolling(ecs, settings, clock), history)
-        self._refusals = Refusals(history, leases, recovery, own.arn_prefix, settings)
+        self._refusals = Refusals(
+            history, Leases(table, clock=clock.epoch, sleep=clock.sleep), recovery, own.arn_prefix, settings
+        )
         self._tokens = Pace(table, parse(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep)
 
     def work_off(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:

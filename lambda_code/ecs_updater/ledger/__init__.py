@@ -24,7 +24,7 @@ has the entries of all services by ``feed``, which is the same for all, and ``be
     service's key        LEASE           ``fence``, ``expires_at``, ``expires``, …; held: ``holder``, ``request_id``, ``since``
     service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` once it has ended
     service's key        LAST_SUCCESS    the last update whose rollout succeeded, see ``entry.Success``
-    REQUEST#request_id   REQUEST         ``service`` and ``number`` of the entry of this ``request_id``; ``expires`` once that has ended
+    REQUEST#request_id   REQUEST         ``service`` and ``number`` of this ``request_id``'s entry; ``expires`` once that has ended
     OPEN                 service#number  the same of an entry that has not ended, see ``open_entries``
     OPEN-CURSOR          OPEN-CURSOR     ``after``: how far the last look at all open entries came
     BATCH#id             BATCH, MEMBER#  a batch and its services, see ``batch``; ``expires``

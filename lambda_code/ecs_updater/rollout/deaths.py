@@ -148,7 +148,8 @@ def _reason(container: Mapping[str, Any], task: Mapping[str, Any]) -> str:
 def _of_container(name: str, exit_code: int | None, reason: str) -> tuple[str, str]:
     """Kind and cause of a death that a container is the cause of."""
     if _OUT_OF_MEMORY.search(reason):
-        return "out of memory", f"container {name} ran out of memory" + (f" (exit code {exit_code})" if exit_code is not None else "")
+        code = f" (exit code {exit_code})" if exit_code is not None else ""
+        return "out of memory", f"container {name} ran out of memory{code}"
     if _CANNOT_PULL.search(reason):
         return "image pull", f"container {name} could not pull its image: {_sentence(reason)}"
     if exit_code is None or _CANNOT_START.search(reason):

@@ -129,7 +129,7 @@ class Follower:
         return self._followed(finding, seen) if finding else None
 
     def overdue(self, most_seconds: float) -> Followed | None:
-        """After a look without a verdict: the end of the wait, if nothing has changed for ``most_seconds``; None while it goes on."""
+        """After a look without a verdict: the end of the wait, if nothing has changed for ``most_seconds``; else None."""
         if self._seen is None or (self._seen.ours is None and self._seen.rollback is None):
             return None
         now, begun_at = self._clock.epoch(), self._made_at if self._rollout.begun_at is None else self._rollout.begun_at

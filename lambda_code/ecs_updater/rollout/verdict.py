@@ -84,11 +84,11 @@ def timed_out(seen: Observation | None, seconds: float, trouble: str | None = No
     return Finding(TIMED_OUT, f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}")
 
 
-def overdue(seen: Observation, age: str) -> Finding:
-    """The finding on a rollout, or a rollback of ECS, that is waited for no longer. ``age`` says why, see ``age``."""
+def overdue(seen: Observation, why: str) -> Finding:
+    """The finding on a rollout, or a rollback of ECS, that is waited for no longer, with the reason that ``age`` gave."""
     back = f"; ECS is rolling back: {cause(seen)}" if _is_rolling_back(seen) else ""
     how_far = f": {_progress(seen, seen.ours)}" if seen.ours else ""
-    return Finding(TIMED_OUT, f"{age}{back}{how_far}")
+    return Finding(TIMED_OUT, f"{why}{back}{how_far}")
 
 
 def age(since_change: float, since_begin: float, most_seconds: float) -> str | None:
@@ -110,8 +110,8 @@ def _progress(seen: Observation, ours: Deployment) -> str:
 
 
 def cause(seen: Observation) -> str:
-    """Why the deployment failed: what ECS says, where that is more than that tasks failed; else what its tasks died of; else an event
-    that speaks of trouble; else what ECS says all the same.
+    """Why the deployment failed: what ECS says, where that is more than that tasks failed; else why its tasks stopped; else an
+    event that speaks of trouble; else what ECS says all the same.
     """
     record, ours = seen.service_deployment, seen.ours
     said = [record.cause if record else "", seen.failure, ours.reason if ours else ""]

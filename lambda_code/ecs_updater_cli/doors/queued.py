@@ -57,7 +57,8 @@ class FromLedger:
         rows = {row.request_id: row for row in waiting}
         with told():
             items = self._progress.of(rows)
-        return {rows[request_id].number: seen_by(rows[request_id].event, item) for request_id, item in items.items() if request_id in rows}
+        found = ((rows[request_id], item) for request_id, item in items.items() if request_id in rows)
+        return {row.number: seen_by(row.event, item) for row, item in found}
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
         """See ``TaskCounts``."""

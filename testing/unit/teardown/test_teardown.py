@@ -454,8 +454,8 @@ def test_a_table_that_is_protected_against_deletion_is_named_with_the_command_th
 
     said = capsys.readouterr().err
     assert "✗ table t could not be removed, make clean tries again: An error occurred" in said
-    command = "aws dynamodb update-table --table-name t --no-deletion-protection-enabled --region eu-west-1"
-    assert said.endswith(f"This command unlocks it: {command}\n")
+    unlocking = "aws dynamodb update-table --table-name t --no-deletion-protection-enabled --region eu-west-1"
+    assert said.endswith(f"This command unlocks it: {unlocking}\n")
     assert project.something_is_left
 
 
