@@ -5,6 +5,7 @@ import string
 from dataclasses import replace
 
 import pytest
+from ecs_updater.aws.dynamodb import Put
 from ecs_updater.errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, LedgerError
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.ledger.lease import Holder
@@ -67,6 +68,19 @@ def test_the_updates_of_all_services_are_ordered_by_their_beginning(feed, made):
     ids = made(5, f"{ARN}service/a/web", f"{ARN}service/b/web", SERVICE_ARN)
     pages = all_pages(feed, limit=4)
     assert sum(pages, []) == ids[::-1]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"before": None}, {"after": "nothing"}, {"request_id": 7}, {"cluster_arn": None}, {"state": 1}, {"rollback": {"x": "y"}}],
+    ids=str,
+)
+@pytest.mark.parametrize("query", [{}, {"service": SERVICE_ARN}, {"cluster_arn": CLUSTER_ARN}], ids=str)
+def test_an_item_that_is_not_an_entry_is_left_out_of_every_list(feed, made, table, odd, query):
+    ids = made(3)
+    (item,) = (one for one in table.query(SERVICE_ARN, "UPDATE#") if one["request_id"] == ids[1])
+    table.put(Put({name: value for name, value in {**item, **odd}.items() if value is not None}))
+    assert sum(all_pages(feed, limit=1, **query), []) == [ids[2], ids[0]]
 
 
 def test_the_updates_of_a_cluster_are_found_among_those_of_all(feed, made):
@@ -155,8 +169,11 @@ class LargeTable:
     def __init__(self, count, size):
         side = {"task_definition_arn": "arn:t/f:1", "images": {}, "tags": {"k": "é" * size}}
         entry = {"action": "update", "cluster_arn": CLUSTER_ARN, "service_arn": SERVICE_ARN, "state": "ENDED"}
-        entry |= {"before": side, "after": side, "pk": SERVICE_ARN, "feed": "UPDATES"}
-        of_each = ({"request_id": f"r-{number}", "sk": f"UPDATE#{number}", "begun_at": f"{number}"} for number in range(count))
+        entry |= {"before": side, "after": side, "pk": SERVICE_ARN, "feed": "UPDATES", "service": SERVICE_ARN}
+        of_each = (
+            {"request_id": f"r-{number}", "number": number, "sk": f"UPDATE#{number}", "begun_at": f"{number}"}
+            for number in range(count)
+        )
         self.items = [{**entry, **own} for own in of_each]
 
     def page(self, _, most, *, after, **__):

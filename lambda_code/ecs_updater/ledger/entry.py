@@ -295,6 +295,8 @@ def from_item(item: Mapping[str, Any]) -> Entry:
 
 
 def _known(kind: type, item: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        raise TypeError(f"{kind.__name__} is {type(item).__name__}")
     return {one.name: item[one.name] for one in fields(kind) if one.name in item}
 
 

@@ -6,10 +6,13 @@ from functools import partial
 
 from ..aws.dynamodb import Index, Item, Table
 from ..call import ANSWER_BYTES
-from .entry import Entry
+from ..errors import LedgerError
+from ..log import logger
+from .entry import Entry, State
 from .failure import told
 from .history import UPDATES, History
 from .key import ENTRY
+from .open_entries import read
 
 RECENT = Index("recent", "feed", "begun_at")
 """The entries of all services. It follows the table within a second or so."""
@@ -33,21 +36,21 @@ class Feed:
 
     def of_service(self, service: str, most: int, after: Item | None = None) -> tuple[list[Item], Item | None]:
         """A service's entries, by its key, and where the next page begins; None at the end. See ``of_all`` for short pages."""
-        read = partial(self._table.page, service, only=SHOWN, prefix=ENTRY)
-        return self._gathered(read, ("pk", "sk"), most, after, lambda item: True)
+        page = partial(self._table.page, service, only=SHOWN, prefix=ENTRY)
+        return self._gathered(page, ("pk", "sk"), most, after, lambda item: True)
 
     def of_all(self, most: int, after: Item | None = None, cluster: str | None = None) -> tuple[list[Item], Item | None]:
         """The entries of all services, or of those of one cluster, by its ARN.
 
         A page may be short although more follows: it has no more bytes than Lambda's answers, and costs a bounded number of calls.
         """
-        read = partial(self._table.page, UPDATES, only=SHOWN, index=RECENT)
+        page = partial(self._table.page, UPDATES, only=SHOWN, index=RECENT)
         names = (RECENT.hash_key, RECENT.range_key, "pk", "sk")
-        return self._gathered(read, names, most, after, lambda item: cluster in (None, item["cluster_arn"]))
+        return self._gathered(page, names, most, after, lambda item: cluster in (None, item["cluster_arn"]))
 
     def _gathered(
         self,
-        read: Callable[..., tuple[list[Item], Item | None]],
+        page: Callable[..., tuple[list[Item], Item | None]],
         names: tuple[str, ...],
         most: int,
         after: Item | None,
@@ -58,8 +61,8 @@ class Feed:
         size, key = 0, after
         for _ in range(_CALLS_AT_MOST):
             with told(self._table):
-                items, following = read(most, after=key)
-            for item in filter(is_wanted, items):
+                items, following = page(most, after=key)
+            for item in filter(is_wanted, filter(_is_readable, items)):
                 size += len(json.dumps(item))
                 # A page has one entry at least, or nobody would come past it.
                 if found and size > ANSWER_BYTES:
@@ -76,6 +79,15 @@ class Feed:
     def one(self, request_id: str) -> Entry | None:
         """One update; None when there is none, or none any more. Two calls."""
         return self._history.find(request_id)
+
+
+def _is_readable(item: Item) -> bool:
+    """Whether the item is an entry, in whatever state. One that is not is logged and left out of the list."""
+    found = read({**item, "owner": "", "fence": 0, "state": State.ENDED.value})
+    if isinstance(found, LedgerError) or not isinstance(item.get("state"), str):
+        logger.warning("an update is left out of the list", reason=str(found), key=f"{item.get('pk')} {item.get('sk')}")
+        return False
+    return True
 
 
 def _key(item: Item, names: tuple[str, ...]) -> Item:
