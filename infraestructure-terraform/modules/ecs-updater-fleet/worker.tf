@@ -204,7 +204,7 @@ resource "aws_iam_role_policy" "this" {
         {
           Sid      = "ReadCacheRules"
           Effect   = "Allow"
-          Action   = "ecr:DescribePullThroughCacheRules"
+          Action   = ["ecr:DescribePullThroughCacheRules"]
           Resource = "*"
         },
       ],
