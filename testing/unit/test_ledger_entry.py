@@ -108,9 +108,9 @@ def filled(entry):
         error_message="m",
         error_attributes={"violations": ["v"]},
         may_be_repeated=True,
-        begun_at="1",
-        updated_at="2",
-        ended_at="3",
+        begun_at="2027-01-15T08:00:01.000Z",
+        updated_at="2027-01-15T08:00:02.000Z",
+        ended_at="2027-01-15T08:00:03.000Z",
     )
 
 

@@ -171,7 +171,7 @@ class LargeTable:
         entry = {"action": "update", "cluster_arn": CLUSTER_ARN, "service_arn": SERVICE_ARN, "state": "ENDED"}
         entry |= {"before": side, "after": side, "pk": SERVICE_ARN, "feed": "UPDATES", "service": SERVICE_ARN}
         of_each = (
-            {"request_id": f"r-{number}", "number": number, "sk": f"UPDATE#{number}", "begun_at": f"{number}"}
+            {"request_id": f"r-{number}", "number": number, "sk": f"UPDATE#{number}", "begun_at": f"2027-01-15T08:00:{number:02}Z"}
             for number in range(count)
         )
         self.items = [{**entry, **own} for own in of_each]

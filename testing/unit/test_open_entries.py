@@ -48,10 +48,10 @@ UNREADABLE = {
     "a text as rollback": with_value(rollback={"S": "x"}, state={"S": "ROLLING_BACK"}),
     "a rollback to nothing": with_value(rollback={"M": {}}, state={"S": "ROLLING_BACK"}),
     "an answer that is no JSON": with_value(answer={"S": "{"}),
+    "no time": with_value(updated_at={"S": "yesterday"}),
 }
 UNUSABLE = {
     "an answer without a body": with_value(answer={"S": "{}"}),
-    "no time": with_value(updated_at={"S": "yesterday"}),
     "another service's ARN": with_value(service_arn={"S": "web-006"}),
 }
 

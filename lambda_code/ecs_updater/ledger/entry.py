@@ -285,6 +285,8 @@ def from_item(item: Mapping[str, Any]) -> Entry:
             known["error_attributes"] = json.loads(known["error_attributes"])
         entry = Entry(**known | {"state": State(known["state"])})
         check_types(entry)
+        for moment in (entry.begun_at, entry.updated_at, entry.ended_at):
+            seconds(moment)
         return entry
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         key = f"{item.get('pk')} {item.get('sk')}"
