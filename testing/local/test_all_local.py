@@ -118,6 +118,7 @@ def test_every_setting_can_be_overridden(whole_runs):
         "• removing stack another-stack-ledger",
         "• removing stack another-stack-ecs",
         "• removing stack another-stack-vpc",
+        "• removing table another-function-ledger",
         "• removing bucket another-stack-artifacts-000000000000-us-west-2",
     ]
 

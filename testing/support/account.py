@@ -12,6 +12,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 ON_ACCOUNT = {
     "TARGET": "aws",
     "YES": "1",
+    "DELETION_PROTECTION": "false",  # make clean removes everything at the end of a test.
     "LAMBDA_RUNTIME": f"python{sys.version_info.major}.{sys.version_info.minor}",
     "LAMBDA_ARCH": platform.machine().replace("aarch64", "arm64"),
 }

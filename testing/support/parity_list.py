@@ -205,6 +205,7 @@ WIRED = {
 """Variables of modules that the root module has no variable for, and what they get."""
 
 ONLY_STAR = {
+    "ecr:DescribePullThroughCacheRules",
     "ecs:DescribeTaskDefinition",
     "ecs:DiscoverPollEndpoint",
     "ecs:ListClusters",
