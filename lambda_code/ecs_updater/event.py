@@ -36,7 +36,9 @@ class Schema:
     @cached_property
     def document(self) -> dict[str, Any]:
         """The schema itself."""
-        return json.loads(resources.files(__package__).joinpath(f"schemas/{self.name}.json").read_text("utf-8"))
+        text = resources.files(__package__).joinpath(f"schemas/{self.name}.json").read_text("utf-8")
+        document: dict[str, Any] = json.loads(text)
+        return document
 
     @cached_property
     def validator(self) -> Draft4Validator:

@@ -28,7 +28,8 @@ class RegistrableFields:
 
     def known(self, revision: dict[str, Any]) -> dict[str, Any]:
         """``revision`` without the fields that the SDK does not know, at any depth."""
-        return _known(revision, self.registered)
+        known: dict[str, Any] = _known(revision, self.registered)
+        return known
 
 
 def _unknown(value: Any, shape: Any, path: str) -> Iterator[str]:

@@ -36,14 +36,14 @@ def tell_about(event: Any, request_id: str | None = None) -> None:
     logger.thread_safe_append_keys(**_about(event), **({"http_request_id": request_id} if request_id else {}))
 
 
-def logged(event: Any, context: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def logged(event: Any, context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """Does ``work``, the handling of ``event``, and logs what came of it, with the AWS calls that it cost.
 
     Raises the errors of ``errors`` only: what is none of them is logged with its traceback and becomes an InternalError.
     """
     tell_about(event)
 
-    def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
+    def work_and_tell() -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
         answer = work()
         body = answer["body"]
         told = {name: body.get(name) for name in ("changed", "changes", "deployment")}
@@ -52,20 +52,20 @@ def logged(event: Any, context: Any, work: Callable[[], dict[str, Any]]) -> dict
     return _logged(context, work_and_tell)
 
 
-def logged_run(context: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def logged_run(context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """The same for a run of the completer: its whole answer is the line."""
 
-    def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
+    def work_and_tell() -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
         answer = work()
         return "complete", answer, answer
 
     return _logged(context, work_and_tell)
 
 
-def logged_read(path: str, context: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def logged_read(path: str, context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """The same for a question over HTTP, to which nothing changes: the line says what was asked and how many there were."""
 
-    def work_and_tell() -> tuple[str, dict[str, Any], dict[str, Any]]:
+    def work_and_tell() -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
         answer = work()
         counts = {name: len(value) for name, value in answer.items() if isinstance(value, list)}
         return "read", {"path": one_line(path), **counts}, answer
@@ -73,7 +73,7 @@ def logged_read(path: str, context: Any, work: Callable[[], dict[str, Any]]) -> 
     return _logged(context, work_and_tell)
 
 
-def _logged(context: Any, work: Callable[[], tuple[str, dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+def _logged(context: Any, work: Callable[[], tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> Mapping[str, Any]:
     """Does ``work``, which returns a line's message and fields and the answer. For any number of threads."""
     begin = time.monotonic()
     logger.thread_safe_append_keys(request_id=getattr(context, "aws_request_id", None))

@@ -87,7 +87,8 @@ def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFie
     running = snapshot.task_definition
     addressed = td.addressed_container(running, request.container, request.image)["name"]
     images = _image_changes(running, addressed, request)
-    revision, unknown = None, ()
+    revision: Mapping[str, Any] | None = None
+    unknown: tuple[str, ...] = ()
     if images:
         after = {change.container: change.after for change in images}
         revision, unknown = registration(running, snapshot.task_definition_tags, after, fields, settings)

@@ -12,7 +12,7 @@ from .tags import listed
 NO_CHANGE, IN_PROGRESS = "NO_CHANGE", "IN_PROGRESS"
 DRY_RUN = "dry run: nothing was written"
 
-Answer = dict[str, Any]
+Answer = Mapping[str, Any]
 
 
 def of_plan(plan: Plan) -> Answer:

@@ -42,7 +42,8 @@ class Snapshot:
     @property
     def task_definition_arn(self) -> str:
         """The ARN of the running revision."""
-        return self.task_definition["taskDefinitionArn"]
+        arn: str = self.task_definition["taskDefinitionArn"]
+        return arn
 
     @property
     def has_short_arn(self) -> bool:

@@ -16,7 +16,8 @@ Json = Mapping[str, Any]
 
 def container(task_definition: Json, name: str) -> Json:
     """The definition of the container ``name``. Raises ContainerNotFoundError, which lists the names that there are."""
-    for definition in task_definition["containerDefinitions"]:
+    definitions: Sequence[Json] = task_definition["containerDefinitions"]
+    for definition in definitions:
         if definition["name"] == name:
             return definition
     raise ContainerNotFoundError(
@@ -33,7 +34,7 @@ def addressed_container(task_definition: Json, name: str | None, image: ImageRef
     """
     if name is not None:
         return container(task_definition, name)
-    definitions = task_definition["containerDefinitions"]
+    definitions: Sequence[Json] = task_definition["containerDefinitions"]
     if len(definitions) == 1:
         return definitions[0]
     matching = [definition for definition in definitions if _has_repository(definition, image.repository)]

@@ -113,7 +113,7 @@ class Ecs:
             answer = self._client.register_task_definition(
                 family=revision["family"], containerDefinitions=[], **{wire.RAW_BODY: revision}
             )
-            task_definition = answer[wire.RAW_BODY]["taskDefinition"]
+            task_definition: dict[str, Any] = answer[wire.RAW_BODY]["taskDefinition"]
             if missing := _NEEDED - task_definition.keys():
                 raise KeyError(*missing)  # Which makes it an answer that cannot be read, as if it had got lost.
             return task_definition
@@ -140,7 +140,8 @@ class Ecs:
         }
         sent = {name: value for name, value in body.items() if value is not None}
         with translated("UpdateService"):
-            return self._client.update_service(service=service, **{wire.RAW_BODY: sent})["service"]
+            updated: dict[str, Any] = self._client.update_service(service=service, **{wire.RAW_BODY: sent})["service"]
+            return updated
 
     def tag_resource(self, arn: str, tags: Mapping[str, str]) -> None:
         """Adds ``tags`` to a resource, or changes their values."""

@@ -64,7 +64,7 @@ def use(profile: str | None, region: str | None, server_time: ServerTime) -> str
             # AWS_REGION is what other SDKs read, and boto3 does not.
             boto3.setup_default_session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
             server_time.watch(boto3.DEFAULT_SESSION.events)
-            found = boto3.DEFAULT_SESSION.region_name
+            found: str | None = boto3.DEFAULT_SESSION.region_name
             if not found:
                 raise NoRegionError()
             # What cannot be an address, or a region, is said when a client is made.
@@ -78,7 +78,9 @@ def table_arn(name: str, client: Any = None) -> str | None:
     """The ARN of the table of this name, which says in which account it is; None where there is none. Raises AwsFailure."""
     try:
         with translated("DescribeTable"):
-            return (client or boto3.client("dynamodb", config=_CONFIG)).describe_table(TableName=name)["Table"]["TableArn"]
+            table = (client or boto3.client("dynamodb", config=_CONFIG)).describe_table(TableName=name)["Table"]
+            arn: str = table["TableArn"]
+            return arn
     except AwsFailure as failure:
         if failure.code == "ResourceNotFoundException":
             return None

@@ -72,7 +72,8 @@ def queue_url(name: str, client: Any = None) -> str | None:
     """The address of the queue of this name; None where there is none. Raises AwsFailure for everything else."""
     try:
         with translated("GetQueueUrl"):
-            return (client or boto3.client("sqs", config=_CONFIG)).get_queue_url(QueueName=name)["QueueUrl"]
+            url: str = (client or boto3.client("sqs", config=_CONFIG)).get_queue_url(QueueName=name)["QueueUrl"]
+            return url
     except AwsFailure as failure:
         if failure.code in ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
             return None

@@ -19,7 +19,7 @@ RAW_BODY = "RawBody"
 _CONCURRENT_REGISTRATION_DELAYS = (0.2, 0.5, 1.0, 2.0)
 
 
-class UnansweredWriteError(HTTPClientError):
+class UnansweredWriteError(HTTPClientError):  # type: ignore[misc]  # botocore has no type annotations.
     """A write that is not idempotent got no answer, or a server error: it is not sent again without looking first."""
 
     fmt = "no answer to {operation}: {error}"

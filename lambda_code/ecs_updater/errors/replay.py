@@ -10,7 +10,8 @@ from .server import InternalError
 
 def attributes_of(error: Exception) -> dict[str, Any]:
     """The attributes that the error has beside its message, as JSON values: a tuple becomes a list, an unknown type its text."""
-    return json.loads(json.dumps(vars(error), default=str))
+    attributes: dict[str, Any] = json.loads(json.dumps(vars(error), default=str))
+    return attributes
 
 
 def rebuilt(name: str, message: str, attributes: Mapping[str, Any]) -> EcsUpdaterError:

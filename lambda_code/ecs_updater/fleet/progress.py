@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..aws.dynamodb import Item, Table
+from ..aws.attributes import Item
+from ..aws.dynamodb import Table
 from ..ledger.failure import told
 from ..ledger.feed import SHOWN
 from ..ledger.history import entry_key, request_key

@@ -74,8 +74,7 @@ class Refusals:
 
 def _entry(key: str, event: Mapping[str, Any], call: Call) -> Entry:
     image, container = event.get("ecs_image_name"), event.get("ecs_container_name")
-    is_text = container and isinstance(container, str) and isinstance(image, str)
-    wanted = {one_line(container): one_line(image)} if is_text else {}
+    wanted = {one_line(container): one_line(image)} if container and isinstance(container, str) and isinstance(image, str) else {}
     cluster = key.rpartition(":service/")[0] + ":cluster/" + key.split("/")[1]
     return Entry(
         service=key,

@@ -177,7 +177,7 @@ class Worker:
             return 0
         verdict = NOT_DEPLOYED
 
-        def work() -> dict[str, Any]:
+        def work() -> Mapping[str, Any]:
             nonlocal verdict
             if over := self._why_over(message):
                 verdict = NOT_STARTED
@@ -205,7 +205,8 @@ class Worker:
         """In how many seconds the message comes again; None where the queue would give it up without a cause."""
         if message.receives >= self._most_receives and self._buried(message, error):
             return None
-        return min(_LAST_RETRY, _FIRST_RETRY * 2 ** (min(message.receives, 10) - 1))
+        seconds: int = min(_LAST_RETRY, _FIRST_RETRY * 2 ** (min(message.receives, 10) - 1))
+        return seconds
 
     def _is_last(self, message: Message) -> bool:
         """Whether a message is not to be tried again."""

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployme
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..aws.dynamodb import table_of
@@ -16,6 +17,6 @@ ECS = Ecs()
 LEDGER = table_of(os.environ)
 
 
-def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
     """Completes what is open, and says what that was."""
     return logged_run(context, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json())

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..aws.dynamodb import table_of
@@ -19,6 +20,6 @@ say_whether_there_is_a_ledger(LEDGER)
 warn_of_what_is_unrestricted(os.environ)
 
 
-def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
     """Does one update. An error's class is Lambda's ``errorType``, its text Lambda's ``errorMessage``."""
     return logged(event, context, lambda: update(event, os.environ, ECS, Call.of(context), LEDGER))

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from functools import partial
 
-from ..aws.dynamodb import Index, Item, Table
+from ..aws.attributes import Item
+from ..aws.dynamodb import Index, Table
 from ..call import ANSWER_BYTES
 from ..errors import LedgerError
 from ..log import logger

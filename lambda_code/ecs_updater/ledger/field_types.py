@@ -12,7 +12,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 def check_types(data: Any) -> None:
     """Raises TypeError for the first field, of a dataclass or of one in it, whose value has another type."""
-    for name, hint in _types(type(data)).items():
+    kind: type = type(data)
+    for name, hint in _types(kind).items():
         value = getattr(data, name)
         if not _fits(value, hint):
             raise TypeError(f"{name} is {type(value).__name__}")

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
+from ..aws.attributes import Item
+from ..aws.dynamodb import ConditionFailed, Delete, Put, Table, Update, Write
 from ..errors import LeaseHeldError, LedgerError, one_line
 from ..log import logger
 from .batch import failure_of
@@ -275,7 +276,8 @@ def _readable(found: Iterable[Entry | LedgerError]) -> Iterator[Entry]:
 def _success(item: Mapping[str, Any]) -> Success | None:
     """The last success of which these are the attributes; None where this version cannot read it."""
     try:
-        success = Success(**{one.name: item.get(one.name) for one in fields(Success)})
+        attributes: dict[str, Any] = {one.name: item.get(one.name) for one in fields(Success)}
+        success = Success(**attributes)
         check_types(success)
     except TypeError:
         return None

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ..aws.dynamodb import ConditionFailed, Item, Table, Update
+from ..aws.attributes import Item
+from ..aws.dynamodb import ConditionFailed, Table, Update
 from ..aws.failure import AwsFailure, Outcome
 from ..errors import LeaseHeldError, LedgerError, one_line
 from .entry import iso

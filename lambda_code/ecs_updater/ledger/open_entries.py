@@ -12,7 +12,8 @@ is looked at within as many runs as it takes for all, also when one of them ends
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..aws.dynamodb import Delete, Item, Put, Table
+from ..aws.attributes import Item
+from ..aws.dynamodb import Delete, Put, Table
 from ..errors import LedgerError
 from .entry import Entry, from_item
 from .failure import told

@@ -73,7 +73,7 @@ class Pace:
             for change in (goes_on, was_full):
                 try:
                     with told(self._table):
-                        full_at = self._table.update(change)["full_at"]
+                        full_at: float = self._table.update(change)["full_at"]
                     return full_at - depth - now
                 except ConditionFailed as refused:
                     item = refused.items[0]

@@ -87,12 +87,12 @@ class Record:
         if entry != self.entry:  # Its age counts from its last change.
             self._tell(self._advance, entry)
 
-    def told(self, answer: dict[str, Any]) -> None:
+    def told(self, answer: Mapping[str, Any]) -> None:
         """The caller gets this answer, and the rollout goes on."""
         if answer != self.entry.answer:
             self._tell(self._advance, self.entry.told(answer))
 
-    def answered(self, answer: dict[str, Any]) -> None:
+    def answered(self, answer: Mapping[str, Any]) -> None:
         """The update has ended with this answer."""
         deployment = answer["body"]["deployment"]
         self._tell(self._end, self.entry.answered(deployment["verdict"], deployment["reason"], answer))

@@ -47,14 +47,14 @@ def status_of(error: EcsUpdaterError) -> int:
     return 422
 
 
-def of_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def of_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:
     """An answer; it ends with a newline, for those who read it in a terminal."""
     # In ASCII: a request_id can hold half a character, which has no bytes, and the runtime would end over it.
     text = json.dumps(value) + "\n"
     return Response(status, "application/json", text, headers={**HEADERS, **(headers or {})})
 
 
-def of_error(error: EcsUpdaterError, request_id: str) -> Response:
+def of_error(error: EcsUpdaterError, request_id: str) -> Response[str]:
     """The answer that tells of an error, in the words that Lambda has for the same."""
     body: dict[str, Any] = {"errorType": type(error).__name__, "errorMessage": str(error), "requestId": request_id}
     if error.hint:

@@ -11,20 +11,21 @@ def new_app() -> APIGatewayRestResolver:
     """Powertools' router, without routes."""
     app = APIGatewayRestResolver()
 
-    @app.exception_handler(EcsUpdaterError)
-    def _refused(error: EcsUpdaterError) -> Response:
+    def _refused(error: EcsUpdaterError) -> Response[str]:
         return answer.of_error(error, request_id(app))
 
-    @app.exception_handler(Exception)
-    def _defect(error: Exception) -> Response:
+    def _defect(error: Exception) -> Response[str]:
         logger.exception("a defect of this function")
         return _refused(InternalError(f"{type(error).__name__}: a defect of ecs-updater, the function's log has the details"))
 
     @app.not_found
-    def _not_found(_: Exception) -> Response:
+    def _not_found(_: Exception) -> Response[str]:
         request = app.current_event
         return _refused(RouteNotFoundError(f"there is no {request.http_method} {request.path}: GET / lists the routes"))
 
+    # Calls instead of decorators: Powertools does not annotate what exception_handler returns.
+    app.exception_handler(EcsUpdaterError)(_refused)
+    app.exception_handler(Exception)(_defect)
     return app
 
 

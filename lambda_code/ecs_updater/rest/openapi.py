@@ -16,7 +16,10 @@ from .routes import ROUTES, Route
 
 Json = dict[str, Any]
 
-_NEXT = ("next", {"type": "string"}, "Where the page begins: what the page before gave as next.")
+_QueryParameter = tuple[str, Json, str]
+"""Name, schema and description of a parameter."""
+
+_NEXT: _QueryParameter = ("next", {"type": "string"}, "Where the page begins: what the page before gave as next.")
 _EXAMPLE = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "busybox", "tag": "1.36"}
 
 _ERRORS = {
@@ -79,10 +82,10 @@ def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
         case "/rollback":
             return _body("Rollback", "ShortRollback", {name: _EXAMPLE[name] for name in ("cluster", "service")})
         case "/list":
-            by_tag = [(key, {"type": "string"}, f"The value of the tag {key}.") for key in tag_filters]
+            by_tag: list[_QueryParameter] = [(key, {"type": "string"}, f"The value of the tag {key}.") for key in tag_filters]
             types = "|".join((*LAUNCH_TYPES, ALL))
             several = {"type": "string", "pattern": f"^({types})(,({types}))*$"}
-            own = [
+            own: list[_QueryParameter] = [
                 ("launch_type", several, "Default: FARGATE; several with commas."),
                 ("images", {"type": "string", "enum": ["0", "1"]}, "1: with the image of every container."),
                 ("limit", _limit(MOST_SERVICES, MOST_SERVICES), "The most services of a page."),

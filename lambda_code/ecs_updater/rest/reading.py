@@ -31,13 +31,13 @@ def door(sources: Sources) -> APIGatewayRestResolver:
     """The routes."""
     app = new_app()
 
-    def told(make: Callable[[], Json]) -> Response:
+    def told(make: Callable[[], Json]) -> Response[str]:
         """The answer that ``make`` makes, with its line in the log."""
         log.tell_about(None, request_id(app))
         return answer.of_json(log.logged_read(app.current_event.path, app.lambda_context, make))
 
     @app.get("/")
-    def _help() -> Response:
+    def _help() -> Response[str]:
         settings = StatusSettings.from_environment(sources.environment)
         if not _wants_a_page(app.current_event.headers):
             return answer.of_json(help_document.document(settings.tag_filters, settings.api_auth), headers={"Vary": "Accept"})
@@ -45,7 +45,7 @@ def door(sources: Sources) -> APIGatewayRestResolver:
         return Response(200, "text/html; charset=utf-8", document, headers={**answer.HEADERS, **headers, "Vary": "Accept"})
 
     @app.get("/list")
-    def _list() -> Response:
+    def _list() -> Response[str]:
         def page_of_services() -> Json:
             filters = StatusSettings.from_environment(sources.environment).tag_filters
             return sources.listing.page(query.list_query(_parameters(app), filters), Call.of(app.lambda_context).time_left)
@@ -53,16 +53,16 @@ def door(sources: Sources) -> APIGatewayRestResolver:
         return told(page_of_services)
 
     @app.get("/deployments")
-    def _deployments() -> Response:
+    def _deployments() -> Response[str]:
         prefix = _arn_prefix(app.lambda_context)
         return told(lambda: history.deployments(sources.feed, query.deployments_query(_parameters(app), prefix)))
 
     @app.get("/deployments/<id_>")
-    def _deployment(id_: str) -> Response:
+    def _deployment(id_: str) -> Response[str]:
         return told(lambda: history.deployment(sources.feed, id_))
 
     @app.get("/openapi.json")
-    def _openapi() -> Response:
+    def _openapi() -> Response[str]:
         settings = StatusSettings.from_environment(sources.environment)
         return answer.of_json(openapi.document(settings.tag_filters, settings.api_auth))
 

@@ -25,17 +25,17 @@ def door(do: Do) -> APIGatewayRestResolver:
     app = new_app()
 
     @app.post("/update")
-    def _update() -> Response:
+    def _update() -> Response[str]:
         return _posted(app, do, UPDATE)
 
     @app.post("/rollback")
-    def _rollback() -> Response:
+    def _rollback() -> Response[str]:
         return _posted(app, do, ROLLBACK)
 
     return app
 
 
-def _posted(app: APIGatewayRestResolver, do: Do, action: str) -> Response:
+def _posted(app: APIGatewayRestResolver, do: Do, action: str) -> Response[str]:
     request = app.current_event
     call = replace(Call.of(app.lambda_context), id=request.request_context.request_id, caller=_caller(request.raw_event))
     waits = False
@@ -45,7 +45,7 @@ def _posted(app: APIGatewayRestResolver, do: Do, action: str) -> Response:
         log.tell_about(None, call.id)
         value = value_of(request.decoded_body, request.headers.get("content-type"))
         event = event_of(value, action)
-        app.append_context(request_id=_id_in(event) or call.id)
+        app.context["request_id"] = _id_in(event) or call.id
         log.tell_about(event)
         if waits_too_long(event):
             # The caller follows it by its id, and the completer ends it.

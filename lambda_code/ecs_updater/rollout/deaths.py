@@ -77,7 +77,7 @@ def is_of(task: Mapping[str, Any], deployment_id: str, deployment: Mapping[str, 
 
     Emulators name the service there. Then it is a task of the deployment's revision, and not older than the deployment.
     """
-    started_by = task.get("startedBy", "")
+    started_by: str = task.get("startedBy", "")
     if started_by.startswith(_DEPLOYMENTS) or deployment is None:
         return started_by == deployment_id
     is_older = task.get("createdAt", _EPOCH) < deployment.get("createdAt", _EPOCH)

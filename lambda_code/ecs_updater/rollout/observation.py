@@ -218,7 +218,7 @@ class Observation:  # pylint: disable=too-many-instance-attributes
 
     def shows_a_death_since(self, earlier: "Observation | None") -> bool:
         """Whether a task of the deployment may have died since then: only in that case tasks are asked about."""
-        before, now = earlier and earlier.ours, self.ours
+        before, now = earlier.ours if earlier else None, self.ours
         if earlier is None or before is None or now is None:
             return False
         is_less = now.running < before.running or now.running + now.pending < before.running + before.pending

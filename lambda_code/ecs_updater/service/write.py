@@ -218,7 +218,7 @@ def is_registered_as(
     return _in_any_order(body) == _in_any_order(revision)
 
 
-def _in_any_order(value: Any) -> Any:
+def _in_any_order(value: object) -> object:
     """``value`` with its lists of objects sorted: ECS promises no order of environment, tags and the like."""
     if isinstance(value, Mapping):
         return {name: _in_any_order(member) for name, member in value.items()}

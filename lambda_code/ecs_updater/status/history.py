@@ -3,7 +3,8 @@
 from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
 from ..ledger.entry import to_item
 from ..ledger.feed import Feed
-from ..ledger.history import ENTRY, UPDATES
+from ..ledger.history import UPDATES
+from ..ledger.key import ENTRY
 from .cursor import NOT_OURS, place_of, token_of
 from .query import DeploymentsQuery
 from .views import Json, deployment_view, request_id_of, whole_deployment_view

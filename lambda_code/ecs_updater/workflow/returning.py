@@ -115,7 +115,8 @@ class Returning:
         tags, fields = target.task_definition_tags, self._ecs.fields
         revision, _ = registration(target.task_definition, tags, {}, fields, self._settings)
         # An interrupted attempt may have registered it already.
-        return register_once(self._ecs, revision, look_first=True)["taskDefinitionArn"]
+        arn: str = register_once(self._ecs, revision, look_first=True)["taskDefinitionArn"]
+        return arn
 
     def _returning(self, record: Record, service: Mapping[str, Any], deployment_id: str | None, deadline: float) -> Conclusion:
         """The service is on its way back: does the rest, and waits."""

@@ -82,9 +82,10 @@ class Rolling:
             return Conclusion(is_final=False)
         if known and not (entry.rollback_on_failure and known.is_left_failed):
             return Conclusion(error=error_of(known), verdict=known.verdict or "")
+        followed: Followed | None
         if known and known.verdict == FAILED:
             finding = Finding(FAILED, _reason(known))
-            followed: Followed | None = Followed(finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn)
+            followed = Followed(finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn)
         else:
             follower = self._following.follower(_rollout(entry), record)
             followed = follower.look(service)

@@ -37,12 +37,14 @@ class RollbackTarget:
     @property
     def arn(self) -> str:
         """Its ARN."""
-        return self.task_definition["taskDefinitionArn"]
+        arn: str = self.task_definition["taskDefinitionArn"]
+        return arn
 
     @property
     def is_active(self) -> bool:
         """Whether UpdateService takes it. ECS refuses every other one, so its content has to be registered again."""
-        return self.task_definition.get("status", _ACTIVE) == _ACTIVE
+        status: str = self.task_definition.get("status", _ACTIVE)
+        return status == _ACTIVE
 
 
 class TargetSearch:

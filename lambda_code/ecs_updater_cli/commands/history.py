@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecs_updater.aws.dynamodb import Item
+from ecs_updater.aws.attributes import Item
 from ecs_updater.errors import InvalidQueryError
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.status.query import DeploymentsQuery, deployments_query

@@ -2,9 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from jsonschema.exceptions import ValidationError
 
@@ -100,8 +100,10 @@ def _violation(entry: Entry, error: ValidationError) -> Problem:
     if error.validator == "type" and error.validator_value == "string" and value.written is not None:
         sentence += f"; {hint(value.data, value.written)}"
     if error.validator == "additionalProperties":
-        known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
-        odd_names = (name for name in error.instance if name not in known and not any(re.search(one, name) for one in patterns))
+        # Only a schema that is an object has this keyword, and only an object violates it.
+        schema, instance = cast(Mapping[str, Any], error.schema), cast(Mapping[str, Any], error.instance)
+        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+        odd_names = (name for name in instance if name not in known and not any(re.search(one, name) for one in patterns))
         odd = next(odd_names, None)
         place = place if odd is None else entry.place_of_name(path, odd)
     return Problem(place, text, sentence)

@@ -32,7 +32,8 @@ Aliases = dict[tuple[int, int], Place]
 class _Open:
     """A list or a map that has begun."""
 
-    start: yaml.Mark
+    start: Any
+    """The mark where it begins: of PyYAML or of libyaml, whose classes have no common base."""
     is_list: bool
     nodes: int = 0
 

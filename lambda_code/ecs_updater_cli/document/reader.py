@@ -149,6 +149,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             items = tuple(self._item(node, number, within) for number in range(len(node.value)))
             return Value(place, [one.data for one in items], items=items)
+        assert isinstance(node, yaml.ScalarNode)  # PyYAML composes only these three kinds.
         try:
             data, written = self._scalar(node)
         except ValueError as error:
@@ -169,7 +170,7 @@ class _Reader:
             place = place_of(key.start_mark)
             if key.tag == _MERGE:
                 for map_ in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                    merged = self.value(map_, above).members | merged
+                    merged = {**self.value(map_, above).members, **merged}
                 continue
             name = self._name(key, place)
             if name in own:
@@ -185,7 +186,8 @@ class _Reader:
                 name, written = self._scalar(key)
                 if not isinstance(name, str):
                     self._refuse(place, f'a name has to be text: write "{written}", in quotes')
-                    return key.value
+                    text: str = key.value
+                    return text
             except ValueError as error:
                 self._refuse(place, str(error))
         else:

@@ -54,7 +54,8 @@ def meaning(node: yaml.ScalarNode) -> tuple[Any, str | None]:
     try:
         data = SafeConstructor().construct_object(node, deep=True)
     except (ValueError, ArithmeticError, LookupError, AttributeError):  # PyYAML takes it that the word suits its tag.
-        if Resolver().resolve(yaml.ScalarNode, node.value, (True, False)) != node.tag:
+        resolved = Resolver().resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]  # Untyped stub.
+        if resolved != node.tag:
             raise ValueError(f'the tag {tag} does not suit "{node.value}": leave it out') from None
         # A day that there is not, or a number of thousands of digits.
         data = Date(node.value) if node.tag == _TIME else Number.of(math.inf, node.value)
