@@ -42,7 +42,7 @@ class Verified:
     @property
     def digests(self) -> frozenset[str]:
         """What a running task may show as ``imageDigest``: ECS's launch types differ in which of the two they report."""
-        return frozenset({self.digest, self.platform_digest} - {None})  # type: ignore[arg-type]
+        return frozenset(digest for digest in (self.digest, self.platform_digest) if digest is not None)
 
     def pinned(self, keep_tag: bool = True) -> ImageReference:
         """The reference with the digest in it, so that every task runs what was looked at, wherever the tag moves.

@@ -38,8 +38,8 @@ class Value:
         for step in path:
             if isinstance(step, int) and step < len(found.items):
                 found = found.items[step]
-            elif step in found.members:
-                found = found.members[step].value  # type: ignore[index]
+            elif isinstance(step, str) and step in found.members:
+                found = found.members[step].value
             else:
                 break
         return found

@@ -141,6 +141,6 @@ class Direct:
 
 def quiet(log: Logger) -> None:
     """Keeps the function's log off what a person reads; with POWERTOOLS_LOG_LEVEL it goes to standard error."""
-    log.registered_handler.setStream(sys.stderr)  # type: ignore[attr-defined]
+    log.registered_handler.setStream(sys.stderr)  # type: ignore[attr-defined]  # Powertools declares its StreamHandler as Handler.
     if not os.environ.get("POWERTOOLS_LOG_LEVEL"):
         log.setLevel("CRITICAL")
