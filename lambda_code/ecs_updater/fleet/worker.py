@@ -2,7 +2,7 @@
 
 A message ends in one of four ways. Its update is begun, and the completer ends it. It cannot succeed: the ledger says why, at
 once. A retry may help: it comes again later, and with it what follows in its group; when it has done so for half an hour the ledger
-says that it was given up, and so do the dead letters. It cannot even be read, names no service, or has the ``request_id`` of
+says that it was given up, and so does the dead-letter queue. It cannot even be read, names no service, or has the ``request_id`` of
 another update: it goes to the dead-letter queue at once, with the reason. Whatever a message raises, the others are worked off.
 
 How often a message has come says little: each time counts at which the service was held, the time was over, or the one before it in
@@ -198,7 +198,7 @@ class Worker:
             is_denied = not self._retries_denied and outcome_of(error) is Outcome.NOT_PERMITTED
             if not (is_denied or self._is_last(message)) or not self._refused(message, event, error, call, verdict):
                 return self._again(message, error)
-            self._buried(message, error)  # Something is wrong here, not with the event: the alarm tells of it.
+            self._buried(message, error)  # Something is wrong here, not with the event: the alarm reports it.
         return None
 
     def _again(self, message: Message, error: EcsUpdaterError) -> int | None:

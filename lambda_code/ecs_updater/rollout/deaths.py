@@ -146,7 +146,7 @@ def _reason(container: Mapping[str, Any], task: Mapping[str, Any]) -> str:
 
 
 def _of_container(name: str, exit_code: int | None, reason: str) -> tuple[str, str]:
-    """Kind and cause of a death that a container is the cause of."""
+    """Kind and cause of a task's failure that a container is the cause of."""
     if _OUT_OF_MEMORY.search(reason):
         code = f" (exit code {exit_code})" if exit_code is not None else ""
         return "out of memory", f"container {name} ran out of memory{code}"

@@ -91,7 +91,7 @@ class Follower:
         self._record: str | None = rollout.service_deployment_arn
         """The ARN of ECS's own record of the deployment, once it is known."""
         self._told: ServiceDeployment | None = None
-        """The record, as ECS told it last."""
+        """The record, as ECS returned it last."""
         self._has_failed = self._is_ending = False
         """Whether ECS has said that the deployment failed, and whether tasks have been asked about since."""
         self._failed_at: float | None = None

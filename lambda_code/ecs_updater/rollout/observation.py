@@ -16,7 +16,7 @@ _ROLLING = "ROLLING"
 _ROLLING_BACK = re.compile(r"rolling back to deployment(?:Id)? (ecs-svc/\d+)", re.IGNORECASE)
 _FAILED = "deployment failed"
 _MOVED = re.compile(r"\bhas (started|stopped)\b|\b(de)?registered \d+ targets\b")
-"""An event that tells of tasks that came or went. Others are repeated while nothing changes."""
+"""An event about tasks that came or went. Others are repeated while nothing changes."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     heard: tuple[str, ...] = ()
     """All events of the service since the deployment began, the newest first."""
     moved_at: datetime | None = None
-    """When tasks came or went last, as the events tell."""
+    """When tasks came or went last, by the events."""
     events: tuple[str, ...] = ()
     """The last events of the service, the newest first."""
 

@@ -108,7 +108,7 @@ def _complete_service(read: "_Read", leases: Leases, recovery: Recovery, complet
                 try:
                     completed.settled(recovery.settle(entry, hold, known))
                 except LeaseHeldError:
-                    completed.open += 1  # Whoever holds the service is at it.
+                    completed.open += 1  # The holder of the lease works on it.
                 except EcsUpdaterError as error:
                     completed.skip(read.key, str(error))
     except LeaseHeldError:
@@ -177,7 +177,7 @@ def _read(  # pylint: disable=too-many-arguments,too-many-positional-arguments,t
 
 
 def _described(ecs: Ecs, cluster: str, arns: Sequence[str]) -> dict[str, Mapping[str, Any] | Exception | None]:
-    """Each service as DescribeServices tells it, or why it does not. Where one of several spoils the call, each is asked alone."""
+    """Each service as DescribeServices returns it, or why it does not. Where one spoils the call, each is asked by itself."""
     try:
         services, _ = ecs.describe_services(cluster, arns)
         told = {service["serviceArn"]: service for service in services}

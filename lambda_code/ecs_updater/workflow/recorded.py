@@ -177,7 +177,7 @@ class Recorded:
         except (LeaseHeldError, UnknownOutcomeError):
             raise  # The entry stays open: whoever finds it sees what became of the service.
         except EcsUpdaterError as error:
-            # With tags that were not put back it stays open too: whoever finds it puts them back.
+            # With tags that were not put back it stays open too: the reconciler puts them back.
             if not record.has_deployed and not may_have_tags and "tags_before" not in error.details:
                 record.refused(NOT_DEPLOYED, error, is_untouched=True)
             raise

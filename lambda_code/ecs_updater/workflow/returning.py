@@ -159,7 +159,7 @@ class Returning:
     def returned(
         record: Record, deployment_id: str | None, tags: str, followed: Followed | None, *, is_over: bool = False
     ) -> Conclusion:
-        """What is told of a rollback: what failed, and how the return went. ``is_over``: it is waited for no longer."""
+        """The conclusion of a rollback: what failed, and how the return went. ``is_over``: it is waited for no longer."""
         entry = record.entry
         assert entry.rollback is not None
         revision = _revision(entry.rollback.task_definition_arn)

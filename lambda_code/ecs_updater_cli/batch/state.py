@@ -101,7 +101,7 @@ class Seen:
 
 
 def seen_by(event: Mapping[str, Any], item: Mapping[str, Any]) -> Seen:
-    """What an entry tells of the update that ``event`` asks for: it failed where the entry of its ``request_id`` is another's."""
+    """What an entry says about the update that ``event`` asks for: it failed where the entry of its ``request_id`` is another's."""
     service = item.get("service")
     is_named_so = service is None or is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
     if is_named_so and item.get("fingerprint") in (None, fingerprint_of_event(event)):

@@ -30,7 +30,7 @@ class WayOut:
         self._stack.close()
 
     def told(self, ended: Ended) -> Ended:
-        """``ended`` with what becomes of the rest. Where each has its end by now, that decides how the whole ended.
+        """``ended`` with what happens to the rest. Where each has its end by now, that decides how the whole ended.
 
         But without a ledger they may have that end because AWS could not be called.
         """
