@@ -3,7 +3,7 @@
 import pytest
 from ecs_updater.errors import ContainerNotFoundError, RollbackTargetError, RolloutFailedError
 from support.rollout_world import OLD_TAGS
-from support.simulated_ecs import Image
+from support.simulated_ecs import BREAKER, Image
 
 ROLLBACK = {"action": "rollback", "ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service"}
 
@@ -129,3 +129,16 @@ def test_the_tags_of_the_first_revision_come_back_from_the_update_that_changed_t
     update(world, 2)
     world.send(ROLLBACK, wait_seconds=120)
     assert (image_of(world), world.tags) == ("busybox", OLD_TAGS)
+
+
+def test_a_rollback_killed_before_its_tags_is_not_taken_for_ecs_own_rollback_to_the_same_revision(make_world):
+    world = make_world(breaker=BREAKER)
+    world.ecs.publish("app:2", Image.exits(code=3))
+    world.send()
+    world.pass_time(3)
+    world.ecs.kill("TagResource")
+    assert world.send(ROLLBACK, request_id="r").was_killed
+    world.pass_time(200)
+    world.complete_until_all_is_done()
+    assert image_of(world) == "busybox" and world.tags == {"release": "2"}
+    assert [(entry.action, entry.verdict) for entry in world.history] == [("rollback", "INTERRUPTED"), ("update", "ROLLED_BACK")]

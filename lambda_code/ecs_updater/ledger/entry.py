@@ -146,6 +146,11 @@ class Entry:
         return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
 
     @property
+    def may_have_deployed(self) -> bool:
+        """Whether UpdateService may have been called: the tags, where there are any to write, are written before it."""
+        return self.before.tags == self.after.tags or self.state not in (State.BEGUN, State.REGISTERED)
+
+    @property
     def has_replaced_tags(self) -> bool:
         """Whether the service's tags, all of them, are those of this update."""
         was_done = self.verdict not in ("NOT_DEPLOYED", "INTERRUPTED", NOT_STARTED)

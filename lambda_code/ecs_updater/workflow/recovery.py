@@ -135,6 +135,8 @@ class Recovery:
 
     def deployment_of(self, entry: Entry, service: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The deployment that an entry made, if it made one. Raises ServiceReadError."""
+        if not entry.may_have_deployed:
+            return None
         found = running_deployment(service, entry) or self._deployment_that_is_gone(entry)
         return next((one for one in service.get("deployments", []) if one.get("id") == found), {"id": found}) if found else None
 
