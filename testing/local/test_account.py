@@ -255,7 +255,7 @@ def test_terraform_lets_go_of_the_role_for_logs_that_somebody_else_has_set_since
     gateway.update_account(patchOperations=[others | {"value": ""}])
 
     assert deployed.status == 0 and cleaned.status == 0, deployed.output + cleaned.output
-    assert "• the role with which API Gateway writes logs is another one by now, and stays" in cleaned.output
+    assert "• removing role ecs-updater-api-logs-eu-west-1\n" in cleaned.output
     assert (made, after) == (f"arn:aws:iam::{NUMBER}:role/ecs-updater-api-logs-eu-west-1", others["value"])
 
 

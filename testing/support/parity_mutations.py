@@ -244,8 +244,8 @@ CLOUDFORMATION: dict[str, Mutation] = {
     "that one message of several can fail": _template(_FLEET, "Resources.FleetMapping.Properties.FunctionResponseTypes", _GONE),
     "how many workers there are": _template(_FLEET, "Resources.FleetMapping.Properties.ScalingConfig", _GONE),
     "whom the queue calls": _template(_FLEET, "Resources.FleetMapping.Properties.FunctionName", {"Ref": "FunctionName"}),
-    "an action less of the worker": _template(_FLEET, f"{_WORKERS}.14.Action.2", _GONE),
-    "the queue that the worker may use": _template(_FLEET, f"{_WORKERS}.14.Resource", "*"),
+    "an action less of the worker": _template(_FLEET, f"{_WORKERS}.15.Action.2", _GONE),
+    "the queue that the worker may use": _template(_FLEET, f"{_WORKERS}.15.Resource", "*"),
     "the rates of ECS": _template(_FLEET, "Resources.FleetFunction.Properties.Environment.Variables.ECS_RATES", ""),
     "what a sender may write": _template(_FLEET, f"{_SENDERS}.2.Condition", _GONE),
     "a key more that a sender may write": _template(

@@ -25,6 +25,8 @@ class Record:
         self.has_deployed = False
         """Whether a deployment was made, told or not."""
         self.history, self._hold = history, hold
+        self._is_behind = False
+        """Whether the ledger lacks the last step, since it could not be written."""
 
     @property
     def is_remembered(self) -> bool:
@@ -84,7 +86,7 @@ class Record:
     def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> None:
         """See ``Entry.rolling_back``."""
         entry = self.entry.rolling_back(cause, task_definition_arn, deployment_id)
-        if entry != self.entry:  # Its age counts from its last change.
+        if entry != self.entry or self._is_behind:  # Its age counts from its last change.
             self._tell(self._advance, entry)
 
     def told(self, answer: Mapping[str, Any]) -> None:
@@ -111,8 +113,9 @@ class Record:
     def _tell(self, write: Callable[..., None], *arguments: Entry) -> None:
         try:
             write(*arguments)
+            self._is_behind = self._is_behind and not arguments
         except (LedgerError, LeaseHeldError) as error:
             if arguments:
-                self.entry = arguments[0]
+                self.entry, self._is_behind = arguments[0], True
             if str(error) not in self.notes:
                 self.notes.append(str(error))

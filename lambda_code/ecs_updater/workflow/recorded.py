@@ -266,6 +266,8 @@ class Recorded:
             rollback_to=new.rollback_to or entry.rollback_to,
             previous_deployment_id=new.previous_deployment_id,
         )
+        if record.entry.before.tags != new.after.tags and not plan.tags:
+            record.tagged()  # The attempt before has written them.
         return plan, record, NOTHING
 
 
