@@ -146,6 +146,11 @@ class Entry:
         return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
 
     @property
+    def is_before_deployment(self) -> bool:
+        """Whether it is open and does not say that its deployment was made."""
+        return self.state in (State.BEGUN, State.REGISTERED, State.TAGGED)
+
+    @property
     def may_have_deployed(self) -> bool:
         """Whether UpdateService may have been called: the tags, where there are any to write, are written before it."""
         return self.before.tags == self.after.tags or self.state not in (State.BEGUN, State.REGISTERED)

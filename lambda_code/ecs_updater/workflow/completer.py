@@ -21,7 +21,7 @@ from ..ledger.key import service_key
 from ..ledger.lease import Holder, Leases
 from ..ledger.open_entries import OpenEntries, OpenEntry, Page
 from ..log import logger
-from .recovery import GONE, NO_SERVICE, Recovery
+from .recovery import GONE, INTERRUPTED, NO_SERVICE, Recovery, in_order
 from .rolling import Rolling
 from ..settings import Settings
 
@@ -104,9 +104,12 @@ def _complete_service(read: "_Read", leases: Leases, recovery: Recovery, complet
     try:
         with leases.hold(read.key, Holder.of(holder)) as hold:
             known = None if hold.lease.is_stale(read.at) else read.service
-            for entry in read.readable:
+            for entry in in_order(read.readable):
                 try:
-                    completed.settled(recovery.settle(entry, hold, known))
+                    settled = recovery.settle(entry, hold, known)
+                    if settled.rollback or settled.verdict == INTERRUPTED:
+                        known = None
+                    completed.settled(settled)
                 except LeaseHeldError:
                     completed.open += 1  # The holder of the lease works on it.
                 except EcsUpdaterError as error:

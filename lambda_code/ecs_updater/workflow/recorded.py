@@ -24,7 +24,7 @@ from ..ledger.lease import Hold, Holder, Leases
 from ..ledger.record import Record
 from ..plan import Plan
 from .planning import Pace, Planner
-from .recovery import INTERRUPTED, Recovery
+from .recovery import INTERRUPTED, Recovery, in_order
 from ..request import Request
 from ..result import Answer
 from ..rollout.target import with_tags
@@ -109,10 +109,12 @@ class Recorded:
 
     def _held(self, hold: Hold, plan: Plan | None, read_at: float) -> Answer:
         """Does it while nobody else may write to the service. ``plan`` was made of what was read at ``read_at``."""
-        unfinished = self._history.unfinished(hold.lease.service)
-        for entry in unfinished:
-            if entry.request_id == self._holder.request_id:
-                return self._taken_up(entry, hold)
+        unfinished = in_order(self._history.unfinished(hold.lease.service))
+        if own := next((entry for entry in unfinished if entry.request_id == self._holder.request_id), None):
+            for entry in unfinished[: unfinished.index(own)]:
+                if entry.is_before_deployment:
+                    self._recovery.settle(entry, hold)
+            return self._taken_up(own, hold)
         if plan is None:  # It has ended while the lease was waited for.
             if (earlier := self._earlier()) and _has_an_end(earlier):
                 return _replayed(earlier)

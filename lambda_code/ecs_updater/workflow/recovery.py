@@ -1,6 +1,6 @@
 """Finishes or undoes what somebody else began: an update whose caller did not wait, or whose process was killed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,16 @@ NO_SERVICE: Mapping[str, Any] = {"status": "INACTIVE"}
 
 INTERRUPTED = "INTERRUPTED"
 """The ledger's verdict on an update that was killed before its deployment, and undone."""
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Open entries of a service as they are to be settled: first those that may have to be undone, the newest first.
+
+    What an interrupted update has written lies upon what the earlier ones wrote, and a rollback compares with that.
+    """
+    oldest_first = sorted(entries, key=lambda entry: entry.number)
+    interrupted = [entry for entry in oldest_first if entry.is_before_deployment]
+    return [*reversed(interrupted), *(entry for entry in oldest_first if not entry.is_before_deployment)]
 
 
 class Recovery:
