@@ -142,3 +142,19 @@ def test_a_rollback_killed_before_its_tags_is_not_taken_for_ecs_own_rollback_to_
     world.complete_until_all_is_done()
     assert image_of(world) == "busybox" and world.tags == {"release": "2"}
     assert [(entry.action, entry.verdict) for entry in world.history] == [("rollback", "INTERRUPTED"), ("update", "ROLLED_BACK")]
+
+
+@pytest.mark.parametrize("by_the_reconciler", [False, True])
+def test_a_rollback_killed_after_its_tags_is_undone_before_the_update_beneath_it_is_rolled_back(make_world, by_the_reconciler):
+    world = make_world()
+    world.ecs.publish("app:2", Image.exits(code=3))
+    world.send(rollback_on_failure=True, request_id="a")
+    world.pass_time(6)
+    world.ecs.kill("UntagResource", after_effect=True)
+    assert world.send(ROLLBACK, request_id="r").was_killed
+    world.pass_time(200)
+    if not by_the_reconciler:
+        world.send(rollback_on_failure=True, request_id="a", wait_seconds=120)
+    world.complete_until_all_is_done()
+    assert (image_of(world), world.tags) == ("busybox", OLD_TAGS)
+    assert [entry.verdict for entry in world.history] == ["INTERRUPTED", "ROLLED_BACK"]
