@@ -171,7 +171,8 @@ class Recorded:
     def _concluded(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Answer:
         """Does what is left to do, and tells the ledger how it ended."""
         # An earlier attempt may have written the tags, which a failure of this one does not put back.
-        may_have_tags = record.entry.state is not State.BEGUN
+        entry = record.entry
+        may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
         try:
             conclusion = self._work.done(plan, record, earlier)
             if record.has_deployed:
