@@ -19,7 +19,7 @@ _NOT_FROM_OUTSIDE = (
 
 def _isolate(environment: dict[str, str]) -> None:
     for name in list(environment):
-        if name.startswith("AWS_") and name != "AWS_CA_BUNDLE" or name in _NOT_FROM_OUTSIDE:
+        if (name.startswith("AWS_") and name != "AWS_CA_BUNDLE") or name in _NOT_FROM_OUTSIDE:
             del environment[name]
     environment.update(
         AWS_ACCESS_KEY_ID="test",

@@ -1,7 +1,7 @@
 """What the caller is told: the service before and after, what changed, and which deployment that made. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from . import task_definition as td
@@ -168,4 +168,4 @@ def _deployment(deployment_id: str | None, verdict: str | None, reason: str, **f
 def _iso(moment: datetime | None) -> str | None:
     if moment is None:
         return None
-    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

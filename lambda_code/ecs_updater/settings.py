@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from . import rates
@@ -47,9 +47,9 @@ class Settings:
     """``PIN_DIGEST``: ``tag`` deploys ``repository:tag@digest``, ``digest`` ``repository@digest``; the registry is asked for it."""
     private_registries: frozenset[str] = frozenset()
     """``PRIVATE_REGISTRIES``: hosts of registries, separated by commas, that may have a private address."""
-    allowed_images: AllowList = AllowList(IMAGES)
+    allowed_images: AllowList = field(default_factory=lambda: AllowList(IMAGES))
     """``ALLOWED_IMAGES``: which images an event may ask for."""
-    allowed_services: AllowList = AllowList(SERVICES)
+    allowed_services: AllowList = field(default_factory=lambda: AllowList(SERVICES))
     """``ALLOWED_SERVICES``: which services an event may name, as ``cluster/service``."""
     ledger_table: str | None = None
     """``LEDGER_TABLE``: the table of lease and history; without one there is neither."""

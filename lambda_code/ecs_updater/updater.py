@@ -15,18 +15,18 @@ from .ledger.entry import Entry
 from .ledger.intent import intent
 from .ledger.record import Record
 from .plan import Plan
-from .workflow.planning import Pace, Planner
-from .workflow.recorded import Recorded
 from .registry.verify import Registries
 from .request import Request, UpdateRequest
 from .result import Answer
 from .rollout.verdict import SUCCEEDED
-from .workflow.conclusion import Conclusion
-from .workflow.rolling import NOT_ASKED_FOR, Rolling
 from .service.read import Told
 from .service.tagging import AS_IT_WAS
 from .service.write import NOTHING, Earlier, apply
 from .settings import Settings
+from .workflow.conclusion import Conclusion
+from .workflow.planning import Pace, Planner
+from .workflow.recorded import Recorded
+from .workflow.rolling import NOT_ASKED_FOR, Rolling
 
 _PLANNED_AT_MOST = 3
 """How often an update is planned because somebody else deploys in between."""
@@ -187,7 +187,8 @@ class Work:
                 plan, applied = again, apply(self.ecs, again, record)
             except EcsUpdaterError as error:
                 now = f"the service runs {ours} of this update, without what {theirs}, of somebody else, changed"
-                raise error.also(now, instead_of=AS_IT_WAS)
+                error.also(now, instead_of=AS_IT_WAS)
+                raise
 
     def _replanned(self, plan: Plan, record: Record) -> Entry:
         """The entry with what the new plan says of the service before and after; its tags are written, and a deployment is made."""

@@ -4,6 +4,7 @@ import os
 
 import boto3
 import pytest
+
 from event_suite import cases
 from event_suite.api import Api, from_environment
 from event_suite.cases import ServiceState

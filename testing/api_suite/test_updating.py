@@ -4,9 +4,9 @@ import uuid
 from typing import Any
 
 import pytest
-from event_suite.api import Api
 
 from api_suite.answers import answered
+from event_suite.api import Api
 
 NEW = {"image": "busybox", "tag": "1.36"}
 

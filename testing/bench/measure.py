@@ -35,7 +35,7 @@ def measure(name: str, contender: Contender, stage: Stage, tag: int, changed: in
     """Runs a contender: ``changed`` services, or all, get the image with this tag, the others the one that they have."""
     before = stage.images()
     names = stage.services[: len(stage.services) if changed is None else changed]
-    wanted = before | {service: f"{REPOSITORY}:{tag}" for service in names}
+    wanted = before | dict.fromkeys(names, f"{REPOSITORY}:{tag}")
     with quota_proxy(stage.port) as proxy:
         stage.lead_functions_to(proxy.url)
         said = contender(stage, proxy, wanted)

@@ -4,6 +4,7 @@ import io
 import time
 
 import pytest
+
 from ecs_updater_cli.main import main
 from ecs_updater_cli.show.printer import Printer
 

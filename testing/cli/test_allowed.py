@@ -4,12 +4,12 @@ import json
 import signal
 
 import pytest
+
+from cli.scripted import ScriptedClock, ScriptedDoor, batch, opened
 from ecs_updater_cli.batch.state import Seen, State
 from ecs_updater_cli.commands.following import follow
 from ecs_updater_cli.commands.options import How
 from ecs_updater_cli.main import main
-
-from cli.scripted import ScriptedClock, ScriptedDoor, batch, opened
 
 EVIL = "attacker.example.net/exfil:latest"
 WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {}}

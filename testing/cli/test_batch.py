@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 import pytest
+
+from cli.scripted import START, ScriptedClock, ScriptedDoor, batch
 from ecs_updater_cli.batch.board import Board
 from ecs_updater_cli.batch.follow import PATIENCE_SECONDS, Following
 from ecs_updater_cli.batch.state import Counts, Seen, State, seen_in
 from ecs_updater_cli.batch.waves import Waves, waves_of
 from ecs_updater_cli.ending import Trouble
-
-from cli.scripted import START, ScriptedClock, ScriptedDoor, batch
 
 GOOD, BAD = Seen(State.SUCCEEDED), Seen(State.FAILED, "it died")
 
@@ -136,7 +136,7 @@ def test_who_comes_back_begins_again_whatever_neither_rolls_nor_is_over():
     """Who was to try it again, or was in the middle of it, may have ended. To begin twice is harmless, not to begin is for ever."""
     states = (State.QUEUED, State.BEGUN, State.RETRYING, State.DEPLOYING, State.ROLLING_BACK, State.SUCCEEDED)
     before = {number: Seen(state) for number, state in enumerate(states, 1)}
-    played = Played("------", before, {number: GOOD for number in range(1, 6)})
+    played = Played("------", before, dict.fromkeys(range(1, 6), GOOD))
     played.following.look()
     assert played.following.follow() is True
     assert played.door.begun == [[1, 2, 3]]

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from cli.scripted import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 from ecs_updater.aws import session, sqs
 from ecs_updater.clock import REAL_TIME
 from ecs_updater_cli.batch.row import Row
@@ -23,8 +25,6 @@ from ecs_updater_cli.ending import CommandEnd, Trouble
 from ecs_updater_cli.main import COMMANDS
 from ecs_updater_cli.show.lines import Lines
 from ecs_updater_cli.show.printer import Printer
-
-from cli.scripted import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 
 WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {}}
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/ecs-updater-ledger"

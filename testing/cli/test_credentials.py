@@ -5,6 +5,7 @@ import json
 import signal
 
 import pytest
+
 from ecs_updater_cli.batch import follow
 from ecs_updater_cli.doors.account import Account
 from support.fake_ecs import UNREACHABLE

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from ecs_updater_cli.commands.reading import entries_of
 from ecs_updater_cli.document import nodes
 from ecs_updater_cli.document.checks import checked, problems_of_event
 from ecs_updater_cli.document.place import InvalidDocument
 from ecs_updater_cli.document.reader import MOST_VALUES, read
 from ecs_updater_cli.ending import CommandEnd
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.strategies import REPEATABLE
 
 WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "platform"}}

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.stub import Stubber
+
+from cli.scripted import BATCH, ScriptedClock, batch
 from ecs_updater.aws import session
 from ecs_updater.aws.failure import AwsFailure, Outcome
 from ecs_updater.clock import Clock
@@ -31,8 +33,6 @@ from support.fake_ecs import SERVER_ERROR
 from support.many_services import ManyServices, service
 from support.rollout_world import EVENT, World
 from support.simulated_ecs import Image
-
-from cli.scripted import BATCH, ScriptedClock, batch
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 PATIENCE = 600
@@ -142,7 +142,10 @@ def _play(monkeypatch):
     def play(world: World, *events: dict, max_failures: int | None = None):
         world.ecs.clock.drive_sdk(monkeypatch)
         begun = batch([(f"ECSCluster/ecs-dummy-service{number}", "i", None) for number in range(len(events))], max_failures)
-        members = [type(one)(one.number, one.request_id, {**EVENT, **event}, None) for one, event in zip(begun.members, events)]
+        members = [
+            type(one)(one.number, one.request_id, {**EVENT, **event}, None)
+            for one, event in zip(begun.members, events, strict=True)
+        ]
         door = Unrecorded(world.boundary, environment("none"), begun.batch, world.clock)
         rows = [Row.of(member) for member in members]
         courses = {row.number: [] for row in rows}

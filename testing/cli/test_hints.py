@@ -5,6 +5,7 @@ from functools import partial
 
 import boto3
 import pytest
+
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.rest import updating

@@ -3,13 +3,13 @@
 import json
 
 import pytest
+
+from cli.test_hints import client_of
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater_cli.commands import batching
 from ecs_updater_cli.doors.account import Account, Ledger
 from ecs_updater_cli.main import main
 from support.many_services import ManyServices, service
-
-from cli.test_hints import client_of
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 TAGS = [{"key": key, "value": "x"} for key in ("stage", "owner", "aws:cloudformation:stack-name")]
@@ -19,7 +19,7 @@ HEAD = "ecs_tag_mode is replace: these tags are removed, and merge would keep th
 def event(name, tags=("owner",), cluster="shop", **fields):
     """An event that sets these tags."""
     names = {"ecs_cluster_name": cluster, "ecs_service_name": name, "ecs_image_name": "web:2"}
-    return {**names, "ecs_tag": {key: "x" for key in tags}, **fields}
+    return {**names, "ecs_tag": dict.fromkeys(tags, "x"), **fields}
 
 
 @pytest.fixture(name="many")

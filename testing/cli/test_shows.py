@@ -6,6 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
+
+from cli.scripted import HOSTILE, START, ScriptedClock, ScriptedDoor, batch, ending, opened, shop
 from ecs_updater_cli.batch.board import Board
 from ecs_updater_cli.batch.state import Seen, State
 from ecs_updater_cli.batch.waves import Waves, waves_of
@@ -18,9 +21,6 @@ from ecs_updater_cli.show.printer import Printer
 from ecs_updater_cli.show.screen import Frame, draw, result
 from ecs_updater_cli.show.tables import services_table, updates_table
 from ecs_updater_cli.show.text import duration, ending_cell, tally
-from rich.console import Console
-
-from cli.scripted import HOSTILE, START, ScriptedClock, ScriptedDoor, batch, ending, opened, shop
 
 SCREENS = Path(__file__).parent / "screens"
 

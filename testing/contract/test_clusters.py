@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.updater import update

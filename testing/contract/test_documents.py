@@ -69,7 +69,7 @@ def paths(text: str) -> Iterator[str]:
         first, slash, _ = span.partition("/")
         looks_like_path = re.fullmatch(r"[\w.-]+(/[\w.*-]+)*/?", span)
         names_a_file = re.fullmatch(r"[\w-]+\.(md|toml|yml|yaml|txt|sh|py)|Makefile", span) and "/" not in span
-        if looks_like_path and (slash and (PROJECT / first).exists() or names_a_file):
+        if looks_like_path and ((slash and (PROJECT / first).exists()) or names_a_file):
             yield span
 
 

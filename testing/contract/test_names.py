@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import botocore.session
 import pytest
+
 from support.cloudformation import Stack, load
 from support.make import PROJECT
 from support.parity_list import MODULES

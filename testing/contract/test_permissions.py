@@ -9,6 +9,7 @@ import re
 
 import botocore.session
 import pytest
+
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.updater import update
 from support.cloudformation import Stack, allows, load
@@ -237,7 +238,7 @@ def test_the_function_may_change_nothing_of_another(function_policy, asked, what
 
 
 def test_roles_are_passed_to_tasks_alone_and_revisions_tagged_when_they_are_made(function_policy, asked):
-    conditional = {one: context for one, context in asked.items() if "role/" in one[1] or one[0] == "ecs:TagResource" and context}
+    conditional = {one: context for one, context in asked.items() if "role/" in one[1] or (one[0] == "ecs:TagResource" and context)}
     assert [action for action, _ in conditional] == ["ecs:TagResource", "iam:PassRole", "iam:PassRole"]
     for one in conditional:
         assert not allows(function_policy, *one, {})

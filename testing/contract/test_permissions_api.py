@@ -9,6 +9,7 @@ import json
 
 import boto3
 import pytest
+
 from ecs_updater.aws import ecs_reader
 from ecs_updater.ledger.feed import RECENT
 from support.cloudformation import Stack, allows, load

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from ecs_updater.aws import sqs
 from ecs_updater.fleet.progress import Progress
 from ecs_updater.ledger.batch import Batch, Batches, members_of

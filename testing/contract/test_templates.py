@@ -11,11 +11,11 @@ from typing import Any, get_args
 
 import boto3
 import pytest
-from support.cloudformation import Stack, allows, load
 
 from ecs_updater.allow_list import AllowList
 from ecs_updater.aws import dynamodb, ecr, ecs
 from ecs_updater.settings import Settings
+from support.cloudformation import Stack, allows, load
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}

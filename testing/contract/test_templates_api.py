@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+
 from ecs_updater.event import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from ecs_updater.ledger.feed import RECENT
 from ecs_updater.rest.answer import status_of

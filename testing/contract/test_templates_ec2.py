@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.cloudformation import Stack, allows, load
 
 ECS = load(Path(__file__).resolve().parents[2] / "infraestructure" / "02-ecs.yml")

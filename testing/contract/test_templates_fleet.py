@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 import pytest
+
 from ecs_updater import rates
 from ecs_updater.fleet.ahead import AT_ONCE
 from ecs_updater.fleet.worker import NEEDED_SECONDS

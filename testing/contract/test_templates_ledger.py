@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecs_updater.settings import Settings
 from moto.events.models import EventPattern
+
+from ecs_updater.settings import Settings
 from support.cloudformation import Stack, allows, load
 from support.fake_dynamodb import TABLE
 from support.permissions import actions, listed

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.fleet.progress import Progress
 from event_suite import cases

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from teardown.workload import services_of_the_suite
 
 from fleet_suite.command import Ran, batch_command, run
+from teardown.workload import services_of_the_suite
 
 MISSING = "-fleet-missing"
 

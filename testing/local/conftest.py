@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from support.docker import why_not
 from support.make import PROJECT, Workspace
 from support.terraform import Terraform, Unavailable

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+
 from support.account import NUMBER, ON_ACCOUNT, Account
 from support.make import PROJECT, TOOLS, Result, Workspace
 from support.shell import another_program

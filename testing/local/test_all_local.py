@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 import pytest
+
 from support.docker import in_docker
 from support.events import OUTCOMES
 from support.make import Result, Workspace, until

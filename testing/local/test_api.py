@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
+
 from event_suite.api import ApiUnusable
 from support.deployed_api import CLUSTER, SERVICE, STATUS, TABLE, DeployedApi
 from support.http import event

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from support.account import ON_ACCOUNT, Account
 from support.make import Result, Workspace, until
 

@@ -21,11 +21,12 @@ from types import CodeType
 
 import botocore.loaders
 import botocore.session
-import lambda_package
 import pytest
 from botocore import xform_name
 from botocore.exceptions import EndpointVariantError
 from botocore.regions import EndpointResolver
+
+import lambda_package
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS_DIR", PROJECT / ".tools"))

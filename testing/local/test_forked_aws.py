@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
 from support.make import TOOLS, until
 from support.shell import another_program
 

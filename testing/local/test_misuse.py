@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.docker import base_image, docker, in_docker
 from support.inventory import inventory
 from support.make import Result, Workspace, is_free

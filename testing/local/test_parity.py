@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+
 from event_suite import cases, run
 from event_suite.comparison import differences
 from event_suite.invokers import lambda_api

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 from botocore.config import Config
+
 from event_suite.cases import ServiceState
 from event_suite.invokers import gateway
 from event_suite.service import Service

@@ -27,6 +27,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import NameOID
+
 from ecs_updater.aws.ecr import Ecr
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.http import Http

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from botocore.config import Config
+
 from event_suite.payload import LIMIT
 from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until

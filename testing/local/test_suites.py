@@ -20,6 +20,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
 from event_suite.invokers import aws_cli, lambda_api
 from support.docker import docker, in_docker
 from support.make import PROJECT, TOOLS, Result, Workspace

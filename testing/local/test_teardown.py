@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 from botocore.client import BaseClient
+
 from support.make import PROJECT, TOOLS, Result, Workspace
 from support.teardown import (
     ACCOUNT,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+
 from support.make import Result, Workspace
 from support.teardown import (
     ACCOUNT,

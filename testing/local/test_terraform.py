@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from support.terraform import declared_variables
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 # pylint: enable=import-error
 
-__all__ = ["find", "launch", "expect", "wait_until_loaded", "has_no_sideways_scroll", "violations"]
+__all__ = ["expect", "find", "has_no_sideways_scroll", "launch", "violations", "wait_until_loaded"]
 
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from page.browser import expect, find, launch, wait_until_loaded
 from page.samples import A_FEW_DEPLOYMENTS, A_FEW_SERVICES
 from page.scripted_api import KEY, ScriptedApi

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from page.browser import expect, has_no_sideways_scroll, wait_until_loaded
 from page.samples import deployment, service
 from support.make import until

@@ -1,6 +1,7 @@
 """What the page shows of services and deployments, and how it is filtered, paged and refreshed."""
 
 import pytest
+
 from page.browser import expect
 from page.samples import deployment, service
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from page.browser import expect, has_no_sideways_scroll, violations, wait_until_loaded
 from page.samples import A_FEW_SERVICES, deployment, service
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+
 from ecs_updater.ledger.entry import Entry, Side, to_item
 from ecs_updater.rest.reading import Sources, door
 from ecs_updater.status.listing import Listing

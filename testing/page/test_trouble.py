@@ -1,6 +1,7 @@
 """Errors are told in words, and automatic refreshes give an API in trouble time."""
 
 import pytest
+
 from page.browser import expect, wait_until_loaded
 from page.samples import service
 from page.scripted_api import FORBIDDEN, error

@@ -3,6 +3,7 @@
 import botocore.endpoint
 import moto
 import pytest
+
 from support.fake_dynamodb import FakeDynamodb
 from support.rollout_world import World, boundary_of
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from ecs_updater import handlers
 from ecs_updater.errors import NotAllowedError
 from ecs_updater.rest import updating

@@ -1,6 +1,7 @@
 """The cause of a failure is what ended the tasks, in whatever order ECS lists their containers, or what ECS says of it."""
 
 import pytest
+
 from support.rollout_world import EVENT
 from support.simulated_ecs import BREAKER, Image
 from support.simulated_ecs.images import OUT_OF_MEMORY

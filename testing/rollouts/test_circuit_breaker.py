@@ -1,6 +1,7 @@
 """CIRCUIT_BREAKER=enable: a service without ECS's circuit breaker gets it with its next deployment; the rest stays as it is."""
 
 import pytest
+
 from support.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image
 
 ENABLE = {"CIRCUIT_BREAKER": "enable"}

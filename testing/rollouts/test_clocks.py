@@ -6,6 +6,7 @@ from datetime import datetime
 
 import boto3
 import pytest
+
 from ecs_updater.aws import session
 from ecs_updater.aws.session import ServerTime
 from ecs_updater.call import Call

@@ -5,6 +5,8 @@ import threading
 import time
 
 import pytest
+
+from cli.scripted import shop
 from ecs_updater.call import Call
 from ecs_updater.clock import REAL_TIME
 from ecs_updater.fleet.progress import Progress
@@ -29,8 +31,6 @@ from ecs_updater_cli.show.printer import Printer
 from support.fake_dynamodb import TABLE
 from support.rollout_world import EVENT
 from support.simulated_ecs import Image
-
-from cli.scripted import shop
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 GONE = {**EVENT, "ecs_service_name": "gone"}

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.workflow.completer import complete, service_of
 from support.fake_ecs import SERVICE_ARN

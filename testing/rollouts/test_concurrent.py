@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 from botocore.useragent import UserAgentString
+
 from ecs_updater.errors import LeaseHeldError
 from support.fault_runs import GOOD, PACE
 from support.memory_dynamodb import MemoryDynamodb

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 import boto3
 import pytest
 from botocore.config import Config
+
 from support.make import Workspace, until
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")

@@ -12,9 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.config import Config
+
 from ecs_updater.ledger.entry import State
-from support.containers import NEW_TAGS, OLD_TAGS, PATIENCE, Containers, Sent, Service
-from support.containers import Unavailable, check_engine, is_static, program, registry
+from support.containers import (
+    NEW_TAGS,
+    OLD_TAGS,
+    PATIENCE,
+    Containers,
+    Sent,
+    Service,
+    Unavailable,
+    check_engine,
+    is_static,
+    program,
+    registry,
+)
 from support.make import Workspace, free_port, until
 
 LEDGER = "ledger"

@@ -6,6 +6,7 @@ Each scenario runs once as it is, to learn its requests; then once for every req
 
 import pytest
 from botocore.useragent import UserAgentString
+
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from support.fault_runs import BAD, GOOD, ROLLBACK, Figures, Run, Scenario, the_completer_first, the_same_again
 from support.memory_dynamodb import MemoryDynamodb
@@ -31,7 +32,7 @@ SCENARIOS = [
     Scenario(
         "update, rolled back over INACTIVE", WAIT | BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, is_old_inactive=True,
         begins_at="UpdateService",
-    ),  # fmt: skip
+    ),
     Scenario("completer, good image", {}, "SUCCEEDED", True, by_completer=True),
     Scenario("completer, rolls back by StopServiceDeployment", BACK, "ROLLED_BACK", False, BAD, by_completer=True),
     Scenario("completer, rolls back by UpdateService", BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, by_completer=True),

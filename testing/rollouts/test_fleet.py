@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import botocore.endpoint
 import pytest
+
 from support.fake_dynamodb import THROTTLED
 from support.fleet_run import FleetRun
 
@@ -145,7 +146,7 @@ def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figu
     happened = ", ".join(f"{count} {what}" for what, count in sorted(trouble.happened.items()))
     figure(f"fleet of 62 with faults, seed {seed}", happened)
     assert trouble.happened["worker killed"] and trouble.happened["delivered again"] and trouble.happened["ledger throttled"]
-    expected = {name: "SUCCEEDED" for name in run.ecs.names} | dict.fromkeys(run.ecs.failing, "FAILED")
+    expected = dict.fromkeys(run.ecs.names, "SUCCEEDED") | dict.fromkeys(run.ecs.failing, "FAILED")
     expected |= {"nobody-1": "NOT_DEPLOYED", "nobody-2": "NOT_DEPLOYED"}
     assert {name: run.entry(one).verdict for name, one in zip(names, ids, strict=True)} == expected
     assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:2"}

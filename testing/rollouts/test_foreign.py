@@ -1,6 +1,7 @@
 """Somebody else changes the service too: what came between reading and writing is planned from again, never lost unseen."""
 
 import pytest
+
 from ecs_updater.errors import ServiceUpdateError
 from support.rollout_world import EVENT
 from support.simulated_ecs import Image

@@ -5,6 +5,7 @@ import threading
 from hashlib import sha256
 
 import pytest
+
 from ecs_updater.call import Call
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError, RolloutFailedError
 from ecs_updater.registry.answer import Found, Missing, NoAnswer

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 
 import pytest
+
 from ecs_updater.aws.failure import Outcome
 from ecs_updater.ledger.lease import SORT_KEY, Lease, Leases
 from ecs_updater.ledger.record import Record

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from botocore.useragent import UserAgentString
+
 from support.fault_runs import (
     BAD,
     GOOD,

@@ -1,6 +1,7 @@
 """Two updates of one service that meet at the lease: the later one is planned from what the earlier one left."""
 
 import pytest
+
 from ecs_updater.ledger.lease import Holder, Leases
 from support.fake_ecs import SERVICE_ARN
 from support.trouble import KILLED, SERVER_ERROR, Reach, Trouble

@@ -4,6 +4,7 @@ import json
 
 import moto
 import pytest
+
 from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
 from support.fake_dynamodb import FakeDynamodb
 from support.fault_runs import BAD, GOOD, NEW, OLD, PACE

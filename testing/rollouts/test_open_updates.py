@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from ecs_updater.log import logger
 from support.fake_ecs import DENIED
 from support.rollout_world import OLD_TAGS

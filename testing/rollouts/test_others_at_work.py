@@ -1,6 +1,7 @@
 """What happens when others are at work, things come late, or go wrong twice: nobody's change is undone, no verdict is a guess."""
 
 import pytest
+
 from ecs_updater.call import Call
 from ecs_updater.errors import EcsUpdaterError, RolloutFailedError
 from ecs_updater.updater import update

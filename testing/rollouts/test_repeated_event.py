@@ -1,6 +1,7 @@
 """An event that changes nothing is judged by the deployment that runs: a repeated event never turns a failure into a success."""
 
 import pytest
+
 from ecs_updater import errors
 from support.fake_ecs import DENIED
 from support.rollout_world import EVENT, OLD_TAGS

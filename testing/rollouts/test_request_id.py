@@ -1,6 +1,7 @@
 """One request_id, one update: a repetition gets the first one's answer. One service, one update at a time."""
 
 import pytest
+
 from ecs_updater.errors import (
     InvalidEventError,
     LeaseHeldError,

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
+
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.rest import updating
 from ecs_updater.status import history

@@ -1,6 +1,7 @@
 """A rollback as an event of its own: back to the last revision that worked, never to the next lower number."""
 
 import pytest
+
 from ecs_updater.errors import ContainerNotFoundError, RollbackTargetError, RolloutFailedError
 from support.rollout_world import OLD_TAGS
 from support.simulated_ecs import BREAKER, Image

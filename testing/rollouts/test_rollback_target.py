@@ -1,6 +1,7 @@
 """Which revision a service is returned to where ECS does not deploy the last good one any more, or where it is hard to find."""
 
 import pytest
+
 from ecs_updater.aws.dynamodb import Delete
 from ecs_updater.errors import (
     ContainerNotFoundError,

@@ -1,6 +1,7 @@
 """ECS's own record of a deployment decides: a rollback that goes on is no rollback yet, and tasks that run are no success."""
 
 import pytest
+
 from ecs_updater import errors
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.clock import Clock

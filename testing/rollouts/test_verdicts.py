@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ecs_updater import errors
 from support.rollout_world import OLD_TAGS, World
 from support.simulated_ecs import ANY, BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace

@@ -150,7 +150,7 @@ class Stack:
             return value
         if len(value) == 1:
             ((name, argument),) = value.items()
-            if name in ("Ref", "Condition") and isinstance(argument, str) or name.startswith("Fn::"):
+            if (name in ("Ref", "Condition") and isinstance(argument, str)) or name.startswith("Fn::"):
                 return self._function(name, argument)
         resolved = {key: self.resolve(one) for key, one in value.items()}
         return {key: one for key, one in resolved.items() if one is not _NO_VALUE}

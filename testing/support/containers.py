@@ -24,6 +24,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
 from ecs_updater.aws import dynamodb, ecs
 from ecs_updater.call import Call
 from ecs_updater.errors import EcsUpdaterError

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
 from event_suite.api import JSON, Api
 
 from .make import Workspace

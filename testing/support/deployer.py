@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+
 from support.cloudformation import Stack, load
 from support.make import PROJECT, TOOLS
 from support.permissions import Statement

@@ -15,9 +15,10 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from ecs_updater.ledger.feed import RECENT
 from moto.backends import get_backend
 from moto.core.models import botocore_stubber
+
+from ecs_updater.ledger.feed import RECENT
 
 from .fake_ecs import ACCOUNT, REGION
 

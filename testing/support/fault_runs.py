@@ -130,7 +130,7 @@ class Run:
         self.count("runs")
         self._check_told(told)
         self._check_lease(told)
-        if told.was_killed or isinstance(told.error, EcsUpdaterError) and not isinstance(told.error, CallerFault):
+        if told.was_killed or (isinstance(told.error, EcsUpdaterError) and not isinstance(told.error, CallerFault)):
             self.count("noticed")
 
     def with_another_update(self, trouble: Trouble, image: Image) -> None:

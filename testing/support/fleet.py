@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSResponse
+
 from ecs_updater.aws import ecs as boundary
 from ecs_updater.aws.ecs import Ecs
 

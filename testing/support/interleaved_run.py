@@ -18,6 +18,7 @@ import botocore.endpoint
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from botocore.useragent import UserAgentString
+
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
 from ecs_updater.call import Call

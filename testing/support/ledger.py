@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from ecs_updater.ledger.entry import Entry, Side
 from ecs_updater.ledger.lease import Lease
 

@@ -2,6 +2,7 @@
 
 import moto
 import pytest
+
 from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.ledger.history import History

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSResponse
+
 from ecs_updater.aws import ecs_reader
 from ecs_updater.aws.ecs_reader import EcsReader
 from ecs_updater.clock import Clock

@@ -22,8 +22,12 @@ OWNERSHIP = "ecs-updater"
 _NAMES = {address: name for name, address in ADDRESSES.items()}
 _CLOUDFORMATION_TYPES = {terraform: cloudformation for cloudformation, (terraform, _) in TYPES.items()}
 _ATTRIBUTES = {
-    **{"arn": "Arn", "id": "Ref", "name": "Ref", "url": "Ref"},
-    **{"latest_version": "LatestVersionNumber", "root_resource_id": "RootResourceId"},
+    "arn": "Arn",
+    "id": "Ref",
+    "name": "Ref",
+    "url": "Ref",
+    "latest_version": "LatestVersionNumber",
+    "root_resource_id": "RootResourceId",
 }
 _POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 _AS_THEY_ARE = {

@@ -15,6 +15,8 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.retries import quota
+from moto.core.models import botocore_stubber
+
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import _CONFIG, Ecs
@@ -26,7 +28,6 @@ from ecs_updater.ledger.history import History
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.updater import update
 from ecs_updater.workflow.completer import Completed, complete
-from moto.core.models import botocore_stubber
 
 from .fake_dynamodb import TABLE, FakeDynamodb
 from .fake_ecs import REGION, SERVICE_ARN

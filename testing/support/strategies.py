@@ -73,7 +73,7 @@ def names() -> st.SearchStrategy[str]:
 
 def _tag_text(min_size: int, max_size: int) -> st.SearchStrategy[str]:
     letters = st.characters(categories=("L", "Z", "N"), include_characters=TAG_PUNCTUATION)
-    longest = st.sampled_from("aé /𝒳").map(lambda c: c * max_size)
+    longest = st.sampled_from("aé /\N{MATHEMATICAL SCRIPT CAPITAL X}").map(lambda c: c * max_size)
     return st.text(letters, min_size=min_size, max_size=min_size + 8) | longest
 
 
@@ -159,7 +159,7 @@ _DIGESTS = st.one_of(
 
 def _has_no_host(path: str) -> bool:
     first, slash, _ = path.partition("/")
-    return not slash or "." not in first and first != "localhost"
+    return not slash or ("." not in first and first != "localhost")
 
 
 references = st.builds(Reference, st.none() | _REGISTRIES, _PATHS, st.none() | _TAGS, st.none() | _DIGESTS).filter(
@@ -214,7 +214,7 @@ valid_events = st.fixed_dictionaries(
 @st.composite
 def _almost_arns(draw: st.DrawFn, resources: tuple[str, ...]) -> str:
     right = ["arn", draw(st.sampled_from(["aws", "aws-us-gov", "aws-cn"])), "ecs", "eu-west-1", "123456789012"]
-    wrong = ["ARN", "azure", "ec2", "EU", "12345678901２"]
+    wrong = ["ARN", "azure", "ec2", "EU", "12345678901\N{FULLWIDTH DIGIT TWO}"]
     if draw(st.booleans()):
         part = draw(st.integers(0, 4))
         right[part] = draw(st.sampled_from([wrong[part], "", right[part] + "\n"]))
@@ -287,13 +287,13 @@ def failures(draw: st.DrawFn) -> list[tuple[str, Any, bool]]:
     drawn = []
     for _ in range(draw(st.integers(1, 3))):
         fault = draw(faults)
-        may_be_done = fault in (TIMED_OUT, CONNECTION_RESET) or isinstance(fault, tuple) and fault[0] >= 500
+        may_be_done = fault in (TIMED_OUT, CONNECTION_RESET) or (isinstance(fault, tuple) and fault[0] >= 500)
         may_be_done = may_be_done and not (isinstance(fault, tuple) and fault[1] in REFUSALS)
         # UpdateService and RegisterTaskDefinition are where a lost answer matters most.
         operation = draw(st.sampled_from([*operations, "RegisterTaskDefinition", "UpdateService", "UpdateService"]))
         if draw(st.booleans()):
             drawn.append((operation, None, False))  # It fails the second time, when a write is looked for or taken back.
-        drawn.append((operation, fault, fault is NO_CONTENT or may_be_done and draw(st.booleans())))
+        drawn.append((operation, fault, fault is NO_CONTENT or (may_be_done and draw(st.booleans()))))
     return drawn
 
 

@@ -67,8 +67,8 @@ FLEET_TEMPLATE = json.dumps(
             "Alarm": {
                 "Type": "AWS::CloudWatch::Alarm",
                 "Properties": {
-                    **{"AlarmName": f"{FUNCTION}-fleet-dead-letters", "Namespace": "AWS/SQS", "MetricName": "Any"},
-                    **{"ComparisonOperator": "GreaterThanThreshold", "Threshold": 0, "Period": 60, "EvaluationPeriods": 1},
+                    "AlarmName": f"{FUNCTION}-fleet-dead-letters", "Namespace": "AWS/SQS", "MetricName": "Any",
+                    "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0, "Period": 60, "EvaluationPeriods": 1,
                 },
             },
             "Policy": {

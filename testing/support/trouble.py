@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
 

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import botocore.endpoint
 import pytest
+from hypothesis import settings
+
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.updater import update
-from hypothesis import settings
 from support.fake_ecs import FakeEcs
 from support.strategies import REPEATABLE
 

@@ -1,11 +1,12 @@
 """Allow lists: which images and services a pattern means, and which lists are refused. Never does a wrong list allow everything."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ecs_updater.errors import ConfigurationError, NotAllowedError
 from ecs_updater.event import parse
 from ecs_updater.settings import Settings
-from hypothesis import given
-from hypothesis import strategies as st
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012"
 DIGEST = "sha256:" + "0123456789abcdef" * 4

@@ -11,6 +11,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
+
 from ecs_updater.aws.failure import AwsFailure, Outcome, translated
 from support.fake_ecs import SERVER_ERROR, THROTTLED, TIMED_OUT, FakeEcs
 
@@ -19,9 +20,8 @@ HTTPS = "https://ecs"
 
 def failed(error):
     """What ``error``, raised by the SDK, is translated to."""
-    with pytest.raises(AwsFailure) as raised:
-        with translated("UpdateService"):
-            raise error
+    with pytest.raises(AwsFailure) as raised, translated("UpdateService"):
+        raise error
     assert raised.value.operation == "UpdateService"
     return raised.value
 
@@ -82,9 +82,8 @@ def test_a_refusal_without_a_message_still_has_a_reason():
 
 
 def test_what_the_sdk_does_not_raise_is_not_translated():
-    with pytest.raises(ZeroDivisionError):
-        with translated("UpdateService"):
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), translated("UpdateService"):
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("operation", ["DescribeServices", "TagResource"])

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import HTTPError
 
 import pytest
+
 from bench.measure import Measured
 from bench.table import broken_promises, floor, rows
 from support.ecs_buckets import Buckets

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from ecs_updater.aws.bucket import Bucket
 from ecs_updater.clock import Clock
 

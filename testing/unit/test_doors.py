@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from ecs_updater.call import Call
 from ecs_updater.clock import Clock
 from ecs_updater.errors import ConfigurationError

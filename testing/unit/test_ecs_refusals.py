@@ -3,6 +3,8 @@
 import boto3
 import moto
 import pytest
+from moto.backends import get_backend
+
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.failure import AwsFailure, Outcome
 from ecs_updater.errors import (
@@ -16,7 +18,6 @@ from ecs_updater.errors import (
     TaskDefinitionRefusedError,
 )
 from ecs_updater.updater import update
-from moto.backends import get_backend
 from support.fake_ecs import ACCOUNT, REGION
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"

@@ -4,6 +4,7 @@ import inspect
 import json
 
 import pytest
+
 from ecs_updater import errors
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from ecs_updater.ledger.entry import Entry, Side

@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+
 from ecs_updater import errors
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, ServerFault, one_line
 

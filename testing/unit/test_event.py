@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from jsonschema import Draft4Validator
+
 from ecs_updater.errors import InvalidEventError, InvalidImageError
 from ecs_updater.event import UPDATE_SCHEMA, needed, parse
 from ecs_updater.image import ImageReference
 from ecs_updater.request import RollbackRequest
 from ecs_updater.settings import Settings
-from jsonschema import Draft4Validator
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012"
 PREFIX = "[ERROR][json_validation] wrong input event format: "
@@ -259,7 +260,11 @@ def test_a_full_tag_key_with_a_trailing_newline_is_refused(event):
     assert refusal(event(ecs_tag={"k" * 128 + "\n": "v"}))
 
 
-@pytest.mark.parametrize("character, shown", [("\n", "\\n"), ("\ud800", "\\ud800"), ("*", "*"), ("€", "€"), ("😀", "😀")], ids=ascii)
+@pytest.mark.parametrize(
+    "character, shown",
+    [("\n", "\\n"), ("\ud800", "\\ud800"), ("*", "*"), ("€", "€"), ("😀", "😀")],
+    ids=ascii,
+)
 def test_a_wrong_character_in_a_tag_is_named_with_those_that_are_right(event, character, shown):
     assert refusal(event(ecs_tag={"key": f"a{character}"})) == (
         f"ecs_tag.key: the character '{shown}' cannot be in a tag's value, only letters, digits, spaces and _ . : / = + - @"

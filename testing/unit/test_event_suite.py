@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.event import parse
 from ecs_updater.settings import Settings

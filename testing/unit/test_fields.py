@@ -16,7 +16,7 @@ REVISION = {
 
 
 def test_read_only_are_the_fields_that_ecs_adds_to_what_was_registered(fields):
-    assert READ_ONLY <= fields.read_only
+    assert fields.read_only >= READ_ONLY
     assert not fields.read_only & {"family", "containerDefinitions", "volumes", "cpu", "memory", "enableFaultInjection"}
 
 

@@ -1,6 +1,7 @@
 """When the worker tries a message again, when it gives it up, and what it says of one that had begun: always what is true."""
 
 import pytest
+
 from ecs_updater.fleet.worker import PATIENCE
 from ecs_updater.ledger.entry import State
 from support import fake_dynamodb
@@ -212,7 +213,7 @@ def test_tags_that_could_not_be_put_back_are_put_back_when_the_update_is_given_u
     ids = run.begin_batch([run.ecs.event("web-001", ecs_tag={"team": "b"})])
 
     def refused(operation, body):
-        if operation == "UpdateService" or operation == "TagResource" and {"key": "team", "value": "a"} in body["tags"]:
+        if operation == "UpdateService" or (operation == "TagResource" and {"key": "team", "value": "a"} in body["tags"]):
             return DENIED
         return None
 

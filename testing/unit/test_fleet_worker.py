@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.fleet.worker import Worker
 from support.fleet_run import FleetRun

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
+
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.rollout.follow import Clock, Follower, Rollout
 from ecs_updater.rollout.verdict import Followed

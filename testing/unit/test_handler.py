@@ -7,8 +7,9 @@ import traceback
 from pathlib import Path
 
 import pytest
-from ecs_updater.workflow import planning
+
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
+from ecs_updater.workflow import planning
 from support.fake_ecs import CONNECTION_RESET, DENIED, REFUSED, SERVICE_ARN, THROTTLED, FakeEcs
 
 SECRETS = {

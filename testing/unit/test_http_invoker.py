@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 from botocore.stub import Stubber
+
 from event_suite import api as api_module
 from event_suite.api import Api, ApiUnusable, from_environment, signer
 from event_suite.invokers import Invocation, InvocationFailed, gateway, http_api

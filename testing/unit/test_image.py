@@ -1,6 +1,7 @@
 """Image references: every form parses and comes back unchanged, every broken one is refused in ECS's terms."""
 
 import pytest
+
 from ecs_updater.errors import InvalidImageError
 from ecs_updater.image import EMPTY_REPOSITORY, ImageReference
 

@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
 from event_suite import __main__ as command
 from event_suite.invokers import Invocation, InvocationFailed, aws_cli, endpoint, lambda_api
 

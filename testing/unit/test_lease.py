@@ -6,6 +6,7 @@ from itertools import pairwise
 import moto
 import pytest
 from botocore.exceptions import ReadTimeoutError
+
 from ecs_updater.aws.dynamodb import LONGEST_CALL, Table
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.errors import LeaseHeldError, LedgerError
@@ -321,9 +322,8 @@ def test_who_holds_a_lease_has_it_until_the_end_and_gives_it_back(leases):
 
 
 def test_an_error_gives_the_lease_back_too(leases):
-    with pytest.raises(ZeroDivisionError):
-        with leases.hold(SERVICE_ARN, ONE):
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), leases.hold(SERVICE_ARN, ONE):
+        raise ZeroDivisionError
     assert leases.acquire(SERVICE_ARN, OTHER)
 
 

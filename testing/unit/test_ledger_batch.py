@@ -3,6 +3,7 @@
 from unittest.mock import MagicMock
 
 import pytest
+
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.failure import AwsFailure, Outcome
 from ecs_updater.errors import InvalidEventError, RolloutFailedError

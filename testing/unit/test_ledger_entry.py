@@ -4,6 +4,7 @@ import json
 from dataclasses import fields, replace
 
 import pytest
+
 from ecs_updater.errors import LedgerError, ServiceUpdateError
 from ecs_updater.ledger.entry import ITEM_LIMIT, Entry, Rollback, Side, State, Success, from_item, iso, to_item
 from ecs_updater.ledger.key import fingerprint, group_id, service_key

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
+
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.history import History

@@ -3,8 +3,10 @@
 import json
 import string
 from dataclasses import replace
+from itertools import chain
 
 import pytest
+
 from ecs_updater.aws.dynamodb import Put
 from ecs_updater.errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, LedgerError
 from ecs_updater.ledger.feed import Feed
@@ -58,16 +60,21 @@ def all_pages(feed, **query):
             return pages
 
 
+def joined(pages):
+    """What all pages list."""
+    return list(chain.from_iterable(pages))
+
+
 def test_the_updates_of_a_service_come_page_by_page_the_newest_first(feed, made):
     ids = made(7)
     pages = all_pages(feed, service=SERVICE_ARN, limit=3)
-    assert [len(page) for page in pages] in ([3, 3, 1],) and sum(pages, []) == ids[::-1]
+    assert [len(page) for page in pages] in ([3, 3, 1],) and joined(pages) == ids[::-1]
 
 
 def test_the_updates_of_all_services_are_ordered_by_their_beginning(feed, made):
     ids = made(5, f"{ARN}service/a/web", f"{ARN}service/b/web", SERVICE_ARN)
     pages = all_pages(feed, limit=4)
-    assert sum(pages, []) == ids[::-1]
+    assert joined(pages) == ids[::-1]
 
 
 @pytest.mark.parametrize(
@@ -80,14 +87,14 @@ def test_an_item_that_is_not_an_entry_is_left_out_of_every_list(feed, made, tabl
     ids = made(3)
     (item,) = (one for one in table.query(SERVICE_ARN, "UPDATE#") if one["request_id"] == ids[1])
     table.put(Put({name: value for name, value in {**item, **odd}.items() if value is not None}))
-    assert sum(all_pages(feed, limit=1, **query), []) == [ids[2], ids[0]]
+    assert joined(all_pages(feed, limit=1, **query)) == [ids[2], ids[0]]
 
 
 def test_the_updates_of_a_cluster_are_found_among_those_of_all(feed, made):
     ids = made(6, f"{ARN}service/a/web", f"{ARN}service/b/web", f"{ARN}service/b/api")
-    found = sum(all_pages(feed, cluster_arn=f"{ARN}cluster/a", limit=2), [])
+    found = joined(all_pages(feed, cluster_arn=f"{ARN}cluster/a", limit=2))
     assert found == [id_ for id_ in reversed(ids) if id_.startswith("a-")]
-    assert not sum(all_pages(feed, cluster_arn=f"{ARN}cluster/c", limit=2), [])
+    assert not joined(all_pages(feed, cluster_arn=f"{ARN}cluster/c", limit=2))
 
 
 def test_an_update_that_is_begun_while_one_pages_moves_nothing(feed, made):

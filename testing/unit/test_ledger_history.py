@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+
 from ecs_updater.errors import LeaseHeldError, LedgerError, ServiceUpdateError
 from ecs_updater.ledger.entry import State, iso
 from ecs_updater.ledger.history import RETENTION_DAYS, History

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
 from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Table, Update
 from ecs_updater.aws.failure import AwsFailure, Outcome
 from support.fake_dynamodb import CONFLICT, DENIED, SERVER_ERROR, TABLE, THROTTLED

@@ -4,11 +4,11 @@ import json
 import math
 
 import pytest
+
 from ecs_updater.errors import InvalidQueryError, ServiceReadError
 from ecs_updater.status.listing import Listing
 from ecs_updater.status.query import ListQuery
 from support.many_services import ARN, ManyServices, service
-
 
 
 def forever():

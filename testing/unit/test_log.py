@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+
 from ecs_updater.handlers import update as door
 from support.fleet import Fleet
 from support.fleet_run import FleetRun

@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support.fleet_run import FleetRun
 
 GOOD = [f"web-{number:03d}" for number in range(1, 10)]
@@ -17,7 +18,8 @@ SERVICE, DEEP = "web-010", "[" * 989 + "]" * 989
 def text_of(event, **raw):
     """The event as a message has it, with some fields as raw text of JSON."""
     fields = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in event.items() if name not in raw]
-    return "{%s}" % ", ".join([*fields, *(f"{json.dumps(name)}: {text}" for name, text in raw.items())])
+    fields += [f"{json.dumps(name)}: {text}" for name, text in raw.items()]
+    return f"{{{', '.join(fields)}}}"
 
 
 def bodies():

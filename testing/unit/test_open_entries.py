@@ -4,6 +4,7 @@ import copy
 import json
 
 import pytest
+
 from ecs_updater.call import Call
 from ecs_updater.ledger.entry import State
 from ecs_updater.workflow.completer import complete

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from jsonschema import Draft202012Validator
+
 from ecs_updater.event import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.rest import openapi
@@ -10,7 +12,6 @@ from ecs_updater.rest.reading import Sources, door
 from ecs_updater.rest.routes import ROUTES
 from ecs_updater.rest.updating import door as updating_door
 from ecs_updater.status.listing import Listing
-from jsonschema import Draft202012Validator
 from support.http import ask
 from support.ledger import intent, succeeded
 from support.many_services import ManyServices, service

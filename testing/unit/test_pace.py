@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.pace import Pace
 from ecs_updater.rates import RATES, REGISTER, UPDATE, Rate, parse

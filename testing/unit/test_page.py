@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from importlib import resources
 
 import pytest
+
 from ecs_updater import page
 
 TAG_FILTERS = ("environment", "owner", "contact")

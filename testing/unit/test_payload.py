@@ -1,6 +1,7 @@
 """A file before it is sent: what Lambda takes goes through, and what it would refuse is refused in one line."""
 
 import pytest
+
 from event_suite.payload import LIMIT, PayloadRefused, check
 
 

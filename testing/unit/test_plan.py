@@ -3,10 +3,11 @@
 import dataclasses
 
 import pytest
+
 from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError, InvalidEventError, ServiceTagsRefusedError
-from ecs_updater.request import UpdateRequest
 from ecs_updater.image import ImageReference
 from ecs_updater.plan import ImageChange, make_plan
+from ecs_updater.request import UpdateRequest
 from ecs_updater.settings import Settings
 from ecs_updater.snapshot import Snapshot
 

@@ -19,10 +19,6 @@ from botocore.config import Config
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import strategies
-from support.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
-from support.strategies import REPEATABLE, TaskDefinition
-from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.call import Call
@@ -41,6 +37,10 @@ from ecs_updater.image import ImageReference
 from ecs_updater.settings import Settings
 from ecs_updater.tags import LIMIT, TagChanges, wrong_character
 from ecs_updater.updater import update
+from support import strategies
+from support.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
+from support.strategies import REPEATABLE, TaskDefinition
+from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})  # The SDK would wait between two: no test sleeps.
 

@@ -8,6 +8,7 @@ import moto
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectTimeoutError
+
 from ecs_updater.aws.ecr import _CONFIG, Ecr
 from ecs_updater.aws.http import Http, HttpFailure, Response
 from ecs_updater.aws.oci import Oci
@@ -87,12 +88,13 @@ class FakeEcr:
         kind = json.loads(self.text).get("mediaType") if self.text != "null" else ""
         image_id = {"imageDigest": self.digest, "imageTag": "1"}
         return {"images": [{"imageId": image_id, "imageManifest": self.text, "imageManifestMediaType": kind}], "failures": []}
+IS_CONFIG = Response(200, {}, CONFIG)
 
 
 class FakeHttp:
     """Says the same to every GET, and remembers what was asked."""
 
-    def __init__(self, answer=Response(200, {}, CONFIG)):
+    def __init__(self, answer=IS_CONFIG):
         self.answer, self.asked = answer, []
 
     def get(self, url, headers, limit, seconds, trusted=False):

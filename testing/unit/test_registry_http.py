@@ -12,10 +12,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from ecs_updater.aws import http as module
-from ecs_updater.aws.http import Http, HttpFailure
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ecs_updater.aws import http as module
+from ecs_updater.aws.http import Http, HttpFailure
 
 LIMIT, SECONDS = 1000, 300.0
 

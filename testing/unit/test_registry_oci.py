@@ -7,6 +7,7 @@ from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
 from ecs_updater.aws.ecr import Ecr
 from ecs_updater.aws.http import Http, HttpFailure, Response
 from ecs_updater.aws.oci import Oci

@@ -1,6 +1,7 @@
 """Which image references lie in Amazon ECR, and where: every partition, every form of host, and nothing that only looks like it."""
 
 import pytest
+
 from ecs_updater.image import ImageReference
 from ecs_updater.registry.ecr_reference import EcrRepository, ecr_repository
 

@@ -4,10 +4,11 @@ import json
 import threading
 
 import pytest
+
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ecs_updater.image import ImageReference
 from ecs_updater.registry.answer import Found, Missing, NoAnswer
-from ecs_updater.registry.manifest import INDEX_TYPES, IMAGE_TYPES, NoImage, Unreadable, platform_of_config, read_manifest
+from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, NoImage, Unreadable, platform_of_config, read_manifest
 from ecs_updater.registry.platform import Platform, needed_platform
 from ecs_updater.registry.verify import Verified, verify, verify_all
 
@@ -15,12 +16,13 @@ DIGESTS = ["sha256:" + character * 64 for character in "0123456789"]
 TOP, CONFIG = DIGESTS[0], DIGESTS[9]
 X86_64, ARM64, WINDOWS = Platform("linux", "amd64"), Platform("linux", "arm64"), Platform("windows", "amd64")
 OCI_CONFIG, DOCKER_CONFIG = "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"
+NOT_PREPARED = NoAnswer("not prepared")
 
 
 class Fake:
     """Registries that say what they are told to, and remember what they were asked."""
 
-    def __init__(self, manifest, blob=NoAnswer("not prepared")):
+    def __init__(self, manifest, blob=NOT_PREPARED):
         self._manifest, self._blob = manifest, blob
         self.asked = []
 
@@ -323,8 +325,8 @@ def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(task
         b'{"schemaVersion": 2, "config": []}', b'{"schemaVersion": 2, "config": {"mediaType": []}}', b'{"schemaVersion": 2}',
         b'{"schemaVersion": 2, "mediaType": 7}', b'{"schemaVersion": 2, "manifests": [{}]}',
         b'{"schemaVersion": 2, "config": {"mediaType": "application/octet-stream", "digest": "../../x"}}',
-        ('{"schemaVersion": 2, "manifests": [{"digest": "%s", "platform": {"os": "a\\nb"}}]}' % TOP).encode(),
-        ('{"schemaVersion": 2, "manifests": [{"digest": "%s", "platform": [1]}]}' % TOP).encode(),
+        f'{{"schemaVersion": 2, "manifests": [{{"digest": "{TOP}", "platform": {{"os": "a\\nb"}}}}]}}'.encode(),
+        f'{{"schemaVersion": 2, "manifests": [{{"digest": "{TOP}", "platform": [1]}}]}}'.encode(),
     ],
     ids=range(16),
 )  # fmt: skip

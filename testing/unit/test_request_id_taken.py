@@ -4,6 +4,7 @@ nobody touches the other update."""
 import json
 
 import pytest
+
 from ecs_updater.clock import REAL_TIME
 from ecs_updater.errors import InvalidEventError
 from ecs_updater.fleet.progress import Progress

@@ -4,6 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
+
 from ecs_updater.errors import InvalidQueryError
 from ecs_updater.ledger.feed import Feed
 from ecs_updater.rest.reading import Sources, door

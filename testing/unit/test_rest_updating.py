@@ -4,6 +4,7 @@ import base64
 import json
 
 import pytest
+
 from ecs_updater import errors
 from ecs_updater.aws.failure import AwsFailure, Outcome
 from ecs_updater.rest.answer import status_of

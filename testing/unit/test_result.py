@@ -2,9 +2,10 @@
 
 import json
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from ecs_updater.result import _iso
 from support.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
 
@@ -131,7 +132,7 @@ def test_the_addressed_container_is_the_one_that_is_told_of(send, event):
     "moment, text",
     [
         (None, None),
-        (datetime(2024, 2, 29, 12, 0, 0, 123456, timezone.utc), "2024-02-29T12:00:00.123Z"),
+        (datetime(2024, 2, 29, 12, 0, 0, 123456, UTC), "2024-02-29T12:00:00.123Z"),
         (datetime(2024, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2))), "2023-12-31T23:00:00.000Z"),
     ],
 )

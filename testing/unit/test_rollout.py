@@ -1,10 +1,12 @@
 """What an observation of a deployment proves, and why tasks died: every verdict from answers as ECS gives them."""
 
 import itertools
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
+
 from ecs_updater.rollout.deaths import Containers, death_of, deaths_of, is_of, most_frequent
 from ecs_updater.rollout.observation import ServiceDeployment, observe
 from ecs_updater.rollout.pace import pauses
@@ -12,7 +14,7 @@ from ecs_updater.rollout.verdict import judge, timed_out
 
 OURS, OTHER = "ecs-svc/2", "ecs-svc/3"
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/app"
-NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 NO_ROLLBACK = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
 
@@ -247,7 +249,7 @@ def test_it_looks_about_every_three_seconds_in_the_first_minute_and_seldom_after
 
     assert 18 <= sum(moment <= 60 for moment in looks) <= 21
     assert len(looks) <= 32
-    assert max(later - earlier for earlier, later in zip(looks, looks[1:], strict=False)) <= 15
+    assert max(later - earlier for earlier, later in pairwise(looks)) <= 15
 
 
 def test_two_that_begin_together_do_not_look_together_for_long():

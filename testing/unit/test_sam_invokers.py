@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from event_suite.invokers import InvocationFailed, sam, sam_local, sam_remote
 from support.settings import SETTINGS
 

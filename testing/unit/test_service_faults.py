@@ -6,6 +6,7 @@ Nothing is ever done twice: one update makes one revision and one deployment at 
 import json
 
 import pytest
+
 from ecs_updater.errors import CallerFault, EcsUpdaterError, ServerFault
 from support.fake_ecs import (
     CONNECTION_RESET,

@@ -1,6 +1,7 @@
 """Reading a service: two calls, and whatever cannot be updated is refused before anything is written."""
 
 import pytest
+
 from ecs_updater.errors import (
     ClusterNotFoundError,
     DeploymentControllerError,

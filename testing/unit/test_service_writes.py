@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from support.fake_ecs import SERVICE_ARN, FakeEcs
 
 READS = ["DescribeServices", "DescribeTaskDefinition"]

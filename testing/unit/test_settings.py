@@ -1,6 +1,7 @@
 """What the function's environment variables mean."""
 
 import pytest
+
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.settings import Settings
 

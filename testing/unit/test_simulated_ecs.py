@@ -3,8 +3,11 @@
 The addresses begin with ``https://docs.aws.amazon.com/AmazonECS/latest/``.
 """
 
+from itertools import pairwise
+
 import pytest
 from botocore.exceptions import ClientError
+
 from support.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, NAMES, Image, Pace, Rollout, SimulatedEcs
 from support.simulated_ecs.deployments import threshold
 
@@ -270,7 +273,7 @@ def test_without_the_circuit_breaker_a_rollout_that_fails_goes_on_for_ever_and_e
     rollout = Rollout(Image.cannot_pull())
     assert rollout.states(3600)["new"][1] == "IN_PROGRESS"
     begun = sorted(task["createdAt"] for task in rollout.tasks(deployment=rollout.new))
-    pauses = [(later - earlier).total_seconds() for earlier, later in zip(begun, begun[1:])]
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(begun)]
     assert pauses == sorted(pauses) and pauses[-1] > 10 * pauses[0]
     assert any("is unable to consistently start tasks successfully" in message for message in rollout.sim.messages)
 

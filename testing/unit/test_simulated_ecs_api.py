@@ -8,6 +8,7 @@ from datetime import UTC
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError, WaiterError
+
 from ecs_updater.aws.ecs import _CONFIG
 from support.fake_ecs import CONNECTION_RESET, SERVER_ERROR, TIMED_OUT
 from support.simulated_ecs import ANY, BREAKER, NAMES, Clock, Image, Killed, Rollout, SimulatedEcs

@@ -1,6 +1,7 @@
 """Tags: which characters they take, and the way from one set to another."""
 
 import pytest
+
 from ecs_updater.errors import ServiceTagsRefusedError
 from ecs_updater.tags import LIMIT, MERGE, REPLACE, TagChanges, is_reserved, tag_changes, wrong_character
 

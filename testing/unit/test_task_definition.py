@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+
 from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError
 from ecs_updater.image import ImageReference
 from ecs_updater.task_definition import addressed_container, container, memory, new_revision, registrable_tags, revision_name

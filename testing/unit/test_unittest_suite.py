@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import NoRegionError
+
 from ecs_updater.errors import EcsUpdaterError
 from event_suite import cases
 from event_suite.cases import ServiceState
@@ -33,7 +34,7 @@ ERRORS: dict[str, list[Number]] = {
     "MISSING_ECS_SERVICE": [f"3.2.{check}" for check in range(1, 6)],
     "WRONG_IMAGE_NAME": [f"4.1.{check}" for check in range(1, 6)],
 }
-NUMBERS = sorted(sum([*ANSWERS.values(), *ERRORS.values()], []))
+NUMBERS = sorted(number for group in (ANSWERS, ERRORS) for numbers in group.values() for number in numbers)
 HIDDEN = frozenset({"errorType"})
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
 from event_suite import cases
 from event_suite.comparison import differences
 from event_suite.invokers import Invocation, Invoker, lambda_api

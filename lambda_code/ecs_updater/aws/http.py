@@ -93,10 +93,10 @@ class Http:
     def origin(self, host: str) -> str:
         """The URL that begins all of a registry's: https, or http for a loopback host with a port that the configuration allows."""
         url = _checked(f"https://{host}")
-        if url.port and _authority(url) in self._private:
-            if all(address.is_loopback for address in self._addresses(url.hostname or "", url.port)):
-                return f"http://{host}"
-        return f"https://{host}"
+        if not url.port or _authority(url) not in self._private:
+            return f"https://{host}"
+        is_local = all(address.is_loopback for address in self._addresses(url.hostname or "", url.port))
+        return f"http://{host}" if is_local else f"https://{host}"
 
     def get(
         self,
@@ -147,7 +147,7 @@ class Http:
         name = parts.hostname or ""
         # A public registry must not be able to send us to a host that is allowed for the sake of another.
         authority, is_asked_private = _authority(parts), bounds.asked in self._private
-        may_be_private = bounds.trusted or is_asked_private and authority in self._private
+        may_be_private = bounds.trusted or (is_asked_private and authority in self._private)
         addresses = self._addresses(name, _port(parts))
         for address in addresses:
             if why := _why_not(address, may_be_private):

@@ -112,6 +112,8 @@ from .server import (
 )
 
 __all__ = [
+    "MESSAGE_LIMIT",
+    "VIOLATION_LIMIT",
     "AmbiguousContainerError",
     "CallerFault",
     "ClusterNotFoundError",
@@ -129,7 +131,6 @@ __all__ = [
     "InvalidQueryError",
     "LeaseHeldError",
     "LedgerError",
-    "MESSAGE_LIMIT",
     "MediaTypeError",
     "NotAllowedError",
     "PayloadTooLargeError",
@@ -153,7 +154,6 @@ __all__ = [
     "TaskDefinitionFamilyError",
     "TaskDefinitionRefusedError",
     "UnknownOutcomeError",
-    "VIOLATION_LIMIT",
     "attributes_of",
     "one_line",
     "rebuilt",

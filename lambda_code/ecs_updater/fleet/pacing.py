@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from ..rates import REGISTER, TAG, UPDATE
 from ..errors import RateError
 from ..plan import Plan
+from ..rates import REGISTER, TAG, UPDATE
 
 
 class Bucket(Protocol):

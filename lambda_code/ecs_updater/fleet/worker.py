@@ -17,7 +17,6 @@ from .. import log
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..aws.failure import AwsFailure, Outcome, failure_of, outcome_of
-from ..rates import DESCRIBE_REVISION, parse
 from ..aws.sqs import Outgoing
 from ..call import Call
 from ..errors import (
@@ -37,6 +36,7 @@ from ..ledger.history import History
 from ..ledger.key import fingerprint
 from ..ledger.lease import Leases
 from ..ledger.pace import Pace
+from ..rates import DESCRIBE_REVISION, parse
 from ..service.read import Told
 from ..settings import QueueSettings, Settings
 from ..updater import update

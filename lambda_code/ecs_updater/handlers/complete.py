@@ -10,8 +10,8 @@ from typing import Any
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..call import Call
-from ..workflow.completer import complete
 from ..log import logged_run
+from ..workflow.completer import complete
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)

@@ -7,7 +7,7 @@ happened: in BEGUN perhaps a revision was registered, in REGISTERED perhaps tags
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -257,7 +257,7 @@ class Success:
 
 def iso(moment: float) -> str:
     """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds(text: str | None) -> float | None:

@@ -21,7 +21,7 @@ def service_key(service_arn: str, cluster_arn: str = "") -> str:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids
     """
     service, cluster = _SERVICE.fullmatch(service_arn), _CLUSTER.fullmatch(cluster_arn)
-    named = service and (service["cluster"] or cluster and cluster["cluster"])
+    named = service and (service["cluster"] or (cluster and cluster["cluster"]))
     if not service or not named:
         raise ValueError(f"{service_arn!r} and {cluster_arn!r} are not the ARNs of a service and of its cluster")
     return f"{service['account']}service/{named}/{service['name']}"

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..aws.dynamodb import ConditionFailed, Table, Update
-from ..rates import Rate
 from ..errors import LedgerError
+from ..rates import Rate
 from .failure import told
 
 _KEY = "PACE"

@@ -69,9 +69,9 @@ def read_manifest(body: bytes, media_type: str = "") -> Index | Image | NoImage 
         kind = manifest.get("mediaType") or media_type.partition(";")[0].strip().lower()
         if manifest.get("schemaVersion") != 2:
             return Unreadable(f"its manifest has the form {manifest.get('schemaVersion')!r}, not 2")
-        if kind in INDEX_TYPES or not kind and "manifests" in manifest:
+        if kind in INDEX_TYPES or (not kind and "manifests" in manifest):
             return _index(manifest)
-        if kind in IMAGE_TYPES or not kind and "config" in manifest:
+        if kind in IMAGE_TYPES or (not kind and "config" in manifest):
             return _image(manifest)
         return Unreadable(f"its manifest has the type {kind!r}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -60,7 +60,7 @@ def _operation(route: Route, tag_filters: Sequence[str], auth: str) -> Json:
     return {
         "operationId": route.name,
         "summary": route.what,
-        "security": [dict.fromkeys(_security_schemes(auth), [])] if route.needs_key else [],
+        "security": [{name: [] for name in _security_schemes(auth)}] if route.needs_key else [],
         **_asked(route, tag_filters),
         "responses": _responses(route),
     }

@@ -13,7 +13,8 @@ from ..settings import StatusSettings
 from ..status import history, query
 from ..status.listing import Listing
 from ..status.views import Json
-from . import answer, help as help_document, openapi
+from . import answer, openapi
+from . import help as help_document
 from .app import new_app, request_id
 
 

@@ -53,7 +53,9 @@ def _posted(app: APIGatewayRestResolver, do: Do, action: str) -> Response[str]:
         try:
             return do(event, call)
         except EcsUpdaterError as error:
-            raise in_short_names(error) if is_short(value) else error
+            if is_short(value):
+                in_short_names(error)
+            raise
 
     body = log.logged(None, app.lambda_context, work)["body"]
     id_ = request_id(app)

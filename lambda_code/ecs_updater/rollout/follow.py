@@ -5,8 +5,8 @@ deployment when another one took its place: so a rollout of three minutes costs 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ..aws.failure import AwsFailure, Outcome
@@ -65,7 +65,7 @@ class Rollout:
     """ECS's own records of it and of the one before, where they are known."""
     begun_at: float | None = None
     """A moment before it was made, after which nothing of another deployment's was heard; None: ``made_at``."""
-    containers: Containers = Containers()
+    containers: Containers = field(default_factory=Containers)
     """Those of its revision, where they are known."""
     may_be_return: bool = False
     """Whether it may be the return after a deployment that failed, which ECS may record as that one's rollback."""
@@ -166,7 +166,7 @@ class Follower:
         """When the deployment began, by ECS's clock as far as that is known."""
         told = self._deployment.get("createdAt") if self._deployment else None
         before = self._made_at if self._rollout.begun_at is None else self._rollout.begun_at
-        return told or datetime.fromtimestamp(before - _STALE_SECONDS, timezone.utc)
+        return told or datetime.fromtimestamp(before - _STALE_SECONDS, UTC)
 
     def _with_record(self, seen: Observation, service: Mapping[str, Any]) -> Observation:
         """With ECS's own record of the deployment, where that has to decide. Raises AwsFailure while it cannot be read."""

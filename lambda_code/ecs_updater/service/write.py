@@ -111,7 +111,8 @@ def _task_definition(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier)
         progress.registered(task_definition["taskDefinitionArn"])
     except (LeaseHeldError, LedgerError) as error:
         name = td.revision_name(task_definition)
-        raise error.also(f"{AS_IT_WAS}; {name} was registered and is not used")
+        error.also(f"{AS_IT_WAS}; {name} was registered and is not used")
+        raise
     return task_definition
 
 
@@ -133,16 +134,20 @@ def _write_tags(ecs: Ecs, plan: Plan, progress: Progress, unused: str) -> None:
             progress.before_write()
     except LeaseHeldError as error:
         # Whoever has the service now finds this update in the ledger, and takes its tags back.
-        raise error.also(f"no deployment was made{', the tags may be the new ones' if plan.tags else ''}{unused}")
+        error.also(f"no deployment was made{', the tags may be the new ones' if plan.tags else ''}{unused}")
+        raise
     except LedgerError as error:
         if not is_written:
-            raise error.also(f"{AS_IT_WAS}{unused}")
+            error.also(f"{AS_IT_WAS}{unused}")
+            raise
         if not progress.may_take_back():  # Somebody else may have the service by now, and takes them back.
-            raise error.also(f"no deployment was made, the tags may be the new ones{unused}").with_details(
+            error.also(f"no deployment was made, the tags may be the new ones{unused}").with_details(
                 {"tags_before": dict(plan.tags.before)}
             )
+            raise
         state, details = tagging.put_back(ecs, plan.snapshot.service_arn, plan.tags)
-        raise error.also(f"{state}{unused}").with_details(details)
+        error.also(f"{state}{unused}").with_details(details)
+        raise
 
 
 def _foreign(plan: Plan, service: Mapping[str, Any], ours: Mapping[str, Any]) -> Mapping[str, Any] | None:

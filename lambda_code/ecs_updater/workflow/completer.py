@@ -21,9 +21,9 @@ from ..ledger.key import service_key
 from ..ledger.lease import Holder, Leases
 from ..ledger.open_entries import OpenEntries, OpenEntry, Page
 from ..log import logger
+from ..settings import Settings
 from .recovery import GONE, INTERRUPTED, NO_SERVICE, Recovery, in_order
 from .rolling import Rolling
-from ..settings import Settings
 
 _SERVICES_AT_ONCE = 10
 """The most services of one DescribeServices."""
@@ -189,6 +189,6 @@ def _described(ecs: Ecs, cluster: str, arns: Sequence[str]) -> dict[str, Mapping
         failure = error if isinstance(error, AwsFailure) else None
         if failure and failure.code in GONE:
             return {arn: {**NO_SERVICE, "serviceArn": arn} for arn in arns}
-        if len(arns) == 1 or failure and failure.outcome is not Outcome.REFUSED:
+        if len(arns) == 1 or (failure and failure.outcome is not Outcome.REFUSED):
             return dict.fromkeys(arns, error)
         return {arn: one for each in arns for arn, one in _described(ecs, cluster, [each]).items()}

@@ -23,16 +23,16 @@ from ..ledger.key import fingerprint_of_event, is_named, service_key
 from ..ledger.lease import Hold, Holder, Leases
 from ..ledger.record import Record
 from ..plan import Plan
-from .planning import Pace, Planner
-from .recovery import INTERRUPTED, Recovery, in_order
 from ..request import Request
 from ..result import Answer
 from ..rollout.target import with_tags
-from .conclusion import Conclusion, error_of
-from .rolling import Rolling
 from ..service.read import Told
 from ..service.write import NOTHING, Earlier
 from ..settings import Settings
+from .conclusion import Conclusion, error_of
+from .planning import Pace, Planner
+from .recovery import INTERRUPTED, Recovery, in_order
+from .rolling import Rolling
 
 NOT_DEPLOYED = "NOT_DEPLOYED"
 """The ledger's verdict on an update that came to no deployment."""
@@ -115,9 +115,8 @@ class Recorded:
                 if entry.is_before_deployment:
                     self._recovery.settle(entry, hold)
             return self._taken_up(own, hold)
-        if plan is None:  # It has ended while the lease was waited for.
-            if (earlier := self._earlier()) and _has_an_end(earlier):
-                return _replayed(earlier)
+        if plan is None and (earlier := self._earlier()) and _has_an_end(earlier):
+            return _replayed(earlier)  # It has ended while the lease was waited for.
         if plan is None or hold.lease.is_stale(read_at):
             plan = self._work.planner.plan(self._work.request)
         is_current = True

@@ -21,11 +21,11 @@ from ..errors import (
 )
 from ..ledger.entry import Entry, seconds
 from ..ledger.record import Record
+from ..log import logger
 from ..rollout.deaths import Containers
 from ..rollout.follow import Rollout
 from ..rollout.running import Digests, digests_of_revision, digests_of_tasks, others_than_asked
 from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed, age
-from ..log import logger
 from ..settings import Settings
 from .conclusion import Conclusion, error_of, failed
 from .following import Following

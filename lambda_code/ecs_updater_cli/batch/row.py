@@ -24,7 +24,7 @@ class Row:
     group: str | None = None
     request_id: str = ""
     event: Mapping[str, Any] = field(default_factory=dict)
-    seen: Seen = Seen()
+    seen: Seen = field(default_factory=Seen)
     counts: Counts | None = None
 
     @classmethod

@@ -7,8 +7,8 @@ from types import TracebackType
 from ecs_updater.errors import NotAllowedError
 
 from ..batch.board import Board
-from ..batch.waves import Waves
 from ..batch.state import State
+from ..batch.waves import Waves
 from ..ending import AWS, INPUT, NOT_ALL, SUCCEEDED
 from ..show.summary import Ended
 from .opening import Opened

@@ -20,8 +20,8 @@ from .options import (
     Region,
     Timeout,
     Where,
-    pairs,
     flag,
+    pairs,
 )
 from .reading import check_event
 

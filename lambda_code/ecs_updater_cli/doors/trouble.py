@@ -47,9 +47,9 @@ def trouble_of(failure: AwsFailure) -> Trouble:
     sentence = f"{failure.operation} failed: {one_line(str(failure)).rstrip('.')}"
     if advice := _ADVICE.get(failure.code):
         sentence = advice.format(reason=reason)
-    elif failure.code == "RequestTimeTooSkewed" or failure.is_about_credentials and _WRONG_CLOCK.search(reason):
+    elif failure.code == "RequestTimeTooSkewed" or (failure.is_about_credentials and _WRONG_CLOCK.search(reason)):
         sentence = f"AWS does not take the signature ({reason}): set this machine's clock"
-    elif failure.code in _EXPIRED or failure.is_about_credentials and "expired" in reason.lower():
+    elif failure.code in _EXPIRED or (failure.is_about_credentials and "expired" in reason.lower()):
         sentence = f"the credentials have expired: {_LOG_IN}"
     elif failure.code in CREDENTIALS:
         sentence = f"AWS does not take the credentials ({failure.code}): {_LOG_IN}"

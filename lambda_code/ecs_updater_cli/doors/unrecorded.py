@@ -162,7 +162,7 @@ class Unrecorded:
     def _ends_all(self, error: ServerFault, is_last: bool) -> bool:
         """Whether no update can be done any more: without credentials, or without a connection, now or after the last try."""
         failure = failure_of(error)
-        if failure and (failure.is_about_credentials or is_unreachable(failure) and (is_last or not self._has_read)):
+        if failure and (failure.is_about_credentials or (is_unreachable(failure) and (is_last or not self._has_read))):
             self._trouble = Trouble(str(trouble_of(failure)))
             return True
         return False

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from ecs_updater.clock import Clock
 from rich.text import Text
+
+from ecs_updater.clock import Clock
 
 from ..batch.board import Board, Change
 from ..batch.row import Row

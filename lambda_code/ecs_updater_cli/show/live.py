@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from ecs_updater.clock import Clock
 from rich.console import Group
 from rich.live import Live
+
+from ecs_updater.clock import Clock
 
 from ..batch.board import Board, Change
 from ..batch.waves import Waves

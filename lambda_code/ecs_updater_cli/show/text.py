@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from ecs_updater.errors import one_line
 from rich.cells import cell_len
 from rich.text import Text
+
+from ecs_updater.errors import one_line
 
 from ..batch.state import State
 

@@ -47,7 +47,7 @@ class SimulatedEcs(Happenings):
         stale_reads: float = 0,
         express: bool = False,
         added_containers: tuple[str, ...] = (),
-        pace: Pace = Pace(),
+        pace: Pace | None = None,
         latency: float = 0.05,
         time_out: float = 10,
         seed: int = 0,
@@ -56,7 +56,7 @@ class SimulatedEcs(Happenings):
         self.clock = clock or Clock()
         self.images = Registry()
         quirks = Quirks(rollback_reuses_id, deployment_has_number_of_revision)
-        self.world = World(self.clock, self.images, pace, seed, CLUSTER, quirks)
+        self.world = World(self.clock, self.images, pace or Pace(), seed, CLUSTER, quirks)
         self.wire = Wire(self.clock, Operations(self.world, service_deployments, stale_reads).answer, latency, time_out)
         first = self.world.register(
             {

@@ -1,8 +1,8 @@
 """What the tests of the teardown share: an account whose answers are laid out, and no time that passes."""
 
 import pytest
-from support.laid_out import ACCOUNT, Account, Clock
 
+from support.laid_out import ACCOUNT, Account, Clock
 from teardown import waiting
 from teardown.project import Project
 

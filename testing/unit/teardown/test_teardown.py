@@ -1,12 +1,13 @@
 """What of the teardown an emulator does not show: AWS takes its time, answers in pages, and refuses what is still in use."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY
-from support.laid_out import ACCOUNT, OURS
 
+from support.laid_out import ACCOUNT, OURS
 from teardown import api, command, ledger, network, orphans, stacks, waiting, workload
 from teardown.bucket import remove_bucket
 
@@ -61,7 +62,7 @@ def test_the_pauses_grow_to_their_bound_and_the_time_ends(clock):
         return False
 
     assert not waiting.until(done, 60)
-    assert max(later - earlier for earlier, later in zip(pauses, pauses[1:])) == pytest.approx(5)
+    assert max(later - earlier for earlier, later in pairwise(pauses)) == pytest.approx(5)
     assert 60 < clock.now <= 65
 
 

@@ -1,8 +1,8 @@
 """The teardown of the fleet's door: its mapping, its alarm, and the policy of those who send."""
 
 import pytest
-from support.laid_out import ACCOUNT, OURS
 
+from support.laid_out import ACCOUNT, OURS
 from teardown import fleet, orphans, senders
 
 MAPPINGS = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:event-source-mapping"
