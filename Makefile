@@ -116,10 +116,10 @@ test: ## Everything that needs no account: unit, contract and local tests
 	@scripts/test
 
 test-page: ## Only the tests of the API's page, in the system's Chromium; screenshots lie in build/page-screenshots
-	@scripts/test-page
+	@scripts/test page
 
 test-rollouts: ## Only the tests of rollouts, with their figures: verdicts, faults at every call, real containers
-	@scripts/test-rollouts
+	@scripts/test rollouts
 
 bench-fleet: ## Measure how long a fleet takes against ECS's own quotas, beside another tool; SERVICES=100
 	@scripts/bench-fleet $(OPTIONS)
@@ -148,7 +148,7 @@ deploy-ecs-cluster: ## Deploy network and cluster (CloudFormation)
 	@scripts/deploy-ecs-cluster
 
 deploy-ecs-cluster-tf: ## Deploy network and cluster (Terraform)
-	@scripts/deploy-ecs-cluster-tf
+	@scripts/deploy-tf ecs-cluster
 
 deploy-ecs-service: ## Make the dummy service, or put it back into its first state (aws cli)
 	@scripts/deploy-ecs-service
@@ -160,44 +160,44 @@ deploy-lambda-aws: ## Deploy ledger and function (CloudFormation)
 	@scripts/deploy-lambda-aws
 
 deploy-lambda-aws-tf: ## Deploy ledger and function (Terraform)
-	@scripts/deploy-lambda-aws-tf
+	@scripts/deploy-tf lambda
 
 deploy-api-aws: ## Deploy the HTTP API (CloudFormation)
 	@scripts/deploy-api-aws
 
 deploy-api-aws-tf: ## Deploy the HTTP API (Terraform)
-	@scripts/deploy-api-aws-tf
+	@scripts/deploy-tf api
 
 deploy-fleet-aws: ## Deploy the queue for many services and its worker (CloudFormation)
 	@scripts/deploy-fleet-aws
 
 deploy-fleet-aws-tf: ## Deploy the queue for many services and its worker (Terraform)
-	@scripts/deploy-fleet-aws-tf
+	@scripts/deploy-tf fleet
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
 .PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test run-fleet-test deploy-fleet api-key api-url
 run-lambda-test-sam: ## Run the eight test events through SAM
-	@scripts/run-lambda-test-sam
+	@scripts/run-suite lambda-sam
 
 run-lambda-test-aws: ## Run the eight test events through the aws cli
-	@scripts/run-lambda-test-aws
+	@scripts/run-suite lambda-aws
 
 run-lambda-test-unittest: ## Run the eight test events through pytest, check by check
-	@scripts/run-lambda-test-unittest
+	@scripts/run-suite lambda-unittest
 
 run-lambda-test-inittest: run-lambda-test-unittest
 
 run-lambda-test-unittest-sam: ## The same against `sam local start-lambda`, in Docker
-	@scripts/sam-start-lambda scripts/run-lambda-test-unittest
+	@scripts/sam-start-lambda scripts/run-suite lambda-unittest
 
 invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
-	@scripts/run-lambda-test-sam --event "$$EVENT"
+	@scripts/run-suite lambda-sam --event "$$EVENT"
 
 run-api-test: ## Send the eight test events to the API, then run the API's own suite
-	@scripts/run-api-test
+	@scripts/run-suite api
 
 run-fleet-test: ## Deploy a file of services through the queue, send events as other programs do, compare
-	@scripts/run-fleet-test
+	@scripts/run-suite fleet
 
 deploy-fleet: ## Deploy the services of a file together and watch them: make deploy-fleet FILE=deployments.json OPTIONS=-i
 	@scripts/deploy-fleet $(OPTIONS)
@@ -210,10 +210,10 @@ api-url: ## Print the address of the API, and nothing else
 
 .PHONY: lambda-base-image emulator-up emulator-down clean distclean
 emulator-up: ## Start the embedded AWS emulator
-	@scripts/emulator-up
+	@scripts/emulator up
 
 emulator-down: ## Stop it
-	@scripts/emulator-down
+	@scripts/emulator down
 
 lambda-base-image: ## Build a stand-in for Lambda's base image, where no registry can be reached
 	@scripts/build-lambda-base-image

@@ -58,7 +58,7 @@ check_length() {
 
 # Before anything is made. What makes nothing takes every name: what was made under a longer one can still be removed.
 case ${0##*/} in
-  clean | clean-docker | deployer-policy | emulator-* | remove-deployment) ;;
+  clean | clean-docker | deployer-policy | emulator | remove-deployment) ;;
   *)
     region=${AWS_DEFAULT_REGION:-}
     check_length STACK_NAME '[a-zA-Z][a-zA-Z0-9-]*' 25 $((63 - 24 - ${#region})) \
