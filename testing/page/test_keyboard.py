@@ -75,6 +75,16 @@ def test_details_open_and_close_by_key_and_give_the_focus_back(lists, api):
     expect(button).to_be_focused()
 
 
+def test_details_that_are_opened_again_at_once_are_loaded(lists):
+    lists.get_by_role("button", name="Details of checkout").first.click()
+    dialog = lists.get_by_role("dialog")
+    expect(dialog.get_by_role("heading").first).to_have_text("checkout in shop")
+    # In one task: the first dialog's event comes when the second one is open.
+    lists.evaluate("document.getElementById('details').close(); document.querySelector('[aria-label^=\"Details of reports\"]').click()")
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+
+
 def test_a_refresh_leaves_the_focus_where_it_is(lists, api):
     button = lists.get_by_role("button", name="Details of reports")
     button.focus()

@@ -39,6 +39,7 @@ function detailsOf(update) {
 
 async function openDetails({ id, serviceName, clusterName }) {
   details.id = id;
+  details.running?.abort();
   details.running = new AbortController();
   const { signal } = details.running;
   $("details-title").replaceChildren(value(serviceName), " in ", value(clusterName));
@@ -57,6 +58,8 @@ async function openDetails({ id, serviceName, clusterName }) {
 
 $("close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
+  // Opened again before this event came.
+  if (dialog.open) return;
   details.running.abort();
   deployments.focus(details.id); // Its row may have been made anew meanwhile.
 });
