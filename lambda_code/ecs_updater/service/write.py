@@ -41,6 +41,17 @@ class _LookFailed(AwsFailure):
         super().__init__(lost.operation, Outcome.UNKNOWN, "", f"{lost.reason}; looking for it failed: {look.reason}")
 
 
+class _Overtaken(Exception):
+    """UpdateService got no answer, and the newest deployment is somebody else's.
+
+    Ours may have been made before it: ECS lists no deployment that was replaced. To send it again would replace theirs unseen.
+    """
+
+    def __init__(self, deployment: Mapping[str, Any]):
+        super().__init__(str(deployment.get("id")))
+        self.deployment = deployment
+
+
 @dataclass(frozen=True)
 class Earlier:
     """What an interrupted attempt at the same update may have left behind."""
@@ -76,6 +87,8 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
             f"service could not be update with new task_definition {arn}: {failure}; it is not known whether the service took it"
             f"{tags}: read the service, or send the same event again"
         ) from failure
+    except _Overtaken as overtaken:
+        return Applied(task_definition, None, plan.snapshot.updated_on, foreign=overtaken.deployment)
     except AwsFailure as failure:
         raise _not_deployed(ecs, plan, failure, arn, unused) from failure
     deployment = _own_deployment(plan, service, arn)
@@ -87,6 +100,7 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
         deployment.get("updatedAt"),
         current if current != plan.snapshot.service_deployment_arn else None,
         _foreign(plan, service, deployment),
+        deployment.get("taskDefinition", arn),
     )
 
 
@@ -279,7 +293,14 @@ def _find_deployed(ecs: Ecs, plan: Plan, task_definition_arn: str | None, lost: 
     is_there = any(
         one.get("taskDefinition") == wanted and one.get("id") not in (None, plan.snapshot.deployment_id) for one in candidates
     )
-    return service if is_there else None
+    if is_there:
+        return service
+    newest = primary_deployment(service or {})
+    is_others = newest and newest.get("id") not in plan.snapshot.deployment_ids
+    is_update = plan.revision is not None and plan.target is None
+    if is_update and is_others and newest.get("taskDefinition") != plan.snapshot.task_definition_arn:
+        raise _Overtaken(newest) from lost
+    return None
 
 
 def _not_deployed(ecs: Ecs, plan: Plan, failure: AwsFailure, arn: str, unused: str) -> EcsUpdaterError:
