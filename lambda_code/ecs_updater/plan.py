@@ -73,6 +73,8 @@ class Applied:
     """ECS's own record of it, where it has one."""
     foreign: Mapping[str, Any] | None = None
     """A deployment that somebody else made between reading and writing, as ECS tells it."""
+    deployed_arn: str | None = None
+    """The revision that the deployment runs: a forced one names none, and takes the service's."""
 
 
 _AS_SET = Settings()

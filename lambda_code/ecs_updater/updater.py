@@ -161,8 +161,10 @@ class Work:
         """Writes the plan, and another one when somebody else's deployment came between reading and writing."""
         applied = apply(self.ecs, plan, record, earlier)
         for left in reversed(range(_PLANNED_AT_MOST)):
-            if plan.deploys:
-                record.deployed(applied.deployment_id, applied.updated_on, applied.service_deployment_arn)
+            if plan.deploys and (applied.deployment_id or applied.foreign is None):
+                record.deployed(
+                    applied.deployment_id, applied.updated_on, applied.service_deployment_arn, applied.deployed_arn
+                )
             foreign = applied.foreign
             if foreign is None:
                 return
@@ -171,10 +173,13 @@ class Work:
                 record.notes.append(f"{theirs}, of somebody else, came in between: this rollback took its place")
                 return
             ours = applied.task_definition["taskDefinitionArn"].rpartition("/")[2]
+            now = f"runs {ours} of this update, without what {theirs}, of somebody else, changed"
+            if applied.deployment_id is None:
+                now = f"runs {theirs}, of somebody else; {ours} of this update may have been deployed before it"
             if not left:
                 raise ServiceUpdateError(
                     "service could not be update with new task_definition: somebody else deployed it "
-                    f"{_PLANNED_AT_MOST} times meanwhile; it runs {ours}, without what {theirs} changed"
+                    f"{_PLANNED_AT_MOST} times meanwhile; it {now}"
                 )
             try:
                 again = self.planner.plan_again(plan, self.request, applied)
@@ -183,11 +188,11 @@ class Work:
                 record.notes.append(f"{theirs} came in between: planned again from it")
                 record.entry = self._replanned(again, record)
                 if not again.deploys:
+                    record.planned_again()
                     return
                 plan, applied = again, apply(self.ecs, again, record)
             except EcsUpdaterError as error:
-                now = f"the service runs {ours} of this update, without what {theirs}, of somebody else, changed"
-                error.also(now, instead_of=AS_IT_WAS)
+                error.also(f"the service {now}", instead_of=AS_IT_WAS)
                 raise
 
     def _replanned(self, plan: Plan, record: Record) -> Entry:

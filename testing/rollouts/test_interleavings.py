@@ -73,6 +73,11 @@ def test_a_seed_replays(function):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("seed", [3642, 5816, 6173, 7167, 8613, 9493])
+def test_a_seed_that_found_a_defect_stays_clean(function, seed):
+    assert not run_of(seed, function)[1]
+
+
 def test_the_same_seed_gives_the_same_schedule(function):
     for seed in range(20):
         assert run_of(seed, function)[0].turns.schedule == run_of(seed, function)[0].turns.schedule

@@ -309,6 +309,20 @@ def test_a_forced_deployment_over_somebody_elses_is_no_no_change(make_world):
     before(world, "UpdateService", lambda: redeploy(world, SIDECAR[0], envoy(2)))
     told = world.send(OF_ONE, ecs_image_name="busybox", force_new_deployment=True)
     assert told.verdict == "IN_PROGRESS"
+    entry = world.history[0]
+    assert entry.after.task_definition_arn.endswith("ecs-dummy-task:2")
+    assert entry.after.images["sidecar"] == "envoy:2"
+
+
+def test_a_forced_deployment_is_recorded_with_the_revision_that_it_took(make_world):
+    def kill():
+        raise Killed("after its deployment")
+
+    world = make_world(containers=SIDECAR)
+    before(world, "UpdateService", lambda: redeploy(world, SIDECAR[0], envoy(2)))
+    before(world, "DescribeTaskDefinition", kill, skip=1)
+    assert world.send(OF_ONE, ecs_image_name="busybox", force_new_deployment=True).was_killed
+    assert world.history[0].after.task_definition_arn.endswith("ecs-dummy-task:2")
 
 
 def test_an_answer_that_got_lost_with_somebody_elses_deployment_on_top_is_not_sent_again(make_world):

@@ -188,7 +188,10 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
 
     @property
     def interrupted(self) -> set[str]:
-        """The updates of which a process was killed, lost its lease or the ledger, or got no answer to its UpdateService."""
+        """The updates of which a process was killed, lost its lease or the ledger, or got no answer to its UpdateService.
+
+        A process that stands still for longer than its lease lasts may still answer, and says so in a note.
+        """
         return self._unanswered | {intent.request_id for intent, result in self.results if _is_interrupted(result)}
 
     # What is asked for.
@@ -415,6 +418,8 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
 
 def _is_interrupted(result: Told) -> bool:
     never_began = isinstance(result.error, LeaseHeldError) and "any more" not in str(result.error)
+    if result.answer:
+        return any("try again" in note for note in result.answer["body"]["deployment"].get("notes", ()))
     return result.was_killed or (result.error is not None and not isinstance(result.error, CallerFault) and not never_began)
 
 

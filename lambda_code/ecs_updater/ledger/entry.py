@@ -174,9 +174,17 @@ class Entry:
         """With the tags written; likewise."""
         return self._to(self._at_least(State.TAGGED))
 
-    def deployed(self, deployment_id: str | None, service_deployment_arn: str | None = None) -> "Entry":
-        """With the deployment made, and ECS's own record of it where that is known."""
-        return self._to(State.DEPLOYED, deployment_id=deployment_id, service_deployment_arn=service_deployment_arn)
+    def deployed(
+        self,
+        deployment_id: str | None,
+        service_deployment_arn: str | None = None,
+        task_definition_arn: str | None = None,
+    ) -> "Entry":
+        """With the deployment made, and ECS's own record and the revision of it where those are known."""
+        after = replace(self.after, task_definition_arn=task_definition_arn or self.after.task_definition_arn)
+        return self._to(
+            State.DEPLOYED, deployment_id=deployment_id, service_deployment_arn=service_deployment_arn, after=after
+        )
 
     def joined(self, deployment_id: str, service_deployment_arn: str | None) -> "Entry":
         """With the service's running deployment, by which an update that makes none of its own is judged."""

@@ -58,12 +58,23 @@ class Record:
         self._advance(self.entry.tagged())
 
     def deployed(
-        self, deployment_id: str | None, updated_on: datetime | None, service_deployment_arn: str | None = None
+        self,
+        deployment_id: str | None,
+        updated_on: datetime | None,
+        service_deployment_arn: str | None = None,
+        task_definition_arn: str | None = None,
     ) -> None:
-        """Raises nothing: the deployment is made, whatever becomes of the ledger."""
+        """Raises nothing: the deployment is made, and the ledger follows when it can be written again.
+
+        ``task_definition_arn``: the revision that it runs, where that is known.
+        """
         self.has_deployed = True
-        entry = self.entry.deployed(deployment_id, service_deployment_arn)
+        entry = self.entry.deployed(deployment_id, service_deployment_arn, task_definition_arn)
         self._tell(self._advance, entry.told(with_deployment(entry.answer or {}, deployment_id, updated_on)))
+
+    def planned_again(self) -> None:
+        """Writes an entry that says something else of the deployment, which is made already. Raises nothing."""
+        self._tell(self._advance, self.entry)
 
     def joined(self, deployment_id: str, service_deployment_arn: str | None) -> None:
         """Judges the update by a deployment that runs already, for it makes none of its own. Raises nothing."""

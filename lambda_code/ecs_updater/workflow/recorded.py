@@ -238,7 +238,7 @@ class Recorded:
             return self._told(record, self._work.rolling.wait(record, self._work.deadline))
         service = self._recovery.describe(entry)
         if deployment := self._recovery.deployment_of(entry, service):
-            record.deployed(deployment["id"], deployment.get("updatedAt"))
+            record.deployed(deployment["id"], deployment.get("updatedAt"), None, deployment.get("taskDefinition"))
             return self._told(record, self._work.rolling.wait(record, self._work.deadline))
         plan = self._work.planner.plan(self._work.request)
         return self._concluded(*self._resumed(plan, record))

@@ -110,7 +110,7 @@ class Recovery:
                 if deployment is None:
                     self._undo(record, service)
                     return Conclusion(is_final=False)
-                record.deployed(deployment["id"], deployment.get("updatedAt"))
+                record.deployed(deployment["id"], deployment.get("updatedAt"), None, deployment.get("taskDefinition"))
             is_failing = primary_deployment(service).get("id") == record.entry.deployment_id
             may_return = not (is_followed_by_a_deployment and is_failing)
             past = [] if entry.deploys else self._history.latest(entry.service)
