@@ -76,7 +76,8 @@ class Schema:
         named = "; ".join([*unknown[:_UNKNOWN_NAMED], *(["and more"] if len(unknown) > _UNKNOWN_NAMED else [])])
         if names_unknown_fields(best):
             return named
-        return f"{one_line(_violation(best), max(_UNKNOWN_BESIDE, VIOLATION_LIMIT - len(named) - 2))}; {named}"
+        room = max(_UNKNOWN_BESIDE, VIOLATION_LIMIT - len(named) - 2)
+        return f"{one_line(_violation(best), room)}; {named}"
 
     def _unknown_fields(self, event: Any) -> Iterator[str]:
         names = event if isinstance(event, dict) else ()

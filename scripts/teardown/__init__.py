@@ -8,8 +8,8 @@ one of ours and lacks the tag is left alone and named, and everything else is re
 ``workload``  the service and the revisions of its task definition
 ``stacks``    the stacks of CloudFormation
 ``orphans``   what a Terraform that was killed made and did not write down
-``api``       the same for the API: what can be called, its key, the functions behind it, and the account's role for its logs
-``fleet``     the same for the fleet: the mapping, the worker, the queues, their alarm, and the policy of those who send
+``api``       the same for the API: stage, key, functions, and the account's role for its logs
+``fleet``     the same for the fleet: mapping, worker, queues, alarm, and the senders' policy
 ``ledger``    the same for the ledger: its table, the completer and the rules that call it
 ``network``   the same for a VPC and what is in it
 ``bucket``    the bucket for bundles

@@ -40,7 +40,8 @@ def take_from_everybody(project: Project, stack: str, function: str) -> None:
 
 
 def _arn(project: Project, function: str) -> str:
-    return f"arn:{project.partition}:iam::{project.account}:policy/{function}-fleet-sender-{project.region}"
+    name = f"{function}-fleet-sender-{project.region}"
+    return f"arn:{project.partition}:iam::{project.account}:policy/{name}"
 
 
 def _detach(project: Project, arn: str) -> None:

@@ -248,7 +248,8 @@ def test_a_name_that_is_no_text_is_refused():
 
 def test_aliases_and_merges_are_read():
     text = """\
-        - &web {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: &tags {a: b}}
+        - &web
+          {ecs_cluster_name: a, ecs_service_name: web, ecs_image_name: web, ecs_tag: &tags {a: b}}
         - {<<: *web, ecs_service_name: api}
         - {<<: [*web], ecs_service_name: mail, ecs_tag: *tags}
         """

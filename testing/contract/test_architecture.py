@@ -85,7 +85,7 @@ def public_definitions(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Ite
 
 def listed_modules(docstring: str) -> list[str]:
     """The modules that a package's docstring lists: the first column of its table."""
-    return re.findall(r"^``(\w+)``", inspect.cleandoc(docstring), re.MULTILINE)
+    return re.findall(r"^``(\w+)``  ", inspect.cleandoc(docstring), re.MULTILINE)
 
 
 def test_there_is_something_to_look_at():

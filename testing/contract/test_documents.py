@@ -127,8 +127,10 @@ def test_the_readme_shows_an_event_that_needs_no_configuration():
 # What the tests above see, on a document of their own: a reader that finds nothing would let everything pass.
 
 SAMPLE = """
-Run `make all-local`, or `make test LAMBDA_ARCH=arm64`; make sure that it works. See [the schema](lambda_code/nowhere.json#x),
-[AWS](https://aws.amazon.com/), `scripts/lib.sh`, `scripts/no-such-script`, `testing/*/no-such-*.py`, `application/json`,
+Run `make all-local`, or `make test LAMBDA_ARCH=arm64`; make sure that it works.
+See [the schema](lambda_code/nowhere.json#x),
+[AWS](https://aws.amazon.com/), `scripts/lib.sh`, `scripts/no-such-script`,
+`testing/*/no-such-*.py`, `application/json`,
 `no-such.md`.
 
 ```sh

@@ -128,10 +128,13 @@ UNUSED = {
 # The same for those of the instances.
 UNUSED_BY_INSTANCES = {
     "of what there is to read, the policies name what is read": "(ec2|ssm):Get[*]|ec2:Describe[*]",
-    "the group has no load balancer, lattice or fleet": "(elasticloadbalancing|vpc-lattice|managed-fleets):.*|"
-    "autoscaling:(At|De)tach.*",
-    "the group has no alarm, metric, notification or hook, and no process of it is stopped": "cloudwatch:PutMetricAlarm|"
-    "autoscaling:((En|Dis)ableMetricsCollection|(Put|Delete)(NotificationConfiguration|LifecycleHook)|(Suspend|Resume)Processes)",
+    "the group has no load balancer, lattice or fleet": (
+        "(elasticloadbalancing|vpc-lattice|managed-fleets):.*|autoscaling:(At|De)tach.*"
+    ),
+    "the group has no alarm, metric, notification or hook, and no process of it is stopped": (
+        "cloudwatch:PutMetricAlarm|autoscaling:((En|Dis)ableMetricsCollection|"
+        "(Put|Delete)(NotificationConfiguration|LifecycleHook)|(Suspend|Resume)Processes)"
+    ),
     "instances that run are not taken from under their tasks": "autoscaling:(Start|Cancel)InstanceRefresh",
 }
 # What of the instances' policy no handler of CloudFormation does.

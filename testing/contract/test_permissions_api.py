@@ -20,7 +20,8 @@ from support.recorder import Call
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
 SERVICES = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/AnyCluster/any-service"
-LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ecs-updater-api-status:log-stream:2026/1"
+LOG_GROUP = "/aws/lambda/ecs-updater-api-status"
+LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:log-stream:2026/1"
 # What AWS asks about for the calls that the code makes, and for those that Lambda makes with the function's role.
 ASKED = {
     ("ecs:ListClusters", "*"),

@@ -124,7 +124,7 @@ def test_the_worker_is_in_the_bundle_of_the_function():
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_queue_calls_the_worker_with_as_many_services_as_are_read_together_and_each_can_fail_alone():
+def test_the_queue_calls_the_worker_with_as_many_services_as_are_read_together():
     mapping = made("FleetMapping", MaximumConcurrency=7)
     assert (mapping["EventSourceArn"], mapping["FunctionName"]) == (QUEUE, "ecs-updater-fleet")
     assert mapping["BatchSize"] == AT_ONCE == 10

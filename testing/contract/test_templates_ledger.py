@@ -208,7 +208,7 @@ def test_neither_may(role, action, resource, context):
     assert not allows(role.values(), action, resource, context)
 
 
-def test_the_completer_may_nothing_that_the_function_may_not_but_write_its_own_logs_and_read_many_entries_with_one_call():
+def test_the_completer_may_what_the_function_may_and_write_its_logs_and_read_many_entries():
     own = "/aws/lambda/ecs-updater-completer:"
     assert own in COMPLETER["WriteLogs"]["Resource"]
     for sid, statement in COMPLETER.items():

@@ -355,7 +355,9 @@ CLI = """\
 #!/usr/bin/env bash
 case "$*" in
   *get-caller-identity*) printf '123456789012\\tarn:aws:iam::123456789012:user/someone\\n' ;;
-  *describe-stacks*) echo "An error occurred ({refusal}) when calling the DescribeStacks operation" >&2; exit 255 ;;
+  *describe-stacks*)
+    echo "An error occurred ({refusal}) when calling the DescribeStacks operation" >&2
+    exit 255 ;;
   *describe-stack-events*) printf '{events}' ;;
   *"cloudformation deploy"*) echo "{says}" >&2; exit 255 ;;
   *) exit 255 ;;

@@ -131,8 +131,10 @@ _NO_TAGS = "CloudFormation cannot tag a policy"
 _ADDRESS = "the emulator answers with another name of its own address than it was called by"
 EXPLAINED = {
     "instances.tags.ecs-updater.PropagateAtLaunch is True, not False": "the emulator's CloudFormation; AWS's lets stack tags go on",
-    "instances.template.TagSpecifications.network-interface.ecs-updater should not be there": _BY_TERRAFORM,
-    "instances.template.TagSpecifications.volume.ecs-updater should not be there": _BY_TERRAFORM,
+    **{
+        f"instances.template.TagSpecifications.{of}.ecs-updater should not be there": _BY_TERRAFORM
+        for of in ("network-interface", "volume")
+    },
     "instances.template's tags.ecs-updater should not be there": "the emulator's CloudFormation gives a template no stack tags",
     "function.configuration.DeadLetterConfig should not be there": _UNREAD,
     "ledger.expires.AttributeName should not be there": _UNREAD,
@@ -151,11 +153,14 @@ EXPLAINED = {
         f"what calls the worker[0].tags.{name} should not be there": _UNREAD
         for name in ("contact", "ecs-updater", "environment", "owner")
     },
-    "worker.configuration.Environment.Variables.DEAD_LETTER_QUEUE_URL is 'http://emulator/": _ADDRESS,
-    "worker.configuration.Environment.Variables.QUEUE_URL is 'http://emulator/": _ADDRESS,
+    **{
+        f"worker.configuration.Environment.Variables.{name} is 'http://emulator/": _ADDRESS
+        for name in ("DEAD_LETTER_QUEUE_URL", "QUEUE_URL")
+    },
     "what calls the worker[0].StartingPosition is missing": "the emulator's CloudFormation gives one to a queue's mapping too",
-    "network.security groups.another-stack-vpc-tasks.out.all should not be there": "the provider takes away what AWS lets out of a "
-    "new group, with ports that the emulator does not find it by",
+    "network.security groups.another-stack-vpc-tasks.out.all should not be there": (
+        "the provider takes away what AWS lets out of a new group, with ports that the emulator does not find it by"
+    ),
 }
 """What Terraform's deployment has other than CloudFormation's, and why."""
 

@@ -300,7 +300,7 @@ def test_without_an_action_the_event_fails_as_the_contract_says_and_the_service_
     assert deployment.invoke(event)["statusCode"] == 200
 
 
-def test_without_the_right_to_remove_tags_a_replacement_of_tags_says_that_it_could_not_be_taken_back(deployment):
+def test_without_the_right_to_remove_tags_an_error_says_that_the_tags_could_not_be_restored(deployment):
     deployment.permit(without(deployment.statements, "ecs:UntagResource"))
     message = deployment.refusal(EVERYTHING)
     assert "the service runs its old revision, but its tags could not be put back" in message

@@ -24,7 +24,9 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 NEVER_COMPLETE = """\
 Resources:
   Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
-  Never: {Type: AWS::CloudFormation::WaitCondition, Properties: {Handle: !Ref Handle, Timeout: "1", Count: 1}}
+  Never:
+    Type: AWS::CloudFormation::WaitCondition
+    Properties: {Handle: !Ref Handle, Timeout: "1", Count: 1}
 """
 SCHEDULED = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []})
 PROBE = "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n"
@@ -204,7 +206,7 @@ def test_a_file_of_services_is_deployed_and_standard_input_is_none(deployed, tmp
     assert deployed.make("deploy-ecs-service").status == 0
 
 
-def test_the_function_has_a_ledger_and_what_nobody_waited_for_is_completed_on_the_emulators_schedule(deployed, tmp_path):
+def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulators_schedule(deployed, tmp_path):
     lambda_ = client(deployed, "lambda")
     variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"]["Variables"]
     tables = client(deployed, "dynamodb").list_tables()["TableNames"]

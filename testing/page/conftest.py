@@ -8,7 +8,10 @@ from page.browser import expect, find, launch, wait_until_loaded
 from page.samples import A_FEW_DEPLOYMENTS, A_FEW_SERVICES
 from page.scripted_api import KEY, ScriptedApi
 
-_WATCH = """addEventListener("securitypolicyviolation", (event) => console.error("CSP:", event.effectiveDirective, event.sample))"""
+_WATCH = """addEventListener(
+  "securitypolicyviolation",
+  (event) => console.error("CSP:", event.effectiveDirective, event.sample),
+)"""
 # Under load a browser takes its time, and a test that passes waits no longer for that.
 expect.set_options(timeout=120_000)
 _HTTP_ERROR = "Failed to load resource: "

@@ -38,7 +38,10 @@ def test_the_policy_would_stop_what_is_not_the_pages_own(browser, api):
           const stopped = [];
           let ran = "markup refused";
           await new Promise((done) => {
-            addEventListener("securitypolicyviolation", (event) => stopped.push(event.effectiveDirective) === 3 && done());
+            addEventListener(
+              "securitypolicyviolation",
+              (event) => stopped.push(event.effectiveDirective) === 3 && done(),
+            );
             try { document.body.innerHTML = "<img>"; ran = "markup taken"; } catch {}
             new Image().src = "http://127.0.0.1:9/image.png";
             fetch("http://127.0.0.1:9/").catch(() => {});

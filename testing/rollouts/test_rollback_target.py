@@ -134,7 +134,7 @@ def test_after_a_copy_the_next_rollback_goes_further_back_and_not_to_the_origina
 @pytest.mark.parametrize("way", ["waits", "waits, no ledger", "completer"])
 @pytest.mark.parametrize("service_deployments", [True, False], ids=["records", "no records"])
 @pytest.mark.parametrize("status", ["ACTIVE", "INACTIVE"])
-def test_the_rollback_of_a_failed_update_does_not_leave_the_bad_image_where_the_old_revision_is_inactive(
+def test_the_rollback_does_not_leave_the_bad_image_where_the_old_revision_is_inactive(
     make_world, way, service_deployments, status
 ):
     world = make_world(ledger=way != "waits, no ledger", service_deployments=service_deployments)
@@ -153,7 +153,7 @@ def test_the_rollback_of_a_failed_update_does_not_leave_the_bad_image_where_the_
 
 
 @pytest.mark.parametrize("way", ["waits", "completer"])
-def test_the_rollback_of_a_failed_update_takes_the_next_good_revision_with_its_tags_where_the_old_one_is_being_deleted(
+def test_the_rollback_takes_the_next_good_revision_where_the_old_one_is_being_deleted(
     make_world, way
 ):
     world = make_world(service_deployments=False)

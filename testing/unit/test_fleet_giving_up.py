@@ -115,7 +115,7 @@ EXPIRED = (400, "ExpiredTokenException", "The security token included in the req
 
 @pytest.mark.parametrize("operation", ["DescribeServices", "RegisterTaskDefinition", "UpdateService"])
 @pytest.mark.parametrize("answer", [DENIED, EXPIRED], ids=["denied", "expired"])
-def test_what_is_not_permitted_is_tried_again_for_half_an_hour_and_then_ledger_and_dead_letter_queue_say_so(run, answer, operation):
+def test_what_is_not_permitted_is_retried_for_half_an_hour_and_then_a_dead_letter(run, answer, operation):
     ids = run.begin_batch([run.ecs.event("web-001"), run.ecs.event("web-002")])
 
     def refused(called, body):
@@ -189,7 +189,7 @@ def test_a_message_that_ends_the_worker_each_time_goes_to_the_dead_letters(run):
 # What had begun
 
 
-def test_an_update_whose_answer_was_lost_is_not_called_not_started_when_its_batch_is_stopped_but_goes_on(run):
+def test_an_update_whose_answer_was_lost_goes_on_when_its_batch_is_stopped(run):
     ids = run.begin_batch([run.ecs.event("web-001")])
 
     def lost(operation, body):
@@ -226,7 +226,7 @@ def test_tags_that_could_not_be_put_back_are_put_back_when_the_update_is_given_u
     assert run.entry(ids[0]).verdict == "INTERRUPTED" and run.entry(ids[0]).has_failed and run.history.unfinished() == []
 
 
-def test_an_update_that_rolls_is_left_to_the_completer_when_its_message_comes_again_after_the_batch_was_stopped(run):
+def test_a_running_update_is_left_to_the_completer_when_its_stopped_batchs_message_comes_again(run):
     ids = run.begin_batch([run.ecs.event("web-001")])
     records = run.queue.receive()
     assert run.worker().work_off(records) == []

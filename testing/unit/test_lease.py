@@ -129,7 +129,7 @@ def test_the_fence_grows_also_when_somebody_deleted_the_item(leases, fake, clock
 
 
 @pytest.mark.parametrize("skew", [-300, 300])
-def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_whatever_the_next_clock_says(table, fake, clock, skew):
+def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any_clock(table, fake, clock, skew):
     def expires():
         return int(fake.items[SERVICE_ARN, "LEASE"]["expires"]["N"])
 

@@ -158,7 +158,7 @@ def test_whatever_a_message_says_the_nine_others_are_done(fields, is_odd, value)
     assert run.ecs.buckets.calls["DescribeServices"] <= 2
 
 
-def test_a_message_that_raises_what_nobody_expects_goes_to_the_dead_letter_queue_and_the_others_are_done(monkeypatch):
+def test_a_message_that_raises_the_unexpected_is_a_dead_letter_and_the_others_are_done(monkeypatch):
     def fail(_self, event, *_):
         if event["ecs_service_name"] == SERVICE:
             raise RecursionError("maximum recursion depth exceeded")

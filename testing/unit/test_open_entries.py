@@ -191,11 +191,12 @@ def run_for(run, seconds):
         run.dynamodb.before = None
 
 
-def test_each_of_hundreds_of_entries_that_stay_open_is_looked_at_within_as_many_runs_as_that_takes():
+def test_each_of_hundreds_of_entries_that_stay_open_is_checked_within_the_runs_needed():
     run = filled(330)
     held = {"holder": {"S": "h"}, "fence": {"N": "1"}, "since": {"N": "1"}, "expires_at": {"N": str(run.time() + 10**6)}}
     for name in run.ecs.names:
-        run.dynamodb._items[KEY + name, "LEASE"] = {"pk": {"S": KEY + name}, "sk": {"S": "LEASE"}} | held  # pylint: disable=protected-access
+        key = {"pk": {"S": KEY + name}, "sk": {"S": "LEASE"}}
+        run.dynamodb._items[KEY + name, "LEASE"] = key | held  # pylint: disable=protected-access
     looked_at = []
     for _ in range(6):
         run.dynamodb.requests.clear()
@@ -220,7 +221,8 @@ def test_an_entry_that_ends_the_run_each_time_is_passed_by_in_the_next_one():
     for _ in range(40):
         for name in poison:
             at = {"expires_at": {"N": str(run.time() - 1)}}
-            run.dynamodb._items[KEY + name, "LEASE"] = {"pk": {"S": KEY + name}, "sk": {"S": "LEASE"}} | lease | at  # pylint: disable=protected-access
+            key = {"pk": {"S": KEY + name}, "sk": {"S": "LEASE"}}
+            run.dynamodb._items[KEY + name, "LEASE"] = key | lease | at  # pylint: disable=protected-access
         try:
             run_for(run, 900)
         except KeyboardInterrupt:

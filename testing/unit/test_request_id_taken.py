@@ -29,7 +29,7 @@ def letters(run):
     return {json.loads(one["body"])["ecs_service_name"]: one["messageAttributes"]["cause"]["stringValue"] for one in records}
 
 
-def test_of_six_services_with_one_request_id_the_first_is_updated_and_five_are_in_the_dead_letter_queue(run):
+def test_of_six_services_with_one_request_id_the_first_is_updated_and_five_are_dead_letters(run):
     run.send(*(run.ecs.event(name, request_id="r") for name in run.ecs.names))
     assert run.work() == [] and len(run.queue) == 0
     assert run.ecs.updates == [("web-001", "web-001:2")]
@@ -47,7 +47,7 @@ def test_another_event_of_the_same_service_is_in_the_dead_letter_queue_too(run, 
 
 
 @pytest.mark.parametrize("fields", [{"surplus": 1}, {"ecs_tag": 7}, {"ecs_service_name": "nobody"}, {"ecs_image_name": ":"}])
-def test_an_event_that_cannot_succeed_and_has_the_request_id_of_an_open_update_leaves_that_one_alone(run, fields):
+def test_an_event_that_cannot_succeed_does_not_change_the_open_update_with_its_request_id(run, fields):
     run.send(run.ecs.event("web-001", request_id="r"))
     run.kill_at("UpdateService")
     before = run.entry("r")
@@ -105,7 +105,7 @@ def rows_of(*events):
 
 
 @pytest.mark.parametrize("is_ended", [True, False])
-def test_a_row_whose_request_id_another_service_or_another_event_has_fails_and_does_not_show_that_ones_success(run, is_ended):
+def test_a_row_whose_request_id_another_service_or_event_has_fails(run, is_ended):
     own = run.ecs.event("web-001")
     run.send({**own, "request_id": "r"})
     run.work()

@@ -3,13 +3,14 @@
 Each class is one event. It puts the service into the state that the event starts from, invokes the function through the Lambda API
 and reads the service back from ECS, so it needs none of the others, and no order.
 
-======  ==================  ===================  =====================================================================
+======  ==================  ===================  =================================================
 number  class               event                checks
-======  ==================  ===================  =====================================================================
+======  ==================  ===================  =================================================
 1       the regular case
 1.1     RegularCase         base                 1.1.1 response code, 1.1.2 whole answer
 1.2     RegularCase         base                 1.2.1 image before, 1.2.2 tags before
-1.3     RegularCase         base                 1.3.1 image after, 1.3.2 tags after, 1.3.3 image in ECS, 1.3.4 tags in ECS
+1.3     RegularCase         base                 1.3.1 image after, 1.3.2 tags after,
+                                                     1.3.3 image in ECS, 1.3.4 tags in ECS
 2       JSON
 2.1     JsonMissingField    MISSING_JSON_FIELD   those of an error
 2.2     JsonWrongFormat     WRONG_JSON_FORMAT    those of an error
@@ -20,7 +21,7 @@ number  class               event                checks
 4.1     WrongImageName      WRONG_IMAGE_NAME     those of an error
 4.2     SameInitialValues   SAME_INITIAL_VALUES  those of an answer
 4.3     MultipleTags        MULTIPLE_TAGS        those of an answer
-======  ==================  ===================  =====================================================================
+======  ==================  ===================  =================================================
 
 Those of an error, n.n being the event's number: n.n.1 response code, n.n.2 error message, n.n.3 error type, n.n.4 image in ECS,
 n.n.5 tags in ECS. Those of an answer: n.n.1 response code, n.n.2 whole answer, n.n.3 image before, n.n.4 tags before, n.n.5 image

@@ -30,7 +30,7 @@
     │   ├── PayloadTooLargeError          [http_request]
     │   ├── InvalidQueryError             [http_request]
     │   └── DeploymentNotFoundError       [http_request]
-    └── ServerFault                       the function, its role or AWS is at fault: a retry may help
+    └── ServerFault                       the function, its role or AWS: a retry may help
         ├── ConfigurationError            [configuration]
         ├── LeaseHeldError                [ecs_service_read]
         ├── LedgerError                   [ecs_service_read]

@@ -20,13 +20,14 @@ The table is on demand, with point-in-time recovery; its keys are strings; its T
 has the entries of all services by ``feed``, which is the same for all, and ``begun_at``, with what a list shows: see ``feed``.
 
     pk                   sk              item
-    -------------------  --------------  ------------------------------------------------------------------------------
-    service's key        LEASE           ``fence``, ``expires_at``, ``expires``, …; held: ``holder``, ``request_id``, ``since``
-    service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` once it has ended
-    service's key        LAST_SUCCESS    the last update whose rollout succeeded, see ``entry.Success``
-    REQUEST#request_id   REQUEST         ``service`` and ``number`` of this ``request_id``'s entry; ``expires`` once that has ended
-    OPEN                 service#number  the same of an entry that has not ended, see ``open_entries``
-    OPEN-CURSOR          OPEN-CURSOR     ``after``: how far the last look at all open entries came
+    -------------------  --------------  ---------------------------------------------------------
+    service's key        LEASE           ``fence``, ``expires_at``, ``expires``, …;
+                                         held: ``holder``, ``request_id``, ``since``
+    service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` when ended
+    service's key        LAST_SUCCESS    the last successful update, see ``entry.Success``
+    REQUEST#request_id   REQUEST         ``service``, ``number`` of its entry; ``expires``
+    OPEN                 service#number  the same of an open entry, see ``open_entries``
+    OPEN-CURSOR          OPEN-CURSOR     ``after``: how far the last run over open entries came
     BATCH#id             BATCH, MEMBER#  a batch and its services, see ``batch``; ``expires``
     PACE                 a bucket        ``full_at``, see ``pace``
 

@@ -1,8 +1,9 @@
 """Many services that are updated together: which they are, and whether those that have not begun still may.
 
     pk        sk             item
-    --------  -------------  --------------------------------------------------------------------------------------
-    BATCH#id  BATCH          ``id``, ``begun_at``, ``caller``, ``size``, ``max_failures``, ``failures``, ``stopped``
+    --------  -------------  ------------------------------------------------------------
+    BATCH#id  BATCH          ``id``, ``begun_at``, ``caller``, ``size``, ``max_failures``,
+                             ``failures``, ``stopped``
     BATCH#id  MEMBER#number  one service's event, see ``Member``
 
 What became of a member its entry says, which is found by the member's ``request_id``: a batch repeats nothing of that but the

@@ -141,7 +141,8 @@ class Registry:
         _, at, digest = reference.partition("@")
         if at:
             return digest
-        return f"sha256:{hashlib.sha256(f'{reference} {self._times.get(reference, 0)}'.encode()).hexdigest()}"
+        content = f"{reference} {self._times.get(reference, 0)}"
+        return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
 
     def image(self, reference: str, digest: str) -> Image:
         """What a new task with that image does."""

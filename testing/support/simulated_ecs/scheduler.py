@@ -339,8 +339,9 @@ class Scheduler:
 
     def _new_history(self, revision: Revision) -> ServiceDeployment:
         service = self.service
+        of_service = service.arn.replace(":service/", ":service-deployment/")
         return ServiceDeployment(
-            arn=f"{service.arn.replace(':service/', ':service-deployment/')}/{self._ids.service_deployment()}",
+            arn=f"{of_service}/{self._ids.service_deployment()}",
             service_arn=service.arn,
             cluster_arn=service.cluster_arn,
             source=service.completed[-1][1] if service.completed else None,
