@@ -124,7 +124,7 @@ test-rollouts: ## Only the tests of rollouts, with their figures: verdicts, faul
 bench-fleet: ## Measure how long a fleet takes against ECS's own quotas, beside another tool; SERVICES=100
 	@scripts/bench-fleet $(OPTIONS)
 
-lint: ## mypy, pylint, words, codespell, cfn-lint, shellcheck, checkov, Terraform's own checks
+lint: ## mypy, ruff, pylint, words, codespell, cfn-lint, shellcheck, checkov, Terraform's own checks
 	@scripts/lint
 
 ##@ With an AWS account, or with TARGET=local on the emulator

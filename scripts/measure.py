@@ -22,6 +22,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from types import FrameType, SimpleNamespace
@@ -132,7 +133,7 @@ def count_update_calls(checkout: Path) -> dict[str, float]:
         finally:
             sys.setprofile(None)
     assert body["changed"] and body["deployment"]["verdict"] == "IN_PROGRESS", body
-    switches = sum(before != after for before, after in zip(called, called[1:], strict=False))
+    switches = sum(before != after for before, after in pairwise(called))
     return {"calls": len(called), "switches between files": switches, "files": len(set(called))}
 
 
