@@ -2,9 +2,10 @@
 
 Usage: docker_check.py IMAGE
 
-Prints the address of this machine that both a container and the machine itself reach, the gateway of Docker's own bridge:
-the emulator listens on it while the function runs in a container, so that it need not listen on every interface. When
-Docker cannot be used, prints the reason in its place, one line, and exits 1, or 2 when nothing is amiss but the image.
+Prints the address of this machine that both a container and the machine itself reach, the gateway
+of Docker's own bridge: the emulator listens on it while the function runs in a container, so that
+it need not listen on every interface. When Docker cannot be used, prints the reason in its place,
+one line, and exits 1, or 2 when nothing is amiss but the image.
 """
 
 import socket
@@ -20,7 +21,8 @@ START_SECONDS = 30
 CONNECT_SECONDS = 5
 STAND_IN = "scripts/build-lambda-base-image"
 
-# Runs in the container: prints the machine's address as Docker knows it, reads a port and connects to it.
+# Runs in the container: prints the machine's address as Docker knows it, reads a port and connects
+# to it.
 PROBE = f"""
 import socket
 address = socket.gethostbyname("host.docker.internal")
@@ -38,9 +40,13 @@ class NoImage(NotUsable):
 
 
 def docker(*arguments: str, seconds: float) -> subprocess.CompletedProcess:
-    """Run a docker command for at most `seconds`; NotUsable when there is no such program or it takes longer."""
+    """Run a docker command for at most `seconds`; NotUsable when there is no such program or it
+    takes longer.
+    """
     try:
-        return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=seconds, check=False)
+        return subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, timeout=seconds, check=False
+        )
     except FileNotFoundError:
         raise NotUsable("Docker is not installed") from None
     except subprocess.TimeoutExpired:
@@ -65,14 +71,27 @@ def check_image(image: str) -> None:
     say(f"pulling {image}, for at most {PULL_SECONDS} seconds")
     pulled = docker("pull", "--quiet", image, seconds=PULL_SECONDS)
     if pulled.returncode:
-        raise NoImage(f"{image} is not here and cannot be pulled ({last_line(pulled.stderr)}); {STAND_IN} makes a stand-in")
+        raise NoImage(
+            f"{image} is not here and cannot be pulled ({last_line(pulled.stderr)}); "
+            f"{STAND_IN} makes a stand-in"
+        )
 
 
 def shared_address(image: str) -> str:
-    """The address at which a container of the image reaches this machine, proved by a connection; else NotUsable."""
+    """The address at which a container of the image reaches this machine, proved by a connection;
+    else NotUsable.
+    """
     # With SAM every function's container is on the default bridge, so the probe is too.
     command = ["docker", "run", "--rm", "--interactive", "--network", "bridge"]
-    command += ["--add-host", "host.docker.internal:host-gateway", "--entrypoint", "python3", image, "-c", PROBE]
+    command += [
+        "--add-host",
+        "host.docker.internal:host-gateway",
+        "--entrypoint",
+        "python3",
+        image,
+        "-c",
+        PROBE,
+    ]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as run:
         watchdog = Timer(START_SECONDS, run.kill)
@@ -84,7 +103,9 @@ def shared_address(image: str) -> str:
         try:
             server = socket.create_server((address, 0))
         except OSError:
-            raise NotUsable(f"containers see this machine as {address}, which is not an address of its own") from None
+            raise NotUsable(
+                f"containers see this machine as {address}, which is not an address of its own"
+            ) from None
         with server:
             server.settimeout(CONNECT_SECONDS)
             run.stdin.write(f"{server.getsockname()[1]}\n")
@@ -92,7 +113,9 @@ def shared_address(image: str) -> str:
             try:
                 server.accept()[0].close()
             except TimeoutError:
-                raise NotUsable(f"a firewall keeps containers from connecting to this machine at {address}") from None
+                raise NotUsable(
+                    f"a firewall keeps containers from connecting to this machine at {address}"
+                ) from None
     return address
 
 

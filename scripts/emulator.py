@@ -2,15 +2,18 @@
 
 Usage: emulator.py up|down|status
 
-`up` starts it and waits until it answers, or finds this project's own one running already. `down` stops it and removes its
-files, and does nothing when none runs. `status` exits 0 when the one of this directory answers.
+`up` starts it and waits until it answers, or finds this project's own one running already. `down`
+stops it and removes its files, and does nothing when none runs. `status` exits 0 when the one of
+this directory answers.
 
-Settings come from the environment: EMULATOR_HOST, EMULATOR_PORT, EMULATOR_AUTH, AWS_DEFAULT_REGION, BUILD_DIR and TOOLS_DIR.
-With EMULATOR_AUTH=true it checks signatures and IAM policies; the dummy credentials are those of the account's root then.
+Settings come from the environment: EMULATOR_HOST, EMULATOR_PORT, EMULATOR_AUTH, AWS_DEFAULT_REGION,
+BUILD_DIR and TOOLS_DIR. With EMULATOR_AUTH=true it checks signatures and IAM policies; the dummy
+credentials are those of the account's root then.
 
-MiniStack hands its own environment to the functions that it runs, so it gets a short one, with a home of its own. It
-reports its edition on its health page: there it carries a mark, its process id and its directory. That tells an
-emulator of this project, even one whose files are gone, from any other program on the port.
+MiniStack hands its own environment to the functions that it runs, so it gets a short one, with a
+home of its own. It reports its edition on its health page: there it carries a mark, its process id
+and its directory. That tells an emulator of this project, even one whose files are gone, from any
+other program on the port.
 """
 
 import fcntl
@@ -53,7 +56,9 @@ class Emulator(NamedTuple):
 
 
 def answering() -> Emulator | None:
-    """Returns this project's emulator on the port, or None when nothing or something else is there."""
+    """Returns this project's emulator on the port, or None when nothing or something else is
+    there.
+    """
     try:
         with _OPENER.open(f"http://{HOST}:{PORT}/_ministack/health", timeout=2) as response:
             mark, pid, directory = json.load(response)["edition"].split(" ", 2)
@@ -77,7 +82,9 @@ def is_emulator(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
     except OSError:
         try:
-            command = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, check=False).stdout
+            command = subprocess.run(
+                ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, check=False
+            ).stdout
         except OSError:
             return False
     return b" -m ministack" in command
@@ -93,7 +100,9 @@ def recorded_pid() -> int | None:
 
 
 def environment(pid: int) -> dict[str, str]:
-    """Returns everything that the emulator, and so a function that runs in it, sees of this machine's environment."""
+    """Returns everything that the emulator, and so a function that runs in it, sees of this
+    machine's environment.
+    """
     return {
         "PATH": f"{TOOL}/bin:/usr/bin:/bin",
         "HOME": str(DIRECTORY / "home"),
@@ -111,7 +120,9 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def start() -> int:
-    """Starts the emulator in a session of its own, so that it and its workers can be stopped as one group; returns its pid."""
+    """Starts the emulator in a session of its own, so that it and its workers can be stopped as one
+    group; returns its pid.
+    """
     for name in ("home", "tmp"):
         (DIRECTORY / name).mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
@@ -134,24 +145,43 @@ def start() -> int:
 
 
 def of_another_run(found: Emulator) -> str:
-    """Returns the sentence about an emulator whose files lie in another directory, and how to stop it."""
-    return (f"port {PORT} has the emulator of another run: make EMULATOR_PORT={PORT + 1} … goes beside it, "
-            f"make emulator-down EMULATOR_PORT={PORT} BUILD_DIR={found.directory.parent} stops it")
+    """Returns the sentence about an emulator whose files lie in another directory, and how to stop
+    it.
+    """
+    return (
+        f"port {PORT} has the emulator of another run: make "
+        f"EMULATOR_PORT={PORT + 1} … goes beside it, "
+        f"make emulator-down EMULATOR_PORT={PORT} BUILD_DIR={found.directory.parent} stops it"
+    )
 
 
 def check_free() -> None:
-    """Ends the program with what is wrong and what to do, when an emulator cannot be started here."""
+    """Ends the program with what is wrong and what to do, when an emulator cannot be started
+    here.
+    """
     pid = recorded_pid()
     if pid and port_is_taken():
-        fail(f"the emulator on port {PORT} (process {pid}) does not answer: make emulator-down, then try again")
+        fail(
+            f"the emulator on port {PORT} (process {pid}) does not answer: make "
+            "emulator-down, then try again"
+        )
     if pid:
-        fail(f"process {pid} is an emulator of this directory on another port: make emulator-down, or another BUILD_DIR")
+        fail(
+            f"process {pid} is an emulator of this directory on another port: make "
+            "emulator-down, or another BUILD_DIR"
+        )
     if port_is_taken():
-        fail(f"port {PORT} is taken by another program: stop that one, or take another port: make EMULATOR_PORT={PORT + 1} …")
+        fail(
+            f"port {PORT} is taken by another program: stop that one, or take another port: make "
+            f"EMULATOR_PORT={PORT + 1} …"
+        )
 
 
 def up() -> None:  # pylint: disable=invalid-name
-    """Starts the emulator unless it already runs, and waits until it answers. A second `up` meanwhile waits for the first."""
+    """Starts the emulator unless it already runs, and waits until it answers.
+
+    A second `up` meanwhile waits for the first.
+    """
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / "lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -172,28 +202,40 @@ def wait_for(pid: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while (found := answering()) is None or found.pid != pid:
         if os.waitpid(pid, os.WNOHANG)[0]:
-            lines = LOG_FILE.read_text(encoding="utf-8", errors="replace").splitlines() or ["no reason given"]
+            lines = LOG_FILE.read_text(encoding="utf-8", errors="replace").splitlines() or [
+                "no reason given"
+            ]
             fail(f"the emulator ended at once: {lines[-1]} (all of it: {LOG_FILE})")
         if time.monotonic() > deadline:
             stop(pid)
-            fail(f"the emulator did not answer within {START_SECONDS} seconds: see {LOG_FILE}, then try again")
+            fail(
+                f"the emulator did not answer within {START_SECONDS} seconds: see "
+                f"{LOG_FILE}, then try again"
+            )
         time.sleep(0.05)
 
 
 def runs(pid: int) -> bool:
-    """Tells whether a process of the group still runs; one that only waits to be collected by its parent does not."""
+    """Tells whether a process of the group still runs; one that only waits to be collected by its
+    parent does not.
+    """
     try:
         os.killpg(pid, 0)
     except (ProcessLookupError, PermissionError):
         return False
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            != "Z"
+        )
     except OSError:
         return True
 
 
 def stop(pid: int) -> None:
-    """Stops the emulator's process group, by force when it does not end by itself, and waits until the port is free."""
+    """Stops the emulator's process group, by force when it does not end by itself, and waits until
+    the port is free.
+    """
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(pid, sign)
@@ -204,11 +246,16 @@ def stop(pid: int) -> None:
             if not runs(pid) and not port_is_taken():
                 return
             time.sleep(0.05)
-    fail(f"the emulator (process {pid}) does not end: stop it by hand (kill -9 {pid}), then try again")
+    fail(
+        f"the emulator (process {pid}) does not end: stop it by hand (kill -9 "
+        f"{pid}), then try again"
+    )
 
 
 def down() -> None:
-    """Stops the emulator of this directory, found by its answer or by the pid file, and removes its files."""
+    """Stops the emulator of this directory, found by its answer or by the pid file, and removes its
+    files.
+    """
     found = answering()
     if found and found.directory != DIRECTORY:
         say(of_another_run(found))

@@ -9,11 +9,17 @@ from typing import NoReturn
 
 def _mark(symbol: str, colour: int) -> str:
     """Returns the symbol that opens a line, in colour on a terminal (https://no-color.org)."""
-    return f"\033[{colour}m{symbol}\033[0m" if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else symbol
+    return (
+        f"\033[{colour}m{symbol}\033[0m"
+        if sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        else symbol
+    )
 
 
 def say(text: str) -> None:
-    """Prints one line of progress on standard error; that nobody reads it any more is no failure."""
+    """Prints one line of progress on standard error; that nobody reads it any more is no
+    failure.
+    """
     with contextlib.suppress(BrokenPipeError):
         print(_mark("•", 36), text, file=sys.stderr, flush=True)
 
@@ -25,7 +31,9 @@ def fail(text: str) -> NoReturn:
 
 
 def run_program(main: Callable[[], int | None]) -> NoReturn:
-    """Runs a program and exits with what it returns; Ctrl-C ends it without a traceback, as a shell's own status says."""
+    """Runs a program and exits with what it returns; Ctrl-C ends it without a traceback, as a
+    shell's own status says.
+    """
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -1,4 +1,6 @@
-"""What the layers of tests share: nothing that can reach an account, a bundle, the aws cli, Docker's turns, and an order."""
+"""What the layers of tests share: nothing that can reach an account, a bundle, the aws cli,
+Docker's turns, and an order.
+"""
 
 import fcntl
 import os
@@ -9,11 +11,27 @@ from pathlib import Path
 
 import pytest
 
-# The function's own settings, and whatever could lead the SDK to real credentials or a real endpoint.
+# The function's own settings, and whatever could lead the SDK to real credentials or a real
+# endpoint.
 _NOT_FROM_OUTSIDE = (
-    *("CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE", "TASK_DEF", "UNKNOWN_FIELDS", "TASK_FAILURES", "CIRCUIT_BREAKER"),
+    *(
+        "CLUSTER_NAME",
+        "SERVICE_NAME",
+        "CONTAINER_NAME",
+        "IMAGE",
+        "TASK_DEF",
+        "UNKNOWN_FIELDS",
+        "TASK_FAILURES",
+        "CIRCUIT_BREAKER",
+    ),
     *("VERIFY_IMAGE", "PIN_DIGEST", "PRIVATE_REGISTRIES", "LEDGER_TABLE", "LEDGER_RETENTION_DAYS"),
-    *("ALLOWED_IMAGES", "ALLOWED_SERVICES", "OPEN_UPDATE_MAX_HOURS", "CLUSTER_PATTERN", "LEDGER_CLUSTER_PATTERN"),
+    *(
+        "ALLOWED_IMAGES",
+        "ALLOWED_SERVICES",
+        "OPEN_UPDATE_MAX_HOURS",
+        "CLUSTER_PATTERN",
+        "LEDGER_CLUSTER_PATTERN",
+    ),
 )
 
 
@@ -34,11 +52,27 @@ def _isolate(environment: dict[str, str]) -> None:
 _isolate(os.environ)  # type: ignore[arg-type]  # Before the first import of a handler, which makes its client.
 
 
-# The files that take longest, which are begun first: what is begun last is not to go on alone. Behind test_concurrent_function,
-# which is one test, a worker has the next file already, so that one is a short one.
+# The files that take longest, which are begun first: what is begun last is not to go on alone.
+# Behind test_concurrent_function, which is one test, a worker has the next file already, so that
+# one is a short one.
 _LONGEST_FIRST = (
-    *("test_aws_pipelines", "test_permissions", "test_account", "test_all_local", "test_concurrent_function", "test_bundle"),
-    *("test_faults", "test_interleavings", "test_steps", "test_terraform", "test_containers", "test_parity", "test_suites"),
+    *(
+        "test_aws_pipelines",
+        "test_permissions",
+        "test_account",
+        "test_all_local",
+        "test_concurrent_function",
+        "test_bundle",
+    ),
+    *(
+        "test_faults",
+        "test_interleavings",
+        "test_steps",
+        "test_terraform",
+        "test_containers",
+        "test_parity",
+        "test_suites",
+    ),
     *("test_api", "test_teardown", "test_misuse"),
 )
 
@@ -74,7 +108,11 @@ def _aws_cli(tmp_path_factory) -> Iterator[str]:
     from support.forked_aws import forked_aws  # pylint: disable=import-outside-toplevel
     from support.make import PROJECT, TOOLS  # pylint: disable=import-outside-toplevel
 
-    subprocess.run([PROJECT / "scripts" / "install-tool", "aws"], check=True, env={**os.environ, "TOOLS_DIR": str(TOOLS)})
+    subprocess.run(
+        [PROJECT / "scripts" / "install-tool", "aws"],
+        check=True,
+        env={**os.environ, "TOOLS_DIR": str(TOOLS)},
+    )
     with forked_aws(tmp_path_factory.mktemp("aws")) as program:
         yield program
 

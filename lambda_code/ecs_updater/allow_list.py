@@ -1,4 +1,6 @@
-"""Which images and services the function's configuration allows: shell globs, compared with one spelling of each name. Pure."""
+"""Which images and services the function's configuration allows: shell globs, compared with one
+spelling of each name. Pure.
+"""
 
 import re
 from collections.abc import Mapping
@@ -16,8 +18,14 @@ _SHOWN = 1000
 
 _IMAGE, _SERVICE = r"[A-Za-z0-9._/:@+*?!\[\]-]", r"[A-Za-z0-9_*?!\[\]-]"
 _SHAPES = {
-    IMAGES: (re.compile(rf"{_IMAGE}+/{_IMAGE}+|\*{_IMAGE}*"), "registry/repository:tag, such as docker.io/library/busybox:*"),
-    SERVICES: (re.compile(rf"{_SERVICE}+/{_SERVICE}+|\*{_SERVICE}*"), "cluster/service, such as shop/*"),
+    IMAGES: (
+        re.compile(rf"{_IMAGE}+/{_IMAGE}+|\*{_IMAGE}*"),
+        "registry/repository:tag, such as docker.io/library/busybox:*",
+    ),
+    SERVICES: (
+        re.compile(rf"{_SERVICE}+/{_SERVICE}+|\*{_SERVICE}*"),
+        "cluster/service, such as shop/*",
+    ),
 }
 _BALANCED = re.compile(r"(?:[^][]|\[!?+\]?+[^]]*+\])+")
 """Each bracket of a shell glob opens or closes a set of characters."""
@@ -25,7 +33,10 @@ _BALANCED = re.compile(r"(?:[^][]|\[!?+\]?+[^]]*+\])+")
 
 @dataclass(frozen=True)
 class AllowList:
-    """The patterns of one setting. ``*`` also matches ``/``. Without a pattern everything is allowed."""
+    """The patterns of one setting.
+
+    ``*`` also matches ``/``. Without a pattern everything is allowed.
+    """
 
     setting: str
     """``ALLOWED_IMAGES`` or ``ALLOWED_SERVICES``."""
@@ -35,20 +46,31 @@ class AllowList:
 
     @classmethod
     def of(cls, environment: Mapping[str, str], setting: str) -> "AllowList":
-        """The list in ``environment``, separated by commas. Raises ConfigurationError for one that cannot be right."""
+        """The list in ``environment``, separated by commas.
+
+        Raises ConfigurationError for one that cannot be right.
+        """
         text = environment.get(setting) or ""
         given = [pattern.strip(" ") for pattern in text.split(",")] if text else []
         return cls(setting, text, tuple(_checked(setting, pattern) for pattern in given))
 
     def check(self, field: str, given: str, normalised: str) -> None:
-        """Raises NotAllowedError where no pattern matches ``normalised``. ``given`` is the value of ``field`` in the event."""
+        """Raises NotAllowedError where no pattern matches ``normalised``.
+
+        ``given`` is the value of ``field`` in the event.
+        """
         if self.patterns and not any(fnmatchcase(normalised, pattern) for pattern in self.patterns):
             shown = one_line(self.text, _SHOWN)
-            raise NotAllowedError(f"{one_line(field)} {one_line(given)} is not allowed: {self.setting}={shown}", field)
+            raise NotAllowedError(
+                f"{one_line(field)} {one_line(given)} is not allowed: {self.setting}={shown}", field
+            )
 
 
 def check_allowed(request: Request, images: AllowList, services: AllowList) -> None:
-    """Raises NotAllowedError where the service, or an image that is asked for, is not allowed. A rollback asks for none."""
+    """Raises NotAllowedError where the service, or an image that is asked for, is not allowed.
+
+    A rollback asks for none.
+    """
     cluster, service = (name.rpartition("/")[2] for name in (request.cluster, request.service))
     services.check("ecs_service_name", request.service, f"{cluster}/{service}")
     if isinstance(request, UpdateRequest):
@@ -58,7 +80,10 @@ def check_allowed(request: Request, images: AllowList, services: AllowList) -> N
 
 
 def _checked(setting: str, pattern: str) -> str:
-    """``pattern`` in the spelling of what it is compared with. Raises ConfigurationError for one that could match nothing."""
+    """``pattern`` in the spelling of what it is compared with.
+
+    Raises ConfigurationError for one that could match nothing.
+    """
     shape, form = _SHAPES[setting]
     try:
         if shape.fullmatch(pattern) and _BALANCED.fullmatch(pattern):
@@ -66,4 +91,7 @@ def _checked(setting: str, pattern: str) -> str:
     except InvalidImageError:
         pass
     wrong = one_line(repr(pattern), 100)
-    raise ConfigurationError(f"the function's {setting} has the pattern {wrong}: write patterns of {form}, separated by commas")
+    raise ConfigurationError(
+        f"the function's {setting} has the pattern {wrong}: write patterns of "
+        f"{form}, separated by commas"
+    )

@@ -9,7 +9,8 @@ from typing import Any
 from .clock import REAL_TIME, Clock
 
 _LAST_SECONDS, _LAST_SHARE = 50.0, 0.4
-"""What is left of the function's time when a wait ends: for the last call to run into its time-outs, and to answer.
+"""What is left of the function's time when a wait ends: for the last call to run into its
+time-outs, and to answer.
 
 Where a function has little time, this share of it.
 """
@@ -20,7 +21,9 @@ _UPDATE_SECONDS = 45.0
 
 
 ANSWER_BYTES = 4 << 20
-"""The most bytes that an answer is made of: Lambda's end at 6 MB, in which its text is quoted once more."""
+"""The most bytes that an answer is made of: Lambda's end at 6 MB, in which its text is quoted once
+more.
+"""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class Call:
     """Which invocation it is, and how long it may take."""
 
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    """The ``request_id`` of events that bring none: Lambda's own retries have the same, a client's have another one."""
+    """The ``request_id`` of events that bring none: Lambda's own retries have the same, a client's
+    have another one.
+    """
     caller: str | None = None
     """Who asks, as far as the door knows."""
     time_left: Callable[[], float] = lambda: math.inf
@@ -39,7 +44,9 @@ class Call:
 
     @classmethod
     def of(cls, context: Any) -> "Call":
-        """That of Lambda's context. https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
+        """That of Lambda's context.
+        https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+        """
         left = getattr(context, "get_remaining_time_in_millis", None)
         return cls(
             id=getattr(context, "aws_request_id", None) or uuid.uuid4().hex,

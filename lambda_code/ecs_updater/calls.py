@@ -1,4 +1,6 @@
-"""How many requests to AWS one piece of work costs, whatever else the process does at the same time."""
+"""How many requests to AWS one piece of work costs, whatever else the process does at the same
+time.
+"""
 
 import threading
 from collections import Counter
@@ -12,9 +14,11 @@ _LOCK = threading.Lock()
 
 @contextmanager
 def counted() -> Iterator[Counter[str]]:
-    """Counts the requests that this context sends until the end of the block, by operation, retries included.
+    """Counts the requests that this context sends until the end of the block, by operation, retries
+    included.
 
-    A thread has a context of its own: work that hands a part of itself to other threads runs them in a copy of its context.
+    A thread has a context of its own: work that hands a part of itself to other threads runs them
+    in a copy of its context.
     """
     calls = Counter[str]()
     token = _OWN.set(calls)

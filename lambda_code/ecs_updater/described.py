@@ -1,4 +1,5 @@
-"""What DescribeServices tells of a service, by what is asked of it. Pure: a service as ECS describes it in, values out.
+"""What DescribeServices tells of a service, by what is asked of it. Pure: a service as ECS
+describes it in, values out.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
 """
@@ -29,22 +30,33 @@ def primary_deployment(service: Service) -> Mapping[str, Any]:
 
 
 def task_definition(service: Service) -> str | None:
-    """The revision that it runs: of an Express service only the deployments name it. None for a service of task sets."""
+    """The revision that it runs: of an Express service only the deployments name it.
+
+    None for a service of task sets.
+    """
     return service.get("taskDefinition") or primary_deployment(service).get("taskDefinition")
 
 
 def deployment_ids(service: Service) -> frozenset[str]:
     """The ids of all deployments that ECS lists."""
-    return frozenset(deployment["id"] for deployment in service.get("deployments") or () if "id" in deployment)
+    return frozenset(
+        deployment["id"] for deployment in service.get("deployments") or () if "id" in deployment
+    )
 
 
 def capacity_providers(service: Service) -> list[str]:
     """The names of its capacity providers; none where it has a launch type."""
-    return [one.get("capacityProvider", "") for one in service.get("capacityProviderStrategy") or ()]
+    return [
+        one.get("capacityProvider", "") for one in service.get("capacityProviderStrategy") or ()
+    ]
 
 
 def launch_type(service: Service) -> str | None:
-    """Where its tasks run. Capacity providers other than Fargate's are groups of instances: EC2. None where ECS does not say."""
+    """Where its tasks run.
+
+    Capacity providers other than Fargate's are groups of instances: EC2. None where ECS does not
+    say.
+    """
     if providers := capacity_providers(service):
         return FARGATE if all(name in ("FARGATE", "FARGATE_SPOT") for name in providers) else EC2
     return service.get("launchType")

@@ -1,6 +1,8 @@
-"""Which fields of a task definition RegisterTaskDefinition takes, derived from the SDK's model of ECS: no list to keep by hand.
+"""Which fields of a task definition RegisterTaskDefinition takes, derived from the SDK's model of
+ECS: no list to keep by hand.
 
-A shape is botocore's description of a JSON value: ``type_name``, and ``members`` (structure), ``member`` (list) or ``value`` (map).
+A shape is botocore's description of a JSON value: ``type_name``, and ``members`` (structure),
+``member`` (list) or ``value`` (map).
 """
 
 from collections.abc import Iterator
@@ -19,11 +21,15 @@ class RegistrableFields:
 
     @property
     def read_only(self) -> frozenset[str]:
-        """Fields that ECS adds to what was registered, such as ``revision`` and ``registeredAt``."""
+        """Fields that ECS adds to what was registered, such as ``revision`` and
+        ``registeredAt``.
+        """
         return frozenset(self.described.members) - frozenset(self.registered.members)
 
     def unknown(self, revision: dict[str, Any]) -> Iterator[str]:
-        """Paths of the fields in ``revision`` that the SDK does not know, such as ``containerDefinitions[0].newField``."""
+        """Paths of the fields in ``revision`` that the SDK does not know, such as
+        ``containerDefinitions[0].newField``.
+        """
         return _unknown(revision, self.registered, "")
 
     def known(self, revision: dict[str, Any]) -> dict[str, Any]:
@@ -50,8 +56,16 @@ def _unknown(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 def _known(value: Any, shape: Any) -> Any:
     if shape.type_name == "structure" and isinstance(value, dict):
-        members = {name: _known(member, shape.members[name]) for name, member in value.items() if name in shape.members}
-        return {name: member for name, member in members.items() if not _lost_its_member(member, value[name], shape.members[name])}
+        members = {
+            name: _known(member, shape.members[name])
+            for name, member in value.items()
+            if name in shape.members
+        }
+        return {
+            name: member
+            for name, member in members.items()
+            if not _lost_its_member(member, value[name], shape.members[name])
+        }
     if shape.type_name == "list" and isinstance(value, list):
         return [_known(member, shape.member) for member in value]
     if shape.type_name == "map" and isinstance(value, dict):
@@ -60,5 +74,7 @@ def _known(value: Any, shape: Any) -> Any:
 
 
 def _lost_its_member(known: Any, value: Any, shape: Any) -> bool:
-    """Whether a union, which must have one member, has none left because its only one is unknown."""
+    """Whether a union, which must have one member, has none left because its only one is
+    unknown.
+    """
     return getattr(shape, "is_tagged_union", False) and not known and bool(value)

@@ -1,7 +1,8 @@
 """What a container image reference is made of.
 
 The grammar is the OCI distribution project's: https://pkg.go.dev/github.com/distribution/reference
-A host part defaults to ``docker.io`` and a bare name there to ``library/``, as Docker and ECS resolve it.
+A host part defaults to ``docker.io`` and a bare name there to ``library/``, as Docker and ECS
+resolve it.
 """
 
 import re
@@ -20,9 +21,12 @@ _REFERENCE_LIMIT = 1024
 
 _HOST_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _REGISTRY = re.compile(rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?")
-_PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
+_PATH = re.compile(
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-# Lower case, as in OCI's image specification: distribution's own pattern also takes SHA256, which no registry knows.
+# Lower case, as in OCI's image specification: distribution's own pattern also takes SHA256, which
+# no registry knows.
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-f]{32,}")
 _WILDCARD = re.compile(r"[*?[]")
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
@@ -46,43 +50,64 @@ class ImageReference:
 
     @property
     def repository(self) -> str:
-        """Registry and path: equal for two references exactly when they name the same repository."""
+        """Registry and path: equal for two references exactly when they name the same
+        repository.
+        """
         return f"{self.registry}/{self.path}"
 
     @property
     def normalised(self) -> str:
-        """The whole reference as the container engine resolves it: ``docker.io/library/busybox:latest`` for ``busybox``."""
+        """The whole reference as the container engine resolves it:
+        ``docker.io/library/busybox:latest`` for ``busybox``.
+        """
         tag = self.tag or (None if self.digest else DEFAULT_TAG)
-        return self.repository + (f":{tag}" if tag else "") + (f"@{self.digest}" if self.digest else "")
+        return (
+            self.repository
+            + (f":{tag}" if tag else "")
+            + (f"@{self.digest}" if self.digest else "")
+        )
 
     @classmethod
     def parse(cls, text: str) -> "ImageReference":
         """Parses ``[registry[:port]/]repository[:tag][@digest]``. Raises InvalidImageError."""
         if len(text) > _REFERENCE_LIMIT:
-            raise InvalidImageError(f"an image reference of {len(text)} characters cannot be right: {text!r}")
+            raise InvalidImageError(
+                f"an image reference of {len(text)} characters cannot be right: {text!r}"
+            )
         name, tag, digest = _split(text)
         registry, path = _split_registry(name)
         if not path:
             raise InvalidImageError(EMPTY_REPOSITORY)
         if registry is not None and not _REGISTRY.fullmatch(registry):
-            raise _wrong(text, f"the registry {registry!r} is not a host name with an optional port")
+            raise _wrong(
+                text, f"the registry {registry!r} is not a host name with an optional port"
+            )
         if not _PATH.fullmatch(path) or len(path) > _PATH_LIMIT:
             raise _wrong(
                 text,
-                f"the repository {path!r} must be lower-case letters and digits, separated by . _ - or /, "
+                f"the repository {path!r} must be lower-case letters and digits, "
+                "separated by . _ - or /, "
                 f"{_PATH_LIMIT} characters at most",
             )
         if tag is not None and not _TAG.fullmatch(tag):
-            raise _wrong(text, f"the tag {tag!r} must be 1 to 128 letters, digits, _ . or -, not beginning with . or -")
+            raise _wrong(
+                text,
+                f"the tag {tag!r} must be 1 to 128 letters, digits, _ . or -, not "
+                "beginning with . or -",
+            )
         if digest is not None and not _is_digest(digest):
-            raise _wrong(text, f"the digest {digest!r} must be like sha256: and 64 hexadecimal digits")
+            raise _wrong(
+                text, f"the digest {digest!r} must be like sha256: and 64 hexadecimal digits"
+            )
         return cls(text, *_with_defaults(registry, path), tag, digest)
 
 
 def normalised_pattern(pattern: str) -> str:
-    """``pattern``, a shell glob over ``ImageReference.normalised``, in the spelling of what it is compared with.
+    """``pattern``, a shell glob over ``ImageReference.normalised``, in the spelling of what it is
+    compared with.
 
-    Raises InvalidImageError where it has no registry, or is a reference without wildcards that cannot be right.
+    Raises InvalidImageError where it has no registry, or is a reference without wildcards that
+    cannot be right.
     """
     if _WILDCARD.search(pattern.partition("/")[0]):
         return pattern
@@ -107,9 +132,13 @@ def _split(text: str) -> tuple[str, str | None, str | None]:
 
 
 def _split_registry(name: str) -> tuple[str | None, str]:
-    """The first part is a host only when it looks like one: a dot, a colon, ``localhost``, or a capital letter."""
+    """The first part is a host only when it looks like one: a dot, a colon, ``localhost``, or a
+    capital letter.
+    """
     first, slash, rest = name.partition("/")
-    looks_like_host = any(c in first for c in ".:") or first == "localhost" or first != first.lower()
+    looks_like_host = (
+        any(c in first for c in ".:") or first == "localhost" or first != first.lower()
+    )
     return (first, rest) if slash and looks_like_host else (None, name)
 
 
@@ -121,7 +150,9 @@ def _with_defaults(registry: str | None, path: str) -> tuple[str, str]:
 
 
 def _normalised_registry(registry: str) -> str:
-    """One spelling for each registry: lower case, without the default port 443, ``docker.io`` for each name of Docker Hub."""
+    """One spelling for each registry: lower case, without the default port 443, ``docker.io`` for
+    each name of Docker Hub.
+    """
     host = re.sub(":0*443$", "", registry.lower())
     return "docker.io" if host in _DOCKER_HUB else host
 
@@ -133,4 +164,6 @@ def _is_digest(digest: str) -> bool:
 
 
 def _wrong(text: str, why: str) -> InvalidImageError:
-    return InvalidImageError(f"image {text!r} is no reference like registry/repository:tag@digest: {why}")
+    return InvalidImageError(
+        f"image {text!r} is no reference like registry/repository:tag@digest: {why}"
+    )

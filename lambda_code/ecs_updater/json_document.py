@@ -1,4 +1,5 @@
-"""A JSON text that somebody else wrote, read strictly: what two readers could take for two values is refused. Pure.
+"""A JSON text that somebody else wrote, read strictly: what two readers could take for two values
+is refused. Pure.
 
 https://datatracker.ietf.org/doc/html/rfc8259#section-4
 """
@@ -12,14 +13,17 @@ from .errors import InvalidEventError
 def json_document(text: str, name: str) -> Any:
     """The value of ``text``. ``name``: how a sentence calls it, such as ``the body``.
 
-    Raises InvalidEventError for what is no JSON or has a key twice in one object, and RecursionError for what is nested too deeply.
+    Raises InvalidEventError for what is no JSON or has a key twice in one object, and
+    RecursionError for what is nested too deeply.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                raise InvalidEventError(f"{name} has the key {key!r} twice in one object: leave one of the two out")
+                raise InvalidEventError(
+                    f"{name} has the key {key!r} twice in one object: leave one of the two out"
+                )
             found[key] = value
         return found
 

@@ -1,4 +1,5 @@
-"""One structured line of log per update: what it was about, what changed, how long it took and how many AWS calls it cost.
+"""One structured line of log per update: what it was about, what changed, how long it took and how
+many AWS calls it cost.
 
 Never the environment, the event as a whole, or a credential.
 """
@@ -25,21 +26,31 @@ def say_whether_there_is_a_ledger(table: object) -> None:
 
 
 def warn_of_what_is_unrestricted(environment: Mapping[str, str]) -> None:
-    """Logs one warning, once for a function's environment, where a list of what may be deployed is empty."""
+    """Logs one warning, once for a function's environment, where a list of what may be deployed is
+    empty.
+    """
     if empty := [setting for setting in (IMAGES, SERVICES) if not environment.get(setting)]:
-        every = " and ".join({IMAGES: "every image", SERVICES: "every service"}[setting] for setting in empty)
+        every = " and ".join(
+            {IMAGES: "every image", SERVICES: "every service"}[setting] for setting in empty
+        )
         logger.warning(f"no {' and no '.join(empty)}: this function accepts {every}")
 
 
 def tell_about(event: Any, request_id: str | None = None) -> None:
-    """Lets the lines of this invocation name the cluster and the service of ``event``, and the id of a request over HTTP."""
-    logger.thread_safe_append_keys(**_about(event), **({"http_request_id": request_id} if request_id else {}))
+    """Lets the lines of this invocation name the cluster and the service of ``event``, and the id
+    of a request over HTTP.
+    """
+    logger.thread_safe_append_keys(
+        **_about(event), **({"http_request_id": request_id} if request_id else {})
+    )
 
 
 def logged(event: Any, context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Does ``work``, the handling of ``event``, and logs what came of it, with the AWS calls that it cost.
+    """Does ``work``, the handling of ``event``, and logs what came of it, with the AWS calls that
+    it cost.
 
-    Raises the errors of ``errors`` only: what is none of them is logged with its traceback and becomes an InternalError.
+    Raises the errors of ``errors`` only: what is none of them is logged with its traceback and
+    becomes an InternalError.
     """
     tell_about(event)
 
@@ -62,8 +73,12 @@ def logged_run(context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[s
     return _logged(context, work_and_tell)
 
 
-def logged_read(path: str, context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The same for a question over HTTP, to which nothing changes: the line says what was asked and how many there were."""
+def logged_read(
+    path: str, context: Any, work: Callable[[], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """The same for a question over HTTP, to which nothing changes: the line says what was asked and
+    how many there were.
+    """
 
     def work_and_tell() -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
         answer = work()
@@ -73,13 +88,21 @@ def logged_read(path: str, context: Any, work: Callable[[], Mapping[str, Any]]) 
     return _logged(context, work_and_tell)
 
 
-def _logged(context: Any, work: Callable[[], tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> Mapping[str, Any]:
-    """Does ``work``, which returns a line's message and fields and the answer. For any number of threads."""
+def _logged(
+    context: Any, work: Callable[[], tuple[str, Mapping[str, Any], Mapping[str, Any]]]
+) -> Mapping[str, Any]:
+    """Does ``work``, which returns a line's message and fields and the answer.
+
+    For any number of threads.
+    """
     begin = time.monotonic()
     logger.thread_safe_append_keys(request_id=getattr(context, "aws_request_id", None))
 
     def figures() -> dict[str, Any]:
-        return {"duration_ms": round(1000 * (time.monotonic() - begin)), "aws_calls": dict(sorted(calls.items()))}
+        return {
+            "duration_ms": round(1000 * (time.monotonic() - begin)),
+            "aws_calls": dict(sorted(calls.items())),
+        }
 
     with counted() as calls:
         try:
@@ -88,23 +111,31 @@ def _logged(context: Any, work: Callable[[], tuple[str, Mapping[str, Any], Mappi
             return answer
         except EcsUpdaterError as error:
             _log_error(error, figures())
-            # Lambda puts the traceback into its answer: the caller gets this one line of it, not our frames and AWS's.
+            # Lambda puts the traceback into its answer: the caller gets this one line of it, not
+            # our frames and AWS's.
             raise error.with_traceback(None) from None
         except Exception as error:
             logger.exception("a defect of this function", **figures())
             raise InternalError(
-                f"{type(error).__name__}: a defect of ecs-updater, the function's log has the details"
+                f"{type(error).__name__}: a defect of ecs-updater, the "
+                "function's log has the details"
             ) from None
         finally:
             logger.thread_safe_clear_keys()
 
 
 def _about(event: Any) -> dict[str, str]:
-    """The cluster and the service as the event, whatever it is, or the function's environment names them."""
+    """The cluster and the service as the event, whatever it is, or the function's environment names
+    them.
+    """
     named = event if isinstance(event, dict) else {}
     defaults = {"ecs_cluster_name": "CLUSTER_NAME", "ecs_service_name": "SERVICE_NAME"}
-    values = {name: named.get(name, os.environ.get(variable)) for name, variable in defaults.items()}
-    return {name: one_line(value) for name, value in values.items() if isinstance(value, str) and value}
+    values = {
+        name: named.get(name, os.environ.get(variable)) for name, variable in defaults.items()
+    }
+    return {
+        name: one_line(value) for name, value in values.items() if isinstance(value, str) and value
+    }
 
 
 def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:

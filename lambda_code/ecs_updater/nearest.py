@@ -5,14 +5,21 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 _ALIKE = 0.6
-"""From which similarity on, between 0 and 1, a name is offered: the default of ``difflib.get_close_matches``."""
+"""From which similarity on, between 0 and 1, a name is offered: the default of
+``difflib.get_close_matches``.
+"""
 
 _LONGEST, _SHORTEST_PART = 128, 3
-"""Characters of a name that are compared, and of a name that only has to be a part of the other one."""
+"""Characters of a name that are compared, and of a name that only has to be a part of the other
+one.
+"""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of ``names`` that is most like ``name``, or None. Case, ``_`` and ``-`` do not count."""
+    """The one of ``names`` that is most like ``name``, or None.
+
+    Case, ``_`` and ``-`` do not count.
+    """
     given = _plain(name)
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(given)

@@ -1,4 +1,7 @@
-"""Decides what an update has to write, possibly nothing. Pure: whatever can be refused is refused here, before the first write."""
+"""Decides what an update has to write, possibly nothing.
+
+Pure: whatever can be refused is refused here, before the first write.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +43,9 @@ class Plan:
     """Whether ``revision`` is without them."""
     force_new_deployment: bool
     target: Mapping[str, Any] | None = None
-    """An earlier revision, for the service to return to; with ``revision``, its content is registered again."""
+    """An earlier revision, for the service to return to; with ``revision``, its content is
+    registered again.
+    """
     deployment_configuration: Mapping[str, Any] | None = None
     """What takes the place of the service's, as it goes over the wire; None leaves it as it is."""
 
@@ -51,7 +56,9 @@ class Plan:
 
     @property
     def after(self) -> Mapping[str, Any]:
-        """The task definition that the service runs afterwards; one that is to be registered has no name yet."""
+        """The task definition that the service runs afterwards; one that is to be registered has no
+        name yet.
+        """
         return self.revision or self.target or self.snapshot.task_definition
 
     @property
@@ -80,11 +87,17 @@ class Applied:
 _AS_SET = Settings()
 
 
-def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFields, settings: Settings = _AS_SET) -> Plan:
+def make_plan(
+    snapshot: Snapshot,
+    request: UpdateRequest,
+    fields: RegistrableFields,
+    settings: Settings = _AS_SET,
+) -> Plan:
     """What to write so that the service of ``snapshot`` is as ``request`` says.
 
-    ``fields`` knows what RegisterTaskDefinition takes; of ``settings`` count ``unknown_fields`` and ``circuit_breaker``.
-    Raises ContainerNotFoundError, AmbiguousContainerError, InvalidEventError or ServiceTagsRefusedError.
+    ``fields`` knows what RegisterTaskDefinition takes; of ``settings`` count ``unknown_fields`` and
+    ``circuit_breaker``. Raises ContainerNotFoundError, AmbiguousContainerError, InvalidEventError
+    or ServiceTagsRefusedError.
     """
     running = snapshot.task_definition
     addressed = td.addressed_container(running, request.container, request.image)["name"]
@@ -93,7 +106,9 @@ def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFie
     unknown: tuple[str, ...] = ()
     if images:
         after = {change.container: change.after for change in images}
-        revision, unknown = registration(running, snapshot.task_definition_tags, after, fields, settings)
+        revision, unknown = registration(
+            running, snapshot.task_definition_tags, after, fields, settings
+        )
     deploys = revision is not None or request.force_new_deployment
     return Plan(
         snapshot=snapshot,
@@ -104,7 +119,9 @@ def make_plan(snapshot: Snapshot, request: UpdateRequest, fields: RegistrableFie
         unknown_fields=unknown,
         drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=request.force_new_deployment,
-        deployment_configuration=_with_breaker(snapshot) if deploys and settings.circuit_breaker == ENABLE else None,
+        deployment_configuration=_with_breaker(snapshot)
+        if deploys and settings.circuit_breaker == ENABLE
+        else None,
     )
 
 
@@ -115,7 +132,9 @@ def registration(
     fields: RegistrableFields,
     settings: Settings = _AS_SET,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The body of RegisterTaskDefinition for ``task_definition`` with other ``images``, and the paths of its unknown fields."""
+    """The body of RegisterTaskDefinition for ``task_definition`` with other ``images``, and the
+    paths of its unknown fields.
+    """
     revision = td.new_revision(task_definition, images, fields.read_only)
     unknown = tuple(fields.unknown(revision))
     if settings.unknown_fields == DROP:
@@ -134,13 +153,18 @@ def make_rollback_plan(
     *,
     again: tuple[dict[str, Any], tuple[str, ...]] | None = None,
 ) -> Plan:
-    """What to write so that the service runs ``target``, an earlier revision, and has ``tags`` (None: those that it has).
+    """What to write so that the service runs ``target``, an earlier revision, and has ``tags``
+    (None: those that it has).
 
-    ``again`` is the ``registration`` of a target that ECS does not deploy any more. ``container`` is the one that the answer shows;
-    without it CONTAINER_NAME's, where the target has that. Raises ContainerNotFoundError or ServiceTagsRefusedError.
+    ``again`` is the ``registration`` of a target that ECS does not deploy any more. ``container``
+    is the one that the answer shows; without it CONTAINER_NAME's, where the target has that. Raises
+    ContainerNotFoundError or ServiceTagsRefusedError.
     """
     revision, unknown = again or (None, ())
-    before = {one["name"]: one.get("image", "") for one in snapshot.task_definition["containerDefinitions"]}
+    before = {
+        one["name"]: one.get("image", "")
+        for one in snapshot.task_definition["containerDefinitions"]
+    }
     images = tuple(
         ImageChange(one["name"], before.get(one["name"], ""), one.get("image", ""))
         for one in target["containerDefinitions"]
@@ -160,7 +184,9 @@ def make_rollback_plan(
         drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=False,
         target=target,
-        deployment_configuration=_with_breaker(snapshot) if settings.circuit_breaker == ENABLE else None,
+        deployment_configuration=_with_breaker(snapshot)
+        if settings.circuit_breaker == ENABLE
+        else None,
     )
 
 
@@ -169,27 +195,36 @@ def _with_breaker(snapshot: Snapshot) -> Mapping[str, Any] | None:
     configuration = snapshot.deployment_configuration
     if (configuration.get("deploymentCircuitBreaker") or {}).get("enable"):
         return None
-    breaker = {**(configuration.get("deploymentCircuitBreaker") or {}), "enable": True, "rollback": True}
+    breaker = {
+        **(configuration.get("deploymentCircuitBreaker") or {}),
+        "enable": True,
+        "rollback": True,
+    }
     return {**configuration, "deploymentCircuitBreaker": breaker}
 
 
 def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
     if changes and snapshot.has_short_arn:
         raise ServiceTagsRefusedError(
-            f"service tags could not be updated {snapshot.service_arn} is an ARN of the short form, and ECS takes tags only for "
-            "services with the long one, which has the cluster in it: make the service anew, or send the tags that it has"
+            f"service tags could not be updated {snapshot.service_arn} is an ARN of the short "
+            "form, and ECS takes tags only for "
+            "services with the long one, which has the cluster in it: make the service anew, or "
+            "send the tags that it has"
         )
     return changes
 
 
-def _image_changes(running: td.Json, addressed: str, request: UpdateRequest) -> tuple[ImageChange, ...]:
+def _image_changes(
+    running: td.Json, addressed: str, request: UpdateRequest
+) -> tuple[ImageChange, ...]:
     """The images that differ, in the order of the containers."""
     wanted = {name: str(image) for name, image in request.container_images.items()}
     for name in wanted:
         td.container(running, name)
     if wanted.setdefault(addressed, str(request.image)) != str(request.image):
         raise InvalidEventError(
-            f"ecs_container_images.{addressed}: this container gets ecs_image_name, {request.image}, and cannot have "
+            f"ecs_container_images.{addressed}: this container gets ecs_image_name, "
+            f"{request.image}, and cannot have "
             f"{wanted[addressed]} as well"
         )
     return tuple(

@@ -1,4 +1,5 @@
-"""How fast Amazon ECS lets its API be called, per account and region: token buckets, each shared by several actions.
+"""How fast Amazon ECS lets its API be called, per account and region: token buckets, each shared by
+several actions.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
 """
@@ -36,13 +37,18 @@ RATES: Mapping[str, Rate] = {
     DESCRIBE: Rate(100, 20),
     LIST_CLUSTERS: Rate(50, 20),
 }
-"""ECS's buckets, each by the name of one of its actions: TagResource's is UntagResource's too, DescribeServices' ListServices'."""
+"""ECS's buckets, each by the name of one of its actions: TagResource's is UntagResource's too,
+DescribeServices' ListServices'.
+"""
 
-_PART = re.compile(r"\s*(?P<name>\w+)\s*=\s*(?P<burst>\d{1,5})\s*/\s*(?P<rate>\d{1,4}(\.\d{1,3})?)\s*")
+_PART = re.compile(
+    r"\s*(?P<name>\w+)\s*=\s*(?P<burst>\d{1,5})\s*/\s*(?P<rate>\d{1,4}(\.\d{1,3})?)\s*"
+)
 
 
 def parse(text: str) -> dict[str, Rate]:
-    """``RATES`` with what ``text`` says instead: ``RegisterTaskDefinition=20/1,UpdateService=50/5``, burst and calls per second.
+    """``RATES`` with what ``text`` says instead:
+    ``RegisterTaskDefinition=20/1,UpdateService=50/5``, burst and calls per second.
 
     Raises ValueError with a sentence that says what is wrong.
     """
@@ -50,8 +56,13 @@ def parse(text: str) -> dict[str, Rate]:
     for part in filter(str.strip, text.split(",")):
         rate = _PART.fullmatch(part)
         if not rate or float(rate["rate"]) == 0 or int(rate["burst"]) == 0:
-            raise ValueError(f"{part.strip()[:60]!r} is no rate such as {REGISTER}=20/1, a burst and calls per second")
+            raise ValueError(
+                f"{part.strip()[:60]!r} is no rate such as {REGISTER}=20/1, a burst "
+                "and calls per second"
+            )
         if rate["name"] not in RATES:
-            raise ValueError(f"{rate['name'][:60]!r} has no rate of its own: it is one of {', '.join(RATES)}")
+            raise ValueError(
+                f"{rate['name'][:60]!r} has no rate of its own: it is one of {', '.join(RATES)}"
+            )
         found[rate["name"]] = Rate(int(rate["burst"]), float(rate["rate"]))
     return found

@@ -29,24 +29,38 @@ class Settings:
     container: str | None = None
     """``CONTAINER_NAME``: the container of events that name none."""
     image: str | None = None
-    """``IMAGE``: the image of events that name none; with it, an event without tags leaves the tags alone."""
+    """``IMAGE``: the image of events that name none; with it, an event without tags leaves the tags
+    alone.
+    """
     family: str | None = None
     """``TASK_DEF``: the task-definition family that the service must be running."""
     unknown_fields: str = KEEP
-    """``UNKNOWN_FIELDS``: what becomes of task-definition fields newer than the SDK, ``keep`` or ``drop``."""
+    """``UNKNOWN_FIELDS``: what becomes of task-definition fields newer than the SDK, ``keep`` or
+    ``drop``.
+    """
     task_failures: int = 3
-    """``TASK_FAILURES``: how many tasks have to die the same death for a failure, where no circuit breaker decides that."""
+    """``TASK_FAILURES``: how many tasks have to die the same death for a failure, where no circuit
+    breaker decides that.
+    """
     circuit_breaker: str = KEEP
-    """``CIRCUIT_BREAKER``: ``enable`` gives a service without ECS's circuit breaker one that rolls back."""
+    """``CIRCUIT_BREAKER``: ``enable`` gives a service without ECS's circuit breaker one that rolls
+    back.
+    """
     verify_image: str = OFF
-    """``VERIFY_IMAGE``: whether the registry is asked for the image before any write, ``off``, ``warn`` or ``require``.
+    """``VERIFY_IMAGE``: whether the registry is asked for the image before any write, ``off``,
+    ``warn`` or ``require``.
 
-    What the registry is known not to have is refused either way; ``require`` also refuses what could not be found out.
+    What the registry is known not to have is refused either way; ``require`` also refuses what
+    could not be found out.
     """
     pin_digest: str = OFF
-    """``PIN_DIGEST``: ``tag`` deploys ``repository:tag@digest``, ``digest`` ``repository@digest``; the registry is asked for it."""
+    """``PIN_DIGEST``: ``tag`` deploys ``repository:tag@digest``, ``digest`` ``repository@digest``;
+    the registry is asked for it.
+    """
     private_registries: frozenset[str] = frozenset()
-    """``PRIVATE_REGISTRIES``: hosts of registries, separated by commas, that may have a private address."""
+    """``PRIVATE_REGISTRIES``: hosts of registries, separated by commas, that may have a private
+    address.
+    """
     allowed_images: AllowList = field(default_factory=lambda: AllowList(IMAGES))
     """``ALLOWED_IMAGES``: which images an event may ask for."""
     allowed_services: AllowList = field(default_factory=lambda: AllowList(SERVICES))
@@ -56,7 +70,9 @@ class Settings:
     ledger_retention_days: int = 90
     """``LEDGER_RETENTION_DAYS``: for how long the history is kept."""
     open_update_max_hours: int = 24
-    """``OPEN_UPDATE_MAX_HOURS``: for how long an update may stay open while nothing changes; then it ends or is rolled back."""
+    """``OPEN_UPDATE_MAX_HOURS``: for how long an update may stay open while nothing changes; then
+    it ends or is rolled back.
+    """
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -73,7 +89,9 @@ class Settings:
             circuit_breaker=_choice(environment, "CIRCUIT_BREAKER", KEEP, ENABLE),
             verify_image=_choice(environment, "VERIFY_IMAGE", OFF, WARN, REQUIRE),
             pin_digest=_choice(environment, "PIN_DIGEST", OFF, TAG, DIGEST),
-            private_registries=frozenset(filter(None, map(str.strip, environment.get("PRIVATE_REGISTRIES", "").split(",")))),
+            private_registries=frozenset(
+                filter(None, map(str.strip, environment.get("PRIVATE_REGISTRIES", "").split(",")))
+            ),
             allowed_images=AllowList.of(environment, IMAGES),
             allowed_services=AllowList.of(environment, SERVICES),
             ledger_table=environment.get("LEDGER_TABLE") or None,
@@ -92,16 +110,22 @@ class StatusSettings:
     """The configuration of the function that only tells."""
 
     tag_filters: tuple[str, ...] = ()
-    """``TAG_FILTERS``: keys, separated by commas, of the tags that lists of services can be filtered by."""
+    """``TAG_FILTERS``: keys, separated by commas, of the tags that lists of services can be
+    filtered by.
+    """
     api_auth: str = KEY
     """``API_AUTH``: what the API asks for, ``key`` or, beside it, a signature: ``iam``."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "StatusSettings":
         """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
-        keys = dict.fromkeys(filter(None, map(str.strip, environment.get("TAG_FILTERS", "").split(","))))
+        keys = dict.fromkeys(
+            filter(None, map(str.strip, environment.get("TAG_FILTERS", "").split(",")))
+        )
         if taken := sorted(keys.keys() & set(LIST_PARAMETERS)):
-            raise ConfigurationError(f"the function's TAG_FILTERS has {taken[0]!r}, a parameter of its own: leave it out")
+            raise ConfigurationError(
+                f"the function's TAG_FILTERS has {taken[0]!r}, a parameter of its own: leave it out"
+            )
         return cls(tag_filters=tuple(keys), api_auth=_choice(environment, "API_AUTH", KEY, IAM))
 
 
@@ -110,7 +134,9 @@ class QueueSettings:
     """The configuration of the function that works off the queue, beside the updater's."""
 
     arn_prefix: str
-    """``ECS_ARN_PREFIX``: how the ARNs of ECS begin in this account and region, ``arn:aws:ecs:eu-west-1:123456789012:``."""
+    """``ECS_ARN_PREFIX``: how the ARNs of ECS begin in this account and region,
+    ``arn:aws:ecs:eu-west-1:123456789012:``.
+    """
     ecs_rates: str = ""
     """``ECS_RATES``: where ECS's rates are others than the usual, see ``rates``."""
     max_receives: int = 20
@@ -132,16 +158,19 @@ class QueueSettings:
 
 
 def _compare_clusters(environment: Mapping[str, str]) -> None:
-    """Refuses a function that changes services whose updates the reconciler of its ledger cannot complete.
+    """Refuses a function that changes services whose updates the reconciler of its ledger cannot
+    complete.
 
-    ``CLUSTER_PATTERN`` is the cluster, or the pattern of clusters, that the function's role may change.
-    ``LEDGER_CLUSTER_PATTERN`` is that of the reconciler. Without both there is nothing to compare.
+    ``CLUSTER_PATTERN`` is the cluster, or the pattern of clusters, that the function's role may
+    change. ``LEDGER_CLUSTER_PATTERN`` is that of the reconciler. Without both there is nothing to
+    compare.
     """
     own, ledger = environment.get("CLUSTER_PATTERN"), environment.get("LEDGER_CLUSTER_PATTERN")
     # A pattern has no special character but *, which also matches the * of a narrower pattern.
     if own and ledger and not fnmatchcase(own, ledger):
         raise ConfigurationError(
-            f"the function updates services of the cluster {own!r}, but the reconciler of its ledger only completes updates of "
+            f"the function updates services of the cluster {own!r}, but the reconciler of its "
+            "ledger only completes updates of "
             f"{ledger!r}: deploy ledger, function, API and fleet with the same ClusterName"
         )
 
@@ -157,5 +186,7 @@ def _choice(environment: Mapping[str, str], name: str, default: str, *others: st
 def _count(environment: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = environment.get(name) or str(default)
     if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-        raise ConfigurationError(f"the function's {name} is {text[:40]!r}: set it to a number from 1 to {most}")
+        raise ConfigurationError(
+            f"the function's {name} is {text[:40]!r}: set it to a number from 1 to {most}"
+        )
     return int(text)

@@ -13,7 +13,9 @@ class Snapshot:
     cluster_arn: str
     service_arn: str
     task_definition: Mapping[str, Any]
-    """The running revision, as it came over the wire: fields that are newer than the SDK included."""
+    """The running revision, as it came over the wire: fields that are newer than the SDK
+    included.
+    """
     task_definition_tags: tuple[Mapping[str, str], ...]
     """Tags of the running revision, ``{"key", "value"}``, as they came over the wire."""
     tags: Mapping[str, str]
@@ -25,9 +27,13 @@ class Snapshot:
     updated_on: datetime | None
     """When the PRIMARY deployment last changed."""
     deployment_ids: frozenset[str] = frozenset()
-    """All deployments that ECS lists: another one in a later answer was made after this was read."""
+    """All deployments that ECS lists: another one in a later answer was made after this was
+    read.
+    """
     completed: str | None = None
-    """The revision of the newest deployment that is complete, so that it is known to work; None when ECS shows none."""
+    """The revision of the newest deployment that is complete, so that it is known to work; None
+    when ECS shows none.
+    """
     service_deployment_arn: str | None = None
     """ECS's own record of the PRIMARY deployment, where it has one."""
     deployment_configuration: Mapping[str, Any] = field(default_factory=dict)
@@ -47,5 +53,7 @@ class Snapshot:
 
     @property
     def has_short_arn(self) -> bool:
-        """Whether the service's ARN is of the form before 2018, without the cluster: ECS takes no tags for it."""
+        """Whether the service's ARN is of the form before 2018, without the cluster: ECS takes no
+        tags for it.
+        """
         return self.service_arn.count("/") < 2

@@ -27,14 +27,20 @@ def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
 def wrong_character(text: str) -> str | None:
     """The first character of ``text`` that AWS does not take in a tag's key or value, or None.
 
-    Letters, digits and spaces of any script, and ``_ . : / = + - @``: AWS's ``[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*``.
+    Letters, digits and spaces of any script, and ``_ . : / = + - @``: AWS's
+    ``[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*``.
     """
-    return next((c for c in text if c not in "_.:/=+-@" and unicodedata.category(c)[0] not in "LZN"), None)
+    return next(
+        (c for c in text if c not in "_.:/=+-@" and unicodedata.category(c)[0] not in "LZN"), None
+    )
 
 
 @dataclass(frozen=True)
 class TagChanges:
-    """What has to be written so that a service with the tags ``before`` has the tags ``after``. Reserved tags are in neither."""
+    """What has to be written so that a service with the tags ``before`` has the tags ``after``.
+
+    Reserved tags are in neither.
+    """
 
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +48,11 @@ class TagChanges:
     @property
     def to_set(self) -> dict[str, str]:
         """Tags to add or to give another value, sorted by key."""
-        return {key: self.after[key] for key in sorted(self.after) if self.before.get(key) != self.after[key]}
+        return {
+            key: self.after[key]
+            for key in sorted(self.after)
+            if self.before.get(key) != self.after[key]
+        }
 
     @property
     def to_remove(self) -> list[str]:
@@ -51,12 +61,16 @@ class TagChanges:
 
     @property
     def remove_first(self) -> bool:
-        """Whether old and new tags together would not fit, so that removing cannot wait until the new ones are there."""
+        """Whether old and new tags together would not fit, so that removing cannot wait until the
+        new ones are there.
+        """
         return len(self.before.keys() | self.after.keys()) > LIMIT
 
     @property
     def reverse(self) -> "TagChanges":
-        """What takes these changes back, wherever they were interrupted: every key that either set has is written again."""
+        """What takes these changes back, wherever they were interrupted: every key that either set
+        has is written again.
+        """
         return TagChanges(before=self.after, after=self.before)
 
     def __bool__(self) -> bool:
@@ -64,7 +78,9 @@ class TagChanges:
 
 
 def taken_back(current: Mapping[str, str], changes: TagChanges) -> TagChanges:
-    """What takes ``changes`` back from a service that has the tags ``current``: only where nobody has changed a tag since."""
+    """What takes ``changes`` back from a service that has the tags ``current``: only where nobody
+    has changed a tag since.
+    """
     restored = dict(current)
     for key in {*changes.to_set, *changes.to_remove}:
         if current.get(key) == changes.after.get(key):
@@ -74,8 +90,11 @@ def taken_back(current: Mapping[str, str], changes: TagChanges) -> TagChanges:
     return TagChanges(dict(current), restored)
 
 
-def tag_changes(current: Mapping[str, str], wanted: Mapping[str, str] | None, mode: str) -> TagChanges:
-    """The changes from ``current`` (without reserved tags) to ``wanted``; None means to leave them alone.
+def tag_changes(
+    current: Mapping[str, str], wanted: Mapping[str, str] | None, mode: str
+) -> TagChanges:
+    """The changes from ``current`` (without reserved tags) to ``wanted``; None means to leave them
+    alone.
 
     Raises ServiceTagsRefusedError when the service would end with more than ``LIMIT`` tags.
     """
@@ -84,6 +103,7 @@ def tag_changes(current: Mapping[str, str], wanted: Mapping[str, str] | None, mo
     after = {**current, **wanted} if mode == MERGE else dict(wanted)
     if len(after) > LIMIT:
         raise ServiceTagsRefusedError(
-            f"service tags could not be updated the service would have {len(after)} tags, ECS allows {LIMIT}"
+            f"service tags could not be updated the service would have {len(after)} "
+            f"tags, ECS allows {LIMIT}"
         )
     return TagChanges(dict(current), after)

@@ -1,7 +1,9 @@
-"""The new revision of a task definition: the running one with other images, and nothing else changed.
+"""The new revision of a task definition: the running one with other images, and nothing else
+changed.
 
-Works on the JSON that ECS sends and takes on the wire, not on what boto3 makes of it: boto3 drops the fields that are newer than
-its own model. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+Works on the JSON that ECS sends and takes on the wire, not on what boto3 makes of it: boto3 drops
+the fields that are newer than its own model.
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +17,10 @@ Json = Mapping[str, Any]
 
 
 def container(task_definition: Json, name: str) -> Json:
-    """The definition of the container ``name``. Raises ContainerNotFoundError, which lists the names that there are."""
+    """The definition of the container ``name``.
+
+    Raises ContainerNotFoundError, which lists the names that there are.
+    """
     definitions: Sequence[Json] = task_definition["containerDefinitions"]
     for definition in definitions:
         if definition["name"] == name:
@@ -29,44 +34,58 @@ def container(task_definition: Json, name: str) -> Json:
 def addressed_container(task_definition: Json, name: str | None, image: ImageReference) -> Json:
     """The container that ``image`` is for.
 
-    It is the one called ``name``; without a name the only one; among several the one whose image has the same repository.
-    Raises ContainerNotFoundError or AmbiguousContainerError, which list the names that there are.
+    It is the one called ``name``; without a name the only one; among several the one whose image
+    has the same repository. Raises ContainerNotFoundError or AmbiguousContainerError, which list
+    the names that there are.
     """
     if name is not None:
         return container(task_definition, name)
     definitions: Sequence[Json] = task_definition["containerDefinitions"]
     if len(definitions) == 1:
         return definitions[0]
-    matching = [definition for definition in definitions if _has_repository(definition, image.repository)]
+    matching = [
+        definition for definition in definitions if _has_repository(definition, image.repository)
+    ]
     if len(matching) == 1:
         return matching[0]
     raise AmbiguousContainerError(
-        f"{'several containers run' if matching else 'no container runs'} an image of {image.repository}: name one of "
+        f"{'several containers run' if matching else 'no container runs'} an image of "
+        f"{image.repository}: name one of "
         f"{_names(matching or definitions)} in ecs_container_name"
     )
 
 
-def new_revision(task_definition: Json, images: Mapping[str, str], read_only: Collection[str]) -> dict[str, Any]:
+def new_revision(
+    task_definition: Json, images: Mapping[str, str], read_only: Collection[str]
+) -> dict[str, Any]:
     """What to register so that the containers named in ``images`` run those images.
 
     ``read_only`` are the fields of a task definition that RegisterTaskDefinition does not take.
     """
     revision = {name: value for name, value in task_definition.items() if name not in read_only}
     revision["containerDefinitions"] = [
-        {**definition, "image": images[definition["name"]]} if definition["name"] in images else definition
+        {**definition, "image": images[definition["name"]]}
+        if definition["name"] in images
+        else definition
         for definition in task_definition["containerDefinitions"]
     ]
     return revision
 
 
 def registrable_tags(tags: Sequence[Json]) -> list[Json]:
-    """The task definition's tags that a new revision can be given: all but those that only AWS may set."""
+    """The task definition's tags that a new revision can be given: all but those that only AWS may
+    set.
+    """
     return [tag for tag in tags if not is_reserved(tag["key"])]
 
 
 def essential_containers(task_definition: Json, addressed: str) -> list[str]:
-    """Names of the containers whose end is the task's end: the addressed one first, if it is one, then in their order."""
-    names = [one["name"] for one in task_definition["containerDefinitions"] if one.get("essential", True)]
+    """Names of the containers whose end is the task's end: the addressed one first, if it is one,
+    then in their order.
+    """
+    names = [
+        one["name"] for one in task_definition["containerDefinitions"] if one.get("essential", True)
+    ]
     return sorted(names, key=lambda name: name != addressed)
 
 

@@ -61,10 +61,11 @@ def update(
 ) -> Answer:
     """Does what ``event`` says; the answer as the contract has it.
 
-    ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the ledger's, which it has exactly when
-    the environment says LEDGER_TABLE. ``told`` is what DescribeServices has said already; ``pace`` waits, before anything is held
-    or written, until the plan's calls may be made. Raises the errors of ``errors``; the message of one that comes after a write
-    says what became of the service.
+    ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the
+    ledger's, which it has exactly when the environment says LEDGER_TABLE. ``told`` is what
+    DescribeServices has said already; ``pace`` waits, before anything is held or written, until the
+    plan's calls may be made. Raises the errors of ``errors``; the message of one that comes after a
+    write says what became of the service.
     """
     call = call or Call()
     settings = Settings.from_environment(environment)
@@ -90,7 +91,9 @@ class Work:
         self.request, self.settings, self.ecs, self.call = request, settings, ecs, call
         self.told, self.pace = told, pace
         self.deadline = call.deadline(request.wait_seconds)
-        """The moment of the clock until which may be waited, for the lease, the rollout and the rollback together."""
+        """The moment of the clock until which may be waited, for the lease, the rollout and the
+        rollback together.
+        """
         self.planner = Planner(ecs, settings, registries, call)
         self.rolling = Rolling(ecs, settings, call.clock)
 
@@ -108,29 +111,41 @@ class Work:
         return result.with_notes(conclusion.answer, self.notes(record, conclusion))
 
     def _dry_run(self, plan: Plan) -> Answer:
-        """What the update would answer. Raises the rollout's error where it would make no deployment over one that failed."""
+        """What the update would answer.
+
+        Raises the rollout's error where it would make no deployment over one that failed.
+        """
         record = Record(replace(self.intent(plan), rollback_on_failure=False))
         conclusion = self._judged_by_running(plan, record)
         if conclusion.error:
             raise conclusion.error.also(result.DRY_RUN, instead_of=NOT_ASKED_FOR)
         assert conclusion.answer is not None
-        return result.of_dry_run(plan, conclusion.answer, [*self.planner.notes, *self.planner.not_verified(plan, self.request)])
+        return result.of_dry_run(
+            plan,
+            conclusion.answer,
+            [*self.planner.notes, *self.planner.not_verified(plan, self.request)],
+        )
 
     def intent(self, plan: Plan) -> Entry:
         """What is about to be done, as an entry of the ledger."""
         return intent(plan, self.request, self.planner.digests(plan), plan.snapshot.completed)
 
     def done(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Conclusion:
-        """Writes the plan and waits for what comes of it. Raises what ``apply`` raises; a rollout's end is in the conclusion."""
+        """Writes the plan and waits for what comes of it.
+
+        Raises what ``apply`` raises; a rollout's end is in the conclusion.
+        """
         if plan.writes:
             self._write(plan, record, earlier)
         conclusion = self._judged_by_running(plan, record)
         return conclusion if conclusion.is_final else self.rolling.wait(record, self.deadline)
 
     def _judged_by_running(self, plan: Plan, record: Record) -> Conclusion:
-        """What an update without a deployment of its own comes to: the verdict on the one that runs.
+        """What an update without a deployment of its own comes to: the verdict on the one that
+        runs.
 
-        Not final where the update made a deployment, or while the one that runs is in progress. No call where that has completed.
+        Not final where the update made a deployment, or while the one that runs is in progress. No
+        call where that has completed.
         """
         no_change = record.entry.answer
         if plan.deploys or plan.snapshot.has_completed or plan.snapshot.deployment_id is None:
@@ -138,47 +153,77 @@ class Work:
         record.joined(plan.snapshot.deployment_id, plan.snapshot.service_deployment_arn)
         try:
             # A dry run has looked at none of the open ones.
-            past = [one for one in self.planner.past_of(plan.snapshot) if one.is_ended or not self.request.dry_run]
+            past = [
+                one
+                for one in self.planner.past_of(plan.snapshot)
+                if one.is_ended or not self.request.dry_run
+            ]
             conclusion = self.rolling.look(record, plan.snapshot.service, past=past)
         except (AwsFailure, LedgerError) as failure:
             record.notes.append(str(failure))
             conclusion = Conclusion(is_final=False)
-        if conclusion.error and plan.tags and record.entry.rollback is None and not self.request.dry_run:
+        if (
+            conclusion.error
+            and plan.tags
+            and record.entry.rollback is None
+            and not self.request.dry_run
+        ):
             conclusion.error.also("the tags of this event are set")
         if conclusion.verdict == SUCCEEDED:
             return Conclusion(no_change, verdict=result.NO_CHANGE)
-        return conclusion if conclusion.is_final else replace(conclusion, answer=record.entry.answer)
+        return (
+            conclusion if conclusion.is_final else replace(conclusion, answer=record.entry.answer)
+        )
 
     def notes(self, record: Record, conclusion: Conclusion) -> list[str]:
         """What the caller should know beside the answer."""
         notes = [*self.planner.notes, *record.notes]
         if self.request.wait_seconds and conclusion.verdict == result.IN_PROGRESS:
             notes.append("no time was left to wait for the rollout")
-        waits_in_vain = record.entry.rollback_on_failure and not conclusion.is_final and not self.settings.ledger_table
-        return [*notes, "nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)"] if waits_in_vain else notes
+        waits_in_vain = (
+            record.entry.rollback_on_failure
+            and not conclusion.is_final
+            and not self.settings.ledger_table
+        )
+        return (
+            [*notes, "nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)"]
+            if waits_in_vain
+            else notes
+        )
 
     def _write(self, plan: Plan, record: Record, earlier: Earlier) -> None:
-        """Writes the plan, and another one when somebody else's deployment came between reading and writing."""
+        """Writes the plan, and another one when somebody else's deployment came between reading and
+        writing.
+        """
         applied = apply(self.ecs, plan, record, earlier)
         for left in reversed(range(_PLANNED_AT_MOST)):
             if plan.deploys and (applied.deployment_id or applied.foreign is None):
                 record.deployed(
-                    applied.deployment_id, applied.updated_on, applied.service_deployment_arn, applied.deployed_arn
+                    applied.deployment_id,
+                    applied.updated_on,
+                    applied.service_deployment_arn,
+                    applied.deployed_arn,
                 )
             foreign = applied.foreign
             if foreign is None:
                 return
             theirs = f"deployment {foreign['id']} of {foreign['taskDefinition'].rpartition('/')[2]}"
             if not isinstance(self.request, UpdateRequest):
-                record.notes.append(f"{theirs}, of somebody else, came in between: this rollback took its place")
+                record.notes.append(
+                    f"{theirs}, of somebody else, came in between: this rollback took its place"
+                )
                 return
             ours = applied.task_definition["taskDefinitionArn"].rpartition("/")[2]
             now = f"runs {ours} of this update, without what {theirs}, of somebody else, changed"
             if applied.deployment_id is None:
-                now = f"runs {theirs}, of somebody else; {ours} of this update may have been deployed before it"
+                now = (
+                    f"runs {theirs}, of somebody else; {ours} of this update may "
+                    "have been deployed before it"
+                )
             if not left:
                 raise ServiceUpdateError(
-                    "service could not be update with new task_definition: somebody else deployed it "
+                    "service could not be update with new task_definition: "
+                    "somebody else deployed it "
                     f"{_PLANNED_AT_MOST} times meanwhile; it {now}"
                 )
             try:
@@ -196,7 +241,9 @@ class Work:
                 raise
 
     def _replanned(self, plan: Plan, record: Record) -> Entry:
-        """The entry with what the new plan says of the service before and after; its tags are written, and a deployment is made."""
+        """The entry with what the new plan says of the service before and after; its tags are
+        written, and a deployment is made.
+        """
         new, entry = self.intent(plan), record.entry
         body = (entry.answer or {})["body"]
         return replace(

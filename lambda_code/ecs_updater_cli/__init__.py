@@ -1,4 +1,5 @@
-"""The command line ``ecs-updater``: many services from one file, watched until each has its verdict.
+"""The command line ``ecs-updater``: many services from one file, watched until each has its
+verdict.
 
 ============  ====================================================================================
 ``__main__``  ``python -m ecs_updater_cli``

@@ -20,13 +20,25 @@ from .commands.watch import watch
 from .ending import DETACHED, CommandEnd
 from .show.printer import Printer
 
-COMMANDS: tuple[Callable[..., int], ...] = (deploy, watch, stop, update, rollback, status, history, validate)
+COMMANDS: tuple[Callable[..., int], ...] = (
+    deploy,
+    watch,
+    stop,
+    update,
+    rollback,
+    status,
+    history,
+    validate,
+)
 
 _BEGINNING = (deploy, update, rollback)
 
 app = typer.Typer(
     name="ecs-updater",
-    help="Change images and tags of Amazon ECS services, many together, and see what becomes of each.",
+    help=(
+        "Change images and tags of Amazon ECS services, many together, and see "
+        "what becomes of each."
+    ),
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -67,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command of these arguments, or of the shell's, and exits."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # A terminal that lacks a sign is no reason to end.
+            # A terminal that lacks a sign is no reason to end.
+            stream.reconfigure(errors="replace")
     # Who ends a container asks so; the terminal has to be given back then, too.
     signal.signal(signal.SIGTERM, _interrupted)
     app(args=None if arguments is None else list(arguments), prog_name="ecs-updater")

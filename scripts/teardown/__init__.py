@@ -1,7 +1,9 @@
-"""Removes from AWS, or from an emulator of it, what the pipelines made; what is not there any more is passed over.
+"""Removes from AWS, or from an emulator of it, what the pipelines made; what is not there any more
+is passed over.
 
-Whatever carries the tag ``ecs-updater`` with the stack's name as its value is this project's own. A thing that has the name of
-one of ours and lacks the tag is left alone and named, and everything else is removed all the same.
+Whatever carries the tag ``ecs-updater`` with the stack's name as its value is this project's own. A
+thing that has the name of one of ours and lacks the tag is left alone and named, and everything
+else is removed all the same.
 
 ``project``   which things are ours, and what is said about the others
 ``waiting``   bounded waiting, and trying again while something is still in use

@@ -1,9 +1,12 @@
-"""`python scripts/teardown …` and, with ``scripts`` among Python's paths, `python -m teardown …`: see ``command``."""
+"""`python scripts/teardown …` and, with ``scripts`` among Python's paths, `python -m teardown …`:
+see ``command``.
+"""
 
 import importlib
 import sys
 from pathlib import Path
 
-# Before everything else that Python searches: a file of the current directory must not take the place of one of these.
+# Before everything else that Python searches: a file of the current directory must not take the
+# place of one of these.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 importlib.import_module("terminal").run_program(importlib.import_module("teardown.command").main)

@@ -1,6 +1,8 @@
-"""Removes an API that is in no stack and no Terraform state: what can be called, the functions behind it, its logs.
+"""Removes an API that is in no stack and no Terraform state: what can be called, the functions
+behind it, its logs.
 
-Names are not unique in API Gateway, so everything that has the name of one of ours is looked at, each under its id.
+Names are not unique in API Gateway, so everything that has the name of one of ours is looked at,
+each under its id.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +18,9 @@ PAGE = 500  # The most that API Gateway gives at once; without it there are 25.
 
 
 class Kind(NamedTuple):
-    """A kind of thing that API Gateway has: the call that lists them, the one that reads one, and how that takes its id."""
+    """A kind of thing that API Gateway has: the call that lists them, the one that reads one, and
+    how that takes its id.
+    """
 
     name: str
     listing: str
@@ -36,7 +40,11 @@ def _delete_api_key(gateway, found: dict[str, Any]) -> None:
 def _delete_usage_plan(gateway, found: dict[str, Any]) -> None:
     """Deletes a usage plan. API Gateway keeps one that still covers a stage."""
     for stage in found.get("apiStages", []):
-        covered = {"op": "remove", "path": "/apiStages", "value": f"{stage['apiId']}:{stage['stage']}"}
+        covered = {
+            "op": "remove",
+            "path": "/apiStages",
+            "value": f"{stage['apiId']}:{stage['stage']}",
+        }
         with passing_over_missing():
             gateway.update_usage_plan(usagePlanId=found["id"], patchOperations=[covered])
     gateway.delete_usage_plan(usagePlanId=found["id"])
@@ -51,7 +59,9 @@ KINDS = (
 
 
 def remove_api(project: Project, function: str) -> None:
-    """Removes the parts under the names that the function's name gives them, each after what needs it."""
+    """Removes the parts under the names that the function's name gives them, each after what needs
+    it.
+    """
     api = f"{function}-api"
     for kind in KINDS:
         with project.removing(f"{kind.name} {api}"):
@@ -79,7 +89,9 @@ def named(project: Project, kind: Kind, name: str) -> Iterator[Thing]:
         def delete() -> None:
             persist(lambda: kind.delete(gateway, found()))
 
-        return Thing(kind.name, f"{name} ({number})", lambda: found().get("tags", {}), delete, SETTING)
+        return Thing(
+            kind.name, f"{name} ({number})", lambda: found().get("tags", {}), delete, SETTING
+        )
 
     for page in gateway.get_paginator(kind.listing).paginate(PaginationConfig={"PageSize": PAGE}):
         for one in page["items"]:
@@ -88,16 +100,20 @@ def named(project: Project, kind: Kind, name: str) -> Iterator[Thing]:
 
 
 def reset_log_role(project: Project, log_role: Thing) -> bool:
-    """Takes our role out of the account's setting, with which API Gateway writes the logs of every API of the region.
+    """Takes our role out of the account's setting, with which API Gateway writes the logs of every
+    API of the region.
 
-    CloudFormation and Terraform leave it there, and a role of that name may be gone by then. One of others stays, and so does ours
-    while API Gateway writes the logs of others with it. Returns whether the role itself can go.
+    CloudFormation and Terraform leave it there, and a role of that name may be gone by then. One of
+    others stays, and so does ours while API Gateway writes the logs of others with it. Returns
+    whether the role itself can go.
     """
     gateway = project.client("apigateway")
     if project.spares(log_role.name):
         return False
     with project.removing(f"role {log_role.name} in the settings of API Gateway"):
-        if (gateway.get_account().get("cloudwatchRoleArn") or "").rpartition("/")[2] != log_role.name:
+        if (gateway.get_account().get("cloudwatchRoleArn") or "").rpartition("/")[
+            2
+        ] != log_role.name:
             return True
         tags = None
         with passing_over_missing():
@@ -105,7 +121,10 @@ def reset_log_role(project: Project, log_role: Thing) -> bool:
         if tags is not None and not project.owns(tags):
             return True
         if tags is not None and (others := list(logging_stages(project))):
-            say(f"role {log_role.name} stays in the settings of API Gateway, which writes the logs of {', '.join(others)} with it")
+            say(
+                f"role {log_role.name} stays in the settings of API Gateway, which writes the "
+                f"logs of {', '.join(others)} with it"
+            )
             return False
         say(f"removing role {log_role.name} from the settings of API Gateway")
         nothing = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
@@ -115,22 +134,34 @@ def reset_log_role(project: Project, log_role: Thing) -> bool:
 
 
 def logging_stages(project: Project) -> Iterator[str]:
-    """Yields the stages of others whose logs API Gateway writes with the account's role: of REST APIs and of WebSocket APIs."""
+    """Yields the stages of others whose logs API Gateway writes with the account's role: of REST
+    APIs and of WebSocket APIs.
+    """
     rest, websocket = project.client("apigateway"), project.client("apigatewayv2")
     for page in rest.get_paginator("get_rest_apis").paginate(PaginationConfig={"PageSize": PAGE}):
         for api in page["items"]:
             if not project.owns(api.get("tags", {})):
                 for stage in rest.get_stages(restApiId=api["id"]).get("item", []):
                     settings = stage.get("methodSettings", {}).values()
-                    if _has_logs(stage.get("accessLogSettings", {}).get("destinationArn"), *settings):
+                    if _has_logs(
+                        stage.get("accessLogSettings", {}).get("destinationArn"), *settings
+                    ):
                         yield f"REST API {api['name']} ({api['id']}), stage {stage['stageName']}"
     for page in websocket.get_paginator("get_apis").paginate():
         for api in page["Items"]:
             if api["ProtocolType"] == "WEBSOCKET" and not project.owns(api.get("Tags", {})):
                 for stage in websocket.get_stages(ApiId=api["ApiId"])["Items"]:
-                    settings = [stage.get("DefaultRouteSettings", {}), *stage.get("RouteSettings", {}).values()]
-                    if _has_logs(stage.get("AccessLogSettings", {}).get("DestinationArn"), *settings):
-                        yield f"WebSocket API {api['Name']} ({api['ApiId']}), stage {stage['StageName']}"
+                    settings = [
+                        stage.get("DefaultRouteSettings", {}),
+                        *stage.get("RouteSettings", {}).values(),
+                    ]
+                    if _has_logs(
+                        stage.get("AccessLogSettings", {}).get("DestinationArn"), *settings
+                    ):
+                        yield (
+                            f"WebSocket API {api['Name']} ({api['ApiId']}), stage "
+                            f"{stage['StageName']}"
+                        )
 
 
 def _has_logs(destination: str | None, *settings: dict[str, Any]) -> bool:

@@ -19,14 +19,21 @@ def remove_bucket(project: Project) -> None:
             return as_mapping(s3.get_bucket_tagging(**ours)["TagSet"])
         except ClientError as error:
             if code(error) == "NoSuchTagSet":
-                # Without a tag and without an object it is one that was made a moment before a run was killed.
+                # Without a tag and without an object it is one that was made a moment before a run
+                # was killed.
                 return {} if any(versions(s3, ours)) else project.mark
             raise
 
     def delete() -> None:
         for objects in versions(s3, ours):
-            if failures := s3.delete_objects(**ours, Delete={"Objects": objects, "Quiet": True}).get("Errors"):
-                raise StillThere("; ".join(f"{one['Key']}: {one.get('Message') or one['Code']}" for one in failures[:3]))
+            if failures := s3.delete_objects(
+                **ours, Delete={"Objects": objects, "Quiet": True}
+            ).get("Errors"):
+                raise StillThere(
+                    "; ".join(
+                        f"{one['Key']}: {one.get('Message') or one['Code']}" for one in failures[:3]
+                    )
+                )
         s3.delete_bucket(**ours)
 
     # Emptied again when something came in meanwhile.
@@ -34,7 +41,9 @@ def remove_bucket(project: Project) -> None:
 
 
 def versions(s3, bucket: dict[str, str]) -> Iterator[list[dict[str, str]]]:
-    """Yields every version of every object, and every mark of a deletion, in the portions that DeleteObjects takes."""
+    """Yields every version of every object, and every mark of a deletion, in the portions that
+    DeleteObjects takes.
+    """
     for page in s3.get_paginator("list_object_versions").paginate(**bucket):
         found = page.get("Versions", []) + page.get("DeleteMarkers", [])
         if found:

@@ -1,10 +1,12 @@
-"""Removes what the pipelines made, in two steps that may both be repeated; between them `terraform destroy` has its turn, if any.
+"""Removes what the pipelines made, in two steps that may both be repeated; between them
+`terraform destroy` has its turn, if any.
 
-`workload` removes the service, the revisions of its task definition, and what others hold of ours; `infrastructure` the stacks from
-last to first, then what is in no stack and no state, then the bucket for bundles.
+`workload` removes the service, the revisions of its task definition, and what others hold of ours;
+`infrastructure` the stacks from last to first, then what is in no stack and no state, then the
+bucket for bundles.
 
-Region, endpoint and credentials come from the environment. Exits with 1 when something was left alone or could not be removed,
-each of which is named; everything else is removed by then.
+Region, endpoint and credentials come from the environment. Exits with 1 when something was left
+alone or could not be removed, each of which is named; everything else is removed by then.
 """
 
 import argparse
@@ -29,7 +31,10 @@ STACKS = ("fleet", "api", "lambda", "ledger", "ecs", "vpc")  # Last to first.
 def arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="teardown",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("verbs", nargs="+", choices=STEPS)
     for name in ("stack-name", "cluster", "service", "family", "function"):

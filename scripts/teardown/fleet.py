@@ -1,4 +1,6 @@
-"""Removes a fleet that is in no stack and no Terraform state: what calls its worker, the worker, its queues, and who may send."""
+"""Removes a fleet that is in no stack and no Terraform state: what calls its worker, the worker,
+its queues, and who may send.
+"""
 
 from collections.abc import Iterator
 
@@ -12,7 +14,9 @@ SETTING = "LAMBDA_FUNCTION_NAME"
 
 
 def remove_fleet(project: Project, function: str) -> None:
-    """Removes the parts under the names that the function's name gives them, each after what needs it."""
+    """Removes the parts under the names that the function's name gives them, each after what needs
+    it.
+    """
     fleet = f"{function}-fleet"
     with project.removing(f"mappings of function {fleet}"):
         for thing in list(mappings(project, fleet)):
@@ -30,7 +34,10 @@ def remove_fleet(project: Project, function: str) -> None:
 
 
 def mappings(project: Project, function: str) -> Iterator[Thing]:
-    """Yields every mapping that calls a function, but for what is spared. They have no names, and stay when the function goes."""
+    """Yields every mapping that calls a function, but for what is spared.
+
+    They have no names, and stay when the function goes.
+    """
     client = project.client("lambda")
 
     def thing(number: str, arn: str) -> Thing:
@@ -41,12 +48,19 @@ def mappings(project: Project, function: str) -> Iterator[Thing]:
             return True
 
         def delete() -> None:
-            # Refused while it is still being made or changed. AWS says when it has gone only when asked again.
+            # Refused while it is still being made or changed. AWS says when it has gone only when
+            # asked again.
             persist(lambda: client.delete_event_source_mapping(UUID=number))
             if not until(is_gone, MAPPING_SECONDS):
                 raise StillThere(f"it is still being deleted after {MAPPING_SECONDS} seconds")
 
-        return Thing("mapping", f"{number} of function {function}", lambda: client.list_tags(Resource=arn)["Tags"], delete, SETTING)
+        return Thing(
+            "mapping",
+            f"{number} of function {function}",
+            lambda: client.list_tags(Resource=arn)["Tags"],
+            delete,
+            SETTING,
+        )
 
     for page in client.get_paginator("list_event_source_mappings").paginate(FunctionName=function):
         for one in page["EventSourceMappings"]:

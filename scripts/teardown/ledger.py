@@ -1,4 +1,6 @@
-"""Removes a ledger that is in no stack and no Terraform state: what calls its completer, the completer, its table."""
+"""Removes a ledger that is in no stack and no Terraform state: what calls its completer, the
+completer, its table.
+"""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +9,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from teardown.orphans import lambda_function, log_group, role
-from teardown.project import Project, StillThere, Thing, as_mapping, code, passing_over_missing, reason
+from teardown.project import (
+    Project,
+    StillThere,
+    Thing,
+    as_mapping,
+    code,
+    passing_over_missing,
+    reason,
+)
 from teardown.waiting import persist, until
 
 TABLE_SECONDS = 300
@@ -15,7 +25,9 @@ SETTING = "LAMBDA_FUNCTION_NAME"
 
 
 def remove_ledger(project: Project, function: str) -> None:
-    """Removes the parts under the names that the function's name gives them, each after what needs it."""
+    """Removes the parts under the names that the function's name gives them, each after what needs
+    it.
+    """
     completer = f"{function}-completer"
     for thing in (
         rule(project, f"{completer}-deployments"),
@@ -30,7 +42,9 @@ def remove_ledger(project: Project, function: str) -> None:
 
 
 def earlier_tables(project: Project, name: str) -> Iterator[Thing]:
-    """Yields the other tables of ours: the one of an earlier name of the function outlives the change of the name."""
+    """Yields the other tables of ours: the one of an earlier name of the function outlives the
+    change of the name.
+    """
     with project.removing("tables of earlier ledgers"):
         for page in project.client("dynamodb").get_paginator("list_tables").paginate():
             for other in page["TableNames"]:
@@ -72,19 +86,30 @@ def table(project: Project, name: str) -> Thing:
     def tags() -> dict[str, str] | None:
         if not (described := found()):
             return None
-        pages = dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=described["TableArn"])
+        pages = dynamodb.get_paginator("list_tags_of_resource").paginate(
+            ResourceArn=described["TableArn"]
+        )
         return {key: value for page in pages for key, value in as_mapping(page["Tags"]).items()}
 
     def delete() -> None:
         try:
-            # Refused while the table is still being made, and while it is being deleted, as after a break.
+            # Refused while the table is still being made, and while it is being deleted, as after a
+            # break.
             persist(lambda: dynamodb.delete_table(TableName=name))
         except ClientError as error:
             if code(error) == "ValidationException" and "protect" in str(error):
                 endpoint = os.environ.get("AWS_ENDPOINT_URL")
-                place = f"--region {project.region}" + (f" --endpoint-url {endpoint}" if endpoint else "")
-                unlock = f"aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled {place}"
-                raise StillThere(f"{reason(error)} It holds the history of updates. This command unlocks it: {unlock}") from error
+                place = f"--region {project.region}" + (
+                    f" --endpoint-url {endpoint}" if endpoint else ""
+                )
+                unlock = (
+                    f"aws dynamodb update-table --table-name {name} "
+                    f"--no-deletion-protection-enabled {place}"
+                )
+                raise StillThere(
+                    f"{reason(error)} It holds the history of updates. This command "
+                    f"unlocks it: {unlock}"
+                ) from error
             raise
         if not until(lambda: not found(), TABLE_SECONDS):
             raise StillThere(f"it is still being deleted after {TABLE_SECONDS} seconds")

@@ -1,4 +1,5 @@
-"""Removes what was made outside CloudFormation and is in no Terraform state, as after a `terraform apply` that was killed.
+"""Removes what was made outside CloudFormation and is in no Terraform state, as after a
+`terraform apply` that was killed.
 
 Everything is found under the name that the modules of ``infraestructure-terraform`` give it.
 """
@@ -7,7 +8,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from teardown.project import Project, StillThere, Thing, as_mapping, is_missing, passing_over_missing
+from teardown.project import (
+    Project,
+    StillThere,
+    Thing,
+    as_mapping,
+    is_missing,
+    passing_over_missing,
+)
 from teardown.waiting import persist, until
 from teardown.workload import tags_of_cluster
 
@@ -54,7 +62,9 @@ def role(project: Project, name: str, setting: str = "STACK_NAME") -> Thing:
         for page in iam.get_paginator("list_instance_profiles_for_role").paginate(RoleName=name):
             for profile in page["InstanceProfiles"]:
                 with passing_over_missing():
-                    iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=name)
+                    iam.remove_role_from_instance_profile(
+                        InstanceProfileName=profile["InstanceProfileName"], RoleName=name
+                    )
         for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
             for policy in page["AttachedPolicies"]:
                 with passing_over_missing():
@@ -65,7 +75,13 @@ def role(project: Project, name: str, setting: str = "STACK_NAME") -> Thing:
                     iam.delete_role_policy(RoleName=name, PolicyName=policy)
         persist(lambda: iam.delete_role(RoleName=name))
 
-    return Thing("role", name, lambda: as_mapping(iam.get_role(RoleName=name)["Role"].get("Tags", [])), delete, setting)
+    return Thing(
+        "role",
+        name,
+        lambda: as_mapping(iam.get_role(RoleName=name)["Role"].get("Tags", [])),
+        delete,
+        setting,
+    )
 
 
 def instance_profile(project: Project, name: str) -> Thing:
@@ -78,7 +94,9 @@ def instance_profile(project: Project, name: str) -> Thing:
     def delete() -> None:
         for one in profile()["Roles"]:
             with passing_over_missing():
-                iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=one["RoleName"])
+                iam.remove_role_from_instance_profile(
+                    InstanceProfileName=name, RoleName=one["RoleName"]
+                )
         persist(lambda: iam.delete_instance_profile(InstanceProfileName=name))
 
     return Thing("instance profile", name, lambda: as_mapping(profile().get("Tags", [])), delete)
@@ -105,11 +123,21 @@ def alarm(project: Project, name: str) -> Thing:
     cloudwatch = project.client("cloudwatch")
 
     def tags() -> dict[str, str] | None:
-        for found in cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]:
-            return as_mapping(cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"])
+        for found in cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])[
+            "MetricAlarms"
+        ]:
+            return as_mapping(
+                cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]
+            )
         return None
 
-    return Thing("alarm", name, tags, lambda: cloudwatch.delete_alarms(AlarmNames=[name]), "LAMBDA_FUNCTION_NAME")
+    return Thing(
+        "alarm",
+        name,
+        tags,
+        lambda: cloudwatch.delete_alarms(AlarmNames=[name]),
+        "LAMBDA_FUNCTION_NAME",
+    )
 
 
 def log_group(project: Project, name: str, setting: str = "STACK_NAME") -> Thing:
@@ -124,7 +152,13 @@ def log_group(project: Project, name: str, setting: str = "STACK_NAME") -> Thing
                     return logs.list_tags_for_resource(resourceArn=arn).get("tags", {})
         return None
 
-    return Thing("log group", name, tags, lambda: persist(lambda: logs.delete_log_group(logGroupName=name)), setting)
+    return Thing(
+        "log group",
+        name,
+        tags,
+        lambda: persist(lambda: logs.delete_log_group(logGroupName=name)),
+        setting,
+    )
 
 
 def ecs_cluster(project: Project, name: str) -> Thing:
@@ -133,10 +167,13 @@ def ecs_cluster(project: Project, name: str) -> Thing:
 
     def delete() -> None:
         (found,) = ecs.describe_clusters(clusters=[name])["clusters"]
-        if found["registeredContainerInstancesCount"]:  # Else nobody need be allowed to ask for them.
+        # Else nobody need be allowed to ask for them.
+        if found["registeredContainerInstancesCount"]:
             for page in ecs.get_paginator("list_container_instances").paginate(cluster=name):
                 for arn in page["containerInstanceArns"]:
-                    ecs.deregister_container_instance(cluster=name, containerInstance=arn, force=True)
+                    ecs.deregister_container_instance(
+                        cluster=name, containerInstance=arn, force=True
+                    )
         persist(lambda: ecs.delete_cluster(cluster=name))
 
     return Thing("cluster", name, lambda: tags_of_cluster(project, name), delete, "CLUSTER_NAME")
@@ -148,7 +185,9 @@ def auto_scaling_group(project: Project, name: str) -> Thing:
     ec2 = project.client("ec2")
 
     def found() -> list[dict[str, Any]]:
-        return scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        return scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+            "AutoScalingGroups"
+        ]
 
     def have_ended(instances: list[str]) -> bool:
         try:
@@ -157,18 +196,29 @@ def auto_scaling_group(project: Project, name: str) -> Thing:
             if is_missing(error):
                 return True
             raise
-        return all(one["State"]["Name"] == "terminated" for reservation in reservations for one in reservation["Instances"])
+        return all(
+            one["State"]["Name"] == "terminated"
+            for reservation in reservations
+            for one in reservation["Instances"]
+        )
 
     def delete() -> None:
         instances = [one["InstanceId"] for group in found() for one in group["Instances"]]
-        persist(lambda: scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True))
+        persist(
+            lambda: scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
+        )
         # The group goes without waiting for its instances, which hold on to the network.
         if not until(lambda: not found(), INSTANCES_SECONDS):
             raise StillThere(f"it is still there after {INSTANCES_SECONDS} seconds")
         if instances and not until(lambda: have_ended(instances), INSTANCES_SECONDS):
             raise StillThere(f"its instances have not ended after {INSTANCES_SECONDS} seconds")
 
-    return Thing("Auto Scaling group", name, lambda: next((as_mapping(group["Tags"]) for group in found()), None), delete)
+    return Thing(
+        "Auto Scaling group",
+        name,
+        lambda: next((as_mapping(group["Tags"]) for group in found()), None),
+        delete,
+    )
 
 
 def launch_template(project: Project, name: str) -> Thing:
@@ -179,4 +229,6 @@ def launch_template(project: Project, name: str) -> Thing:
         found = ec2.describe_launch_templates(LaunchTemplateNames=[name])["LaunchTemplates"]
         return next((as_mapping(one.get("Tags", [])) for one in found), None)
 
-    return Thing("launch template", name, tags, lambda: ec2.delete_launch_template(LaunchTemplateName=name))
+    return Thing(
+        "launch template", name, tags, lambda: ec2.delete_launch_template(LaunchTemplateName=name)
+    )

@@ -1,4 +1,6 @@
-"""Which things are this project's own, and what is said about those that are not, or that will not go."""
+"""Which things are this project's own, and what is said about those that are not, or that will not
+go.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,7 +14,8 @@ from terminal import fail, say
 
 OWNERSHIP_TAG = "ecs-updater"
 
-# How the services say that something is not there; EC2 says it in many words that have ".NotFound" in common.
+# How the services say that something is not there; EC2 says it in many words that have ".NotFound"
+# in common.
 _MISSING = {
     "404",
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -29,7 +32,9 @@ _MISSING = {
 
 
 class StillThere(Exception):
-    """Something did not go within its time, or the service refused to let it go; the message says what and why."""
+    """Something did not go within its time, or the service refused to let it go; the message says
+    what and why.
+    """
 
 
 class Thing(NamedTuple):
@@ -38,7 +43,10 @@ class Thing(NamedTuple):
     kind: str
     name: str
     tags: Callable[[], Mapping[str, str] | None]
-    """Reads its tags. Returns None, or raises a "not found" of its service, when there is no such thing."""
+    """Reads its tags.
+
+    Returns None, or raises a "not found" of its service, when there is no such thing.
+    """
     delete: Callable[[], object]
     setting: str = "STACK_NAME"
     """The setting that its name comes from."""
@@ -71,11 +79,15 @@ def passing_over_missing() -> Iterator[None]:
 
 def as_mapping(tags: list[dict[str, str]]) -> dict[str, str]:
     """Returns a list of tags, in the spelling of any service, as a mapping."""
-    return {tag.get("Key", tag.get("key", "")): tag.get("Value", tag.get("value", "")) for tag in tags}
+    return {
+        tag.get("Key", tag.get("key", "")): tag.get("Value", tag.get("value", "")) for tag in tags
+    }
 
 
 class Project:
-    """What was made under one stack name: its mark, the clients to find it with, and whether something of it is left."""
+    """What was made under one stack name: its mark, the clients to find it with, and whether
+    something of it is left.
+    """
 
     def __init__(self, stack_name: str, session: boto3.Session | None = None):
         """Asks for the account first: without credentials there is no use in going on."""
@@ -92,7 +104,8 @@ class Project:
     def client(self, service: str) -> Any:
         """Returns the client of a service, always the same one."""
         if service not in self._clients:
-            # The first call of all is to STS: whether there is an account should not take long to find out.
+            # The first call of all is to STS: whether there is an account should not take long to
+            # find out.
             attempts = 3 if service == "sts" else 8
             config = Config(retries={"mode": "standard", "total_max_attempts": attempts})
             self._clients[service] = self._session.client(service, config=config)
@@ -108,7 +121,9 @@ class Project:
         return tags.get(OWNERSHIP_TAG) == self.stack_name
 
     def spare(self, *names: str) -> None:
-        """Notes the names or ids of things that stay because what they are part of stays, and was named already."""
+        """Notes the names or ids of things that stay because what they are part of stays, and was
+        named already.
+        """
         for name in names:
             self._spared |= {name, name.rpartition("/")[2]}
 
@@ -125,13 +140,16 @@ class Project:
     def leave(self, what: str, setting: str = "STACK_NAME") -> None:
         """Says that something has the name of one of ours and is none."""
         self.complain(
-            f"left alone: {what} has no tag {OWNERSHIP_TAG}={self.stack_name}, so it was not made here: "
+            f"left alone: {what} has no tag {OWNERSHIP_TAG}={self.stack_name}, "
+            "so it was not made here: "
             f"remove it yourself, or take another {setting}"
         )
 
     @contextmanager
     def removing(self, what: str) -> Iterator[None]:
-        """Turns what goes wrong with one thing into a sentence, so that the next one has its turn."""
+        """Turns what goes wrong with one thing into a sentence, so that the next one has its
+        turn.
+        """
         try:
             with passing_over_missing():
                 yield

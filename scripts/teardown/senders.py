@@ -1,4 +1,6 @@
-"""The policy of those who send to the fleet's queue, which others attach to users, groups and roles of theirs."""
+"""The policy of those who send to the fleet's queue, which others attach to users, groups and roles
+of theirs.
+"""
 
 from teardown.project import Project, Thing, as_mapping, passing_over_missing
 from teardown.stacks import resources
@@ -35,7 +37,9 @@ def take_from_everybody(project: Project, stack: str, function: str) -> None:
     thing = policy(project, function)
     arn = _arn(project, function)
     with project.removing(f"{thing.kind} {thing.name}, as attached,"):
-        if arn in resources(project, stack, "AWS::IAM::ManagedPolicy") or project.owns(thing.tags() or {}):
+        if arn in resources(project, stack, "AWS::IAM::ManagedPolicy") or project.owns(
+            thing.tags() or {}
+        ):
             _detach(project, arn)
 
 
@@ -50,4 +54,6 @@ def _detach(project: Project, arn: str) -> None:
         for kind in _KINDS:
             for holder in page.get(f"Policy{kind}s", []):
                 with passing_over_missing():
-                    getattr(iam, f"detach_{kind.lower()}_policy")(PolicyArn=arn, **{f"{kind}Name": holder[f"{kind}Name"]})
+                    getattr(iam, f"detach_{kind.lower()}_policy")(
+                        PolicyArn=arn, **{f"{kind}Name": holder[f"{kind}Name"]}
+                    )

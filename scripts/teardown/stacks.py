@@ -27,33 +27,56 @@ def find_stack(project: Project, stack: str) -> dict[str, Any] | None:
 
 
 def is_our_stack(project: Project, found: dict[str, Any]) -> bool:
-    """Tells whether the stack carries our tag. One that is only announced may have it in its change set alone."""
+    """Tells whether the stack carries our tag.
+
+    One that is only announced may have it in its change set alone.
+    """
     if project.owns(as_mapping(found.get("Tags", []))):
         return True
     if found["StackStatus"] != "REVIEW_IN_PROGRESS":
         return False
     cloudformation = project.client("cloudformation")
     announced = cloudformation.list_change_sets(StackName=found["StackId"])["Summaries"]
-    changes = [cloudformation.describe_change_set(ChangeSetName=one["ChangeSetId"]) for one in announced]
+    changes = [
+        cloudformation.describe_change_set(ChangeSetName=one["ChangeSetId"]) for one in announced
+    ]
     return any(project.owns(as_mapping(change.get("Tags", []))) for change in changes)
 
 
 def members(project: Project, stack_id: str) -> list[dict[str, Any]]:
     """Returns the summaries of what is in a stack and has been made already."""
-    pages = project.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack_id)
-    return [one for page in pages for one in page["StackResourceSummaries"] if one.get("PhysicalResourceId")]
+    pages = (
+        project.client("cloudformation")
+        .get_paginator("list_stack_resources")
+        .paginate(StackName=stack_id)
+    )
+    return [
+        one
+        for page in pages
+        for one in page["StackResourceSummaries"]
+        if one.get("PhysicalResourceId")
+    ]
 
 
 def resources(project: Project, stack: str, kind: str) -> set[str]:
-    """Returns the names or ids of the resources of one type in a stack of ours; none when it is not there, or not ours."""
+    """Returns the names or ids of the resources of one type in a stack of ours; none when it is not
+    there, or not ours.
+    """
     found = find_stack(project, stack)
     if found is None or not is_our_stack(project, found):
         return set()
-    return {one["PhysicalResourceId"] for one in members(project, found["StackId"]) if one["ResourceType"] == kind}
+    return {
+        one["PhysicalResourceId"]
+        for one in members(project, found["StackId"])
+        if one["ResourceType"] == kind
+    }
 
 
 def remove_stack(project: Project, stack: str) -> None:
-    """Deletes a stack and waits until it is gone. The resources of one that stays are left alone too."""
+    """Deletes a stack and waits until it is gone.
+
+    The resources of one that stays are left alone too.
+    """
     with project.removing(f"stack {stack}"):
         found = find_stack(project, stack)
         if found is None:
@@ -65,18 +88,28 @@ def remove_stack(project: Project, stack: str) -> None:
                 project.leave(f"stack {stack}")
         finally:
             if status_of(project, found["StackId"]) != "DELETE_COMPLETE":
-                project.spare(*(member["PhysicalResourceId"] for member in members(project, found["StackId"])))
+                project.spare(
+                    *(member["PhysicalResourceId"] for member in members(project, found["StackId"]))
+                )
 
 
 def status_of(project: Project, stack_id: str) -> str:
-    """Returns the status of a stack; by its id, one that is gone can still be read for some months."""
+    """Returns the status of a stack; by its id, one that is gone can still be read for some
+    months.
+    """
     found = find_stack(project, stack_id)
     return found["StackStatus"] if found else "DELETE_COMPLETE"
 
 
 def is_busy(status: str) -> bool:
-    """Tells whether the stack is being created, updated or taken back. One that is announced or being deleted can be deleted."""
-    return status.endswith("_IN_PROGRESS") and status not in ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS")
+    """Tells whether the stack is being created, updated or taken back.
+
+    One that is announced or being deleted can be deleted.
+    """
+    return status.endswith("_IN_PROGRESS") and status not in (
+        "REVIEW_IN_PROGRESS",
+        "DELETE_IN_PROGRESS",
+    )
 
 
 def delete_stack(project: Project, stack: str, found: dict[str, Any]) -> None:
@@ -85,7 +118,10 @@ def delete_stack(project: Project, stack: str, found: dict[str, Any]) -> None:
     say(f"removing stack {stack}")
     # CloudFormation refuses to delete a stack during an update.
     if is_busy(before):
-        until(lambda: not is_busy(status_of(project, stack_id)), STACK_SECONDS if "UPDATE" in before else CREATION_SECONDS)
+        until(
+            lambda: not is_busy(status_of(project, stack_id)),
+            STACK_SECONDS if "UPDATE" in before else CREATION_SECONDS,
+        )
     for _ in range(ATTEMPTS):
         if (status := _delete(project, stack_id, before)) == "DELETE_COMPLETE":
             return
@@ -98,18 +134,28 @@ def _delete(project: Project, stack_id: str, before: str) -> str:
     project.client("cloudformation").delete_stack(StackName=stack_id)
     # The next answer may be one from before.
     until(lambda: status_of(project, stack_id) != before, NEWS_SECONDS)
-    until(lambda: status_of(project, stack_id) in ("DELETE_COMPLETE", "DELETE_FAILED"), STACK_SECONDS)
+    until(
+        lambda: status_of(project, stack_id) in ("DELETE_COMPLETE", "DELETE_FAILED"), STACK_SECONDS
+    )
     return status_of(project, stack_id)
 
 
 def failed_deletions(project: Project, stack_id: str) -> str:
     """Returns which resources would not go in the last deletion, and why, the first one first."""
     reasons: list[str] = []
-    for page in project.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack_id):
+    for page in (
+        project.client("cloudformation")
+        .get_paginator("describe_stack_events")
+        .paginate(StackName=stack_id)
+    ):
         for event in page["StackEvents"]:  # The newest first.
             is_stack = event.get("PhysicalResourceId") == stack_id
             if is_stack and event["ResourceStatus"] == "DELETE_IN_PROGRESS":
                 return "; ".join(reasons)
             if not is_stack and event["ResourceStatus"] == "DELETE_FAILED":
-                reasons.insert(0, f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
+                reasons.insert(
+                    0,
+                    f"{event['LogicalResourceId']}: "
+                    f"{event.get('ResourceStatusReason', 'no reason given')}",
+                )
     return "; ".join(reasons)

@@ -9,7 +9,8 @@ from teardown.project import code
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-# A task's network interface outlives it by up to a minute or two, and IAM hears of a change within seconds.
+# A task's network interface outlives it by up to a minute or two, and IAM hears of a change within
+# seconds.
 IN_USE_SECONDS = 180
 
 _IN_USE = {
@@ -48,7 +49,10 @@ def is_in_use(error: ClientError) -> bool:
 
 
 def persist(call: Callable[[], object], seconds: float = IN_USE_SECONDS) -> None:
-    """Makes a call again while the thing is in use. Raises the last error when it still is after the time."""
+    """Makes a call again while the thing is in use.
+
+    Raises the last error when it still is after the time.
+    """
     refused: list[ClientError] = []
 
     def done() -> bool:

@@ -1,4 +1,6 @@
-"""What the tests of the API share: the API with its key, and the service that they are about, as it is at first."""
+"""What the tests of the API share: the API with its key, and the service that they are about, as it
+is at first.
+"""
 
 import os
 
@@ -26,7 +28,9 @@ def _names() -> dict[str, str]:
 @pytest.fixture(scope="session", name="at_first")
 def _at_first() -> ServiceState:
     """Image and tags of the service as it was made."""
-    return ServiceState(os.environ["CONTAINER_IMAGE"], {os.environ["TAG_NAME"]: os.environ["TAG_VALUE"]})
+    return ServiceState(
+        os.environ["CONTAINER_IMAGE"], {os.environ["TAG_NAME"]: os.environ["TAG_VALUE"]}
+    )
 
 
 @pytest.fixture(name="service")

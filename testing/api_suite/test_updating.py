@@ -18,7 +18,9 @@ def _number() -> str:
 
 
 def told(api: Api, number: str) -> dict[str, Any]:
-    """What the API tells of one update, alone and in the list, which has everything but the answer."""
+    """What the API tells of one update, alone and in the list, which has everything but the
+    answer.
+    """
     alone = answered(api.call("GET", f"deployments/{number}"))
     listed = answered(api.call("GET", "deployments?limit=100"))["deployments"]
     (found,) = (one for one in listed if one["id"] == number)
@@ -35,7 +37,11 @@ def test_the_short_form_changes_the_image_and_leaves_the_tags_alone(api, names, 
 
 
 def test_the_contracts_event_changes_image_and_tags(api, names, service, at_first):
-    event = {"ecs_cluster_name": names["cluster"], "ecs_service_name": names["service"], "ecs_image_name": "busybox:1.36"}
+    event = {
+        "ecs_cluster_name": names["cluster"],
+        "ecs_service_name": names["service"],
+        "ecs_image_name": "busybox:1.36",
+    }
 
     answered(api.post("update", event | {"ecs_tag": {"owner": "api suite"}}))
 
@@ -54,16 +60,33 @@ def test_an_update_is_told_of_under_the_id_that_its_answer_has(api, names, at_fi
     body = answered(api.post("update", names | NEW))
     found = told(api, body["requestId"])
 
-    assert (found["action"], found["clusterName"], found["serviceName"]) == ("update", names["cluster"], names["service"])
-    assert [list(found[when]["images"].values()) for when in ("before", "after")] == [[at_first.image], ["busybox:1.36"]]
+    assert (found["action"], found["clusterName"], found["serviceName"]) == (
+        "update",
+        names["cluster"],
+        names["service"],
+    )
+    assert [list(found[when]["images"].values()) for when in ("before", "after")] == [
+        [at_first.image],
+        ["busybox:1.36"],
+    ]
     assert found["begunAt"] and found["errorType"] is None
-    of_service = answered(api.call("GET", f"deployments?cluster={names['cluster']}&service={names['service']}&limit=1"))
-    assert [one["id"] for one in of_service["deployments"]] == [body["requestId"]] and of_service["next"]
+    of_service = answered(
+        api.call(
+            "GET", f"deployments?cluster={names['cluster']}&service={names['service']}&limit=1"
+        )
+    )
+    assert [one["id"] for one in of_service["deployments"]] == [body["requestId"]] and of_service[
+        "next"
+    ]
 
 
 @pytest.mark.usefixtures("service")
-def test_a_request_that_is_repeated_with_its_id_gets_the_same_answer_and_does_nothing_again(api, names, number):
-    first, second = (answered(api.post("update", names | NEW | {"request_id": number})) for _ in range(2))
+def test_a_request_that_is_repeated_with_its_id_gets_the_same_answer_and_does_nothing_again(
+    api, names, number
+):
+    first, second = (
+        answered(api.post("update", names | NEW | {"request_id": number})) for _ in range(2)
+    )
 
     assert first == second and first["requestId"] == number
     assert told(api, number)["answer"] is not None
@@ -81,7 +104,11 @@ def test_a_long_wait_is_answered_at_once_with_where_to_follow_it(api, names, num
 @pytest.mark.parametrize("form", ["short", "contract"])
 def test_a_rollback_returns_the_service_to_what_it_ran_before(form, api, names, service, at_first):
     answered(api.post("update", names | NEW | {"wait_seconds": 20}))
-    event = names if form == "short" else {"ecs_cluster_name": names["cluster"], "ecs_service_name": names["service"]}
+    event = (
+        names
+        if form == "short"
+        else {"ecs_cluster_name": names["cluster"], "ecs_service_name": names["service"]}
+    )
 
     body = answered(api.post("rollback", event))
 

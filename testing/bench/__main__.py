@@ -1,4 +1,7 @@
-"""``python -m bench --services 100``: see the package's docstring. Exits 1 when a promise is broken."""
+"""``python -m bench --services 100``: see the package's docstring.
+
+Exits 1 when a promise is broken.
+"""
 
 import argparse
 import sys
@@ -16,7 +19,13 @@ def main() -> int:
     """Runs all contenders over one fleet."""
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--services", type=int, default=100, help="the size of the fleet")
-    parser.add_argument("--simulated", type=int, nargs="*", default=[100, 300, 1000], help="sizes of simulated fleets")
+    parser.add_argument(
+        "--simulated",
+        type=int,
+        nargs="*",
+        default=[100, 300, 1000],
+        help="sizes of simulated fleets",
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, stage(Path(directory), asked.services) as made:
         few = max(1, asked.services // 5)

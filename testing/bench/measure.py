@@ -1,4 +1,6 @@
-"""One run of a contender over a fleet, behind a proxy with ECS's own quotas, and whether what it said is true."""
+"""One run of a contender over a fleet, behind a proxy with ECS's own quotas, and whether what it
+said is true.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +10,9 @@ from support.quota_proxy import QuotaProxy, quota_proxy
 from .stage import REPOSITORY, Stage
 
 Contender = Callable[[Stage, QuotaProxy, Mapping[str, str]], dict[str, bool]]
-"""Gives each service the image that is named for it; of each, whether the contender said that it went well."""
+"""Gives each service the image that is named for it; of each, whether the contender said that it
+went well.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,12 @@ class Measured:
     revisions: int
 
 
-def measure(name: str, contender: Contender, stage: Stage, tag: int, changed: int | None = None) -> Measured:
-    """Runs a contender: ``changed`` services, or all, get the image with this tag, the others the one that they have."""
+def measure(
+    name: str, contender: Contender, stage: Stage, tag: int, changed: int | None = None
+) -> Measured:
+    """Runs a contender: ``changed`` services, or all, get the image with this tag, the others the
+    one that they have.
+    """
     before = stage.images()
     names = stage.services[: len(stage.services) if changed is None else changed]
     wanted = before | dict.fromkeys(names, f"{REPOSITORY}:{tag}")
@@ -52,5 +60,6 @@ def measure(name: str, contender: Contender, stage: Stage, tag: int, changed: in
         throttled=proxy.buckets.throttled.total(),
         failed=sum(not one for one in runs.values()),
         wrong=sum(said.get(service) is not runs[service] for service in stage.services),
-        revisions=proxy.buckets.calls["RegisterTaskDefinition"] - proxy.buckets.throttled["RegisterTaskDefinition"],
+        revisions=proxy.buckets.calls["RegisterTaskDefinition"]
+        - proxy.buckets.throttled["RegisterTaskDefinition"],
     )

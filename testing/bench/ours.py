@@ -1,4 +1,6 @@
-"""`ecs-updater deploy`, through the queue; the completer is woken every few seconds, as ECS's events wake it in an account."""
+"""`ecs-updater deploy`, through the queue; the completer is woken every few seconds, as ECS's
+events wake it in an account.
+"""
 
 import json
 import subprocess
@@ -18,14 +20,31 @@ _PATIENCE = 3600
 
 def deploy(stage: Stage, proxy: QuotaProxy, wanted: Mapping[str, str]) -> dict[str, bool]:
     """Deploys the whole fleet from one file, and waits for its verdicts."""
-    entries = [{"ecs_service_name": service, "ecs_image_name": image} for service, image in wanted.items()]
-    document = {"defaults": {"ecs_cluster_name": CLUSTER, "ecs_tag": {"team": "a"}}, "deployments": entries}
-    with tempfile.TemporaryDirectory() as directory, waking(stage.client("lambda"), "ecs-updater-completer", _WAKES):
+    entries = [
+        {"ecs_service_name": service, "ecs_image_name": image} for service, image in wanted.items()
+    ]
+    document = {
+        "defaults": {"ecs_cluster_name": CLUSTER, "ecs_tag": {"team": "a"}},
+        "deployments": entries,
+    }
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        waking(stage.client("lambda"), "ecs-updater-completer", _WAKES),
+    ):
         file = Path(directory) / "deployments.json"
         file.write_text(json.dumps(document), "utf-8")
         ran = subprocess.run(
-            [TOOLS / "cli" / "bin" / "python3", "-m", "ecs_updater_cli", "deploy", "--file", file, "--json"],
-            env=stage.shell | {"AWS_ENDPOINT_URL": proxy.url, "PYTHONPATH": str(PROJECT / "lambda_code")},
+            [
+                TOOLS / "cli" / "bin" / "python3",
+                "-m",
+                "ecs_updater_cli",
+                "deploy",
+                "--file",
+                file,
+                "--json",
+            ],
+            env=stage.shell
+            | {"AWS_ENDPOINT_URL": proxy.url, "PYTHONPATH": str(PROJECT / "lambda_code")},
             capture_output=True,
             text=True,
             timeout=_PATIENCE,

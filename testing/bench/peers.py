@@ -1,7 +1,8 @@
 """fabfuel's ecs-deploy as it comes from PyPI: one service after the other, or many at once.
 
-With ``--no-deregister``, as its users with many services have it: by default it deregisters each revision that it replaces, which
-takes a token of the bucket that the new ones need, and ends with an error where there is none after everything else went well.
+With ``--no-deregister``, as its users with many services have it: by default it deregisters each
+revision that it replaces, which takes a token of the bucket that the new ones need, and ends with
+an error where there is none after everything else went well.
 """
 
 import subprocess
@@ -15,7 +16,9 @@ from support.quota_proxy import QuotaProxy
 from .stage import CLUSTER, Stage
 
 
-def deploy(at_once: int, stage: Stage, proxy: QuotaProxy, wanted: Mapping[str, str]) -> dict[str, bool]:
+def deploy(
+    at_once: int, stage: Stage, proxy: QuotaProxy, wanted: Mapping[str, str]
+) -> dict[str, bool]:
     """Runs `ecs deploy` for each service, so many at once."""
     shell = stage.shell | {"AWS_ENDPOINT_URL": proxy.url}
     with ThreadPoolExecutor(at_once) as pool:

@@ -1,4 +1,6 @@
-"""An emulator with a cluster, a fleet of services each of its own family, and the fleet's queue and worker."""
+"""An emulator with a cluster, a fleet of services each of its own family, and the fleet's queue and
+worker.
+"""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +17,13 @@ from support.make import Workspace
 CLUSTER = "ECSCluster"
 REPOSITORY = "registry.example.com/app"
 FUNCTIONS = ("ecs-updater-fleet", "ecs-updater-completer")
-_STEPS = ("build-lambda-package", "emulator-up", "deploy-ecs-cluster", "deploy-lambda-aws", "deploy-fleet-aws")
+_STEPS = (
+    "build-lambda-package",
+    "emulator-up",
+    "deploy-ecs-cluster",
+    "deploy-lambda-aws",
+    "deploy-fleet-aws",
+)
 
 
 class Stage:
@@ -23,7 +31,11 @@ class Stage:
 
     def __init__(self, here: Workspace, size: int):
         self.port = here.port
-        self.shell = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))} | {
+        self.shell = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "MAKE"))
+        } | {
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "eu-west-1",
@@ -39,24 +51,36 @@ class Stage:
         """A client of the emulator itself, which nothing throttles."""
         endpoint = f"http://127.0.0.1:{self.port}"
         config = Config(retries={"total_max_attempts": 3}, proxies={}, read_timeout=300)
-        key = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-west-1"}
+        key = {
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "region_name": "eu-west-1",
+        }
         return boto3.client(service, endpoint_url=endpoint, config=config, **key)  # type: ignore[call-overload]
 
     def lead_functions_to(self, url: str) -> None:
         """Lets worker and completer call AWS there."""
         functions = self.client("lambda")
         for name in FUNCTIONS:
-            before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            before = functions.get_function_configuration(FunctionName=name)["Environment"][
+                "Variables"
+            ]
             variables = before | {"AWS_ENDPOINT_URL": url}
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": variables}
+            )
 
     def images(self) -> dict[str, str]:
         """What each service runs, or is on its way to."""
         ecs, found = self.client("ecs"), {}
         for first in range(0, len(self.services), 10):
-            told = ecs.describe_services(cluster=CLUSTER, services=self.services[first : first + 10])["services"]
+            told = ecs.describe_services(
+                cluster=CLUSTER, services=self.services[first : first + 10]
+            )["services"]
             for service in told:
-                revision = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+                revision = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])[
+                    "taskDefinition"
+                ]
                 found[service["serviceName"]] = revision["containerDefinitions"][0]["image"]
         return found
 

@@ -17,14 +17,26 @@ def floor(measured: Measured) -> int:
 
 
 def rows(every: Sequence[Measured]) -> list[str]:
-    """A table in Markdown, one row for each run. How long it took to leave services as they were is not told."""
+    """A table in Markdown, one row for each run.
+
+    How long it took to leave services as they were is not told.
+    """
     head = ["", "services", "images change", "seconds", "floor", "ECS calls per service"]
     head += ["throttled", "not updated", "wrong verdicts"]
     lines = [head, ["---"] * len(head)]
     for one in every:
         calls = f"{one.calls / one.services:.1f}"
         seconds = "–" if one.failed else f"{one.seconds:.0f}"
-        numbers = [one.services, one.changed, seconds, floor(one), calls, one.throttled, one.failed, one.wrong]
+        numbers = [
+            one.services,
+            one.changed,
+            seconds,
+            floor(one),
+            calls,
+            one.throttled,
+            one.failed,
+            one.wrong,
+        ]
         lines.append([one.name, *map(str, numbers)])
     return [f"| {' | '.join(line)} |" for line in lines]
 
@@ -33,15 +45,21 @@ def broken_promises(one: Measured) -> list[str]:
     """What this project promises of its own runs, and this one does not hold."""
     found = []
     if one.failed or one.wrong:
-        found.append(f"{one.failed} services are not updated, of {one.wrong} something wrong was said")
+        found.append(
+            f"{one.failed} services are not updated, of {one.wrong} something wrong was said"
+        )
     if one.throttled:
         found.append(f"{one.throttled} calls were throttled")
     if one.calls > 6 * one.services:
-        found.append(f"{one.calls} calls of ECS are more than six for each of {one.services} services")
+        found.append(
+            f"{one.calls} calls of ECS are more than six for each of {one.services} services"
+        )
     if one.revisions != one.changed:
         found.append(f"{one.revisions} revisions were made for {one.changed} images")
     if one.changed >= 100 and one.seconds > 1.15 * floor(one):
         found.append(f"{one.seconds:.0f} s are more than 1.15 times the floor of {floor(one)} s")
     if one.changed < 100 and one.seconds > floor(one) + _FEW_SECONDS:
-        found.append(f"{one.seconds:.0f} s are more than {_FEW_SECONDS} s over the floor of {floor(one)} s")
+        found.append(
+            f"{one.seconds:.0f} s are more than {_FEW_SECONDS} s over the floor of {floor(one)} s"
+        )
     return [f"{one.name}, {one.services} services: {text}" for text in found]

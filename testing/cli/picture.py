@@ -12,9 +12,18 @@ _FONT_OF_OTHERS = re.compile(r"^ *@font-face \{.*?\}\n", re.MULTILINE | re.DOTAL
 
 
 def picture(received: bytes, columns: int, title: str) -> str:
-    """The last screen in what a terminal received, as SVG. It names no font that would have to be fetched from somewhere."""
+    """The last screen in what a terminal received, as SVG.
+
+    It names no font that would have to be fetched from somewhere.
+    """
     lines = received.rpartition(_HOME)[2].decode().rstrip().split("\r\n")
-    console = Console(record=True, width=columns, file=io.StringIO(), color_system="truecolor", legacy_windows=False)
+    console = Console(
+        record=True,
+        width=columns,
+        file=io.StringIO(),
+        color_system="truecolor",
+        legacy_windows=False,
+    )
     for line in AnsiDecoder().decode("\n".join(lines)):
         line.rstrip()
         console.print(line, no_wrap=True, overflow="crop", crop=True)

@@ -1,4 +1,5 @@
-"""A batch whose course is written down, shown by the real loop and the real views: what the tests put into a terminal.
+"""A batch whose course is written down, shown by the real loop and the real views: what the tests
+put into a terminal.
 
 Time is the script's: a second for each look, however long that takes.
 """
@@ -27,15 +28,21 @@ HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202ereversed\r\nnext"
 """What a tag, a cause or an image must not do to a terminal."""
 
 
-def batch(services: Sequence[tuple[str, str, str | None]], max_failures: int | None = None) -> Begun:
-    """A batch of services of the cluster ``shop``, or of the one before a slash: name, image, group."""
+def batch(
+    services: Sequence[tuple[str, str, str | None]], max_failures: int | None = None
+) -> Begun:
+    """A batch of services of the cluster ``shop``, or of the one before a slash: name, image,
+    group.
+    """
     events = []
     for name, image, _ in services:
         cluster, _, service = f"shop/{name}".rpartition("/")
         names = {"ecs_cluster_name": cluster.rpartition("/")[2], "ecs_service_name": service}
         events.append({**names, "ecs_image_name": image, "ecs_tag": {}})
     members = list(members_of(BATCH, events, [group for _, _, group in services]))
-    return Begun(Batch(BATCH, "2027-01-15T08:00:00.000Z", len(members), "somebody", max_failures), members)
+    return Begun(
+        Batch(BATCH, "2027-01-15T08:00:00.000Z", len(members), "somebody", max_failures), members
+    )
 
 
 class ScriptedClock:
@@ -59,9 +66,16 @@ class ScriptedClock:
 
 
 class ScriptedDoor:
-    """A door behind which each look shows the next step: by the service's number what is known of it from then on."""
+    """A door behind which each look shows the next step: by the service's number what is known of
+    it from then on.
+    """
 
-    def __init__(self, steps: Sequence[Mapping[int, Seen]], clock: ScriptedClock, counts: Mapping[int, Counts] | None = None):
+    def __init__(
+        self,
+        steps: Sequence[Mapping[int, Seen]],
+        clock: ScriptedClock,
+        counts: Mapping[int, Counts] | None = None,
+    ):
         self._steps, self._clock, self._counts = list(steps), clock, counts or {}
         self._known: dict[int, Seen] = {}
         self._begun_at: dict[int, float] = {}
@@ -83,21 +97,29 @@ class ScriptedDoor:
                 begun_at = self._begun_at.setdefault(number, self._clock.moment)
                 ended_at = self._clock.moment if seen.state.is_over else None
                 is_begun = seen.state not in (State.QUEUED, State.NOT_STARTED)
-                self._known[number] = replace(seen, begun_at=begun_at if is_begun else None, ended_at=ended_at)
+                self._known[number] = replace(
+                    seen, begun_at=begun_at if is_begun else None, ended_at=ended_at
+                )
         else:
             self._clock.stands_still = True
         return {row.number: self._known[row.number] for row in waiting if row.number in self._known}
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
         """The script's."""
-        return {row.number: self._counts[row.number] for row in waiting if row.number in self._counts}
+        return {
+            row.number: self._counts[row.number] for row in waiting if row.number in self._counts
+        }
 
 
 def opened(door: Any, id_: str | None = BATCH, close: Callable[[], None] = lambda: None) -> Opened:
     """The door as the commands have it."""
 
     def hint(is_some_left: bool) -> str:
-        return "Ctrl-C leaves a wave behind" if is_some_left else "Ctrl-C detaches, and the updates go on"
+        return (
+            "Ctrl-C leaves a wave behind"
+            if is_some_left
+            else "Ctrl-C detaches, and the updates go on"
+        )
 
     return Opened(door, lambda *_: f"ecs-updater watch {BATCH} comes back", hint, id_, close)
 
@@ -105,17 +127,42 @@ def opened(door: Any, id_: str | None = BATCH, close: Callable[[], None] = lambd
 GOOD, TO = State.SUCCEEDED, State.DEPLOYING
 
 
-def shop(count: int = 12, said: str = HOSTILE) -> tuple[Begun, list[dict[int, Seen]], dict[int, Counts]]:
-    """A batch in the middle: some done, some at it, one failed, two with what ECS ``said`` in their causes."""
-    names = ["web", "api", "checkout", "search", "mail", "billing", "reports", "images", "admin", "gateway", "sessions", "worker"]
+def shop(
+    count: int = 12, said: str = HOSTILE
+) -> tuple[Begun, list[dict[int, Seen]], dict[int, Counts]]:
+    """A batch in the middle: some done, some at it, one failed, two with what ECS ``said`` in their
+    causes.
+    """
+    names = [
+        "web",
+        "api",
+        "checkout",
+        "search",
+        "mail",
+        "billing",
+        "reports",
+        "images",
+        "admin",
+        "gateway",
+        "sessions",
+        "worker",
+    ]
     names += [f"tenant-{number:03d}" for number in range(count - len(names))]
-    begun = batch([(name, f"registry.example.com/shop/{name}:2.4.{number}", None) for number, name in enumerate(names[:count])])
+    begun = batch(
+        [
+            (name, f"registry.example.com/shop/{name}:2.4.{number}", None)
+            for number, name in enumerate(names[:count])
+        ]
+    )
     begin = {number: Seen(State.BEGUN) for number in range(1, 9)}
     deploy = {number: Seen(TO, f"to {names[number - 1]}:7") for number in range(1, 9)}
     first = {
         1: Seen(GOOD, "2 of 2 tasks run web:7"),
         2: Seen(State.UNCHANGED, "nothing differs"),
-        3: Seen(State.FAILED, "container app exited with code 3, 3 times; the service was not rolled back"),
+        3: Seen(
+            State.FAILED,
+            "container app exited with code 3, 3 times; the service was not rolled back",
+        ),
         9: Seen(State.BEGUN),
     }
     second = {
@@ -123,9 +170,16 @@ def shop(count: int = 12, said: str = HOSTILE) -> tuple[Begun, list[dict[int, Se
         5: Seen(State.ROLLING_BACK, f"back to mail:6, {said}"),
         6: Seen(State.ROLLED_BACK, f"{said}; the service is back: 2 of 2 tasks run billing:6"),
         9: Seen(TO, "to admin:7"),
-        10: Seen(State.RETRYING, "new task_definition could not be created Rate exceeded; the service is as it was"),
+        10: Seen(
+            State.RETRYING,
+            "new task_definition could not be created Rate exceeded; the service is as it was",
+        ),
     }
-    return begun, [begin, deploy, first, second], {5: Counts(1, 2), 7: Counts(1, 3), 8: Counts(0, 1), 9: Counts(2, 4)}
+    return (
+        begun,
+        [begin, deploy, first, second],
+        {5: Counts(1, 2), 7: Counts(1, 3), 8: Counts(0, 1), 9: Counts(2, 4)},
+    )
 
 
 def ending() -> dict[int, Seen]:
@@ -136,7 +190,9 @@ def ending() -> dict[int, Seen]:
 
 
 def play() -> int:
-    """Plays the batch that the arguments say: how it is shown, how many services, whether it comes to an end."""
+    """Plays the batch that the arguments say: how it is shown, how many services, whether it comes
+    to an end.
+    """
     options: dict[str, Any] = json.loads(sys.argv[1])
     begun, steps, counts = shop(options.get("count", 12), options.get("said", HOSTILE))
     clock = ScriptedClock(0.01)

@@ -22,8 +22,9 @@ _LEAD = """import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])"""
-"""Makes the terminal the program's own, so that Ctrl-C and a resize come to it as signals, also where the tests run in the
-background of a shell, which has them ignore Ctrl-C."""
+"""Makes the terminal the program's own, so that Ctrl-C and a resize come to it as signals, also
+where the tests run in the background of a shell, which has them ignore Ctrl-C.
+"""
 
 
 class _Screen(pyte.Screen):
@@ -34,7 +35,11 @@ class _Screen(pyte.Screen):
     def set_mode(self, *modes: int, **options: Any) -> None:
         super().set_mode(*modes, **options)
         if 1049 in modes and options.get("private"):
-            self._usual = {line: dict(row) for line, row in self.buffer.items()}, self.cursor.y, self.cursor.x
+            self._usual = (
+                {line: dict(row) for line, row in self.buffer.items()},
+                self.cursor.y,
+                self.cursor.x,
+            )
             self.erase_in_display(2)
 
     def reset_mode(self, *modes: int, **options: Any) -> None:
@@ -50,7 +55,9 @@ class _Screen(pyte.Screen):
 class Terminal:
     """A program that runs in a terminal of this size. Close it, or use it with ``with``."""
 
-    def __init__(self, command: Sequence[str], columns: int, lines: int, environment: Mapping[str, str]):
+    def __init__(
+        self, command: Sequence[str], columns: int, lines: int, environment: Mapping[str, str]
+    ):
         self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.received = b""
@@ -112,7 +119,9 @@ class Terminal:
         os.write(self._leader, keys.encode())
 
     def resize(self, columns: int, lines: int) -> None:
-        """As somebody who draws at the window's corner; what a terminal does with what was on it differs, so that is lost here."""
+        """As somebody who draws at the window's corner; what a terminal does with what was on it
+        differs, so that is lost here.
+        """
         self._screen.resize(lines, columns)
         self._screen.erase_in_display(2)
         self._set_size(columns, lines)

@@ -1,4 +1,6 @@
-"""The command line refuses what the shell's ALLOWED_IMAGES and ALLOWED_SERVICES do not allow, and says what the worker refused."""
+"""The command line refuses what the shell's ALLOWED_IMAGES and ALLOWED_SERVICES do not allow, and
+says what the worker refused.
+"""
 
 import json
 import signal
@@ -12,7 +14,12 @@ from ecs_updater_cli.commands.options import How
 from ecs_updater_cli.main import main
 
 EVIL = "attacker.example.net/exfil:latest"
-WEB = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {}}
+WEB = {
+    "ecs_cluster_name": "shop",
+    "ecs_service_name": "web",
+    "ecs_image_name": "web:2",
+    "ecs_tag": {},
+}
 
 
 @pytest.fixture(name="run")
@@ -42,14 +49,22 @@ def _run(capsys):
     ],
     ids=" ".join,
 )
-def test_what_the_shell_does_not_allow_is_exit_code_2_before_aws_is_asked(monkeypatch, tmp_path, run, words):
-    (tmp_path / "deployments.json").write_text(json.dumps([{**WEB, "ecs_image_name": EVIL}]), "utf-8")
+def test_what_the_shell_does_not_allow_is_exit_code_2_before_aws_is_asked(
+    monkeypatch, tmp_path, run, words
+):
+    (tmp_path / "deployments.json").write_text(
+        json.dumps([{**WEB, "ecs_image_name": EVIL}]), "utf-8"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ALLOWED_IMAGES", "docker.io/library/*")
-    monkeypatch.setattr("ecs_updater_cli.commands.batching.Account", lambda *_: pytest.fail("AWS was asked"))
+    monkeypatch.setattr(
+        "ecs_updater_cli.commands.batching.Account", lambda *_: pytest.fail("AWS was asked")
+    )
     place = "" if words[0] == "update" else "deployments.json:1:76: deployments[0]: "
     code, told = run(*words)
-    assert code == 2 and told.startswith(f"{place}ecs_image_name {EVIL} is not allowed: ALLOWED_IMAGES=docker.io/library/*\n")
+    assert code == 2 and told.startswith(
+        f"{place}ecs_image_name {EVIL} is not allowed: ALLOWED_IMAGES=docker.io/library/*\n"
+    )
 
 
 def test_an_invalid_list_in_the_shell_is_exit_code_2(monkeypatch, run):

@@ -24,7 +24,9 @@ class Told:
     def changed(self, board, changes):
         """Notes service, state before and after."""
         del board
-        self.changes += [(change.row.service, change.before.value, change.row.state.value) for change in changes]
+        self.changes += [
+            (change.row.service, change.before.value, change.row.state.value) for change in changes
+        ]
 
     def trouble(self, sentence):
         """Notes it."""
@@ -36,7 +38,12 @@ class Played:
 
     def __init__(self, groups: str, *steps: Mapping[int, Seen]):
         names = "abcdefgh"[: len(groups)]
-        begun = batch([(name, "i", None if group == "-" else group) for name, group in zip(names, groups, strict=True)])
+        begun = batch(
+            [
+                (name, "i", None if group == "-" else group)
+                for name, group in zip(names, groups, strict=True)
+            ]
+        )
         self.time, self.told = ScriptedClock(), Told()
         self.board = Board(begun.members, START)
         self.waves = Waves(waves_of({member.number: member.group for member in begun.members}))
@@ -66,14 +73,42 @@ ITEM = {
         ({"state": "TAGGED"}, "begun", ""),
         ({}, "deploying", "to web:7"),
         (
-            {"state": "ROLLING_BACK", "rollback": {"task_definition_arn": "x/web:6"}, "cause": "it died"},
+            {
+                "state": "ROLLING_BACK",
+                "rollback": {"task_definition_arn": "x/web:6"},
+                "cause": "it died",
+            },
             "rolling back",
             "back to web:6, it died",
         ),
-        ({"state": "ENDED", "verdict": "SUCCEEDED", "cause": "2 of 3 tasks run web:7"}, "succeeded", "2 of 3 tasks run web:7"),
-        ({"state": "ENDED", "verdict": "NO_CHANGE", "cause": "only tags changed"}, "unchanged", "only tags changed"),
-        ({"state": "ENDED", "verdict": "FAILED", "cause": "[ERROR][ecs_service_rollout] FAILED: died"}, "failed", "died"),
-        ({"state": "ENDED", "verdict": "NOT_DEPLOYED", "cause": "[ERROR][ecs_service_read] x not found"}, "failed", "x not found"),
+        (
+            {"state": "ENDED", "verdict": "SUCCEEDED", "cause": "2 of 3 tasks run web:7"},
+            "succeeded",
+            "2 of 3 tasks run web:7",
+        ),
+        (
+            {"state": "ENDED", "verdict": "NO_CHANGE", "cause": "only tags changed"},
+            "unchanged",
+            "only tags changed",
+        ),
+        (
+            {
+                "state": "ENDED",
+                "verdict": "FAILED",
+                "cause": "[ERROR][ecs_service_rollout] FAILED: died",
+            },
+            "failed",
+            "died",
+        ),
+        (
+            {
+                "state": "ENDED",
+                "verdict": "NOT_DEPLOYED",
+                "cause": "[ERROR][ecs_service_read] x not found",
+            },
+            "failed",
+            "x not found",
+        ),
         ({"state": "ENDED", "verdict": "INTERRUPTED"}, "failed", ""),
         ({"state": "ENDED", "verdict": "ROLLED_BACK"}, "rolled back", ""),
         ({"state": "ENDED", "verdict": "SUPERSEDED"}, "superseded", ""),
@@ -88,13 +123,21 @@ def test_an_entry_of_the_ledger_is_a_state_in_words(item, state, cause):
 
 
 def test_a_success_tells_its_tasks_itself():
-    assert seen_in({**ITEM, "state": "ENDED", "verdict": "SUCCEEDED", "cause": "2 of 3 tasks run web:7"}).counts == Counts(2, 3)
+    assert seen_in(
+        {**ITEM, "state": "ENDED", "verdict": "SUCCEEDED", "cause": "2 of 3 tasks run web:7"}
+    ).counts == Counts(2, 3)
 
 
 def test_every_state_is_either_good_or_bad_or_goes_on():
     over = [state for state in State if state.is_over]
     assert [state for state in over if state.is_good == state.is_bad] == []
-    assert [state.value for state in State if not state.is_over] == ["queued", "begun", "deploying", "rolling back", "retrying"]
+    assert [state.value for state in State if not state.is_over] == [
+        "queued",
+        "begun",
+        "deploying",
+        "rolling back",
+        "retrying",
+    ]
 
 
 def test_a_batch_is_followed_to_its_end_and_each_change_is_told_once():
@@ -133,8 +176,18 @@ def test_who_comes_back_begins_what_was_not_begun_and_goes_on_with_the_waves():
 
 
 def test_who_comes_back_begins_again_whatever_neither_rolls_nor_is_over():
-    """Who was to try it again, or was in the middle of it, may have ended. To begin twice is harmless, not to begin is for ever."""
-    states = (State.QUEUED, State.BEGUN, State.RETRYING, State.DEPLOYING, State.ROLLING_BACK, State.SUCCEEDED)
+    """Who was to try it again, or was in the middle of it, may have ended.
+
+    To begin twice is harmless, not to begin is for ever.
+    """
+    states = (
+        State.QUEUED,
+        State.BEGUN,
+        State.RETRYING,
+        State.DEPLOYING,
+        State.ROLLING_BACK,
+        State.SUCCEEDED,
+    )
     before = {number: Seen(state) for number, state in enumerate(states, 1)}
     played = Played("------", before, dict.fromkeys(range(1, 6), GOOD))
     played.following.look()
@@ -220,9 +273,14 @@ def test_a_wave_in_the_middle_of_which_somebody_leaves_is_left_to_begin():
 def test_a_large_batch_is_looked_at_less_often():
     begun = batch([(f"s{number}", "i", None) for number in range(1000)])
     clock, pauses = ScriptedClock(), []
-    clock.sleep = lambda seconds: (pauses.append(seconds), setattr(clock, "moment", clock.moment + seconds))
+    clock.sleep = lambda seconds: (
+        pauses.append(seconds),
+        setattr(clock, "moment", clock.moment + seconds),
+    )
     board = Board(begun.members, START)
-    Following(board, ScriptedDoor([], clock), Waves(waves_of({1: None})), Told(), clock.clock).follow(12)
+    Following(
+        board, ScriptedDoor([], clock), Waves(waves_of({1: None})), Told(), clock.clock
+    ).follow(12)
     assert pauses == [5.0, 5.0, 2.0]
 
 
@@ -233,7 +291,9 @@ def test_the_time_of_a_batch_that_is_over_stands_still():
 
 
 def test_tasks_are_kept_until_the_end_tells_its_own():
-    played = Played("-", {1: Seen(State.DEPLOYING)}, {}, {1: Seen(State.SUCCEEDED, "2 of 2 tasks run a:1")})
+    played = Played(
+        "-", {1: Seen(State.DEPLOYING)}, {}, {1: Seen(State.SUCCEEDED, "2 of 2 tasks run a:1")}
+    )
     played.following.look()
     played.board.count({1: Counts(1, 2)})
     played.following.look()

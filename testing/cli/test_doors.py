@@ -1,4 +1,6 @@
-"""Where updates are begun and seen: what goes to the queue, what comes from ECS, and what this process does alone."""
+"""Where updates are begun and seen: what goes to the queue, what comes from ECS, and what this
+process does alone.
+"""
 
 import hashlib
 import json
@@ -77,13 +79,27 @@ def test_ten_messages_go_with_one_call():
 def test_what_the_ledger_has_is_seen_by_number():
     item = {"state": "BEGUN", "after": {}, "cluster_arn": "c", "service_arn": "s"}
     rows = [Row.of(member) for member in batch([("a", "i", None), ("b", "i", None)]).members]
-    assert {number: seen.state for number, seen in queued(Sent(), {f"{BATCH}-00002": item}).look(rows).items()} == {2: State.BEGUN}
+    assert {
+        number: seen.state
+        for number, seen in queued(Sent(), {f"{BATCH}-00002": item}).look(rows).items()
+    } == {2: State.BEGUN}
 
 
 def rolling(count: int, cluster: str = "c") -> list[Row]:
     """Rows whose rollout goes on."""
-    rows = [Row.of(member) for member in batch([(f"s{number}", "i", None) for number in range(count)]).members]
-    seen = [Seen(State.DEPLOYING, cluster_arn=cluster, service_arn=f"arn:{row.number}", deployment_id="new") for row in rows]
+    rows = [
+        Row.of(member)
+        for member in batch([(f"s{number}", "i", None) for number in range(count)]).members
+    ]
+    seen = [
+        Seen(
+            State.DEPLOYING,
+            cluster_arn=cluster,
+            service_arn=f"arn:{row.number}",
+            deployment_id="new",
+        )
+        for row in rows
+    ]
     return [row.with_seen(one) for row, one in zip(rows, seen, strict=True)]
 
 
@@ -92,8 +108,14 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
 
     def describe(cluster, services):
         asked.append((cluster, [int(arn[4:]) for arn in services]))
-        deployments = [{"id": "old", "runningCount": 5, "desiredCount": 5}, {"id": "new", "runningCount": 1, "desiredCount": 2}]
-        return [{"serviceArn": arn, "deployments": deployments, "runningCount": 6, "desiredCount": 2} for arn in services], []
+        deployments = [
+            {"id": "old", "runningCount": 5, "desiredCount": 5},
+            {"id": "new", "runningCount": 1, "desiredCount": 2},
+        ]
+        return [
+            {"serviceArn": arn, "deployments": deployments, "runningCount": 6, "desiredCount": 2}
+            for arn in services
+        ], []
 
     counts = TaskCounts(SimpleNamespace(describe_services=describe), clock.clock)
     rows = rolling(12)
@@ -113,7 +135,10 @@ def test_a_local_message_comes_again_until_it_is_worked_off():
     queue.put(members)
     queue.put(members)
     first = queue.take(10)
-    assert [record["attributes"]["ApproximateReceiveCount"] for record in first] == ["1", "1"] and queue.take(10) == []
+    assert [record["attributes"]["ApproximateReceiveCount"] for record in first] == [
+        "1",
+        "1",
+    ] and queue.take(10) == []
     queue.hide(first[0]["receiptHandle"], 30)
     queue.settle(first, [first[0]["messageId"]])
     assert queue.take(10) == [] and queue.left == 1
@@ -129,7 +154,10 @@ def test_a_local_message_comes_again_until_it_is_worked_off():
     moment[0] += 100.0
     queue.settle(queue.take(10), [])
     assert queue.left == 0
-    assert json.loads(again["body"])["ecs_service_name"] == "a" and again["messageAttributes"]["batch"]["stringValue"] == BATCH
+    assert (
+        json.loads(again["body"])["ecs_service_name"] == "a"
+        and again["messageAttributes"]["batch"]["stringValue"] == BATCH
+    )
 
 
 # This process alone, on the simulated ECS.
@@ -141,7 +169,10 @@ def _play(monkeypatch):
 
     def play(world: World, *events: dict, max_failures: int | None = None):
         world.ecs.clock.drive_sdk(monkeypatch)
-        begun = batch([(f"ECSCluster/ecs-dummy-service{number}", "i", None) for number in range(len(events))], max_failures)
+        begun = batch(
+            [(f"ECSCluster/ecs-dummy-service{number}", "i", None) for number in range(len(events))],
+            max_failures,
+        )
         members = [
             type(one)(one.number, one.request_id, {**EVENT, **event}, None)
             for one, event in zip(begun.members, events, strict=True)
@@ -154,7 +185,9 @@ def _play(monkeypatch):
             deadline = time.monotonic() + PATIENCE
             while not (seen := door.look(rows).get(member.number)) or not seen.state.is_over:
                 assert time.monotonic() < deadline, seen
-                if seen and (not courses[member.number] or courses[member.number][-1] != seen.state.value):
+                if seen and (
+                    not courses[member.number] or courses[member.number][-1] != seen.state.value
+                ):
                     courses[member.number].append(seen.state.value)
                 if seen and seen.state.rolls:
                     world.pass_time(5)
@@ -185,7 +218,10 @@ def test_alone_it_rolls_back_what_fails_where_that_was_asked_for(play):
     world = world_with(Image.exits(code=3))
     courses, seen = play(world, {"rollback_on_failure": True})
     assert courses[1][-2:] == ["rolling back", "rolled back"]
-    assert "exited with code 3, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1" in seen[1].cause
+    assert (
+        "exited with code 3, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1"
+        in seen[1].cause
+    )
 
 
 def test_alone_what_is_tried_again_takes_the_revision_that_the_first_attempt_registered(play):
@@ -201,21 +237,29 @@ def test_alone_it_begins_nothing_after_too_many_failures(play):
     courses, seen = play(world, {"ecs_service_name": "no-such-service"}, {}, max_failures=1)
     assert [course[-1] for course in courses.values()] == ["failed", "not started"]
     assert seen[1].cause == "ecs_service_name no-such-service not found"
-    assert seen[2].cause == "one update of the batch has failed, and after 1 no further one was to begin"
+    assert (
+        seen[2].cause
+        == "one update of the batch has failed, and after 1 no further one was to begin"
+    )
 
 
 def test_alone_the_event_again_over_a_failed_rollout_is_the_same_failure(play):
     world = world_with(Image.exits(code=3))
     courses, rows = play(world, {}, {}, {"ecs_tag": {"release": "2b"}})
     assert [course[-1] for course in courses.values()] == ["failed"] * 3, courses
-    assert all("container ecs-dummy-container exited with code 3" in seen.cause for seen in rows.values())
+    assert all(
+        "container ecs-dummy-container exited with code 3" in seen.cause for seen in rows.values()
+    )
     assert world.calls["UpdateService"] == 1
 
 
 def test_alone_the_event_again_is_rolled_back_where_it_asks_for_that(play):
     world = world_with(Image.exits(code=3))
     courses, rows = play(world, {}, {"rollback_on_failure": True})
-    assert courses[2][-1] == "rolled back" and "its tags were left as they are" in rows[2].cause, (courses, rows)
+    assert courses[2][-1] == "rolled back" and "its tags were left as they are" in rows[2].cause, (
+        courses,
+        rows,
+    )
 
 
 def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypatch):
@@ -247,25 +291,44 @@ def test_alone_who_leaves_begins_no_later_wave_and_says_so():
     rows = [Row.of(member) for member in batch([("web", "web:2", "edge")]).members]
     assert door.look(rows) == {}
     door.leave(1)
-    assert [(seen.state, seen.cause) for seen in door.look(rows).values()] == [(State.NOT_STARTED, "the command was left before")]
+    assert [(seen.state, seen.cause) for seen in door.look(rows).values()] == [
+        (State.NOT_STARTED, "the command was left before")
+    ]
 
 
 def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):
     world = world_with(Image.good())
     world.ecs.clock.drive_sdk(monkeypatch)
-    planning = Planning(world.boundary, None, environment("none"), Buckets(RATES, world.clock), world.clock)
-    begun = batch([("ECSCluster/ecs-dummy-service", "app:2", None), ("ECSCluster/gone", "app:2", None)])
+    planning = Planning(
+        world.boundary, None, environment("none"), Buckets(RATES, world.clock), world.clock
+    )
+    begun = batch(
+        [("ECSCluster/ecs-dummy-service", "app:2", None), ("ECSCluster/gone", "app:2", None)]
+    )
     changes, gone = planning.plans(begun.members)
-    assert [change["what"] for change in changes.changes] == ["image.ecs-dummy-container", "tag.old-custom-tag-name"]
-    assert changes.deploys and (gone.error, gone.error_type) == ("ecs_service_name gone not found", "ServiceNotFoundError")
+    assert [change["what"] for change in changes.changes] == [
+        "image.ecs-dummy-container",
+        "tag.old-custom-tag-name",
+    ]
+    assert changes.deploys and (gone.error, gone.error_type) == (
+        "ecs_service_name gone not found",
+        "ServiceNotFoundError",
+    )
     assert set(world.calls) == {"DescribeServices", "DescribeTaskDefinition"}
 
 
 def narrowed(*arguments) -> tuple[Narrowed, ManyServices]:
     """A list narrowed so, of two clusters with two services each."""
-    clusters = {name: {one: service(name, one, tags=[{"key": "stage", "value": one}]) for one in ("api", "web")} for name in "ab"}
+    clusters = {
+        name: {
+            one: service(name, one, tags=[{"key": "stage", "value": one}]) for one in ("api", "web")
+        }
+        for name in "ab"
+    }
     fake = ManyServices(clusters)
-    client = boto3.client("ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    client = boto3.client(
+        "ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     reader = Narrowed(*arguments, client=client)
     client.meta.events.register_last("before-send.ecs", fake._answer)  # pylint: disable=protected-access
     return reader, fake
@@ -287,9 +350,15 @@ def test_lists_are_of_one_cluster_some_services_or_tags(arguments, tags, found):
 
 
 def test_the_ledgers_table_tells_whose_account_it_is():
-    client = boto3.client("dynamodb", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    client = boto3.client(
+        "dynamodb", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     with Stubber(client) as stub:
-        stub.add_response("describe_table", {"Table": {"TableArn": "arn:aws:dynamodb:e:1:table/t"}}, {"TableName": "t"})
+        stub.add_response(
+            "describe_table",
+            {"Table": {"TableArn": "arn:aws:dynamodb:e:1:table/t"}},
+            {"TableName": "t"},
+        )
         stub.add_client_error("describe_table", "ResourceNotFoundException", http_status_code=400)
         stub.add_client_error("describe_table", "AccessDeniedException", http_status_code=400)
         assert session.table_arn("t", client) == "arn:aws:dynamodb:e:1:table/t"
@@ -309,14 +378,42 @@ def failure(code: str, outcome: Outcome = Outcome.REFUSED, reason: str = "Becaus
 @pytest.mark.parametrize(
     ("given", "sentence", "may_pass"),
     [
-        (failure("NoCredentialsError", Outcome.NOT_PERMITTED), "there are no credentials: log in", False),
-        (failure("ProfileNotFound", reason="There is no profile x"), "There is no profile x: aws configure", False),
-        (failure("ExpiredTokenException", Outcome.NOT_PERMITTED), "the credentials have expired: log in", False),
-        (failure("InvalidClientTokenId", Outcome.NOT_PERMITTED), "AWS does not take the credentials", False),
-        (failure("AccessDenied", Outcome.NOT_PERMITTED), "SendMessageBatch is not permitted: Because", False),
+        (
+            failure("NoCredentialsError", Outcome.NOT_PERMITTED),
+            "there are no credentials: log in",
+            False,
+        ),
+        (
+            failure("ProfileNotFound", reason="There is no profile x"),
+            "There is no profile x: aws configure",
+            False,
+        ),
+        (
+            failure("ExpiredTokenException", Outcome.NOT_PERMITTED),
+            "the credentials have expired: log in",
+            False,
+        ),
+        (
+            failure("InvalidClientTokenId", Outcome.NOT_PERMITTED),
+            "AWS does not take the credentials",
+            False,
+        ),
+        (
+            failure("AccessDenied", Outcome.NOT_PERMITTED),
+            "SendMessageBatch is not permitted: Because",
+            False,
+        ),
         (failure("EndpointConnectionError", Outcome.NOT_NOW), "Because: check the network", True),
-        (failure("Throttling", Outcome.NOT_NOW), "SendMessageBatch failed: Throttling: Because", True),
-        (failure("ReadTimeoutError", Outcome.UNKNOWN), "SendMessageBatch failed: ReadTimeoutError", True),
+        (
+            failure("Throttling", Outcome.NOT_NOW),
+            "SendMessageBatch failed: Throttling: Because",
+            True,
+        ),
+        (
+            failure("ReadTimeoutError", Outcome.UNKNOWN),
+            "SendMessageBatch failed: ReadTimeoutError",
+            True,
+        ),
     ],
 )
 def test_what_aws_says_becomes_a_sentence_with_what_to_do(given, sentence, may_pass):
@@ -330,8 +427,18 @@ def test_an_error_of_the_ledger_is_told_as_aws_said_it():
 
 
 def test_the_shell_says_how_updates_are_done_and_never_which():
-    shell = {"TASK_FAILURES": "5", "IMAGE": "x", "CLUSTER_NAME": "c", "SERVICE_NAME": "s", "PIN_DIGEST": ""}
-    assert environment("table", "arn:", shell) == {"TASK_FAILURES": "5", "LEDGER_TABLE": "table", "ECS_ARN_PREFIX": "arn:"}
+    shell = {
+        "TASK_FAILURES": "5",
+        "IMAGE": "x",
+        "CLUSTER_NAME": "c",
+        "SERVICE_NAME": "s",
+        "PIN_DIGEST": "",
+    }
+    assert environment("table", "arn:", shell) == {
+        "TASK_FAILURES": "5",
+        "LEDGER_TABLE": "table",
+        "ECS_ARN_PREFIX": "arn:",
+    }
     with pytest.raises(CommandEnd, match="the environment's TASK_FAILURES is 'x'") as raised:
         environment("table", "", {"TASK_FAILURES": "x"})
     assert raised.value.code == 2

@@ -1,4 +1,6 @@
-"""Beside ``… not found``, which callers compare, stands where it was looked for and, where lists may be read, the nearest name."""
+"""Beside ``… not found``, which callers compare, stands where it was looked for and, where lists
+may be read, the nearest name.
+"""
 
 import json
 from functools import partial
@@ -19,8 +21,16 @@ from support.many_services import ManyServices, service
 from support.rollout_world import World
 from support.simulated_ecs import Image
 
-EVENT = {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {}}
-SERVICE, CLUSTER = {**EVENT, "ecs_service_name": "web-fronted"}, {**EVENT, "ecs_cluster_name": "Shops"}
+EVENT = {
+    "ecs_cluster_name": "shop",
+    "ecs_service_name": "web",
+    "ecs_image_name": "web:2",
+    "ecs_tag": {},
+}
+SERVICE, CLUSTER = (
+    {**EVENT, "ecs_service_name": "web-fronted"},
+    {**EVENT, "ecs_cluster_name": "Shops"},
+)
 DENIED = (400, "AccessDeniedException", "User is not authorized to perform: ecs:ListServices")
 
 
@@ -28,12 +38,16 @@ DENIED = (400, "AccessDeniedException", "User is not authorized to perform: ecs:
 def _many():
     """Two clusters."""
     names = ("web-frontend", "web-backend", "mail", *(f"worker-{number}" for number in range(250)))
-    return ManyServices({name: {one: service(name, one) for one in names} for name in ("shop", "office")})
+    return ManyServices(
+        {name: {one: service(name, one) for one in names} for name in ("shop", "office")}
+    )
 
 
 def client_of(many):
     """A client whose requests end there."""
-    client = boto3.client("ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    client = boto3.client(
+        "ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     client.meta.events.register_last("before-send.ecs", many._answer)  # pylint: disable=protected-access
     return client
 
@@ -64,18 +78,31 @@ def test_the_functions_hint_names_the_cluster_and_costs_no_call(many):
 
 def test_where_lists_may_be_read_the_nearest_name_is_offered_and_a_list_is_read_once(many, ecs):
     for _ in range(3):
-        assert refused(ecs, SERVICE).hint == "looked in cluster shop in eu-west-1: did you mean web-frontend?"
+        assert (
+            refused(ecs, SERVICE).hint
+            == "looked in cluster shop in eu-west-1: did you mean web-frontend?"
+        )
         assert refused(ecs, CLUSTER).hint == "looked in eu-west-1: did you mean shop?"
-    assert refused(ecs, {**EVENT, "ecs_service_name": "quite-another"}).hint == "looked in cluster shop in eu-west-1"
-    assert (many.calls["ListServices"], many.calls["ListClusters"]) == (3, 1), "253 names in pages of 100"
+    assert (
+        refused(ecs, {**EVENT, "ecs_service_name": "quite-another"}).hint
+        == "looked in cluster shop in eu-west-1"
+    )
+    assert (many.calls["ListServices"], many.calls["ListClusters"]) == (3, 1), (
+        "253 names in pages of 100"
+    )
 
 
-@pytest.mark.parametrize("fault", [DENIED, (500, "ServerException", "no"), (400, "ClusterNotFoundException", "gone")])
+@pytest.mark.parametrize(
+    "fault", [DENIED, (500, "ServerException", "no"), (400, "ClusterNotFoundException", "gone")]
+)
 def test_a_list_that_cannot_be_read_changes_nothing_about_the_error(many, ecs, fault, monkeypatch):
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
     many.before = lambda operation, _: fault if operation.startswith("List") else None
     error = refused(ecs, SERVICE)
-    assert type(error).__name__ == "ServiceNotFoundError" and error.hint == "looked in cluster shop in eu-west-1"
+    assert (
+        type(error).__name__ == "ServiceNotFoundError"
+        and error.hint == "looked in cluster shop in eu-west-1"
+    )
 
 
 def test_an_update_that_finds_its_service_reads_no_list(monkeypatch):
@@ -93,8 +120,16 @@ def test_an_update_that_finds_its_service_reads_no_list(monkeypatch):
 def test_over_http_the_hint_is_a_field_of_its_own(many):
     function = Ecs(client_of(many))
     resolve = updating.door(lambda event, call: update(event, {}, function, call)).resolve
-    answer = ask(resolve, "POST", "/update", {"cluster": "shop", "service": "web-fronted", "image": "web", "tag": "2"})
-    assert (answer.status, answer.json["errorMessage"]) == (404, "[ERROR][ecs_service_read] ecs_service_name web-fronted not found")
+    answer = ask(
+        resolve,
+        "POST",
+        "/update",
+        {"cluster": "shop", "service": "web-fronted", "image": "web", "tag": "2"},
+    )
+    assert (answer.status, answer.json["errorMessage"]) == (
+        404,
+        "[ERROR][ecs_service_read] ecs_service_name web-fronted not found",
+    )
     assert answer.json["hint"] == "looked in cluster shop in eu-west-1"
     assert "hint" not in ask(resolve, "POST", "/update", {}).json
 
@@ -106,7 +141,11 @@ def test_over_http_the_hint_is_a_field_of_its_own(many):
 def _run(run, monkeypatch, tmp_path, many, ecs):
     """Runs a command without a ledger."""
     monkeypatch.chdir(tmp_path)
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}.items():
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Account, "ecs", ecs)
     monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
@@ -121,17 +160,25 @@ def test_the_command_line_has_the_hint_in_a_second_line(run):
     code, out, _ = run("update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger")
     lines = out.splitlines()
     failed = next(number for number, line in enumerate(lines) if "FAILED" in line)
-    assert code == 1 and lines[failed].endswith("ecs_service_name web-fronted not found") and lines[failed + 1].strip() == HINT
+    assert (
+        code == 1
+        and lines[failed].endswith("ecs_service_name web-fronted not found")
+        and lines[failed + 1].strip() == HINT
+    )
 
 
 def test_a_dry_run_has_it_too(run):
-    _, out, _ = run("update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--dry-run")
+    _, out, _ = run(
+        "update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--dry-run"
+    )
     assert f"ecs_service_name web-fronted not found\n    {HINT}\n" in out
 
 
 @pytest.mark.parametrize("words", [(), ("--dry-run",)])
 def test_programs_get_it_as_a_field(run, words):
-    _, out, _ = run("update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--json", *words)
+    _, out, _ = run(
+        "update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--json", *words
+    )
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["hint"] for record in records if record.get("errorType")] == [HINT]
 
@@ -139,10 +186,25 @@ def test_programs_get_it_as_a_field(run, words):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (("web-fronted",), "not found: web-fronted\nlooked in eu-west-1: did you mean web-frontend?\n"),
-        (("--cluster", "office", "male"), "not found: male\nlooked in cluster office in eu-west-1: did you mean mail?\n"),
-        (("--cluster", "ofice"), "there is no such service\nlooked in cluster ofice in eu-west-1: did you mean office?\n"),
-        (("mail", "zzz", "--cluster", "shop"), "not found: zzz\nlooked in cluster shop in eu-west-1\n"),
+        (
+            ("web-fronted",),
+            "not found: web-fronted\nlooked in eu-west-1: did you mean web-frontend?\n",
+        ),
+        (
+            ("--cluster", "office", "male"),
+            "not found: male\nlooked in cluster office in eu-west-1: did you mean mail?\n",
+        ),
+        (
+            ("--cluster", "ofice"),
+            (
+                "there is no such service\nlooked in cluster ofice in "
+                "eu-west-1: did you mean office?\n"
+            ),
+        ),
+        (
+            ("mail", "zzz", "--cluster", "shop"),
+            "not found: zzz\nlooked in cluster shop in eu-west-1\n",
+        ),
     ],
 )
 def test_status_says_where_it_looked(run, words, said):

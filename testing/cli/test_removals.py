@@ -1,4 +1,6 @@
-"""Where a batch replaces tags, the command says first which ones it removes: with few calls, and without changing what follows."""
+"""Where a batch replaces tags, the command says first which ones it removes: with few calls, and
+without changing what follows.
+"""
 
 import json
 
@@ -25,16 +27,26 @@ def event(name, tags=("owner",), cluster="shop", **fields):
 @pytest.fixture(name="many")
 def _many():
     """Thirty services with two tags of their own, and one with many."""
-    services = {f"web-{number:02}": service("shop", f"web-{number:02}", tags=TAGS) for number in range(30)}
-    services["busy"] = service("shop", "busy", tags=[{"key": f"k{number:02}", "value": "x"} for number in range(50)])
+    services = {
+        f"web-{number:02}": service("shop", f"web-{number:02}", tags=TAGS) for number in range(30)
+    }
+    services["busy"] = service(
+        "shop", "busy", tags=[{"key": f"k{number:02}", "value": "x"} for number in range(50)]
+    )
     return ManyServices({"shop": services})
 
 
 @pytest.fixture(name="deploy")
 def _deploy(monkeypatch, tmp_path, capsys, many):
-    """Deploys events, up to the moment at which they would be sent: what was said before, and what would be sent."""
+    """Deploys events, up to the moment at which they would be sent: what was said before, and what
+    would be sent.
+    """
     monkeypatch.chdir(tmp_path)
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}.items():
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }.items():
         monkeypatch.setenv(name, value)
     sent = []
     monkeypatch.setattr(Account, "ecs", Ecs(client_of(many)))
@@ -55,11 +67,17 @@ def _deploy(monkeypatch, tmp_path, capsys, many):
     return deploy
 
 
-@pytest.mark.parametrize("words", [(), ("--direct", "--no-ledger"), ("--json",), ("--json", "--direct", "--no-ledger")])
+@pytest.mark.parametrize(
+    "words", [(), ("--direct", "--no-ledger"), ("--json",), ("--json", "--direct", "--no-ledger")]
+)
 def test_what_is_removed_is_said_before_anything_is_sent(deploy, many, words):
     many.before = lambda operation, _: None
-    code, err, _ = deploy([event("web-00"), event("web-01", ("owner", "stage")), event("web-02", ())], *words)
-    assert code == 0 and err.endswith(f"{HEAD}\n  shop/web-00: stage\n  shop/web-02: owner, stage\n")
+    code, err, _ = deploy(
+        [event("web-00"), event("web-01", ("owner", "stage")), event("web-02", ())], *words
+    )
+    assert code == 0 and err.endswith(
+        f"{HEAD}\n  shop/web-00: stage\n  shop/web-02: owner, stage\n"
+    )
     assert many.calls == {"DescribeServices": 1}
 
 
@@ -71,7 +89,9 @@ def test_ten_services_are_one_call_and_each_is_one_line(deploy, many):
 
 def test_of_many_tags_some_are_named(deploy):
     _, err, _ = deploy([event("busy", ())])
-    assert err == f"{HEAD}\n  shop/busy: {', '.join(f'k{number:02}' for number in range(10))} and 40 more\n"
+    assert err == (
+        f"{HEAD}\n  shop/busy: {', '.join(f'k{number:02}' for number in range(10))} and 40 more\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,17 +110,30 @@ def test_where_nothing_is_removed_nothing_is_said(deploy, one):
 
 
 def test_what_could_not_be_read_is_said_in_one_line_and_changes_nothing(deploy, many):
-    denied = (400, "AccessDeniedException", "User is not authorized to perform: ecs:DescribeServices")
+    denied = (
+        400,
+        "AccessDeniedException",
+        "User is not authorized to perform: ecs:DescribeServices",
+    )
     many.before = lambda operation, body: denied if "web-12" in body["services"] else None
     code, err, sent = deploy([event(f"web-{number:02}") for number in range(25)])
     assert (code, sent, len(err.splitlines())) == (0, 25, 1 + 15 + 1)
     assert err.splitlines()[-1] == (
-        "the tags of 10 services could not be read, and what is removed there is not listed: DescribeServices is not permitted: "
+        "the tags of 10 services could not be read, and what is removed there is not listed: "
+        "DescribeServices is not permitted: "
         "User is not authorized to perform: ecs:DescribeServices"
     )
 
 
 def test_credentials_that_aws_does_not_take_end_the_command_before_anything_is_sent(deploy, many):
-    many.before = lambda operation, _: (400, "ExpiredTokenException", "The security token included in the request is expired")
+    many.before = lambda operation, _: (
+        400,
+        "ExpiredTokenException",
+        "The security token included in the request is expired",
+    )
     code, err, sent = deploy([event("web-00")])
-    assert (code, sent) == (3, 0) and err.startswith("the credentials have expired: log in") and err.count("\n") == 1
+    assert (
+        (code, sent) == (3, 0)
+        and err.startswith("the credentials have expired: log in")
+        and err.count("\n") == 1
+    )

@@ -34,7 +34,13 @@ def played(printer, **how) -> int:
     """The scripted batch of twelve, to its end; the exit code."""
     begun, steps, counts = shop()
     clock = ScriptedClock()
-    return follow(opened(ScriptedDoor([*steps, ending()], clock, counts)), begun, How(**how), printer, clock.clock)
+    return follow(
+        opened(ScriptedDoor([*steps, ending()], clock, counts)),
+        begun,
+        How(**how),
+        printer,
+        clock.clock,
+    )
 
 
 def test_each_change_is_a_line(printer):
@@ -54,15 +60,30 @@ def test_each_change_is_an_object_for_programs(printer):
 def test_without_a_terminal_the_live_view_is_lines_and_a_sentence(printer):
     assert played(printer, interactive=True) == 1
     assert printer.out() == stored("lines")
-    assert printer.err() == "--interactive needs a terminal, and standard output is none: here is a line for each change\n"
+    assert printer.err() == (
+        "--interactive needs a terminal, and standard output is none: here is a "
+        "line for each change\n"
+    )
 
 
 def test_all_good_is_exit_code_0_and_time_is_up_is_1_with_the_way_back(printer):
     begun = batch([("web", "web:2", None)])
     clock = ScriptedClock()
-    assert follow(opened(ScriptedDoor([{1: Seen(State.UNCHANGED)}], clock)), begun, How(), printer, clock.clock) == 0
+    assert (
+        follow(
+            opened(ScriptedDoor([{1: Seen(State.UNCHANGED)}], clock)),
+            begun,
+            How(),
+            printer,
+            clock.clock,
+        )
+        == 0
+    )
     clock = ScriptedClock()
-    assert follow(opened(ScriptedDoor([{}] * 9, clock)), begun, How(timeout=3), printer, clock.clock) == 1
+    assert (
+        follow(opened(ScriptedDoor([{}] * 9, clock)), begun, How(timeout=3), printer, clock.clock)
+        == 1
+    )
     assert printer.err() == "timed out: ecs-updater watch 20270115T080000Z-5eed comes back\n"
 
 
@@ -70,7 +91,10 @@ def test_colours_say_nothing_that_words_do_not(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     out = io.StringIO()
     played(Printer(out, io.StringIO()))
-    assert "\x1b[32mSUCCEEDED   \x1b[0m" in out.getvalue() and "\x1b[1;31mFAILED      \x1b[0m" in out.getvalue()
+    assert (
+        "\x1b[32mSUCCEEDED   \x1b[0m" in out.getvalue()
+        and "\x1b[1;31mFAILED      \x1b[0m" in out.getvalue()
+    )
     monkeypatch.setenv("NO_COLOR", "1")
     out = io.StringIO()
     played(Printer(out, io.StringIO()))
@@ -108,13 +132,22 @@ def test_the_view_fits_whatever_terminal(width):
 
 def test_failures_stay_when_finished_ones_are_folded_away():
     lines = drawn(80, 14, 300)
-    assert [line[2:16].strip() for line in lines[4:9] if line[:1] != " "] == ["failed", "rolling back", "rolled back"]
-    assert lines[10].rstrip() == "  … and 296 more services: 2 succeeded, 1 unchanged, 3 deploying, 290 queued"
+    assert [line[2:16].strip() for line in lines[4:9] if line[:1] != " "] == [
+        "failed",
+        "rolling back",
+        "rolled back",
+    ]
+    assert (
+        lines[10].rstrip()
+        == "  … and 296 more services: 2 succeeded, 1 unchanged, 3 deploying, 290 queued"
+    )
 
 
 def test_what_a_terminal_would_obey_is_shown_as_it_is_written():
     text = "\n".join(drawn(200, 30))
-    assert "\x1b" not in text and "\u202e" not in text and "\\x1b[2J" in text and HOSTILE not in text
+    assert (
+        "\x1b" not in text and "\u202e" not in text and "\\x1b[2J" in text and HOSTILE not in text
+    )
 
 
 def test_a_terminal_that_knows_ascii_alone_gets_ascii():
@@ -152,8 +185,17 @@ def test_a_fold_keeps_a_line_for_what_it_leaves_out():
 
 
 def test_lengths_of_time_tallies_and_cut_images():
-    assert [duration(value) for value in (None, 0, 59.9, 61, 3661)] == ["", "0:00", "0:59", "1:01", "1:01:01"]
-    assert tally({State.QUEUED: 1, State.FAILED: 2, State.SUCCEEDED: 3}) == "3 succeeded, 2 failed, 1 queued"
+    assert [duration(value) for value in (None, 0, 59.9, 61, 3661)] == [
+        "",
+        "0:00",
+        "0:59",
+        "1:01",
+        "1:01:01",
+    ]
+    assert (
+        tally({State.QUEUED: 1, State.FAILED: 2, State.SUCCEEDED: 3})
+        == "3 succeeded, 2 failed, 1 queued"
+    )
     cut = [ending_cell("registry/app:42", width).plain for width in (15, 11, 3, 1)]
     assert cut == ["registry/app:42", "…/app:42   ", "…42", "…"]
 
@@ -175,13 +217,21 @@ SERVICE = {
     "tags": [{"key": "owner", "value": "web\x1b[31m"}, {"key": "release", "value": "42"}],
 }
 IMAGES = {"app": "a:1", "log": "l:2"}
-OTHER = {**SERVICE, "serviceName": "api", "rolloutState": None, "pendingCount": 0, "images": IMAGES, "tags": []}
+OTHER = {
+    **SERVICE,
+    "serviceName": "api",
+    "rolloutState": None,
+    "pendingCount": 0,
+    "images": IMAGES,
+    "tags": [],
+}
 
 
 def test_services_are_a_table():
     assert plain(services_table([SERVICE, OTHER], None)) == (
         "SERVICE    TASKS  ROLLOUT      REVISION  IMAGES                             TAGS\n"
-        "shop/web  2/3 +1  in progress  web:7     registry.example.com/shop/web:2.4  owner=web\\x1b[31m release=42\n"
+        "shop/web  2/3 +1  in progress  web:7     registry.example.com/shop/web:2.4  "
+        "owner=web\\x1b[31m release=42\n"
         "shop/api     2/3               web:7     app=a:1 log=l:2\n"
     )
 
@@ -189,19 +239,39 @@ def test_services_are_a_table():
 def test_a_table_fits_the_terminal_by_cutting_what_is_widest():
     lines = services_table([SERVICE, OTHER], 70)
     assert max(line.cell_len for line in lines) <= 70
-    assert [line.cell_len for line in table([Column("A"), Column("B", may_shrink=True)], [["x" * 90, "y" * 90]], 40)] == [93, 100]
+    assert [
+        line.cell_len
+        for line in table([Column("A"), Column("B", may_shrink=True)], [["x" * 90, "y" * 90]], 40)
+    ] == [93, 100]
 
 
 def test_updates_of_the_past_are_a_table():
     side = {"images": {"app": "web:1"}, "tags": {}}
     item = {
         "service": "arn:aws:ecs:eu-west-1:123456789012:service/shop/web",
-        "cluster_arn": "c", "service_arn": "s", "action": "update", "state": "ENDED", "verdict": "SUCCEEDED", "before": side,
-        "after": {"images": {"app": "web:2"}, "tags": {}}, "begun_at": "2027-01-15T08:00:00.000Z",
-        "ended_at": "2027-01-15T08:01:05.000Z", "cause": "1 of 1 tasks run web:2",
-    }  # fmt: skip
-    failed = {**item, "verdict": "FAILED", "cause": "[ERROR][ecs_service_rollout] FAILED: it died", "action": "rollback"}
-    tagged = {**item, "verdict": "NO_CHANGE", "cause": "only tags changed", "after": {**side, "tags": {"a": "b"}}}
+        "cluster_arn": "c",
+        "service_arn": "s",
+        "action": "update",
+        "state": "ENDED",
+        "verdict": "SUCCEEDED",
+        "before": side,
+        "after": {"images": {"app": "web:2"}, "tags": {}},
+        "begun_at": "2027-01-15T08:00:00.000Z",
+        "ended_at": "2027-01-15T08:01:05.000Z",
+        "cause": "1 of 1 tasks run web:2",
+    }
+    failed = {
+        **item,
+        "verdict": "FAILED",
+        "cause": "[ERROR][ecs_service_rollout] FAILED: it died",
+        "action": "rollback",
+    }
+    tagged = {
+        **item,
+        "verdict": "NO_CHANGE",
+        "cause": "only tags changed",
+        "after": {**side, "tags": {"a": "b"}},
+    }
     assert plain(updates_table([item, failed, tagged], None)) == (
         "BEGUN                STATE      SERVICE   TIME  CHANGE             CAUSE\n"
         "2027-01-15 08:00:00  succeeded  shop/web  1:05  web:1 → web:2\n"
@@ -219,8 +289,18 @@ def plans():
     ]
 
     def one(service, **fields):
-        row = SimpleNamespace(name=f"shop/{service}", cluster="shop", service=service, image="web:2")
-        given = {"changes": [], "deploys": False, "error": None, "error_type": None, "hint": None, "notes": [], **fields}
+        row = SimpleNamespace(
+            name=f"shop/{service}", cluster="shop", service=service, image="web:2"
+        )
+        given = {
+            "changes": [],
+            "deploys": False,
+            "error": None,
+            "error_type": None,
+            "hint": None,
+            "notes": [],
+            **fields,
+        }
         return SimpleNamespace(row=row, **given)
 
     return [
@@ -246,4 +326,12 @@ def test_a_plan_is_objects_for_programs(printer):
     assert show.ends() == 1
     *records, summary = [json.loads(line) for line in printer.out().splitlines()]
     assert [record["errorType"] for record in records] == [None, None, None, "ServiceNotFoundError"]
-    assert summary == {"type": "summary", "services": 4, "exitCode": 1, "deploy": 1, "tags": 1, "unchanged": 1, "refused": 1}
+    assert summary == {
+        "type": "summary",
+        "services": 4,
+        "exitCode": 1,
+        "deploy": 1,
+        "tags": 1,
+        "unchanged": 1,
+        "refused": 1,
+    }

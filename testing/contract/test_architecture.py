@@ -1,4 +1,6 @@
-"""The shape of the function's package holds: who may touch AWS, who may import whom, and that its docstrings say what there is."""
+"""The shape of the function's package holds: who may touch AWS, who may import whom, and that its
+docstrings say what there is.
+"""
 
 import ast
 import graphlib
@@ -32,13 +34,39 @@ MAY_IMPORT_AWS = (
 )
 """The part itself, the doors, which make the clients, and who hands them on and calls them."""
 PURE = [
-    *("call", "clock", "described", "errors", "event", "fields", "image", "plan", "request", "result", "settings", "snapshot"),
+    *(
+        "call",
+        "clock",
+        "described",
+        "errors",
+        "event",
+        "fields",
+        "image",
+        "plan",
+        "request",
+        "result",
+        "settings",
+        "snapshot",
+    ),
     *("allow_list", "json_document", "nearest"),
-    *("rates", "tags", "task_definition", "fleet.message", "fleet.pacing", "ledger.entry", "ledger.intent", "ledger.key", "page"),
+    *(
+        "rates",
+        "tags",
+        "task_definition",
+        "fleet.message",
+        "fleet.pacing",
+        "ledger.entry",
+        "ledger.intent",
+        "ledger.key",
+        "page",
+    ),
     *(f"rest.{name}" for name in ("body", "help", "openapi", "routes")),
     *(f"status.{name}" for name in ("cursor", "query", "views")),
     *(f"registry.{name}" for name in ("answer", "ecr_reference", "manifest", "platform", "verify")),
-    *(f"rollout.{name}" for name in ("deaths", "observation", "pace", "running", "target", "verdict")),
+    *(
+        f"rollout.{name}"
+        for name in ("deaths", "observation", "pace", "running", "target", "verdict")
+    ),
 ]
 """What decides and what tells: data in, data out."""
 
@@ -56,13 +84,17 @@ DOORS = [name for name in MODULES if name.startswith("ecs_updater.handlers.")]
 
 
 def imports(module: str) -> Iterator[str]:
-    """The full names of what ``module`` imports, wherever in it: modules of ours as such, of others what is imported."""
+    """The full names of what ``module`` imports, wherever in it: modules of ours as such, of others
+    what is imported.
+    """
     package = module if module in PACKAGES else module.rpartition(".")[0]
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            above = (
+                package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            )
             base = ".".join([*above, *([node.module] if node.module else [])])
             for alias in node.names:
                 inner = f"{base}.{alias.name}"
@@ -74,10 +106,14 @@ def is_in(module: str, package: str) -> bool:
     return f"{module}.".startswith(f"{package}.")
 
 
-def public_definitions(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, ast.AST]]:
+def public_definitions(
+    tree: ast.Module | ast.ClassDef, prefix: str = ""
+) -> Iterator[tuple[str, ast.AST]]:
     """Public functions, classes and methods, with their names."""
     for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+        if isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        ) and not node.name.startswith("_"):
             yield prefix + node.name, node
             if isinstance(node, ast.ClassDef):
                 yield from public_definitions(node, f"{prefix}{node.name}.")
@@ -89,9 +125,18 @@ def listed_modules(docstring: str) -> list[str]:
 
 
 def test_there_is_something_to_look_at():
-    assert {"ecs_updater", "ecs_updater.aws.ecs", "ecs_updater.handlers.update", "ecs_updater.plan"} <= set(MODULES)
-    assert {"ecs_updater.aws.wire", "ecs_updater.aws.failure"} <= set(imports("ecs_updater.aws.ecs"))
-    assert {"ecs_updater.event", "ecs_updater.plan", "ecs_updater.aws.ecs"} <= set(imports("ecs_updater.updater"))
+    assert {
+        "ecs_updater",
+        "ecs_updater.aws.ecs",
+        "ecs_updater.handlers.update",
+        "ecs_updater.plan",
+    } <= set(MODULES)
+    assert {"ecs_updater.aws.wire", "ecs_updater.aws.failure"} <= set(
+        imports("ecs_updater.aws.ecs")
+    )
+    assert {"ecs_updater.event", "ecs_updater.plan", "ecs_updater.aws.ecs"} <= set(
+        imports("ecs_updater.updater")
+    )
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -115,11 +160,24 @@ def test_the_pure_part_does_not_reach_the_sdk_through_others_either(name):
     assert sorted(module for module in seen if is_in(module, "ecs_updater.aws")) == []
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if is_in(module, "ecs_updater.aws")])
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if is_in(module, "ecs_updater.aws")]
+)
 def test_the_aws_part_knows_nothing_of_updates(module):
-    """What it may use of the rest is what calls nothing either: the description of fields, time, counts, and ECS's own rates."""
-    ours = {name for name in imports(module) if is_in(name, "ecs_updater") and not is_in(name, "ecs_updater.aws")}
-    assert ours <= {"ecs_updater.calls", "ecs_updater.clock", "ecs_updater.fields", "ecs_updater.rates"}
+    """What it may use of the rest is what calls nothing either: the description of fields, time,
+    counts, and ECS's own rates.
+    """
+    ours = {
+        name
+        for name in imports(module)
+        if is_in(name, "ecs_updater") and not is_in(name, "ecs_updater.aws")
+    }
+    assert ours <= {
+        "ecs_updater.calls",
+        "ecs_updater.clock",
+        "ecs_updater.fields",
+        "ecs_updater.rates",
+    }
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if is_in(module, "ecs_updater")])
@@ -129,7 +187,8 @@ def test_the_function_knows_nothing_of_the_command_line(module):
 
 def test_no_module_imports_itself_through_others():
     graph = {module: {name for name in imports(module) if name in TREES} for module in MODULES}
-    list(graphlib.TopologicalSorter(graph).static_order())  # Raises CycleError, which names the cycle.
+    # Raises CycleError, which names the cycle.
+    list(graphlib.TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("module", DOORS)
@@ -138,11 +197,16 @@ def test_a_door_holds_nothing_but_a_door(module):
     tree = TREES[module]
     kinds = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.Expr)
     assert [node for node in tree.body if not isinstance(node, kinds)] == []
-    assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)][-1] == "lambda_handler"
-    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While, ast.Try, ast.ClassDef))]
+    assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)][
+        -1
+    ] == "lambda_handler"
+    assert not [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.For, ast.While, ast.Try, ast.ClassDef))
+    ]
     lines = (LAMBDA_CODE / f"{module.replace('.', '/')}.py").read_text("utf-8").splitlines()
     assert len(lines) <= MOST_LINES_OF_A_DOOR
-
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -152,7 +216,8 @@ def test_every_module_and_everything_public_in_it_has_a_docstring(module):
     assert [name for name, node in public_definitions(tree) if not ast.get_docstring(node)] == []
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGES - {"ecs_updater.handlers"}))  # There the doors are listed by their files.
+# There the doors are listed by their files.
+@pytest.mark.parametrize("package", sorted(PACKAGES - {"ecs_updater.handlers"}))
 def test_a_packages_docstring_lists_exactly_the_modules_that_there_are(package):
     there_are = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == package}
     listed = listed_modules(ast.get_docstring(TREES[package]) or "")
@@ -167,7 +232,9 @@ def drawn_tree() -> dict[str, tuple[str | None, str | None]]:
     tree: dict[str, tuple[str | None, str | None]] = {}
     above: list[str] = []
     for line in inspect.cleandoc(errors.__doc__ or "").splitlines():
-        if match := re.fullmatch(r"    ((?:[│ ]   )*)([├└]── )?(\w+)(?: +\[(\w+)\]| +[^\[]+)?", line):
+        if match := re.fullmatch(
+            r"    ((?:[│ ]   )*)([├└]── )?(\w+)(?: +\[(\w+)\]| +[^\[]+)?", line
+        ):
             branches, twig, name, stage = match.groups()
             depth = len(branches) // 4 + bool(twig)
             del above[depth:]
@@ -178,11 +245,17 @@ def drawn_tree() -> dict[str, tuple[str | None, str | None]]:
 
 def kinds_of_errors() -> list[type[errors.EcsUpdaterError]]:
     """All classes of the tree."""
-    return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.EcsUpdaterError)]
+    return [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.EcsUpdaterError)
+    ]
 
 
 def real_tree() -> dict[str, tuple[str | None, str | None]]:
-    """Parent and stage by error, as they are; an error that others derive from is raised by nobody and has no stage to tell."""
+    """Parent and stage by error, as they are; an error that others derive from is raised by nobody
+    and has no stage to tell.
+    """
     kinds = kinds_of_errors()
     parents = {kind.__base__ for kind in kinds}
     return {
@@ -215,7 +288,8 @@ def test_only_errors_of_the_tree_and_those_of_the_aws_part_are_defined():
         if isinstance(node, ast.ClassDef)
         and not node.name.startswith("_")  # Never leaves its module.
         and any(ast.unparse(base).endswith(("Error", "Exception", "Fault")) for base in node.bases)
-        and not is_in(module, "ecs_updater.errors") and not is_in(module, "ecs_updater.aws")
+        and not is_in(module, "ecs_updater.errors")
+        and not is_in(module, "ecs_updater.aws")
     ]
     assert elsewhere == []
 

@@ -1,4 +1,6 @@
-"""Ledger, function, API and fleet are deployed one by one: what the reconciler does not serve refuses its events."""
+"""Ledger, function, API and fleet are deployed one by one: what the reconciler does not serve
+refuses its events.
+"""
 
 from typing import Any
 
@@ -12,14 +14,37 @@ from support.fake_ecs import FakeEcs
 from support.make import PROJECT
 
 LEDGER, LAMBDA, API, FLEET = (
-    load(PROJECT / "infraestructure" / name) for name in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+    load(PROJECT / "infraestructure" / name)
+    for name in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
 )
-FUNCTIONS = {"function": (LAMBDA, "Function"), "API": (API, "UpdateFunction"), "fleet": (FLEET, "FleetFunction")}
+FUNCTIONS = {
+    "function": (LAMBDA, "Function"),
+    "API": (API, "UpdateFunction"),
+    "fleet": (FLEET, "FleetFunction"),
+}
 OF_THE_API = {"UpdaterRoleArn": "arn:aws:iam::111122223333:role/r", "UpdaterLogGroupName": "g"}
-EVENT = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:2", "ecs_tag": {}}
-COVERED = [("team-a", "team-a"), ("team-a", "team-*"), ("team-a", "*"), ("team-*", "team-*"), ("team-a-*", "team-*"), ("*", "*")]
+EVENT = {
+    "ecs_cluster_name": "ECSCluster",
+    "ecs_service_name": "ecs-dummy-service",
+    "ecs_image_name": "busybox:2",
+    "ecs_tag": {},
+}
+COVERED = [
+    ("team-a", "team-a"),
+    ("team-a", "team-*"),
+    ("team-a", "*"),
+    ("team-*", "team-*"),
+    ("team-a-*", "team-*"),
+    ("*", "*"),
+]
 NOT_COVERED = [
-    *(("team-a", "team-b"), ("team-*", "team-a"), ("*", "team-*"), ("team-*", "team-a-*"), ("team-a", "Team-a")),
+    *(
+        ("team-a", "team-b"),
+        ("team-*", "team-a"),
+        ("*", "team-*"),
+        ("team-*", "team-a-*"),
+        ("team-a", "Team-a"),
+    ),
     *(("team-ab", "team-a"), ("team-a", "team-ab")),
 ]
 
@@ -27,14 +52,22 @@ every_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
 def variables(name: str, own: str, ledger: str | None) -> dict[str, str]:
-    """Returns a function's environment, deployed for the cluster ``own`` beside a ledger for the cluster ``ledger``."""
+    """Returns a function's environment, deployed for the cluster ``own`` beside a ledger for the
+    cluster ``ledger``.
+    """
     template, function = FUNCTIONS[name]
     given: dict[str, Any] = {"ClusterName": own, "LedgerTableName": "a-ledger", **OF_THE_API}
     if name == "API":  # It has the role of the function.
-        given["UpdaterClusterName"] = Stack(LAMBDA, {"ClusterName": own}).outputs["FunctionClusterName"]["Value"]
+        given["UpdaterClusterName"] = Stack(LAMBDA, {"ClusterName": own}).outputs[
+            "FunctionClusterName"
+        ]["Value"]
     if ledger is not None:
-        given["LedgerClusterName"] = Stack(LEDGER, {"ClusterName": ledger}).outputs["LedgerClusterName"]["Value"]
-    made: dict[str, str] = Stack(template, given).resources[function]["Properties"]["Environment"]["Variables"]
+        given["LedgerClusterName"] = Stack(LEDGER, {"ClusterName": ledger}).outputs[
+            "LedgerClusterName"
+        ]["Value"]
+    made: dict[str, str] = Stack(template, given).resources[function]["Properties"]["Environment"][
+        "Variables"
+    ]
     return made | {"LEDGER_TABLE": ""}  # Not read here.
 
 
@@ -51,10 +84,18 @@ def test_an_event_is_refused_when_the_reconciler_would_not_complete_its_update(n
 
 @every_function
 @pytest.mark.parametrize(("own", "ledger"), COVERED)
-def test_an_event_is_taken_when_the_reconciler_completes_updates_of_every_cluster_of_the_function(name, own, ledger):
-    assert update(EVENT, variables(name, own, ledger), Ecs(FakeEcs().client(_CONFIG)))["statusCode"] == 200
+def test_an_event_is_taken_when_the_reconciler_completes_updates_of_every_cluster_of_the_function(
+    name, own, ledger
+):
+    assert (
+        update(EVENT, variables(name, own, ledger), Ecs(FakeEcs().client(_CONFIG)))["statusCode"]
+        == 200
+    )
 
 
 @every_function
 def test_a_deployment_that_does_not_say_the_cluster_of_its_ledger_goes_on_working(name):
-    assert update(EVENT, variables(name, "team-a", None), Ecs(FakeEcs().client(_CONFIG)))["statusCode"] == 200
+    assert (
+        update(EVENT, variables(name, "team-a", None), Ecs(FakeEcs().client(_CONFIG)))["statusCode"]
+        == 200
+    )

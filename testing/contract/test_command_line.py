@@ -1,4 +1,6 @@
-"""How the command line comes to whoever wants it: as a package, and as a container that may do no more than it has to."""
+"""How the command line comes to whoever wants it: as a package, and as a container that may do no
+more than it has to.
+"""
 
 import os
 import re
@@ -20,9 +22,13 @@ def names(lines: list[str]) -> set[str]:
 
 
 def test_the_package_asks_for_what_its_locked_environment_has():
-    asked = [path.read_text("utf-8").splitlines() for path in (
-        PROJECT / "scripts" / "environments" / "cli.in", PROJECT / "lambda_code" / "requirements.in",
-    )]  # fmt: skip
+    asked = [
+        path.read_text("utf-8").splitlines()
+        for path in (
+            PROJECT / "scripts" / "environments" / "cli.in",
+            PROJECT / "lambda_code" / "requirements.in",
+        )
+    ]
     dependencies = PYPROJECT["project"]["dependencies"]
     assert names(dependencies) == names(asked[0]) | names(asked[1])
     assert all(">=" in one for one in dependencies)
@@ -39,23 +45,33 @@ def test_the_locked_environments_of_command_and_tests_have_the_same_versions():
 
 def test_the_console_script_is_there_with_both_packages():
     module, _, function = PYPROJECT["project"]["scripts"]["ecs-updater"].partition(":")
-    assert (PROJECT / "lambda_code" / f"{module.replace('.', '/')}.py").exists() and function == "main"
+    assert (
+        PROJECT / "lambda_code" / f"{module.replace('.', '/')}.py"
+    ).exists() and function == "main"
     packages = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert packages == ["lambda_code/ecs_updater", "lambda_code/ecs_updater_cli"]
 
 
 def test_the_container_is_no_root_has_no_tools_and_writes_nothing():
     *_, final = (PACKAGE / "Dockerfile").read_text("utf-8").split("\nFROM ")
-    assert final.startswith("python:3.13-slim\n") and "pip install" not in final and "apt" not in final
+    assert (
+        final.startswith("python:3.13-slim\n") and "pip install" not in final and "apt" not in final
+    )
     assert re.search(r"^USER (?!root|0)", final, re.MULTILINE)
-    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"]["ecs-updater"]
+    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"][
+        "ecs-updater"
+    ]
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
     assert [volume for volume in service["volumes"] if not volume.endswith(":ro")] == []
 
 
 def test_the_container_finds_credentials_and_logins_where_their_readers_look_for_them():
-    """The cache of a login has no setting of its own: it is in ``.aws`` of HOME, see botocore's ``SSOTokenFetcher``."""
-    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"]["ecs-updater"]
+    """The cache of a login has no setting of its own: it is in ``.aws`` of HOME, see botocore's
+    ``SSOTokenFetcher``.
+    """
+    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"][
+        "ecs-updater"
+    ]
     (aws,) = [volume for volume in service["volumes"] if ".aws" in volume]
     assert aws.removesuffix(":ro").rpartition(":")[2] == f"{service['environment']['HOME']}/.aws"
     assert not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} & service["environment"].keys()
@@ -65,7 +81,11 @@ def test_the_container_runs_as_who_calls_by_a_line_that_a_shell_takes():
     """Files of credentials are their owner's alone."""
     content = (PACKAGE / "compose.yaml").read_text("utf-8")
     user = yaml.safe_load(content)["services"]["ecs-updater"]["user"]
-    lines = [line for line in (PROJECT / "README.md").read_text("utf-8").splitlines() if "docker compose -f" in line]
+    lines = [
+        line
+        for line in (PROJECT / "README.md").read_text("utf-8").splitlines()
+        if "docker compose -f" in line
+    ]
     assert lines and f"#   {lines[0]}" in content.splitlines()
     # Docker itself is not asked: what its command would be given is.
     shell = f"docker() {{ echo {user}; }}; {lines[0]}"

@@ -1,4 +1,6 @@
-"""What README.md and SOLUTION.md say is so: the targets, the paths and the examples that they name."""
+"""What README.md and SOLUTION.md say is so: the targets, the paths and the examples that they
+name.
+"""
 
 import json
 import re
@@ -48,27 +50,37 @@ def make_targets(text: str) -> Iterator[str]:
     for line in lines:
         for command in re.split(r"&&|\|\||[;|]", line.partition(" #")[0]):
             words = command.split()
-            while words and (words[0] in ("$", "sudo", "time", "env") or re.fullmatch(r"\w+=\S*", words[0])):
+            while words and (
+                words[0] in ("$", "sudo", "time", "env") or re.fullmatch(r"\w+=\S*", words[0])
+            ):
                 del words[0]
             if words[:1] == ["make"]:
-                yield from (word for word in words[1:] if "=" not in word and not word.startswith("-"))
+                yield from (
+                    word for word in words[1:] if "=" not in word and not word.startswith("-")
+                )
 
 
 def makefile_targets() -> set[str]:
     """The targets of the Makefile."""
-    rules = re.findall(r"^([a-z][a-z0-9 -]*):(?!=)", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    rules = re.findall(
+        r"^([a-z][a-z0-9 -]*):(?!=)", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
     return {target for rule in rules for target in rule.split()}
 
 
 def paths(text: str) -> Iterator[str]:
-    """Relative paths: what links lead to, and code spans that begin with a file or a directory of the project."""
+    """Relative paths: what links lead to, and code spans that begin with a file or a directory of
+    the project.
+    """
     for link in _LINK.findall(text):
         if not re.match(r"[a-z]+:|#", link):
             yield link.partition("#")[0]
     for span in code_spans(text):
         first, slash, _ = span.partition("/")
         looks_like_path = re.fullmatch(r"[\w.-]+(/[\w.*-]+)*/?", span)
-        names_a_file = re.fullmatch(r"[\w-]+\.(md|toml|yml|yaml|txt|sh|py)|Makefile", span) and "/" not in span
+        names_a_file = (
+            re.fullmatch(r"[\w-]+\.(md|toml|yml|yaml|txt|sh|py)|Makefile", span) and "/" not in span
+        )
         if looks_like_path and ((slash and (PROJECT / first).exists()) or names_a_file):
             yield span
 
@@ -79,8 +91,14 @@ def exists(path: str) -> bool:
         return True
     if any(PROJECT.glob(path.rstrip("/"))):
         return True
-    directories = (entry for entry in PROJECT.iterdir() if entry.is_dir() and entry.name not in MADE_BY_RUNS | {".git"})
-    return "/" not in path and any(found for directory in directories for found in directory.rglob(path))
+    directories = (
+        entry
+        for entry in PROJECT.iterdir()
+        if entry.is_dir() and entry.name not in MADE_BY_RUNS | {".git"}
+    )
+    return "/" not in path and any(
+        found for directory in directories for found in directory.rglob(path)
+    )
 
 
 def json_blocks(text: str) -> list[str]:
@@ -91,7 +109,11 @@ def json_blocks(text: str) -> list[str]:
 def example_events(text: str) -> list[dict[str, Any]]:
     """The JSON blocks that are events."""
     values = [json.loads(block) for block in json_blocks(text)]
-    return [value for value in values if isinstance(value, dict) and any(name.startswith("ecs_") for name in value)]
+    return [
+        value
+        for value in values
+        if isinstance(value, dict) and any(name.startswith("ecs_") for name in value)
+    ]
 
 
 def test_every_make_target_that_is_named_exists(document):
@@ -118,13 +140,18 @@ def test_the_readme_shows_an_event_that_needs_no_configuration():
     path = PROJECT / "README.md"
     if not path.exists():
         pytest.skip("README.md is not written yet")
-    complete = [event for event in example_events(path.read_text("utf-8")) if "ecs_tag" in event and "ecs_cluster_name" in event]
+    complete = [
+        event
+        for event in example_events(path.read_text("utf-8"))
+        if "ecs_tag" in event and "ecs_cluster_name" in event
+    ]
     assert complete
     for event in complete:
         parse(event, Settings())
 
 
-# What the tests above see, on a document of their own: a reader that finds nothing would let everything pass.
+# What the tests above see, on a document of their own: a reader that finds nothing would let
+# everything pass.
 
 SAMPLE = """
 Run `make all-local`, or `make test LAMBDA_ARCH=arm64`; make sure that it works.
@@ -153,7 +180,12 @@ def test_a_documents_make_targets_are_found_in_code_only():
 
 def test_a_documents_paths_are_found_and_wrong_ones_noticed():
     missing = [path for path in paths(SAMPLE) if not exists(path)]
-    assert missing == ["lambda_code/nowhere.json", "scripts/no-such-script", "testing/*/no-such-*.py", "no-such.md"]
+    assert missing == [
+        "lambda_code/nowhere.json",
+        "scripts/no-such-script",
+        "testing/*/no-such-*.py",
+        "no-such.md",
+    ]
     assert "scripts/lib.sh" in list(paths(SAMPLE))
 
 

@@ -1,4 +1,6 @@
-"""The longest names of a deployment: what AWS takes, and which settings are refused before anything is made."""
+"""The longest names of a deployment: what AWS takes, and which settings are refused before anything
+is made.
+"""
 
 import os
 import re
@@ -15,7 +17,8 @@ from support.parity_list import MODULES
 ACCOUNT = "111122223333"
 LONGEST = {"STACK_NAME": 25, "LAMBDA_FUNCTION_NAME": 38}
 # What AWS takes at most, by the property that has the name.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html and the API reference of each service.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html and the API reference
+# of each service.
 LIMITS = {
     "AWS::ApiGateway::ApiKey": ("Name", 1024),
     "AWS::ApiGateway::RestApi": ("Name", 1024),
@@ -51,33 +54,68 @@ def regions() -> list[str]:
 
 
 def too_long(stack_name: str, function: str, region: str) -> Iterator[str]:
-    """Yields each name that AWS would refuse: of the resources of all templates, and of the bucket that the scripts make."""
+    """Yields each name that AWS would refuse: of the resources of all templates, and of the bucket
+    that the scripts make.
+    """
     for file, (_, suffix) in MODULES.items():
-        names = {"FunctionName": function, "AWS::StackName": f"{stack_name}{suffix}", "AWS::Region": region}
+        names = {
+            "FunctionName": function,
+            "AWS::StackName": f"{stack_name}{suffix}",
+            "AWS::Region": region,
+        }
         stack = Stack(load(PROJECT / "infraestructure" / file), {**NEEDED, **names})
         assert len(names["AWS::StackName"]) <= 128
         for one in stack.resources.values():
             name, limit = LIMITS.get(one["Type"], ("", 0))
             if name and len(one["Properties"][name]) > limit:
                 yield one["Properties"][name]
-    bucket = bash(f"source scripts/aws.sh; bucket_name {ACCOUNT}", STACK_NAME=stack_name, AWS_DEFAULT_REGION=region).stdout.strip()
+    bucket = bash(
+        f"source scripts/aws.sh; bucket_name {ACCOUNT}",
+        STACK_NAME=stack_name,
+        AWS_DEFAULT_REGION=region,
+    ).stdout.strip()
     assert bucket.startswith(stack_name) and bucket.endswith(region)
     if len(bucket) > BUCKET:
         yield bucket
 
 
 def bash(command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command with these settings in the shell that the scripts run in, as one that makes nothing."""
-    given = {"PATH": os.environ["PATH"], "TARGET": "local", "EMULATOR_PORT": "4566", "AWS_DEFAULT_REGION": "eu-west-1", **settings}
+    """Runs a command with these settings in the shell that the scripts run in, as one that makes
+    nothing.
+    """
+    given = {
+        "PATH": os.environ["PATH"],
+        "TARGET": "local",
+        "EMULATOR_PORT": "4566",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        **settings,
+    }
     script = ["bash", "-c", command, "deployer-policy"]
-    return subprocess.run(script, cwd=PROJECT, env=given, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        script,
+        cwd=PROJECT,
+        env=given,
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def refusal(goal: str, **settings: str) -> str:
-    """What a step says of its settings; empty when it goes on, as far as an emulator that nobody started."""
+    """What a step says of its settings; empty when it goes on, as far as an emulator that nobody
+    started.
+    """
     given = {"TARGET": "local", "EMULATOR_PORT": "1", **settings}
-    command = ["make", "--no-print-directory", goal, *(f"{name}={value}" for name, value in given.items())]
-    done = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    command = [
+        "make",
+        "--no-print-directory",
+        goal,
+        *(f"{name}={value}" for name, value in given.items()),
+    ]
+    done = subprocess.run(
+        command, cwd=PROJECT, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
     said = next((line for line in done.stderr.splitlines() if line.startswith("✗ ")), "")
     return said if re.search("cannot be used", said) else ""
 
@@ -85,18 +123,30 @@ def refusal(goal: str, **settings: str) -> str:
 def test_every_name_fits_with_the_longest_settings_in_every_region_but_those_with_a_longer_name():
     usual = {len(region): region for region in regions() if len(region) <= 14}
     for region in usual.values():
-        assert not list(too_long("s" * LONGEST["STACK_NAME"], "f" * LONGEST["LAMBDA_FUNCTION_NAME"], region)), region
+        assert not list(
+            too_long("s" * LONGEST["STACK_NAME"], "f" * LONGEST["LAMBDA_FUNCTION_NAME"], region)
+        ), region
 
 
 def test_with_one_character_more_a_name_is_too_long():
     longest = {name: "s" * most for name, most in LONGEST.items()}
-    for name, prefix in (("STACK_NAME", "s" * 26 + "-artifacts-"), ("LAMBDA_FUNCTION_NAME", "s" * 39)):
+    for name, prefix in (
+        ("STACK_NAME", "s" * 26 + "-artifacts-"),
+        ("LAMBDA_FUNCTION_NAME", "s" * 39),
+    ):
         given = longest | {name: longest[name] + "s"}
         found = list(too_long(given["STACK_NAME"], given["LAMBDA_FUNCTION_NAME"], "ap-southeast-1"))
         assert found and all(one.startswith(prefix) for one in found)
 
 
-GOALS = ["deploy-ecs-cluster", "deploy-ecs-cluster-tf", "deploy-lambda-aws", "deploy-fleet-aws-tf", "all-local", "all-aws-tf"]
+GOALS = [
+    "deploy-ecs-cluster",
+    "deploy-ecs-cluster-tf",
+    "deploy-lambda-aws",
+    "deploy-fleet-aws-tf",
+    "all-local",
+    "all-aws-tf",
+]
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -105,12 +155,17 @@ def test_a_setting_that_is_too_long_is_refused_before_anything_is_made(goal, nam
     most = LONGEST[name]
     value = "s" * (most + 1)
     said = refusal(goal, **{name: value})
-    assert said.startswith(f"✗ {name}={value} has {most + 1} characters and cannot be used: it takes 1 to {most} letters")
+    assert said.startswith(
+        f"✗ {name}={value} has {most + 1} characters and cannot be used: it "
+        f"takes 1 to {most} letters"
+    )
 
 
 @pytest.mark.parametrize("value", ["under_score", "1st", "-dash", "a b", "ä"])
 def test_a_stack_name_that_cloudformation_would_refuse_is_refused(value):
-    assert "letters, digits and hyphens, a letter first" in refusal("deploy-ecs-cluster", STACK_NAME=value)
+    assert "letters, digits and hyphens, a letter first" in refusal(
+        "deploy-ecs-cluster", STACK_NAME=value
+    )
 
 
 def test_the_longest_settings_are_taken():
@@ -119,10 +174,19 @@ def test_the_longest_settings_are_taken():
 
 @pytest.mark.parametrize("region", [one for one in regions() if len(one) > 14])
 def test_in_a_region_with_a_longer_name_less_is_taken(region):
-    assert "it takes 1 to 24 letters" in refusal("deploy-ecs-cluster", STACK_NAME="s" * 25, AWS_DEFAULT_REGION=region)
-    assert not refusal("deploy-ecs-cluster", STACK_NAME="s" * 24, LAMBDA_FUNCTION_NAME="f" * 37, AWS_DEFAULT_REGION=region)
+    assert "it takes 1 to 24 letters" in refusal(
+        "deploy-ecs-cluster", STACK_NAME="s" * 25, AWS_DEFAULT_REGION=region
+    )
+    assert not refusal(
+        "deploy-ecs-cluster",
+        STACK_NAME="s" * 24,
+        LAMBDA_FUNCTION_NAME="f" * 37,
+        AWS_DEFAULT_REGION=region,
+    )
     assert not list(too_long("s" * 24, "f" * 37, region))
-    assert "it takes 1 to 37 letters" in refusal("deploy-ecs-cluster", LAMBDA_FUNCTION_NAME="f" * 38, AWS_DEFAULT_REGION=region)
+    assert "it takes 1 to 37 letters" in refusal(
+        "deploy-ecs-cluster", LAMBDA_FUNCTION_NAME="f" * 38, AWS_DEFAULT_REGION=region
+    )
 
 
 def test_what_was_made_under_a_longer_name_can_still_be_removed(tmp_path):
@@ -131,5 +195,5 @@ def test_what_was_made_under_a_longer_name_can_still_be_removed(tmp_path):
 
 def test_terraform_takes_what_the_scripts_take():
     variables = (PROJECT / "infraestructure-terraform" / "variables.tf").read_text("utf-8")
-    assert f"{{0,{LONGEST['STACK_NAME'] - 1}}}$\", var.stack_name" in variables
-    assert f"{{1,{LONGEST['LAMBDA_FUNCTION_NAME']}}}$\", var.function_name" in variables
+    assert f'{{0,{LONGEST["STACK_NAME"] - 1}}}$", var.stack_name' in variables
+    assert f'{{1,{LONGEST["LAMBDA_FUNCTION_NAME"]}}}$", var.function_name' in variables

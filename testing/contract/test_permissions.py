@@ -1,7 +1,9 @@
-"""The policies of the function and of whoever deploys, against the calls that they are for and what AWS can bound.
+"""The policies of the function and of whoever deploys, against the calls that they are for and what
+AWS can bound.
 
-Here is what an emulator that enforces IAM does not ask about: the resource of each action, the roles that are passed, the tags of
-what is made, logs and dead letters. With one, testing/local/test_permissions.py runs the function and the pipelines.
+Here is what an emulator that enforces IAM does not ask about: the resource of each action, the
+roles that are passed, the tags of what is made, logs and dead letters. With one,
+testing/local/test_permissions.py runs the function and the pipelines.
 """
 
 import json
@@ -13,7 +15,16 @@ import pytest
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.updater import update
 from support.cloudformation import Stack, allows, load
-from support.deployer import ACCOUNT, REGION, handled, needs, policies, policy, printed, resource_types
+from support.deployer import (
+    ACCOUNT,
+    REGION,
+    handled,
+    needs,
+    policies,
+    policy,
+    printed,
+    resource_types,
+)
 from support.fake_ecs import FakeEcs
 from support.make import PROJECT, TOOLS
 from support.permissions import actions, expanded, listed, without
@@ -22,15 +33,20 @@ from support.recorder import Call
 LIMIT = 6144  # Characters of a managed policy without white space.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 
-TASK_ROLE, EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/task", f"arn:aws:iam::{ACCOUNT}:role/execution"
+TASK_ROLE, EXECUTION_ROLE = (
+    f"arn:aws:iam::{ACCOUNT}:role/task",
+    f"arn:aws:iam::{ACCOUNT}:role/execution",
+)
 EVENT = {
     "ecs_cluster_name": "ECSCluster",
     "ecs_service_name": "ecs-dummy-service",
     "ecs_image_name": "busybox:1.36",
     "ecs_tag": {"new": "value"},
 }
-# The narrowest resource that AWS knows for each action of the function: https://docs.aws.amazon.com/service-authorization/latest/
-# reference/list_amazonelasticcontainerservice.html, list_awsidentityandaccessmanagementiam.html and so on.
+# The narrowest resource that AWS knows for each action of the function:
+# https://docs.aws.amazon.com/service-authorization/latest/
+# reference/list_amazonelasticcontainerservice.html, list_awsidentityandaccessmanagementiam.html and
+# so on.
 NARROWEST = {
     "ecs:DescribeServices": {"service"},
     "ecs:UpdateService": {"service"},
@@ -43,7 +59,8 @@ NARROWEST = {
     "ecs:DescribeServiceDeployments": {"service", "service-deployment"},
     "ecs:StopServiceDeployment": {"service", "service-deployment"},
     "ecs:DescribeTasks": {"task"},
-    "ecs:ListTasks": {"*"},  # Of instances; of a service it is asked about with the cluster as a condition alone.
+    # Of instances; of a service it is asked about with the cluster as a condition alone.
+    "ecs:ListTasks": {"*"},
     "ecr:BatchGetImage": {"repository"},
     "ecr:GetDownloadUrlForLayer": {"repository"},
     "ecr:DescribePullThroughCacheRules": {"*"},
@@ -58,26 +75,48 @@ NARROWEST = {
     "sqs:SendMessage": {"ecs-updater-dead-letters"},
 }
 # What a wait, a check of the image and the ledger ask for besides, by the calls in the code.
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html asks for what is in the transaction.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html asks
+# for what is in the transaction.
 _OF_THE_CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:%s/ECSCluster"
 _LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
 BESIDE_THE_UPDATE = {
     ("ecs:ListServiceDeployments", _OF_THE_CLUSTER % "service" + "/ecs-dummy-service"): {},
-    ("ecs:DescribeServiceRevisions", _OF_THE_CLUSTER % "service-revision" + "/ecs-dummy-service/1"): {},
-    ("ecs:DescribeServiceDeployments", _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a"): {},
-    ("ecs:StopServiceDeployment", _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a"): {},
+    (
+        "ecs:DescribeServiceRevisions",
+        _OF_THE_CLUSTER % "service-revision" + "/ecs-dummy-service/1",
+    ): {},
+    (
+        "ecs:DescribeServiceDeployments",
+        _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a",
+    ): {},
+    (
+        "ecs:StopServiceDeployment",
+        _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a",
+    ): {},
     ("ecs:DescribeTasks", _OF_THE_CLUSTER % "task" + "/0123"): {},
     ("ecs:ListTasks", "*"): {"ecs:cluster": _OF_THE_CLUSTER % "cluster"},
     ("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
     ("ecr:GetDownloadUrlForLayer", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
     ("ecr:DescribePullThroughCacheRules", "*"): {},
-    **{(f"dynamodb:{one}", _LEDGER): {} for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")},
+    **{
+        (f"dynamodb:{one}", _LEDGER): {}
+        for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+    },
 }
 # Lambda makes these calls with the function's role; no line of the code does.
 BY_LAMBDA = {
-    ("WriteLogs", "logs:CreateLogStream"): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ecs-updater:log-stream:2026/1",
-    ("WriteLogs", "logs:PutLogEvents"): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ecs-updater:log-stream:2026/1",
-    ("SendDeadLetters", "sqs:SendMessage"): f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-dead-letters",
+    (
+        "WriteLogs",
+        "logs:CreateLogStream",
+    ): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ecs-updater:log-stream:2026/1",
+    (
+        "WriteLogs",
+        "logs:PutLogEvents",
+    ): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ecs-updater:log-stream:2026/1",
+    (
+        "SendDeadLetters",
+        "sqs:SendMessage",
+    ): f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-dead-letters",
 }
 # Actions for which AWS knows no resource, so that * is all that can be said.
 ONLY_STAR = {
@@ -87,7 +126,9 @@ ONLY_STAR = {
     "ecs:DeregisterTaskDefinition",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTaskDefinitions",
-    "ecs:ListTasks",  # Of a cluster, and not of an instance in it: then * is what AWS asks about, with the cluster as a condition.
+    # Of a cluster, and not of an instance in it: then * is what AWS asks about, with the cluster as
+    # a condition.
+    "ecs:ListTasks",
     "lambda:CreateEventSourceMapping",  # A condition says whose.
     "lambda:ListEventSourceMappings",
     "logs:DescribeLogGroups",  # Of any name: it is asked for those that begin with a text.
@@ -97,24 +138,35 @@ ONLY_STAR = {
 UNUSED = {
     "no key of the account's own encrypts anything": "kms:.*|logs:(Dis)?[Aa]ssociateKmsKey",
     "the function is in no VPC and has no file system": "elasticfilesystem:.*|s3files:.*",
-    "the network has IPv4 alone, one tenancy, and no encryption control":
-        "ec2:((Dis)?[Aa]ssociateSubnetCidrBlock|ModifyVpcTenancy|CreateVpcEncryptionControl)",
+    "the network has IPv4 alone, one tenancy, and no encryption control": (
+        "ec2:((Dis)?[Aa]ssociateSubnetCidrBlock|ModifyVpcTenancy|CreateVpcEncryptionControl)"
+    ),
     "there is no VPN": "ec2:(Attach|Detach)VpnGateway",
-    "nothing comes in": "ec2:(AuthorizeSecurityGroupIngress|RevokeSecurityGroupIngress|UpdateSecurityGroupRuleDescriptionsIngress)",
+    "nothing comes in": (
+        "ec2:(AuthorizeSecurityGroupIngress|RevokeSecurityGroupIngress|UpdateSecurityGroupRuleDescriptionsIngress)"
+    ),
     "no setting of the pipelines changes a rule, a route, a cluster or a role but for its policy": (
         "ec2:(ReplaceRoute|UpdateSecurityGroupRuleDescriptionsEgress)|ecs:UpdateCluster(Settings)?|"
         "iam:(UpdateAssumeRolePolicy|UpdateRole|UpdateRoleDescription)"
     ),
-    "the roles have policies of their own, and who may send is for others to say": "iam:Attach(Group|Role|User)Policy",
+    "the roles have policies of their own, and who may send is for others to say": (
+        "iam:Attach(Group|Role|User)Policy"
+    ),
     "the API has no policy of its own": "apigateway:UpdateRestApiPolicy",
     "there is no capacity provider": "ecs:PutClusterCapacityProviders|lambda:PassCapacityProvider",
     "settings of the account are left alone": "ecs:PutAccountSetting(Default)?",
-    "the function has no layer, version, signed code, pinned runtime, scaling or recursion setting": (
+    (
+        "the function has no layer, version, signed code, pinned runtime, "
+        "scaling or recursion setting"
+    ): (
         "lambda:(AssociateRuntimeAlias|DeleteFunctionCodeSigningConfig|GetCodeSigningConfig|GetLayerVersion|PublishVersion|"
         "PutFunctionCodeSigningConfig|PutFunctionRecursionConfig|PutFunctionScalingConfig|PutRuntimeManagementConfig)"
     ),
     "the bucket has no versions": "s3:GetObjectVersion",
-    "the table has no import, copy, stream, insights or policy of its own, and nothing in it is deleted or written but a batch": (
+    (
+        "the table has no import, copy, stream, insights or policy of its own, and nothing in it "
+        "is deleted or written but a batch"
+    ): (
         "dynamodb:((Describe)?Import(Table)?|(Create|Associate)TableReplica|(En|Dis)ableKinesisStreamingDestination|"
         "UpdateKinesisStreamingDestination|UpdateContributorInsights|(Put|Delete)ResourcePolicy|Scan|BatchWriteItem|"
         "DeleteItem)|kinesis:.*|s3:GetObjectMetadata|logs:(CreateLogStream|DescribeLogStreams|PutLogEvents)"
@@ -135,7 +187,9 @@ UNUSED_BY_INSTANCES = {
         "cloudwatch:PutMetricAlarm|autoscaling:((En|Dis)ableMetricsCollection|"
         "(Put|Delete)(NotificationConfiguration|LifecycleHook)|(Suspend|Resume)Processes)"
     ),
-    "instances that run are not taken from under their tasks": "autoscaling:(Start|Cancel)InstanceRefresh",
+    "instances that run are not taken from under their tasks": (
+        "autoscaling:(Start|Cancel)InstanceRefresh"
+    ),
 }
 # What of the instances' policy no handler of CloudFormation does.
 BESIDE_THE_HANDLERS = {
@@ -151,7 +205,9 @@ BESIDE_THE_HANDLERS = {
 
 @pytest.fixture(scope="module", name="function_policy")
 def _function_policy():
-    """The statements of the function's role, for one cluster, one family and the roles of its tasks."""
+    """The statements of the function's role, for one cluster, one family and the roles of its
+    tasks.
+    """
     parameters = {
         "ClusterName": "ECSCluster",
         "TaskDefinitionFamily": "ecs-dummy-task",
@@ -161,23 +217,34 @@ def _function_policy():
     }
     stack = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), parameters)
     (role,) = stack.of_type("AWS::IAM::Role")
-    text = json.dumps([one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]])
+    text = json.dumps(
+        [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
+    )
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-dead-letters"
     return json.loads(text.replace("111122223333", ACCOUNT).replace("DeadLetterQueue.Arn", queue))
 
 
 @pytest.fixture(scope="module", name="asked")
 def _asked():
-    """What AWS asks about for an update of image and tags, of a service whose tasks have roles and whose revisions have tags.
+    """What AWS asks about for an update of image and tags, of a service whose tasks have roles and
+    whose revisions have tags.
 
-    The update's own calls are recorded; the others, for which the service would have to roll out, are named above.
+    The update's own calls are recorded; the others, for which the service would have to roll out,
+    are named above.
     """
     fake = FakeEcs(taskRoleArn=TASK_ROLE, executionRoleArn=EXECUTION_ROLE)
     fake.revision_tags[0] = [{"key": "team", "value": "a"}]
     update(EVENT, {}, Ecs(fake.client(_CONFIG)))
-    bodies = [json.loads(json.dumps(one.body).replace("123456789012", ACCOUNT)) for one in fake.requests]
-    calls = [Call("", "ecs", one.operation, body, 200, "") for one, body in zip(fake.requests, bodies, strict=True)]
-    return {(need.action, need.resource): need.context for _, need in needs(calls)} | BESIDE_THE_UPDATE
+    bodies = [
+        json.loads(json.dumps(one.body).replace("123456789012", ACCOUNT)) for one in fake.requests
+    ]
+    calls = [
+        Call("", "ecs", one.operation, body, 200, "")
+        for one, body in zip(fake.requests, bodies, strict=True)
+    ]
+    return {
+        (need.action, need.resource): need.context for _, need in needs(calls)
+    } | BESIDE_THE_UPDATE
 
 
 # The function
@@ -192,15 +259,26 @@ def test_nothing_in_the_role_of_the_function_is_idle(function_policy, asked):
     asked = {**asked, **{(action, resource): {} for (_, action), resource in BY_LAMBDA.items()}}
     for index, statement in enumerate(function_policy):
         for action in listed(statement["Action"]):
-            fewer = [*function_policy[:index], *without([statement], action), *function_policy[index + 1 :]]
-            assert [one for one, context in asked.items() if not allows(fewer, *one, context)], (statement["Sid"], action)
+            fewer = [
+                *function_policy[:index],
+                *without([statement], action),
+                *function_policy[index + 1 :],
+            ]
+            assert [one for one, context in asked.items() if not allows(fewer, *one, context)], (
+                statement["Sid"],
+                action,
+            )
 
 
-def test_lambda_may_write_the_logs_of_the_function_and_send_its_dead_letters_and_no_others(function_policy):
+def test_lambda_may_write_the_logs_of_the_function_and_send_its_dead_letters_and_no_others(
+    function_policy,
+):
     for (sid, action), resource in BY_LAMBDA.items():
         statements = [one for one in function_policy if one["Sid"] == sid]
         assert allows(statements, action, resource)
-        assert not allows(function_policy, action, resource.replace("ecs-updater", "ecs-updater-two"))
+        assert not allows(
+            function_policy, action, resource.replace("ecs-updater", "ecs-updater-two")
+        )
 
 
 def test_every_action_of_the_function_is_on_the_narrowest_resource_that_aws_knows(function_policy):
@@ -208,7 +286,9 @@ def test_every_action_of_the_function_is_on_the_narrowest_resource_that_aws_know
     for statement in function_policy:
         for resource in listed(statement["Resource"]):
             kind = resource if resource == "*" else re.split("[:/]", resource.split(":", 5)[5])[0]
-            assert all(kind in NARROWEST[action] for action in listed(statement["Action"])), statement["Sid"]
+            assert all(kind in NARROWEST[action] for action in listed(statement["Action"])), (
+                statement["Sid"]
+            )
 
 
 def test_what_aws_knows_is_what_the_data_says_that_cfn_lint_carries():
@@ -222,30 +302,55 @@ def test_what_aws_knows_is_what_the_data_says_that_cfn_lint_carries():
         if service in ("ecs", "ecr", "dynamodb", "iam") and action != "ecs:ListTasks":
             assert kinds <= listed_there, action
             # Which of several it asks about, the data does not say.
-            assert kinds == listed_there or action in ("ecs:TagResource", "ecs:UntagResource", "dynamodb:Query"), action
+            assert kinds == listed_there or action in (
+                "ecs:TagResource",
+                "ecs:UntagResource",
+                "dynamodb:Query",
+            ), action
 
 
 @pytest.mark.parametrize(
     ("what", "other"),
-    [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("/ECSCluster/", "/Other/"), ("ecs-dummy-task:", "other-task:")],
+    [
+        (ACCOUNT, "444455556666"),
+        (REGION, "us-east-1"),
+        ("/ECSCluster/", "/Other/"),
+        ("ecs-dummy-task:", "other-task:"),
+    ],
     ids=["account", "region", "cluster", "family"],
 )
 def test_the_function_may_change_nothing_of_another(function_policy, asked, what, other):
     changed = {
         (action, resource.replace(what, other)): context
         for (action, resource), context in asked.items()
-        if what in resource and action not in ("ecs:DescribeServices", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+        if what in resource
+        and action
+        not in ("ecs:DescribeServices", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
     }
     assert changed
     assert not [one for one, context in changed.items() if allows(function_policy, *one, context)]
 
 
-def test_roles_are_passed_to_tasks_alone_and_revisions_tagged_when_they_are_made(function_policy, asked):
-    conditional = {one: context for one, context in asked.items() if "role/" in one[1] or (one[0] == "ecs:TagResource" and context)}
-    assert [action for action, _ in conditional] == ["ecs:TagResource", "iam:PassRole", "iam:PassRole"]
+def test_roles_are_passed_to_tasks_alone_and_revisions_tagged_when_they_are_made(
+    function_policy, asked
+):
+    conditional = {
+        one: context
+        for one, context in asked.items()
+        if "role/" in one[1] or (one[0] == "ecs:TagResource" and context)
+    }
+    assert [action for action, _ in conditional] == [
+        "ecs:TagResource",
+        "iam:PassRole",
+        "iam:PassRole",
+    ]
     for one in conditional:
         assert not allows(function_policy, *one, {})
-        assert not allows(function_policy, *one, {"iam:PassedToService": "ec2.amazonaws.com", "ecs:CreateAction": "RunTask"})
+        assert not allows(
+            function_policy,
+            *one,
+            {"iam:PassedToService": "ec2.amazonaws.com", "ecs:CreateAction": "RunTask"},
+        )
 
 
 # Whoever deploys
@@ -273,16 +378,23 @@ def test_the_deployers_policies_know_the_partition_of_every_region(part):
             beginnings.setdefault(partition["partition"], set()).add(region)
     assert {"aws", "aws-cn", "aws-us-gov", "aws-eusc"} < beginnings.keys()
     for partition, regions in beginnings.items():
-        regions = {min(regions), max(regions)} | {region for region in regions if partition != "aws"}
+        regions = {min(regions), max(regions)} | {
+            region for region in regions if partition != "aws"
+        }
         for region in regions:
-            text = printed(part, AWS_DEFAULT_REGION=region, STACK_NAME="s", LAMBDA_FUNCTION_NAME="f").stdout
+            text = printed(
+                part, AWS_DEFAULT_REGION=region, STACK_NAME="s", LAMBDA_FUNCTION_NAME="f"
+            ).stdout
             assert set(re.findall(r"arn:([\w-]+):", text)) == {partition}, region
 
 
 def test_the_deployers_policies_are_refused_with_names_that_are_too_long():
     refused = printed(STACK_NAME="s" * 100)
     assert refused.returncode and not refused.stdout
-    assert re.fullmatch(r"✗ with these names the policy has \d{4} characters, and IAM takes 6144: .*\n", refused.stderr)
+    assert re.fullmatch(
+        r"✗ with these names the policy has \d{4} characters, and IAM takes 6144: .*\n",
+        refused.stderr,
+    )
 
 
 def test_a_policy_that_is_not_there_is_refused():
@@ -290,50 +402,101 @@ def test_a_policy_that_is_not_there_is_refused():
 
 
 def test_the_names_of_the_settings_are_in_the_policies():
-    names = {"STACK_NAME": "one", "CLUSTER_NAME": "two", "SERVICE_NAME": "three", "TASK_DEFINITION_NAME": "four"}
+    names = {
+        "STACK_NAME": "one",
+        "CLUSTER_NAME": "two",
+        "SERVICE_NAME": "three",
+        "TASK_DEFINITION_NAME": "four",
+    }
     text = str(policy(**names, LAMBDA_FUNCTION_NAME="five", ACCOUNT="111122223333"))
-    assert "ecs-updater" not in text and "ECSCluster" not in text and "ecs-dummy" not in text and ACCOUNT not in text
+    assert (
+        "ecs-updater" not in text
+        and "ECSCluster" not in text
+        and "ecs-dummy" not in text
+        and ACCOUNT not in text
+    )
     assert "s3:::one-artifacts-111122223333-eu-west-1'" in text
 
 
 def test_a_star_is_for_actions_that_know_no_resource_and_no_action_has_one():
     for statement in policies() + policy("instances"):
-        assert not [one for one in listed(statement["Action"]) if "*" in one.removesuffix(":Describe*")], statement["Sid"]
+        assert not [
+            one for one in listed(statement["Action"]) if "*" in one.removesuffix(":Describe*")
+        ], statement["Sid"]
         if "*" in listed(statement["Resource"]):
-            known = {one for one in listed(statement["Action"]) if not one.startswith("ec2:Describe")} - ONLY_STAR
+            known = {
+                one for one in listed(statement["Action"]) if not one.startswith("ec2:Describe")
+            } - ONLY_STAR
             assert not known, statement["Sid"]
 
 
-@pytest.mark.parametrize("name", ["other-role", "ecs-updater-eu-west-1-other", "ecs-updater-ecs-eu-west-1-instance"])
+@pytest.mark.parametrize(
+    "name", ["other-role", "ecs-updater-eu-west-1-other", "ecs-updater-ecs-eu-west-1-instance"]
+)
 def test_whoever_deploys_writes_and_passes_the_roles_of_this_project_alone(name):
     statements = list(expanded(policies()))
     role = f"arn:aws:iam::{ACCOUNT}:role/"
     reads = ("iam:Get", "iam:List")
-    for action in [one for one in actions(statements) if one.startswith("iam:") and not one.startswith(reads)]:
+    for action in [
+        one for one in actions(statements) if one.startswith("iam:") and not one.startswith(reads)
+    ]:
         for service in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ecs.amazonaws.com"):
             context = {"iam:PassedToService": service, "iam:AWSServiceName": service}
             assert not allows(statements, action, role + name, context), action
     logs = role + "ecs-updater-api-logs-eu-west-1"
-    assert allows(statements, "iam:PassRole", logs, {"iam:PassedToService": "apigateway.amazonaws.com"})
-    assert not allows(statements, "iam:PassRole", logs, {"iam:PassedToService": "lambda.amazonaws.com"})
-    for own in (f"ecs-updater{part}-eu-west-1" for part in ("", "-completer", "-api-status", "-fleet")):
-        assert allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "lambda.amazonaws.com"})
-        assert not allows(statements, "iam:PassRole", role + own, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+    assert allows(
+        statements, "iam:PassRole", logs, {"iam:PassedToService": "apigateway.amazonaws.com"}
+    )
+    assert not allows(
+        statements, "iam:PassRole", logs, {"iam:PassedToService": "lambda.amazonaws.com"}
+    )
+    for own in (
+        f"ecs-updater{part}-eu-west-1" for part in ("", "-completer", "-api-status", "-fleet")
+    ):
+        assert allows(
+            statements, "iam:PassRole", role + own, {"iam:PassedToService": "lambda.amazonaws.com"}
+        )
+        assert not allows(
+            statements,
+            "iam:PassRole",
+            role + own,
+            {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
+        )
         assert not allows(statements, "iam:PassRole", role + own, {})
 
 
-@pytest.mark.parametrize("kind", ["internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc"])
+@pytest.mark.parametrize(
+    "kind",
+    ["internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc"],
+)
 def test_whoever_deploys_changes_nothing_of_a_network_without_our_tag_nor_gives_it_that(kind):
     statements = list(expanded(policies()))
     resource = f"arn:aws:ec2:{REGION}:{ACCOUNT}:{kind}/other-0123"
-    parts = {"ec2:CreateInternetGateway", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet"}
-    makes = {"vpc": {"ec2:CreateVpc"}, "security-group-rule": {"ec2:AuthorizeSecurityGroupEgress"}}.get(kind, parts)
+    parts = {
+        "ec2:CreateInternetGateway",
+        "ec2:CreateRouteTable",
+        "ec2:CreateSecurityGroup",
+        "ec2:CreateSubnet",
+    }
+    makes = {
+        "vpc": {"ec2:CreateVpc"},
+        "security-group-rule": {"ec2:AuthorizeSecurityGroupEgress"},
+    }.get(kind, parts)
     changes = [one for one in actions(policy("network")) if not one.startswith("ec2:Describe")]
     assert {"ec2:CreateTags", "ec2:DeleteVpc"} < set(changes)
     for action in changes:
-        for context in ({}, {"aws:ResourceTag/ecs-updater": "another"}, {"ec2:CreateAction": "RunInstances"}):
-            assert allows(statements, action, resource, context) == (action in makes), (action, context)
-    assert allows(statements, "ec2:DeleteTags", resource, {"aws:ResourceTag/ecs-updater": "ecs-updater"})
+        for context in (
+            {},
+            {"aws:ResourceTag/ecs-updater": "another"},
+            {"ec2:CreateAction": "RunInstances"},
+        ):
+            assert allows(statements, action, resource, context) == (action in makes), (
+                action,
+                context,
+            )
+    assert allows(
+        statements, "ec2:DeleteTags", resource, {"aws:ResourceTag/ecs-updater": "ecs-updater"}
+    )
     assert allows(statements, "ec2:CreateTags", resource, {"ec2:CreateAction": "CreateVpc"})
 
 
@@ -343,14 +506,18 @@ def test_with_instances_one_more_role_can_be_written_and_passed_to_instances_alo
     assert allows(statements, "iam:PutRolePolicy", role)
     assert not allows(statements, "iam:PutRolePolicy", role + "-other")
     assert allows(statements, "iam:PassRole", role, {"iam:PassedToService": "ec2.amazonaws.com"})
-    assert not allows(statements, "iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"})
+    assert not allows(
+        statements, "iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"}
+    )
 
 
 @pytest.mark.parametrize("resource_type", sorted(resource_types("EC2") - resource_types()))
 def test_with_instances_whoever_deploys_may_do_what_their_handlers_do(resource_type):
     found = handled([resource_type])
     if not found:
-        pytest.skip("CloudFormation's schemas are not here: make lint installs cfn-lint, which has them")
+        pytest.skip(
+            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
+        )
     unused = re.compile("|".join(UNUSED_BY_INSTANCES.values()))
     missing = found[resource_type] - set(actions(policies() + policy("instances")))
     assert not {action for action in missing if not unused.fullmatch(action)}
@@ -359,7 +526,9 @@ def test_with_instances_whoever_deploys_may_do_what_their_handlers_do(resource_t
 def test_nothing_in_the_policy_of_the_instances_is_idle():
     by_cloudformation = set().union(*handled(resource_types("EC2")).values())
     if not by_cloudformation:
-        pytest.skip("CloudFormation's schemas are not here: make lint installs cfn-lint, which has them")
+        pytest.skip(
+            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
+        )
     assert set(actions(policy("instances"))) - by_cloudformation == set(BESIDE_THE_HANDLERS)
 
 
@@ -367,7 +536,9 @@ def test_nothing_in_the_policy_of_the_instances_is_idle():
 def test_whoever_deploys_may_do_what_the_handlers_of_cloudformation_do(resource_type):
     found = handled([resource_type])
     if not found:
-        pytest.skip("CloudFormation's schemas are not here: make lint installs cfn-lint, which has them")
+        pytest.skip(
+            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
+        )
     unused = re.compile("|".join(UNUSED.values()))
     missing = found[resource_type] - set(actions(policies()))
     assert not {action for action in missing if not unused.fullmatch(action)}
@@ -376,7 +547,11 @@ def test_whoever_deploys_may_do_what_the_handlers_of_cloudformation_do(resource_
 def test_what_is_said_to_be_unused_is_in_a_handler_and_in_no_policy():
     found = set().union(*handled(resource_types()).values())
     if not found:
-        pytest.skip("CloudFormation's schemas are not here: make lint installs cfn-lint, which has them")
+        pytest.skip(
+            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
+        )
     for reason, pattern in UNUSED.items():
         assert any(re.fullmatch(pattern, action) for action in found), reason
-        assert not [action for action in actions(policies()) if re.fullmatch(pattern, action)], reason
+        assert not [action for action in actions(policies()) if re.fullmatch(pattern, action)], (
+            reason
+        )

@@ -1,6 +1,8 @@
-"""The role of the function that tells, against the code's calls and what AWS can bound; and what deploying its API asks for.
+"""The role of the function that tells, against the code's calls and what AWS can bound; and what
+deploying its API asks for.
 
-testing/contract/test_permissions.py has the updater's role and the rest of what whoever deploys may.
+testing/contract/test_permissions.py has the updater's role and the rest of what whoever deploys
+may.
 """
 
 import ast
@@ -22,7 +24,8 @@ TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
 SERVICES = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/AnyCluster/any-service"
 LOG_GROUP = "/aws/lambda/ecs-updater-api-status"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:log-stream:2026/1"
-# What AWS asks about for the calls that the code makes, and for those that Lambda makes with the function's role.
+# What AWS asks about for the calls that the code makes, and for those that Lambda makes with the
+# function's role.
 ASKED = {
     ("ecs:ListClusters", "*"),
     ("ecs:ListServices", "*"),
@@ -34,7 +37,21 @@ ASKED = {
     ("logs:CreateLogStream", LOGS),
     ("logs:PutLogEvents", LOGS),
 }
-WRITES = ("Create", "Delete", "Put", "Update", "Register", "Deregister", "Run", "Start", "Stop", "Tag", "Untag", "Batch", "Execute")
+WRITES = (
+    "Create",
+    "Delete",
+    "Put",
+    "Update",
+    "Register",
+    "Deregister",
+    "Run",
+    "Start",
+    "Stop",
+    "Tag",
+    "Untag",
+    "Batch",
+    "Execute",
+)
 INCLUDE = f"arn:aws:cloudformation:{REGION}:aws:transform/Include"
 
 
@@ -56,7 +73,11 @@ def test_what_is_asked_of_ecs_here_are_the_calls_of_the_code():
     operations = boto3.client("ecs").meta.method_to_api_mapping
     tree = ast.parse(inspect.getsource(ecs_reader))
     named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    named |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    named |= {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     called = {f"ecs:{operations[name]}" for name in named & operations.keys()}
     assert called == {action for action, _ in ASKED if action.startswith("ecs:")}
 
@@ -78,9 +99,14 @@ def test_it_may_write_nothing_but_its_own_logs(role):
     assert not allows(role, "logs:PutLogEvents", LOGS.replace("-api-status", ""))
 
 
-@pytest.mark.parametrize(("what", "other"), [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-ledger", "another")])
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-ledger", "another")],
+)
 def test_it_may_read_nothing_of_another_account_region_or_ledger(role, what, other):
-    changed = {(action, resource.replace(what, other)) for action, resource in ASKED if what in resource}
+    changed = {
+        (action, resource.replace(what, other)) for action, resource in ASKED if what in resource
+    }
     assert changed
     assert not [one for one in changed if allows(role, *one)]
 
@@ -103,17 +129,29 @@ def test_every_action_of_it_on_every_resource_is_one_for_which_aws_knows_no_reso
 def test_a_change_set_that_includes_a_file_asks_about_the_transform_too_and_that_is_allowed():
     template = (PROJECT / "infraestructure" / "04-api.yml").read_text("utf-8")
     given = {"StackName": "ecs-updater-api", "TemplateBody": template}
-    asked = [need for _, need in needs([Call("", "cloudformation", "CreateChangeSet", given, 200, "")])]
+    asked = [
+        need for _, need in needs([Call("", "cloudformation", "CreateChangeSet", given, 200, "")])
+    ]
     assert [need.resource for need in asked if need.resource.endswith("Include")] == [INCLUDE]
     allowed = list(expanded([*policy(), *policy("api")]))
     assert all(allows(allowed, need.action, need.resource, need.context) for need in asked)
-    assert not allows(allowed, "cloudformation:CreateChangeSet", INCLUDE.replace("Include", "Serverless-2016-10-31"))
+    assert not allows(
+        allowed,
+        "cloudformation:CreateChangeSet",
+        INCLUDE.replace("Include", "Serverless-2016-10-31"),
+    )
 
 
-@pytest.mark.parametrize("path", ["domainnames", "vpclinks", "clientcertificates", "domainnames/example.com"])
+@pytest.mark.parametrize(
+    "path", ["domainnames", "vpclinks", "clientcertificates", "domainnames/example.com"]
+)
 @pytest.mark.parametrize("verb", ["DELETE", "GET", "PATCH", "POST", "PUT"])
-def test_of_api_gateway_whoever_deploys_may_nothing_but_apis_keys_plans_their_tags_and_the_setting(path, verb):
-    assert not allows(list(expanded(policy("api"))), f"apigateway:{verb}", f"arn:aws:apigateway:{REGION}::/{path}")
+def test_of_api_gateway_whoever_deploys_may_nothing_but_apis_keys_plans_their_tags_and_the_setting(
+    path, verb
+):
+    assert not allows(
+        list(expanded(policy("api"))), f"apigateway:{verb}", f"arn:aws:apigateway:{REGION}::/{path}"
+    )
 
 
 def test_the_template_can_be_sent_as_a_text():

@@ -1,7 +1,8 @@
-"""What the worker and a sender ask AWS for, by the code's calls, against the policies that they have; and what deploying may touch.
+"""What the worker and a sender ask AWS for, by the code's calls, against the policies that they
+have; and what deploying may touch.
 
-testing/contract/test_permissions.py has the updater's role, which the worker's is but for its queues, and the rest of what whoever
-deploys may.
+testing/contract/test_permissions.py has the updater's role, which the worker's is but for its
+queues, and the rest of what whoever deploys may.
 """
 
 import ast
@@ -24,12 +25,16 @@ from support.table_calls import KEYS, table_and_keys
 
 pytest_plugins = ["support.ledger_fixtures"]
 
-QUEUE, LETTERS = (f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-fleet{name}.fifo" for name in ("", "-dead-letters"))
+QUEUE, LETTERS = (
+    f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-fleet{name}.fifo" for name in ("", "-dead-letters")
+)
 LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
 SERVICE = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/ECSCluster/ecs-dummy-service"
-# Lambda takes the messages with the worker's role. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+# Lambda takes the messages with the worker's role.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 BY_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-# The transaction and the batch of DynamoDB ask for what is in them; SQS asks for a batch of messages as for one.
+# The transaction and the batch of DynamoDB ask for what is in them; SQS asks for a batch of
+# messages as for one.
 AS = {"TransactWriteItems": "PutItem", "SendMessageBatch": "SendMessage"}
 
 Asked = tuple[str, str, dict[str, Any]]
@@ -60,13 +65,19 @@ def _worker(stack) -> list[dict[str, Any]]:
 def called_of_sqs() -> set[str]:
     """The actions of the calls that the code makes to SQS, read from its source."""
     operations = boto3.client("sqs", region_name=REGION).meta.method_to_api_mapping
-    named = {node.attr for node in ast.walk(ast.parse(inspect.getsource(sqs))) if isinstance(node, ast.Attribute)}
+    named = {
+        node.attr
+        for node in ast.walk(ast.parse(inspect.getsource(sqs)))
+        if isinstance(node, ast.Attribute)
+    }
     called = {operations[name] for name in named & operations.keys()}
     return {f"sqs:{AS.get(name, name)}" for name in called}
 
 
 def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
-    """What DynamoDB asks about for each request: the action, the table, and the partition keys that the request names."""
+    """What DynamoDB asks about for each request: the action, the table, and the partition keys that
+    the request names.
+    """
     for one in requests:
         _, keys = table_and_keys(one.body)
         yield f"dynamodb:{AS.get(one.operation, one.operation)}", LEDGER, {KEYS: keys}
@@ -74,28 +85,45 @@ def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
 
 @pytest.fixture(name="asked")
 def _asked(fake, table, begin) -> list[Asked]:
-    """All that a batch asks for that is sent, watched and stopped, one update of which has begun already."""
+    """All that a batch asks for that is sent, watched and stopped, one update of which has begun
+    already.
+    """
     entry, fake.requests[:] = begin(), []
     batches = Batches(table, retention_days=7)
-    members = list(members_of("a-batch", [{"ecs_service_name": f"s{number}"} for number in range(30)], [None] * 30))
+    members = list(
+        members_of(
+            "a-batch", [{"ecs_service_name": f"s{number}"} for number in range(30)], [None] * 30
+        )
+    )
     batches.begin(Batch("a-batch", "2026-11-27T09:30:00Z", len(members)), members)
     assert batches.find("a-batch") and len(batches.members("a-batch")) == 30
     assert Progress(table).of([entry.request_id, *(one.request_id for one in members)])
     batches.stop("a-batch", "enough")
     queue = [(f"sqs:{one}", QUEUE, {}) for one in ("GetQueueUrl", "SendMessage")]
     dry_run = [("ecs:DescribeTaskDefinition", "*", {})]
-    beside = [("ecs:DescribeServices", SERVICE, {}), ("dynamodb:DescribeTable", LEDGER, {}), *dry_run]
+    beside = [
+        ("ecs:DescribeServices", SERVICE, {}),
+        ("dynamodb:DescribeTable", LEDGER, {}),
+        *dry_run,
+    ]
     found = [*asked_of_the_table(fake.requests), *queue, *beside]
     return [(action, resource, _of_the_account(context)) for action, resource, context in found]
 
 
 def _of_the_account(context: dict[str, Any]) -> dict[str, Any]:
-    """The context with the keys of services as the services of this account and cluster have them."""
-    return {name: [SERVICE if one.startswith("arn:") else one for one in keys] for name, keys in context.items()}
+    """The context with the keys of services as the services of this account and cluster have
+    them.
+    """
+    return {
+        name: [SERVICE if one.startswith("arn:") else one for one in keys]
+        for name, keys in context.items()
+    }
 
 
 def test_a_sender_may_do_everything_that_a_batch_asks_for(asked, sender):
-    assert {action for action, *_ in asked} == {action for one in sender for action in listed(one["Action"])}
+    assert {action for action, *_ in asked} == {
+        action for one in sender for action in listed(one["Action"])
+    }
     assert not [one for one in asked if not allows(sender, *one)]
 
 
@@ -104,19 +132,35 @@ def test_nothing_in_the_policy_of_a_sender_is_idle(asked, sender):
         for action in listed(statement["Action"]):
             fewer = [*sender[:index], *without([statement], action), *sender[index + 1 :]]
             assert [one for one in asked if not allows(fewer, *one)], (statement["Sid"], action)
-    (watched,) = (one["Condition"]["ForAllValues:StringLike"][KEYS] for one in sender if one["Sid"] == "WatchUpdates")
+    (watched,) = (
+        one["Condition"]["ForAllValues:StringLike"][KEYS]
+        for one in sender
+        if one["Sid"] == "WatchUpdates"
+    )
     for pattern in watched:
-        assert [keys for action, _, context in asked for keys in context.values() if action.endswith("BatchGetItem")
-                and any(key.startswith(pattern.rstrip("*")) for key in keys)], pattern
+        assert [
+            keys
+            for action, _, context in asked
+            for keys in context.values()
+            if action.endswith("BatchGetItem")
+            and any(key.startswith(pattern.rstrip("*")) for key in keys)
+        ], pattern
 
 
 def test_whoever_deploys_may_send_and_watch_a_batch_as_the_suite_does(asked):
     assert not [one for one in asked if not allows(list(expanded(policies())), *one)]
 
 
-@pytest.mark.parametrize(("what", "other"), [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-", "other-")])
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-", "other-")],
+)
 def test_a_sender_may_do_nothing_with_another_account_region_or_fleet(asked, sender, what, other):
-    changed = [(action, resource.replace(what, other), context) for action, resource, context in asked if what in resource]
+    changed = [
+        (action, resource.replace(what, other), context)
+        for action, resource, context in asked
+        if what in resource
+    ]
     assert changed and not [one for one in changed if allows(sender, *one)]
 
 
@@ -124,7 +168,10 @@ def test_the_worker_may_do_with_its_queues_what_it_and_lambda_do_and_no_more(wor
     own = called_of_sqs() - {"sqs:GetQueueUrl"}  # It is told the addresses.
     assert own == {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
     by_queue = {one["Resource"]: set(listed(one["Action"])) for one in worker}
-    assert by_queue == {QUEUE: BY_LAMBDA | {"sqs:ChangeMessageVisibility"}, LETTERS: {"sqs:SendMessage"}}
+    assert by_queue == {
+        QUEUE: BY_LAMBDA | {"sqs:ChangeMessageVisibility"},
+        LETTERS: {"sqs:SendMessage"},
+    }
 
 
 # Whoever deploys
@@ -133,7 +180,10 @@ OWN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ecs-updater-fleet"
 MAPPING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:an-id"
 SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/ecs-updater-fleet-sender-{REGION}"
 OTHER_ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:other"
-OTHERS = [OWN.replace("ecs-updater-fleet", name) for name in ("ecs-updater", "ecs-updater-fleet-2", "other")]
+OTHERS = [
+    OWN.replace("ecs-updater-fleet", name)
+    for name in ("ecs-updater", "ecs-updater-fleet-2", "other")
+]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +196,9 @@ OTHERS = [OWN.replace("ecs-updater-fleet", name) for name in ("ecs-updater", "ec
 def test_whoever_deploys_makes_and_changes_what_calls_this_worker_alone(action, resource):
     allowed = list(expanded(policies()))
     assert allows(allowed, action, resource, {"lambda:FunctionArn": OWN})
-    assert not [one for one in OTHERS if allows(allowed, action, resource, {"lambda:FunctionArn": one})]
+    assert not [
+        one for one in OTHERS if allows(allowed, action, resource, {"lambda:FunctionArn": one})
+    ]
     assert not allows(allowed, action, resource, {})
 
 
@@ -166,7 +218,10 @@ def test_whoever_deploys_takes_the_senders_policy_back_and_no_other_and_gives_no
     ("action", "resource"),
     [
         *((f"cloudwatch:{one}", OTHER_ALARM) for one in ("PutMetricAlarm", "DeleteAlarms")),
-        *((f"sqs:{one}", QUEUE.replace(".fifo", "-2.fifo")) for one in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")),
+        *(
+            (f"sqs:{one}", QUEUE.replace(".fifo", "-2.fifo"))
+            for one in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")
+        ),
         *((f"sqs:{one}", QUEUE) for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue")),
         ("sqs:SendMessage", LETTERS),
         ("lambda:InvokeFunction", OWN),

@@ -1,4 +1,6 @@
-"""The schema file is one that every door can use: the function, API Gateway's models, and a person who reads it."""
+"""The schema file is one that every door can use: the function, API Gateway's models, and a person
+who reads it.
+"""
 
 import json
 import re
@@ -13,9 +15,12 @@ from ecs_updater import event as events
 from ecs_updater.errors import InvalidEventError
 from ecs_updater.settings import Settings
 
-SCHEMA = json.loads(resources.files("ecs_updater").joinpath("schemas/update.json").read_text("utf-8"))
+SCHEMA = json.loads(
+    resources.files("ecs_updater").joinpath("schemas/update.json").read_text("utf-8")
+)
 
-# What draft 04 and API Gateway's models have in common, without what its own notes name as unsupported or ignored:
+# What draft 04 and API Gateway's models have in common, without what its own notes name as
+# unsupported or ignored:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 ANNOTATIONS = {"$schema", "title", "description"}
 KEYWORDS = {
@@ -36,11 +41,18 @@ KEYWORDS = {
 
 BASE = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "i", "ecs_tag": {}}
 
-# The contract's table: for each field, values on the one and on the other side of each of its bounds.
+# The contract's table: for each field, values on the one and on the other side of each of its
+# bounds.
 TABLE: dict[str, tuple[list[Any], list[Any]]] = {
     "action": (["update"], ["rollback", "", None, 1]),
-    "ecs_cluster_name": (["c", "arn:aws:ecs:eu-west-1:123456789012:cluster/c"], ["", 1, None, ["c"]]),
-    "ecs_service_name": (["s", "arn:aws:ecs:eu-west-1:123456789012:service/c/s"], ["", 1, None, {}]),
+    "ecs_cluster_name": (
+        ["c", "arn:aws:ecs:eu-west-1:123456789012:cluster/c"],
+        ["", 1, None, ["c"]],
+    ),
+    "ecs_service_name": (
+        ["s", "arn:aws:ecs:eu-west-1:123456789012:service/c/s"],
+        ["", 1, None, {}],
+    ),
     "ecs_image_name": (["busybox", ""], [1, None, ["busybox"]]),
     "ecs_tag": (
         [
@@ -67,8 +79,16 @@ TABLE: dict[str, tuple[list[Any], list[Any]]] = {
     ),
     "ecs_container_name": (["c"], ["", 1, None]),
     "ecs_container_images": (
-        [{}, {"c": "busybox"}, dict.fromkeys("0123456789", "busybox")],  # ECS's own limit of containers in a task definition.
-        [{"c": 1}, {"c": None}, dict.fromkeys("0123456789a", "busybox"), ["busybox"], "busybox", None],
+        # ECS's own limit of containers in a task definition.
+        [{}, {"c": "busybox"}, dict.fromkeys("0123456789", "busybox")],
+        [
+            {"c": 1},
+            {"c": None},
+            dict.fromkeys("0123456789a", "busybox"),
+            ["busybox"],
+            "busybox",
+            None,
+        ],
     ),
     "ecs_tag_mode": (["replace", "merge"], ["Replace", "", None, True]),
     "force_new_deployment": ([True, False], ["true", 0, 1, None]),
@@ -106,7 +126,9 @@ def test_the_schema_is_a_valid_draft_04_schema():
 
 @pytest.mark.parametrize("path, schema", list(schemas(SCHEMA)))
 def test_it_uses_only_what_api_gateway_models_take(path, schema):
-    """No const, if, format, propertyNames, $ref: what is not on the list is refused or, worse, ignored."""
+    """No const, if, format, propertyNames, $ref: what is not on the list is refused or, worse,
+    ignored.
+    """
     assert set(schema) <= ANNOTATIONS | KEYWORDS, path
 
 
@@ -115,12 +137,18 @@ def test_its_title_can_be_the_name_of_an_api_gateway_model():
 
 
 def test_its_patterns_mean_the_same_in_python_java_and_javascript():
-    """No escape that only one of them knows, and both ends held: an anchor that is left out is no bound."""
+    """No escape that only one of them knows, and both ends held: an anchor that is left out is no
+    bound.
+    """
     patterns = [schema["pattern"] for _, schema in schemas(SCHEMA) if "pattern" in schema]
-    patterns += [pattern for _, schema in schemas(SCHEMA) for pattern in schema.get("patternProperties", {})]
+    patterns += [
+        pattern for _, schema in schemas(SCHEMA) for pattern in schema.get("patternProperties", {})
+    ]
     assert patterns
     for pattern in patterns:
-        assert not re.search(r"\\[AZzGQEpPuUxNhRvVX]|\(\?[P<]|\(\?[a-z]+[:)]|[*+?}]\+|\[\[", pattern), pattern
+        assert not re.search(
+            r"\\[AZzGQEpPuUxNhRvVX]|\(\?[P<]|\(\?[a-z]+[:)]|[*+?}]\+|\[\[", pattern
+        ), pattern
         assert pattern.startswith("^") and pattern.endswith("$")
 
 
@@ -132,11 +160,15 @@ def test_it_takes_no_field_that_the_contract_does_not_have_and_lacks_none_that_i
 @pytest.mark.parametrize("field", sorted(BASE))
 def test_it_needs_the_required_fields(field):
     assert Draft4Validator(SCHEMA).is_valid(BASE)
-    assert not Draft4Validator(SCHEMA).is_valid({name: value for name, value in BASE.items() if name != field})
+    assert not Draft4Validator(SCHEMA).is_valid(
+        {name: value for name, value in BASE.items() if name != field}
+    )
 
 
 @pytest.mark.parametrize(
-    "field, value, fits", CASES, ids=[f"{field}-{'good' if fits else 'bad'}-{str(value)[:16]}" for field, value, fits in CASES]
+    "field, value, fits",
+    CASES,
+    ids=[f"{field}-{'good' if fits else 'bad'}-{str(value)[:16]}" for field, value, fits in CASES],
 )
 def test_each_field_has_the_type_and_the_bounds_of_the_contract(field, value, fits):
     assert Draft4Validator(SCHEMA).is_valid(BASE | {field: value}) == fits
@@ -161,11 +193,17 @@ def test_the_function_validates_with_this_file():
     "event, message",
     [
         ([], "[] is not of type 'object'"),
-        ({name: value for name, value in BASE.items() if name != "ecs_tag"}, "'ecs_tag' is a required property"),
+        (
+            {name: value for name, value in BASE.items() if name != "ecs_tag"},
+            "'ecs_tag' is a required property",
+        ),
         (BASE | {"ecs_tags": {}}, "unknown field ecs_tags: did you mean ecs_tag?"),
         (BASE | {"ecs_tag": {"owner": 1}}, "ecs_tag.owner: 1 is not of type 'string'"),
         (BASE | {"dry_run": "yes"}, "dry_run: 'yes' is not of type 'boolean'"),
-        (BASE | {"ecs_container_images": {"envoy": None}}, "ecs_container_images.envoy: None is not of type 'string'"),
+        (
+            BASE | {"ecs_container_images": {"envoy": None}},
+            "ecs_container_images.envoy: None is not of type 'string'",
+        ),
         (BASE | {"ecs_tag_mode": "add"}, "ecs_tag_mode: 'add' is not one of ['replace', 'merge']"),
         (BASE | {"ecs_cluster_name": ""}, "ecs_cluster_name: '' should be non-empty"),
     ],
@@ -177,7 +215,12 @@ def test_a_violation_is_told_in_jsonschemas_words_behind_the_fields_path(event, 
 @pytest.mark.parametrize("size", [400, 5_000_000])
 @pytest.mark.parametrize(
     "event_of",
-    [lambda s: BASE | {"ecs_tag": {"k": s}}, lambda s: BASE | {"ecs_tag": {s: ""}}, lambda s: BASE | {s: s}, lambda s: s],
+    [
+        lambda s: BASE | {"ecs_tag": {"k": s}},
+        lambda s: BASE | {"ecs_tag": {s: ""}},
+        lambda s: BASE | {s: s},
+        lambda s: s,
+    ],
     ids=["a tag's value", "a tag's key", "a field", "the event"],
 )
 def test_a_violation_has_at_most_300_characters_whatever_the_event_holds(event_of, size):
@@ -189,5 +232,8 @@ def test_a_violation_has_at_most_300_characters_whatever_the_event_holds(event_o
 def test_all_violations_go_to_the_log_and_then_what_is_needed():
     error = violation({"ecs_cluster_name": 1, "ecs_tag": []})
     assert len(error.violations) == 4
-    needed = "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, ecs_image_name, ecs_tag"
+    needed = (
+        "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, "
+        "ecs_image_name, ecs_tag"
+    )
     assert events.needed() == needed

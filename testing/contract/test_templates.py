@@ -1,4 +1,6 @@
-"""The CloudFormation templates against the code that they deploy, the scripts that deploy them, and the project's rules."""
+"""The CloudFormation templates against the code that they deploy, the scripts that deploy them, and
+the project's rules.
+"""
 
 import ast
 import importlib
@@ -20,24 +22,61 @@ from support.cloudformation import Stack, allows, load
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
 VPC, ECS, LEDGER, LAMBDA, API, FLEET = (
-    TEMPLATES[name] for name in ("01-vpc.yml", "02-ecs.yml", "02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+    TEMPLATES[name]
+    for name in (
+        "01-vpc.yml",
+        "02-ecs.yml",
+        "02-ledger.yml",
+        "03-lambda.yml",
+        "04-api.yml",
+        "05-fleet.yml",
+    )
 )
 
 # The rest of the types in use take tags.
 WITHOUT_TAGS = {
-    "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::IAM::InstanceProfile",
-    "AWS::IAM::ManagedPolicy", "AWS::Lambda::Permission", "AWS::SQS::QueuePolicy", *(f"AWS::ApiGateway::{kind}" for kind in (
-        "Account", "Deployment", "GatewayResponse", "Method", "Model", "RequestValidator", "Resource", "UsagePlanKey",
-    )),
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::EC2::Route",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::IAM::InstanceProfile",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::Lambda::Permission",
+    "AWS::SQS::QueuePolicy",
+    *(
+        f"AWS::ApiGateway::{kind}"
+        for kind in (
+            "Account",
+            "Deployment",
+            "GatewayResponse",
+            "Method",
+            "Model",
+            "RequestValidator",
+            "Resource",
+            "UsagePlanKey",
+        )
+    ),
 }
-# What AWS's Service Authorization Reference allows as the resource of an action, where it is not an ARN.
+# What AWS's Service Authorization Reference allows as the resource of an action, where it is not an
+# ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonmessagegatewayservice.html
-# ecs:ListTasks is about instances; asked for the tasks of a service, only its condition on the cluster narrows it.
-# The status function lists the clusters and services of the whole region.
-ONLY_STAR = {"ecs:DescribeTaskDefinition", "ecs:DiscoverPollEndpoint", "ecs:ListTasks", "ecs:ListClusters", "ecs:ListServices"} | {
-    f"ssmmessages:{verb}{channel}" for verb in ("Create", "Open") for channel in ("ControlChannel", "DataChannel")
-} | {"ecr:DescribePullThroughCacheRules"}
+# ecs:ListTasks is about instances; asked for the tasks of a service, only its condition on the
+# cluster narrows it. The status function lists the clusters and services of the whole region.
+ONLY_STAR = (
+    {
+        "ecs:DescribeTaskDefinition",
+        "ecs:DiscoverPollEndpoint",
+        "ecs:ListTasks",
+        "ecs:ListClusters",
+        "ecs:ListServices",
+    }
+    | {
+        f"ssmmessages:{verb}{channel}"
+        for verb in ("Create", "Open")
+        for channel in ("ControlChannel", "DataChannel")
+    }
+    | {"ecr:DescribePullThroughCacheRules"}
+)
 
 ROLE = "arn:aws:iam::111122223333:role/task"
 SERVICE = "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"
@@ -74,24 +113,41 @@ def function(**parameters: Any) -> dict[str, Any]:
 def policy(**parameters: Any) -> list[dict[str, Any]]:
     """Returns the statements of the function's role."""
     (role,) = function_stack(**parameters).of_type("AWS::IAM::Role")
-    return [statement for one in role["Policies"] for statement in one["PolicyDocument"]["Statement"]]
+    return [
+        statement for one in role["Policies"] for statement in one["PolicyDocument"]["Statement"]
+    ]
 
 
 def actions(statements: list[dict[str, Any]]) -> set[str]:
     """Returns every action that the statements name."""
-    return {one for statement in statements for one in (statement["Action"],) if isinstance(one, str)} | {
-        one for statement in statements if isinstance(statement["Action"], list) for one in statement["Action"]
+    return {
+        one for statement in statements for one in (statement["Action"],) if isinstance(one, str)
+    } | {
+        one
+        for statement in statements
+        if isinstance(statement["Action"], list)
+        for one in statement["Action"]
     }
 
 
 def called_by(gateway: ModuleType, service: str) -> set[str]:
-    """Returns the IAM actions of the calls that a gateway makes to a service, read from its source."""
+    """Returns the IAM actions of the calls that a gateway makes to a service, read from its
+    source.
+    """
     operations = boto3.client(service).meta.method_to_api_mapping
     tree = ast.parse(inspect.getsource(gateway))
-    names = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+    names = {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
     called = {operations[name] for name in names & set(operations)}
     # IAM does not know a transaction, only what is in it.
-    transacted = {f"{kind.__name__}Item" for kind in get_args(dynamodb.Write)} if "TransactWriteItems" in called else set()
+    transacted = (
+        {f"{kind.__name__}Item" for kind in get_args(dynamodb.Write)}
+        if "TransactWriteItems" in called
+        else set()
+    )
     return {f"{service}:{name}" for name in (called | transacted) - {"TransactWriteItems"}}
 
 
@@ -101,20 +157,29 @@ def called_by(gateway: ModuleType, service: str) -> set[str]:
 def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_services():
     called = called_by(ecs, "ecs") | called_by(dynamodb, "dynamodb") | called_by(ecr, "ecr")
     services = ("ecs:", "dynamodb:", "ecr:")
-    watching = {"dynamodb:BatchGetItem"}  # Whoever has sent a batch: testing/contract/test_permissions_fleet.py.
+    # Whoever has sent a batch: testing/contract/test_permissions_fleet.py.
+    watching = {"dynamodb:BatchGetItem"}
     assert {one for one in actions(policy(**ALL)) if one.startswith(services)} == called - watching
 
 
 def test_beside_these_the_policy_allows_passing_roles_writing_logs_and_sending_dead_letters():
-    others = {one for one in actions(policy(**ALL)) if not one.startswith(("ecs:", "dynamodb:", "ecr:"))}
-    assert others == {"iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+    others = {
+        one for one in actions(policy(**ALL)) if not one.startswith(("ecs:", "dynamodb:", "ecr:"))
+    }
+    assert others == {
+        "iam:PassRole",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:SendMessage",
+    }
 
 
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
     [
         ("ecs:DescribeServices", SERVICE, {}),
-        ("ecs:DescribeServices", ELSEWHERE, {}),  # "not found", not "access denied", answers a wrong cluster name.
+        # "not found", not "access denied", answers a wrong cluster name.
+        ("ecs:DescribeServices", ELSEWHERE, {}),
         ("ecs:DescribeTaskDefinition", "*", {}),
         ("ecs:RegisterTaskDefinition", REVISION, {}),
         ("ecs:RegisterTaskDefinition", REVISION.replace(":7", ":*"), {}),
@@ -123,8 +188,16 @@ def test_beside_these_the_policy_allows_passing_roles_writing_logs_and_sending_d
         ("ecs:TagResource", SERVICE, {}),
         ("ecs:UntagResource", SERVICE, {}),
         ("iam:PassRole", ROLE, PASSED),
-        ("logs:CreateLogStream", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x", {}),
-        ("logs:PutLogEvents", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x", {}),
+        (
+            "logs:CreateLogStream",
+            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x",
+            {},
+        ),
+        (
+            "logs:PutLogEvents",
+            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x",
+            {},
+        ),
         ("sqs:SendMessage", "DeadLetterQueue.Arn", {}),
     ],
 )
@@ -149,7 +222,11 @@ def test_the_function_may(action, resource, context):
         ("iam:PassRole", ROLE, {}),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
         ("iam:PassRole", ROLE + "-other", PASSED),
-        ("logs:PutLogEvents", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater-two:log-stream:x", {}),
+        (
+            "logs:PutLogEvents",
+            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater-two:log-stream:x",
+            {},
+        ),
     ],
 )
 def test_the_function_may_not(action, resource, context):
@@ -194,8 +271,12 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
     for role in [*stack.of_type("AWS::IAM::Role"), *managed]:
         for one in role.get("Policies", []):
             for statement in one["PolicyDocument"]["Statement"]:
-                assert statement["Resource"] != "*" or actions([statement]) <= ONLY_STAR, statement["Sid"]
-                assert actions([statement]) != {"ecs:ListTasks"} or "ArnLike" in statement["Condition"], statement["Sid"]
+                assert statement["Resource"] != "*" or actions([statement]) <= ONLY_STAR, statement[
+                    "Sid"
+                ]
+                assert (
+                    actions([statement]) != {"ecs:ListTasks"} or "ArnLike" in statement["Condition"]
+                ), statement["Sid"]
                 assert not any("*" in action for action in actions([statement])), statement["Sid"]
 
 
@@ -203,7 +284,12 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
     boundary = "arn:aws:iam::111122223333:policy/boundary"
     for value in ("", boundary):
-        parameters = {"ClusterName": "ECSCluster", "LaunchType": "EC2", "PermissionsBoundary": value, **OF_THE_API}
+        parameters = {
+            "ClusterName": "ECSCluster",
+            "LaunchType": "EC2",
+            "PermissionsBoundary": value,
+            **OF_THE_API,
+        }
         roles = Stack(stack, parameters).of_type("AWS::IAM::Role")
         assert roles
         for role in roles:
@@ -211,7 +297,8 @@ def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
             assert statement["Action"] == "sts:AssumeRole"
             trusted = statement["Principal"]["Service"].removesuffix(".amazonaws.com")
             assert trusted in ("lambda", "ecs-tasks", "ec2", "apigateway")
-            assert not role.get("ManagedPolicyArns")  # AWS's own are wider than what is needed, and grow.
+            # AWS's own are wider than what is needed, and grow.
+            assert not role.get("ManagedPolicyArns")
             assert role.get("PermissionsBoundary", "") == value
 
 
@@ -226,7 +313,9 @@ def test_the_handler_is_there():
 def test_the_code_is_the_bundle_that_make_builds():
     bundle = (PROJECT / "infraestructure" / function()["Code"]).resolve()
     assert bundle == PROJECT / "build" / "ecs-updater-package.zip"
-    assert "$(BUILD_DIR)/ecs-updater-package.zip" in (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert "$(BUILD_DIR)/ecs-updater-package.zip" in (PROJECT / "Makefile").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_settings_that_the_function_reads_are_declared_and_no_others():
@@ -246,41 +335,81 @@ def test_the_settings_that_the_function_reads_are_declared_and_no_others():
 
 
 def test_a_deployment_without_event_defaults_leaves_the_settings_unset():
-    assert Settings.from_environment(function()["Environment"]["Variables"]) == Settings.from_environment({})
+    assert Settings.from_environment(
+        function()["Environment"]["Variables"]
+    ) == Settings.from_environment({})
 
 
 def test_what_is_set_reaches_the_settings():
     variables = function(
-        EventClusterName="c", EventServiceName="s", EventContainerName="n", EventImage="i", ExpectedTaskDefinitionFamily="f",
-        UnknownFields="drop", TaskFailures=5, CircuitBreaker="enable", VerifyImage="require", PinDigest="digest",
-        PrivateRegistries="registry.internal:5000,10.0.0.7", LedgerTableName="a-ledger", LedgerRetentionDays=7,
-        AllowedImages="docker.io/*,*:1", AllowedServices="shop/*", OpenUpdateMaxHours=48,
+        EventClusterName="c",
+        EventServiceName="s",
+        EventContainerName="n",
+        EventImage="i",
+        ExpectedTaskDefinitionFamily="f",
+        UnknownFields="drop",
+        TaskFailures=5,
+        CircuitBreaker="enable",
+        VerifyImage="require",
+        PinDigest="digest",
+        PrivateRegistries="registry.internal:5000,10.0.0.7",
+        LedgerTableName="a-ledger",
+        LedgerRetentionDays=7,
+        AllowedImages="docker.io/*,*:1",
+        AllowedServices="shop/*",
+        OpenUpdateMaxHours=48,
     )["Environment"]["Variables"]
     settings = Settings.from_environment(variables)
     assert settings == Settings(
-        cluster="c", service="s", container="n", image="i", family="f", unknown_fields="drop", task_failures=5,
-        circuit_breaker="enable", verify_image="require", pin_digest="digest",
-        private_registries=frozenset({"registry.internal:5000", "10.0.0.7"}), ledger_table="a-ledger", ledger_retention_days=7,
+        cluster="c",
+        service="s",
+        container="n",
+        image="i",
+        family="f",
+        unknown_fields="drop",
+        task_failures=5,
+        circuit_breaker="enable",
+        verify_image="require",
+        pin_digest="digest",
+        private_registries=frozenset({"registry.internal:5000", "10.0.0.7"}),
+        ledger_table="a-ledger",
+        ledger_retention_days=7,
         allowed_images=AllowList("ALLOWED_IMAGES", "docker.io/*,*:1", ("docker.io/*", "*:1")),
         allowed_services=AllowList("ALLOWED_SERVICES", "shop/*", ("shop/*",)),
         open_update_max_hours=48,
     )
     unset = Settings()
-    assert all(getattr(settings, one.name) != getattr(unset, one.name) for one in fields(Settings)), "a setting is not tried here"
+    assert all(
+        getattr(settings, one.name) != getattr(unset, one.name) for one in fields(Settings)
+    ), "a setting is not tried here"
 
 
 @pytest.mark.parametrize("template", [LAMBDA, API, FLEET], ids=["function", "API", "fleet"])
 def test_what_a_caller_may_ask_for_reaches_every_function_that_updates(template):
     def variables(**parameters: Any) -> list[dict[str, str]]:
-        made = Stack(template, {"ClusterName": "ECSCluster", **OF_THE_API, **parameters}).of_type("AWS::Lambda::Function")
-        return [one for properties in made for one in [properties["Environment"]["Variables"]] if "TASK_DEF" in one]
+        made = Stack(template, {"ClusterName": "ECSCluster", **OF_THE_API, **parameters}).of_type(
+            "AWS::Lambda::Function"
+        )
+        return [
+            one
+            for properties in made
+            for one in [properties["Environment"]["Variables"]]
+            if "TASK_DEF" in one
+        ]
 
-    allowed = {"AllowedImages": "registry.example.com/team/*,docker.io/library/busybox:1.3[67]", "AllowedServices": "team-*/*,a/b"}
+    allowed = {
+        "AllowedImages": "registry.example.com/team/*,docker.io/library/busybox:1.3[67]",
+        "AllowedServices": "team-*/*,a/b",
+    }
     (given,) = variables(OpenUpdateMaxHours=48, **allowed)
     assert [given["ALLOWED_IMAGES"], given["ALLOWED_SERVICES"]] == list(allowed.values())
     assert given["OPEN_UPDATE_MAX_HOURS"] == "48"
     (unset,) = variables()
-    assert (unset["ALLOWED_IMAGES"], unset["ALLOWED_SERVICES"], unset["OPEN_UPDATE_MAX_HOURS"]) == ("", "", "24")
+    assert (unset["ALLOWED_IMAGES"], unset["ALLOWED_SERVICES"], unset["OPEN_UPDATE_MAX_HOURS"]) == (
+        "",
+        "",
+        "24",
+    )
 
 
 def test_the_endpoint_is_set_for_local_runs_only():
@@ -305,24 +434,42 @@ def test_logs_are_json_in_a_declared_group_and_dead_letters_are_kept_encrypted()
 
 def test_the_dead_letter_queue_refuses_calls_without_tls_and_an_alarm_watches_it():
     topic = "arn:aws:sns:eu-west-1:111122223333:alarms"
-    resources = Stack(LAMBDA, {"ClusterName": "ECSCluster", "AlarmTopicArn": topic}, by_name=True).resources
+    resources = Stack(
+        LAMBDA, {"ClusterName": "ECSCluster", "AlarmTopicArn": topic}, by_name=True
+    ).resources
     (statement,) = resources["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:*")
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
+        "Deny",
+        "*",
+        "sqs:*",
+    )
     assert statement["Resource"] == "arn:aws:sqs:eu-west-1:111122223333:ecs-updater-dead-letters"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     alarm = resources["DeadLetterAlarm"]["Properties"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "ecs-updater-dead-letters"}]
-    assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (0, "GreaterThanThreshold", "Maximum")
+    assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (
+        0,
+        "GreaterThanThreshold",
+        "Maximum",
+    )
     assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
     # An emulator has no TLS.
-    assert "DeadLetterQueuePolicy" not in function_stack(EndpointUrl="http://127.0.0.1:4566").resources
+    assert (
+        "DeadLetterQueuePolicy" not in function_stack(EndpointUrl="http://127.0.0.1:4566").resources
+    )
 
 
 def test_every_queue_of_every_template_refuses_calls_without_tls():
     for template in TEMPLATES.values():
         resources = template["Resources"].values()
-        queues = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"]
-        policies = [one["Properties"]["Queues"] for one in resources if one["Type"] == "AWS::SQS::QueuePolicy"]
+        queues = [
+            name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"
+        ]
+        policies = [
+            one["Properties"]["Queues"]
+            for one in resources
+            if one["Type"] == "AWS::SQS::QueuePolicy"
+        ]
         assert sorted(queues) == sorted(one["Ref"] for queue in policies for one in queue)
 
 
@@ -345,8 +492,15 @@ def test_nothing_comes_in_from_outside_and_there_is_no_nat_gateway():
 def test_two_subnets_in_two_zones_lead_to_the_internet():
     stack = Stack(VPC)
     subnets = stack.of_type("AWS::EC2::Subnet")
-    assert len({one["AvailabilityZone"] for one in subnets}) == len({one["CidrBlock"] for one in subnets}) == 2
-    routed = {one["SubnetId"]: one["RouteTableId"] for one in stack.of_type("AWS::EC2::SubnetRouteTableAssociation")}
+    assert (
+        len({one["AvailabilityZone"] for one in subnets})
+        == len({one["CidrBlock"] for one in subnets})
+        == 2
+    )
+    routed = {
+        one["SubnetId"]: one["RouteTableId"]
+        for one in stack.of_type("AWS::EC2::SubnetRouteTableAssociation")
+    }
     (route,) = stack.of_type("AWS::EC2::Route")
     assert routed == {"SubnetA": route["RouteTableId"], "SubnetB": route["RouteTableId"]}
     assert route["GatewayId"] == "InternetGateway"
@@ -362,9 +516,17 @@ def test_every_resource_that_takes_tags_has_the_three(template):
             continue
         properties = resource["Properties"]
         # A launch template's own tags are among those that say of what they are.
-        listed = properties["TagSpecifications"][0]["Tags"] if "TagSpecifications" in properties else properties.get("Tags", [])
+        listed = (
+            properties["TagSpecifications"][0]["Tags"]
+            if "TagSpecifications" in properties
+            else properties.get("Tags", [])
+        )
         tags = {tag["Key"]: tag["Value"] for tag in listed}
-        wanted = {"environment": {"Ref": "Environment"}, "owner": {"Ref": "Owner"}, "contact": {"Ref": "Contact"}}
+        wanted = {
+            "environment": {"Ref": "Environment"},
+            "owner": {"Ref": "Owner"},
+            "contact": {"Ref": "Contact"},
+        }
         assert tags.items() >= wanted.items(), name
 
 
@@ -377,8 +539,15 @@ def test_every_log_group_has_a_retention(template):
 
 @every_template
 def test_every_queue_has_a_dead_letter_queue_or_is_one(template):
-    queues = {name: one["Properties"] for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"}
-    targets = re.findall(r"\{'(?:deadLetterTargetArn|TargetArn)': \{'Fn::GetAtt': \['(\w+)', 'Arn']", repr(template["Resources"]))
+    queues = {
+        name: one["Properties"]
+        for name, one in template["Resources"].items()
+        if one["Type"] == "AWS::SQS::Queue"
+    }
+    targets = re.findall(
+        r"\{'(?:deadLetterTargetArn|TargetArn)': \{'Fn::GetAtt': \['(\w+)', 'Arn']",
+        repr(template["Resources"]),
+    )
     for name, properties in queues.items():
         assert name in targets or "RedrivePolicy" in properties, name
 
@@ -399,7 +568,9 @@ def test_every_parameter_is_described_grouped_and_used(template):
     for name, parameter in template["Parameters"].items():
         assert parameter["Description"].endswith("."), name
         assert f"'Ref': '{name}'" in used or f"${{{name}}}" in used, name
-        assert parameter.get("Default", "-") != "" or parameter["Description"].startswith("Optional"), name
+        assert parameter.get("Default", "-") != "" or parameter["Description"].startswith(
+            "Optional"
+        ), name
 
 
 @every_template
@@ -411,10 +582,16 @@ def test_every_bound_says_what_is_wanted_and_holds_for_the_default(template):
             continue
         default = parameter["Default"]
         # CloudFormation holds the pattern to each member of a list.
-        members = default.split(",") if parameter["Type"] == "CommaDelimitedList" else [str(default)]
-        assert all(re.fullmatch(parameter.get("AllowedPattern", ".*"), one) for one in members), name
+        members = (
+            default.split(",") if parameter["Type"] == "CommaDelimitedList" else [str(default)]
+        )
+        assert all(re.fullmatch(parameter.get("AllowedPattern", ".*"), one) for one in members), (
+            name
+        )
         assert default in parameter.get("AllowedValues", [default]), name
-        assert parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default), name
+        assert (
+            parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default)
+        ), name
 
 
 @every_template
@@ -440,13 +617,24 @@ OF_API, OF_FLEET = (("stacks.sh", name) for name in ("deploy-api-aws", "deploy-f
 
 
 @pytest.mark.parametrize(
-    "names", [("deploy-ecs-cluster",), ("deploy-ecs-service",), SAM, AWS, OF_API, OF_FLEET, ("api.sh", "api-key")]
+    "names",
+    [
+        ("deploy-ecs-cluster",),
+        ("deploy-ecs-service",),
+        SAM,
+        AWS,
+        OF_API,
+        OF_FLEET,
+        ("api.sh", "api-key"),
+    ],
 )
 def test_every_output_that_a_script_reads_exists(names):
     read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", scripts(*names)))
     assert read
     # Terraform's name of a key is put into CloudFormation's.
-    assert read - {"EcsUpdateApiKey"} <= set().union(*(template["Outputs"] for template in TEMPLATES.values()))
+    assert read - {"EcsUpdateApiKey"} <= set().union(
+        *(template["Outputs"] for template in TEMPLATES.values())
+    )
 
 
 @pytest.mark.parametrize(
@@ -459,7 +647,9 @@ def test_every_output_that_a_script_reads_exists(names):
         (OF_FLEET, [FLEET]),
     ],
 )
-def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(names, templates):
+def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(
+    names, templates
+):
     given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', scripts(*names)))
     declared = {key: one for template in templates for key, one in template["Parameters"].items()}
     assert given

@@ -1,4 +1,6 @@
-"""The API's template against the doors behind it: which route goes where, who is let in, and what the gateway itself answers."""
+"""The API's template against the doors behind it: which route goes where, who is let in, and what
+the gateway itself answers.
+"""
 
 import importlib
 import json
@@ -47,13 +49,18 @@ def path_of(resource: str, resources: dict[str, Any]) -> str:
 def methods(**parameters: Any) -> dict[tuple[str, str], dict[str, Any]]:
     """Returns the properties of every method by verb and path."""
     resources = stack(**parameters).resources
-    found = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::ApiGateway::Method"]
+    found = [
+        one["Properties"] for one in resources.values() if one["Type"] == "AWS::ApiGateway::Method"
+    ]
     return {(one["HttpMethod"], path_of(one["ResourceId"], resources) or "/"): one for one in found}
 
 
 def responses(**parameters: Any) -> dict[str, dict[str, Any]]:
     """Returns what the gateway answers by itself, by type."""
-    return {one["ResponseType"]: one for one in stack(**parameters).of_type("AWS::ApiGateway::GatewayResponse")}
+    return {
+        one["ResponseType"]: one
+        for one in stack(**parameters).of_type("AWS::ApiGateway::GatewayResponse")
+    }
 
 
 def statements(role: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -75,7 +82,9 @@ def test_every_route_but_the_help_wants_the_key_and_with_iam_a_signature_beside_
     for route in ROUTES:
         method = found[route.method, route.path]
         assert method.get("ApiKeyRequired", False) is route.needs_key, route
-        assert method["AuthorizationType"] == ("AWS_IAM" if auth == "iam" and route.needs_key else "NONE"), route
+        assert method["AuthorizationType"] == (
+            "AWS_IAM" if auth == "iam" and route.needs_key else "NONE"
+        ), route
 
 
 def test_what_changes_goes_to_the_one_function_and_what_tells_to_the_other():
@@ -89,7 +98,10 @@ def test_what_changes_goes_to_the_one_function_and_what_tells_to_the_other():
 @pytest.mark.parametrize("name, verb", [("Update", "POST"), ("Status", "GET")])
 def test_api_gateway_may_call_each_function_by_its_own_verb_alone(name, verb):
     permission = stack().resources[f"{name}Permission"]["Properties"]
-    assert permission["Principal"] == "apigateway.amazonaws.com" and permission["Action"] == "lambda:InvokeFunction"
+    assert (
+        permission["Principal"] == "apigateway.amazonaws.com"
+        and permission["Action"] == "lambda:InvokeFunction"
+    )
     assert permission["SourceArn"].endswith(f":RestApi/*/{verb}/*")
 
 
@@ -115,7 +127,9 @@ def test_a_model_is_the_file_that_the_function_checks_with(model, schema):
     assert stack().resources[model]["Properties"]["Schema"] == schema.document
 
 
-@pytest.mark.parametrize("route, models", [("update", ["Update", "Short"]), ("rollback", ["Rollback", "ShortRollback"])])
+@pytest.mark.parametrize(
+    "route, models", [("update", ["Update", "Short"]), ("rollback", ["Rollback", "ShortRollback"])]
+)
 def test_a_body_is_validated_as_the_event_or_its_short_form(route, models):
     method = methods()["POST", f"/{route}"]
     validator = stack().resources[method["RequestValidatorId"]]["Properties"]
@@ -173,7 +187,10 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
 @pytest.mark.parametrize("kind", ["THROTTLED", "QUOTA_EXCEEDED"])
 def test_who_calls_too_often_is_told_when_to_try_again(kind):
     (value,) = responses()[kind]["ResponseParameters"].values()
-    assert "gatewayresponse.header.Retry-After" in responses()[kind]["ResponseParameters"] and int(value.strip("'")) > 0
+    assert (
+        "gatewayresponse.header.Retry-After" in responses()[kind]["ResponseParameters"]
+        and int(value.strip("'")) > 0
+    )
 
 
 def test_every_response_and_every_method_is_there_before_the_deployment_is_made():
@@ -190,17 +207,28 @@ def test_access_is_logged_as_json_with_the_keys_number_and_never_its_value():
     stage = stack().resources["Stage"]["Properties"]
     line = json.loads(stage["AccessLogSetting"]["Format"])
     assert line["apiKeyId"] == "$context.identity.apiKeyId"
-    assert "$context.identity.apiKey" not in line.values() and not any("header" in value for value in line.values())
+    assert "$context.identity.apiKey" not in line.values() and not any(
+        "header" in value for value in line.values()
+    )
     assert {"requestId", "status", "route", "method", "latency"} <= line.keys()
     (settings,) = stage["MethodSettings"]
-    assert settings["DataTraceEnabled"] is False and settings["LoggingLevel"] == "OFF" and settings["CachingEnabled"] is False
+    assert (
+        settings["DataTraceEnabled"] is False
+        and settings["LoggingLevel"] == "OFF"
+        and settings["CachingEnabled"] is False
+    )
 
 
 def test_the_stage_and_the_key_are_throttled_and_the_key_has_a_quota():
-    resources = stack(ThrottleRate=7, ThrottleBurst=8, KeyRate=3, KeyBurst=4, DailyQuota=99).resources
+    resources = stack(
+        ThrottleRate=7, ThrottleBurst=8, KeyRate=3, KeyBurst=4, DailyQuota=99
+    ).resources
     (settings,) = resources["Stage"]["Properties"]["MethodSettings"]
     plan = resources["UsagePlan"]["Properties"]
-    assert [str(settings[name]) for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit")] == ["7", "8"]
+    assert [str(settings[name]) for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit")] == [
+        "7",
+        "8",
+    ]
     assert [str(plan["Throttle"][name]) for name in ("RateLimit", "BurstLimit")] == ["3", "4"]
     assert (str(plan["Quota"]["Limit"]), plan["Quota"]["Period"]) == ("99", "DAY")
 
@@ -245,18 +273,36 @@ def test_an_update_that_the_gateway_gave_up_on_has_the_time_to_come_to_its_end()
 
 
 def test_what_is_set_reaches_the_function_that_tells():
-    variables = function("Status", TagFilters="team,stage", ApiAuth="iam")["Environment"]["Variables"]
+    variables = function("Status", TagFilters="team,stage", ApiAuth="iam")["Environment"][
+        "Variables"
+    ]
     assert StatusSettings.from_environment(variables) == StatusSettings(("team", "stage"), "iam")
-    assert StatusSettings.from_environment(function("Status")["Environment"]["Variables"]).tag_filters == (
-        "environment", "owner", "contact",
+    assert StatusSettings.from_environment(
+        function("Status")["Environment"]["Variables"]
+    ).tag_filters == (
+        "environment",
+        "owner",
+        "contact",
     )
 
 
 def test_the_function_that_tells_can_read_and_nothing_else():
     allowed = set(actions(statements("StatusRole")))
-    reads = {"ecs:ListClusters", "ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
-    assert allowed == reads | {"dynamodb:GetItem", "dynamodb:Query", "logs:CreateLogStream", "logs:PutLogEvents"}
+    reads = {
+        "ecs:ListClusters",
+        "ecs:ListServices",
+        "ecs:DescribeServices",
+        "ecs:DescribeTaskDefinition",
+    }
+    assert allowed == reads | {
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
     assert allows(statements("StatusRole"), "dynamodb:Query", f"{TABLE}/index/{RECENT.name}")
-    assert not allows(statements("StatusRole"), "dynamodb:GetItem", TABLE.replace("a-ledger", "another"))
+    assert not allows(
+        statements("StatusRole"), "dynamodb:GetItem", TABLE.replace("a-ledger", "another")
+    )
     group = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x"
     assert not allows(statements("StatusRole"), "logs:PutLogEvents", group)

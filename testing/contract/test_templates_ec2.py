@@ -1,4 +1,6 @@
-"""The cluster's template with and without instances: what launch type EC2 makes, and that FARGATE makes nothing of it."""
+"""The cluster's template with and without instances: what launch type EC2 makes, and that FARGATE
+makes nothing of it.
+"""
 
 import re
 from pathlib import Path
@@ -9,7 +11,10 @@ import pytest
 from support.cloudformation import Stack, allows, load
 
 ECS = load(Path(__file__).resolve().parents[2] / "infraestructure" / "02-ecs.yml")
-NETWORK = {"SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "TaskSecurityGroupId": "sg-0123456789abcdef0"}
+NETWORK = {
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "TaskSecurityGroupId": "sg-0123456789abcdef0",
+}
 
 CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/ECSCluster"
 INSTANCE = "arn:aws:ecs:eu-west-1:111122223333:container-instance/ECSCluster/0123456789abcdef"
@@ -17,7 +22,10 @@ MACHINE = "arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0"
 
 
 class Instances(Stack):
-    """The stack with launch type EC2 in a network, the parameters over both. It knows the one function that only rules have."""
+    """The stack with launch type EC2 in a network, the parameters over both.
+
+    It knows the one function that only rules have.
+    """
 
     def __init__(self, **parameters: Any):
         super().__init__(ECS, {"LaunchType": "EC2", **NETWORK, **parameters}, by_name=True)
@@ -41,20 +49,30 @@ class Instances(Stack):
     @property
     def permissions(self) -> list[dict[str, Any]]:
         """The statements of the instances' role."""
-        (role,) = (one for one in self.of_type("AWS::IAM::Role") if one["RoleName"] == self.launched_role)
-        return [statement for one in role["Policies"] for statement in one["PolicyDocument"]["Statement"]]
+        (role,) = (
+            one for one in self.of_type("AWS::IAM::Role") if one["RoleName"] == self.launched_role
+        )
+        return [
+            statement
+            for one in role["Policies"]
+            for statement in one["PolicyDocument"]["Statement"]
+        ]
 
     @property
     def launched_role(self) -> str:
         """The name of the role that an instance gets."""
         profile = self.the("AWS::IAM::InstanceProfile")
-        assert self.launched["IamInstanceProfile"]["Arn"].endswith(f":instance-profile/{profile['InstanceProfileName']}")
+        assert self.launched["IamInstanceProfile"]["Arn"].endswith(
+            f":instance-profile/{profile['InstanceProfileName']}"
+        )
         (role,) = profile["Roles"]
         return role
 
     def refusals(self) -> list[str]:
         """What the rules that apply say against the parameters."""
-        applied = [rule for rule in self.template["Rules"].values() if self.resolve(rule["RuleCondition"])]
+        applied = [
+            rule for rule in self.template["Rules"].values() if self.resolve(rule["RuleCondition"])
+        ]
         assertions = [one for rule in applied for one in rule["Assertions"]]
         return [one["AssertDescription"] for one in assertions if not self.resolve(one["Assert"])]
 
@@ -64,7 +82,11 @@ class Instances(Stack):
 
 def test_fargate_is_the_default_and_makes_nothing_of_the_instances():
     stack = Stack(ECS)
-    assert {one["Type"] for one in stack.resources.values()} == {"AWS::ECS::Cluster", "AWS::Logs::LogGroup", "AWS::IAM::Role"}
+    assert {one["Type"] for one in stack.resources.values()} == {
+        "AWS::ECS::Cluster",
+        "AWS::Logs::LogGroup",
+        "AWS::IAM::Role",
+    }
     assert len(stack.of_type("AWS::IAM::Role")) == 1
     assert stack.outputs["LaunchType"]["Value"] == "FARGATE"
 
@@ -72,13 +94,20 @@ def test_fargate_is_the_default_and_makes_nothing_of_the_instances():
 def test_with_instances_there_is_all_that_fargate_has_and_what_they_need():
     with_instances, without = Instances(), Stack(ECS, by_name=True)
     assert with_instances.resources.items() >= without.resources.items()
-    assert {one["Type"] for one in with_instances.resources.values()} - {one["Type"] for one in without.resources.values()} == {
-        "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::LaunchTemplate", "AWS::IAM::InstanceProfile",
+    assert {one["Type"] for one in with_instances.resources.values()} - {
+        one["Type"] for one in without.resources.values()
+    } == {
+        "AWS::AutoScaling::AutoScalingGroup",
+        "AWS::EC2::LaunchTemplate",
+        "AWS::IAM::InstanceProfile",
     }
     assert with_instances.outputs["LaunchType"]["Value"] == "EC2"
 
 
-@pytest.mark.parametrize(("missing", "named"), [("SubnetIds", "SubnetIds"), ("TaskSecurityGroupId", "TaskSecurityGroupId")])
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [("SubnetIds", "SubnetIds"), ("TaskSecurityGroupId", "TaskSecurityGroupId")],
+)
 def test_instances_without_a_network_are_refused(missing, named):
     (refusal,) = Instances(**{missing: ""}).refusals()
     assert f"needs {named}" in refusal
@@ -93,7 +122,8 @@ def test_instances_in_a_network_and_fargate_without_one_are_not_refused():
 
 
 def test_an_instance_joins_its_cluster_which_outlives_it():
-    assert "${Cluster}" in repr(ECS["Resources"]["LaunchTemplate"])  # Not the parameter: that would order nothing.
+    # Not the parameter: that would order nothing.
+    assert "${Cluster}" in repr(ECS["Resources"]["LaunchTemplate"])
     script = Instances(ClusterName="team-cluster").launched["UserData"].splitlines()
     assert script[0] == "#!/bin/bash"
     assert "ECS_CLUSTER=team-cluster" in script
@@ -101,7 +131,11 @@ def test_an_instance_joins_its_cluster_which_outlives_it():
 
 def test_no_container_takes_the_role_of_its_instance():
     launched = Instances().launched
-    assert launched["MetadataOptions"] == {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    assert launched["MetadataOptions"] == {
+        "HttpEndpoint": "enabled",
+        "HttpTokens": "required",
+        "HttpPutResponseHopLimit": 1,
+    }
     assert "ECS_AWSVPC_BLOCK_IMDS=true" in launched["UserData"].splitlines()
 
 
@@ -113,7 +147,10 @@ def test_an_instance_has_a_way_out_and_only_the_group_that_lets_nobody_in():
 
 def test_its_volume_is_encrypted_and_goes_with_it():
     (volume,) = Instances().launched["BlockDeviceMappings"]
-    assert volume == {"DeviceName": "/dev/xvda", "Ebs": {"VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}}
+    assert volume == {
+        "DeviceName": "/dev/xvda",
+        "Ebs": {"VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True},
+    }
 
 
 def test_it_costs_no_detailed_monitoring_and_has_a_key_pair_only_when_one_is_named():
@@ -124,7 +161,9 @@ def test_it_costs_no_detailed_monitoring_and_has_a_key_pair_only_when_one_is_nam
 
 def test_its_image_is_the_newest_at_every_launch_without_cloudformation_reading_it():
     image = Instances().launched["ImageId"]
-    assert image == "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+    assert (
+        image == "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+    )
 
 
 def test_instances_are_named_tagged_and_as_many_as_wanted():
@@ -133,11 +172,17 @@ def test_instances_are_named_tagged_and_as_many_as_wanted():
     group = stack.the("AWS::AutoScaling::AutoScalingGroup")
     assert (group["MinSize"], group["MaxSize"]) == ("3", "3")
     assert group["VPCZoneIdentifier"] == NETWORK["SubnetIds"].split(",")
-    assert group["LaunchTemplate"] == {"LaunchTemplateId": "LaunchTemplate", "Version": "LaunchTemplate.LatestVersionNumber"}
+    assert group["LaunchTemplate"] == {
+        "LaunchTemplateId": "LaunchTemplate",
+        "Version": "LaunchTemplate.LatestVersionNumber",
+    }
     assert {one["Key"]: one["Value"] for one in group["Tags"] if one["PropagateAtLaunch"]} == wanted
     for kind in stack.launched["TagSpecifications"]:
         assert {one["Key"]: one["Value"] for one in kind["Tags"]} == wanted
-    assert {one["ResourceType"] for one in stack.launched["TagSpecifications"]} == {"volume", "network-interface"}
+    assert {one["ResourceType"] for one in stack.launched["TagSpecifications"]} == {
+        "volume",
+        "network-interface",
+    }
 
 
 # Its role
@@ -174,7 +219,8 @@ def test_an_instance_may(action, resource):
         ("ecs:UpdateService", "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"),
         ("ssm:GetParameter", "arn:aws:ssm:eu-west-1:111122223333:parameter/secret"),
         ("ssm:UpdateInstanceInformation", MACHINE.replace("111122223333", "444455556666")),
-        ("ecr:GetAuthorizationToken", "*"),  # A task with a private image pulls it with its execution role.
+        # A task with a private image pulls it with its execution role.
+        ("ecr:GetAuthorizationToken", "*"),
         ("iam:PassRole", "arn:aws:iam::111122223333:role/task"),
     ],
 )
@@ -190,7 +236,10 @@ def test_an_instance_may_not(action, resource):
     [
         ("InstanceType", "u-6tb1.metal"),
         ("InstanceImage", "ami-0123456789abcdef0"),
-        ("InstanceImage", "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id"),
+        (
+            "InstanceImage",
+            "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id",
+        ),
         ("KeyPairName", "my key"),
         ("SubnetIds", "subnet-0123456789abcdef0"),
         ("TaskSecurityGroupId", "sg-01234567"),

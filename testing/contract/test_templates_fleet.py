@@ -1,7 +1,8 @@
-"""The fleet's template against the worker behind it: what the queue promises, what the worker is told, who may send.
+"""The fleet's template against the worker behind it: what the queue promises, what the worker is
+told, who may send.
 
-The emulator has no TLS to ask for, refuses nobody for a key of the table, and its CloudFormation passes over the tags of the
-mapping; so these are held here, as the template has them.
+The emulator has no TLS to ask for, refuses nobody for a key of the table, and its CloudFormation
+passes over the tags of the mapping; so these are held here, as the template has them.
 """
 
 import importlib
@@ -18,7 +19,9 @@ from support.cloudformation import Stack, allows, load
 from support.make import PROJECT
 from support.permissions import actions
 
-FLEET, LAMBDA = (load(PROJECT / "infraestructure" / name) for name in ("05-fleet.yml", "03-lambda.yml"))
+FLEET, LAMBDA = (
+    load(PROJECT / "infraestructure" / name) for name in ("05-fleet.yml", "03-lambda.yml")
+)
 NEEDED = {"ClusterName": "ECSCluster", "LedgerTableName": "a-ledger"}
 ARN = "arn:aws:%s:eu-west-1:111122223333:%s"
 QUEUE, LETTERS = (ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters"))
@@ -54,7 +57,10 @@ def statements_of_a_role(one: Stack, name: str) -> list[dict[str, Any]]:
 def test_a_service_keeps_its_order_and_waits_for_no_other(name):
     queue = made(name)
     assert queue["QueueName"].endswith(".fifo") and queue["FifoQueue"] is True
-    assert (queue["DeduplicationScope"], queue["FifoThroughputLimit"]) == ("messageGroup", "perMessageGroupId")
+    assert (queue["DeduplicationScope"], queue["FifoThroughputLimit"]) == (
+        "messageGroup",
+        "perMessageGroupId",
+    )
     # Two messages are the same when they say so: one text may well be sent twice.
     assert queue["ContentBasedDeduplication"] is False
     assert queue["SqsManagedSseEnabled"] is True
@@ -78,7 +84,10 @@ def test_dead_letters_stay_as_long_as_sqs_keeps_any_and_longer_than_they_waited(
 def test_what_was_not_worked_off_goes_to_the_dead_letters_which_take_it_from_this_queue_alone():
     redrive = made("FleetQueue")["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == LETTERS
-    assert made("FleetDeadLetterQueue")["RedriveAllowPolicy"] == {"redrivePermission": "byQueue", "sourceQueueArns": [QUEUE]}
+    assert made("FleetDeadLetterQueue")["RedriveAllowPolicy"] == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [QUEUE],
+    }
     assert "RedrivePolicy" not in made("FleetDeadLetterQueue")
     assert str(redrive["maxReceiveCount"]) == variables()["MAX_RECEIVES"]
 
@@ -86,7 +95,10 @@ def test_what_was_not_worked_off_goes_to_the_dead_letters_which_take_it_from_thi
 @pytest.mark.parametrize("name, queue", [("FleetQueue", QUEUE), ("FleetDeadLetterQueue", LETTERS)])
 def test_both_queues_refuse_what_does_not_come_over_tls(name, queue):
     policy, resources = made(f"{name}Policy"), stack().resources
-    assert policy["Queues"] == [Stack(FLEET, NEEDED, by_name=True).resolve({"Ref": name})] and name in resources
+    assert (
+        policy["Queues"] == [Stack(FLEET, NEEDED, by_name=True).resolve({"Ref": name})]
+        and name in resources
+    )
     assert policy["PolicyDocument"]["Statement"] == [
         {
             "Sid": "RefuseWithoutTls",
@@ -106,12 +118,23 @@ def test_an_emulator_which_has_no_tls_is_not_refused():
 @pytest.mark.parametrize("topic", ["", ARN % ("sns", "alarms")])
 def test_one_dead_letter_is_enough_for_the_alarm(topic):
     alarm = made("FleetAlarm", AlarmTopicArn=topic)
-    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "ecs-updater-fleet-dead-letters.fifo"}]
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
-    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("GreaterThanThreshold", 0, 1)
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": "ecs-updater-fleet-dead-letters.fifo"}
+    ]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+    )
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (
+        "GreaterThanThreshold",
+        0,
+        1,
+    )
     # A queue that nobody uses has no figures, and is no reason for a state of its own.
     assert alarm["TreatMissingData"] == "notBreaching"
-    assert [alarm.get(name) for name in ("AlarmActions", "OKActions")] == ([[topic]] * 2 if topic else [None] * 2)
+    assert [alarm.get(name) for name in ("AlarmActions", "OKActions")] == (
+        [[topic]] * 2 if topic else [None] * 2
+    )
 
 
 # The worker
@@ -134,7 +157,9 @@ def test_the_queue_calls_the_worker_with_as_many_services_as_are_read_together()
 
 
 def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in_its_time():
-    """All begin at once, with ten services each, when nothing is left in the bucket of ECS that is emptied first."""
+    """All begin at once, with ten services each, when nothing is left in the bucket of ECS that is
+    emptied first.
+    """
     workers = int(made("FleetMapping")["ScalingConfig"]["MaximumConcurrency"])
     waiting = workers * AT_ONCE / rates.RATES[rates.REGISTER].per_second
     assert waiting + NEEDED_SECONDS < made("FleetFunction")["Timeout"]
@@ -149,19 +174,31 @@ def test_the_worker_is_the_updater_by_another_door():
 
 def test_what_is_set_reaches_the_worker():
     given = {
-        "ExpectedTaskDefinitionFamily": "f", "UnknownFields": "drop", "TaskFailures": 5, "CircuitBreaker": "enable",
-        "VerifyImage": "require", "PinDigest": "digest", "PrivateRegistries": "registry.internal:5000,10.0.0.7",
+        "ExpectedTaskDefinitionFamily": "f",
+        "UnknownFields": "drop",
+        "TaskFailures": 5,
+        "CircuitBreaker": "enable",
+        "VerifyImage": "require",
+        "PinDigest": "digest",
+        "PrivateRegistries": "registry.internal:5000,10.0.0.7",
         "LedgerRetentionDays": 7,
     }
-    by_the_function = Stack(LAMBDA, {**NEEDED, **given}).resources["Function"]["Properties"]["Environment"]["Variables"]
-    assert Settings.from_environment(variables(**given)) == Settings.from_environment(by_the_function)
+    by_the_function = Stack(LAMBDA, {**NEEDED, **given}).resources["Function"]["Properties"][
+        "Environment"
+    ]["Variables"]
+    assert Settings.from_environment(variables(**given)) == Settings.from_environment(
+        by_the_function
+    )
     assert all(name in FLEET["Parameters"] for name in given)
 
 
 def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
     told = variables(EcsRates="RegisterTaskDefinition=40/2,UpdateService=80/0.5")
     address = "https://sqs.eu-west-1.amazonaws.com/111122223333/ecs-updater-fleet"
-    assert (told["QUEUE_URL"], told["DEAD_LETTER_QUEUE_URL"]) == (f"{address}.fifo", f"{address}-dead-letters.fifo")
+    assert (told["QUEUE_URL"], told["DEAD_LETTER_QUEUE_URL"]) == (
+        f"{address}.fifo",
+        f"{address}-dead-letters.fifo",
+    )
     settings = QueueSettings.from_environment(told)
     assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", told["ECS_RATES"], 20)
     assert rates.parse(settings.ecs_rates)[rates.UPDATE] == rates.Rate(80, 0.5)
@@ -194,7 +231,14 @@ def test_every_rate_that_the_code_knows_can_be_set(name, rate):
 
 @pytest.mark.parametrize(
     "text",
-    ["RegisterTaskDefinition", "UpdateService=0/5", "UpdateService=50/0", "UpdateService=50/0.0", "RunTask=1/1", "=1/1"],
+    [
+        "RegisterTaskDefinition",
+        "UpdateService=0/5",
+        "UpdateService=50/0",
+        "UpdateService=50/0.0",
+        "RunTask=1/1",
+        "=1/1",
+    ],
 )
 def test_a_rate_with_which_no_message_could_be_worked_off_is_refused(text):
     assert not re.fullmatch(FLEET["Parameters"]["EcsRates"]["AllowedPattern"], text)
@@ -213,24 +257,42 @@ def test_what_both_functions_are_asked_is_asked_in_the_same_words():
 
 def test_the_endpoint_is_set_for_local_runs_only():
     assert "AWS_ENDPOINT_URL" not in variables()
-    assert variables(EndpointUrl="http://127.0.0.1:4566")["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert (
+        variables(EndpointUrl="http://127.0.0.1:4566")["AWS_ENDPOINT_URL"]
+        == "http://127.0.0.1:4566"
+    )
 
 
 def test_names_of_the_longest_kind_are_not_too_long():
     longest = {"FunctionName": "n" * 38, "AWS::Region": "ap-southeast-1"}
-    assert len(made("FleetRole", **longest)["RoleName"]) <= 64 and len(made("FleetFunction", **longest)["FunctionName"]) <= 64
-    assert max(len(made(name, **longest)["QueueName"]) for name in ("FleetQueue", "FleetDeadLetterQueue")) <= 80
+    assert (
+        len(made("FleetRole", **longest)["RoleName"]) <= 64
+        and len(made("FleetFunction", **longest)["FunctionName"]) <= 64
+    )
+    assert (
+        max(
+            len(made(name, **longest)["QueueName"])
+            for name in ("FleetQueue", "FleetDeadLetterQueue")
+        )
+        <= 80
+    )
 
 
 # What the worker may, and what a sender
 
 
 def test_the_worker_may_what_the_function_may_and_beside_it_work_off_its_queue():
-    every = {**NEEDED, "PassableRoleArns": "arn:aws:iam::111122223333:role/task", "VerifyImage": "warn"}
+    every = {
+        **NEEDED,
+        "PassableRoleArns": "arn:aws:iam::111122223333:role/task",
+        "VerifyImage": "warn",
+    }
     worker = statements_of_a_role(stack(**every), "FleetRole")
     function = statements_of_a_role(Stack(LAMBDA, every, by_name=True), "FunctionRole")
     own = {"WriteLogs", "SendDeadLetters", "WorkOffMessages"}
-    assert [one for one in worker if one["Sid"] not in own] == [one for one in function if one["Sid"] not in own]
+    assert [one for one in worker if one["Sid"] not in own] == [
+        one for one in function if one["Sid"] not in own
+    ]
     assert {one["Sid"]: one["Resource"] for one in worker if one["Sid"] in own} == {
         "WriteLogs": ARN % ("logs", "log-group:/aws/lambda/ecs-updater-fleet:*"),
         "WorkOffMessages": QUEUE,
@@ -267,9 +329,16 @@ KEYS = "dynamodb:LeadingKeys"
         ("sqs:GetQueueUrl", QUEUE, {}),
         ("sqs:SendMessage", QUEUE, {}),
         ("dynamodb:DescribeTable", TABLE, {}),
-        *((f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#20261127T0930Z-ab"]}) for one in ("GetItem", "PutItem", "Query", "UpdateItem")),
+        *(
+            (f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#20261127T0930Z-ab"]})
+            for one in ("GetItem", "PutItem", "Query", "UpdateItem")
+        ),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "REQUEST#two"]}),
-        ("dynamodb:BatchGetItem", TABLE, {KEYS: [SERVICE, SERVICE + "-two", SERVICE.replace("ECSCluster", "Missing")]}),
+        (
+            "dynamodb:BatchGetItem",
+            TABLE,
+            {KEYS: [SERVICE, SERVICE + "-two", SERVICE.replace("ECSCluster", "Missing")]},
+        ),
         ("ecs:DescribeServices", SERVICE, {}),
         ("ecs:DescribeTaskDefinition", "*", {}),
     ],
@@ -282,15 +351,24 @@ def test_a_sender_may(action, resource, context):
     ("action", "resource", "context"),
     [
         ("sqs:SendMessage", LETTERS, {}),
-        *((f"sqs:{one}", QUEUE, {}) for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue", "SetQueueAttributes")),
-        *((f"dynamodb:{one}", TABLE, {KEYS: [SERVICE]}) for one in ("GetItem", "PutItem", "UpdateItem", "Query")),
+        *(
+            (f"sqs:{one}", QUEUE, {})
+            for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue", "SetQueueAttributes")
+        ),
+        *(
+            (f"dynamodb:{one}", TABLE, {KEYS: [SERVICE]})
+            for one in ("GetItem", "PutItem", "UpdateItem", "Query")
+        ),
         *((f"dynamodb:{one}", TABLE, {KEYS: ["PACE"]}) for one in ("PutItem", "UpdateItem")),
         ("dynamodb:PutItem", TABLE, {KEYS: ["REQUEST#one"]}),
         ("dynamodb:PutItem", TABLE, {}),
         ("dynamodb:PutItem", TABLE + "-two", {KEYS: ["BATCH#one"]}),
         ("dynamodb:Query", TABLE + "/index/recent", {KEYS: ["UPDATES"]}),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "LEASE#one"]}),
-        *((f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#one"]}) for one in ("DeleteItem", "Scan", "BatchWriteItem")),
+        *(
+            (f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#one"]})
+            for one in ("DeleteItem", "Scan", "BatchWriteItem")
+        ),
         ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
         *((f"ecs:{one}", SERVICE, {}) for one in ("UpdateService", "TagResource")),
     ],
@@ -302,4 +380,7 @@ def test_a_sender_may_not(action, resource, context):
 def test_a_sender_may_pass_no_role_and_change_no_service():
     allowed = actions(SENDER)
     assert not [one for one in allowed if one.startswith(("iam:", "lambda:"))]
-    assert {one for one in allowed if one.startswith("ecs:")} == {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
+    assert {one for one in allowed if one.startswith("ecs:")} == {
+        "ecs:DescribeServices",
+        "ecs:DescribeTaskDefinition",
+    }

@@ -1,4 +1,6 @@
-"""The ledger: its table against the code that writes to it, the completer and what calls it, and what both functions may for it."""
+"""The ledger: its table against the code that writes to it, the completer and what calls it, and
+what both functions may for it.
+"""
 
 import importlib
 import re
@@ -29,7 +31,8 @@ ITEMS = ARN % ("dynamodb", f"table/{TABLE}")
 ROLE = "arn:aws:iam::111122223333:role/task"
 IMAGES = "arn:aws:ecr:us-east-1:444455556666:repository/team/app"
 
-# As AWS documents it: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+# As AWS documents it:
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
 EVENT: dict[str, Any] = {
     "version": "0",
     "id": "ddca6449-b258-46c0-8653-e0e3aEXAMPLE",
@@ -62,11 +65,17 @@ def made(name: str, **parameters: Any) -> dict[str, Any]:
 def statements(one: Stack) -> dict[str, dict[str, Any]]:
     """Returns the statements of a stack's only role, by name."""
     (role,) = one.of_type("AWS::IAM::Role")
-    return {statement["Sid"]: statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]}
+    return {
+        statement["Sid"]: statement
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    }
 
 
 BOTH = {"ClusterName": "ECSCluster", "TaskDefinitionFamily": "web", "PassableRoleArns": ROLE}
-FUNCTION = statements(Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}, by_name=True))
+FUNCTION = statements(
+    Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}, by_name=True)
+)
 COMPLETER = statements(stack(**BOTH))
 
 
@@ -84,7 +93,10 @@ def test_the_table_is_the_one_that_the_code_is_tested_with(fake):
     assert _by_name(table["AttributeDefinitions"]) == _by_name(tested["AttributeDefinitions"])
     assert table["BillingMode"] == tested["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     (index,), (tested_index,) = table["GlobalSecondaryIndexes"], tested["GlobalSecondaryIndexes"]
-    assert (index["IndexName"], index["KeySchema"]) == (tested_index["IndexName"], tested_index["KeySchema"])
+    assert (index["IndexName"], index["KeySchema"]) == (
+        tested_index["IndexName"],
+        tested_index["KeySchema"],
+    )
     assert index["Projection"] == tested_index["Projection"] == {"ProjectionType": "ALL"}
 
 
@@ -92,15 +104,23 @@ def test_the_table_forgets_what_the_code_lets_expire(fake, begin):
     expires = made("LedgerTable")["TimeToLiveSpecification"]
     assert expires["Enabled"] is True
     begin()
-    assert [item for item in fake.items.values() if re.fullmatch(r"\d{10}", item.get(expires["AttributeName"], {}).get("N", ""))]
+    assert [
+        item
+        for item in fake.items.values()
+        if re.fullmatch(r"\d{10}", item.get(expires["AttributeName"], {}).get("N", ""))
+    ]
 
 
 def test_the_table_can_be_recovered_and_is_encrypted_without_a_key_of_the_accounts_own():
-    assert made("LedgerTable")["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert made("LedgerTable")["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True
+    }
     assert "SSESpecification" not in made("LedgerTable")
 
 
-@pytest.mark.parametrize(("parameters", "protected"), [({}, True), ({"DeletionProtection": "false"}, False)])
+@pytest.mark.parametrize(
+    ("parameters", "protected"), [({}, True), ({"DeletionProtection": "false"}, False)]
+)
 def test_the_table_is_protected_from_deletion_unless_that_is_switched_off(parameters, protected):
     assert made("LedgerTable", **parameters)["DeletionProtectionEnabled"] is protected
 
@@ -121,19 +141,37 @@ def test_the_completer_is_in_the_bundle_of_the_function():
 
 
 def test_the_settings_of_the_completer_are_those_of_the_ledger():
-    parameters = {"FunctionName": "team", "LedgerRetentionDays": 7, "TaskFailures": 5, "OpenUpdateMaxHours": 48}
+    parameters = {
+        "FunctionName": "team",
+        "LedgerRetentionDays": 7,
+        "TaskFailures": 5,
+        "OpenUpdateMaxHours": 48,
+    }
     variables = made("Completer", **parameters)["Environment"]["Variables"]
     assert Settings.from_environment(variables) == Settings(
-        ledger_table="team-ledger", ledger_retention_days=7, task_failures=5, open_update_max_hours=48
+        ledger_table="team-ledger",
+        ledger_retention_days=7,
+        task_failures=5,
+        open_update_max_hours=48,
     )
-    others = variables.keys() - {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES", "OPEN_UPDATE_MAX_HOURS"}
+    others = variables.keys() - {
+        "LEDGER_TABLE",
+        "LEDGER_RETENTION_DAYS",
+        "TASK_FAILURES",
+        "OPEN_UPDATE_MAX_HOURS",
+    }
     assert others == {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 
 
 def test_both_functions_have_the_same_defaults():
-    assert made("Completer")["Environment"]["Variables"].items() >= {
-        "LEDGER_RETENTION_DAYS": "90", "TASK_FAILURES": "3", "OPEN_UPDATE_MAX_HOURS": "24",
-    }.items()
+    assert (
+        made("Completer")["Environment"]["Variables"].items()
+        >= {
+            "LEDGER_RETENTION_DAYS": "90",
+            "TASK_FAILURES": "3",
+            "OPEN_UPDATE_MAX_HOURS": "24",
+        }.items()
+    )
     assert LEDGER["Parameters"]["ClusterName"] == LAMBDA["Parameters"]["ClusterName"]
     for name in LEDGER["Parameters"].keys() & LAMBDA["Parameters"].keys():
         assert LEDGER["Parameters"][name] == LAMBDA["Parameters"][name], name
@@ -149,7 +187,10 @@ def test_names_of_the_longest_kind_are_not_too_long():
     assert re.fullmatch(LEDGER["Parameters"]["FunctionName"]["AllowedPattern"], name)
     assert not re.fullmatch(LEDGER["Parameters"]["FunctionName"]["AllowedPattern"], name + "n")
     longest = {"FunctionName": name, "AWS::Region": "ap-southeast-1"}
-    names = [made("CompleterRole", **longest)["RoleName"], made("Completer", **longest)["FunctionName"]]
+    names = [
+        made("CompleterRole", **longest)["RoleName"],
+        made("Completer", **longest)["FunctionName"],
+    ]
     names += [made(rule, **longest)["Name"] for rule in ("DeploymentRule", "PollRule")]
     assert max(map(len, names)) <= 64
 
@@ -170,7 +211,11 @@ both = pytest.mark.parametrize("role", [FUNCTION, COMPLETER], ids=["function", "
         ("ecs:UntagResource", SERVICE, {}),
         ("ecs:ListServiceDeployments", SERVICE, {}),
         *(("ecs:DescribeServiceRevisions", one, {}) for one in (DEPLOYED, SERVICE)),
-        *((f"ecs:{action}", one, {}) for one in (DEPLOYMENT, SERVICE) for action in OF_A_DEPLOYMENT),
+        *(
+            (f"ecs:{action}", one, {})
+            for one in (DEPLOYMENT, SERVICE)
+            for action in OF_A_DEPLOYMENT
+        ),
         ("ecs:DescribeTasks", TASK, {}),
         ("ecs:ListTasks", "*", LISTED),
         # A rollback to an INACTIVE revision registers its content again.
@@ -178,7 +223,10 @@ both = pytest.mark.parametrize("role", [FUNCTION, COMPLETER], ids=["function", "
         ("ecs:RegisterTaskDefinition", REVISION, {}),
         ("ecs:TagResource", REVISION, {"ecs:CreateAction": "RegisterTaskDefinition"}),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
-        *((f"dynamodb:{one}", ITEMS, {}) for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")),
+        *(
+            (f"dynamodb:{one}", ITEMS, {})
+            for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+        ),
     ],
 )
 def test_both_may(role, action, resource, context):
@@ -189,9 +237,19 @@ def test_both_may(role, action, resource, context):
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
     [
-        *((f"ecs:{one}", SERVICE.replace("ECSCluster", "Other"), {}) for one in ("UpdateService", "ListServiceDeployments")),
-        *(("ecs:DescribeServiceRevisions", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYED, SERVICE)),
-        *((f"ecs:{action}", one.replace("ECSCluster", "Other"), {}) for one in (DEPLOYMENT, SERVICE) for action in OF_A_DEPLOYMENT),
+        *(
+            (f"ecs:{one}", SERVICE.replace("ECSCluster", "Other"), {})
+            for one in ("UpdateService", "ListServiceDeployments")
+        ),
+        *(
+            ("ecs:DescribeServiceRevisions", one.replace("ECSCluster", "Other"), {})
+            for one in (DEPLOYED, SERVICE)
+        ),
+        *(
+            (f"ecs:{action}", one.replace("ECSCluster", "Other"), {})
+            for one in (DEPLOYMENT, SERVICE)
+            for action in OF_A_DEPLOYMENT
+        ),
         ("ecs:DescribeTasks", TASK.replace("ECSCluster", "Other"), {}),
         ("ecs:StopTask", TASK, {}),
         ("ecs:RegisterTaskDefinition", ARN % ("ecs", "task-definition/other:7"), {}),
@@ -227,7 +285,11 @@ def test_the_completer_may_what_the_function_may_and_write_its_logs_and_read_man
     [
         ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
         ("ecs:TagResource", REVISION, {}),
-        ("iam:PassRole", "arn:aws:iam::111122223333:role/other", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
+        (
+            "iam:PassRole",
+            "arn:aws:iam::111122223333:role/other",
+            {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
+        ),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
         ("ecr:BatchGetImage", IMAGES, {}),
         ("sqs:SendMessage", ARN % ("sqs", "ecs-updater-dead-letters"), {}),
@@ -239,13 +301,21 @@ def test_the_completer_may_not(action, resource, context):
 
 
 def test_images_of_other_accounts_and_regions_can_be_read_when_they_are_to_be_checked_or_pinned():
-    assert all(allows(FUNCTION.values(), f"ecr:{one}", IMAGES) for one in ("BatchGetImage", "GetDownloadUrlForLayer"))
+    assert all(
+        allows(FUNCTION.values(), f"ecr:{one}", IMAGES)
+        for one in ("BatchGetImage", "GetDownloadUrlForLayer")
+    )
     for checks in ({"VerifyImage": "require"}, {"VerifyImage": "warn"}, {"PinDigest": "digest"}):
-        assert {"ReadImages", "ReadCacheRules"} <= statements(Stack(LAMBDA, {"ClusterName": "ECSCluster", **checks})).keys()
+        assert {"ReadImages", "ReadCacheRules"} <= statements(
+            Stack(LAMBDA, {"ClusterName": "ECSCluster", **checks})
+        ).keys()
 
 
 def test_without_a_ledger_no_table_can_be_used_and_without_checks_no_image_be_read():
-    assert not {"UseLedger", "ReadImages", "ReadCacheRules"} & statements(Stack(LAMBDA, {"ClusterName": "ECSCluster"})).keys()
+    assert (
+        not {"UseLedger", "ReadImages", "ReadCacheRules"}
+        & statements(Stack(LAMBDA, {"ClusterName": "ECSCluster"})).keys()
+    )
 
 
 # What calls the completer
@@ -253,12 +323,17 @@ def test_without_a_ledger_no_table_can_be_used_and_without_checks_no_image_be_re
 
 def calls(event: dict[str, Any], **parameters: Any) -> bool:
     """Tells whether EventBridge calls the completer for an event."""
-    return EventPattern(None, made("DeploymentRule", **parameters)["EventPattern"]).matches_event(event)
+    return EventPattern(None, made("DeploymentRule", **parameters)["EventPattern"]).matches_event(
+        event
+    )
 
 
 def of_another(**fields: Any) -> dict[str, Any]:
     """Returns the event with other fields; those of its detail too."""
-    return EVENT | {key: {**EVENT[key], **value} if isinstance(value, dict) else value for key, value in fields.items()}
+    return EVENT | {
+        key: {**EVENT[key], **value} if isinstance(value, dict) else value
+        for key, value in fields.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"])
@@ -282,12 +357,18 @@ def test_nothing_else_that_ecs_reports_calls_it(fields):
 
 
 def test_a_pattern_of_clusters_means_the_same_to_the_rule_as_to_the_role():
-    one, other = (of_another(resources=[SERVICE.replace("ECSCluster", name)]) for name in ("team-one", "other-team-one"))
+    one, other = (
+        of_another(resources=[SERVICE.replace("ECSCluster", name)])
+        for name in ("team-one", "other-team-one")
+    )
     assert calls(one, ClusterName="team-*") and calls(other, ClusterName="*")
     assert not calls(other, ClusterName="team-*")
 
 
-@pytest.mark.parametrize(("minutes", "schedule"), [(1, "rate(1 minute)"), (2, "rate(2 minutes)"), (1440, "rate(1440 minutes)")])
+@pytest.mark.parametrize(
+    ("minutes", "schedule"),
+    [(1, "rate(1 minute)"), (2, "rate(2 minutes)"), (1440, "rate(1440 minutes)")],
+)
 def test_the_schedule_is_written_as_eventbridge_wants_it(minutes, schedule):
     assert made("PollRule", PollMinutes=minutes)["ScheduleExpression"] == schedule
 

@@ -1,4 +1,5 @@
-"""Runs the JSON events of ``testing/events`` through any way of invoking the function, and compares the answers.
+"""Runs the JSON events of ``testing/events`` through any way of invoking the function, and compares
+the answers.
 
 ==============  ============================================================================
 ``cases``       the events and what each must answer, with this run's names filled in

@@ -1,7 +1,8 @@
 """Runs the JSON events against a deployed function, or one event of the caller's own.
 
-Names, endpoint and region come from the environment that the Makefile exports. Exits with 0 when everything is as expected, with 1
-when something differs, with 2 when the call makes no sense, with 130 after Ctrl-C.
+Names, endpoint and region come from the environment that the Makefile exports. Exits with 0 when
+everything is as expected, with 1 when something differs, with 2 when the call makes no sense, with
+130 after Ctrl-C.
 """
 
 import argparse
@@ -14,7 +15,15 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import cases
-from .invokers import InvocationFailed, Invoker, aws_cli, http_api, lambda_api, sam_local, sam_remote
+from .invokers import (
+    InvocationFailed,
+    Invoker,
+    aws_cli,
+    http_api,
+    lambda_api,
+    sam_local,
+    sam_remote,
+)
 from .payload import PayloadRefused, check
 from .run import OK, run_case, table
 from .service import Service, ServiceMissing
@@ -30,10 +39,16 @@ INVOKERS = {
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="event_suite", description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="event_suite", description=__doc__.partition("\n")[0] if __doc__ else None
+    )
     parser.add_argument("via", choices=sorted(INVOKERS), help="the way of invoking the function")
-    parser.add_argument("--event", type=Path, help="invoke with this file alone and print the answer")
-    parser.add_argument("--table", type=Path, help="add the table to this file instead of printing it")
+    parser.add_argument(
+        "--event", type=Path, help="invoke with this file alone and print the answer"
+    )
+    parser.add_argument(
+        "--table", type=Path, help="add the table to this file instead of printing it"
+    )
     arguments = parser.parse_args()
     try:
         invoke = INVOKERS[arguments.via](os.environ)
@@ -44,14 +59,18 @@ def main() -> int:
         print(f"✗ {refusal}", file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError, ServiceMissing) as error:
-        print(f"✗ the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}", file=sys.stderr)
+        print(
+            f"✗ the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("\n✗ interrupted", file=sys.stderr)
         return 130
     if arguments.table:
         arguments.table.parent.mkdir(parents=True, exist_ok=True)
-        with arguments.table.open("a", encoding="utf-8") as tables:  # A pipeline has one of each way of invoking.
+        # A pipeline has one of each way of invoking.
+        with arguments.table.open("a", encoding="utf-8") as tables:
             tables.write(f"The events through {arguments.via}:\n{report}\n\n")
     else:
         print(f"\n{report}")

@@ -1,4 +1,6 @@
-"""The deployed API over HTTP: its address, its key and, where it wants one, a signature; what it answers."""
+"""The deployed API over HTTP: its address, its key and, where it wants one, a signature; what it
+answers.
+"""
 
 import http.client
 import json
@@ -39,7 +41,9 @@ class Reply:
         try:
             return json.loads(self.content)
         except ValueError:
-            raise ApiUnusable(f"the API answered {self.status} with no JSON: {self.content[:200]!r}") from None
+            raise ApiUnusable(
+                f"the API answered {self.status} with no JSON: {self.content[:200]!r}"
+            ) from None
 
 
 Sign = Callable[[str, str, bytes | None, Mapping[str, str]], Mapping[str, str]]
@@ -63,9 +67,11 @@ class Api:
         headers: Mapping[str, str] | None = None,
         key: str | None = None,
     ) -> Reply:
-        """Calls a route, such as ``list?images=1``; ``key`` goes in the place of the API's own, an empty one is left out.
+        """Calls a route, such as ``list?images=1``; ``key`` goes in the place of the API's own, an
+        empty one is left out.
 
-        Who calls too often is told when to call again, and that is done: nothing has run. Raises ApiUnusable.
+        Who calls too often is told when to call again, and that is done: nothing has run. Raises
+        ApiUnusable.
         """
         key = self.key if key is None else key
         sent = dict(headers or {}) | ({"x-api-key": key} if key else {})
@@ -74,14 +80,19 @@ class Api:
             if reply.status != 429:
                 return reply
             self.sleep(float(reply.headers.get("retry-after", _PAUSE)))
-        raise ApiUnusable(f"the API took no call at each of {_ATTEMPTS} attempts: {reply.content[:200]!r}")
+        raise ApiUnusable(
+            f"the API took no call at each of {_ATTEMPTS} attempts: {reply.content[:200]!r}"
+        )
 
     def post(self, route: str, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
         """Posts a value as JSON."""
-        return self.call("POST", route, json.dumps(value).encode(), {"Content-Type": JSON, **(headers or {})})
+        return self.call(
+            "POST", route, json.dumps(value).encode(), {"Content-Type": JSON, **(headers or {})}
+        )
 
     def wait(self, clock: Callable[[], float] = time.monotonic) -> "Api":
-        """Waits until the API lets its key in: a key and a stage that were made just now are not known everywhere at once.
+        """Waits until the API lets its key in: a key and a stage that were made just now are not
+        known everywhere at once.
 
         Raises ApiUnusable when it does not within two minutes.
         """
@@ -95,7 +106,9 @@ class Api:
             except ApiUnusable as unusable:
                 reason = str(unusable)
             if clock() > deadline:
-                raise ApiUnusable(f"{self.url} does not let its key in within {_READY_SECONDS} seconds: {reason}")
+                raise ApiUnusable(
+                    f"{self.url} does not let its key in within {_READY_SECONDS} seconds: {reason}"
+                )
             self.sleep(_PAUSE)
 
     def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
@@ -114,7 +127,8 @@ class Api:
 
 
 def from_environment(environment: Mapping[str, str]) -> Api:
-    """The API at ``$API_URL``, with the value of the key ``$API_KEY_ID``, and signatures for ``API_AUTH=iam``.
+    """The API at ``$API_URL``, with the value of the key ``$API_KEY_ID``, and signatures for
+    ``API_AUTH=iam``.
 
     Raises ApiUnusable.
     """
@@ -126,23 +140,33 @@ def from_environment(environment: Mapping[str, str]) -> Api:
     try:
         key = session.client("apigateway").get_api_key(apiKey=number, includeValue=True)["value"]
     except (BotoCoreError, ClientError) as error:
-        raise ApiUnusable(f"the API's key cannot be read: {' '.join(str(error).split())[:300]}") from None
+        raise ApiUnusable(
+            f"the API's key cannot be read: {' '.join(str(error).split())[:300]}"
+        ) from None
     return Api(url, key, signer(session) if environment.get("API_AUTH") == "iam" else None)
 
 
 def signer(session: boto3.Session) -> Sign:
-    """Signs with the credentials of a session: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html"""
+    """Signs with the credentials of a session:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+    """
     credentials = session.get_credentials()
     if credentials is None:
         raise ApiUnusable("there are no credentials to sign with, which API_AUTH=iam asks for")
 
-    def sign(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Mapping[str, str]:
+    def sign(
+        method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Mapping[str, str]:
         request = AWSRequest(method, url, dict(headers), body)
-        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", session.region_name).add_auth(request)
+        SigV4Auth(
+            credentials.get_frozen_credentials(), "execute-api", session.region_name
+        ).add_auth(request)
         return dict(request.headers)
 
     return sign
 
 
 def _reply(status: int, answer: Any) -> Reply:
-    return Reply(status, {name.lower(): value for name, value in answer.headers.items()}, answer.read())
+    return Reply(
+        status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+    )

@@ -3,7 +3,8 @@
 Beside ``NAME.json``, the event, lies ``NAME.expected.json``:
 
 * ``starts_from``: image and tags of the service before the event;
-* ``answer``, the whole answer, or ``error``, its type and message; a text that begins with ``re:`` becomes a regular expression;
+* ``answer``, the whole answer, or ``error``, its type and message; a text that begins with ``re:``
+  becomes a regular expression;
 * ``ends_with``: image and tags of the service afterwards, read from ECS and not from the answer.
 
 ``${NAME}`` in either file is the Makefile's setting of that name.
@@ -34,7 +35,9 @@ _ORDER = (
 
 
 class SettingsCollide(Exception):
-    """The events cannot be told from the service's first state with these settings; the text says so in one line."""
+    """The events cannot be told from the service's first state with these settings; the text says
+    so in one line.
+    """
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,10 @@ class Expected:
     error_message: str | None = None
 
     def __str__(self) -> str:
-        return self.error_type or f"{self.answer['statusCode']} {self.answer['body']['deployment']['verdict']}"
+        return (
+            self.error_type
+            or f"{self.answer['statusCode']} {self.answer['body']['deployment']['verdict']}"
+        )
 
 
 @dataclass(frozen=True)
@@ -83,12 +89,16 @@ def load(settings: Mapping[str, str]) -> list[Case]:
 
 def how_to_deploy(settings: Mapping[str, str]) -> str:
     """The command that makes the service where this run goes."""
-    return "make deploy-ecs-cluster deploy-ecs-service" + (" TARGET=local" if settings.get("TARGET") == "local" else "")
+    return "make deploy-ecs-cluster deploy-ecs-service" + (
+        " TARGET=local" if settings.get("TARGET") == "local" else ""
+    )
 
 
 def _load(name: str, settings: Mapping[str, str]) -> Case:
     event, expected = (
-        _filled_in(json.loads((EVENTS_DIR / f"{_PREFIX}{name}{ending}").read_text("utf-8")), settings)
+        _filled_in(
+            json.loads((EVENTS_DIR / f"{_PREFIX}{name}{ending}").read_text("utf-8")), settings
+        )
         for ending in (".json", ".expected.json")
     )
     error = expected.get("error", {})
@@ -100,35 +110,52 @@ def _load(name: str, settings: Mapping[str, str]) -> Case:
         description=expected["description"],
         event=event,
         starts_from=ServiceState(**expected["starts_from"]),
-        expected=Expected(expected.get("answer"), error.get("errorType"), error.get("errorMessage")),
+        expected=Expected(
+            expected.get("answer"), error.get("errorType"), error.get("errorMessage")
+        ),
         ends_with=ServiceState(**expected["ends_with"]),
     )
 
 
 def _sort(body: dict[str, Any]) -> None:
-    """Puts tags into the order of the contract, which depends on the names that this run fills in."""
+    """Puts tags into the order of the contract, which depends on the names that this run fills
+    in.
+    """
     for state in (body["BEFORE"], body["AFTER"]):
         state["tags"].sort(key=lambda tag: tag["key"])
-    body["changes"].sort(key=lambda change: (not change["what"].startswith("image."), change["what"]))
+    body["changes"].sort(
+        key=lambda change: (not change["what"].startswith("image."), change["what"])
+    )
 
 
 def _check_changes(changes: list[dict[str, Any]]) -> None:
-    """Raises SettingsCollide when a setting is what the event sets itself, so that nothing would change there."""
+    """Raises SettingsCollide when a setting is what the event sets itself, so that nothing would
+    change there.
+    """
     names = [change["what"] for change in changes]
     for change in changes:
         if change["from"] == change["to"] or names.count(change["what"]) > 1:
-            raise SettingsCollide(f"an event changes {change['what']} itself: choose another CONTAINER_IMAGE or TAG_NAME")
+            raise SettingsCollide(
+                f"an event changes {change['what']} itself: choose another "
+                "CONTAINER_IMAGE or TAG_NAME"
+            )
 
 
 def _filled_in(value: Any, settings: Mapping[str, str]) -> Any:
-    """``value`` with every ``${NAME}`` replaced, after parsing: a setting with a quote in it, or with an ``re:``, stays a text."""
+    """``value`` with every ``${NAME}`` replaced, after parsing: a setting with a quote in it, or
+    with an ``re:``, stays a text.
+    """
     if isinstance(value, dict):
-        return {_filled_in(key, settings): _filled_in(member, settings) for key, member in value.items()}
+        return {
+            _filled_in(key, settings): _filled_in(member, settings) for key, member in value.items()
+        }
     if isinstance(value, list):
         return [_filled_in(member, settings) for member in value]
     if not isinstance(value, str):
         return value
     if value.startswith(_PATTERN):
         pattern = string.Template(value.removeprefix(_PATTERN))
-        return re.compile(pattern.substitute({name: re.escape(setting) for name, setting in settings.items()}))
+        return re.compile(
+            pattern.substitute({name: re.escape(setting) for name, setting in settings.items()})
+        )
     return string.Template(value).substitute(settings)

@@ -6,7 +6,9 @@ from typing import Any
 
 
 def differences(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
-    """One line per difference; none when ``actual`` is as ``expected``, where regular expressions stand for texts."""
+    """One line per difference; none when ``actual`` is as ``expected``, where regular expressions
+    stand for texts.
+    """
     if isinstance(expected, dict) and isinstance(actual, dict):
         for name in sorted({*expected, *actual}):
             here = f"{path}.{name}" if path else name

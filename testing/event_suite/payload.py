@@ -1,4 +1,5 @@
-"""What Lambda refuses before a function runs, found before anything is started: one line instead of a stack trace.
+"""What Lambda refuses before a function runs, found before anything is started: one line instead of
+a stack trace.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
@@ -15,14 +16,18 @@ class PayloadRefused(Exception):
 
 
 def check(event_file: Path) -> None:
-    """Raises PayloadRefused for a file that is not there, is no JSON, or is too large for Lambda."""
+    """Raises PayloadRefused for a file that is not there, is no JSON, or is too large for
+    Lambda.
+    """
     try:
         with event_file.open("rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as error:
         raise PayloadRefused(f"{event_file} cannot be read: {error.strerror}") from error
     if len(content) > LIMIT:
-        raise PayloadRefused(f"{event_file} is too large: Lambda takes events of at most {LIMIT} bytes")
+        raise PayloadRefused(
+            f"{event_file} is too large: Lambda takes events of at most {LIMIT} bytes"
+        )
     try:
         json.loads(content.decode("utf-8"), parse_constant=_no_json)
     except RecursionError as error:

@@ -1,4 +1,6 @@
-"""Runs every case in turn: restores its state, invokes, compares the answer and the service; a table at the end."""
+"""Runs every case in turn: restores its state, invokes, compares the answer and the service; a
+table at the end.
+"""
 
 import json
 import time
@@ -33,7 +35,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Execution:
-    """What sending one event came to: the invocation, or why there was none, and the service afterwards."""
+    """What sending one event came to: the invocation, or why there was none, and the service
+    afterwards.
+    """
 
     invocation: Invocation | None
     failure: str | None
@@ -43,7 +47,9 @@ class Execution:
 
 
 def execute(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Execution:
-    """Restores the state that a case starts from and sends its event, which lies in ``event_dir`` afterwards, as it was sent."""
+    """Restores the state that a case starts from and sends its event, which lies in ``event_dir``
+    afterwards, as it was sent.
+    """
     event_dir.mkdir(parents=True, exist_ok=True)
     event_file = event_dir / f"{case.name}.json"
     event_file.write_text(json.dumps(case.event, indent=2) + "\n", "utf-8")
@@ -62,8 +68,13 @@ def run_case(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> 
     done = execute(case, invoke, service, event_dir)
     if done.invocation is None:
         return Outcome(case, "not invoked", done.seconds, (str(done.failure),), frozenset())
-    skipped = done.invocation.cannot_show if case.expected.error_message is not None else frozenset()
-    found = [*compare(case, done.invocation), *differences(vars(case.ends_with), vars(done.service), "service")]
+    skipped = (
+        done.invocation.cannot_show if case.expected.error_message is not None else frozenset()
+    )
+    found = [
+        *compare(case, done.invocation),
+        *differences(vars(case.ends_with), vars(done.service), "service"),
+    ]
     return Outcome(case, str(done.invocation), done.seconds, tuple(found), skipped)
 
 
@@ -76,7 +87,11 @@ def compare(case: Case, invocation: Invocation) -> Iterator[str]:
         yield from differences(wanted or expected.answer, error or invocation.answer, "answer")
         return
     wanted = expected.error_message
-    if gateway.VIOLATION in invocation.cannot_show and isinstance(wanted, str) and wanted.startswith(gateway.STAGE):
+    if (
+        gateway.VIOLATION in invocation.cannot_show
+        and isinstance(wanted, str)
+        and wanted.startswith(gateway.STAGE)
+    ):
         wanted = gateway.MESSAGE
     yield from differences(wanted, invocation.error_message, "errorMessage")
     if "errorType" not in invocation.cannot_show:
@@ -86,9 +101,21 @@ def compare(case: Case, invocation: Invocation) -> Iterator[str]:
 def table(outcomes: Sequence[Outcome]) -> str:
     """Each event with its expected and its actual outcome, its time, and whether they agree."""
     head = ("event", "expected", "actual", "seconds", "")
-    rows = [(o.case.name, str(o.case.expected), o.actual, f"{o.seconds:.1f}", o.verdict) for o in outcomes]
+    rows = [
+        (o.case.name, str(o.case.expected), o.actual, f"{o.seconds:.1f}", o.verdict)
+        for o in outcomes
+    ]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    ]
     skipped = sorted({what for outcome in outcomes for what in outcome.skipped})
-    footnote = [f"skipped, since this way of invoking does not show it: {', '.join(skipped)}"] if skipped else []
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:], *footnote])
+    footnote = (
+        [f"skipped, since this way of invoking does not show it: {', '.join(skipped)}"]
+        if skipped
+        else []
+    )
+    return "\n".join(
+        [lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:], *footnote]
+    )

@@ -39,11 +39,25 @@ class Ran:
 def run(*arguments: str) -> Ran:
     """Runs ``ecs-updater ARGUMENT ...`` for the function of this run."""
     command = [f"{os.environ['TOOLS_DIR']}/cli/bin/python3", "-m", "ecs_updater_cli", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "lambda_code"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT / "lambda_code"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def batch_command(verb: str, *arguments: str) -> Ran:
     """One that follows updates, with JSON for its output."""
-    return run(verb, *arguments, "--json", "--timeout", str(SECONDS - 30), "--name", os.environ["LAMBDA_FUNCTION_NAME"])
+    return run(
+        verb,
+        *arguments,
+        "--json",
+        "--timeout",
+        str(SECONDS - 30),
+        "--name",
+        os.environ["LAMBDA_FUNCTION_NAME"],
+    )

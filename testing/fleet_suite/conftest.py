@@ -1,4 +1,6 @@
-"""What the tests of the fleet share: the services that they are about, the queue, and what the ledger tells of a request."""
+"""What the tests of the fleet share: the services that they are about, the queue, and what the
+ledger tells of a request.
+"""
 
 import json
 import os
@@ -35,7 +37,9 @@ def _events() -> dict[str, Case]:
 @pytest.fixture(scope="session", name="at_first")
 def _at_first() -> ServiceState:
     """Image and tags of each service as it is made."""
-    return ServiceState(os.environ["CONTAINER_IMAGE"], {os.environ["TAG_NAME"]: os.environ["TAG_VALUE"]})
+    return ServiceState(
+        os.environ["CONTAINER_IMAGE"], {os.environ["TAG_NAME"]: os.environ["TAG_VALUE"]}
+    )
 
 
 @pytest.fixture(scope="session", name="ecs")
@@ -46,7 +50,9 @@ def _ecs() -> Any:
 
 @pytest.fixture(scope="session", name="services")
 def _services(ecs, at_first) -> Iterator[list[Service]]:
-    """The dummy service and two like it without tasks, which cost nothing; all are as they were made at first."""
+    """The dummy service and two like it without tasks, which cost nothing; all are as they were
+    made at first.
+    """
     cluster, dummy = os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"]
     others = services_of_the_suite(dummy)
     try:
@@ -64,7 +70,9 @@ def _services(ecs, at_first) -> Iterator[list[Service]]:
 
 
 def _make(ecs: Any, cluster: str, like: str, names: list[str]) -> None:
-    """Makes services that run what ``like`` does, where they are not there from a run that was killed."""
+    """Makes services that run what ``like`` does, where they are not there from a run that was
+    killed.
+    """
     (model,) = ecs.describe_services(cluster=cluster, services=[like])["services"]
     found = ecs.describe_services(cluster=cluster, services=names)["services"]
     there = {one["serviceName"]: one["status"] for one in found}
@@ -85,7 +93,9 @@ def _make(ecs: Any, cluster: str, like: str, names: list[str]) -> None:
 
 @pytest.fixture(scope="session", name="completer", autouse=True)
 def _completer() -> Iterator[None]:
-    """Where an emulator stands in for AWS, it sends no events of ECS: its root wakes the completer instead."""
+    """Where an emulator stands in for AWS, it sends no events of ECS: its root wakes the completer
+    instead.
+    """
     if "AWS_ENDPOINT_URL" not in os.environ:
         yield
         return
@@ -96,9 +106,13 @@ def _completer() -> Iterator[None]:
 
 @pytest.fixture(scope="session", name="send")
 def _send() -> Send:
-    """Sends an event as any program may, one after the other in one group; its ``request_id``, a new one unless it has one."""
+    """Sends an event as any program may, one after the other in one group; its ``request_id``, a
+    new one unless it has one.
+    """
     sqs = boto3.client("sqs")
-    url = sqs.get_queue_url(QueueName=f"{os.environ['LAMBDA_FUNCTION_NAME']}-fleet.fifo")["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=f"{os.environ['LAMBDA_FUNCTION_NAME']}-fleet.fifo")[
+        "QueueUrl"
+    ]
 
     def send(event: Mapping[str, Any]) -> str:
         number = event.get("request_id") or f"fleet-suite-{uuid.uuid4()}"
@@ -124,7 +138,9 @@ def _told() -> Callable[[str], dict[str, Any]]:
             entry = ledger.of([number]).get(number, {"state": "not begun"})
             if entry["state"] == "ENDED":
                 return entry
-            assert time.monotonic() < deadline, f"{number} is {entry['state']} after {PATIENCE:.0f} seconds"
+            assert time.monotonic() < deadline, (
+                f"{number} is {entry['state']} after {PATIENCE:.0f} seconds"
+            )
             time.sleep(0.5)
 
     return told

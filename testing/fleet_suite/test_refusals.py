@@ -1,4 +1,6 @@
-"""What cannot succeed: said by the command before anything is sent, and by the ledger where a program sent it all the same."""
+"""What cannot succeed: said by the command before anything is sent, and by the ledger where a
+program sent it all the same.
+"""
 
 import json
 
@@ -6,7 +8,13 @@ import pytest
 
 from fleet_suite.command import batch_command
 
-REFUSED = ["MISSING_JSON_FIELD", "WRONG_JSON_FORMAT", "MISSING_ECS_CLUSTER", "MISSING_ECS_SERVICE", "WRONG_IMAGE_NAME"]
+REFUSED = [
+    "MISSING_JSON_FIELD",
+    "WRONG_JSON_FORMAT",
+    "MISSING_ECS_CLUSTER",
+    "MISSING_ECS_SERVICE",
+    "WRONG_IMAGE_NAME",
+]
 
 
 @pytest.fixture(scope="module", name="sent")
@@ -25,10 +33,14 @@ def test_the_ledger_has_the_error_of_a_direct_call(name, sent, events, told, ser
     assert services[0].read() == events[name].ends_with
 
 
-def test_a_file_with_an_error_is_refused_with_its_place_and_nothing_is_sent(events, services, at_first, tmp_path):
+def test_a_file_with_an_error_is_refused_with_its_place_and_nothing_is_sent(
+    events, services, at_first, tmp_path
+):
     services[0].restore(at_first)
     path = tmp_path / "deployments.json"
-    path.write_text(json.dumps([events["base"].event, events["MISSING_JSON_FIELD"].event], indent=1), "utf-8")
+    path.write_text(
+        json.dumps([events["base"].event, events["MISSING_JSON_FIELD"].event], indent=1), "utf-8"
+    )
 
     ran = batch_command("deploy", "--file", str(path))
 

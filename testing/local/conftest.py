@@ -1,4 +1,6 @@
-"""What the local tests share: workspaces for runs of make, a bundle, and whether Docker can be used."""
+"""What the local tests share: workspaces for runs of make, a bundle, and whether Docker can be
+used.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -26,11 +28,19 @@ def _docker_usable(why_no_docker) -> None:
 
 @pytest.fixture(scope="module", name="workspace")
 def _workspace(tmp_path_factory, aws_cli) -> Iterator[Callable[..., Workspace]]:
-    """Makes workspaces, for SAM_MODE=emulator unless told otherwise; what a test that failed left in them is ended."""
+    """Makes workspaces, for SAM_MODE=emulator unless told otherwise; what a test that failed left
+    in them is ended.
+    """
     made = []
 
     def make(name: str, project: Path = PROJECT, **settings: str) -> Workspace:
-        made.append(Workspace(tmp_path_factory.mktemp(name), project, **{"SAM_MODE": "emulator", "AWS_CLI": aws_cli, **settings}))
+        made.append(
+            Workspace(
+                tmp_path_factory.mktemp(name),
+                project,
+                **{"SAM_MODE": "emulator", "AWS_CLI": aws_cli, **settings},
+            )
+        )
         return made[-1]
 
     yield make

@@ -1,6 +1,8 @@
-"""Whole runs of `make all-local`: both ways of SAM, in a hostile shell, with an event that cannot succeed, interrupted.
+"""Whole runs of `make all-local`: both ways of SAM, in a hostile shell, with an event that cannot
+succeed, interrupted.
 
-The runs go beside each other, each in a workspace of its own, because a run in Docker waits more than it works.
+The runs go beside each other, each in a workspace of its own, because a run in Docker waits more
+than it works.
 """
 
 import os
@@ -22,7 +24,13 @@ from support.shell import CANARY, ENDPOINTS, HOSTILE, PROXIES, Elsewhere, anothe
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-STAGES = ["json_validation", "json_validation", "ecs_service_read", "ecs_service_read", "ecs_service_update"]
+STAGES = [
+    "json_validation",
+    "json_validation",
+    "ecs_service_read",
+    "ecs_service_read",
+    "ecs_service_update",
+]
 
 OTHERS = {
     "CLUSTER_NAME": "another-cluster",
@@ -51,7 +59,9 @@ class WholeRun(NamedTuple):
     """The containers and images that Docker has now and had not before."""
 
     def rows(self) -> list[list[str]]:
-        """The lines of the table, cut into event, expected and actual outcome, seconds and verdict."""
+        """The lines of the table, cut into event, expected and actual outcome, seconds and
+        verdict.
+        """
         table = self.result.output.partition("\nevent ")[2].partition("\n\n")[0]
         cells = (re.split(r"\s{2,}", line) for line in table.splitlines())
         return [row for row in cells if row[0] in OUTCOMES]
@@ -68,12 +78,15 @@ def _elsewhere() -> Iterator[Elsewhere]:
 def _whole_runs(  # pylint: disable=unused-argument  # Being alone is all that the last one is for.
     workspace, workspace_with_package, elsewhere, why_no_docker, alone_in_docker
 ) -> dict[str, WholeRun]:
-    """``all-local`` in a hostile shell with other settings, the same in Docker, and with an event that cannot succeed."""
+    """``all-local`` in a hostile shell with other settings, the same in Docker, and with an event
+    that cannot succeed.
+    """
     workspaces = {
         "emulator": workspace_with_package("emulator", **OTHERS),
         "mismatch": workspace_with_package("mismatch", CONTAINER_IMAGE=":1.36"),
     }
-    # The bundle is there already, since a proxy is where the packages in it would have to come from.
+    # The bundle is there already, since a proxy is where the packages in it would have to come
+    # from.
     home = workspaces["emulator"].directory / "home"
     home.mkdir()
     hostile = HOSTILE | dict.fromkeys([*ENDPOINTS, *PROXIES], elsewhere.url) | {"HOME": str(home)}
@@ -85,14 +98,21 @@ def _whole_runs(  # pylint: disable=unused-argument  # Being alone is all that t
     if not why_no_docker:
         before = in_docker()
         workspaces["docker"] = workspace("docker", SAM_MODE="docker", TAG_VALUE=OTHERS["TAG_VALUE"])
-        runs["docker"] = workspaces["docker"].start("all-local", environment=HOSTILE | dict.fromkeys(ENDPOINTS, elsewhere.url))
+        runs["docker"] = workspaces["docker"].start(
+            "all-local", environment=HOSTILE | dict.fromkeys(ENDPOINTS, elsewhere.url)
+        )
     listened = {}
     for name, run in runs.items():
-        until(lambda run=run: "deploying stack" in run.output() or run.has_ended(), f"{name} deploys")
+        until(
+            lambda run=run: "deploying stack" in run.output() or run.has_ended(), f"{name} deploys"
+        )
         listened[name] = workspaces[name].listening()
     results = {name: run.result() for name, run in runs.items()}
     docker_left = set() if why_no_docker else in_docker() - before
-    return {name: WholeRun(workspaces[name], results[name], listened[name], docker_left) for name in runs}
+    return {
+        name: WholeRun(workspaces[name], results[name], listened[name], docker_left)
+        for name in runs
+    }
 
 
 def test_all_local_on_the_emulator_has_all_eight_events_as_expected(whole_runs):
@@ -100,7 +120,9 @@ def test_all_local_on_the_emulator_has_all_eight_events_as_expected(whole_runs):
 
     assert run.result.status == 0, run.result.output
     assert [row[:2] for row in run.rows()] == [list(row) for row in OUTCOMES.items()]
-    assert [actual for _, _, actual, *_ in run.rows()] == ["200 IN_PROGRESS"] * 3 + [f"error in {stage}" for stage in STAGES]
+    assert [actual for _, _, actual, *_ in run.rows()] == ["200 IN_PROGRESS"] * 3 + [
+        f"error in {stage}" for stage in STAGES
+    ]
     assert [verdict for *_, verdict in run.rows()] == ["ok"] * 8
     assert "skipped, since this way of invoking does not show it: errorType" in run.result.output
     assert "SAM mode emulator: as SAM_MODE says" in run.result.output
@@ -109,7 +131,10 @@ def test_all_local_on_the_emulator_has_all_eight_events_as_expected(whole_runs):
 def test_every_setting_can_be_overridden(whole_runs):
     output = whole_runs["emulator"].result.output
 
-    assert "registering a revision of task definition another-task with image registry.example.com:5000/team/app:1.0" in output
+    assert (
+        "registering a revision of task definition another-task with image "
+        "registry.example.com:5000/team/app:1.0"
+    ) in output
     assert "creating service another-service with tag another tag=another value" in output
     assert "making bucket another-stack-artifacts-000000000000-us-west-2" in output
     assert [line for line in output.splitlines() if line.startswith("• removing")] == [
@@ -133,7 +158,9 @@ def test_a_mismatch_fails_the_run_and_is_named(whole_runs):
     run = whole_runs["mismatch"]
 
     assert run.result.status != 0
-    assert [event for event, *_, verdict in run.rows() if verdict == "FAILED"] == ["SAME_INITIAL_VALUES"]
+    assert [event for event, *_, verdict in run.rows() if verdict == "FAILED"] == [
+        "SAME_INITIAL_VALUES"
+    ]
     assert "service.image is 'busybox:1.36', not ':1.36'" in run.result.output
     assert "✗ run-lambda-test-sam failed, see above" in run.result.output
 
@@ -187,7 +214,9 @@ def test_for_docker_the_emulator_listens_on_one_address_of_this_machine_only(who
 
 @pytest.fixture(name="interruptible")
 def _interruptible() -> Iterator[None]:
-    """Lets SIGINT through to what a test starts, even where these tests run in the background and it is ignored."""
+    """Lets SIGINT through to what a test starts, even where these tests run in the background and
+    it is ignored.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

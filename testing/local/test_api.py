@@ -1,4 +1,6 @@
-"""The HTTP API as it is deployed, on an emulator that enforces IAM: README's examples, a fuzzer, and who may do what."""
+"""The HTTP API as it is deployed, on an emulator that enforces IAM: README's examples, a fuzzer,
+and who may do what.
+"""
 
 import json
 import os
@@ -22,7 +24,9 @@ from support.make import PROJECT, TOOLS
 from support.permissions import actions, document, without
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
-needs_curl = pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="curl or jq is not installed")
+needs_curl = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("jq")), reason="curl or jq is not installed"
+)
 
 README = (PROJECT / "README.md").read_text("utf-8")
 SHORT = {"cluster": CLUSTER, "service": SERVICE, "image": "busybox", "tag": "1.36"}
@@ -37,8 +41,12 @@ QUESTIONS = {
     "dynamodb:GetItem": "deployments/no-such-id",
 }
 WRITES: dict[str, Callable[[Any, Any], object]] = {
-    "ecs:UpdateService": lambda ecs, _: ecs.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=0),
-    "ecs:DeleteService": lambda ecs, _: ecs.delete_service(cluster=CLUSTER, service=SERVICE, force=True),
+    "ecs:UpdateService": lambda ecs, _: ecs.update_service(
+        cluster=CLUSTER, service=SERVICE, desiredCount=0
+    ),
+    "ecs:DeleteService": lambda ecs, _: ecs.delete_service(
+        cluster=CLUSTER, service=SERVICE, force=True
+    ),
     "ecs:RegisterTaskDefinition": lambda ecs, _: ecs.register_task_definition(
         family="any", containerDefinitions=[{"name": "any", "image": "busybox", "memory": 64}]
     ),
@@ -92,10 +100,16 @@ class Completer(threading.Thread):
 def run(api: DeployedApi, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a shell script in the project's directory, with ``make`` of this workspace."""
     settings = " ".join(f"{name}={value}" for name, value in api.here.settings.items() if value)
-    shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and "proxy" not in name.lower()}
+    shell = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and "proxy" not in name.lower()
+    }
     shell |= {"MAKEFLAGS": f" -- {settings}", **environment}
     command = ["bash", "-eu", "-o", "pipefail", "-c", script]
-    return subprocess.run(command, cwd=PROJECT, env=shell, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(
+        command, cwd=PROJECT, env=shell, capture_output=True, text=True, timeout=900, check=False
+    )
 
 
 @needs_curl
@@ -105,18 +119,27 @@ def test_the_examples_of_the_readme_do_what_it_says_as_they_are_written(api):
         ran = run(api, "\n".join([settings, calls, pipeline]))
     assert ran.returncode == 0, ran
     assert "SUCCEEDED" in ran.stdout and api.key not in ran.stdout
-    services, updated, updates = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    services, updated, updates = [
+        json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")
+    ]
     assert [(one["serviceName"], one["images"]) for one in services["services"]] == [
         ("ecs-dummy-service", {"ecs-dummy-container": "busybox"})
     ]
-    assert updated["deployment"]["verdict"] == "SUCCEEDED" and updated["AFTER"]["tags"] == updated["BEFORE"]["tags"]
-    assert [(one["id"], one["verdict"]) for one in updates["deployments"]] == [(updated["requestId"], "SUCCEEDED")]
+    assert (
+        updated["deployment"]["verdict"] == "SUCCEEDED"
+        and updated["AFTER"]["tags"] == updated["BEFORE"]["tags"]
+    )
+    assert [(one["id"], one["verdict"]) for one in updates["deployments"]] == [
+        (updated["requestId"], "SUCCEEDED")
+    ]
 
 
 @needs_curl
 def test_a_pipeline_that_is_refused_fails_with_the_sentence_that_says_why(api):
     settings, _, pipeline = examples()
-    ran = run(api, settings + pipeline.replace('"service": "ecs-dummy-service"', '"service": "nobody"'))
+    ran = run(
+        api, settings + pipeline.replace('"service": "ecs-dummy-service"', '"service": "nobody"')
+    )
     assert ran.returncode != 0 and "ecs_service_name nobody not found" in ran.stdout + ran.stderr
 
 
@@ -132,11 +155,24 @@ def _openapi(api, tmp_path_factory):
     return file
 
 
-def schemathesis(program: str, directory: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def schemathesis(
+    program: str, directory: Path, *arguments: object
+) -> subprocess.CompletedProcess[str]:
     """Runs a program of that environment, which leaves files where it runs."""
-    subprocess.run([PROJECT / "scripts" / "install-tool", "schemathesis"], check=True, env={**os.environ, "TOOLS_DIR": str(TOOLS)})
+    subprocess.run(
+        [PROJECT / "scripts" / "install-tool", "schemathesis"],
+        check=True,
+        env={**os.environ, "TOOLS_DIR": str(TOOLS)},
+    )
     command = [TOOLS / "schemathesis" / "bin" / program, *arguments]
-    return subprocess.run(list(map(str, command)), cwd=directory, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
 
 
 def test_the_openapi_document_is_one(openapi):
@@ -144,8 +180,11 @@ def test_the_openapi_document_is_one(openapi):
     assert checked.returncode == 0, checked
 
 
-def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(api, openapi, tmp_path):
-    """Refused where the document refuses it, without a key refused, and each answer in the form that the document gives it.
+def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(
+    api, openapi, tmp_path
+):
+    """Refused where the document refuses it, without a key refused, and each answer in the form
+    that the document gives it.
 
     Left out: API Gateway has no 405, and ECS refuses more than a schema can say.
     """
@@ -153,7 +192,16 @@ def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(
     config.write_text("", "utf-8")
     ran = schemathesis(
         *("schemathesis", tmp_path),
-        *("--config-file", config, "run", openapi, "--url", api.api.url, "--header", f"x-api-key: {api.key}"),
+        *(
+            "--config-file",
+            config,
+            "run",
+            openapi,
+            "--url",
+            api.api.url,
+            "--header",
+            f"x-api-key: {api.key}",
+        ),
         *("--max-examples", 25, "--workers", 2, "--generation-deterministic", "--no-color"),
         *("--exclude-checks", "unsupported_method,positive_data_acceptance"),
     )
@@ -170,7 +218,9 @@ def test_the_status_functions_role_cannot_write_even_with_the_code_that_does(api
     functions = api.client("lambda")
     before = api.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
     reads = functions.get_function_configuration(FunctionName=STATUS)["Handler"]
-    functions.update_function_configuration(FunctionName=STATUS, Handler="ecs_updater.handlers.http_update.lambda_handler")
+    functions.update_function_configuration(
+        FunctionName=STATUS, Handler="ecs_updater.handlers.http_update.lambda_handler"
+    )
     try:
         for body in ({**SHORT, "tag": "9.9"}, {**SHORT, "force_new_deployment": True}):
             payload = json.dumps(event("POST", "/update", body)).encode()
@@ -180,7 +230,10 @@ def test_the_status_functions_role_cannot_write_even_with_the_code_that_does(api
     finally:
         functions.update_function_configuration(FunctionName=STATUS, Handler=reads)
     after = api.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
-    assert (after["taskDefinition"], len(after["deployments"])) == (before["taskDefinition"], len(before["deployments"]))
+    assert (after["taskDefinition"], len(after["deployments"])) == (
+        before["taskDefinition"],
+        len(before["deployments"]),
+    )
     assert api.ask("GET", "list")[0] == 200
 
 
@@ -193,21 +246,29 @@ def test_with_its_own_role_the_status_function_answers_every_question(api):
 
 
 @pytest.mark.parametrize("action", QUESTIONS)
-def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_with_an_error(api, action):
+def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_with_an_error(
+    api, action
+):
     with api.status_permitted(without(api.status_statements, action)):
         status, answer = api.ask("GET", QUESTIONS[action])
-    assert status in (403, 502) and answer.keys() == {"errorType", "errorMessage", "requestId"}, answer
+    assert status in (403, 502) and answer.keys() == {"errorType", "errorMessage", "requestId"}, (
+        answer
+    )
 
 
 def test_these_are_all_the_actions_of_that_role_but_for_its_logs(api):
-    assert {one for one in actions(api.status_statements) if not one.startswith("logs:")} == QUESTIONS.keys()
+    assert {
+        one for one in actions(api.status_statements) if not one.startswith("logs:")
+    } == QUESTIONS.keys()
 
 
 @pytest.mark.parametrize("action", WRITES)
 def test_whoever_has_the_permissions_of_that_role_cannot_write(api, action):
     iam, user = api.client("iam"), action.replace(":", "-")
     iam.create_user(UserName=user)
-    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=document(api.status_statements))
+    iam.put_user_policy(
+        UserName=user, PolicyName="all", PolicyDocument=document(api.status_statements)
+    )
     key = iam.create_access_key(UserName=user)["AccessKey"]
     own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
     ecs, dynamodb = api.client("ecs", **own), api.client("dynamodb", **own)
@@ -239,11 +300,19 @@ def test_a_service_that_another_update_holds_is_409_and_both_doors_go_on_afterwa
     service = "arn:aws:ecs:eu-west-1:000000000000:service/ECSCluster/ecs-dummy-service"
     key = {"pk": {"S": service}, "sk": {"S": "LEASE"}}
     lease = table.get_item(TableName=TABLE, Key=key).get("Item", {**key, "fence": {"N": "1"}})
-    held = {"holder": {"S": "h"}, "request_id": {"S": "another"}, "since": {"N": "1"}, "expires_at": {"N": "99999999999"}}
+    held = {
+        "holder": {"S": "h"},
+        "request_id": {"S": "another"},
+        "since": {"N": "1"},
+        "expires_at": {"N": "99999999999"},
+    }
     table.put_item(TableName=TABLE, Item=lease | held)
     try:
         status, error = api.ask("POST", "update", SHORT | {"force_new_deployment": True})
-        assert (status, error["errorType"]) == (409, "LeaseHeldError") and "request_id another" in error["errorMessage"]
+        assert (status, error["errorType"]) == (
+            409,
+            "LeaseHeldError",
+        ) and "request_id another" in error["errorMessage"]
     finally:
         table.put_item(TableName=TABLE, Item=lease)
     assert api.ask("POST", "update", SHORT)[0] == 200
@@ -255,10 +324,15 @@ def test_with_iam_a_key_alone_is_refused_and_a_signature_beside_it_is_let_in(api
     assert made.status == 0, made.output
     try:
         assert api.ask("GET", "list")[0] == 403
-        signed = f'curl --silent --aws-sigv4 "aws:amz:eu-west-1:execute-api" --user test:test {api.api.url}/list'
+        signed = (
+            'curl --silent --aws-sigv4 "aws:amz:eu-west-1:execute-api" --user '
+            f"test:test {api.api.url}/list"
+        )
         assert "ecs-dummy-service" in run(api, f'{signed} -H "x-api-key: {api.key}"').stdout
         assert json.loads(run(api, signed).stdout)["errorType"] == "Forbidden"
-        assert api.ask("GET", "")[1]["authentication"].startswith("the header x-api-key and a signature")
+        assert api.ask("GET", "")[1]["authentication"].startswith(
+            "the header x-api-key and a signature"
+        )
     finally:
         made = api.here.make("deploy-api-aws")
         assert made.status == 0, made.output

@@ -1,7 +1,8 @@
-"""`make all-aws` and `make all-aws-tf` killed at many points, on a stand-in for an account that then has what it had before.
+"""`make all-aws` and `make all-aws-tf` killed at many points, on a stand-in for an account that
+then has what it had before.
 
-Whole ones are run in test_permissions.py, by somebody who has the policies of whoever deploys. The runs go beside each other:
-Terraform waits more than it works.
+Whole ones are run in test_permissions.py, by somebody who has the policies of whoever deploys. The
+runs go beside each other: Terraform waits more than it works.
 """
 
 import re
@@ -29,25 +30,48 @@ class Point(NamedTuple):
     cleaning: str = ""
     """Where `make clean` is killed as well, before it is called again."""
     step: str = ""
-    """The step that is run instead of the whole pipeline: it applies at once what those before it would have applied."""
+    """The step that is run instead of the whole pipeline: it applies at once what those before it
+    would have applied.
+    """
 
 
 CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-vpc", "ec2 vpc"),
     Point("deploying stack ecs-updater-ecs"),
-    Point("creating service ecs-dummy-service", "ecs service", cleaning="removing service ecs-dummy-service"),
+    Point(
+        "creating service ecs-dummy-service",
+        "ecs service",
+        cleaning="removing service ecs-dummy-service",
+    ),
     Point("making bucket", "s3 buckets"),
-    Point("deploying stack ecs-updater-ledger", "dynamodb tables", cleaning="removing stack ecs-updater-ledger"),
+    Point(
+        "deploying stack ecs-updater-ledger",
+        "dynamodb tables",
+        cleaning="removing stack ecs-updater-ledger",
+    ),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
-    Point("deploying stack ecs-updater-api", "apigateway rest apis", cleaning="removing stack ecs-updater-api"),
-    Point("deploying stack ecs-updater-fleet", "sqs queues .*-fleet", cleaning="removing stack ecs-updater-fleet"),
+    Point(
+        "deploying stack ecs-updater-api",
+        "apigateway rest apis",
+        cleaning="removing stack ecs-updater-api",
+    ),
+    Point(
+        "deploying stack ecs-updater-fleet",
+        "sqs queues .*-fleet",
+        cleaning="removing stack ecs-updater-fleet",
+    ),
     Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
 TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),
     Point("creating service ecs-dummy-service", cleaning="destroying what Terraform made"),
-    # As soon as the completer is there: its table, role and rules are, and what lets the rules call it is not.
-    Point("applying ledger and function", "lambda functions ecs-updater-completer", step="deploy-lambda-aws-tf"),
+    # As soon as the completer is there: its table, role and rules are, and what lets the rules call
+    # it is not.
+    Point(
+        "applying ledger and function",
+        "lambda functions ecs-updater-completer",
+        step="deploy-lambda-aws-tf",
+    ),
     # Before its stage is there.
     Point("applying ledger, function and API", "apigateway rest apis", step="deploy-api-aws-tf"),
     # Before its worker is there.
@@ -73,7 +97,9 @@ Runs = dict[tuple[str, str], Future]
 
 @pytest.fixture(scope="module", name="runs")
 def _runs(workspace, package, why_no_terraform) -> Iterator[Runs]:
-    """Three accounts beside each other: one for Terraform, and two for CloudFormation, since a run waits as much as it works."""
+    """Three accounts beside each other: one for Terraform, and two for CloudFormation, since a run
+    waits as much as it works.
+    """
     shares = [("all-aws", CLOUDFORMATION_POINTS[1::2]), ("all-aws", CLOUDFORMATION_POINTS[::2])]
     if not why_no_terraform:
         shares.append(("all-aws-tf", TERRAFORM_POINTS))
@@ -85,8 +111,12 @@ def _runs(workspace, package, why_no_terraform) -> Iterator[Runs]:
         yield runs
 
 
-def broken_runs(workspace: Callable[..., Workspace], package: Path, pipeline: str, points: list[Point]) -> dict[str, Break]:
-    """Kills a pipeline at each of the points, one run after the other on one account, and calls `make clean` then."""
+def broken_runs(
+    workspace: Callable[..., Workspace], package: Path, pipeline: str, points: list[Point]
+) -> dict[str, Break]:
+    """Kills a pipeline at each of the points, one run after the other on one account, and calls
+    `make clean` then.
+    """
     account = Account(workspace(f"account-of-{pipeline}"))
     here = workspace(f"{pipeline}-killed", **ON_ACCOUNT)
     before = account.inventory()
@@ -94,10 +124,18 @@ def broken_runs(workspace: Callable[..., Workspace], package: Path, pipeline: st
     for point in points:
         here.bring(package)
         run = here.start(point.step or pipeline, environment=account.shell)
-        kill(run, point.says, lambda point=point: not point.there or is_there(account, before, point.there))
+        kill(
+            run,
+            point.says,
+            lambda point=point: not point.there or is_there(account, before, point.there),
+        )
         made = account.inventory() - before
         if point.cleaning:
-            kill(here.start("clean", environment=account.shell, TARGET=None), point.cleaning, lambda: True)
+            kill(
+                here.start("clean", environment=account.shell, TARGET=None),
+                point.cleaning,
+                lambda: True,
+            )
         cleaned = here.make("clean", environment=account.shell, TARGET=None)
         found[point.says] = Break(made, cleaned, account.inventory() - before, files_left(here))
     account.end()
@@ -105,17 +143,23 @@ def broken_runs(workspace: Callable[..., Workspace], package: Path, pipeline: st
 
 
 def files_left(here: Workspace) -> list[str]:
-    """What is there of a run on this machine, without the sockets between Terraform and a provider: a killed one leaves them."""
+    """What is there of a run on this machine, without the sockets between Terraform and a provider:
+    a killed one leaves them.
+    """
     return [one for one in here.left() if not one.startswith(f"{here.temporary}/plugin")]
 
 
 def is_there(account: Account, before: set[str], beginning: str) -> bool:
     """Tells whether something new that begins with this regular expression is in the account."""
-    return any(re.match(beginning, one) for one in account.inventory(beginning.partition(" ")[0]) - before)
+    return any(
+        re.match(beginning, one) for one in account.inventory(beginning.partition(" ")[0]) - before
+    )
 
 
 def kill(run, text: str, condition: Callable[[], bool]) -> None:
-    """Kills a run, and everything that it started, when it has said a text and the condition holds."""
+    """Kills a run, and everything that it started, when it has said a text and the condition
+    holds.
+    """
     run.until_it_says(text)
     until(lambda: condition() or run.has_ended(), text, pause=0.1)
     assert not run.has_ended(), run.output()
@@ -125,7 +169,9 @@ def kill(run, text: str, condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(name="broken")
 def _broken(request, runs) -> Break:
-    """What became of a run that was killed at the point that the test is parametrised with; skips where it cannot be."""
+    """What became of a run that was killed at the point that the test is parametrised with; skips
+    where it cannot be.
+    """
     if request.param not in runs:
         request.getfixturevalue("terraform")
     return runs[request.param].result()[request.param[1]]
@@ -133,7 +179,8 @@ def _broken(request, runs) -> Break:
 
 @pytest.mark.parametrize(
     "broken",
-    [("all-aws", point.says) for point in CLOUDFORMATION_POINTS] + [("all-aws-tf", point.says) for point in TERRAFORM_POINTS],
+    [("all-aws", point.says) for point in CLOUDFORMATION_POINTS]
+    + [("all-aws-tf", point.says) for point in TERRAFORM_POINTS],
     indirect=True,
     ids=lambda point: re.sub(r"\W+", "-", " ".join(point)),
 )

@@ -1,4 +1,6 @@
-"""The bundle, as scripts/build-lambda-package makes it: what it holds, that it runs with nothing else, that it is reproducible."""
+"""The bundle, as scripts/build-lambda-package makes it: what it holds, that it runs with nothing
+else, that it is reproducible.
+"""
 
 import ast
 import json
@@ -36,13 +38,16 @@ CONFIG = tomllib.loads((PROJECT / "lambda_code" / "bundle.toml").read_text(encod
 SERVICES = set(CONFIG["services"])
 
 HERE = f"python{sys.version_info.major}.{sys.version_info.minor}"
-ARCHITECTURES = {"x86_64": ("x86_64", 0x3E), "arm64": ("aarch64", 0xB7)}  # Wheels' and ELF's names for them.
+# Wheels' and ELF's names for them.
+ARCHITECTURES = {"x86_64": ("x86_64", 0x3E), "arm64": ("aarch64", 0xB7)}
 GLIBC = {"python3.11": 26, "python3.12": 34, "python3.13": 34, "python3.14": 34}
 """The minor version of glibc 2 in the operating system of each runtime: Amazon Linux 2 and 2023."""
 MACHINE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 MOST_BYTES = 4_000_000
 
-runs_here = pytest.mark.skipif(sys.platform != "linux", reason="the bundle's compiled wheels are for Linux")
+runs_here = pytest.mark.skipif(
+    sys.platform != "linux", reason="the bundle's compiled wheels are for Linux"
+)
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:service/c/s"
 KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
@@ -50,13 +55,26 @@ CALLS = {
     "ecs": {
         "DescribeServices": {"cluster": "c", "services": ["s"], "include": ["TAGS"]},
         "DescribeTaskDefinition": {"taskDefinition": "t:1", "include": ["TAGS"]},
-        "RegisterTaskDefinition": {"family": "t", "containerDefinitions": [{"name": "n", "image": "i"}]},
-        "UpdateService": {"cluster": "c", "service": "s", "taskDefinition": "t:2", "forceNewDeployment": True},
+        "RegisterTaskDefinition": {
+            "family": "t",
+            "containerDefinitions": [{"name": "n", "image": "i"}],
+        },
+        "UpdateService": {
+            "cluster": "c",
+            "service": "s",
+            "taskDefinition": "t:2",
+            "forceNewDeployment": True,
+        },
         "TagResource": {"resourceArn": ARN, "tags": [{"key": "k", "value": "v"}]},
         "UntagResource": {"resourceArn": ARN, "tagKeys": ["k"]},
         "ListClusters": {"maxResults": 100},
         "ListServices": {"cluster": "c", "maxResults": 100},
-        "ListTasks": {"cluster": "c", "serviceName": "s", "desiredStatus": "STOPPED", "maxResults": 100},
+        "ListTasks": {
+            "cluster": "c",
+            "serviceName": "s",
+            "desiredStatus": "STOPPED",
+            "maxResults": 100,
+        },
         "DescribeTasks": {"cluster": "c", "tasks": ["t"]},
         "ListServiceDeployments": {"cluster": "c", "service": "s", "maxResults": 20},
         "DescribeServiceDeployments": {"serviceDeploymentArns": [ARN]},
@@ -70,18 +88,31 @@ CALLS = {
         "PutItem": {"TableName": "table", "Item": KEY},
         "Query": {"TableName": "table", "KeyConditionExpression": "pk = :pk"},
         "UpdateItem": {"TableName": "table", "Key": KEY},
-        "TransactWriteItems": {"TransactItems": [{"Put": {"TableName": "table", "Item": KEY}}], "ClientRequestToken": "token"},
+        "TransactWriteItems": {
+            "TransactItems": [{"Put": {"TableName": "table", "Item": KEY}}],
+            "ClientRequestToken": "token",
+        },
     },
     "ecr": {
         "BatchGetImage": {"repositoryName": "repository", "imageIds": [{"imageTag": "t"}]},
         "DescribePullThroughCacheRules": {"registryId": "123456789012", "maxResults": 1000},
-        "GetDownloadUrlForLayer": {"repositoryName": "repository", "layerDigest": f"sha256:{'0' * 64}"},
+        "GetDownloadUrlForLayer": {
+            "repositoryName": "repository",
+            "layerDigest": f"sha256:{'0' * 64}",
+        },
     },
     "sqs": {
         "GetQueueUrl": {"QueueName": "queue.fifo"},
         "SendMessageBatch": {
             "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/queue.fifo",
-            "Entries": [{"Id": "0", "MessageBody": "{}", "MessageGroupId": "g", "MessageDeduplicationId": "d"}],
+            "Entries": [
+                {
+                    "Id": "0",
+                    "MessageBody": "{}",
+                    "MessageGroupId": "g",
+                    "MessageDeduplicationId": "d",
+                }
+            ],
         },
         "ChangeMessageVisibility": {
             "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/queue.fifo",
@@ -93,12 +124,21 @@ CALLS = {
 """Every call that the code makes, by service, with parameters to try it with."""
 
 
-def build(package: Path, project: Path = PROJECT, umask: int = -1, **settings: str) -> subprocess.CompletedProcess[str]:
+def build(
+    package: Path, project: Path = PROJECT, umask: int = -1, **settings: str
+) -> subprocess.CompletedProcess[str]:
     """Runs the script of ``project`` with the tools of this one."""
-    environment = {"LAMBDA_RUNTIME": HERE, "LAMBDA_ARCH": MACHINE, "PYTHON": sys.executable, "LAMBDA_PACKAGE": str(package)}
+    environment = {
+        "LAMBDA_RUNTIME": HERE,
+        "LAMBDA_ARCH": MACHINE,
+        "PYTHON": sys.executable,
+        "LAMBDA_PACKAGE": str(package),
+    }
     environment = {**os.environ, "TOOLS_DIR": str(TOOLS), **environment, **settings}
     script = project / "scripts" / "build-lambda-package"
-    return subprocess.run([script], check=False, capture_output=True, text=True, umask=umask, env=environment)
+    return subprocess.run(
+        [script], check=False, capture_output=True, text=True, umask=umask, env=environment
+    )
 
 
 def built(package: Path, project: Path = PROJECT, umask: int = -1, **settings: str) -> Path:
@@ -123,16 +163,30 @@ def copy_project(directory: Path) -> Path:
 
 
 def run_in_bundle(directory: Path, program: str, *arguments: str, **environment: str) -> str:
-    """What a Python program prints that can import the standard library and the unzipped bundle, and nothing else."""
-    start = f"import json, sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, {str(directory)!r})\n"
-    settings = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    """What a Python program prints that can import the standard library and the unzipped bundle,
+    and nothing else.
+    """
+    start = (
+        "import json, sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, "
+        f"{str(directory)!r})\n"
+    )
+    settings = {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
     result = subprocess.run(
         [sys.executable, "-I", "-S", "-c", start + program, *arguments],
         check=False,
         capture_output=True,
         text=True,
         cwd=directory.parent,
-        env={**settings, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(directory.parent), **environment},
+        env={
+            **settings,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "HOME": str(directory.parent),
+            **environment,
+        },
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -141,12 +195,19 @@ def run_in_bundle(directory: Path, program: str, *arguments: str, **environment:
 def options(output: Path) -> Namespace:
     """What lambda_package is told when it builds for this interpreter and machine."""
     python_platform = f"{ARCHITECTURES[MACHINE][0]}-manylinux_2_17"
-    return Namespace(uv=UV, python_version=HERE.removeprefix("python"), python_platform=python_platform, output=output)
+    return Namespace(
+        uv=UV,
+        python_version=HERE.removeprefix("python"),
+        python_platform=python_platform,
+        output=output,
+    )
 
 
 @contextmanager
 def recording_server():
-    """A server that answers every request with ``{}``; gives its address and the list of what it was asked: target and body."""
+    """A server that answers every request with ``{}``; gives its address and the list of what it
+    was asked: target and body.
+    """
     requests: list[tuple[str, dict]] = []
 
     class Recorder(BaseHTTPRequestHandler):
@@ -204,7 +265,10 @@ def installed_here(tmp_path_factory) -> Path:
 
 def syntax_trees() -> dict[str, ast.Module]:
     """Every module of the function, parsed."""
-    return {str(path.relative_to(CODE)): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(CODE.rglob("*.py"))}
+    return {
+        str(path.relative_to(CODE)): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(CODE.rglob("*.py"))
+    }
 
 
 def service_of(call: ast.Call) -> str:
@@ -213,34 +277,52 @@ def service_of(call: ast.Call) -> str:
     match [*call.args[:1], *named]:
         case [ast.Constant(value=str() as service)]:
             return service
-    raise ValueError(f"line {call.lineno}: name the service literally, or nothing can tell which data the bundle needs")
+    raise ValueError(
+        f"line {call.lineno}: name the service literally, or nothing can tell which "
+        "data the bundle needs"
+    )
 
 
 def services_in(tree: ast.Module) -> set[str]:
     """The services that a module makes clients or resources for."""
     makers = {"client", "create_client", "resource"}
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute))
+    calls = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    )
     return {service_of(call) for call in calls if call.func.attr in makers}
 
 
 def operations_in(tree: ast.Module, service: str) -> set[str]:
-    """The operations of a service that a module names, as a method (``describe_services``) or in words (``DescribeServices``).
+    """The operations of a service that a module names, as a method (``describe_services``) or in
+    words (``DescribeServices``).
 
-    None when the module makes no client for the service: another one's operation may have the same name.
+    None when the module makes no client for the service: another one's operation may have the same
+    name.
     """
     if service not in services_in(tree):
         return set()
     data = botocore.loaders.Loader().load_service_model(service, "service-2")
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    names |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return {operation for operation in data["operations"] if {operation, xform_name(operation)} & names}
+    names |= {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {
+        operation for operation in data["operations"] if {operation, xform_name(operation)} & names
+    }
 
 
 def test_the_bundle_has_the_data_of_the_services_that_the_code_makes_clients_for_and_no_other():
     assert set().union(*map(services_in, syntax_trees().values())) == SERVICES
 
 
-@pytest.mark.parametrize("source", ["boto3.client(name)", "session.create_client(f'e{x}')", "boto3.client(service_name=name)"])
+@pytest.mark.parametrize(
+    "source",
+    ["boto3.client(name)", "session.create_client(f'e{x}')", "boto3.client(service_name=name)"],
+)
 def test_a_client_whose_service_cannot_be_told_from_the_code_is_refused(source):
     with pytest.raises(ValueError, match="name the service literally"):
         services_in(ast.parse(source))
@@ -248,7 +330,10 @@ def test_a_client_whose_service_cannot_be_told_from_the_code_is_refused(source):
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_every_call_that_the_code_makes_is_tried_from_the_bundle(service):
-    assert set().union(*(operations_in(tree, service) for tree in syntax_trees().values())) == CALLS[service].keys()
+    assert (
+        set().union(*(operations_in(tree, service) for tree in syntax_trees().values()))
+        == CALLS[service].keys()
+    )
 
 
 # What runs from the bundle alone
@@ -267,7 +352,9 @@ for operation, parameters in json.loads(sys.argv[3]).items():
     with recording_server() as (address, requests):
         run_in_bundle(unzipped, program, service, address, json.dumps(CALLS[service]))
     prefix = botocore.session.get_session().get_service_model(service).metadata["targetPrefix"]
-    assert requests == [(f"{prefix}.{operation}", parameters) for operation, parameters in CALLS[service].items()]
+    assert requests == [
+        (f"{prefix}.{operation}", parameters) for operation, parameters in CALLS[service].items()
+    ]
 
 
 @runs_here
@@ -286,7 +373,9 @@ for module in list(sys.modules.values()):
         print(module.__file__, not compiled.endswith(".py") and os.path.exists(compiled))
 """
     imported = dict(line.rsplit(" ", 1) for line in run_in_bundle(unzipped, program).splitlines())
-    standard_library = {path for path in imported if Path(path).is_relative_to(Path(os.__file__).parent)}
+    standard_library = {
+        path for path in imported if Path(path).is_relative_to(Path(os.__file__).parent)
+    }
     ours = {path: compiled for path, compiled in imported.items() if path not in standard_library}
     assert str(unzipped / "ecs_updater" / "handlers" / "update.py") in ours
     assert [path for path in ours if not Path(path).is_relative_to(unzipped)] == []
@@ -305,10 +394,13 @@ for name in sys.argv[1:]:
         print(name, error)
 """
     paths = (path.relative_to(unzipped).with_suffix("") for path in sorted(unzipped.rglob("*.py")))
-    names = [".".join(path.parts).removesuffix(".__init__") for path in paths if path.name != "__main__"]
+    names = [
+        ".".join(path.parts).removesuffix(".__init__") for path in paths if path.name != "__main__"
+    ]
     theirs = [name for name in names if not name.startswith("ecs_updater")]
     failures, expected = (
-        run_in_bundle(directory, program, *theirs).replace(str(directory), "") for directory in (unzipped, installed)
+        run_in_bundle(directory, program, *theirs).replace(str(directory), "")
+        for directory in (unzipped, installed)
     )
     assert failures.splitlines() == expected.splitlines()
 
@@ -318,8 +410,16 @@ for name in sys.argv[1:]:
     ("region", "settings", "address"),
     [
         ("eu-west-1", {}, "https://ecs.eu-west-1.amazonaws.com"),
-        ("us-east-1", {"AWS_USE_FIPS_ENDPOINT": "true"}, "https://ecs-fips.us-east-1.amazonaws.com"),
-        ("us-gov-west-1", {"AWS_USE_FIPS_ENDPOINT": "true"}, "https://ecs-fips.us-gov-west-1.amazonaws.com"),
+        (
+            "us-east-1",
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            "https://ecs-fips.us-east-1.amazonaws.com",
+        ),
+        (
+            "us-gov-west-1",
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            "https://ecs-fips.us-gov-west-1.amazonaws.com",
+        ),
         ("cn-north-1", {}, "https://ecs.cn-north-1.amazonaws.com.cn"),
         ("us-iso-east-1", {}, "https://ecs.us-iso-east-1.c2s.ic.gov"),
         ("eu-west-99", {}, "https://ecs.eu-west-99.amazonaws.com"),
@@ -327,13 +427,19 @@ for name in sys.argv[1:]:
 )
 def test_a_client_from_the_bundle_finds_its_endpoint(unzipped, region, settings, address):
     program = "import boto3\nprint(boto3.client('ecs').meta.endpoint_url)"
-    assert run_in_bundle(unzipped, program, **settings, AWS_DEFAULT_REGION=region).strip() == address
+    assert (
+        run_in_bundle(unzipped, program, **settings, AWS_DEFAULT_REGION=region).strip() == address
+    )
 
 
-def resolved(resolver: EndpointResolver, prefix: str, region: str, fips: bool, dualstack: bool) -> dict | str | None:
+def resolved(
+    resolver: EndpointResolver, prefix: str, region: str, fips: bool, dualstack: bool
+) -> dict | str | None:
     """An endpoint, or why there is none."""
     try:
-        return resolver.construct_endpoint(prefix, region, use_fips_endpoint=fips, use_dualstack_endpoint=dualstack)
+        return resolver.construct_endpoint(
+            prefix, region, use_fips_endpoint=fips, use_dualstack_endpoint=dualstack
+        )
     except EndpointVariantError as error:
         return str(error)
 
@@ -343,9 +449,21 @@ def test_pruned_endpoints_resolve_as_the_full_ones_do_in_every_region(service):
     loader = botocore.loaders.Loader()
     full = loader.load_data("endpoints")
     prefix = loader.load_service_model(service, "service-2")["metadata"]["endpointPrefix"]
-    whole, pruned = EndpointResolver(full), EndpointResolver(lambda_package.prune_endpoints(full, {prefix}))
-    regions = [region for partition in full["partitions"] for region in [*partition["regions"], "aws-global", "xx-new-1"]]
-    ways = [(region, fips, dualstack) for region in regions for fips in (False, True) for dualstack in (False, True)]
+    whole, pruned = (
+        EndpointResolver(full),
+        EndpointResolver(lambda_package.prune_endpoints(full, {prefix})),
+    )
+    regions = [
+        region
+        for partition in full["partitions"]
+        for region in [*partition["regions"], "aws-global", "xx-new-1"]
+    ]
+    ways = [
+        (region, fips, dualstack)
+        for region in regions
+        for fips in (False, True)
+        for dualstack in (False, True)
+    ]
     answers = {way: resolved(whole, prefix, *way) for way in ways}
     assert {way: resolved(pruned, prefix, *way) for way in ways} == answers
     assert sum(isinstance(answer, dict) for answer in answers.values()) > len(regions)
@@ -353,14 +471,27 @@ def test_pruned_endpoints_resolve_as_the_full_ones_do_in_every_region(service):
 
 
 def test_a_model_loses_its_documentation_and_nothing_else():
-    model = {"documentation": "text", "shapes": [{"members": {"documentation": {"shape": "S", "documentation": "text"}}}]}
-    assert lambda_package.without_documentation(model) == {"shapes": [{"members": {"documentation": {"shape": "S"}}}]}
+    model = {
+        "documentation": "text",
+        "shapes": [{"members": {"documentation": {"shape": "S", "documentation": "text"}}}],
+    }
+    assert lambda_package.without_documentation(model) == {
+        "shapes": [{"members": {"documentation": {"shape": "S"}}}]
+    }
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_the_bundle_has_every_operation_paginator_and_waiter_of_its_services(package, installed, service):
-    kept = {name: json.loads(content) for name, content in contents(package).items() if name.endswith(".json")}
-    loader = botocore.loaders.Loader([str(installed / "botocore" / "data")], include_default_search_paths=False)
+def test_the_bundle_has_every_operation_paginator_and_waiter_of_its_services(
+    package, installed, service
+):
+    kept = {
+        name: json.loads(content)
+        for name, content in contents(package).items()
+        if name.endswith(".json")
+    }
+    loader = botocore.loaders.Loader(
+        [str(installed / "botocore" / "data")], include_default_search_paths=False
+    )
     version = loader.determine_latest_version(service, "service-2")
     for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
         if service not in loader.list_available_services(kind):
@@ -370,12 +501,20 @@ def test_the_bundle_has_every_operation_paginator_and_waiter_of_its_services(pac
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_the_bundle_has_the_endpoints_of_its_services_in_every_partition(package, installed, service):
+def test_the_bundle_has_the_endpoints_of_its_services_in_every_partition(
+    package, installed, service
+):
     full = json.loads((installed / "botocore" / "data" / "endpoints.json").read_bytes())
     kept = json.loads(contents(package)["botocore/data/endpoints.json"])
     prefix = botocore.session.get_session().get_service_model(service).endpoint_prefix
-    expected = {partition["partition"]: partition["services"].get(prefix) for partition in full["partitions"]}
-    assert {partition["partition"]: partition["services"].get(prefix) for partition in kept["partitions"]} == expected
+    expected = {
+        partition["partition"]: partition["services"].get(prefix)
+        for partition in full["partitions"]
+    }
+    assert {
+        partition["partition"]: partition["services"].get(prefix)
+        for partition in kept["partitions"]
+    } == expected
     assert any(expected.values())
 
 
@@ -388,7 +527,11 @@ def test_the_bundle_is_at_most_4_mb_with_boto3_in_it(package):
 
 
 def test_the_bundle_holds_only_the_data_of_the_declared_services(package):
-    data = {tuple(name.split("/")[:3]) for name in contents(package) if re.match(r"(botocore|boto3)/data/[^/]+/", name)}
+    data = {
+        tuple(name.split("/")[:3])
+        for name in contents(package)
+        if re.match(r"(botocore|boto3)/data/[^/]+/", name)
+    }
     assert ("botocore", "data", "ecs") in data
     assert {service for _, _, service in data} == SERVICES
 
@@ -404,7 +547,10 @@ def test_names_are_sorted_and_modes_and_times_fixed(package):
 
 def test_licences_and_the_metadata_of_every_dependency_stay(package):
     requirements = (PROJECT / "lambda_code" / "requirements.txt").read_text(encoding="utf-8")
-    locked = {f"{name.replace('-', '_')}-{version}" for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", requirements, re.M)}
+    locked = {
+        f"{name.replace('-', '_')}-{version}"
+        for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", requirements, re.M)
+    }
     information = [name.split(".dist-info/") for name in contents(package) if ".dist-info/" in name]
     assert {name for name, file in information if file == "METADATA"} == locked
     assert {name for name, file in information if re.search("licen[cs]e", file, re.I)} == locked
@@ -412,11 +558,21 @@ def test_licences_and_the_metadata_of_every_dependency_stay(package):
 
 def code_objects(code: CodeType) -> list[CodeType]:
     """A module's code and that of everything in it."""
-    return [code, *(inner for item in code.co_consts if isinstance(item, CodeType) for inner in code_objects(item))]
+    return [
+        code,
+        *(
+            inner
+            for item in code.co_consts
+            if isinstance(item, CodeType)
+            for inner in code_objects(item)
+        ),
+    ]
 
 
 def test_byte_compiled_code_is_this_pythons_never_checked_and_lies_in_the_function(package):
-    compiled = {name: content for name, content in contents(package).items() if name.endswith(".pyc")}
+    compiled = {
+        name: content for name, content in contents(package).items() if name.endswith(".pyc")
+    }
     assert "ecs_updater/handlers/__pycache__/update.cpython-" in "\n".join(compiled)
     for name, content in compiled.items():
         directory, _, module = name.rpartition("__pycache__/")
@@ -433,21 +589,34 @@ def test_byte_compiled_code_is_this_pythons_never_checked_and_lies_in_the_functi
     "source",
     [
         '"""One line."""\nx = 1\n',
-        '"""A\n\nB."""\n\nclass A:\n    """Of é\n    one."""; y = 2\n    def f(self): "it"\n    def g(self):\n      "a" "b"\n',
+        (
+            '"""A\n\nB."""\n\nclass A:\n    """Of é\n    one."""; y = 2\n    def f(self): "it"\n '
+            '   def g(self):\n      "a" "b"\n'
+        ),
         'x = """no docstring"""\n',
         "",
     ],
 )
 def test_what_is_compiled_has_no_docstrings_and_everything_else_in_its_line(source):
-    before, after = (ast.parse(one) for one in (source.encode(), lambda_package.without_docstrings(source.encode())))
+    before, after = (
+        ast.parse(one)
+        for one in (source.encode(), lambda_package.without_docstrings(source.encode()))
+    )
     definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    assert not [node for node in ast.walk(after) if isinstance(node, definitions) and (ast.get_docstring(node) or "").strip()]
+    assert not [
+        node
+        for node in ast.walk(after)
+        if isinstance(node, definitions) and (ast.get_docstring(node) or "").strip()
+    ]
     for tree in (before, after):
         for node in ast.walk(tree):
             if isinstance(node, definitions) and ast.get_docstring(node) is not None:
                 node.body[0].value.value = ""
     assert ast.dump(before) == ast.dump(after)
-    lines = [[(type(node), getattr(node, "lineno", 0)) for node in ast.walk(tree)] for tree in (before, after)]
+    lines = [
+        [(type(node), getattr(node, "lineno", 0)) for node in ast.walk(tree)]
+        for tree in (before, after)
+    ]
     assert lines[0] == lines[1]
 
 
@@ -457,10 +626,17 @@ def test_what_is_compiled_has_no_docstrings_and_everything_else_in_its_line(sour
 def test_another_directory_umask_time_zone_and_locale_give_the_same_bytes(package, tmp_path):
     project = copy_project(tmp_path / "another place")
     (tmp_path / "temporary").mkdir()
-    surroundings = {"TZ": "Pacific/Kiritimati", "LANG": "tr_TR.UTF-8", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
+    surroundings = {
+        "TZ": "Pacific/Kiritimati",
+        "LANG": "tr_TR.UTF-8",
+        "LC_ALL": "C",
+        "PYTHONHASHSEED": "7",
+    }
     surroundings["TMPDIR"] = str(tmp_path / "temporary")
     (project / "lambda_code" / "ecs_updater" / "__pycache__").mkdir()
-    (project / "lambda_code" / "ecs_updater" / "__pycache__" / "leftover.cpython-38.pyc").write_bytes(b"")
+    (
+        project / "lambda_code" / "ecs_updater" / "__pycache__" / "leftover.cpython-38.pyc"
+    ).write_bytes(b"")
     (project / "lambda_code" / "ecs_updater" / ".leftover.swp").write_bytes(b"")
     other = built(tmp_path / "other.zip", project, umask=0o077, **surroundings)
     assert other.read_bytes() == package.read_bytes()
@@ -468,17 +644,28 @@ def test_another_directory_umask_time_zone_and_locale_give_the_same_bytes(packag
     assert [name for name, content in contents(other).items() if bytes(tmp_path) in content] == []
 
 
-@pytest.mark.parametrize(("runtime", "architecture"), [("python3.11", "arm64"), ("python3.13", "x86_64"), ("python3.14", "arm64")])
-def test_compiled_wheels_are_for_the_functions_python_architecture_and_system(tmp_path, runtime, architecture):
+@pytest.mark.parametrize(
+    ("runtime", "architecture"),
+    [("python3.11", "arm64"), ("python3.13", "x86_64"), ("python3.14", "arm64")],
+)
+def test_compiled_wheels_are_for_the_functions_python_architecture_and_system(
+    tmp_path, runtime, architecture
+):
     package = built(tmp_path / "package.zip", LAMBDA_RUNTIME=runtime, LAMBDA_ARCH=architecture)
-    libraries = {name: content for name, content in contents(package).items() if re.search(r"\.(so|pyd|dylib)\b", name)}
+    libraries = {
+        name: content
+        for name, content in contents(package).items()
+        if re.search(r"\.(so|pyd|dylib)\b", name)
+    }
     wheel, machine = ARCHITECTURES[architecture]
     version = runtime.removeprefix("python").replace(".", "")
     assert f"rpds/rpds.cpython-{version}-{wheel}-linux-gnu.so" in libraries
     for name, content in libraries.items():
         assert content[:4] == b"\x7fELF", name
         assert struct.unpack_from("<H", content, 18) == (machine,), name
-        assert max(int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", content)) <= GLIBC[runtime], name
+        assert (
+            max(int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", content)) <= GLIBC[runtime]
+        ), name
     assert package.stat().st_size <= MOST_BYTES
     tags = {name.split(".")[-2] for name in contents(package) if name.endswith(".pyc")}
     assert tags <= {f"cpython-{version}"}
@@ -493,17 +680,26 @@ def test_a_bundle_that_is_up_to_date_is_left_alone_and_any_change_or_damage_make
     assert "up to date" in build(package, project).stderr
     assert package.stat().st_mtime == 0
 
-    package.write_bytes(first.replace(b"\x7fELF", b"\x7fFLE").replace(first[1000:1010], b"0123456789"))
+    package.write_bytes(
+        first.replace(b"\x7fELF", b"\x7fFLE").replace(first[1000:1010], b"0123456789")
+    )
     assert built(package, project).read_bytes() == first
 
-    (project / "lambda_code" / "ecs_updater" / "new.py").write_text("NEW = True\n", encoding="utf-8")
+    (project / "lambda_code" / "ecs_updater" / "new.py").write_text(
+        "NEW = True\n", encoding="utf-8"
+    )
     assert "ecs_updater/new.py" in contents(built(package, project))
 
 
-def test_a_python_that_is_not_here_means_no_byte_compiled_code_and_a_line_that_says_so(tmp_path, monkeypatch):
+def test_a_python_that_is_not_here_means_no_byte_compiled_code_and_a_line_that_says_so(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(lambda_package, "find_interpreter", lambda uv, version: None)
     output = tmp_path / "package.zip"
-    assert f"not byte-compiled (no {HERE.replace('python', 'Python ')} here)" in lambda_package.build(options(output))
+    assert (
+        f"not byte-compiled (no {HERE.replace('python', 'Python ')} here)"
+        in lambda_package.build(options(output))
+    )
     assert [name for name in contents(output) if name.endswith(".pyc")] == []
 
 
@@ -517,9 +713,21 @@ def test_only_an_interpreter_of_the_functions_python_compiles():
     ("setting", "value", "hint"),
     [
         ("LAMBDA_RUNTIME", "", "set it to python3.11, python3.12, python3.13 or python3.14"),
-        ("LAMBDA_RUNTIME", "python3.10", "set it to python3.11, python3.12, python3.13 or python3.14"),
-        ("LAMBDA_RUNTIME", "python3.13; true", "set it to python3.11, python3.12, python3.13 or python3.14"),
-        ("LAMBDA_RUNTIME", "nodejs22.x", "set it to python3.11, python3.12, python3.13 or python3.14"),
+        (
+            "LAMBDA_RUNTIME",
+            "python3.10",
+            "set it to python3.11, python3.12, python3.13 or python3.14",
+        ),
+        (
+            "LAMBDA_RUNTIME",
+            "python3.13; true",
+            "set it to python3.11, python3.12, python3.13 or python3.14",
+        ),
+        (
+            "LAMBDA_RUNTIME",
+            "nodejs22.x",
+            "set it to python3.11, python3.12, python3.13 or python3.14",
+        ),
         ("LAMBDA_ARCH", "", "set it to x86_64 or arm64"),
         ("LAMBDA_ARCH", "aarch64", "set it to x86_64 or arm64"),
     ],
@@ -535,7 +743,9 @@ def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, setting, val
 def test_a_service_that_the_sdk_does_not_know_is_one_line(tmp_path):
     project = copy_project(tmp_path)
     config = project / "lambda_code" / "bundle.toml"
-    config.write_text(config.read_text(encoding="utf-8").replace('"ecs",', '"esc",'), encoding="utf-8")
+    config.write_text(
+        config.read_text(encoding="utf-8").replace('"ecs",', '"esc",'), encoding="utf-8"
+    )
     result = build(tmp_path / "package.zip", project)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1 and "botocore knows no service esc" in result.stderr
@@ -544,7 +754,10 @@ def test_a_service_that_the_sdk_does_not_know_is_one_line(tmp_path):
 def test_a_dependency_whose_hash_is_not_the_locked_one_is_refused(tmp_path):
     project = copy_project(tmp_path)
     lock = project / "lambda_code" / "requirements.txt"
-    lock.write_text(re.sub("sha256:[0-9a-f]{4}", "sha256:0000", lock.read_text(encoding="utf-8")), encoding="utf-8")
+    lock.write_text(
+        re.sub("sha256:[0-9a-f]{4}", "sha256:0000", lock.read_text(encoding="utf-8")),
+        encoding="utf-8",
+    )
     result = build(tmp_path / "package.zip", project)
     assert result.returncode == 1
     assert "the bundle's dependencies could not be installed" in result.stderr.splitlines()[-1]

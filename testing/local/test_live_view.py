@@ -1,4 +1,6 @@
-"""The live view in a real terminal: what is on the screen, after a resize, at the end and after Ctrl-C."""
+"""The live view in a real terminal: what is on the screen, after a resize, at the end and after
+Ctrl-C.
+"""
 
 import json
 import os
@@ -20,8 +22,16 @@ COLOURS = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7])(?:;\d+)*m")
 def terminal(columns: int, lines: int, options: dict | None = None, **environment: str) -> Terminal:
     """The scripted batch in a terminal of this size."""
     paths = os.pathsep.join(str(PROJECT / name) for name in ("lambda_code", "testing"))
-    shell = {"PATH": os.environ["PATH"], "PYTHONPATH": paths, "TZ": "UTC", "LANG": "C.UTF-8", **environment}
-    return Terminal([sys.executable, "-m", "cli.scripted", json.dumps(options or {})], columns, lines, shell)
+    shell = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": paths,
+        "TZ": "UTC",
+        "LANG": "C.UTF-8",
+        **environment,
+    }
+    return Terminal(
+        [sys.executable, "-m", "cli.scripted", json.dumps(options or {})], columns, lines, shell
+    )
 
 
 def stored(name: str) -> str:
@@ -35,15 +45,22 @@ def is_at_the_end(screen: Terminal) -> bool:
 
 
 def test_the_readme_shows_a_screen_as_it_is(tmp_path):
-    said, readme = "container app ran out of memory (exit code 137)", (PROJECT / "README.md").read_text("utf-8")
+    said, readme = (
+        "container app ran out of memory (exit code 137)",
+        (PROJECT / "README.md").read_text("utf-8"),
+    )
     with terminal(100, 22, {"said": said}) as screen:
         screen.wait_for(lambda one: is_at_the_end(one) and one.text == stored("readme"))
         received = screen.received
     assert stored("readme") in readme
     shown, made = SCREENS / "live-view.svg", tmp_path / "live-view.svg"
-    made.write_text(picture(received, 100, "ecs-updater deploy --file deployments.yaml -i"), "utf-8")
+    made.write_text(
+        picture(received, 100, "ecs-updater deploy --file deployments.yaml -i"), "utf-8"
+    )
     assert f"]({shown.relative_to(PROJECT)})" in readme
-    assert made.read_bytes() == shown.read_bytes(), f"{made} is as it looks now: look at it, and put it into {SCREENS}"
+    assert made.read_bytes() == shown.read_bytes(), (
+        f"{made} is as it looks now: look at it, and put it into {SCREENS}"
+    )
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (140, 30)])

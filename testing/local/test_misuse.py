@@ -1,4 +1,6 @@
-"""What can go wrong around the pipelines: emulators of others, taken ports, impossible settings, programs that are missing."""
+"""What can go wrong around the pipelines: emulators of others, taken ports, impossible settings,
+programs that are missing.
+"""
 
 import os
 import shutil
@@ -34,7 +36,10 @@ def test_an_emulator_whose_pid_file_is_lost_is_found_again(emulator):
     pid = pid_file.read_text("ascii")
     pid_file.unlink()
 
-    assert f"the emulator already runs on 127.0.0.1:{emulator.port} (process {pid.strip()})" in emulator.make("emulator-up").output
+    assert (
+        f"the emulator already runs on 127.0.0.1:{emulator.port} (process {pid.strip()})"
+        in emulator.make("emulator-up").output
+    )
     assert pid_file.read_text("ascii") == pid
 
 
@@ -55,7 +60,10 @@ def test_an_emulator_that_does_not_answer_is_named_with_the_way_out(emulator):
     finally:
         os.kill(pid, signal.SIGCONT)
 
-    expected = f"the emulator on port {emulator.port} (process {pid}) does not answer: make emulator-down, then try again"
+    expected = (
+        f"the emulator on port {emulator.port} (process {pid}) does not answer: make "
+        "emulator-down, then try again"
+    )
     assert result.complaint() == expected
 
 
@@ -87,7 +95,10 @@ def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
     here = workspace("beside", EMULATOR_PORT=str(emulator.port), SAM_MODE="emulator")
 
     complaint = here.make("emulator-up", SAM_MODE="emulator").complaint()
-    assert complaint.startswith(f"port {emulator.port} has the emulator of another run: make EMULATOR_PORT={emulator.port + 1}")
+    assert complaint.startswith(
+        f"port {emulator.port} has the emulator of another run: make "
+        f"EMULATOR_PORT={emulator.port + 1}"
+    )
     assert here.make("clean").status == 0
     assert not is_free(emulator.port)
 
@@ -95,7 +106,8 @@ def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
 def test_a_process_that_has_the_number_of_an_emulator_that_ended_is_left_alone(workspace):
     here = workspace("number")
     (here.build / "emulator").mkdir(parents=True)
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as innocent:  # The emulator is stopped with its group.
+    # The emulator is stopped with its group.
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as innocent:
         (here.build / "emulator" / "pid").write_text(f"{innocent.pid}\n", "ascii")
         status = here.make("emulator-down").status
         survived = innocent.poll() is None
@@ -110,7 +122,9 @@ def test_a_taken_port_is_named_with_a_way_around_it(workspace_with_package):
         output = here.make("all-local").output
 
     complaint, end = (line for line in output.splitlines() if line.startswith("✗"))
-    assert complaint.startswith(f"✗ port {here.port} is taken by another program: stop that one, or take another port: ")
+    assert complaint.startswith(
+        f"✗ port {here.port} is taken by another program: stop that one, or take another port: "
+    )
     assert end == "✗ emulator-up failed, see above"
     assert "Traceback" not in output
     assert not here.left()
@@ -140,7 +154,13 @@ def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
     containers = {}
     for name, mount in mounts.items():
         mount.mkdir(parents=True)
-        options = ["--detach", "--label", "sam.cli.container.type=lambda", "--volume", f"{mount}:/var/task"]
+        options = [
+            "--detach",
+            "--label",
+            "sam.cli.container.type=lambda",
+            "--volume",
+            f"{mount}:/var/task",
+        ]
         containers[name] = docker("run", *options, "--entrypoint", "sleep", base_image(), "600")
     try:
         status = here.make("clean").status
@@ -158,16 +178,40 @@ def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
 @pytest.mark.parametrize(
     "target, setting, words",
     [
-        ("emulator-up", "SAM_MODE=nonsense", "SAM_MODE=nonsense is no mode: auto, docker or emulator"),
-        ("emulator-up", "EMULATOR_PORT=nonsense", "EMULATOR_PORT=nonsense is no port: a number from 1 to 65535"),
-        ("emulator-up", "EMULATOR_PORT=65536", "EMULATOR_PORT=65536 is no port: a number from 1 to 65535"),
+        (
+            "emulator-up",
+            "SAM_MODE=nonsense",
+            "SAM_MODE=nonsense is no mode: auto, docker or emulator",
+        ),
+        (
+            "emulator-up",
+            "EMULATOR_PORT=nonsense",
+            "EMULATOR_PORT=nonsense is no port: a number from 1 to 65535",
+        ),
+        (
+            "emulator-up",
+            "EMULATOR_PORT=65536",
+            "EMULATOR_PORT=65536 is no port: a number from 1 to 65535",
+        ),
         ("all-local", "EMULATOR_PORT=", "EMULATOR_PORT= is no port: a number from 1 to 65535"),
         ("all-local", "STACK_NAME=", "the setting STACK_NAME is empty: "),
         ("all-local", "SERVICE_NAME=", "the setting SERVICE_NAME is empty: "),
         ("all-local", "API_AUTH=", "API_AUTH= is no way to call the API: key or iam"),
-        ("deploy-api-aws", "API_AUTH=nonsense", "API_AUTH=nonsense is no way to call the API: key or iam"),
-        ("build-lambda-package", "LAMBDA_RUNTIME=nonsense", "LAMBDA_RUNTIME is 'nonsense': set it to python3.11, "),
-        ("build-lambda-package", "LAMBDA_ARCH=nonsense", "LAMBDA_ARCH is 'nonsense': set it to x86_64 or arm64"),
+        (
+            "deploy-api-aws",
+            "API_AUTH=nonsense",
+            "API_AUTH=nonsense is no way to call the API: key or iam",
+        ),
+        (
+            "build-lambda-package",
+            "LAMBDA_RUNTIME=nonsense",
+            "LAMBDA_RUNTIME is 'nonsense': set it to python3.11, ",
+        ),
+        (
+            "build-lambda-package",
+            "LAMBDA_ARCH=nonsense",
+            "LAMBDA_ARCH is 'nonsense': set it to x86_64 or arm64",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(target, setting, words, workspace):
@@ -183,7 +227,10 @@ def test_a_setting_that_cannot_be_is_named(target, setting, words, workspace):
 def test_a_python_that_is_not_there_is_named(target, workspace):
     complaint = workspace("python").make(target, PYTHON="does-not-exist").complaint()
 
-    assert complaint == "does-not-exist is not installed: install Python 3.11 or newer, or name one: make PYTHON=python3.13 …"
+    assert complaint == (
+        "does-not-exist is not installed: install Python 3.11 or newer, or name one: "
+        "make PYTHON=python3.13 …"
+    )
 
 
 @pytest.mark.parametrize("target", ["all-local", "emulator-up", "build-lambda-package"])
@@ -193,32 +240,53 @@ def test_an_older_python_is_refused(target, workspace):
     if not old:
         pytest.skip("there is no Python 3.10 on this machine")
 
-    assert workspace("old").make(target, PYTHON=old).complaint().startswith(f"{old} is Python 3.10.")
+    assert (
+        workspace("old").make(target, PYTHON=old).complaint().startswith(f"{old} is Python 3.10.")
+    )
 
 
 def test_a_python_without_its_venv_module_is_named_with_the_way_to_get_it(workspace, tmp_path):
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\n[ "$1 $2" != "-m venv" ] || exit 1\nexec {sys.executable} "$@"\n', "utf-8")
+    python.write_text(
+        f'#!/bin/sh\n[ "$1 $2" != "-m venv" ] || exit 1\nexec {sys.executable} "$@"\n', "utf-8"
+    )
     python.chmod(0o755)
 
-    complaint = workspace("venv").make("emulator-up", PYTHON=str(python), TOOLS_DIR=str(tmp_path / "tools")).output
+    complaint = (
+        workspace("venv")
+        .make("emulator-up", PYTHON=str(python), TOOLS_DIR=str(tmp_path / "tools"))
+        .output
+    )
     assert f"✗ {python} cannot make virtual environments: install its venv module" in complaint
 
 
 def test_docker_is_named_when_it_is_asked_for_and_not_there(workspace, path_without_docker):
-    result = workspace("docker").make("emulator-up", SAM_MODE="docker", environment={"PATH": path_without_docker})
+    result = workspace("docker").make(
+        "emulator-up", SAM_MODE="docker", environment={"PATH": path_without_docker}
+    )
 
-    assert result.complaint() == "SAM_MODE=docker cannot be: Docker is not installed; without Docker: SAM_MODE=emulator"
+    assert (
+        result.complaint()
+        == "SAM_MODE=docker cannot be: Docker is not installed; without Docker: SAM_MODE=emulator"
+    )
 
 
 @pytest.mark.skipif(not shutil.which("docker"), reason="there is no Docker client")
 def test_docker_is_named_when_it_is_asked_for_and_does_not_answer(workspace):
-    result = workspace("docker").make("emulator-up", SAM_MODE="docker", environment={"DOCKER_HOST": "unix:///nowhere"})
+    result = workspace("docker").make(
+        "emulator-up", SAM_MODE="docker", environment={"DOCKER_HOST": "unix:///nowhere"}
+    )
 
-    assert result.complaint() == "SAM_MODE=docker cannot be: no Docker engine answers; without Docker: SAM_MODE=emulator"
+    assert (
+        result.complaint()
+        == "SAM_MODE=docker cannot be: no Docker engine answers; without Docker: SAM_MODE=emulator"
+    )
 
 
 def test_the_mode_of_sam_cannot_change_under_a_deployment(emulator):
     complaint = emulator.make("emulator-up", SAM_MODE="docker").complaint()
 
-    assert complaint == "SAM_MODE=docker, but what is deployed here is for SAM_MODE=emulator: make clean first"
+    assert (
+        complaint
+        == "SAM_MODE=docker, but what is deployed here is for SAM_MODE=emulator: make clean first"
+    )

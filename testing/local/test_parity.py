@@ -1,6 +1,8 @@
-"""CloudFormation and Terraform make the same: as written, with several sets of values, and as deployed, on an emulator each.
+"""CloudFormation and Terraform make the same: as written, with several sets of values, and as
+deployed, on an emulator each.
 
-What may differ is listed with its reason in ``support/parity_list.py``, and below what the emulator does differently for the two.
+What may differ is listed with its reason in ``support/parity_list.py``, and below what the emulator
+does differently for the two.
 """
 
 import json
@@ -37,7 +39,10 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
 SOURCES = {
     module: "".join(path.read_text("utf-8") for path in sorted(directory.glob("*.tf")))
-    for module, directory in {"": TREE, **{module: TREE / "modules" / module for module, _ in MODULES.values()}}.items()
+    for module, directory in {
+        "": TREE,
+        **{module: TREE / "modules" / module for module, _ in MODULES.values()},
+    }.items()
 }
 ACCOUNT = "111122223333"
 SCHEMAS = PROJECT / "lambda_code" / "ecs_updater" / "schemas"
@@ -62,7 +67,10 @@ VALUES: dict[str, dict[str, Any]] = {
         "timeout": 60,
         "reserved_concurrency": -1,
         "task_definition_family": "team-*",
-        "passable_role_arns": [f"arn:aws:iam::{ACCOUNT}:role/task", f"arn:aws:iam::{ACCOUNT}:role/team/*"],
+        "passable_role_arns": [
+            f"arn:aws:iam::{ACCOUNT}:role/task",
+            f"arn:aws:iam::{ACCOUNT}:role/team/*",
+        ],
         "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
         "event_cluster_name": "a-cluster",
         "event_service_name": "a-service",
@@ -124,23 +132,31 @@ SETTINGS = {
 }
 """What the deployments are called, and the Makefile's defaults are not."""
 
-_BY_TERRAFORM = "CloudFormation puts its tags on what a stack makes, not on what a launch template in it makes"
+_BY_TERRAFORM = (
+    "CloudFormation puts its tags on what a stack makes, not on what a launch template in it makes"
+)
 _UNREAD = "the emulator's CloudFormation passes over it"
 _UNTAGGED = "the emulator's CloudFormation gives a rule no stack tags"
 _NO_TAGS = "CloudFormation cannot tag a policy"
 _ADDRESS = "the emulator answers with another name of its own address than it was called by"
 EXPLAINED = {
-    "instances.tags.ecs-updater.PropagateAtLaunch is True, not False": "the emulator's CloudFormation; AWS's lets stack tags go on",
+    "instances.tags.ecs-updater.PropagateAtLaunch is True, not False": (
+        "the emulator's CloudFormation; AWS's lets stack tags go on"
+    ),
     **{
         f"instances.template.TagSpecifications.{of}.ecs-updater should not be there": _BY_TERRAFORM
         for of in ("network-interface", "volume")
     },
-    "instances.template's tags.ecs-updater should not be there": "the emulator's CloudFormation gives a template no stack tags",
+    "instances.template's tags.ecs-updater should not be there": (
+        "the emulator's CloudFormation gives a template no stack tags"
+    ),
     "function.configuration.DeadLetterConfig should not be there": _UNREAD,
     "ledger.expires.AttributeName should not be there": _UNREAD,
     "ledger.expires.TimeToLiveStatus is 'ENABLED', not 'DISABLED'": _UNREAD,
     "ledger.recovery is 'ENABLED', not 'DISABLED'": _UNREAD,
-    "API.endpoint is ['REGIONAL'], not None": "the emulator's CloudFormation keeps it in words that its API does not have",
+    "API.endpoint is ['REGIONAL'], not None": (
+        "the emulator's CloudFormation keeps it in words that its API does not have"
+    ),
     "API.routes./rollback.POST.validator is 'body-and-parameters', not None": _UNREAD,
     "API.routes./update.POST.validator is 'body-and-parameters', not None": _UNREAD,
     "API.stages.v1.logs.of a call is ": _UNREAD,
@@ -148,7 +164,10 @@ EXPLAINED = {
     "API.validators is ": _UNREAD,
     "rules.deployments.tags.ecs-updater should not be there": _UNTAGGED,
     "rules.poll.tags.ecs-updater should not be there": _UNTAGGED,
-    **{f"senders.tags.{name} should not be there": _NO_TAGS for name in ("contact", "ecs-updater", "environment", "owner")},
+    **{
+        f"senders.tags.{name} should not be there": _NO_TAGS
+        for name in ("contact", "ecs-updater", "environment", "owner")
+    },
     **{
         f"what calls the worker[0].tags.{name} should not be there": _UNREAD
         for name in ("contact", "ecs-updater", "environment", "owner")
@@ -157,19 +176,30 @@ EXPLAINED = {
         f"worker.configuration.Environment.Variables.{name} is 'http://emulator/": _ADDRESS
         for name in ("DEAD_LETTER_QUEUE_URL", "QUEUE_URL")
     },
-    "what calls the worker[0].StartingPosition is missing": "the emulator's CloudFormation gives one to a queue's mapping too",
+    "what calls the worker[0].StartingPosition is missing": (
+        "the emulator's CloudFormation gives one to a queue's mapping too"
+    ),
     "network.security groups.another-stack-vpc-tasks.out.all should not be there": (
-        "the provider takes away what AWS lets out of a new group, with ports that the emulator does not find it by"
+        "the provider takes away what AWS lets out of a new group, with ports that the "
+        "emulator does not find it by"
     ),
 }
 """What Terraform's deployment has other than CloudFormation's, and why."""
 
 FORGOTTEN = {
-    # When a network interface is to be deleted. It also answers with the security group in an element of another name.
+    # When a network interface is to be deleted. It also answers with the security group in an
+    # element of another name.
     ADDRESSES["LaunchTemplate"]: {"network_interfaces"},
     # What its answer leaves out in the protocol that the provider speaks.
     **{
-        ADDRESSES[alarm]: {"actions_enabled", "alarm_description", "dimensions", "period", "statistic", "treat_missing_data"}
+        ADDRESSES[alarm]: {
+            "actions_enabled",
+            "alarm_description",
+            "dimensions",
+            "period",
+            "statistic",
+            "treat_missing_data",
+        }
         for alarm in ("FleetAlarm", "DeadLetterAlarm")
     },
     # Follows the template's latest version.
@@ -187,12 +217,16 @@ class Deployed:
     """How each test event's answer differs from what it must be."""
     answers: dict[str, Any]
     changes: dict[str, set[str]]
-    """What Terraform, where it was used, would change after all of it: the attributes by the resource's address."""
+    """What Terraform, where it was used, would change after all of it: the attributes by the
+    resource's address.
+    """
 
 
 @pytest.fixture(scope="module", name="terraform")
 def _terraform(tmp_path_factory) -> Terraform:
-    """Terraform in a copy of the tree; skips where there is none, or no provider that it could install."""
+    """Terraform in a copy of the tree; skips where there is none, or no provider that it could
+    install.
+    """
     try:
         credentials = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test"}
         return Terraform(tmp_path_factory.mktemp("terraform") / "tree", credentials)
@@ -202,13 +236,26 @@ def _terraform(tmp_path_factory) -> Terraform:
 
 @pytest.fixture(scope="module", name="deployments")
 def _deployments(terraform, workspace_with_package) -> Iterator[dict[str, Future[Deployed]]]:
-    """Deploys with both, beside each other, as Terraform waits more than it works. It all ends with the emulators."""
+    """Deploys with both, beside each other, as Terraform waits more than it works.
+
+    It all ends with the emulators.
+    """
     targets = {
-        "CloudFormation": ["deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", "deploy-api-aws", "deploy-fleet-aws"],
-        "Terraform": ["deploy-fleet-aws-tf", "deploy-ecs-service"],  # The first makes everything else too.
+        "CloudFormation": [
+            "deploy-ecs-cluster",
+            "deploy-ecs-service",
+            "deploy-lambda-aws",
+            "deploy-api-aws",
+            "deploy-fleet-aws",
+        ],
+        # The first makes everything else too.
+        "Terraform": ["deploy-fleet-aws-tf", "deploy-ecs-service"],
     }
     assert terraform
-    spaces = {tool: workspace_with_package(tool, EMULATOR_HOST="127.0.0.1", **SETTINGS) for tool in targets}
+    spaces = {
+        tool: workspace_with_package(tool, EMULATOR_HOST="127.0.0.1", **SETTINGS)
+        for tool in targets
+    }
     with ThreadPoolExecutor() as pool:
         yield {tool: pool.submit(_deployed, spaces[tool], steps) for tool, steps in targets.items()}
 
@@ -216,7 +263,11 @@ def _deployments(terraform, workspace_with_package) -> Iterator[dict[str, Future
 @pytest.fixture(scope="module", autouse=True)
 def _begin_to_deploy(request) -> None:
     """Lets the deployments begin before the first test, unless only others were asked for."""
-    if any("deployments" in item.fixturenames for item in request.session.items if item.path == request.path):
+    if any(
+        "deployments" in item.fixturenames
+        for item in request.session.items
+        if item.path == request.path
+    ):
         request.getfixturevalue("deployments")
 
 
@@ -232,9 +283,21 @@ def _sides(terraform, workspace, tmp_path_factory) -> Callable[[str], Sides]:
     @cache
     def made(values: str) -> Sides:
         region = REGIONS.get(values, "eu-west-1")
-        variables = {**VALUES[values], "lambda_package": str(package), "schemas_directory": str(SCHEMAS)}
-        document = terraform.plan(variables, AWS_REGION=region, AWS_ENDPOINT_URL=f"http://127.0.0.1:{emulator.port}")
-        return Sides(TEMPLATES, document, SOURCES, variables, {"AWS::AccountId": ACCOUNT, "AWS::Region": region})
+        variables = {
+            **VALUES[values],
+            "lambda_package": str(package),
+            "schemas_directory": str(SCHEMAS),
+        }
+        document = terraform.plan(
+            variables, AWS_REGION=region, AWS_ENDPOINT_URL=f"http://127.0.0.1:{emulator.port}"
+        )
+        return Sides(
+            TEMPLATES,
+            document,
+            SOURCES,
+            variables,
+            {"AWS::AccountId": ACCOUNT, "AWS::Region": region},
+        )
 
     return made
 
@@ -246,7 +309,9 @@ def _deployed(workspace: Workspace, targets: list[str]) -> Deployed:
     endpoint = f"http://127.0.0.1:{workspace.port}"
 
     def client(service: str) -> Any:
-        return boto3.session.Session().client(service, endpoint_url=endpoint, config=Config(proxies={}))
+        return boto3.session.Session().client(
+            service, endpoint_url=endpoint, config=Config(proxies={})
+        )
 
     names = (SETTINGS[name] for name in ("LAMBDA_FUNCTION_NAME", "CLUSTER_NAME", "STACK_NAME"))
     state = json.dumps(Deployment(client, *names).everything()).replace(endpoint, "http://emulator")
@@ -254,14 +319,25 @@ def _deployed(workspace: Workspace, targets: list[str]) -> Deployed:
     wrong, answers = _sent(endpoint, service, workspace.directory)
     changes = {}
     for tree in workspace.build.glob("terraform-*/tree"):
-        environment = {"TF_DATA_DIR": str(tree.parent / "data"), "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": endpoint}
+        environment = {
+            "TF_DATA_DIR": str(tree.parent / "data"),
+            "AWS_REGION": "eu-west-1",
+            "AWS_ENDPOINT_URL": endpoint,
+        }
         changes = terraform_cli.changes(tree, environment)
     return Deployed(json.loads(state), wrong, answers, changes)
 
 
-def _sent(endpoint: str, service: Service, directory: Path) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    """Sends the test events. Returns how the answers differ from what they must be, and the answers."""
-    invoke = lambda_api.invoker({"LAMBDA_FUNCTION_NAME": SETTINGS["LAMBDA_FUNCTION_NAME"], "AWS_ENDPOINT_URL": endpoint})
+def _sent(
+    endpoint: str, service: Service, directory: Path
+) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """Sends the test events.
+
+    Returns how the answers differ from what they must be, and the answers.
+    """
+    invoke = lambda_api.invoker(
+        {"LAMBDA_FUNCTION_NAME": SETTINGS["LAMBDA_FUNCTION_NAME"], "AWS_ENDPOINT_URL": endpoint}
+    )
     wrong, answers = {}, {}
     for case in cases.load({"AWS_DEFAULT_REGION": "eu-west-1", **SETTINGS}):
         sent = run.execute(case, invoke, service, directory / "events").invocation
@@ -285,7 +361,10 @@ every_set = pytest.mark.parametrize("values", VALUES)
 
 def test_the_last_set_of_values_has_no_default_in_it(sides):
     configured = sides("no default").plan.root.configuration["variables"]
-    assert VALUES["no default"].keys() == configured.keys() - {"lambda_package", "schemas_directory"}
+    assert VALUES["no default"].keys() == configured.keys() - {
+        "lambda_package",
+        "schemas_directory",
+    }
     for name, value in VALUES["no default"].items():
         assert value != configured[name]["default"], name
 
@@ -306,7 +385,9 @@ def test_every_resource_of_terraform_carries_the_tag_of_ownership_that_stacks_gi
 
 
 @every_set
-def test_no_permission_is_wider_than_aws_allows_no_queue_loses_messages_and_no_log_stays_for_ever(sides, values):
+def test_no_permission_is_wider_than_aws_allows_no_queue_loses_messages_and_no_log_stays_for_ever(
+    sides, values
+):
     for made in sides(values).made:
         assert not list(comparison.rules(made))
 
@@ -326,8 +407,16 @@ def test_both_refuse_in_the_same_words_what_does_not_go_together(sides):
 
 def test_no_arn_has_its_partition_written_out():
     """The emulator has one partition alone, so that a plan does not show it."""
-    texts = [*SOURCES.values(), *(path.read_text("utf-8") for path in (PROJECT / "infraestructure").glob("*.yml"))]
-    lines = [line for text in texts for line in text.splitlines() if not re.search(r"AllowedPattern:|regex\(", line)]
+    texts = [
+        *SOURCES.values(),
+        *(path.read_text("utf-8") for path in (PROJECT / "infraestructure").glob("*.yml")),
+    ]
+    lines = [
+        line
+        for text in texts
+        for line in text.splitlines()
+        if not re.search(r"AllowedPattern:|regex\(", line)
+    ]
     assert not [line for line in lines if "arn:aws" in line]
 
 
@@ -338,7 +427,10 @@ def test_the_root_module_says_of_its_variables_what_the_modules_say(sides):
 @pytest.mark.parametrize(
     "mutation",
     [
-        *(pytest.param(mutation, id=f"CloudFormation: {name}") for name, mutation in CLOUDFORMATION.items()),
+        *(
+            pytest.param(mutation, id=f"CloudFormation: {name}")
+            for name, mutation in CLOUDFORMATION.items()
+        ),
         *(pytest.param(mutation, id=f"Terraform: {name}") for name, mutation in TERRAFORM.items()),
     ],
 )
@@ -347,7 +439,10 @@ def test_a_change_of_one_side_alone_is_found(sides, mutation):
 
 
 def found(both: Sides, mutation: Callable[[Sides], Sides]) -> list[str]:
-    """What the comparison finds of a change. Some of it is made with the defaults alone: an emulator has no TLS to ask for."""
+    """What the comparison finds of a change.
+
+    Some of it is made with the defaults alone: an emulator has no TLS to ask for.
+    """
     assert not comparison.everything(both)
     try:
         return comparison.everything(mutation(both))
@@ -359,7 +454,9 @@ def found(both: Sides, mutation: Callable[[Sides], Sides]) -> list[str]:
 
 
 def test_both_deployments_are_the_same_but_for_what_is_explained(deployments):
-    differing = list(differences(*(deployments[tool].result().state for tool in ("CloudFormation", "Terraform"))))
+    differing = list(
+        differences(*(deployments[tool].result().state for tool in ("CloudFormation", "Terraform")))
+    )
     unexplained = [line for line in differing if not line.startswith(tuple(EXPLAINED))]
     assert not unexplained
     assert len(differing) == len(EXPLAINED), "some of it is explained, and is not there"
@@ -371,7 +468,11 @@ def test_every_test_event_is_answered_as_it_must_be(deployments, tool):
 
 
 def test_both_deployments_give_the_same_answers(deployments):
-    assert not list(differences(*(deployments[tool].result().answers for tool in ("CloudFormation", "Terraform"))))
+    assert not list(
+        differences(
+            *(deployments[tool].result().answers for tool in ("CloudFormation", "Terraform"))
+        )
+    )
 
 
 def test_terraform_would_change_nothing_after_the_events_but_what_the_emulator_forgets(deployments):

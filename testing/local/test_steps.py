@@ -1,4 +1,6 @@
-"""The targets of the Makefile one at a time, as a person calls them: on one emulator that they share, with one deployment on it."""
+"""The targets of the Makefile one at a time, as a person calls them: on one emulator that they
+share, with one deployment on it.
+"""
 
 import io
 import json
@@ -28,18 +30,24 @@ Resources:
     Type: AWS::CloudFormation::WaitCondition
     Properties: {Handle: !Ref Handle, Timeout: "1", Count: 1}
 """
-SCHEDULED = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []})
+SCHEDULED = json.dumps(
+    {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []}
+)
 PROBE = "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n"
 
 
 def client(workspace: Workspace, service: str):
     """An SDK client of the workspace's emulator."""
-    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{workspace.port}", config=Config(proxies={}))
+    return boto3.client(
+        service, endpoint_url=f"http://127.0.0.1:{workspace.port}", config=Config(proxies={})
+    )
 
 
 @pytest.fixture(scope="module", name="started")
 def _started(workspace, path_without_docker) -> Iterator[tuple[Workspace, Result]]:
-    """An emulator that was started in a hostile shell, where SAM's mode was left to the machine and there is no Docker."""
+    """An emulator that was started in a hostile shell, where SAM's mode was left to the machine and
+    there is no Docker.
+    """
     here = workspace("steps", SAM_MODE="auto")
     yield here, here.make("emulator-up", environment=HOSTILE | {"PATH": path_without_docker})
     assert here.make("clean").status == 0
@@ -74,7 +82,12 @@ def create_stack_that_fails(here: Workspace, name: str, status: str, **options: 
     cloudformation = client(here, "cloudformation")
     tags = [{"Key": "ecs-updater", "Value": name.rpartition("-")[0]}]
     cloudformation.create_stack(StackName=name, TemplateBody=NEVER_COMPLETE, Tags=tags, **options)
-    until(lambda: cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == status, f"{name} is {status}")
+    until(
+        lambda: (
+            cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == status
+        ),
+        f"{name} is {status}",
+    )
 
 
 def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
@@ -84,26 +97,45 @@ def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
 @pytest.mark.parametrize(
     "target",
     [
-        *("deploy-ecs-cluster", "deploy-ecs-service", "run-lambda-test-sam", "run-lambda-test-aws", "invoke-sam EVENT=e.json"),
+        *(
+            "deploy-ecs-cluster",
+            "deploy-ecs-service",
+            "run-lambda-test-sam",
+            "run-lambda-test-aws",
+            "invoke-sam EVENT=e.json",
+        ),
         *("api-key", "api-url", "run-api-test", "run-fleet-test"),
     ],
 )
 def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
     here = workspace("nothing")
 
-    expected = f"no emulator answers on 127.0.0.1:{here.port}: make emulator-up, or TARGET=aws for an account"
+    expected = (
+        f"no emulator answers on 127.0.0.1:{here.port}: make emulator-up, or "
+        "TARGET=aws for an account"
+    )
     assert here.make(*target.split()).complaint() == expected
 
 
 @pytest.mark.parametrize(
-    "target", ["deploy-lambda-sam", "deploy-api-aws", "deploy-api-aws-tf", "deploy-fleet-aws", "deploy-fleet-aws-tf"]
+    "target",
+    [
+        "deploy-lambda-sam",
+        "deploy-api-aws",
+        "deploy-api-aws-tf",
+        "deploy-fleet-aws",
+        "deploy-fleet-aws-tf",
+    ],
 )
 def test_the_function_cannot_be_deployed_without_a_bundle(target, workspace):
     here = workspace("nothing")
 
     complaint = here.make(target).complaint()
 
-    assert complaint == f"there is no bundle {here.build}/ecs-updater-package.zip: make build-lambda-package TARGET=local"
+    assert complaint == (
+        f"there is no bundle {here.build}/ecs-updater-package.zip: make "
+        "build-lambda-package TARGET=local"
+    )
 
 
 DEPLOY_CLUSTER = "make deploy-ecs-cluster TARGET=local"
@@ -114,21 +146,42 @@ DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGE
 @pytest.mark.parametrize(
     "target, expected",
     [
-        ("deploy-ecs-service", f"the stacks absent-vpc and absent-ecs have no output SubnetIds: {DEPLOY_CLUSTER}"),
-        ("deploy-lambda-sam", f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}"),
+        (
+            "deploy-ecs-service",
+            f"the stacks absent-vpc and absent-ecs have no output SubnetIds: {DEPLOY_CLUSTER}",
+        ),
+        (
+            "deploy-lambda-sam",
+            f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}",
+        ),
         (
             "deploy-api-aws",
-            "the stacks absent-ledger and absent-lambda have no output LedgerTableName: make deploy-lambda-sam TARGET=local",
+            (
+                "the stacks absent-ledger and absent-lambda have no output LedgerTableName: make "
+                "deploy-lambda-sam TARGET=local"
+            ),
         ),
-        ("deploy-fleet-aws", f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}"),
-        *((target, f"there is no API of ecs-updater: {DEPLOY_API}") for target in ("api-key", "api-url", "run-api-test")),
-        ("run-fleet-test", "there is no queue ecs-updater-fleet.fifo: make deploy-fleet-aws TARGET=local"),
+        (
+            "deploy-fleet-aws",
+            f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}",
+        ),
+        *(
+            (target, f"there is no API of ecs-updater: {DEPLOY_API}")
+            for target in ("api-key", "api-url", "run-api-test")
+        ),
+        (
+            "run-fleet-test",
+            "there is no queue ecs-updater-fleet.fifo: make deploy-fleet-aws TARGET=local",
+        ),
         ("run-lambda-test-sam", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
         ("invoke-sam EVENT=e.json", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
     ],
 )
 def test_a_step_without_the_stacks_before_it_says_what_to_do(target, expected, emulator, package):
-    assert emulator.make(*target.split(), STACK_NAME="absent", LAMBDA_PACKAGE=str(package)).complaint() == expected
+    assert (
+        emulator.make(*target.split(), STACK_NAME="absent", LAMBDA_PACKAGE=str(package)).complaint()
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,11 +194,16 @@ def test_a_step_without_the_stacks_before_it_says_what_to_do(target, expected, e
 def test_the_events_need_the_service_that_they_are_about(settings, expected, deployed):
     complaint = deployed.make("run-lambda-test-sam", **settings).complaint()
 
-    assert complaint.endswith(f"{expected}: make deploy-ecs-cluster deploy-ecs-service TARGET=local")
+    assert complaint.endswith(
+        f"{expected}: make deploy-ecs-cluster deploy-ecs-service TARGET=local"
+    )
 
 
 def test_a_stack_whose_creation_was_rolled_back_is_replaced(deployment):
-    assert "• removing stack ecs-updater-vpc: its creation failed before, and was rolled back" in deployment.output
+    assert (
+        "• removing stack ecs-updater-vpc: its creation failed before, and was rolled back"
+        in deployment.output
+    )
     assert deployment.status == 0
 
 
@@ -163,11 +221,17 @@ def test_the_aws_cli_sends_the_events_too(deployed):
     result = deployed.make("run-lambda-test-aws")
 
     assert result.status == 0, result
-    assert [line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
+    assert [
+        line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")
+    ] == list(OUTCOMES)
 
 
 def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deployed, tmp_path):
-    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:2"}
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_image_name": "busybox:2",
+    }
     event_file = tmp_path / "an event.json"
     event_file.write_text(json.dumps(event | {"ecs_tag": {"owner": "someone"}}), "utf-8")
 
@@ -183,7 +247,9 @@ def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deploy
 
 def test_a_service_without_a_tag_can_be_put_back_too(deployed):
     ecs = client(deployed, "ecs")
-    (found,) = ecs.describe_services(cluster="ECSCluster", services=["ecs-dummy-service"])["services"]
+    (found,) = ecs.describe_services(cluster="ECSCluster", services=["ecs-dummy-service"])[
+        "services"
+    ]
     ecs.untag_resource(resourceArn=found["serviceArn"], tagKeys=["old-custom-tag-name"])
 
     result = deployed.make("deploy-ecs-service")
@@ -193,8 +259,14 @@ def test_a_service_without_a_tag_can_be_put_back_too(deployed):
 
 
 def test_a_file_of_services_is_deployed_and_standard_input_is_none(deployed, tmp_path):
-    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:4"}
-    (tmp_path / "file.json").write_text(json.dumps([event | {"ecs_tag": {"release": "4"}}]), "utf-8")
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_image_name": "busybox:4",
+    }
+    (tmp_path / "file.json").write_text(
+        json.dumps([event | {"ecs_tag": {"release": "4"}}]), "utf-8"
+    )
 
     done = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"), OPTIONS="--direct")
     without_queue = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"))
@@ -206,12 +278,22 @@ def test_a_file_of_services_is_deployed_and_standard_input_is_none(deployed, tmp
     assert deployed.make("deploy-ecs-service").status == 0
 
 
-def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulators_schedule(deployed, tmp_path):
+def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulators_schedule(
+    deployed, tmp_path
+):
     lambda_ = client(deployed, "lambda")
-    variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"]["Variables"]
+    variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
+        "Variables"
+    ]
     tables = client(deployed, "dynamodb").list_tables()["TableNames"]
-    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:3"}
-    (tmp_path / "event.json").write_text(json.dumps(event | {"ecs_tag": {}, "request_id": "not waited for"}), "utf-8")
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_image_name": "busybox:3",
+    }
+    (tmp_path / "event.json").write_text(
+        json.dumps(event | {"ecs_tag": {}, "request_id": "not waited for"}), "utf-8"
+    )
 
     assert deployed.make("invoke-sam", EVENT=str(tmp_path / "event.json")).status == 0
     before = state(deployed)
@@ -236,7 +318,9 @@ def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulato
 
 @pytest.fixture(scope="module", name="api")
 def _api(deployed, package) -> Workspace:
-    """The same workspace, with the API deployed, where another one writes the logs of the account's APIs."""
+    """The same workspace, with the API deployed, where another one writes the logs of the account's
+    APIs.
+    """
     change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": OTHERS_ROLE}
     client(deployed, "apigateway").update_account(patchOperations=[change])
     result = deployed.make("deploy-api-aws", environment=HOSTILE, LAMBDA_PACKAGE=str(package))
@@ -250,7 +334,9 @@ OTHERS_ROLE = "arn:aws:iam::000000000000:role/of-others"
 def status_of(url: str, **headers: str) -> int:
     """The status of what the API answers."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    request = urllib.request.Request(
+        url, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
     try:
         with opener.open(request, timeout=600) as answer:
             return answer.status
@@ -262,15 +348,24 @@ def status_of(url: str, **headers: str) -> int:
 def test_address_and_key_are_printed_alone_and_lead_to_the_api(api):
     url, key = (api.make(target, environment=HOSTILE).output for target in ("api-url", "api-key"))
 
-    assert [text.count("\n") for text in (url, key)] == [1, 1] and not [text for text in (url, key) if " " in text]
-    assert url.startswith(f"http://127.0.0.1:{api.port}/restapis/") and url.endswith("/v1/_user_request_\n")
-    assert [status_of(f"{url.strip()}/list", X_Api_Key=one) for one in (key.strip(), "another-key-of-some-length")] == [200, 403]
+    assert [text.count("\n") for text in (url, key)] == [1, 1] and not [
+        text for text in (url, key) if " " in text
+    ]
+    assert url.startswith(f"http://127.0.0.1:{api.port}/restapis/") and url.endswith(
+        "/v1/_user_request_\n"
+    )
+    assert [
+        status_of(f"{url.strip()}/list", X_Api_Key=one)
+        for one in (key.strip(), "another-key-of-some-length")
+    ] == [200, 403]
 
 
 def test_the_role_that_somebody_else_writes_logs_with_is_kept(api):
     assert client(api, "apigateway").get_account()["cloudwatchRoleArn"] == OTHERS_ROLE
     roles = client(api, "iam").get_paginator("list_roles").paginate()
-    assert "ecs-updater-api-logs-eu-west-1" not in [role["RoleName"] for page in roles for role in page["Roles"]]
+    assert "ecs-updater-api-logs-eu-west-1" not in [
+        role["RoleName"] for page in roles for role in page["Roles"]
+    ]
 
 
 def test_the_apis_own_suite_passes_and_shows_no_key(api):
@@ -279,8 +374,13 @@ def test_the_apis_own_suite_passes_and_shows_no_key(api):
     result = api.make("run-api-test", environment={"PYTHONDONTWRITEBYTECODE": ""})
 
     assert result.status == 0, result.output
-    assert [line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")] == list(OUTCOMES)
-    assert " passed, 1 skipped in " in result.output and "API_AUTH=key asks for no signature" in result.output
+    assert [
+        line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")
+    ] == list(OUTCOMES)
+    assert (
+        " passed, 1 skipped in " in result.output
+        and "API_AUTH=key asks for no signature" in result.output
+    )
     assert key not in result.output
     assert not (PROJECT / "testing" / "api_suite" / "__pycache__").exists()
 
@@ -288,14 +388,21 @@ def test_the_apis_own_suite_passes_and_shows_no_key(api):
 def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
     lambda_, name = client(api, "lambda"), "ecs-updater-api-update"
     variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables | {"TASK_DEF": "another"}})
+    lambda_.update_function_configuration(
+        FunctionName=name, Environment={"Variables": variables | {"TASK_DEF": "another"}}
+    )
     try:
         result = api.make("run-api-test")
     finally:
-        lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        lambda_.update_function_configuration(
+            FunctionName=name, Environment={"Variables": variables}
+        )
 
     assert result.status != 0
-    assert "base: The regular case: a new image, and one tag in the place of another. FAILED" in result.output
+    assert (
+        "base: The regular case: a new image, and one tag in the place of another. FAILED"
+        in result.output
+    )
     assert "FAILED testing/api_suite/test_updating.py::test_the_short_form_changes" in result.output
 
 
@@ -307,7 +414,9 @@ def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
         result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth)
         assert result.status == 0, result.output
         # What the gateway answers itself is what the stage's deployment has, and no later one.
-        assert [status_of(f"{url}/{route}", X_Api_Key=key) for route in ("list", "nowhere")] == expected
+        assert [
+            status_of(f"{url}/{route}", X_Api_Key=key) for route in ("list", "nowhere")
+        ] == expected
         made.append(deployment_of(api))
 
     assert len(set(made)) == 3, "another one for each change"
@@ -316,7 +425,10 @@ def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
 
 
 def deployment_of(here: Workspace) -> str:
-    """The deployment that the stage has. Fails when it is not the one of the stack, or not the only one of the API."""
+    """The deployment that the stage has.
+
+    Fails when it is not the one of the stack, or not the only one of the API.
+    """
     gateway, cloudformation = client(here, "apigateway"), client(here, "cloudformation")
     found = cloudformation.describe_stack_resources(StackName="ecs-updater-api")["StackResources"]
     by_type = {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
@@ -330,9 +442,15 @@ def deployment_of(here: Workspace) -> str:
 def state(here: Workspace) -> tuple[str, dict[str, str]]:
     """Image and tags of the service."""
     ecs = client(here, "ecs")
-    (found,) = ecs.describe_services(cluster="ECSCluster", services=["ecs-dummy-service"], include=["TAGS"])["services"]
-    revision = ecs.describe_task_definition(taskDefinition=found["taskDefinition"])["taskDefinition"]
-    return revision["containerDefinitions"][0]["image"], {tag["key"]: tag["value"] for tag in found["tags"]}
+    (found,) = ecs.describe_services(
+        cluster="ECSCluster", services=["ecs-dummy-service"], include=["TAGS"]
+    )["services"]
+    revision = ecs.describe_task_definition(taskDefinition=found["taskDefinition"])[
+        "taskDefinition"
+    ]
+    return revision["containerDefinitions"][0]["image"], {
+        tag["key"]: tag["value"] for tag in found["tags"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -340,7 +458,9 @@ def state(here: Workspace) -> tuple[str, dict[str, str]]:
     [(b"[1]", "[1] is not of type 'object'"), (b'"%s"' % (b"a" * 5_000_000), "aaa…aaa")],
     ids=["a list", "5 MB"],
 )
-def test_an_event_that_the_function_refuses_gives_its_one_short_line(content, words, deployed, tmp_path):
+def test_an_event_that_the_function_refuses_gives_its_one_short_line(
+    content, words, deployed, tmp_path
+):
     (tmp_path / "event.json").write_bytes(content)
 
     result = deployed.make("invoke-sam", EVENT=str(tmp_path / "event.json"))
@@ -367,11 +487,18 @@ def test_an_event_that_lambda_would_refuse_is_refused_before(content, words, dep
     if content is not None:
         event_file.write_bytes(content)
 
-    assert deployed.make("invoke-sam", EVENT=str(event_file)).complaint().startswith(f"{event_file} {words}")
+    assert (
+        deployed.make("invoke-sam", EVENT=str(event_file))
+        .complaint()
+        .startswith(f"{event_file} {words}")
+    )
 
 
 def test_invoking_without_an_event_says_how_to_name_one(workspace):
-    assert workspace("nothing").make("invoke-sam").complaint() == "which event? make invoke-sam EVENT=event.json"
+    assert (
+        workspace("nothing").make("invoke-sam").complaint()
+        == "which event? make invoke-sam EVENT=event.json"
+    )
 
 
 def test_a_function_sees_nothing_of_the_shell(emulator):

@@ -1,7 +1,8 @@
-"""The teardown on an emulator of its own: it removes everything that was made here, whatever it was made with and wherever it was
-broken off, and nothing else.
+"""The teardown on an emulator of its own: it removes everything that was made here, whatever it was
+made with and wherever it was broken off, and nothing else.
 
-What the make steps deploy is removed by the program, as `make clean` calls it; everything else by a call in this process.
+What the make steps deploy is removed by the program, as `make clean` calls it; everything else by a
+call in this process.
 """
 
 import json
@@ -89,7 +90,9 @@ def program(verb: str, url: str) -> Result:
 # What the pipelines deploy
 
 
-def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_nothing_to_do(workspace_with_package):
+def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_nothing_to_do(
+    workspace_with_package,
+):
     here = workspace_with_package("deployed")
     emulator = start_emulator(here)
     before = emulator.inventory()
@@ -101,11 +104,23 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     iam.create_user(UserName="someone")
     iam.attach_user_policy(UserName="someone", PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/{SENDERS}")
 
-    first, second = ([program(verb, emulator.url) for verb in ("workload", "infrastructure")] for _ in range(2))
+    first, second = (
+        [program(verb, emulator.url) for verb in ("workload", "infrastructure")] for _ in range(2)
+    )
 
     assert [(result.status, removed(result)) for result in first] == [
         (0, [f"service {SERVICE}", f"1 revision of task definition {FAMILY}"]),
-        (0, [*(f"stack {STACK}-{part}" for part in ("fleet", "api", "lambda", "ledger", "ecs", "vpc")), *KEPT, f"bucket {BUCKET}"]),
+        (
+            0,
+            [
+                *(
+                    f"stack {STACK}-{part}"
+                    for part in ("fleet", "api", "lambda", "ledger", "ecs", "vpc")
+                ),
+                *KEPT,
+                f"bucket {BUCKET}",
+            ],
+        ),
     ]
     assert second == [Result(0, "")] * 2
     iam.delete_user(UserName="someone")
@@ -121,7 +136,9 @@ def test_every_revision_and_every_version_goes(emulator):
     assert result.status == 0 and f"12 revisions of task definition {FAMILY}" in removed(result)
     assert emulator.inventory() == before
     ecs = emulator.client("ecs")
-    described = [ecs.describe_task_definition(taskDefinition=f"{FAMILY}:{number}") for number in (1, 12)]
+    described = [
+        ecs.describe_task_definition(taskDefinition=f"{FAMILY}:{number}") for number in (1, 12)
+    ]
     assert [one["taskDefinition"]["status"] for one in described] == ["DELETE_IN_PROGRESS"] * 2
 
 
@@ -130,7 +147,9 @@ def test_a_role_goes_with_its_policies_and_out_of_its_instance_profiles(emulator
     iam = emulator.client("iam")
     name = f"{STACK}-ecs-{REGION}-instance"
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+    policy = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    )
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=OURS)
     iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=policy)
     managed = iam.create_policy(PolicyName="managed", PolicyDocument=policy)["Policy"]["Arn"]
@@ -142,7 +161,10 @@ def test_a_role_goes_with_its_policies_and_out_of_its_instance_profiles(emulator
     result = tear_down(emulator)
 
     assert (result.status, removed(result)) == (0, [f"instance profile {name}", f"role {name}"])
-    assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {"managed", "of-others"}
+    assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {
+        "managed",
+        "of-others",
+    }
 
 
 def test_the_accounts_role_for_logs_is_taken_back_although_the_role_is_gone(emulator):
@@ -152,7 +174,10 @@ def test_the_accounts_role_for_logs_is_taken_back_although_the_role_is_gone(emul
 
     result = tear_down(emulator)
 
-    assert (result.status, removed(result)) == (0, [f"role {STACK}-api-logs-{REGION} from the settings of API Gateway"])
+    assert (result.status, removed(result)) == (
+        0,
+        [f"role {STACK}-api-logs-{REGION} from the settings of API Gateway"],
+    )
     assert emulator.inventory() == before
 
 
@@ -163,7 +188,9 @@ def test_a_usage_plan_lets_go_of_its_stage_before_its_api_goes(emulator):
     api = gateway.create_rest_api(name=name, tags=tags)["id"]
     deployment = gateway.create_deployment(restApiId=api)["id"]
     gateway.create_stage(restApiId=api, stageName="v1", deploymentId=deployment)
-    plan = gateway.create_usage_plan(name=name, tags=tags, apiStages=[{"apiId": api, "stage": "v1"}])["id"]
+    plan = gateway.create_usage_plan(
+        name=name, tags=tags, apiStages=[{"apiId": api, "stage": "v1"}]
+    )["id"]
     key = gateway.create_api_key(name=name, tags=tags)["id"]
     gateway.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
 
@@ -178,10 +205,17 @@ def test_the_senders_policy_is_taken_from_everybody_who_has_it(emulator):
     before = emulator.inventory()
     iam = emulator.client("iam")
     documents = [
-        json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]})
+        json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}],
+            }
+        )
         for action in ("sqs:SendMessage", "sqs:*")
     ]
-    policy = iam.create_policy(PolicyName=SENDERS, PolicyDocument=documents[0], Tags=OURS)["Policy"]["Arn"]
+    policy = iam.create_policy(PolicyName=SENDERS, PolicyDocument=documents[0], Tags=OURS)[
+        "Policy"
+    ]["Arn"]
     iam.create_policy_version(PolicyArn=policy, PolicyDocument=documents[1], SetAsDefault=True)
     iam.create_user(UserName="someone")
     iam.attach_user_policy(UserName="someone", PolicyArn=policy)
@@ -204,7 +238,9 @@ def unlock(result: Result) -> None:
     subprocess.run([TOOLS / "aws" / "bin" / "aws", *command], check=True, capture_output=True)
 
 
-def test_a_protected_table_is_named_with_the_command_that_unlocks_it_and_everything_else_goes(emulator, monkeypatch):
+def test_a_protected_table_is_named_with_the_command_that_unlocks_it_and_everything_else_goes(
+    emulator, monkeypatch
+):
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
     before = emulator.inventory()
     deploy(emulator)
@@ -227,17 +263,28 @@ def test_the_table_of_an_earlier_name_of_the_function_is_not_lost_sight_of(emula
     }
     for name, tags in (("earlier-ledger", OURS), ("their-ledger", [])):
         emulator.client("dynamodb").create_table(
-            TableName=name, BillingMode="PAY_PER_REQUEST", Tags=tags, DeletionProtectionEnabled=is_protected, **keys
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            Tags=tags,
+            DeletionProtectionEnabled=is_protected,
+            **keys,
         )
 
     result = tear_down(emulator)
 
     assert removed(result) == ["table earlier-ledger"] and result.status == is_protected
-    assert is_protected == any("--table-name earlier-ledger --no-deletion-protection-enabled" in one for one in complaints(result))
-    assert emulator.client("dynamodb").list_tables()["TableNames"] == ["earlier-ledger"] * is_protected + ["their-ledger"]
+    assert is_protected == any(
+        "--table-name earlier-ledger --no-deletion-protection-enabled" in one
+        for one in complaints(result)
+    )
+    assert emulator.client("dynamodb").list_tables()["TableNames"] == [
+        "earlier-ledger"
+    ] * is_protected + ["their-ledger"]
 
 
-def test_the_accounts_role_for_logs_stays_while_another_deployment_writes_its_logs_with_it(emulator):
+def test_the_accounts_role_for_logs_stays_while_another_deployment_writes_its_logs_with_it(
+    emulator,
+):
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     emulator.client("iam").create_role(RoleName=LOG_ROLE, AssumeRolePolicyDocument=trust, Tags=OURS)
     set_log_role(emulator, LOG_ROLE)
@@ -256,7 +303,10 @@ def test_the_accounts_role_for_logs_stays_while_another_deployment_writes_its_lo
     result = tear_down(emulator)
 
     stage = f"REST API theirs ({api}), stage live"
-    stays = f"role {LOG_ROLE} stays in the settings of API Gateway, which writes the logs of {stage} with it"
+    stays = (
+        f"role {LOG_ROLE} stays in the settings of API Gateway, which writes the "
+        f"logs of {stage} with it"
+    )
     assert result == Result(0, f"• {stays}\n")
     assert emulator.inventory() == before
     gateway.delete_rest_api(restApiId=api)
@@ -277,15 +327,24 @@ def test_a_protected_table_outlives_make_clean_and_the_next_deployment_takes_it_
 
     for is_first in (True, False):
         here.bring(package)
-        done = here.make(f"deploy-ecs-cluster{tool}", "deploy-ecs-service", f"deploy-lambda-aws{tool}", DELETION_PROTECTION="true")
+        done = here.make(
+            f"deploy-ecs-cluster{tool}",
+            "deploy-ecs-service",
+            f"deploy-lambda-aws{tool}",
+            DELETION_PROTECTION="true",
+        )
         assert done.status == 0, done.output
         if is_first:
             dynamodb.put_item(TableName=TABLE, Item=item)
         assert dynamodb.scan(TableName=TABLE)["Items"] == [item]
         cleaned = here.make("clean", environment={"KEEP_EMULATOR": "yes"})
-        assert cleaned.status and f"--table-name {TABLE} --no-deletion-protection-enabled" in cleaned.output, cleaned.output
+        assert (
+            cleaned.status
+            and f"--table-name {TABLE} --no-deletion-protection-enabled" in cleaned.output
+        ), cleaned.output
         assert emulator.inventory() - before == {f"dynamodb tables {TABLE}"}
-        shutil.rmtree(here.build / "terraform-local", ignore_errors=True)  # A state that has the table would do.
+        # A state that has the table would do.
+        shutil.rmtree(here.build / "terraform-local", ignore_errors=True)
 
     dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
     cleaned = here.make("clean", environment={"KEEP_EMULATOR": "yes"})
@@ -302,7 +361,9 @@ class Killed(BaseException):
 
 @contextmanager
 def killed_after_a_change() -> Iterator[None]:
-    """Lets one call through that changes something, and kills the teardown before its answer arrives."""
+    """Lets one call through that changes something, and kills the teardown before its answer
+    arrives.
+    """
     make_call = BaseClient._make_api_call  # pylint: disable=protected-access
     is_killed = False
 
@@ -321,7 +382,9 @@ def killed_after_a_change() -> Iterator[None]:
 
 
 def tear_down_killed_again_and_again(emulator: Emulator) -> int:
-    """Runs the teardown until it comes to its end, killed at its next change each time; returns how often it was killed."""
+    """Runs the teardown until it comes to its end, killed at its next change each time; returns how
+    often it was killed.
+    """
     for kills in range(100):
         try:
             with killed_after_a_change():
@@ -339,8 +402,8 @@ def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    # The service and the suite's two, seven revisions, two portions of all twelve, six stacks, the table that outlives its stack,
-    # what is in the bucket, the bucket.
+    # The service and the suite's two, seven revisions, two portions of all twelve, six stacks, the
+    # table that outlives its stack, what is in the bucket, the bucket.
     assert kills == 3 + 7 + 2 + 6 + 1 + 1 + 1
     assert emulator.inventory() == before
 
@@ -350,7 +413,10 @@ def test_an_account_that_cannot_be_reached_is_one_line():
 
     assert result.status == 1 and "Traceback" not in result.output
     assert complaints(result) == [
-        'removing stopped, make clean goes on from here: Could not connect to the endpoint URL: "http://127.0.0.1:1/"'
+        (
+            "removing stopped, make clean goes on from here: Could not connect to the endpoint "
+            'URL: "http://127.0.0.1:1/"'
+        )
     ]
 
 
@@ -358,10 +424,14 @@ def test_an_account_that_cannot_be_reached_is_one_line():
 
 
 @pytest.fixture(scope="module", name="applied", autouse=True)
-def _applied(workspace, tmp_path_factory, why_no_terraform) -> Iterator[Callable[[], tuple[Emulator, set[str]]]]:
-    """Begins to apply the whole Terraform tree, which takes half a minute of waiting, and lets the other tests run meanwhile.
+def _applied(
+    workspace, tmp_path_factory, why_no_terraform
+) -> Iterator[Callable[[], tuple[Emulator, set[str]]]]:
+    """Begins to apply the whole Terraform tree, which takes half a minute of waiting, and lets the
+    other tests run meanwhile.
 
-    Gives a function that waits for the end, throws the state away, and returns the emulator and what was in it before.
+    Gives a function that waits for the end, throws the state away, and returns the emulator and
+    what was in it before.
     """
     if why_no_terraform:
 
@@ -372,7 +442,9 @@ def _applied(workspace, tmp_path_factory, why_no_terraform) -> Iterator[Callable
         return
     emulator = start_emulator(workspace("terraform"))
     directory = tmp_path_factory.mktemp("terraform")
-    terraform = Terraform(directory / "tree", {"AWS_ENDPOINT_URL": emulator.url, "AWS_REGION": REGION})
+    terraform = Terraform(
+        directory / "tree", {"AWS_ENDPOINT_URL": emulator.url, "AWS_REGION": REGION}
+    )
     before = emulator.inventory()
     (directory / "bundle.zip").write_bytes(any_bundle())
     given = {
@@ -385,7 +457,14 @@ def _applied(workspace, tmp_path_factory, why_no_terraform) -> Iterator[Callable
     }
     variables = [f"-var={name}={value}" for name, value in given.items()]
     with (directory / "log").open("w", encoding="utf-8") as log:
-        process = terraform.begin("apply", "-auto-approve", "-input=false", *variables, stdout=log, stderr=subprocess.STDOUT)
+        process = terraform.begin(
+            "apply",
+            "-auto-approve",
+            "-input=false",
+            *variables,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
     def wait() -> tuple[Emulator, set[str]]:
         assert process.wait(900) == 0, (directory / "log").read_text("utf-8")
@@ -403,9 +482,23 @@ def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied
 
     kills = tear_down_killed_again_and_again(emulator)
 
-    assert {"autoscaling auto scaling groups", "ec2 launch templates", "iam instance profiles"} < made
+    assert {
+        "autoscaling auto scaling groups",
+        "ec2 launch templates",
+        "iam instance profiles",
+    } < made
     assert {"dynamodb tables", "events rules", "lambda functions"} < made
-    assert {"cloudwatch alarms", "iam policies", "lambda event source mappings", "sqs queues"} < made
-    assert {"apigateway rest apis", "apigateway usage plans", "apigateway api keys", "apigateway log role"} < made
+    assert {
+        "cloudwatch alarms",
+        "iam policies",
+        "lambda event source mappings",
+        "sqs queues",
+    } < made
+    assert {
+        "apigateway rest apis",
+        "apigateway usage plans",
+        "apigateway api keys",
+        "apigateway log role",
+    } < made
     assert kills > len(made)
     assert emulator.inventory() == before

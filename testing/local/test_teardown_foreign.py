@@ -1,4 +1,6 @@
-"""What the teardown leaves alone: everything that has the name of something of ours and was not made here. On an emulator."""
+"""What the teardown leaves alone: everything that has the name of something of ours and was not
+made here. On an emulator.
+"""
 
 import json
 import shutil
@@ -60,7 +62,9 @@ def _emulator(shared) -> Emulator:
 
 
 class Foreign(NamedTuple):
-    """Something with the name of one of ours: how it is made, and what the complaint begins with."""
+    """Something with the name of one of ours: how it is made, and what the complaint begins
+    with.
+    """
 
     make: Callable[[Emulator], object]
     complaint: str
@@ -81,14 +85,18 @@ def _table(tags: list[dict[str, str]]) -> Callable[[Emulator], object]:
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "Tags": tags,
     }
-    return lambda emulator: emulator.client("dynamodb").create_table(TableName=f"{FUNCTION}-ledger", **options)
+    return lambda emulator: emulator.client("dynamodb").create_table(
+        TableName=f"{FUNCTION}-ledger", **options
+    )
 
 
 def _rule(name: str) -> Callable[[Emulator], object]:
     def make(emulator: Emulator) -> None:
         events = emulator.client("events")
         events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
-        events.put_targets(Rule=name, Targets=[{"Id": "theirs", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"}])
+        events.put_targets(
+            Rule=name, Targets=[{"Id": "theirs", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"}]
+        )
 
     return make
 
@@ -96,18 +104,27 @@ def _rule(name: str) -> Callable[[Emulator], object]:
 def _service(emulator: Emulator) -> None:
     ecs = emulator.client("ecs")
     ecs.create_cluster(clusterName=CLUSTER)
-    ecs.create_service(cluster=CLUSTER, serviceName=SERVICE, taskDefinition=register(emulator, family="other")[0], desiredCount=1)
+    ecs.create_service(
+        cluster=CLUSTER,
+        serviceName=SERVICE,
+        taskDefinition=register(emulator, family="other")[0],
+        desiredCount=1,
+    )
 
 
 def _vpc(emulator: Emulator, tags: list[dict[str, str]]) -> str:
     tags = [*tags, {"Key": "Name", "Value": f"{STACK}-vpc"}]
     specification = [{"ResourceType": "vpc", "Tags": tags}]
-    return emulator.client("ec2").create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=specification)["Vpc"]["VpcId"]
+    return emulator.client("ec2").create_vpc(
+        CidrBlock="10.9.0.0/16", TagSpecifications=specification
+    )["Vpc"]["VpcId"]
 
 
 def _auto_scaling_group(emulator: Emulator) -> None:
     name = f"{STACK}-ecs-instances"
-    emulator.client("ec2").create_launch_template(LaunchTemplateName="some", LaunchTemplateData={"InstanceType": "t3.micro"})
+    emulator.client("ec2").create_launch_template(
+        LaunchTemplateName="some", LaunchTemplateData={"InstanceType": "t3.micro"}
+    )
     emulator.client("autoscaling").create_auto_scaling_group(
         AutoScalingGroupName=name,
         MinSize=0,
@@ -118,7 +135,9 @@ def _auto_scaling_group(emulator: Emulator) -> None:
 
 
 def _role(name: str) -> Callable[[Emulator], object]:
-    return lambda emulator: emulator.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+    return lambda emulator: emulator.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=TRUST
+    )
 
 
 def _log_group(name: str) -> Callable[[Emulator], object]:
@@ -143,25 +162,41 @@ def _log_role(emulator: Emulator) -> None:
 
 
 def _stack_of_the_api(emulator: Emulator) -> None:
-    create_stack(emulator, f"{STACK}-api", [], TemplateBody=API_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
+    create_stack(
+        emulator,
+        f"{STACK}-api",
+        [],
+        TemplateBody=API_TEMPLATE,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
 
 
 def _stack_of_the_fleet(emulator: Emulator) -> None:
-    create_stack(emulator, f"{STACK}-fleet", OF_ANOTHER_STACK, TemplateBody=FLEET_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
+    create_stack(
+        emulator,
+        f"{STACK}-fleet",
+        OF_ANOTHER_STACK,
+        TemplateBody=FLEET_TEMPLATE,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
 
 
 def _mapping(emulator: Emulator) -> None:
     """What would call the worker, if there were one: it stays when a function goes."""
     sqs, lambda_ = emulator.client("sqs"), emulator.client("lambda")
     url = sqs.create_queue(QueueName="theirs")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     _function(FLEET)(emulator)
     lambda_.create_event_source_mapping(EventSourceArn=arn, FunctionName=FLEET)
     lambda_.delete_function(FunctionName=FLEET)
 
 
 def _fifo_queue(name: str) -> Callable[[Emulator], object]:
-    return lambda emulator: emulator.client("sqs").create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
+    return lambda emulator: emulator.client("sqs").create_queue(
+        QueueName=name, Attributes={"FifoQueue": "true"}
+    )
 
 
 def _alarm(emulator: Emulator) -> None:
@@ -178,7 +213,10 @@ def _alarm(emulator: Emulator) -> None:
 
 
 def _policy(emulator: Emulator) -> None:
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}]}
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}],
+    }
     emulator.client("iam").create_policy(PolicyName=SENDERS, PolicyDocument=json.dumps(document))
 
 
@@ -191,73 +229,117 @@ COMPLETER = f"{FUNCTION}-completer"
 INSTANCES = f"{STACK}-ecs-instances"
 INSTANCE_ROLE = f"{STACK}-ecs-{REGION}-instance"
 FOREIGN = {
-    "revision": Foreign(lambda emulator: register(emulator, 2), "revisions 1, 2 of task definition", "TASK_DEFINITION_NAME"),
+    "revision": Foreign(
+        lambda emulator: register(emulator, 2),
+        "revisions 1, 2 of task definition",
+        "TASK_DEFINITION_NAME",
+    ),
     "revision of another stack": Foreign(
-        lambda emulator: register(emulator, tags=[{"key": "ecs-updater", "value": "another-stack"}]),
+        lambda emulator: register(
+            emulator, tags=[{"key": "ecs-updater", "value": "another-stack"}]
+        ),
         "revision 1 of task definition",
         "TASK_DEFINITION_NAME",
     ),
     "stack": Foreign(
         # With what is in it: neither of the two is a complaint of its own.
-        lambda emulator: create_stack(emulator, f"{STACK}-lambda", [], TemplateBody=FUNCTION_TEMPLATE),
+        lambda emulator: create_stack(
+            emulator, f"{STACK}-lambda", [], TemplateBody=FUNCTION_TEMPLATE
+        ),
         f"stack {STACK}-lambda",
     ),
     "stack with instances": Foreign(_stack_with_instances, f"stack {STACK}-ecs"),
     "stack of another stack name": Foreign(
-        lambda emulator: create_stack(emulator, f"{STACK}-vpc", OF_ANOTHER_STACK, **template("01-vpc.yml")),
+        lambda emulator: create_stack(
+            emulator, f"{STACK}-vpc", OF_ANOTHER_STACK, **template("01-vpc.yml")
+        ),
         f"stack {STACK}-vpc",
     ),
     "stack of the ledger": Foreign(
-        lambda emulator: create_stack(emulator, f"{STACK}-ledger", OF_ANOTHER_STACK, TemplateBody=LEDGER_TEMPLATE),
+        lambda emulator: create_stack(
+            emulator, f"{STACK}-ledger", OF_ANOTHER_STACK, TemplateBody=LEDGER_TEMPLATE
+        ),
         f"stack {STACK}-ledger",
     ),
     "table": Foreign(_table([]), f"table {FUNCTION}-ledger", "LAMBDA_FUNCTION_NAME"),
-    "table of another stack": Foreign(_table(OF_ANOTHER_STACK), f"table {FUNCTION}-ledger", "LAMBDA_FUNCTION_NAME"),
+    "table of another stack": Foreign(
+        _table(OF_ANOTHER_STACK), f"table {FUNCTION}-ledger", "LAMBDA_FUNCTION_NAME"
+    ),
     "rule of deployments": Foreign(
         _rule(f"{COMPLETER}-deployments"), f"rule {COMPLETER}-deployments", "LAMBDA_FUNCTION_NAME"
     ),
-    "rule of the schedule": Foreign(_rule(f"{COMPLETER}-poll"), f"rule {COMPLETER}-poll", "LAMBDA_FUNCTION_NAME"),
+    "rule of the schedule": Foreign(
+        _rule(f"{COMPLETER}-poll"), f"rule {COMPLETER}-poll", "LAMBDA_FUNCTION_NAME"
+    ),
     "completer": Foreign(_function(COMPLETER), f"function {COMPLETER}", "LAMBDA_FUNCTION_NAME"),
-    "role of the completer": Foreign(_role(f"{COMPLETER}-{REGION}"), f"role {COMPLETER}-{REGION}", "LAMBDA_FUNCTION_NAME"),
+    "role of the completer": Foreign(
+        _role(f"{COMPLETER}-{REGION}"), f"role {COMPLETER}-{REGION}", "LAMBDA_FUNCTION_NAME"
+    ),
     "log group of the completer": Foreign(
-        _log_group(f"/aws/lambda/{COMPLETER}"), f"log group /aws/lambda/{COMPLETER}", "LAMBDA_FUNCTION_NAME"
+        _log_group(f"/aws/lambda/{COMPLETER}"),
+        f"log group /aws/lambda/{COMPLETER}",
+        "LAMBDA_FUNCTION_NAME",
     ),
     "stack of the API": Foreign(_stack_of_the_api, f"stack {STACK}-api"),
     "REST API": Foreign(_gateway("create_rest_api"), f"REST API {API} (", "LAMBDA_FUNCTION_NAME"),
     "REST API of another stack": Foreign(
-        _gateway("create_rest_api", {"ecs-updater": "another-stack"}), f"REST API {API} (", "LAMBDA_FUNCTION_NAME"
+        _gateway("create_rest_api", {"ecs-updater": "another-stack"}),
+        f"REST API {API} (",
+        "LAMBDA_FUNCTION_NAME",
     ),
-    "usage plan": Foreign(_gateway("create_usage_plan"), f"usage plan {API} (", "LAMBDA_FUNCTION_NAME"),
+    "usage plan": Foreign(
+        _gateway("create_usage_plan"), f"usage plan {API} (", "LAMBDA_FUNCTION_NAME"
+    ),
     "API key": Foreign(_gateway("create_api_key"), f"API key {API} (", "LAMBDA_FUNCTION_NAME"),
-    "function of the API that updates": Foreign(_function(f"{API}-update"), f"function {API}-update", "LAMBDA_FUNCTION_NAME"),
-    "function of the API that reads": Foreign(_function(f"{API}-status"), f"function {API}-status", "LAMBDA_FUNCTION_NAME"),
+    "function of the API that updates": Foreign(
+        _function(f"{API}-update"), f"function {API}-update", "LAMBDA_FUNCTION_NAME"
+    ),
+    "function of the API that reads": Foreign(
+        _function(f"{API}-status"), f"function {API}-status", "LAMBDA_FUNCTION_NAME"
+    ),
     "role of the API": Foreign(_role(STATUS_ROLE), f"role {STATUS_ROLE}", "LAMBDA_FUNCTION_NAME"),
     "role of the account's logs": Foreign(_log_role, f"role {LOG_ROLE}", "LAMBDA_FUNCTION_NAME"),
     "log group of the API": Foreign(
-        _log_group(f"/aws/lambda/{API}-status"), f"log group /aws/lambda/{API}-status", "LAMBDA_FUNCTION_NAME"
+        _log_group(f"/aws/lambda/{API}-status"),
+        f"log group /aws/lambda/{API}-status",
+        "LAMBDA_FUNCTION_NAME",
     ),
     "log group of the calls": Foreign(
-        _log_group(f"/aws/apigateway/{API}"), f"log group /aws/apigateway/{API}", "LAMBDA_FUNCTION_NAME"
+        _log_group(f"/aws/apigateway/{API}"),
+        f"log group /aws/apigateway/{API}",
+        "LAMBDA_FUNCTION_NAME",
     ),
     "stack of the fleet": Foreign(_stack_of_the_fleet, f"stack {STACK}-fleet"),
     "what calls the worker": Foreign(_mapping, "mapping ", "LAMBDA_FUNCTION_NAME"),
     "worker": Foreign(_function(FLEET), f"function {FLEET}", "LAMBDA_FUNCTION_NAME"),
-    "role of the worker": Foreign(_role(f"{FLEET}-{REGION}"), f"role {FLEET}-{REGION}", "LAMBDA_FUNCTION_NAME"),
+    "role of the worker": Foreign(
+        _role(f"{FLEET}-{REGION}"), f"role {FLEET}-{REGION}", "LAMBDA_FUNCTION_NAME"
+    ),
     "log group of the worker": Foreign(
         _log_group(f"/aws/lambda/{FLEET}"), f"log group /aws/lambda/{FLEET}", "LAMBDA_FUNCTION_NAME"
     ),
-    "queue of the fleet": Foreign(_fifo_queue(f"{FLEET}.fifo"), f"queue {FLEET}.fifo", "LAMBDA_FUNCTION_NAME"),
+    "queue of the fleet": Foreign(
+        _fifo_queue(f"{FLEET}.fifo"), f"queue {FLEET}.fifo", "LAMBDA_FUNCTION_NAME"
+    ),
     "dead letters of the fleet": Foreign(
-        _fifo_queue(f"{FLEET}-dead-letters.fifo"), f"queue {FLEET}-dead-letters.fifo", "LAMBDA_FUNCTION_NAME"
+        _fifo_queue(f"{FLEET}-dead-letters.fifo"),
+        f"queue {FLEET}-dead-letters.fifo",
+        "LAMBDA_FUNCTION_NAME",
     ),
     "alarm": Foreign(_alarm, f"alarm {FLEET}-dead-letters", "LAMBDA_FUNCTION_NAME"),
     "policy of the senders": Foreign(_policy, f"policy {SENDERS}", "LAMBDA_FUNCTION_NAME"),
     "function": Foreign(_function(FUNCTION), f"function {FUNCTION}", "LAMBDA_FUNCTION_NAME"),
-    "role of the function": Foreign(_role(f"{FUNCTION}-{REGION}"), f"role {FUNCTION}-{REGION}", "LAMBDA_FUNCTION_NAME"),
-    "role of the tasks": Foreign(_role(f"{STACK}-ecs-{REGION}-execution"), f"role {STACK}-ecs-{REGION}-execution"),
+    "role of the function": Foreign(
+        _role(f"{FUNCTION}-{REGION}"), f"role {FUNCTION}-{REGION}", "LAMBDA_FUNCTION_NAME"
+    ),
+    "role of the tasks": Foreign(
+        _role(f"{STACK}-ecs-{REGION}-execution"), f"role {STACK}-ecs-{REGION}-execution"
+    ),
     "role of the instances": Foreign(_role(INSTANCE_ROLE), f"role {INSTANCE_ROLE}"),
     "instance profile": Foreign(
-        lambda emulator: emulator.client("iam").create_instance_profile(InstanceProfileName=INSTANCE_ROLE),
+        lambda emulator: emulator.client("iam").create_instance_profile(
+            InstanceProfileName=INSTANCE_ROLE
+        ),
         f"instance profile {INSTANCE_ROLE}",
     ),
     "queue": Foreign(
@@ -266,11 +348,17 @@ FOREIGN = {
         "LAMBDA_FUNCTION_NAME",
     ),
     "log group of the function": Foreign(
-        _log_group(f"/aws/lambda/{FUNCTION}"), f"log group /aws/lambda/{FUNCTION}", "LAMBDA_FUNCTION_NAME"
+        _log_group(f"/aws/lambda/{FUNCTION}"),
+        f"log group /aws/lambda/{FUNCTION}",
+        "LAMBDA_FUNCTION_NAME",
     ),
-    "log group of the tasks": Foreign(_log_group(f"/ecs/{STACK}-ecs"), f"log group /ecs/{STACK}-ecs"),
+    "log group of the tasks": Foreign(
+        _log_group(f"/ecs/{STACK}-ecs"), f"log group /ecs/{STACK}-ecs"
+    ),
     "cluster": Foreign(
-        lambda emulator: emulator.client("ecs").create_cluster(clusterName=CLUSTER), f"cluster {CLUSTER}", "CLUSTER_NAME"
+        lambda emulator: emulator.client("ecs").create_cluster(clusterName=CLUSTER),
+        f"cluster {CLUSTER}",
+        "CLUSTER_NAME",
     ),
     "Auto Scaling group": Foreign(_auto_scaling_group, f"Auto Scaling group {INSTANCES}"),
     "launch template": Foreign(
@@ -281,7 +369,9 @@ FOREIGN = {
     ),
     "VPC": Foreign(lambda emulator: _vpc(emulator, []), "VPC vpc-"),
     "bucket": Foreign(lambda emulator: make_bucket(emulator.client("s3"), []), f"bucket {BUCKET}"),
-    "bucket of another stack": Foreign(lambda emulator: make_bucket(emulator.client("s3"), OF_ANOTHER_STACK), f"bucket {BUCKET}"),
+    "bucket of another stack": Foreign(
+        lambda emulator: make_bucket(emulator.client("s3"), OF_ANOTHER_STACK), f"bucket {BUCKET}"
+    ),
 }
 
 
@@ -300,7 +390,9 @@ def test_what_was_not_made_here_is_left_alone_and_named_and_everything_else_goes
 
     assert result.status == 1 and [ours in what for what in removed(result)] == [True]
     (complaint,) = complaints(result)
-    assert complaint.startswith(f"left alone: {foreign.complaint}") and complaint.endswith(f"or take another {foreign.setting}")
+    assert complaint.startswith(f"left alone: {foreign.complaint}") and complaint.endswith(
+        f"or take another {foreign.setting}"
+    )
     assert f"no tag ecs-updater={STACK}, so it was not made here" in complaint
     assert emulator.inventory() == before
 
@@ -338,7 +430,10 @@ def test_a_service_in_a_cluster_that_was_not_made_here_keeps_running(emulator):
 
     assert result.status == 1 and not removed(result)
     (complaint,) = complaints(result)
-    assert complaint.startswith(f"left alone: service {SERVICE} is in cluster {CLUSTER}, which has no tag ecs-updater={STACK}")
+    assert complaint.startswith(
+        f"left alone: service {SERVICE} is in cluster {CLUSTER}, which has no "
+        f"tag ecs-updater={STACK}"
+    )
     assert emulator.inventory() == before
 
 
@@ -361,13 +456,18 @@ def test_a_vpc_in_which_others_have_put_something_stays_with_that(emulator):
     ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")
     before = emulator.inventory()
     specification = [{"ResourceType": "subnet", "Tags": OURS}]
-    ours = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", TagSpecifications=specification)["Subnet"]["SubnetId"]
+    ours = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", TagSpecifications=specification)[
+        "Subnet"
+    ]["SubnetId"]
 
     result = tear_down(emulator)
 
     assert result.status == 1 and removed(result) == [f"subnet {ours}"]
     (complaint,) = complaints(result)
-    assert complaint.startswith("left alone: subnet subnet-") and f"which keeps VPC {vpc} in use" in complaint
+    assert (
+        complaint.startswith("left alone: subnet subnet-")
+        and f"which keeps VPC {vpc} in use" in complaint
+    )
     assert emulator.inventory() == before
 
 
@@ -382,7 +482,10 @@ def test_a_stack_that_cannot_be_deleted_is_named_with_the_resource_and_the_reaso
 
     assert result.status == 1 and removed(result)[-1] == f"bucket {BUCKET}"
     (complaint,) = complaints(result)
-    assert complaint.startswith(f"stack {STACK}-vpc could not be removed, make clean tries again: it is DELETE_FAILED. Vpc: ")
+    assert complaint.startswith(
+        f"stack {STACK}-vpc could not be removed, make clean tries again: it is "
+        "DELETE_FAILED. Vpc: "
+    )
     assert "DependencyViolation" in complaint
     ec2.delete_subnet(SubnetId=subnet)
     assert removed(tear_down(emulator)) == [f"stack {STACK}-vpc"]

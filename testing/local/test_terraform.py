@@ -1,4 +1,6 @@
-"""The Terraform tree by Terraform's own tests against a mocked provider, and by what the project asks of every variable."""
+"""The Terraform tree by Terraform's own tests against a mocked provider, and by what the project
+asks of every variable.
+"""
 
 import json
 import os
@@ -15,15 +17,20 @@ TREE = PROJECT / "infraestructure-terraform"
 CHECK = PROJECT / "scripts" / "terraform-check"
 SKIPPED = 77
 
-FILES = {str(path.relative_to(TREE)): path.read_text("utf-8") for path in sorted(TREE.rglob("*.tf"))}
+FILES = {
+    str(path.relative_to(TREE)): path.read_text("utf-8") for path in sorted(TREE.rglob("*.tf"))
+}
 VARIABLES, OUTPUTS = (
-    {name: text for name, text in FILES.items() if Path(name).name == kind} for kind in ("variables.tf", "outputs.tf")
+    {name: text for name, text in FILES.items() if Path(name).name == kind}
+    for kind in ("variables.tf", "outputs.tf")
 )
 
 
 def blocks(kind: str, text: str) -> dict[str, str]:
     """Returns the blocks of a kind in a file, by their last label."""
-    return dict(re.findall(rf'^{kind} (?:"\w+" )?"(\w+)" \{{\n(.*?)^}}', text, re.MULTILINE | re.DOTALL))
+    return dict(
+        re.findall(rf'^{kind} (?:"\w+" )?"(\w+)" \{{\n(.*?)^}}', text, re.MULTILINE | re.DOTALL)
+    )
 
 
 def check(*commands: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -31,13 +38,23 @@ def check(*commands: str, path: Path | None = None) -> subprocess.CompletedProce
     environment = dict(os.environ)
     if path:
         environment["PATH"] = f"{path}:{environment['PATH']}"
-    options = {"env": environment, "stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    options = {
+        "env": environment,
+        "stdin": subprocess.DEVNULL,
+        "capture_output": True,
+        "text": True,
+    }
     return subprocess.run([CHECK, *commands], check=False, **options)
 
 
 def warning(summary: str, detail: str) -> str:
     """Returns the shell's text of a Terraform whose only finding is one of validate."""
-    found = {"severity": "warning", "summary": summary, "detail": detail, "range": {"filename": "main.tf", "start": {"line": 7}}}
+    found = {
+        "severity": "warning",
+        "summary": summary,
+        "detail": detail,
+        "range": {"filename": "main.tf", "start": {"line": 7}},
+    }
     return f"[ $1 != validate ] || echo '{json.dumps({'diagnostics': [found]})}'"
 
 
@@ -59,20 +76,56 @@ def test_terraforms_own_tests_pass():
     [
         (GOOD, 0, "• terraform fmt\n• terraform validate\n"),
         ("[ $1 != fmt ] || { echo main.tf; exit 3; }; " + GOOD, 1, "main.tf"),
-        ("[ $1 != validate ] || { echo Error: Unsupported argument; exit 1; }", 1, "Unsupported argument"),
-        (warning("Deprecated", "name is deprecated."), 1, "Warning: Deprecated: name is deprecated.: main.tf:7"),
-        (warning("Argument is deprecated", "hash_key is deprecated. Use key_schema instead."), 0, "• terraform validate"),
-        (warning("Argument is deprecated", "hash_key is deprecated. Use another instead."), 1, "Use another"),
+        (
+            "[ $1 != validate ] || { echo Error: Unsupported argument; exit 1; }",
+            1,
+            "Unsupported argument",
+        ),
+        (
+            warning("Deprecated", "name is deprecated."),
+            1,
+            "Warning: Deprecated: name is deprecated.: main.tf:7",
+        ),
+        (
+            warning("Argument is deprecated", "hash_key is deprecated. Use key_schema instead."),
+            0,
+            "• terraform validate",
+        ),
+        (
+            warning("Argument is deprecated", "hash_key is deprecated. Use another instead."),
+            1,
+            "Use another",
+        ),
         ("[ $1 != init ] || { echo Error: Invalid expression; exit 1; }", 1, "Invalid expression"),
-        ("[ $1 != init ] || { echo Error: Failed to query available provider packages; exit 1; }", SKIPPED, "• skipped: "),
-        ("[ $1 != init ] && exit 3; echo Error: Failed to install provider; exit 1", 1, "• skipped: "),
+        (
+            "[ $1 != init ] || { echo Error: Failed to query available "
+            "provider packages; exit 1; }",
+            SKIPPED,
+            "• skipped: ",
+        ),
+        (
+            "[ $1 != init ] && exit 3; echo Error: Failed to install provider; exit 1",
+            1,
+            "• skipped: ",
+        ),
     ],
     ids=[
-        *("nothing", "format", "reference", "deprecation", "known-deprecation", "other-deprecation", "syntax", "no-provider"),
+        *(
+            "nothing",
+            "format",
+            "reference",
+            "deprecation",
+            "known-deprecation",
+            "other-deprecation",
+            "syntax",
+            "no-provider",
+        ),
         "format-and-no-provider",
     ],
 )
-def test_a_finding_fails_the_check_and_a_provider_that_is_missing_skips_it(terraform, status, said, tmp_path):
+def test_a_finding_fails_the_check_and_a_provider_that_is_missing_skips_it(
+    terraform, status, said, tmp_path
+):
     (tmp_path / "terraform").write_text(f"#!/usr/bin/env bash\n{terraform}\n", "utf-8")
     (tmp_path / "terraform").chmod(0o755)
     done = check("fmt", "validate", path=tmp_path)
@@ -90,10 +143,14 @@ def test_every_variable_is_typed_described_bounded_and_never_null(file):
     assert declared and declared.keys() == bounds.keys()
     for name, body in declared.items():
         assert re.search(r'^  description = "[A-Z].*\."$', body, re.MULTILINE), name
-        assert re.search(r"^  type +=", body, re.MULTILINE) and "  nullable    = false\n" in body, name
+        assert re.search(r"^  type +=", body, re.MULTILINE) and "  nullable    = false\n" in body, (
+            name
+        )
         assert f"var.{name}" in bounds[name].condition, name
         assert re.match(rf"{name} must be .+\.$", bounds[name].error_message), name
-        assert not re.search(r'default += (""|\[])', body) or 'description = "Optional' in body, name
+        assert not re.search(r'default += (""|\[])', body) or 'description = "Optional' in body, (
+            name
+        )
 
 
 @pytest.mark.parametrize("file", OUTPUTS)
@@ -110,11 +167,16 @@ def test_the_root_and_its_modules_bound_a_variable_in_the_same_way(file):
     shared = root.keys() & module.keys()
     # Of the cluster the root makes one; the function may be given a pattern of clusters.
     for name in shared - {"cluster_name"}:
-        assert (root[name].type, root[name].condition) == (module[name].type, module[name].condition), name
+        assert (root[name].type, root[name].condition) == (
+            module[name].type,
+            module[name].condition,
+        ), name
 
 
 def test_every_finding_of_a_scanner_that_is_skipped_says_why():
-    skips = [line.strip() for text in FILES.values() for line in text.splitlines() if "checkov" in line]
+    skips = [
+        line.strip() for text in FILES.values() for line in text.splitlines() if "checkov" in line
+    ]
     assert skips
     for line in skips:
         said = re.fullmatch(r"#checkov:skip=CKV2?_AWS_\d+:(.+)", line)
@@ -122,9 +184,16 @@ def test_every_finding_of_a_scanner_that_is_skipped_says_why():
 
 
 def test_no_provider_but_one_and_no_module_of_others():
-    assert {one for text in FILES.values() for one in re.findall(r'^ +source += "(.+)"', text, re.MULTILINE)} == {
+    assert {
+        one
+        for text in FILES.values()
+        for one in re.findall(r'^ +source += "(.+)"', text, re.MULTILINE)
+    } == {
         "hashicorp/aws",
-        *(f"./modules/ecs-updater-{name}" for name in ("vpc", "ecs-cluster", "ledger", "lambda", "api", "fleet")),
+        *(
+            f"./modules/ecs-updater-{name}"
+            for name in ("vpc", "ecs-cluster", "ledger", "lambda", "api", "fleet")
+        ),
     }
 
 

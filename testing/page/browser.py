@@ -1,4 +1,7 @@
-"""The system's browser, and what every test asks of a tab. Only this module imports what the environment `browser` alone has."""
+"""The system's browser, and what every test asks of a tab.
+
+Only this module imports what the environment `browser` alone has.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -14,15 +17,29 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 __all__ = ["expect", "find", "has_no_sideways_scroll", "launch", "violations", "wait_until_loaded"]
 
 _FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+    ),
     *("--disable-component-update", "--disable-sync"),
 )
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 def find() -> str | None:
-    """The program of the system's Chromium, or None: the one without a window first, which needs less than half of the time."""
-    return next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None)
+    """The program of the system's Chromium, or None: the one without a window first, which needs
+    less than half of the time.
+    """
+    return next(
+        filter(
+            None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))
+        ),
+        None,
+    )
 
 
 @contextmanager
@@ -44,11 +61,15 @@ def wait_until_loaded(tab: Page) -> None:
 
 def has_no_sideways_scroll(tab: Page) -> bool:
     """Whether the page is no wider than its window."""
-    return tab.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) <= innerWidth")
+    return tab.evaluate(
+        "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) <= innerWidth"
+    )
 
 
 def violations(tab: Page) -> list[str]:
     """What axe finds, as lines to read."""
     found: dict[str, Any] = Axe().run(tab, options=_RULES).response
     assert found["passes"], "axe looked at nothing"
-    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+    return [
+        f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]
+    ]

@@ -1,4 +1,6 @@
-"""What the page's tests share: the system's browser, an API for each test, and a tab in which nothing may go wrong unseen."""
+"""What the page's tests share: the system's browser, an API for each test, and a tab in which
+nothing may go wrong unseen.
+"""
 
 import os
 
@@ -26,7 +28,9 @@ def _browser():
     """
     path = find()
     if not path:
-        (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)("there is no chromium on this machine")
+        (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(
+            "there is no chromium on this machine"
+        )
     with launch(path) as browser:
         yield browser
 
@@ -41,18 +45,33 @@ def _api():
 
 @pytest.fixture(name="new_tab")
 def _new_tab(browser):
-    """Makes tabs, each a browser of its own, and watches them: errors, violations of the policy, requests to elsewhere."""
+    """Makes tabs, each a browser of its own, and watches them: errors, violations of the policy,
+    requests to elsewhere.
+    """
     contexts, problems, allowed = [], [], []
 
     def watch(page):
-        page.on("console", lambda message: message.type in ("error", "warning") and problems.append(message.text))
+        page.on(
+            "console",
+            lambda message: message.type in ("error", "warning") and problems.append(message.text),
+        )
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: request.url.startswith((*allowed, "data:")) or problems.append(f"request {request.url}"))
+        page.on(
+            "dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss())
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((*allowed, "data:"))
+                or problems.append(f"request {request.url}")
+            ),
+        )
 
     def new_tab(api, **options):
         allowed.append(api.origin)
-        context = browser.new_context(**{"timezone_id": "Europe/Berlin", "locale": "en-GB", **options})
+        context = browser.new_context(
+            **{"timezone_id": "Europe/Berlin", "locale": "en-GB", **options}
+        )
         context.set_default_timeout(120_000)
         context.add_init_script(_WATCH)
         context.on("page", watch)

@@ -13,7 +13,9 @@ def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def service(name: str, cluster: str = "shop", *, images: Any = None, tags: Any = None, **fields: Any) -> dict[str, Any]:
+def service(
+    name: str, cluster: str = "shop", *, images: Any = None, tags: Any = None, **fields: Any
+) -> dict[str, Any]:
     """A steady Fargate service with two tasks; ``fields`` replace what the API would say."""
     return {
         "clusterName": cluster,
@@ -46,8 +48,16 @@ def deployment(identity: str, name: str, cluster: str = "shop", **fields: Any) -
         "verdict": "SUCCEEDED",
         "cause": f"2 of 2 tasks run {name}:7",
         "deploymentId": "ecs-svc/1234567890123456789",
-        "before": {"taskDefinition": f"{name}:6", "images": {"app": f"{image}:1.4.1"}, "tags": tag_list(TAGS)},
-        "after": {"taskDefinition": f"{name}:7", "images": {"app": f"{image}:1.4.2"}, "tags": tag_list(TAGS | RELEASE)},
+        "before": {
+            "taskDefinition": f"{name}:6",
+            "images": {"app": f"{image}:1.4.1"},
+            "tags": tag_list(TAGS),
+        },
+        "after": {
+            "taskDefinition": f"{name}:7",
+            "images": {"app": f"{image}:1.4.2"},
+            "tags": tag_list(TAGS | RELEASE),
+        },
         "rollback": None,
         "begunAt": "2026-11-26T13:02:11.123456+00:00",
         "updatedAt": "2026-11-26T13:03:40.000000+00:00",
@@ -61,9 +71,27 @@ UNDER_WAY = {"state": "DEPLOYED", "verdict": None, "cause": None, "endedAt": Non
 
 A_FEW_SERVICES = [
     service("checkout", **MOVING),
-    service("orders", images={"app": f"{REGISTRY}/shop/orders:2.0.1", "proxy": "public.ecr.aws/envoy/envoy:v1.33"}),
-    service("search", runningCount=1, desiredCount=3, tags=TAGS | {f"cost-{number}": f"unit {number}" for number in range(9)}),
-    service("mail", cluster="office", desiredCount=0, runningCount=0, launchType="FARGATE", capacityProviders=["FARGATE_SPOT"]),
+    service(
+        "orders",
+        images={
+            "app": f"{REGISTRY}/shop/orders:2.0.1",
+            "proxy": "public.ecr.aws/envoy/envoy:v1.33",
+        },
+    ),
+    service(
+        "search",
+        runningCount=1,
+        desiredCount=3,
+        tags=TAGS | {f"cost-{number}": f"unit {number}" for number in range(9)},
+    ),
+    service(
+        "mail",
+        cluster="office",
+        desiredCount=0,
+        runningCount=0,
+        launchType="FARGATE",
+        capacityProviders=["FARGATE_SPOT"],
+    ),
     service("reports", cluster="office", rolloutState="FAILED", tags={}),
 ]
 A_FEW_DEPLOYMENTS = [
@@ -72,11 +100,18 @@ A_FEW_DEPLOYMENTS = [
     deployment(
         *("req-3", "reports", "office"),
         verdict="ROLLED_BACK",
-        cause="the circuit breaker stopped it: tasks failed to start (exit code 1), and ECS went back to reports:6",
+        cause=(
+            "the circuit breaker stopped it: tasks failed to start (exit code 1), and ECS "
+            "went back to reports:6"
+        ),
         rollback={"taskDefinition": "reports:6", "deploymentId": "ecs-svc/9"},
         errorType="RolloutRolledBackError",
         errorMessage="[ERROR][ecs_service_rollout] ROLLED_BACK: the circuit breaker stopped it",
     ),
-    deployment("req-2", "mail", "office", action="rollback", verdict="NO_CHANGE", cause="nothing to change"),
-    deployment("req-1", "search", verdict="TIMED_OUT", cause="1 of 3 tasks run search:7 after 300 s"),
+    deployment(
+        "req-2", "mail", "office", action="rollback", verdict="NO_CHANGE", cause="nothing to change"
+    ),
+    deployment(
+        "req-1", "search", verdict="TIMED_OUT", cause="1 of 3 tasks run search:7 after 300 s"
+    ),
 ]

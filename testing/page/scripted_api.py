@@ -1,4 +1,6 @@
-"""The page's document and an API behind it on loopback: its routes answer from plain lists, or what a test says instead."""
+"""The page's document and an API behind it on loopback: its routes answer from plain lists, or what
+a test says instead.
+"""
 
 import json
 import re
@@ -21,13 +23,17 @@ def error(status: int, kind: str, message: str, **headers: str) -> Answer:
     return status, {name.replace("_", "-"): text for name, text in headers.items()}, body
 
 
-FORBIDDEN = error(403, "Forbidden", "the header x-api-key is missing, or its value is no key of this API")
+FORBIDDEN = error(
+    403, "Forbidden", "the header x-api-key is missing, or its value is no key of this API"
+)
 
 
 class ScriptedApi:
     """What the routes answer, and what they were asked."""
 
-    def __init__(self, tag_filters: tuple[str, ...] = ("environment", "owner", "contact"), auth: str = "key"):
+    def __init__(
+        self, tag_filters: tuple[str, ...] = ("environment", "owner", "contact"), auth: str = "key"
+    ):
         self.tag_filters, self.auth = tag_filters, auth
         self.services: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
@@ -43,7 +49,9 @@ class ScriptedApi:
         handler = type("Handler", (_Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
 
     def __enter__(self) -> "ScriptedApi":
         self._thread.start()
@@ -92,7 +100,11 @@ class ScriptedApi:
     def _deployment(self, identity: str) -> Answer:
         found = [each for each in self.deployments if each["id"] == identity]
         missing = error(404, "DeploymentNotFoundError", "there is no such deployment")
-        return (200, {}, {"answer": None, "errorType": None, "errorMessage": None, **found[0]}) if found else missing
+        return (
+            (200, {}, {"answer": None, "errorType": None, "errorMessage": None, **found[0]})
+            if found
+            else missing
+        )
 
     def _list(self, query: dict[str, str]) -> Answer:
         wanted = {(key, query[key]) for key in self.tag_filters if key in query}
@@ -121,7 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, body = self.api.answer(url.path, dict(parse_qsl(url.query)), self.headers)
         content = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
-        standard = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        standard = {
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
         for name, text in {**standard, **headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, text)
         self.end_headers()

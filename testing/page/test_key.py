@@ -73,7 +73,6 @@ def test_the_key_goes_into_its_header_only(lists, api):
     assert not [query for _, query in api.asked if KEY in query.values()]
 
 
-
 def test_forgetting_the_key_removes_it_and_all_that_was_read(lists):
     expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
     lists.get_by_role("button", name="Forget key").click()
@@ -86,7 +85,9 @@ def test_forgetting_the_key_removes_it_and_all_that_was_read(lists):
 
 def test_a_wrong_key_is_said_and_not_kept(tab, enter_key):
     enter_key(tab, "wrong")
-    expect(tab.get_by_role("alert").filter(has_text="does not accept this key")).to_contain_text(FORBIDDEN[2]["errorMessage"])
+    expect(tab.get_by_role("alert").filter(has_text="does not accept this key")).to_contain_text(
+        FORBIDDEN[2]["errorMessage"]
+    )
     expect(tab.get_by_label("Key of this API")).to_be_focused()
     assert tab.evaluate(STORED) == [[], [], ""]
     enter_key(tab)

@@ -1,4 +1,6 @@
-"""Everything works with the keyboard alone, in an order that follows the eye, and the focus is never lost."""
+"""Everything works with the keyboard alone, in an order that follows the eye, and the focus is
+never lost.
+"""
 
 from page.browser import expect
 from page.samples import deployment
@@ -34,7 +36,13 @@ def test_the_order_of_the_focus_is_the_order_on_the_page(lists):
     expect(lists.locator("#deployments-rows tr")).to_have_count(5)
     names = tabs_to(lists, 12)
     assert names[:3] == ["Skip to the services", "Skip to the deployments", "Forget key"]
-    assert names[3:8] == ["Name or image contains", "Launch type", "Tag environment", "Tag owner", "Tag contact"]
+    assert names[3:8] == [
+        "Name or image contains",
+        "Launch type",
+        "Tag environment",
+        "Tag owner",
+        "Tag contact",
+    ]
     assert names[8:] == ["Only what is updating", "Refresh automatically", "Refresh", "7 more tags"]
 
 
@@ -69,7 +77,8 @@ def test_details_open_and_close_by_key_and_give_the_focus_back(lists, api):
     lists.keyboard.press("Enter")
     expect(dialog).to_contain_text("RolloutRolledBackError")
     api.deployments.insert(0, deployment("req-6", "newest"))
-    lists.evaluate("document.getElementById('filters').requestSubmit()")  # As an automatic refresh, while the dialog is open.
+    # As an automatic refresh, while the dialog is open.
+    lists.evaluate("document.getElementById('filters').requestSubmit()")
     expect(lists.locator("#deployments-rows tr")).to_have_count(6)
     lists.keyboard.press("Escape")
     expect(button).to_be_focused()
@@ -80,7 +89,10 @@ def test_details_that_are_opened_again_at_once_are_loaded(lists):
     dialog = lists.get_by_role("dialog")
     expect(dialog.get_by_role("heading").first).to_have_text("checkout in shop")
     # In one task: the first dialog's event comes when the second one is open.
-    lists.evaluate("document.getElementById('details').close(); document.querySelector('[aria-label^=\"Details of reports\"]').click()")
+    lists.evaluate(
+        "document.getElementById('details').close(); "
+        "document.querySelector('[aria-label^=\"Details of reports\"]').click()"
+    )
     expect(dialog).to_contain_text("RolloutRolledBackError")
     expect(dialog.get_by_role("button", name="Close")).to_be_focused()
 

@@ -8,12 +8,25 @@ from page.samples import deployment, service
 
 def row(tab, name, table="services"):
     """The row of a service in one of the two tables."""
-    return tab.locator(f"#{table}").get_by_role("row").filter(has=tab.get_by_role("rowheader", name=name))
+    return (
+        tab.locator(f"#{table}")
+        .get_by_role("row")
+        .filter(has=tab.get_by_role("rowheader", name=name))
+    )
 
 
 def test_a_service_is_shown_with_counts_images_rollout_and_tags(lists):
     orders = row(lists, "orders")
-    for text in ("shop", "FARGATE", "orders:7", "2 of 2 running", "Completed", "shop/orders:2.0.1", "envoy/envoy:v1.33", "proxy"):
+    for text in (
+        "shop",
+        "FARGATE",
+        "orders:7",
+        "2 of 2 running",
+        "Completed",
+        "shop/orders:2.0.1",
+        "envoy/envoy:v1.33",
+        "proxy",
+    ):
         expect(orders).to_contain_text(text)
     tags = ["environment production", "owner platform", "contact platform@example.com"]
     expect(orders.get_by_role("listitem")).to_have_text(tags)
@@ -34,7 +47,9 @@ def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lis
     expect(checkout).to_contain_text("1 of 2 running1 pending")
     expect(checkout).to_have_class("moving")
     expect(row(lists, "search")).to_contain_text("Not steady")
-    expect(lists.locator("#services").get_by_role("status")).to_have_text("5 services, 2 updating, 1 failed")
+    expect(lists.locator("#services").get_by_role("status")).to_have_text(
+        "5 services, 2 updating, 1 failed"
+    )
 
     api.services[0] = service("checkout")
     api.deployments[0] = deployment("req-5", "checkout")
@@ -42,16 +57,23 @@ def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lis
     expect(checkout).to_contain_text("Completed")
     expect(checkout).not_to_have_class("moving")
     expect(row(lists, "checkout", "deployments")).to_contain_text("Succeeded")
-    expect(lists.locator("#services").get_by_role("status")).to_have_text("5 services, 1 updating, 1 failed")
+    expect(lists.locator("#services").get_by_role("status")).to_have_text(
+        "5 services, 1 updating, 1 failed"
+    )
 
 
-@pytest.mark.parametrize("typed, shown", [("CHECK", ["checkout"]), ("office", ["mail", "reports"]), ("envoy:v1.33", ["orders"])])
+@pytest.mark.parametrize(
+    "typed, shown",
+    [("CHECK", ["checkout"]), ("office", ["mail", "reports"]), ("envoy:v1.33", ["orders"])],
+)
 def test_names_and_images_filter_while_typing(lists, api, typed, shown):
     expect(row(lists, "checkout")).to_be_visible()
     before = len(api.asked)
     lists.get_by_label("Name or image contains").fill(typed)
     expect(lists.locator("#services-rows th > bdi")).to_have_text(shown)
-    expect(lists.locator("#services").get_by_role("status")).to_contain_text(f"{len(shown)} of 5 services")
+    expect(lists.locator("#services").get_by_role("status")).to_contain_text(
+        f"{len(shown)} of 5 services"
+    )
     assert len(api.asked) == before
 
 
@@ -78,7 +100,9 @@ def test_tags_and_launch_type_are_the_servers_filters(lists, api):
     assert query == {"environment": "staging", "launch_type": "ALL", "images": "1", "limit": "100"}
     lists.get_by_label("Tag environment").fill("nowhere")
     lists.get_by_role("button", name="Refresh").click()
-    expect(lists.get_by_text("There is no active service with this launch type and these tags.")).to_be_visible()
+    expect(
+        lists.get_by_text("There is no active service with this launch type and these tags.")
+    ).to_be_visible()
 
 
 def test_enter_in_a_filter_loads_once(lists, api):
@@ -110,7 +134,9 @@ def test_while_it_loads_it_says_so(tab, api, enter_key):
 def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api, enter_key):
     api.services = [service(f"service-{number:03}") for number in range(250)]
     enter_key(tab)
-    expect(tab.locator("#services-rows th > bdi")).to_have_text([f"service-{number:03}" for number in range(250)])
+    expect(tab.locator("#services-rows th > bdi")).to_have_text(
+        [f"service-{number:03}" for number in range(250)]
+    )
     assert [query.get("next") for query in api.queries("list")] == [None, "100", "200"]
     expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
 
@@ -123,7 +149,9 @@ def test_after_ten_pages_it_asks_before_it_loads_more(tab, api, enter_key):
     expect(status).to_have_text("20 services so far, none updating")
     tab.get_by_role("button", name="Load more services").click()
     expect(status).to_have_text("25 services, none updating")
-    expect(tab.locator("#services-rows th > bdi")).to_have_text([f"service-{number:02}" for number in range(25)])
+    expect(tab.locator("#services-rows th > bdi")).to_have_text(
+        [f"service-{number:02}" for number in range(25)]
+    )
     expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
 
 
@@ -141,7 +169,12 @@ def test_older_deployments_come_on_demand(tab, api, enter_key):
 
 def test_a_deployment_is_shown_with_its_change_verdict_and_cause(lists):
     reports = row(lists, "reports", "deployments")
-    for text in ("Rolled back", "tasks failed to start (exit code 1)", "shop/reports:1.4.2", "was 1.4.1"):
+    for text in (
+        "Rolled back",
+        "tasks failed to start (exit code 1)",
+        "shop/reports:1.4.2",
+        "was 1.4.1",
+    ):
         expect(reports).to_contain_text(text)
     expect(row(lists, "mail", "deployments")).to_contain_text("Rollback")
     expect(row(lists, "checkout", "deployments")).to_contain_text("In progress")
@@ -157,7 +190,13 @@ def test_times_are_in_the_readers_zone_with_the_exact_one_as_title(lists):
 def test_details_of_a_deployment_are_read_when_they_are_opened(lists, api):
     row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
     dialog = lists.get_by_role("dialog", name="reports in office")
-    for text in ("RolloutRolledBackError", "reports:6 → reports:7", "ecs-svc/1234567890123456789", "req-3", "none → 2026-11"):
+    for text in (
+        "RolloutRolledBackError",
+        "reports:6 → reports:7",
+        "ecs-svc/1234567890123456789",
+        "req-3",
+        "none → 2026-11",
+    ):
         expect(dialog).to_contain_text(text)
     assert len(api.queries("deployments/{id}")) == 1
     dialog.get_by_role("button", name="Close").click()

@@ -1,4 +1,7 @@
-"""The page for every reader: narrow and wide, light and dark, with a screen reader. Screenshots are made to be looked at."""
+"""The page for every reader: narrow and wide, light and dark, with a screen reader.
+
+Screenshots are made to be looked at.
+"""
 
 import os
 import re
@@ -11,14 +14,23 @@ from page.samples import A_FEW_SERVICES, deployment, service
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 LAPTOP = {"viewport": {"width": 1280, "height": 900}}
-LONG = service("x" * 255, "c" * 255, images={"a" * 255: f"{'r' * 255}@sha256:{'0' * 64}"}, tags={"k" * 128: "v" * 256})
+LONG = service(
+    "x" * 255,
+    "c" * 255,
+    images={"a" * 255: f"{'r' * 255}@sha256:{'0' * 64}"},
+    tags={"k" * 128: "v" * 256},
+)
 
 
 @pytest.fixture(name="screenshots", scope="session")
 def _screenshots(tmp_path_factory):
-    """Where the pictures go: below BUILD_DIR, which scripts set, else where pytest keeps its files."""
+    """Where the pictures go: below BUILD_DIR, which scripts set, else where pytest keeps its
+    files.
+    """
     build = os.environ.get("BUILD_DIR")
-    directory = Path(build, "page-screenshots") if build else tmp_path_factory.mktemp("page-screenshots")
+    directory = (
+        Path(build, "page-screenshots") if build else tmp_path_factory.mktemp("page-screenshots")
+    )
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
@@ -81,11 +93,15 @@ def test_no_width_makes_the_page_scroll_sideways_whatever_the_names(show, api, s
     tab.get_by_role("button", name="Details").click()
     expect(tab.locator("dialog h3").first).to_be_visible()
     assert has_no_sideways_scroll(tab)
-    assert tab.evaluate("((dialog) => dialog.scrollWidth <= dialog.clientWidth)(document.querySelector('dialog'))")
+    assert tab.evaluate(
+        "((dialog) => dialog.scrollWidth <= dialog.clientWidth)(document.querySelector('dialog'))"
+    )
 
 
 def test_two_hundred_services_are_shown_and_nothing_is(show, api, screenshots):
-    api.services = [service(f"service-{number:03}", f"cluster-{number % 7}") for number in range(200)]
+    api.services = [
+        service(f"service-{number:03}", f"cluster-{number % 7}") for number in range(200)
+    ]
     tab = show(**LAPTOP)
     expect(tab.locator("#services-rows tr")).to_have_count(200)
     tab.screenshot(path=screenshots / "many.png")
@@ -98,21 +114,33 @@ def test_two_hundred_services_are_shown_and_nothing_is(show, api, screenshots):
 def test_on_a_phone_a_row_is_a_card_and_still_a_row_of_a_table(show):
     tab = show(**PHONE)
     table = tab.get_by_role("table", name="Services with their tasks")
-    expect(table.get_by_role("columnheader")).to_have_text(["Service", "Cluster", "Tasks", "Rollout", "Images", "Tags"])
+    expect(table.get_by_role("columnheader")).to_have_text(
+        ["Service", "Cluster", "Tasks", "Rollout", "Images", "Tags"]
+    )
     checkout = table.get_by_role("row").filter(has=tab.get_by_role("rowheader", name="checkout"))
     expect(checkout.get_by_role("cell")).to_have_count(5)
-    label = checkout.get_by_role("cell").first.evaluate("(cell) => getComputedStyle(cell, '::before').content")
+    label = checkout.get_by_role("cell").first.evaluate(
+        "(cell) => getComputedStyle(cell, '::before').content"
+    )
     assert label.startswith('"Cluster"')
 
 
 def test_a_screen_reader_finds_its_way(show):
     tab = show(**LAPTOP)
     tree = tab.locator("body").aria_snapshot()
-    landmarks = ["banner", "main", 'search "Filters and refresh"', 'region "Services"', 'region "Last deployments"']
+    landmarks = [
+        "banner",
+        "main",
+        'search "Filters and refresh"',
+        'region "Services"',
+        'region "Last deployments"',
+    ]
     assert [landmark for landmark in landmarks if f"- {landmark}" not in tree] == []
     headings = re.findall(r'- heading "(.*)" \[level=(\d)\]', tree)
     assert headings == [("ecs-updater", "1"), ("Services", "2"), ("Last deployments", "2")]
-    expect(tab.locator("#services").get_by_role("status")).to_have_text("5 services, 2 updating, 1 failed")
+    expect(tab.locator("#services").get_by_role("status")).to_have_text(
+        "5 services, 2 updating, 1 failed"
+    )
 
 
 def test_motion_is_only_where_the_reader_has_not_asked_for_less(new_tab, api, enter_key):

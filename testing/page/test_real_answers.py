@@ -1,4 +1,6 @@
-"""The page with the function's own answers behind it: the routes as they are, on an ECS and a ledger of this process."""
+"""The page with the function's own answers behind it: the routes as they are, on an ECS and a
+ledger of this process.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +43,9 @@ class _Feed:
     def __init__(self, entries: list[Entry]):
         self.entries = entries
 
-    def of_all(self, most: int, _after: Any = None, _cluster: Any = None) -> tuple[list[dict[str, Any]], None]:
+    def of_all(
+        self, most: int, _after: Any = None, _cluster: Any = None
+    ) -> tuple[list[dict[str, Any]], None]:
         """All entries on one page."""
         return [to_item(each) for each in self.entries[:most]], None
 
@@ -68,11 +72,22 @@ class _RealApi(ScriptedApi):
 @pytest.fixture(name="real")
 def _real():
     moving = [{"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS"}]
-    shop = {f"service-{number:03}": service("shop", f"service-{number:03}") for number in range(101)}
-    shop["web"] = service("shop", "web", deployments=moving, runningCount=0, tags=[{"key": "owner", "value": "me & you"}])
+    shop = {
+        f"service-{number:03}": service("shop", f"service-{number:03}") for number in range(101)
+    }
+    shop["web"] = service(
+        "shop",
+        "web",
+        deployments=moving,
+        runningCount=0,
+        tags=[{"key": "owner", "value": "me & you"}],
+    )
     ecs = ManyServices({"shop": shop, "tools": {"old": service("tools", "old", launchType="EC2")}})
     answer = {"statusCode": 200, "body": {"changed": True}}
-    entries = [entry(2, "pipeline/42 ?"), entry(1, "request-1").answered("SUCCEEDED", "it runs", answer)]
+    entries = [
+        entry(2, "pipeline/42 ?"),
+        entry(1, "request-1").answered("SUCCEEDED", "it runs", answer),
+    ]
     with _RealApi(door(Sources(Listing(ecs.reader()), _Feed(entries), ENVIRONMENT)).resolve) as api:
         yield api
 

@@ -14,7 +14,9 @@ HIDE = """(hidden) => {
 
 @pytest.fixture(name="clocked")
 def _clocked(new_tab, api, enter_key):
-    """A tab with the lists, whose time only the test moves; returns it once everything is loaded."""
+    """A tab with the lists, whose time only the test moves; returns it once everything is
+    loaded.
+    """
     tab = new_tab(api)
     tab.clock.install()
     tab.goto(api.url)
@@ -37,11 +39,19 @@ def alert(tab, section="services"):
 
 def test_the_functions_error_is_shown_with_its_request(lists, api):
     expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
-    api.instead["list"] = error(502, "ServiceReadError", "[ERROR][ecs_service_read] reading ecs service unexpected error: slow")
+    api.instead["list"] = error(
+        502,
+        "ServiceReadError",
+        "[ERROR][ecs_service_read] reading ecs service unexpected error: slow",
+    )
     lists.get_by_role("button", name="Refresh").click()
-    told = "502 ServiceReadError: [ERROR][ecs_service_read] reading ecs service unexpected error: slow (request 4f1c2d3e)"
+    told = (
+        "502 ServiceReadError: [ERROR][ecs_service_read] reading ecs service unexpected error: "
+        "slow (request 4f1c2d3e)"
+    )
     expect(alert(lists)).to_have_text(told)
-    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()  # What was there stays.
+    # What was there stays.
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
     expect(alert(lists, "deployments")).to_be_empty()
     del api.instead["list"]
     lists.get_by_role("button", name="Refresh").click()
@@ -59,7 +69,9 @@ def test_an_error_at_the_first_load_is_no_empty_list(tab, api, enter_key):
 def test_an_answer_that_is_not_the_apis_is_said(lists, api, answer):
     api.instead["deployments"] = answer
     lists.get_by_role("button", name="Refresh").click()
-    expect(alert(lists, "deployments")).to_have_text(f"{answer[0]} Error: the answer is not the API's")
+    expect(alert(lists, "deployments")).to_have_text(
+        f"{answer[0]} Error: the answer is not the API's"
+    )
 
 
 def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
@@ -72,9 +84,14 @@ def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
 
 
 def test_too_many_requests_are_told_with_the_time_to_wait(lists, api):
-    api.instead["list"] = error(429, "QuotaExceeded", "the quota of this key is used up", Retry_After="3600")
+    api.instead["list"] = error(
+        429, "QuotaExceeded", "the quota of this key is used up", Retry_After="3600"
+    )
     lists.get_by_role("button", name="Refresh").click()
-    told = "Too many requests: try again in 3600 seconds. 429 QuotaExceeded: the quota of this key is used up (request 4f1c2d3e)"
+    told = (
+        "Too many requests: try again in 3600 seconds. 429 QuotaExceeded: the quota of this key "
+        "is used up (request 4f1c2d3e)"
+    )
     expect(alert(lists)).to_have_text(told)
 
 
@@ -142,6 +159,8 @@ def test_after_failures_it_waits_longer_and_longer(clocked, api):
 def test_what_the_functions_role_may_not_do_says_nothing_of_the_key(lists, api):
     api.instead["list"] = error(403, "ServiceReadError", "ListClusters: AccessDeniedException: no")
     lists.get_by_role("button", name="Refresh").click()
-    expect(alert(lists)).to_contain_text("403 ServiceReadError: ListClusters: AccessDeniedException: no")
+    expect(alert(lists)).to_contain_text(
+        "403 ServiceReadError: ListClusters: AccessDeniedException: no"
+    )
     expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
     expect(lists.get_by_label("Key of this API")).to_be_hidden()

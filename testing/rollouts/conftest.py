@@ -1,4 +1,6 @@
-"""What the rollouts' tests share: a world per test, time that only sleeping moves, and the figures that are printed at the end."""
+"""What the rollouts' tests share: a world per test, time that only sleeping moves, and the figures
+that are printed at the end.
+"""
 
 import botocore.endpoint
 import moto
@@ -12,7 +14,10 @@ FIGURE = "figure"
 
 @pytest.fixture(name="dynamodb", scope="module")
 def _dynamodb():
-    """moto's DynamoDB, once for a module: to make its client takes longer than a test. Other modules have their own stand-ins."""
+    """moto's DynamoDB, once for a module: to make its client takes longer than a test.
+
+    Other modules have their own stand-ins.
+    """
     with moto.mock_aws():
         fake = FakeDynamodb()
         yield fake, boundary_of(fake)
@@ -35,14 +40,28 @@ def make_world(dynamodb, monkeypatch):
 
 @pytest.fixture
 def figure(record_property):
-    """Notes a line for the table that is printed at the end: ``figure("verdict SUCCEEDED", "14 calls, 31 s")``."""
+    """Notes a line for the table that is printed at the end:
+    ``figure("verdict SUCCEEDED", "14 calls, 31 s")``.
+    """
     return lambda what, text: record_property(FIGURE, (what, text))
 
 
 def pytest_terminal_summary(terminalreporter):
     """Prints the figures of all tests."""
-    reports = [report for reports in terminalreporter.stats.values() for report in reports if hasattr(report, "user_properties")]
-    figures = sorted({tuple(value) for report in reports for name, value in report.user_properties if name == FIGURE})
+    reports = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if hasattr(report, "user_properties")
+    ]
+    figures = sorted(
+        {
+            tuple(value)
+            for report in reports
+            for name, value in report.user_properties
+            if name == FIGURE
+        }
+    )
     if figures:
         terminalreporter.section("figures")
         width = max(len(what) for what, _ in figures)

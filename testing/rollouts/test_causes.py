@@ -1,4 +1,6 @@
-"""The cause of a failure is what ended the tasks, in whatever order ECS lists their containers, or what ECS says of it."""
+"""The cause of a failure is what ended the tasks, in whatever order ECS lists their containers, or
+what ECS says of it.
+"""
 
 import pytest
 
@@ -15,7 +17,9 @@ ADDED = ("ecs-service-connect-abc12", "aws-guardduty-agent-x1")
 WAIT = {"ecs_container_name": "app", "wait_seconds": 180}
 HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}
-ALARMS = {"alarms": {"enable": True, "rollback": True, "alarmNames": ["fewer-orders", "more-errors"]}}
+ALARMS = {
+    "alarms": {"enable": True, "rollback": True, "alarmNames": ["fewer-orders", "more-errors"]}
+}
 
 
 def send(world, app, others=(), **fields):
@@ -28,30 +32,52 @@ def send(world, app, others=(), **fields):
 
 ENDS = {
     "an exit code": (Image.exits(code=3), "container app exited with code 3, 3 times"),
-    "a kill that nobody explains": (Image.exits(code=137), "container app exited with code 137, 3 times"),
+    "a kill that nobody explains": (
+        Image.exits(code=137),
+        "container app exited with code 137, 3 times",
+    ),
     "memory": (Image.oom(), "container app ran out of memory (exit code 137), 3 times"),
-    "its own end without a failure": (Image.exits(code=0), "container app exited with code 0, 3 times"),
+    "its own end without a failure": (
+        Image.exits(code=0),
+        "container app exited with code 0, 3 times",
+    ),
     "a start that fails": (
         Image.cannot_start("CannotStartContainerError: exec: permission denied"),
-        "container app could not be started: CannotStartContainerError: exec: permission denied, 3 times",
+        (
+            "container app could not be started: CannotStartContainerError: exec: "
+            "permission denied, 3 times"
+        ),
     ),
-    "an image that is not there": (Image.cannot_pull("not found"), "could not pull its image: CannotPullContainerError: not found"),
+    "an image that is not there": (
+        Image.cannot_pull("not found"),
+        "could not pull its image: CannotPullContainerError: not found",
+    ),
 }
 
 
 @pytest.mark.parametrize("launch_type", ["FARGATE", "EC2"])
 @pytest.mark.parametrize("end", ENDS)
-def test_the_container_that_ended_the_task_is_the_cause_among_any_others(make_world, end, launch_type):
-    """Beside one that has done its work, one that failed and does not matter, one that is only stopped, and those that ECS adds."""
+def test_the_container_that_ended_the_task_is_the_cause_among_any_others(
+    make_world, end, launch_type
+):
+    """Beside one that has done its work, one that failed and does not matter, one that is only
+    stopped, and those that ECS adds.
+    """
     image, says = ENDS[end]
-    world = make_world(containers=[MIGRATE, LOG, PROXY, APP], added_containers=ADDED, launch_type=launch_type)
+    world = make_world(
+        containers=[MIGRATE, LOG, PROXY, APP], added_containers=ADDED, launch_type=launch_type
+    )
     done, failed = Image.exits(code=0, after=0), Image.exits(code=1, after=0)
     told = send(world, image, [("migrate:1", done), ("log:1", failed)])
-    assert f"FAILED: {says}" in told.text or (end.startswith("an image") and says in told.text), told.text
+    assert f"FAILED: {says}" in told.text or (end.startswith("an image") and says in told.text), (
+        told.text
+    )
     assert "3 times" in told.text
 
 
-def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that_is_stopped_with_it(make_world):
+def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that_is_stopped_with_it(
+    make_world,
+):
     world = make_world(containers=[APP, PROXY], added_containers=ADDED)
     world.ecs.images.becomes("proxy:1", Image.exits(code=7, starts_after=8))
     told = send(world, Image.good())
@@ -61,7 +87,10 @@ def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that
 def test_a_rolled_back_deployment_has_the_same_cause(make_world):
     world = make_world(containers=[MIGRATE, LOG, APP], added_containers=ADDED, breaker=BREAKER)
     told = send(world, Image.exits(code=9), [("log:1", Image.exits(code=1, after=0))])
-    assert "ROLLED_BACK: container app exited with code 9, 3 times; ECS's circuit breaker returned the service" in told.text
+    assert (
+        "ROLLED_BACK: container app exited with code 9, 3 times; ECS's circuit breaker "
+        "returned the service"
+    ) in told.text
 
 
 def test_the_completer_knows_the_containers_too(make_world):
@@ -106,7 +135,11 @@ def test_memory_that_only_the_task_speaks_of_is_the_container_that_was_killed():
 
 # What ECS says beside the tasks.
 
-STRATEGIES = {"rolling": {}, "blue/green": BLUE_GREEN, "canary": {**BLUE_GREEN, "strategy": "CANARY"}}
+STRATEGIES = {
+    "rolling": {},
+    "blue/green": BLUE_GREEN,
+    "canary": {**BLUE_GREEN, "strategy": "CANARY"},
+}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -115,8 +148,14 @@ def test_a_lifecycle_hook_that_fails_is_the_cause(make_world, strategy):
     stage = "SCALE_UP" if strategy == "rolling" else "POST_TEST_TRAFFIC_SHIFT"
     world.ecs.fail_hook(stage, HOOK)
     told = world.send(wait_seconds=300)
-    reason = f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle hook target {HOOK} returned"
-    assert f"ROLLED_BACK: {reason} FAILED status; ECS returned the service to ecs-dummy-task:1" in told.text
+    reason = (
+        f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle "
+        f"hook target {HOOK} returned"
+    )
+    assert (
+        f"ROLLED_BACK: {reason} FAILED status; ECS returned the service to ecs-dummy-task:1"
+        in told.text
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -132,13 +171,18 @@ def test_an_alarm_is_the_cause_and_is_named(make_world, strategy, rollback):
 
 @pytest.mark.parametrize("strategy", ["rolling", "blue/green"])
 def test_the_cause_is_found_however_many_events_come_after_it(make_world, strategy):
-    """Without ECS's own record of the deployment: an event says it, and forty others come after that one."""
+    """Without ECS's own record of the deployment: an event says it, and forty others come after
+    that one.
+    """
     world = make_world(service_deployments=False, configuration=STRATEGIES[strategy])
     world.ecs.fail_hook("SCALE_UP" if strategy == "rolling" else "POST_SCALE_UP", HOOK)
     for second in range(21, 61):
         world.ecs.at(second).warn("(service {service}) has begun draining connections on 1 tasks.")
     told = world.send(wait_seconds=300)
-    assert f"lifecycle hook(s) failed. Lifecycle hook target {HOOK} returned FAILED status" in told.text.partition("ECS's last")[0]
+    assert (
+        f"lifecycle hook(s) failed. Lifecycle hook target {HOOK} returned FAILED status"
+        in told.text.partition("ECS's last")[0]
+    )
 
 
 def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(make_world):
@@ -154,4 +198,7 @@ def test_a_task_that_cannot_be_placed_is_a_better_cause_than_that_tasks_failed_t
     world = make_world(breaker=BREAKER)
     world.ecs.publish("app:2", Image.never_placed())
     told = world.send(wait_seconds=300)
-    assert "ROLLED_BACK: was unable to place a task because no container instance met all of its requirements" in told.text
+    assert (
+        "ROLLED_BACK: was unable to place a task because no container instance "
+        "met all of its requirements"
+    ) in told.text

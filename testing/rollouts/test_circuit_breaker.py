@@ -1,4 +1,6 @@
-"""CIRCUIT_BREAKER=enable: a service without ECS's circuit breaker gets it with its next deployment; the rest stays as it is."""
+"""CIRCUIT_BREAKER=enable: a service without ECS's circuit breaker gets it with its next deployment;
+the rest stays as it is.
+"""
 
 import pytest
 
@@ -10,16 +12,25 @@ REST = {"maximumPercent": 150, "minimumHealthyPercent": 50, "fieldOfTheFuture": 
 
 def configuration(world):
     """What the last UpdateService sent of it."""
-    return [one.body for one in world.ecs.requests if one.operation == "UpdateService"][-1].get("deploymentConfiguration")
+    return [one.body for one in world.ecs.requests if one.operation == "UpdateService"][-1].get(
+        "deploymentConfiguration"
+    )
 
 
 def test_the_breaker_is_switched_on_and_the_rest_sent_back_unchanged(make_world):
     world = make_world(configuration=REST)
     told = world.send(environment=ENABLE)
     sent = configuration(world)
-    assert sent.pop("deploymentCircuitBreaker") | {"enable": True, "rollback": True} == {"enable": True, "rollback": True}
+    assert sent.pop("deploymentCircuitBreaker") | {"enable": True, "rollback": True} == {
+        "enable": True,
+        "rollback": True,
+    }
     assert {name: sent[name] for name in REST} == REST
-    assert {"what": "deploymentCircuitBreaker", "from": "off", "to": "on, with rollback"} in told.answer["body"]["changes"]
+    assert {
+        "what": "deploymentCircuitBreaker",
+        "from": "off",
+        "to": "on, with rollback",
+    } in told.answer["body"]["changes"]
 
 
 @pytest.mark.parametrize("breaker", [BREAKER, BREAKER_WITHOUT_ROLLBACK])

@@ -42,7 +42,9 @@ def _world(make_world):
 
 @pytest.fixture(name="laptop", params=[-300, -130, 0, 130, 300])
 def _laptop(world, request):
-    """The clock of a machine that is so many seconds ahead, as the command line makes it of AWS's answers."""
+    """The clock of a machine that is so many seconds ahead, as the command line makes it of AWS's
+    answers.
+    """
     server_time = ServerTime(lambda: world.ecs.clock.now() + request.param)
     for client in (world.boundary._client, world.table._client):  # pylint: disable=protected-access
         server_time.watch(client.meta.events)
@@ -52,7 +54,15 @@ def _laptop(world, request):
 
 def send(world, clock):
     """One update by the machine with this clock."""
-    return world.told(lambda: update(SECOND_EVENT, world.environment, world.boundary, Call("second", clock=clock), world.table))
+    return world.told(
+        lambda: update(
+            SECOND_EVENT,
+            world.environment,
+            world.boundary,
+            Call("second", clock=clock),
+            world.table,
+        )
+    )
 
 
 def test_a_lease_that_is_held_is_not_taken(world, laptop):
@@ -73,7 +83,10 @@ def test_a_lease_is_taken_from_a_dead_holder_as_soon_as_it_expires_and_no_sooner
 
 
 def test_nobody_waits_for_a_token_because_of_the_clock(world, laptop):
-    at_right, at_wrong = (Pace(world.table, RATES, clock=clock.epoch, sleep=clock.sleep) for clock in (world.clock, laptop))
+    at_right, at_wrong = (
+        Pace(world.table, RATES, clock=clock.epoch, sleep=clock.sleep)
+        for clock in (world.clock, laptop)
+    )
     for _ in range(8):
         assert at_wrong.take(REGISTER, 1, 10) and at_right.take(REGISTER, 1, 10)
     assert sum(world.ecs.clock.slept) < CLOSE
@@ -96,7 +109,11 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
 
     def note(request):
         values = request.body.get("ExpressionAttributeValues", {})
-        written.extend(float(values[name]["N"]) - world.clock.epoch() for name in (":now", ":full_at") if name in values)
+        written.extend(
+            float(values[name]["N"]) - world.clock.epoch()
+            for name in (":now", ":full_at")
+            if name in values
+        )
         return before(request)
 
     world.dynamodb.before = note
@@ -104,15 +121,26 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
     begun = batches.new_batch([EVENT], [None], None, laptop)
     batches.begin(ledger, begun)
     seen = FromLedger(Progress(world.table), TaskCounts(world.boundary, laptop))
-    door = Direct(world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, begun.batch.id, laptop)
+    door = Direct(
+        world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, begun.batch.id, laptop
+    )
     door.begin(begun.members)
     assert is_updating.wait(PATIENCE)
     door.leave(PATIENCE)
     world.pass_time(100)
     call = Call("completer", None, lambda: 900.0, laptop)
-    (entry,) = complete(None, world.environment, world.boundary, world.table, call, begun.batch.id).ended
-    moments = [datetime.fromisoformat(one).timestamp() for one in (begun.batch.begun_at, entry.begun_at, entry.ended_at)]
-    assert moments == sorted(moments) and begin - CLOSE <= moments[0] and moments[-1] <= world.clock.epoch() + CLOSE
+    (entry,) = complete(
+        None, world.environment, world.boundary, world.table, call, begun.batch.id
+    ).ended
+    moments = [
+        datetime.fromisoformat(one).timestamp()
+        for one in (begun.batch.begun_at, entry.begun_at, entry.ended_at)
+    ]
+    assert (
+        moments == sorted(moments)
+        and begin - CLOSE <= moments[0]
+        and moments[-1] <= world.clock.epoch() + CLOSE
+    )
     assert entry.verdict == "SUCCEEDED" and abs(max(written, key=abs)) < CLOSE
 
 
@@ -120,11 +148,16 @@ def test_every_client_that_the_command_line_makes_corrects_its_clock(monkeypatch
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     server_time = ServerTime(lambda: 1_000_000.0)
     session.use(None, "eu-west-1", server_time)
-    for service, call in (("dynamodb", "list_tables"), ("ecs", "list_clusters"), ("sqs", "list_queues")):
+    for service, call in (
+        ("dynamodb", "list_tables"),
+        ("ecs", "list_clusters"),
+        ("sqs", "list_queues"),
+    ):
         client = boto3.client(service, aws_access_key_id="x", aws_secret_access_key="x")
         moment = server_time() + 400
         client.meta.events.register_first(
-            f"before-send.{service}", lambda request, moment=moment, **_: answer_of(request.url, 200, {}, moment)
+            f"before-send.{service}",
+            lambda request, moment=moment, **_: answer_of(request.url, 200, {}, moment),
         )
         getattr(client, call)()
         assert abs(server_time() - moment) <= 1

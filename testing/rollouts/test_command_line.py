@@ -1,4 +1,6 @@
-"""The command line with a ledger: a batch through the queue and from this machine, on the simulated ECS and moto's DynamoDB."""
+"""The command line with a ledger: a batch through the queue and from this machine, on the simulated
+ECS and moto's DynamoDB.
+"""
 
 import io
 import threading
@@ -90,22 +92,40 @@ def begun(world, *events, max_failures=None):
 def direct_of(world, ledger, batch):
     """The door without a queue."""
     seen = FromLedger(Progress(world.table), TaskCounts(world.boundary, REAL_TIME))
-    return Direct(world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, batch.batch.id, REAL_TIME)
+    return Direct(
+        world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, batch.batch.id, REAL_TIME
+    )
 
 
 def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
     ledger, batch = begun(world, EVENT, GONE)
     door = direct_of(world, ledger, batch)
     with Passing(world):
-        code = follow(Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5)), batch, How(), printer)
+        code = follow(
+            Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5)),
+            batch,
+            How(),
+            printer,
+        )
     door.leave(5)
     assert code == 1
     out = printer.console.file.getvalue()
-    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2  1 of 1 tasks run ecs-dummy-task:2\n" in out
-    assert "FAILED        ECSCluster/gone               app:2  ecs_service_name gone not found\n" in out
-    assert "          looked in cluster ECSCluster in eu-west-1\n" in out, "the hint comes through the ledger"
+    assert (
+        "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2  1 of 1 tasks run ecs-dummy-task:2\n"
+        in out
+    )
+    assert (
+        "FAILED        ECSCluster/gone               app:2  ecs_service_name gone not found\n"
+        in out
+    )
+    assert "          looked in cluster ECSCluster in eu-west-1\n" in out, (
+        "the hint comes through the ledger"
+    )
     entry = History(world.table).find(f"{batch.batch.id}-00001")
-    assert (entry.verdict, entry.batch) == ("SUCCEEDED", batch.batch.id) and entry.caller.startswith("direct, ecs-updater")
+    assert (entry.verdict, entry.batch) == (
+        "SUCCEEDED",
+        batch.batch.id,
+    ) and entry.caller.startswith("direct, ecs-updater")
 
 
 def test_from_this_machine_what_fails_is_rolled_back(world, printer):
@@ -118,17 +138,29 @@ def test_from_this_machine_what_fails_is_rolled_back(world, printer):
     assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
 
 
-def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave_does_not_begin(world, printer):
+def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave_does_not_begin(
+    world, printer
+):
     world.ecs.images.publish("app:2", Image.exits(code=3))
     world.send(wait_seconds=180)
     made = len(world.made)
     ledger = Ledger(world.table, PREFIX)
-    batch = batches.new_batch([EVENT, {**EVENT, "ecs_service_name": "next"}], ["first", "second"], None, REAL_TIME)
+    batch = batches.new_batch(
+        [EVENT, {**EVENT, "ecs_service_name": "next"}], ["first", "second"], None, REAL_TIME
+    )
     batches.begin(ledger, batch)
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer) == 1
+        assert (
+            follow(
+                opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer
+            )
+            == 1
+        )
     out = printer.console.file.getvalue()
-    assert "FAILED        ECSCluster/ecs-dummy-service  app:2  container ecs-dummy-container exited with code 3" in out
+    assert (
+        "FAILED        ECSCluster/ecs-dummy-service  app:2  container "
+        "ecs-dummy-container exited with code 3"
+    ) in out
     assert "NOT STARTED   ECSCluster/next" in out and len(world.made) == made
 
 
@@ -144,7 +176,10 @@ def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer,
     door.leave(5)
     out = printer.console.file.getvalue()
     assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
-    assert "FAILED        ECSCluster/gone               app:2  RecursionError: a defect of ecs-updater" in out
+    assert (
+        "FAILED        ECSCluster/gone               app:2  RecursionError: a defect of ecs-updater"
+        in out
+    )
 
 
 def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypatch):
@@ -170,21 +205,44 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
     assert world.history[0].verdict == "ROLLED_BACK"
 
 
-@pytest.mark.parametrize("operation", ["DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService"])
-def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_taken_up_again(world, printer, operation):
+@pytest.mark.parametrize(
+    "operation",
+    ["DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService"],
+)
+def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_taken_up_again(
+    world, printer, operation
+):
     """Nothing is written into the ledger that would be the update's end."""
     ledger, batch = begun(world, EVENT)
-    expired = (400, "ExpiredTokenException", "The security token included in the request is expired")
+    expired = (
+        400,
+        "ExpiredTokenException",
+        "The security token included in the request is expired",
+    )
     world.ecs.wire.fail(operation, expired, times=99)
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer) == 3
+        assert (
+            follow(
+                opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer
+            )
+            == 3
+        )
     error = printer._error.file.getvalue()  # pylint: disable=protected-access
     assert error.startswith("the credentials have expired: log in") and "nothing is lost: " in error
     entry = History(world.table).find(batch.members[0].request_id)
     assert (entry is None or entry.may_be_repeated) and len(world.made) == 1
     world.ecs.wire._plan.clear()  # pylint: disable=protected-access  # Somebody logs in.
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer, again=True) == 0
+        assert (
+            follow(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                How(timeout=15),
+                printer,
+                again=True,
+            )
+            == 0
+        )
 
 
 def test_who_leaves_begins_nothing_further(world):
@@ -210,7 +268,16 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
     world.pass_time(300)
     assert History(world.table).find(batch.members[0].request_id).may_be_repeated
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer, again=True) == 0
+        assert (
+            follow(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                How(timeout=300),
+                printer,
+                again=True,
+            )
+            == 0
+        )
     out = printer.console.file.getvalue()
     cause = "new task_definition could not be created Rate exceeded; the service is as it was"
     assert f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
@@ -224,7 +291,16 @@ def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer
     queued_of(world, ledger, batch, queue).begin(batch.members)
     assert not worker_of(world, queue).work_off(queue.records())
     with Passing(world):
-        assert follow(opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer, again=True) == 0
+        assert (
+            follow(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                How(timeout=300),
+                printer,
+                again=True,
+            )
+            == 0
+        )
     assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in printer.console.file.getvalue()
 
 
@@ -236,7 +312,11 @@ class Messages:
 
     def send(self, messages):
         """Takes messages; one that came before is known by its id."""
-        self.sent += [one for one in messages if one.deduplication not in {known.deduplication for known in self.sent}]
+        self.sent += [
+            one
+            for one in messages
+            if one.deduplication not in {known.deduplication for known in self.sent}
+        ]
 
     def hide(self, receipt, seconds):
         """No retry is waited for here."""
@@ -254,7 +334,9 @@ class Messages:
                     "ApproximateFirstReceiveTimestamp": str(int(time.time() * 1000)),
                     "SenderId": "me",
                 },
-                "messageAttributes": {name: {"stringValue": value} for name, value in one.attributes.items()},
+                "messageAttributes": {
+                    name: {"stringValue": value} for name, value in one.attributes.items()
+                },
             }
             for one in self.sent
         ]
@@ -268,7 +350,14 @@ def queued_of(world, ledger, batch, queue):
 
 def worker_of(world, queue):
     """A worker of the function."""
-    return Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, Call(time_left=lambda: 900.0))
+    return Worker(
+        environment(TABLE, PREFIX, {}),
+        world.boundary,
+        world.table,
+        queue,
+        queue,
+        Call(time_left=lambda: 900.0),
+    )
 
 
 def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
@@ -281,20 +370,35 @@ def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     rows = follow_rows(batch)
     seen = door.look(rows)
     assert [seen[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
-    assert "one update of the batch has failed, and after 1 no further one was to begin" in seen[2].cause
+    assert (
+        "one update of the batch has failed, and after 1 no further one was to begin"
+        in seen[2].cause
+    )
 
 
-@pytest.mark.parametrize(("image", "verdict"), [(Image.exits(code=3), State.FAILED), (Image.slow(60), State.SUCCEEDED)])
-def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_that_runs(world, image, verdict):
+@pytest.mark.parametrize(
+    ("image", "verdict"), [(Image.exits(code=3), State.FAILED), (Image.slow(60), State.SUCCEEDED)]
+)
+def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_that_runs(
+    world, image, verdict
+):
     world.ecs.images.publish("app:2", image)
     world.send()
     world.pass_time(5)
     ledger, batch = begun(world, EVENT)
     queue = Messages()
-    door = Queued(queue, Progress(world.table), TaskCounts(world.boundary, REAL_TIME), batch.batch.id, ledger.arn_prefix)
+    door = Queued(
+        queue,
+        Progress(world.table),
+        TaskCounts(world.boundary, REAL_TIME),
+        batch.batch.id,
+        ledger.arn_prefix,
+    )
     door.begin(batch.members)
     call = Call(time_left=lambda: 900.0, clock=world.clock)
-    assert not Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call).work_off(queue.records())
+    assert not Worker(
+        environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call
+    ).work_off(queue.records())
     rows = follow_rows(batch)
     assert door.look(rows)[1].state is State.DEPLOYING
     world.pass_time(120)
@@ -321,7 +425,10 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
     again = Printer(io.StringIO(), io.StringIO())
     assert follow(opened(), batches.find(ledger, batch.batch.id), How(), again, again=True) == 1
     out = again.console.file.getvalue()
-    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out and "FAILED        ECSCluster/gone" in out
+    assert (
+        "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
+        and "FAILED        ECSCluster/gone" in out
+    )
     assert (len(world.made), len(queue.sent)) == (made + 1, 2)
 
 
@@ -331,7 +438,10 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
     monkeypatch.setattr(stop.Account, "needed_ledger", ledger)
     assert stop.stop(batch.batch.id, region="eu-west-1") == 0
     watch = f"ecs-updater watch {batch.batch.id} --region eu-west-1"
-    assert capsys.readouterr().err == f"batch {batch.batch.id} begins no further service; {watch} shows what had begun\n"
+    assert (
+        capsys.readouterr().err
+        == f"batch {batch.batch.id} begins no further service; {watch} shows what had begun\n"
+    )
     queue = Messages()
     door = queued_of(world, ledger, batch, queue)
     door.begin(batch.members)
@@ -353,7 +463,9 @@ def follow_rows(batch):
 
 
 def test_a_batch_that_the_ledger_does_not_have_is_exit_code_2(world):
-    with pytest.raises(CommandEnd, match=f"the ledger {TABLE} has no batch nope, or none any more") as ended:
+    with pytest.raises(
+        CommandEnd, match=f"the ledger {TABLE} has no batch nope, or none any more"
+    ) as ended:
         batches.find(Ledger(world.table, PREFIX), "nope")
     assert ended.value.code == 2
 

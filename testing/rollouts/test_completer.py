@@ -1,4 +1,6 @@
-"""The completer: ends what is open in the ledger, by events of EventBridge and by a poll, and does no harm when it comes twice."""
+"""The completer: ends what is open in the ledger, by events of EventBridge and by a poll, and does
+no harm when it comes twice.
+"""
 
 import json
 from pathlib import Path
@@ -22,7 +24,9 @@ def _world(make_world):
     return make_world()
 
 
-@pytest.mark.parametrize("event", [COMPLETED, SCHEDULE, {}, None], ids=["completed", "schedule", "empty", "none"])
+@pytest.mark.parametrize(
+    "event", [COMPLETED, SCHEDULE, {}, None], ids=["completed", "schedule", "empty", "none"]
+)
 def test_an_update_that_nobody_waited_for_is_ended_when_its_rollout_is_done(world, event):
     world.send()
     assert world.complete(event).to_json() == {"ended": [], "open": 1, "skipped": []}
@@ -90,7 +94,10 @@ def test_an_update_of_seconds_costs_the_completer_few_calls(world, figure):
     calls, items = sum(world.calls.values()), sum(world.table.calls.values())
     world.complete()
     used = sum(world.calls.values()) - calls, sum(world.table.calls.values()) - items
-    figure("completer: one open update that succeeded", f"{used[0]} ECS calls, {used[1]} DynamoDB calls")
+    figure(
+        "completer: one open update that succeeded",
+        f"{used[0]} ECS calls, {used[1]} DynamoDB calls",
+    )
     assert used[0] <= 4
 
 
@@ -108,7 +115,14 @@ def test_without_a_table_it_says_what_to_set(world):
 
 
 @pytest.mark.parametrize(
-    "event", [None, [], {"detail-type": "ECS Deployment State Change"}, {**COMPLETED, "resources": [1]}, SCHEDULE]
+    "event",
+    [
+        None,
+        [],
+        {"detail-type": "ECS Deployment State Change"},
+        {**COMPLETED, "resources": [1]},
+        SCHEDULE,
+    ],
 )
 def test_whatever_is_no_event_of_a_deployment_means_all_services(event):
     assert service_of(event) is None

@@ -1,4 +1,6 @@
-"""Fifty updates of one service at once: one at a time, none lost, the ledger in order, and the last one wins."""
+"""Fifty updates of one service at once: one at a time, none lost, the ledger in order, and the last
+one wins.
+"""
 
 import heapq
 import threading
@@ -15,11 +17,20 @@ from support.memory_dynamodb import MemoryDynamodb
 from support.rollout_world import Function
 
 UPDATES = 50
-WRITES = ("RegisterTaskDefinition", "TagResource", "UntagResource", "UpdateService", "PutItem", "TransactWriteItems")
+WRITES = (
+    "RegisterTaskDefinition",
+    "TagResource",
+    "UntagResource",
+    "UpdateService",
+    "PutItem",
+    "TransactWriteItems",
+)
 
 
 class Together:
-    """Time for threads: it passes when all of them sleep, as far as the next one sleeps, and those near it wake with it."""
+    """Time for threads: it passes when all of them sleep, as far as the next one sleeps, and those
+    near it wake with it.
+    """
 
     NEAR = 0.5
 
@@ -104,17 +115,27 @@ class Fifty:
     def figure(self):
         """What it took."""
         seconds = self.world.ecs.clock.elapsed
-        return f"{UPDATES} turns, {len(self.errors)} times told to try again, {len(self.sent)} requests, {seconds:.0f} s"
+        return (
+            f"{UPDATES} turns, {len(self.errors)} times told to try again, {len(self.sent)} "
+            f"requests, {seconds:.0f} s"
+        )
 
     def check(self):
         """One at a time, none lost, in order, the last one wins."""
         world = self.world
-        assert len(self.turns) == len(set(self.turns)) == UPDATES  # Whoever writes writes all, before another one does.
-        entries = list(reversed(world.table.query(world.history[0].service, "UPDATE#", newest_first=True)))
-        assert len(entries) == UPDATES and {entry["request_id"] for entry in entries} == {f"request-{n}" for n in range(UPDATES)}
+        # Whoever writes writes all, before another one does.
+        assert len(self.turns) == len(set(self.turns)) == UPDATES
+        entries = list(
+            reversed(world.table.query(world.history[0].service, "UPDATE#", newest_first=True))
+        )
+        assert len(entries) == UPDATES and {entry["request_id"] for entry in entries} == {
+            f"request-{n}" for n in range(UPDATES)
+        }
         made = list(world.made)[1:]
         assert [entry["deployment_id"] for entry in entries] == made
-        assert [entry["number"] for entry in entries] == sorted({entry["number"] for entry in entries})
+        assert [entry["number"] for entry in entries] == sorted(
+            {entry["number"] for entry in entries}
+        )
         before = [entry["before"]["task_definition_arn"] for entry in entries]
         after = [entry["after"]["task_definition_arn"] for entry in entries]
         assert before[1:] == after[:-1]  # Each was planned from what the one before it made.
@@ -138,7 +159,9 @@ def test_fifty_at_once_that_do_not_wait_come_one_at_a_time(function, monkeypatch
     assert entries[-1]["verdict"] == "SUCCEEDED"
     assert {entry["state"] for entry in entries} == {"ENDED"}
     assert {entry["verdict"] for entry in entries[:-1]} <= {"SUCCEEDED", "SUPERSEDED"}
-    assert fifty.errors and all("is held by another update (request_id request-" in text for text in fifty.errors)
+    assert fifty.errors and all(
+        "is held by another update (request_id request-" in text for text in fifty.errors
+    )
     figure("fifty at once, not waiting", fifty.figure)
 
 

@@ -1,8 +1,10 @@
-"""Real containers: services of the emulator beside a Docker engine, updated in real time, with images made on the spot.
+"""Real containers: services of the emulator beside a Docker engine, updated in real time, with
+images made on the spot.
 
-What is timed is what a person waits for: from the third death, or from the moment when ECS's circuit breaker gave the deployment
-up, to the answer. The emulator tells times in whole seconds, rounded down: what is measured from the circuit breaker, or from a
-death that left no container, is up to a second too much.
+What is timed is what a person waits for: from the third death, or from the moment when ECS's
+circuit breaker gave the deployment up, to the answer. The emulator tells times in whole seconds,
+rounded down: what is measured from the circuit breaker, or from a death that left no container, is
+up to a second too much.
 """
 
 import json
@@ -38,20 +40,26 @@ RUNS = "trap exit TERM; sleep 3600 & wait"
 STORIES = {EXITS: "the image exits at once", MISSING: "the image does not exist"}
 CAUSES = {
     EXITS: r"container app exited with code 3",
-    MISSING: r"the image could not be pulled: CannotPullContainerError: .*manifest for \S*/app:missing not found: manifest unknown",
+    MISSING: (
+        r"the image could not be pulled: CannotPullContainerError: .*manifest for "
+        r"\S*/app:missing not found: manifest unknown"
+    ),
 }
 
 
 @pytest.fixture(name="world", scope="module")
 def _world(tmp_path_factory, alone_in_docker):  # pylint: disable=unused-argument
-    """The emulator, the registry and the images, for all tests of this file; nothing of it is left afterwards.
+    """The emulator, the registry and the images, for all tests of this file; nothing of it is left
+    afterwards.
 
     Skips where this machine has not what it takes, or fails where REQUIRE_CONTAINERS is set.
     """
     directory = tmp_path_factory.mktemp("containers")
     try:
         check_engine()
-        busybox = program("busybox", "busybox-static", directory / "busybox", is_static).read_bytes()
+        busybox = program(
+            "busybox", "busybox-static", directory / "busybox", is_static
+        ).read_bytes()
         with registry(directory / "registry", free_port()) as host:
             world = Containers(Workspace(directory / "workspace"), host, busybox)
             try:
@@ -62,13 +70,17 @@ def _world(tmp_path_factory, alone_in_docker):  # pylint: disable=unused-argumen
             finally:
                 world.end()
     except Unavailable as reason:
-        (pytest.fail if os.environ.get("REQUIRE_CONTAINERS") else pytest.skip)(f"containers: {reason}")
+        (pytest.fail if os.environ.get("REQUIRE_CONTAINERS") else pytest.skip)(
+            f"containers: {reason}"
+        )
     assert not world.left()
 
 
 @pytest.fixture(name="service")
 def _service(world):
-    """Makes services that run the good image as revision 1, with the ledger; each is deleted at the end."""
+    """Makes services that run the good image as revision 1, with the ledger; each is deleted at the
+    end.
+    """
     made = []
 
     def make(name, **options):
@@ -82,7 +94,9 @@ def _service(world):
 
 def line(sent: Sent, since: str = "") -> str:
     """The figures of one scenario."""
-    return f"{sent.told.verdict} after {sent.seconds:.1f} s{since}, {sum(sent.calls.values())} calls"
+    return (
+        f"{sent.told.verdict} after {sent.seconds:.1f} s{since}, {sum(sent.calls.values())} calls"
+    )
 
 
 def test_a_good_image_succeeds(world: Containers, service, figure):
@@ -97,27 +111,37 @@ def test_a_good_image_succeeds(world: Containers, service, figure):
     until(lambda: ours.revisions_running() == [2], "the old task has ended")
     assert ours.digests_running() == {world.digests[world.reference(BETTER)]}
     assert ours.tags == NEW_TAGS
-    assert [(entry.verdict, entry.deployment_id) for entry in ours.history()] == [("SUCCEEDED", deployment["id"])]
+    assert [(entry.verdict, entry.deployment_id) for entry in ours.history()] == [
+        ("SUCCEEDED", deployment["id"])
+    ]
     assert ours.lease() is None
 
 
 @pytest.mark.parametrize("rolls_back", [False, True], ids=["", "rollback_on_failure"])
 @pytest.mark.parametrize("image", [EXITS, MISSING])
-def test_without_a_circuit_breaker_the_third_death_is_the_verdict(world: Containers, service, figure, image, rolls_back):
+def test_without_a_circuit_breaker_the_third_death_is_the_verdict(
+    world: Containers, service, figure, image, rolls_back
+):
     ours = service(f"{image[4:]}-{'back' if rolls_back else 'stays'}")
 
     sent = ours.send(world.reference(image), rollback_on_failure=rolls_back)
 
     third = (ours.deaths(2) if image == EXITS else ours.stops(2))[2]
-    # The answer of one that is rolled back comes when the return is done; its deployment began when the verdict was there.
+    # The answer of one that is rolled back comes when the return is done; its deployment began when
+    # the verdict was there.
     verdict = ours.told()["deployments"][0]["createdAt"].timestamp() if rolls_back else sent.ended
-    story = f"containers: {STORIES[image]}, no circuit breaker{', rollback_on_failure' * rolls_back}"
+    story = (
+        f"containers: {STORIES[image]}, no circuit breaker{', rollback_on_failure' * rolls_back}"
+    )
     figure(story, line(sent, f", the verdict {verdict - third:.1f} s after the third death"))
     assert re.search(rf"{CAUSES[image]}.*, \d+ times;", sent.told.text), sent.told.text
     assert verdict - third <= MOST_SECONDS
     if rolls_back:
         assert sent.told.verdict == "RolloutRolledBackError"
-        assert f"the service is back: 1 of 1 tasks run {ours.name}:1, its tags are what they were" in sent.told.text
+        assert (
+            f"the service is back: 1 of 1 tasks run {ours.name}:1, its tags are what they were"
+            in sent.told.text
+        )
         assert (ours.revision, ours.tags) == (1, OLD_TAGS)
         until(lambda: ours.revisions_running() == [1], "the good image runs alone")
     else:
@@ -130,7 +154,9 @@ def test_without_a_circuit_breaker_the_third_death_is_the_verdict(world: Contain
 
 @pytest.mark.parametrize("rolls_back", [False, True], ids=["", "rollback_on_failure"])
 @pytest.mark.parametrize("image", [EXITS, MISSING])
-def test_what_the_circuit_breaker_gave_up_is_rolled_back(world: Containers, service, figure, image, rolls_back):
+def test_what_the_circuit_breaker_gave_up_is_rolled_back(
+    world: Containers, service, figure, image, rolls_back
+):
     ours = service(f"{image[4:]}-breaker-{'back' if rolls_back else 'stays'}", breaker=BREAKER)
 
     sent = ours.send(world.reference(image), rollback_on_failure=rolls_back)
@@ -149,7 +175,9 @@ def test_what_the_circuit_breaker_gave_up_is_rolled_back(world: Containers, serv
     assert ours.lease() is None
 
 
-def test_a_circuit_breaker_that_does_not_roll_back_leaves_that_to_the_event(world: Containers, service, figure):
+def test_a_circuit_breaker_that_does_not_roll_back_leaves_that_to_the_event(
+    world: Containers, service, figure
+):
     ours = service("breaker-only", breaker={"enable": True, "rollback": False})
 
     sent = ours.send(world.reference(EXITS))
@@ -162,16 +190,24 @@ def test_a_circuit_breaker_that_does_not_roll_back_leaves_that_to_the_event(worl
     assert (ours.revision, ours.tags) == (2, NEW_TAGS)
 
 
-def test_the_circuit_breaker_that_the_function_switches_on_rolls_back(world: Containers, service, figure):
+def test_the_circuit_breaker_that_the_function_switches_on_rolls_back(
+    world: Containers, service, figure
+):
     ours = service("switched-on", percents=(50, 250))
 
     sent = ours.send(world.reference(EXITS), {"CIRCUIT_BREAKER": "enable"})
 
     figure(f"containers: {STORIES[EXITS]}, CIRCUIT_BREAKER=enable", line(sent))
-    assert sent.told.verdict == "RolloutRolledBackError" and re.search(CAUSES[EXITS], sent.told.text)
+    assert sent.told.verdict == "RolloutRolledBackError" and re.search(
+        CAUSES[EXITS], sent.told.text
+    )
     until(lambda: ours.revisions_running() == [1], "the good image runs alone")
     configuration = ours.told()["deploymentConfiguration"]
-    assert configuration == {"minimumHealthyPercent": 50, "maximumPercent": 250, "deploymentCircuitBreaker": BREAKER}
+    assert configuration == {
+        "minimumHealthyPercent": 50,
+        "maximumPercent": 250,
+        "deploymentCircuitBreaker": BREAKER,
+    }
 
 
 def test_a_second_deployment_in_the_middle_supersedes(world: Containers, service, figure):
@@ -181,7 +217,9 @@ def test_a_second_deployment_in_the_middle_supersedes(world: Containers, service
 
     def deploy_in_the_middle():
         until(lambda: 3 in ours.revisions_running(), "the first of the new tasks runs")
-        ours.ecs.update_service(cluster=ours.told()["clusterArn"], service=ours.name, taskDefinition=foreign)
+        ours.ecs.update_service(
+            cluster=ours.told()["clusterArn"], service=ours.name, taskDefinition=foreign
+        )
 
     with ThreadPoolExecutor() as pool:
         somebody = pool.submit(deploy_in_the_middle)
@@ -191,18 +229,24 @@ def test_a_second_deployment_in_the_middle_supersedes(world: Containers, service
     figure("containers: a second deployment in the middle", line(sent))
     theirs = ours.told()["deployments"][0]
     assert sent.told.verdict == "RolloutSupersededError"
-    assert f"SUPERSEDED: deployment {theirs['id']} to two-at-once:2 took its place" in sent.told.text
+    assert (
+        f"SUPERSEDED: deployment {theirs['id']} to two-at-once:2 took its place" in sent.told.text
+    )
     until(lambda: ours.revisions_running() == [2, 2, 2], "what took its place runs")
     assert [entry.verdict for entry in ours.history()] == ["SUPERSEDED"]
 
 
 @pytest.fixture(name="function", scope="module")
 def _function(world, package):
-    """The deployed function: what it answers an event with, or None, and what Lambda says of an error."""
+    """The deployed function: what it answers an event with, or None, and what Lambda says of an
+    error.
+    """
     world.workspace.bring(package)
     result = world.workspace.make("deploy-ecs-cluster", "deploy-lambda-aws")
     assert result.status == 0, result.output
-    client = world.client("lambda", Config(read_timeout=2 * PATIENCE, retries={"total_max_attempts": 1}))
+    client = world.client(
+        "lambda", Config(read_timeout=2 * PATIENCE, retries={"total_max_attempts": 1})
+    )
 
     def invoke(event):
         answer = client.invoke(FunctionName="ecs-updater", Payload=json.dumps(event))
@@ -220,9 +264,13 @@ def test_the_deployed_function_deploys_and_rolls_back(world: Containers, service
     assert not error and answer["body"]["deployment"]["verdict"] == "SUCCEEDED", (answer, error)
     until(lambda: ours.revisions_running() == [2], "the new image runs alone")
 
-    _, error = function(ours.event(world.reference(EXITS), ecs_tag={"release": "3"}, rollback_on_failure=True))
+    _, error = function(
+        ours.event(world.reference(EXITS), ecs_tag={"release": "3"}, rollback_on_failure=True)
+    )
 
-    assert error.startswith("[ERROR][ecs_service_rollout] ROLLED_BACK: container app exited with code 3"), error
+    assert error.startswith(
+        "[ERROR][ecs_service_rollout] ROLLED_BACK: container app exited with code 3"
+    ), error
     assert "the service is back: 1 of 1 tasks run deployed:2, its tags are what they were" in error
     until(lambda: ours.revisions_running() == [2], "the good image runs alone")
     assert ours.tags == NEW_TAGS

@@ -1,14 +1,24 @@
-"""Whatever goes wrong with any request to AWS: the same event sent again ends with the service fully new, or fully old, and the
-ledger tells the truth.
+"""Whatever goes wrong with any request to AWS: the same event sent again ends with the service
+fully new, or fully old, and the ledger tells the truth.
 
-Each scenario runs once as it is, to learn its requests; then once for every request and every way in which that can go wrong.
+Each scenario runs once as it is, to learn its requests; then once for every request and every way
+in which that can go wrong.
 """
 
 import pytest
 from botocore.useragent import UserAgentString
 
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from support.fault_runs import BAD, GOOD, ROLLBACK, Figures, Run, Scenario, the_completer_first, the_same_again
+from support.fault_runs import (
+    BAD,
+    GOOD,
+    ROLLBACK,
+    Figures,
+    Run,
+    Scenario,
+    the_completer_first,
+    the_same_again,
+)
 from support.memory_dynamodb import MemoryDynamodb
 from support.rollout_world import Function
 from support.simulated_ecs import BREAKER
@@ -24,19 +34,68 @@ SCENARIOS = [
     Scenario("update", {}, "SUCCEEDED", True),
     Scenario("update and wait", WAIT, "SUCCEEDED", True, begins_at="UpdateService"),
     Scenario("forced deployment", FORCED, "SUCCEEDED", True),
-    Scenario("update, rolled back by StopServiceDeployment", WAIT | BACK, "ROLLED_BACK", False, BAD),
-    Scenario("update, rolled back by UpdateService", WAIT | BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, begins_at="UpdateService"),
-    Scenario("update, rolled back by ECS", WAIT | BACK, "ROLLED_BACK", False, BAD, BROKEN, begins_at="UpdateService"),
-    Scenario("rollback event", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True),
-    Scenario("rollback event over INACTIVE", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True, is_old_inactive=True),
     Scenario(
-        "update, rolled back over INACTIVE", WAIT | BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, is_old_inactive=True,
+        "update, rolled back by StopServiceDeployment", WAIT | BACK, "ROLLED_BACK", False, BAD
+    ),
+    Scenario(
+        "update, rolled back by UpdateService",
+        WAIT | BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        NO_RECORDS,
+        begins_at="UpdateService",
+    ),
+    Scenario(
+        "update, rolled back by ECS",
+        WAIT | BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        BROKEN,
+        begins_at="UpdateService",
+    ),
+    Scenario("rollback event", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True),
+    Scenario(
+        "rollback event over INACTIVE",
+        WAIT,
+        "SUCCEEDED",
+        False,
+        event=ROLLBACK,
+        is_updated_first=True,
+        is_old_inactive=True,
+    ),
+    Scenario(
+        "update, rolled back over INACTIVE",
+        WAIT | BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        NO_RECORDS,
+        is_old_inactive=True,
         begins_at="UpdateService",
     ),
     Scenario("completer, good image", {}, "SUCCEEDED", True, by_completer=True),
-    Scenario("completer, rolls back by StopServiceDeployment", BACK, "ROLLED_BACK", False, BAD, by_completer=True),
-    Scenario("completer, rolls back by UpdateService", BACK, "ROLLED_BACK", False, BAD, NO_RECORDS, by_completer=True),
-    Scenario("completer, ECS has rolled back", BACK, "ROLLED_BACK", False, BAD, BROKEN, by_completer=True),
+    Scenario(
+        "completer, rolls back by StopServiceDeployment",
+        BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        by_completer=True,
+    ),
+    Scenario(
+        "completer, rolls back by UpdateService",
+        BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        NO_RECORDS,
+        by_completer=True,
+    ),
+    Scenario(
+        "completer, ECS has rolled back", BACK, "ROLLED_BACK", False, BAD, BROKEN, by_completer=True
+    ),
 ]
 
 READS = ("Describe", "List", "Get", "Query")
@@ -53,13 +112,18 @@ def _function():
 
 @pytest.fixture(name="time_of_the_sdk")
 def _time_of_the_sdk(monkeypatch):
-    """Lets the SDK wait on a world's clock. What it calls itself takes it longer than most of what it does for a request."""
+    """Lets the SDK wait on a world's clock.
+
+    What it calls itself takes it longer than most of what it does for a request.
+    """
     monkeypatch.setattr(UserAgentString, "to_string", lambda self: "test")
     return lambda world: world.ecs.clock.drive_sdk(monkeypatch)
 
 
 def troubles(requests, begins_at):
-    """Each request fails in every way until the SDK gives up, in one way once (most the SDK sends again), and in one for good."""
+    """Each request fails in every way until the SDK gives up, in one way once (most the SDK sends
+    again), and in one for good.
+    """
     operations = [operation for _, operation in requests]
     for at in range(operations.index(begins_at) if begins_at else 0, len(requests)):
         yield Trouble(at, FAILURES[at % len(FAILURES)], Reach.ONCE), the_same_again
@@ -87,20 +151,27 @@ def requests_of(scenario, function, time_of_the_sdk):
 
 
 @pytest.mark.parametrize("kind", KILLS, ids=lambda kind: kind.name)
-def test_who_is_killed_sends_nothing_more_and_keeps_the_lease_until_it_expires(kind, function, time_of_the_sdk):
+def test_who_is_killed_sends_nothing_more_and_keeps_the_lease_until_it_expires(
+    kind, function, time_of_the_sdk
+):
     run = Run(SCENARIOS[0], function, Figures())
     time_of_the_sdk(run.world)
     run.world.at_next = Trouble(9, kind)
     assert SCENARIOS[0].send(run.world).was_killed
     assert len(run.world.process.sent) == 10
     assert not run.world.lease_is_free
-    assert "is held by another update (request_id request-1, since" in SCENARIOS[0].send(run.world).text
+    assert (
+        "is held by another update (request_id request-1, since"
+        in SCENARIOS[0].send(run.world).text
+    )
     run.world.pass_time(LEASE_SECONDS + 0.1)
     assert run.world.lease_is_free
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_whatever_goes_wrong_the_same_event_again_makes_all_well(scenario, function, time_of_the_sdk, figure):
+def test_whatever_goes_wrong_the_same_event_again_makes_all_well(
+    scenario, function, time_of_the_sdk, figure
+):
     requests, figures = requests_of(scenario, function, time_of_the_sdk), Figures()
     for trouble, recovery in troubles(requests, scenario.begins_at):
         run = Run(scenario, function, figures)
@@ -111,9 +182,15 @@ def test_whatever_goes_wrong_the_same_event_again_makes_all_well(scenario, funct
     figure(f"faults: {scenario.name}", f"{len(requests)} requests, {figures}")
 
 
-@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.name in FOLLOWED], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    "scenario",
+    [one for one in SCENARIOS if one.name in FOLLOWED],
+    ids=lambda scenario: scenario.name,
+)
 @pytest.mark.parametrize("image", [GOOD, BAD], ids=["a good one", "a bad one"])
-def test_whoever_is_killed_the_next_update_of_the_service_makes_all_well(scenario, image, function, time_of_the_sdk, figure):
+def test_whoever_is_killed_the_next_update_of_the_service_makes_all_well(
+    scenario, image, function, time_of_the_sdk, figure
+):
     requests, figures = requests_of(scenario, function, time_of_the_sdk), Figures()
     for at in range(len(requests)):
         for kind in KILLS:

@@ -1,7 +1,9 @@
-"""Many services through the queue, on a clock that only sleeping moves: nothing lost, nothing twice, each service in its order.
+"""Many services through the queue, on a clock that only sleeping moves: nothing lost, nothing
+twice, each service in its order.
 
-And with everything going wrong: workers killed in the middle, messages delivered twice, a ledger that throttles, messages that
-nobody can read. Every service ends with one verdict, and that one is true.
+And with everything going wrong: workers killed in the middle, messages delivered twice, a ledger
+that throttles, messages that nobody can read. Every service ends with one verdict, and that one is
+true.
 """
 
 import random
@@ -32,17 +34,25 @@ def figures_of(run, size, begin):
     """Calls per service, and seconds."""
     calls = run.ecs.buckets.calls
     throttled = run.ecs.buckets.throttled.total()
-    return f"{run.time() - begin:.0f} s, {calls.total() / size:.2f} ECS calls per service, {throttled} throttled"
+    return (
+        f"{run.time() - begin:.0f} s, {calls.total() / size:.2f} ECS calls per service, "
+        f"{throttled} throttled"
+    )
 
 
 @pytest.mark.parametrize("size", [30, 100])
-def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_lost_or_done_twice(size, figure):
+def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_lost_or_done_twice(
+    size, figure
+):
     run = FleetRun(size)
     begin = run.time()
     ids = run.begin_batch([run.ecs.event(name) for name in run.ecs.names])
     run.work_together(WORKERS)
     seconds = run.time() - begin
-    figure(f"fleet of {size}: all images change", figures_of(run, size, begin) + f" (floor {size - 20} s)")
+    figure(
+        f"fleet of {size}: all images change",
+        figures_of(run, size, begin) + f" (floor {size - 20} s)",
+    )
 
     assert size - 20 <= seconds <= max(1.15 * (size - 20), size - 17)
     assert run.ecs.buckets.throttled.total() == 0
@@ -56,7 +66,12 @@ def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_los
 def test_what_is_there_already_makes_no_revision_and_takes_seconds(figure):
     run = FleetRun(100)
     begin = run.time()
-    ids = run.begin_batch([run.ecs.event(name, f"registry/app:{1 + (index < 20)}") for index, name in enumerate(run.ecs.names)])
+    ids = run.begin_batch(
+        [
+            run.ecs.event(name, f"registry/app:{1 + (index < 20)}")
+            for index, name in enumerate(run.ecs.names)
+        ]
+    )
     run.work_together(WORKERS)
     figure("fleet of 100: 20 images change", figures_of(run, 100, begin))
     assert run.time() - begin < 10
@@ -68,12 +83,16 @@ def test_what_is_there_already_makes_no_revision_and_takes_seconds(figure):
 def test_several_updates_of_each_service_are_done_in_their_order():
     run = FleetRun(40)
     for number in range(2, 6):
-        run.begin_batch([run.ecs.event(name, f"registry/app:{number}") for name in run.ecs.names], f"b{number}")
+        run.begin_batch(
+            [run.ecs.event(name, f"registry/app:{number}") for name in run.ecs.names], f"b{number}"
+        )
     run.work_together(WORKERS)
     by_service = defaultdict(list)
     for name, revision in run.ecs.updates:
         by_service[name].append(revision)
-    assert by_service == {name: [f"{name}:{number}" for number in range(2, 6)] for name in run.ecs.names}
+    assert by_service == {
+        name: [f"{name}:{number}" for number in range(2, 6)] for name in run.ecs.names
+    }
     assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:5"}
 
 
@@ -135,7 +154,8 @@ def work_with(run, trouble):
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure, monkeypatch):
     run, trouble = FleetRun(60), Trouble(seed)
-    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=run.time.sleep))  # The SDK waits there, too.
+    # The SDK waits there, too.
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=run.time.sleep))
     run.ecs.failing = {"web-003", "web-033"}
     names = [*run.ecs.names, "nobody-1", "nobody-2"]
     ids = run.begin_batch([run.ecs.event(name) for name in names])
@@ -145,7 +165,11 @@ def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figu
 
     happened = ", ".join(f"{count} {what}" for what, count in sorted(trouble.happened.items()))
     figure(f"fleet of 62 with faults, seed {seed}", happened)
-    assert trouble.happened["worker killed"] and trouble.happened["delivered again"] and trouble.happened["ledger throttled"]
+    assert (
+        trouble.happened["worker killed"]
+        and trouble.happened["delivered again"]
+        and trouble.happened["ledger throttled"]
+    )
     expected = dict.fromkeys(run.ecs.names, "SUCCEEDED") | dict.fromkeys(run.ecs.failing, "FAILED")
     expected |= {"nobody-1": "NOT_DEPLOYED", "nobody-2": "NOT_DEPLOYED"}
     assert {name: run.entry(one).verdict for name, one in zip(names, ids, strict=True)} == expected

@@ -1,4 +1,6 @@
-"""Somebody else changes the service too: what came between reading and writing is planned from again, never lost unseen."""
+"""Somebody else changes the service too: what came between reading and writing is planned from
+again, never lost unseen.
+"""
 
 import pytest
 
@@ -27,8 +29,13 @@ def before(world, operation, happen, times=1):
 def redeploy_with_sidecar(world, image="envoy:2"):
     """Somebody registers a revision with another sidecar and deploys it."""
     running = world.ecs.service.primary.revision.task_definition
-    containers = [{**one, "image": image} if one["name"] == "sidecar" else one for one in running["containerDefinitions"]]
-    arn = world.ecs.world.register({"family": "ecs-dummy-task", "containerDefinitions": containers})["taskDefinitionArn"]
+    containers = [
+        {**one, "image": image} if one["name"] == "sidecar" else one
+        for one in running["containerDefinitions"]
+    ]
+    arn = world.ecs.world.register(
+        {"family": "ecs-dummy-task", "containerDefinitions": containers}
+    )["taskDefinitionArn"]
     world.ecs.redeploy(arn.rpartition("/")[2])
 
 
@@ -49,14 +56,20 @@ def test_what_somebody_deployed_in_between_stays_in_the_new_revision(world):
     assert told.verdict == "SUCCEEDED"
     assert "came in between: planned again from it" in told.answer["body"]["deployment"]["notes"][0]
     assert told.answer["body"]["taskDefinitionArn"]["before"].endswith(":3"), "theirs"
-    assert world.history[0].verdict == "SUCCEEDED" and world.history[0].after.images["sidecar"] == "envoy:2"
+    assert (
+        world.history[0].verdict == "SUCCEEDED"
+        and world.history[0].after.images["sidecar"] == "envoy:2"
+    )
 
 
 def test_a_forced_deployment_alone_undoes_nothing_of_somebody_elses(world):
     before(world, "UpdateService", lambda: redeploy_with_sidecar(world))
     told = send(world, ecs_image_name="busybox", force_new_deployment=True, wait_seconds=120)
     assert told.verdict == "SUCCEEDED" and world.ecs.running_images["sidecar"] == "envoy:2"
-    assert world.ecs.operations.count("UpdateService") == 1 and "RegisterTaskDefinition" not in world.ecs.operations
+    assert (
+        world.ecs.operations.count("UpdateService") == 1
+        and "RegisterTaskDefinition" not in world.ecs.operations
+    )
 
 
 def test_somebody_elses_deployment_of_the_same_revision_needs_no_second_plan(world):
@@ -69,7 +82,9 @@ def test_somebody_who_deploys_each_time_makes_an_error_that_says_so(world):
     images = iter(f"envoy:{number}" for number in range(2, 9))
     before(world, "UpdateService", lambda: redeploy_with_sidecar(world, next(images)), times=5)
     told = send(world)
-    assert isinstance(told.error, ServiceUpdateError) and "somebody else deployed it 3 times meanwhile" in str(told.error)
+    assert isinstance(
+        told.error, ServiceUpdateError
+    ) and "somebody else deployed it 3 times meanwhile" in str(told.error)
     assert world.ecs.operations.count("UpdateService") == 3
 
 
@@ -93,7 +108,10 @@ def test_an_update_that_came_in_between_is_read_again_under_the_lease(world):
     told = send(world, wait_seconds=120)
     events.unregister("before-send.dynamodb.UpdateItem", hook, unique_id="between")
     assert told.verdict == "SUCCEEDED" and world.ecs.running_images["sidecar"] == "envoy:2"
-    assert world.ecs.operations.count("UpdateService") == 1 and "notes" not in told.answer["body"]["deployment"]
+    assert (
+        world.ecs.operations.count("UpdateService") == 1
+        and "notes" not in told.answer["body"]["deployment"]
+    )
 
 
 def test_an_open_update_that_succeeded_is_known_as_such_when_the_next_one_comes(world):
@@ -133,5 +151,10 @@ def test_a_deployment_that_has_the_image_already_is_given_back_its_place(world):
 
     before(world, "UpdateService", deploy_the_same_image)
     told = send(world, wait_seconds=120)
-    assert told.verdict == "SUCCEEDED" and world.ecs.running_images == {"ecs-dummy-container": "app:2", "sidecar": "envoy:2"}
-    assert told.answer["body"]["taskDefinitionArn"]["after"].endswith(":3") and len(world.history) == 1
+    assert told.verdict == "SUCCEEDED" and world.ecs.running_images == {
+        "ecs-dummy-container": "app:2",
+        "sidecar": "envoy:2",
+    }
+    assert (
+        told.answer["body"]["taskDefinitionArn"]["after"].endswith(":3") and len(world.history) == 1
+    )

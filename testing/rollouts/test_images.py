@@ -1,4 +1,6 @@
-"""Images: asked for in the registry before any write, pinned to their digest, and compared with what runs."""
+"""Images: asked for in the registry before any write, pinned to their digest, and compared with
+what runs.
+"""
 
 import json
 import threading
@@ -7,14 +9,21 @@ from hashlib import sha256
 import pytest
 
 from ecs_updater.call import Call
-from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError, RolloutFailedError
+from ecs_updater.errors import (
+    ImageArchitectureError,
+    ImageNotFoundError,
+    ImageVerificationError,
+    RolloutFailedError,
+)
 from ecs_updater.registry.answer import Found, Missing, NoAnswer
 from ecs_updater.updater import update
 from support.rollout_world import EVENT
 
 
 class Registry:
-    """A registry with images for one processor each, by their tag; ``digest`` is the one that the simulation pulls."""
+    """A registry with images for one processor each, by their tag; ``digest`` is the one that the
+    simulation pulls.
+    """
 
     def __init__(self, digest, architecture="amd64"):
         self.config = json.dumps({"os": "linux", "architecture": architecture}).encode()
@@ -29,8 +38,14 @@ class Registry:
         if image.tag == "silent":
             return NoAnswer("it did not answer")
         media_type = "application/vnd.oci.image.manifest.v1+json"
-        config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": self._config_digest, "size": len(self.config)}
-        body = json.dumps({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []}).encode()
+        config = {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": self._config_digest,
+            "size": len(self.config),
+        }
+        body = json.dumps(
+            {"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []}
+        ).encode()
         return Found(self.digest, body, media_type)
 
     def blob(self, image, digest):
@@ -51,7 +66,9 @@ def _world(make_world):
 def send(world, registry, environment, **fields):
     """One update with this registry; the body of the answer."""
     call = Call(clock=world.clock)
-    return update({**EVENT, **fields}, environment, world.boundary, call, None, lambda settings: registry)["body"]
+    return update(
+        {**EVENT, **fields}, environment, world.boundary, call, None, lambda settings: registry
+    )["body"]
 
 
 def digest_in(world, reference):
@@ -74,7 +91,13 @@ def test_the_registry_is_not_asked_unless_a_setting_says_so(world):
 
 
 def test_an_image_that_is_not_there_is_refused_before_any_write(world):
-    message = refused(ImageNotFoundError, world, Registry(""), {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:missing")
+    message = refused(
+        ImageNotFoundError,
+        world,
+        Registry(""),
+        {"VERIFY_IMAGE": "warn"},
+        ecs_image_name="app:missing",
+    )
     assert "app:missing is not in the registry: its repository has no such tag or digest" in message
 
 
@@ -85,7 +108,13 @@ def test_an_image_for_another_processor_is_refused_before_any_write(world):
 
 
 def test_a_registry_that_says_nothing_is_a_note_or_an_error_as_the_setting_says(world):
-    message = refused(ImageVerificationError, world, Registry(""), {"VERIFY_IMAGE": "require"}, ecs_image_name="app:silent")
+    message = refused(
+        ImageVerificationError,
+        world,
+        Registry(""),
+        {"VERIFY_IMAGE": "require"},
+        ecs_image_name="app:silent",
+    )
     assert "could not be verified: it did not answer" in message
     body = send(world, Registry(""), {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
     assert "could not be verified: it did not answer" in body["deployment"]["notes"][0]
@@ -104,14 +133,20 @@ def dry_run(world, registry, environment, **fields):
 def test_a_dry_run_says_of_which_images_the_registry_was_not_asked(world):
     registry = Registry("sha256:" + "0" * 64)
     assert dry_run(world, registry, {}) == [NOT_ASKED.format("app:2")]
-    assert dry_run(world, registry, {}, ecs_image_name="busybox", force_new_deployment=True) == [NOT_ASKED.format("busybox")]
+    assert dry_run(world, registry, {}, ecs_image_name="busybox", force_new_deployment=True) == [
+        NOT_ASKED.format("busybox")
+    ]
     assert dry_run(world, registry, {}, ecs_image_name="busybox") == []  # Nothing is deployed.
     assert not registry.asked
 
 
 def test_a_dry_run_that_asked_the_registry_says_what_it_could_not_find_out_and_nothing_else(world):
     registry = Registry("sha256:" + "0" * 64)
-    assert dry_run(world, registry, {"VERIFY_IMAGE": "warn"}) == dry_run(world, registry, {"PIN_DIGEST": "tag"}) == []
+    assert (
+        dry_run(world, registry, {"VERIFY_IMAGE": "warn"})
+        == dry_run(world, registry, {"PIN_DIGEST": "tag"})
+        == []
+    )
     (note,) = dry_run(world, registry, {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
     assert note == "app:silent could not be verified: it did not answer"
 
@@ -139,10 +174,14 @@ def test_a_registry_takes_no_more_of_an_update_than_the_functions_time_leaves(wo
 
     def body(mode):
         call = Call(clock=world.clock, time_left=lambda: left)
-        return update(event, {"VERIFY_IMAGE": mode}, world.boundary, call, None, lambda _: registry)["body"]
+        return update(
+            event, {"VERIFY_IMAGE": mode}, world.boundary, call, None, lambda _: registry
+        )["body"]
 
     try:
-        with pytest.raises(ImageVerificationError, match="app:2 could not be verified: there was no answer within"):
+        with pytest.raises(
+            ImageVerificationError, match="app:2 could not be verified: there was no answer within"
+        ):
             body("require")
         assert world.ecs.writes == []
         notes = body("warn")["deployment"]["notes"]
@@ -161,7 +200,11 @@ def test_nothing_is_asked_when_nothing_is_deployed(world):
 def test_a_pinned_image_is_deployed_by_its_digest(world, pin, form):
     digest = digest_in(world, "app:2")
     body = send(world, Registry(digest), {"PIN_DIGEST": pin}, wait_seconds=120)
-    assert body["AFTER"]["serviceImage"] == form.format(digest) == world.ecs.running_images["ecs-dummy-container"]
+    assert (
+        body["AFTER"]["serviceImage"]
+        == form.format(digest)
+        == world.ecs.running_images["ecs-dummy-container"]
+    )
 
 
 def test_a_pinned_image_that_runs_already_is_no_change_and_a_moved_tag_is_one(world):
@@ -173,25 +216,34 @@ def test_a_pinned_image_that_runs_already_is_no_change_and_a_moved_tag_is_one(wo
 
 def test_the_answer_tells_the_digests_that_the_tasks_run(world):
     body = send(world, Registry(""), {}, wait_seconds=120)
-    assert body["deployment"]["images"] == {"ecs-dummy-container": {"image": "app:2", "digests": [digest_in(world, "app:2")]}}
+    assert body["deployment"]["images"] == {
+        "ecs-dummy-container": {"image": "app:2", "digests": [digest_in(world, "app:2")]}
+    }
 
 
 def test_where_no_task_can_be_read_the_service_revision_tells_the_digests(make_world):
     world = make_world(ledger=False, desired=0)
     body = send(world, Registry(""), {}, wait_seconds=120)
-    assert body["deployment"]["images"]["ecs-dummy-container"]["digests"] == [digest_in(world, "app:2")]
+    assert body["deployment"]["images"]["ecs-dummy-container"]["digests"] == [
+        digest_in(world, "app:2")
+    ]
 
 
 def test_tasks_that_run_another_digest_than_the_one_asked_for_are_a_failure(world):
     pinned = "app:2@sha256:" + "7" * 64
     registry = Registry("sha256:" + "7" * 64)
-    world.ecs.images.resolve = lambda reference: "sha256:" + "8" * 64  # What ECS promises never to do.
+    # What ECS promises never to do.
+    world.ecs.images.resolve = lambda reference: "sha256:" + "8" * 64
     with pytest.raises(RolloutFailedError) as raised:
         send(world, registry, {"VERIFY_IMAGE": "require"}, ecs_image_name=pinned, wait_seconds=120)
-    assert "runs sha256:8888" in str(raised.value) and f"{pinned} was sha256:7777" in str(raised.value)
+    assert "runs sha256:8888" in str(raised.value) and f"{pinned} was sha256:7777" in str(
+        raised.value
+    )
 
 
 def test_a_tag_that_moved_after_it_was_looked_at_is_noted(world):
-    body = send(world, Registry("sha256:" + "7" * 64), {"VERIFY_IMAGE": "require"}, wait_seconds=120)
+    body = send(
+        world, Registry("sha256:" + "7" * 64), {"VERIFY_IMAGE": "require"}, wait_seconds=120
+    )
     assert body["deployment"]["verdict"] == "SUCCEEDED"
     assert "the tag has moved since" in body["deployment"]["notes"][0]

@@ -1,4 +1,5 @@
-"""Two updates, a rollback, the reconciler and somebody else's deployment at once, in an order that a seed decides.
+"""Two updates, a rollback, the reconciler and somebody else's deployment at once, in an order that
+a seed decides.
 
 ``INTERLEAVING_SEEDS=10000`` runs more seeds. ``SEED=123`` runs that one and prints its schedule:
 
@@ -44,10 +45,15 @@ def run_of(seed, function):
 
 
 def first_found(function, focus=""):
-    """The first seed with which something does not hold; None without. ``focus``: only where trouble hits this operation most."""
+    """The first seed with which something does not hold; None without.
+
+    ``focus``: only where trouble hits this operation most.
+    """
     for seed in range(MOST_UNTIL_FOUND):
         weather = InterleavedRun(seed, function).weather
-        if (not focus or (weather.focus == focus and weather.focused)) and run_of(seed, function)[1]:
+        if (not focus or (weather.focus == focus and weather.focused)) and run_of(seed, function)[
+            1
+        ]:
             return seed
     return None
 
@@ -85,10 +91,29 @@ def test_the_same_seed_gives_the_same_schedule(function):
 
 def test_the_same_seed_gives_the_same_schedule_in_another_process(function):
     """Where strings have other hashes, and sets another order."""
-    begin = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", "replays", __file__]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    begin = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-k",
+        "replays",
+        __file__,
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+    }
     told = subprocess.run(
-        begin, env=environment | {"SEED": "7", "PYTHONHASHSEED": "1"}, capture_output=True, text=True, check=True
+        begin,
+        env=environment | {"SEED": "7", "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     schedule = run_of(7, function)[0].turns.schedule
     assert len(schedule) > 20 and "\n".join(map(str, schedule)) in told
@@ -97,7 +122,9 @@ def test_the_same_seed_gives_the_same_schedule_in_another_process(function):
 # The scheduler finds what it is there to find
 
 
-def test_a_plan_made_before_a_holder_that_did_not_give_back_the_lease_is_found(function, monkeypatch, figure):
+def test_a_plan_made_before_a_holder_that_did_not_give_back_the_lease_is_found(
+    function, monkeypatch, figure
+):
     """As it was: only a lease that was given back showed that its holder may have written."""
     never_given_back = set()
     take, is_stale = Leases._take, Lease.is_stale  # pylint: disable=protected-access
@@ -110,7 +137,11 @@ def test_a_plan_made_before_a_holder_that_did_not_give_back_the_lease_is_found(f
         return taken, pause
 
     monkeypatch.setattr(Leases, "_take", take_and_note)
-    monkeypatch.setattr(Lease, "is_stale", lambda self, at: self.holder.id not in never_given_back and is_stale(self, at))
+    monkeypatch.setattr(
+        Lease,
+        "is_stale",
+        lambda self, at: self.holder.id not in never_given_back and is_stale(self, at),
+    )
     found = first_found(function)
     assert found is not None
     figure("stale plan found with seed", str(found))

@@ -1,4 +1,6 @@
-"""Kills at every request of an update whose entry is as large as DynamoDB lets an item be: nothing is lost, nobody is stopped."""
+"""Kills at every request of an update whose entry is as large as DynamoDB lets an item be: nothing
+is lost, nobody is stopped.
+"""
 
 from dataclasses import dataclass
 
@@ -24,7 +26,9 @@ from support.trouble import KILLS, Trouble
 
 def largest(number, letter):
     """Fifty tags with as many letters as ECS takes."""
-    return {f"{number}-{index:02}-{letter * 123}": f"{index:02}{letter * 254}" for index in range(50)}
+    return {
+        f"{number}-{index:02}-{letter * 123}": f"{index:02}{letter * 254}" for index in range(50)
+    }
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class Largest(Scenario):
     @property
     def state(self):
         """The service in the end."""
-        return {"ecs-dummy-container": self.deployments[-1]}, largest(2 if self.is_new else 1, self.letter)
+        return {"ecs-dummy-container": self.deployments[-1]}, largest(
+            2 if self.is_new else 1, self.letter
+        )
 
     def world(self, function):
         """The world before the process that something happens to."""
@@ -53,7 +59,9 @@ def scenario_of(letter, image=GOOD):
 
 
 SCENARIOS = [scenario_of("漢"), scenario_of("𠀀"), scenario_of("𠀀", BAD)]
-"""The answer of the first one just fits into the item; those of the others, whose letters have four bytes, do not."""
+"""The answer of the first one just fits into the item; those of the others, whose letters have four
+bytes, do not.
+"""
 
 
 @pytest.fixture(name="function", scope="module")
@@ -76,7 +84,11 @@ def _begin(function, monkeypatch):
 
 def entry_of(world):
     """The update's entry as an item."""
-    return next(item for item in world.dynamodb.items.values() if item.get("request_id") == {"S": REQUEST} and "before" in item)
+    return next(
+        item
+        for item in world.dynamodb.items.values()
+        if item.get("request_id") == {"S": REQUEST} and "before" in item
+    )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -96,7 +108,9 @@ def test_the_entry_is_as_large_as_can_be_and_a_repetition_gets_the_whole_answer(
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS[1:], ids=lambda scenario: scenario.name)
-def test_whoever_is_killed_the_same_event_the_completer_and_the_next_update_work(scenario, begin, figure):
+def test_whoever_is_killed_the_same_event_the_completer_and_the_next_update_work(
+    scenario, begin, figure
+):
     run = begin(scenario, Figures())
     scenario.send(run.world)
     requests, figures = list(run.world.process.sent), Figures()

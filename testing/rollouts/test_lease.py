@@ -1,4 +1,6 @@
-"""Two updates of one service that meet at the lease: the later one is planned from what the earlier one left."""
+"""Two updates of one service that meet at the lease: the later one is planned from what the earlier
+one left.
+"""
 
 import pytest
 
@@ -8,7 +10,9 @@ from support.trouble import KILLED, SERVER_ERROR, Reach, Trouble
 
 FIRST = {"ecs_image_name": "app:3", "ecs_tag": {"owner": "first"}, "wait_seconds": 60}
 SECOND = {"ecs_image_name": "busybox", "ecs_tag": {"release": "2"}, "request_id": "second"}
-"""Image and tags of the service before either: read before the first one's writes, only the tags seem to differ."""
+"""Image and tags of the service before either: read before the first one's writes, only the tags
+seem to differ.
+"""
 AS_THE_SECOND_WANTS = ({"ecs-dummy-container": "busybox"}, SECOND["ecs_tag"])
 
 
@@ -34,7 +38,9 @@ def _last_request(make_world):
     return len(world.process.sent) - 1
 
 
-@pytest.mark.parametrize("trouble", [KILLED, SERVER_ERROR], ids=["was killed", "could not give it back"])
+@pytest.mark.parametrize(
+    "trouble", [KILLED, SERVER_ERROR], ids=["was killed", "could not give it back"]
+)
 @pytest.mark.parametrize("seconds", [0, 200], ids=["it waits for", "has expired before it asks"])
 def test_an_update_after_a_lease_that_was_not_given_back_is_planned_from_what_its_holder_wrote(
     make_world, last_request, trouble, seconds
@@ -44,7 +50,10 @@ def test_an_update_after_a_lease_that_was_not_given_back_is_planned_from_what_it
     def first():
         world.at_next = Trouble(last_request, trouble, Reach.CALL)
         world.send(**FIRST)
-        assert world.state == ({"ecs-dummy-container": "app:3"}, FIRST["ecs_tag"]) and not world.lease_is_free
+        assert (
+            world.state == ({"ecs-dummy-container": "app:3"}, FIRST["ecs_tag"])
+            and not world.lease_is_free
+        )
         world.pass_time(seconds)
 
     while_it_reads(world, first)
@@ -78,4 +87,9 @@ def test_an_update_that_nothing_came_between_is_planned_once(make_world):
     world.pass_time(10)
     world.calls.clear()
     assert world.send(**{**SECOND, "ecs_image_name": "app:3"}).verdict == "NO_CHANGE"
-    assert dict(world.calls) == {"DescribeServices": 1, "DescribeTaskDefinition": 1, "TagResource": 1, "UntagResource": 1}
+    assert dict(world.calls) == {
+        "DescribeServices": 1,
+        "DescribeTaskDefinition": 1,
+        "TagResource": 1,
+        "UntagResource": 1,
+    }

@@ -59,7 +59,9 @@ def test_they_agree_on_updates_that_are_killed_and_taken_up_again(both, table, i
     for at in range(2, 40, 5):
         both.clear()
         for pk, sk in both.other.items:
-            both.other.admin.delete_item(TableName=table.name, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+            both.other.admin.delete_item(
+                TableName=table.name, Key={"pk": {"S": pk}, "sk": {"S": sk}}
+            )
         world = World(both, table, pace=PACE)
         world.ecs.clock.drive_sdk(monkeypatch)
         world.ecs.images.becomes(OLD, GOOD)
@@ -71,17 +73,31 @@ def test_they_agree_on_updates_that_are_killed_and_taken_up_again(both, table, i
         world.complete_until_all_is_done()
         assert world.history[0].is_ended
         assert both.items == both.other.items
-    assert len(both.asked) >= 9 and {name.rpartition(".")[2] for name in both.refused} >= {"UpdateItem"}
+    assert len(both.asked) >= 9 and {name.rpartition(".")[2] for name in both.refused} >= {
+        "UpdateItem"
+    }
     assert not both.differences
 
 
 def test_they_agree_on_conditions_pages_and_transactions(both, table):
     both.asked.clear()
     for number in range(5):
-        table.put(Put({"pk": "page", "sk": f"{number}", "number": number, "flag": True, "list": ["a", {"b": 1.5}]}))
+        table.put(
+            Put(
+                {
+                    "pk": "page",
+                    "sk": f"{number}",
+                    "number": number,
+                    "flag": True,
+                    "list": ["a", {"b": 1.5}],
+                }
+            )
+        )
     assert [one["number"] for one in table.query("page", newest_first=True, most=3)] == [4, 3, 2]
     assert [one["number"] for one in table.query("page", most=9)] == [0, 1, 2, 3, 4]
-    assert table.query("page", "4") and not table.query("page", "5") and table.get("page", "9") is None
+    assert (
+        table.query("page", "4") and not table.query("page", "5") and table.get("page", "9") is None
+    )
     conditions = {
         "attribute_not_exists(#number)": False,
         "attribute_not_exists(#other)": True,
@@ -100,19 +116,37 @@ def test_they_agree_on_conditions_pages_and_transactions(both, table):
     values = {"two": 2, "three": 3, "text": "2"}
     for condition, holds in conditions.items():
         used = {name: value for name, value in values.items() if f":{name}" in condition}
-        update = Update("page", "2", "SET #seen = if_not_exists(#seen, :zero) + :one", condition, used | {"zero": 0, "one": 1})
+        update = Update(
+            "page",
+            "2",
+            "SET #seen = if_not_exists(#seen, :zero) + :one",
+            condition,
+            used | {"zero": 0, "one": 1},
+        )
         if holds:
             table.update(update)
         else:
             with pytest.raises(ConditionFailed):
                 table.update(update)
     assert table.get("page", "2")["seen"] == sum(conditions.values())
-    table.update(Update("page", "new", "SET #a = :a, #b = :a REMOVE #c, #d", "attribute_not_exists(#pk)", {"a": 1}))
+    table.update(
+        Update(
+            "page",
+            "new",
+            "SET #a = :a, #b = :a REMOVE #c, #d",
+            "attribute_not_exists(#pk)",
+            {"a": 1},
+        )
+    )
     with pytest.raises(ConditionFailed) as refused:
         there = Put({"pk": "page", "sk": "4"}, "attribute_not_exists(#pk)")
         table.write(Delete("page", "3"), there, Put({"pk": "page", "sk": "6"}))
     assert [item and item["sk"] for item in refused.value.items] == [None, "4", None]
-    table.write(Delete("page", "3"), Delete("page", "8"), Put({"pk": "page", "sk": "4"}, "#number = :four", {"four": 4}))
+    table.write(
+        Delete("page", "3"),
+        Delete("page", "8"),
+        Put({"pk": "page", "sk": "4"}, "#number = :four", {"four": 4}),
+    )
     assert [one["sk"] for one in table.query("page")] == ["0", "1", "2", "4", "new"]
     assert both.items == both.other.items
     assert not both.differences
@@ -124,6 +158,12 @@ def test_what_it_does_not_know_it_refuses():
     with pytest.raises(AssertionError, match="size"):
         table.answer("PutItem", {"Item": key, "ConditionExpression": "size(#pk) > :one"})
     with pytest.raises(KeyError):
-        table.answer("Query", {"KeyConditionExpression": "sk = :sk", "ExpressionAttributeValues": {":sk": {"S": "b"}}})
+        table.answer(
+            "Query",
+            {
+                "KeyConditionExpression": "sk = :sk",
+                "ExpressionAttributeValues": {":sk": {"S": "b"}},
+            },
+        )
     with pytest.raises(AttributeError):
         table.answer("BatchWriteItem", {})

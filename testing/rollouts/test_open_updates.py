@@ -1,4 +1,6 @@
-"""No update stays open for good: after so many hours without a change it ends, or is rolled back where it asked for that."""
+"""No update stays open for good: after so many hours without a change it ends, or is rolled back
+where it asked for that.
+"""
 
 import re
 
@@ -11,7 +13,10 @@ from support.simulated_ecs import Image, Pace
 
 HOUR, DAY = 3600, 86_400
 BACK = {"rollback_on_failure": True}
-AGED = r"nothing of the rollout has changed for 2[47] hours \(OPEN_UPDATE_MAX_HOURS\): 0 of 1 tasks run ecs-dummy-task:2"
+AGED = (
+    r"nothing of the rollout has changed for 2[47] hours \(OPEN_UPDATE_MAX_HOURS\): 0 of 1 tasks "
+    r"run ecs-dummy-task:2"
+)
 REQUEST = ("REQUEST#r", "REQUEST")
 
 
@@ -19,7 +24,9 @@ REQUEST = ("REQUEST#r", "REQUEST")
 def _warnings(monkeypatch):
     """The warnings in the log."""
     logged = []
-    monkeypatch.setattr(logger, "warning", lambda message, **fields: logged.append((message, fields)))
+    monkeypatch.setattr(
+        logger, "warning", lambda message, **fields: logged.append((message, fields))
+    )
     return logged
 
 
@@ -40,7 +47,9 @@ def complete_for(world, seconds, every=3 * HOUR, **settings):
     return ended
 
 
-def test_a_rollout_that_can_never_be_placed_ends_after_a_day_with_its_age_and_last_state(world, warnings):
+def test_a_rollout_that_can_never_be_placed_ends_after_a_day_with_its_age_and_last_state(
+    world, warnings
+):
     world.send(request_id="r")
     assert complete_for(world, 21 * HOUR) == [] and not warnings
     (ended,) = complete_for(world, 6 * HOUR)
@@ -54,7 +63,9 @@ def test_a_rollout_that_can_never_be_placed_ends_after_a_day_with_its_age_and_la
     assert again.verdict == "TIMED_OUT" and world.ecs.operations.count("UpdateService") == 1
 
 
-def test_where_a_rollback_was_asked_for_it_is_rolled_back_with_the_age_as_the_cause(world, warnings):
+def test_where_a_rollback_was_asked_for_it_is_rolled_back_with_the_age_as_the_cause(
+    world, warnings
+):
     world.send(request_id="r", **BACK)
     (ended,) = complete_for(world, 33 * HOUR)
     assert ended.verdict == "ROLLED_BACK"
@@ -79,12 +90,18 @@ def test_the_next_update_ends_it_as_well(world, warnings):
 
 
 def test_the_age_counts_from_the_last_change(make_world):
-    """Thirty tasks, one after another, each of which takes an hour: more than a day, and something changes all the time."""
-    world = make_world(desired=30, configuration={"maximumPercent": 104, "minimumHealthyPercent": 100})
+    """Thirty tasks, one after another, each of which takes an hour: more than a day, and something
+    changes all the time.
+    """
+    world = make_world(
+        desired=30, configuration={"maximumPercent": 104, "minimumHealthyPercent": 100}
+    )
     world.ecs.publish("app:2", Image.slow(HOUR))
     world.send()
     ended = complete_for(world, 36 * HOUR, 6 * HOUR)
-    assert [one.verdict for one in ended] == ["SUCCEEDED"] and world.clock.now() - world.ecs.clock.start > 30 * HOUR
+    assert [one.verdict for one in ended] == [
+        "SUCCEEDED"
+    ] and world.clock.now() - world.ecs.clock.start > 30 * HOUR
 
 
 def test_an_update_that_joins_a_rollout_is_not_as_old_as_that(world):
@@ -102,7 +119,9 @@ def test_a_crash_loop_that_changes_something_without_end_ends_after_thirty_days(
     world.send()
     assert complete_for(world, 29 * DAY, DAY) == []
     (ended,) = complete_for(world, 2 * DAY, DAY)
-    assert ended.verdict == "TIMED_OUT" and ended.cause.startswith("the rollout has gone on for 30 days")
+    assert ended.verdict == "TIMED_OUT" and ended.cause.startswith(
+        "the rollout has gone on for 30 days"
+    )
 
 
 def test_a_return_that_can_never_be_placed_ends_too(world):
@@ -111,7 +130,10 @@ def test_a_return_that_can_never_be_placed_ends_too(world):
     world.ecs.set_desired(2)
     (ended,) = complete_for(world, 60 * HOUR, 6 * HOUR)
     assert ended.verdict == "FAILED"
-    assert "and the return to ecs-dummy-task:1 came to TIMED_OUT: nothing of the rollout" in ended.error_message
+    assert (
+        "and the return to ecs-dummy-task:1 came to TIMED_OUT: nothing of the rollout"
+        in ended.error_message
+    )
 
 
 @pytest.mark.parametrize("operation", ["DescribeServices", "UpdateService", "TagResource"])
@@ -121,7 +143,9 @@ def test_an_update_that_can_never_be_read_or_returned_ends_too(world, operation)
     if operation == "UpdateService":  # ECS's own rollback would do without it.
         world.ecs.fail("StopServiceDeployment", *[DENIED] * 5000)
     (ended,) = complete_for(world, 60 * HOUR, 6 * HOUR)
-    assert ended.verdict in ("TIMED_OUT", "FAILED", "ROLLED_BACK") and "AccessDenied" in (ended.error_message or ended.cause)
+    assert ended.verdict in ("TIMED_OUT", "FAILED", "ROLLED_BACK") and "AccessDenied" in (
+        ended.error_message or ended.cause
+    )
 
 
 def test_the_request_id_is_remembered_until_the_entry_ends_and_then_as_long_as_the_entry(world):
@@ -134,7 +158,9 @@ def test_the_request_id_is_remembered_until_the_entry_ends_and_then_as_long_as_t
     assert again.verdict == "IN_PROGRESS" and world.ecs.operations.count("UpdateService") == 1
     (ended,) = complete_for(world, 26 * DAY, 2 * DAY, **a_day)
     items = world.dynamodb.items
-    assert items[REQUEST]["expires"] == items[ended.service, f"UPDATE#{ended.number:015d}"]["expires"]
+    assert (
+        items[REQUEST]["expires"] == items[ended.service, f"UPDATE#{ended.number:015d}"]["expires"]
+    )
 
 
 def test_the_request_id_of_an_update_that_was_waited_for_expires_with_it(make_world):
@@ -142,4 +168,6 @@ def test_the_request_id_of_an_update_that_was_waited_for_expires_with_it(make_wo
     world.send(request_id="r", wait_seconds=120)
     items = world.dynamodb.items
     (entry,) = world.history
-    assert items[REQUEST]["expires"] == items[entry.service, f"UPDATE#{entry.number:015d}"]["expires"]
+    assert (
+        items[REQUEST]["expires"] == items[entry.service, f"UPDATE#{entry.number:015d}"]["expires"]
+    )

@@ -1,4 +1,6 @@
-"""An event that changes nothing is judged by the deployment that runs: a repeated event never turns a failure into a success."""
+"""An event that changes nothing is judged by the deployment that runs: a repeated event never turns
+a failure into a success.
+"""
 
 import pytest
 
@@ -34,7 +36,9 @@ def _failing(make_world):
 
 
 def judging_calls(world, before):
-    """The operations that were sent after the first ``before``, without the two reads of every update."""
+    """The operations that were sent after the first ``before``, without the two reads of every
+    update.
+    """
     sent = world.ecs.operations[before:]
     for read in READS:
         sent.remove(read)
@@ -43,7 +47,9 @@ def judging_calls(world, before):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", REPEATED)
-@pytest.mark.parametrize("breaker", [None, BREAKER_WITHOUT_ROLLBACK], ids=["no breaker", "a breaker without rollback"])
+@pytest.mark.parametrize(
+    "breaker", [None, BREAKER_WITHOUT_ROLLBACK], ids=["no breaker", "a breaker without rollback"]
+)
 def test_the_event_again_after_a_failure_is_the_same_failure(failing, way, name, breaker):
     world = failing(breaker=breaker, **WAYS[way])
     first = world.send(wait_seconds=180)
@@ -69,9 +75,15 @@ def test_the_event_again_while_the_rollout_goes_on_says_that_it_does(failing, wa
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("image", "verdict"),
-    [(Image.slow(60), "SUCCEEDED"), (Image.exits(code=3), "RolloutFailedError"), (Image.slow(900), "TIMED_OUT")],
+    [
+        (Image.slow(60), "SUCCEEDED"),
+        (Image.exits(code=3), "RolloutFailedError"),
+        (Image.slow(900), "TIMED_OUT"),
+    ],
 )
-def test_who_sends_the_event_again_and_waits_gets_the_verdict_of_the_deployment_that_runs(failing, way, image, verdict):
+def test_who_sends_the_event_again_and_waits_gets_the_verdict_of_the_deployment_that_runs(
+    failing, way, image, verdict
+):
     world = failing(image, **WAYS[way])
     world.send()
     world.pass_time(3)
@@ -82,7 +94,9 @@ def test_who_sends_the_event_again_and_waits_gets_the_verdict_of_the_deployment_
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_event_again_over_a_completed_deployment_is_no_change_and_costs_two_reads(make_world, way):
+def test_the_event_again_over_a_completed_deployment_is_no_change_and_costs_two_reads(
+    make_world, way
+):
     world = make_world(**WAYS[way])
     world.send(wait_seconds=120)
     world.pass_time(60)
@@ -92,7 +106,9 @@ def test_the_event_again_over_a_completed_deployment_is_no_change_and_costs_two_
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("image", [Image.exits(code=3), Image.slow(900)], ids=["failed", "in progress"])
+@pytest.mark.parametrize(
+    "image", [Image.exits(code=3), Image.slow(900)], ids=["failed", "in progress"]
+)
 def test_the_judgement_of_the_deployment_that_runs_costs_three_reads_at_most(failing, way, image):
     world = failing(image, **WAYS[way])
     world.send()
@@ -112,9 +128,13 @@ def test_where_the_tasks_are_forgotten_the_ledger_knows_how_the_deployment_faile
     assert [entry.verdict for entry in world.history] == ["FAILED", "FAILED"]
 
 
-@pytest.mark.parametrize("forgotten", [False, True], ids=["tasks that are seen", "tasks that are forgotten"])
+@pytest.mark.parametrize(
+    "forgotten", [False, True], ids=["tasks that are seen", "tasks that are forgotten"]
+)
 @pytest.mark.parametrize("wait", [0, 120])
-def test_a_repeated_event_may_ask_for_the_rollback_and_gets_the_tags_of_the_last_success_back(failing, wait, forgotten):
+def test_a_repeated_event_may_ask_for_the_rollback_and_gets_the_tags_of_the_last_success_back(
+    failing, wait, forgotten
+):
     world = failing()
     world.send(ecs_image_name="app:1", ecs_tag={"release": "1"}, wait_seconds=120)
     assert isinstance(world.send(wait_seconds=180).error, errors.RolloutFailedError)
@@ -125,7 +145,9 @@ def test_a_repeated_event_may_ask_for_the_rollback_and_gets_the_tags_of_the_last
     world.pass_time(120)
     world.complete_until_all_is_done()
 
-    assert isinstance(again.error, errors.RolloutRolledBackError if wait else errors.RolloutFailedError), again.text
+    assert isinstance(
+        again.error, errors.RolloutRolledBackError if wait else errors.RolloutFailedError
+    ), again.text
     assert wait or "the service is on its way back" in again.text
     assert "exited with code 3" in again.text and "did not ask" not in again.text
     assert world.state == ({"ecs-dummy-container": "app:1"}, {"release": "1"})
@@ -153,7 +175,9 @@ def test_tags_that_were_set_over_a_failed_rollout_are_said_to_be_set(failing):
     world = failing()
     world.send(wait_seconds=180)
     again = world.send(ecs_tag={"release": "2b"})
-    assert again.text.endswith("; the tags of this event are set") and world.tags == {"release": "2b"}
+    assert again.text.endswith("; the tags of this event are set") and world.tags == {
+        "release": "2b"
+    }
 
 
 def test_a_dry_run_of_a_repeated_event_rolls_nothing_back(failing):
@@ -176,9 +200,15 @@ def test_updates_that_nobody_waits_for_end_with_the_deployment_that_they_joined(
     assert len({entry.deployment_id for entry in world.history}) == 1
 
 
-@pytest.mark.parametrize("options", [{}, {"service_deployments": False}, {"breaker": BREAKER}], ids=str)
-@pytest.mark.parametrize("asks", [(True, False), (False, True), (True, True), (False, False)], ids=str)
-def test_updates_that_nobody_waits_for_fail_with_the_deployment_that_they_joined(failing, options, asks):
+@pytest.mark.parametrize(
+    "options", [{}, {"service_deployments": False}, {"breaker": BREAKER}], ids=str
+)
+@pytest.mark.parametrize(
+    "asks", [(True, False), (False, True), (True, True), (False, False)], ids=str
+)
+def test_updates_that_nobody_waits_for_fail_with_the_deployment_that_they_joined(
+    failing, options, asks
+):
     world = failing(**options)
     for asks_for_rollback in asks:
         world.send(rollback_on_failure=asks_for_rollback)
@@ -186,7 +216,9 @@ def test_updates_that_nobody_waits_for_fail_with_the_deployment_that_they_joined
     world.pass_time(200)
     world.complete_until_all_is_done()
     entries = world.history
-    assert {entry.verdict for entry in entries} <= {"FAILED", "ROLLED_BACK"}, [(e.verdict, e.cause) for e in entries]
+    assert {entry.verdict for entry in entries} <= {"FAILED", "ROLLED_BACK"}, [
+        (e.verdict, e.cause) for e in entries
+    ]
     assert all("exited with code 3" in entry.error_message for entry in entries)
     is_back = any(asks) or "breaker" in options
     assert world.ecs.running_images["ecs-dummy-container"] == ("busybox" if is_back else "app:2")

@@ -1,4 +1,7 @@
-"""One request_id, one update: a repetition gets the first one's answer. One service, one update at a time."""
+"""One request_id, one update: a repetition gets the first one's answer.
+
+One service, one update at a time.
+"""
 
 import pytest
 
@@ -38,14 +41,20 @@ def test_what_the_ledger_costs_is_counted(world, figure):
     world.send()
     costs = sum(world.table.calls.values()) - before
     calls = sum(world.calls.values())
-    figure("ledger: an update of image and tags that nobody waits for", f"{calls} ECS calls, {costs} DynamoDB calls")
+    figure(
+        "ledger: an update of image and tags that nobody waits for",
+        f"{calls} ECS calls, {costs} DynamoDB calls",
+    )
     assert costs <= 12
     before = sum(world.table.calls.values())
     world.pass_time(60)
     world.complete()
     before = sum(world.table.calls.values())
     world.send()
-    figure("ledger: an event that asks for what is there", f"{sum(world.table.calls.values()) - before} DynamoDB calls")
+    figure(
+        "ledger: an event that asks for what is there",
+        f"{sum(world.table.calls.values()) - before} DynamoDB calls",
+    )
 
 
 def test_a_repetition_of_what_failed_fails_with_the_same_words(world):
@@ -105,7 +114,9 @@ def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(w
     holder = world.hold("somebody")
     told = world.send()
     assert isinstance(told.error, LeaseHeldError)
-    assert "is held by another update (request_id somebody" in str(told.error) and "try again" in str(told.error)
+    assert "is held by another update (request_id somebody" in str(
+        told.error
+    ) and "try again" in str(told.error)
     assert deployments(world) == 0
     holder()
     assert world.send().verdict == "IN_PROGRESS"
@@ -125,11 +136,15 @@ def test_the_wait_for_another_update_ends_with_the_time_to_wait(world):
     assert world.clock.now() - world.ecs.clock.start <= 31
 
 
-def test_a_lease_that_could_not_be_given_back_is_noted_and_the_update_is_done_all_the_same(world, monkeypatch):
+def test_a_lease_that_could_not_be_given_back_is_noted_and_the_update_is_done_all_the_same(
+    world, monkeypatch
+):
     def fail(*_):
         raise LedgerError("UpdateItem failed on the table")
 
     monkeypatch.setattr(Leases, "release", fail)
     told = world.send(wait_seconds=60)
     assert told.verdict == "SUCCEEDED"
-    assert told.answer["body"]["deployment"]["notes"] == ["[ERROR][ecs_service_read] UpdateItem failed on the table"]
+    assert told.answer["body"]["deployment"]["notes"] == [
+        "[ERROR][ecs_service_read] UpdateItem failed on the table"
+    ]

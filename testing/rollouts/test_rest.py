@@ -1,4 +1,6 @@
-"""Updates over HTTP in a whole world: the lease makes 409s, a long wait is 202, and the completer keeps its promise."""
+"""Updates over HTTP in a whole world: the lease makes 409s, a long wait is 202, and the completer
+keeps its promise.
+"""
 
 import itertools
 from dataclasses import replace
@@ -28,10 +30,14 @@ def _world(make_world):
 
 @pytest.fixture(name="post")
 def _post(world):
-    """Posts to the door whose updates go to the world, on its clock; each request with an id of its own."""
+    """Posts to the door whose updates go to the world, on its clock; each request with an id of its
+    own.
+    """
 
     def do(event, call):
-        own = replace(call, id=f"request-{next(_NUMBERS)}", time_left=lambda: 120.0, clock=world.clock)
+        own = replace(
+            call, id=f"request-{next(_NUMBERS)}", time_left=lambda: 120.0, clock=world.clock
+        )
         return update(event, world.environment, world.boundary, own, world.table)
 
     resolve = updating.door(do).resolve
@@ -52,7 +58,11 @@ def test_a_short_update_deploys_and_leaves_the_tags_alone(world, post):
 def test_a_long_wait_is_202_and_its_id_leads_to_the_verdict(world, post):
     before = world.clock.now()
     answer = post("/update", {**EVENT, "wait_seconds": 600, "request_id": "r-1"})
-    assert (answer.status, answer.headers["Location"], world.clock.now() - before < 5) == (202, "deployments/r-1", True)
+    assert (answer.status, answer.headers["Location"], world.clock.now() - before < 5) == (
+        202,
+        "deployments/r-1",
+        True,
+    )
     going_on = told(world, "r-1")
     assert (going_on["state"], going_on["verdict"]) == ("DEPLOYED", None)
     assert going_on["answer"]["deployment"]["verdict"] == "IN_PROGRESS"
@@ -71,7 +81,9 @@ def test_the_completer_returns_what_nobody_waited_for(world, post):
     assert set(world.ecs.running_images.values()) != {"app:2"}
 
 
-def test_a_rollout_that_fails_while_it_is_waited_for_is_422_in_the_words_of_a_direct_call(world, post):
+def test_a_rollout_that_fails_while_it_is_waited_for_is_422_in_the_words_of_a_direct_call(
+    world, post
+):
     world.ecs.publish("app:2", Image.exits(code=3, after=1, starts_after=2))
     answer = post("/update", {**EVENT, "wait_seconds": 25})
     assert answer.status == 422 and answer.json["errorType"] == "RolloutFailedError"
@@ -88,7 +100,9 @@ def test_an_update_sent_again_over_a_rollout_that_failed_is_422_again(world, pos
     assert "exited with code 3" in again.json["errorMessage"]
 
 
-def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_verdict_of_that(world, post):
+def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_verdict_of_that(
+    world, post
+):
     world.ecs.publish("app:2", Image.exits(code=3, after=30))
     assert post("/update", EVENT).json["deployment"]["verdict"] == "IN_PROGRESS"
     answer = post("/update", {**EVENT, "wait_seconds": 600, "request_id": "r-2"})
@@ -97,16 +111,24 @@ def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_v
     assert told(world, "r-2")["verdict"] == "FAILED"
 
 
-def test_a_service_that_another_update_holds_is_409_with_when_to_try_again_and_nothing_is_written(world, post):
+def test_a_service_that_another_update_holds_is_409_with_when_to_try_again_and_nothing_is_written(
+    world, post
+):
     give_back = world.hold("another")
     answer = post("/update", EVENT)
-    assert (answer.status, answer.json["errorType"], answer.headers["Retry-After"]) == (409, "LeaseHeldError", "5")
+    assert (answer.status, answer.json["errorType"], answer.headers["Retry-After"]) == (
+        409,
+        "LeaseHeldError",
+        "5",
+    )
     assert "UpdateService" not in world.ecs.operations
     give_back()
     assert post("/update", EVENT).status == 200
 
 
-def test_the_same_request_id_gets_the_same_answer_whatever_it_waits_and_by_whichever_door(world, post):
+def test_the_same_request_id_gets_the_same_answer_whatever_it_waits_and_by_whichever_door(
+    world, post
+):
     first = post("/update", {**EVENT, "request_id": "r", "wait_seconds": 25})
     assert post("/update", {**EVENT, "request_id": "r", "wait_seconds": 600}).json == first.json
     direct = world.send(request_id="r", action="update")
@@ -115,8 +137,12 @@ def test_the_same_request_id_gets_the_same_answer_whatever_it_waits_and_by_which
 
 
 def test_a_rollback_goes_back_to_what_worked(world, post):
-    assert post("/update", {**EVENT, "wait_seconds": 25}).json["deployment"]["verdict"] == "SUCCEEDED"
-    answer = post("/rollback", {"cluster": "ECSCluster", "service": "ecs-dummy-service", "wait_seconds": 25})
+    assert (
+        post("/update", {**EVENT, "wait_seconds": 25}).json["deployment"]["verdict"] == "SUCCEEDED"
+    )
+    answer = post(
+        "/rollback", {"cluster": "ECSCluster", "service": "ecs-dummy-service", "wait_seconds": 25}
+    )
     assert (answer.status, world.tags) == (200, OLD_TAGS)
     assert set(world.ecs.running_images.values()) != {"app:2"}
     page = history.deployments(Feed(world.table), DeploymentsQuery())
@@ -126,10 +152,15 @@ def test_a_rollback_goes_back_to_what_worked(world, post):
 def test_a_dry_run_writes_nothing_and_is_200_however_long_it_might_wait(world, post):
     answer = post("/update", {**SHORT, "dry_run": True, "wait_seconds": 600})
     assert answer.status == 200 and answer.json["dryRun"] and not world.history
-    assert {"what": "image.ecs-dummy-container", "from": "busybox", "to": "app:2"} in answer.json["changes"]
+    assert {"what": "image.ecs-dummy-container", "from": "busybox", "to": "app:2"} in answer.json[
+        "changes"
+    ]
 
 
 def test_a_cluster_and_a_service_that_there_are_not_are_404(post):
-    for fields, kind in (({"cluster": "nope"}, "ClusterNotFoundError"), ({"service": "nope"}, "ServiceNotFoundError")):
+    for fields, kind in (
+        ({"cluster": "nope"}, "ClusterNotFoundError"),
+        ({"service": "nope"}, "ServiceNotFoundError"),
+    ):
         answer = post("/update", {**SHORT, **fields})
         assert (answer.status, answer.json["errorType"]) == (404, kind)

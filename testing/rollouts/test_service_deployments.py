@@ -1,4 +1,6 @@
-"""ECS's own record of a deployment decides: a rollback that goes on is no rollback yet, and tasks that run are no success."""
+"""ECS's own record of a deployment decides: a rollback that goes on is no rollback yet, and tasks
+that run are no success.
+"""
 
 import pytest
 
@@ -13,10 +15,20 @@ HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 30}
 STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
 STAGES = (
-    "RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT", "POST_TEST_TRAFFIC_SHIFT",
-    "PRE_PRODUCTION_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP",
-    "OF_THE_FUTURE", None,
-)  # fmt: skip
+    "RECONCILE_SERVICE",
+    "PRE_SCALE_UP",
+    "SCALE_UP",
+    "POST_SCALE_UP",
+    "TEST_TRAFFIC_SHIFT",
+    "POST_TEST_TRAFFIC_SHIFT",
+    "PRE_PRODUCTION_TRAFFIC_SHIFT",
+    "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT",
+    "BAKE_TIME",
+    "CLEAN_UP",
+    "OF_THE_FUTURE",
+    None,
+)
 VERDICTS = {
     "PENDING": None,
     "IN_PROGRESS": None,
@@ -29,7 +41,11 @@ VERDICTS = {
     "ROLLBACK_SUCCESSFUL": "ROLLED_BACK",
     "ROLLBACK_FAILED": "FAILED",
 }
-ROLLBACK = {"action": "rollback", "ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service"}
+ROLLBACK = {
+    "action": "rollback",
+    "ecs_cluster_name": "ECSCluster",
+    "ecs_service_name": "ecs-dummy-service",
+}
 RECORDS = pytest.mark.parametrize("records", [True, False], ids=["service deployments", "none"])
 
 
@@ -62,7 +78,10 @@ def test_the_status_of_the_service_deployment_decides_in_every_stage(baking, sta
 def test_tasks_that_run_are_no_success_before_the_bake_time_is_over(make_world, strategy):
     world = make_world(configuration={**BLUE_GREEN, "strategy": strategy, "bakeTimeInMinutes": 5})
     told = world.send(wait_seconds=200)
-    assert told.verdict == "TIMED_OUT" and "1 of 1 tasks run ecs-dummy-task:2, stage BAKE_TIME" in told.text
+    assert (
+        told.verdict == "TIMED_OUT"
+        and "1 of 1 tasks run ecs-dummy-task:2, stage BAKE_TIME" in told.text
+    )
     assert world.complete().open == 1
     world.pass_time(200)
     (ended,) = world.complete().ended
@@ -78,7 +97,9 @@ def test_a_revision_in_its_bake_time_is_not_what_a_rollback_returns_to(make_worl
     world.send()
     world.pass_time(60)
     told = world.send(ROLLBACK)
-    assert told.answer and told.answer["body"]["taskDefinitionArn"]["after"].endswith("ecs-dummy-task:1")
+    assert told.answer and told.answer["body"]["taskDefinitionArn"]["after"].endswith(
+        "ecs-dummy-task:1"
+    )
 
 
 def test_a_revision_in_its_bake_time_is_not_where_a_failed_update_is_returned_to(make_world):
@@ -108,8 +129,13 @@ def test_what_an_update_of_a_rolling_service_reads_stays_the_same(make_world):
     world = make_world()
     world.send()
     assert world.ecs.operations == [
-        "DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "TagResource", "UntagResource", "UpdateService",
-    ]  # fmt: skip
+        "DescribeServices",
+        "DescribeTaskDefinition",
+        "RegisterTaskDefinition",
+        "TagResource",
+        "UntagResource",
+        "UpdateService",
+    ]
     world.pass_time(100)
     before = len(world.ecs.operations)
     world.send(request_id="again")
@@ -121,11 +147,17 @@ def test_what_an_update_of_a_rolling_service_reads_stays_the_same(make_world):
 
 @RECORDS
 @pytest.mark.parametrize("back", [None, True], ids=["as it is", "rollback_on_failure"])
-def test_a_rollback_of_ecs_that_goes_on_is_waited_for_and_ended_by_the_reconciler(make_world, records, back):
+def test_a_rollback_of_ecs_that_goes_on_is_waited_for_and_ended_by_the_reconciler(
+    make_world, records, back
+):
     world = make_world(breaker=BREAKER, service_deployments=records)
     world.ecs.publish("app:2", Image.exits(code=3))
     told = world.send(wait_seconds=52, rollback_on_failure=back)
-    assert told.verdict == "TIMED_OUT" and "ECS is rolling back: after " in told.text and "exited with code 3, 3 times" in told.text
+    assert (
+        told.verdict == "TIMED_OUT"
+        and "ECS is rolling back: after " in told.text
+        and "exited with code 3, 3 times" in told.text
+    )
     assert world.history[0].verdict is None
     world.pass_time(60)
     (ended,) = world.complete_until_all_is_done()
@@ -148,17 +180,30 @@ def test_a_rollback_without_anything_to_go_back_to_is_a_failure_that_names_the_h
     world.ecs.forget_what_completed()
     world.ecs.fail_hook("POST_SCALE_UP", HOOK)
     told = world.send(wait_seconds=200)
-    assert "FAILED: Service deployment rolled back because POST_SCALE_UP lifecycle hook(s) failed" in told.text
-    assert "and ECS could not roll back: No rollback candidate was found to run the rollback" in told.text
+    assert (
+        "FAILED: Service deployment rolled back because POST_SCALE_UP lifecycle hook(s) failed"
+        in told.text
+    )
+    assert (
+        "and ECS could not roll back: No rollback candidate was found to run the rollback"
+        in told.text
+    )
 
 
 @RECORDS
 @pytest.mark.parametrize("lingers", [0, 5])
-def test_a_failed_state_without_breaker_and_alarm_is_no_verdict_while_ecs_returns_the_service(make_world, records, lingers):
-    world = make_world(service_deployments=records, pace=Pace(rollback_starts_after=12, lingers=lingers))
+def test_a_failed_state_without_breaker_and_alarm_is_no_verdict_while_ecs_returns_the_service(
+    make_world, records, lingers
+):
+    world = make_world(
+        service_deployments=records, pace=Pace(rollback_starts_after=12, lingers=lingers)
+    )
     world.ecs.fail_hook("SCALE_UP", HOOK)
     told = world.send(wait_seconds=200)
-    assert "ROLLED_BACK: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed" in told.text
+    assert (
+        "ROLLED_BACK: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed"
+        in told.text
+    )
     assert "ECS returned the service to ecs-dummy-task:1" in told.text
 
 
@@ -168,7 +213,10 @@ def test_a_failed_state_that_nothing_follows_is_a_failure_after_some_polls(make_
     world.ecs.fail_hook("SCALE_UP", HOOK)
     begin = world.clock.now()
     told = world.send(wait_seconds=200)
-    assert "FAILED: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed" in told.text
+    assert (
+        "FAILED: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed"
+        in told.text
+    )
     assert 30 <= world.clock.now() - begin <= 60
 
 

@@ -1,4 +1,6 @@
-"""A process that stands still for longer than its lease lasts, or is killed where it hurts: found by ``test_interleavings``."""
+"""A process that stands still for longer than its lease lasts, or is killed where it hurts: found
+by ``test_interleavings``.
+"""
 
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from support.fake_dynamodb import SERVER_ERROR
@@ -14,7 +16,9 @@ ONE_OF_TWO = {"ecs_container_name": "ecs-dummy-container"}
 
 
 def before(world, service, operation, happen, skip=0):
-    """Lets ``happen`` be done once, just before a request of ``operation`` is sent; not before the first ``skip`` of them."""
+    """Lets ``happen`` be done once, just before a request of ``operation`` is sent; not before the
+    first ``skip`` of them.
+    """
     left = [skip + 1]
     client = (world.boundary if service == "ecs" else world.table)._client  # pylint: disable=protected-access
 
@@ -40,7 +44,10 @@ def stand_still(world, **fields):
 def deploy_sidecar(world):
     """Somebody else deploys the sidecar in another version."""
     arn = world.ecs.world.register(
-        {"family": "ecs-dummy-task", "containerDefinitions": [SIDECAR[0], {**SIDECAR[1], "image": "envoy:2"}]}
+        {
+            "family": "ecs-dummy-task",
+            "containerDefinitions": [SIDECAR[0], {**SIDECAR[1], "image": "envoy:2"}],
+        }
     )["taskDefinitionArn"]
     world.ecs.redeploy(arn.rpartition("/")[2])
 
@@ -79,7 +86,9 @@ def test_tags_are_not_put_back_after_the_lease_is_over(make_world):
     assert world.state == ({"ecs-dummy-container": "app:3"}, OTHER["ecs_tag"])
 
 
-def test_an_update_killed_while_it_is_planned_again_is_recorded_with_the_revision_that_was_deployed(make_world):
+def test_an_update_killed_while_it_is_planned_again_is_recorded_with_the_revision_that_was_deployed(
+    make_world,
+):
     world = make_world(containers=SIDECAR)
     before(world, "ecs", "UpdateService", lambda: deploy_sidecar(world))
     before(world, "ecs", "UpdateService", lambda: world.ecs.kill("UpdateService"), skip=1)
@@ -87,7 +96,10 @@ def test_an_update_killed_while_it_is_planned_again_is_recorded_with_the_revisio
     world.pass_time(LEASE_SECONDS + 10)
     world.complete_until_all_is_done()
     entry = world.history[0]
-    assert (entry.verdict, entry.after.task_definition_arn) == ("SUCCEEDED", world.made[entry.deployment_id])
+    assert (entry.verdict, entry.after.task_definition_arn) == (
+        "SUCCEEDED",
+        world.made[entry.deployment_id],
+    )
 
 
 def test_tags_of_a_killed_attempt_are_put_back_when_the_next_attempt_is_refused(make_world):

@@ -1,4 +1,5 @@
-"""Every verdict has its scenario, played on the simulated ECS: what the caller is told, how the service ends, what the ledger says.
+"""Every verdict has its scenario, played on the simulated ECS: what the caller is told, how the
+service ends, what the ledger says.
 
 The table in SOLUTION.md is this one.
 """
@@ -47,31 +48,58 @@ BACK = {"rollback_on_failure": True}
 SCENARIOS = {
     "a good image": Scenario("SUCCEEDED", "1 of 1 tasks run ecs-dummy-task:2"),
     "a good image, done in seconds": Scenario(
-        "SUCCEEDED", "1 of 1", Image.good(starts_after=2), {"pace": Pace(settles_after=2, stop_takes=1)}
+        "SUCCEEDED",
+        "1 of 1",
+        Image.good(starts_after=2),
+        {"pace": Pace(settles_after=2, stop_takes=1)},
     ),
     "a slow image, three minutes": Scenario("SUCCEEDED", "1 of 1", Image.slow(130)),
     "120 tasks": Scenario("SUCCEEDED", "120 of 120 tasks", service={"desired": 120}),
-    "desired count 0": Scenario("SUCCEEDED", "desired count is 0: nothing runs", service={"desired": 0}),
-    "placed late, with a warning before": Scenario("SUCCEEDED", "1 of 1", Image.placed_late(after=40)),
+    "desired count 0": Scenario(
+        "SUCCEEDED", "desired count is 0: nothing runs", service={"desired": 0}
+    ),
+    "placed late, with a warning before": Scenario(
+        "SUCCEEDED", "1 of 1", Image.placed_late(after=40)
+    ),
     "two bad tasks, then good ones": Scenario(
         "SUCCEEDED", "1 of 1", Image.in_turn(Image.exits(code=1), Image.exits(code=1), Image.good())
     ),
     "reads that are stale at first": Scenario("SUCCEEDED", "1 of 1", service={"stale_reads": 6}),
-    "throttled for twenty seconds": Scenario("SUCCEEDED", "1 of 1", beside=((3, "throttle", ANY, 1000, 20),)),
-    "nothing differs": Scenario(
-        "NO_CHANGE", "nothing differs", event={"ecs_image_name": "busybox", "ecs_tag": OLD_TAGS}, ends=OLD, tags=OLD
+    "throttled for twenty seconds": Scenario(
+        "SUCCEEDED", "1 of 1", beside=((3, "throttle", ANY, 1000, 20),)
     ),
-    "only tags": Scenario("NO_CHANGE", "only tags changed", event={"ecs_image_name": "busybox"}, ends=OLD),
-    "nobody waits": Scenario("IN_PROGRESS", "was started, and not waited for", wait=0, final="SUCCEEDED"),
-    "too slow for the wait": Scenario("TIMED_OUT", "the rollout goes on: after 17", Image.slow(400), final="SUCCEEDED"),
-    "never placed": Scenario("TIMED_OUT", "was unable to place a task", Image.never_placed(), final="open"),
-    "exits at once": Scenario("FAILED", "container ecs-dummy-container exited with code 3, 3 times", Image.exits(code=3)),
+    "nothing differs": Scenario(
+        "NO_CHANGE",
+        "nothing differs",
+        event={"ecs_image_name": "busybox", "ecs_tag": OLD_TAGS},
+        ends=OLD,
+        tags=OLD,
+    ),
+    "only tags": Scenario(
+        "NO_CHANGE", "only tags changed", event={"ecs_image_name": "busybox"}, ends=OLD
+    ),
+    "nobody waits": Scenario(
+        "IN_PROGRESS", "was started, and not waited for", wait=0, final="SUCCEEDED"
+    ),
+    "too slow for the wait": Scenario(
+        "TIMED_OUT", "the rollout goes on: after 17", Image.slow(400), final="SUCCEEDED"
+    ),
+    "never placed": Scenario(
+        "TIMED_OUT", "was unable to place a task", Image.never_placed(), final="open"
+    ),
+    "exits at once": Scenario(
+        "FAILED", "container ecs-dummy-container exited with code 3, 3 times", Image.exits(code=3)
+    ),
     "exits at once, breaker without rollback": Scenario(
         "FAILED", "exited with code 3", Image.exits(code=3), {"breaker": BREAKER_WITHOUT_ROLLBACK}
     ),
-    "cannot be pulled": Scenario("FAILED", "could not pull its image: CannotPullContainerError", Image.cannot_pull()),
+    "cannot be pulled": Scenario(
+        "FAILED", "could not pull its image: CannotPullContainerError", Image.cannot_pull()
+    ),
     "out of memory": Scenario("FAILED", "ran out of memory (exit code 137)", Image.oom()),
-    "never healthy": Scenario("FAILED", "failed container health checks", Image.unhealthy(), wait=800),
+    "never healthy": Scenario(
+        "FAILED", "failed container health checks", Image.unhealthy(), wait=800
+    ),
     "crashes after it ran: failedTasks goes back to 0": Scenario(
         "FAILED", "exited with code 1, 3 times", Image.exits(code=1, after=5, seen_running=True)
     ),
@@ -85,7 +113,11 @@ SCENARIOS = {
         tags=OLD,
     ),
     "exits at once, ECS's circuit breaker": Scenario(
-        "ROLLED_BACK", "3 times; ECS's circuit breaker returned", Image.exits(code=3), {"breaker": BREAKER}, ends=OLD
+        "ROLLED_BACK",
+        "3 times; ECS's circuit breaker returned",
+        Image.exits(code=3),
+        {"breaker": BREAKER},
+        ends=OLD,
     ),
     "the same, rollback_on_failure": Scenario(
         "ROLLED_BACK",
@@ -105,15 +137,32 @@ SCENARIOS = {
         tags=OLD,
     ),
     "the same, and nobody waits": Scenario(
-        "IN_PROGRESS", "not waited for", Image.exits(code=3), event=BACK, wait=0, ends=OLD, tags=OLD, final="ROLLED_BACK"
+        "IN_PROGRESS",
+        "not waited for",
+        Image.exits(code=3),
+        event=BACK,
+        wait=0,
+        ends=OLD,
+        tags=OLD,
+        final="ROLLED_BACK",
     ),
     "somebody else deploys": Scenario(
-        "SUPERSEDED", "took its place", Image.slow(), beside=((12, "deploy", "other:1"),), ends=OTHER
+        "SUPERSEDED",
+        "took its place",
+        Image.slow(),
+        beside=((12, "deploy", "other:1"),),
+        ends=OTHER,
     ),
     "somebody stops the deployment": Scenario(
-        "STOPPED", "somebody stopped the deployment", Image.slow(), beside=((12, "stop_deployment"),), ends=OLD
+        "STOPPED",
+        "somebody stopped the deployment",
+        Image.slow(),
+        beside=((12, "stop_deployment"),),
+        ends=OLD,
     ),
-    "somebody deletes the service": Scenario("STOPPED", "was deleted", Image.slow(), beside=((12, "delete_service"),)),
+    "somebody deletes the service": Scenario(
+        "STOPPED", "was deleted", Image.slow(), beside=((12, "delete_service"),)
+    ),
 }
 ERRORS = {
     "FAILED": errors.RolloutFailedError,
@@ -130,8 +179,14 @@ VARIANTS = {
 
 
 CANNOT_BE = {
-    ("somebody stops the deployment", "no service deployments"): "without them there is no StopServiceDeployment",
-    ("the rollback fails too", "rollback has the old id"): "the old deployment goes on with its old task, so nothing can fail",
+    (
+        "somebody stops the deployment",
+        "no service deployments",
+    ): "without them there is no StopServiceDeployment",
+    (
+        "the rollback fails too",
+        "rollback has the old id",
+    ): "the old deployment goes on with its old task, so nothing can fail",
 }
 
 
@@ -143,11 +198,15 @@ def play(make_world, name: str, **options: Any) -> tuple[World, Any, float]:
     world.ecs.publish("other:1", Image.good())
     for seconds, method, *arguments in scenario.beside:
         if method == "lose":
-            world.ecs.clock.after(seconds, lambda reference=arguments[0]: world.ecs.images.remove(reference))
+            world.ecs.clock.after(
+                seconds, lambda reference=arguments[0]: world.ecs.images.remove(reference)
+            )
         else:
             getattr(world.ecs.at(seconds), method)(*arguments)
     begin = world.clock.now()
-    told = world.send(**({"wait_seconds": scenario.wait} if scenario.wait else {}), **scenario.event)
+    told = world.send(
+        **({"wait_seconds": scenario.wait} if scenario.wait else {}), **scenario.event
+    )
     return world, told, world.clock.now() - begin
 
 
@@ -162,7 +221,10 @@ def test_the_caller_is_told_what_became_of_the_rollout(make_world, figure, name,
 
     assert scenario.says in told.text, told.text
     if kind := ERRORS.get(scenario.verdict):
-        assert isinstance(told.error, kind) and f"[ecs_service_rollout] {scenario.verdict}: " in told.text
+        assert (
+            isinstance(told.error, kind)
+            and f"[ecs_service_rollout] {scenario.verdict}: " in told.text
+        )
     else:
         assert told.verdict == scenario.verdict
     assert seconds <= max(scenario.wait, 20)
@@ -194,7 +256,10 @@ def test_the_ledger_says_the_same_in_the_end(make_world, name):
     (entry,) = world.history
     assert (entry.is_ended, entry.verdict) == (True, scenario.final or scenario.verdict)
     if told.error:
-        assert (entry.error_type, entry.error_message) == (type(told.error).__name__, str(told.error))
+        assert (entry.error_type, entry.error_message) == (
+            type(told.error).__name__,
+            str(told.error),
+        )
     if name != "somebody deletes the service":
         assert IMAGES[world.state[0]["ecs-dummy-container"]] == scenario.ends
         assert world.tags == (OLD_TAGS if scenario.tags == OLD else {"release": "2"})
@@ -208,7 +273,11 @@ def test_without_a_ledger_the_caller_is_told_the_same(make_world, name):
         pytest.skip("without a ledger nobody would roll back, so the event is refused")
     _, told, _ = play(make_world, name, ledger=False)
     assert scenario.says in told.text
-    assert (f"] {scenario.verdict}: " in told.text) if told.error else (told.verdict == scenario.verdict)
+    assert (
+        (f"] {scenario.verdict}: " in told.text)
+        if told.error
+        else (told.verdict == scenario.verdict)
+    )
 
 
 def test_every_verdict_has_a_scenario():
@@ -217,7 +286,10 @@ def test_every_verdict_has_a_scenario():
 
 
 def test_the_table_in_solution_is_this_one():
-    rows = [f"| {name} | {scenario.verdict} | {scenario.ends} | {scenario.tags} |" for name, scenario in SCENARIOS.items()]
+    rows = [
+        f"| {name} | {scenario.verdict} | {scenario.ends} | {scenario.tags} |"
+        for name, scenario in SCENARIOS.items()
+    ]
     assert [row for row in rows if row not in SOLUTION.read_text("utf-8").splitlines()] == []
 
 

@@ -19,7 +19,9 @@ ON_ACCOUNT = {
 
 
 class Account:
-    """An emulator that stands in for an account: runs in other build directories reach it as they would reach AWS."""
+    """An emulator that stands in for an account: runs in other build directories reach it as they
+    would reach AWS.
+    """
 
     def __init__(self, emulator: Workspace):
         self._emulator = emulator

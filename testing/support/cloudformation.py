@@ -1,7 +1,9 @@
-"""Reads a CloudFormation template as CloudFormation does, as far as the project's templates need it.
+"""Reads a CloudFormation template as CloudFormation does, as far as the project's templates need
+it.
 
-``load`` parses one; ``Stack`` resolves its parameters, conditions and intrinsic functions; ``identifier`` says what AWS makes of
-a resource's name; ``allows`` decides whether policy statements allow a call.
+``load`` parses one; ``Stack`` resolves its parameters, conditions and intrinsic functions;
+``identifier`` says what AWS makes of a resource's name; ``allows`` decides whether policy
+statements allow a call.
 """
 
 import ipaddress
@@ -24,18 +26,31 @@ PSEUDO_PARAMETERS = {
 }
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
 _IAM_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:%s"
-# What a reference and an attribute are, of a resource that has a name: the property with the name, and each made of it.
+# What a reference and an attribute are, of a resource that has a name: the property with the name,
+# and each made of it.
 _IDENTIFIERS = {
     "AWS::ApiGateway::Model": ("Name", {"Ref": "{}"}),
     "AWS::ApiGateway::Stage": ("StageName", {"Ref": "{}"}),
     "AWS::DynamoDB::Table": ("TableName", {"Ref": "{}", "Arn": _ARN % ("dynamodb", "table/{}")}),
     "AWS::ECS::Cluster": ("ClusterName", {"Ref": "{}", "Arn": _ARN % ("ecs", "cluster/{}")}),
     "AWS::Events::Rule": ("Name", {"Ref": "{}", "Arn": _ARN % ("events", "rule/{}")}),
-    "AWS::IAM::InstanceProfile": ("InstanceProfileName", {"Ref": "{}", "Arn": _IAM_ARN % "instance-profile/{}"}),
-    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", {"Ref": _IAM_ARN % "policy/{}", "Arn": _IAM_ARN % "policy/{}"}),
+    "AWS::IAM::InstanceProfile": (
+        "InstanceProfileName",
+        {"Ref": "{}", "Arn": _IAM_ARN % "instance-profile/{}"},
+    ),
+    "AWS::IAM::ManagedPolicy": (
+        "ManagedPolicyName",
+        {"Ref": _IAM_ARN % "policy/{}", "Arn": _IAM_ARN % "policy/{}"},
+    ),
     "AWS::IAM::Role": ("RoleName", {"Ref": "{}", "Arn": _IAM_ARN % "role/{}"}),
-    "AWS::Lambda::Function": ("FunctionName", {"Ref": "{}", "Arn": _ARN % ("lambda", "function:{}")}),
-    "AWS::Logs::LogGroup": ("LogGroupName", {"Ref": "{}", "Arn": _ARN % ("logs", "log-group:{}:*")}),
+    "AWS::Lambda::Function": (
+        "FunctionName",
+        {"Ref": "{}", "Arn": _ARN % ("lambda", "function:{}")},
+    ),
+    "AWS::Logs::LogGroup": (
+        "LogGroupName",
+        {"Ref": "{}", "Arn": _ARN % ("logs", "log-group:{}:*")},
+    ),
     "AWS::SQS::Queue": (
         "QueueName",
         {
@@ -69,15 +84,21 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Returns the template with every intrinsic function in its long form, and every file that it includes in it."""
+    """Returns the template with every intrinsic function in its long form, and every file that it
+    includes in it.
+    """
     template = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec: a SafeLoader
     return _with_files(template, path.parent)
 
 
 def _with_files(value: Any, folder: Path) -> Any:
-    """A part of a template with what `aws cloudformation package` uploads for AWS::Include and CloudFormation puts there."""
+    """A part of a template with what `aws cloudformation package` uploads for AWS::Include and
+    CloudFormation puts there.
+    """
     match value:
-        case {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": str() as location}}} if len(value) == 1:
+        case {
+            "Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": str() as location}}
+        } if len(value) == 1:
             return json.loads((folder / location).read_text(encoding="utf-8"))
         case dict():
             return {key: _with_files(one, folder) for key, one in value.items()}
@@ -86,8 +107,12 @@ def _with_files(value: Any, folder: Path) -> Any:
     return value
 
 
-def identifier(resource_type: str, attribute: str, name: str | None, pseudo: Mapping[str, str]) -> str | None:
-    """Returns what a reference (``Ref``) or an attribute of a resource is, or None where its name does not say."""
+def identifier(
+    resource_type: str, attribute: str, name: str | None, pseudo: Mapping[str, str]
+) -> str | None:
+    """Returns what a reference (``Ref``) or an attribute of a resource is, or None where its name
+    does not say.
+    """
     made = _IDENTIFIERS.get(resource_type, ("", {}))[1].get(attribute)
     if made is None or name is None:
         return None
@@ -96,10 +121,12 @@ def identifier(resource_type: str, attribute: str, name: str | None, pseudo: Map
 
 @dataclass(frozen=True)
 class Stack:
-    """A template with values for its parameters, and for pseudo parameters where they are not to be the usual ones.
+    """A template with values for its parameters, and for pseudo parameters where they are not to be
+    the usual ones.
 
-    A reference to a resource resolves to its logical id, an attribute of one to ``LogicalId.Attribute``; with ``by_name`` to what
-    AWS makes of the resource's name, where it has one.
+    A reference to a resource resolves to its logical id, an attribute of one to
+    ``LogicalId.Attribute``; with ``by_name`` to what AWS makes of the resource's name, where it has
+    one.
     """
 
     template: Mapping[str, Any]
@@ -117,7 +144,9 @@ class Stack:
         for name, parameter in self.template.get("Parameters", {}).items():
             value = self.parameters.get(name, parameter.get("Default"))
             assert value is not None, f"Parameter {name} must have a value"
-            values[name] = str(value).split(",") if parameter["Type"] == "CommaDelimitedList" else str(value)
+            values[name] = (
+                str(value).split(",") if parameter["Type"] == "CommaDelimitedList" else str(value)
+            )
         return values
 
     @cached_property
@@ -135,22 +164,30 @@ class Stack:
         made = {}
         for name, described in self.template[section].items():
             if "Condition" not in described or self._holds("Condition", described["Condition"]):
-                made[name] = self.resolve({key: part for key, part in described.items() if key != "Condition"})
+                made[name] = self.resolve(
+                    {key: part for key, part in described.items() if key != "Condition"}
+                )
         return made
 
     def of_type(self, resource_type: str) -> list[dict[str, Any]]:
         """Returns the properties of every resource of a type."""
-        return [one["Properties"] for one in self.resources.values() if one["Type"] == resource_type]
+        return [
+            one["Properties"] for one in self.resources.values() if one["Type"] == resource_type
+        ]
 
     def resolve(self, value: Any) -> Any:
-        """Returns a part of the template with its intrinsic functions resolved, and what has no value left out."""
+        """Returns a part of the template with its intrinsic functions resolved, and what has no
+        value left out.
+        """
         if isinstance(value, list):
             return [one for one in map(self.resolve, value) if one is not _NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
             ((name, argument),) = value.items()
-            if (name in ("Ref", "Condition") and isinstance(argument, str)) or name.startswith("Fn::"):
+            if (name in ("Ref", "Condition") and isinstance(argument, str)) or name.startswith(
+                "Fn::"
+            ):
                 return self._function(name, argument)
         resolved = {key: self.resolve(one) for key, one in value.items()}
         return {key: one for key, one in resolved.items() if one is not _NO_VALUE}
@@ -166,13 +203,23 @@ class Stack:
             case "Fn::Join", [separator, parts]:
                 return separator.join(self.resolve(parts))
             case "Fn::FindInMap", _:
-                return reduce(lambda inner, key: inner[key], self.resolve(argument), self.template["Mappings"])
+                return reduce(
+                    lambda inner, key: inner[key], self.resolve(argument), self.template["Mappings"]
+                )
             case "Fn::Select", [index, members]:
                 return self.resolve(members)[int(index)]
             case "Fn::Cidr", [network, count, bits]:
-                return list(map(str, ipaddress.ip_network(self.resolve(network)).subnets(new_prefix=32 - bits)))[:count]
+                return list(
+                    map(
+                        str,
+                        ipaddress.ip_network(self.resolve(network)).subnets(new_prefix=32 - bits),
+                    )
+                )[:count]
             case "Fn::GetAZs", region:
-                return [f"{self.resolve(region) or self.pseudo['AWS::Region']}{letter}" for letter in "abc"]
+                return [
+                    f"{self.resolve(region) or self.pseudo['AWS::Region']}{letter}"
+                    for letter in "abc"
+                ]
             case "Fn::Base64", text:
                 return self.resolve(text)  # As a person reads it.
         raise NotImplementedError(f"{name} {argument}")
@@ -185,7 +232,7 @@ class Stack:
                 return not self.resolve(negated)
             case "Fn::Equals", [one, other]:
                 return str(self.resolve(one)) == str(self.resolve(other))
-            case ("Fn::And" | "Fn::Or"), conditions:
+            case (("Fn::And" | "Fn::Or"), conditions):
                 return (all if name == "Fn::And" else any)(map(self.resolve, conditions))
         raise NotImplementedError(f"{name} {argument}")
 
@@ -194,16 +241,26 @@ class Stack:
             case "Ref", "AWS::NoValue":
                 return _NO_VALUE
             case "Ref", _:
-                return self._values[argument] if argument in self._values else self._identifier(argument, "Ref") or argument
+                return (
+                    self._values[argument]
+                    if argument in self._values
+                    else self._identifier(argument, "Ref") or argument
+                )
             case "Fn::GetAtt", [resource, attribute]:
                 return self._identifier(resource, attribute) or f"{resource}.{attribute}"
             case "Fn::Sub", str():
-                return re.sub(r"\$\{([\w:.]+)}", lambda match: self._substituted(match[1]), argument)
+                return re.sub(
+                    r"\$\{([\w:.]+)}", lambda match: self._substituted(match[1]), argument
+                )
         raise NotImplementedError(f"{name} {argument}")
 
     def _substituted(self, name: str) -> str:
         resource, _, attribute = name.partition(".")
-        return self._referred("Fn::GetAtt", [resource, attribute]) if attribute else self._referred("Ref", name)
+        return (
+            self._referred("Fn::GetAtt", [resource, attribute])
+            if attribute
+            else self._referred("Ref", name)
+        )
 
     def _identifier(self, resource: str, attribute: str) -> str | None:
         if not self.by_name:
@@ -228,9 +285,13 @@ _OPERATORS = {"StringEquals", "ArnLike", "Null", _EVERY_VALUE}
 
 
 def allows(
-    statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Mapping[str, Any] | None = None
+    statements: Iterable[Mapping[str, Any]],
+    action: str,
+    resource: str,
+    context: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Tells whether one of the statements, each an Allow with these conditions at most, allows a call.
+    """Tells whether one of the statements, each an Allow with these conditions at most, allows a
+    call.
 
     In the ``context`` a key has one value or, for ``ForAllValues``, a list of them.
     """
@@ -241,8 +302,13 @@ def allows(
         if (
             any(_matches(one, action) for one in _list(statement["Action"]))
             and any(_matches(one, resource) for one in _list(statement["Resource"]))
-            and all(given.get(key) == value for key, value in conditions.get("StringEquals", {}).items())
-            and all(_matches(value, given.get(key, "")) for key, value in conditions.get("ArnLike", {}).items())
+            and all(
+                given.get(key) == value for key, value in conditions.get("StringEquals", {}).items()
+            )
+            and all(
+                _matches(value, given.get(key, ""))
+                for key, value in conditions.get("ArnLike", {}).items()
+            )
             and _hold_for_sets(conditions, given)
         ):
             return True
@@ -251,7 +317,9 @@ def allows(
 
 def _hold_for_sets(conditions: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     """Tells whether those conditions hold that are about keys with several values, or none."""
-    return all((key not in given) == (value == "true") for key, value in conditions.get("Null", {}).items()) and all(
+    return all(
+        (key not in given) == (value == "true") for key, value in conditions.get("Null", {}).items()
+    ) and all(
         any(_matches(pattern, one) for pattern in _list(patterns))
         for key, patterns in conditions.get(_EVERY_VALUE, {}).items()
         for one in _list(given.get(key, []))

@@ -1,7 +1,8 @@
-"""Services whose tasks are containers: the emulator beside a Docker engine, a registry on loopback, images made on the spot.
+"""Services whose tasks are containers: the emulator beside a Docker engine, a registry on loopback,
+images made on the spot.
 
-An image is Debian's static busybox and what it is to do. Whatever is made here is gone after ``ended``: containers, images,
-the registry and the emulator.
+An image is Debian's static busybox and what it is to do. Whatever is made here is gone after
+``ended``: containers, images, the registry and the emulator.
 """
 
 import io
@@ -57,47 +58,74 @@ class Unavailable(Exception):
 
 
 def check_engine() -> None:
-    """Raises Unavailable unless a Docker engine answers where the emulator looks for it, on its usual socket."""
+    """Raises Unavailable unless a Docker engine answers where the emulator looks for it, on its
+    usual socket.
+    """
     if not shutil.which("docker"):
         raise Unavailable("Docker is not installed")
     asked = ["docker", "--host", f"unix://{_SOCKET}", "info"]
-    if not _SOCKET.exists() or subprocess.run(asked, capture_output=True, timeout=30, check=False).returncode:
+    if (
+        not _SOCKET.exists()
+        or subprocess.run(asked, capture_output=True, timeout=30, check=False).returncode
+    ):
         raise Unavailable(f"no Docker engine answers on {_SOCKET}")
 
 
-def program(name: str, package: str, directory: Path, fits: Callable[[Path], bool] = Path.is_file) -> Path:
-    """A program of this machine, or of Debian's package, unpacked into ``directory`` and not installed. Raises Unavailable."""
+def program(
+    name: str, package: str, directory: Path, fits: Callable[[Path], bool] = Path.is_file
+) -> Path:
+    """A program of this machine, or of Debian's package, unpacked into ``directory`` and not
+    installed. Raises Unavailable.
+    """
     if (found := shutil.which(name)) and fits(Path(found)):
         return Path(found)
     directory.mkdir()
     for step in (["apt-get", "download", "-qq", package], ["sh", "-c", "dpkg -x *.deb ."]):
-        if not shutil.which(step[0]) or subprocess.run(step, cwd=directory, capture_output=True, check=False).returncode:
-            raise Unavailable(f"{name}, as Debian's package {package} has it, is not on PATH, and the package is not to be had")
+        if (
+            not shutil.which(step[0])
+            or subprocess.run(step, cwd=directory, capture_output=True, check=False).returncode
+        ):
+            raise Unavailable(
+                f"{name}, as Debian's package {package} has it, is not on PATH, and the "
+                "package is not to be had"
+            )
     return next(path for path in directory.glob(f"**/bin/{name}") if fits(path))
 
 
 def is_static(path: Path) -> bool:
-    """Whether an ELF file of 64 bits names no dynamic loader. https://man7.org/linux/man-pages/man5/elf.5.html"""
+    """Whether an ELF file of 64 bits names no dynamic loader.
+    https://man7.org/linux/man-pages/man5/elf.5.html
+    """
     content = path.read_bytes()
     if content[:5] != b"\x7fELF\x02":
         return False
     order = "<" if content[5] == 1 else ">"
     (start,) = struct.unpack_from(f"{order}Q", content, 32)
     size, count = struct.unpack_from(f"{order}HH", content, 54)
-    kinds = (struct.unpack_from(f"{order}I", content, start + number * size)[0] for number in range(count))
+    kinds = (
+        struct.unpack_from(f"{order}I", content, start + number * size)[0]
+        for number in range(count)
+    )
     return _PROGRAM_INTERPRETER not in kinds
 
 
 @contextmanager
 def registry(directory: Path, port: int) -> Iterator[str]:
-    """A registry with its data in ``directory``; its ``host:port``, on loopback, where Docker wants no TLS. Raises Unavailable."""
+    """A registry with its data in ``directory``; its ``host:port``, on loopback, where Docker wants
+    no TLS. Raises Unavailable.
+    """
     directory.mkdir()
     server = program("docker-registry", "docker-registry", directory / "program")
     host = f"127.0.0.1:{port}"
     config = directory / "config.yml"
     storage = f"storage: {{filesystem: {{rootdirectory: '{directory}/data'}}}}"
-    config.write_text(f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{host}'}}\n{storage}\n", encoding="utf-8")
-    with subprocess.Popen([server, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    config.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{host}'}}\n{storage}\n",
+        encoding="utf-8",
+    )
+    with subprocess.Popen(
+        [server, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         try:
             until(lambda: _listens(port) or process.poll() is not None, "the registry listens")
             assert process.poll() is None, "the registry ended"
@@ -115,7 +143,9 @@ def _listens(port: int) -> bool:
 
 
 class Containers:
-    """An emulator that runs the tasks of its services as containers, and a registry with images for them."""
+    """An emulator that runs the tasks of its services as containers, and a registry with images for
+    them.
+    """
 
     def __init__(self, workspace: Workspace, host: str, busybox: bytes):
         self.workspace, self.host = workspace, host
@@ -127,11 +157,18 @@ class Containers:
         self.client("ecs").create_cluster(clusterName=CLUSTER)
 
     def _emulator(self, verb: str) -> None:
-        """The emulator with what it needs for Docker, which is another environment than the pipelines' own."""
+        """The emulator with what it needs for Docker, which is another environment than the
+        pipelines' own.
+        """
         tools = self.workspace.directory / "tools"
         if not tools.exists():
             install = [PROJECT / "scripts" / "install-tool", "emulator-docker"]
-            subprocess.run(install, check=True, capture_output=True, env=os.environ | {"PYTHON": sys.executable})
+            subprocess.run(
+                install,
+                check=True,
+                capture_output=True,
+                env=os.environ | {"PYTHON": sys.executable},
+            )
             tools.mkdir()
             (tools / "emulator").symlink_to(TOOLS / "emulator-docker")
         # All of them, for make exports its own.
@@ -148,7 +185,9 @@ class Containers:
 
     def client(self, service: str, config: Config | None = None) -> Any:
         """A client of the emulator."""
-        return boto3.client(service, endpoint_url=self.endpoint, region_name="eu-west-1", config=config)
+        return boto3.client(
+            service, endpoint_url=self.endpoint, region_name="eu-west-1", config=config
+        )
 
     def reference(self, name: str) -> str:
         """How an image of this registry is called."""
@@ -166,7 +205,9 @@ class Containers:
             made = ["docker", "import", "--change", entry, "-", reference]
             subprocess.run(made, input=archive.getvalue(), check=True, capture_output=True)
         docker("push", "--quiet", reference)
-        (digest,) = json.loads(docker("image", "inspect", "--format", "{{json .RepoDigests}}", reference))
+        (digest,) = json.loads(
+            docker("image", "inspect", "--format", "{{json .RepoDigests}}", reference)
+        )
         self.digests[reference] = digest.partition("@")[2]
         return reference
 
@@ -174,18 +215,32 @@ class Containers:
         """The ledger's table, as the template has it."""
         template = load(PROJECT / "infraestructure" / "02-ledger.yml")
         (table,) = Stack(template, {"ClusterName": CLUSTER}).of_type("AWS::DynamoDB::Table")
-        keys = {key: table[key] for key in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")}
+        keys = {
+            key: table[key]
+            for key in (
+                "AttributeDefinitions",
+                "KeySchema",
+                "GlobalSecondaryIndexes",
+                "BillingMode",
+            )
+        }
         self.client("dynamodb").create_table(TableName=name, **keys)
 
     def containers(self, *options: str, shown: str = "{{.ID}}") -> list[str]:
         """What ``docker container ls`` shows of the emulator's containers."""
         ours = f"label=ministack.instance={socket.gethostname()}:{self.workspace.port}"
-        return docker("container", "ls", "--no-trunc", "--filter", ours, *options, "--format", shown).splitlines()
+        return docker(
+            "container", "ls", "--no-trunc", "--filter", ours, *options, "--format", shown
+        ).splitlines()
 
     def images(self) -> list[str]:
         """The ids of the registry's images in Docker."""
-        listed = docker("image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}").splitlines()
-        return sorted({line.split()[0] for line in listed if line.split()[1].startswith(f"{self.host}/")})
+        listed = docker(
+            "image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}"
+        ).splitlines()
+        return sorted(
+            {line.split()[0] for line in listed if line.split()[1].startswith(f"{self.host}/")}
+        )
 
     def end(self) -> None:
         """Ends the emulator, and removes what it and ``publish`` made."""
@@ -227,8 +282,9 @@ class Service:
     breaker: dict[str, bool] = field(default_factory=dict)
     """``deploymentCircuitBreaker``; empty: none."""
     percents: tuple[int, int] = (100, 300)
-    """``minimumHealthyPercent`` and ``maximumPercent``: with room for a third task, because the emulator never starts those of a
-    deployment that has none at its beginning."""
+    """``minimumHealthyPercent`` and ``maximumPercent``: with room for a third task, because the
+    emulator never starts those of a deployment that has none at its beginning.
+    """
     desired: int = 1
     table: str | None = None
     calls: Counter[str] = field(default_factory=Counter)
@@ -254,7 +310,9 @@ class Service:
         self._boundary = ecs.Ecs(self.world.client("ecs", ecs._CONFIG), self.calls)
         self._ledger = None
         if self.table:
-            self._ledger = dynamodb.Table(self.table, self.world.client("dynamodb", dynamodb._CONFIG), self.calls)
+            self._ledger = dynamodb.Table(
+                self.table, self.world.client("dynamodb", dynamodb._CONFIG), self.calls
+            )
 
     def register(self, image: str) -> str:
         """Registers a revision with the image; its ARN."""
@@ -265,7 +323,13 @@ class Service:
     def event(self, image: str, **fields: Any) -> dict[str, Any]:
         """An event that waits for what comes of it."""
         names = {"ecs_cluster_name": CLUSTER, "ecs_service_name": self.name}
-        return {**names, "ecs_image_name": image, "ecs_tag": NEW_TAGS, "wait_seconds": PATIENCE, **fields}
+        return {
+            **names,
+            "ecs_image_name": image,
+            "ecs_tag": NEW_TAGS,
+            "wait_seconds": PATIENCE,
+            **fields,
+        }
 
     def send(self, image: str, environment: dict[str, str] | None = None, **fields: Any) -> Sent:
         """Does one update, in real time, in this process."""
@@ -273,7 +337,15 @@ class Service:
         self.calls.clear()
         began = time.time()
         try:
-            told = Told(update(self.event(image, **fields), settings, self._boundary, Call(caller="test"), self._ledger))
+            told = Told(
+                update(
+                    self.event(image, **fields),
+                    settings,
+                    self._boundary,
+                    Call(caller="test"),
+                    self._ledger,
+                )
+            )
         except EcsUpdaterError as error:
             told = Told(error=error)
         return Sent(told, began, time.time(), Counter(self.calls))
@@ -282,7 +354,9 @@ class Service:
 
     def told(self) -> dict[str, Any]:
         """The service as DescribeServices tells it."""
-        return self.ecs.describe_services(cluster=CLUSTER, services=[self.name], include=["TAGS"])["services"][0]
+        return self.ecs.describe_services(cluster=CLUSTER, services=[self.name], include=["TAGS"])[
+            "services"
+        ][0]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -296,32 +370,62 @@ class Service:
 
     def revisions_running(self) -> list[int]:
         """Of which revision each container is that Docker runs for it."""
-        shown = self.world.containers("--filter", f"label={_FAMILY}={self.name}", shown=f'{{{{.Label "{_REVISION}"}}}}')
+        shown = self.world.containers(
+            "--filter", f"label={_FAMILY}={self.name}", shown=f'{{{{.Label "{_REVISION}"}}}}'
+        )
         return sorted(map(int, shown))
 
     def digests_running(self) -> set[str]:
         """The digests of the images that Docker runs for it."""
-        images = self.world.containers("--filter", f"label={_FAMILY}={self.name}", shown="{{.Image}}")
+        images = self.world.containers(
+            "--filter", f"label={_FAMILY}={self.name}", shown="{{.Image}}"
+        )
         shown = docker("image", "inspect", "--format", "{{json .RepoDigests}}", *images)
-        return {digest.partition("@")[2] for line in shown.splitlines() for digest in json.loads(line)}
+        return {
+            digest.partition("@")[2] for line in shown.splitlines() for digest in json.loads(line)
+        }
 
     def deaths(self, revision: int) -> list[float]:
-        """When the containers of a revision ended, as Docker says, in seconds since 1970; the first one first."""
+        """When the containers of a revision ended, as Docker says, in seconds since 1970; the first
+        one first.
+        """
         labels = (f"label={_FAMILY}={self.name}", f"label={_REVISION}={revision}", "status=exited")
-        ids = self.world.containers("--all", *(part for label in labels for part in ("--filter", label)))
-        ends = docker("container", "inspect", "--format", "{{.State.FinishedAt}}", *ids).splitlines() if ids else []
-        return sorted(datetime.fromisoformat(end[:26].rstrip("Z") + "+00:00").timestamp() for end in ends)
+        ids = self.world.containers(
+            "--all", *(part for label in labels for part in ("--filter", label))
+        )
+        ends = (
+            docker("container", "inspect", "--format", "{{.State.FinishedAt}}", *ids).splitlines()
+            if ids
+            else []
+        )
+        return sorted(
+            datetime.fromisoformat(end[:26].rstrip("Z") + "+00:00").timestamp() for end in ends
+        )
 
     def stops(self, revision: int) -> list[float]:
-        """When the tasks of a revision stopped by themselves, as the emulator says in whole seconds; the first one first."""
-        arns = self.ecs.list_tasks(cluster=CLUSTER, serviceName=self.name, desiredStatus="STOPPED")["taskArns"]
+        """When the tasks of a revision stopped by themselves, as the emulator says in whole
+        seconds; the first one first.
+        """
+        arns = self.ecs.list_tasks(cluster=CLUSTER, serviceName=self.name, desiredStatus="STOPPED")[
+            "taskArns"
+        ]
         tasks = self.ecs.describe_tasks(cluster=CLUSTER, tasks=arns[:100])["tasks"] if arns else []
         died = (task for task in tasks if task["stopCode"] != "UserInitiated")
-        return sorted(task["stoppedAt"].timestamp() for task in died if task["taskDefinitionArn"].endswith(f":{revision}"))
+        return sorted(
+            task["stoppedAt"].timestamp()
+            for task in died
+            if task["taskDefinitionArn"].endswith(f":{revision}")
+        )
 
     def gave_up_at(self) -> float:
-        """When the circuit breaker gave the deployment up, as the service's event says in whole seconds."""
-        said = (event["createdAt"] for event in self.told()["events"] if "circuit breaker was triggered" in event["message"])
+        """When the circuit breaker gave the deployment up, as the service's event says in whole
+        seconds.
+        """
+        said = (
+            event["createdAt"]
+            for event in self.told()["events"]
+            if "circuit breaker was triggered" in event["message"]
+        )
         return next(said).timestamp()
 
     def history(self) -> list[Entry]:

@@ -1,4 +1,6 @@
-"""The HTTP API as `make deploy-api-aws` deploys it to an emulator that enforces IAM, for tests that look at it from outside."""
+"""The HTTP API as `make deploy-api-aws` deploys it to an emulator that enforces IAM, for tests that
+look at it from outside.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,18 +17,28 @@ from .permissions import Statement, as_the_emulator_asks, document
 
 STATUS = "ecs-updater-api-status"
 CLUSTER, SERVICE, TABLE = "ECSCluster", "ecs-dummy-service", "ecs-updater-ledger"
-_DEPLOY = ("emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", "deploy-api-aws")
+_DEPLOY = (
+    "emulator-up",
+    "deploy-ecs-cluster",
+    "deploy-ecs-service",
+    "deploy-lambda-aws",
+    "deploy-api-aws",
+)
 _STATUS_ROLE = {"RoleName": f"{STATUS}-eu-west-1", "PolicyName": STATUS}
 
 
 class DeployedApi:
-    """An API in a workspace of its own, with its service, and with roles for the emulator, which asks others than AWS."""
+    """An API in a workspace of its own, with its service, and with roles for the emulator, which
+    asks others than AWS.
+    """
 
     def __init__(self, here: Workspace):
         self.here = here
         deployed = here.make(*_DEPLOY)
         assert deployed.status == 0, deployed.output
-        url, self.key = (here.make(target).output.splitlines()[-1] for target in ("api-url", "api-key"))
+        url, self.key = (
+            here.make(target).output.splitlines()[-1] for target in ("api-url", "api-key")
+        )
         self.api = Api(url, self.key)
         for role in ("ecs-updater", "ecs-updater-completer"):
             self._permit_as_deployed(f"{role}-eu-west-1")
@@ -47,18 +59,28 @@ class DeployedApi:
         return reply.status, reply.json()
 
     def limit(self, burst: int, rate: float) -> None:
-        """Lets the key, and the stage, make so many calls at once, and per second; as deployed, tests would wait for each other."""
+        """Lets the key, and the stage, make so many calls at once, and per second; as deployed,
+        tests would wait for each other.
+        """
         gateway = self.client("apigateway")
         (plan,) = gateway.get_usage_plans()["items"]
         (stage,) = plan["apiStages"]
-        of_key = {"/throttle/rateLimit": rate, "/throttle/burstLimit": burst, "/quota/limit": 1_000_000}
+        of_key = {
+            "/throttle/rateLimit": rate,
+            "/throttle/burstLimit": burst,
+            "/quota/limit": 1_000_000,
+        }
         of_stage = {"/*/*/throttling/rateLimit": rate, "/*/*/throttling/burstLimit": burst}
         gateway.update_usage_plan(usagePlanId=plan["id"], patchOperations=_replaced(of_key))
-        gateway.update_stage(restApiId=stage["apiId"], stageName=stage["stage"], patchOperations=_replaced(of_stage))
+        gateway.update_stage(
+            restApiId=stage["apiId"], stageName=stage["stage"], patchOperations=_replaced(of_stage)
+        )
 
     @contextmanager
     def status_permitted(self, statements: Iterable[Statement]) -> Iterator[None]:
-        """Gives the function that tells these permissions alone until the end of the block, and a fresh start: it remembers."""
+        """Gives the function that tells these permissions alone until the end of the block, and a
+        fresh start: it remembers.
+        """
         self._permit_status(statements)
         try:
             yield
@@ -68,7 +90,9 @@ class DeployedApi:
     def _permit_status(self, statements: Iterable[Statement]) -> None:
         text, functions = document(statements), self.client("lambda")
         self.client("iam").put_role_policy(**_STATUS_ROLE, PolicyDocument=text)
-        variables = functions.get_function_configuration(FunctionName=STATUS)["Environment"]["Variables"]
+        variables = functions.get_function_configuration(FunctionName=STATUS)["Environment"][
+            "Variables"
+        ]
         fresh = {"Variables": variables | {"PERMITTED": str(len(text))}}
         functions.update_function_configuration(FunctionName=STATUS, Environment=fresh)
 

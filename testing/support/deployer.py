@@ -1,8 +1,9 @@
 """The policies of whoever deploys, and what the calls that a pipeline makes need of them.
 
-``policy`` gives the statements as scripts/deployer-policy prints them; ``needs`` says of a recorded call which actions AWS asks
-about, on which resources: the call's own and those that go with it, such as passing a role or tagging what is made. ``handled``
-gives the actions that CloudFormation takes, with the rights of whoever deploys, for the types of resource in a template.
+``policy`` gives the statements as scripts/deployer-policy prints them; ``needs`` says of a recorded
+call which actions AWS asks about, on which resources: the call's own and those that go with it,
+such as passing a role or tagging what is made. ``handled`` gives the actions that CloudFormation
+takes, with the rights of whoever deploys, for the types of resource in a template.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -35,10 +36,14 @@ SETTINGS = {
     "LAMBDA_FUNCTION_NAME": "ecs-updater",
     "EMULATOR_PORT": "4566",
 }
-# What no run of a pipeline needs that goes well, and no handler of CloudFormation, with the reason why it is allowed.
+# What no run of a pipeline needs that goes well, and no handler of CloudFormation, with the reason
+# why it is allowed.
 IDLE_HERE = {
     ("Stacks", "cloudformation:DescribeStackEvents"): "says why a stack failed",
-    ("Stacks", "cloudformation:GetTemplateSummary"): "the aws cli asks for the parameters of a stack that is there already",
+    (
+        "Stacks",
+        "cloudformation:GetTemplateSummary",
+    ): "the aws cli asks for the parameters of a stack that is there already",
     ("Stacks", "cloudformation:ListChangeSets"): "tells whose stack is that a break left announced",
 }
 
@@ -63,7 +68,13 @@ _MADE = {
     "CreateSecurityGroup": "security-group",
     "AuthorizeSecurityGroupEgress": "security-group-rule",
 }
-_EC2_IDS = {"vpc": "vpc", "subnet": "subnet", "igw": "internet-gateway", "rtb": "route-table", "sg": "security-group"}
+_EC2_IDS = {
+    "vpc": "vpc",
+    "subnet": "subnet",
+    "igw": "internet-gateway",
+    "rtb": "route-table",
+    "sg": "security-group",
+}
 _EC2_ID = re.compile(r"\b(vpc|subnet|igw|rtb|sg)-[0-9a-f]+\b")
 # What the API's and the fleet's template are given by the scripts.
 _OF_THE_API = {
@@ -100,18 +111,30 @@ def resource_types(launch_type: str = "FARGATE") -> set[str]:
     """The types of resource that the templates make."""
     templates = sorted((PROJECT / "infraestructure").glob("*.yml"))
     parameters = {"ClusterName": "ECSCluster", "LaunchType": launch_type, **_OF_THE_API}
-    return {one["Type"] for path in templates for one in Stack(load(path), parameters).resources.values()}
+    return {
+        one["Type"]
+        for path in templates
+        for one in Stack(load(path), parameters).resources.values()
+    }
 
 
 def printed(part: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """What scripts/deployer-policy makes of the settings."""
     environment = {"PATH": os.environ["PATH"], "TOOLS_DIR": str(TOOLS)} | SETTINGS | settings
     script = [str(PROJECT / "scripts" / "deployer-policy"), *([part] if part else [])]
-    return subprocess.run(script, env=environment, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        script,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def handled(types: Iterable[str]) -> dict[str, set[str]]:
-    """The actions of the handlers of these types, by type, as CloudFormation's own schemas say; empty where there are none.
+    """The actions of the handlers of these types, by type, as CloudFormation's own schemas say;
+    empty where there are none.
 
     The schemas are those that cfn-lint carries with it.
     """
@@ -119,16 +142,25 @@ def handled(types: Iterable[str]) -> dict[str, set[str]]:
     if not folders:
         return {}
     files = json.loads((folders[0] / "providers" / f"{REGION}.json").read_text("utf-8"))
-    schemas = {one: json.loads((folders[0] / "resources" / f"{files[one]}.json").read_text("utf-8")) for one in types}
+    schemas = {
+        one: json.loads((folders[0] / "resources" / f"{files[one]}.json").read_text("utf-8"))
+        for one in types
+    }
     wanted = ("create", "read", "update", "delete")
     return {
-        one: {action for verb in wanted for action in schema["handlers"].get(verb, {}).get("permissions", [])}
+        one: {
+            action
+            for verb in wanted
+            for action in schema["handlers"].get(verb, {}).get("permissions", [])
+        }
         for one, schema in schemas.items()
     }
 
 
 def needs(calls: Iterable[Call]) -> Iterator[tuple[Call, Need]]:
-    """Every call with each question that AWS puts for it; one that asks for nothing is passed over."""
+    """Every call with each question that AWS puts for it; one that asks for nothing is passed
+    over.
+    """
     tags: dict[str, str] = {}
     called: dict[str, str] = {}
     for call in calls:
@@ -136,19 +168,34 @@ def needs(calls: Iterable[Call]) -> Iterator[tuple[Call, Need]]:
         if name not in _FREE:
             for action in _actions(call):
                 for resource in _resources(call):
-                    yield call, Need(action, resource, _context(call, resource, tags) | _of_a_mapping(call, called))
+                    yield (
+                        call,
+                        Need(
+                            action,
+                            resource,
+                            _context(call, resource, tags) | _of_a_mapping(call, called),
+                        ),
+                    )
             for need in _with_it(call):
                 yield call, need
-        if call.service == "ec2" and call.operation in _MADE and (made := _EC2_ID.search(_answer_about(call))):
+        if (
+            call.service == "ec2"
+            and call.operation in _MADE
+            and (made := _EC2_ID.search(_answer_about(call)))
+        ):
             tags[made[0]] = _ec2_tags(call).get("ecs-updater", "")
 
 
 def _of_a_mapping(call: Call, called: dict[str, str]) -> dict[str, str]:
-    """The function that the mapping of a call is of, on which a condition can be; ``called`` has it of those that were made."""
+    """The function that the mapping of a call is of, on which a condition can be; ``called`` has it
+    of those that were made.
+    """
     given = call.parameters
     if call.operation == "CreateEventSourceMapping":
         made = json.loads(call.answer) if call.status < 300 else {}
-        called[made.get("UUID", "")] = function = _arn("lambda", f"function:{given['FunctionName'].rpartition(':')[2]}")
+        called[made.get("UUID", "")] = function = _arn(
+            "lambda", f"function:{given['FunctionName'].rpartition(':')[2]}"
+        )
     elif call.operation.endswith("EventSourceMapping"):
         function = called[given["UUID"]]
     else:
@@ -157,14 +204,25 @@ def _of_a_mapping(call: Call, called: dict[str, str]) -> dict[str, str]:
 
 
 def _actions(call: Call) -> list[str]:
-    """The actions that AWS asks about for the operation itself. API Gateway's are the methods of HTTP."""
+    """The actions that AWS asks about for the operation itself.
+
+    API Gateway's are the methods of HTTP.
+    """
     name = f"{call.service}:{call.operation}"
-    return [f"apigateway:{_http(call)['method']}"] if call.service.startswith("apigateway") else _ACTIONS.get(name, [name])
+    return (
+        [f"apigateway:{_http(call)['method']}"]
+        if call.service.startswith("apigateway")
+        else _ACTIONS.get(name, [name])
+    )
 
 
 def _http(call: Call) -> dict[str, str]:
     """Method and address of the operation of a service that tells it by these."""
-    return boto3.client(call.service, region_name=REGION).meta.service_model.operation_model(call.operation).http
+    return (
+        boto3.client(call.service, region_name=REGION)
+        .meta.service_model.operation_model(call.operation)
+        .http
+    )
 
 
 def _arn(service: str, resource: str) -> str:
@@ -177,10 +235,19 @@ def _resources(call: Call) -> list[str]:
     match call.service:
         case "cloudformation" if "StackName" in given:
             name = given["StackName"]
-            found = name if name.startswith("arn:") else _arn("cloudformation", f"stack/{name}/an-id")
+            found = (
+                name if name.startswith("arn:") else _arn("cloudformation", f"stack/{name}/an-id")
+            )
         case "s3":
-            is_about_objects = call.operation in ("PutObject", "HeadObject", "GetObject", "DeleteObjects")
-            found = f"arn:aws:s3:::{given['Bucket']}" + (f"/{given.get('Key', 'any')}" if is_about_objects else "")
+            is_about_objects = call.operation in (
+                "PutObject",
+                "HeadObject",
+                "GetObject",
+                "DeleteObjects",
+            )
+            found = f"arn:aws:s3:::{given['Bucket']}" + (
+                f"/{given.get('Key', 'any')}" if is_about_objects else ""
+            )
         case "iam":
             named = ((kind, given[key]) for kind, key in _IAM_NAMES.items() if key in given)
             found = given.get("PolicyArn") or f"arn:aws:iam::{ACCOUNT}:{'/'.join(next(named))}"
@@ -189,15 +256,23 @@ def _resources(call: Call) -> list[str]:
         case "logs" if "resourceArn" in given:
             found = given["resourceArn"]
         case "dynamodb" if call.operation != "ListTables":
-            found = given.get("ResourceArn") or _arn("dynamodb", f"table/{table_and_keys(given)[0]}")
+            found = given.get("ResourceArn") or _arn(
+                "dynamodb", f"table/{table_and_keys(given)[0]}"
+            )
         case "events":
-            found = given.get("ResourceARN") or _arn("events", f"rule/{given.get('Name') or given['Rule']}")
+            found = given.get("ResourceARN") or _arn(
+                "events", f"rule/{given.get('Name') or given['Rule']}"
+            )
         case "sqs":
             found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
         case "cloudwatch" | "lambda":
             found = (_alarm if call.service == "cloudwatch" else _lambda_resource)(call)
         case "apigateway" | "apigatewayv2":
-            path = re.sub(r"\{(\w+)\+?}", lambda label: given[label[1]], _http(call)["requestUri"].partition("?")[0])
+            path = re.sub(
+                r"\{(\w+)\+?}",
+                lambda label: given[label[1]],
+                _http(call)["requestUri"].partition("?")[0],
+            )
             found = f"arn:aws:apigateway:{REGION}::{path.removeprefix('/v2')}"
         case "ecs" | "ec2":
             return _ecs_resources(call) if call.service == "ecs" else _ec2_resources(call)
@@ -211,7 +286,9 @@ _IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName", "po
 
 def _alarm(call: Call) -> str:
     given = call.parameters
-    names = given.get("AlarmNames") or [given[key] for key in ("AlarmName", "AlarmNames.member.1") if key in given]
+    names = given.get("AlarmNames") or [
+        given[key] for key in ("AlarmName", "AlarmNames.member.1") if key in given
+    ]
     return given.get("ResourceARN") or _arn("cloudwatch", f"alarm:{names[0]}")
 
 
@@ -246,7 +323,9 @@ def _ec2_resources(call: Call) -> list[str]:
         return ["*"]
     named = [_EC2_ID.fullmatch(value) for value in call.parameters.values()]
     found = [_arn("ec2", f"{_EC2_IDS[one[1]]}/{one[0]}") for one in named if one]
-    if call.operation in _MADE and (call.operation != "AuthorizeSecurityGroupEgress" or _ec2_tags(call)):
+    if call.operation in _MADE and (
+        call.operation != "AuthorizeSecurityGroupEgress" or _ec2_tags(call)
+    ):
         found.append(_arn("ec2", f"{_MADE[call.operation]}/new"))
     return found or [_arn("ec2", "route-table/of-an-association")]
 
@@ -254,13 +333,23 @@ def _ec2_resources(call: Call) -> list[str]:
 def _context(call: Call, resource: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """What the call says of itself, or AWS knows of the resource, on which a condition can be."""
     if call.service == "ec2":
-        tag = "ecs-updater" if resource.endswith("/of-an-association") else tags.get(resource.rpartition("/")[2])
+        tag = (
+            "ecs-updater"
+            if resource.endswith("/of-an-association")
+            else tags.get(resource.rpartition("/")[2])
+        )
         return {"aws:ResourceTag/ecs-updater": tag} if tag else {}
     if call.operation == "ListTables":
         return {}
     if call.service == "ecs" and call.operation == "ListTasks":
-        return {"ecs:cluster": _arn("ecs", f"cluster/{call.parameters['cluster'].rpartition('/')[2]}")}
-    if call.service == "dynamodb" and "ResourceArn" not in call.parameters and (keys := table_and_keys(call.parameters)[1]):
+        return {
+            "ecs:cluster": _arn("ecs", f"cluster/{call.parameters['cluster'].rpartition('/')[2]}")
+        }
+    if (
+        call.service == "dynamodb"
+        and "ResourceArn" not in call.parameters
+        and (keys := table_and_keys(call.parameters)[1])
+    ):
         return {KEYS: tuple(keys)}
     return {}
 
@@ -273,7 +362,9 @@ def _ec2_tags(call: Call) -> dict[str, str]:
 
 def _answer_about(call: Call) -> str:
     """The part of an answer that names what was made."""
-    element = {"CreateSecurityGroup": "groupId"}.get(call.operation) or _camel(_MADE[call.operation]) + "Id"
+    element = {"CreateSecurityGroup": "groupId"}.get(call.operation) or _camel(
+        _MADE[call.operation]
+    ) + "Id"
     return call.answer.partition(f"<{element}>")[2].partition("<")[0]
 
 
@@ -301,21 +392,40 @@ def _with_it(call: Call) -> Iterator[Need]:
         ("sqs", "CreateQueue"): "sqs:TagQueue",
     }.get((call.service, call.operation))
     if tagging and any(name.split(".")[0] in ("Tags", "tags") for name in given):
-        made = _arn("lambda", "event-source-mapping:new") if call.operation == "CreateEventSourceMapping" else resources[0]
-        yield Need(tagging, made, {"ecs:CreateAction": call.operation} if call.service == "ecs" else {})
+        made = (
+            _arn("lambda", "event-source-mapping:new")
+            if call.operation == "CreateEventSourceMapping"
+            else resources[0]
+        )
+        yield Need(
+            tagging, made, {"ecs:CreateAction": call.operation} if call.service == "ecs" else {}
+        )
     if call.operation == "CreateChangeSet" and "AWS::Include" in given.get("TemplateBody", ""):
-        yield Need("cloudformation:CreateChangeSet", f"arn:aws:cloudformation:{REGION}:aws:transform/Include")
+        yield Need(
+            "cloudformation:CreateChangeSet",
+            f"arn:aws:cloudformation:{REGION}:aws:transform/Include",
+        )
     if call.service == "apigateway" and given.get("tags"):
         yield Need("apigateway:PUT", f"arn:aws:apigateway:{REGION}::/tags/what-is-made", {})
     if call.service == "apigateway" and call.operation == "UpdateAccount":
         for change in given["patchOperations"]:
             if role := change.get("value"):
-                yield Need("iam:PassRole", role, {"iam:PassedToService": "apigateway.amazonaws.com"})
+                yield Need(
+                    "iam:PassRole", role, {"iam:PassedToService": "apigateway.amazonaws.com"}
+                )
     if call.service == "ec2" and _ec2_tags(call):
         yield Need("ec2:CreateTags", resources[-1], {"ec2:CreateAction": call.operation})
     if call.service == "ecs" and call.operation == "CreateCluster":  # The first one of an account.
-        role = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+        role = (
+            f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+        )
         yield Need("iam:CreateServiceLinkedRole", role, {"iam:AWSServiceName": "ecs.amazonaws.com"})
-    for name, service in (("taskRoleArn", "ecs-tasks"), ("executionRoleArn", "ecs-tasks"), ("Role", "lambda")):
+    for name, service in (
+        ("taskRoleArn", "ecs-tasks"),
+        ("executionRoleArn", "ecs-tasks"),
+        ("Role", "lambda"),
+    ):
         if call.operation in ("RegisterTaskDefinition", "CreateFunction") and given.get(name):
-            yield Need("iam:PassRole", given[name], {"iam:PassedToService": f"{service}.amazonaws.com"})
+            yield Need(
+                "iam:PassRole", given[name], {"iam:PassedToService": f"{service}.amazonaws.com"}
+            )

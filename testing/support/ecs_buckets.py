@@ -34,7 +34,10 @@ class Buckets:
         self._lock = threading.Lock()
 
     def take(self, operation: str, now: float) -> bool:
-        """Whether there is a token for a call at the moment ``now``, in seconds. For what is in no bucket there always is."""
+        """Whether there is a token for a call at the moment ``now``, in seconds.
+
+        For what is in no bucket there always is.
+        """
         with self._lock:
             self.calls[operation] += 1
             bucket = _OF.get(operation)

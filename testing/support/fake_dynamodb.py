@@ -1,7 +1,9 @@
-"""moto's DynamoDB in this process, with a table for the ledger: one request at a time, recorded, and failing where a test says so.
+"""moto's DynamoDB in this process, with a table for the ledger: one request at a time, recorded,
+and failing where a test says so.
 
-DynamoDB writes an item on a condition as one step. moto does not promise that to threads, so requests wait for each other here.
-What a condition means is moto's; a fault comes before the effect of a request, or after it with the answer lost.
+DynamoDB writes an item on a condition as one step. moto does not promise that to threads, so
+requests wait for each other here. What a condition means is moto's; a fault comes before the effect
+of a request, or after it with the answer lost.
 """
 
 import json
@@ -24,17 +26,30 @@ from .fake_ecs import ACCOUNT, REGION
 
 TABLE = "ecs-updater-ledger"
 
-THROTTLED = (400, "ThrottlingException", "Throughput exceeds the current capacity of your table or index.")
+THROTTLED = (
+    400,
+    "ThrottlingException",
+    "Throughput exceeds the current capacity of your table or index.",
+)
 SERVER_ERROR = (500, "InternalServerError", "The request processing has failed.")
-DENIED = (400, "AccessDeniedException", "User: arn:aws:sts::1:x is not authorized to perform: dynamodb:UpdateItem. Token: secret")
+DENIED = (
+    400,
+    "AccessDeniedException",
+    "User: arn:aws:sts::1:x is not authorized to perform: dynamodb:UpdateItem. Token: secret",
+)
 CONFLICT = (400, "TransactionConflictException", "Transaction is ongoing for the item")
 
 Fault = tuple[int, str, str] | dict[str, Any] | BaseException
-"""An answer's status, code and message; the whole body of an answer of the status 400; or what is raised instead of an answer."""
+"""An answer's status, code and message; the whole body of an answer of the status 400; or what is
+raised instead of an answer.
+"""
 
 
 def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    return [
+        {"AttributeName": partition, "KeyType": "HASH"},
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]
 
 
 class Clock:
@@ -69,7 +84,10 @@ class FakeDynamodb:
         self.admin = boto3.client("dynamodb", region_name=REGION)
         self.admin.create_table(
             TableName=TABLE,
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "feed", "begun_at")],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("pk", "sk", "feed", "begun_at")
+            ],
             KeySchema=_keys("pk", "sk"),
             GlobalSecondaryIndexes=[
                 {
@@ -83,12 +101,16 @@ class FakeDynamodb:
 
     def _prepare(self) -> None:
         self.requests: list[Request] = []
-        # Asked before each request, which it may let fail: with a fault, and whether that comes after the effect.
+        # Asked before each request, which it may let fail: with a fault, and whether that comes
+        # after the effect.
         self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
         # What the answers have as their ``Date``; None leaves them as they are.
         self.now: Callable[[], float] | None = None
-        # Called for each request, which the function does: outside of the lock, so it may wait for other threads.
-        self.around: Callable[[Request, Callable[[], AWSResponse]], AWSResponse] = lambda _, send: send()
+        # Called for each request, which the function does: outside of the lock, so it may wait for
+        # other threads.
+        self.around: Callable[[Request, Callable[[], AWSResponse]], AWSResponse] = lambda _, send: (
+            send()
+        )
         self._faults: dict[str, list[tuple[Fault, bool]]] = defaultdict(list)
         self._one_at_a_time = threading.Lock()
 
@@ -108,16 +130,21 @@ class FakeDynamodb:
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
         """All that is in the table, by its key, in the form in which it travels."""
         pages = self.admin.get_paginator("scan").paginate(TableName=TABLE)
-        return {(item["pk"]["S"], item["sk"]["S"]): item for page in pages for item in page["Items"]}
+        return {
+            (item["pk"]["S"], item["sk"]["S"]): item for page in pages for item in page["Items"]
+        }
 
     def fail(self, operation: str, *faults: Fault, after_effect: bool = False) -> None:
-        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after having done their work."""
+        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after
+        having done their work.
+        """
         self._faults[operation] += [(fault, after_effect) for fault in faults]
 
     def client(self, config: Config | None = None) -> Any:
         """A real boto3 client whose requests end at moto instead of on a socket."""
         client = boto3.client("dynamodb", region_name=REGION, config=config)
-        client.meta.events.unregister("before-send", botocore_stubber)  # The SDK asks all handlers: the effect would come twice.
+        # The SDK asks all handlers: the effect would come twice.
+        client.meta.events.unregister("before-send", botocore_stubber)
         client.meta.events.register_last("before-send.dynamodb", self._send)
         return client
 
@@ -159,5 +186,11 @@ class _Raw:
 
 
 def _failed(url: str, fault: tuple[int, str, str] | dict[str, Any]) -> AWSResponse:
-    status, body = (400, fault) if isinstance(fault, dict) else (fault[0], {"__type": fault[1], "message": fault[2]})
-    return AWSResponse(url, status, {"Content-Type": "application/x-amz-json-1.0"}, _Raw(json.dumps(body).encode()))
+    status, body = (
+        (400, fault)
+        if isinstance(fault, dict)
+        else (fault[0], {"__type": fault[1], "message": fault[2]})
+    )
+    return AWSResponse(
+        url, status, {"Content-Type": "application/x-amz-json-1.0"}, _Raw(json.dumps(body).encode())
+    )

@@ -1,7 +1,9 @@
-"""A small stateful ECS behind botocore's ``before-send``: what the emulators cannot show is played here, on the wire.
+"""A small stateful ECS behind botocore's ``before-send``: what the emulators cannot show is played
+here, on the wire.
 
-It keeps every field of a task definition (the emulators drop those they do not know), records each request as it would leave the
-machine, and fails where a test says so: before the effect, or after it with the answer lost.
+It keeps every field of a task definition (the emulators drop those they do not know), records each
+request as it would leave the machine, and fails where a test says so: before the effect, or after
+it with the answer lost.
 
 Not a judge of what ECS accepts: its own refusals are tested against moto.
 """
@@ -51,7 +53,9 @@ class _Refusal(Exception):
 
 
 class FakeEcs:
-    """One cluster with one service, ``ecs-dummy-service``, whose running revision is ``ecs-dummy-task:1``."""
+    """One cluster with one service, ``ecs-dummy-service``, whose running revision is
+    ``ecs-dummy-task:1``.
+    """
 
     def __init__(self, containers: list[dict[str, Any]] | None = None, **task_definition: Any):
         self.requests: list[Request] = []
@@ -62,7 +66,8 @@ class FakeEcs:
         self.register(
             {
                 "family": "ecs-dummy-task",
-                "containerDefinitions": containers or [{"name": "ecs-dummy-container", "image": "busybox", "memory": 128}],
+                "containerDefinitions": containers
+                or [{"name": "ecs-dummy-container", "image": "busybox", "memory": 128}],
                 "cpu": "256",
                 "memory": "512",
                 **task_definition,
@@ -103,7 +108,9 @@ class FakeEcs:
         return [operation for operation in self.operations if not operation.startswith("Describe")]
 
     def fail(self, operation: str, *faults: Fault, after_effect: bool = False) -> None:
-        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after having done their work."""
+        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after
+        having done their work.
+        """
         self._faults[operation] += [(fault, after_effect) for fault in faults]
 
     def client(self, config: Config | None = None) -> Any:
@@ -143,7 +150,10 @@ class FakeEcs:
             "updatedAt": now,
         }
         earlier = [{**d, "status": "ACTIVE"} for d in self.service.get("deployments", [])]
-        self.service |= {"taskDefinition": task_definition_arn, "deployments": [deployment, *earlier]}
+        self.service |= {
+            "taskDefinition": task_definition_arn,
+            "deployments": [deployment, *earlier],
+        }
         return deployment
 
     # The wire.
@@ -153,7 +163,9 @@ class FakeEcs:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         body = json.loads(request.body)
         self.requests.append(Request(operation, body))
-        fault, after_effect = self._faults[operation].pop(0) if self._faults[operation] else (None, False)
+        fault, after_effect = (
+            self._faults[operation].pop(0) if self._faults[operation] else (None, False)
+        )
         answer = 0, {}
         if fault is None or after_effect:
             answer = self._answer(operation, body)
@@ -185,11 +197,19 @@ class FakeEcs:
         if service not in (self.service["serviceName"], SERVICE_ARN):
             return {"services": [], "failures": [{"arn": service, "reason": "MISSING"}]}
         tags = [{"key": key, "value": value} for key, value in self.tags.items()]
-        return {"services": [self.service | ({"tags": tags} if "TAGS" in body.get("include", []) else {})], "failures": []}
+        return {
+            "services": [
+                self.service | ({"tags": tags} if "TAGS" in body.get("include", []) else {})
+            ],
+            "failures": [],
+        }
 
     def _describe_task_definition(self, body: dict[str, Any]) -> dict[str, Any]:
         revision = self._revision(body["taskDefinition"])
-        return {"taskDefinition": revision, "tags": self.revision_tags[self.revisions.index(revision)]}
+        return {
+            "taskDefinition": revision,
+            "tags": self.revision_tags[self.revisions.index(revision)],
+        }
 
     def _update_service(self, body: dict[str, Any]) -> dict[str, Any]:
         arn = body.get("taskDefinition", self.service["taskDefinition"])
@@ -215,7 +235,11 @@ class FakeEcs:
     def _revision(self, name: str) -> dict[str, Any]:
         if name == self.newest["family"]:
             return self.newest
-        return next(r for r in self.revisions if name in (r["taskDefinitionArn"], f"{r['family']}:{r['revision']}"))
+        return next(
+            r
+            for r in self.revisions
+            if name in (r["taskDefinitionArn"], f"{r['family']}:{r['revision']}")
+        )
 
     def _tick(self) -> float:
         self.clock += 1

@@ -1,4 +1,6 @@
-"""One scenario with one thing going wrong, what is done afterwards, and whether all is well in the end."""
+"""One scenario with one thing going wrong, what is done afterwards, and whether all is well in the
+end.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,7 +19,11 @@ from .trouble import DYNAMODB, Trouble
 NEW, OLD, OTHER = "app:2", "busybox", "app:3"
 NEW_TAGS = EVENT["ecs_tag"]
 REQUEST = "request-1"
-ROLLBACK = {"action": "rollback", "ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service"}
+ROLLBACK = {
+    "action": "rollback",
+    "ecs_cluster_name": "ECSCluster",
+    "ecs_service_name": "ecs-dummy-service",
+}
 OTHER_EVENT = EVENT | {
     "request_id": "request-2",
     "ecs_image_name": OTHER,
@@ -26,7 +32,8 @@ OTHER_EVENT = EVENT | {
     "rollback_on_failure": True,
 }
 
-# As fast as simulated ECS can be: the fewer looks a rollout takes, the more runs there are in a minute.
+# As fast as simulated ECS can be: the fewer looks a rollout takes, the more runs there are in a
+# minute.
 PACE = Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5)
 GOOD = Image.good(starts_after=1)
 BAD = Image.exits(code=1, after=0.5, starts_after=0.5)
@@ -50,11 +57,15 @@ class Scenario:
     is_updated_first: bool = False
     """Whether an update to the new image has gone before."""
     is_old_inactive: bool = False
-    """Whether somebody has deregistered the old revision, so that a rollback registers its content again."""
+    """Whether somebody has deregistered the old revision, so that a rollback registers its content
+    again.
+    """
     begins_at: str = ""
     """The operation before which nothing happens: another scenario is the same until then."""
     by_completer: bool = False
-    """Whether the process that something happens to is the completer, after an update that did not wait."""
+    """Whether the process that something happens to is the completer, after an update that did not
+    wait.
+    """
 
     @property
     def state(self) -> tuple[dict[str, str], Mapping[str, str]]:
@@ -63,7 +74,9 @@ class Scenario:
 
     @property
     def deployments(self) -> list[str]:
-        """The image of each deployment, in order: what was there, one for the update, one for its rollback, and none else."""
+        """The image of each deployment, in order: what was there, one for the update, one for its
+        rollback, and none else.
+        """
         first = [OLD, self.fields.get("ecs_image_name", NEW)]
         return first if self.is_new else [*first, OLD]
 
@@ -130,11 +143,15 @@ class Run:
         self.count("runs")
         self._check_told(told)
         self._check_lease(told)
-        if told.was_killed or (isinstance(told.error, EcsUpdaterError) and not isinstance(told.error, CallerFault)):
+        if told.was_killed or (
+            isinstance(told.error, EcsUpdaterError) and not isinstance(told.error, CallerFault)
+        ):
             self.count("noticed")
 
     def with_another_update(self, trouble: Trouble, image: Image) -> None:
-        """Lets it happen; then another update of the service comes, which rolls back if its image is bad, and judges."""
+        """Lets it happen; then another update of the service comes, which rolls back if its image
+        is bad, and judges.
+        """
         self._begin(trouble, f"another update, {'good' if image is GOOD else 'bad'}")
         self.world.ecs.publish(OTHER, image)
         told = self._until_told(lambda: self.world.send(OTHER_EVENT))
@@ -156,7 +173,10 @@ class Run:
     def is_ended(self) -> bool:
         """Whether the ledger has the update's end."""
         items = self.world.dynamodb.items.values()
-        return any(item.get("state") == {"S": "ENDED"} and item["request_id"] == {"S": REQUEST} for item in items)
+        return any(
+            item.get("state") == {"S": "ENDED"} and item["request_id"] == {"S": REQUEST}
+            for item in items
+        )
 
     def resend(self) -> Told:
         """Sends the same event until it is answered, or refused for good."""
@@ -221,8 +241,15 @@ class Run:
         entry, *attempts = entries
         self.count("attempts that came to nothing", len(attempts))
         for attempt in attempts:
-            if (attempt.is_ended, attempt.may_be_repeated, attempt.deployment_id) != (True, True, None):
-                self.wrong(f"an earlier attempt is {attempt.state} {attempt.verdict} {attempt.deployment_id}: {attempt.cause}")
+            if (attempt.is_ended, attempt.may_be_repeated, attempt.deployment_id) != (
+                True,
+                True,
+                None,
+            ):
+                self.wrong(
+                    f"an earlier attempt is {attempt.state} {attempt.verdict} "
+                    f"{attempt.deployment_id}: {attempt.cause}"
+                )
         if (entry.verdict, entry.is_ended) != (scenario.verdict, True):
             self.wrong(f"the ledger says {entry.state} {entry.verdict}: {entry.cause}")
         if world.state != scenario.state:
@@ -231,15 +258,23 @@ class Run:
         self._check_deployments()
         again = scenario.send(world)
         self._check_told(again)
-        if again.verdict not in (scenario.verdict, {"ROLLED_BACK": "RolloutRolledBackError"}.get(scenario.verdict)):
+        if again.verdict not in (
+            scenario.verdict,
+            {"ROLLED_BACK": "RolloutRolledBackError"}.get(scenario.verdict),
+        ):
             self.wrong(f"to send it again is answered with {again.verdict}, {again.text}")
         if any(key[0] == "OPEN" for key in world.dynamodb.items):
             self.wrong("something is left open")
 
     def _check_after_another_update(self, told: Told, is_good: bool) -> None:
-        """The service is fully as the other update asked for, or fully as it was when it last worked; each entry is true."""
+        """The service is fully as the other update asked for, or fully as it was when it last
+        worked; each entry is true.
+        """
         world = self.world
-        ours, others = (next((e for e in world.history if e.request_id == name), None) for name in (REQUEST, "request-2"))
+        ours, others = (
+            next((e for e in world.history if e.request_id == name), None)
+            for name in (REQUEST, "request-2")
+        )
         has_worked = ours is not None and ours.verdict == "SUCCEEDED"
         worked = (NEW, NEW_TAGS) if has_worked else (OLD, OLD_TAGS)
         image, tags = (OTHER, OTHER_EVENT["ecs_tag"]) if is_good else worked
@@ -252,12 +287,18 @@ class Run:
         if any(key[0] == "OPEN" for key in world.dynamodb.items) or not world.lease_is_free:
             self.wrong("something is left open")
         images = self._images_made()
-        if images[:-1].count(NEW) > 1 or images.count(OTHER) != 1:  # The last one may be the return to it.
+        # The last one may be the return to it.
+        if images[:-1].count(NEW) > 1 or images.count(OTHER) != 1:
             self.wrong(f"the deployments were of {images}")
         if ours is None:
             self.count("left nothing")
-        elif (NEW in images) != (ours.deployment_id is not None) or (NEW in images) != (ours.verdict != "INTERRUPTED"):
-            self.wrong(f"the ledger says {ours.verdict} of {ours.deployment_id}, and the deployments were of {images}")
+        elif (NEW in images) != (ours.deployment_id is not None) or (NEW in images) != (
+            ours.verdict != "INTERRUPTED"
+        ):
+            self.wrong(
+                f"the ledger says {ours.verdict} of {ours.deployment_id}, and the "
+                f"deployments were of {images}"
+            )
         else:
             self.count(f"ended as {ours.verdict}")
             self._check_verdict_of_the_first(ours.verdict, images)
@@ -273,7 +314,10 @@ class Run:
 
     def _images_made(self) -> list[str]:
         """The image of each deployment that there ever was, in order."""
-        revisions = {d["taskDefinitionArn"]: d["containerDefinitions"][0]["image"] for d in self.world.ecs.world.task_definitions}
+        revisions = {
+            d["taskDefinitionArn"]: d["containerDefinitions"][0]["image"]
+            for d in self.world.ecs.world.task_definitions
+        }
         return [revisions[arn] for arn in self.world.made.values()]
 
     def _check_ledger(self, entry: Any) -> None:
@@ -282,16 +326,27 @@ class Run:
         arn = primary.revision.task_definition["taskDefinitionArn"]
         if primary.rollout_state != "COMPLETED":
             self.wrong(f"the service's deployment is {primary.rollout_state}")
-        if entry.verdict == "SUCCEEDED" and (entry.after.task_definition_arn, entry.deployment_id) != (arn, primary.id):
-            self.wrong(f"the ledger says {entry.after.task_definition_arn} {entry.deployment_id}, ECS {arn} {primary.id}")
+        if entry.verdict == "SUCCEEDED" and (
+            entry.after.task_definition_arn,
+            entry.deployment_id,
+        ) != (arn, primary.id):
+            self.wrong(
+                f"the ledger says {entry.after.task_definition_arn} {entry.deployment_id}, "
+                f"ECS {arn} {primary.id}"
+            )
         if entry.verdict == "ROLLED_BACK":
             back = entry.rollback
             if not back or (back.task_definition_arn, back.deployment_id) != (arn, primary.id):
                 self.wrong(f"the ledger says {back}, ECS {arn} {primary.id}")
             if world.made.get(entry.deployment_id) != entry.after.task_definition_arn:
-                self.wrong(f"the ledger says that {entry.deployment_id} ran {entry.after.task_definition_arn}, ECS {world.made}")
+                self.wrong(
+                    f"the ledger says that {entry.deployment_id} ran "
+                    f"{entry.after.task_definition_arn}, ECS {world.made}"
+                )
         success = History(world.table, clock=world.clock.epoch).last_success(SERVICE_ARN)
-        if entry.verdict == "SUCCEEDED" and (not success or (success.number, success.deployment_id) != (entry.number, primary.id)):
+        if entry.verdict == "SUCCEEDED" and (
+            not success or (success.number, success.deployment_id) != (entry.number, primary.id)
+        ):
             self.wrong(f"the last success is {success}")
         if entry.verdict != "SUCCEEDED" and success and success.request_id == REQUEST:
             self.wrong(f"the last success is {success}")
@@ -301,7 +356,9 @@ class Run:
         made = self._images_made()
         if made != self.scenario.deployments:
             self.wrong(f"the deployments were of {made}")
-        if unused := len(self.world.ecs.world.task_definitions) - len(set(self.world.made.values())):
+        if unused := len(self.world.ecs.world.task_definitions) - len(
+            set(self.world.made.values())
+        ):
             self.wrong(f"{unused} revisions were registered and never used")
 
 

@@ -1,6 +1,8 @@
-"""An ECS with many services, each of a family of its own, behind botocore's ``before-send``; throttled as ECS throttles.
+"""An ECS with many services, each of a family of its own, behind botocore's ``before-send``;
+throttled as ECS throttles.
 
-Time is the test's. A deployment is complete so many seconds after it was made; what ECS refuses is tested elsewhere.
+Time is the test's. A deployment is complete so many seconds after it was made; what ECS refuses is
+tested elsewhere.
 """
 
 import itertools
@@ -23,7 +25,10 @@ from .fake_ecs import ACCOUNT, CLUSTER_ARN, REGION
 PREFIX = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 FIRST = "registry/app:1"
 _NAME = re.compile(rf"({PREFIX}(cluster|service)/)?[\w/-]{{1,255}}", re.ASCII)
-"""What ECS takes for the name of a cluster or of a service. For any other one it refuses the whole call."""
+"""What ECS takes for the name of a cluster or of a service.
+
+For any other one it refuses the whole call.
+"""
 
 Json = dict[str, Any]
 
@@ -38,7 +43,9 @@ class Fleet:
         """Every UpdateService: service and revision."""
         self.registered: list[str] = []
         """Every revision that was registered."""
-        self.before: Callable[[str, Json], tuple[int, str, str] | None] = lambda operation, body: None
+        self.before: Callable[[str, Json], tuple[int, str, str] | None] = lambda operation, body: (
+            None
+        )
         """Asked before each call, which it may refuse: with status, code and message."""
         self.failing: set[str] = set()
         """Services whose deployments fail."""
@@ -48,7 +55,12 @@ class Fleet:
         self._revisions: dict[str, list[Json]] = {}
         self._services: dict[str, Json] = {}
         for name in self.names:
-            arn = self._register({"family": name, "containerDefinitions": [{"name": "app", "image": FIRST, "memory": 64}]})
+            arn = self._register(
+                {
+                    "family": name,
+                    "containerDefinitions": [{"name": "app", "image": FIRST, "memory": 64}],
+                }
+            )
             deployment = self._deployment(arn, "ecs-svc/1", self._now() - 3600)
             self._services[name] = {
                 "clusterArn": CLUSTER_ARN,
@@ -73,12 +85,19 @@ class Fleet:
 
     def event(self, name: str, image: str = "registry/app:2", **fields: Any) -> Json:
         """An event that gives a service another image."""
-        event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": name, "ecs_image_name": image, "ecs_tag": {"team": "a"}}
+        event = {
+            "ecs_cluster_name": "ECSCluster",
+            "ecs_service_name": name,
+            "ecs_image_name": image,
+            "ecs_tag": {"team": "a"},
+        }
         return event | fields
 
     def image(self, name: str) -> str:
         """What a service runs, or is on its way to."""
-        return self._revision(self._services[name]["deployments"][0]["taskDefinition"])["containerDefinitions"][0]["image"]
+        return self._revision(self._services[name]["deployments"][0]["taskDefinition"])[
+            "containerDefinitions"
+        ][0]["image"]
 
     def _answer(self, event_name: str, request: Any, **_: Any) -> AWSResponse:
         operation, body = event_name.rpartition(".")[2], json.loads(request.body)
@@ -93,12 +112,19 @@ class Fleet:
     def _do_DescribeServices(self, body: Json) -> tuple[int, Json]:  # pylint: disable=invalid-name
         assert len(body["services"]) <= 10
         if not all(_NAME.fullmatch(one) for one in (body["cluster"], *body["services"])):
-            return 400, {"__type": "InvalidParameterException", "message": "Invalid identifier: Unexpected number of separators"}
+            return 400, {
+                "__type": "InvalidParameterException",
+                "message": "Invalid identifier: Unexpected number of separators",
+            }
         names = [one.rpartition("/")[2] for one in body["services"]]
         if body["cluster"].rpartition("/")[2] != "ECSCluster":
             return 400, {"__type": "ClusterNotFoundException", "message": "Cluster not found."}
         there = [name for name in names if name in self._services]
-        missing = [{"arn": f"{PREFIX}service/ECSCluster/{name}", "reason": "MISSING"} for name in names if name not in there]
+        missing = [
+            {"arn": f"{PREFIX}service/ECSCluster/{name}", "reason": "MISSING"}
+            for name in names
+            if name not in there
+        ]
         return 200, {"services": [self._told(name) for name in there], "failures": missing}
 
     def _do_DescribeTaskDefinition(self, body: Json) -> tuple[int, Json]:  # pylint: disable=invalid-name
@@ -113,7 +139,9 @@ class Fleet:
         self.updates.append((service["serviceName"], revision.rpartition("/")[2]))
         for one in service["deployments"]:
             one["status"] = "ACTIVE"
-        service["deployments"].insert(0, self._deployment(revision, f"ecs-svc/{next(self._ids)}", self._now()))
+        service["deployments"].insert(
+            0, self._deployment(revision, f"ecs-svc/{next(self._ids)}", self._now())
+        )
         return 200, {"service": self._told(service["serviceName"])}
 
     def _do_TagResource(self, body: Json) -> tuple[int, Json]:  # pylint: disable=invalid-name
@@ -138,19 +166,37 @@ class Fleet:
         primary = service["deployments"][0]
         is_complete = now - primary["createdAt"] >= self._seconds
         if is_complete and name in self.failing:
-            primary |= {"rolloutState": "FAILED", "rolloutStateReason": "tasks failed to start.", "failedTasks": 3}
-            return {**service, "taskDefinition": primary["taskDefinition"], "runningCount": 1, "pendingCount": 0, "events": []}
+            primary |= {
+                "rolloutState": "FAILED",
+                "rolloutStateReason": "tasks failed to start.",
+                "failedTasks": 3,
+            }
+            return {
+                **service,
+                "taskDefinition": primary["taskDefinition"],
+                "runningCount": 1,
+                "pendingCount": 0,
+                "events": [],
+            }
         if is_complete:
             del service["deployments"][1:]
         pending = int(not is_complete)
         state = "COMPLETED" if is_complete else "IN_PROGRESS"
         primary |= {"rolloutState": state, "runningCount": 1 - pending, "pendingCount": pending}
-        return {**service, "taskDefinition": primary["taskDefinition"], "runningCount": 1, "pendingCount": pending, "events": []}
+        return {
+            **service,
+            "taskDefinition": primary["taskDefinition"],
+            "runningCount": 1,
+            "pendingCount": pending,
+            "events": [],
+        }
 
     def _register(self, body: Json) -> str:
         revisions = self._revisions.setdefault(body["family"], [])
         arn = f"{PREFIX}task-definition/{body['family']}:{len(revisions) + 1}"
-        revisions.append({**body, "taskDefinitionArn": arn, "revision": len(revisions) + 1, "status": "ACTIVE"})
+        revisions.append(
+            {**body, "taskDefinitionArn": arn, "revision": len(revisions) + 1, "status": "ACTIVE"}
+        )
         self.registered.append(arn.rpartition("/")[2])
         return arn
 
@@ -162,4 +208,11 @@ class Fleet:
     def _deployment(revision: str, number: str, now: float) -> Json:
         counts = {"desiredCount": 1, "runningCount": 0, "pendingCount": 1, "failedTasks": 0}
         moments = {"createdAt": now, "updatedAt": now}
-        return {"id": number, "status": "PRIMARY", "taskDefinition": revision, "rolloutState": "IN_PROGRESS", **counts, **moments}
+        return {
+            "id": number,
+            "status": "PRIMARY",
+            "taskDefinition": revision,
+            "rolloutState": "IN_PROGRESS",
+            **counts,
+            **moments,
+        }

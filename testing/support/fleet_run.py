@@ -1,4 +1,6 @@
-"""A fleet, a queue, a ledger and the worker between them, all on one clock that only sleeping moves."""
+"""A fleet, a queue, a ledger and the worker between them, all on one clock that only sleeping
+moves.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -42,10 +44,14 @@ class FleetRun:
         """Puts events on the queue, in this order."""
         self.queue.send([message_of(event, batch=batch) for event in events])
 
-    def begin_batch(self, events: Sequence[Mapping[str, Any]], batch_id: str = "b", **fields: Any) -> list[str]:
+    def begin_batch(
+        self, events: Sequence[Mapping[str, Any]], batch_id: str = "b", **fields: Any
+    ) -> list[str]:
         """Writes a batch and sends its messages, as the command line does; the ``request_id``s."""
         members = list(members_of(batch_id, events, [None] * len(events)))
-        self.batches.begin(Batch(batch_id, "2027-01-15T08:00:00.000Z", len(members), **fields), members)
+        self.batches.begin(
+            Batch(batch_id, "2027-01-15T08:00:00.000Z", len(members), **fields), members
+        )
         self.send(*(dict(one.event) for one in members), batch=batch_id)
         return [one.request_id for one in members]
 
@@ -86,7 +92,9 @@ class FleetRun:
             self.work()
 
     def work_together(self, workers: int, once: Callable[[], None] = lambda: None) -> None:
-        """So many workers beside each other, as Lambda's mapping runs them, until the queue is empty; ``once`` before each turn."""
+        """So many workers beside each other, as Lambda's mapping runs them, until the queue is
+        empty; ``once`` before each turn.
+        """
 
         def turns() -> None:
             while self.queue.is_busy:
@@ -101,7 +109,13 @@ class FleetRun:
 
     def complete(self) -> Completed:
         """One run of the completer."""
-        return complete({}, self.environment, self.boundary, self.table, Call("completer", None, lambda: 900.0, self.clock))
+        return complete(
+            {},
+            self.environment,
+            self.boundary,
+            self.table,
+            Call("completer", None, lambda: 900.0, self.clock),
+        )
 
     def entry(self, request_id: str) -> Entry:
         """What the ledger has of a request. Fails where there is nothing."""

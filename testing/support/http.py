@@ -34,11 +34,21 @@ class Answer:
         return json.loads(self.text)
 
 
-def event(method: str, address: str, body: Any = None, headers: Mapping[str, str] | None = None, **identity: str) -> dict[str, Any]:
+def event(
+    method: str,
+    address: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    **identity: str,
+) -> dict[str, Any]:
     """The event of a request; a body that is no text goes as JSON."""
     parts = urlsplit(address)
     query = parse_qs(parts.query, keep_blank_values=True)
-    given = {"Host": "a1b2c3.execute-api.eu-west-1.amazonaws.com", **(JSON if body is not None else {}), **(headers or {})}
+    given = {
+        "Host": "a1b2c3.execute-api.eu-west-1.amazonaws.com",
+        **(JSON if body is not None else {}),
+        **(headers or {}),
+    }
     return {
         "resource": parts.path,
         "path": parts.path,
@@ -61,7 +71,9 @@ def event(method: str, address: str, body: Any = None, headers: Mapping[str, str
     }
 
 
-def ask(door: Callable[[dict[str, Any], Any], dict[str, Any]], *request: Any, **more: Any) -> Answer:
+def ask(
+    door: Callable[[dict[str, Any], Any], dict[str, Any]], *request: Any, **more: Any
+) -> Answer:
     """What a door answers to a request, see ``event``."""
     answer = door(event(*request, **more), CONTEXT)
     headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}

@@ -18,7 +18,10 @@ _SUCCEEDED, _ROLLED_BACK, _SUPERSEDED = "SUCCEEDED", "ROLLED_BACK", "SUPERSEDED"
 def violations(run: InterleavedRun) -> list[str]:
     """What does not hold; empty where all is well."""
     found = list(run.wrong)
-    arns = {scheduler.service.name: scheduler.service.arn for scheduler in run.world.ecs.world.schedulers.values()}
+    arns = {
+        scheduler.service.name: scheduler.service.arn
+        for scheduler in run.world.ecs.world.schedulers.values()
+    }
     for name, arn in arns.items():
         found += _Service(run, name, arn).violations()
     if still_open := [key for key in run.world.dynamodb.items if key[0] == "OPEN"]:
@@ -32,11 +35,17 @@ class _Service:
     def __init__(self, run: InterleavedRun, name: str, arn: str):
         self._run, self._name, self._arn, self._wrong = run, name, arn, list[str]()
         self._service = run.world.ecs.world.schedulers[arn].service
-        self._intents = {intent.request_id: intent for intent in run.intents if intent.service == name}
-        self._entries: list[Entry] = list(reversed(History(run.world.table, clock=run.world.clock.epoch).latest(arn, 50)))
+        self._intents = {
+            intent.request_id: intent for intent in run.intents if intent.service == name
+        }
+        self._entries: list[Entry] = list(
+            reversed(History(run.world.table, clock=run.world.clock.epoch).latest(arn, 50))
+        )
         self._made = [one for one in run.made if one.service == name]
         self._index = {one.id: number for number, one in enumerate(self._made)}
-        self._revisions = {one["taskDefinitionArn"]: one for one in run.world.ecs.world.task_definitions}
+        self._revisions = {
+            one["taskDefinitionArn"]: one for one in run.world.ecs.world.task_definitions
+        }
 
     def violations(self) -> list[str]:
         """All of them."""
@@ -55,7 +64,11 @@ class _Service:
             self._wrong.append(sentence)
 
     def _images(self, task_definition_arn: str | None) -> dict[str, str]:
-        containers = self._revisions[task_definition_arn]["containerDefinitions"] if task_definition_arn else []
+        containers = (
+            self._revisions[task_definition_arn]["containerDefinitions"]
+            if task_definition_arn
+            else []
+        )
         return {one["name"]: one["image"] for one in containers}
 
     # Everything ends.
@@ -64,7 +77,9 @@ class _Service:
         for entry in self._entries:
             self._fail_unless(entry.is_ended, f"{_name(entry)} is {entry.state}")
         lease = self._run.world.dynamodb.items.get((self._arn, "LEASE"), {})
-        is_free = "holder" not in lease or float(lease["expires_at"]["N"]) < self._run.world.clock.epoch()
+        is_free = (
+            "holder" not in lease or float(lease["expires_at"]["N"]) < self._run.world.clock.epoch()
+        )
         self._fail_unless(is_free, f"the lease is held: {lease}")
 
     # What the callers got agrees with the ledger.
@@ -74,12 +89,18 @@ class _Service:
             if intent.service != self._name:
                 continue
             text = str(result.error) if result.error else ""
-            self._fail_unless("\n" not in text and (not text or text.startswith("[ERROR][")), f"no error for a person: {text!r}")
+            self._fail_unless(
+                "\n" not in text and (not text or text.startswith("[ERROR][")),
+                f"no error for a person: {text!r}",
+            )
             entries = [entry for entry in self._entries if entry.request_id == intent.request_id]
             if intent.is_dry:
                 self._fail_unless(not entries, f"a dry run has an entry: {intent}")
             elif result.answer:
-                self._fail_unless(bool(entries), f"{intent.request_id} was answered {result.verdict}, the ledger knows nothing")
+                self._fail_unless(
+                    bool(entries),
+                    f"{intent.request_id} was answered {result.verdict}, the ledger knows nothing",
+                )
                 self._check_answer(result.verdict, entries)
 
     def _check_answer(self, verdict: str, entries: list[Entry]) -> None:
@@ -87,64 +108,115 @@ class _Service:
             return
         last = entries[-1]
         if verdict == _SUCCEEDED:
-            self._fail_unless(last.verdict == _SUCCEEDED, f"{_name(last)} was answered SUCCEEDED, the ledger says {last.verdict}")
+            self._fail_unless(
+                last.verdict == _SUCCEEDED,
+                f"{_name(last)} was answered SUCCEEDED, the ledger says {last.verdict}",
+            )
         if verdict in ("IN_PROGRESS", "TIMED_OUT") and last.deploys:
             is_deployed = last.deployment_id in self._index
-            self._fail_unless(is_deployed, f"{_name(last)} was answered {verdict}, and has no deployment")
+            self._fail_unless(
+                is_deployed, f"{_name(last)} was answered {verdict}, and has no deployment"
+            )
 
     # The ledger says what happened.
 
     def _check_entry(self, entry: Entry) -> None:
         intent = self._intents[entry.request_id]
-        made = self._made[self._index[entry.deployment_id]] if entry.deployment_id in self._index else None
+        made = (
+            self._made[self._index[entry.deployment_id]]
+            if entry.deployment_id in self._index
+            else None
+        )
         verdict = entry.verdict
         if entry.deployment_id is not None and entry.deploys:
             right = made is not None and made.task_definition_arn == entry.after.task_definition_arn
-            self._fail_unless(right, f"{_name(entry)} names {entry.deployment_id} of {entry.after.task_definition_arn}: {made}")
+            self._fail_unless(
+                right,
+                f"{_name(entry)} names {entry.deployment_id} of "
+                f"{entry.after.task_definition_arn}: {made}",
+            )
         if not entry.deploys:
             return
-        own = [one for one in self._made if one.by == "update" and one.request_id == entry.request_id]
+        own = [
+            one for one in self._made if one.by == "update" and one.request_id == entry.request_id
+        ]
         if verdict in _NO_EFFECT:
-            others = [e for e in self._entries if e.request_id == entry.request_id and e.deployment_id]
+            others = [
+                e for e in self._entries if e.request_id == entry.request_id and e.deployment_id
+            ]
             is_right = not own or bool(others) or self._is_hidden(own[-1])
             self._fail_unless(is_right, f"{_name(entry)} is {verdict}, and it made {own}")
             return
-        self._fail_unless(made is not None, f"{_name(entry)} is {verdict} without a deployment: {entry.cause}")
+        self._fail_unless(
+            made is not None, f"{_name(entry)} is {verdict} without a deployment: {entry.cause}"
+        )
         completed = {deployment_id for deployment_id, _ in self._service.completed}
         if verdict == _SUCCEEDED:
-            self._fail_unless(entry.deployment_id in completed, f"{_name(entry)} is SUCCEEDED, and was never complete")
+            self._fail_unless(
+                entry.deployment_id in completed,
+                f"{_name(entry)} is SUCCEEDED, and was never complete",
+            )
         if verdict in ("FAILED", _ROLLED_BACK):
-            self._fail_unless(not intent.is_good, f"{_name(entry)} is {verdict} with a good image: {entry.cause}")
+            self._fail_unless(
+                not intent.is_good, f"{_name(entry)} is {verdict} with a good image: {entry.cause}"
+            )
         if verdict == _ROLLED_BACK and entry.rollback_on_failure:
             back = entry.rollback
-            id_made = back and self._made[self._index[back.deployment_id]] if back and back.deployment_id in self._index else None
-            right = bool(back and id_made and id_made.task_definition_arn == back.task_definition_arn)
+            id_made = (
+                back and self._made[self._index[back.deployment_id]]
+                if back and back.deployment_id in self._index
+                else None
+            )
+            right = bool(
+                back and id_made and id_made.task_definition_arn == back.task_definition_arn
+            )
             self._fail_unless(right, f"{_name(entry)} is ROLLED_BACK by {back}: {id_made}")
         if verdict == _SUPERSEDED and made:
-            self._fail_unless(self._index[made.id] < len(self._made) - 1, f"{_name(entry)} is SUPERSEDED by nothing")
+            self._fail_unless(
+                self._index[made.id] < len(self._made) - 1,
+                f"{_name(entry)} is SUPERSEDED by nothing",
+            )
 
     def _is_hidden(self, made: Made) -> bool:
-        """Whether nothing shows whose deployment it was: of a revision that others had, and replaced by somebody else's.
+        """Whether nothing shows whose deployment it was: of a revision that others had, and
+        replaced by somebody else's.
 
-        Known: recovery then takes an interrupted rollback or forced deployment for one that was not made.
+        Known: recovery then takes an interrupted rollback or forced deployment for one that was not
+        made.
         """
-        is_shared = [one.task_definition_arn for one in self._made].count(made.task_definition_arn) > 1
+        is_shared = [one.task_definition_arn for one in self._made].count(
+            made.task_definition_arn
+        ) > 1
         following = self._made[self._index[made.id] + 1 :]
-        return is_shared and made.request_id in self._run.interrupted and any(one.by != "update" for one in following)
+        return (
+            is_shared
+            and made.request_id in self._run.interrupted
+            and any(one.by != "update" for one in following)
+        )
 
     def _check_order(self) -> None:
-        """Deployments came in the order of the entries, and the last one is the last entry's, a return or somebody else's."""
+        """Deployments came in the order of the entries, and the last one is the last entry's, a
+        return or somebody else's.
+        """
         order = [self._index[entry.deployment_id] for entry in self._deployed]
-        self._fail_unless(order == sorted(order), f"the ledger's order is not that of the deployments: {order}")
+        self._fail_unless(
+            order == sorted(order), f"the ledger's order is not that of the deployments: {order}"
+        )
         last = self._made[-1]
-        # Known: who is killed between the deployment of a second plan and its entry leaves the first one in the ledger.
+        # Known: who is killed between the deployment of a second plan and its entry leaves the
+        # first one in the ledger.
         if last.by == "update" and self._deployed and last.request_id not in self._run.interrupted:
             entry = self._deployed[-1]
-            self._fail_unless(entry.deployment_id == last.id, f"the last deployment is {last}, the last entry is {_name(entry)}")
+            self._fail_unless(
+                entry.deployment_id == last.id,
+                f"the last deployment is {last}, the last entry is {_name(entry)}",
+            )
 
     @property
     def _deployed(self) -> list[Entry]:
-        return [entry for entry in self._entries if entry.deploys and entry.deployment_id in self._index]
+        return [
+            entry for entry in self._entries if entry.deploys and entry.deployment_id in self._index
+        ]
 
     # The service is what a serial order of the updates makes of it.
 
@@ -155,11 +227,18 @@ class _Service:
             now = self._images(made.task_definition_arn)
             entry = owners.get(made.id)
             if entry is None and made.by == "update":
-                continue  # Planned again after it, or its caller was never answered: what follows is looked at.
+                # Planned again after it, or its caller was never answered: what follows is looked
+                # at.
+                continue
             if entry and not self._intents[entry.request_id].is_rollback:
                 event = self._intents[entry.request_id].event
-                images = {**images, **event.get("ecs_container_images", {}), APP: event["ecs_image_name"]}
-                # Who is killed between its deployment and the second plan does not know of somebody else's any more.
+                images = {
+                    **images,
+                    **event.get("ecs_container_images", {}),
+                    APP: event["ecs_image_name"],
+                }
+                # Who is killed between its deployment and the second plan does not know of somebody
+                # else's any more.
                 is_right = now == images or entry.request_id in self._run.interrupted
                 self._fail_unless(is_right, f"{_name(entry)} was to run {images}, and runs {now}")
             images = now
@@ -170,7 +249,8 @@ class _Service:
             intent = self._intents[entry.request_id]
             if entry.verdict in _NO_EFFECT:
                 continue
-            if entry.verdict == _ROLLED_BACK and entry.rollback:  # Else ECS returned it, and the tags were to stay.
+            # Else ECS returned it, and the tags were to stay.
+            if entry.verdict == _ROLLED_BACK and entry.rollback:
                 tags = tags if entry.rollback_tags is None else dict(entry.rollback_tags)
                 continue
             if entry.rollback:
@@ -184,12 +264,19 @@ class _Service:
             elif tags is not None:
                 tags |= intent.event["ecs_tag"]
         if tags is not None:
-            self._fail_unless(tags == self._service.tags, f"the tags are {self._service.tags}, and were to be {tags}")
+            self._fail_unless(
+                tags == self._service.tags,
+                f"the tags are {self._service.tags}, and were to be {tags}",
+            )
 
     def _check_once(self) -> None:
-        """One deployment for an intent, and one more for each of somebody else's or of ECS that came in between; one return."""
+        """One deployment for an intent, and one more for each of somebody else's or of ECS that
+        came in between; one return.
+        """
         foreign = sum(one.by in ("foreign", "ecs") for one in self._made[1:])
-        times = Counter((one.by, one.request_id) for one in self._made if one.by in ("update", "return"))
+        times = Counter(
+            (one.by, one.request_id) for one in self._made if one.by in ("update", "return")
+        )
         for (by, request_id), number in times.items():
             most = 1 + (foreign if by == "update" else 0)
             self._fail_unless(number <= most, f"{number} deployments ({by}) for {request_id}")

@@ -1,4 +1,5 @@
-"""One run of several processes at once: two updates, a rollback, the reconciler and somebody else's deployment.
+"""One run of several processes at once: two updates, a rollback, the reconciler and somebody else's
+deployment.
 
 A seed decides what each of them does, when it begins, which thread has the next turn, how long each
 request takes, which answer gets lost and which process is killed. ``interleaved_checks`` says what
@@ -35,7 +36,10 @@ from .simulated_ecs import BREAKER, Killed
 from .trouble import DYNAMODB, ECS, FAILURES, KILLS, Kind
 
 APP, SIDECAR = "app", "sidecar"
-CONTAINERS = [{"name": APP, "image": "app:1", "memory": 128}, {"name": SIDECAR, "image": "envoy:1", "memory": 64}]
+CONTAINERS = [
+    {"name": APP, "image": "app:1", "memory": 128},
+    {"name": SIDECAR, "image": "envoy:1", "memory": 64},
+]
 SERVICE, SECOND = "ecs-dummy-service", "second-service"
 TAGS = {"release": "1", "team": "blue"}
 """Of the services, before."""
@@ -118,17 +122,32 @@ class Weather:
     slow: float
     """The share of requests that take seconds."""
     focus: str
-    """The operation that trouble hits most, if any does: of many runs a few then meet what is rare."""
+    """The operation that trouble hits most, if any does: of many runs a few then meet what is
+    rare.
+    """
     focused: float
     """The share of its requests at which the process is killed, or which fail."""
     is_crowded: bool
-    """Whether all callers begin at once and wait long: the second one has read the service before the first one writes."""
+    """Whether all callers begin at once and wait long: the second one has read the service before
+    the first one writes.
+    """
 
     @classmethod
     def of(cls, draw: random.Random) -> "Weather":
-        """Each share is 0 in many runs. In one of seven the holders end without giving back what others wait for."""
+        """Each share is 0 in many runs.
+
+        In one of seven the holders end without giving back what others wait for.
+        """
         if draw.random() < 0.15:
-            return cls(faults=0, kills=0, stalls=0, slow=0.02, focus="release lease", focused=0.7, is_crowded=True)
+            return cls(
+                faults=0,
+                kills=0,
+                stalls=0,
+                slow=0.02,
+                focus="release lease",
+                focused=0.7,
+                is_crowded=True,
+            )
         return cls(
             faults=draw.choice((0, 0, 0.02, 0.08)),
             kills=draw.choice((0, 0, 0.01, 0.03)),
@@ -149,7 +168,13 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         self.weather = Weather.of(draw)
         options: dict[str, Any] = {"breaker": BREAKER} if draw.random() < 0.3 else {}
         self.world = function.world(
-            pace=PACE, latency=0, time_out=0, containers=CONTAINERS, tags=TAGS, service_deployments=draw.random() < 0.8, **options
+            pace=PACE,
+            latency=0,
+            time_out=0,
+            containers=CONTAINERS,
+            tags=TAGS,
+            service_deployments=draw.random() < 0.8,
+            **options,
         )
         self.turns = Interleaving(seed, self.world.ecs.clock)
         self.world.clock = replace(self.world.clock, sleep=self.turns.wait)
@@ -179,7 +204,9 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         random.seed(self.seed)  # The jitter of the product and of the SDK.
         with _time_of_the_sdk(self.turns.wait):
             if self._draw.random() < 0.3:
-                self.world.send(self._event(SERVICE, "app:0"), request_id="request-0", wait_seconds=60)
+                self.world.send(
+                    self._event(SERVICE, "app:0"), request_id="request-0", wait_seconds=60
+                )
                 self.intents.append(Intent("request-0", self._event(SERVICE, "app:0")))
             self._note_made("ecs")
             self._start_all()
@@ -188,11 +215,15 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
 
     @property
     def interrupted(self) -> set[str]:
-        """The updates of which a process was killed, lost its lease or the ledger, or got no answer to its UpdateService.
+        """The updates of which a process was killed, lost its lease or the ledger, or got no answer
+        to its UpdateService.
 
-        A process that stands still for longer than its lease lasts may still answer, and says so in a note.
+        A process that stands still for longer than its lease lasts may still answer, and says so in
+        a note.
         """
-        return self._unanswered | {intent.request_id for intent, result in self.results if _is_interrupted(result)}
+        return self._unanswered | {
+            intent.request_id for intent, result in self.results if _is_interrupted(result)
+        }
 
     # What is asked for.
 
@@ -229,7 +260,11 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             service = SECOND if self.has_second and number == 3 else SERVICE
             yield Intent(f"request-{number}", self._event(service, image, **fields), is_good)
         if draw.random() < 0.5:
-            event = {"action": "rollback", "ecs_cluster_name": "ECSCluster", "ecs_service_name": SERVICE}
+            event = {
+                "action": "rollback",
+                "ecs_cluster_name": "ECSCluster",
+                "ecs_service_name": SERVICE,
+            }
             yield Intent("request-4", {**event, "wait_seconds": draw.choice(waits)})
 
     def _add_second_service(self, breaker: Any) -> None:
@@ -247,7 +282,10 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         for intent in self.intents:
             if intent.request_id == "request-0":
                 continue
-            self._start_caller(intent, f"update {intent.request_id[-1]}" if not intent.is_rollback else "rollback 4")
+            self._start_caller(
+                intent,
+                f"update {intent.request_id[-1]}" if not intent.is_rollback else "rollback 4",
+            )
             if draw.random() < 0.2:  # Sent twice at once.
                 self._start_caller(intent, f"again {intent.request_id[-1]}")
         self.turns.start("reconciler", self._reconcile)
@@ -259,14 +297,18 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         self.turns.start(name, lambda: self._call(intent, name, begins_after))
 
     def _call(self, intent: Intent, name: str, begins_after: float) -> None:
-        """Sends the event, and sends it again as Lambda does: after a kill, or an error after which a repetition may help."""
+        """Sends the event, and sends it again as Lambda does: after a kill, or an error after which
+        a repetition may help.
+        """
         self.turns.wait(begins_after)
         for _ in range(self.turns.random.choice((1, 3, 5))):
             self.process[name] = Process(intent.request_id)
             call = Call(f"{name} {self.turns.switches}", "test", lambda: 900.0, self.world.clock)
             event = {**intent.event, "request_id": intent.request_id}
             result = self._result(
-                lambda call=call, event=event: update(event, self.world.environment, self.world.boundary, call, self.world.table)
+                lambda call=call, event=event: update(
+                    event, self.world.environment, self.world.boundary, call, self.world.table
+                )
             )
             self.turns.note(f"= {result.verdict} {result.text[:200] if result.error else ''}")
             self.results.append((intent, result))
@@ -280,18 +322,29 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             self.process["reconciler"] = Process(None)
             call = Call("reconciler", None, lambda: 900.0, self.world.clock)
             result = self._result(
-                lambda call=call: complete(None, self.world.environment, self.world.boundary, self.world.table, call).to_json()
+                lambda call=call: complete(
+                    None, self.world.environment, self.world.boundary, self.world.table, call
+                ).to_json()
             )
             self.turns.note(f"= {result.answer or result.text}")
 
     def _deploy_foreign(self) -> None:
-        """Somebody else reads the running revision and deploys it with another image, in one step."""
+        """Somebody else reads the running revision and deploys it with another image, in one
+        step.
+        """
         for _ in range(self.turns.random.choice((1, 1, 2))):
-            self.turns.wait(self.turns.random.choice((0, 1, 5, 20, 60)) + self.turns.random.random())
+            self.turns.wait(
+                self.turns.random.choice((0, 1, 5, 20, 60)) + self.turns.random.random()
+            )
             running = self.world.ecs.service.primary.revision.task_definition
             app, sidecar = running["containerDefinitions"]
-            body = {"family": running["family"], "containerDefinitions": [app, {**sidecar, "image": "envoy:2"}]}
-            arn = self.world.ecs.world.register({**body, "cpu": "256", "memory": "512"})["taskDefinitionArn"]
+            body = {
+                "family": running["family"],
+                "containerDefinitions": [app, {**sidecar, "image": "envoy:2"}],
+            }
+            arn = self.world.ecs.world.register({**body, "cpu": "256", "memory": "512"})[
+                "taskDefinitionArn"
+            ]
             self._note_made("ecs")
             deployment = self.world.ecs.redeploy(arn.rpartition("/")[2])
             self._note_made("foreign")
@@ -327,7 +380,8 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         if process.is_dead:
             raise Killed("it is dead already")
         draw, operation = self.turns.random, _name_of(request)
-        # Nothing can be done about a process that stands still between the confirmation of its lease and its write.
+        # Nothing can be done about a process that stands still between the confirmation of its
+        # lease and its write.
         may_stall = service == DYNAMODB or operation.startswith(_READS)
         self.turns.wait(self._delay(draw, _TIME_OUT[service], may_stall))
         trouble = self._trouble(draw, operation)
@@ -338,7 +392,9 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         if trouble is None:
             answer = self._effect(service, process, request, send)
         else:
-            self.counts["kills" if trouble.kills else "lost answers" if trouble.after_effect else "failures"] += 1
+            self.counts[
+                "kills" if trouble.kills else "lost answers" if trouble.after_effect else "failures"
+            ] += 1
             if trouble.after_effect:
                 self._effect(service, process, request, send)
             answer = self._fail(service, process, trouble)
@@ -373,7 +429,9 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         status, code, message = fault
         return answer_of(f"https://{service}", status, {"__type": code, "message": message})
 
-    def _effect(self, service: str, process: Process, request: Any, send: Callable[[], AWSResponse]) -> AWSResponse:
+    def _effect(
+        self, service: str, process: Process, request: Any, send: Callable[[], AWSResponse]
+    ) -> AWSResponse:
         """What a request does, and what is looked at while it does that."""
         self._note_made("ecs")
         if service == ECS and request.operation in WRITES:
@@ -384,7 +442,9 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             self._note_made(*purpose)
             return answer
         if _name_of(request) == "take lease":
-            process.holders[request.body["Key"]["pk"]["S"]] = request.body["ExpressionAttributeValues"][":holder"]["S"]
+            process.holders[request.body["Key"]["pk"]["S"]] = request.body[
+                "ExpressionAttributeValues"
+            ][":holder"]["S"]
         return send()
 
     def _check_lease(self, process: Process, request: Any) -> None:
@@ -394,13 +454,21 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         left = float(lease["expires_at"]["N"]) - self.world.clock.epoch() if holder else 0
         if holder is None or holder != process.holders.get(key) or left < 0:
             who = lease.get("request_id", {}).get("S", "nobody")
-            self.wrong.append(f"{request.operation} without the lease, which {who} holds for {left:.0f} s")
+            self.wrong.append(
+                f"{request.operation} without the lease, which {who} holds for {left:.0f} s"
+            )
 
     def _purpose(self, process: Process, request: Any) -> tuple[str, str | None]:
-        """What an UpdateService is for: an entry of the ledger that is being returned, or the process's own update."""
+        """What an UpdateService is for: an entry of the ledger that is being returned, or the
+        process's own update.
+        """
         holder = process.holders.get(service_arn(request))
         for (key, sort), item in self.world.dynamodb.items.items():
-            is_own = key == service_arn(request) and sort.startswith("UPDATE#") and item["owner"].get("S") == holder
+            is_own = (
+                key == service_arn(request)
+                and sort.startswith("UPDATE#")
+                and item["owner"].get("S") == holder
+            )
             if is_own and item["state"]["S"] == "ROLLING_BACK":
                 target = item["rollback"]["M"]["task_definition_arn"]["S"]
                 if request.body.get("taskDefinition") == target:
@@ -413,14 +481,20 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             known = sum(one.service == service for one in self.made)
             for number, (deployment_id, arn) in enumerate(list(deployments.items())[known:]):
                 # ECS makes its own while time passes, before the request that is looked at now.
-                self.made.append(Made(service, deployment_id, arn, by if known + number else "ecs", request_id))
+                self.made.append(
+                    Made(service, deployment_id, arn, by if known + number else "ecs", request_id)
+                )
 
 
 def _is_interrupted(result: Told) -> bool:
     never_began = isinstance(result.error, LeaseHeldError) and "any more" not in str(result.error)
     if result.answer:
-        return any("try again" in note for note in result.answer["body"]["deployment"].get("notes", ()))
-    return result.was_killed or (result.error is not None and not isinstance(result.error, CallerFault) and not never_began)
+        return any(
+            "try again" in note for note in result.answer["body"]["deployment"].get("notes", ())
+        )
+    return result.was_killed or (
+        result.error is not None and not isinstance(result.error, CallerFault) and not never_began
+    )
 
 
 def _name_of(request: Any) -> str:
@@ -438,13 +512,20 @@ def service_arn(request: Any) -> str:
     if request.operation == "UpdateService":
         return body["service"]
     if request.operation == "StopServiceDeployment":
-        return body["serviceDeploymentArn"].replace(":service-deployment/", ":service/").rpartition("/")[0]
+        return (
+            body["serviceDeploymentArn"]
+            .replace(":service-deployment/", ":service/")
+            .rpartition("/")[0]
+        )
     return body["resourceArn"]
 
 
 @contextmanager
 def _time_of_the_sdk(sleep: Callable[[float], None]) -> Iterator[None]:
-    """Lets the SDK wait in simulated time. What it calls itself takes it longer than most of what it does for a request."""
+    """Lets the SDK wait in simulated time.
+
+    What it calls itself takes it longer than most of what it does for a request.
+    """
     with (
         mock.patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=sleep)),
         mock.patch.object(UserAgentString, "to_string", lambda self: "test"),

@@ -1,4 +1,5 @@
-"""A deterministic scheduler: threads of which exactly one runs, in an order that a seed decides, on simulated time.
+"""A deterministic scheduler: threads of which exactly one runs, in an order that a seed decides, on
+simulated time.
 
 A thread runs until it calls ``wait``: before each request to AWS, after it, and where it sleeps.
 Then the seed picks the next thread among those whose time has come. Where there is none, time
@@ -70,7 +71,10 @@ class Interleaving:
 
     def run(self) -> None:
         """Runs all threads to their ends. Raises the first failure of one."""
-        threads = [threading.Thread(target=self._whole, args=(thread,), daemon=True) for thread in self._threads]
+        threads = [
+            threading.Thread(target=self._whole, args=(thread,), daemon=True)
+            for thread in self._threads
+        ]
         for thread in threads:
             thread.start()
         self._give_turn(self._main)
@@ -81,9 +85,11 @@ class Interleaving:
             raise self.failures[0]
 
     def wait(self, seconds: float) -> None:
-        """Waits for ``seconds`` of simulated time; with 0 the seed decides whether another thread comes first.
+        """Waits for ``seconds`` of simulated time; with 0 the seed decides whether another thread
+        comes first.
 
-        Outside of ``run`` time passes at once. Raises Killed where the run is given up because it does not end.
+        Outside of ``run`` time passes at once. Raises Killed where the run is given up because it
+        does not end.
         """
         thread = self.current
         if thread is None:

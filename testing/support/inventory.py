@@ -1,4 +1,6 @@
-"""Lists what an account, or an emulator of one, has of every service that the pipelines use: to compare before and after."""
+"""Lists what an account, or an emulator of one, has of every service that the pipelines use: to
+compare before and after.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,9 @@ from botocore.config import Config
 
 
 class Listing(NamedTuple):
-    """A call that lists something: its service, its name, where its answer has the things, and what names one of them."""
+    """A call that lists something: its service, its name, where its answer has the things, and what
+    names one of them.
+    """
 
     service: str
     call: str
@@ -36,7 +40,9 @@ LISTINGS = (
     Listing("ec2", "describe_volumes", "Volumes", "VolumeId"),
     Listing("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateName"),
     Listing("ec2", "describe_key_pairs", "KeyPairs", "KeyName"),
-    Listing("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
+    Listing(
+        "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"
+    ),
     Listing("iam", "list_roles", "Roles", "RoleName"),
     Listing("iam", "list_policies", "Policies", "PolicyName"),
     Listing("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
@@ -58,14 +64,20 @@ LISTINGS = (
 
 
 def inventory(endpoint_url: str, region: str = "eu-west-1", service: str | None = None) -> set[str]:
-    """Returns a line for each resource of a service, or of all, such as ``iam roles ecs-updater-eu-west-1``."""
+    """Returns a line for each resource of a service, or of all, such as
+    ``iam roles ecs-updater-eu-west-1``.
+    """
     clients = _clients(endpoint_url, region)
     with ThreadPoolExecutor(4) as readers:
         wanted = [listing for listing in LISTINGS if service in (None, listing.service)]
-        listed = readers.map(lambda listing: list(_listed(clients[listing.service], listing)), wanted)
+        listed = readers.map(
+            lambda listing: list(_listed(clients[listing.service], listing)), wanted
+        )
         found = {line for lines in listed for line in lines}
     others = {"ecs": _clusters, "ec2": _instances, "events": _targets, "apigateway": _log_role}
-    return found.union(*(lines(clients[name]) for name, lines in others.items() if service in (None, name)))
+    return found.union(
+        *(lines(clients[name]) for name, lines in others.items() if service in (None, name))
+    )
 
 
 @cache  # To make them takes longer than all their calls to an emulator.
@@ -122,4 +134,6 @@ def _targets(events) -> Iterator[str]:
     for page in _pages(events, "list_rules"):
         for rule in page["Rules"]:
             for targets in _pages(events, "list_targets_by_rule", Rule=rule["Name"]):
-                yield from (f"events target {rule['Name']} {one['Arn']}" for one in targets["Targets"])
+                yield from (
+                    f"events target {rule['Name']} {one['Arn']}" for one in targets["Targets"]
+                )

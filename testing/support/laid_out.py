@@ -1,4 +1,6 @@
-"""An account whose answers are laid out before they are asked for, and a clock that only sleeping moves."""
+"""An account whose answers are laid out before they are asked for, and a clock that only sleeping
+moves.
+"""
 
 from typing import Any
 
@@ -25,7 +27,9 @@ class Clock:
 
 
 class Account:
-    """Clients whose answers are laid out before, in the order of the calls; stands for a session."""
+    """Clients whose answers are laid out before, in the order of the calls; stands for a
+    session.
+    """
 
     def __init__(self):
         self._stubbers: dict[str, tuple[Any, Stubber]] = {}
@@ -39,7 +43,9 @@ class Account:
             self._stubbers[service] = client, stubber
         return self._stubbers[service][0]
 
-    def answers(self, service: str, method: str, answer: dict[str, Any], /, **expected: Any) -> None:
+    def answers(
+        self, service: str, method: str, answer: dict[str, Any], /, **expected: Any
+    ) -> None:
         """Lays out an answer; `expected` are parameters that the call must have."""
         self.client(service)
         self._stubbers[service][1].add_response(method, answer, expected or None)

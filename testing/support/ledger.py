@@ -31,7 +31,12 @@ def intent(lease: Lease, **fields: object) -> Entry:
 
 def succeeded(entry: Entry) -> Entry:
     """The entry of an update that went well."""
-    return entry.registered(f"{FAMILY_ARN}:2").tagged().deployed("ecs-svc/2").answered("SUCCEEDED", "it runs", ANSWER)
+    return (
+        entry.registered(f"{FAMILY_ARN}:2")
+        .tagged()
+        .deployed("ecs-svc/2")
+        .answered("SUCCEEDED", "it runs", ANSWER)
+    )
 
 
 def refused(kind: type[Exception], call: object, *arguments: object) -> str:

@@ -1,4 +1,6 @@
-"""What the tests of the ledger share, as a plugin of pytest: a table at moto, its leases and its history."""
+"""What the tests of the ledger share, as a plugin of pytest: a table at moto, its leases and its
+history.
+"""
 
 import moto
 import pytest
@@ -15,7 +17,9 @@ from .ledger import START, intent
 
 @pytest.fixture(name="dynamodb_and_table", scope="module")
 def _dynamodb_and_table():
-    """One of each for a module: moto stands in for all of AWS while they last, and to make a client takes time."""
+    """One of each for a module: moto stands in for all of AWS while they last, and to make a client
+    takes time.
+    """
     with moto.mock_aws():
         fake = FakeDynamodb()
         yield fake, Table(TABLE, fake.client(dynamodb._CONFIG))  # pylint: disable=protected-access  # The function's own settings.
@@ -68,4 +72,6 @@ def _lease(leases, clock):
 @pytest.fixture(name="begin")
 def _begin(history, lease):
     """Begins an update; the entry as it is stored."""
-    return lambda request_id="request-1", **fields: history.begin(intent(lease(request_id), **fields)).entry
+    return lambda request_id="request-1", **fields: (
+        history.begin(intent(lease(request_id), **fields)).entry
+    )

@@ -1,4 +1,6 @@
-"""Runs the project's Makefile as a person does, in workspaces with a port and directories of their own, and finds what is left."""
+"""Runs the project's Makefile as a person does, in workspaces with a port and directories of their
+own, and finds what is left.
+"""
 
 import os
 import random
@@ -28,8 +30,13 @@ class Result(NamedTuple):
     """Both streams, as they would have appeared on the terminal."""
 
     def complaint(self) -> str:
-        """The line that a command printed that was refused. Fails when there is not exactly one, or the command went well."""
-        lines = [line for line in self.output.splitlines() if not line.startswith(("•", "make: ***"))]
+        """The line that a command printed that was refused.
+
+        Fails when there is not exactly one, or the command went well.
+        """
+        lines = [
+            line for line in self.output.splitlines() if not line.startswith(("•", "make: ***"))
+        ]
         assert self.status != 0 and len(lines) == 1 and lines[0].startswith("✗ "), self
         return lines[0].removeprefix("✗ ")
 
@@ -69,7 +76,9 @@ class Running:
 
 
 class Workspace:
-    """A build directory and a port that nothing else has, and the settings of every ``make`` in it; None is the Makefile's own."""
+    """A build directory and a port that nothing else has, and the settings of every ``make`` in it;
+    None is the Makefile's own.
+    """
 
     def __init__(self, directory: Path, project: Path = PROJECT, **settings: str | None):
         self.directory = directory
@@ -101,7 +110,9 @@ class Workspace:
         output: int | None = None,
         **settings: str | None,
     ) -> Running:
-        """Starts ``make TARGETS SETTINGS``, with ``environment`` over the shell's; the output goes to a file, or to ``output``."""
+        """Starts ``make TARGETS SETTINGS``, with ``environment`` over the shell's; the output goes
+        to a file, or to ``output``.
+        """
         self._runs += 1
         file = self.directory / f"output-{self._runs}"
         merged = self.settings | settings
@@ -117,13 +128,21 @@ class Workspace:
             )
         return Running(process, file)
 
-    def make(self, *targets: str, environment: Mapping[str, str] | None = None, **settings: str | None) -> Result:
+    def make(
+        self, *targets: str, environment: Mapping[str, str] | None = None, **settings: str | None
+    ) -> Result:
         """Runs ``make TARGETS SETTINGS`` to its end."""
         return self.start(*targets, environment=environment, **settings).result()
 
     def processes(self) -> list[int]:
-        """The processes that have to do with this workspace: its directory is in their command or environment."""
-        return [pid for pid in _pids() if self._is_about(pid, "cmdline") or self._is_about(pid, "environ")]
+        """The processes that have to do with this workspace: its directory is in their command or
+        environment.
+        """
+        return [
+            pid
+            for pid in _pids()
+            if self._is_about(pid, "cmdline") or self._is_about(pid, "environ")
+        ]
 
     def listening(self) -> set[tuple[str, int]]:
         """The addresses and ports on which those processes listen."""
@@ -145,8 +164,13 @@ class Workspace:
         return str(self.directory).encode() in _read(pid, what)
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 600, pause: float = 0.02) -> None:
-    """Waits until the condition holds, at which it looks again after a ``pause``. Fails when it does not within the time."""
+def until(
+    condition: Callable[[], object], what: str, seconds: float = 600, pause: float = 0.02
+) -> None:
+    """Waits until the condition holds, at which it looks again after a ``pause``.
+
+    Fails when it does not within the time.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
@@ -155,13 +179,16 @@ def until(condition: Callable[[], object], what: str, seconds: float = 600, paus
 
 def free_port() -> int:
     """A port that is free on every address, below those that the system gives to clients."""
-    return next(port for port in iter(lambda: random.randrange(20_000, 32_000), None) if is_free(port))
+    return next(
+        port for port in iter(lambda: random.randrange(20_000, 32_000), None) if is_free(port)
+    )
 
 
 def is_free(port: int) -> bool:
     """Tells whether nothing listens on the port, on any address."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # What is only being closed does not count.
+        # What is only being closed does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("", port))
         except OSError:
@@ -170,13 +197,23 @@ def is_free(port: int) -> bool:
 
 
 def _shell() -> dict[str, str]:
-    """The environment of this process, without what a ``make test`` around it tells to a ``make`` in it."""
-    return {name: value for name, value in os.environ.items() if not re.match(r"MAKE|MFLAGS|PIPELINE_REPORT", name)}
+    """The environment of this process, without what a ``make test`` around it tells to a ``make``
+    in it.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not re.match(r"MAKE|MFLAGS|PIPELINE_REPORT", name)
+    }
 
 
 def _pids() -> list[int]:
-    """Every process but this one; none where there is no /proc (macOS), where the port alone tells what is left."""
-    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid())]
+    """Every process but this one; none where there is no /proc (macOS), where the port alone tells
+    what is left.
+    """
+    return [
+        int(path.name) for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid())
+    ]
 
 
 def _read(pid: int, what: str) -> bytes:
@@ -203,6 +240,11 @@ def _listeners() -> list[tuple[str, tuple[str, int]]]:
                 address, _, port = fields[1].partition(":")
                 family = socket.AF_INET if version == "tcp" else socket.AF_INET6
                 # Words of four bytes, each in this machine's order.
-                words = [int(address[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(address), 8)]
-                found.append((fields[9], (socket.inet_ntop(family, b"".join(words)), int(port, 16))))
+                words = [
+                    int(address[start : start + 8], 16).to_bytes(4, sys.byteorder)
+                    for start in range(0, len(address), 8)
+                ]
+                found.append(
+                    (fields[9], (socket.inet_ntop(family, b"".join(words)), int(port, 16)))
+                )
     return found

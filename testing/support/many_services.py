@@ -1,4 +1,5 @@
-"""An ECS with many services, behind botocore's ``before-send``: lists and descriptions alone, counted, and throttled.
+"""An ECS with many services, behind botocore's ``before-send``: lists and descriptions alone,
+counted, and throttled.
 
 Throttled as ECS throttles, by the clock of the test, which only sleeping moves.
 """
@@ -24,7 +25,9 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 
 
 class VirtualTime:
-    """A clock for many threads: who sleeps moves it to its own moment of waking, which others may have passed already."""
+    """A clock for many threads: who sleeps moves it to its own moment of waking, which others may
+    have passed already.
+    """
 
     def __init__(self) -> None:
         self._now = 1000.0
@@ -46,7 +49,9 @@ class VirtualTime:
 
 
 def service(cluster: str, name: str, **fields: Any) -> dict[str, Any]:
-    """A service as DescribeServices tells it, on Fargate unless the fields say otherwise; None leaves a field out."""
+    """A service as DescribeServices tells it, on Fargate unless the fields say otherwise; None
+    leaves a field out.
+    """
     deployment = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "COMPLETED"}
     described = {
         "clusterArn": f"{ARN}cluster/{cluster}",
@@ -72,8 +77,12 @@ class ManyServices:
         self.clusters = clusters
         self.buckets = Buckets()
         self.time = VirtualTime()
-        self.before: Callable[[str, dict[str, Any]], tuple[int, str, str] | None] = lambda operation, body: None
-        """Asked before each call, which it may refuse, and before which it may change what there is."""
+        self.before: Callable[[str, dict[str, Any]], tuple[int, str, str] | None] = (
+            lambda operation, body: None
+        )
+        """Asked before each call, which it may refuse, and before which it may change what there
+        is.
+        """
         self._lock = threading.Lock()
 
     @property
@@ -102,7 +111,9 @@ class ManyServices:
                 return answer_of(request.url, *THROTTLED)
             refusal = self.before(operation, body)
             if refusal is not None:
-                return answer_of(request.url, refusal[0], {"__type": refusal[1], "message": refusal[2]})
+                return answer_of(
+                    request.url, refusal[0], {"__type": refusal[1], "message": refusal[2]}
+                )
             return answer_of(request.url, *getattr(self, f"_{operation}")(body))
 
     def _ListClusters(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # pylint: disable=invalid-name
@@ -113,7 +124,10 @@ class ManyServices:
         if cluster not in self.clusters:
             return 400, {"__type": "ClusterNotFoundException", "message": "Cluster not found."}
         # In no order that would help: ECS promises none.
-        arns = sorted((one["serviceArn"] for one in self.clusters[cluster].values()), key=lambda arn: arn[::-1])
+        arns = sorted(
+            (one["serviceArn"] for one in self.clusters[cluster].values()),
+            key=lambda arn: arn[::-1],
+        )
         return _page("serviceArns", arns, body)
 
     def _DescribeServices(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # pylint: disable=invalid-name
@@ -123,16 +137,26 @@ class ManyServices:
         assert len(body["services"]) <= 10 and body["include"] == ["TAGS"]
         there = self.clusters[cluster]
         found = [there[name] for name in reversed(body["services"]) if name in there]
-        failures = [{"arn": name, "reason": "MISSING"} for name in body["services"] if name not in there]
+        failures = [
+            {"arn": name, "reason": "MISSING"} for name in body["services"] if name not in there
+        ]
         return 200, {"services": found, "failures": failures}
 
     def _DescribeTaskDefinition(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # pylint: disable=invalid-name
         family = body["taskDefinition"].rpartition("/")[2].partition(":")[0]
         container = {"name": "app", "image": f"registry/{family}:1"}
-        return 200, {"taskDefinition": {"taskDefinitionArn": body["taskDefinition"], "containerDefinitions": [container]}}
+        return 200, {
+            "taskDefinition": {
+                "taskDefinitionArn": body["taskDefinition"],
+                "containerDefinitions": [container],
+            }
+        }
 
 
 def _page(name: str, members: list[str], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     first = int(body.get("nextToken", 0))
     last = first + body.get("maxResults", 10)
-    return 200, {name: members[first:last], **({"nextToken": str(last)} if last < len(members) else {})}
+    return 200, {
+        name: members[first:last],
+        **({"nextToken": str(last)} if last < len(members) else {}),
+    }

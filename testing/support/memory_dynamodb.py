@@ -1,7 +1,9 @@
-"""A table of DynamoDB in a dictionary, with as much of DynamoDB as the ledger uses: hundreds of times as fast as moto's.
+"""A table of DynamoDB in a dictionary, with as much of DynamoDB as the ledger uses: hundreds of
+times as fast as moto's.
 
-For tests that send tens of thousands of requests. What it answers is held against moto in ``unit/test_memory_dynamodb.py``; what it
-does not know, it refuses with an exception instead of an answer.
+For tests that send tens of thousands of requests. What it answers is held against moto in
+``unit/test_memory_dynamodb.py``; what it does not know, it refuses with an exception instead of an
+answer.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 
@@ -20,7 +22,9 @@ from .fake_dynamodb import FakeDynamodb
 Json = dict[str, Any]
 Key = tuple[str, str]
 Scope = tuple[Json, Json, Json]
-"""What an expression sees: the item that is there (empty: none), the names and the values of the request."""
+"""What an expression sees: the item that is there (empty: none), the names and the values of the
+request.
+"""
 
 ITEM_LIMIT = 400 << 10
 """The most bytes of an item, names included."""
@@ -77,20 +81,32 @@ class MemoryDynamodb(FakeDynamodb):
         if shown := asked.get("ProjectionExpression"):
             names = [asked["ExpressionAttributeNames"][one] for one in shown.split(", ")]
             found = [{one: item[one] for one in names if one in item} for item in found]
-        return 200, {"Responses": {name: found}, "UnprocessedKeys": {name: {**asked, "Keys": left}} if left else {}}
+        return 200, {
+            "Responses": {name: found},
+            "UnprocessedKeys": {name: {**asked, "Keys": left}} if left else {},
+        }
 
     def _query(self, body: Json) -> tuple[int, Json]:
         values = body["ExpressionAttributeValues"]
-        wanted = {"pk = :pk": {"S": ""}, "pk = :pk AND begins_with(sk, :prefix)": values.get(":prefix")}
+        wanted = {
+            "pk = :pk": {"S": ""},
+            "pk = :pk AND begins_with(sk, :prefix)": values.get(":prefix"),
+        }
         prefix = wanted[body["KeyConditionExpression"]]["S"]
-        keys = sorted(key for key in self._items if key[0] == values[":pk"]["S"] and key[1].startswith(prefix))
+        keys = sorted(
+            key for key in self._items if key[0] == values[":pk"]["S"] and key[1].startswith(prefix)
+        )
         if not body.get("ScanIndexForward", True):
             keys.reverse()
         if start := body.get("ExclusiveStartKey"):
             begins, is_reversed = _key(start), not body.get("ScanIndexForward", True)
             keys = [key for key in keys if (key < begins if is_reversed else key > begins)]
         found = [self._items[key] for key in keys[: body.get("Limit")]]
-        more = {"LastEvaluatedKey": {name: found[-1][name] for name in ("pk", "sk")}} if len(found) < len(keys) else {}
+        more = (
+            {"LastEvaluatedKey": {name: found[-1][name] for name in ("pk", "sk")}}
+            if len(found) < len(keys)
+            else {}
+        )
         return 200, {"Items": found, "Count": len(found), "ScannedCount": len(found)} | more
 
     def _put_item(self, body: Json) -> tuple[int, Json]:
@@ -102,28 +118,49 @@ class MemoryDynamodb(FakeDynamodb):
 
     def _write_one(self, kind: str, write: Json) -> tuple[int, Json]:
         if (refused := self._refusal(write)) is not None:
-            return 400, {"__type": f"{_REFUSED}ConditionalCheckFailedException", "message": _NOT_HELD} | refused
+            return 400, {
+                "__type": f"{_REFUSED}ConditionalCheckFailedException",
+                "message": _NOT_HELD,
+            } | refused
         if self._is_too_large(kind, write):
-            return 400, {"__type": "com.amazon.coral.validate#ValidationException", "message": _TOO_LARGE}
+            return 400, {
+                "__type": "com.amazon.coral.validate#ValidationException",
+                "message": _TOO_LARGE,
+            }
         self._do(kind, write)
         return 200, {}
 
     def _transact_write_items(self, body: Json) -> tuple[int, Json]:
-        # A repetition with the same token is done again, as moto does it: the code must not need that it is not.
+        # A repetition with the same token is done again, as moto does it: the code must not need
+        # that it is not.
         writes = [next(iter(item.items())) for item in body["TransactItems"]]
         keys = [_key(write.get("Key") or write["Item"]) for _, write in writes]
-        assert len(keys) == len(set(keys)), "Transaction request cannot include multiple operations on one item"
+        assert len(keys) == len(set(keys)), (
+            "Transaction request cannot include multiple operations on one item"
+        )
         refusals = [self._refusal(write) for _, write in writes]
         if any(refusal is not None for refusal in refusals):
             reasons: list[Json] = [
-                {"Code": "None"} if refusal is None else {"Code": "ConditionalCheckFailed", "Message": _NOT_HELD} | refusal
+                {"Code": "None"}
+                if refusal is None
+                else {"Code": "ConditionalCheckFailed", "Message": _NOT_HELD} | refusal
                 for refusal in refusals
             ]
             codes = ", ".join(reason["Code"] for reason in reasons)
-            message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
-            return 400, {"__type": f"{_REFUSED}TransactionCanceledException", "CancellationReasons": reasons, "Message": message}
+            message = (
+                "Transaction cancelled, please refer cancellation reasons for "
+                f"specific reasons [{codes}]"
+            )
+            return 400, {
+                "__type": f"{_REFUSED}TransactionCanceledException",
+                "CancellationReasons": reasons,
+                "Message": message,
+            }
         if any(self._is_too_large(kind, write) for kind, write in writes):
-            return 400, {"__type": "com.amazon.coral.validate#ValidationException", "message": _TOO_LARGE}
+            return 400, {
+                "__type": "com.amazon.coral.validate#ValidationException",
+                "message": _TOO_LARGE,
+            }
         for kind, write in writes:
             self._do(kind, write)
         return 200, {}
@@ -137,7 +174,11 @@ class MemoryDynamodb(FakeDynamodb):
         condition = write.get("ConditionExpression")
         if condition is None or _condition(condition)(_scope(there, write)):
             return None
-        return {"Item": there} if there and write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else {}
+        return (
+            {"Item": there}
+            if there and write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            else {}
+        )
 
     def _do(self, kind: str, write: Json) -> None:
         if kind == "Delete":
@@ -169,7 +210,9 @@ def _value_size(value: Json) -> int:
         return 3 + len(content) + size_of(content)
     if kind == "L":
         return 3 + sum(1 + _value_size(one) for one in content)
-    return len(content.encode()) if kind == "S" else len(str(content)) // 2 + 2 if kind == "N" else 1
+    return (
+        len(content.encode()) if kind == "S" else len(str(content)) // 2 + 2 if kind == "N" else 1
+    )
 
 
 def _key(item: Json) -> Key:
@@ -177,7 +220,11 @@ def _key(item: Json) -> Key:
 
 
 def _scope(there: Json, write: Json) -> Scope:
-    return there, write.get("ExpressionAttributeNames", {}), write.get("ExpressionAttributeValues", {})
+    return (
+        there,
+        write.get("ExpressionAttributeNames", {}),
+        write.get("ExpressionAttributeValues", {}),
+    )
 
 
 def _number(wire: Json | None) -> Decimal:
@@ -290,7 +337,10 @@ def _condition(text: str) -> Callable[[Scope], bool]:
 
 @cache
 def _change(text: str) -> Callable[[Scope], Json]:
-    """``SET #name = operand [+ operand], … REMOVE #name, …``: the item as it becomes. All operands are what was there before."""
+    """``SET #name = operand [+ operand], … REMOVE #name, …``: the item as it becomes.
+
+    All operands are what was there before.
+    """
     reader = _Reader(text)
     sets: list[tuple[str, list[Callable[[Scope], Json | None]]]] = []
     removes: list[str] = []

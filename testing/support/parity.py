@@ -1,7 +1,9 @@
-"""Says of the CloudFormation templates and of a Terraform plan what each makes, in the same words, so that they can be compared.
+"""Says of the CloudFormation templates and of a Terraform plan what each makes, in the same words,
+so that they can be compared.
 
-The words are Terraform's, since there each thing has a name of its own; the names are CloudFormation's logical ids. What only AWS
-knows (an id) is the name of what it is of. Everything here is pure: templates, plan and sources go in, dictionaries come out.
+The words are Terraform's, since there each thing has a name of its own; the names are
+CloudFormation's logical ids. What only AWS knows (an id) is the name of what it is of. Everything
+here is pure: templates, plan and sources go in, dictionaries come out.
 """
 
 import base64
@@ -13,14 +15,26 @@ from typing import Any
 
 from support import parity_api, parity_fleet
 from support.cloudformation import Stack, identifier
-from support.parity_list import ADDRESSES, FOLDED, MODULES, PARTS, RETAINED, TYPES, WITHOUT_COUNTERPART
+from support.parity_list import (
+    ADDRESSES,
+    FOLDED,
+    MODULES,
+    PARTS,
+    RETAINED,
+    TYPES,
+    WITHOUT_COUNTERPART,
+)
 from support.terraform import Plan, Reference, Resource
 
 OWNERSHIP = "ecs-updater"
-"""The tag that says which deployment a resource belongs to: a tag of the stacks here, a default of the provider there."""
+"""The tag that says which deployment a resource belongs to: a tag of the stacks here, a default of
+the provider there.
+"""
 
 _NAMES = {address: name for name, address in ADDRESSES.items()}
-_CLOUDFORMATION_TYPES = {terraform: cloudformation for cloudformation, (terraform, _) in TYPES.items()}
+_CLOUDFORMATION_TYPES = {
+    terraform: cloudformation for cloudformation, (terraform, _) in TYPES.items()
+}
 _ATTRIBUTES = {
     "arn": "Arn",
     "id": "Ref",
@@ -40,8 +54,12 @@ class Unlisted(Exception):
     """One side has what the list of resources does not know; the text says so."""
 
 
-def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: Mapping[str, str]) -> dict[str, Stack]:
-    """Returns the stacks that the same values make as these of the root module's variables, wired as the scripts wire them."""
+def stacks(
+    templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: Mapping[str, str]
+) -> dict[str, Stack]:
+    """Returns the stacks that the same values make as these of the root module's variables, wired
+    as the scripts wire them.
+    """
     made: dict[str, Stack] = {}
     for template, (_, suffix) in MODULES.items():
         wired: dict[str, Any] = {}
@@ -49,13 +67,21 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
             wired = {"SubnetIds": "SubnetA,SubnetB", "TaskSecurityGroupId": "TaskSecurityGroup"}
         elif template == "02-ledger.yml":  # Outputs of the cluster.
             outputs = made["02-ecs.yml"].outputs
-            roles = [outputs["TaskExecutionRoleArn"]["Value"], *variables.get("passable_role_arns", [])]
-            wired = {"ClusterName": outputs["ClusterName"]["Value"], "PassableRoleArns": ",".join(roles)}
+            roles = [
+                outputs["TaskExecutionRoleArn"]["Value"],
+                *variables.get("passable_role_arns", []),
+            ]
+            wired = {
+                "ClusterName": outputs["ClusterName"]["Value"],
+                "PassableRoleArns": ",".join(roles),
+            }
         elif template == "03-lambda.yml":  # What the ledger has, and its outputs.
             given_before = made["02-ledger.yml"].parameters
             wired = {name: given_before[name] for name in ("ClusterName", "PassableRoleArns")}
             outputs = made["02-ledger.yml"].outputs
-            wired |= {name: outputs[name]["Value"] for name in ("LedgerTableName", "LedgerClusterName")}
+            wired |= {
+                name: outputs[name]["Value"] for name in ("LedgerTableName", "LedgerClusterName")
+            }
         elif template == "04-api.yml":  # Outputs of the function and of the ledger.
             outputs = made["03-lambda.yml"].outputs | made["02-ledger.yml"].outputs
             there = {
@@ -63,7 +89,10 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
                 "UpdaterLogGroupName": "FunctionLogGroupName",
                 "UpdaterClusterName": "FunctionClusterName",
             }
-            wired = {name: outputs[there.get(name, name)]["Value"] for name in (*there, "LedgerTableName", "LedgerClusterName")}
+            wired = {
+                name: outputs[there.get(name, name)]["Value"]
+                for name in (*there, "LedgerTableName", "LedgerClusterName")
+            }
         elif template == "05-fleet.yml":  # What the function has.
             given_before = made["03-lambda.yml"].parameters
             names = ("ClusterName", "LedgerTableName", "LedgerClusterName", "PassableRoleArns")
@@ -71,21 +100,33 @@ def stacks(templates: Mapping[str, Any], variables: Mapping[str, Any], pseudo: M
         names = [name for name in templates[template]["Parameters"] if snake(name) in variables]
         given = {name: _parameter(variables[snake(name)]) for name in names}
         name = {"AWS::StackName": f"{variables.get('stack_name', 'ecs-updater')}{suffix}"}
-        made[template] = Stack(templates[template], {**given, **wired, **pseudo, **name}, by_name=True)
+        made[template] = Stack(
+            templates[template], {**given, **wired, **pseudo, **name}, by_name=True
+        )
     return made
 
 
 def _parameter(value: Any) -> Any:
     """A variable's value as a parameter's, which is a text or a number."""
-    return ",".join(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, bool) else value
+    return (
+        ",".join(value)
+        if isinstance(value, list)
+        else json.dumps(value)
+        if isinstance(value, bool)
+        else value
+    )
 
 
 # What is made
 
 
 def made_by_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
-    """Returns every resource of the stacks by its name: its type and what the template says of it."""
-    described = {name: one for stack in all_stacks.values() for name, one in stack.resources.items()}
+    """Returns every resource of the stacks by its name: its type and what the template says of
+    it.
+    """
+    described = {
+        name: one for stack in all_stacks.values() for name, one in stack.resources.items()
+    }
     found: dict[str, Any] = {}
     for name, one in described.items():
         if unknown := one.keys() - {"Type", "Properties", "DependsOn", "Metadata", *_POLICIES}:
@@ -103,71 +144,121 @@ def made_by_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
     return without_unseen({name: canonical(said) for name, said in found.items()})
 
 
-def _described(name: str, resource_type: str, properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _described(
+    name: str, resource_type: str, properties: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
     """A resource and those that its parts are in Terraform."""
     found = _parts(name, resource_type, properties)
     for part, (kind, of_it) in parity_api.parts(name, resource_type, properties).items():
         found[part] = {"type": kind, **_in_terraforms_words(of_it, {})}
-    if resource_type == "AWS::EC2::LaunchTemplate":  # Its own tags; those in its data are of what it makes.
+    # Its own tags; those in its data are of what it makes.
+    if resource_type == "AWS::EC2::LaunchTemplate":
         (own,) = properties.pop("TagSpecifications")
         properties["Tags"] = own["Tags"]
     if resource_type == "AWS::DynamoDB::Table":
         _table_in_terraforms_words(properties)
     terraform_type, renamed = TYPES[resource_type]
-    kept = {key: value for key, value in properties.items() if (resource_type, key) not in WITHOUT_COUNTERPART}
-    # Terraform says -1 where CloudFormation says nothing: the function has no concurrency of its own.
-    unsaid = {"reserved_concurrent_executions": -1} if resource_type == "AWS::Lambda::Function" else {}
+    kept = {
+        key: value
+        for key, value in properties.items()
+        if (resource_type, key) not in WITHOUT_COUNTERPART
+    }
+    # Terraform says -1 where CloudFormation says nothing: the function has no concurrency of its
+    # own.
+    unsaid = (
+        {"reserved_concurrent_executions": -1} if resource_type == "AWS::Lambda::Function" else {}
+    )
     return found | {name: {"type": terraform_type, **unsaid, **_in_terraforms_words(kept, renamed)}}
 
 
 def _table_in_terraforms_words(properties: dict[str, Any]) -> None:
-    """Says of the keys of a table and of its indexes, and of its attributes, what Terraform says: a key is an attribute's name."""
+    """Says of the keys of a table and of its indexes, and of its attributes, what Terraform says: a
+    key is an attribute's name.
+    """
     indexes = [dict(one) for one in properties.get("GlobalSecondaryIndexes", [])]
     for one in (properties, *indexes):
         for key in one.pop("KeySchema"):
             one[f"{key['KeyType'].capitalize()}Key"] = key["AttributeName"]
     properties["GlobalSecondaryIndexes"] = indexes
     attributes = properties.pop("AttributeDefinitions")
-    properties["Attribute"] = [{"Name": one["AttributeName"], "Type": one["AttributeType"]} for one in attributes]
+    properties["Attribute"] = [
+        {"Name": one["AttributeName"], "Type": one["AttributeType"]} for one in attributes
+    ]
 
 
 def made_by_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
-    """Returns every resource of the plan by its name: its type and what the configuration says of it."""
-    said = {_name_of(address): _said(resource, plan, pseudo) for address, resource in plan.resources.items()}
+    """Returns every resource of the plan by its name: its type and what the configuration says of
+    it.
+    """
+    said = {
+        _name_of(address): _said(resource, plan, pseudo)
+        for address, resource in plan.resources.items()
+    }
     return without_unseen(said)
 
 
 def outputs_of_stacks(all_stacks: Mapping[str, Stack]) -> dict[str, Any]:
     """Returns the value of every output by its name in Terraform."""
-    values = {snake(name): canonical(one["Value"]) for stack in all_stacks.values() for name, one in stack.outputs.items()}
+    values = {
+        snake(name): canonical(one["Value"])
+        for stack in all_stacks.values()
+        for name, one in stack.outputs.items()
+    }
     return without_unseen(values)
 
 
 def outputs_of_plan(plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the value of every output; a list as CloudFormation has to give it, separated by commas."""
-    values = without_unseen({name: _resolved(value, plan, pseudo) for name, value in plan.outputs.items()})
-    return {name: ",".join(value) if isinstance(value, list) else canonical(value) for name, value in values.items()}
+    """Returns the value of every output; a list as CloudFormation has to give it, separated by
+    commas.
+    """
+    values = without_unseen(
+        {name: _resolved(value, plan, pseudo) for name, value in plan.outputs.items()}
+    )
+    return {
+        name: ",".join(value) if isinstance(value, list) else canonical(value)
+        for name, value in values.items()
+    }
 
 
 def statements(made: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Returns every statement of every policy of roles and users: its name in the list, the statement's own, and the statement."""
-    policies = {name: one["policy"] for name, one in made.items() if "policy" in one and one["type"] != "aws_sqs_queue_policy"}
-    return [(name, sid, one) for name, policy in policies.items() for sid, one in policy["Statement"].items()]
+    """Returns every statement of every policy of roles and users: its name in the list, the
+    statement's own, and the statement.
+    """
+    policies = {
+        name: one["policy"]
+        for name, one in made.items()
+        if "policy" in one and one["type"] != "aws_sqs_queue_policy"
+    }
+    return [
+        (name, sid, one)
+        for name, policy in policies.items()
+        for sid, one in policy["Statement"].items()
+    ]
 
 
 def _said(resource: Resource, plan: Plan, pseudo: Mapping[str, str]) -> dict[str, Any]:
-    said = {key: one for key, one in resource.attributes.items() if (resource.type, key) not in WITHOUT_COUNTERPART}
+    said = {
+        key: one
+        for key, one in resource.attributes.items()
+        if (resource.type, key) not in WITHOUT_COUNTERPART
+    }
     if "user_data" in said:
         said["user_data"] = base64.b64decode(said["user_data"]).decode()
     return canonical(_without_ownership({"type": resource.type, **_resolved(said, plan, pseudo)}))
 
 
 def _without_ownership(value: Any) -> Any:
-    """A value without the tag of ownership where it is written out: on what the provider's default tags do not reach."""
+    """A value without the tag of ownership where it is written out: on what the provider's default
+    tags do not reach.
+    """
     if isinstance(value, dict):
         return {key: _without_ownership(one) for key, one in value.items() if key != OWNERSHIP}
     if isinstance(value, list):
-        return [_without_ownership(one) for one in value if not (isinstance(one, dict) and one.get("key") == OWNERSHIP)]
+        return [
+            _without_ownership(one)
+            for one in value
+            if not (isinstance(one, dict) and one.get("key") == OWNERSHIP)
+        ]
     return value
 
 
@@ -199,15 +290,22 @@ def _parts(name: str, resource_type: str, properties: dict[str, Any]) -> dict[st
     for (owner, key), (terraform_type, back, renamed) in PARTS.items():
         if owner == resource_type:
             for number, part in enumerate(properties.pop(key, [])):
-                # Terraform gives a rule the tags of its group. CloudFormation can give it none; a policy has none with either.
-                tags = {"Tags": properties["Tags"]} if resource_type == "AWS::EC2::SecurityGroup" else {}
+                # Terraform gives a rule the tags of its group. CloudFormation can give it none; a
+                # policy has none with either.
+                tags = (
+                    {"Tags": properties["Tags"]}
+                    if resource_type == "AWS::EC2::SecurityGroup"
+                    else {}
+                )
                 words = _in_terraforms_words({**part, **tags}, renamed)
                 whose = properties.get("RoleName", properties.get("Name", name))
                 found[f"{name}.{key}[{number}]"] = {"type": terraform_type, back: whose, **words}
     return found
 
 
-def _in_terraforms_words(properties: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
+def _in_terraforms_words(
+    properties: Mapping[str, Any], renamed: Mapping[str, str]
+) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for key, value in properties.items():
         name = renamed.get(key, snake(key))
@@ -247,11 +345,18 @@ def without_unseen(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def canonical(value: Any) -> Any:
-    """Returns a value in one form: numbers and booleans as texts, statements of a policy by name, a lone member without list."""
+    """Returns a value in one form: numbers and booleans as texts, statements of a policy by name, a
+    lone member without list.
+    """
     if isinstance(value, str) and value.startswith("{"):
         value = _loaded(value)
     if isinstance(value, dict) and "Statement" in value:
-        return {**value, "Statement": dict(_statement(number, one) for number, one in enumerate(value["Statement"]))}
+        return {
+            **value,
+            "Statement": dict(
+                _statement(number, one) for number, one in enumerate(value["Statement"])
+            ),
+        }
     if isinstance(value, dict):
         return {key: canonical(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -269,8 +374,14 @@ def _loaded(text: str) -> Any:
 
 
 def _statement(number: int, statement: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A statement by its name, or its number where it has none; actions and resources are sets, of which one may be a text."""
-    sets = {key: sorted([one] if isinstance(one, str) else one) for key, one in statement.items() if key in ("Action", "Resource")}
+    """A statement by its name, or its number where it has none; actions and resources are sets, of
+    which one may be a text.
+    """
+    sets = {
+        key: sorted([one] if isinstance(one, str) else one)
+        for key, one in statement.items()
+        if key in ("Action", "Resource")
+    }
     return statement.get("Sid", str(number)), {**statement, **sets}
 
 

@@ -1,4 +1,6 @@
-"""The API in the list to which the CloudFormation templates and the Terraform tree are held, and what only it needs said."""
+"""The API in the list to which the CloudFormation templates and the Terraform tree are held, and
+what only it needs said.
+"""
 
 from typing import Any
 
@@ -16,8 +18,22 @@ ROUTES = {
 """Each method's logical id, and its name in Terraform."""
 
 RESPONSES = (
-    *("INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN", "ACCESS_DENIED", "INVALID_SIGNATURE", "EXPIRED_TOKEN", "UNAUTHORIZED"),
-    *("THROTTLED", "QUOTA_EXCEEDED", "BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS", "UNSUPPORTED_MEDIA_TYPE", "REQUEST_TOO_LARGE"),
+    *(
+        "INVALID_API_KEY",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "ACCESS_DENIED",
+        "INVALID_SIGNATURE",
+        "EXPIRED_TOKEN",
+        "UNAUTHORIZED",
+    ),
+    *(
+        "THROTTLED",
+        "QUOTA_EXCEEDED",
+        "BAD_REQUEST_BODY",
+        "BAD_REQUEST_PARAMETERS",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "REQUEST_TOO_LARGE",
+    ),
     *("INTEGRATION_TIMEOUT", "INTEGRATION_FAILURE", "DEFAULT_4XX", "DEFAULT_5XX"),
 )
 """What the gateway answers itself."""
@@ -65,7 +81,10 @@ ADDRESSES = {
 }
 
 TYPES: dict[str, tuple[str, dict[str, str]]] = {
-    "AWS::ApiGateway::Account": ("aws_api_gateway_account", {"CloudWatchRoleArn": "cloudwatch_role_arn"}),
+    "AWS::ApiGateway::Account": (
+        "aws_api_gateway_account",
+        {"CloudWatchRoleArn": "cloudwatch_role_arn"},
+    ),
     "AWS::ApiGateway::ApiKey": ("aws_api_gateway_api_key", {}),
     "AWS::ApiGateway::Deployment": ("aws_api_gateway_deployment", {}),
     "AWS::ApiGateway::GatewayResponse": ("aws_api_gateway_gateway_response", {}),
@@ -73,7 +92,10 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
     "AWS::ApiGateway::Model": ("aws_api_gateway_model", {}),
     "AWS::ApiGateway::RequestValidator": ("aws_api_gateway_request_validator", {}),
     "AWS::ApiGateway::Resource": ("aws_api_gateway_resource", {}),
-    "AWS::ApiGateway::RestApi": ("aws_api_gateway_rest_api", {"ApiKeySourceType": "api_key_source"}),
+    "AWS::ApiGateway::RestApi": (
+        "aws_api_gateway_rest_api",
+        {"ApiKeySourceType": "api_key_source"},
+    ),
     "AWS::ApiGateway::Stage": (
         "aws_api_gateway_stage",
         {"AccessLogSetting": "access_log_settings", "TracingEnabled": "xray_tracing_enabled"},
@@ -86,8 +108,14 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 WITHOUT_COUNTERPART = {
-    ("aws_api_gateway_deployment", "triggers"): "with CloudFormation the scripts name it by a hash of the same",
-    ("aws_api_gateway_api_key", "value"): "for the emulator alone, which refuses the empty one that the provider sends",
+    (
+        "aws_api_gateway_deployment",
+        "triggers",
+    ): "with CloudFormation the scripts name it by a hash of the same",
+    (
+        "aws_api_gateway_api_key",
+        "value",
+    ): "for the emulator alone, which refuses the empty one that the provider sends",
 }
 
 UNSEEN = {
@@ -97,8 +125,10 @@ UNSEEN = {
     "RollbackBodyModel.schema": "the API's id is in it",
     "api_invoke_url": "the API's id is in it",
 }
-"""What a plan does not show, since it is put together from what only AWS knows: attributes and outputs. Terraform's own tests say
-what is made of it, testing/contract/test_templates_api.py what CloudFormation makes, and the deployments are compared."""
+"""What a plan does not show, since it is put together from what only AWS knows: attributes and
+outputs. Terraform's own tests say what is made of it, testing/contract/test_templates_api.py what
+CloudFormation makes, and the deployments are compared.
+"""
 
 AT_THE_ROOT = {
     # Where the repository has them. A module cannot know where it is used from.
@@ -106,8 +136,10 @@ AT_THE_ROOT = {
 }
 
 ONLY_PRECONDITIONS = {
-    "There is no schema ${var.schemas_directory}/${each.key}.json: schemas_directory says where they are.":
-        "`package` says so with CloudFormation",
+    (
+        "There is no schema ${var.schemas_directory}/${each.key}.json: schemas_directory "
+        "says where they are."
+    ): "`package` says so with CloudFormation",
 }
 
 WIRED = {
@@ -117,15 +149,33 @@ WIRED = {
 }
 
 
-def parts(name: str, resource_type: str, properties: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Returns what Terraform makes a resource of its own of, with its type and properties; it is taken out of the properties."""
+def parts(
+    name: str, resource_type: str, properties: dict[str, Any]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Returns what Terraform makes a resource of its own of, with its type and properties; it is
+    taken out of the properties.
+    """
     if resource_type == "AWS::ApiGateway::Method":
         where = {key: properties[key] for key in ("RestApiId", "ResourceId", "HttpMethod")}
-        return {f"{name}.Integration": ("aws_api_gateway_integration", where | properties.pop("Integration"))}
+        return {
+            f"{name}.Integration": (
+                "aws_api_gateway_integration",
+                where | properties.pop("Integration"),
+            )
+        }
     if resource_type == "AWS::ApiGateway::Stage":
         (settings,) = properties.pop("MethodSettings")
-        others = {key: value for key, value in settings.items() if key not in ("ResourcePath", "HttpMethod")}
+        others = {
+            key: value
+            for key, value in settings.items()
+            if key not in ("ResourcePath", "HttpMethod")
+        }
         where = {key: properties[key] for key in ("RestApiId", "StageName")}
         path = f"{settings['ResourcePath'].removeprefix('/')}/{settings['HttpMethod']}"
-        return {f"{name}.MethodSettings": ("aws_api_gateway_method_settings", {**where, "MethodPath": path, "Settings": others})}
+        return {
+            f"{name}.MethodSettings": (
+                "aws_api_gateway_method_settings",
+                {**where, "MethodPath": path, "Settings": others},
+            )
+        }
     return {}

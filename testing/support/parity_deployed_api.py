@@ -1,4 +1,5 @@
-"""Reads from the emulator what a deployment made of the API there, in a form in which two deployments can be compared.
+"""Reads from the emulator what a deployment made of the API there, in a form in which two
+deployments can be compared.
 
 What API Gateway makes up, the ids, is replaced by the name or the path of what it is the id of.
 """
@@ -12,7 +13,14 @@ from support.parity import canonical
 _OF_A_METHOD = ("authorizationType", "apiKeyRequired", "requestModels", "requestParameters")
 _OF_AN_INTEGRATION = ("type", "httpMethod", "uri", "timeoutInMillis", "passthroughBehavior")
 _OF_A_SETTING = (
-    *("throttlingRateLimit", "throttlingBurstLimit", "cachingEnabled", "dataTraceEnabled", "loggingLevel", "metricsEnabled"),
+    *(
+        "throttlingRateLimit",
+        "throttlingBurstLimit",
+        "cachingEnabled",
+        "dataTraceEnabled",
+        "loggingLevel",
+        "metricsEnabled",
+    ),
 )
 
 
@@ -29,7 +37,9 @@ class DeployedApi:
     def everything(self) -> dict[str, Any]:
         """Returns all of it."""
         of_it = {"restApiId": self.number}
-        validators = {one["id"]: one for one in self._client.get_request_validators(**of_it)["items"]}
+        validators = {
+            one["id"]: one for one in self._client.get_request_validators(**of_it)["items"]
+        }
         resources = self._client.get_resources(**of_it, embed=["methods"], limit=500)["items"]
         stages = self._client.get_stages(**of_it)["item"]
         return {
@@ -37,10 +47,20 @@ class DeployedApi:
             "endpoint": self._api["endpointConfiguration"].get("types"),
             "tags": _ours(self._api["tags"]),
             "routes": {one["path"]: _methods(one, validators) for one in resources},
-            "validators": sorted((_those(one, "name", *_VALIDATES) for one in validators.values()), key=json.dumps),
-            "models": {one["name"]: _model(one) for one in self._client.get_models(**of_it, limit=500)["items"]},
-            "answers": {one["responseType"]: _response(one) for one in self._client.get_gateway_responses(**of_it)["items"]},
-            "deployments": sorted(one.get("description", "") for one in self._client.get_deployments(**of_it)["items"]),
+            "validators": sorted(
+                (_those(one, "name", *_VALIDATES) for one in validators.values()), key=json.dumps
+            ),
+            "models": {
+                one["name"]: _model(one)
+                for one in self._client.get_models(**of_it, limit=500)["items"]
+            },
+            "answers": {
+                one["responseType"]: _response(one)
+                for one in self._client.get_gateway_responses(**of_it)["items"]
+            },
+            "deployments": sorted(
+                one.get("description", "") for one in self._client.get_deployments(**of_it)["items"]
+            ),
             "stages": {one["stageName"]: _stage(one) for one in stages},
             "plan": self._plan(),
             "setting of the account": self._client.get_account().get("cloudwatchRoleArn"),
@@ -82,21 +102,27 @@ def _model(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _response(response: Mapping[str, Any]) -> dict[str, Any]:
-    return _those(response, "statusCode", "responseParameters", "responseTemplates", "defaultResponse")
+    return _those(
+        response, "statusCode", "responseParameters", "responseTemplates", "defaultResponse"
+    )
 
 
 def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     logs = stage.get("accessLogSettings", {})
     return {
         **_those(stage, "description", "tracingEnabled", "cacheClusterEnabled", "variables"),
-        "settings": {path: _those(one, *_OF_A_SETTING) for path, one in stage["methodSettings"].items()},
+        "settings": {
+            path: _those(one, *_OF_A_SETTING) for path, one in stage["methodSettings"].items()
+        },
         "logs": {"to": logs.get("destinationArn"), "of a call": canonical(logs.get("format"))},
         "tags": _ours(stage["tags"]),
     }
 
 
 def _those(found: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """What is found under these names; the emulator gives or leaves out what holds nothing, depending on who asked."""
+    """What is found under these names; the emulator gives or leaves out what holds nothing,
+    depending on who asked.
+    """
     return {name: found.get(name) or None for name in names}
 
 

@@ -1,4 +1,6 @@
-"""The fleet in the list to which the CloudFormation templates and the Terraform tree are held, and what only it needs said."""
+"""The fleet in the list to which the CloudFormation templates and the Terraform tree are held, and
+what only it needs said.
+"""
 
 _FLEET = "module.fleet."
 ADDRESSES = {
@@ -17,9 +19,15 @@ ADDRESSES = {
 
 TYPES: dict[str, tuple[str, dict[str, str]]] = {
     "AWS::CloudWatch::Alarm": ("aws_cloudwatch_metric_alarm", {"OKActions": "ok_actions"}),
-    "AWS::IAM::ManagedPolicy": ("aws_iam_policy", {"ManagedPolicyName": "name", "PolicyDocument": "policy"}),
+    "AWS::IAM::ManagedPolicy": (
+        "aws_iam_policy",
+        {"ManagedPolicyName": "name", "PolicyDocument": "policy"},
+    ),
     "AWS::Lambda::EventSourceMapping": ("aws_lambda_event_source_mapping", {}),
-    "AWS::SQS::QueuePolicy": ("aws_sqs_queue_policy", {"Queues": "queue_url", "PolicyDocument": "policy"}),
+    "AWS::SQS::QueuePolicy": (
+        "aws_sqs_queue_policy",
+        {"Queues": "queue_url", "PolicyDocument": "policy"},
+    ),
 }
 
 WITHOUT_COUNTERPART = {
@@ -27,8 +35,12 @@ WITHOUT_COUNTERPART = {
 }
 
 UNSEEN = {
-    "FleetFunction.environment.variables.QUEUE_URL": "with an endpoint the emulator's, as CloudFormation's own reference has it",
+    "FleetFunction.environment.variables.QUEUE_URL": (
+        "with an endpoint the emulator's, as CloudFormation's own reference has it"
+    ),
     "FleetFunction.environment.variables.DEAD_LETTER_QUEUE_URL": "the same",
 }
-"""What is not compared as written. Terraform's own tests say what is made of it, testing/contract/test_templates_fleet.py what
-CloudFormation makes, and the deployments are compared."""
+"""What is not compared as written. Terraform's own tests say what is made of it,
+testing/contract/test_templates_fleet.py what CloudFormation makes, and the deployments are
+compared.
+"""

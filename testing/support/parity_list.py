@@ -1,4 +1,6 @@
-"""The one list to which the CloudFormation templates and the Terraform tree are held: names, and what differs and why."""
+"""The one list to which the CloudFormation templates and the Terraform tree are held: names, and
+what differs and why.
+"""
 
 from support import parity_api, parity_fleet
 
@@ -12,7 +14,12 @@ MODULES = {
 }
 """Each template's module, and what the stack's name ends with."""
 
-_VPC, _ECS, _LEDGER, _LAMBDA = "module.vpc.", "module.ecs_cluster.", "module.ledger.", "module.lambda."
+_VPC, _ECS, _LEDGER, _LAMBDA = (
+    "module.vpc.",
+    "module.ecs_cluster.",
+    "module.ledger.",
+    "module.lambda.",
+)
 ADDRESSES = {
     "Vpc": _VPC + "aws_vpc.this",
     "InternetGateway": _VPC + "aws_internet_gateway.this",
@@ -54,7 +61,9 @@ ADDRESSES = {
     **parity_api.ADDRESSES,
     **parity_fleet.ADDRESSES,
 }
-"""Every resource: its logical id, or for a part of a resource that one and the part, and its address in Terraform."""
+"""Every resource: its logical id, or for a part of a resource that one and the part, and its
+address in Terraform.
+"""
 
 TYPES: dict[str, tuple[str, dict[str, str]]] = {
     "AWS::AutoScaling::AutoScalingGroup": (
@@ -80,14 +89,23 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "AWS::EC2::Route": ("aws_route", {}),
     "AWS::EC2::RouteTable": ("aws_route_table", {}),
-    "AWS::EC2::SecurityGroup": ("aws_security_group", {"GroupName": "name", "GroupDescription": "description"}),
+    "AWS::EC2::SecurityGroup": (
+        "aws_security_group",
+        {"GroupName": "name", "GroupDescription": "description"},
+    ),
     "AWS::EC2::Subnet": ("aws_subnet", {}),
     "AWS::EC2::SubnetRouteTableAssociation": ("aws_route_table_association", {}),
     "AWS::EC2::VPC": ("aws_vpc", {}),
     "AWS::ECS::Cluster": ("aws_ecs_cluster", {"ClusterName": "name", "ClusterSettings": "setting"}),
     "AWS::Events::Rule": ("aws_cloudwatch_event_rule", {}),
-    "AWS::IAM::InstanceProfile": ("aws_iam_instance_profile", {"InstanceProfileName": "name", "Roles": "role"}),
-    "AWS::IAM::Role": ("aws_iam_role", {"RoleName": "name", "AssumeRolePolicyDocument": "assume_role_policy"}),
+    "AWS::IAM::InstanceProfile": (
+        "aws_iam_instance_profile",
+        {"InstanceProfileName": "name", "Roles": "role"},
+    ),
+    "AWS::IAM::Role": (
+        "aws_iam_role",
+        {"RoleName": "name", "AssumeRolePolicyDocument": "assume_role_policy"},
+    ),
     "AWS::Lambda::Function": ("aws_lambda_function", {}),
     "AWS::Lambda::Permission": ("aws_lambda_permission", {}),
     "AWS::Logs::LogGroup": ("aws_cloudwatch_log_group", {"LogGroupName": "name"}),
@@ -103,7 +121,9 @@ TYPES: dict[str, tuple[str, dict[str, str]]] = {
     **parity_api.TYPES,
     **parity_fleet.TYPES,
 }
-"""Each type's name in Terraform, and the properties that are called otherwise there; "" has its members without a wrapper."""
+"""Each type's name in Terraform, and the properties that are called otherwise there; "" has its
+members without a wrapper.
+"""
 
 PARTS: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {
     # The blocks that Terraform has for these claim all there is, what others added included.
@@ -113,24 +133,49 @@ PARTS: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {
         {"CidrIp": "cidr_ipv4"},
     ),
     ("AWS::Events::Rule", "Targets"): ("aws_cloudwatch_event_target", "rule", {"Id": "target_id"}),
-    ("AWS::IAM::Role", "Policies"): ("aws_iam_role_policy", "role", {"PolicyName": "name", "PolicyDocument": "policy"}),
+    ("AWS::IAM::Role", "Policies"): (
+        "aws_iam_role_policy",
+        "role",
+        {"PolicyName": "name", "PolicyDocument": "policy"},
+    ),
 }
-"""Properties that are resources of their own in Terraform: their type, what says there whose part they are, and other names."""
+"""Properties that are resources of their own in Terraform: their type, what says there whose part
+they are, and other names.
+"""
 
 FOLDED = {"AWS::EC2::VPCGatewayAttachment": ("InternetGatewayId", "vpc_id")}
-"""Resources that are an attribute of another one in Terraform: the property that names it, and the attribute."""
+"""Resources that are an attribute of another one in Terraform: the property that names it, and the
+attribute.
+"""
 
 RETAINED = {
-    "LedgerTable": ({"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}, "Terraform keeps the table's name"),
-    "Account": ({"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}, "remove-deployment lets go of it"),
-    "LogsRole": ({"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}, "remove-deployment lets go of it"),
+    "LedgerTable": (
+        {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"},
+        "Terraform keeps the table's name",
+    ),
+    "Account": (
+        {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"},
+        "remove-deployment lets go of it",
+    ),
+    "LogsRole": (
+        {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"},
+        "remove-deployment lets go of it",
+    ),
 }
-"""What stays when its stack does not, with the policies that say so, and what Terraform does in their place."""
+"""What stays when its stack does not, with the policies that say so, and what Terraform does in
+their place.
+"""
 
 WITHOUT_COUNTERPART = {
-    ("AWS::Lambda::Function", "Code"): "where `package` and SAM put the bundle; Terraform uploads it itself",
+    (
+        "AWS::Lambda::Function",
+        "Code",
+    ): "where `package` and SAM put the bundle; Terraform uploads it itself",
     ("aws_lambda_function", "filename"): "the bundle, which CloudFormation takes from a bucket",
-    ("aws_lambda_function", "source_code_hash"): "tells of another bundle; CloudFormation sees another place in the bucket",
+    (
+        "aws_lambda_function",
+        "source_code_hash",
+    ): "tells of another bundle; CloudFormation sees another place in the bucket",
     ("aws_iam_instance_profile", "tags"): "CloudFormation cannot tag one",
     **parity_api.WITHOUT_COUNTERPART,
     **parity_fleet.WITHOUT_COUNTERPART,
@@ -152,11 +197,17 @@ DIFFERENT = {
     # Terraform can check what a pattern cannot: that the address is that of the network.
     ("01-vpc.yml", "vpc_cidr", "allows"): (
         r"^(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-3])$",
-        'can(regex("^[0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)',
+        (
+            'can(regex("^[0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && '
+            "try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)"
+        ),
     ),
     # A limit of the provider, not of Lambda.
     **dict.fromkeys(
-        [(template, "runtime", "description") for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")],
+        [
+            (template, "runtime", "description")
+            for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+        ],
         (
             "Runtime of the function; the bundle must be built for the same one.",
             "Runtime of the function; the bundle must be built for the same one. "
@@ -177,19 +228,32 @@ ONLY_AT_THE_ROOT = {"stack_name": "what the stacks' names begin with, as the Mak
 
 AT_THE_ROOT = {
     # The root module gives one value to two modules.
-    ("log_retention_days", "description"): "Days that the logs of the function and of the tasks are kept.",
-    ("permissions_boundary", "description"): "Optional ARN of a managed policy that bounds every role.",
+    (
+        "log_retention_days",
+        "description",
+    ): "Days that the logs of the function and of the tasks are kept.",
+    (
+        "permissions_boundary",
+        "description",
+    ): "Optional ARN of a managed policy that bounds every role.",
     # The root module adds a role that it makes itself; with CloudFormation the scripts do.
-    ("passable_role_arns", "description"): "Optional ARNs or patterns of the task and execution roles of further services; "
+    (
+        "passable_role_arns",
+        "description",
+    ): "Optional ARNs or patterns of the task and execution roles of further services; "
     "the cluster's own execution role is always among them.",
     # Where make build-lambda-package puts it. A module cannot know where it is used from.
     ("lambda_package", "default"): "../build/ecs-updater-package.zip",
     **parity_api.AT_THE_ROOT,
 }
-"""What the root module says of a variable in other words than the module that it gives it to, and why."""
+"""What the root module says of a variable in other words than the module that it gives it to, and
+why.
+"""
 
 ONLY_PRECONDITIONS = {
-    "There is no bundle ${var.lambda_package}: make build-lambda-package.": "`package` and SAM say so with CloudFormation",
+    "There is no bundle ${var.lambda_package}: make build-lambda-package.": (
+        "`package` and SAM say so with CloudFormation"
+    ),
     **parity_api.ONLY_PRECONDITIONS,
 }
 """What Terraform alone refuses beside single values, and why."""
@@ -210,7 +274,8 @@ ONLY_STAR = {
     "ecs:DiscoverPollEndpoint",
     "ecs:ListClusters",
     "ecs:ListServices",
-    "ecs:ListTasks",  # It knows instances. Asked for the tasks of a service, a condition on the cluster narrows it.
+    # It knows instances. Asked for the tasks of a service, a condition on the cluster narrows it.
+    "ecs:ListTasks",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel",

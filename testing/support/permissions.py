@@ -1,8 +1,8 @@
 """IAM policies in tests: what is in them, as the emulator judges them, and an action less.
 
-The emulator, started with EMULATOR_AUTH=true, decides every call by the policies of whoever makes it. For some calls it asks about
-another ARN than AWS does, or about none: ``as_the_emulator_asks`` makes of a statement for AWS one for the emulator. ``without``
-takes an action out.
+The emulator, started with EMULATOR_AUTH=true, decides every call by the policies of whoever makes
+it. For some calls it asks about another ARN than AWS does, or about none: ``as_the_emulator_asks``
+makes of a statement for AWS one for the emulator. ``without`` takes an action out.
 """
 
 import json
@@ -14,9 +14,18 @@ from typing import Any
 Statement = Mapping[str, Any]
 
 NO_RESOURCE = "?"
-"""Where the emulator knows no resource of a call it asks about the text ``*``. As a pattern ``?`` matches that, and no ARN."""
+"""Where the emulator knows no resource of a call it asks about the text ``*``.
 
-_UNKNOWN_TO_THE_EMULATOR = ("aws:ResourceTag/", "dynamodb:LeadingKeys", "ecs:cluster", "iam:PolicyARN", "lambda:FunctionArn")
+As a pattern ``?`` matches that, and no ARN.
+"""
+
+_UNKNOWN_TO_THE_EMULATOR = (
+    "aws:ResourceTag/",
+    "dynamodb:LeadingKeys",
+    "ecs:cluster",
+    "iam:PolicyARN",
+    "lambda:FunctionArn",
+)
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -26,7 +35,9 @@ def listed(value: str | list[str]) -> list[str]:
 
 def actions(statements: Iterable[Statement]) -> list[str]:
     """Every action of the statements, each once, in their order."""
-    return list(dict.fromkeys(action for statement in statements for action in listed(statement["Action"])))
+    return list(
+        dict.fromkeys(action for statement in statements for action in listed(statement["Action"]))
+    )
 
 
 def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
@@ -34,32 +45,46 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
 
     Six things differ, all of them where MiniStack 1.5.33 asks something else than AWS:
 
-    * an ECS call that names a cluster is about the cluster, whatever service or task it names: an ARN of services, or of tasks, in
-      a cluster gets the cluster's ARN beside it;
-    * a call that names an instance profile and a role is about the role: the ARN of a profile gets that of the role beside it,
-      which has the same name;
-    * a call about a rule is about an ARN with the rule's bus in it or, when the call names both, about the bus: the ARN of a rule
-      gets both beside it;
-    * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern beside them that matches this text
-      and no ARN;
-    * it knows neither the tags of what is in a network, nor the cluster of a list, the function of a mapping, the policy that is
-      taken back, or the keys of items: conditions on these are left out.
+    * an ECS call that names a cluster is about the cluster, whatever service or task it names: an
+      ARN of services, or of tasks, in a cluster gets the cluster's ARN beside it;
+    * a call that names an instance profile and a role is about the role: the ARN of a profile gets
+      that of the role beside it, which has the same name;
+    * a call about a rule is about an ARN with the rule's bus in it or, when the call names both,
+      about the bus: the ARN of a rule gets both beside it;
+    * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern
+      beside them that matches this text and no ARN;
+    * it knows neither the tags of what is in a network, nor the cluster of a list, the function of
+      a mapping, the policy that is taken back, or the keys of items: conditions on these are left
+      out.
 
-    * a batch of messages is an action of its own: beside ``sqs:SendMessage`` there is ``sqs:SendMessageBatch``.
+    * a batch of messages is an action of its own: beside ``sqs:SendMessage`` there is
+      ``sqs:SendMessageBatch``.
 
     Effect, all other actions and conditions stay as they are.
     """
     resources = listed(statement["Resource"])
     in_clusters = [one for one in resources if re.search(r":ecs:.*:(service|task)/", one)]
     beside = [re.sub(r":(service|task)/([^/]+).*", r":cluster/\2", one) for one in in_clusters]
-    beside += [one.replace(":instance-profile/", ":role/") for one in resources if ":instance-profile/" in one]
-    beside += [re.sub(":rule/.*", ":event-bus/default", one) for one in resources if ":events:" in one]
+    beside += [
+        one.replace(":instance-profile/", ":role/")
+        for one in resources
+        if ":instance-profile/" in one
+    ]
+    beside += [
+        re.sub(":rule/.*", ":event-bus/default", one) for one in resources if ":events:" in one
+    ]
     beside += [one.replace(":rule/", ":rule/default/") for one in resources if ":events:" in one]
     beside += [NO_RESOURCE] * (resources != ["*"])
     conditions = {
         operator: known
         for operator, wanted in statement.get("Condition", {}).items()
-        if (known := {key: value for key, value in wanted.items() if not key.startswith(_UNKNOWN_TO_THE_EMULATOR)})
+        if (
+            known := {
+                key: value
+                for key, value in wanted.items()
+                if not key.startswith(_UNKNOWN_TO_THE_EMULATOR)
+            }
+        )
     }
     others = {name: value for name, value in statement.items() if name != "Condition"}
     if "sqs:SendMessage" in listed(statement["Action"]):
@@ -70,17 +95,25 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
 
 def without(statements: Iterable[Statement], action: str) -> list[Statement]:
     """The statements without one action; one that allowed nothing else is left out."""
-    left = [{**one, "Action": [name for name in listed(one["Action"]) if name != action]} for one in statements]
+    left = [
+        {**one, "Action": [name for name in listed(one["Action"]) if name != action]}
+        for one in statements
+    ]
     return [one for one in left if one["Action"]]
 
 
 def expanded(statements: Iterable[Statement]) -> Iterator[Statement]:
-    """The statements with one value to equal per condition, which allow the same together: what ``cloudformation.allows`` takes."""
+    """The statements with one value to equal per condition, which allow the same together: what
+    ``cloudformation.allows`` takes.
+    """
     for statement in statements:
         conditions = statement.get("Condition", {})
         wanted = conditions.get("StringEquals", {})
         for values in product(*(listed(value) for value in wanted.values())):
-            yield {**statement, "Condition": {**conditions, "StringEquals": dict(zip(wanted, values, strict=True))}}
+            yield {
+                **statement,
+                "Condition": {**conditions, "StringEquals": dict(zip(wanted, values, strict=True))},
+            }
 
 
 def document(statements: Iterable[Statement]) -> str:

@@ -1,4 +1,6 @@
-"""A server on loopback between a client and the emulator: what those that hold back, count or throttle have in common."""
+"""A server on loopback between a client and the emulator: what those that hold back, count or
+throttle have in common.
+"""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,7 +12,14 @@ from typing import Any, NamedTuple, TypeVar
 PATIENCE = 300
 """Seconds that an answer of the emulator may take."""
 
-_NOT_PASSED_ON = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+_NOT_PASSED_ON = {
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "server",
+    "transfer-encoding",
+}
 
 
 class Answer(NamedTuple):
@@ -22,7 +31,10 @@ class Answer(NamedTuple):
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes on to 127.0.0.1:``port`` what it gets. What else is done is said in methods that a class of its own overrides."""
+    """Passes on to 127.0.0.1:``port`` what it gets.
+
+    What else is done is said in methods that a class of its own overrides.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -37,10 +49,14 @@ class Proxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def before(self, headers: Mapping[str, str]) -> Answer | None:
-        """Called with a request's headers; an answer of its own, and the request is not passed on."""
+        """Called with a request's headers; an answer of its own, and the request is not passed
+        on.
+        """
 
     def answered(self, headers: Mapping[str, str], status: int) -> None:
-        """Called with a request's headers when the emulator has answered, and the client does not know yet."""
+        """Called with a request's headers when the emulator has answered, and the client does not
+        know yet.
+        """
 
     def passed_on(self, status: int) -> None:
         """Called when the client has been sent the emulator's answer."""
@@ -73,7 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
         try:
             upstream.request(self.command, self.path, body, dict(self.headers))
-            with upstream.getresponse() as answer:  # Which has the socket for itself where it is the connection's last one.
+            # Which has the socket for itself where it is the connection's last one.
+            with upstream.getresponse() as answer:
                 return Answer(answer.status, answer.getheaders(), answer.read())
         finally:
             upstream.close()
@@ -91,7 +108,9 @@ _P = TypeVar("_P", bound=Proxy)
 def serving(proxy: _P) -> Iterator[_P]:
     """The proxy at work, until the end of the block."""
     with proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread = threading.Thread(
+            target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         thread.start()
         try:
             yield proxy

@@ -1,4 +1,5 @@
-"""A FIFO queue with its dead letters in memory, and Lambda's mapping from it to the worker: as much as the worker can tell.
+"""A FIFO queue with its dead letters in memory, and Lambda's mapping from it to the worker: as much
+as the worker can tell.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
 """
@@ -73,12 +74,18 @@ class FifoQueue:
         found.visible_at = self.now() + seconds
 
     def receive(self, most: int = 10) -> list[dict[str, Any]]:
-        """Records as Lambda hands them over: of a group that has a message out none, of the others as they were sent."""
+        """Records as Lambda hands them over: of a group that has a message out none, of the others
+        as they were sent.
+        """
         with self._lock:
             out = {one.message.group for one in self._held if one.visible_at > self.now()}
             to_be_had = [one for one in self._held if one.message.group not in out]
             self.dead += [one.message for one in to_be_had if one.receives >= self.most_receives]
-            self._held = [one for one in self._held if one not in to_be_had or one.receives < self.most_receives]
+            self._held = [
+                one
+                for one in self._held
+                if one not in to_be_had or one.receives < self.most_receives
+            ]
             received = [one for one in to_be_had if one.receives < self.most_receives][:most]
             for held in received:
                 held.receives += 1
@@ -111,7 +118,10 @@ class FifoQueue:
 
 def _record(held: _Held) -> dict[str, Any]:
     message = held.message
-    attributes = {name: {"stringValue": value, "dataType": "String"} for name, value in message.attributes.items()}
+    attributes = {
+        name: {"stringValue": value, "dataType": "String"}
+        for name, value in message.attributes.items()
+    }
     return {
         "messageId": held.id,
         "receiptHandle": held.receipt,
@@ -128,8 +138,12 @@ def _record(held: _Held) -> dict[str, Any]:
     }
 
 
-def message_of(event: Any, group: str = "", batch: str | None = None, deduplication: str = "") -> Outgoing:
+def message_of(
+    event: Any, group: str = "", batch: str | None = None, deduplication: str = ""
+) -> Outgoing:
     """A message as whoever deploys sends it."""
     body = event if isinstance(event, str) else json.dumps(event)
     name = event.get("ecs_service_name", "") if isinstance(event, dict) else ""
-    return Outgoing(body, group or str(name), deduplication or body, {"batch": batch} if batch else {})
+    return Outgoing(
+        body, group or str(name), deduplication or body, {"batch": batch} if batch else {}
+    )

@@ -1,4 +1,6 @@
-"""A proxy on loopback in front of the emulator that throttles calls of ECS as ECS does, and counts them."""
+"""A proxy on loopback in front of the emulator that throttles calls of ECS as ECS does, and counts
+them.
+"""
 
 import json
 import time
@@ -20,14 +22,18 @@ class QuotaProxy(Proxy):
         self.buckets = Buckets()
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
-        """When an operation was first and last answered, whatever the service, in seconds of a clock of its own."""
+        """When an operation was first and last answered, whatever the service, in seconds of a
+        clock of its own.
+        """
 
     def before(self, headers: Mapping[str, str]) -> Answer | None:
         target = headers.get("X-Amz-Target", "")
         if not target.startswith(_ECS) or self.buckets.take(_operation(headers), self._clock()):
             return None
         status, error = THROTTLED
-        return Answer(status, [("Content-Type", "application/x-amz-json-1.1")], json.dumps(error).encode())
+        return Answer(
+            status, [("Content-Type", "application/x-amz-json-1.1")], json.dumps(error).encode()
+        )
 
     def answered(self, headers: Mapping[str, str], status: int) -> None:
         if status < 300:

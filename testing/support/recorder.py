@@ -1,7 +1,9 @@
-"""A proxy on loopback that passes AWS calls on to the emulator and remembers them: who called, which operation, about what.
+"""A proxy on loopback that passes AWS calls on to the emulator and remembers them: who called,
+which operation, about what.
 
-Clients are given its address for their endpoint. A request goes on as it came, its Host header too, so that its signature stays
-right. Bodies stay in memory and no credential is kept but the access key's id.
+Clients are given its address for their endpoint. A request goes on as it came, its Host header too,
+so that its signature stays right. Bodies stay in memory and no credential is kept but the access
+key's id.
 """
 
 import json
@@ -50,7 +52,11 @@ class Recorder:
 
             def _pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+                headers = {
+                    name: value
+                    for name, value in self.headers.items()
+                    if name.lower() not in _HOP_BY_HOP
+                }
                 connection = HTTPConnection("127.0.0.1", port, timeout=300)
                 try:
                     connection.request(self.command, self.path, body, headers)
@@ -58,13 +64,23 @@ class Recorder:
                         content = answer.read()
                 finally:
                     connection.close()
-                if call := _call(self.command, self.path, dict(self.headers.items()), body, (answer.status, content)):
+                if call := _call(
+                    self.command,
+                    self.path,
+                    dict(self.headers.items()),
+                    body,
+                    (answer.status, content),
+                ):
                     recorder.calls.append(call)
                 self.send_response_only(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in _HOP_BY_HOP | {"content-length"}:
                         self.send_header(name, value)
-                length = answer.getheader("Content-Length", "0") if self.command == "HEAD" else str(len(content))
+                length = (
+                    answer.getheader("Content-Length", "0")
+                    if self.command == "HEAD"
+                    else str(len(content))
+                )
                 self.send_header("Content-Length", length)
                 self.end_headers()
                 self.wfile.write(content)
@@ -90,7 +106,9 @@ class Recorder:
             thread.join()
 
 
-def _call(method: str, target: str, headers: dict[str, str], body: bytes, answer: tuple[int, bytes]) -> Call | None:
+def _call(
+    method: str, target: str, headers: dict[str, str], body: bytes, answer: tuple[int, bytes]
+) -> Call | None:
     """What a request asked for; None for one that is not signed."""
     headers = {name.lower(): value for name, value in headers.items()}
     credential = _CREDENTIAL.search(headers.get("authorization", ""))
@@ -100,10 +118,19 @@ def _call(method: str, target: str, headers: dict[str, str], body: bytes, answer
     if target.startswith("/v2/") and service == "apigateway":  # Both are signed for under one name.
         service = "apigatewayv2"
     operation, parameters = _asked(service, method, urlsplit(target), headers, body)
-    return Call(key, _SDK_NAMES.get(service, service), operation, parameters, answer[0], answer[1].decode("utf-8", "replace"))
+    return Call(
+        key,
+        _SDK_NAMES.get(service, service),
+        operation,
+        parameters,
+        answer[0],
+        answer[1].decode("utf-8", "replace"),
+    )
 
 
-def _asked(service: str, method: str, url: SplitResult, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
+def _asked(
+    service: str, method: str, url: SplitResult, headers: dict[str, str], body: bytes
+) -> tuple[str, dict[str, Any]]:
     """The operation of a request and its parameters, in whichever of AWS's protocols it is."""
     query = dict(parse_qsl(url.query, keep_blank_values=True))
     if "x-amz-target" in headers:
@@ -117,12 +144,18 @@ def _asked(service: str, method: str, url: SplitResult, headers: dict[str, str],
     return operation, query | labels | (json.loads(body) if is_json else {})
 
 
-def _rest_operation(service: str, method: str, path: str, query: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The operation of a request to a service that tells it by method and path, and what the path names."""
+def _rest_operation(
+    service: str, method: str, path: str, query: dict[str, str]
+) -> tuple[str, dict[str, str]]:
+    """The operation of a request to a service that tells it by method and path, and what the path
+    names.
+    """
     found = [
         (len(wanted), operation, match.groupdict())
         for operation, its_method, pattern, wanted in _routes(service)
-        if its_method == method and wanted.items() <= query.items() and (match := pattern.fullmatch(path))
+        if its_method == method
+        and wanted.items() <= query.items()
+        and (match := pattern.fullmatch(path))
     ]
     assert found, (service, method, path, sorted(query))
     # The one whose query says most: ?tagging is in the path of an operation, and only of that.
@@ -140,8 +173,19 @@ def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], dict[str, str
         path, _, query = http["requestUri"].partition("?")
         parts = re.split(r"(\{\w+\+?\})", path.rstrip("/") or "/")
         pattern = "".join(
-            (rf"(?P<{part.strip('{}+')}>{'.+' if '+' in part else '[^/]+'})" if part.startswith("{") else re.escape(part))
+            (
+                rf"(?P<{part.strip('{}+')}>{'.+' if '+' in part else '[^/]+'})"
+                if part.startswith("{")
+                else re.escape(part)
+            )
             for part in parts
         )
-        routes.append((name, http["method"], re.compile(pattern + "/?"), dict(parse_qsl(query, keep_blank_values=True))))
+        routes.append(
+            (
+                name,
+                http["method"],
+                re.compile(pattern + "/?"),
+                dict(parse_qsl(query, keep_blank_values=True)),
+            )
+        )
     return routes

@@ -1,4 +1,6 @@
-"""A server between a client and the emulator, which can hold requests back and tells which answers it has passed on."""
+"""A server between a client and the emulator, which can hold requests back and tells which answers
+it has passed on.
+"""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +14,9 @@ _PATIENCE = 600
 class Relay(Proxy):
     """Passes on to 127.0.0.1:``port`` what it gets."""
 
-    def __init__(self, port: int, held: bool = False, on_answer: Callable[[int], object] | None = None):
+    def __init__(
+        self, port: int, held: bool = False, on_answer: Callable[[int], object] | None = None
+    ):
         super().__init__(port)
         self.on_answer = on_answer
         self.statuses: list[int] = []
@@ -37,8 +41,12 @@ class Relay(Proxy):
 
 
 @contextmanager
-def relay(port: int, held: bool = False, on_answer: Callable[[int], object] | None = None) -> Iterator[Relay]:
-    """A relay to 127.0.0.1:``port``: ``held`` until it is opened, ``on_answer`` called with the status of each answer."""
+def relay(
+    port: int, held: bool = False, on_answer: Callable[[int], object] | None = None
+) -> Iterator[Relay]:
+    """A relay to 127.0.0.1:``port``: ``held`` until it is opened, ``on_answer`` called with the
+    status of each answer.
+    """
     with serving(Relay(port, held, on_answer)) as server:
         try:
             yield server

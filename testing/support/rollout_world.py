@@ -1,6 +1,8 @@
-"""A whole world for updates: the simulated ECS and moto's DynamoDB on one clock, with the function in front of them.
+"""A whole world for updates: the simulated ECS and moto's DynamoDB on one clock, with the function
+in front of them.
 
-A call can fail or the process be killed at any request of either service: ``world.at_next = Trouble(n, THROTTLED)``.
+A call can fail or the process be killed at any request of either service:
+``world.at_next = Trouble(n, THROTTLED)``.
 """
 
 import itertools
@@ -62,11 +64,17 @@ class Told:
     @property
     def text(self) -> str:
         """What a person reads."""
-        return str(self.error) if self.error else str((self.answer or {}).get("body", {}).get("deployment"))
+        return (
+            str(self.error)
+            if self.error
+            else str((self.answer or {}).get("body", {}).get("deployment"))
+        )
 
 
 class _EndlessQuota(quota.RetryQuota):
-    """Lets the SDK repeat whatever its other rules let it repeat, however much failed before: in every run the same."""
+    """Lets the SDK repeat whatever its other rules let it repeat, however much failed before: in
+    every run the same.
+    """
 
     def acquire(self, capacity_amount: int) -> bool:
         return True
@@ -77,7 +85,9 @@ _QUICK = Config(signature_version=UNSIGNED, parameter_validation=False)
 
 
 class Function:
-    """What the function makes at module scope, for many worlds one after another: to make it takes longer than most runs."""
+    """What the function makes at module scope, for many worlds one after another: to make it takes
+    longer than most runs.
+    """
 
     def __init__(self, dynamodb: FakeDynamodb):
         self.dynamodb = dynamodb
@@ -95,7 +105,9 @@ class Function:
 
 
 class _Watched(list[Deployment]):
-    """A service's deployments, which notes each that is made: ECS forgets those that were replaced."""
+    """A service's deployments, which notes each that is made: ECS forgets those that were
+    replaced.
+    """
 
     def __init__(self, deployments: list[Deployment], made: dict[str, str]):
         super().__init__()
@@ -104,18 +116,29 @@ class _Watched(list[Deployment]):
             self.insert(0, deployment)
 
     def insert(self, index: Any, deployment: Deployment) -> None:
-        self._made.setdefault(deployment.id, deployment.revision.task_definition["taskDefinitionArn"])
+        self._made.setdefault(
+            deployment.id, deployment.revision.task_definition["taskDefinitionArn"]
+        )
         super().insert(index, deployment)
 
 
 class World:
-    """One service, one ledger, one clock. To be made under ``moto.mock_aws()``, unless the table is elsewhere."""
+    """One service, one ledger, one clock.
+
+    To be made under ``moto.mock_aws()``, unless the table is elsewhere.
+    """
 
     def __init__(
-        self, table: FakeDynamodb | None = None, boundary: Table | None = None, function: Function | None = None, **options: Any
+        self,
+        table: FakeDynamodb | None = None,
+        boundary: Table | None = None,
+        function: Function | None = None,
+        **options: Any,
     ):
         self.ecs = SimulatedEcs(**options)
-        self.clock = Clock(self.ecs.clock.now, self.ecs.clock.sleep, lambda: 0.5, self.ecs.clock.now)
+        self.clock = Clock(
+            self.ecs.clock.now, self.ecs.clock.sleep, lambda: 0.5, self.ecs.clock.now
+        )
         self.dynamodb = table
         self.table = boundary
         self.calls: Counter[str] = function.calls if function else Counter()
@@ -145,9 +168,18 @@ class World:
         """That of the function."""
         return {"LEDGER_TABLE": TABLE} if self.table else {}
 
-    def send(self, event: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, **fields: Any) -> Told:
+    def send(
+        self,
+        event: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> Told:
         """Does one update; the keywords are fields of the event, None leaves one out."""
-        whole = {name: value for name, value in {**(event or EVENT), **fields}.items() if value is not None}
+        whole = {
+            name: value
+            for name, value in {**(event or EVENT), **fields}.items()
+            if value is not None
+        }
         call = Call(f"invocation-{next(self._ids)}", "test", lambda: 900.0, self.clock)
         settings = {**self.environment, **(environment or {})}
         return self.told(lambda: update(whole, settings, self.boundary, call, self.table))
@@ -165,7 +197,9 @@ class World:
     def complete(self, event: Any = None, settings: Mapping[str, str] | None = None) -> Completed:
         """One run of the completer; ``settings`` beside the function's environment."""
         call = Call(f"completer-{next(self._ids)}", None, lambda: 900.0, self.clock)
-        return complete(event, {**self.environment, **(settings or {})}, self.boundary, self.table, call)
+        return complete(
+            event, {**self.environment, **(settings or {})}, self.boundary, self.table, call
+        )
 
     def complete_until_all_is_done(self, every: float = 60, most: int = 60) -> list[Entry]:
         """Runs of the completer, until nothing is open; what they ended."""
@@ -190,7 +224,9 @@ class World:
         return self.process.before(service, request)
 
     def hold(self, request_id: str) -> Callable[[], object]:
-        """Takes the service's lease as another update does; call what is returned to give it back."""
+        """Takes the service's lease as another update does; call what is returned to give it
+        back.
+        """
         assert self.table
         leases = Leases(self.table, clock=self.clock.epoch, sleep=self.clock.sleep)
         holder = Holder.of(request_id)
@@ -210,7 +246,11 @@ class World:
     def lease_is_free(self) -> bool:
         """Whether another update could begin now."""
         item = self.dynamodb.items.get((SERVICE_ARN, "LEASE")) if self.dynamodb else None
-        return item is None or "holder" not in item or float(item["expires_at"]["N"]) < self.clock.epoch()
+        return (
+            item is None
+            or "holder" not in item
+            or float(item["expires_at"]["N"]) < self.clock.epoch()
+        )
 
     @property
     def tags(self) -> dict[str, str]:

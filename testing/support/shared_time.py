@@ -1,4 +1,6 @@
-"""Time for several threads at once: it passes when all of them sleep, as far as the first of them sleeps."""
+"""Time for several threads at once: it passes when all of them sleep, as far as the first of them
+sleeps.
+"""
 
 import heapq
 import itertools

@@ -1,6 +1,8 @@
-"""Strategies for hypothesis: events, tags, image references and task definitions, as good and as bad as they come.
+"""Strategies for hypothesis: events, tags, image references and task definitions, as good and as
+bad as they come.
 
-Nothing in here asks the code under test what is right: the rules are written down a second time, in other words.
+Nothing in here asks the code under test what is right: the rules are written down a second time, in
+other words.
 """
 
 import string
@@ -15,7 +17,10 @@ from .fake_ecs import CONNECTION_RESET, TIMED_OUT, UNREACHABLE
 from .task_definition_shapes import REGISTERED
 
 REPEATABLE = settings(derandomize=True, database=None, deadline=None)
-"""The same examples on every machine and in every run. No deadline: a busy machine's pause is no defect of the code."""
+"""The same examples on every machine and in every run.
+
+No deadline: a busy machine's pause is no defect of the code.
+"""
 
 CLUSTER, SERVICE = "ECSCluster", "ecs-dummy-service"
 ALPHANUMERIC = string.ascii_letters + string.digits
@@ -56,7 +61,11 @@ HOSTILE = (
 hostile_text = st.sampled_from(HOSTILE) | st.text(st.characters(), max_size=12)
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | hostile_text,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | hostile_text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(hostile_text, inner, max_size=3),
     max_leaves=8,
 )
@@ -85,7 +94,10 @@ tags = st.dictionaries(tag_keys, tag_values, max_size=5) | st.integers(45, 50).m
 """Tags that ECS takes."""
 
 almost_tags = st.dictionaries(
-    tag_keys | hostile_text | st.builds(str.__add__, tag_keys, hostile_text) | st.sampled_from(["k" * 128, "k" * 129]),
+    tag_keys
+    | hostile_text
+    | st.builds(str.__add__, tag_keys, hostile_text)
+    | st.sampled_from(["k" * 128, "k" * 129]),
     tag_values | hostile_text | st.sampled_from(["v" * 256, "v" * 257]) | json_values,
     max_size=3,
 ) | st.integers(49, 53).map(lambda count: {f"key-{number}": "" for number in range(count)})
@@ -94,7 +106,9 @@ almost_tags = st.dictionaries(
 
 @st.composite
 def tags_before_and_after(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
-    """Two sets of at most 50 tags that overlap by nothing, something or everything, values changed in places."""
+    """Two sets of at most 50 tags that overlap by nothing, something or everything, values changed
+    in places.
+    """
 
     def window() -> range:
         start = draw(st.integers(0, 50))
@@ -130,7 +144,9 @@ class Reference:
 def _words(alphabet: str, separators: tuple[str, ...], max_words: int) -> st.SearchStrategy[str]:
     """Words of ``alphabet``, with one of ``separators`` between two of them."""
     word = st.text(alphabet, min_size=1, max_size=6)
-    rest = st.lists(st.tuples(st.sampled_from(separators), word).map("".join), max_size=max_words - 1)
+    rest = st.lists(
+        st.tuples(st.sampled_from(separators), word).map("".join), max_size=max_words - 1
+    )
     return st.tuples(word, rest.map("".join)).map("".join)
 
 
@@ -138,7 +154,17 @@ _LABEL = _words(ALPHANUMERIC, ("-", "--"), 2)
 _DOTTED_HOST = st.lists(_LABEL, min_size=2, max_size=4).map(".".join)
 _PORT = st.integers(0, 65535).map(lambda port: f":{port}")
 _REGISTRIES = st.one_of(
-    st.sampled_from(["docker.io", "index.docker.io", "localhost", "localhost:5000", "[::1]", "[2001:db8::1]:5000", "REGISTRY"]),
+    st.sampled_from(
+        [
+            "docker.io",
+            "index.docker.io",
+            "localhost",
+            "localhost:5000",
+            "[::1]",
+            "[2001:db8::1]:5000",
+            "REGISTRY",
+        ]
+    ),
     st.just("123456789012.dkr.ecr.eu-west-1.amazonaws.com"),
     _DOTTED_HOST,
     st.tuples(_DOTTED_HOST | _LABEL, _PORT).map("".join),
@@ -147,7 +173,9 @@ _COMPONENT = _words(string.ascii_lowercase + string.digits, (".", "_", "__", "-"
 _PATHS = st.lists(_COMPONENT, min_size=1, max_size=4).map("/".join) | st.just("p" * 255)
 _TAGS = st.one_of(
     st.sampled_from(["latest", "_", "A", "1.0.0-rc.1_x", "t" * 128]),
-    st.tuples(st.sampled_from(ALPHANUMERIC + "_"), st.text(ALPHANUMERIC + "_.-", max_size=10)).map("".join),
+    st.tuples(st.sampled_from(ALPHANUMERIC + "_"), st.text(ALPHANUMERIC + "_.-", max_size=10)).map(
+        "".join
+    ),
 )
 _HEX = st.integers(0, 2**512 - 1).map(lambda number: f"{number:0128x}")
 _DIGESTS = st.one_of(
@@ -162,9 +190,9 @@ def _has_no_host(path: str) -> bool:
     return not slash or ("." not in first and first != "localhost")
 
 
-references = st.builds(Reference, st.none() | _REGISTRIES, _PATHS, st.none() | _TAGS, st.none() | _DIGESTS).filter(
-    lambda reference: reference.registry is not None or _has_no_host(reference.path)
-)
+references = st.builds(
+    Reference, st.none() | _REGISTRIES, _PATHS, st.none() | _TAGS, st.none() | _DIGESTS
+).filter(lambda reference: reference.registry is not None or _has_no_host(reference.path))
 """Every form of a reference: with and without registry, port, tag and digest."""
 
 reference_texts = references.map(lambda reference: reference.text)
@@ -176,7 +204,9 @@ def mutated(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
     text = draw(texts)
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(len(text), start + 8)))
-    piece = draw(st.sampled_from(["", ":", "@", "/", ".", "-", "_", "A", text[start:end] * 2]) | hostile_text)
+    piece = draw(
+        st.sampled_from(["", ":", "@", "/", ".", "-", "_", "A", text[start:end] * 2]) | hostile_text
+    )
     return text[:start] + piece + text[end:]
 
 
@@ -188,7 +218,9 @@ def _clusters() -> st.SearchStrategy[str]:
 
 
 def _services() -> st.SearchStrategy[str]:
-    return st.sampled_from([SERVICE, f"arn:aws:ecs:eu-west-1:123456789012:service/{CLUSTER}/{SERVICE}"])
+    return st.sampled_from(
+        [SERVICE, f"arn:aws:ecs:eu-west-1:123456789012:service/{CLUSTER}/{SERVICE}"]
+    )
 
 
 _IMAGES = reference_texts | st.sampled_from(["busybox", "busybox:1.36", "envoy:2"])
@@ -203,7 +235,9 @@ valid_events = st.fixed_dictionaries(
     optional={
         "action": st.just("update"),
         "ecs_container_name": st.sampled_from(["app", "sidecar"]),
-        "ecs_container_images": st.dictionaries(st.sampled_from(["app", "sidecar"]), _IMAGES, max_size=2),
+        "ecs_container_images": st.dictionaries(
+            st.sampled_from(["app", "sidecar"]), _IMAGES, max_size=2
+        ),
         "ecs_tag_mode": st.sampled_from(["replace", "merge"]),
         "force_new_deployment": st.booleans(),
         "dry_run": st.booleans(),
@@ -211,24 +245,43 @@ valid_events = st.fixed_dictionaries(
 )
 """Events that fit the schema, for a service whose containers are called ``app`` and ``sidecar``."""
 
+
 @st.composite
 def _almost_arns(draw: st.DrawFn, resources: tuple[str, ...]) -> str:
-    right = ["arn", draw(st.sampled_from(["aws", "aws-us-gov", "aws-cn"])), "ecs", "eu-west-1", "123456789012"]
+    right = [
+        "arn",
+        draw(st.sampled_from(["aws", "aws-us-gov", "aws-cn"])),
+        "ecs",
+        "eu-west-1",
+        "123456789012",
+    ]
     wrong = ["ARN", "azure", "ec2", "EU", "12345678901\N{FULLWIDTH DIGIT TWO}"]
     if draw(st.booleans()):
         part = draw(st.integers(0, 4))
         right[part] = draw(st.sampled_from([wrong[part], "", right[part] + "\n"]))
-    name = draw(st.sampled_from(["ECSCluster", "other", "ECSCluster\n", "a/b", "", "n" * 255, "n" * 256]) | names())
+    name = draw(
+        st.sampled_from(["ECSCluster", "other", "ECSCluster\n", "a/b", "", "n" * 255, "n" * 256])
+        | names()
+    )
     return ":".join([*right, draw(st.sampled_from(resources)) + name])
 
 
-_ALMOST_A_NAME = names() | mutated(names()) | hostile_text | st.sampled_from(["n" * 256, CLUSTER, f"{CLUSTER}\n"])
+_ALMOST_A_NAME = (
+    names()
+    | mutated(names())
+    | hostile_text
+    | st.sampled_from(["n" * 256, CLUSTER, f"{CLUSTER}\n"])
+)
 almost_clusters = _ALMOST_A_NAME | _almost_arns(("cluster/", "cluster/", "service/", ""))
 """Names and ARNs of clusters, many of them not quite."""
-almost_services = _ALMOST_A_NAME | _almost_arns(("service/", f"service/{CLUSTER}/", "service/other/", "service//", "cluster/"))
+almost_services = _ALMOST_A_NAME | _almost_arns(
+    ("service/", f"service/{CLUSTER}/", "service/other/", "service//", "cluster/")
+)
 """Names and ARNs of services, many of them not quite."""
 clusters_and_services = st.one_of(
-    st.tuples(almost_clusters, almost_services), st.tuples(_clusters(), almost_services), st.tuples(almost_clusters, _services())
+    st.tuples(almost_clusters, almost_services),
+    st.tuples(_clusters(), almost_services),
+    st.tuples(almost_clusters, _services()),
 )
 """Both, often one of them right, and in places of clusters that differ."""
 
@@ -237,8 +290,31 @@ clusters_and_services = st.one_of(
 def _mutated_event(draw: st.DrawFn) -> Any:
     event = dict(draw(valid_events))
     for _ in range(draw(st.integers(1, 2))):
-        name = draw(st.sampled_from([*event, "wait_seconds", "rollback_on_failure", "request_id", "ecs_tags", "__proto__"]))
-        match draw(st.sampled_from(["drop", "any value", "hostile text", "mutated text", "other name", "almost", "further"])):
+        name = draw(
+            st.sampled_from(
+                [
+                    *event,
+                    "wait_seconds",
+                    "rollback_on_failure",
+                    "request_id",
+                    "ecs_tags",
+                    "__proto__",
+                ]
+            )
+        )
+        match draw(
+            st.sampled_from(
+                [
+                    "drop",
+                    "any value",
+                    "hostile text",
+                    "mutated text",
+                    "other name",
+                    "almost",
+                    "further",
+                ]
+            )
+        ):
             case "drop":
                 event.pop(name, None)
             case "any value":
@@ -251,10 +327,18 @@ def _mutated_event(draw: st.DrawFn) -> Any:
                 event[draw(hostile_text)] = event.pop(name, None)
             case "almost":
                 event["ecs_tag"] = draw(almost_tags)
-                names_of_containers = [draw(hostile_text | st.just("app")), *"abcdefghijk"[: draw(st.sampled_from([0, 9, 10]))]]
+                names_of_containers = [
+                    draw(hostile_text | st.just("app")),
+                    *"abcdefghijk"[: draw(st.sampled_from([0, 9, 10]))],
+                ]
                 event["ecs_container_images"] = dict.fromkeys(names_of_containers, draw(_IMAGES))
             case "further":
-                further = [{"wait_seconds": 5}, {"rollback_on_failure": True}, {"request_id": "r"}, {"action": "rollback"}]
+                further = [
+                    {"wait_seconds": 5},
+                    {"rollback_on_failure": True},
+                    {"request_id": "r"},
+                    {"action": "rollback"},
+                ]
                 event |= draw(st.sampled_from(further))
     return draw(st.sampled_from([event, event, event, event, [event], str(event)]))
 
@@ -266,7 +350,9 @@ events = valid_events | _mutated_event() | json_values
 # What AWS may answer
 
 NO_CONTENT = (200, "", "")
-"""An answer that says that all is well and holds nothing of what was asked for: a proxy's, or one that was cut off."""
+"""An answer that says that all is well and holds nothing of what was asked for: a proxy's, or one
+that was cut off.
+"""
 
 REFUSALS = ("ThrottlingException", "AccessDeniedException")
 """Codes that say that nothing was done, whatever the status."""
@@ -280,20 +366,38 @@ faults = st.tuples(
 ) | st.sampled_from([NO_CONTENT, TIMED_OUT, CONNECTION_RESET, UNREACHABLE])
 """Anything but the answer that a call is made for."""
 
+
 @st.composite
 def failures(draw: st.DrawFn) -> list[tuple[str, Any, bool]]:
-    """Up to three calls that fail: the operation, how it fails (None: it does not), and whether it had its effect all the same."""
-    operations = ["DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "TagResource", "UntagResource"]
+    """Up to three calls that fail: the operation, how it fails (None: it does not), and whether it
+    had its effect all the same.
+    """
+    operations = [
+        "DescribeServices",
+        "DescribeTaskDefinition",
+        "RegisterTaskDefinition",
+        "TagResource",
+        "UntagResource",
+    ]
     drawn = []
     for _ in range(draw(st.integers(1, 3))):
         fault = draw(faults)
-        may_be_done = fault in (TIMED_OUT, CONNECTION_RESET) or (isinstance(fault, tuple) and fault[0] >= 500)
+        may_be_done = fault in (TIMED_OUT, CONNECTION_RESET) or (
+            isinstance(fault, tuple) and fault[0] >= 500
+        )
         may_be_done = may_be_done and not (isinstance(fault, tuple) and fault[1] in REFUSALS)
         # UpdateService and RegisterTaskDefinition are where a lost answer matters most.
-        operation = draw(st.sampled_from([*operations, "RegisterTaskDefinition", "UpdateService", "UpdateService"]))
+        operation = draw(
+            st.sampled_from(
+                [*operations, "RegisterTaskDefinition", "UpdateService", "UpdateService"]
+            )
+        )
         if draw(st.booleans()):
-            drawn.append((operation, None, False))  # It fails the second time, when a write is looked for or taken back.
-        drawn.append((operation, fault, fault is NO_CONTENT or (may_be_done and draw(st.booleans()))))
+            # It fails the second time, when a write is looked for or taken back.
+            drawn.append((operation, None, False))
+        drawn.append(
+            (operation, fault, fault is NO_CONTENT or (may_be_done and draw(st.booleans())))
+        )
     return drawn
 
 
@@ -332,16 +436,22 @@ class _Generator:
             case "map":
                 keys = self._draw(st.lists(self._text(shape.key), max_size=2, unique=True))
                 pairs_by_key = {key: self.value(shape.value, f"{path}.{key}") for key in keys}
-                return {k: p[0] for k, p in pairs_by_key.items()}, {k: p[1] for k, p in pairs_by_key.items()}
+                return {k: p[0] for k, p in pairs_by_key.items()}, {
+                    k: p[1] for k, p in pairs_by_key.items()
+                }
             case _:
                 scalar = self._draw(self._scalar(shape))
                 return scalar, scalar
 
-    def structure(self, shape: Shape, path: str, members: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def structure(
+        self, shape: Shape, path: str, members: list[str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """A structure with these members, and perhaps one of the future."""
         full, known = {}, {}
         for name in members:
-            full[name], known[name] = self.value(shape.members[name], f"{path}.{name}" if path else name)
+            full[name], known[name] = self.value(
+                shape.members[name], f"{path}.{name}" if path else name
+            )
         if not shape.is_tagged_union and self._draw(st.integers(0, 4)) == 0:
             name = f"future{self._draw(st.text(ALPHANUMERIC, max_size=3))}"
             full[name] = self._draw(json_values)
@@ -354,7 +464,9 @@ class _Generator:
             return [self._draw(st.sampled_from(optional))]
         if not optional:
             return list(shape.required_members)
-        drawn = self._draw(st.lists(st.sampled_from(optional), unique=True, max_size=self._most_optional))
+        drawn = self._draw(
+            st.lists(st.sampled_from(optional), unique=True, max_size=self._most_optional)
+        )
         return [*shape.required_members, *drawn]
 
     def _scalar(self, shape: Shape) -> st.SearchStrategy[Any]:
@@ -371,7 +483,9 @@ class _Generator:
                 return st.sampled_from([*shape.enum, "VALUE_OF_THE_FUTURE"])
             case "string":
                 return self._text(shape)
-        raise NotImplementedError(f"ECS's model has a {shape.type_name} in a task definition now: say how it is made")
+        raise NotImplementedError(
+            f"ECS's model has a {shape.type_name} in a task definition now: say how it is made"
+        )
 
     @staticmethod
     def _number(shape: Shape, limit: int) -> st.SearchStrategy[int]:
@@ -380,22 +494,41 @@ class _Generator:
     @staticmethod
     def _text(shape: Shape) -> st.SearchStrategy[str]:
         shortest = shape.metadata.get("min", 0)
-        return st.text(st.characters(), min_size=shortest, max_size=min(shape.metadata.get("max", 2**31), shortest + 8))
+        return st.text(
+            st.characters(),
+            min_size=shortest,
+            max_size=min(shape.metadata.get("max", 2**31), shortest + 8),
+        )
 
 
 @st.composite
 def task_definitions(draw: st.DrawFn) -> TaskDefinition:
-    """Any task definition that ECS's model allows, of one to three containers with names of their own."""
+    """Any task definition that ECS's model allows, of one to three containers with names of their
+    own.
+    """
     generator = _Generator(draw, most_optional=4)
     shape = REGISTERED.members["containerDefinitions"].member
     containers = []
-    for index, name in enumerate(draw(st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=3, unique=True))):
+    for index, name in enumerate(
+        draw(st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=3, unique=True))
+    ):
         given = {"name": name, "image": draw(_IMAGES | hostile_text)}
-        optional = draw(st.lists(st.sampled_from(sorted(shape.members.keys() - given.keys())), unique=True, max_size=5))
+        optional = draw(
+            st.lists(
+                st.sampled_from(sorted(shape.members.keys() - given.keys())),
+                unique=True,
+                max_size=5,
+            )
+        )
         full, known = generator.structure(shape, f"containerDefinitions[{index}]", optional)
         containers.append((given | full, given | known))
     optional = draw(
-        st.lists(st.sampled_from(sorted(REGISTERED.members.keys() - {"family", "containerDefinitions", "tags"})), unique=True)
+        st.lists(
+            st.sampled_from(
+                sorted(REGISTERED.members.keys() - {"family", "containerDefinitions", "tags"})
+            ),
+            unique=True,
+        )
     )
     full, known = generator.structure(REGISTERED, "", optional)
     family = {"family": draw(st.text(min_size=1, max_size=10))}
@@ -407,7 +540,12 @@ def task_definitions(draw: st.DrawFn) -> TaskDefinition:
 
 
 task_definition_tags = st.lists(
-    st.fixed_dictionaries({"key": tag_keys | st.sampled_from(["aws:cloudformation:stack-name", "AWS:x"]), "value": tag_values}),
+    st.fixed_dictionaries(
+        {
+            "key": tag_keys | st.sampled_from(["aws:cloudformation:stack-name", "AWS:x"]),
+            "value": tag_values,
+        }
+    ),
     max_size=3,
     unique_by=lambda tag: tag["key"],
 )

@@ -1,4 +1,5 @@
-"""What a request to DynamoDB is about: its table, and the partition keys that it names, on which a condition of IAM can be.
+"""What a request to DynamoDB is about: its table, and the partition keys that it names, on which a
+condition of IAM can be.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """
@@ -17,7 +18,11 @@ def table_and_keys(body: Mapping[str, Any]) -> tuple[str, list[str]]:
         case {"RequestItems": {**tables}}:
             ((table, asked),) = tables.items()
             return table, [key["pk"]["S"] for key in asked["Keys"]]
-        case {"TableName": table, "ExpressionAttributeValues": {":pk": key}, "KeyConditionExpression": _}:
+        case {
+            "TableName": table,
+            "ExpressionAttributeValues": {":pk": key},
+            "KeyConditionExpression": _,
+        }:
             return table, [key["S"]]
         case {"TableName": table}:
             named = body.get("Item", body.get("Key", {}))

@@ -10,12 +10,28 @@ _MODEL = botocore.session.Session().get_service_model("ecs")
 REGISTERED: Shape = _MODEL.shape_for("RegisterTaskDefinitionRequest")
 DESCRIBED: Shape = _MODEL.shape_for("TaskDefinition")
 
-ONE_OF_EACH: dict[str, Any] = {"string": "text", "integer": 7, "long": 7, "float": 0.5, "double": 0.5, "boolean": True}
-FALSY: dict[str, Any] = {"string": "", "integer": 0, "long": 0, "float": 0.0, "double": 0.0, "boolean": False}
+ONE_OF_EACH: dict[str, Any] = {
+    "string": "text",
+    "integer": 7,
+    "long": 7,
+    "float": 0.5,
+    "double": 0.5,
+    "boolean": True,
+}
+FALSY: dict[str, Any] = {
+    "string": "",
+    "integer": 0,
+    "long": 0,
+    "float": 0.0,
+    "double": 0.0,
+    "boolean": False,
+}
 
 
 def with_every_field(shape: Shape, scalars: dict[str, Any]) -> Any:
-    """A value of ``shape`` with every member set at every depth (a union's first one), made of ``scalars`` by type."""
+    """A value of ``shape`` with every member set at every depth (a union's first one), made of
+    ``scalars`` by type.
+    """
     match shape.type_name:
         case "structure":
             members = list(shape.members.items())[: 1 if shape.is_tagged_union else None]

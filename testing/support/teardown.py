@@ -1,4 +1,5 @@
-"""What the tests of the teardown share: an emulator, what is deployed to it, and the teardown itself, run in this process.
+"""What the tests of the teardown share: an emulator, what is deployed to it, and the teardown
+itself, run in this process.
 
 In this process it is quicker, and can be broken off at any call.
 """
@@ -21,10 +22,27 @@ from support.make import PROJECT, Result, Workspace, until
 from teardown import command
 from teardown.workload import services_of_the_suite
 
-STACK, CLUSTER, SERVICE, FAMILY, FUNCTION = "ecs-updater", "ECSCluster", "ecs-dummy-service", "ecs-dummy-task", "ecs-updater"
+STACK, CLUSTER, SERVICE, FAMILY, FUNCTION = (
+    "ecs-updater",
+    "ECSCluster",
+    "ecs-dummy-service",
+    "ecs-dummy-task",
+    "ecs-updater",
+)
 REGION, ACCOUNT = "eu-west-1", "000000000000"
 BUCKET = f"{STACK}-artifacts-{ACCOUNT}-{REGION}"
-NAMES = ["--stack-name", STACK, "--cluster", CLUSTER, "--service", SERVICE, "--family", FAMILY, "--function", FUNCTION]
+NAMES = [
+    "--stack-name",
+    STACK,
+    "--cluster",
+    CLUSTER,
+    "--service",
+    SERVICE,
+    "--family",
+    FAMILY,
+    "--function",
+    FUNCTION,
+]
 
 OURS = [{"Key": "ecs-updater", "Value": STACK}]
 OURS_IN_LOWER_CASE = [{"key": "ecs-updater", "value": STACK}]
@@ -33,18 +51,31 @@ OURS_IN_LOWER_CASE = [{"key": "ecs-updater", "value": STACK}]
 FUNCTION_TEMPLATE = json.dumps(
     {
         "Resources": {
-            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{FUNCTION}-dead-letters"}},
-            "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/aws/lambda/{FUNCTION}"}},
+            "Queue": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {"QueueName": f"{FUNCTION}-dead-letters"},
+            },
+            "Logs": {
+                "Type": "AWS::Logs::LogGroup",
+                "Properties": {"LogGroupName": f"/aws/lambda/{FUNCTION}"},
+            },
         }
     }
 )
-# A stack of the API, without the functions behind it, and with the role that API Gateway writes the account's logs with.
+# A stack of the API, without the functions behind it, and with the role that API Gateway writes the
+# account's logs with.
 API_TEMPLATE = json.dumps(
     {
         "Resources": {
             "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": f"{FUNCTION}-api"}},
-            "Plan": {"Type": "AWS::ApiGateway::UsagePlan", "Properties": {"UsagePlanName": f"{FUNCTION}-api"}},
-            "Key": {"Type": "AWS::ApiGateway::ApiKey", "Properties": {"Name": f"{FUNCTION}-api", "Enabled": True}},
+            "Plan": {
+                "Type": "AWS::ApiGateway::UsagePlan",
+                "Properties": {"UsagePlanName": f"{FUNCTION}-api"},
+            },
+            "Key": {
+                "Type": "AWS::ApiGateway::ApiKey",
+                "Properties": {"Name": f"{FUNCTION}-api", "Enabled": True},
+            },
             "Role": {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
@@ -63,12 +94,20 @@ API_TEMPLATE = json.dumps(
 FLEET_TEMPLATE = json.dumps(
     {
         "Resources": {
-            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{FUNCTION}-fleet.fifo", "FifoQueue": True}},
+            "Queue": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {"QueueName": f"{FUNCTION}-fleet.fifo", "FifoQueue": True},
+            },
             "Alarm": {
                 "Type": "AWS::CloudWatch::Alarm",
                 "Properties": {
-                    "AlarmName": f"{FUNCTION}-fleet-dead-letters", "Namespace": "AWS/SQS", "MetricName": "Any",
-                    "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0, "Period": 60, "EvaluationPeriods": 1,
+                    "AlarmName": f"{FUNCTION}-fleet-dead-letters",
+                    "Namespace": "AWS/SQS",
+                    "MetricName": "Any",
+                    "ComparisonOperator": "GreaterThanThreshold",
+                    "Threshold": 0,
+                    "Period": 60,
+                    "EvaluationPeriods": 1,
                 },
             },
             "Policy": {
@@ -77,7 +116,9 @@ FLEET_TEMPLATE = json.dumps(
                     "ManagedPolicyName": f"{FUNCTION}-fleet-sender-{REGION}",
                     "PolicyDocument": {
                         "Version": "2012-10-17",
-                        "Statement": [{"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*"}],
+                        "Statement": [
+                            {"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*"}
+                        ],
                     },
                 },
             },
@@ -100,7 +141,10 @@ LEDGER_TEMPLATE = json.dumps(
             },
             "Rule": {
                 "Type": "AWS::Events::Rule",
-                "Properties": {"Name": f"{FUNCTION}-completer-poll", "ScheduleExpression": "rate(1 day)"},
+                "Properties": {
+                    "Name": f"{FUNCTION}-completer-poll",
+                    "ScheduleExpression": "rate(1 day)",
+                },
             },
         }
     }
@@ -118,7 +162,9 @@ class Emulator(NamedTuple):
 
     def empty(self) -> None:
         """Makes it forget everything."""
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/_ministack/reset", method="POST")) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/_ministack/reset", method="POST")
+        ) as answer:
             assert answer.status == 200
 
     def inventory(self) -> set[str]:
@@ -151,19 +197,27 @@ def tear_down(emulator: Emulator, *verbs: str) -> Result:
 
 def removed(result: Result) -> list[str]:
     """What a run said that it removes."""
-    return [line.removeprefix("• removing ") for line in result.output.splitlines() if line.startswith("• removing ")]
+    return [
+        line.removeprefix("• removing ")
+        for line in result.output.splitlines()
+        if line.startswith("• removing ")
+    ]
 
 
 def complaints(result: Result) -> list[str]:
     """What a run left, and why."""
-    return [line.removeprefix("✗ ") for line in result.output.splitlines() if not line.startswith("•")]
+    return [
+        line.removeprefix("✗ ") for line in result.output.splitlines() if not line.startswith("•")
+    ]
 
 
 def template(name: str, **parameters: str) -> dict[str, Any]:
     """What CreateStack takes for a template of this project."""
     return {
         "TemplateBody": (PROJECT / "infraestructure" / name).read_text("utf-8"),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        "Parameters": [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
     }
 
@@ -174,7 +228,10 @@ def create_stack(emulator: Emulator, name: str, tags: list[dict[str, str]], **op
     cloudformation.create_stack(StackName=name, Tags=tags, **options)
 
     def is_complete() -> bool:
-        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+        return (
+            cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+            == "CREATE_COMPLETE"
+        )
 
     until(is_complete, f"{name} is complete")
 
@@ -183,7 +240,10 @@ def register(emulator: Emulator, count: int = 1, family: str = FAMILY, **options
     """Registers revisions."""
     ecs = emulator.client("ecs")
     containers = [{"name": "app", "image": "busybox", "memory": 64}]
-    made = (ecs.register_task_definition(family=family, containerDefinitions=containers, **options) for _ in range(count))
+    made = (
+        ecs.register_task_definition(family=family, containerDefinitions=containers, **options)
+        for _ in range(count)
+    )
     return [one["taskDefinition"]["taskDefinitionArn"] for one in made]
 
 
@@ -193,15 +253,31 @@ def deploy(emulator: Emulator) -> None:
     create_stack(emulator, f"{STACK}-ecs", OURS, **template("02-ecs.yml", ClusterName=CLUSTER))
     create_stack(emulator, f"{STACK}-ledger", OURS, TemplateBody=LEDGER_TEMPLATE)
     create_stack(emulator, f"{STACK}-lambda", OURS, TemplateBody=FUNCTION_TEMPLATE)
-    create_stack(emulator, f"{STACK}-api", OURS, TemplateBody=API_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
-    create_stack(emulator, f"{STACK}-fleet", OURS, TemplateBody=FLEET_TEMPLATE, Capabilities=["CAPABILITY_NAMED_IAM"])
+    create_stack(
+        emulator,
+        f"{STACK}-api",
+        OURS,
+        TemplateBody=API_TEMPLATE,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    create_stack(
+        emulator,
+        f"{STACK}-fleet",
+        OURS,
+        TemplateBody=FLEET_TEMPLATE,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
     ecs = emulator.client("ecs")
     revisions = register(emulator, 12, tags=OURS_IN_LOWER_CASE)
     for arn in revisions[:5]:
         ecs.deregister_task_definition(taskDefinition=arn)
-    ecs.create_service(cluster=CLUSTER, serviceName=SERVICE, taskDefinition=revisions[-1], desiredCount=2)
+    ecs.create_service(
+        cluster=CLUSTER, serviceName=SERVICE, taskDefinition=revisions[-1], desiredCount=2
+    )
     for name in services_of_the_suite(SERVICE):
-        ecs.create_service(cluster=CLUSTER, serviceName=name, taskDefinition=revisions[-1], desiredCount=0)
+        ecs.create_service(
+            cluster=CLUSTER, serviceName=name, taskDefinition=revisions[-1], desiredCount=0
+        )
     s3 = emulator.client("s3")
     make_bucket(s3, OURS)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
@@ -211,13 +287,21 @@ def deploy(emulator: Emulator) -> None:
 
 
 def set_log_role(emulator: Emulator, name: str) -> None:
-    """Lets API Gateway write the logs of the account's REST APIs with a role, which need not be there."""
-    change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": f"arn:aws:iam::{ACCOUNT}:role/{name}"}
+    """Lets API Gateway write the logs of the account's REST APIs with a role, which need not be
+    there.
+    """
+    change = {
+        "op": "replace",
+        "path": "/cloudwatchRoleArn",
+        "value": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+    }
     emulator.client("apigateway").update_account(patchOperations=[change])
 
 
 def make_bucket(s3, tags: list[dict[str, str]]) -> None:
-    """Makes the bucket for bundles, with one in it: an empty one without a tag is what a kill leaves."""
+    """Makes the bucket for bundles, with one in it: an empty one without a tag is what a kill
+    leaves.
+    """
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     if tags:
         s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})

@@ -1,4 +1,6 @@
-"""What can go wrong with a request to AWS, and with which requests of a process: those to both services are counted together."""
+"""What can go wrong with a request to AWS, and with which requests of a process: those to both
+services are counted together.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +36,9 @@ class Kind:
     @property
     def kills(self) -> bool:
         """Whether the process ends there and then."""
-        return isinstance(self.faults[ECS], BaseException) and not isinstance(self.faults[ECS], Exception)
+        return isinstance(self.faults[ECS], BaseException) and not isinstance(
+            self.faults[ECS], Exception
+        )
 
 
 def _either_way(name: str, ecs: Any, dynamodb: Any) -> tuple[Kind, Kind]:
@@ -43,11 +47,25 @@ def _either_way(name: str, ecs: Any, dynamodb: Any) -> tuple[Kind, Kind]:
 
 
 THROTTLED = Kind("throttled", {ECS: fake_ecs.THROTTLED, DYNAMODB: fake_dynamodb.THROTTLED})
-SERVER_ERROR, SERVER_ERROR_AFTER = _either_way("500", fake_ecs.SERVER_ERROR, fake_dynamodb.SERVER_ERROR)
-TIMED_OUT, TIMED_OUT_AFTER = _either_way("timed out", fake_ecs.TIMED_OUT, ReadTimeoutError(endpoint_url="https://dynamodb"))
-RESET, RESET_AFTER = _either_way("reset", fake_ecs.CONNECTION_RESET, ConnectionClosedError(endpoint_url="https://dynamodb"))
+SERVER_ERROR, SERVER_ERROR_AFTER = _either_way(
+    "500", fake_ecs.SERVER_ERROR, fake_dynamodb.SERVER_ERROR
+)
+TIMED_OUT, TIMED_OUT_AFTER = _either_way(
+    "timed out", fake_ecs.TIMED_OUT, ReadTimeoutError(endpoint_url="https://dynamodb")
+)
+RESET, RESET_AFTER = _either_way(
+    "reset", fake_ecs.CONNECTION_RESET, ConnectionClosedError(endpoint_url="https://dynamodb")
+)
 KILLED, KILLED_AFTER = _either_way("killed", Killed("here"), Killed("here"))
-FAILURES = (THROTTLED, SERVER_ERROR, SERVER_ERROR_AFTER, TIMED_OUT, TIMED_OUT_AFTER, RESET, RESET_AFTER)
+FAILURES = (
+    THROTTLED,
+    SERVER_ERROR,
+    SERVER_ERROR_AFTER,
+    TIMED_OUT,
+    TIMED_OUT_AFTER,
+    RESET,
+    RESET_AFTER,
+)
 KILLS = (KILLED, KILLED_AFTER)
 
 
@@ -76,7 +94,10 @@ class Trouble:
 
 
 class Process:
-    """What one process sends to AWS, and what goes wrong with it. Who was killed sends nothing more, also not on its way out."""
+    """What one process sends to AWS, and what goes wrong with it.
+
+    Who was killed sends nothing more, also not on its way out.
+    """
 
     def __init__(self, trouble: Trouble | None, pass_time: Callable[[float], None]):
         self.sent: list[tuple[str, str]] = []
@@ -93,7 +114,9 @@ class Process:
         self._trouble, self.is_dead = None, False
 
     def before(self, service: str, request: Any) -> tuple[Any, bool] | None:
-        """The fault of the request that is about to be sent, and whether it comes after the effect; None without."""
+        """The fault of the request that is about to be sent, and whether it comes after the effect;
+        None without.
+        """
         if self.is_dead:
             raise Killed("it is dead already")
         self.sent.append((service, request.operation))

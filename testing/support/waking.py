@@ -10,12 +10,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 @contextmanager
 def waking(functions: Any, name: str, seconds: float) -> Iterator[None]:
-    """Invokes the function of this name with the client ``functions`` every so many ``seconds``, until the end of the block."""
+    """Invokes the function of this name with the client ``functions`` every so many ``seconds``,
+    until the end of the block.
+    """
     is_over = threading.Event()
 
     def wake() -> None:
         while not is_over.wait(seconds):
-            with suppress(BotoCoreError, ClientError):  # It is only asked to look: the next time will do.
+            # It is only asked to look: the next time will do.
+            with suppress(BotoCoreError, ClientError):
                 functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read()
 
     thread = threading.Thread(target=wake)

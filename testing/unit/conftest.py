@@ -1,4 +1,6 @@
-"""What the unit tests share: a base event, an update against the fake ECS, and an SDK that waits for nothing."""
+"""What the unit tests share: a base event, an update against the fake ECS, and an SDK that waits
+for nothing.
+"""
 
 import gc
 import io
@@ -26,7 +28,9 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_finish():
-    """Lets the garbage collector leave alone what stays, the SDK's models above all: that took a sixth of the time."""
+    """Lets the garbage collector leave alone what stays, the SDK's models above all: that took a
+    sixth of the time.
+    """
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
@@ -42,7 +46,9 @@ def waits(monkeypatch):
 @pytest.fixture(name="event")
 def _event():
     """Makes an event that changes image and tags; a field given as None is left out."""
-    return lambda **fields: {name: value for name, value in (_EVENT | fields).items() if value is not None}
+    return lambda **fields: {
+        name: value for name, value in (_EVENT | fields).items() if value is not None
+    }
 
 
 @pytest.fixture(name="ecs_of")
@@ -53,7 +59,10 @@ def _ecs_of():
 
 @pytest.fixture
 def send(ecs_of):
-    """Does one update against a fake ECS; the keywords are the function's environment. Returns the body of the answer."""
+    """Does one update against a fake ECS; the keywords are the function's environment.
+
+    Returns the body of the answer.
+    """
     return lambda fake, event, **environment: update(event, environment, ecs_of(fake))["body"]
 
 
@@ -70,7 +79,8 @@ def _log():
 
     stream = io.StringIO()
     earlier, level = logger.registered_handler.setStream(stream), logger.log_level
-    logger.setLevel("INFO")  # The command line, whose tests may have run in this process, keeps the log quiet.
+    # The command line, whose tests may have run in this process, keeps the log quiet.
+    logger.setLevel("INFO")
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     logger.registered_handler.setStream(earlier)
     logger.setLevel(level)
@@ -78,7 +88,9 @@ def _log():
 
 @pytest.fixture
 def invoke(monkeypatch, ecs_of, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
-    """Invokes the handler, with a fake ECS behind it: the same boundary for every invocation, as in Lambda."""
+    """Invokes the handler, with a fake ECS behind it: the same boundary for every invocation, as in
+    Lambda.
+    """
     from ecs_updater.handlers import update as door  # pylint: disable=import-outside-toplevel
 
     boundaries = {}

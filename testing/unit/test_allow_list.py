@@ -1,4 +1,7 @@
-"""Allow lists: which images and services a pattern means, and which lists are refused. Never does a wrong list allow everything."""
+"""Allow lists: which images and services a pattern means, and which lists are refused.
+
+Never does a wrong list allow everything.
+"""
 
 import pytest
 from hypothesis import given
@@ -15,7 +18,13 @@ ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
 def event_of(image="busybox:1.36", **fields):
     """An update event."""
-    return {"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": image, "ecs_tag": {}, **fields}
+    return {
+        "ecs_cluster_name": "shop",
+        "ecs_service_name": "web",
+        "ecs_image_name": image,
+        "ecs_tag": {},
+        **fields,
+    }
 
 
 def is_allowed(event, **environment):
@@ -36,7 +45,11 @@ def is_allowed(event, **environment):
         ("docker.io/library/busybox:1.36", "busybox:1.37", False),
         ("docker.io/library/busybox:1.36", "team/busybox:1.36", False),
         ("docker.io/library/busybox:1.36", "attacker.example.net/library/busybox:1.36", False),
-        ("docker.io/library/busybox:1.36", "attacker.example.net/docker.io/library/busybox:1.36", False),
+        (
+            "docker.io/library/busybox:1.36",
+            "attacker.example.net/docker.io/library/busybox:1.36",
+            False,
+        ),
         ("docker.io/library/busy", "busybox:1.36", False),
         ("ocker.io/library/busybox:1.36", "busybox:1.36", False),
         # Wildcards, which also match a slash.
@@ -80,7 +93,10 @@ def is_allowed(event, **environment):
 )
 def test_a_pattern_is_a_shell_glob_over_the_whole_normalised_reference(pattern, image, allowed):
     assert is_allowed(event_of(image), ALLOWED_IMAGES=pattern) is allowed
-    assert is_allowed(event_of(image), ALLOWED_IMAGES=f"none.example/x:1, {pattern} ,none.example/y:1") is allowed
+    assert (
+        is_allowed(event_of(image), ALLOWED_IMAGES=f"none.example/x:1, {pattern} ,none.example/y:1")
+        is allowed
+    )
 
 
 @pytest.mark.parametrize("action", ["update", "rollback"])
@@ -104,7 +120,9 @@ def test_a_pattern_is_a_shell_glob_over_the_whole_normalised_reference(pattern, 
         ("sh?p/[a-w]eb", "shop", "web", True),
     ],
 )
-def test_a_service_is_compared_as_cluster_and_service_however_it_is_named(action, pattern, cluster, service, allowed):
+def test_a_service_is_compared_as_cluster_and_service_however_it_is_named(
+    action, pattern, cluster, service, allowed
+):
     names = {"ecs_cluster_name": cluster, "ecs_service_name": service}
     event = event_of(**names) if action == "update" else {"action": action, **names}
     assert is_allowed(event, ALLOWED_SERVICES=pattern) is allowed
@@ -114,35 +132,81 @@ def test_a_service_is_compared_as_cluster_and_service_however_it_is_named(action
 @pytest.mark.parametrize(
     "value",
     [
-        ",", " ", "\t", "\n", "*,", ",*", "*,,*", "*, ,*", "* /*", "a/*\n", "*\n", "*\x00", "a/[b", "a/b]", "a/[]", "a/[!]",
-        "[a,b]/*", "a/]b[", "a", "web", "busybox:*", "busy*", "?ocker.io", "/", "a/", "/a", "a/ä", "a/*;b/*", "{a,b}/*", "'*'",
-        '"*"', "a/$X",
+        ",",
+        " ",
+        "\t",
+        "\n",
+        "*,",
+        ",*",
+        "*,,*",
+        "*, ,*",
+        "* /*",
+        "a/*\n",
+        "*\n",
+        "*\x00",
+        "a/[b",
+        "a/b]",
+        "a/[]",
+        "a/[!]",
+        "[a,b]/*",
+        "a/]b[",
+        "a",
+        "web",
+        "busybox:*",
+        "busy*",
+        "?ocker.io",
+        "/",
+        "a/",
+        "/a",
+        "a/ä",
+        "a/*;b/*",
+        "{a,b}/*",
+        "'*'",
+        '"*"',
+        "a/$X",
     ],
-)  # fmt: skip
-def test_a_list_that_cannot_be_right_is_a_configuration_error_for_every_event_and_never_everything(setting, value):
+)
+def test_a_list_that_cannot_be_right_is_a_configuration_error_for_every_event_and_never_everything(
+    setting, value
+):
     rollback = {"action": "rollback", "ecs_cluster_name": "shop", "ecs_service_name": "web"}
     for event in (event_of(), rollback, {}):
         with pytest.raises(ConfigurationError) as refused:
             is_allowed(event, **{setting: value})
-        assert f"the function's {setting} has the pattern " in str(refused.value) and "such as" in str(refused.value)
+        assert f"the function's {setting} has the pattern " in str(
+            refused.value
+        ) and "such as" in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    "pattern", ["team/app:*", "library/busybox:1", "docker.io/UPPER:1", "docker.io/app:", "docker.io/app@sha256:1"]
+    "pattern",
+    [
+        "team/app:*",
+        "library/busybox:1",
+        "docker.io/UPPER:1",
+        "docker.io/app:",
+        "docker.io/app@sha256:1",
+    ],
 )
-def test_an_image_pattern_without_a_registry_or_that_is_no_reference_is_a_configuration_error(pattern):
+def test_an_image_pattern_without_a_registry_or_that_is_no_reference_is_a_configuration_error(
+    pattern,
+):
     with pytest.raises(ConfigurationError, match="ALLOWED_IMAGES has the pattern"):
         is_allowed(event_of(), ALLOWED_IMAGES=pattern)
 
 
-@pytest.mark.parametrize("pattern", [f"{ARN}:service/shop/web", "a/b/c", "shop/web:1", "shop.prod/web"])
+@pytest.mark.parametrize(
+    "pattern", [f"{ARN}:service/shop/web", "a/b/c", "shop/web:1", "shop.prod/web"]
+)
 def test_a_service_pattern_that_no_service_can_have_is_a_configuration_error(pattern):
     with pytest.raises(ConfigurationError, match="ALLOWED_SERVICES has the pattern"):
         is_allowed(event_of(), ALLOWED_SERVICES=pattern)
 
 
 def test_an_empty_list_allows_everything():
-    assert is_allowed(event_of("attacker.example.net/exfil:latest"), ALLOWED_IMAGES="", ALLOWED_SERVICES="")
+    assert is_allowed(
+        event_of("attacker.example.net/exfil:latest"), ALLOWED_IMAGES="", ALLOWED_SERVICES=""
+    )
 
 
 def refusal(event, **environment):
@@ -158,9 +222,14 @@ def test_the_error_names_the_field_the_value_as_the_caller_wrote_it_and_the_sett
     said = f"{image} is not allowed: ALLOWED_IMAGES={allowed}"
     assert refusal(event_of(image), ALLOWED_IMAGES=allowed) == f"{beginning} ecs_image_name {said}"
     side = event_of(ecs_container_images={"side.car": image})
-    assert refusal(side, ALLOWED_IMAGES=allowed) == f"{beginning} ecs_container_images.side.car {said}"
+    assert (
+        refusal(side, ALLOWED_IMAGES=allowed) == f"{beginning} ecs_container_images.side.car {said}"
+    )
     service = event_of(ecs_service_name=f"{ARN}:service/shop/web")
-    expected = f"{beginning} ecs_service_name {ARN}:service/shop/web is not allowed: ALLOWED_SERVICES=shop/api"
+    expected = (
+        f"{beginning} ecs_service_name {ARN}:service/shop/web is not allowed: "
+        "ALLOWED_SERVICES=shop/api"
+    )
     assert refusal(service, ALLOWED_SERVICES="shop/api") == expected
 
 
@@ -179,13 +248,23 @@ def test_a_rollback_is_checked_by_its_service_only():
 
 def test_however_long_list_and_image_are_the_error_says_what_is_not_allowed():
     image = "attacker.example.net/" + "a" * 250 + "/" + "b" * 250
-    text = refusal(event_of(image[:270]), ALLOWED_IMAGES=",".join(f"registry-{number}.example/*" for number in range(500)))
+    text = refusal(
+        event_of(image[:270]),
+        ALLOWED_IMAGES=",".join(f"registry-{number}.example/*" for number in range(500)),
+    )
     assert len(text) < 2000 and "is not allowed: ALLOWED_IMAGES=registry-0.example/*," in text
 
 
 NAMES = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,4})?(/[a-z0-9]{1,8})?", fullmatch=True)
 HOSTS = st.sampled_from(
-    ["", "docker.io/", "Index.Docker.IO/", "registry.example/", "registry.example:443/", "REGISTRY.example:5000/"]
+    [
+        "",
+        "docker.io/",
+        "Index.Docker.IO/",
+        "registry.example/",
+        "registry.example:443/",
+        "REGISTRY.example:5000/",
+    ]
 )
 TAILS = st.sampled_from(["", ":1", ":latest", ":V1.2", f"@{DIGEST}", f":1@{DIGEST}"])
 
@@ -194,9 +273,13 @@ REFERENCES = st.tuples(HOSTS, NAMES, TAILS)
 
 
 @given(REFERENCES, REFERENCES)
-def test_a_reference_that_is_its_own_pattern_allows_what_is_the_same_image_and_nothing_else(parts, other):
+def test_a_reference_that_is_its_own_pattern_allows_what_is_the_same_image_and_nothing_else(
+    parts, other
+):
     one, two = (parse(event_of("".join(texts)), Settings()).image for texts in (parts, other))
     assert is_allowed(event_of(str(one)), ALLOWED_IMAGES=one.normalised)
-    assert is_allowed(event_of(str(two)), ALLOWED_IMAGES=one.normalised) is (one.normalised == two.normalised)
+    assert is_allowed(event_of(str(two)), ALLOWED_IMAGES=one.normalised) is (
+        one.normalised == two.normalised
+    )
     if parts[0]:
         assert is_allowed(event_of(str(one)), ALLOWED_IMAGES=str(one))

@@ -28,7 +28,10 @@ def failed(error):
 
 def client_error(status, code, message="why"):
     """The SDK's error for an answer of ECS."""
-    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     return ClientError(answer, "UpdateService")
 
 
@@ -58,7 +61,12 @@ def client_error(status, code, message="why"):
 )
 def test_an_answer_says_whether_the_call_may_have_had_its_effect(status, code, outcome):
     failure = failed(client_error(status, code))
-    assert (failure.outcome, failure.code, failure.reason, str(failure)) == (outcome, code, "why", f"{code}: why")
+    assert (failure.outcome, failure.code, failure.reason, str(failure)) == (
+        outcome,
+        code,
+        "why",
+        f"{code}: why",
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,9 +80,15 @@ def test_an_answer_says_whether_the_call_may_have_had_its_effect(status, code, o
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_without_an_answer_only_a_call_that_was_never_sent_is_sure_to_have_had_no_effect(error, outcome):
+def test_without_an_answer_only_a_call_that_was_never_sent_is_sure_to_have_had_no_effect(
+    error, outcome
+):
     failure = failed(error)
-    assert (failure.outcome, failure.code, failure.reason) == (outcome, type(error).__name__, str(error))
+    assert (failure.outcome, failure.code, failure.reason) == (
+        outcome,
+        type(error).__name__,
+        str(error),
+    )
 
 
 def test_a_refusal_without_a_message_still_has_a_reason():
@@ -87,7 +101,9 @@ def test_what_the_sdk_does_not_raise_is_not_translated():
 
 
 @pytest.mark.parametrize("operation", ["DescribeServices", "TagResource"])
-@pytest.mark.parametrize("fault", [TIMED_OUT, SERVER_ERROR, THROTTLED], ids=["timed out", "500", "throttled"])
+@pytest.mark.parametrize(
+    "fault", [TIMED_OUT, SERVER_ERROR, THROTTLED], ids=["timed out", "500", "throttled"]
+)
 def test_idempotent_calls_are_repeated_three_times(send, event, waits, operation, fault):
     fake = FakeEcs()
     fake.fail(operation, *[fault] * 3)
@@ -101,16 +117,26 @@ def test_every_request_on_the_wire_is_counted_retries_included(ecs_of, waits):
     fake.fail("DescribeServices", THROTTLED, THROTTLED)
     ecs.describe_service("ECSCluster", "ecs-dummy-service")
     ecs.describe_task_definition("ecs-dummy-task")
-    assert ecs.calls == Counter(fake.operations) == {"DescribeServices": 3, "DescribeTaskDefinition": 1}
+    assert (
+        ecs.calls
+        == Counter(fake.operations)
+        == {"DescribeServices": 3, "DescribeTaskDefinition": 1}
+    )
     assert len(waits) == 2
 
 
 def test_a_raw_body_goes_over_the_wire_and_comes_back_as_it_is(ecs_of):
     fake = FakeEcs()
-    body = {"family": "f", "containerDefinitions": [{"name": "", "odd": None}], "future": [{"ä": ""}]}
+    body = {
+        "family": "f",
+        "containerDefinitions": [{"name": "", "odd": None}],
+        "future": [{"ä": ""}],
+    }
     answer = ecs_of(fake).register_task_definition(body)
     assert fake.requests[-1].body == body
-    assert answer["future"] == [{"ä": ""}] and answer["containerDefinitions"] == [{"name": "", "odd": None}]
+    assert answer["future"] == [{"ä": ""}] and answer["containerDefinitions"] == [
+        {"name": "", "odd": None}
+    ]
 
 
 def test_two_clients_of_one_process_count_for_themselves(ecs_of):

@@ -9,7 +9,9 @@ from ecs_updater.clock import Clock
 
 
 def arrivals(burst, rate, count):
-    """When each of so many calls goes out that all want to at the moment 0, if nobody is told of another's sleep."""
+    """When each of so many calls goes out that all want to at the moment 0, if nobody is told of
+    another's sleep.
+    """
     slept = []
     bucket = Bucket(burst, rate, Clock(now=lambda: 0.0, sleep=slept.append))
     for _ in range(count):
@@ -42,7 +44,9 @@ def test_a_bucket_fills_again_and_never_over_its_burst():
 def test_many_threads_share_one_bucket():
     slept = []
     bucket = Bucket(10, 1, Clock(now=lambda: 0.0, sleep=slept.append))
-    threads = [threading.Thread(target=lambda: [bucket.take() for _ in range(25)]) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: [bucket.take() for _ in range(25)]) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

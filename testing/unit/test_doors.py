@@ -1,4 +1,6 @@
-"""The doors beside the updater's own handler: which call it is, the completer, and a function without a ledger."""
+"""The doors beside the updater's own handler: which call it is, the completer, and a function
+without a ledger.
+"""
 
 import math
 import os
@@ -18,7 +20,11 @@ LAMBDA_CODE = Path(complete.__file__).parents[2]
 
 
 def test_a_call_is_lambdas_invocation():
-    context = SimpleNamespace(aws_request_id="r", invoked_function_arn="arn:f", get_remaining_time_in_millis=lambda: 30_000)
+    context = SimpleNamespace(
+        aws_request_id="r",
+        invoked_function_arn="arn:f",
+        get_remaining_time_in_millis=lambda: 30_000,
+    )
     call = Call.of(context)
     assert (call.id, call.caller, call.time_left()) == ("r", "arn:f", 30.0)
 
@@ -28,8 +34,13 @@ def test_a_call_without_a_context_has_an_id_of_its_own_and_all_the_time():
     assert Call.of(None).time_left() == math.inf
 
 
-@pytest.mark.parametrize("wait, left, seconds", [(60, 900, 60), (840, 900, 840), (840, 300, 250), (0, 900, 0), (60, 5, 3)])
-def test_a_call_waits_no_longer_than_it_is_asked_to_and_ends_before_the_function_is_ended(wait, left, seconds):
+@pytest.mark.parametrize(
+    "wait, left, seconds",
+    [(60, 900, 60), (840, 900, 840), (840, 300, 250), (0, 900, 0), (60, 5, 3)],
+)
+def test_a_call_waits_no_longer_than_it_is_asked_to_and_ends_before_the_function_is_ended(
+    wait, left, seconds
+):
     call = Call(time_left=lambda: left, clock=Clock(now=lambda: 100.0))
     assert call.deadline(wait) == 100 + seconds
 
@@ -49,12 +60,18 @@ def test_the_completer_logs_what_it_completed(log, monkeypatch):
     monkeypatch.setattr(complete, "complete", lambda *_: SimpleNamespace(to_json=lambda: answer))
     assert complete.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == answer
     (line,) = log()
-    assert (line["message"], line["open"], line["request_id"]) == ("complete", 2, "r") and line["aws_calls"] == {}
+    assert (line["message"], line["open"], line["request_id"]) == ("complete", 2, "r") and line[
+        "aws_calls"
+    ] == {}
 
 
 @pytest.mark.parametrize("table, lines", [("", 1), ("a-ledger", 0)])
 def test_a_function_without_a_ledger_says_so_once_when_it_is_initialised(table, lines):
     code = "import ecs_updater.handlers.update"
     environment = {**os.environ, "LEDGER_TABLE": table, "PYTHONPATH": str(LAMBDA_CODE)}
-    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout.count("no LEDGER_TABLE: this function works without lease and history") == lines
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (
+        run.stdout.count("no LEDGER_TABLE: this function works without lease and history") == lines
+    )

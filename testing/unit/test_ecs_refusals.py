@@ -1,4 +1,6 @@
-"""What ECS itself refuses, played by moto: each refusal becomes the contract's error, and the service stays as it was."""
+"""What ECS itself refuses, played by moto: each refusal becomes the contract's error, and the
+service stays as it was.
+"""
 
 import boto3
 import moto
@@ -26,7 +28,9 @@ CLUSTER, SERVICE = "ECSCluster", "ecs-dummy-service"
 
 @pytest.fixture(name="client_of_moto", scope="module")
 def _client_of_moto():
-    """One for all tests here: moto stands in for all of AWS while it lasts, and to make the first client takes time."""
+    """One for all tests here: moto stands in for all of AWS while it lasts, and to make the first
+    client takes time.
+    """
     with moto.mock_aws():
         yield boto3.client("ecs", region_name=REGION)
 
@@ -36,7 +40,9 @@ def _moto_ecs(client_of_moto):
     """A client of moto's ECS, with a cluster and a task definition in it."""
     get_backend("ecs").reset()
     client_of_moto.create_cluster(clusterName=CLUSTER)
-    client_of_moto.register_task_definition(family="f", containerDefinitions=[{"name": "app", "image": "busybox", "memory": 128}])
+    client_of_moto.register_task_definition(
+        family="f", containerDefinitions=[{"name": "app", "image": "busybox", "memory": 128}]
+    )
     return client_of_moto
 
 
@@ -45,12 +51,20 @@ def _service(moto_ecs):
     """Makes the service; says what it runs, with which tags."""
 
     def make(**parameters):
-        parameters = {"taskDefinition": "f", "desiredCount": 1, "tags": [{"key": "old", "value": "tag"}]} | parameters
+        parameters = {
+            "taskDefinition": "f",
+            "desiredCount": 1,
+            "tags": [{"key": "old", "value": "tag"}],
+        } | parameters
         moto_ecs.create_service(cluster=CLUSTER, serviceName=SERVICE, **parameters)
 
     def look():
-        (found,) = moto_ecs.describe_services(cluster=CLUSTER, services=[SERVICE], include=["TAGS"])["services"]
-        return found["taskDefinition"].rpartition("/")[2], {tag["key"]: tag["value"] for tag in found["tags"]}
+        (found,) = moto_ecs.describe_services(
+            cluster=CLUSTER, services=[SERVICE], include=["TAGS"]
+        )["services"]
+        return found["taskDefinition"].rpartition("/")[2], {
+            tag["key"]: tag["value"] for tag in found["tags"]
+        }
 
     make.look = look
     return make
@@ -91,7 +105,10 @@ def test_moto_serves_an_update(service, event):
 
 def test_a_missing_cluster_is_refused(service, event):
     service()
-    assert refused(event(ecs_cluster_name="no"), ClusterNotFoundError) == "[ERROR][ecs_service_read] ecs_cluster_name no not found"
+    assert (
+        refused(event(ecs_cluster_name="no"), ClusterNotFoundError)
+        == "[ERROR][ecs_service_read] ecs_cluster_name no not found"
+    )
 
 
 @pytest.mark.parametrize("name", ["no", f"{ARN}:service/{CLUSTER}/no"])
@@ -118,7 +135,8 @@ def test_a_task_definition_that_is_gone_is_a_reading_error(service, event, backe
     del backend.task_definitions["f"][1]
     message = refused(event(), ServiceReadError)
     assert message == (
-        "[ERROR][ecs_service_read] reading ecs service unexpected error: ClientException: Unable to describe task definition."
+        "[ERROR][ecs_service_read] reading ecs service unexpected error: ClientException: Unable "
+        "to describe task definition."
     )
 
 
@@ -127,25 +145,41 @@ def test_a_task_definition_that_is_gone_is_a_reading_error(service, event, backe
     [
         (
             {"pid_mode": "host", "requires_compatibilities": ["FARGATE"]},
-            "Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'.",
+            (
+                "Tasks using the Fargate launch type do not support pidMode 'host'. The "
+                "supported value for pidMode is 'task'."
+            ),
         ),
         (
             {"container_definitions": [{"name": "app", "image": "busybox"}]},
-            "Invalid setting for container 'app'. At least one of 'memory' or 'memoryReservation' must be specified.",
+            (
+                "Invalid setting for container 'app'. At least one of 'memory' or "
+                "'memoryReservation' must be specified."
+            ),
         ),
         (
-            {"container_definitions": [{"name": "app", "image": "busybox", "memory": 1}, {"name": "side", "memory": 1}]},
+            {
+                "container_definitions": [
+                    {"name": "app", "image": "busybox", "memory": 1},
+                    {"name": "side", "memory": 1},
+                ]
+            },
             "Container.image should not be null or empty.",
         ),
     ],
     ids=["fargate", "memory", "image"],
 )
-def test_a_revision_that_ecs_would_not_register_any_more_is_refused_in_its_words(service, event, backend, change, reason):
+def test_a_revision_that_ecs_would_not_register_any_more_is_refused_in_its_words(
+    service, event, backend, change, reason
+):
     service()
     for name, value in change.items():
         setattr(backend.task_definitions["f"][1], name, value)
     message = refused(event(), TaskDefinitionRefusedError)
-    assert message == f"[ERROR][ecs_service_update] new task_definition could not be created {reason}; the service is as it was"
+    assert message == (
+        f"[ERROR][ecs_service_update] new task_definition could not be created {reason}; the "
+        "service is as it was"
+    )
     assert service.look() == ("f:1", {"old": "tag"}) and list(backend.task_definitions["f"]) == [1]
 
 
@@ -161,34 +195,77 @@ def test_a_service_deleted_while_it_is_updated_is_told(service, event, backend):
 
 def test_tags_of_a_service_that_is_gone_are_refused(service, event, backend):
     service()
-    message = refused(event(), ServiceTagsRefusedError, vanishing_after("register_task_definition", backend))
-    assert message.startswith("[ERROR][ecs_service_update] service tags could not be updated Service not found.")
+    message = refused(
+        event(), ServiceTagsRefusedError, vanishing_after("register_task_definition", backend)
+    )
+    assert message.startswith(
+        "[ERROR][ecs_service_update] service tags could not be updated Service not found."
+    )
 
 
 @pytest.mark.parametrize(
     "call, code, reason",
     [
-        (lambda ecs: ecs.describe_service("no", SERVICE), "ClusterNotFoundException", "Cluster not found."),
-        (lambda ecs: ecs.describe_task_definition("no"), "ClientException", "Unable to describe task definition."),
         (
-            lambda ecs: ecs.register_task_definition({"family": "g", "containerDefinitions": [{"image": "busybox"}]}),
+            lambda ecs: ecs.describe_service("no", SERVICE),
+            "ClusterNotFoundException",
+            "Cluster not found.",
+        ),
+        (
+            lambda ecs: ecs.describe_task_definition("no"),
+            "ClientException",
+            "Unable to describe task definition.",
+        ),
+        (
+            lambda ecs: ecs.register_task_definition(
+                {"family": "g", "containerDefinitions": [{"image": "busybox"}]}
+            ),
             "ClientException",
             "Container.name should not be null or empty.",
         ),
-        (lambda ecs: ecs.update_service("no", SERVICE, task_definition="f:1"), "ClusterNotFoundException", "Cluster not found."),
-        (lambda ecs: ecs.update_service(CLUSTER, "no", task_definition="f:1"), "ServiceNotFoundException", "Service not found."),
+        (
+            lambda ecs: ecs.update_service("no", SERVICE, task_definition="f:1"),
+            "ClusterNotFoundException",
+            "Cluster not found.",
+        ),
+        (
+            lambda ecs: ecs.update_service(CLUSTER, "no", task_definition="f:1"),
+            "ServiceNotFoundException",
+            "Service not found.",
+        ),
         (
             lambda ecs: ecs.update_service(CLUSTER, SERVICE, task_definition="f:9"),
             "ClientException",
             "Unable to describe task definition.",
         ),
-        (lambda ecs: ecs.tag_resource("x", {"a": "b"}), "InvalidParameterException", "The ARN provided is invalid."),
-        (lambda ecs: ecs.untag_resource(f"{ARN}:service/{CLUSTER}/no", ["a"]), "ServiceNotFoundException", "Service not found."),
+        (
+            lambda ecs: ecs.tag_resource("x", {"a": "b"}),
+            "InvalidParameterException",
+            "The ARN provided is invalid.",
+        ),
+        (
+            lambda ecs: ecs.untag_resource(f"{ARN}:service/{CLUSTER}/no", ["a"]),
+            "ServiceNotFoundException",
+            "Service not found.",
+        ),
     ],
-    ids=["cluster", "task definition", "register", "update cluster", "update service", "update revision", "tag", "untag"],
+    ids=[
+        "cluster",
+        "task definition",
+        "register",
+        "update cluster",
+        "update service",
+        "update revision",
+        "tag",
+        "untag",
+    ],
 )
 def test_each_of_the_six_calls_tells_what_ecs_refused(service, call, code, reason):
     service()
     with pytest.raises(AwsFailure) as raised:
         call(Ecs())
-    assert (raised.value.outcome, raised.value.code, raised.value.reason) == (Outcome.REFUSED, code, reason)
+    assert (raised.value.outcome, raised.value.code, raised.value.reason) == (
+        Outcome.REFUSED,
+        code,
+        reason,
+    )

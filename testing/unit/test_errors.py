@@ -5,7 +5,14 @@ import inspect
 import pytest
 
 from ecs_updater import errors
-from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, ServerFault, one_line
+from ecs_updater.errors import (
+    CallerFault,
+    EcsUpdaterError,
+    InternalError,
+    InvalidEventError,
+    ServerFault,
+    one_line,
+)
 
 LEAVES = {
     name: kind
@@ -36,18 +43,35 @@ def test_every_message_begins_with_the_stage_and_is_one_printable_line(name, kin
 
 @pytest.mark.parametrize("kind", LEAVES.values(), ids=LEAVES)
 def test_no_message_is_longer_than_a_screen(kind):
-    assert len(str(kind("x" * 5_000_000))) <= errors.MESSAGE_LIMIT + len("[ERROR][ecs_service_update] ")
+    assert len(str(kind("x" * 5_000_000))) <= errors.MESSAGE_LIMIT + len(
+        "[ERROR][ecs_service_update] "
+    )
 
 
 @pytest.mark.parametrize(
     "error, message",
     [
         (InvalidEventError("v"), "[ERROR][json_validation] wrong input event format: v"),
-        (errors.ClusterNotFoundError("c"), "[ERROR][ecs_service_read] ecs_cluster_name c not found"),
-        (errors.ServiceNotFoundError("s"), "[ERROR][ecs_service_read] ecs_service_name s not found"),
-        (errors.ServiceReadError("r"), "[ERROR][ecs_service_read] reading ecs service unexpected error: r"),
-        (errors.InvalidImageError("r"), "[ERROR][ecs_service_update] new task_definition could not be created r"),
-        (errors.ServiceTagsError("r"), "[ERROR][ecs_service_update] updating service tag unexpected error: r"),
+        (
+            errors.ClusterNotFoundError("c"),
+            "[ERROR][ecs_service_read] ecs_cluster_name c not found",
+        ),
+        (
+            errors.ServiceNotFoundError("s"),
+            "[ERROR][ecs_service_read] ecs_service_name s not found",
+        ),
+        (
+            errors.ServiceReadError("r"),
+            "[ERROR][ecs_service_read] reading ecs service unexpected error: r",
+        ),
+        (
+            errors.InvalidImageError("r"),
+            "[ERROR][ecs_service_update] new task_definition could not be created r",
+        ),
+        (
+            errors.ServiceTagsError("r"),
+            "[ERROR][ecs_service_update] updating service tag unexpected error: r",
+        ),
         (InternalError("r"), "[ERROR][internal] r"),
     ],
 )

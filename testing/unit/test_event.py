@@ -43,7 +43,11 @@ def test_a_full_event_becomes_a_request(event):
         ),
         Settings(),
     )
-    assert (request.cluster, request.service, str(request.image)) == ("ECSCluster", "ecs-dummy-service", "busybox:1.36")
+    assert (request.cluster, request.service, str(request.image)) == (
+        "ECSCluster",
+        "ecs-dummy-service",
+        "busybox:1.36",
+    )
     assert (request.tags, request.tag_mode, request.container) == ({"new": "value"}, "merge", "app")
     assert request.container_images == {"side": ImageReference.parse("busybox:2")}
     assert request.force_new_deployment and request.dry_run
@@ -57,14 +61,26 @@ def test_what_an_event_leaves_out_has_the_contracts_defaults(event):
 
 def test_an_empty_event_gets_everything_from_the_configuration():
     request = parse({}, Settings(cluster="c", service="s", container="app", image="busybox"))
-    assert (request.cluster, request.service, request.container, str(request.image)) == ("c", "s", "app", "busybox")
+    assert (request.cluster, request.service, request.container, str(request.image)) == (
+        "c",
+        "s",
+        "app",
+        "busybox",
+    )
     assert request.tags is None
 
 
 def test_the_event_wins_over_the_configuration(event):
-    request = parse(event(ecs_container_name="app"), Settings(cluster="c", service="s", container="other", image="other"))
+    request = parse(
+        event(ecs_container_name="app"),
+        Settings(cluster="c", service="s", container="other", image="other"),
+    )
     assert (request.cluster, request.service) == ("ECSCluster", "ecs-dummy-service")
-    assert (request.container, str(request.image), request.tags) == ("app", "busybox:1.36", {"new": "value"})
+    assert (request.container, str(request.image), request.tags) == (
+        "app",
+        "busybox:1.36",
+        {"new": "value"},
+    )
 
 
 def test_without_a_configured_image_tags_are_required(event):
@@ -80,11 +96,16 @@ def test_with_a_configured_image_an_event_with_empty_tags_asks_for_none(event):
 
 
 def test_null_is_not_left_out(event):
-    assert refusal(event() | {"ecs_tag": None}, image="busybox") == "ecs_tag: None is not of type 'object'"
+    assert (
+        refusal(event() | {"ecs_tag": None}, image="busybox")
+        == "ecs_tag: None is not of type 'object'"
+    )
 
 
 def test_a_configured_name_is_checked_like_an_events():
-    assert refusal({}, cluster="a b", service="s", image="busybox").startswith("ecs_cluster_name: 'a b' is neither")
+    assert refusal({}, cluster="a b", service="s", image="busybox").startswith(
+        "ecs_cluster_name: 'a b' is neither"
+    )
 
 
 def test_parsing_changes_neither_the_event_nor_what_the_next_one_gets(event):
@@ -96,13 +117,17 @@ def test_parsing_changes_neither_the_event_nor_what_the_next_one_gets(event):
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, 0, 1.5, float("nan"), float("inf"), 10**4000, "", "{}", [], [{}], "\ud800"], ids=range(12)
+    "value",
+    [None, True, 0, 1.5, float("nan"), float("inf"), 10**4000, "", "{}", [], [{}], "\ud800"],
+    ids=range(12),
 )
 def test_any_json_value_that_is_no_object_is_refused(value):
     assert refusal(value).endswith(" is not of type 'object'")
 
 
-@pytest.mark.parametrize("name", ["ecs_cluster_name", "ecs_service_name", "ecs_image_name", "ecs_tag"])
+@pytest.mark.parametrize(
+    "name", ["ecs_cluster_name", "ecs_service_name", "ecs_image_name", "ecs_tag"]
+)
 def test_a_missing_field_is_named(event, name):
     assert refusal(event(**{name: None})) == f"'{name}' is a required property"
 
@@ -116,12 +141,18 @@ def test_a_missing_field_is_named(event, name):
         ({"ecs_service_name": ""}, "ecs_service_name: '' should be non-empty"),
         ({"ecs_image_name": {}}, "ecs_image_name: {} is not of type 'string'"),
         ({"ecs_tag": "owner=me"}, "ecs_tag: 'owner=me' is not of type 'object'"),
-        ({"ecs_tag": [{"key": "a", "value": "b"}]}, "ecs_tag: [{'key': 'a', 'value': 'b'}] is not of type 'object'"),
+        (
+            {"ecs_tag": [{"key": "a", "value": "b"}]},
+            "ecs_tag: [{'key': 'a', 'value': 'b'}] is not of type 'object'",
+        ),
         ({"ecs_tag": {"owner": 1}}, "ecs_tag.owner: 1 is not of type 'string'"),
         ({"ecs_tag": {"owner": {"a": "b"}}}, "ecs_tag.owner: {'a': 'b'} is not of type 'string'"),
         ({"ecs_container_name": ""}, "ecs_container_name: '' should be non-empty"),
         ({"ecs_container_images": []}, "ecs_container_images: [] is not of type 'object'"),
-        ({"ecs_container_images": {"app": 1}}, "ecs_container_images.app: 1 is not of type 'string'"),
+        (
+            {"ecs_container_images": {"app": 1}},
+            "ecs_container_images.app: 1 is not of type 'string'",
+        ),
         ({"ecs_tag_mode": "add"}, "ecs_tag_mode: 'add' is not one of ['replace', 'merge']"),
         ({"force_new_deployment": "yes"}, "force_new_deployment: 'yes' is not of type 'boolean'"),
         ({"dry_run": 1}, "dry_run: 1 is not of type 'boolean'"),
@@ -140,25 +171,56 @@ def test_a_violation_is_the_path_of_the_field_and_jsonschemas_words(event, field
 @pytest.mark.parametrize(
     "misspelled, meant",
     [
-        *(("ecs_image", "ecs_image_name"), ("ecsImageName", "ecs_image_name"), ("image", "ecs_image_name")),
-        *(("ecs_imgae_name", "ecs_image_name"), ("ECS_IMAGE_NAME", "ecs_image_name"), ("ecs-image-name", "ecs_image_name")),
-        *(("ecs_service", "ecs_service_name"), ("service", "ecs_service_name"), ("ecs_srvice_name", "ecs_service_name")),
-        *(("cluster", "ecs_cluster_name"), ("clusterName", "ecs_cluster_name"), ("ecs_tags", "ecs_tag"), ("tags", "ecs_tag")),
+        *(
+            ("ecs_image", "ecs_image_name"),
+            ("ecsImageName", "ecs_image_name"),
+            ("image", "ecs_image_name"),
+        ),
+        *(
+            ("ecs_imgae_name", "ecs_image_name"),
+            ("ECS_IMAGE_NAME", "ecs_image_name"),
+            ("ecs-image-name", "ecs_image_name"),
+        ),
+        *(
+            ("ecs_service", "ecs_service_name"),
+            ("service", "ecs_service_name"),
+            ("ecs_srvice_name", "ecs_service_name"),
+        ),
+        *(
+            ("cluster", "ecs_cluster_name"),
+            ("clusterName", "ecs_cluster_name"),
+            ("ecs_tags", "ecs_tag"),
+            ("tags", "ecs_tag"),
+        ),
     ],
 )
-def test_a_field_that_is_missing_because_it_is_misspelled_is_named_with_the_one_that_was_meant(event, misspelled, meant):
+def test_a_field_that_is_missing_because_it_is_misspelled_is_named_with_the_one_that_was_meant(
+    event, misspelled, meant
+):
     sent = event(**{meant: None, misspelled: "x"})
     assert refusal(sent) == f"'{meant}' is a required property; {unknown(misspelled, meant)}"
     with pytest.raises(InvalidEventError) as refused:
         parse(sent, Settings())
-    assert set(refused.value.violations) == {f"'{meant}' is a required property", unknown(misspelled, meant)}
+    assert set(refused.value.violations) == {
+        f"'{meant}' is a required property",
+        unknown(misspelled, meant),
+    }
 
 
 @pytest.mark.parametrize(
     "misspelled, meant",
     [
-        *(("wait", "wait_seconds"), ("waitSeconds", "wait_seconds"), ("dry-run", "dry_run"), ("force", "force_new_deployment")),
-        *(("rollback", "rollback_on_failure"), ("requestId", "request_id"), ("container", "ecs_container_name")),
+        *(
+            ("wait", "wait_seconds"),
+            ("waitSeconds", "wait_seconds"),
+            ("dry-run", "dry_run"),
+            ("force", "force_new_deployment"),
+        ),
+        *(
+            ("rollback", "rollback_on_failure"),
+            ("requestId", "request_id"),
+            ("container", "ecs_container_name"),
+        ),
         *(("container_images", "ecs_container_images"), ("tag_mode", "ecs_tag_mode")),
     ],
 )
@@ -166,7 +228,9 @@ def test_an_optional_field_that_is_misspelled_is_not_lost(event, misspelled, mea
     assert refusal(event(**{misspelled: 1})) == unknown(misspelled, meant)
 
 
-@pytest.mark.parametrize("name, shown", [("colour", "colour"), ("", "''"), ("a b", "'a b'"), ("\n", "'\\n'")])
+@pytest.mark.parametrize(
+    "name, shown", [("colour", "colour"), ("", "''"), ("a b", "'a b'"), ("\n", "'\\n'")]
+)
 def test_an_unknown_field_that_is_like_none_is_named_with_what_to_do(event, name, shown):
     assert refusal(event(**{name: 1})) == f"unknown field {shown}: leave it out"
 
@@ -174,14 +238,20 @@ def test_an_unknown_field_that_is_like_none_is_named_with_what_to_do(event, name
 def test_several_unknown_fields_are_named_and_many_do_not_hide_what_is_missing(event):
     two = refusal(event(ecs_images="x", colour=1))
     assert two == f"{unknown('ecs_images', 'ecs_image_name')}; unknown field colour: leave it out"
-    many = refusal(event(ecs_tag=None, **{f"ecs_tag{number}_{'x' * 400}": 1 for number in range(2000)}))
-    assert many.startswith("'ecs_tag' is a required property; unknown field ecs_tag0_x") and many.endswith("; and more")
+    many = refusal(
+        event(ecs_tag=None, **{f"ecs_tag{number}_{'x' * 400}": 1 for number in range(2000)})
+    )
+    assert many.startswith(
+        "'ecs_tag' is a required property; unknown field ecs_tag0_x"
+    ) and many.endswith("; and more")
     assert len(many) <= 300
 
 
 def test_an_unknown_field_of_a_rollback_is_compared_with_the_fields_of_a_rollback():
     sent = {"action": "rollback", "ecs_cluster_name": "c", "ecs_service": "s"}
-    assert refusal(sent) == f"'ecs_service_name' is a required property; {unknown('ecs_service', 'ecs_service_name')}"
+    assert refusal(sent) == (
+        f"'ecs_service_name' is a required property; {unknown('ecs_service', 'ecs_service_name')}"
+    )
 
 
 def unknown(name, meant):
@@ -195,9 +265,12 @@ ROLLBACK = {"action": "rollback", "ecs_cluster_name": "c", "ecs_service_name": "
 
 def test_what_only_a_ledger_can_keep_is_refused_without_one_and_not_promised_in_vain(event):
     assert refusal(event(request_id="x")) == (
-        "request_id: this function has no ledger (LEDGER_TABLE), so it would not recognise a repetition: leave it out"
+        "request_id: this function has no ledger (LEDGER_TABLE), so it would not recognise a "
+        "repetition: leave it out"
     )
-    assert refusal(event(rollback_on_failure=True)).startswith("rollback_on_failure: this function has no ledger (LEDGER_TABLE)")
+    assert refusal(event(rollback_on_failure=True)).startswith(
+        "rollback_on_failure: this function has no ledger (LEDGER_TABLE)"
+    )
 
 
 def test_a_rollback_on_failure_can_be_asked_for_without_a_ledger_while_the_call_waits(event):
@@ -206,7 +279,11 @@ def test_a_rollback_on_failure_can_be_asked_for_without_a_ledger_while_the_call_
 
 def test_wait_rollback_and_request_id_are_in_the_request(event):
     request = parse(event(wait_seconds=60, rollback_on_failure=True, request_id="r"), WITH_LEDGER)
-    assert (request.wait_seconds, request.rollback_on_failure, request.request_id) == (60, True, "r")
+    assert (request.wait_seconds, request.rollback_on_failure, request.request_id) == (
+        60,
+        True,
+        "r",
+    )
 
 
 @pytest.mark.parametrize("value", [-1, 841, 1.5, "60", True, None])
@@ -224,7 +301,9 @@ def test_a_rollback_has_no_image_also_when_the_configuration_has_one():
     assert isinstance(request, RollbackRequest)
 
 
-@pytest.mark.parametrize("name, value", [("ecs_image_name", "i"), ("ecs_tag", {}), ("rollback_on_failure", True)])
+@pytest.mark.parametrize(
+    "name, value", [("ecs_image_name", "i"), ("ecs_tag", {}), ("rollback_on_failure", True)]
+)
 def test_a_rollback_takes_no_field_of_an_update(name, value):
     assert name in refusal(ROLLBACK | {name: value})
 
@@ -240,7 +319,9 @@ def test_a_tag_key_like_the_reserved_ones_is_taken(event, key):
 
 
 def test_an_empty_tag_key_is_refused(event):
-    assert refusal(event(ecs_tag={"": "v"})).startswith("ecs_tag: '' does not match any of the regexes")
+    assert refusal(event(ecs_tag={"": "v"})).startswith(
+        "ecs_tag: '' does not match any of the regexes"
+    )
 
 
 def test_a_tag_key_of_more_than_128_characters_is_refused(event):
@@ -267,7 +348,8 @@ def test_a_full_tag_key_with_a_trailing_newline_is_refused(event):
 )
 def test_a_wrong_character_in_a_tag_is_named_with_those_that_are_right(event, character, shown):
     assert refusal(event(ecs_tag={"key": f"a{character}"})) == (
-        f"ecs_tag.key: the character '{shown}' cannot be in a tag's value, only letters, digits, spaces and _ . : / = + - @"
+        f"ecs_tag.key: the character '{shown}' cannot be in a tag's value, only letters, digits, "
+        "spaces and _ . : / = + - @"
     )
 
 
@@ -297,11 +379,38 @@ def test_cluster_and_service_are_taken_by_name_and_by_arn(event, cluster, servic
 
 
 BAD_NAMES = [
-    " ", "a b", "a\n", "\n", "a/b", "../a", "/etc/passwd", "$(id)", "`id`", "a;b", "a|b", "a&b", "a'b", 'a"b', "a\\b", "a*", "a.b",
-    "a:b", "ä", "a\x00", "\ud800", "٣", "a" * 256, "arn:aws:ecs", f"{ARN}:task/ECSCluster/a", f"{ARN}:cluster/",
-    f"{ARN}:cluster/a b", f"{ARN}:cluster/a\n", f"x{ARN}:cluster/a", "arn:aws:ecs:eu-west-1:12345:cluster/a",
+    " ",
+    "a b",
+    "a\n",
+    "\n",
+    "a/b",
+    "../a",
+    "/etc/passwd",
+    "$(id)",
+    "`id`",
+    "a;b",
+    "a|b",
+    "a&b",
+    "a'b",
+    'a"b',
+    "a\\b",
+    "a*",
+    "a.b",
+    "a:b",
+    "ä",
+    "a\x00",
+    "\ud800",
+    "٣",
+    "a" * 256,
+    "arn:aws:ecs",
+    f"{ARN}:task/ECSCluster/a",
+    f"{ARN}:cluster/",
+    f"{ARN}:cluster/a b",
+    f"{ARN}:cluster/a\n",
+    f"x{ARN}:cluster/a",
+    "arn:aws:ecs:eu-west-1:12345:cluster/a",
     "arn:aws:ec2:eu-west-1:123456789012:cluster/a",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
@@ -309,24 +418,34 @@ def test_a_cluster_of_a_wrong_name_is_refused(event, name):
     assert refusal(event(ecs_cluster_name=name)).startswith("ecs_cluster_name: ")
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, f"{ARN}:service/a/b/c", f"{ARN}:service/a/", f"{ARN}:service//b"], ids=ascii)
+@pytest.mark.parametrize(
+    "name",
+    [*BAD_NAMES, f"{ARN}:service/a/b/c", f"{ARN}:service/a/", f"{ARN}:service//b"],
+    ids=ascii,
+)
 def test_a_service_of_a_wrong_name_is_refused(event, name):
     assert refusal(event(ecs_service_name=name)).startswith("ecs_service_name: ")
 
 
 @pytest.mark.parametrize("cluster", ["other", f"{ARN}:cluster/other"])
 def test_a_service_arn_of_another_cluster_is_refused(event, cluster):
-    violation = refusal(event(ecs_cluster_name=cluster, ecs_service_name=f"{ARN}:service/ECSCluster/s"))
+    violation = refusal(
+        event(ecs_cluster_name=cluster, ecs_service_name=f"{ARN}:service/ECSCluster/s")
+    )
     assert violation == "ecs_service_name: is in cluster ECSCluster, but ecs_cluster_name is other"
 
 
-@pytest.mark.parametrize("other", ["arn:aws:ecs:eu-west-1:999999999999", "arn:aws:ecs:us-east-1:123456789012"])
+@pytest.mark.parametrize(
+    "other", ["arn:aws:ecs:eu-west-1:999999999999", "arn:aws:ecs:us-east-1:123456789012"]
+)
 def test_a_service_arn_of_another_account_or_region_than_the_clusters_is_refused(event, other):
     fields = {"ecs_cluster_name": f"{ARN}:cluster/c", "ecs_service_name": f"{other}:service/c/s"}
     assert refusal(event(**fields)).startswith("ecs_service_name: ")
 
 
-@pytest.mark.parametrize("fields", [{"ecs_image_name": "UPPER"}, {"ecs_container_images": {"app": ""}}])
+@pytest.mark.parametrize(
+    "fields", [{"ecs_image_name": "UPPER"}, {"ecs_container_images": {"app": ""}}]
+)
 def test_a_broken_image_reference_is_found_before_anything_is_read(event, fields):
     with pytest.raises(InvalidImageError):
         parse(event(**fields), Settings())
@@ -377,11 +496,17 @@ def test_all_violations_are_listed_and_the_best_match_is_the_message(event):
 
 def test_violations_that_the_schema_cannot_say_are_all_listed(event):
     with pytest.raises(InvalidEventError) as refused:
-        parse(event(ecs_cluster_name="a b", ecs_service_name="c d", ecs_tag={"é*": "a"}), Settings())
+        parse(
+            event(ecs_cluster_name="a b", ecs_service_name="c d", ecs_tag={"é*": "a"}), Settings()
+        )
     assert len(refused.value.violations) == 3
 
 
-@pytest.mark.parametrize("tags", [{f"k{n}": n for n in range(50)}, {f"k{n}": "€" for n in range(50)}], ids=["schema", "characters"])
+@pytest.mark.parametrize(
+    "tags",
+    [{f"k{n}": n for n in range(50)}, {f"k{n}": "€" for n in range(50)}],
+    ids=["schema", "characters"],
+)
 def test_one_hostile_event_lists_20_violations_and_says_that_there_are_more(event, tags):
     with pytest.raises(InvalidEventError) as refused:
         parse(event(ecs_tag=tags), Settings())
@@ -390,7 +515,10 @@ def test_one_hostile_event_lists_20_violations_and_says_that_there_are_more(even
 
 
 def test_needed_names_the_required_fields():
-    assert needed() == "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, ecs_image_name, ecs_tag"
+    assert needed() == (
+        "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, "
+        "ecs_image_name, ecs_tag"
+    )
 
 
 def test_the_schema_is_a_valid_draft_04_schema():
@@ -399,5 +527,7 @@ def test_the_schema_is_a_valid_draft_04_schema():
 
 
 def test_an_empty_container_name_is_refused(event):
-    with pytest.raises(InvalidEventError, match="ecs_container_images: '' is no name of a container"):
+    with pytest.raises(
+        InvalidEventError, match="ecs_container_images: '' is no name of a container"
+    ):
         parse(event(ecs_container_images={"": "busybox"}), Settings())

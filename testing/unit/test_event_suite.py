@@ -57,12 +57,20 @@ def _invoker(fake, invoke):
 def test_every_event_has_its_expected_answer_beside_it_and_is_run():
     files = {path.name for path in EVENTS_DIR.iterdir() if path.is_file()}
 
-    assert files == {f"lambda-ecs-updater.testevent-{name}{end}" for name in CASES for end in (".json", ".expected.json")}
+    assert files == {
+        f"lambda-ecs-updater.testevent-{name}{end}"
+        for name in CASES
+        for end in (".json", ".expected.json")
+    }
 
 
 def test_each_case_expects_either_an_answer_or_an_error_with_its_type():
     for case in CASES.values():
-        expected = (case.expected.answer is None, case.expected.error_type is None, case.expected.error_message is None)
+        expected = (
+            case.expected.answer is None,
+            case.expected.error_type is None,
+            case.expected.error_message is None,
+        )
         assert expected in ((False, True, True), (True, False, False)), case.name
 
 
@@ -99,7 +107,10 @@ def test_an_event_that_ends_in_an_error_leaves_the_service_as_it_was(name):
 def test_an_event_that_ends_in_an_error_has_one_thing_wrong(name):
     event, base = CASES[name].event, CASES["base"].event
 
-    assert len([field for field in event.keys() | base.keys() if event.get(field) != base.get(field)]) == 1
+    assert (
+        len([field for field in event.keys() | base.keys() if event.get(field) != base.get(field)])
+        == 1
+    )
 
 
 def test_an_event_with_the_first_values_changes_the_service_back():
@@ -117,7 +128,9 @@ def test_names_come_from_the_settings():
     (base, *_) = cases.load(settings)
 
     assert base.event["ecs_cluster_name"] == "my-ECSCluster"
-    assert base.starts_from == ServiceState("my-busybox", {"my-old-custom-tag-name": "my-old-custom-tag-value"})
+    assert base.starts_from == ServiceState(
+        "my-busybox", {"my-old-custom-tag-name": "my-old-custom-tag-value"}
+    )
     assert base.expected.answer["body"]["BEFORE"]["serviceArn"].fullmatch(
         "arn:aws:ecs:my-eu-west-1:000000000000:service/my-ECSCluster/my-ecs-dummy-service"
     )
@@ -125,9 +138,16 @@ def test_names_come_from_the_settings():
 
 def test_expected_tags_and_changes_are_in_the_order_of_the_contract_whatever_the_names():
     settings = SETTINGS | {"TAG_NAME": "zzz"}
-    body = next(case for case in cases.load(settings) if case.name == "MULTIPLE_TAGS").expected.answer["body"]
+    body = next(
+        case for case in cases.load(settings) if case.name == "MULTIPLE_TAGS"
+    ).expected.answer["body"]
 
-    assert [tag["key"] for tag in body["AFTER"]["tags"]] == ["custom-tag-name", "environment", "owner", "url"]
+    assert [tag["key"] for tag in body["AFTER"]["tags"]] == [
+        "custom-tag-name",
+        "environment",
+        "owner",
+        "url",
+    ]
     assert [change["what"] for change in body["changes"]] == [
         "image.ecs-dummy-container",
         "tag.custom-tag-name",
@@ -138,7 +158,9 @@ def test_expected_tags_and_changes_are_in_the_order_of_the_contract_whatever_the
     ]
 
 
-@pytest.mark.parametrize("value", ['a "quote"', "back\\slash", "${CLUSTER_NAME}", "re:.*", "new\nline", "$", "{}"])
+@pytest.mark.parametrize(
+    "value", ['a "quote"', "back\\slash", "${CLUSTER_NAME}", "re:.*", "new\nline", "$", "{}"]
+)
 def test_a_setting_is_a_text_whatever_is_in_it(value):
     (base, *_) = cases.load(SETTINGS | {"TAG_VALUE": value, "CONTAINER_IMAGE": value})
 
@@ -154,7 +176,9 @@ def test_a_setting_in_a_pattern_stands_for_itself():
     assert not arn.fullmatch("arn:aws:ecs:eu-west-1:000000000000:cluster/abc")
 
 
-@pytest.mark.parametrize("name, value", [("CONTAINER_IMAGE", "busybox:1.36"), ("TAG_NAME", "owner")])
+@pytest.mark.parametrize(
+    "name, value", [("CONTAINER_IMAGE", "busybox:1.36"), ("TAG_NAME", "owner")]
+)
 def test_a_setting_that_an_event_sets_itself_is_refused_in_one_line(name, value):
     with pytest.raises(cases.SettingsCollide, match="choose another CONTAINER_IMAGE or TAG_NAME"):
         cases.load(SETTINGS | {name: value})
@@ -169,7 +193,9 @@ def test_a_setting_that_is_not_there_is_named():
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, 0, 1.5, "", "text", [], [1, [2]], {}, {"a": {"b": [None]}}, {"a": "re:.*"}], ids=repr
+    "value",
+    [None, True, 0, 1.5, "", "text", [], [1, [2]], {}, {"a": {"b": [None]}}, {"a": "re:.*"}],
+    ids=repr,
 )
 def test_equal_values_have_no_difference(value):
     assert not list(differences(value, json.loads(json.dumps(value))))
@@ -194,7 +220,11 @@ def test_equal_values_have_no_difference(value):
         ({"a": re.compile("[0-9]+")}, {"a": "12x"}, ["a is '12x', not like [0-9]+"]),
         ({"a": re.compile("[0-9]+")}, {"a": "12\n"}, ["a is '12\\n', not like [0-9]+"]),
         ({"a": re.compile("[0-9]+")}, {"a": 12}, ["a is 12, not like [0-9]+"]),
-        ({"a": 1, "b": 2}, {"b": 3, "c": 4}, ["a is missing", "b is 3, not 2", "c should not be there: 4"]),
+        (
+            {"a": 1, "b": 2},
+            {"b": 3, "c": 4},
+            ["a is missing", "b is 3, not 2", "c should not be there: 4"],
+        ),
     ],
 )
 def test_every_kind_of_difference_is_found_and_named_with_its_place(expected, actual, found):
@@ -212,15 +242,39 @@ ERROR = Expected(error_type="InvalidEventError", error_message="[ERROR][json_val
         (ANSWER, Invocation({"statusCode": 200}), []),
         (ANSWER, Invocation({"statusCode": 500}), ["answer.statusCode is 500, not 200"]),
         (ANSWER, Invocation(None), ["answer is None, not {'statusCode': 200}"]),
-        (ANSWER, Invocation(error_message="no"), ["answer.error should not be there: 'no'", "answer.statusCode is missing"]),
+        (
+            ANSWER,
+            Invocation(error_message="no"),
+            ["answer.error should not be there: 'no'", "answer.statusCode is missing"],
+        ),
         (ANSWER, Invocation(error_message=""), ["answer is None, not {'statusCode': 200}"]),
         (ERROR, Invocation(None, ERROR.error_type, ERROR.error_message), []),
-        (ERROR, Invocation(None, "Other", ERROR.error_message), ["errorType is 'Other', not 'InvalidEventError'"]),
-        (ERROR, Invocation(None, None, ERROR.error_message), ["errorType is None, not 'InvalidEventError'"]),
-        (ERROR, Invocation(None, ERROR.error_type, "x"), ["errorMessage is 'x', not '[ERROR][json_validation] no'"]),
+        (
+            ERROR,
+            Invocation(None, "Other", ERROR.error_message),
+            ["errorType is 'Other', not 'InvalidEventError'"],
+        ),
+        (
+            ERROR,
+            Invocation(None, None, ERROR.error_message),
+            ["errorType is None, not 'InvalidEventError'"],
+        ),
+        (
+            ERROR,
+            Invocation(None, ERROR.error_type, "x"),
+            ["errorMessage is 'x', not '[ERROR][json_validation] no'"],
+        ),
         (ERROR, Invocation(None, "Other", ERROR.error_message, HIDDEN), []),
-        (ERROR, Invocation(None, "Other", "x", HIDDEN), ["errorMessage is 'x', not '[ERROR][json_validation] no'"]),
-        (ERROR, Invocation({"statusCode": 200}), ["answer.error is missing", "answer.statusCode should not be there: 200"]),
+        (
+            ERROR,
+            Invocation(None, "Other", "x", HIDDEN),
+            ["errorMessage is 'x', not '[ERROR][json_validation] no'"],
+        ),
+        (
+            ERROR,
+            Invocation({"statusCode": 200}),
+            ["answer.error is missing", "answer.statusCode should not be there: 200"],
+        ),
         (ERROR, Invocation(None), ["answer is None, not {'error': '[ERROR][json_validation] no'}"]),
     ],
 )
@@ -238,13 +292,19 @@ def test_the_gateways_own_words_are_accepted_from_the_gateway_alone(name):
     in_other_words = replace(REFUSED, error_message=f"{gateway.STAGE}something")
 
     assert not list(compare(CASES[name], REFUSED))
-    (from_function,), (other,) = (list(compare(CASES[name], one)) for one in (by_function, in_other_words))
+    (from_function,), (other,) = (
+        list(compare(CASES[name], one)) for one in (by_function, in_other_words)
+    )
     assert from_function.startswith(f"errorMessage is {gateway.MESSAGE!r}, not ")
     assert other == f"errorMessage is '{gateway.STAGE}something', not {gateway.MESSAGE!r}"
-    assert list(compare(CASES[name], replace(REFUSED, error_type="Other"))) == ["errorType is 'Other', not 'InvalidEventError'"]
+    assert list(compare(CASES[name], replace(REFUSED, error_type="Other"))) == [
+        "errorType is 'Other', not 'InvalidEventError'"
+    ]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in ("MISSING_JSON_FIELD", "WRONG_JSON_FORMAT")])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name not in ("MISSING_JSON_FIELD", "WRONG_JSON_FORMAT")]
+)
 def test_an_event_that_fits_the_schema_may_not_be_refused_by_the_gateway(name):
     assert list(compare(CASES[name], REFUSED))
 
@@ -268,7 +328,9 @@ def test_a_case_starts_from_its_own_state_whatever_the_one_before_left(fake, ser
     ]
 
 
-def test_a_case_fails_when_the_answer_is_right_and_the_service_is_not(fake, invoker, service, tmp_path):
+def test_a_case_fails_when_the_answer_is_right_and_the_service_is_not(
+    fake, invoker, service, tmp_path
+):
     def lie(event_file: Path) -> Invocation:
         answer = invoker(event_file)
         fake.tags["forgotten"] = "tag"
@@ -289,7 +351,10 @@ def test_tags_of_aws_are_none_of_the_suites_business(fake, invoker, service, tmp
 
     assert service.read() == FIRST_STATE
     service.restore(CASES["base"].ends_with)
-    assert fake.tags == {"aws:cloudformation:stack-name": "stack", "custom-tag-name": "custom-tag-value"}
+    assert fake.tags == {
+        "aws:cloudformation:stack-name": "stack",
+        "custom-tag-name": "custom-tag-value",
+    }
     assert run_case(CASES["MISSING_JSON_FIELD"], invoker, service, tmp_path).verdict == OK
 
 
@@ -305,7 +370,11 @@ def test_an_invocation_that_fails_fails_its_case_with_its_reason(service, tmp_pa
 
     outcome = run_case(CASES["MISSING_JSON_FIELD"], fail, service, tmp_path)
 
-    assert (outcome.verdict, outcome.actual, outcome.differences) == (FAILED, "not invoked", ("sam has left the building",))
+    assert (outcome.verdict, outcome.actual, outcome.differences) == (
+        FAILED,
+        "not invoked",
+        ("sam has left the building",),
+    )
 
 
 @pytest.mark.parametrize("status", ["INACTIVE", None])
@@ -315,7 +384,9 @@ def test_a_service_that_is_not_there_any_more_is_named(status, fake, service):
     else:
         fake.service["serviceName"] = "another"
 
-    with pytest.raises(ServiceMissing, match="^cluster ECSCluster has no service ecs-dummy-service$"):
+    with pytest.raises(
+        ServiceMissing, match="^cluster ECSCluster has no service ecs-dummy-service$"
+    ):
         service.read()
 
 
@@ -345,8 +416,12 @@ def test_the_table_has_expected_and_actual_outcome_time_and_verdict_of_each_even
 
 
 def test_what_is_not_compared_is_only_named_where_it_would_have_been(service, tmp_path):
-    answered = run_case(CASES["base"], lambda _: Invocation({}, cannot_show=HIDDEN), service, tmp_path)
-    failed = run_case(CASES["MISSING_JSON_FIELD"], lambda _: Invocation(None, "x", "y", HIDDEN), service, tmp_path)
+    answered = run_case(
+        CASES["base"], lambda _: Invocation({}, cannot_show=HIDDEN), service, tmp_path
+    )
+    failed = run_case(
+        CASES["MISSING_JSON_FIELD"], lambda _: Invocation(None, "x", "y", HIDDEN), service, tmp_path
+    )
 
     assert (answered.skipped, failed.skipped) == (frozenset(), HIDDEN)
     assert "skipped" not in table([answered])
@@ -355,7 +430,10 @@ def test_what_is_not_compared_is_only_named_where_it_would_have_been(service, tm
 @pytest.mark.parametrize(
     "invocation, text",
     [
-        (Invocation({"statusCode": 200, "body": {"deployment": {"verdict": "NO_CHANGE"}}}), "200 NO_CHANGE"),
+        (
+            Invocation({"statusCode": 200, "body": {"deployment": {"verdict": "NO_CHANGE"}}}),
+            "200 NO_CHANGE",
+        ),
         (Invocation(None, "InvalidEventError", "[ERROR][json_validation] x"), "InvalidEventError"),
         (Invocation(None, "Any", "[ERROR][json_validation] x", HIDDEN), "error in json_validation"),
         (Invocation(None, None, "x"), "an error"),
@@ -374,7 +452,9 @@ def test_any_answer_is_told_in_a_few_words(invocation, text):
 
 @pytest.fixture(name="run_command")
 def _run_command(monkeypatch, fake, tmp_path, capsys):
-    """Runs ``event_suite sam-remote ARGUMENTS`` with this way of invoking; returns its exit status and what it prints."""
+    """Runs ``event_suite sam-remote ARGUMENTS`` with this way of invoking; returns its exit status
+    and what it prints.
+    """
 
     def run(invoker, *arguments: str) -> tuple[int, str, str]:
         for name, value in (SETTINGS | {"BUILD_DIR": str(tmp_path)}).items():
@@ -405,7 +485,10 @@ def test_one_difference_is_a_failure_and_is_printed(run_command, invoker, fake, 
     status, output, _ = run_command(forget, "--table", str(tmp_path / "deep" / "table"))
 
     assert status == 1
-    assert output.count(" FAILED, ") == 1 and "    service.tags.forgotten should not be there: 'tag'\n" in output
+    assert (
+        output.count(" FAILED, ") == 1
+        and "    service.tags.forgotten should not be there: 'tag'\n" in output
+    )
     assert "\nevent " not in output
     title, *lines = (tmp_path / "deep" / "table").read_text("utf-8").splitlines()
     assert title == "The events through sam-remote:" and lines[2].endswith("FAILED")
@@ -415,7 +498,9 @@ def test_the_tables_of_a_pipeline_stand_one_after_the_other(run_command, invoker
     for _ in range(2):
         run_command(invoker, "--table", str(tmp_path / "table"))
 
-    assert (tmp_path / "table").read_text("utf-8").count("The events through sam-remote:\nevent ") == 2
+    assert (tmp_path / "table").read_text("utf-8").count(
+        "The events through sam-remote:\nevent "
+    ) == 2
 
 
 def test_a_way_that_cannot_be_gone_is_one_line(run_command, monkeypatch, invoker):
@@ -429,7 +514,9 @@ def test_a_way_that_cannot_be_gone_is_one_line(run_command, monkeypatch, invoker
 
 
 @pytest.mark.parametrize("goes_to, ending", [("local", " TARGET=local"), ("aws", "")])
-def test_a_missing_service_is_one_line_that_says_what_to_do(goes_to, ending, run_command, invoker, fake, monkeypatch):
+def test_a_missing_service_is_one_line_that_says_what_to_do(
+    goes_to, ending, run_command, invoker, fake, monkeypatch
+):
     fake.service["status"] = "INACTIVE"
     monkeypatch.setenv("TARGET", goes_to)
 
@@ -446,7 +533,9 @@ def test_one_event_prints_the_answer(run_command, tmp_path):
     (tmp_path / "e.json").write_text("{}", "utf-8")
 
     answered = run_command(lambda _: Invocation({"a": "é"}), "--event", str(tmp_path / "e.json"))
-    failed = run_command(lambda _: Invocation(error_message="[ERROR] x"), "--event", str(tmp_path / "e.json"))
+    failed = run_command(
+        lambda _: Invocation(error_message="[ERROR] x"), "--event", str(tmp_path / "e.json")
+    )
 
     assert answered == (0, '{\n  "a": "\\u00e9"\n}\n', "")
     assert failed == (1, "[ERROR] x\n", "")
@@ -458,9 +547,15 @@ def test_one_event_that_cannot_be_sent_is_one_line(run_command, tmp_path):
 
     (tmp_path / "e.json").write_text("{}", "utf-8")
 
-    assert run_command(fail, "--event", str(tmp_path / "e.json")) == (2, "", "✗ sam has left the building\n")
+    assert run_command(fail, "--event", str(tmp_path / "e.json")) == (
+        2,
+        "",
+        "✗ sam has left the building\n",
+    )
     status, output, errors = run_command(fail, "--event", str(tmp_path / "absent.json"))
-    assert (status, output) == (2, "") and errors.endswith("absent.json cannot be read: No such file or directory\n")
+    assert (status, output) == (2, "") and errors.endswith(
+        "absent.json cannot be read: No such file or directory\n"
+    )
 
 
 def test_ctrl_c_ends_in_one_line(run_command):

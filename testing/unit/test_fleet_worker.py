@@ -1,4 +1,6 @@
-"""The worker: each message comes to one end, a service's in their order, and what cannot succeed is said at once."""
+"""The worker: each message comes to one end, a service's in their order, and what cannot succeed is
+said at once.
+"""
 
 import json
 
@@ -25,18 +27,24 @@ def test_ten_services_cost_one_describe_services_and_three_calls_each(run):
         "RegisterTaskDefinition": 10,
         "UpdateService": 10,
     }
-    assert {run.ecs.image(name) for name in run.ecs.names[:10]} == {"registry/app:2"} and len(run.queue) == 0
+    assert {run.ecs.image(name) for name in run.ecs.names[:10]} == {"registry/app:2"} and len(
+        run.queue
+    ) == 0
 
 
 def test_a_service_that_has_what_is_asked_for_costs_one_call_and_nothing_is_written(run):
-    run.send(*(run.ecs.event(name, "registry/app:1", request_id=name) for name in run.ecs.names[:10]))
+    run.send(
+        *(run.ecs.event(name, "registry/app:1", request_id=name) for name in run.ecs.names[:10])
+    )
     run.work()
     assert run.ecs.buckets.calls == {"DescribeServices": 1, "DescribeTaskDefinition": 10}
     assert {run.entry(name).verdict for name in run.ecs.names[:10]} == {"NO_CHANGE"}
 
 
 def test_nobody_waits_and_the_completer_ends_what_was_begun_ten_with_one_call_and_no_other(run):
-    run.send(*(run.ecs.event(name, request_id=name, wait_seconds=600) for name in run.ecs.names[:10]))
+    run.send(
+        *(run.ecs.event(name, request_id=name, wait_seconds=600) for name in run.ecs.names[:10])
+    )
     begin = run.time()
     run.work()
     assert run.time() - begin < 1 and run.complete().open == 10
@@ -59,7 +67,10 @@ def test_without_a_request_id_the_messages_own_id_tells_a_second_delivery(run):
     records = run.queue.receive()
     run.worker().work_off(records)
     run.worker().work_off(records)
-    assert run.ecs.updates == [("web-001", "web-001:2")] and run.entry(records[0]["messageId"]).state == "DEPLOYED"
+    assert (
+        run.ecs.updates == [("web-001", "web-001:2")]
+        and run.entry(records[0]["messageId"]).state == "DEPLOYED"
+    )
 
 
 def test_two_messages_of_one_service_are_worked_off_in_their_order(run):
@@ -75,22 +86,39 @@ def test_two_messages_of_one_service_are_worked_off_in_their_order(run):
 @pytest.mark.parametrize(
     "fields, cause",
     [
-        ({"ecs_service_name": "nobody"}, "[ERROR][ecs_service_read] ecs_service_name nobody not found"),
-        ({"ecs_cluster_name": "nowhere"}, "[ERROR][ecs_service_read] ecs_cluster_name nowhere not found"),
+        (
+            {"ecs_service_name": "nobody"},
+            "[ERROR][ecs_service_read] ecs_service_name nobody not found",
+        ),
+        (
+            {"ecs_cluster_name": "nowhere"},
+            "[ERROR][ecs_service_read] ecs_cluster_name nowhere not found",
+        ),
         ({"ecs_container_name": "other"}, "other"),
-        ({"ecs_image_name": ":x"}, "[ERROR][ecs_service_update] new task_definition could not be created"),
-        ({"ecs_tag": 7}, "[ERROR][json_validation] wrong input event format: ecs_tag: 7 is not of type 'object'"),
+        (
+            {"ecs_image_name": ":x"},
+            "[ERROR][ecs_service_update] new task_definition could not be created",
+        ),
+        (
+            {"ecs_tag": 7},
+            "[ERROR][json_validation] wrong input event format: ecs_tag: 7 is not of type 'object'",
+        ),
         ({"surplus": 7}, "[ERROR][json_validation]"),
         ({"action": "rollback"}, "[ERROR][json_validation]"),
     ],
 )
-def test_what_cannot_succeed_is_in_the_ledger_at_once_with_its_cause_and_does_not_come_again(run, fields, cause):
+def test_what_cannot_succeed_is_in_the_ledger_at_once_with_its_cause_and_does_not_come_again(
+    run, fields, cause
+):
     run.send(run.ecs.event("web-001", request_id="r") | fields)
     assert run.work() == [] and len(run.queue) == 0 and len(run.letters) == 0
     entry = run.entry("r")
     assert (entry.verdict, entry.is_ended, entry.may_be_repeated) == ("NOT_DEPLOYED", True, False)
     assert cause in (entry.cause or "") and cause in (entry.error_message or "")
-    cluster, service = fields.get("ecs_cluster_name", "ECSCluster"), fields.get("ecs_service_name", "web-001")
+    cluster, service = (
+        fields.get("ecs_cluster_name", "ECSCluster"),
+        fields.get("ecs_service_name", "web-001"),
+    )
     assert entry.service.endswith(f":service/{cluster}/{service}")
     assert run.ecs.registered == [] and run.history.unfinished() == []
 
@@ -112,11 +140,19 @@ def test_a_second_delivery_of_what_cannot_succeed_changes_nothing(run):
         (json.dumps({**NAMELESS, "ecs_cluster_name": "a/b"}), "neither the name"),
         (json.dumps({**NAMELESS, "ecs_cluster_name": 7}), "7 is not of type"),
         ("[" * 100_000, "the message is no JSON"),
-        (json.dumps(NAMELESS)[:-1] + ', "ecs_image_name": "a", "ecs_image_name": "b"}', "the key 'ecs_image_name' twice"),
-        (json.dumps(NAMELESS)[:-1] + ', "ecs_tag": {"a": "1", "a": "1"}}', "the message has the key 'a' twice in one object"),
+        (
+            json.dumps(NAMELESS)[:-1] + ', "ecs_image_name": "a", "ecs_image_name": "b"}',
+            "the key 'ecs_image_name' twice",
+        ),
+        (
+            json.dumps(NAMELESS)[:-1] + ', "ecs_tag": {"a": "1", "a": "1"}}',
+            "the message has the key 'a' twice in one object",
+        ),
     ],
 )
-def test_what_names_no_service_goes_to_the_dead_letters_at_once_and_the_others_are_worked_off(run, body, cause):
+def test_what_names_no_service_goes_to_the_dead_letters_at_once_and_the_others_are_worked_off(
+    run, body, cause
+):
     run.send(body, run.ecs.event("web-001"))
     assert run.work() == [] and len(run.queue) == 0
     (letter,) = run.letters.receive()
@@ -164,9 +200,16 @@ def test_after_so_many_failures_what_has_not_begun_is_not_started_and_says_why(r
     ids = run.begin_batch(events, max_failures=2)
     run.work(most=2)
     run.work()
-    assert [run.entry(one).verdict for one in ids] == ["NOT_DEPLOYED", "NOT_DEPLOYED", "NOT_STARTED", "NOT_STARTED"]
+    assert [run.entry(one).verdict for one in ids] == [
+        "NOT_DEPLOYED",
+        "NOT_DEPLOYED",
+        "NOT_STARTED",
+        "NOT_STARTED",
+    ]
     for one in ids[2:]:
-        assert "2 updates of the batch have failed, and after 2 no further one was to begin" in (run.entry(one).cause or "")
+        assert "2 updates of the batch have failed, and after 2 no further one was to begin" in (
+            run.entry(one).cause or ""
+        )
     assert run.ecs.updates == []
 
 

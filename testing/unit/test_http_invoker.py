@@ -1,4 +1,6 @@
-"""The suites' client of the API over HTTP: what it sends, when it calls again, and what it makes of the answers."""
+"""The suites' client of the API over HTTP: what it sends, when it calls again, and what it makes of
+the answers.
+"""
 
 import json
 import socketserver
@@ -18,10 +20,23 @@ from event_suite.invokers import Invocation, InvocationFailed, gateway, http_api
 
 KEY = "0123456789-a-key-0123456789"
 FORBIDDEN = (403, {}, {"errorType": "Forbidden", "errorMessage": "no", "requestId": "1"})
-THROTTLED = (429, {"Retry-After": "3"}, {"errorType": "TooManyRequests", "errorMessage": "no", "requestId": "1"})
-HELD = (409, {"Retry-After": "5"}, {"errorType": "LeaseHeldError", "errorMessage": "held", "requestId": "1"})
+THROTTLED = (
+    429,
+    {"Retry-After": "3"},
+    {"errorType": "TooManyRequests", "errorMessage": "no", "requestId": "1"},
+)
+HELD = (
+    409,
+    {"Retry-After": "5"},
+    {"errorType": "LeaseHeldError", "errorMessage": "held", "requestId": "1"},
+)
 READY = (200, {}, {"openapi": "3.1.0"})
-REFUSED = {"errorType": "InvalidEventError", "errorMessage": gateway.MESSAGE, "requestId": "1", "violations": ["x"]}
+REFUSED = {
+    "errorType": "InvalidEventError",
+    "errorMessage": gateway.MESSAGE,
+    "requestId": "1",
+    "violations": ["x"],
+}
 
 Answer = tuple[int, dict[str, str], Any]
 
@@ -57,7 +72,13 @@ def _server() -> Iterator[Server]:
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked.append(Asked(f"{self.command} {self.path}", {name.lower(): one for name, one in self.headers.items()}, body))
+            asked.append(
+                Asked(
+                    f"{self.command} {self.path}",
+                    {name.lower(): one for name, one in self.headers.items()},
+                    body,
+                )
+            )
             status, headers, value = answers.pop(0) if len(answers) > 1 else answers[0]
             content = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)
@@ -73,7 +94,9 @@ def _server() -> Iterator[Server]:
             """Nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         yield Server(f"http://127.0.0.1:{server.server_port}/v1", answers, asked, [])
         server.shutdown()
 
@@ -104,7 +127,11 @@ def test_the_event_is_posted_as_it_is_with_the_key(post, server):
         ((200, {}, {"requestId": "1", "a": 1}), Invocation({"statusCode": 200, "body": {"a": 1}})),
         ((202, {}, {"requestId": "1", "a": 1}), Invocation({"statusCode": 202, "body": {"a": 1}})),
         (
-            (404, {}, {"errorType": "ClusterNotFoundError", "errorMessage": "no", "requestId": "1"}),
+            (
+                404,
+                {},
+                {"errorType": "ClusterNotFoundError", "errorMessage": "no", "requestId": "1"},
+            ),
             Invocation(None, "ClusterNotFoundError", "no"),
         ),
         (
@@ -113,7 +140,10 @@ def test_the_event_is_posted_as_it_is_with_the_key(post, server):
         ),
         # As a function might answer that would like to be the gateway.
         ((400, {}, REFUSED), Invocation(None, "InvalidEventError", gateway.MESSAGE)),
-        ((500, {"x-amzn-ErrorType": "BadRequestException"}, REFUSED), Invocation(None, "InvalidEventError", gateway.MESSAGE)),
+        (
+            (500, {"x-amzn-ErrorType": "BadRequestException"}, REFUSED),
+            Invocation(None, "InvalidEventError", gateway.MESSAGE),
+        ),
         (
             (400, {"x-amzn-ErrorType": "BadRequestException"}, REFUSED | {"errorMessage": "other"}),
             Invocation(None, "InvalidEventError", "other"),
@@ -146,7 +176,9 @@ def test_a_service_that_is_held_is_tried_again_when_the_api_says_so(post, server
 
 
 def test_a_service_that_is_always_held_is_given_up(post):
-    with pytest.raises(InvocationFailed, match="^another update held the service at each of 10 attempts: .*held"):
+    with pytest.raises(
+        InvocationFailed, match="^another update held the service at each of 10 attempts: .*held"
+    ):
         post(HELD)
 
 
@@ -169,14 +201,19 @@ def test_a_key_that_was_made_just_now_is_waited_for(server):
 
     server.api().wait()
 
-    assert [one.line for one in server.asked] == ["GET /v1/openapi.json"] * 3 and server.slept == [1, 1]
+    assert [one.line for one in server.asked] == ["GET /v1/openapi.json"] * 3 and server.slept == [
+        1,
+        1,
+    ]
 
 
 def test_a_key_that_is_never_let_in_is_told_in_one_line_without_it(server):
     server.answers.append(FORBIDDEN)
     clock = iter(range(0, 10_000, 50))
 
-    with pytest.raises(ApiUnusable, match="does not let its key in within 120 seconds: it answers 403: ") as refusal:
+    with pytest.raises(
+        ApiUnusable, match="does not let its key in within 120 seconds: it answers 403: "
+    ) as refusal:
         server.api().wait(lambda: next(clock))
     assert KEY not in str(refusal.value)
 
@@ -191,7 +228,9 @@ def test_another_key_or_none_can_be_sent(key, sent, server):
 
 
 def test_an_api_that_is_not_there_is_told_in_one_line():
-    with pytest.raises(ApiUnusable, match="^GET http://127.0.0.1:1/list had no answer: .*Connection refused"):
+    with pytest.raises(
+        ApiUnusable, match="^GET http://127.0.0.1:1/list had no answer: .*Connection refused"
+    ):
         Api("http://127.0.0.1:1", KEY).call("GET", "list")
 
 
@@ -215,7 +254,11 @@ def test_an_api_that_hangs_up_is_told_in_one_line():
 def _account(monkeypatch) -> Iterator[Stubber]:
     """An account whose API Gateway gives the answers that are laid out."""
     client = boto3.client("apigateway")
-    monkeypatch.setattr(api_module, "boto3", SimpleNamespace(Session=lambda: SimpleNamespace(client=lambda _: client)))
+    monkeypatch.setattr(
+        api_module,
+        "boto3",
+        SimpleNamespace(Session=lambda: SimpleNamespace(client=lambda _: client)),
+    )
     with Stubber(client) as stubber:
         yield stubber
 
@@ -235,13 +278,17 @@ def test_the_key_is_read_by_its_id_and_shown_nowhere(account):
 def test_a_key_that_cannot_be_read_is_told_in_one_line(account):
     account.add_client_error("get_api_key", "NotFoundException", "no\nsuch key")
 
-    with pytest.raises(ApiUnusable, match="^the API's key cannot be read: .*NotFoundException.*: no such key$"):
+    with pytest.raises(
+        ApiUnusable, match="^the API's key cannot be read: .*NotFoundException.*: no such key$"
+    ):
         from_environment(PLACE)
 
 
 @pytest.mark.parametrize("name", PLACE)
 def test_a_setting_that_is_missing_is_named(name):
-    with pytest.raises(ApiUnusable, match=f"^there is no setting '{name}': make run-api-test gives it$"):
+    with pytest.raises(
+        ApiUnusable, match=f"^there is no setting '{name}': make run-api-test gives it$"
+    ):
         from_environment({one: value for one, value in PLACE.items() if one != name})
 
 
@@ -253,7 +300,10 @@ def test_with_iam_every_call_is_signed_and_has_the_key(server):
 
     headers = server.asked[0].headers
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=id-of-a-key/")
-    assert "/eu-west-1/execute-api/aws4_request" in headers["authorization"] and "x-api-key" in headers["authorization"]
+    assert (
+        "/eu-west-1/execute-api/aws4_request" in headers["authorization"]
+        and "x-api-key" in headers["authorization"]
+    )
     assert headers["x-api-key"] == KEY and "secret" not in str(headers)
 
 

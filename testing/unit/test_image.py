@@ -1,4 +1,6 @@
-"""Image references: every form parses and comes back unchanged, every broken one is refused in ECS's terms."""
+"""Image references: every form parses and comes back unchanged, every broken one is refused in
+ECS's terms.
+"""
 
 import pytest
 
@@ -35,14 +37,24 @@ ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 )
 def test_every_form_of_a_reference_parses_and_comes_back_as_it_was(text, repository, tag, digest):
     image = ImageReference.parse(text)
-    assert (image.repository, image.tag, image.digest, str(image)) == (repository, tag, digest, text)
+    assert (image.repository, image.tag, image.digest, str(image)) == (
+        repository,
+        tag,
+        digest,
+        text,
+    )
 
 
-@pytest.mark.parametrize("text", ["", ":latest", "@" + DIGEST, ":1@" + DIGEST, "host:5000/", "localhost/", "host:5000/:tag"])
+@pytest.mark.parametrize(
+    "text",
+    ["", ":latest", "@" + DIGEST, ":1@" + DIGEST, "host:5000/", "localhost/", "host:5000/:tag"],
+)
 def test_an_empty_repository_is_refused_with_ecs_own_words(text):
     with pytest.raises(InvalidImageError) as refused:
         ImageReference.parse(text)
-    assert str(refused.value) == f"[ERROR][ecs_service_update] new task_definition could not be created {EMPTY_REPOSITORY}"
+    assert str(refused.value) == (
+        f"[ERROR][ecs_service_update] new task_definition could not be created {EMPTY_REPOSITORY}"
+    )
 
 
 def test_ecs_own_words_for_an_empty_repository_are_the_contracts():
@@ -97,7 +109,9 @@ def test_a_broken_reference_is_refused_and_the_broken_part_named(text, what):
         ImageReference.parse(text)
     if len(text) < 60:  # Of a longer one the middle of the message is cut.
         assert what in refused.value.reason
-    assert str(refused.value).startswith("[ERROR][ecs_service_update] new task_definition could not be created image ")
+    assert str(refused.value).startswith(
+        "[ERROR][ecs_service_update] new task_definition could not be created image "
+    )
     assert str(refused.value).isprintable()
 
 

@@ -20,16 +20,29 @@ from event_suite.invokers import Invocation, InvocationFailed, aws_cli, endpoint
 
 NAMES = {"LAMBDA_FUNCTION_NAME": "ecs-updater", "AWS_DEFAULT_REGION": "eu-west-1"}
 HIDDEN = frozenset({"errorType"})
-THROTTLED = (429, {"x-amzn-ErrorType": "TooManyRequestsException"}, b'{"message": "Rate Exceeded.", "Type": "User"}')
+THROTTLED = (
+    429,
+    {"x-amzn-ErrorType": "TooManyRequestsException"},
+    b'{"message": "Rate Exceeded.", "Type": "User"}',
+)
 FAILED = {"X-Amz-Function-Error": "Unhandled"}
-RAISED = {"errorMessage": "[ERROR] x", "errorType": "InvalidEventError", "requestId": "1", "stackTrace": []}
+RAISED = {
+    "errorMessage": "[ERROR] x",
+    "errorType": "InvalidEventError",
+    "requestId": "1",
+    "stackTrace": [],
+}
 
 Answer = tuple[int, dict[str, str], bytes] | Exception
 
 
 def answered(payload: Any, **headers: str) -> Answer:
     """What Lambda answers when the function's answer is ``payload``."""
-    return 200, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(payload).encode()
+    return (
+        200,
+        {name.replace("_", "-"): value for name, value in headers.items()},
+        json.dumps(payload).encode(),
+    )
 
 
 class Raw(BytesIO):
@@ -52,7 +65,9 @@ def _event_file(tmp_path) -> Path:
 
 @pytest.fixture(name="lambda_says")
 def _lambda_says(monkeypatch, event_file):
-    """Invokes through the SDK where Lambda gives these answers, the last one for ever; the requests and waits are in it."""
+    """Invokes through the SDK where Lambda gives these answers, the last one for ever; the requests
+    and waits are in it.
+    """
 
     def says(*answers: Answer, **environment: str) -> SimpleNamespace:
         done = SimpleNamespace(requests=[], waits=[])
@@ -63,7 +78,9 @@ def _lambda_says(monkeypatch, event_file):
             if isinstance(answer, Exception):
                 raise answer
             status, headers, content = answer
-            return AWSResponse(request.url, status, headers | {"Content-Length": str(len(content))}, Raw(content))
+            return AWSResponse(
+                request.url, status, headers | {"Content-Length": str(len(content))}, Raw(content)
+            )
 
         def client(*arguments: Any, **options: Any) -> Any:
             made = boto3.client(*arguments, region_name="eu-west-1", **options)
@@ -82,7 +99,10 @@ def test_the_function_gets_the_file_as_it_is(lambda_says, event_file):
 
     assert done.invoke() == Invocation({"statusCode": 200})
     (request,) = done.requests
-    assert request.url == "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/ecs-updater/invocations"
+    assert (
+        request.url
+        == "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/ecs-updater/invocations"
+    )
     assert request.body == event_file.read_bytes()
 
 
@@ -91,13 +111,22 @@ def test_the_function_gets_the_file_as_it_is(lambda_says, event_file):
     [
         (answered(None), Invocation(None)),
         (answered("é"), Invocation("é")),
-        (answered(RAISED, X_Amz_Function_Error="Unhandled"), Invocation(None, "InvalidEventError", "[ERROR] x")),
-        (answered({"errorMessage": "x"}, X_Amz_Function_Error="Unhandled"), Invocation(None, None, "x")),
+        (
+            answered(RAISED, X_Amz_Function_Error="Unhandled"),
+            Invocation(None, "InvalidEventError", "[ERROR] x"),
+        ),
+        (
+            answered({"errorMessage": "x"}, X_Amz_Function_Error="Unhandled"),
+            Invocation(None, None, "x"),
+        ),
         # As `sam local start-lambda` has it.
         (answered(RAISED), Invocation(None, "InvalidEventError", "[ERROR] x")),
         # The function's own answer, whatever it looks like.
         (answered({"errorMessage": "x"}), Invocation({"errorMessage": "x"})),
-        (answered({"errorMessage": "x", "errorType": "y"}), Invocation({"errorMessage": "x", "errorType": "y"})),
+        (
+            answered({"errorMessage": "x", "errorType": "y"}),
+            Invocation({"errorMessage": "x", "errorType": "y"}),
+        ),
     ],
 )
 def test_the_header_tells_an_error_from_an_answer(answer, invocation, lambda_says):
@@ -105,7 +134,14 @@ def test_the_header_tells_an_error_from_an_answer(answer, invocation, lambda_say
 
 
 @pytest.mark.parametrize(
-    "answer", [(200, {}, b""), (200, {}, b"<html>"), (200, FAILED, b"null"), (200, FAILED, b"{}"), (200, FAILED, b'"text"')]
+    "answer",
+    [
+        (200, {}, b""),
+        (200, {}, b"<html>"),
+        (200, FAILED, b"null"),
+        (200, FAILED, b"{}"),
+        (200, FAILED, b'"text"'),
+    ],
 )
 def test_an_answer_that_cannot_be_read_is_told_in_one_line(answer, lambda_says):
     with pytest.raises(InvocationFailed, match="^the function's answer cannot be read: b'.*'$"):
@@ -124,7 +160,10 @@ def test_a_throttled_call_is_repeated_after_longer_and_longer_waits(lambda_says)
 def test_a_function_that_is_always_busy_is_given_up_in_one_line(lambda_says):
     done = lambda_says(THROTTLED)
 
-    with pytest.raises(InvocationFailed, match=r"^the function was busy at each of 10 attempts: .*\(TooManyRequestsException\).*"):
+    with pytest.raises(
+        InvocationFailed,
+        match=r"^the function was busy at each of 10 attempts: .*\(TooManyRequestsException\).*",
+    ):
         done.invoke()
     assert (len(done.requests), len(done.waits)) == (10, 9)
 
@@ -134,13 +173,25 @@ def test_a_function_that_is_always_busy_is_given_up_in_one_line(lambda_says):
     [
         (ReadTimeoutError(endpoint_url="https://lambda"), "Read timeout on endpoint URL"),
         (ConnectionClosedError(endpoint_url="https://lambda"), "Connection was closed before"),
-        (EndpointConnectionError(endpoint_url="https://lambda"), "Could not connect to the endpoint URL"),
+        (
+            EndpointConnectionError(endpoint_url="https://lambda"),
+            "Could not connect to the endpoint URL",
+        ),
         ((500, {"x-amzn-ErrorType": "ServiceException"}, b"{}"), r"\(ServiceException\)"),
         ((503, {}, b""), r"\(503\)"),
-        ((404, {"x-amzn-ErrorType": "ResourceNotFoundException"}, b'{"Message": "Function\\nnot found"}'), "Function not found"),
+        (
+            (
+                404,
+                {"x-amzn-ErrorType": "ResourceNotFoundException"},
+                b'{"Message": "Function\\nnot found"}',
+            ),
+            "Function not found",
+        ),
     ],
 )
-def test_nothing_but_a_throttle_is_repeated_since_the_function_may_have_run(answer, words, lambda_says, waits):
+def test_nothing_but_a_throttle_is_repeated_since_the_function_may_have_run(
+    answer, words, lambda_says, waits
+):
     done = lambda_says(answer)
 
     with pytest.raises(InvocationFailed, match=f"^the function was not invoked: .*{words}.*$"):
@@ -150,7 +201,11 @@ def test_nothing_but_a_throttle_is_repeated_since_the_function_may_have_run(answ
 
 def test_the_client_waits_as_long_as_a_function_can_run(monkeypatch):
     made = []
-    monkeypatch.setattr(lambda_api, "boto3", SimpleNamespace(client=lambda *_, **options: made.append(options["config"])))
+    monkeypatch.setattr(
+        lambda_api,
+        "boto3",
+        SimpleNamespace(client=lambda *_, **options: made.append(options["config"])),
+    )
 
     lambda_api.invoker(NAMES)
 
@@ -168,17 +223,27 @@ def _cli_says(tmp_path):
         program = tmp_path / "program"
         program.write_text(f"#!{sys.executable}\nimport json, os, sys\n{script}\n", "utf-8")
         program.chmod(0o755)
-        return NAMES | {"BUILD_DIR": str(tmp_path), "AWS_CLI": str(program), "AWS_RETRY_MODE": "legacy", "AWS_MAX_ATTEMPTS": "1"}
+        return NAMES | {
+            "BUILD_DIR": str(tmp_path),
+            "AWS_CLI": str(program),
+            "AWS_RETRY_MODE": "legacy",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
 
     return says
 
 
 def test_the_aws_cli_repeats_what_is_throttled_and_has_no_time_out(cli_says, event_file):
-    environment = cli_says("open(sys.argv[-1], 'w').write(json.dumps([dict(os.environ), sys.argv[1:]]))")
+    environment = cli_says(
+        "open(sys.argv[-1], 'w').write(json.dumps([dict(os.environ), sys.argv[1:]]))"
+    )
 
     variables, arguments = aws_cli.invoker(environment)(event_file).answer
 
-    assert (variables["AWS_RETRY_MODE"], int(variables["AWS_MAX_ATTEMPTS"]) > 5) == ("standard", True)
+    assert (variables["AWS_RETRY_MODE"], int(variables["AWS_MAX_ATTEMPTS"]) > 5) == (
+        "standard",
+        True,
+    )
     assert arguments[arguments.index("--cli-read-timeout") + 1] == "0"
     assert arguments[arguments.index("--payload") + 1] == f"fileb://{event_file}"
     assert "--endpoint-url" not in arguments
@@ -186,7 +251,9 @@ def test_the_aws_cli_repeats_what_is_throttled_and_has_no_time_out(cli_says, eve
 
 def test_an_aws_cli_that_fails_is_told_in_one_line(cli_says, event_file):
     with pytest.raises(InvocationFailed, match="^aws lambda invoke failed: An error occurred$"):
-        aws_cli.invoker(cli_says("print('\\nAn error\\noccurred', file=sys.stderr); sys.exit(254)"))(event_file)
+        aws_cli.invoker(
+            cli_says("print('\\nAn error\\noccurred', file=sys.stderr); sys.exit(254)")
+        )(event_file)
 
 
 # Where Lambda is
@@ -194,7 +261,9 @@ def test_an_aws_cli_that_fails_is_told_in_one_line(cli_says, event_file):
 
 @pytest.fixture(name="server")
 def _server() -> Iterator[Callable[[int, bytes], str]]:
-    """Starts a server that answers everything in one way; its address, with the paths that were asked for at its end."""
+    """Starts a server that answers everything in one way; its address, with the paths that were
+    asked for at its end.
+    """
     servers = []
 
     def serve(status: int, content: bytes) -> str:
@@ -212,7 +281,9 @@ def _server() -> Iterator[Callable[[int, bytes], str]]:
                 """Nothing."""
 
         servers.append(HTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=servers[-1].serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=servers[-1].serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         return f"http://127.0.0.1:{servers[-1].server_address[1]}"
 
     yield serve
@@ -246,11 +317,19 @@ def test_aws_and_a_server_that_is_not_there_have_nothing_to_hide(url):
         ({}, None),
         ({"AWS_ENDPOINT_URL": "", "LAMBDA_ENDPOINT_URL": ""}, None),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "http://127.0.0.1:1"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "LAMBDA_ENDPOINT_URL": ""}, "http://127.0.0.1:1"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "LAMBDA_ENDPOINT_URL": "http://127.0.0.1:2"}, "http://127.0.0.1:2"),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "LAMBDA_ENDPOINT_URL": ""},
+            "http://127.0.0.1:1",
+        ),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "LAMBDA_ENDPOINT_URL": "http://127.0.0.1:2"},
+            "http://127.0.0.1:2",
+        ),
     ],
 )
-def test_lambda_is_at_an_endpoint_of_its_own_or_where_everything_is(environment, url, lambda_says, cli_says, event_file):
+def test_lambda_is_at_an_endpoint_of_its_own_or_where_everything_is(
+    environment, url, lambda_says, cli_says, event_file
+):
     done = lambda_says(answered({}), **environment)
     done.invoke()
     script = "open(sys.argv[-1], 'w').write(json.dumps(sys.argv))"
@@ -261,10 +340,14 @@ def test_lambda_is_at_an_endpoint_of_its_own_or_where_everything_is(environment,
 
 
 @pytest.mark.parametrize("make", [lambda_api.invoker, aws_cli.invoker])
-def test_an_error_of_the_emulator_is_passed_on_without_its_type(make, lambda_says, cli_says, event_file, server):
+def test_an_error_of_the_emulator_is_passed_on_without_its_type(
+    make, lambda_says, cli_says, event_file, server
+):
     url = server(200, b'{"edition": "full"}')
     lambda_says(answered(RAISED, X_Amz_Function_Error="Unhandled"))
-    environment = cli_says(f"open(sys.argv[-1], 'w').write({json.dumps(RAISED)!r})") | {"AWS_ENDPOINT_URL": url}
+    environment = cli_says(f"open(sys.argv[-1], 'w').write({json.dumps(RAISED)!r})") | {
+        "AWS_ENDPOINT_URL": url
+    }
 
     assert make(environment)(event_file).cannot_show == HIDDEN
 

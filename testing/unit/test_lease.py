@@ -24,7 +24,8 @@ TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
 def test_a_lease_that_one_has_no_other_gets(leases):
     leases.acquire(SERVICE_ARN, ONE)
     assert refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER) == (
-        f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is held by another update (request_id request-1, "
+        f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is held by another update "
+        "(request_id request-1, "
         "since 2027-01-15T08:00:00.000Z) until 2027-01-15T08:02:00.000Z, try again"
     )
 
@@ -93,7 +94,8 @@ def test_a_lease_that_another_took_is_noticed(leases, clock, ask):
     clock.now += 300
     leases.acquire(SERVICE_ARN, OTHER)
     assert refused(LeaseHeldError, getattr(leases, ask), lease) == (
-        f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is not held by this update any more: another update "
+        f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is not held by this update "
+        "any more: another update "
         "(request_id request-2, since 2027-01-15T08:05:00.000Z) has taken it, try again"
     )
 
@@ -105,8 +107,12 @@ def test_a_lease_that_is_gone_is_noticed(leases, fake, ask, gone):
     if gone == "released":
         leases.release(SERVICE_ARN, ONE)
     else:
-        fake.admin.delete_item(TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}})
-    assert "not held by this update any more: its lease is gone, try again" in refused(LeaseHeldError, getattr(leases, ask), lease)
+        fake.admin.delete_item(
+            TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}}
+        )
+    assert "not held by this update any more: its lease is gone, try again" in refused(
+        LeaseHeldError, getattr(leases, ask), lease
+    )
 
 
 def test_a_holder_who_takes_its_lease_again_has_only_the_later_one(leases):
@@ -124,16 +130,23 @@ def test_the_fence_grows_also_when_somebody_deleted_the_item(leases, fake, clock
         leases.release(SERVICE_ARN, Holder(f"holder-{index}", "r"))
         clock.now += 1
         if index % 2:
-            fake.admin.delete_item(TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}})
+            fake.admin.delete_item(
+                TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}}
+            )
     assert all(one < next_one for one, next_one in pairwise(fences))
 
 
 @pytest.mark.parametrize("skew", [-300, 300])
-def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any_clock(table, fake, clock, skew):
+def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any_clock(
+    table, fake, clock, skew
+):
     def expires():
         return int(fake.items[SERVICE_ARN, "LEASE"]["expires"]["N"])
 
-    leases, others = (Leases(table, seconds=3600, clock=lambda ahead=ahead: clock() + ahead) for ahead in (-skew, skew))
+    leases, others = (
+        Leases(table, seconds=3600, clock=lambda ahead=ahead: clock() + ahead)
+        for ahead in (-skew, skew)
+    )
     with leases.hold(SERVICE_ARN, ONE) as hold:
         for _ in range(60):
             clock.now += 1800
@@ -188,7 +201,13 @@ def test_those_who_wait_do_not_poll_in_step(leases, table):
     slept = []
     for name in ("second", "third"):
         clock = Clock(START)
-        refused(LeaseHeldError, Leases(table, clock=clock, sleep=clock.sleep).acquire, SERVICE_ARN, Holder(name, "r"), START + 30)
+        refused(
+            LeaseHeldError,
+            Leases(table, clock=clock, sleep=clock.sleep).acquire,
+            SERVICE_ARN,
+            Holder(name, "r"),
+            START + 30,
+        )
         slept.append(clock.slept)
     assert slept[0] != slept[1] and len(set(slept[0])) > 3
 
@@ -259,7 +278,10 @@ def test_answers_that_get_lost_do_no_harm(leases, fake, fault, after_effect):
 def test_a_lease_that_was_taken_without_anybody_knowing_is_given_back(leases, fake):
     fake.fail("UpdateItem", TIMED_OUT, TIMED_OUT, TIMED_OUT, after_effect=True)
     message = refused(LedgerError, leases.acquire, SERVICE_ARN, ONE)
-    assert message.startswith(f"[ERROR][ecs_service_read] UpdateItem failed on the table {TABLE} of the function's LEDGER_TABLE: ")
+    assert message.startswith(
+        f"[ERROR][ecs_service_read] UpdateItem failed on the table {TABLE} of the "
+        "function's LEDGER_TABLE: "
+    )
     assert leases.acquire(SERVICE_ARN, OTHER).holder == OTHER
 
 
@@ -272,7 +294,9 @@ def test_where_that_fails_too_the_lease_expires(leases, fake, clock):
     assert leases.acquire(SERVICE_ARN, OTHER).holder == OTHER
 
 
-@pytest.mark.parametrize("fault", [THROTTLED, CONFLICT], ids=["throttled", "in another's transaction"])
+@pytest.mark.parametrize(
+    "fault", [THROTTLED, CONFLICT], ids=["throttled", "in another's transaction"]
+)
 def test_a_call_that_is_refused_for_a_moment_is_repeated(leases, fake, waits, fault):
     fake.fail("UpdateItem", fault, fault)
     leases.acquire(SERVICE_ARN, ONE)
@@ -289,18 +313,25 @@ def test_a_table_that_may_not_be_used_is_told_at_once(leases, fake, clock):
     fake.fail("UpdateItem", DENIED)
     message = refused(LedgerError, leases.acquire, SERVICE_ARN, ONE, START + 60)
     assert message == (
-        f"[ERROR][ecs_service_read] the function's role may not do UpdateItem on the table {TABLE} of its LEDGER_TABLE: "
-        "AccessDeniedException: User: arn:aws:sts::1:x is not authorized to perform: dynamodb:UpdateItem"
+        "[ERROR][ecs_service_read] the function's role may not do UpdateItem on the table "
+        f"{TABLE} of its LEDGER_TABLE: "
+        "AccessDeniedException: User: arn:aws:sts::1:x is not authorized to "
+        "perform: dynamodb:UpdateItem"
     )
     assert clock.slept == [] and len(fake.requests) == 1
 
 
 def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake):
     leases = Leases(Table("elsewhere", fake.client()))
-    for call in (lambda: leases.acquire(SERVICE_ARN, ONE), lambda: leases.release(SERVICE_ARN, ONE)):
+    for call in (
+        lambda: leases.acquire(SERVICE_ARN, ONE),
+        lambda: leases.release(SERVICE_ARN, ONE),
+    ):
         assert refused(LedgerError, call) == (
-            "[ERROR][ecs_service_read] the table elsewhere, which the function's LEDGER_TABLE names, does not exist in this "
-            "account and region: make it, or leave LEDGER_TABLE empty to work without lease and history"
+            "[ERROR][ecs_service_read] the table elsewhere, which the function's LEDGER_TABLE "
+            "names, does not exist in this "
+            "account and region: make it, or leave LEDGER_TABLE empty to work "
+            "without lease and history"
         )
 
 
@@ -351,7 +382,9 @@ def test_nothing_is_written_under_a_lease_that_another_took(leases, clock):
 def test_nothing_is_written_that_may_take_longer_than_the_lease_lasts(leases):
     with leases.hold(SERVICE_ARN, ONE) as hold:
         message = refused(LedgerError, hold.confirm, LEASE_SECONDS - SKEW + 1)
-    assert message.endswith(f"the lease of {SERVICE_ARN} lasts for 115 s, the next write may take 116 s")
+    assert message.endswith(
+        f"the lease of {SERVICE_ARN} lasts for 115 s, the next write may take 116 s"
+    )
 
 
 def test_a_wait_keeps_its_lease_with_a_call_a_minute(leases, clock, fake):
@@ -370,7 +403,11 @@ def test_a_wait_keeps_its_lease_with_a_call_a_minute(leases, clock, fake):
 def test_each_step_is_one_call(leases, table):
     lease = leases.acquire(SERVICE_ARN, ONE)
     spent = [dict(table.calls)]
-    for step in (lambda: leases.renew(lease), lambda: leases.check(lease), lambda: leases.release(SERVICE_ARN, ONE)):
+    for step in (
+        lambda: leases.renew(lease),
+        lambda: leases.check(lease),
+        lambda: leases.release(SERVICE_ARN, ONE),
+    ):
         table.calls.clear()
         step()
         spent.append(dict(table.calls))
@@ -378,16 +415,23 @@ def test_each_step_is_one_call(leases, table):
 
 
 def longest(config):
-    """The most seconds that one call of a client with this configuration takes, its retries included."""
+    """The most seconds that one call of a client with this configuration takes, its retries
+    included.
+    """
     attempts = config.retries["total_max_attempts"]
-    return attempts * (config.connect_timeout + config.read_timeout) + sum(2**i + 5 for i in range(attempts - 1))
+    return attempts * (config.connect_timeout + config.read_timeout) + sum(
+        2**i + 5 for i in range(attempts - 1)
+    )
 
 
 def test_every_call_ends_well_inside_a_lease():
-    """One that confirms the lease, then the longest write to ECS: all of it while nobody else can have it."""
+    """One that confirms the lease, then the longest write to ECS: all of it while nobody else can
+    have it.
+    """
     with moto.mock_aws():
         own = Table(TABLE)._client.meta.config  # pylint: disable=protected-access
     ecs = Ecs()._client.meta.config  # pylint: disable=protected-access
     assert longest(own) == LONGEST_CALL
     assert LONGEST_CALL + longest(ecs) + SKEW < LEASE_SECONDS
-    assert LEASE_SECONDS / 2 - SKEW > LONGEST_CALL  # Renewed at half its time, it outlasts a slow renewal.
+    # Renewed at half its time, it outlasts a slow renewal.
+    assert LEASE_SECONDS / 2 - SKEW > LONGEST_CALL

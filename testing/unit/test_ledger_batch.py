@@ -1,4 +1,6 @@
-"""A batch in the ledger: who is in it, how many failed, and whether what has not begun still may."""
+"""A batch in the ledger: who is in it, how many failed, and whether what has not begun still
+may.
+"""
 
 from unittest.mock import MagicMock
 
@@ -28,7 +30,11 @@ def _failed(history, begin):
 
     def fail(request_id, may_be_repeated=False):
         error = RolloutFailedError("it crashes")
-        return history.end(begin(request_id, batch="b").refused("FAILED", "it crashes", error, may_be_repeated=may_be_repeated))
+        return history.end(
+            begin(request_id, batch="b").refused(
+                "FAILED", "it crashes", error, may_be_repeated=may_be_repeated
+            )
+        )
 
     return fail
 
@@ -56,10 +62,14 @@ def test_an_id_is_taken_once(batches):
 
 
 def test_ids_sort_by_the_moment_at_which_they_begin():
-    assert new_id(1_800_000_000.9, "5eed") == "20270115T080000Z-5eed" < new_id(1_800_000_001, "0000")
+    assert (
+        new_id(1_800_000_000.9, "5eed") == "20270115T080000Z-5eed" < new_id(1_800_000_001, "0000")
+    )
 
 
-def test_a_failure_counts_once_with_the_end_that_it_is_and_success_does_not(batches, history, begin, failed):
+def test_a_failure_counts_once_with_the_end_that_it_is_and_success_does_not(
+    batches, history, begin, failed
+):
     batches.begin(Batch("b", "now", 3, max_failures=2), [])
     history.end(succeeded(begin("one", batch="b")))
     ended = failed("two")
@@ -68,7 +78,10 @@ def test_a_failure_counts_once_with_the_end_that_it_is_and_success_does_not(batc
     assert found.failures == 1 and found.why_over is None
     failed("three")
     found = batches.find("b")
-    assert found.why_over == "2 updates of the batch have failed, and after 2 no further one was to begin"
+    assert (
+        found.why_over
+        == "2 updates of the batch have failed, and after 2 no further one was to begin"
+    )
 
 
 def test_what_may_be_tried_again_counts_when_it_is_given_up_and_only_once(batches, history, failed):
@@ -102,15 +115,23 @@ def test_the_first_reason_to_stop_stays(batches):
 # How far they are
 
 
-def test_the_entries_of_many_requests_cost_two_calls_for_a_hundred_and_what_has_ended_none(table, history, begin, fake):
+def test_the_entries_of_many_requests_cost_two_calls_for_a_hundred_and_what_has_ended_none(
+    table, history, begin, fake
+):
     begin("open")
     history.end(succeeded(begin("ended")))
     progress = Progress(table)
     fake.requests.clear()
     found = progress.of(["open", "ended", "nobody"])
-    assert {name: item["state"] for name, item in found.items()} == {"open": "BEGUN", "ended": "ENDED"}
+    assert {name: item["state"] for name, item in found.items()} == {
+        "open": "BEGUN",
+        "ended": "ENDED",
+    }
     assert fake.operations == ["BatchGetItem"] * 2 and "answer" not in found["ended"]
-    assert progress.of(["ended"])["ended"]["verdict"] == "SUCCEEDED" and fake.operations == ["BatchGetItem"] * 2
+    assert (
+        progress.of(["ended"])["ended"]["verdict"] == "SUCCEEDED"
+        and fake.operations == ["BatchGetItem"] * 2
+    )
 
 
 def test_a_repetition_is_found_in_the_place_of_what_it_repeats(table, begin, failed):
@@ -138,8 +159,11 @@ class Busy:
         keys = RequestItems[TABLE]["Keys"]
         self.asked.append(len(keys))
         answered = keys[:1] if len(self.asked) <= self.times else keys
-        left = keys[len(answered):]
-        return {"Responses": {TABLE: answered}, "UnprocessedKeys": {TABLE: {"Keys": left}} if left else {}}
+        left = keys[len(answered) :]
+        return {
+            "Responses": {TABLE: answered},
+            "UnprocessedKeys": {TABLE: {"Keys": left}} if left else {},
+        }
 
 
 @pytest.fixture(name="slept")

@@ -1,4 +1,6 @@
-"""An entry of the ledger and the keys: forward only, the same after a trip through the table, and never too large for it."""
+"""An entry of the ledger and the keys: forward only, the same after a trip through the table, and
+never too large for it.
+"""
 
 import json
 from dataclasses import fields, replace
@@ -6,13 +8,26 @@ from dataclasses import fields, replace
 import pytest
 
 from ecs_updater.errors import LedgerError, ServiceUpdateError
-from ecs_updater.ledger.entry import ITEM_LIMIT, Entry, Rollback, Side, State, Success, from_item, iso, to_item
+from ecs_updater.ledger.entry import (
+    ITEM_LIMIT,
+    Entry,
+    Rollback,
+    Side,
+    State,
+    Success,
+    from_item,
+    iso,
+    to_item,
+)
 from ecs_updater.ledger.key import fingerprint, group_id, service_key
 from support.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 BEFORE = Side(f"{FAMILY_ARN}:1", {"app": "busybox:1.35"}, {"old": "tag", "empty": ""})
 AFTER = Side(None, {"app": "busybox:1.36"}, {"new": "tag"})
-ANSWER = {"statusCode": 200, "body": {"BEFORE": {"tags": []}, "AFTER": {"x": None}, "changes": [1.5], "changed": True}}
+ANSWER = {
+    "statusCode": 200,
+    "body": {"BEFORE": {"tags": []}, "AFTER": {"x": None}, "changes": [1.5], "changed": True},
+}
 
 
 @pytest.fixture(name="entry")
@@ -49,7 +64,8 @@ STEPS = {
 def test_an_entry_goes_forward_or_stays_and_never_back(entry, state, to):
     order = list(State)
     entry = in_state(entry, state)
-    if state in (State.TAGGED, State.DEPLOYED) and to in (State.REGISTERED, State.TAGGED):  # Taken up, or planned, again.
+    # Taken up, or planned, again.
+    if state in (State.TAGGED, State.DEPLOYED) and to in (State.REGISTERED, State.TAGGED):
         assert STEPS[to](entry).state is state
     elif state is not State.ENDED and order.index(state) <= order.index(to):
         assert STEPS[to](entry).state is to
@@ -64,8 +80,16 @@ def test_each_step_adds_what_is_known_by_then_and_forgets_nothing(entry):
     entry = entry.rolling_back("why", "arn:1").rolling_back("why", "arn:1", "ecs-svc/3")
     assert entry.rollback == Rollback("arn:1", "ecs-svc/3") and entry.deployment_id == "ecs-svc/2"
     entry = entry.refused("ROLLED_BACK", "it died", ServiceUpdateError("why"), may_be_repeated=True)
-    assert (entry.verdict, entry.cause, entry.may_be_repeated, entry.is_ended) == ("ROLLED_BACK", "it died", True, True)
-    assert (entry.error_type, entry.error_message) == ("ServiceUpdateError", "[ERROR][ecs_service_update] why")
+    assert (entry.verdict, entry.cause, entry.may_be_repeated, entry.is_ended) == (
+        "ROLLED_BACK",
+        "it died",
+        True,
+        True,
+    )
+    assert (entry.error_type, entry.error_message) == (
+        "ServiceUpdateError",
+        "[ERROR][ecs_service_update] why",
+    )
 
 
 def test_a_step_leaves_the_entry_that_it_starts_from_as_it_was(entry):
@@ -91,7 +115,9 @@ def test_a_cause_is_one_line_of_a_bounded_length(entry):
 def filled(entry):
     """An entry in which every field has a value of its own."""
     return replace(
-        entry.registered("arn:2").rolling_back("why", "arn:1", "ecs-svc/2").answered("FAILED", "why", ANSWER),
+        entry.registered("arn:2")
+        .rolling_back("why", "arn:1", "ecs-svc/2")
+        .answered("FAILED", "why", ANSWER),
         action="rollback",
         caller="arn:aws:iam::1:user/somebody",
         batch="b",
@@ -116,7 +142,9 @@ def filled(entry):
 
 
 def test_the_entry_with_everything_has_everything(entry):
-    assert [one.name for one in fields(Entry) if getattr(filled(entry), one.name) in (None, "", False)] == []
+    assert [
+        one.name for one in fields(Entry) if getattr(filled(entry), one.name) in (None, "", False)
+    ] == []
 
 
 @pytest.mark.parametrize("make", [lambda entry: entry, filled], ids=["begun", "with everything"])
@@ -148,25 +176,49 @@ def largest(character):
 
 @pytest.mark.parametrize("notes", [[], ["n" * 2000] * 100], ids=["few notes", "many notes"])
 @pytest.mark.parametrize("character", ["a", "é", "漢", "𠀀"])
-def test_the_largest_entry_that_there_can_be_fits_and_its_answer_comes_back_whole(entry, character, notes):
-    before, after = largest(character), {key[:-1]: value[:-1] for key, value in largest(character).items()}
+def test_the_largest_entry_that_there_can_be_fits_and_its_answer_comes_back_whole(
+    entry, character, notes
+):
+    before, after = (
+        largest(character),
+        {key[:-1]: value[:-1] for key, value in largest(character).items()},
+    )
     old, new = ({f"c{index}": f"{index:0255}{mark}" for index in range(20)} for mark in "ab")
     changes = [{"what": f"image.{name}", "from": old[name], "to": new[name]} for name in old]
-    changes += [{"what": f"tag.{key}", "from": before.get(key), "to": after.get(key)} for key in sorted({*before, *after})]
+    changes += [
+        {"what": f"tag.{key}", "from": before.get(key), "to": after.get(key)}
+        for key in sorted({*before, *after})
+    ]
     changes += [{"what": "deployment", "from": None, "to": "forced"}]
     state = {
-        "clusterArn": CLUSTER_ARN, "serviceArn": SERVICE_ARN, "taskDefinitionName": "c0", "taskDefinitionFamily": "ecs-dummy-task",
-        "serviceImage": old["c0"], "serviceMemory": 64,
-        "tags": [{"key": key, "value": value} for key, value in sorted({**before, "aws:cdk": "reserved"}.items())],
+        "clusterArn": CLUSTER_ARN,
+        "serviceArn": SERVICE_ARN,
+        "taskDefinitionName": "c0",
+        "taskDefinitionFamily": "ecs-dummy-task",
+        "serviceImage": old["c0"],
+        "serviceMemory": 64,
+        "tags": [
+            {"key": key, "value": value}
+            for key, value in sorted({**before, "aws:cdk": "reserved"}.items())
+        ],
         "updatedOn": "2027-01-15T08:00:00.000Z",
     }
     body = {
         "BEFORE": state,
-        "AFTER": {**state, "serviceImage": new["c0"], "tags": [{"key": key, "value": after[key]} for key in sorted(after)]},
+        "AFTER": {
+            **state,
+            "serviceImage": new["c0"],
+            "tags": [{"key": key, "value": after[key]} for key in sorted(after)],
+        },
         "changed": True,
         "changes": changes,
         "taskDefinitionArn": {"before": f"{FAMILY_ARN}:1", "after": f"{FAMILY_ARN}:2"},
-        "deployment": {"id": "ecs-svc/1", "verdict": "SUCCEEDED", "reason": "r" * 2000, "notes": notes},
+        "deployment": {
+            "id": "ecs-svc/1",
+            "verdict": "SUCCEEDED",
+            "reason": "r" * 2000,
+            "notes": notes,
+        },
     }
     entry = replace(
         entry,
@@ -181,30 +233,59 @@ def test_the_largest_entry_that_there_can_be_fits_and_its_answer_comes_back_whol
     assert again["body"].keys() == body.keys()
     assert again["body"]["deployment"].items() >= {"id": "ecs-svc/1", "reason": "r" * 2000}.items()
     for name in ("BEFORE", "AFTER"):
-        assert again["body"][name].keys() == body[name].keys() and again["body"][name]["serviceImage"] == body[name]["serviceImage"]
+        assert (
+            again["body"][name].keys() == body[name].keys()
+            and again["body"][name]["serviceImage"] == body[name]["serviceImage"]
+        )
     if not (notes and character in "漢𠀀"):
         assert again["body"] == body
 
 
 def test_an_answer_that_an_earlier_version_cut_comes_back_with_what_the_entry_knows(entry):
     entry = replace(entry, after=replace(AFTER, task_definition_arn=f"{FAMILY_ARN}:2"))
-    body = {"changed": True, "deployment": {"id": "d"}, "recorded": "too large for the ledger: BEFORE, AFTER, changes are left out"}
+    body = {
+        "changed": True,
+        "deployment": {"id": "d"},
+        "recorded": "too large for the ledger: BEFORE, AFTER, changes are left out",
+    }
     cut = {"statusCode": 200, "body": body}
     body = from_item(to_item(entry) | {"answer": json.dumps(cut)}).answer["body"]
-    assert body["BEFORE"]["serviceImage"] == "busybox:1.35" and body["BEFORE"]["taskDefinitionFamily"] == "ecs-dummy-task"
+    assert (
+        body["BEFORE"]["serviceImage"] == "busybox:1.35"
+        and body["BEFORE"]["taskDefinitionFamily"] == "ecs-dummy-task"
+    )
     assert body["AFTER"]["tags"] == [{"key": "new", "value": "tag"}] and "recorded" not in body
-    assert [one["what"] for one in body["changes"]] == ["image.app", "tag.empty", "tag.new", "tag.old"]
+    assert [one["what"] for one in body["changes"]] == [
+        "image.app",
+        "tag.empty",
+        "tag.new",
+        "tag.old",
+    ]
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        {"state": "PAUSED"}, {"state": 7}, {"state": None}, {"before": 7}, {"before": {"images": 7}}, {"after": {"tags": {"a": 1}}},
-        {"number": "one"}, {"rollback": "yes"}, {"rollback": {"deployment_id": "x"}}, {"answer": "{"}, {"digests": {"app": 1}},
-        {"rollback_tags": ["a"]}, {"cluster_arn": 7}, {"deploys": "yes"}, {"error_attributes": 7},
+        {"state": "PAUSED"},
+        {"state": 7},
+        {"state": None},
+        {"before": 7},
+        {"before": {"images": 7}},
+        {"after": {"tags": {"a": 1}}},
+        {"number": "one"},
+        {"rollback": "yes"},
+        {"rollback": {"deployment_id": "x"}},
+        {"answer": "{"},
+        {"digests": {"app": 1}},
+        {"rollback_tags": ["a"]},
+        {"cluster_arn": 7},
+        {"deploys": "yes"},
+        {"error_attributes": 7},
     ],
-)  # fmt: skip
-def test_an_item_that_is_not_an_entry_as_this_version_knows_them_is_one_error_that_names_it(entry, odd):
+)
+def test_an_item_that_is_not_an_entry_as_this_version_knows_them_is_one_error_that_names_it(
+    entry, odd
+):
     item = {"pk": SERVICE_ARN, "sk": "UPDATE#1", **to_item(entry), **odd}
     with pytest.raises(LedgerError, match=f"the entry {SERVICE_ARN} UPDATE#1 cannot be read"):
         from_item({name: value for name, value in item.items() if value is not None})
@@ -229,7 +310,14 @@ def test_only_what_succeeded_is_a_success(entry):
     assert Success.of(replace(entry, after=AFTER).answered("SUCCEEDED", "", {})) is None
     success = Success.of(replace(entry.answered("SUCCEEDED", "", {}), ended_at="then"))
     assert success == Success(
-        SERVICE_ARN, entry.number, "request-1", "arn:2", AFTER.images, AFTER.tags, "ecs-svc/2", "then"
+        SERVICE_ARN,
+        entry.number,
+        "request-1",
+        "arn:2",
+        AFTER.images,
+        AFTER.tags,
+        "ecs-svc/2",
+        "then",
     )
 
 
@@ -255,7 +343,9 @@ def test_a_service_has_one_key_whatever_form_its_arn_has(service, cluster, key):
 
 
 def test_partitions_have_their_own_arns():
-    assert service_key("arn:aws-cn:ecs:cn-north-1:1:service/s", "arn:aws-cn:ecs:cn-north-1:1:cluster/c").endswith("service/c/s")
+    assert service_key(
+        "arn:aws-cn:ecs:cn-north-1:1:service/s", "arn:aws-cn:ecs:cn-north-1:1:cluster/c"
+    ).endswith("service/c/s")
 
 
 def test_an_arn_that_has_the_cluster_in_it_is_enough():
@@ -263,7 +353,10 @@ def test_an_arn_that_has_the_cluster_in_it_is_enough():
     assert service_key(f"{ACCOUNT}service/c/s") == f"{ACCOUNT}service/c/s"
 
 
-@pytest.mark.parametrize("service, cluster", [("s", "cluster/c"), ("service/s", "c"), ("service/s\n", "cluster/c"), ("", "")])
+@pytest.mark.parametrize(
+    "service, cluster",
+    [("s", "cluster/c"), ("service/s", "c"), ("service/s\n", "cluster/c"), ("", "")],
+)
 def test_what_is_no_arn_has_no_key(service, cluster):
     with pytest.raises(ValueError, match="are not the ARNs of a service and of its cluster"):
         service_key(ACCOUNT + service, ACCOUNT + cluster)
@@ -275,5 +368,15 @@ def test_a_queue_takes_the_longest_key_as_its_group():
 
 
 def test_one_request_has_one_fingerprint_whatever_the_order_of_its_fields():
-    assert fingerprint({"a": 1, "b": {"c": "é", "d": None}}) == fingerprint({"b": {"d": None, "c": "é"}, "a": 1})
-    assert len({fingerprint(value) for value in ({"a": 1}, {"a": "1"}, {"a": 1, "b": None}, [], None, "\ud800")}) == 6
+    assert fingerprint({"a": 1, "b": {"c": "é", "d": None}}) == fingerprint(
+        {"b": {"d": None, "c": "é"}, "a": 1}
+    )
+    assert (
+        len(
+            {
+                fingerprint(value)
+                for value in ({"a": 1}, {"a": "1"}, {"a": 1, "b": None}, [], None, "\ud800")
+            }
+        )
+        == 6
+    )

@@ -18,7 +18,10 @@ TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
 
 STEPS = {
     "begin": ("TransactWriteItems", lambda history, entry, later: history.begin(entry)),
-    "advance": ("PutItem", lambda history, entry, later: history.advance(entry.registered("arn:2"))),
+    "advance": (
+        "PutItem",
+        lambda history, entry, later: history.advance(entry.registered("arn:2")),
+    ),
     "end": ("TransactWriteItems", lambda history, entry, later: history.end(succeeded(entry))),
     "take over": ("UpdateItem", lambda history, entry, later: history.take_over(entry, later())),
     "find": ("GetItem", lambda history, entry, later: history.find("request-1")),
@@ -36,11 +39,19 @@ def prepared(step, history, lease):
 
 @pytest.mark.parametrize(
     "fault, after_effect",
-    [(TIMED_OUT, False), (TIMED_OUT, True), (SERVER_ERROR, False), (SERVER_ERROR, True), (THROTTLED, False)],
+    [
+        (TIMED_OUT, False),
+        (TIMED_OUT, True),
+        (SERVER_ERROR, False),
+        (SERVER_ERROR, True),
+        (THROTTLED, False),
+    ],
     ids=["timed out before", "timed out after", "500 before", "500 after", "throttled"],
 )
 @pytest.mark.parametrize("step", STEPS)
-def test_a_call_that_fails_once_ends_as_if_it_had_not(history, lease, fake, step, after_effect, fault):
+def test_a_call_that_fails_once_ends_as_if_it_had_not(
+    history, lease, fake, step, after_effect, fault
+):
     operation, do = STEPS[step]
     entry = prepared(step, history, lease)
     calls = fake.operations.count(operation) + (step == "take over")  # That of the later lease.
@@ -64,7 +75,10 @@ def test_a_step_whose_answer_never_came_can_be_done_again(history, lease, fake, 
     later = lease("request-2") if step == "take over" else None
     fake.fail(operation, SERVER_ERROR, SERVER_ERROR, SERVER_ERROR, after_effect=after_effect)
     message = refused(LedgerError, do, history, entry, lambda: later)
-    assert message.startswith(f"[ERROR][ecs_service_read] {operation} failed on the table {TABLE} of the function's LEDGER_TABLE: ")
+    assert message.startswith(
+        f"[ERROR][ecs_service_read] {operation} failed on the table {TABLE} of the "
+        "function's LEDGER_TABLE: "
+    )
     answer = do(history, entry, lambda: later)
     stored = history.find("request-1")
     assert (answer.entry if step == "begin" else answer) == stored
@@ -80,7 +94,8 @@ def test_a_table_that_may_not_be_used_is_told(history, lease, fake, step):
     fake.fail(operation, DENIED)
     message = refused(LedgerError, do, history, entry, lambda: later)
     assert message.startswith(
-        f"[ERROR][ecs_service_read] the function's role may not do {operation} on the table {TABLE} of its LEDGER_TABLE: "
+        f"[ERROR][ecs_service_read] the function's role may not do {operation} on the table "
+        f"{TABLE} of its LEDGER_TABLE: "
     )
     assert "secret" not in message
 
@@ -88,17 +103,30 @@ def test_a_table_that_may_not_be_used_is_told(history, lease, fake, step):
 @pytest.mark.parametrize("step", STEPS)
 def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake, lease, clock, step):
     entry, later = intent(lease()), lease("request-2")
-    message = refused(LedgerError, STEPS[step][1], History(Table("elsewhere", fake.client()), clock=clock), entry, lambda: later)
+    message = refused(
+        LedgerError,
+        STEPS[step][1],
+        History(Table("elsewhere", fake.client()), clock=clock),
+        entry,
+        lambda: later,
+    )
     assert "the table elsewhere, which the function's LEDGER_TABLE names, does not exist" in message
 
 
-def test_a_request_that_others_begin_and_forget_without_end_is_told(history, begin, lease, fake, monkeypatch):
+def test_a_request_that_others_begin_and_forget_without_end_is_told(
+    history, begin, lease, fake, monkeypatch
+):
     begin("request-1")
     monkeypatch.setattr(history, "_entry", lambda service, number: None)
     body = {"Code": "ConditionalCheckFailed", "Item": {"service": {"S": "x"}, "number": {"N": "1"}}}
-    fault = {"__type": "TransactionCanceledException", "CancellationReasons": [{"Code": "None"}, body, {"Code": "None"}]}
+    fault = {
+        "__type": "TransactionCanceledException",
+        "CancellationReasons": [{"Code": "None"}, body, {"Code": "None"}],
+    }
     fake.fail("TransactWriteItems", fault, fault, fault)
-    assert "request_id request-1 is begun by too many at once" in refused(LedgerError, history.begin, intent(lease()))
+    assert "request_id request-1 is begun by too many at once" in refused(
+        LedgerError, history.begin, intent(lease())
+    )
 
 
 def test_each_step_costs_what_is_said(history, lease, table):
@@ -113,12 +141,17 @@ def test_each_step_costs_what_is_said(history, lease, table):
     assert cost(lambda: history.find("request-1")) == {"GetItem": 1}
     assert cost(lambda: history.begin(entry)) == {"TransactWriteItems": 1}
     assert cost(lambda: history.find("request-1")) == {"GetItem": 2}
-    assert cost(lambda: history.begin(replace(entry, number=1, owner="x"))) == {"TransactWriteItems": 1, "GetItem": 1}
+    assert cost(lambda: history.begin(replace(entry, number=1, owner="x"))) == {
+        "TransactWriteItems": 1,
+        "GetItem": 1,
+    }
     assert cost(lambda: history.unfinished(SERVICE_ARN)) == {"Query": 1, "GetItem": 1}
     for step in (entry.registered("arn:2"), entry.tagged(), entry.deployed("ecs-svc/2")):
         assert cost(lambda step=step: history.advance(step)) == {"PutItem": 1}
     assert cost(lambda: history.take_over(entry, later)) == {"UpdateItem": 1}
     mine = history.find("request-1")
-    assert cost(lambda: history.end(mine.answered("SUCCEEDED", "", ANSWER))) == {"TransactWriteItems": 1}
+    assert cost(lambda: history.end(mine.answered("SUCCEEDED", "", ANSWER))) == {
+        "TransactWriteItems": 1
+    }
     assert cost(lambda: history.last_success(SERVICE_ARN)) == {"GetItem": 1}
     assert cost(lambda: history.latest(SERVICE_ARN)) == {"Query": 1}

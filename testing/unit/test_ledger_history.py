@@ -1,4 +1,6 @@
-"""The history: each request is begun once, only its owner writes it, nobody has to guess what became of it."""
+"""The history: each request is begun once, only its owner writes it, nobody has to guess what
+became of it.
+"""
 
 import threading
 from dataclasses import replace
@@ -23,14 +25,23 @@ pytest_plugins = ["support.ledger_fixtures"]
 def test_what_is_begun_is_found_by_its_request_and_by_its_service(history, lease, clock):
     entry = intent(lease())
     begun = history.begin(entry)
-    assert begun.is_new and begun.entry == replace(entry, begun_at=iso(clock()), updated_at=iso(clock()))
+    assert begun.is_new and begun.entry == replace(
+        entry, begun_at=iso(clock()), updated_at=iso(clock())
+    )
     assert history.find("request-1") == begun.entry
-    assert history.unfinished(SERVICE_ARN) == history.unfinished() == history.latest(SERVICE_ARN) == [begun.entry]
+    assert (
+        history.unfinished(SERVICE_ARN)
+        == history.unfinished()
+        == history.latest(SERVICE_ARN)
+        == [begun.entry]
+    )
 
 
 def test_what_was_never_begun_is_not_found(history):
     assert history.find("request-1") is None and history.last_success(SERVICE_ARN) is None
-    assert history.unfinished(SERVICE_ARN) == history.unfinished() == history.latest(SERVICE_ARN) == []
+    assert (
+        history.unfinished(SERVICE_ARN) == history.unfinished() == history.latest(SERVICE_ARN) == []
+    )
 
 
 def test_a_second_attempt_of_a_request_finds_the_first_one_begun(history, begin, lease):
@@ -48,7 +59,11 @@ def test_a_second_attempt_of_a_request_finds_the_first_ones_answer(history, begi
 
 
 def test_a_request_that_may_be_repeated_is_another_attempt(history, begin):
-    first = history.end(begin().refused("FAILED", "throttled", ServiceUpdateError("throttled"), may_be_repeated=True))
+    first = history.end(
+        begin().refused(
+            "FAILED", "throttled", ServiceUpdateError("throttled"), may_be_repeated=True
+        )
+    )
     second = begin()
     assert history.find("request-1") == second != first
     assert history.latest(SERVICE_ARN) == [second, first] and history.unfinished() == [second]
@@ -62,7 +77,9 @@ def test_a_request_that_failed_for_good_is_not_repeated(history, begin, lease):
 
 def test_a_request_whose_entry_is_forgotten_is_begun_anew(history, begin, fake):
     first = begin()
-    fake.admin.delete_item(TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": f"UPDATE#{first.number:015d}"}})
+    fake.admin.delete_item(
+        TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": f"UPDATE#{first.number:015d}"}}
+    )
     assert history.find("request-1") is None
     assert history.unfinished() == [] and [key for key in fake.items if key[0] == "OPEN"] == []
     second = begin()
@@ -94,7 +111,9 @@ def test_of_fifty_that_begin_one_request_at_once_one_wins(history, lease):
 
 
 def test_of_fifty_that_repeat_one_request_at_once_one_wins(history, begin, lease):
-    history.end(begin().refused("FAILED", "", ServiceUpdateError("throttled"), may_be_repeated=True))
+    history.end(
+        begin().refused("FAILED", "", ServiceUpdateError("throttled"), may_be_repeated=True)
+    )
     entries = [intent(lease(service=f"{SERVICE_ARN}{index}")) for index in range(50)]
     begun, together = [], threading.Barrier(50)
 
@@ -146,7 +165,9 @@ def test_a_step_back_is_refused(history, begin):
     entry = begin()
     history.advance(entry.deployed("ecs-svc/2"))
     message = refused(LedgerError, history.advance, entry.registered("arn:2"))
-    assert message.endswith("the update of request_id request-1 is DEPLOYED already, it cannot become REGISTERED")
+    assert message.endswith(
+        "the update of request_id request-1 is DEPLOYED already, it cannot become REGISTERED"
+    )
     assert history.find("request-1").deployment_id == "ecs-svc/2"
 
 
@@ -154,7 +175,9 @@ def test_an_entry_that_is_gone_is_told(history, begin, fake):
     entry = begin()
     fake.clear()
     for call in (history.advance, lambda entry: history.end(succeeded(entry))):
-        assert "the update of request_id request-1 is gone from the table" in refused(LedgerError, call, entry)
+        assert "the update of request_id request-1 is gone from the table" in refused(
+            LedgerError, call, entry
+        )
     assert fake.items == {}
 
 
@@ -165,7 +188,11 @@ def test_what_has_ended_is_not_open_and_keeps_its_answer(history, begin, clock):
     entry = begin()
     clock.now += 60
     ended = history.end(succeeded(entry))
-    assert ended == history.find("request-1") and ended.answer == ANSWER and ended.ended_at == iso(clock())
+    assert (
+        ended == history.find("request-1")
+        and ended.answer == ANSWER
+        and ended.ended_at == iso(clock())
+    )
     assert history.unfinished() == history.unfinished(SERVICE_ARN) == []
 
 
@@ -173,7 +200,9 @@ def test_what_has_ended_stays_as_it_is(history, begin):
     entry = history.advance(begin().deployed("ecs-svc/2"))
     ended = history.end(entry.answered("SUCCEEDED", "", ANSWER))
     message = refused(LeaseHeldError, history.end, entry.answered("FAILED", "late", ANSWER))
-    assert message.endswith(f"{SERVICE_ARN}: the update of request_id request-1 has been ended, try again")
+    assert message.endswith(
+        f"{SERVICE_ARN}: the update of request_id request-1 has been ended, try again"
+    )
     refused(LeaseHeldError, history.advance, entry.deployed("ecs-svc/9"))
     assert history.find("request-1") == ended
 
@@ -191,7 +220,11 @@ def test_the_last_success_is_that_of_the_last_update_that_succeeded(history, beg
     history.end(begin("request-3").registered("arn:9").answered("FAILED", "", ANSWER))
     begin("request-4")
     success = history.last_success(SERVICE_ARN)
-    assert (success.request_id, success.number, success.ended_at) == ("request-2", second.number, second.ended_at)
+    assert (success.request_id, success.number, success.ended_at) == (
+        "request-2",
+        second.number,
+        second.ended_at,
+    )
     assert (success.task_definition_arn, success.deployment_id) == (f"{FAMILY_ARN}:2", "ecs-svc/2")
     assert (success.images, success.tags) == ({"app": "busybox:1.36"}, {"new": "tag"})
     assert history.last_success(SERVICE_ARN + "2") is None
@@ -207,12 +240,16 @@ def test_an_earlier_update_that_is_ended_late_is_not_the_last_success(history, b
     assert history.find("request-1").verdict == "SUCCEEDED" and history.unfinished() == []
 
 
-def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothing_else(history, begin, clock, fake):
+def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothing_else(
+    history, begin, clock, fake
+):
     begin("request-2")
     ended = begin("request-1")
     clock.now += 60
     history.end(succeeded(ended))
-    expires = {key: int(item["expires"]["N"]) for key, item in fake.items.items() if "expires" in item}
+    expires = {
+        key: int(item["expires"]["N"]) for key, item in fake.items.items() if "expires" in item
+    }
     keep = RETENTION_DAYS * 86_400
     assert expires.pop((SERVICE_ARN, "LEASE")) < int(clock()) + keep
     assert expires == {
@@ -236,7 +273,11 @@ def test_the_next_update_finds_what_a_dead_one_began_and_takes_it_over(history, 
     later = lease("request-2")
     (found,) = history.unfinished(SERVICE_ARN)
     taken = history.take_over(found, later)
-    assert taken == replace(dead, owner=later.holder.id, fence=later.fence) == history.find("request-1")
+    assert (
+        taken
+        == replace(dead, owner=later.holder.id, fence=later.fence)
+        == history.find("request-1")
+    )
     assert history.end(taken.answered("FAILED", "undone", ANSWER)) == history.find("request-1")
 
 
@@ -246,10 +287,14 @@ def test_who_lost_an_entry_cannot_write_it_any_more(history, begin, lease):
     for call in (
         lambda: history.advance(mine.deployed("ecs-svc/2")),
         lambda: history.end(succeeded(mine)),
-        lambda: history.take_over(mine, SimpleNamespace(fence=mine.fence, holder=Holder(mine.owner, "request-1"))),
+        lambda: history.take_over(
+            mine, SimpleNamespace(fence=mine.fence, holder=Holder(mine.owner, "request-1"))
+        ),
     ):
         message = refused(LeaseHeldError, call)
-        assert message.endswith("the update of request_id request-1 has been taken over by a later one, try again")
+        assert message.endswith(
+            "the update of request_id request-1 has been taken over by a later one, try again"
+        )
     assert history.find("request-1") == taken
 
 
@@ -273,7 +318,9 @@ def test_taking_over_twice_is_harmless(history, begin, lease):
 
 def test_open_updates_of_services_whose_names_begin_alike_are_not_mixed_up(history, begin):
     one, other = begin("request-1"), begin("request-2", service=SERVICE_ARN + "2")
-    assert history.unfinished(SERVICE_ARN) == [one] and history.unfinished(SERVICE_ARN + "2") == [other]
+    assert history.unfinished(SERVICE_ARN) == [one] and history.unfinished(SERVICE_ARN + "2") == [
+        other
+    ]
     assert history.unfinished() == [one, other]
 
 
@@ -283,7 +330,10 @@ def test_the_latest_entries_come_first_whatever_the_clock_says(history, table, c
         clock.now -= 10
         with leases.hold(SERVICE_ARN, Holder.of(f"request-{index}")) as hold:
             begun.append(history.begin(intent(hold.lease)).entry)
-    assert history.latest(SERVICE_ARN) == begun[::-1] and history.latest(SERVICE_ARN, most=2) == [begun[4], begun[3]]
+    assert history.latest(SERVICE_ARN) == begun[::-1] and history.latest(SERVICE_ARN, most=2) == [
+        begun[4],
+        begun[3],
+    ]
     assert history.unfinished(SERVICE_ARN) == begun
 
 

@@ -1,4 +1,6 @@
-"""The boundary to the ledger's table: values come back as they went, failures say what they mean, and every request is counted."""
+"""The boundary to the ledger's table: values come back as they went, failures say what they mean,
+and every request is counted.
+"""
 
 from collections import Counter
 
@@ -19,7 +21,10 @@ def cancelled(*codes):
     """The answer to a transaction that was cancelled for these reasons, one for each write."""
     return {
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "Message": f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(codes)}]",
+        "Message": (
+            "Transaction cancelled, please refer cancellation reasons for specific reasons "
+            f"[{', '.join(codes)}]"
+        ),
         "CancellationReasons": [{"Code": code} for code in codes],
     }
 
@@ -33,7 +38,23 @@ def failed(call, *arguments):
 
 @pytest.mark.parametrize(
     "value",
-    ["", "text", "é漢𠀀", True, False, 0, 1, -5, 1_800_000_000_001, 1.5, 1_800_000_000.125, {}, {"a": {"b": ["c", 1]}}, [], [[]]],
+    [
+        "",
+        "text",
+        "é漢𠀀",
+        True,
+        False,
+        0,
+        1,
+        -5,
+        1_800_000_000_001,
+        1.5,
+        1_800_000_000.125,
+        {},
+        {"a": {"b": ["c", 1]}},
+        [],
+        [[]],
+    ],
     ids=repr,
 )
 def test_a_value_comes_back_as_it_went(table, value):
@@ -83,7 +104,9 @@ def test_a_query_goes_on_where_a_page_ends(table, fake, most, calls, found):
     for index in range(6):
         table.put(Put({"pk": "p", "sk": str(index), "much": "x" * 390_000}))
     fake.requests.clear()
-    assert [item["sk"] for item in table.query("p", most=most)] == [str(index) for index in range(found)]
+    assert [item["sk"] for item in table.query("p", most=most)] == [
+        str(index) for index in range(found)
+    ]
     assert fake.operations == ["Query"] * calls
 
 
@@ -91,7 +114,11 @@ def test_a_condition_that_does_not_hold_brings_what_is_there(table):
     table.put(Put({"pk": "p", "sk": "s", "state": "old"}))
     for write in (
         lambda: table.put(Put({"pk": "p", "sk": "s"}, NEW)),
-        lambda: table.update(Update("p", "s", "SET #state = :new", "#state = :other", {"new": "new", "other": "other"})),
+        lambda: table.update(
+            Update(
+                "p", "s", "SET #state = :new", "#state = :other", {"new": "new", "other": "other"}
+            )
+        ),
     ):
         with pytest.raises(ConditionFailed) as raised:
             write()
@@ -118,13 +145,20 @@ def test_of_several_writes_all_are_done(table, fake):
         Delete("p", "gone"),
         Update("p", "changed", "SET #n = :two", "#n = :one", {"one": 1, "two": 2}),
     )
-    assert sorted(sk for _, sk in fake.items) == ["changed", "new"] and table.get("p", "changed")["n"] == 2
+    assert (
+        sorted(sk for _, sk in fake.items) == ["changed", "new"]
+        and table.get("p", "changed")["n"] == 2
+    )
 
 
 def test_of_several_writes_none_is_done_when_one_condition_does_not_hold(table, fake):
     table.put(Put({"pk": "p", "sk": "there"}))
     with pytest.raises(ConditionFailed) as raised:
-        table.write(Put({"pk": "p", "sk": "new"}, NEW), Put({"pk": "p", "sk": "there", "n": 1}, NEW), Delete("p", "there"[:2]))
+        table.write(
+            Put({"pk": "p", "sk": "new"}, NEW),
+            Put({"pk": "p", "sk": "there", "n": 1}, NEW),
+            Delete("p", "there"[:2]),
+        )
     assert raised.value.items == (None, {"pk": "p", "sk": "there"}, None)
     assert list(fake.items) == [("p", "there")]
 
@@ -133,9 +167,19 @@ def test_of_several_writes_none_is_done_when_one_condition_does_not_hold(table, 
     "fault, outcome, code, tries",
     [
         (THROTTLED, Outcome.NOT_NOW, "ThrottlingException", 3),
-        ((400, "ProvisionedThroughputExceededException", "x"), Outcome.NOT_NOW, "ProvisionedThroughputExceededException", 3),
+        (
+            (400, "ProvisionedThroughputExceededException", "x"),
+            Outcome.NOT_NOW,
+            "ProvisionedThroughputExceededException",
+            3,
+        ),
         (CONFLICT, Outcome.NOT_NOW, "TransactionConflictException", 3),
-        (cancelled("None", "TransactionConflict"), Outcome.NOT_NOW, "TransactionCanceledException", 3),
+        (
+            cancelled("None", "TransactionConflict"),
+            Outcome.NOT_NOW,
+            "TransactionCanceledException",
+            3,
+        ),
         (cancelled("ThrottlingError", "None"), Outcome.NOT_NOW, "TransactionCanceledException", 3),
         (cancelled("ValidationError", "None"), Outcome.REFUSED, "TransactionCanceledException", 1),
         (SERVER_ERROR, Outcome.UNKNOWN, "InternalServerError", 3),
@@ -147,10 +191,16 @@ def test_of_several_writes_none_is_done_when_one_condition_does_not_hold(table, 
     ],
     ids=str,
 )
-def test_a_failure_says_whether_the_call_may_have_had_its_effect(table, fake, fault, outcome, code, tries):
+def test_a_failure_says_whether_the_call_may_have_had_its_effect(
+    table, fake, fault, outcome, code, tries
+):
     fake.fail("TransactWriteItems", *[fault] * 4)
     failure = failed(table.write, Put({"pk": "p", "sk": "s"}))
-    assert (failure.operation, failure.outcome, failure.code) == ("TransactWriteItems", outcome, code)
+    assert (failure.operation, failure.outcome, failure.code) == (
+        "TransactWriteItems",
+        outcome,
+        code,
+    )
     assert table.calls == {"TransactWriteItems": tries} and len(fake.requests) == tries
 
 

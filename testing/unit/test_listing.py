@@ -1,4 +1,6 @@
-"""Lists of services: what they cost, what is in them, and that paging loses nothing and tells nothing twice."""
+"""Lists of services: what they cost, what is in them, and that paging loses nothing and tells
+nothing twice.
+"""
 
 import json
 import math
@@ -21,7 +23,8 @@ def world(clusters, services, **fields):
     return ManyServices(
         {
             f"cluster-{number:02d}": {
-                f"web-{one:04d}": service(f"cluster-{number:02d}", f"web-{one:04d}", **fields) for one in range(services)
+                f"web-{one:04d}": service(f"cluster-{number:02d}", f"web-{one:04d}", **fields)
+                for one in range(services)
             }
             for number in range(clusters)
         }
@@ -66,7 +69,9 @@ def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages()
     listing = Listing(ecs.reader())
     for _ in range(2):
         page = listing.page(ListQuery(images=True), forever)
-    assert {json.dumps(one["images"]) for one in page["services"]} == {'{"app": "registry/shared:1"}'}
+    assert {json.dumps(one["images"]) for one in page["services"]} == {
+        '{"app": "registry/shared:1"}'
+    }
     assert ecs.calls["DescribeTaskDefinition"] == 1
 
 
@@ -81,7 +86,8 @@ def test_a_revision_that_was_deleted_has_no_images_and_disturbs_nobody():
     ecs = world(1, 2)
     ecs.before = lambda operation, body: (
         (400, "ClientException", "Unable to describe task definition.")
-        if operation == "DescribeTaskDefinition" and "0001" in body["taskDefinition"] else None
+        if operation == "DescribeTaskDefinition" and "0001" in body["taskDefinition"]
+        else None
     )
     page = Listing(ecs.reader()).page(ListQuery(images=True), forever)
     assert [one["images"] for one in page["services"]] == [{"app": "registry/web-0000:1"}, None]
@@ -110,7 +116,9 @@ def test_services_that_appear_during_paging_make_none_lost_and_none_told_twice()
         number = next(added)
         ecs.clusters[f"a-{number}"] = {"web": service(f"a-{number}", "web")}
 
-    told = [name for page in pages(Listing(ecs.reader()), another, limit=90) for name in names(page)]
+    told = [
+        name for page in pages(Listing(ecs.reader()), another, limit=90) for name in names(page)
+    ]
     assert len(told) == len(set(told)) and before <= set(told)
 
 
@@ -153,7 +161,9 @@ def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
         "draining": {"status": "DRAINING"},
         "inactive": {"status": "INACTIVE"},
     }
-    ecs = ManyServices({"c": {name: service("c", name, **fields) for name, fields in fleet.items()}})
+    ecs = ManyServices(
+        {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
+    )
     listing = Listing(ecs.reader())
 
     def told(*launch_types):
@@ -169,8 +179,15 @@ def test_filters_by_tag_have_to_hold_all():
     def tags(**named):
         return {"tags": [{"key": key, "value": value} for key, value in named.items()]}
 
-    fleet = {"a": tags(owner="x", environment="live"), "b": tags(owner="x"), "c": tags(owner="y", environment="live"), "d": {}}
-    ecs = ManyServices({"c": {name: service("c", name, **fields) for name, fields in fleet.items()}})
+    fleet = {
+        "a": tags(owner="x", environment="live"),
+        "b": tags(owner="x"),
+        "c": tags(owner="y", environment="live"),
+        "d": {},
+    }
+    ecs = ManyServices(
+        {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
+    )
     listing = Listing(ecs.reader())
 
     def told(**named):
@@ -250,12 +267,16 @@ def test_a_throttle_is_retried_and_a_refusal_is_one_error_that_names_the_call():
     refusals = iter([(400, "ThrottlingException", "Rate exceeded")])
     ecs.before = lambda operation, body: next(refusals, None)
     assert len(Listing(ecs.reader()).page(ListQuery(), forever)["services"]) == 3
-    ecs.before = lambda operation, body: (400, "AccessDeniedException", "no") if operation == "ListServices" else None
+    ecs.before = lambda operation, body: (
+        (400, "AccessDeniedException", "no") if operation == "ListServices" else None
+    )
     with pytest.raises(ServiceReadError, match="ListServices: AccessDeniedException: no"):
         Listing(ecs.reader()).page(ListQuery(), forever)
 
 
-@pytest.mark.parametrize("token", ["", "x", "e30", "W10", "eyJjbHVzdGVyIjoxLCJzZXJ2aWNlIjoieCJ9", "é", "x" * 10_000])
+@pytest.mark.parametrize(
+    "token", ["", "x", "e30", "W10", "eyJjbHVzdGVyIjoxLCJzZXJ2aWNlIjoieCJ9", "é", "x" * 10_000]
+)
 def test_a_token_that_no_page_gave_is_refused(token):
     with pytest.raises(InvalidQueryError, match="next: this is not what an earlier page"):
         Listing(world(1, 1).reader()).page(ListQuery(next=token), forever)
@@ -265,14 +286,27 @@ def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
     revision = f"{ARN}task-definition/express:3"
     deployments = [{"id": "1", "status": "PRIMARY", "taskDefinition": revision}]
     fleet = {
-        "express": {"taskDefinition": None, "resourceManagementType": "ECS", "deployments": deployments},
-        "external": {"taskDefinition": None, "deploymentController": {"type": "EXTERNAL"}, "deployments": [], "taskSets": []},
+        "express": {
+            "taskDefinition": None,
+            "resourceManagementType": "ECS",
+            "deployments": deployments,
+        },
+        "external": {
+            "taskDefinition": None,
+            "deploymentController": {"type": "EXTERNAL"},
+            "deployments": [],
+            "taskSets": [],
+        },
         "odd": {"tags": [{}]},
         "usual": {},
     }
-    ecs = ManyServices({"c": {name: service("c", name, **fields) for name, fields in fleet.items()}})
+    ecs = ManyServices(
+        {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
+    )
     page = Listing(ecs.reader()).page(ListQuery(images=True), forever)
     told = {one["serviceName"]: (one["taskDefinition"], one["images"]) for one in page["services"]}
     assert told == {
-        "express": ("express:3", {"app": "registry/express:1"}), "external": (None, None), "usual": ("usual:1", told["usual"][1]),
-    }  # fmt: skip
+        "express": ("express:3", {"app": "registry/express:1"}),
+        "external": (None, None),
+        "usual": ("usual:1", told["usual"][1]),
+    }

@@ -1,4 +1,6 @@
-"""The log of updates that one process does at the same time: each line has its own service and its own calls."""
+"""The log of updates that one process does at the same time: each line has its own service and its
+own calls.
+"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,9 @@ PATIENCE = 600
 
 
 class Interleaved:
-    """Lets the update of ``inner`` run as a whole between two requests of the update of ``outer``, each in its own thread."""
+    """Lets the update of ``inner`` run as a whole between two requests of the update of ``outer``,
+    each in its own thread.
+    """
 
     def __init__(self, outer, inner, at):
         self._outer, self._inner, self._at = outer, inner, at
@@ -55,20 +59,33 @@ class Interleaved:
 
 
 @pytest.mark.parametrize("at", range(4))
-def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(log, monkeypatch, at):
+def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(
+    log, monkeypatch, at
+):
     fleet = Fleet(2, lambda: 1_800_000_000.0)
     boundary = fleet.boundary()
     monkeypatch.setattr(door, "ECS", boundary)
 
     def update(name, image):
-        door.lambda_handler(fleet.event(name, image), SimpleNamespace(aws_request_id=f"request of {name}"))
+        door.lambda_handler(
+            fleet.event(name, image), SimpleNamespace(aws_request_id=f"request of {name}")
+        )
 
-    both = Interleaved(lambda: update("web-001", "registry/app:2"), lambda: update("web-002", "registry/app:1"), at)
+    both = Interleaved(
+        lambda: update("web-001", "registry/app:2"), lambda: update("web-002", "registry/app:1"), at
+    )
     boundary._client.meta.events.register_first("before-send.ecs", both.hook)  # pylint: disable=protected-access
     both.run()
-    told = {line["ecs_service_name"]: (line["request_id"], line["service_arn"][-7:], line["aws_calls"]) for line in log()}
+    told = {
+        line["ecs_service_name"]: (line["request_id"], line["service_arn"][-7:], line["aws_calls"])
+        for line in log()
+    }
     assert told == {
-        "web-001": ("request of web-001", "web-001", {**READS, "RegisterTaskDefinition": 1, "UpdateService": 1}),
+        "web-001": (
+            "request of web-001",
+            "web-001",
+            {**READS, "RegisterTaskDefinition": 1, "UpdateService": 1},
+        ),
         "web-002": ("request of web-002", "web-002", READS),
     }
 
@@ -76,12 +93,26 @@ def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(l
 def test_two_workers_of_one_process_tell_each_of_its_own_messages(log):
     """As the command line with --direct runs them."""
     run = FleetRun(2)
-    run.send(run.ecs.event("web-001", request_id="a"), run.ecs.event("web-002", "registry/app:1", request_id="b"))
+    run.send(
+        run.ecs.event("web-001", request_id="a"),
+        run.ecs.event("web-002", "registry/app:1", request_id="b"),
+    )
     first, second = ([record] for record in run.queue.receive(2))
-    both = Interleaved(lambda: run.worker().work_off(first), lambda: run.worker().work_off(second), 2)
+    both = Interleaved(
+        lambda: run.worker().work_off(first), lambda: run.worker().work_off(second), 2
+    )
     run.boundary._client.meta.events.register_first("before-send.ecs", both.hook)  # pylint: disable=protected-access
     both.run()
     lines = {line["ecs_service_name"]: line for line in log()}
-    assert {name: line["service_arn"][-7:] for name, line in lines.items()} == {"web-001": "web-001", "web-002": "web-002"}
-    ecs_calls = [sum(lines[name]["aws_calls"].get(one, 0) for one in ("RegisterTaskDefinition", "UpdateService")) for name in lines]
+    assert {name: line["service_arn"][-7:] for name, line in lines.items()} == {
+        "web-001": "web-001",
+        "web-002": "web-002",
+    }
+    ecs_calls = [
+        sum(
+            lines[name]["aws_calls"].get(one, 0)
+            for one in ("RegisterTaskDefinition", "UpdateService")
+        )
+        for name in lines
+    ]
     assert sorted(ecs_calls) == [0, 2]

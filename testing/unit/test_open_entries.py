@@ -1,4 +1,6 @@
-"""The reconciler and the ledger's open entries: one that is odd stops nobody, and each is looked at however many there are."""
+"""The reconciler and the ledger's open entries: one that is odd stops nobody, and each is looked at
+however many there are.
+"""
 
 import copy
 import json
@@ -26,7 +28,11 @@ def _run():
 
 def stored(run, service=ODD):
     """The entry of a service, as the table has it."""
-    return next(item for (pk, sk), item in run.dynamodb.items.items() if pk == KEY + service and sk.startswith("UPDATE#"))
+    return next(
+        item
+        for (pk, sk), item in run.dynamodb.items.items()
+        if pk == KEY + service and sk.startswith("UPDATE#")
+    )
 
 
 def without(name):
@@ -42,8 +48,23 @@ def with_value(**attributes):
 UNREADABLE = {
     "an unknown state": with_value(state={"S": "PAUSED"}),
     "a number as the state": with_value(state={"N": "7"}),
-    **{f"no {name}": without(name) for name in ("state", "before", "after", "service", "owner", "fence", "number", "cluster_arn")},
-    **{f"a number as {name}": with_value(**{name: {"N": "7"}}) for name in ("before", "after", "service_arn", "answer")},
+    **{
+        f"no {name}": without(name)
+        for name in (
+            "state",
+            "before",
+            "after",
+            "service",
+            "owner",
+            "fence",
+            "number",
+            "cluster_arn",
+        )
+    },
+    **{
+        f"a number as {name}": with_value(**{name: {"N": "7"}})
+        for name in ("before", "after", "service_arn", "answer")
+    },
     "a number as images": with_value(after={"M": {"images": {"N": "7"}}}),
     "a number as a tag": with_value(before={"M": {"tags": {"M": {"a": {"N": "7"}}}}}),
     "a text as rollback": with_value(rollback={"S": "x"}, state={"S": "ROLLING_BACK"}),
@@ -63,7 +84,9 @@ def the_nine_have_succeeded(run):
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_an_entry_that_cannot_be_read_is_skipped_counted_and_logged_and_its_service_can_be_updated(run, kind, caplog):
+def test_an_entry_that_cannot_be_read_is_skipped_counted_and_logged_and_its_service_can_be_updated(
+    run, kind, caplog
+):
     UNREADABLE[kind](stored(run))
     done = run.complete()
     assert len(done.ended) == 9 and the_nine_have_succeeded(run)
@@ -74,8 +97,17 @@ def test_an_entry_that_cannot_be_read_is_skipped_counted_and_logged_and_its_serv
     run.send(run.ecs.event(ODD, "registry/app:3", request_id="next"))
     assert run.work() == [] and run.ecs.image(ODD) == "registry/app:3"
     run.time.now += 60
-    assert [entry.request_id for entry in run.complete().ended] == ["next"] and run.entry("next").verdict == "SUCCEEDED"
-    run.send({"action": "rollback", "ecs_cluster_name": "ECSCluster", "ecs_service_name": ODD, "request_id": "back"})
+    assert [entry.request_id for entry in run.complete().ended] == ["next"] and run.entry(
+        "next"
+    ).verdict == "SUCCEEDED"
+    run.send(
+        {
+            "action": "rollback",
+            "ecs_cluster_name": "ECSCluster",
+            "ecs_service_name": ODD,
+            "request_id": "back",
+        }
+    )
     assert run.work() == [] and run.entry("back").state is State.DEPLOYED
 
 
@@ -88,7 +120,10 @@ def test_an_entry_with_which_nothing_can_be_done_stops_nobody_either(run, kind):
     assert run.work() == [] and run.ecs.image(ODD) == "registry/app:3"
 
 
-@pytest.mark.parametrize("marker", ["x", "#", f"{KEY}{ODD}#", "#000000000000007", f"{KEY}{ODD}#seven", f"{KEY}{ODD}#00000000007"])
+@pytest.mark.parametrize(
+    "marker",
+    ["x", "#", f"{KEY}{ODD}#", "#000000000000007", f"{KEY}{ODD}#seven", f"{KEY}{ODD}#00000000007"],
+)
 def test_a_marker_that_names_no_entry_stops_nobody(run, marker):
     run.dynamodb._items["OPEN", marker] = {"pk": {"S": "OPEN"}, "sk": {"S": marker}}  # pylint: disable=protected-access
     done = run.complete()
@@ -102,7 +137,9 @@ def test_an_odd_answer_of_ecs_about_one_service_stops_no_other(run, lacks, monke
     told = run.ecs._told  # pylint: disable=protected-access
 
     def odd(name):
-        return {field: value for field, value in told(name).items() if (name, field) != (ODD, lacks)}
+        return {
+            field: value for field, value in told(name).items() if (name, field) != (ODD, lacks)
+        }
 
     monkeypatch.setattr(run.ecs, "_told", odd)
     run.complete()
@@ -145,7 +182,11 @@ def test_many_reasons_are_counted_and_the_answer_stays_bounded(run):
         run.dynamodb._items["OPEN", f"x{number}"] = {"pk": {"S": "OPEN"}, "sk": {"S": f"x{number}"}}  # pylint: disable=protected-access
     done = run.complete()
     skipped = done.to_json()["skipped"]
-    assert len(done.skipped) == 1000 and skipped[-1] == "and 800 more, see the log" and len(json.dumps(skipped)) < 100_000
+    assert (
+        len(done.skipped) == 1000
+        and skipped[-1] == "and 800 more, see the log"
+        and len(json.dumps(skipped)) < 100_000
+    )
     assert len(done.ended) == 10
 
 
@@ -164,8 +205,11 @@ def filled(size):
         marker = f"{KEY}{name}#{int(item['number']['N']):015d}"
         run.dynamodb._items[item["pk"]["S"], item["sk"]["S"]] = item  # pylint: disable=protected-access
         run.dynamodb._items["OPEN", marker] = {  # pylint: disable=protected-access
-            "pk": {"S": "OPEN"}, "sk": {"S": marker}, "service": item["service"], "number": item["number"],
-        }  # fmt: skip
+            "pk": {"S": "OPEN"},
+            "sk": {"S": marker},
+            "service": item["service"],
+            "number": item["number"],
+        }
     run.dynamodb.requests.clear()
     run.time.now += 60
     return run
@@ -173,11 +217,15 @@ def filled(size):
 
 def open_services(run):
     """The services with an open entry."""
-    return {sk.rpartition("#")[0].rpartition("/")[2] for pk, sk in run.dynamodb.items if pk == "OPEN"}
+    return {
+        sk.rpartition("#")[0].rpartition("/")[2] for pk, sk in run.dynamodb.items if pk == "OPEN"
+    }
 
 
 def run_for(run, seconds):
-    """One run of the reconciler, which has so much time; each request to the ledger takes a tenth of a second."""
+    """One run of the reconciler, which has so much time; each request to the ledger takes a tenth
+    of a second.
+    """
     end = run.time() + seconds
 
     def before(_):
@@ -193,7 +241,12 @@ def run_for(run, seconds):
 
 def test_each_of_hundreds_of_entries_that_stay_open_is_checked_within_the_runs_needed():
     run = filled(330)
-    held = {"holder": {"S": "h"}, "fence": {"N": "1"}, "since": {"N": "1"}, "expires_at": {"N": str(run.time() + 10**6)}}
+    held = {
+        "holder": {"S": "h"},
+        "fence": {"N": "1"},
+        "since": {"N": "1"},
+        "expires_at": {"N": str(run.time() + 10**6)},
+    }
     for name in run.ecs.names:
         key = {"pk": {"S": KEY + name}, "sk": {"S": "LEASE"}}
         run.dynamodb._items[KEY + name, "LEASE"] = key | held  # pylint: disable=protected-access
@@ -201,7 +254,11 @@ def test_each_of_hundreds_of_entries_that_stay_open_is_checked_within_the_runs_n
     for _ in range(6):
         run.dynamodb.requests.clear()
         assert len(run_for(run, 60).skipped) <= 1
-        tried = (one.body["Key"]["pk"]["S"] for one in run.dynamodb.requests if one.operation == "UpdateItem")
+        tried = (
+            one.body["Key"]["pk"]["S"]
+            for one in run.dynamodb.requests
+            if one.operation == "UpdateItem"
+        )
         looked_at += [one.rpartition("/")[2] for one in tried]
     assert set(looked_at) == set(run.ecs.names) and max(map(looked_at.count, run.ecs.names)) <= 4
 
@@ -211,7 +268,11 @@ def test_an_entry_that_ends_the_run_each_time_is_passed_by_in_the_next_one():
     poison = {"web-003", "web-099", "web-100", "web-101", "web-250"}
 
     def killed(operation, body):
-        if operation == "DescribeServices" and len(body["services"]) == 1 and body["services"][0].rpartition("/")[2] in poison:
+        if (
+            operation == "DescribeServices"
+            and len(body["services"]) == 1
+            and body["services"][0].rpartition("/")[2] in poison
+        ):
             raise KeyboardInterrupt
 
     run.ecs.before = killed
@@ -237,7 +298,11 @@ def test_open_entries_are_read_a_hundred_with_one_call():
     run_for(run, 10_000)
     operations = [one.operation for one in run.dynamodb.requests]
     assert operations.count("BatchGetItem") == 4 and operations.count("GetItem") <= 5
-    assert all(len(keys["Keys"]) <= 100 for one in run.dynamodb.requests for keys in one.body.get("RequestItems", {}).values())
+    assert all(
+        len(keys["Keys"]) <= 100
+        for one in run.dynamodb.requests
+        for keys in one.body.get("RequestItems", {}).values()
+    )
     assert open_services(run) == set()
 
 

@@ -1,4 +1,6 @@
-"""The OpenAPI document is made of the schemas that decide, and what the doors answer is what it says."""
+"""The OpenAPI document is made of the schemas that decide, and what the doors answer is what it
+says.
+"""
 
 from collections.abc import Iterator
 
@@ -40,12 +42,18 @@ def references(value) -> Iterator[str]:
 
 def validator(name: str) -> Draft202012Validator:
     """Checks with a schema of the document."""
-    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]})
+    return Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    )
 
 
 def test_it_has_every_route_and_no_other_and_says_where_a_key_is_needed():
-    assert sorted((path, method) for path, method, _ in operations()) == sorted((one.path, one.method) for one in ROUTES)
-    needs_key = {(path, method) for path, method, operation in operations() if operation["security"]}
+    assert sorted((path, method) for path, method, _ in operations()) == sorted(
+        (one.path, one.method) for one in ROUTES
+    )
+    needs_key = {
+        (path, method) for path, method, operation in operations() if operation["security"]
+    }
     assert needs_key == {(one.path, one.method) for one in ROUTES if one.needs_key}
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(set(names)) == len(names) and all(name.isidentifier() for name in names)
@@ -53,7 +61,9 @@ def test_it_has_every_route_and_no_other_and_says_where_a_key_is_needed():
 
 def test_every_reference_leads_somewhere_and_every_schema_is_one():
     schemas = DOCUMENT["components"]["schemas"]
-    assert {reference.removeprefix("#/components/schemas/") for reference in references(DOCUMENT)} <= schemas.keys()
+    assert {
+        reference.removeprefix("#/components/schemas/") for reference in references(DOCUMENT)
+    } <= schemas.keys()
     for schema in schemas.values():
         Draft202012Validator.check_schema(schema)
 
@@ -111,7 +121,11 @@ def test_what_changes_answers_as_the_document_says(ecs_fake, send, event, log): 
 def test_the_schemas_of_answers_refuse_what_is_no_such_answer():
     assert list(validator("Services").iter_errors({"services": [{}], "next": None}))
     assert list(validator("Result").iter_errors({}))
-    assert list(validator("Error").iter_errors({"errorType": "x", "errorMessage": "y", "requestId": "z", "trace": "t"}))
+    assert list(
+        validator("Error").iter_errors(
+            {"errorType": "x", "errorMessage": "y", "requestId": "z", "trace": "t"}
+        )
+    )
 
 
 def test_it_is_served_with_an_address_that_is_relative_to_its_own(table, log):  # pylint: disable=unused-argument

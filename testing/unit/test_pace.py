@@ -1,4 +1,6 @@
-"""The pace of all who share a ledger: no faster than ECS's buckets, no token lost, nobody passed over."""
+"""The pace of all who share a ledger: no faster than ECS's buckets, no token lost, nobody passed
+over.
+"""
 
 import threading
 
@@ -121,7 +123,10 @@ def test_rates_are_those_of_ecs_unless_said_otherwise():
 @pytest.mark.parametrize(
     "text, sentence",
     [
-        ("RegisterTaskDefinition", "'RegisterTaskDefinition' is no rate such as RegisterTaskDefinition=20/1"),
+        (
+            "RegisterTaskDefinition",
+            "'RegisterTaskDefinition' is no rate such as RegisterTaskDefinition=20/1",
+        ),
         ("RegisterTaskDefinition=20/0", "is no rate"),
         ("RegisterTaskDefinition=0/1", "is no rate"),
         ("RegisterTaskDefinition=-1/1", "is no rate"),

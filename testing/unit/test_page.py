@@ -1,4 +1,6 @@
-"""The page's document as it leaves the function: its policy fits it, it stands alone, and its two values stay in their place."""
+"""The page's document as it leaves the function: its policy fits it, it stands alone, and its two
+values stay in their place.
+"""
 
 import base64
 import hashlib
@@ -39,7 +41,9 @@ class _Elements(HTMLParser):
 ELEMENTS = _Elements(DOCUMENT)
 SCRIPT = "".join(ELEMENTS.texts["script"])
 IDS = [attributes["id"] for _, attributes in ELEMENTS.found if "id" in attributes]
-POLICY = dict(directive.split(" ", 1) for directive in HEADERS["Content-Security-Policy"].split("; "))
+POLICY = dict(
+    directive.split(" ", 1) for directive in HEADERS["Content-Security-Policy"].split("; ")
+)
 
 
 @pytest.mark.parametrize("kind", ["style", "script"])
@@ -52,7 +56,9 @@ def test_the_policys_hash_is_of_exactly_the_inline_text(kind):
 
 
 def test_the_policy_allows_nothing_but_style_script_icon_and_the_api():
-    assert {name: value for name, value in POLICY.items() if name not in ("style-src", "script-src")} == {
+    assert {
+        name: value for name, value in POLICY.items() if name not in ("style-src", "script-src")
+    } == {
         "default-src": "'none'",
         "connect-src": "'self'",
         "img-src": "data:",
@@ -77,8 +83,14 @@ def test_the_headers_of_one_answer_are_not_those_of_the_next():
 
 
 def test_nothing_in_it_comes_from_elsewhere():
-    assert set(re.findall(r"\w+://[\w./-]+", DOCUMENT)) <= {"http://www.w3.org/2000/svg"}  # A name, not an address to read.
-    links = [value for _, attributes in ELEMENTS.found for name, value in attributes.items() if name in ("href", "src", "action")]
+    # A name, not an address to read.
+    assert set(re.findall(r"\w+://[\w./-]+", DOCUMENT)) <= {"http://www.w3.org/2000/svg"}
+    links = [
+        value
+        for _, attributes in ELEMENTS.found
+        for name, value in attributes.items()
+        if name in ("href", "src", "action")
+    ]
     assert [link for link in links if not link.startswith(("#", "data:image/svg+xml,"))] == []
     assert not re.search(r"@import|url\(", DOCUMENT)
 
@@ -89,7 +101,10 @@ def test_there_are_no_inline_handlers_and_no_inline_styles():
 
 
 def test_the_script_makes_no_markup_and_no_code_from_text():
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser", SCRIPT)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser",
+        SCRIPT,
+    )
     assert "</script" not in SCRIPT.lower() and "<!--" not in SCRIPT
 
 
@@ -98,9 +113,17 @@ def test_the_script_keeps_the_key_for_the_tab_only():
     assert not re.search(r"localStorage|indexedDB|cookie|caches\b|console\.", SCRIPT)
 
 
-@pytest.mark.parametrize("auth", ["key", "iam", "\"><script>alert(1)</script>"])
+@pytest.mark.parametrize("auth", ["key", "iam", '"><script>alert(1)</script>'])
 def test_values_stay_in_their_attributes(auth):
-    keys = ('"><script>alert(1)</script>', "it's", "a&amp;b", "{auth}", "/*script*/", "مرحبا", "\u2028")
+    keys = (
+        '"><script>alert(1)</script>',
+        "it's",
+        "a&amp;b",
+        "{auth}",
+        "/*script*/",
+        "مرحبا",
+        "\u2028",
+    )
     document, headers = page.document(keys, auth)
     elements = _Elements(document)
     assert [name for name, _ in elements.found] == [name for name, _ in ELEMENTS.found]
@@ -129,7 +152,9 @@ def test_every_field_has_a_label():
     labelled = {attributes.get("for") for name, attributes in ELEMENTS.found if name == "label"}
     for label in re.findall(r"<label[^>]*>.*?</label>", DOCUMENT, re.DOTALL):
         labelled |= set(re.findall(r'<(?:input|select) id="([\w-]+)"', label))
-    fields = [attributes.get("id") for name, attributes in ELEMENTS.found if name in ("input", "select")]
+    fields = [
+        attributes.get("id") for name, attributes in ELEMENTS.found if name in ("input", "select")
+    ]
     assert set(fields) <= labelled and len(fields) == 5
 
 
@@ -138,7 +163,11 @@ def test_it_is_small():
 
 
 def test_no_file_of_it_is_longer_than_a_person_reads_at_once():
-    files = [file for file in resources.files(page).iterdir() if file.name.endswith((".html", ".css", ".js"))]
+    files = [
+        file
+        for file in resources.files(page).iterdir()
+        if file.name.endswith((".html", ".css", ".js"))
+    ]
     assert len(files) == 7
     for file in files:
         lines = file.read_text("utf-8").splitlines()

@@ -1,4 +1,6 @@
-"""A file before it is sent: what Lambda takes goes through, and what it would refuse is refused in one line."""
+"""A file before it is sent: what Lambda takes goes through, and what it would refuse is refused in
+one line.
+"""
 
 import pytest
 
@@ -31,7 +33,19 @@ def test_what_lambda_takes_is_let_through(content, tmp_path):
         (b"[" * 200_000 + b"]" * 200_000, "is nested too deeply"),
         (b" " * LIMIT + b"1", f"is too large: Lambda takes events of at most {LIMIT} bytes"),
     ],
-    ids=["empty", "cut off", "quotes", "two", "NaN", "infinity", "binary", "UTF-16", "BOM", "deep", "large"],
+    ids=[
+        "empty",
+        "cut off",
+        "quotes",
+        "two",
+        "NaN",
+        "infinity",
+        "binary",
+        "UTF-16",
+        "BOM",
+        "deep",
+        "large",
+    ],
 )
 def test_what_lambda_would_refuse_is_refused_in_one_line(content, words, tmp_path):
     event_file = tmp_path / "event.json"
@@ -44,7 +58,9 @@ def test_what_lambda_would_refuse_is_refused_in_one_line(content, words, tmp_pat
     assert "\n" not in str(refusal.value) and len(str(refusal.value)) < len(str(event_file)) + 200
 
 
-@pytest.mark.parametrize("name, reason", [("absent", "No such file or directory"), (".", "Is a directory")])
+@pytest.mark.parametrize(
+    "name, reason", [("absent", "No such file or directory"), (".", "Is a directory")]
+)
 def test_a_file_that_cannot_be_read_is_refused_in_one_line(name, reason, tmp_path):
     with pytest.raises(PayloadRefused, match=f"cannot be read: {reason}$"):
         check(tmp_path / name)

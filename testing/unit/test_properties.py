@@ -1,6 +1,8 @@
-"""What holds for every event, image reference, set of tags and task definition, not only for the ones that somebody thought of.
+"""What holds for every event, image reference, set of tags and task definition, not only for the
+ones that somebody thought of.
 
-The oracles are written by hand and share no code with the function: a rule is stated here in other words than there.
+The oracles are written by hand and share no code with the function: a rule is stated here in other
+words than there.
 """
 
 import copy
@@ -42,7 +44,8 @@ from support.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
 from support.strategies import REPEATABLE, TaskDefinition
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
-ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})  # The SDK would wait between two: no test sleeps.
+# The SDK would wait between two: no test sleeps.
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 # As long as the longest prefix of a stage and MESSAGE_LIMIT, in numbers of this file's own.
 MESSAGE_AT_MOST = 2000 + len("[ERROR][ecs_service_update] ")
@@ -56,7 +59,9 @@ def run(fake: FakeEcs, event: Any, **environment: str) -> dict[str, Any]:
 
 
 ASKED: list[FakeEcs] = [FakeEcs()]
-"""Who answers the one boundary: to make a client for each example would take longer than the examples."""
+"""Who answers the one boundary: to make a client for each example would take longer than the
+examples.
+"""
 
 
 @cache
@@ -89,16 +94,28 @@ class Ticking:
 
 def two_containers() -> FakeEcs:
     """A service of the containers that strategies.valid_events names."""
-    return FakeEcs([{"name": "app", "image": "busybox", "memory": 64}, {"name": "sidecar", "image": "envoy:1", "memory": 64}])
+    return FakeEcs(
+        [
+            {"name": "app", "image": "busybox", "memory": 64},
+            {"name": "sidecar", "image": "envoy:1", "memory": 64},
+        ]
+    )
 
 
 def assert_is_presentable(error: EcsUpdaterError) -> None:
     """One printable line of bounded length, in the contract's form."""
     text = str(error)
     assert text.isprintable() and len(text) <= MESSAGE_AT_MOST
-    assert re.match(r"\[ERROR\]\[(json_validation|ecs_service_read|ecs_service_update|ecs_service_rollout)\] \S", text)
+    assert re.match(
+        r"\[ERROR\]\[(json_validation|ecs_service_read|ecs_service_update|ecs_service_rollout)\] "
+        r"\S",
+        text,
+    )
     if isinstance(error, InvalidEventError):
-        assert all(violation.isprintable() and len(violation) <= 300 for violation in [error.violation, *error.violations])
+        assert all(
+            violation.isprintable() and len(violation) <= 300
+            for violation in [error.violation, *error.violations]
+        )
 
 
 def same_json(one: Any, other: Any) -> bool:
@@ -122,7 +139,14 @@ FIELDS = {
     "wait_seconds",
     "rollback_on_failure",
 }
-OF_A_ROLLBACK = {"action", "ecs_cluster_name", "ecs_service_name", "ecs_container_name", "dry_run", "wait_seconds"}
+OF_A_ROLLBACK = {
+    "action",
+    "ecs_cluster_name",
+    "ecs_service_name",
+    "ecs_container_name",
+    "dry_run",
+    "wait_seconds",
+}
 NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_")
 
 
@@ -174,14 +198,22 @@ def are_names(cluster: Any, service: Any) -> bool:
     return (
         len(cluster_path) == 1
         and len(service_path) in (1, 2 if service.startswith("arn:") else 1)
-        and all(0 < len(name) < 256 and set(name) <= NAME_CHARACTERS for name in cluster_path + service_path)
+        and all(
+            0 < len(name) < 256 and set(name) <= NAME_CHARACTERS
+            for name in cluster_path + service_path
+        )
         and (len(service_path) == 1 or service_path[0] == cluster_path[0])
-        and (not (cluster.startswith("arn:") and service.startswith("arn:")) or cluster.split(":")[:5] == service.split(":")[:5])
+        and (
+            not (cluster.startswith("arn:") and service.startswith("arn:"))
+            or cluster.split(":")[:5] == service.split(":")[:5]
+        )
     )
 
 
 def path_in_ecs(text: str, resource: str) -> list[str]:
-    """What an ARN says after ``resource/``, cut at its slashes; a text that is no ARN in one piece; nothing for a wrong ARN."""
+    """What an ARN says after ``resource/``, cut at its slashes; a text that is no ARN in one piece;
+    nothing for a wrong ARN.
+    """
     if not text.startswith("arn:"):
         return [text]
     parts = text.split(":")
@@ -205,11 +237,17 @@ def path_in_ecs(text: str, resource: str) -> list[str]:
 
 def are_tags(value: Any) -> bool:
     """Whether ECS takes ``value`` as the tags of a resource."""
-    return isinstance(value, dict) and len(value) <= 50 and all(is_tag(*pair) for pair in value.items())
+    return (
+        isinstance(value, dict)
+        and len(value) <= 50
+        and all(is_tag(*pair) for pair in value.items())
+    )
 
 
 def is_tag(key: str, value: Any) -> bool:
-    """Whether ECS takes this tag: the lengths, the characters, and nothing that begins with aws: in any case."""
+    """Whether ECS takes this tag: the lengths, the characters, and nothing that begins with aws: in
+    any case.
+    """
     return (
         isinstance(value, str)
         and 0 < len(key) <= 128
@@ -221,7 +259,11 @@ def is_tag(key: str, value: Any) -> bool:
 
 def is_taggable(character: str) -> bool:
     """Letters, digits and spaces of any script, and a few signs."""
-    is_space = character.isspace() and character not in string.whitespace[1:] and unicodedata.category(character) != "Cc"
+    is_space = (
+        character.isspace()
+        and character not in string.whitespace[1:]
+        and unicodedata.category(character) != "Cc"
+    )
     return character.isalpha() or character.isnumeric() or is_space or character in "_.:/=+-@"
 
 
@@ -240,19 +282,27 @@ def accepted(event: Any) -> bool:
 ENVIRONMENTS: list[dict[str, str]] = [
     {},
     {"UNKNOWN_FIELDS": "drop", "TASK_DEF": "ecs-dummy-task"},
-    {"CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": "ecs-dummy-service", "CONTAINER_NAME": "app", "IMAGE": "busybox:2"},
+    {
+        "CLUSTER_NAME": "ECSCluster",
+        "SERVICE_NAME": "ecs-dummy-service",
+        "CONTAINER_NAME": "app",
+        "IMAGE": "busybox:2",
+    },
 ]
 
 
 @settings(REPEATABLE, max_examples=300)
 @given(event=strategies.events, environment=st.sampled_from(ENVIRONMENTS))
-def test_any_json_value_is_either_planned_and_applied_or_refused_by_the_contract_without_a_write(event, environment):
+def test_any_json_value_is_either_planned_and_applied_or_refused_by_the_contract_without_a_write(
+    event, environment
+):
     """Also: the service is then what the event says, or what it was."""
     fake = two_containers()
     before = copy.deepcopy((fake.service, fake.tags, fake.revisions))
     try:
         answer = run(fake, event, **environment)
-    except CallerFault as error:  # Nothing fails here, so whatever is refused is the caller's fault.
+    except CallerFault as error:
+        # Nothing fails here, so whatever is refused is the caller's fault.
         assert_is_presentable(error)
         assert fake.writes == []
         assert (fake.service, fake.tags, fake.revisions) == before
@@ -296,7 +346,12 @@ def test_the_schema_and_the_checks_beside_it_accept_exactly_the_events_of_the_co
 @settings(REPEATABLE, max_examples=400)
 @given(tags=strategies.tags | strategies.almost_tags)
 def test_exactly_the_tags_that_ecs_takes_are_accepted(tags):
-    event = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "i", "ecs_tag": tags}
+    event = {
+        "ecs_cluster_name": "c",
+        "ecs_service_name": "s",
+        "ecs_image_name": "i",
+        "ecs_tag": tags,
+    }
     assert accepted(event) == are_tags(tags)
 
 
@@ -304,7 +359,12 @@ def test_exactly_the_tags_that_ecs_takes_are_accepted(tags):
 @given(names=strategies.clusters_and_services)
 def test_exactly_names_and_arns_of_ecs_are_accepted(names):
     cluster, service = names
-    event = {"ecs_cluster_name": cluster, "ecs_service_name": service, "ecs_image_name": "i", "ecs_tag": {}}
+    event = {
+        "ecs_cluster_name": cluster,
+        "ecs_service_name": service,
+        "ecs_image_name": "i",
+        "ecs_tag": {},
+    }
     assert accepted(event) == are_names(cluster, service)
 
 
@@ -317,12 +377,23 @@ def test_of_all_of_unicode_exactly_letters_digits_spaces_and_eight_signs_can_be_
 
 
 @settings(REPEATABLE, max_examples=80)
-@given(data=st.data(), task_definition=strategies.task_definitions(), tags=strategies.task_definition_tags)
+@given(
+    data=st.data(),
+    task_definition=strategies.task_definitions(),
+    tags=strategies.task_definition_tags,
+)
 @pytest.mark.parametrize("unknown_fields", ["keep", "drop"])
-def test_any_task_definition_comes_through_with_nothing_but_its_images_changed(unknown_fields, data, task_definition, tags):
-    """As observed on the wire, fields of the future included; with UNKNOWN_FIELDS=drop they are all that is missing."""
+def test_any_task_definition_comes_through_with_nothing_but_its_images_changed(
+    unknown_fields, data, task_definition, tags
+):
+    """As observed on the wire, fields of the future included; with UNKNOWN_FIELDS=drop they are all
+    that is missing.
+    """
     names = [container["name"] for container in task_definition.body["containerDefinitions"]]
-    images = {name: f"registry.example/new:{names.index(name)}" for name in data.draw(st.lists(st.sampled_from(names), min_size=1))}
+    images = {
+        name: f"registry.example/new:{names.index(name)}"
+        for name in data.draw(st.lists(st.sampled_from(names), min_size=1))
+    }
     fake = running(task_definition.body | ({"tags": tags} if tags else {}))
 
     answer = update_images(fake, images, UNKNOWN_FIELDS=unknown_fields)
@@ -337,18 +408,27 @@ def test_any_task_definition_comes_through_with_nothing_but_its_images_changed(u
     if unknown_fields == "drop":
         assert accepted_by_the_sdk(body)
     changes = [change["what"] for change in answer["body"]["changes"]]
-    assert sorted(change for change in changes if change.startswith("field.")) == sorted(f"field.{path}" for path in dropped)
+    assert sorted(change for change in changes if change.startswith("field.")) == sorted(
+        f"field.{path}" for path in dropped
+    )
 
 
 @settings(REPEATABLE, max_examples=40)
 @given(task_definition=strategies.task_definitions())
-def test_no_task_definition_is_registered_again_with_the_images_that_it_has(task_definition: TaskDefinition):
+def test_no_task_definition_is_registered_again_with_the_images_that_it_has(
+    task_definition: TaskDefinition,
+):
     body = with_images(task_definition.body, {})
     for container in body["containerDefinitions"]:
         container["image"] = "busybox:1"
     fake = running(body)
-    answer = update_images(fake, {container["name"]: "busybox:1" for container in body["containerDefinitions"]})
-    assert not answer["body"]["changed"] and fake.operations == ["DescribeServices", "DescribeTaskDefinition"]
+    answer = update_images(
+        fake, {container["name"]: "busybox:1" for container in body["containerDefinitions"]}
+    )
+    assert not answer["body"]["changed"] and fake.operations == [
+        "DescribeServices",
+        "DescribeTaskDefinition",
+    ]
 
 
 @pytest.mark.parametrize("scalars", [ONE_OF_EACH, FALSY], ids=["set", "falsy"])
@@ -365,7 +445,11 @@ def test_every_field_of_the_model_comes_through(scalars):
 
 def test_dropping_the_only_member_of_a_union_leaves_a_body_that_the_sdk_accepts():
     """A union of the future has one member like any other, and an empty union is not a union."""
-    requirement = {"type": "GPU", "value": "1", "sharingStrategy": {"futureStrategy": {"slices": 2}}}
+    requirement = {
+        "type": "GPU",
+        "value": "1",
+        "sharingStrategy": {"futureStrategy": {"slices": 2}},
+    }
     fake = FakeEcs([{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}])
     update_images(fake, {"app": "busybox:2"}, UNKNOWN_FIELDS="drop")
     (registered,) = registered_bodies(fake)
@@ -410,7 +494,9 @@ def with_images(body: dict[str, Any], images: dict[str, str]) -> dict[str, Any]:
 
 def registered_bodies(fake: FakeEcs) -> list[dict[str, Any]]:
     """What RegisterTaskDefinition was sent."""
-    return [request.body for request in fake.requests if request.operation == "RegisterTaskDefinition"]
+    return [
+        request.body for request in fake.requests if request.operation == "RegisterTaskDefinition"
+    ]
 
 
 def accepted_by_the_sdk(body: dict[str, Any]) -> bool:
@@ -431,13 +517,22 @@ def test_every_form_of_an_image_reference_parses_into_what_it_was_made_of(writte
         path = written.path if written.path.count("/") else "library/" + written.path
         assert (parsed.registry, parsed.path) == ("docker.io", path)
     else:
-        assert (parsed.registry.casefold(), parsed.path) == (written.registry.casefold(), written.path)
-    assert parsed.repository == ImageReference.parse(written.text.partition("@")[0] + ("" if written.tag else ":other")).repository
+        assert (parsed.registry.casefold(), parsed.path) == (
+            written.registry.casefold(),
+            written.path,
+        )
+    assert (
+        parsed.repository
+        == ImageReference.parse(
+            written.text.partition("@")[0] + ("" if written.tag else ":other")
+        ).repository
+    )
 
 
 # The grammar of the OCI distribution project in one piece, and looser than the function's.
 LOOSE_REFERENCE = re.compile(
-    r"(?:[A-Za-z0-9.\[\]:-]+/)?[a-z0-9][a-z0-9._/-]*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z0-9+._-]+:[0-9a-f]{32,})?", re.ASCII
+    r"(?:[A-Za-z0-9.\[\]:-]+/)?[a-z0-9][a-z0-9._/-]*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z0-9+._-]+:[0-9a-f]{32,})?",
+    re.ASCII,
 )
 
 
@@ -456,15 +551,40 @@ def test_any_text_is_either_a_sound_reference_or_refused_in_one_line(text):
 @pytest.mark.parametrize("host", ["Docker.io", "DOCKER.IO", "Index.docker.io"])
 def test_a_registry_written_in_capitals_is_the_same_registry(host):
     """Host names do not depend on the case."""
-    assert ImageReference.parse(f"{host}/busybox").repository == ImageReference.parse("busybox").repository
+    assert (
+        ImageReference.parse(f"{host}/busybox").repository
+        == ImageReference.parse("busybox").repository
+    )
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "a-", "a--", "a_", "a__", "a.", "a/", "a:", "A.", "A-", "a@", "@a+", "1:", "[:", "[1:", "-", ".", "é"]
+    "piece",
+    [
+        "a",
+        "a-",
+        "a--",
+        "a_",
+        "a__",
+        "a.",
+        "a/",
+        "a:",
+        "A.",
+        "A-",
+        "a@",
+        "@a+",
+        "1:",
+        "[:",
+        "[1:",
+        "-",
+        ".",
+        "é",
+    ],
 )
 @pytest.mark.parametrize("end", ["", "!", "/!", ":!", "@!", "@a:!"])
 def test_no_text_makes_a_reference_slow_to_parse(piece, end):
-    """A pattern that tries every way to cut a text would take ages for these: 20 ms is a thousand times what it takes."""
+    """A pattern that tries every way to cut a text would take ages for these: 20 ms is a thousand
+    times what it takes.
+    """
     text = piece * (1000 // len(piece)) + end
     begin = time.process_time()
     with pytest.raises(InvalidImageError):
@@ -476,7 +596,9 @@ def test_no_text_makes_a_reference_slow_to_parse(piece, end):
 
 
 def states(start: dict[str, str], changes: TagChanges) -> list[dict[str, str]]:
-    """Every state that a resource goes through, tag by tag, as ``changes`` are written to it in their order."""
+    """Every state that a resource goes through, tag by tag, as ``changes`` are written to it in
+    their order.
+    """
     through = [dict(start)]
 
     def set_tags() -> None:
@@ -495,7 +617,9 @@ def states(start: dict[str, str], changes: TagChanges) -> list[dict[str, str]]:
 @settings(REPEATABLE, max_examples=150)
 @given(pair=strategies.tags_before_and_after() | st.tuples(strategies.tags, strategies.tags))
 def test_tag_changes_lead_from_before_to_after_and_from_wherever_they_stopped_back_again(pair):
-    """And never through more tags than a resource can have, nor through none where it need not be."""
+    """And never through more tags than a resource can have, nor through none where it need not
+    be.
+    """
     before, after = pair
     changes = TagChanges(before, after)
     forward = states(before, changes)
@@ -525,8 +649,12 @@ FAILURES = [
     failure=st.sampled_from(FAILURES),
     fault=st.sampled_from([REFUSED, DENIED]),
 )
-def test_whichever_write_fails_the_service_keeps_the_tags_and_the_revision_that_it_had(pair, failure, fault):
-    """On the wire, the answer lost after the effect included; FakeEcs fails when the service has more than 50 tags."""
+def test_whichever_write_fails_the_service_keeps_the_tags_and_the_revision_that_it_had(
+    pair, failure, fault
+):
+    """On the wire, the answer lost after the effect included; FakeEcs fails when the service has
+    more than 50 tags.
+    """
     before, after = pair
     operation, after_effect = failure
     fake = FakeEcs()
@@ -538,7 +666,10 @@ def test_whichever_write_fails_the_service_keeps_the_tags_and_the_revision_that_
         "ecs_image_name": "busybox:2",
         "ecs_tag": after,
     }
-    called = {"TagResource": bool(TagChanges(before, after).to_set), "UntagResource": bool(before.keys() - after.keys())}
+    called = {
+        "TagResource": bool(TagChanges(before, after).to_set),
+        "UntagResource": bool(before.keys() - after.keys()),
+    }
     if not called.get(operation, True):
         run(fake, event)
         assert fake.tags == after and fake.images == {"ecs-dummy-container": "busybox:2"}
@@ -555,7 +686,9 @@ def test_whichever_write_fails_the_service_keeps_the_tags_and_the_revision_that_
 
 @settings(REPEATABLE, max_examples=250)
 @given(failures=strategies.failures(), force=st.booleans())
-def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says_nothing_wrong(failures, force):
+def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says_nothing_wrong(
+    failures, force
+):
     """And no revision is registered twice, no deployment made twice, because an answer got lost."""
     fake = FakeEcs()
     tags, task_definition = dict(fake.tags), fake.service["taskDefinition"]
@@ -583,7 +716,9 @@ def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says
             assert isinstance(error, ServerFault)
     else:
         assert answer["body"]["deployment"]["verdict"] == "IN_PROGRESS"
-        assert fake.images == {"ecs-dummy-container": "busybox:2"} and fake.tags == {"owner": "platform"}
+        assert fake.images == {"ecs-dummy-container": "busybox:2"} and fake.tags == {
+            "owner": "platform"
+        }
     assert len(fake.revisions) <= 2 and len(fake.service["deployments"]) <= 2
     assert not fake.was_without_tags
 
@@ -599,7 +734,9 @@ def test_an_answer_that_the_sdk_cannot_parse_is_an_error_of_the_contract_too():
 
 
 def test_too_many_registrations_at_once_are_no_fault_of_the_callers(monkeypatch):
-    """The same event succeeds a little later, so a state machine has to be told that a retry helps."""
+    """The same event succeeds a little later, so a state machine has to be told that a retry
+    helps.
+    """
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
     fake = FakeEcs()
     message = "Too many concurrent attempts to create a new revision of the specified family."

@@ -1,4 +1,6 @@
-"""The GET that goes to hosts which an event names: where it does not go, what it does not send, and what it does not wait for."""
+"""The GET that goes to hosts which an event names: where it does not go, what it does not send, and
+what it does not wait for.
+"""
 
 import datetime
 import ipaddress
@@ -22,7 +24,9 @@ LIMIT, SECONDS = 1000, 300.0
 
 
 def resolver(*addresses, asked=None):
-    """A getaddrinfo by which every name has these addresses, one further list of them for each further question."""
+    """A getaddrinfo by which every name has these addresses, one further list of them for each
+    further question.
+    """
     lists = [addresses] if not addresses or isinstance(addresses[0], str) else list(addresses)
 
     def resolve(name, port, **_):
@@ -36,7 +40,9 @@ def resolver(*addresses, asked=None):
 
 @pytest.fixture(name="serve")
 def _serve():
-    """Starts servers on loopback that answer with what a function makes of each request; their ``host:port``."""
+    """Starts servers on loopback that answer with what a function makes of each request; their
+    ``host:port``.
+    """
     servers = []
 
     def start(answer, tls=None):
@@ -56,7 +62,8 @@ def _serve():
                 """Nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.handle_error = lambda *_: None  # A client that goes away is what some tests are about.
+        # A client that goes away is what some tests are about.
+        server.handle_error = lambda *_: None
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -76,32 +83,126 @@ def hello(_):
 
 def get(http, url, **arguments):
     """A GET with the usual bounds."""
-    return http.get(url, {"Authorization": "Bearer t", "Accept": "a/b"}, **{"limit": LIMIT, "seconds": SECONDS, **arguments})
+    return http.get(
+        url,
+        {"Authorization": "Bearer t", "Accept": "a/b"},
+        **{"limit": LIMIT, "seconds": SECONDS, **arguments},
+    )
 
 
 # Where it goes
 
 
 INSIDE = [
-    *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "240.0.0.1", "255.255.255.255"),
-    *("::1", "fc00::1", "fd12:3456::1", "::ffff:10.0.0.1", "::ffff:7f00:1", "64:ff9b::10.0.0.1", "64:ff9b::7f00:1"),
+    *(
+        "127.0.0.1",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "198.18.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+    ),
+    *(
+        "::1",
+        "fc00::1",
+        "fd12:3456::1",
+        "::ffff:10.0.0.1",
+        "::ffff:7f00:1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::7f00:1",
+    ),
 ]
 NEVER = [
-    *("169.254.169.254", "169.254.170.2", "169.254.100.1", "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255"),
+    *(
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.100.1",
+        "0.0.0.0",
+        "0.1.2.3",
+        "224.0.0.1",
+        "239.255.255.255",
+    ),
     *("192.0.0.1", "192.0.0.170", "192.88.99.1"),
     *("::", "fe80::1", "febf::1", "fec0::1", "fd00:ec2::254", "ff02::1", "ff0e::1"),
     # An IPv4 address inside, in each of the ways in which there can be one.
-    *("::ffff:169.254.169.254", "::ffff:0.0.0.0", "::ffff:224.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b::0.0.0.1"),
-    *("::7f00:1", "::a9fe:a9fe", "::a00:1", "::808:808", "::2", "::ffff:0:a9fe:a9fe", "::ffff:0:7f00:1", "::ffff:0:808:808"),
-    *("64:ff9b:1::a9fe:a9fe", "64:ff9b:1::808:808", "64:ff9b:1:fffe::7f00:1", "64:ff9b:0:1::808:808", "64:ff9b::1:808:808"),
-    *("2002:a9fe:a9fe::", "2002:a00:1::", "2002:808:808::1", "2001::1", "2001:0:a9fe:a9fe::", "2001:0:808:808::f7f7:f7f7"),
+    *(
+        "::ffff:169.254.169.254",
+        "::ffff:0.0.0.0",
+        "::ffff:224.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "64:ff9b::0.0.0.1",
+    ),
+    *(
+        "::7f00:1",
+        "::a9fe:a9fe",
+        "::a00:1",
+        "::808:808",
+        "::2",
+        "::ffff:0:a9fe:a9fe",
+        "::ffff:0:7f00:1",
+        "::ffff:0:808:808",
+    ),
+    *(
+        "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1::808:808",
+        "64:ff9b:1:fffe::7f00:1",
+        "64:ff9b:0:1::808:808",
+        "64:ff9b::1:808:808",
+    ),
+    *(
+        "2002:a9fe:a9fe::",
+        "2002:a00:1::",
+        "2002:808:808::1",
+        "2001::1",
+        "2001:0:a9fe:a9fe::",
+        "2001:0:808:808::f7f7:f7f7",
+    ),
     # Everything else that is not routed.
-    *("100::1", "100:0:0:1::1", "200::1", "400::1", "1000::1", "1fff::1", "4000::1", "5f00::1", "8000::1", "f000::1", "fe00::1"),
-    *("2001:1::1", "2001:2::1", "2001:3::1", "2001:10::1", "2001:20::1", "2001:1ff::1", "2001:db8::1", "3fff::1", "3fff:fff::1"),
+    *(
+        "100::1",
+        "100:0:0:1::1",
+        "200::1",
+        "400::1",
+        "1000::1",
+        "1fff::1",
+        "4000::1",
+        "5f00::1",
+        "8000::1",
+        "f000::1",
+        "fe00::1",
+    ),
+    *(
+        "2001:1::1",
+        "2001:2::1",
+        "2001:3::1",
+        "2001:10::1",
+        "2001:20::1",
+        "2001:1ff::1",
+        "2001:db8::1",
+        "3fff::1",
+        "3fff:fff::1",
+    ),
 ]
 PUBLIC = [
-    *("8.8.8.8", "1.1.1.1", "192.0.1.1", "192.88.98.1", "100.63.255.255", "172.32.0.1", "223.255.255.255"),
-    *("::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2600:1f18::1", "2a00:1450:4001:81b::200e", "2001:200::1", "2001:4860:4860::8888"),
+    *(
+        "8.8.8.8",
+        "1.1.1.1",
+        "192.0.1.1",
+        "192.88.98.1",
+        "100.63.255.255",
+        "172.32.0.1",
+        "223.255.255.255",
+    ),
+    *(
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "2600:1f18::1",
+        "2a00:1450:4001:81b::200e",
+        "2001:200::1",
+        "2001:4860:4860::8888",
+    ),
     *("2003::1", "2400:cb00::1", "3ffe::1"),
 ]
 
@@ -109,7 +210,9 @@ PUBLIC = [
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_host_with_a_public_address_is_asked(address, monkeypatch):
     connected = []
-    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: connected.append(self.host) or refuse())
+    monkeypatch.setattr(
+        module.HTTPSConnection, "connect", lambda self: connected.append(self.host) or refuse()
+    )
     with pytest.raises(HttpFailure, match="no connection to registry.example"):
         get(Http(resolve=resolver(address)), "https://registry.example/")
     assert [ipaddress.ip_address(host) for host in connected] == [ipaddress.ip_address(address)]
@@ -150,21 +253,42 @@ def test_one_address_inside_among_public_ones_is_enough_to_refuse():
 
 @pytest.mark.parametrize("address", NEVER)
 @pytest.mark.parametrize("trusted", [False, True])
-def test_a_machines_metadata_is_refused_even_of_a_host_that_the_configuration_names(address, trusted):
+def test_a_machines_metadata_is_refused_even_of_a_host_that_the_configuration_names(
+    address, trusted
+):
     with pytest.raises(HttpFailure, match="has the special-purpose address"):
-        get(Http(["registry.example"], resolver(address)), "https://registry.example/", trusted=trusted)
+        get(
+            Http(["registry.example"], resolver(address)),
+            "https://registry.example/",
+            trusted=trusted,
+        )
 
 
-@pytest.mark.parametrize("url", ["https://2130706433:1/", "https://127.1:1/", "https://0x7f.1:1/", "https://localhost:1/"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://2130706433:1/", "https://127.1:1/", "https://0x7f.1:1/", "https://localhost:1/"],
+)
 def test_no_spelling_of_a_loopback_address_gets_through(url):
     with pytest.raises(HttpFailure, match="asks public hosts only|cannot be found"):
         get(Http(), url)
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://host/", "https://", "https://user@host/", "https://a b/", "https://host:0/", "https://[/",
-            "https://host:99999/", "//host/", "https://hä/", "https://h/\n"]
-)  # fmt: skip
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://host/",
+        "https://",
+        "https://user@host/",
+        "https://a b/",
+        "https://host:0/",
+        "https://[/",
+        "https://host:99999/",
+        "//host/",
+        "https://hä/",
+        "https://h/\n",
+    ],
+)
 def test_what_is_no_plain_address_of_the_web_is_refused(url):
     with pytest.raises(HttpFailure, match="an address that is none of the web"):
         get(Http(resolve=resolver("8.8.8.8")), url)
@@ -186,12 +310,19 @@ def test_http_without_encryption_is_for_loopback_only():
         ("localhost:5000", ["LOCALHOST:5000"], "127.0.0.1", "http://localhost:5000"),
         ("localhost:5000", [], "127.0.0.1", "https://localhost:5000"),
         ("localhost:5000", ["localhost:5001"], "127.0.0.1", "https://localhost:5000"),
-        ("registry.example:5000", ["registry.example:5000"], "10.0.0.1", "https://registry.example:5000"),
+        (
+            "registry.example:5000",
+            ["registry.example:5000"],
+            "10.0.0.1",
+            "https://registry.example:5000",
+        ),
         ("registry.example", ["registry.example"], "127.0.0.1", "https://registry.example"),
         ("registry.example", [], "8.8.8.8", "https://registry.example"),
     ],
 )
-def test_only_a_loopback_registry_that_the_configuration_names_is_asked_without_encryption(host, private, address, origin):
+def test_only_a_loopback_registry_that_the_configuration_names_is_asked_without_encryption(
+    host, private, address, origin
+):
     assert Http(private, resolver(address)).origin(host) == origin
 
 
@@ -206,7 +337,9 @@ def test_a_host_that_has_no_address_is_no_answer():
 def test_the_connection_goes_to_the_address_that_was_looked_at(serve):
     seen, asked = [], []
     host = serve(lambda request: seen.append(request.headers["Host"]) or hello(request))
-    http = Http([f"registry.example:{host[10:]}"], resolver(["127.0.0.1"], ["127.0.0.2"], asked=asked))
+    http = Http(
+        [f"registry.example:{host[10:]}"], resolver(["127.0.0.1"], ["127.0.0.2"], asked=asked)
+    )
     assert get(http, f"http://registry.example:{host[10:]}/").body == b"hello"
     assert (asked, seen) == (["registry.example"], [f"registry.example:{host[10:]}"])
 
@@ -216,17 +349,29 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(serve):
 
 def test_it_sends_what_it_was_given_and_the_host_and_nothing_else(serve):
     seen = []
-    host = serve(lambda request: seen.append((request.path, dict(request.headers))) or hello(request))
+    host = serve(
+        lambda request: seen.append((request.path, dict(request.headers))) or hello(request)
+    )
     response = get(Http([host]), f"http://{host}/a?b=c")
     assert (response.status, response.headers["x-thing"], response.body) == (200, "1", b"hello")
-    headers = {"Host": host, "Accept-Encoding": "identity", "Authorization": "Bearer t", "Accept": "a/b"}
+    headers = {
+        "Host": host,
+        "Accept-Encoding": "identity",
+        "Authorization": "Bearer t",
+        "Accept": "a/b",
+    }
     assert len(seen) == 1
     path, sent = seen[0]
-    assert path == "/a?b=c" and {name: value for name, value in sent.items() if name != "User-Agent"} == headers
+    assert (
+        path == "/a?b=c"
+        and {name: value for name, value in sent.items() if name != "User-Agent"} == headers
+    )
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_within_the_origin_keeps_the_authorization_and_one_to_another_drops_it(serve, status):
+def test_a_redirect_within_the_origin_keeps_the_authorization_and_one_to_another_drops_it(
+    serve, status
+):
     seen = []
 
     def answer(request):
@@ -237,7 +382,11 @@ def test_a_redirect_within_the_origin_keeps_the_authorization_and_one_to_another
     other = serve(answer)
     host = serve(answer)
     assert get(Http([host, other]), f"http://{host}/start").body == b"hello"
-    assert seen == [(host, "/start", "Bearer t"), (host, "/next", "Bearer t"), (other, "/end", None)]
+    assert seen == [
+        (host, "/start", "Bearer t"),
+        (host, "/next", "Bearer t"),
+        (other, "/end", None),
+    ]
 
 
 def test_more_than_three_redirects_are_too_many(serve):
@@ -248,15 +397,22 @@ def test_more_than_three_redirects_are_too_many(serve):
     assert len(seen) == 4
 
 
-@pytest.mark.parametrize("target", ["http://127.0.0.1:1/", "http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/"])
+@pytest.mark.parametrize(
+    "target",
+    ["http://127.0.0.1:1/", "http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/"],
+)
 def test_a_redirect_inward_is_refused_like_a_first_address(serve, target):
     host = serve(lambda _: (302, {"Location": target}, b""))
     with pytest.raises(HttpFailure, match="this function asks public hosts only"):
         get(Http([host]), f"http://{host}/")
 
 
-def test_a_host_that_is_allowed_for_itself_cannot_be_reached_by_way_of_a_public_one(serve, monkeypatch):
-    """The public one is played by a server on loopback, whose address, the first that is looked at, passes for a public one."""
+def test_a_host_that_is_allowed_for_itself_cannot_be_reached_by_way_of_a_public_one(
+    serve, monkeypatch
+):
+    """The public one is played by a server on loopback, whose address, the first that is looked at,
+    passes for a public one.
+    """
     inner = serve(hello)
     outer = serve(lambda _: (302, {"Location": f"http://{inner}/"}, b""))
     real, looked_at = module._why_not, []  # pylint: disable=protected-access
@@ -281,31 +437,77 @@ def by_name(**addresses):
     return resolve
 
 
-@pytest.mark.parametrize("target", [
-    *("https://internal.example/", "https://internal.example:443/", "https://internal.example:8443/", "https://INTERNAL.example/"),
-    *("https://internal.example./", "https://internal.example.:8443/", "https://listed.example:5000/", "https://listed.example/"),
-    *("https://both.example/", "http://internal.example/", "https://10.0.0.1/", "https://[::ffff:10.0.0.1]/"),
-    "https://[64:ff9b::a00:1]/",
-])  # fmt: skip
-def test_a_public_registry_leads_to_no_host_inside_and_to_none_that_the_configuration_names(target, monkeypatch):
-    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: pytest.fail(f"{self.host} was connected to"))
-    names = {"internal_example": "10.0.0.1", "listed_example": "8.8.8.8", "both_example": "8.8.8.8 10.0.0.1"}
-    literal = {"10_0_0_1": "10.0.0.1", "::ffff:10_0_0_1": "::ffff:10.0.0.1", "64:ff9b::a00:1": "64:ff9b::a00:1"}
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "https://internal.example/",
+            "https://internal.example:443/",
+            "https://internal.example:8443/",
+            "https://INTERNAL.example/",
+        ),
+        *(
+            "https://internal.example./",
+            "https://internal.example.:8443/",
+            "https://listed.example:5000/",
+            "https://listed.example/",
+        ),
+        *(
+            "https://both.example/",
+            "http://internal.example/",
+            "https://10.0.0.1/",
+            "https://[::ffff:10.0.0.1]/",
+        ),
+        "https://[64:ff9b::a00:1]/",
+    ],
+)
+def test_a_public_registry_leads_to_no_host_inside_and_to_none_that_the_configuration_names(
+    target, monkeypatch
+):
+    monkeypatch.setattr(
+        module.HTTPSConnection, "connect", lambda self: pytest.fail(f"{self.host} was connected to")
+    )
+    names = {
+        "internal_example": "10.0.0.1",
+        "listed_example": "8.8.8.8",
+        "both_example": "8.8.8.8 10.0.0.1",
+    }
+    literal = {
+        "10_0_0_1": "10.0.0.1",
+        "::ffff:10_0_0_1": "::ffff:10.0.0.1",
+        "64:ff9b::a00:1": "64:ff9b::a00:1",
+    }
     http = Http(["internal.example", "listed.example:5000"], by_name(**names, **literal))
-    with pytest.raises(HttpFailure, match="this function asks public hosts only|is a private registry's host"):
+    with pytest.raises(
+        HttpFailure, match="this function asks public hosts only|is a private registry's host"
+    ):
         get(http, target, registry="https://public.example")
 
 
-@pytest.mark.parametrize("target, reaches", [
-    ("https://internal.example/token", True), ("https://other.example:8443/token", True), ("https://public.example/token", True),
-    ("https://other.example/token", False), ("https://elsewhere.example/token", False),
-])  # fmt: skip
-def test_a_private_registry_leads_to_public_hosts_and_to_private_ones_that_the_configuration_names(target, reaches, monkeypatch):
+@pytest.mark.parametrize(
+    "target, reaches",
+    [
+        ("https://internal.example/token", True),
+        ("https://other.example:8443/token", True),
+        ("https://public.example/token", True),
+        ("https://other.example/token", False),
+        ("https://elsewhere.example/token", False),
+    ],
+)
+def test_a_private_registry_leads_to_public_hosts_and_to_private_ones_that_the_configuration_names(
+    target, reaches, monkeypatch
+):
     monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: refuse())
-    inside = {"internal_example": "10.0.0.1", "other_example": "10.0.0.2", "elsewhere_example": "10.0.0.3"}
+    inside = {
+        "internal_example": "10.0.0.1",
+        "other_example": "10.0.0.2",
+        "elsewhere_example": "10.0.0.3",
+    }
     listed = ["internal.example:5000", "internal.example", "other.example:8443"]
     http = Http(listed, by_name(**inside, public_example="8.8.8.8"))
-    with pytest.raises(HttpFailure, match="no connection to" if reaches else "has the private address"):
+    with pytest.raises(
+        HttpFailure, match="no connection to" if reaches else "has the private address"
+    ):
         get(http, target, registry="https://internal.example:5000")
 
 
@@ -317,8 +519,13 @@ def test_a_public_registry_on_another_port_of_a_private_ones_host_is_still_asked
 
 def test_an_answer_says_whether_it_is_of_another_origin_than_was_asked(serve):
     other = serve(hello)
-    host = serve(lambda request: (302, {"Location": f"http://{other}/" if request.path == "/away" else "/"}, b"")
-                 if request.path != "/" else hello(request))  # fmt: skip
+    host = serve(
+        lambda request: (
+            (302, {"Location": f"http://{other}/" if request.path == "/away" else "/"}, b"")
+            if request.path != "/"
+            else hello(request)
+        )
+    )
     http = Http([host, other])
     assert get(http, f"http://{host}/away").is_of_another_origin
     assert not get(http, f"http://{host}/within").is_of_another_origin
@@ -339,7 +546,10 @@ def test_a_compressed_answer_is_not_unpacked(serve):
     assert get(Http([host]), f"http://{host}/").body == b"\x1f\x8b not really"
 
 
-@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"])
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"],
+)
 def test_an_answer_that_drips_ends_when_its_time_is_up(beginning):
     """At a byte in each hundredth of a second the whole answer would take three seconds."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -430,9 +640,16 @@ def _certificate(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "name, known, fails", [("registry.example", True, False), ("registry.example", False, True), ("other.example", True, True)]
+    "name, known, fails",
+    [
+        ("registry.example", True, False),
+        ("registry.example", False, True),
+        ("other.example", True, True),
+    ],
 )
-def test_a_certificate_is_checked_against_the_name_and_the_authorities(serve, certificate, monkeypatch, name, known, fails):
+def test_a_certificate_is_checked_against_the_name_and_the_authorities(
+    serve, certificate, monkeypatch, name, known, fails
+):
     if known:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

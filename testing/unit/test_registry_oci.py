@@ -1,4 +1,6 @@
-"""Registries that speak the OCI distribution API: the anonymous token, and what each answer means for an update."""
+"""Registries that speak the OCI distribution API: the anonymous token, and what each answer means
+for an update.
+"""
 
 import hashlib
 import json
@@ -22,10 +24,20 @@ X86_64 = Platform("linux", "amd64")
 CONFIG = json.dumps({"os": "linux", "architecture": "amd64"}).encode()
 CONFIG_DIGEST = f"sha256:{hashlib.sha256(CONFIG).hexdigest()}"
 MANIFEST = json.dumps(
-    {"schemaVersion": 2, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": CONFIG_DIGEST, "size": 1}}
+    {
+        "schemaVersion": 2,
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": CONFIG_DIGEST,
+            "size": 1,
+        },
+    }
 ).encode()
 DIGEST = f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
-CHALLENGE = 'Bearer realm="https://auth.example/token?a=b",service="registry.example",scope="repository:secret:push"'
+CHALLENGE = (
+    "Bearer "
+    'realm="https://auth.example/token?a=b",service="registry.example",scope="repository:secret:push"'
+)
 UNAUTHORIZED = Response(401, {"www-authenticate": CHALLENGE}, b"")
 TOKEN = Response(200, {}, b'{"token": "t.0-k_en", "expires_in": 300}')
 
@@ -114,7 +126,11 @@ def test_an_anonymous_token_is_got_for_pulling_this_repository_and_used_for_both
     assert http.authorizations == [None, None, "Bearer t.0-k_en", "Bearer t.0-k_en"]
     url = urlsplit(http.urls[1])
     assert (url.scheme, url.netloc, url.path) == ("https", "auth.example", "/token")
-    assert parse_qs(url.query) == {"a": ["b"], "service": ["registry.example"], "scope": ["repository:team/app:pull"]}
+    assert parse_qs(url.query) == {
+        "a": ["b"],
+        "service": ["registry.example"],
+        "scope": ["repository:team/app:pull"],
+    }
 
 
 def test_the_token_service_is_asked_in_the_name_of_the_registry_that_named_it():
@@ -164,7 +180,9 @@ def test_one_question_has_ten_seconds_with_its_token():
     assert [seconds for _, _, seconds in http.asked] == [10, 7, 4, 10]
 
 
-NOT_SHOWN = "the registry shows it to nobody without credentials: it is private there, or does not exist"
+NOT_SHOWN = (
+    "the registry shows it to nobody without credentials: it is private there, or does not exist"
+)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +195,31 @@ NOT_SHOWN = "the registry shows it to nobody without credentials: it is private 
         ([UNAUTHORIZED, TOKEN, UNAUTHORIZED], NOT_SHOWN),
         ([UNAUTHORIZED, Response(401, {}, b"")], NOT_SHOWN),
         ([UNAUTHORIZED, Response(403, {}, b"")], NOT_SHOWN),
-        ([UNAUTHORIZED, Response(404, {}, b"")], "the registry's token service answered with the status 404"),
-        ([UNAUTHORIZED, Response(429, {}, b"")], "the registry's token service answers no more for now: too many requests"),
-        ([UNAUTHORIZED, Response(200, {}, b"<html>")], "the registry's token service gave no token"),
+        (
+            [UNAUTHORIZED, Response(404, {}, b"")],
+            "the registry's token service answered with the status 404",
+        ),
+        (
+            [UNAUTHORIZED, Response(429, {}, b"")],
+            "the registry's token service answers no more for now: too many requests",
+        ),
+        (
+            [UNAUTHORIZED, Response(200, {}, b"<html>")],
+            "the registry's token service gave no token",
+        ),
         ([UNAUTHORIZED, Response(200, {}, b"[]")], "the registry's token service gave no token"),
-        ([UNAUTHORIZED, Response(200, {}, b'{"token": "a\\r\\nX: y"}')], "the registry's token service gave no token"),
-        ([UNAUTHORIZED, Response(200, {}, b'{"token": 7}')], "the registry's token service gave no token"),
-        ([UNAUTHORIZED, HttpFailure("auth.example has the private address 10.0.0.1")], "auth.example has the private address"),
+        (
+            [UNAUTHORIZED, Response(200, {}, b'{"token": "a\\r\\nX: y"}')],
+            "the registry's token service gave no token",
+        ),
+        (
+            [UNAUTHORIZED, Response(200, {}, b'{"token": 7}')],
+            "the registry's token service gave no token",
+        ),
+        (
+            [UNAUTHORIZED, HttpFailure("auth.example has the private address 10.0.0.1")],
+            "auth.example has the private address",
+        ),
         ([Response(429, {}, b"")], "the registry answers no more for now: too many requests"),
         ([Response(500, {}, b"secret")], "the registry answered with the status 500"),
         ([Response(302, {}, b"")], "the registry answered with the status 302"),
@@ -201,7 +237,10 @@ def test_without_an_answer_about_the_image_it_is_in_doubt(answers, reason):
 @pytest.mark.parametrize(
     "body, reason",
     [
-        (b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "<b>"}]}', "its repository has no such tag or digest"),
+        (
+            b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "<b>"}]}',
+            "its repository has no such tag or digest",
+        ),
         (b'{"errors": [{"code": "NAME_UNKNOWN"}]}', "it has no repository of that name"),
         (b'{"errors": []}', "its repository has no such tag or digest"),
         (b"<html>", "its repository has no such tag or digest"),
@@ -210,7 +249,9 @@ def test_without_an_answer_about_the_image_it_is_in_doubt(answers, reason):
 def test_what_the_registry_does_not_have_is_refused(body, reason):
     with pytest.raises(ImageNotFoundError) as refused:
         check(FakeHttp(Response(404, {}, body)), require=False)
-    assert str(refused.value).endswith(f"registry.example/team/app:1 is not in the registry: {reason}")
+    assert str(refused.value).endswith(
+        f"registry.example/team/app:1 is not in the registry: {reason}"
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
@@ -226,20 +267,31 @@ def test_a_digest_of_an_unknown_kind_is_in_doubt():
         check(FakeHttp(found()), f"host.example/app@md5:{'a' * 32}")
 
 
-@pytest.mark.parametrize("answer", [found(CONFIG + b" "), Response(404, {}, b""), HttpFailure("no answer")])
+@pytest.mark.parametrize(
+    "answer", [found(CONFIG + b" "), Response(404, {}, b""), HttpFailure("no answer")]
+)
 def test_without_the_configuration_the_image_is_there_and_its_processor_in_doubt(answer):
     verified = check(FakeHttp(found(), answer), require=False)
-    assert verified.digest == DIGEST and "it is there, but not for which processor: " in verified.doubt
+    assert (
+        verified.digest == DIGEST and "it is there, but not for which processor: " in verified.doubt
+    )
 
 
 # With the real GET, and hosts that are only played: what is asked of which host, with which token
 
-PLAYED = {"attacker.example": "8.8.8.8", "internal.example": "10.0.0.1", "listed.example": "1.1.1.1", "auth.example": "8.8.4.4",
-          "hub.example": "9.9.9.9"}  # fmt: skip
+PLAYED = {
+    "attacker.example": "8.8.8.8",
+    "internal.example": "10.0.0.1",
+    "listed.example": "1.1.1.1",
+    "auth.example": "8.8.4.4",
+    "hub.example": "9.9.9.9",
+}
 
 
 class Played:
-    """Hosts behind the connections that the GET makes: ``answers`` by host, each a function of the path."""
+    """Hosts behind the connections that the GET makes: ``answers`` by host, each a function of the
+    path.
+    """
 
     def __init__(self, monkeypatch, **answers):
         self.answers = {name.replace("_", "."): answer for name, answer in answers.items()}
@@ -251,7 +303,11 @@ class Played:
 
             def __init__(self, address, port, timeout, server_hostname, ssl_context):
                 assert timeout and ssl_context
-                self.host, self.where, self.sock = server_hostname.lower().rstrip("."), (address, port), Mock()
+                self.host, self.where, self.sock = (
+                    server_hostname.lower().rstrip("."),
+                    (address, port),
+                    Mock(),
+                )
 
             def connect(self):
                 """Nothing is on the wire."""
@@ -261,14 +317,21 @@ class Played:
 
             def request(self, method, path, headers, **_):
                 """Notes what is asked."""
-                played.asked.append((self.host, path.partition("?")[0], headers.get("Authorization")))
+                played.asked.append(
+                    (self.host, path.partition("?")[0], headers.get("Authorization"))
+                )
                 self.answer = played.answers[self.host](path)  # pylint: disable=attribute-defined-outside-init
                 assert method == "GET"
 
             def getresponse(self):
                 """The prepared answer."""
                 read = Mock(return_value=self.answer.body)
-                return Mock(status=self.answer.status, headers=self.answer.headers, read=read, length_remaining=0)
+                return Mock(
+                    status=self.answer.status,
+                    headers=self.answer.headers,
+                    read=read,
+                    length_remaining=0,
+                )
 
         monkeypatch.setattr("ecs_updater.aws.http.HTTPSConnection", Connection)
 
@@ -276,10 +339,20 @@ class Played:
         """What ``verify`` says of an image."""
 
         def resolve(name, port, **_):
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PLAYED[name.lower().rstrip(".")], port))]
+            return [
+                (
+                    socket.AF_INET,
+                    socket.SOCK_STREAM,
+                    6,
+                    "",
+                    (PLAYED[name.lower().rstrip(".")], port),
+                )
+            ]
 
         http = Http(private, resolve)
-        return verify(ImageReference.parse(text), X86_64, Lookup(Ecr(http), Oci(http)), require=False)
+        return verify(
+            ImageReference.parse(text), X86_64, Lookup(Ecr(http), Oci(http)), require=False
+        )
 
 
 def challenge(realm):
@@ -287,20 +360,49 @@ def challenge(realm):
     return Response(401, {"www-authenticate": f'Bearer realm="{realm}",service="s"'}, b"")
 
 
-@pytest.mark.parametrize("realm", [
-    *("https://internal.example/delete-all", "https://internal.example:443/x", "https://INTERNAL.example/x"),
-    *("http://internal.example/x", "https://internal.example./x", "https://internal.example:8443/x"),
-    *("https://listed.example:5000/x", "https://listed.example/x"),
-    *("https://user@internal.example/x", "https://@internal.example/x", "https://internal.example:0/x"),
-    *("ftp://internal.example/x", "https://auth.example/to-internal", "https://auth.example/to-listed", "//internal.example/x"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "realm",
+    [
+        *(
+            "https://internal.example/delete-all",
+            "https://internal.example:443/x",
+            "https://INTERNAL.example/x",
+        ),
+        *(
+            "http://internal.example/x",
+            "https://internal.example./x",
+            "https://internal.example:8443/x",
+        ),
+        *("https://listed.example:5000/x", "https://listed.example/x"),
+        *(
+            "https://user@internal.example/x",
+            "https://@internal.example/x",
+            "https://internal.example:0/x",
+        ),
+        *(
+            "ftp://internal.example/x",
+            "https://auth.example/to-internal",
+            "https://auth.example/to-listed",
+            "//internal.example/x",
+        ),
+    ],
+)
 def test_a_public_registry_has_no_private_host_called_and_gets_no_token_of_it(monkeypatch, realm):
     def authority(path):
-        target = "https://internal.example/x" if "to-internal" in path else "https://listed.example:5000/x"
+        target = (
+            "https://internal.example/x"
+            if "to-internal" in path
+            else "https://listed.example:5000/x"
+        )
         return Response(302, {"location": target}, b"")
 
-    hosts = Played(monkeypatch, attacker_example=lambda _: challenge(realm), auth_example=authority,
-                   internal_example=lambda _: TOKEN, listed_example=lambda _: TOKEN)  # fmt: skip
+    hosts = Played(
+        monkeypatch,
+        attacker_example=lambda _: challenge(realm),
+        auth_example=authority,
+        internal_example=lambda _: TOKEN,
+        listed_example=lambda _: TOKEN,
+    )
     assert "could not be verified" in hosts.check("attacker.example/app:1").doubt
     assert {host for host, _, _ in hosts.asked} <= {"attacker.example", "auth.example"}
     assert [token for _, _, token in hosts.asked if token] == []
@@ -310,18 +412,35 @@ def test_a_token_goes_to_the_registry_that_was_asked_and_not_to_where_it_leads(m
     redirect = Response(307, {"location": "https://hub.example/blob"}, b"")
 
     def registry(path):
-        return redirect if "blobs" in path else found() if len(hosts.asked) > 2 else challenge("https://auth.example/token")
+        return (
+            redirect
+            if "blobs" in path
+            else found()
+            if len(hosts.asked) > 2
+            else challenge("https://auth.example/token")
+        )
 
-    hosts = Played(monkeypatch, attacker_example=registry, auth_example=lambda _: TOKEN, hub_example=lambda _: found(CONFIG))
+    hosts = Played(
+        monkeypatch,
+        attacker_example=registry,
+        auth_example=lambda _: TOKEN,
+        hub_example=lambda _: found(CONFIG),
+    )
     assert hosts.check("attacker.example/app:1").doubt is None
     assert {host for host, _, token in hosts.asked if token} == {"attacker.example"}
-    assert [host for host, _, token in hosts.asked if not token] == ["attacker.example", "auth.example", "hub.example"]
+    assert [host for host, _, token in hosts.asked if not token] == [
+        "attacker.example",
+        "auth.example",
+        "hub.example",
+    ]
 
 
 def test_a_registry_gets_no_token_that_another_one_to_which_it_leads_asks_for(monkeypatch):
     hosts = Played(
         monkeypatch,
-        attacker_example=lambda _: Response(307, {"location": "https://hub.example/v2/app/manifests/1"}, b""),
+        attacker_example=lambda _: Response(
+            307, {"location": "https://hub.example/v2/app/manifests/1"}, b""
+        ),
         hub_example=lambda _: challenge("https://auth.example/token"),
         auth_example=lambda _: TOKEN,
     )
@@ -329,8 +448,16 @@ def test_a_registry_gets_no_token_that_another_one_to_which_it_leads_asks_for(mo
     assert [host for host, _, _ in hosts.asked] == ["attacker.example", "hub.example"]
 
 
-def test_a_private_registry_may_have_its_token_service_on_its_own_host_or_on_another_that_is_named(monkeypatch):
+def test_a_private_registry_may_have_its_token_service_on_its_own_host_or_on_another_that_is_named(
+    monkeypatch,
+):
     for realm in ("https://internal.example/token", "https://auth.example/token"):
-        answers = iter([challenge(realm), *([TOKEN] if "internal" in realm else []), found(), found(CONFIG)])
-        hosts = Played(monkeypatch, internal_example=lambda _, left=answers: next(left), auth_example=lambda _: TOKEN)
+        answers = iter(
+            [challenge(realm), *([TOKEN] if "internal" in realm else []), found(), found(CONFIG)]
+        )
+        hosts = Played(
+            monkeypatch,
+            internal_example=lambda _, left=answers: next(left),
+            auth_example=lambda _: TOKEN,
+        )
         assert hosts.check("internal.example/app:1").doubt is None

@@ -1,4 +1,6 @@
-"""Which image references lie in Amazon ECR, and where: every partition, every form of host, and nothing that only looks like it."""
+"""Which image references lie in Amazon ECR, and where: every partition, every form of host, and
+nothing that only looks like it.
+"""
 
 import pytest
 

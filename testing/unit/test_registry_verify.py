@@ -1,4 +1,6 @@
-"""The decision about an image: whether it is there, for the task's platform, or in doubt; and what pinning makes of it."""
+"""The decision about an image: whether it is there, for the task's platform, or in doubt; and what
+pinning makes of it.
+"""
 
 import json
 import threading
@@ -8,14 +10,28 @@ import pytest
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ecs_updater.image import ImageReference
 from ecs_updater.registry.answer import Found, Missing, NoAnswer
-from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, NoImage, Unreadable, platform_of_config, read_manifest
+from ecs_updater.registry.manifest import (
+    IMAGE_TYPES,
+    INDEX_TYPES,
+    NoImage,
+    Unreadable,
+    platform_of_config,
+    read_manifest,
+)
 from ecs_updater.registry.platform import Platform, needed_platform
 from ecs_updater.registry.verify import Verified, verify, verify_all
 
 DIGESTS = ["sha256:" + character * 64 for character in "0123456789"]
 TOP, CONFIG = DIGESTS[0], DIGESTS[9]
-X86_64, ARM64, WINDOWS = Platform("linux", "amd64"), Platform("linux", "arm64"), Platform("windows", "amd64")
-OCI_CONFIG, DOCKER_CONFIG = "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"
+X86_64, ARM64, WINDOWS = (
+    Platform("linux", "amd64"),
+    Platform("linux", "arm64"),
+    Platform("windows", "amd64"),
+)
+OCI_CONFIG, DOCKER_CONFIG = (
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+)
 NOT_PREPARED = NoAnswer("not prepared")
 
 
@@ -39,23 +55,31 @@ class Fake:
 
 def found(content, media_type="", digest=TOP):
     """What a registry that has ``content`` says."""
-    return Found(digest, content if isinstance(content, bytes) else json.dumps(content).encode(), media_type)
+    return Found(
+        digest, content if isinstance(content, bytes) else json.dumps(content).encode(), media_type
+    )
 
 
 def index(*platforms, kind=INDEX_TYPES[0]):
-    """An index of images for these platforms, ``os/architecture`` or None for one that does not say."""
+    """An index of images for these platforms, ``os/architecture`` or None for one that does not
+    say.
+    """
     entries = []
     for number, text in enumerate(platforms, start=1):
         system, _, architecture = (text or "").partition("/")
         platform = {"platform": {"os": system, "architecture": architecture}} if text else {}
-        entries.append({"mediaType": IMAGE_TYPES[0], "digest": DIGESTS[number], "size": 7} | platform)
+        entries.append(
+            {"mediaType": IMAGE_TYPES[0], "digest": DIGESTS[number], "size": 7} | platform
+        )
     return found({"schemaVersion": 2, "mediaType": kind, "manifests": entries})
 
 
 def single(config_type=OCI_CONFIG, kind=IMAGE_TYPES[0], **fields):
     """The manifest of an image of one platform."""
     descriptor = {"mediaType": config_type, "digest": CONFIG, "size": 7}
-    return found({"schemaVersion": 2, "mediaType": kind, "config": descriptor, "layers": []} | fields)
+    return found(
+        {"schemaVersion": 2, "mediaType": kind, "config": descriptor, "layers": []} | fields
+    )
 
 
 def config(architecture, system="linux"):
@@ -77,7 +101,9 @@ def message(error):
 
 @pytest.mark.parametrize("kind", INDEX_TYPES)
 @pytest.mark.parametrize("platform, mine", [(X86_64, DIGESTS[1]), (ARM64, DIGESTS[3])])
-def test_of_an_index_the_digest_is_the_indexs_and_the_tasks_own_manifest_is_known(kind, platform, mine):
+def test_of_an_index_the_digest_is_the_indexs_and_the_tasks_own_manifest_is_known(
+    kind, platform, mine
+):
     registries = Fake(index("linux/amd64", "windows/amd64", "linux/arm64", kind=kind))
     verified = verify(image(), platform, registries)
     assert verified == Verified(image(), TOP, (X86_64, WINDOWS, ARM64), mine)
@@ -85,7 +111,9 @@ def test_of_an_index_the_digest_is_the_indexs_and_the_tasks_own_manifest_is_know
     assert registries.asked == ["team/app:1"]
 
 
-@pytest.mark.parametrize("kind, config_type", [(IMAGE_TYPES[0], OCI_CONFIG), (IMAGE_TYPES[1], DOCKER_CONFIG)])
+@pytest.mark.parametrize(
+    "kind, config_type", [(IMAGE_TYPES[0], OCI_CONFIG), (IMAGE_TYPES[1], DOCKER_CONFIG)]
+)
 def test_an_image_of_one_platform_is_looked_at_in_its_configuration(kind, config_type):
     registries = Fake(single(config_type, kind), config("arm64"))
     verified = verify(image(), ARM64, registries)
@@ -97,16 +125,42 @@ def test_an_image_of_one_platform_is_looked_at_in_its_configuration(kind, config
 @pytest.mark.parametrize(
     "registries, platform, what",
     [
-        (Fake(single(), config("arm64")), X86_64, "team/app:1 is for arm64 and the task needs X86_64: build it for linux/amd64, "),
-        (Fake(single(), config("amd64")), ARM64, "team/app:1 is for amd64 and the task needs ARM64: build it for linux/arm64, "),
-        (Fake(index("linux/s390x", "linux/arm64")), X86_64, "team/app:1 is for arm64, s390x and the task needs X86_64: "),
-        (Fake(index("linux/arm64", "windows/amd64")), X86_64, "team/app:1 is for arm64 and the task needs X86_64: "),
+        (
+            Fake(single(), config("arm64")),
+            X86_64,
+            "team/app:1 is for arm64 and the task needs X86_64: build it for linux/amd64, ",
+        ),
+        (
+            Fake(single(), config("amd64")),
+            ARM64,
+            "team/app:1 is for amd64 and the task needs ARM64: build it for linux/arm64, ",
+        ),
+        (
+            Fake(index("linux/s390x", "linux/arm64")),
+            X86_64,
+            "team/app:1 is for arm64, s390x and the task needs X86_64: ",
+        ),
+        (
+            Fake(index("linux/arm64", "windows/amd64")),
+            X86_64,
+            "team/app:1 is for arm64 and the task needs X86_64: ",
+        ),
         (Fake(index("linux/arm")), ARM64, "team/app:1 is for arm and the task needs ARM64: "),
-        (Fake(single(), config("amd64", "windows")), X86_64, "team/app:1 is for windows and the task needs linux"),
-        (Fake(index("linux/amd64", "linux/arm64")), WINDOWS, "team/app:1 is for linux and the task needs windows"),
+        (
+            Fake(single(), config("amd64", "windows")),
+            X86_64,
+            "team/app:1 is for windows and the task needs linux",
+        ),
+        (
+            Fake(index("linux/amd64", "linux/arm64")),
+            WINDOWS,
+            "team/app:1 is for linux and the task needs windows",
+        ),
     ],
 )
-def test_an_image_for_another_platform_is_refused_whatever_the_mode(registries, platform, what, require):
+def test_an_image_for_another_platform_is_refused_whatever_the_mode(
+    registries, platform, what, require
+):
     with pytest.raises(ImageArchitectureError) as refused:
         verify(image(), platform, registries, require)
     assert message(refused).startswith(what)
@@ -129,15 +183,24 @@ def test_an_image_that_the_task_may_well_run_is_not_refused(registries, platform
 
 @pytest.mark.parametrize(
     "platforms, platform",
-    [(["linux/amd64", "linux/amd64"], X86_64), (["linux/amd64", "linux/arm64"], Platform("linux")), (["linux/386", None], X86_64)],
+    [
+        (["linux/amd64", "linux/amd64"], X86_64),
+        (["linux/amd64", "linux/arm64"], Platform("linux")),
+        (["linux/386", None], X86_64),
+    ],
 )
 def test_which_manifest_of_an_index_runs_is_not_guessed(platforms, platform):
     verified = verify(image(), platform, Fake(index(*platforms)))
     assert (verified.platform_digest, verified.digests) == (None, {TOP})
 
 
-@pytest.mark.parametrize("platforms, mine", [(["linux/386", "linux/amd64"], 2), (["linux/386", "linux/arm64"], 1), ([None], 1)])
-def test_of_an_index_the_manifest_for_the_very_processor_comes_before_what_it_also_runs(platforms, mine):
+@pytest.mark.parametrize(
+    "platforms, mine",
+    [(["linux/386", "linux/amd64"], 2), (["linux/386", "linux/arm64"], 1), ([None], 1)],
+)
+def test_of_an_index_the_manifest_for_the_very_processor_comes_before_what_it_also_runs(
+    platforms, mine
+):
     assert verify(image(), X86_64, Fake(index(*platforms))).platform_digest == DIGESTS[mine]
 
 
@@ -156,14 +219,23 @@ def test_attestations_in_an_index_are_no_images():
 @pytest.mark.parametrize(
     "manifest, what",
     [
-        (Missing("its repository has no such tag or digest"), "its repository has no such tag or digest"),
-        (single("application/vnd.cncf.helm.config.v1+json"), "by that name there is no container image but application/vnd.cncf."),
+        (
+            Missing("its repository has no such tag or digest"),
+            "its repository has no such tag or digest",
+        ),
+        (
+            single("application/vnd.cncf.helm.config.v1+json"),
+            "by that name there is no container image but application/vnd.cncf.",
+        ),
         (
             single("application/vnd.oci.empty.v1+json", artifactType="application/spdx+json"),
             "by that name there is no container image but application/spdx+json",
         ),
         (single("x\n" * 200), "by that name there is no container image but x\\nx"),
-        (index("unknown/unknown"), "by that name there is no container image but an index without any image"),
+        (
+            index("unknown/unknown"),
+            "by that name there is no container image but an index without any image",
+        ),
     ],
 )
 def test_what_is_known_not_to_be_there_is_refused_whatever_the_mode(manifest, what, require):
@@ -177,15 +249,25 @@ DOUBTS = [
     (Fake(NoAnswer("it sleeps")), "it sleeps", None),
     (Fake(found(b"<html>")), "its manifest cannot be read", TOP),
     (Fake(found({"schemaVersion": 1})), "its manifest has the form 1, not 2", TOP),
-    (Fake(found({"schemaVersion": 2, "mediaType": "text/plain"})), "its manifest has the type 'text/plain'", TOP),
+    (
+        Fake(found({"schemaVersion": 2, "mediaType": "text/plain"})),
+        "its manifest has the type 'text/plain'",
+        TOP,
+    ),
     (Fake(single(), NoAnswer("denied")), "it is there, but not for which processor: denied", TOP),
     (Fake(single(), Missing("gone")), "it is there, but not for which processor: gone", TOP),
-    (Fake(single(), found(b"{}")), "it is there, but its configuration does not say for which processor", TOP),
+    (
+        Fake(single(), found(b"{}")),
+        "it is there, but its configuration does not say for which processor",
+        TOP,
+    ),
 ]
 
 
 @pytest.mark.parametrize("registries, why, digest", DOUBTS)
-def test_what_could_not_be_found_out_is_an_error_with_require_and_a_doubt_with_warn(registries, why, digest):
+def test_what_could_not_be_found_out_is_an_error_with_require_and_a_doubt_with_warn(
+    registries, why, digest
+):
     with pytest.raises(ImageVerificationError) as failed:
         verify(image(), X86_64, registries)
     assert message(failed) == f"team/app:1 could not be verified: {why}"
@@ -246,7 +328,10 @@ def test_what_is_not_known_when_the_time_is_up_is_in_doubt_and_nobody_waits_for_
         late = "could not be verified: there was no answer within"
         assert len(verified) == 11 and all(late in one.doubt for one in verified.values())
         assert verified[f"pinned@{TOP}"].digests == {TOP}
-        with pytest.raises(ImageVerificationError, match="app:0 could not be verified: there was no answer within 0.0 s"):
+        with pytest.raises(
+            ImageVerificationError,
+            match="app:0 could not be verified: there was no answer within 0.0 s",
+        ):
             verify_all(images, X86_64, registries, seconds=seconds)
         assert not registries.asked
     finally:
@@ -256,9 +341,13 @@ def test_what_is_not_known_when_the_time_is_up_is_in_doubt_and_nobody_waits_for_
 def test_a_slow_image_takes_nothing_from_a_quick_one(monkeypatch):
     registries = Slow()
     # The time is up as soon as the quick one is known.
-    monkeypatch.setattr("ecs_updater.registry.verify.wait", lambda futures, timeout: futures[1].result(timeout))
+    monkeypatch.setattr(
+        "ecs_updater.registry.verify.wait", lambda futures, timeout: futures[1].result(timeout)
+    )
     try:
-        verified = verify_all([image("slow"), image("quick")], X86_64, registries, require=False, seconds=60)
+        verified = verify_all(
+            [image("slow"), image("quick")], X86_64, registries, require=False, seconds=60
+        )
         assert verified["quick"].doubt is None and verified["slow"].doubt
     finally:
         registries.over.set()
@@ -279,7 +368,11 @@ def test_of_several_images_that_are_wrong_the_first_one_is_named():
         ("app:1", f"app:1@{TOP}", f"app@{TOP}"),
         ("app", f"app@{TOP}", f"app@{TOP}"),
         ("host:5000/app", f"host:5000/app@{TOP}", f"host:5000/app@{TOP}"),
-        ("Host.example:5000/team/app:5000", f"Host.example:5000/team/app:5000@{TOP}", f"Host.example:5000/team/app@{TOP}"),
+        (
+            "Host.example:5000/team/app:5000",
+            f"Host.example:5000/team/app:5000@{TOP}",
+            f"Host.example:5000/team/app@{TOP}",
+        ),
         (f"app@{DIGESTS[5]}", f"app@{DIGESTS[5]}", f"app@{DIGESTS[5]}"),
         (f"app:1@{DIGESTS[5]}", f"app:1@{DIGESTS[5]}", f"app:1@{DIGESTS[5]}"),
     ],
@@ -300,9 +393,29 @@ def test_nothing_is_pinned_without_a_digest():
 @pytest.mark.parametrize(
     "task_definition, on_fargate, platform",
     [
-        ({"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}}, None, ARM64),
-        ({"runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}, None, WINDOWS),
-        ({"runtimePlatform": {"cpuArchitecture": "ARM64"}, "requiresCompatibilities": ["FARGATE"]}, None, ARM64),
+        (
+            {"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}},
+            None,
+            ARM64,
+        ),
+        (
+            {
+                "runtimePlatform": {
+                    "cpuArchitecture": "X86_64",
+                    "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE",
+                }
+            },
+            None,
+            WINDOWS,
+        ),
+        (
+            {
+                "runtimePlatform": {"cpuArchitecture": "ARM64"},
+                "requiresCompatibilities": ["FARGATE"],
+            },
+            None,
+            ARM64,
+        ),
         ({"requiresCompatibilities": ["EC2", "FARGATE"]}, None, X86_64),
         ({"runtimePlatform": None, "requiresCompatibilities": ["EC2"]}, None, Platform()),
         ({}, None, Platform()),
@@ -311,7 +424,9 @@ def test_nothing_is_pinned_without_a_digest():
         ({"runtimePlatform": {"cpuArchitecture": "RISCV64"}}, True, Platform("linux", "riscv64")),
     ],
 )
-def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(task_definition, on_fargate, platform):
+def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(
+    task_definition, on_fargate, platform
+):
     assert needed_platform(task_definition, on_fargate) == platform
 
 
@@ -321,15 +436,31 @@ def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(task
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"null", b"[]", b"7", b"{", b"\xff", b"[" * 100_000, b'{"schemaVersion": 2, "manifests": 7}',
-        b'{"schemaVersion": 2, "config": []}', b'{"schemaVersion": 2, "config": {"mediaType": []}}', b'{"schemaVersion": 2}',
-        b'{"schemaVersion": 2, "mediaType": 7}', b'{"schemaVersion": 2, "manifests": [{}]}',
-        b'{"schemaVersion": 2, "config": {"mediaType": "application/octet-stream", "digest": "../../x"}}',
-        f'{{"schemaVersion": 2, "manifests": [{{"digest": "{TOP}", "platform": {{"os": "a\\nb"}}}}]}}'.encode(),
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"schemaVersion": 2, "manifests": 7}',
+        b'{"schemaVersion": 2, "config": []}',
+        b'{"schemaVersion": 2, "config": {"mediaType": []}}',
+        b'{"schemaVersion": 2}',
+        b'{"schemaVersion": 2, "mediaType": 7}',
+        b'{"schemaVersion": 2, "manifests": [{}]}',
+        (
+            b'{"schemaVersion": 2, "config": {"mediaType": "application/octet-stream", '
+            b'"digest": "../../x"}}'
+        ),
+        (
+            f'{{"schemaVersion": 2, "manifests": [{{"digest": "{TOP}", "platform": '
+            '{"os": "a\\nb"}}]}'
+        ).encode(),
         f'{{"schemaVersion": 2, "manifests": [{{"digest": "{TOP}", "platform": [1]}}]}}'.encode(),
     ],
     ids=range(16),
-)  # fmt: skip
+)
 def test_no_manifest_however_odd_breaks_the_reading(body):
     assert isinstance(read_manifest(body), Unreadable)
     assert platform_of_config(body) is None
@@ -341,8 +472,18 @@ def test_an_architecture_that_is_no_word_is_none(architecture):
 
 
 def test_a_manifest_without_a_type_is_what_the_registry_says_or_what_it_has_in_it():
-    bare = json.dumps({"schemaVersion": 2, "config": {"mediaType": OCI_CONFIG, "digest": CONFIG}}).encode()
-    assert read_manifest(bare) == read_manifest(bare, f"{IMAGE_TYPES[0]}; charset=utf-8") == read_manifest(single().body)
+    bare = json.dumps(
+        {"schemaVersion": 2, "config": {"mediaType": OCI_CONFIG, "digest": CONFIG}}
+    ).encode()
+    assert (
+        read_manifest(bare)
+        == read_manifest(bare, f"{IMAGE_TYPES[0]}; charset=utf-8")
+        == read_manifest(single().body)
+    )
     entries = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
-    assert read_manifest(entries) == read_manifest(entries, INDEX_TYPES[1]) == NoImage("an index without any image")
+    assert (
+        read_manifest(entries)
+        == read_manifest(entries, INDEX_TYPES[1])
+        == NoImage("an index without any image")
+    )
     assert isinstance(read_manifest(bare, "text/html"), Unreadable)

@@ -1,5 +1,6 @@
-"""A request_id that another update has: the message goes to the dead-letter queue with its cause, the row of a batch fails, and
-nobody touches the other update."""
+"""A request_id that another update has: the message goes to the dead-letter queue with its cause,
+the row of a batch fails, and nobody touches the other update.
+"""
 
 import json
 
@@ -26,7 +27,12 @@ def _run():
 def letters(run):
     """Service and cause of each message in the dead-letter queue."""
     records = run.letters.receive()
-    return {json.loads(one["body"])["ecs_service_name"]: one["messageAttributes"]["cause"]["stringValue"] for one in records}
+    return {
+        json.loads(one["body"])["ecs_service_name"]: one["messageAttributes"]["cause"][
+            "stringValue"
+        ]
+        for one in records
+    }
 
 
 def test_of_six_services_with_one_request_id_the_first_is_updated_and_five_are_dead_letters(run):
@@ -39,15 +45,25 @@ def test_of_six_services_with_one_request_id_the_first_is_updated_and_five_are_d
     assert run.entry("r").service.endswith("/web-001") and run.entry("r").state is State.DEPLOYED
 
 
-@pytest.mark.parametrize("fields", [{"ecs_image_name": "registry/app:3"}, {"ecs_tag": {"a": "b"}}, {"force_new_deployment": True}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"ecs_image_name": "registry/app:3"}, {"ecs_tag": {"a": "b"}}, {"force_new_deployment": True}],
+)
 def test_another_event_of_the_same_service_is_in_the_dead_letter_queue_too(run, fields):
-    run.send(run.ecs.event("web-001", request_id="r"), run.ecs.event("web-001", request_id="r") | fields)
+    run.send(
+        run.ecs.event("web-001", request_id="r"), run.ecs.event("web-001", request_id="r") | fields
+    )
     assert run.work() == [] and letters(run).keys() == {"web-001"}
     assert run.ecs.updates == [("web-001", "web-001:2")]
 
 
-@pytest.mark.parametrize("fields", [{"surplus": 1}, {"ecs_tag": 7}, {"ecs_service_name": "nobody"}, {"ecs_image_name": ":"}])
-def test_an_event_that_cannot_succeed_does_not_change_the_open_update_with_its_request_id(run, fields):
+@pytest.mark.parametrize(
+    "fields",
+    [{"surplus": 1}, {"ecs_tag": 7}, {"ecs_service_name": "nobody"}, {"ecs_image_name": ":"}],
+)
+def test_an_event_that_cannot_succeed_does_not_change_the_open_update_with_its_request_id(
+    run, fields
+):
     run.send(run.ecs.event("web-001", request_id="r"))
     run.kill_at("UpdateService")
     before = run.entry("r")
@@ -56,7 +72,9 @@ def test_an_event_that_cannot_succeed_does_not_change_the_open_update_with_its_r
     assert run.entry("r") == before and before.state is State.REGISTERED
 
 
-def test_a_request_id_that_another_service_takes_in_the_same_moment_is_in_the_dead_letter_queue(run):
+def test_a_request_id_that_another_service_takes_in_the_same_moment_is_in_the_dead_letter_queue(
+    run,
+):
     run.send(run.ecs.event("web-001", request_id="r", surplus=1))
     event = run.ecs.event("web-002", request_id="r")
     is_begun = []
@@ -101,7 +119,10 @@ def test_a_refusal_is_in_the_ledger_also_where_the_service_is_the_functions_defa
 
 def rows_of(*events):
     """The rows of these events, all with the request_id r."""
-    return [Row.of(Member(number, "r", {**event, "request_id": "r"})) for number, event in enumerate(events, 1)]
+    return [
+        Row.of(Member(number, "r", {**event, "request_id": "r"}))
+        for number, event in enumerate(events, 1)
+    ]
 
 
 @pytest.mark.parametrize("is_ended", [True, False])
@@ -113,15 +134,24 @@ def test_a_row_whose_request_id_another_service_or_event_has_fails(run, is_ended
         run.time.now += 60
         run.complete()
     door = FromLedger(Progress(run.table), None)
-    for other in (run.ecs.event("web-002"), run.ecs.event("web-001", "registry/app:3"), {**own, "ecs_cluster_name": "other"}):
+    for other in (
+        run.ecs.event("web-002"),
+        run.ecs.event("web-001", "registry/app:3"),
+        {**own, "ecs_cluster_name": "other"},
+    ):
         (seen,) = door.look(rows_of(other)).values()
-        assert seen.state is RowState.FAILED and "request_id r is taken by another update" in seen.cause
+        assert (
+            seen.state is RowState.FAILED
+            and "request_id r is taken by another update" in seen.cause
+        )
     (seen,) = door.look(rows_of(own)).values()
     assert seen.state is (RowState.SUCCEEDED if is_ended else RowState.DEPLOYING)
 
 
 def test_the_ids_of_batches_have_64_random_bits(run):
-    ids = {new_batch([run.ecs.event("web-001")], [None], None, REAL_TIME).batch.id for _ in range(3)}
+    ids = {
+        new_batch([run.ecs.event("web-001")], [None], None, REAL_TIME).batch.id for _ in range(3)
+    }
     assert len(ids) == 3
     for one in ids:
         assert len(one.rpartition("-")[2]) >= 16 and int(one.rpartition("-")[2], 16) >= 0

@@ -1,4 +1,6 @@
-"""``GET``: help, page, lists and updates over HTTP, for programs and browsers; and what it refuses."""
+"""``GET``: help, page, lists and updates over HTTP, for programs and browsers; and what it
+refuses.
+"""
 
 import dataclasses
 from types import SimpleNamespace
@@ -42,37 +44,58 @@ def _get(sources):
 def test_help_is_json_for_programs_and_lists_every_route(get):
     answer = get("/", headers={"Accept": "*/*"})
     assert answer.status == 200 and answer.headers["Vary"] == "Accept"
-    assert answer.json["routes"] == [{"method": one.method, "path": one.path, "what": one.what} for one in ROUTES]
-    assert answer.json["tagFilters"] == ["environment", "owner", "contact"] and "x-api-key" in answer.json["authentication"]
+    assert answer.json["routes"] == [
+        {"method": one.method, "path": one.path, "what": one.what} for one in ROUTES
+    ]
+    assert (
+        answer.json["tagFilters"] == ["environment", "owner", "contact"]
+        and "x-api-key" in answer.json["authentication"]
+    )
 
 
 def test_a_browser_gets_the_page_with_a_strict_policy_and_reaches_no_aws_for_it(get, ecs):
     answer = get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert answer.status == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
     policy = answer.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "sha256-" in policy
+    assert (
+        policy.startswith("default-src 'none'") and "unsafe" not in policy and "sha256-" in policy
+    )
     assert answer.text.lstrip().lower().startswith("<!doctype html>") and not ecs.calls
 
 
 def test_services_are_listed_and_filtered(get):
     assert [one["serviceName"] for one in get("/list").json["services"]] == ["api", "web"]
     assert [one["serviceName"] for one in get("/list?owner=me+%26+you").json["services"]] == ["web"]
-    assert [one["serviceName"] for one in get("/list?launch_type=ALL").json["services"]] == ["api", "web", "old"]
+    assert [one["serviceName"] for one in get("/list?launch_type=ALL").json["services"]] == [
+        "api",
+        "web",
+        "old",
+    ]
     assert get("/list?images=1&limit=1").json["services"][0]["images"] == {"app": "registry/api:1"}
 
 
 def test_a_page_leads_to_the_next(get):
     first = get("/list?limit=1").json
     second = get(f"/list?limit=1&next={first['next']}").json
-    last = get(f"/list?limit=1&next={second['next']}").json  # Only then it is known that nothing else fits the query.
-    assert [one["serviceName"] for page in (first, second) for one in page["services"]] == ["api", "web"]
+    # Only then it is known that nothing else fits the query.
+    last = get(f"/list?limit=1&next={second['next']}").json
+    assert [one["serviceName"] for page in (first, second) for one in page["services"]] == [
+        "api",
+        "web",
+    ]
     assert last == {"services": [], "next": None}
 
 
 @pytest.mark.parametrize(
     "address, message",
     [
-        ("/list?team=x", "there is no filter 'team': there are environment, owner, contact, launch_type, images, limit, next"),
+        (
+            "/list?team=x",
+            (
+                "there is no filter 'team': there are environment, owner, contact, "
+                "launch_type, images, limit, next"
+            ),
+        ),
         ("/list?owner=a&owner=b", "owner: is given 2 times, once is enough"),
         ("/list?limit=0", "limit: '0' is not a number from 1 to 1000"),
         ("/list?limit=1001", "limit: '1001' is not a number from 1 to 1000"),
@@ -80,16 +103,34 @@ def test_a_page_leads_to_the_next(get):
         ("/deployments?limit=0000000019", "limit: '0000000019' is not a number from 1 to 100"),
         ("/list?limit=%D9%A3", "limit: '٣' is not a number from 1 to 1000"),
         ("/list?images=yes", "images: 'yes' is neither 0 nor 1"),
-        ("/list?launch_type=FARGATE,X", "launch_type: 'FARGATE,X' is not one of FARGATE, EC2, EXTERNAL, MANAGED_INSTANCES, ALL, "
-         "or several with commas"),
+        (
+            "/list?launch_type=FARGATE,X",
+            "launch_type: 'FARGATE,X' is not one of FARGATE, EC2, EXTERNAL, "
+            "MANAGED_INSTANCES, ALL, "
+            "or several with commas",
+        ),
         ("/list?next=x", "next: this is not what an earlier page of the same list gave as next"),
-        ("/deployments?owner=x", "there is no parameter 'owner': there are cluster, service, limit, next"),
+        (
+            "/deployments?owner=x",
+            "there is no parameter 'owner': there are cluster, service, limit, next",
+        ),
         ("/deployments?limit=101", "limit: '101' is not a number from 1 to 100"),
-        ("/deployments?service=web", "service: web may be in several clusters: name the cluster too, or take the service's ARN"),
+        (
+            "/deployments?service=web",
+            (
+                "service: web may be in several clusters: name the cluster too, or "
+                "take the service's ARN"
+            ),
+        ),
         ("/deployments?cluster=a/b", "cluster: 'a/b' is neither the name of a cluster nor its ARN"),
-        ("/deployments?service=arn:x", "service: 'arn:x' is neither the name of a service nor its ARN"),
-        (f"/deployments?cluster=c&service={PREFIX}service/d/web",
-         f"service: '{PREFIX}service/d/web' is not in the cluster '{PREFIX}cluster/c'"),
+        (
+            "/deployments?service=arn:x",
+            "service: 'arn:x' is neither the name of a service nor its ARN",
+        ),
+        (
+            f"/deployments?cluster=c&service={PREFIX}service/d/web",
+            f"service: '{PREFIX}service/d/web' is not in the cluster '{PREFIX}cluster/c'",
+        ),
     ],
 )
 def test_a_query_that_means_nothing_is_refused_with_what_there_is(get, ecs, address, message):
@@ -123,7 +164,9 @@ def test_updates_are_told_by_service_and_by_their_id(get, history, lease):
     entry = history.begin(intent(lease("r-1"))).entry
     history.end(succeeded(entry))
     listed = get("/deployments?cluster=ECSCluster&service=ecs-dummy-service").json
-    assert [one["id"] for one in listed["deployments"]] == ["r-1"] and listed["deployments"][0]["serviceArn"] == key
+    assert [one["id"] for one in listed["deployments"]] == ["r-1"] and listed["deployments"][0][
+        "serviceArn"
+    ] == key
     assert [one["id"] for one in get("/deployments").json["deployments"]] == ["r-1"]
     told = {"answer": {"changed": True}, "errorType": None, "errorMessage": None}
     assert get("/deployments/r-1").json == {**listed["deployments"][0], **told}
@@ -146,18 +189,33 @@ def test_without_a_ledger_lists_of_services_still_work(sources):
 
 
 def test_trouble_of_aws_is_502_and_logged_without_a_traceback_for_the_caller(get, ecs, log):
-    ecs.before = lambda operation, body: (400, "AccessDeniedException", "User: x is not authorized. Token: secret")
+    ecs.before = lambda operation, body: (
+        400,
+        "AccessDeniedException",
+        "User: x is not authorized. Token: secret",
+    )
     answer = get("/list")
     ecs.before = lambda operation, body: None
-    assert answer.status == 403 and answer.json["errorType"] == "ServiceReadError" and "secret" not in answer.text
+    assert (
+        answer.status == 403
+        and answer.json["errorType"] == "ServiceReadError"
+        and "secret" not in answer.text
+    )
     assert log()[-1]["error_type"] == "ServiceReadError"
 
 
 def test_the_log_says_what_was_asked_how_much_was_told_and_what_it_cost(get, ecs, log):
     get("/list")
     (line,) = log()
-    assert line["aws_calls"] == dict(sorted(ecs.calls.items())) and ecs.calls["DescribeServices"] == 2
-    assert (line["message"], line["path"], line["services"], line["http_request_id"]) == ("read", "/list", 2, REQUEST_ID)
+    assert (
+        line["aws_calls"] == dict(sorted(ecs.calls.items())) and ecs.calls["DescribeServices"] == 2
+    )
+    assert (line["message"], line["path"], line["services"], line["http_request_id"]) == (
+        "read",
+        "/list",
+        2,
+        REQUEST_ID,
+    )
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/lists", "/deployments/a/b", "/openapi"])
@@ -166,6 +224,11 @@ def test_another_route_is_404(get, path):
 
 
 def test_a_context_of_another_partition_gives_its_arns(sources):
-    context = SimpleNamespace(**{**vars(CONTEXT), "invoked_function_arn": "arn:aws-cn:lambda:cn-north-1:123456789012:function:f"})
+    context = SimpleNamespace(
+        **{
+            **vars(CONTEXT),
+            "invoked_function_arn": "arn:aws-cn:lambda:cn-north-1:123456789012:function:f",
+        }
+    )
     answer = door(sources).resolve(event("GET", "/deployments?cluster=c"), context)
     assert answer["statusCode"] == 200

@@ -1,4 +1,6 @@
-"""``POST``: bodies become events, answers and errors become statuses, and nobody sees what is inside."""
+"""``POST``: bodies become events, answers and errors become statuses, and nobody sees what is
+inside.
+"""
 
 import base64
 import json
@@ -11,7 +13,12 @@ from ecs_updater.rest.answer import status_of
 from ecs_updater.rest.updating import door
 from support.http import CONTEXT, REQUEST_ID, ask, event
 
-LONG = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "busybox:1", "ecs_tag": {"a": "b"}}
+LONG = {
+    "ecs_cluster_name": "c",
+    "ecs_service_name": "s",
+    "ecs_image_name": "busybox:1",
+    "ecs_tag": {"a": "b"},
+}
 SHORT = {"cluster": "c", "service": "s", "image": "registry:5000/team/web", "tag": "1.2"}
 BODY = {
     "BEFORE": {"serviceArn": "arn:s"},
@@ -19,7 +26,11 @@ BODY = {
     "changed": True,
     "changes": [],
     "taskDefinitionArn": {"before": "a", "after": "b"},
-    "deployment": {"id": "ecs-svc/1", "verdict": "IN_PROGRESS", "reason": "the deployment was started, and not waited for"},
+    "deployment": {
+        "id": "ecs-svc/1",
+        "verdict": "IN_PROGRESS",
+        "reason": "the deployment was started, and not waited for",
+    },
 }
 
 
@@ -54,12 +65,21 @@ def test_the_contracts_event_goes_to_the_update_as_it_is_and_the_answer_is_its_r
     assert (answer.status, answer.json) == (200, {"requestId": REQUEST_ID, **BODY})
     asked, call = updates.asked[0]
     assert asked == {"action": "update", **LONG} and call.id == REQUEST_ID
-    assert answer.headers["Cache-Control"] == "no-store" and answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (
+        answer.headers["Cache-Control"] == "no-store"
+        and answer.headers["X-Content-Type-Options"] == "nosniff"
+    )
 
 
 def test_the_short_form_is_the_contracts_event_that_leaves_the_tags_alone():
     updates = Updates()
-    options = {"container": "app", "wait_seconds": 5, "dry_run": True, "rollback_on_failure": True, "request_id": "r"}
+    options = {
+        "container": "app",
+        "wait_seconds": 5,
+        "dry_run": True,
+        "rollback_on_failure": True,
+        "request_id": "r",
+    }
     assert post(updates, "/update", {**SHORT, **options}).status == 200
     assert updates.asked[0][0] == {
         "action": "update",
@@ -69,41 +89,83 @@ def test_the_short_form_is_the_contracts_event_that_leaves_the_tags_alone():
         "ecs_tag": {},
         "ecs_tag_mode": "merge",
         "ecs_container_name": "app",
-        **{name: options[name] for name in ("wait_seconds", "dry_run", "rollback_on_failure", "request_id")},
+        **{
+            name: options[name]
+            for name in ("wait_seconds", "dry_run", "rollback_on_failure", "request_id")
+        },
     }
 
 
-@pytest.mark.parametrize("body", [{"ecs_cluster_name": "c", "ecs_service_name": "s"}, {"cluster": "c", "service": "s"}])
+@pytest.mark.parametrize(
+    "body", [{"ecs_cluster_name": "c", "ecs_service_name": "s"}, {"cluster": "c", "service": "s"}]
+)
 def test_a_rollback_needs_only_cluster_and_service_in_either_form(body):
     updates = Updates()
     assert post(updates, "/rollback", body).status == 200
-    assert updates.asked[0][0] == {"action": "rollback", "ecs_cluster_name": "c", "ecs_service_name": "s"}
+    assert updates.asked[0][0] == {
+        "action": "rollback",
+        "ecs_cluster_name": "c",
+        "ecs_service_name": "s",
+    }
 
 
 @pytest.mark.parametrize(
     "path, body, violation",
     [
-        ("/update", "{", "the body is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (
+            "/update",
+            "{",
+            (
+                "the body is no JSON: Expecting property name enclosed in double quotes: "
+                "line 1 column 2 (char 1)"
+            ),
+        ),
         ("/update", "", "the body is no JSON: Expecting value: line 1 column 1 (char 0)"),
         ("/update", '{"wait_seconds": NaN}', "the body is no JSON: NaN is no number of JSON"),
         ("/update", "[" * 100_000, "the event is nested too deeply"),
-        ("/update", {**SHORT, "image": "web:1"}, "image: 'web:1' has a tag or a digest of its own: leave it out, tag says it"),
-        ("/update", {**SHORT, "image": "r:5/web@sha256:0"}, "image: 'r:5/web@sha256:0' has a tag or a digest of its own: "
-         "leave it out, tag says it"),
+        (
+            "/update",
+            {**SHORT, "image": "web:1"},
+            "image: 'web:1' has a tag or a digest of its own: leave it out, tag says it",
+        ),
+        (
+            "/update",
+            {**SHORT, "image": "r:5/web@sha256:0"},
+            "image: 'r:5/web@sha256:0' has a tag or a digest of its own: leave it out, tag says it",
+        ),
         ("/update", {**SHORT, "cluster": 1}, "cluster: 1 is not of type 'string'"),
-        ("/update", '{"cluster": "c", "service": "s", "cluster": "c"}', "the body has the key 'cluster' twice in one object: "
-         "leave one of the two out"),
-        ("/update", json.dumps(LONG)[:-2] + ', "a": "c"}}', "the body has the key 'a' twice in one object: "
-         "leave one of the two out"),
-        ("/rollback", '{"cluster": "c", "service": "s", "service": "t"}', "the body has the key 'service' twice in one object: "
-         "leave one of the two out"),
+        (
+            "/update",
+            '{"cluster": "c", "service": "s", "cluster": "c"}',
+            "the body has the key 'cluster' twice in one object: leave one of the two out",
+        ),
+        (
+            "/update",
+            json.dumps(LONG)[:-2] + ', "a": "c"}}',
+            "the body has the key 'a' twice in one object: leave one of the two out",
+        ),
+        (
+            "/rollback",
+            '{"cluster": "c", "service": "s", "service": "t"}',
+            "the body has the key 'service' twice in one object: leave one of the two out",
+        ),
         ("/update", {**SHORT, "wait": 5}, "unknown field wait: did you mean wait_seconds?"),
         ("/update", {**SHORT, "tags": {}}, "unknown field tags: did you mean tag?"),
-        ("/update", {**LONG, "action": "rollback"}, "action: this is POST /update, which does update alone: leave the field out"),
-        ("/rollback", {"action": "update"}, "action: this is POST /rollback, which does rollback alone: leave the field out"),
+        (
+            "/update",
+            {**LONG, "action": "rollback"},
+            "action: this is POST /update, which does update alone: leave the field out",
+        ),
+        (
+            "/rollback",
+            {"action": "update"},
+            "action: this is POST /rollback, which does rollback alone: leave the field out",
+        ),
     ],
 )
-def test_a_body_that_cannot_be_an_event_is_refused_with_what_is_wrong_before_anything_is_done(path, body, violation):
+def test_a_body_that_cannot_be_an_event_is_refused_with_what_is_wrong_before_anything_is_done(
+    path, body, violation
+):
     updates = Updates()
     answer = post(updates, path, body)
     assert answer.status == 400 and not updates.asked
@@ -139,46 +201,105 @@ def test_the_short_forms_tag_is_a_tag_or_a_digest_or_both(tag, reference):
 @pytest.mark.parametrize(
     "tag",
     [
-        *("", "-x", "a b", "5000/other:1", "latest:1", "x" * 129, "1.2@", "@", ":", "1.2@latest", f"{DIGEST}@1.2"),
-        *(DIGEST.upper(), f"SHA256:{'0f' * 32}", f"sha256:{'0F' * 32}", DIGEST[:-1], f"{DIGEST}0", f"@{DIGEST}@{DIGEST}"),
+        *(
+            "",
+            "-x",
+            "a b",
+            "5000/other:1",
+            "latest:1",
+            "x" * 129,
+            "1.2@",
+            "@",
+            ":",
+            "1.2@latest",
+            f"{DIGEST}@1.2",
+        ),
+        *(
+            DIGEST.upper(),
+            f"SHA256:{'0f' * 32}",
+            f"sha256:{'0F' * 32}",
+            DIGEST[:-1],
+            f"{DIGEST}0",
+            f"@{DIGEST}@{DIGEST}",
+        ),
     ],
 )
 def test_what_is_neither_a_tag_nor_a_digest_is_refused_in_the_short_forms_words(tag):
     updates = Updates()
     answer = post(updates, "/update", {**SHORT, "tag": tag})
-    assert (answer.status, answer.json["errorType"], updates.asked) == (400, "InvalidEventError", [])
+    assert (answer.status, answer.json["errorType"], updates.asked) == (
+        400,
+        "InvalidEventError",
+        [],
+    )
     begins = f"[ERROR][json_validation] wrong input event format: tag: '{tag[:40]}"
-    assert answer.json["errorMessage"].startswith(begins) and "nor a digest (sha256: and 64" in answer.json["errorMessage"]
+    assert (
+        answer.json["errorMessage"].startswith(begins)
+        and "nor a digest (sha256: and 64" in answer.json["errorMessage"]
+    )
     assert "ecs_" not in answer.text
 
 
-@pytest.mark.parametrize("image", ["Web", "r.example.net/Team/web", "a b", "web/", "r.example.net:x/web"])
+@pytest.mark.parametrize(
+    "image", ["Web", "r.example.net/Team/web", "a b", "web/", "r.example.net:x/web"]
+)
 def test_a_wrong_image_of_the_short_form_is_quoted_as_the_caller_wrote_it(image):
     answer = post(Updates(), "/update", {**SHORT, "image": image})
-    assert (answer.status, answer.json["errorType"]) in ((422, "InvalidImageError"), (400, "InvalidEventError"))
-    assert f"image {image!r} is no reference" in answer.json["errorMessage"] and "ecs_image_name" not in answer.text
+    assert (answer.status, answer.json["errorType"]) in (
+        (422, "InvalidImageError"),
+        (400, "InvalidEventError"),
+    )
+    assert (
+        f"image {image!r} is no reference" in answer.json["errorMessage"]
+        and "ecs_image_name" not in answer.text
+    )
 
 
 def test_an_empty_image_of_the_short_form_has_the_contracts_sentence():
     answer = post(Updates(), "/update", {**SHORT, "image": ""})
     begins = "[ERROR][ecs_service_update] new task_definition could not be created "
-    assert answer.json["errorMessage"] == f"{begins}Container.image repository should not be null or empty."
+    assert (
+        answer.json["errorMessage"]
+        == f"{begins}Container.image repository should not be null or empty."
+    )
 
 
 @pytest.mark.parametrize(
     "error, said",
     [
-        (errors.InvalidEventError("ecs_service_name: is in cluster a, but ecs_cluster_name is b"),
-         "[ERROR][json_validation] wrong input event format: service: is in cluster a, but cluster is b"),
-        (errors.InvalidImageError("ecs_image_name: as it is"),
-         "[ERROR][ecs_service_update] new task_definition could not be created image: as it is"),
-        (errors.AmbiguousContainerError("name one of a, b in ecs_container_name"),
-         "[ERROR][ecs_service_read] name one of a, b in container"),
-        (errors.ServiceNotActiveError("ecs_service_name s is DRAINING, not ACTIVE"),
-         "[ERROR][ecs_service_read] service s is DRAINING, not ACTIVE"),
-        (errors.LeaseHeldError("ecs_service_name s is held by x"), "[ERROR][ecs_service_read] service s is held by x"),
-        (errors.ServiceNotFoundError("s"), "[ERROR][ecs_service_read] ecs_service_name s not found"),
-        (errors.ClusterNotFoundError("c"), "[ERROR][ecs_service_read] ecs_cluster_name c not found"),
+        (
+            errors.InvalidEventError(
+                "ecs_service_name: is in cluster a, but ecs_cluster_name is b"
+            ),
+            (
+                "[ERROR][json_validation] wrong input event format: service: is in "
+                "cluster a, but cluster is b"
+            ),
+        ),
+        (
+            errors.InvalidImageError("ecs_image_name: as it is"),
+            "[ERROR][ecs_service_update] new task_definition could not be created image: as it is",
+        ),
+        (
+            errors.AmbiguousContainerError("name one of a, b in ecs_container_name"),
+            "[ERROR][ecs_service_read] name one of a, b in container",
+        ),
+        (
+            errors.ServiceNotActiveError("ecs_service_name s is DRAINING, not ACTIVE"),
+            "[ERROR][ecs_service_read] service s is DRAINING, not ACTIVE",
+        ),
+        (
+            errors.LeaseHeldError("ecs_service_name s is held by x"),
+            "[ERROR][ecs_service_read] service s is held by x",
+        ),
+        (
+            errors.ServiceNotFoundError("s"),
+            "[ERROR][ecs_service_read] ecs_service_name s not found",
+        ),
+        (
+            errors.ClusterNotFoundError("c"),
+            "[ERROR][ecs_service_read] ecs_cluster_name c not found",
+        ),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
 )
@@ -193,7 +314,10 @@ def test_an_error_names_the_fields_of_the_form_that_the_caller_wrote(error, said
 
 def test_the_fields_of_an_update_are_unknown_to_a_rollback():
     answer = post(Updates(), "/rollback", SHORT)
-    assert answer.json["violations"] == ["unknown field image: leave it out", "unknown field tag: leave it out"]
+    assert answer.json["violations"] == [
+        "unknown field image: leave it out",
+        "unknown field tag: leave it out",
+    ]
 
 
 def test_every_violation_of_a_short_form_is_listed():
@@ -213,11 +337,16 @@ def test_what_is_not_in_the_short_form_is_the_updates_to_refuse(body):
     assert updates.asked[0][0] == ({"action": "update", **body} if isinstance(body, dict) else body)
 
 
-@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+@pytest.mark.parametrize(
+    "media_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"]
+)
 def test_another_media_type_is_415(media_type):
     answer = post(Updates(), "/update", LONG, headers={"Content-Type": media_type})
     assert answer.status == 415 and answer.json["errorType"] == "MediaTypeError"
-    assert "must be application/json" in answer.json["errorMessage"] and "set Content-Type" in answer.json["errorMessage"]
+    assert (
+        "must be application/json" in answer.json["errorMessage"]
+        and "set Content-Type" in answer.json["errorMessage"]
+    )
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
@@ -231,10 +360,16 @@ def test_a_body_larger_than_any_event_is_413():
 
 
 def test_a_body_in_base64_is_read():
-    encoded = {**event("POST", "/update"), "body": base64.b64encode(json.dumps(LONG).encode()).decode(), "isBase64Encoded": True}
+    encoded = {
+        **event("POST", "/update"),
+        "body": base64.b64encode(json.dumps(LONG).encode()).decode(),
+        "isBase64Encoded": True,
+    }
     encoded["headers"]["content-type"] = "application/json"
     updates = Updates()
-    assert door(updates).resolve(encoded, CONTEXT)["statusCode"] == 200 and updates.asked[0][0]["ecs_tag"] == {"a": "b"}
+    assert door(updates).resolve(encoded, CONTEXT)["statusCode"] == 200 and updates.asked[0][0][
+        "ecs_tag"
+    ] == {"a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -248,7 +383,9 @@ def test_a_wait_that_is_too_long_for_a_request_is_not_waited_and_answered_202(wa
     updates = Updates()
     answer = post(updates, "/update", {**LONG, "wait_seconds": wait})
     assert (answer.status, updates.asked[0][0]["wait_seconds"]) == (status, given)
-    assert answer.headers.get("Location") == (f"deployments/{REQUEST_ID}" if status == 202 else None)
+    assert answer.headers.get("Location") == (
+        f"deployments/{REQUEST_ID}" if status == 202 else None
+    )
 
 
 def test_the_id_to_follow_is_the_events_own_where_it_has_one():
@@ -259,7 +396,12 @@ def test_the_id_to_follow_is_the_events_own_where_it_has_one():
 @pytest.mark.parametrize("verdict", ["NO_CHANGE", None])
 def test_nothing_to_follow_is_200_whatever_may_be_waited(verdict):
     body = {**BODY, "deployment": {**BODY["deployment"], "verdict": verdict}}
-    assert post(Updates({"statusCode": 200, "body": body}), "/update", {**LONG, "wait_seconds": 300}).status == 200
+    assert (
+        post(
+            Updates({"statusCode": 200, "body": body}), "/update", {**LONG, "wait_seconds": 300}
+        ).status
+        == 200
+    )
 
 
 def failed(kind, outcome=None):
@@ -269,17 +411,32 @@ def failed(kind, outcome=None):
     return error
 
 
-KINDS = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error") and name != "EcsUpdaterError"]
+KINDS = [
+    getattr(errors, name)
+    for name in errors.__all__
+    if name.endswith("Error") and name != "EcsUpdaterError"
+]
 STATUSES = {
     400: {"InvalidEventError", "InvalidQueryError"},
     403: {"NotAllowedError"},
-    404: {"ClusterNotFoundError", "ServiceNotFoundError", "DeploymentNotFoundError", "RouteNotFoundError"},
+    404: {
+        "ClusterNotFoundError",
+        "ServiceNotFoundError",
+        "DeploymentNotFoundError",
+        "RouteNotFoundError",
+    },
     409: {"LeaseHeldError"},
     413: {"PayloadTooLargeError"},
     415: {"MediaTypeError"},
     500: {"ConfigurationError", "InternalError"},
     502: {
-        *("LedgerError", "ServiceReadError", "TaskDefinitionError", "ServiceUpdateError", "ServiceTagsError"),
+        *(
+            "LedgerError",
+            "ServiceReadError",
+            "TaskDefinitionError",
+            "ServiceUpdateError",
+            "ServiceTagsError",
+        ),
         *("ImageVerificationError", "RateError"),
     },
     504: {"UnknownOutcomeError"},
@@ -292,7 +449,9 @@ def test_every_error_has_a_status_and_the_same_words_as_in_a_direct_call(kind, l
     answer = post(Updates(error), "/update", LONG)
     expected = next((status for status, names in STATUSES.items() if kind.__name__ in names), 422)
     assert answer.status == expected
-    assert answer.json.pop("errorType") == kind.__name__ and answer.json["errorMessage"] == str(error)
+    assert answer.json.pop("errorType") == kind.__name__ and answer.json["errorMessage"] == str(
+        error
+    )
     assert ("Retry-After" in answer.headers) is (expected == 409)
     assert ("violations" in answer.json) is (kind is errors.InvalidEventError)
     assert log()[-1]["error_type"] == kind.__name__
@@ -321,7 +480,9 @@ def test_a_hint_is_beside_the_message_in_the_answer_and_in_the_log(log):
         (errors.ServiceUpdateRefusedError, Outcome.REFUSED, 422),
     ],
 )
-def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_after_the_log(kind, outcome, status):
+def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_after_the_log(
+    kind, outcome, status
+):
     def fails(*_):
         try:
             raise AwsFailure("UpdateService", outcome, "Code", "reason")
@@ -335,7 +496,11 @@ def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_af
 def test_a_defect_of_the_door_itself_is_no_different(log, monkeypatch):
     monkeypatch.setattr("ecs_updater.rest.updating._caller", lambda event: event["no such thing"])
     answer = post(Updates(), "/update", LONG)
-    assert (answer.status, answer.json["errorType"], answer.json["requestId"]) == (500, "InternalError", REQUEST_ID)
+    assert (answer.status, answer.json["errorType"], answer.json["requestId"]) == (
+        500,
+        "InternalError",
+        REQUEST_ID,
+    )
     assert "no such thing" not in answer.json["errorMessage"] and "no such thing" in str(log()[-1])
 
 
@@ -359,16 +524,28 @@ def test_an_error_that_the_ledger_remembers_is_told_too():
     error.details = {}
     error.violations = ()
     answer = post(Updates(error), "/update", LONG)
-    assert answer.status == 400 and answer.json["violations"] == ["[ERROR][json_validation] as it was"]
+    assert answer.status == 400 and answer.json["violations"] == [
+        "[ERROR][json_validation] as it was"
+    ]
 
 
 @pytest.mark.parametrize(
-    "method, path", [("GET", "/update"), ("PUT", "/update"), ("POST", "/"), ("POST", "/updates"), ("POST", "/list")]
+    "method, path",
+    [
+        ("GET", "/update"),
+        ("PUT", "/update"),
+        ("POST", "/"),
+        ("POST", "/updates"),
+        ("POST", "/list"),
+    ],
 )
 def test_another_route_or_method_is_404(method, path):
     answer = ask(door(Updates()).resolve, method, path, LONG)
     assert answer.status == 404
-    assert answer.json["errorMessage"] == f"[ERROR][http_request] there is no {method} {path}: GET / lists the routes"
+    assert (
+        answer.json["errorMessage"]
+        == f"[ERROR][http_request] there is no {method} {path}: GET / lists the routes"
+    )
 
 
 @pytest.mark.parametrize(
@@ -376,7 +553,10 @@ def test_another_route_or_method_is_404(method, path):
     [
         ({}, "address 192.0.2.7"),
         ({"apiKeyId": "k1"}, "API key k1, address 192.0.2.7"),
-        ({"apiKeyId": "k1", "apiKey": "secret", "userArn": "arn:u"}, "user arn:u, API key k1, address 192.0.2.7"),
+        (
+            {"apiKeyId": "k1", "apiKey": "secret", "userArn": "arn:u"},
+            "user arn:u, API key k1, address 192.0.2.7",
+        ),
     ],
 )
 def test_the_ledger_learns_who_asked_and_never_the_key(identity, caller):
@@ -388,5 +568,9 @@ def test_the_ledger_learns_who_asked_and_never_the_key(identity, caller):
 def test_the_log_knows_the_service_and_the_requests_id_but_no_header_and_no_key(log):
     post(Updates(), "/update", LONG, headers={"x-api-key": "secret-key"}, apiKey="secret-key")
     (line,) = log()
-    assert (line["ecs_service_name"], line["http_request_id"], line["request_id"]) == ("s", REQUEST_ID, CONTEXT.aws_request_id)
+    assert (line["ecs_service_name"], line["http_request_id"], line["request_id"]) == (
+        "s",
+        REQUEST_ID,
+        CONTEXT.aws_request_id,
+    )
     assert "secret-key" not in json.dumps(line)

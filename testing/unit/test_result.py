@@ -22,7 +22,10 @@ def test_the_answer_to_an_update_is_the_contracts(ecs_fake, send, event):
         "taskDefinitionFamily": "ecs-dummy-task",
         "serviceImage": "busybox",
         "serviceMemory": 128,
-        "tags": [{"key": "aws:b", "value": "c"}, {"key": "old-custom-tag-name", "value": "old-custom-tag-value"}],
+        "tags": [
+            {"key": "aws:b", "value": "c"},
+            {"key": "old-custom-tag-name", "value": "old-custom-tag-value"},
+        ],
         "updatedOn": "2023-11-14T22:13:22.000Z",
     }
     assert body == {
@@ -67,7 +70,9 @@ def test_the_answer_is_200_and_json(invoke, ecs_fake, event):
         ({"ecs_image_name": "busybox"}, True, "NO_CHANGE", "only tags changed"),
     ],
 )
-def test_without_a_deployment_the_verdict_is_no_change(ecs_fake, send, event, fields, changed, verdict, reason):
+def test_without_a_deployment_the_verdict_is_no_change(
+    ecs_fake, send, event, fields, changed, verdict, reason
+):
     body = send(ecs_fake, event(**fields))
     assert body["changed"] is changed
     assert body["deployment"] == {"id": None, "verdict": verdict, "reason": reason}
@@ -76,13 +81,17 @@ def test_without_a_deployment_the_verdict_is_no_change(ecs_fake, send, event, fi
 
 
 def test_a_forced_deployment_is_listed_as_a_change(ecs_fake, send, event):
-    body = send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, force_new_deployment=True))
+    body = send(
+        ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, force_new_deployment=True)
+    )
     assert body["changes"] == [{"what": "deployment", "from": None, "to": "forced"}]
     assert body["deployment"]["id"] == ecs_fake.service["deployments"][0]["id"]
     assert body["taskDefinitionArn"]["after"] == body["taskDefinitionArn"]["before"]
 
 
-def test_an_update_service_that_answers_without_deployments_is_still_in_progress(ecs_fake, send, event):
+def test_an_update_service_that_answers_without_deployments_is_still_in_progress(
+    ecs_fake, send, event
+):
     ecs_fake.deploy = lambda arn: ecs_fake.service.update(taskDefinition=arn, deployments=[])
     assert send(ecs_fake, event())["deployment"]["verdict"] == "IN_PROGRESS"
 
@@ -91,8 +100,14 @@ def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
     plan = send(ecs_fake, event(dry_run=True))
     done = send(ecs_fake, event())
     assert plan.pop("dryRun") is True
-    assert plan["deployment"].pop("notes") == ["not verified: the registry was not asked for busybox:1.36 (VERIFY_IMAGE is off)"]
-    assert plan["deployment"] == {"id": None, "verdict": None, "reason": "dry run: nothing was written"}
+    assert plan["deployment"].pop("notes") == [
+        "not verified: the registry was not asked for busybox:1.36 (VERIFY_IMAGE is off)"
+    ]
+    assert plan["deployment"] == {
+        "id": None,
+        "verdict": None,
+        "reason": "dry run: nothing was written",
+    }
     assert plan["taskDefinitionArn"] == {"before": f"{FAMILY_ARN}:1", "after": None}
     for body in (plan, done):
         del body["deployment"], body["taskDefinitionArn"], body["AFTER"]["updatedOn"]
@@ -101,7 +116,11 @@ def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
 
 def test_a_dry_run_without_a_change_says_so(ecs_fake, send, event):
     plan = send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, dry_run=True))
-    assert plan["changed"] is False and plan["deployment"]["verdict"] == "NO_CHANGE" and plan["BEFORE"] == plan["AFTER"]
+    assert (
+        plan["changed"] is False
+        and plan["deployment"]["verdict"] == "NO_CHANGE"
+        and plan["BEFORE"] == plan["AFTER"]
+    )
 
 
 def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
@@ -109,7 +128,12 @@ def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
     body = send(ecs_fake, event(ecs_tag={"y": "1", "a": "1", "b": "2"}))
     assert [tag["key"] for tag in body["BEFORE"]["tags"]] == ["aws:q", "b", "c"]
     assert [tag["key"] for tag in body["AFTER"]["tags"]] == ["a", "aws:q", "b", "y"]
-    assert [change["what"] for change in body["changes"][1:]] == ["tag.a", "tag.b", "tag.c", "tag.y"]
+    assert [change["what"] for change in body["changes"][1:]] == [
+        "tag.a",
+        "tag.b",
+        "tag.c",
+        "tag.y",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,13 +142,22 @@ def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
 )
 def test_memory_is_an_integer_also_where_it_is_the_tasks(send, event, container, expected):
     body = send(FakeEcs([{"name": "app", "image": "busybox"} | container]), event())
-    assert body["AFTER"]["serviceMemory"] == expected and isinstance(body["AFTER"]["serviceMemory"], int)
+    assert body["AFTER"]["serviceMemory"] == expected and isinstance(
+        body["AFTER"]["serviceMemory"], int
+    )
 
 
 def test_the_addressed_container_is_the_one_that_is_told_of(send, event):
-    fake = FakeEcs([{"name": "web", "image": "nginx", "memory": 1}, {"name": "side", "image": "envoy", "memory": 2}])
+    fake = FakeEcs(
+        [
+            {"name": "web", "image": "nginx", "memory": 1},
+            {"name": "side", "image": "envoy", "memory": 2},
+        ]
+    )
     body = send(fake, event(ecs_image_name="envoy:2", ecs_container_images={"web": "nginx:2"}))
-    assert [body["AFTER"][key] for key in ("taskDefinitionName", "serviceImage", "serviceMemory")] == ["side", "envoy:2", 2]
+    assert [
+        body["AFTER"][key] for key in ("taskDefinitionName", "serviceImage", "serviceMemory")
+    ] == ["side", "envoy:2", 2]
     assert [change["what"] for change in body["changes"][:2]] == ["image.web", "image.side"]
 
 
@@ -133,7 +166,10 @@ def test_the_addressed_container_is_the_one_that_is_told_of(send, event):
     [
         (None, None),
         (datetime(2024, 2, 29, 12, 0, 0, 123456, UTC), "2024-02-29T12:00:00.123Z"),
-        (datetime(2024, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2))), "2023-12-31T23:00:00.000Z"),
+        (
+            datetime(2024, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2))),
+            "2023-12-31T23:00:00.000Z",
+        ),
     ],
 )
 def test_times_are_iso_8601_in_utc(moment, text):
@@ -148,4 +184,7 @@ def test_no_time_of_an_answer_depends_on_the_machines_zone(ecs_fake, send, event
     finally:
         monkeypatch.undo()
         time.tzset()
-    assert (body["BEFORE"]["updatedOn"], body["AFTER"]["updatedOn"]) == ("2023-11-14T22:13:22.000Z", "2023-11-14T22:13:24.000Z")
+    assert (body["BEFORE"]["updatedOn"], body["AFTER"]["updatedOn"]) == (
+        "2023-11-14T22:13:22.000Z",
+        "2023-11-14T22:13:24.000Z",
+    )

@@ -1,4 +1,6 @@
-"""What an observation of a deployment proves, and why tasks died: every verdict from answers as ECS gives them."""
+"""What an observation of a deployment proves, and why tasks died: every verdict from answers as ECS
+gives them.
+"""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -36,7 +38,11 @@ def deployment(deployment_id: str = OURS, revision: int = 2, **fields: Any) -> d
 
 def service(*deployments: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """A service as DescribeServices gives it."""
-    return {"status": "ACTIVE", "deployments": list(deployments), "deploymentConfiguration": {}} | fields
+    return {
+        "status": "ACTIVE",
+        "deployments": list(deployments),
+        "deploymentConfiguration": {},
+    } | fields
 
 
 def task(number: int = 1, deployment_id: str = OURS, **fields: Any) -> dict[str, Any]:
@@ -52,21 +58,39 @@ def task(number: int = 1, deployment_id: str = OURS, **fields: Any) -> dict[str,
     } | fields
 
 
-def verdict(answer: dict[str, Any] | None, tasks: list[dict[str, Any]] | None = None, record: tuple[str, str] | None = None):
-    """Verdict and reason of an answer, with stopped tasks and ECS's own record of the deployment; None while it goes on."""
+def verdict(
+    answer: dict[str, Any] | None,
+    tasks: list[dict[str, Any]] | None = None,
+    record: tuple[str, str] | None = None,
+):
+    """Verdict and reason of an answer, with stopped tasks and ECS's own record of the deployment;
+    None while it goes on.
+    """
     seen = observe(answer, OURS)
-    changes = {"deaths": deaths_of(tasks or [], OURS), "service_deployment": ServiceDeployment(*record) if record else None}
+    changes = {
+        "deaths": deaths_of(tasks or [], OURS),
+        "service_deployment": ServiceDeployment(*record) if record else None,
+    }
     finding = judge(type(seen)(**{**vars(seen), **changes}), 3)
     return finding and (finding.verdict, finding.reason)
 
 
 STARTING = deployment()
 COMPLETE = deployment(runningCount=2, pendingCount=0, rolloutState="COMPLETED")
-OLD = deployment("ecs-svc/1", 1, status="ACTIVE", runningCount=2, pendingCount=0, rolloutState="COMPLETED")
-GIVEN_UP = deployment(status="ACTIVE", runningCount=0, rolloutState="FAILED", rolloutStateReason="tasks failed to start.")
+OLD = deployment(
+    "ecs-svc/1", 1, status="ACTIVE", runningCount=2, pendingCount=0, rolloutState="COMPLETED"
+)
+GIVEN_UP = deployment(
+    status="ACTIVE",
+    runningCount=0,
+    rolloutState="FAILED",
+    rolloutStateReason="tasks failed to start.",
+)
 DONE = {"rolloutState": "COMPLETED", "runningCount": 2, "pendingCount": 0}
 ROLLBACK = deployment(
-    OTHER, 1, rolloutStateReason="ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."
+    OTHER,
+    1,
+    rolloutStateReason="ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.",
 )
 SOMEBODYS = deployment(OTHER, 9)
 
@@ -76,27 +100,61 @@ SOMEBODYS = deployment(OTHER, 9)
     [
         (service(STARTING, OLD), None),
         (service(COMPLETE), ("SUCCEEDED", "2 of 2 tasks run app:2")),
-        (service(deployment(desiredCount=0, runningCount=0, pendingCount=0, rolloutState="COMPLETED")), (
-            "SUCCEEDED", "the service's desired count is 0: nothing runs, and the next task will run app:2"
-        )),
-        (service(deployment(rolloutState=None, runningCount=2, pendingCount=0)), ("SUCCEEDED", "2 of 2 tasks run app:2")),
+        (
+            service(
+                deployment(desiredCount=0, runningCount=0, pendingCount=0, rolloutState="COMPLETED")
+            ),
+            (
+                "SUCCEEDED",
+                "the service's desired count is 0: nothing runs, and the next task will run app:2",
+            ),
+        ),
+        (
+            service(deployment(rolloutState=None, runningCount=2, pendingCount=0)),
+            ("SUCCEEDED", "2 of 2 tasks run app:2"),
+        ),
         (service(deployment(rolloutState=None, runningCount=2, pendingCount=0), OLD), None),
         (service({**GIVEN_UP, "status": "PRIMARY"}), None),
-        (service({**GIVEN_UP, "status": "PRIMARY"}, deploymentConfiguration=NO_ROLLBACK), ("FAILED", "tasks failed to start")),
+        (
+            service({**GIVEN_UP, "status": "PRIMARY"}, deploymentConfiguration=NO_ROLLBACK),
+            ("FAILED", "tasks failed to start"),
+        ),
         (service(ROLLBACK, GIVEN_UP, deploymentConfiguration=BREAKER), None),
         (service(ROLLBACK, GIVEN_UP), None),
         (service(ROLLBACK, deploymentConfiguration=BREAKER), None),
-        (service({**ROLLBACK, **DONE}, GIVEN_UP, deploymentConfiguration=BREAKER), (
-            "ROLLED_BACK", "tasks failed to start; ECS's circuit breaker returned the service to app:1"
-        )),
-        (service({**ROLLBACK, **DONE}, GIVEN_UP), ("ROLLED_BACK", "tasks failed to start; ECS returned the service to app:1")),
-        (service({**ROLLBACK, "rolloutState": "FAILED"}, GIVEN_UP, deploymentConfiguration=BREAKER), (
-            "FAILED", "tasks failed to start; and ECS could not roll back: "
-            "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1"
-        )),
-        (service(SOMEBODYS, deployment(status="ACTIVE")), ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place")),
-        (service(SOMEBODYS, deploymentConfiguration=BREAKER), ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place")),
-        (service(status="DRAINING"), ("STOPPED", "the service is DRAINING: it was deleted during the rollout")),
+        (
+            service({**ROLLBACK, **DONE}, GIVEN_UP, deploymentConfiguration=BREAKER),
+            (
+                "ROLLED_BACK",
+                "tasks failed to start; ECS's circuit breaker returned the service to app:1",
+            ),
+        ),
+        (
+            service({**ROLLBACK, **DONE}, GIVEN_UP),
+            ("ROLLED_BACK", "tasks failed to start; ECS returned the service to app:1"),
+        ),
+        (
+            service(
+                {**ROLLBACK, "rolloutState": "FAILED"}, GIVEN_UP, deploymentConfiguration=BREAKER
+            ),
+            (
+                "FAILED",
+                "tasks failed to start; and ECS could not roll back: "
+                "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1",
+            ),
+        ),
+        (
+            service(SOMEBODYS, deployment(status="ACTIVE")),
+            ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place"),
+        ),
+        (
+            service(SOMEBODYS, deploymentConfiguration=BREAKER),
+            ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place"),
+        ),
+        (
+            service(status="DRAINING"),
+            ("STOPPED", "the service is DRAINING: it was deleted during the rollout"),
+        ),
         (None, ("STOPPED", "the service is MISSING: it was deleted during the rollout")),
     ],
 )
@@ -111,7 +169,8 @@ def test_a_steady_service_is_no_success_when_another_deployment_made_it_steady()
 
     assert verdict(steady) == ("SUPERSEDED", "deployment ecs-svc/3 to app:1 took its place")
     assert verdict(steady, record=("ROLLBACK_SUCCESSFUL", "")) == (
-        "ROLLED_BACK", "no reason was reported; ECS returned the service to app:1"
+        "ROLLED_BACK",
+        "no reason was reported; ECS returned the service to app:1",
     )
 
 
@@ -120,7 +179,13 @@ def test_a_steady_service_is_no_success_when_another_deployment_made_it_steady()
     [
         (("SUCCESSFUL", ""), "SUCCEEDED"),
         (("STOPPED", "Stopped by a user."), "STOPPED"),
-        (("STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded."), "FAILED"),
+        (
+            (
+                "STOPPED",
+                "Service deployment stopped because the circuit breaker threshold was exceeded.",
+            ),
+            "FAILED",
+        ),
         (("STOP_REQUESTED", ""), None),
         (("ROLLBACK_REQUESTED", ""), None),
         (("ROLLBACK_IN_PROGRESS", ""), None),
@@ -139,19 +204,37 @@ def test_ecs_own_record_of_the_deployment_is_believed_first(record, expected):
 
 def test_the_same_death_three_times_is_a_failure_without_a_circuit_breaker():
     assert verdict(service(STARTING, OLD), [task(1), task(2)]) is None
-    assert verdict(service(STARTING, OLD), [task(1), task(2), task(3)]) == ("FAILED", "container app exited with code 1, 3 times")
+    assert verdict(service(STARTING, OLD), [task(1), task(2), task(3)]) == (
+        "FAILED",
+        "container app exited with code 1, 3 times",
+    )
 
 
 def test_with_a_circuit_breaker_it_decides():
     counting = {**STARTING, "failedTasks": 2}
-    assert verdict(service(counting, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(9)]) is None
+    assert (
+        verdict(
+            service(counting, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(9)]
+        )
+        is None
+    )
 
 
 def test_deaths_that_a_circuit_breaker_does_not_count_are_a_failure_with_it_too():
-    """Tasks that ran for a while before they died: failedTasks is 0 again as soon as one has started."""
+    """Tasks that ran for a while before they died: failedTasks is 0 again as soon as one has
+    started.
+    """
     blind = {**STARTING, "failedTasks": 0}
-    assert verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(5)]) is None
-    assert verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(6)])[0] == "FAILED"
+    assert (
+        verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(5)])
+        is None
+    )
+    assert (
+        verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(6)])[
+            0
+        ]
+        == "FAILED"
+    )
 
 
 def test_different_deaths_and_those_of_other_deployments_do_not_add_up():
@@ -161,7 +244,10 @@ def test_different_deaths_and_those_of_other_deployments_do_not_add_up():
     assert verdict(service(STARTING), [task(n, "ecs-svc/1") for n in (1, 2, 3)]) is None
 
 
-PULL = "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref app:9: not found"
+PULL = (
+    "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve "
+    "ref app:9: not found"
+)
 KILLED = "OutOfMemoryError: Container killed due to memory usage"
 TWO_ENDED = [{"name": "log", "exitCode": 143}, {"name": "app", "exitCode": 3}]
 
@@ -171,26 +257,60 @@ TWO_ENDED = [{"name": "log", "exitCode": 143}, {"name": "app", "exitCode": 3}]
     [
         ({}, ("exit", "container app exited with code 1")),
         ({"containers": TWO_ENDED}, ("exit", "container app exited with code 3")),
-        ({"containers": [{"name": "app", "exitCode": 0}]}, ("exit", "container app exited with code 0")),
-        ({"stopCode": "TaskFailedToStart", "stoppedReason": PULL, "containers": [{"name": "app"}]}, (
-            "image pull", f"the image could not be pulled: {PULL}"
-        )),
-        ({"containers": [{"name": "app", "reason": PULL}]}, ("image pull", f"container app could not pull its image: {PULL}")),
-        ({"containers": [{"name": "app", "exitCode": 137, "reason": KILLED}]}, (
-            "out of memory", "container app ran out of memory (exit code 137)"
-        )),
-        ({"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed container health checks"}, (
-            "health check", "Task failed container health checks"
-        )),
-        ({"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed ELB health checks in (target-group x)"}, (
-            "health check", "Task failed ELB health checks in (target-group x)"
-        )),
-        ({"stopCode": "TaskFailedToStart", "stoppedReason": "ResourceInitializationError: no secret.", "containers": []}, (
-            "start", "a task could not be started: ResourceInitializationError: no secret"
-        )),
-        ({"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/3)"}, None),
+        (
+            {"containers": [{"name": "app", "exitCode": 0}]},
+            ("exit", "container app exited with code 0"),
+        ),
+        (
+            {
+                "stopCode": "TaskFailedToStart",
+                "stoppedReason": PULL,
+                "containers": [{"name": "app"}],
+            },
+            ("image pull", f"the image could not be pulled: {PULL}"),
+        ),
+        (
+            {"containers": [{"name": "app", "reason": PULL}]},
+            ("image pull", f"container app could not pull its image: {PULL}"),
+        ),
+        (
+            {"containers": [{"name": "app", "exitCode": 137, "reason": KILLED}]},
+            ("out of memory", "container app ran out of memory (exit code 137)"),
+        ),
+        (
+            {
+                "stopCode": "ServiceSchedulerInitiated",
+                "stoppedReason": "Task failed container health checks",
+            },
+            ("health check", "Task failed container health checks"),
+        ),
+        (
+            {
+                "stopCode": "ServiceSchedulerInitiated",
+                "stoppedReason": "Task failed ELB health checks in (target-group x)",
+            },
+            ("health check", "Task failed ELB health checks in (target-group x)"),
+        ),
+        (
+            {
+                "stopCode": "TaskFailedToStart",
+                "stoppedReason": "ResourceInitializationError: no secret.",
+                "containers": [],
+            },
+            ("start", "a task could not be started: ResourceInitializationError: no secret"),
+        ),
+        (
+            {
+                "stopCode": "ServiceSchedulerInitiated",
+                "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/3)",
+            },
+            None,
+        ),
         ({"stopCode": "UserInitiated", "stoppedReason": "Task stopped by a user"}, None),
-        ({"stopCode": "SpotInterruption", "stoppedReason": "Your Spot Task was interrupted."}, None),
+        (
+            {"stopCode": "SpotInterruption", "stoppedReason": "Your Spot Task was interrupted."},
+            None,
+        ),
         ({"lastStatus": "RUNNING", "stopCode": "", "stoppedReason": ""}, None),
     ],
 )
@@ -210,7 +330,9 @@ def test_why_a_task_died_is_one_readable_sentence(fields, expected):
         ({"startedBy": "a-service", "createdAt": NOON - timedelta(seconds=1)}, False),
     ],
 )
-def test_a_task_belongs_to_the_deployment_that_started_it_or_else_to_that_of_its_revision(fields, is_ours):
+def test_a_task_belongs_to_the_deployment_that_started_it_or_else_to_that_of_its_revision(
+    fields, is_ours
+):
     one = task() | {"taskDefinitionArn": f"{FAMILY}:2", "createdAt": NOON} | fields
 
     assert is_of(one, OURS, deployment(createdAt=NOON)) is is_ours
@@ -218,8 +340,13 @@ def test_a_task_belongs_to_the_deployment_that_started_it_or_else_to_that_of_its
 
 
 def test_deaths_that_differ_in_ids_and_addresses_alone_are_the_same():
-    reasons = [f"CannotPullContainerError: dial tcp 10.0.0.{n}:443: request 6f1e{n}c0ffee00{n}" for n in (1, 2, 3)]
-    deaths = deaths_of([task(n, stoppedReason=reason, containers=[]) for n, reason in enumerate(reasons)], OURS)
+    reasons = [
+        f"CannotPullContainerError: dial tcp 10.0.0.{n}:443: request 6f1e{n}c0ffee00{n}"
+        for n in (1, 2, 3)
+    ]
+    deaths = deaths_of(
+        [task(n, stoppedReason=reason, containers=[]) for n, reason in enumerate(reasons)], OURS
+    )
 
     last, times = most_frequent(deaths)
 
@@ -227,7 +354,10 @@ def test_deaths_that_differ_in_ids_and_addresses_alone_are_the_same():
 
 
 def test_a_time_out_says_that_the_rollout_goes_on_and_what_was_heard_last():
-    unable = "(service app) was unable to place a task because no container instance met all of its requirements."
+    unable = (
+        "(service app) was unable to place a task because no container instance met "
+        "all of its requirements."
+    )
     seen = observe(service(STARTING, OLD, events=[{"message": unable}]), OURS)
 
     finding = timed_out(seen, 60.4)

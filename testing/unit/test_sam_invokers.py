@@ -19,9 +19,24 @@ def _sam_says(monkeypatch, tmp_path):
         program.write_text(f"#!{sys.executable}\nimport json, os, sys\n{script}\n", "utf-8")
         program.chmod(0o755)
         monkeypatch.setattr(sam, "_SAM", program)
-        secrets = {"IMAGE": "secret", "CONTAINER_NAME": "secret", "AWS_PROFILE": "secret", "AWS_ENDPOINT_URL": "http://here:1"}
-        function = {"LAMBDA_FUNCTION_NAME": "mine", "LAMBDA_RUNTIME": "python3.13", "LAMBDA_ARCH": "arm64"}
-        return SETTINGS | secrets | function | {"STACK_NAME": "mine", "PATH": "/usr/bin:/bin"} | {"BUILD_DIR": str(tmp_path)}
+        secrets = {
+            "IMAGE": "secret",
+            "CONTAINER_NAME": "secret",
+            "AWS_PROFILE": "secret",
+            "AWS_ENDPOINT_URL": "http://here:1",
+        }
+        function = {
+            "LAMBDA_FUNCTION_NAME": "mine",
+            "LAMBDA_RUNTIME": "python3.13",
+            "LAMBDA_ARCH": "arm64",
+        }
+        return (
+            SETTINGS
+            | secrets
+            | function
+            | {"STACK_NAME": "mine", "PATH": "/usr/bin:/bin"}
+            | {"BUILD_DIR": str(tmp_path)}
+        )
 
     return say
 
@@ -37,12 +52,21 @@ def test_sam_gets_a_short_environment_without_the_functions_settings(via, sam_sa
 
 
 @pytest.mark.parametrize("via, shown", [(sam_remote, ["Any"]), (sam_local, ["InvalidEventError"])])
-def test_the_error_of_a_function_is_its_answer_whatever_sam_exits_with(via, shown, sam_says, tmp_path):
+def test_the_error_of_a_function_is_its_answer_whatever_sam_exits_with(
+    via, shown, sam_says, tmp_path
+):
     payload = {"errorType": shown[0], "errorMessage": "[ERROR][json_validation] x"}
-    invocation = via.invoker(sam_says(f"print({json.dumps(payload)!r}); sys.exit(1)"))(tmp_path / "e.json")
+    invocation = via.invoker(sam_says(f"print({json.dumps(payload)!r}); sys.exit(1)"))(
+        tmp_path / "e.json"
+    )
 
-    assert (invocation.error_type, invocation.error_message) == (shown[0], "[ERROR][json_validation] x")
-    assert invocation.cannot_show == (frozenset({"errorType"}) if via is sam_remote else frozenset())
+    assert (invocation.error_type, invocation.error_message) == (
+        shown[0],
+        "[ERROR][json_validation] x",
+    )
+    assert invocation.cannot_show == (
+        frozenset({"errorType"}) if via is sam_remote else frozenset()
+    )
 
 
 def test_only_the_last_line_of_sams_output_is_the_answer(sam_says, tmp_path):
@@ -52,7 +76,10 @@ def test_only_the_last_line_of_sams_output_is_the_answer(sam_says, tmp_path):
 @pytest.mark.parametrize(
     "script, words",
     [
-        ("print('{}'); print('Error: no stack', file=sys.stderr); sys.exit(1)", "failed with 1: Error: no stack"),
+        (
+            "print('{}'); print('Error: no stack', file=sys.stderr); sys.exit(1)",
+            "failed with 1: Error: no stack",
+        ),
         ("print('no payload'); print('one\\ntwo\\n\\n', file=sys.stderr)", "failed with 0: two"),
         ("print('{\"errorMessage\": '); sys.exit(3)", "failed with 3: no word"),
         ("print('x' * 9000, file=sys.stderr); sys.exit(1)", "failed with 1: " + "x" * 300 + " "),
@@ -74,5 +101,7 @@ def test_sam_that_gives_no_answer_is_given_up(sam_says, monkeypatch, tmp_path):
     environment = sam_says("")
     monkeypatch.setattr(sam.subprocess, "run", run)
 
-    with pytest.raises(InvocationFailed, match="^sam remote invoke gave no answer in 300 s, its log is "):
+    with pytest.raises(
+        InvocationFailed, match="^sam remote invoke gave no answer in 300 s, its log is "
+    ):
         sam_remote.invoker(environment)(tmp_path / "e.json")

@@ -1,6 +1,8 @@
-"""Faults of every kind at every call: afterwards the service is fully old or fully new, and the error says which.
+"""Faults of every kind at every call: afterwards the service is fully old or fully new, and the
+error says which.
 
-Nothing is ever done twice: one update makes one revision and one deployment at most, whichever answer got lost.
+Nothing is ever done twice: one update makes one revision and one deployment at most, whichever
+answer got lost.
 """
 
 import json
@@ -29,7 +31,11 @@ NEW = ({"ecs-dummy-container": "busybox:1.36"}, {"new": "value"})
 SDK_ATTEMPTS, FOR_GOOD = 4, 99
 PASSES = None
 """In the place of a fault: this call succeeds."""
-TOO_MANY_AT_ONCE = (400, "ClientException", "Too many concurrent attempts to create a new revision of the specified family.")
+TOO_MANY_AT_ONCE = (
+    400,
+    "ClientException",
+    "Too many concurrent attempts to create a new revision of the specified family.",
+)
 AS_IT_WAS = "the service is as it was"
 NOT_USED = "ecs-dummy-task:2 was registered and is not used"
 
@@ -58,8 +64,12 @@ LASTING = {
 STAGES = {
     "DescribeServices": "[ERROR][ecs_service_read] reading ecs service unexpected error: ",
     "DescribeTaskDefinition": "[ERROR][ecs_service_read] reading ecs service unexpected error: ",
-    "RegisterTaskDefinition": "[ERROR][ecs_service_update] new task_definition could not be created ",
-    "UpdateService": "[ERROR][ecs_service_update] service could not be update with new task_definition ",
+    "RegisterTaskDefinition": (
+        "[ERROR][ecs_service_update] new task_definition could not be created "
+    ),
+    "UpdateService": (
+        "[ERROR][ecs_service_update] service could not be update with new task_definition "
+    ),
     "TagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
     "UntagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
 }
@@ -91,7 +101,9 @@ def many(count, prefix):
 
 @pytest.mark.parametrize("fault, after_effect", TRANSIENT.values(), ids=TRANSIENT)
 @pytest.mark.parametrize("operation", READS + WRITES)
-def test_a_fault_that_passes_is_overcome_and_nothing_is_done_twice(send, event, operation, fault, after_effect):
+def test_a_fault_that_passes_is_overcome_and_nothing_is_done_twice(
+    send, event, operation, fault, after_effect
+):
     fake = FakeEcs()
     fake.fail(operation, fault, after_effect=after_effect)
     body = send(fake, event())
@@ -102,7 +114,9 @@ def test_a_fault_that_passes_is_overcome_and_nothing_is_done_twice(send, event, 
 
 
 @pytest.mark.parametrize("fault, after_effect", TRANSIENT.values(), ids=TRANSIENT)
-def test_a_forced_deployment_is_made_once_whatever_becomes_of_the_answer(send, event, fault, after_effect):
+def test_a_forced_deployment_is_made_once_whatever_becomes_of_the_answer(
+    send, event, fault, after_effect
+):
     fake = FakeEcs()
     fake.fail("UpdateService", fault, after_effect=after_effect)
     body = send(fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAGS, force_new_deployment=True))
@@ -125,12 +139,16 @@ def test_a_read_that_fails_for_good_changes_nothing(send, event, operation, faul
 
 
 @pytest.mark.parametrize("fault, _, root", LASTING.values(), ids=LASTING)
-def test_a_registration_that_fails_for_good_leaves_the_service_as_it_was(send, event, fault, _, root):
+def test_a_registration_that_fails_for_good_leaves_the_service_as_it_was(
+    send, event, fault, _, root
+):
     fake = FakeEcs()
     fake.fail("RegisterTaskDefinition", *[fault] * FOR_GOOD)
     error = failure(send, fake, event())
     assert isinstance(error, root)
-    assert str(error).startswith(STAGES["RegisterTaskDefinition"]) and str(error).endswith(AS_IT_WAS)
+    assert str(error).startswith(STAGES["RegisterTaskDefinition"]) and str(error).endswith(
+        AS_IT_WAS
+    )
     assert state(fake) == OLD and made(fake) == (0, 0)
     assert set(fake.writes) == {"RegisterTaskDefinition"}
 
@@ -154,12 +172,22 @@ def test_a_tag_call_that_fails_puts_the_tags_back(send, event, operation, fault,
     error = failure(send, fake, event())
     assert state(fake) == OLD and made(fake) == (1, 0) and "UpdateService" not in fake.writes
     assert isinstance(error, root)
-    stage = STAGES[operation] if root is ServerFault else "[ERROR][ecs_service_update] service tags could not be updated "
+    stage = (
+        STAGES[operation]
+        if root is ServerFault
+        else "[ERROR][ecs_service_update] service tags could not be updated "
+    )
     assert str(error).startswith(stage) and str(error).endswith(f"{AS_IT_WAS}; {NOT_USED}")
 
 
-@pytest.mark.parametrize("fault", [DENIED, REFUSED, THROTTLED, UNREACHABLE], ids=["denied", "refused", "throttled", "unreachable"])
-@pytest.mark.parametrize("tags, operation", [({"new": "value"}, "TagResource"), ({}, "UntagResource")])
+@pytest.mark.parametrize(
+    "fault",
+    [DENIED, REFUSED, THROTTLED, UNREACHABLE],
+    ids=["denied", "refused", "throttled", "unreachable"],
+)
+@pytest.mark.parametrize(
+    "tags, operation", [({"new": "value"}, "TagResource"), ({}, "UntagResource")]
+)
 def test_tags_that_were_never_written_need_not_be_put_back(send, event, tags, operation, fault):
     fake = FakeEcs()
     fake.fail(operation, *[fault] * FOR_GOOD)
@@ -174,8 +202,10 @@ def test_tags_that_cannot_be_put_back_are_told(send, event):
     message = str(failure(send, fake, event()))
     assert fake.images == OLD[0] and fake.tags == OLD_TAGS | {"new": "value"}
     assert message == (
-        f"{STAGES['UntagResource']}AccessDeniedException: {DENIED[2]}; the service runs its old revision, but its tags could not "
-        f"be put back ({DENIED[2]}): they may be partly new; they were {json.dumps(OLD_TAGS)}; {NOT_USED}"
+        f"{STAGES['UntagResource']}AccessDeniedException: {DENIED[2]}; the service runs its old "
+        "revision, but its tags could not "
+        f"be put back ({DENIED[2]}): they may be partly new; they were "
+        f"{json.dumps(OLD_TAGS)}; {NOT_USED}"
     )
 
 
@@ -185,13 +215,20 @@ def test_tags_that_cannot_be_put_back_after_a_refused_update_are_told(send, even
     fake.fail("UntagResource", PASSES, *[DENIED] * FOR_GOOD)
     message = str(failure(send, fake, event()))
     assert fake.images == OLD[0] and fake.tags == OLD_TAGS | {"new": "value"}
-    assert message.startswith(f"{STAGES['UpdateService']}{fake.newest['taskDefinitionArn']}: {REFUSED[2]}; ")
-    assert f"its tags could not be put back ({DENIED[2]}): they may be partly new; they were {json.dumps(OLD_TAGS)}" in message
+    assert message.startswith(
+        f"{STAGES['UpdateService']}{fake.newest['taskDefinitionArn']}: {REFUSED[2]}; "
+    )
+    assert (
+        f"its tags could not be put back ({DENIED[2]}): they may be partly new; they were "
+        f"{json.dumps(OLD_TAGS)}"
+    ) in message
 
 
 @pytest.mark.parametrize("operation", ["TagResource", "UntagResource"])
 @pytest.mark.parametrize("fault", [TIMED_OUT, SERVER_ERROR], ids=["timed out", "500"])
-def test_tag_calls_that_work_but_never_answer_do_not_make_the_message_a_lie(send, event, operation, fault):
+def test_tag_calls_that_work_but_never_answer_do_not_make_the_message_a_lie(
+    send, event, operation, fault
+):
     fake = FakeEcs()
     fake.fail(operation, *[fault] * FOR_GOOD, after_effect=True)
     message = str(failure(send, fake, event()))
@@ -224,7 +261,8 @@ def test_without_changed_tags_a_refused_update_writes_none(send, event):
     error = failure(send, fake, event(ecs_tag=OLD_TAGS))
     assert fake.writes == ["RegisterTaskDefinition", "UpdateService"]
     assert str(error) == (
-        f"{STAGES['UpdateService']}{fake.newest['taskDefinitionArn']}: {REFUSED[2]}; {AS_IT_WAS}; {NOT_USED}"
+        f"{STAGES['UpdateService']}{fake.newest['taskDefinitionArn']}: {REFUSED[2]}; "
+        f"{AS_IT_WAS}; {NOT_USED}"
     )
 
 
@@ -239,28 +277,47 @@ def test_a_refused_forced_deployment_registered_nothing_and_says_nothing_of_it(s
 
 
 @pytest.mark.parametrize("after_effect, calls", [(True, 1), (False, 2)])
-def test_after_a_lost_answer_the_newest_revision_is_looked_at_before_registering_again(send, event, after_effect, calls):
+def test_after_a_lost_answer_the_newest_revision_is_looked_at_before_registering_again(
+    send, event, after_effect, calls
+):
     fake = FakeEcs()
     fake.fail("RegisterTaskDefinition", TIMED_OUT, after_effect=after_effect)
     send(fake, event(ecs_tag=OLD_TAGS))
     again = ["RegisterTaskDefinition"] * (calls - 1)
-    assert fake.operations[2:] == ["RegisterTaskDefinition", "DescribeTaskDefinition", *again, "UpdateService"]
+    assert fake.operations[2:] == [
+        "RegisterTaskDefinition",
+        "DescribeTaskDefinition",
+        *again,
+        "UpdateService",
+    ]
     assert fake.requests[3].body["taskDefinition"] == "ecs-dummy-task"
 
 
 @pytest.mark.parametrize("after_effect, calls", [(True, 1), (False, 2)])
-def test_after_a_lost_answer_the_service_is_looked_at_before_updating_again(send, event, after_effect, calls):
+def test_after_a_lost_answer_the_service_is_looked_at_before_updating_again(
+    send, event, after_effect, calls
+):
     fake = FakeEcs()
     fake.fail("UpdateService", TIMED_OUT, after_effect=after_effect)
     send(fake, event(ecs_tag=OLD_TAGS))
     again = ["UpdateService"] * (calls - 1)
-    assert fake.operations[2:] == ["RegisterTaskDefinition", "UpdateService", "DescribeServices", *again]
+    assert fake.operations[2:] == [
+        "RegisterTaskDefinition",
+        "UpdateService",
+        "DescribeServices",
+        *again,
+    ]
 
 
 def test_anothers_revision_is_not_taken_for_the_one_whose_answer_got_lost(send, event):
     fake = FakeEcs()
     fake.fail("RegisterTaskDefinition", TIMED_OUT)
-    fake.register({"family": "ecs-dummy-task", "containerDefinitions": [{"name": "ecs-dummy-container", "image": "other"}]})
+    fake.register(
+        {
+            "family": "ecs-dummy-task",
+            "containerDefinitions": [{"name": "ecs-dummy-container", "image": "other"}],
+        }
+    )
     send(fake, event())
     assert state(fake) == NEW
 
@@ -273,11 +330,16 @@ def test_the_deployment_that_was_there_is_not_taken_for_the_one_whose_answer_got
 
 
 class ContendedEcs(FakeEcs):
-    """An ECS where somebody else deploys another revision just before the service is read for the second time."""
+    """An ECS where somebody else deploys another revision just before the service is read for the
+    second time.
+    """
 
     def _describe_services(self, body):
         if self.operations.count("DescribeServices") == 2:
-            other = {"family": "ecs-dummy-task", "containerDefinitions": [{"name": "ecs-dummy-container", "image": "other"}]}
+            other = {
+                "family": "ecs-dummy-task",
+                "containerDefinitions": [{"name": "ecs-dummy-container", "image": "other"}],
+            }
             self.deploy(self.register(other)["taskDefinitionArn"])
         return super()._describe_services(body)
 
@@ -286,13 +348,16 @@ def test_anothers_deployment_is_not_taken_for_the_one_whose_answer_got_lost(send
     fake = ContendedEcs()
     fake.fail("UpdateService", TIMED_OUT)
     deployment = send(fake, event())["deployment"]
-    # Lost, and not sent again over somebody else's deployment: what came in between is planned from.
+    # Lost, and not sent again over somebody else's deployment: what came in between is planned
+    # from.
     assert fake.writes.count("UpdateService") == 2 and state(fake) == NEW
     assert "came in between" in deployment["notes"][0]
 
 
 class ReorderingEcs(FakeEcs):
-    """An ECS that gives back environment and tags in another order than it took them: it promises none."""
+    """An ECS that gives back environment and tags in another order than it took them: it promises
+    none.
+    """
 
     def register(self, body):
         revision = super().register(body)
@@ -313,7 +378,9 @@ def test_a_revision_that_ecs_gives_back_in_another_order_is_recognised(send, eve
 
 @pytest.mark.parametrize("fault", [DENIED, SERVER_ERROR, REFUSED], ids=["denied", "500", "refused"])
 @pytest.mark.parametrize("after_effect", [True, False], ids=["after", "before"])
-def test_a_registration_that_cannot_be_looked_for_is_not_said_to_have_failed(send, event, after_effect, fault):
+def test_a_registration_that_cannot_be_looked_for_is_not_said_to_have_failed(
+    send, event, after_effect, fault
+):
     fake = FakeEcs()
     fake.fail("RegisterTaskDefinition", TIMED_OUT, after_effect=after_effect)
     fake.fail("DescribeTaskDefinition", PASSES, *[fault] * FOR_GOOD)
@@ -323,9 +390,13 @@ def test_a_registration_that_cannot_be_looked_for_is_not_said_to_have_failed(sen
     assert AS_IT_WAS in str(error) and "not known" in str(error)
 
 
-@pytest.mark.parametrize("fault", [DENIED, SERVER_ERROR, THROTTLED], ids=["denied", "500", "throttled"])
+@pytest.mark.parametrize(
+    "fault", [DENIED, SERVER_ERROR, THROTTLED], ids=["denied", "500", "throttled"]
+)
 @pytest.mark.parametrize("after_effect", [True, False], ids=["after", "before"])
-def test_an_update_that_cannot_be_looked_for_is_not_said_to_have_failed(send, event, after_effect, fault):
+def test_an_update_that_cannot_be_looked_for_is_not_said_to_have_failed(
+    send, event, after_effect, fault
+):
     fake = FakeEcs()
     fake.fail("UpdateService", TIMED_OUT, after_effect=after_effect)
     fake.fail("DescribeServices", PASSES, *[fault] * FOR_GOOD)
@@ -336,7 +407,9 @@ def test_an_update_that_cannot_be_looked_for_is_not_said_to_have_failed(send, ev
 
 
 @pytest.mark.parametrize("second_has_its_effect", [True, False])
-def test_an_update_without_an_answer_twice_ends_fully_old_or_fully_new(send, event, second_has_its_effect):
+def test_an_update_without_an_answer_twice_ends_fully_old_or_fully_new(
+    send, event, second_has_its_effect
+):
     fake = FakeEcs()
     fake.fail("UpdateService", TIMED_OUT)
     fake.fail("UpdateService", TIMED_OUT, after_effect=second_has_its_effect)
@@ -350,7 +423,9 @@ def test_an_update_without_an_answer_twice_ends_fully_old_or_fully_new(send, eve
     assert message is None or (AS_IT_WAS in message) <= (state(fake) == OLD)
 
 
-def test_a_registration_without_an_answer_twice_is_made_twice_at_most_and_the_service_left_alone(send, event):
+def test_a_registration_without_an_answer_twice_is_made_twice_at_most_and_the_service_left_alone(
+    send, event
+):
     fake = FakeEcs()
     fake.fail("RegisterTaskDefinition", TIMED_OUT, TIMED_OUT)
     error = failure(send, fake, event())
@@ -358,7 +433,9 @@ def test_a_registration_without_an_answer_twice_is_made_twice_at_most_and_the_se
     assert str(error).endswith(AS_IT_WAS)
 
 
-@pytest.mark.parametrize("code", ["RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"])
+@pytest.mark.parametrize(
+    "code", ["RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"]
+)
 def test_what_the_sdk_takes_for_transient_is_not_done_twice(send, event, code):
     fake = FakeEcs()
     fake.fail("UpdateService", (400, code, "Try again."), after_effect=True)
@@ -373,7 +450,11 @@ def test_a_throttled_write_is_sent_again_without_looking(send, event, waits, ope
     fake.fail(operation, *[THROTTLED] * times)
     send(fake, event())
     assert fake.operations.count(operation) == times + 1 and len(waits) == times
-    assert fake.operations.count("DescribeServices") == fake.operations.count("DescribeTaskDefinition") == 1
+    assert (
+        fake.operations.count("DescribeServices")
+        == fake.operations.count("DescribeTaskDefinition")
+        == 1
+    )
 
 
 # Two registrations at once, which ECS refuses for the moment and the SDK does not retry.
@@ -435,12 +516,18 @@ class ForgetfulEcs(FakeEcs):
         status, answer = super()._answer(operation, body)
         if operation == "RegisterTaskDefinition":
             whole = answer["taskDefinition"]
-            answer = {"taskDefinition": {name: value for name, value in whole.items() if name != self.forgotten}}
+            answer = {
+                "taskDefinition": {
+                    name: value for name, value in whole.items() if name != self.forgotten
+                }
+            }
         return status, answer
 
 
 @pytest.mark.parametrize("field", ["taskDefinitionArn", "family", "containerDefinitions"])
-def test_a_registration_whose_answer_lacks_a_field_is_looked_for_like_a_lost_answer(send, event, field):
+def test_a_registration_whose_answer_lacks_a_field_is_looked_for_like_a_lost_answer(
+    send, event, field
+):
     fake = ForgetfulEcs()
     fake.forgotten = field
     send(fake, event())
@@ -454,8 +541,10 @@ def test_a_refused_revision_with_unknown_fields_names_them_and_the_setting(send,
     fake = FakeEcs([{"name": "app", "image": "busybox", "new": ""}], future=1)
     fake.fail("RegisterTaskDefinition", (400, "ClientException", "Unexpected field."))
     assert str(failure(send, fake, event())) == (
-        "[ERROR][ecs_service_update] new task_definition could not be created Unexpected field. (the running revision has fields "
-        "that are newer than this function's SDK: containerDefinitions[0].new, future; if ECS refuses them, UNKNOWN_FIELDS=drop in "
+        "[ERROR][ecs_service_update] new task_definition could not be created Unexpected field. "
+        "(the running revision has fields "
+        "that are newer than this function's SDK: containerDefinitions[0].new, future; if ECS "
+        "refuses them, UNKNOWN_FIELDS=drop in "
         "the function's environment leaves them out); the service is as it was"
     )
 
@@ -469,16 +558,24 @@ def test_a_refused_revision_with_unknown_fields_names_them_and_the_setting(send,
         ({"future": 1}, THROTTLED, {}),
     ],
 )
-def test_unknown_fields_are_not_blamed_where_they_cannot_be_the_reason(send, event, fields, fault, environment):
+def test_unknown_fields_are_not_blamed_where_they_cannot_be_the_reason(
+    send, event, fields, fault, environment
+):
     fake = FakeEcs(**fields)
     fake.fail("RegisterTaskDefinition", *[fault] * FOR_GOOD)
     assert "UNKNOWN_FIELDS" not in str(failure(send, fake, event(), **environment))
 
 
-def test_a_service_of_the_short_arn_that_takes_no_tags_is_refused_before_anything_is_registered(send, event):
+def test_a_service_of_the_short_arn_that_takes_no_tags_is_refused_before_anything_is_registered(
+    send, event
+):
     fake = FakeEcs()
     fake.service["serviceArn"] = SERVICE_ARN.replace("/ECSCluster/", "/")
-    refusal = (400, "InvalidParameterException", "Long arn format must be used for tagging operations")
+    refusal = (
+        400,
+        "InvalidParameterException",
+        "Long arn format must be used for tagging operations",
+    )
     fake.fail("TagResource", *[refusal] * FOR_GOOD)
     assert isinstance(failure(send, fake, event()), CallerFault)
     assert "RegisterTaskDefinition" not in fake.writes

@@ -1,4 +1,6 @@
-"""Reading a service: two calls, and whatever cannot be updated is refused before anything is written."""
+"""Reading a service: two calls, and whatever cannot be updated is refused before anything is
+written.
+"""
 
 import pytest
 
@@ -33,13 +35,20 @@ def refused(send, fake, event, kind, **environment):
 def test_a_service_is_read_with_its_tags_and_the_revision_that_it_runs(ecs_fake, send, event):
     send(ecs_fake, event(dry_run=True))
     assert [(request.operation, request.body) for request in ecs_fake.requests] == [
-        ("DescribeServices", {"cluster": "ECSCluster", "services": ["ecs-dummy-service"], "include": ["TAGS"]}),
-        ("DescribeTaskDefinition", {"taskDefinition": ecs_fake.newest["taskDefinitionArn"], "include": ["TAGS"]}),
+        (
+            "DescribeServices",
+            {"cluster": "ECSCluster", "services": ["ecs-dummy-service"], "include": ["TAGS"]},
+        ),
+        (
+            "DescribeTaskDefinition",
+            {"taskDefinition": ecs_fake.newest["taskDefinitionArn"], "include": ["TAGS"]},
+        ),
     ]
 
 
 @pytest.mark.parametrize(
-    "cluster, service", [(CLUSTER_ARN, "ecs-dummy-service"), ("ECSCluster", SERVICE_ARN), (CLUSTER_ARN, SERVICE_ARN)]
+    "cluster, service",
+    [(CLUSTER_ARN, "ecs-dummy-service"), ("ECSCluster", SERVICE_ARN), (CLUSTER_ARN, SERVICE_ARN)],
 )
 def test_an_arn_names_the_same_service_as_its_name(ecs_fake, send, event, cluster, service):
     body = send(ecs_fake, event(ecs_cluster_name=cluster, ecs_service_name=service))
@@ -48,7 +57,10 @@ def test_an_arn_names_the_same_service_as_its_name(ecs_fake, send, event, cluste
 
 
 def test_the_base_is_the_revision_that_runs_and_not_the_newest(ecs_fake, send, event):
-    running, newest = ecs_fake.newest, {"family": "ecs-dummy-task", "containerDefinitions": [{"name": "other", "image": "nginx"}]}
+    running, newest = (
+        ecs_fake.newest,
+        {"family": "ecs-dummy-task", "containerDefinitions": [{"name": "other", "image": "nginx"}]},
+    )
     ecs_fake.register(newest)
     body = send(ecs_fake, event())
     assert body["taskDefinitionArn"]["before"] == running["taskDefinitionArn"]
@@ -77,7 +89,11 @@ def test_a_service_that_is_not_found_as_an_exception_is_refused_alike(ecs_fake, 
 @pytest.mark.parametrize(
     "answer, kind, message",
     [
-        ({"services": [], "failures": []}, ServiceNotFoundError, "ecs_service_name ecs-dummy-service not found"),
+        (
+            {"services": [], "failures": []},
+            ServiceNotFoundError,
+            "ecs_service_name ecs-dummy-service not found",
+        ),
         ({"services": []}, ServiceNotFoundError, "ecs_service_name ecs-dummy-service not found"),
         (
             {"services": [], "failures": [{"reason": "MISSING"}, {"reason": "ODD"}, {}]},
@@ -96,18 +112,25 @@ def test_an_answer_without_the_service_is_told_by_its_reason(send, event, answer
 def test_a_service_that_is_not_active_is_refused_after_one_read(ecs_fake, send, event, status):
     ecs_fake.service["status"] = status
     message = refused(send, ecs_fake, event(), ServiceNotActiveError)
-    assert message == f"[ERROR][ecs_service_read] ecs_service_name ecs-dummy-service is {status}, not ACTIVE"
+    assert (
+        message
+        == f"[ERROR][ecs_service_read] ecs_service_name ecs-dummy-service is {status}, not ACTIVE"
+    )
     assert ecs_fake.operations == ["DescribeServices"]
 
 
 @pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
-def test_a_deployment_controller_that_update_service_cannot_serve_is_refused_by_name(ecs_fake, send, event, controller):
+def test_a_deployment_controller_that_update_service_cannot_serve_is_refused_by_name(
+    ecs_fake, send, event, controller
+):
     ecs_fake.service["deploymentController"] = {"type": controller}
     del ecs_fake.service["taskDefinition"]  # An EXTERNAL service has none.
     message = refused(send, ecs_fake, event(), DeploymentControllerError)
     assert message == (
-        f"[ERROR][ecs_service_read] ecs_service_name ecs-dummy-service has the deployment controller {controller}: "
-        "only a service with the controller ECS can be given another task definition by UpdateService"
+        "[ERROR][ecs_service_read] ecs_service_name ecs-dummy-service has the deployment "
+        f"controller {controller}: "
+        "only a service with the controller ECS can be given another task "
+        "definition by UpdateService"
     )
     assert ecs_fake.operations == ["DescribeServices"]
 
@@ -125,7 +148,8 @@ def test_task_def_lets_the_family_pass_that_the_service_runs(ecs_fake, send, eve
 def test_task_def_refuses_another_family(ecs_fake, send, event, family):
     message = refused(send, ecs_fake, event(), TaskDefinitionFamilyError, TASK_DEF=family)
     assert message == (
-        "[ERROR][ecs_service_read] ecs_service_name ecs-dummy-service runs the task-definition family ecs-dummy-task, "
+        "[ERROR][ecs_service_read] ecs_service_name ecs-dummy-service runs the task-definition "
+        "family ecs-dummy-task, "
         f"not {family}, which the function's TASK_DEF says"
     )
 

@@ -1,4 +1,6 @@
-"""Writing a plan: which calls go over the wire, in which order, with what in them; counted where they leave the machine."""
+"""Writing a plan: which calls go over the wire, in which order, with what in them; counted where
+they leave the machine.
+"""
 
 import json
 
@@ -13,7 +15,11 @@ OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}
 FUTURE = {
     "futureOption": {"nested": [{"deep": None, "empty": ""}], "zero": 0, "off": False},
     "volumes": [{"name": "data", "futureVolume": {"size": 1}}],
-    "proxyConfiguration": {"type": "APPMESH", "containerName": "web", "properties": [{"name": "EgressIgnoredIPs", "value": ""}]},
+    "proxyConfiguration": {
+        "type": "APPMESH",
+        "containerName": "web",
+        "properties": [{"name": "EgressIgnoredIPs", "value": ""}],
+    },
     "runtimePlatform": {},
     "placementConstraints": [],
 }
@@ -27,7 +33,12 @@ CONTAINERS = [
         "futureContainer": {"a": [1, 2.5, "x", None, True]},
         "healthCheck": {"command": ["CMD"], "futureCheck": 10**15},
     },
-    {"name": "side", "image": "envoy:1", "essential": False, "logConfiguration": {"logDriver": "awslogs", "options": {"x": ""}}},
+    {
+        "name": "side",
+        "image": "envoy:1",
+        "essential": False,
+        "logConfiguration": {"logDriver": "awslogs", "options": {"x": ""}},
+    },
 ]
 
 
@@ -43,7 +54,13 @@ def many(count, prefix):
 
 def test_an_update_of_image_and_tags_costs_four_calls_and_two_for_the_tags(ecs_fake, send, event):
     send(ecs_fake, event())
-    assert ecs_fake.operations == [*READS, "RegisterTaskDefinition", "TagResource", "UntagResource", "UpdateService"]
+    assert ecs_fake.operations == [
+        *READS,
+        "RegisterTaskDefinition",
+        "TagResource",
+        "UntagResource",
+        "UpdateService",
+    ]
 
 
 def test_an_update_of_the_image_costs_four_calls(ecs_fake, send, event):
@@ -104,7 +121,11 @@ def test_a_forced_deployment_of_another_image_is_one_deployment(ecs_fake, send, 
     assert len(ecs_fake.revisions) == 2 and len(ecs_fake.service["deployments"]) == 2
 
 
-@pytest.mark.parametrize("fields", [{}, {"force_new_deployment": True}, SAME, {"ecs_image_name": "busybox"}], ids=json.dumps)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"force_new_deployment": True}, SAME, {"ecs_image_name": "busybox"}],
+    ids=json.dumps,
+)
 def test_a_dry_run_reads_everything_and_writes_nothing(ecs_fake, send, event, fields):
     before = json.dumps([ecs_fake.service, ecs_fake.tags, ecs_fake.revisions])
     send(ecs_fake, event(**fields, dry_run=True))
@@ -115,8 +136,12 @@ def test_a_dry_run_reads_everything_and_writes_nothing(ecs_fake, send, event, fi
 def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
     send(ecs_fake, event())
     assert ecs_fake.tags == {"new": "value"} and not ecs_fake.was_without_tags
-    assert sent(ecs_fake, "TagResource") == [{"resourceArn": SERVICE_ARN, "tags": [{"key": "new", "value": "value"}]}]
-    assert sent(ecs_fake, "UntagResource") == [{"resourceArn": SERVICE_ARN, "tagKeys": ["old-custom-tag-name"]}]
+    assert sent(ecs_fake, "TagResource") == [
+        {"resourceArn": SERVICE_ARN, "tags": [{"key": "new", "value": "value"}]}
+    ]
+    assert sent(ecs_fake, "UntagResource") == [
+        {"resourceArn": SERVICE_ARN, "tagKeys": ["old-custom-tag-name"]}
+    ]
 
 
 @pytest.mark.parametrize("old, new", [(50, 1), (1, 50), (26, 25), (50, 50)])
@@ -142,7 +167,12 @@ def test_merged_tags_are_added_to_those_that_are(ecs_fake, send, event):
 
 
 def test_without_tags_in_event_and_an_image_configured_the_tags_stay(ecs_fake, send):
-    environment = {"CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": "ecs-dummy-service", "IMAGE": "busybox:2", "CONTAINER_NAME": ""}
+    environment = {
+        "CLUSTER_NAME": "ECSCluster",
+        "SERVICE_NAME": "ecs-dummy-service",
+        "IMAGE": "busybox:2",
+        "CONTAINER_NAME": "",
+    }
     body = send(ecs_fake, {}, **environment)
     assert ecs_fake.writes == ["RegisterTaskDefinition", "UpdateService"]
     assert ecs_fake.tags == OLD_TAG and ecs_fake.images == {"ecs-dummy-container": "busybox:2"}
@@ -156,10 +186,20 @@ def test_images_of_several_containers_change_in_one_revision(send, event):
     assert fake.writes.count("RegisterTaskDefinition") == 1
 
 
-@pytest.mark.parametrize("fields", [FUTURE, {"networkMode": "awsvpc", "ephemeralStorage": {"sizeInGiB": 21}}], ids=["new", "known"])
-def test_the_new_revision_is_the_running_one_with_another_image_and_nothing_else_changed(send, event, fields):
+@pytest.mark.parametrize(
+    "fields",
+    [FUTURE, {"networkMode": "awsvpc", "ephemeralStorage": {"sizeInGiB": 21}}],
+    ids=["new", "known"],
+)
+def test_the_new_revision_is_the_running_one_with_another_image_and_nothing_else_changed(
+    send, event, fields
+):
     fake = FakeEcs(CONTAINERS, **fields)
-    fake.revision_tags[0] = [{"key": "b", "value": ""}, {"key": "aws:x", "value": "y"}, {"key": "a", "value": "1"}]
+    fake.revision_tags[0] = [
+        {"key": "b", "value": ""},
+        {"key": "aws:x", "value": "y"},
+        {"key": "a", "value": "1"},
+    ]
     send(fake, event(ecs_image_name="nginx:2"))
     (body,) = sent(fake, "RegisterTaskDefinition")
     assert body == {
@@ -177,13 +217,18 @@ def test_a_second_update_keeps_what_the_first_one_kept(send, event):
     send(fake, event(ecs_image_name="nginx:2"))
     send(fake, event(ecs_image_name="nginx:1"))
     own = ("taskDefinitionArn", "revision", "registeredAt")
-    first, _, third = ({name: value for name, value in revision.items() if name not in own} for revision in fake.revisions)
+    first, _, third = (
+        {name: value for name, value in revision.items() if name not in own}
+        for revision in fake.revisions
+    )
     assert first == third
 
 
 def test_unknown_fields_are_dropped_and_listed_when_the_setting_says_so(send, event):
     fake = FakeEcs(CONTAINERS, **FUTURE)
-    changes = send(fake, event(ecs_image_name="nginx:2", ecs_tag=OLD_TAG), UNKNOWN_FIELDS="drop")["changes"]
+    changes = send(fake, event(ecs_image_name="nginx:2", ecs_tag=OLD_TAG), UNKNOWN_FIELDS="drop")[
+        "changes"
+    ]
     (body,) = sent(fake, "RegisterTaskDefinition")
     assert "future" not in json.dumps(body)
     assert body["containerDefinitions"][0]["environment"][0] == {"name": "EMPTY", "value": ""}

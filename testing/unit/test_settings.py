@@ -19,7 +19,11 @@ CHOICES = {
     "VERIFY_IMAGE": ["off", "warn", "require"],
     "PIN_DIGEST": ["off", "tag", "digest"],
 }
-COUNTS = {"TASK_FAILURES": (3, 50), "LEDGER_RETENTION_DAYS": (90, 3650), "OPEN_UPDATE_MAX_HOURS": (24, 720)}
+COUNTS = {
+    "TASK_FAILURES": (3, 50),
+    "LEDGER_RETENTION_DAYS": (90, 3650),
+    "OPEN_UPDATE_MAX_HOURS": (24, 720),
+}
 
 
 @pytest.mark.parametrize("variable, field", FIELDS.items())
@@ -32,7 +36,10 @@ def test_an_empty_variable_counts_as_unset():
     assert Settings.from_environment(empty) == Settings.from_environment({}) == Settings()
 
 
-@pytest.mark.parametrize("variable, value", [(variable, value) for variable, values in CHOICES.items() for value in values])
+@pytest.mark.parametrize(
+    "variable, value",
+    [(variable, value) for variable, values in CHOICES.items() for value in values],
+)
 def test_a_choice_is_taken_as_it_is(variable, value):
     assert getattr(Settings.from_environment({variable: value}), variable.lower()) == value
 
@@ -46,11 +53,15 @@ def test_of_a_choice_the_first_is_the_default(variable):
 def test_another_value_of_unknown_fields_is_refused_with_what_to_do(value):
     with pytest.raises(ConfigurationError) as refused:
         Settings.from_environment({"UNKNOWN_FIELDS": value})
-    assert str(refused.value) == f"[ERROR][configuration] the function's UNKNOWN_FIELDS is {value!r}: set it to keep or drop"
+    assert str(refused.value) == (
+        f"[ERROR][configuration] the function's UNKNOWN_FIELDS is {value!r}: set it to keep or drop"
+    )
 
 
 def test_another_value_of_three_names_all_of_them():
-    with pytest.raises(ConfigurationError, match="VERIFY_IMAGE is 'yes': set it to off, warn or require"):
+    with pytest.raises(
+        ConfigurationError, match="VERIFY_IMAGE is 'yes': set it to off, warn or require"
+    ):
         Settings.from_environment({"VERIFY_IMAGE": "yes"})
 
 
@@ -61,15 +72,22 @@ def test_a_count_is_a_number_within_its_bounds(variable):
     for value in (1, most):
         assert getattr(Settings.from_environment({variable: str(value)}), variable.lower()) == value
     for wrong in ("0", str(most + 1), "-1", "1.5", "three", "٣", "1" * 5000):
-        with pytest.raises(ConfigurationError, match=f"{variable} is .*: set it to a number from 1 to {most}"):
+        with pytest.raises(
+            ConfigurationError, match=f"{variable} is .*: set it to a number from 1 to {most}"
+        ):
             Settings.from_environment({variable: wrong})
 
 
 def test_private_registries_are_separated_by_commas():
-    hosts = Settings.from_environment({"PRIVATE_REGISTRIES": "registry.internal:5000, other.internal,"}).private_registries
+    hosts = Settings.from_environment(
+        {"PRIVATE_REGISTRIES": "registry.internal:5000, other.internal,"}
+    ).private_registries
     assert hosts == {"registry.internal:5000", "other.internal"}
 
 
-@pytest.mark.parametrize("environment, asks", [({}, False), ({"VERIFY_IMAGE": "warn"}, True), ({"PIN_DIGEST": "tag"}, True)])
+@pytest.mark.parametrize(
+    "environment, asks",
+    [({}, False), ({"VERIFY_IMAGE": "warn"}, True), ({"PIN_DIGEST": "tag"}, True)],
+)
 def test_registries_are_asked_to_verify_and_to_pin(environment, asks):
     assert Settings.from_environment(environment).asks_registries == asks

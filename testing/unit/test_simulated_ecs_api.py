@@ -21,7 +21,9 @@ def _stable(monkeypatch, waits):  # pylint: disable=unused-argument  # What is p
     def wait(rollout):
         rollout.sim.clock.drive_sdk(monkeypatch)
         before = rollout.sim.clock.elapsed
-        rollout.client.get_waiter("services_stable").wait(cluster=NAMES["cluster"], services=[NAMES["service"]])
+        rollout.client.get_waiter("services_stable").wait(
+            cluster=NAMES["cluster"], services=[NAMES["service"]]
+        )
         return rollout.sim.clock.elapsed - before
 
     return wait
@@ -37,7 +39,9 @@ def test_the_waiter_of_boto3_sees_a_good_rollout_end(stable):
 
 
 def test_the_waiter_of_boto3_cannot_tell_a_rollback_from_a_success(stable):
-    """It waits for one deployment with as many running tasks as desired, which a service that was rolled back has too."""
+    """It waits for one deployment with as many running tasks as desired, which a service that was
+    rolled back has too.
+    """
     rollout = Rollout(Image.exits(), breaker=BREAKER)
     stable(rollout)
     (deployment,) = rollout.look()["deployments"]
@@ -63,7 +67,11 @@ def test_a_service_deployment_begins_as_pending_and_ends_as_successful():
         rollout.sim.clock.sleep(1)
         seen += [status for status in [rollout.history()["status"]] if status != seen[-1]]
     assert seen == ["PENDING", "IN_PROGRESS", "SUCCESSFUL"]
-    assert rollout.history()["deploymentCircuitBreaker"] == {"status": "MONITORING_COMPLETE", "failureCount": 0, "threshold": 3}
+    assert rollout.history()["deploymentCircuitBreaker"] == {
+        "status": "MONITORING_COMPLETE",
+        "failureCount": 0,
+        "threshold": 3,
+    }
     assert rollout.history()["finishedAt"] > rollout.history()["startedAt"]
 
 
@@ -73,15 +81,26 @@ def test_a_rollback_is_a_part_of_the_service_deployment_that_failed():
     rollout.look(41)
     under_way = rollout.history()
     assert (under_way["status"], under_way["deploymentCircuitBreaker"]) == (
-        "ROLLBACK_IN_PROGRESS", {"status": "TRIGGERED", "failureCount": 3, "threshold": 3},
-    )  # fmt: skip
+        "ROLLBACK_IN_PROGRESS",
+        {"status": "TRIGGERED", "failureCount": 3, "threshold": 3},
+    )
     (source,) = under_way["sourceServiceRevisions"]
-    assert under_way["rollback"]["serviceRevisionArn"] == source["arn"] != under_way["targetServiceRevision"]["arn"]
+    assert (
+        under_way["rollback"]["serviceRevisionArn"]
+        == source["arn"]
+        != under_way["targetServiceRevision"]["arn"]
+    )
     rollout.look(60)
     done = rollout.history()
-    assert (done["status"], done["serviceDeploymentArn"]) == ("ROLLBACK_SUCCESSFUL", under_way["serviceDeploymentArn"])
+    assert (done["status"], done["serviceDeploymentArn"]) == (
+        "ROLLBACK_SUCCESSFUL",
+        under_way["serviceDeploymentArn"],
+    )
     assert done["deploymentCircuitBreaker"] == under_way["deploymentCircuitBreaker"]
-    assert done["statusReason"] == "Service deployment rolled back because the circuit breaker threshold was exceeded."
+    assert (
+        done["statusReason"]
+        == "Service deployment rolled back because the circuit breaker threshold was exceeded."
+    )
     assert len(rollout.client.list_service_deployments(**NAMES)["serviceDeployments"]) == 2
 
 
@@ -93,11 +112,17 @@ def test_a_service_revision_tells_task_definition_and_digests():
     (revision,) = answer["serviceRevisions"]
     assert revision["taskDefinition"].endswith(":2")
     assert revision["containerImages"] == [
-        {"containerName": "ecs-dummy-container", "image": "app:2", "imageDigest": rollout.sim.images.resolve("app:2")}
+        {
+            "containerName": "ecs-dummy-container",
+            "image": "app:2",
+            "imageDigest": rollout.sim.images.resolve("app:2"),
+        }
     ]
     assert [failure["reason"] for failure in answer["failures"]] == ["MISSING"]
     running = rollout.look(40)["currentServiceRevisions"]
-    assert running == [{"arn": arn, "requestedTaskCount": 1, "runningTaskCount": 1, "pendingTaskCount": 0}]
+    assert running == [
+        {"arn": arn, "requestedTaskCount": 1, "runningTaskCount": 1, "pendingTaskCount": 0}
+    ]
 
 
 @pytest.mark.parametrize("number_tells", [False, True])
@@ -123,11 +148,18 @@ def test_a_service_deployment_that_is_stopped_rolls_back_without_any_circuit_bre
 
 
 @pytest.mark.parametrize(
-    ("answers", "code"), [(False, "UnknownOperation"), (("UnsupportedFeatureException", "no"), "UnsupportedFeatureException")]
+    ("answers", "code"),
+    [
+        (False, "UnknownOperation"),
+        (("UnsupportedFeatureException", "no"), "UnsupportedFeatureException"),
+    ],
 )
 def test_there_are_partitions_and_emulators_without_service_deployments(answers, code):
     rollout = Rollout(Image.good(), service_deployments=answers)
-    for call in (rollout.history, lambda: rollout.client.describe_service_revisions(serviceRevisionArns=["x"])):
+    for call in (
+        rollout.history,
+        lambda: rollout.client.describe_service_revisions(serviceRevisionArns=["x"]),
+    ):
         with pytest.raises(ClientError, match=code):
             call()
     assert not {"currentServiceDeployment", "currentServiceRevisions"} & rollout.look().keys()
@@ -168,14 +200,18 @@ def test_tags_are_merged_removed_and_fifty_at_most():
     client.untag_resource(resourceArn=arn, tagKeys=["one"])
     assert client.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "two", "value": "2"}]
     with pytest.raises(ClientError, match="exceeds the limit"):
-        client.tag_resource(resourceArn=arn, tags=[{"key": str(number), "value": ""} for number in range(50)])
+        client.tag_resource(
+            resourceArn=arn, tags=[{"key": str(number), "value": ""} for number in range(50)]
+        )
     assert sim.service.tags == {"two": "2"}
 
 
 # Faults
 
 
-def test_throttled_calls_are_counted_with_their_times_and_cost_the_time_of_the_pauses(monkeypatch, waits):  # pylint: disable=unused-argument
+def test_throttled_calls_are_counted_with_their_times_and_cost_the_time_of_the_pauses(
+    monkeypatch, waits
+):  # pylint: disable=unused-argument
     sim = SimulatedEcs()
     sim.clock.drive_sdk(monkeypatch)
     sim.throttle("DescribeServices", times=2)
@@ -197,10 +233,17 @@ def test_a_throttle_for_some_seconds_ends_with_them():
             return True
         return False
 
-    assert [is_throttled(4), is_throttled(2), is_throttled(8), is_throttled(2)] == [False, True, True, False]
+    assert [is_throttled(4), is_throttled(2), is_throttled(8), is_throttled(2)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
-@pytest.mark.parametrize("fault", [SERVER_ERROR, TIMED_OUT, CONNECTION_RESET], ids=["500", "timed out", "reset"])
+@pytest.mark.parametrize(
+    "fault", [SERVER_ERROR, TIMED_OUT, CONNECTION_RESET], ids=["500", "timed out", "reset"]
+)
 @pytest.mark.parametrize("after_effect", [False, True])
 def test_an_update_that_fails_has_had_its_effect_or_has_not(fault, after_effect):
     sim = SimulatedEcs()
@@ -238,7 +281,11 @@ def test_time_passes_only_when_somebody_sleeps_and_then_everything_happens_in_it
     clock.after(5, lambda: seen.append(("five too", clock.now())))
     assert (clock.now(), seen) == (100, [])
     clock.sleep(10)
-    assert (seen, clock.now(), clock.slept) == ([("three", 103), ("five", 105), ("five too", 105)], 110, [10])
+    assert (seen, clock.now(), clock.slept) == (
+        [("three", 103), ("five", 105), ("five too", 105)],
+        110,
+        [10],
+    )
     assert (clock.datetime().timestamp(), clock.datetime().tzinfo, clock.elapsed) == (110, UTC, 10)
 
 
@@ -256,7 +303,9 @@ def test_threads_share_the_world():
     sim = SimulatedEcs()
 
     def update(_):
-        return sim.client().update_service(**NAMES, forceNewDeployment=True)["service"]["deployments"][0]["id"]
+        return sim.client().update_service(**NAMES, forceNewDeployment=True)["service"][
+            "deployments"
+        ][0]["id"]
 
     with ThreadPoolExecutor(4) as threads:
         assert len(set(threads.map(update, range(8)))) == 8

@@ -6,7 +6,14 @@ import pytest
 
 from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError
 from ecs_updater.image import ImageReference
-from ecs_updater.task_definition import addressed_container, container, memory, new_revision, registrable_tags, revision_name
+from ecs_updater.task_definition import (
+    addressed_container,
+    container,
+    memory,
+    new_revision,
+    registrable_tags,
+    revision_name,
+)
 
 
 def running(**images):
@@ -32,7 +39,8 @@ def test_a_container_that_is_not_there_is_refused_with_the_names_that_are():
     with pytest.raises(ContainerNotFoundError) as refused:
         container(running(web="nginx", side="envoy"), "Web")
     assert str(refused.value) == (
-        "[ERROR][ecs_service_read] container Web not found in task definition family:7, which has side, web"
+        "[ERROR][ecs_service_read] container Web not found in task definition "
+        "family:7, which has side, web"
     )
 
 
@@ -49,7 +57,9 @@ def test_a_container_that_is_not_there_is_refused_with_the_names_that_are():
         ({"web": "${IMAGE}", "side": "envoy"}, "envoy:2", None, "side"),
     ],
 )
-def test_the_image_is_for_the_named_container_or_the_only_one_or_the_one_of_its_repository(images, image, name, expected):
+def test_the_image_is_for_the_named_container_or_the_only_one_or_the_one_of_its_repository(
+    images, image, name, expected
+):
     assert addressed(running(**images), image, name) == expected
 
 
@@ -72,17 +82,25 @@ def test_no_container_of_the_repository_lists_them_all():
     with pytest.raises(AmbiguousContainerError) as refused:
         addressed(running(web="nginx", db="mysql"), "team/nginx")
     assert str(refused.value) == (
-        "[ERROR][ecs_service_read] no container runs an image of docker.io/team/nginx: name one of db, web in ecs_container_name"
+        "[ERROR][ecs_service_read] no container runs an image of docker.io/team/nginx: name one "
+        "of db, web in ecs_container_name"
     )
 
 
 def test_a_new_revision_has_other_images_and_nothing_else_changed():
-    before = running(web="nginx", side="envoy") | {"cpu": "256", "volumes": [], "future": {"empty": "", "zero": 0, "null": None}}
+    before = running(web="nginx", side="envoy") | {
+        "cpu": "256",
+        "volumes": [],
+        "future": {"empty": "", "zero": 0, "null": None},
+    }
     untouched = copy.deepcopy(before)
     revision = new_revision(before, {"web": "nginx:2"}, {"revision", "status"})
     assert revision == {
         "family": "family",
-        "containerDefinitions": [{"name": "web", "image": "nginx:2"}, {"name": "side", "image": "envoy"}],
+        "containerDefinitions": [
+            {"name": "web", "image": "nginx:2"},
+            {"name": "side", "image": "envoy"},
+        ],
         "cpu": "256",
         "volumes": [],
         "future": {"empty": "", "zero": 0, "null": None},
@@ -91,7 +109,12 @@ def test_a_new_revision_has_other_images_and_nothing_else_changed():
 
 
 def test_tags_of_a_task_definition_are_kept_but_those_of_aws():
-    tags = [{"key": "a", "value": ""}, {"key": "aws:x", "value": "1"}, {"key": "AWS:y", "value": "1"}, {"key": "b", "value": "2"}]
+    tags = [
+        {"key": "a", "value": ""},
+        {"key": "aws:x", "value": "1"},
+        {"key": "AWS:y", "value": "1"},
+        {"key": "b", "value": "2"},
+    ]
     assert registrable_tags(tags) == [tags[0], tags[3]]
 
 

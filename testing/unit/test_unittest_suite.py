@@ -1,4 +1,6 @@
-"""The suite of unittest classes, in this process: it passes what is right, and says the number of what is not."""
+"""The suite of unittest classes, in this process: it passes what is right, and says the number of
+what is not.
+"""
 
 import io
 import json
@@ -34,7 +36,9 @@ ERRORS: dict[str, list[Number]] = {
     "MISSING_ECS_SERVICE": [f"3.2.{check}" for check in range(1, 6)],
     "WRONG_IMAGE_NAME": [f"4.1.{check}" for check in range(1, 6)],
 }
-NUMBERS = sorted(number for group in (ANSWERS, ERRORS) for numbers in group.values() for number in numbers)
+NUMBERS = sorted(
+    number for group in (ANSWERS, ERRORS) for numbers in group.values() for number in numbers
+)
 HIDDEN = frozenset({"errorType"})
 
 
@@ -72,7 +76,9 @@ def _service(fake) -> Service:
 
 @pytest.fixture(name="function")
 def _function(fake, invoke):
-    """The function itself, in this process; its answers can be changed, by the event's name, before the suite sees them."""
+    """The function itself, in this process; its answers can be changed, by the event's name, before
+    the suite sees them.
+    """
 
     def make(event: str = "", change: Callable[[Any], Any] = lambda payload: payload):
         def invoker(event_file: Path) -> Invocation:
@@ -93,7 +99,9 @@ def _run(service, monkeypatch, tmp_path):
     loaded = {case.name: case for case in cases.load(SETTINGS)}
 
     def run(invoker: Callable[[Path], Invocation], order: random.Random | None = None) -> Outcome:
-        monkeypatch.setattr(checks, "target", lambda: checks.Target(loaded, invoker, service, tmp_path))
+        monkeypatch.setattr(
+            checks, "target", lambda: checks.Target(loaded, invoker, service, tmp_path)
+        )
         suite = unittest.defaultTestLoader.loadTestsFromModule(test_lambda_ecs_updater)
         if order:
             tests = [test for case in suite for test in case]  # type: ignore[union-attr]
@@ -101,7 +109,10 @@ def _run(service, monkeypatch, tmp_path):
         result = unittest.TextTestRunner(io.StringIO(), resultclass=Result).run(suite)
         assert not result.errors, result.errors[0][1]
         messages = [text.partition("AssertionError: ")[2].strip() for _, text in result.failures]
-        failed = {message.removeprefix("[FAILED CHECK ").partition("]")[0]: message for message in messages}
+        failed = {
+            message.removeprefix("[FAILED CHECK ").partition("]")[0]: message
+            for message in messages
+        }
         return Outcome(sorted(result.passed), failed, [reason for _, reason in result.skipped])
 
     return run
@@ -122,12 +133,22 @@ def test_every_event_is_in_the_suite():
 
 def test_the_documentation_of_the_suite_lists_each_event_under_its_number_and_class():
     rows = re.findall(r"^(\d\.\d) +(\w+) +(\w+) ", test_lambda_ecs_updater.__doc__, re.MULTILINE)
-    classes = {name: value for name, value in vars(test_lambda_ecs_updater).items() if isinstance(value, type)}
+    classes = {
+        name: value
+        for name, value in vars(test_lambda_ecs_updater).items()
+        if isinstance(value, type)
+    }
 
-    assert {name: classes[name].event for _, name, _ in rows} == {name: event for _, name, event in rows}
+    assert {name: classes[name].event for _, name, _ in rows} == {
+        name: event for _, name, event in rows
+    }
     assert len({name for _, name, _ in rows}) == len(classes) == 8
     for number, name, _ in rows:
-        assert [method for method in vars(classes[name]) if method.startswith(f"test_{number.replace('.', '_')}_")]
+        assert [
+            method
+            for method in vars(classes[name])
+            if method.startswith(f"test_{number.replace('.', '_')}_")
+        ]
 
 
 # What is wrong fails the check of it, and the check of the whole answer, and no other.
@@ -149,16 +170,26 @@ def put(*path: str, value: Any) -> Callable[[Any], Any]:
 WRONG_ANSWERS = [
     (0, put("statusCode", value=500), "answer.statusCode is 500, not 200"),
     (1, put("body", "more", value=1), "answer.body.more should not be there: 1"),
-    (2, put("body", "BEFORE", "serviceImage", value="x"), "answer.body.BEFORE.serviceImage is 'x', not "),
+    (
+        2,
+        put("body", "BEFORE", "serviceImage", value="x"),
+        "answer.body.BEFORE.serviceImage is 'x', not ",
+    ),
     (3, put("body", "BEFORE", "tags", value=[]), "answer.body.BEFORE.tags is [], not "),
-    (4, put("body", "AFTER", "serviceImage", value=None), "answer.body.AFTER.serviceImage is None, not "),
+    (
+        4,
+        put("body", "AFTER", "serviceImage", value=None),
+        "answer.body.AFTER.serviceImage is None, not ",
+    ),
     (5, put("body", "AFTER", value={}), "answer.body.AFTER.tags is nothing, not "),
 ]
 
 
 @pytest.mark.parametrize("event", ANSWERS)
 @pytest.mark.parametrize("position, change, words", WRONG_ANSWERS, ids=range(1, 7))
-def test_a_wrong_answer_fails_the_check_of_what_is_wrong(position, change, words, event, run, function):
+def test_a_wrong_answer_fails_the_check_of_what_is_wrong(
+    position, change, words, event, run, function
+):
     numbers = ANSWERS[event]
     expected = {numbers[position], numbers[1]} | ({numbers[4]} if "AFTER.tags" in words else set())
 
@@ -170,13 +201,19 @@ def test_a_wrong_answer_fails_the_check_of_what_is_wrong(position, change, words
 
 WRONG_SERVICES = [
     (2, lambda state: ServiceState("other", state.tags), "service.image is 'other', not "),
-    (1, lambda state: ServiceState(state.image, state.tags | {"left": "over"}), "service.tags.left should not be there: 'over'"),
+    (
+        1,
+        lambda state: ServiceState(state.image, state.tags | {"left": "over"}),
+        "service.tags.left should not be there: 'over'",
+    ),
 ]
 
 
 @pytest.mark.parametrize("event, numbers", (ANSWERS | ERRORS).items())
 @pytest.mark.parametrize("from_last, change, words", WRONG_SERVICES, ids=["image", "tags"])
-def test_a_wrong_service_fails_the_check_of_what_is_wrong(from_last, change, words, event, numbers, run, function, service):
+def test_a_wrong_service_fails_the_check_of_what_is_wrong(
+    from_last, change, words, event, numbers, run, function, service
+):
     def spoil(payload: Any) -> Any:
         service.restore(change(service.read()))
         return payload
@@ -189,7 +226,9 @@ def test_a_wrong_service_fails_the_check_of_what_is_wrong(from_last, change, wor
 
 @pytest.mark.parametrize("event, numbers", ERRORS.items())
 @pytest.mark.parametrize("field, position", [("errorMessage", 1), ("errorType", 2)])
-def test_a_wrong_error_fails_the_check_of_what_is_wrong(field, position, event, numbers, run, function):
+def test_a_wrong_error_fails_the_check_of_what_is_wrong(
+    field, position, event, numbers, run, function
+):
     outcome = run(function(event, put(field, value="x")))
 
     assert outcome.failed.keys() == {numbers[position]}
@@ -197,7 +236,9 @@ def test_a_wrong_error_fails_the_check_of_what_is_wrong(field, position, event, 
 
 
 @pytest.mark.parametrize("event, numbers", ERRORS.items())
-def test_an_answer_in_the_place_of_an_error_fails_all_checks_of_the_error(event, numbers, run, function):
+def test_an_answer_in_the_place_of_an_error_fails_all_checks_of_the_error(
+    event, numbers, run, function
+):
     outcome = run(function(event, lambda _: {"statusCode": 200}))
 
     assert list(outcome.failed) == numbers[:3]
@@ -205,7 +246,9 @@ def test_an_answer_in_the_place_of_an_error_fails_all_checks_of_the_error(event,
 
 
 @pytest.mark.parametrize("event, numbers", ANSWERS.items())
-def test_an_error_in_the_place_of_an_answer_fails_all_checks_of_the_answer(event, numbers, run, function):
+def test_an_error_in_the_place_of_an_answer_fails_all_checks_of_the_answer(
+    event, numbers, run, function
+):
     outcome = run(function(event, lambda _: {"errorMessage": "no"}))
 
     assert list(outcome.failed) == numbers[:6]
@@ -213,17 +256,23 @@ def test_an_error_in_the_place_of_an_answer_fails_all_checks_of_the_answer(event
 
 
 @pytest.mark.parametrize("event, numbers", (ANSWERS | ERRORS).items())
-def test_a_function_that_cannot_be_invoked_fails_all_checks_with_the_reason(event, numbers, run, function):
+def test_a_function_that_cannot_be_invoked_fails_all_checks_with_the_reason(
+    event, numbers, run, function
+):
     def fail(_: Any) -> Any:
         raise InvocationFailed("nobody is at home")
 
     outcome = run(function(event, fail))
 
     assert list(outcome.failed) == numbers
-    assert {message.partition("\n  ")[2] for message in outcome.failed.values()} == {"nobody is at home"}
+    assert {message.partition("\n  ")[2] for message in outcome.failed.values()} == {
+        "nobody is at home"
+    }
 
 
-def test_the_message_of_a_failed_check_has_number_and_words_and_under_them_every_difference(run, function):
+def test_the_message_of_a_failed_check_has_number_and_words_and_under_them_every_difference(
+    run, function
+):
     outcome = run(function("base", lambda answer: answer | {"statusCode": 500, "more": 1}))
 
     assert outcome.failed["1.1.1"].splitlines() == [
@@ -242,14 +291,20 @@ def test_only_the_type_of_an_error_is_skipped_where_it_cannot_be_shown(run, func
 
     def hiding(event_file: Path) -> Invocation:
         seen = real(event_file)
-        return Invocation(seen.answer, "Hidden" if seen.error_type else None, seen.error_message, HIDDEN)
+        return Invocation(
+            seen.answer, "Hidden" if seen.error_type else None, seen.error_message, HIDDEN
+        )
 
     outcome = run(hiding)
 
     skipped = [numbers[2] for numbers in ERRORS.values()]
     reason = "the emulator does not show the type of an error"
-    assert sorted(outcome.skipped) == sorted(f"[SKIPPED CHECK {number}] {reason}" for number in skipped)
-    assert outcome.failed == {} and outcome.passed == [number for number in NUMBERS if number not in skipped]
+    assert sorted(outcome.skipped) == sorted(
+        f"[SKIPPED CHECK {number}] {reason}" for number in skipped
+    )
+    assert outcome.failed == {} and outcome.passed == [
+        number for number in NUMBERS if number not in skipped
+    ]
 
 
 # What it needs before
@@ -259,7 +314,9 @@ def test_only_the_type_of_an_error_is_skipped_where_it_cannot_be_shown(run, func
 def _settings(monkeypatch, tmp_path):
     """The settings in the environment, as the Makefile exports them."""
     checks.target.cache_clear()
-    for name, value in (SETTINGS | {"BUILD_DIR": str(tmp_path), "LAMBDA_FUNCTION_NAME": "ecs-updater"}).items():
+    for name, value in (
+        SETTINGS | {"BUILD_DIR": str(tmp_path), "LAMBDA_FUNCTION_NAME": "ecs-updater"}
+    ).items():
         monkeypatch.setenv(name, value)
     yield monkeypatch
     checks.target.cache_clear()
@@ -276,7 +333,10 @@ def test_the_target_is_made_of_the_settings(settings, tmp_path):  # pylint: disa
 def test_a_setting_that_is_not_there_is_named_with_the_target_that_gives_it(name, settings):
     settings.delenv(name)
 
-    with pytest.raises(checks.CannotRun, match=f"^there is no setting '{name}': make run-lambda-test-unittest gives it$"):
+    with pytest.raises(
+        checks.CannotRun,
+        match=f"^there is no setting '{name}': make run-lambda-test-unittest gives it$",
+    ):
         checks.target()
 
 
@@ -298,5 +358,8 @@ def test_an_sdk_without_what_it_needs_is_one_line(settings):
 def test_a_service_that_is_not_there_ends_the_suite_and_says_what_to_do(run, function, fake):
     fake.service["status"] = "INACTIVE"
 
-    with pytest.raises(AssertionError, match="cluster ECSCluster has no service ecs-dummy-service: make deploy-ecs-cluster "):
+    with pytest.raises(
+        AssertionError,
+        match="cluster ECSCluster has no service ecs-dummy-service: make deploy-ecs-cluster ",
+    ):
         run(function())

@@ -1,1 +1,3 @@
-"""The JSON events of ``testing/events`` as unittest classes with numbered checks; `make run-lambda-test-unittest` runs them."""
+"""The JSON events of ``testing/events`` as unittest classes with numbered checks;
+`make run-lambda-test-unittest` runs them.
+"""

@@ -1,4 +1,6 @@
-"""What the classes of the suite share: an event is sent once for its class, and each check says its number when it fails."""
+"""What the classes of the suite share: an event is sent once for its class, and each check says its
+number when it fails.
+"""
 
 import functools
 import os
@@ -36,11 +38,17 @@ class Target:
 def target() -> Target:
     """The target that the Makefile's settings lead to. Raises CannotRun."""
     try:
-        service = Service(boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"])
+        service = Service(
+            boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"]
+        )
         loaded = {case.name: case for case in cases.load(os.environ)}
-        return Target(loaded, lambda_api.invoker(os.environ), service, Path(os.environ["BUILD_DIR"], "events"))
+        return Target(
+            loaded, lambda_api.invoker(os.environ), service, Path(os.environ["BUILD_DIR"], "events")
+        )
     except KeyError as name:
-        raise CannotRun(f"there is no setting {name}: make run-lambda-test-unittest gives it") from None
+        raise CannotRun(
+            f"there is no setting {name}: make run-lambda-test-unittest gives it"
+        ) from None
     except (cases.SettingsCollide, BotoCoreError) as error:
         raise CannotRun(str(error)) from None
 
@@ -50,7 +58,9 @@ Find = Callable[[Any], Iterable[str]]
 
 
 class NumberedChecks(unittest.TestCase):
-    """One event. A subclass names it and numbers the checks, which become its methods: test_1_1_1_response_code and so on."""
+    """One event. A subclass names it and numbers the checks, which become its methods:
+    test_1_1_1_response_code and so on.
+    """
 
     event: ClassVar[str]
     checks: ClassVar[Mapping[str, Find]]
@@ -61,7 +71,11 @@ class NumberedChecks(unittest.TestCase):
     def __init_subclass__(cls, numbers: Iterable[str] | None = None) -> None:
         if numbers is not None:
             for number, (what, find) in zip(numbers, cls.checks.items(), strict=True):
-                setattr(cls, f"test_{number.replace('.', '_')}_{find.__name__}", _numbered(number, what, find))
+                setattr(
+                    cls,
+                    f"test_{number.replace('.', '_')}_{find.__name__}",
+                    _numbered(number, what, find),
+                )
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -70,7 +84,9 @@ class NumberedChecks(unittest.TestCase):
         try:
             cls.done = execute(cls.case, here.invoke, here.service, here.event_dir)
         except (BotoCoreError, ClientError, ServiceMissing) as error:
-            raise CannotRun(f"the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}") from None
+            raise CannotRun(
+                f"the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}"
+            ) from None
 
     @property
     def invocation(self) -> Invocation:
@@ -96,7 +112,11 @@ def _numbered(number: str, what: str, find: Find) -> Callable[[Any], None]:
         except unittest.SkipTest as reason:
             self.skipTest(f"[SKIPPED CHECK {number}] {reason}")
         if lines:
-            self.fail("\n  ".join([f"[FAILED CHECK {number}] ecs-updater {type(self).__name__} - {what}", *lines]))
+            self.fail(
+                "\n  ".join(
+                    [f"[FAILED CHECK {number}] ecs-updater {type(self).__name__} - {what}", *lines]
+                )
+            )
 
     test.__doc__ = find.__doc__
     return test
@@ -133,7 +153,9 @@ class AnswerChecks(NumberedChecks):
         if self.invocation.error_message is not None:
             yield f"the function failed: {self.invocation.error_message}"
             return
-        expected, actual = (_part(answer, path) for answer in (self.case.expected.answer, self.invocation.answer))
+        expected, actual = (
+            _part(answer, path) for answer in (self.case.expected.answer, self.invocation.answer)
+        )
         yield from differences(expected, actual, ".".join(["answer", *path]))
 
     checks = {
@@ -158,7 +180,9 @@ class ErrorChecks(NumberedChecks):
 
     def error_message(self) -> Iterator[str]:
         """The error has the message that is expected."""
-        return differences(self.case.expected.error_message, self.invocation.error_message, "errorMessage")
+        return differences(
+            self.case.expected.error_message, self.invocation.error_message, "errorMessage"
+        )
 
     def error_type(self) -> Iterator[str]:
         """The error has the class that is expected."""
@@ -181,7 +205,9 @@ class _Nothing:
 
 
 def _part(answer: Any, path: Iterable[str]) -> Any:
-    """What lies at the path; an object that equals nothing else, when the answer has no such place."""
+    """What lies at the path; an object that equals nothing else, when the answer has no such
+    place.
+    """
     for name in path:
         if not isinstance(answer, dict) or name not in answer:
             return _Nothing()

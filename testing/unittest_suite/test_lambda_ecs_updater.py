@@ -1,7 +1,9 @@
-"""The function, wherever it is deployed, against the eight JSON events, with a number for every check.
+"""The function, wherever it is deployed, against the eight JSON events, with a number for every
+check.
 
-Each class is one event. It puts the service into the state that the event starts from, invokes the function through the Lambda API
-and reads the service back from ECS, so it needs none of the others, and no order.
+Each class is one event. It puts the service into the state that the event starts from, invokes the
+function through the Lambda API and reads the service back from ECS, so it needs none of the others,
+and no order.
 
 ======  ==================  ===================  =================================================
 number  class               event                checks
@@ -23,9 +25,10 @@ number  class               event                checks
 4.3     MultipleTags        MULTIPLE_TAGS        those of an answer
 ======  ==================  ===================  =================================================
 
-Those of an error, n.n being the event's number: n.n.1 response code, n.n.2 error message, n.n.3 error type, n.n.4 image in ECS,
-n.n.5 tags in ECS. Those of an answer: n.n.1 response code, n.n.2 whole answer, n.n.3 image before, n.n.4 tags before, n.n.5 image
-after, n.n.6 tags after, n.n.7 image in ECS, n.n.8 tags in ECS.
+Those of an error, n.n being the event's number: n.n.1 response code, n.n.2 error message, n.n.3
+error type, n.n.4 image in ECS, n.n.5 tags in ECS. Those of an answer: n.n.1 response code, n.n.2
+whole answer, n.n.3 image before, n.n.4 tags before, n.n.5 image after, n.n.6 tags after, n.n.7
+image in ECS, n.n.8 tags in ECS.
 
 A check that fails says its number, and under it what differs:
 ``[FAILED CHECK 1.1.1] ecs-updater RegularCase - Lambda Execution ResponseCode``.

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 Item = dict[str, Any]
-"""An item's attributes: strings, numbers, booleans, mappings and lists. None is an attribute that is not there."""
+"""An item's attributes: strings, numbers, booleans, mappings and lists.
+
+None is an attribute that is not there.
+"""
 
 Attributes = dict[str, dict[str, Any]]
 """The same as they travel."""
@@ -40,7 +43,9 @@ def to_wire(value: Any) -> dict[str, Any]:
         case int() | float():
             return {"N": str(value)}
         case Mapping():
-            return {"M": {name: to_wire(member) for name, member in value.items() if member is not None}}
+            return {
+                "M": {name: to_wire(member) for name, member in value.items() if member is not None}
+            }
         case list() | tuple():
             return {"L": [to_wire(member) for member in value]}
     raise TypeError(f"{type(value).__name__} has no form in a table")

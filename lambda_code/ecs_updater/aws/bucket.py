@@ -16,7 +16,9 @@ class Bucket:
         self._lock = threading.Lock()
 
     def take(self) -> None:
-        """Takes a token, and waits as long as that takes: each caller has a place in the row, so none is passed over."""
+        """Takes a token, and waits as long as that takes: each caller has a place in the row, so
+        none is passed over.
+        """
         with self._lock:
             now = self._clock.now()
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1

@@ -1,8 +1,10 @@
-"""One table of Amazon DynamoDB, typed: read items, change one on a condition, change several or none.
+"""One table of Amazon DynamoDB, typed: read items, change one on a condition, change several or
+none.
 
-Every failure is an ``AwsFailure``, except that a condition which did not hold is ``ConditionFailed`` and brings what is there.
-The SDK repeats any call here, also one that may have had its effect: whoever writes a condition makes it hold for its own effect
-too, or recognises that effect in what ``ConditionFailed`` brings.
+Every failure is an ``AwsFailure``, except that a condition which did not hold is
+``ConditionFailed`` and brings what is there. The SDK repeats any call here, also one that may have
+had its effect: whoever writes a condition makes it hold for its own effect too, or recognises that
+effect in what ``ConditionFailed`` brings.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 """
 
@@ -24,7 +26,8 @@ from .attributes import Item, to_item, to_key, to_values, to_wire
 from .failure import AwsFailure, Outcome, translated
 
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
-# DynamoDB answers in milliseconds. A call that gets no answer has to end, retries included, well inside a lease.
+# DynamoDB answers in milliseconds. A call that gets no answer has to end, retries included, well
+# inside a lease.
 _CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
     read_timeout=READ_TIMEOUT,
@@ -32,17 +35,30 @@ _CONFIG = Config(
     user_agent_appid="ecs-updater",
 )
 
-# Before its i-th retry the SDK waits for at most 2^i seconds, and 5 more where an answer asks for that.
-LONGEST_CALL = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(2**i + 5 for i in range(ATTEMPTS - 1))
+# Before its i-th retry the SDK waits for at most 2^i seconds, and 5 more where an answer asks for
+# that.
+LONGEST_CALL = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(
+    2**i + 5 for i in range(ATTEMPTS - 1)
+)
 """The most seconds that one call takes, its retries included."""
 
-_THROTTLED = {"ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException", "ThrottlingError"}
-_IN_THE_WAY = {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
+_THROTTLED = {
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "ThrottlingError",
+}
+_IN_THE_WAY = {
+    "TransactionConflict",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
 _FOR_A_MOMENT = _THROTTLED | _IN_THE_WAY
 """Codes, and reasons for which a transaction is cancelled, that are gone a moment later."""
 
 _BATCH, _BATCH_TRIES = 100, 6
-"""The most keys of one BatchGetItem, and how often is asked for those that DynamoDB left out, because it was busy."""
+"""The most keys of one BatchGetItem, and how often is asked for those that DynamoDB left out,
+because it was busy.
+"""
 
 
 class ConditionFailed(Exception):
@@ -50,7 +66,9 @@ class ConditionFailed(Exception):
 
     def __init__(self, items: tuple[Item | None, ...]):
         self.items = items
-        """For each write of the call what is there instead; None where its condition held or nothing is there."""
+        """For each write of the call what is there instead; None where its condition held or
+        nothing is there.
+        """
         super().__init__("a condition did not hold")
 
 
@@ -98,7 +116,10 @@ Write = Put | Update | Delete
 
 
 class Table:
-    """A table with the partition key ``pk`` and the sort key ``sk``, both strings. Reads are strongly consistent."""
+    """A table with the partition key ``pk`` and the sort key ``sk``, both strings.
+
+    Reads are strongly consistent.
+    """
 
     def __init__(self, name: str, client: Any = None, calls: Counter[str] | None = None):
         self.name = name
@@ -106,21 +127,34 @@ class Table:
         self.calls = Counter[str]() if calls is None else calls
         """Every request that went over the wire, by operation, retries included."""
         wire.count_calls(self._client, self.calls)
-        self._client.meta.events.register_first("needs-retry.dynamodb", _retry_what_is_gone_a_moment_later)
+        self._client.meta.events.register_first(
+            "needs-retry.dynamodb", _retry_what_is_gone_a_moment_later
+        )
 
     def get(self, pk: str, sk: str) -> Item | None:
         """The item of this key, or None."""
         with _translated("GetItem"):
-            answer = self._client.get_item(TableName=self.name, Key=to_key(pk, sk), ConsistentRead=True)
+            answer = self._client.get_item(
+                TableName=self.name, Key=to_key(pk, sk), ConsistentRead=True
+            )
             return to_item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[tuple[str, str]], only: Sequence[str] = ()) -> list[Item]:
-        """Those of the items of these keys, each given once, that are there, in no order; of each the attributes ``only``, or all.
+        """Those of the items of these keys, each given once, that are there, in no order; of each
+        the attributes ``only``, or all.
 
         One call for a hundred.
         """
-        names = {f"#n{number}": name for number, name in enumerate(dict.fromkeys(["pk", "sk", *only]))} if only else {}
-        shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
+        names = (
+            {f"#n{number}": name for number, name in enumerate(dict.fromkeys(["pk", "sk", *only]))}
+            if only
+            else {}
+        )
+        shown = (
+            {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+            if names
+            else {}
+        )
         found: list[Item] = []
         left = [to_key(*key) for key in keys]
         for attempt in range(_BATCH_TRIES):
@@ -130,22 +164,42 @@ class Table:
                 time.sleep(random.uniform(0.5, 1) * 0.1 * 2**attempt)
             asked, left = left, []
             for first in range(0, len(asked), _BATCH):
-                request = {self.name: {"Keys": asked[first : first + _BATCH], "ConsistentRead": True, **shown}}
+                request = {
+                    self.name: {
+                        "Keys": asked[first : first + _BATCH],
+                        "ConsistentRead": True,
+                        **shown,
+                    }
+                }
                 with _translated("BatchGetItem"):
                     answer = self._client.batch_get_item(RequestItems=request)
                     found += [to_item(item) for item in answer["Responses"].get(self.name, [])]
                     left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        raise AwsFailure("BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy")
+        raise AwsFailure(
+            "BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy"
+        )
 
     def query(
-        self, pk: str, prefix: str = "", *, newest_first: bool = False, most: int | None = None, after: str = ""
+        self,
+        pk: str,
+        prefix: str = "",
+        *,
+        newest_first: bool = False,
+        most: int | None = None,
+        after: str = "",
     ) -> list[Item]:
-        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key: at most ``most`` of those after ``after``."""
+        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key: at most ``most``
+        of those after ``after``.
+        """
         found: list[Item] = []
         parameters: dict[str, Any] = {
             "TableName": self.name,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
-            "ExpressionAttributeValues": to_values({"pk": pk, "prefix": prefix} if prefix else {"pk": pk}),
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)"
+            if prefix
+            else "pk = :pk",
+            "ExpressionAttributeValues": to_values(
+                {"pk": pk, "prefix": prefix} if prefix else {"pk": pk}
+            ),
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
@@ -172,28 +226,38 @@ class Table:
         index: Index | None = None,
         after: Item | None = None,
     ) -> tuple[list[Item], Item | None]:
-        """The attributes ``only`` of at most ``most`` items, the last by sort key first, of one call; and where to go on.
+        """The attributes ``only`` of at most ``most`` items, the last by sort key first, of one
+        call; and where to go on.
 
-        ``key`` is the partition's, of ``index`` or of the table, with sort keys that begin with ``prefix``. ``after`` is where to
-        go on as an earlier page told it; None at the end. A page may be shorter although more follows.
+        ``key`` is the partition's, of ``index`` or of the table, with sort keys that begin with
+        ``prefix``. ``after`` is where to go on as an earlier page told it; None at the end. A page
+        may be shorter although more follows.
         """
         keys = (index.hash_key, index.range_key) if index else ("pk", "sk")
         names = dict.fromkeys([*keys, *only, "pk", "sk"])
         parameters: dict[str, Any] = {
             "TableName": self.name,
-            "KeyConditionExpression": "#key = :key AND begins_with(#sort, :prefix)" if prefix else "#key = :key",
+            "KeyConditionExpression": "#key = :key AND begins_with(#sort, :prefix)"
+            if prefix
+            else "#key = :key",
             "ExpressionAttributeNames": {"#key": keys[0], **({"#sort": keys[1]} if prefix else {})},
-            "ExpressionAttributeValues": to_values({"key": key, "prefix": prefix} if prefix else {"key": key}),
+            "ExpressionAttributeValues": to_values(
+                {"key": key, "prefix": prefix} if prefix else {"key": key}
+            ),
             "ProjectionExpression": ", ".join(f"#n{number}" for number in range(len(names))),
             "ConsistentRead": index is None,
             "ScanIndexForward": False,
             "Limit": most,
         }
-        parameters["ExpressionAttributeNames"] |= {f"#n{number}": name for number, name in enumerate(names)}
+        parameters["ExpressionAttributeNames"] |= {
+            f"#n{number}": name for number, name in enumerate(names)
+        }
         if index:
             parameters["IndexName"] = index.name
         if after:
-            parameters["ExclusiveStartKey"] = {name: to_wire(value) for name, value in after.items()}
+            parameters["ExclusiveStartKey"] = {
+                name: to_wire(value) for name, value in after.items()
+            }
         with _translated("Query"):
             answer = self._client.query(**parameters)
             last = answer.get("LastEvaluatedKey")
@@ -209,12 +273,15 @@ class Table:
         """Does one update; the item as it then is. Raises ConditionFailed."""
         parameters = self._parameters(update)
         with _translated("UpdateItem"):
-            return to_item(self._client.update_item(**parameters, ReturnValues="ALL_NEW")["Attributes"])
+            return to_item(
+                self._client.update_item(**parameters, ReturnValues="ALL_NEW")["Attributes"]
+            )
 
     def write(self, *writes: Write) -> None:
         """Does all of ``writes`` or, when a condition does not hold, none. Raises ConditionFailed.
 
-        The SDK sends a token with a transaction, so that a repetition within ten minutes is not a second one.
+        The SDK sends a token with a transaction, so that a repetition within ten minutes is not a
+        second one.
         """
         items = [{type(write).__name__: self._parameters(write)} for write in writes]
         with _translated("TransactWriteItems"):
@@ -223,7 +290,9 @@ class Table:
     def _parameters(self, write: Write) -> dict[str, Any]:
         parameters: dict[str, Any] = {"TableName": self.name}
         if isinstance(write, Put):
-            parameters["Item"] = {name: to_wire(value) for name, value in write.item.items() if value is not None}
+            parameters["Item"] = {
+                name: to_wire(value) for name, value in write.item.items() if value is not None
+            }
         else:
             parameters["Key"] = to_key(write.pk, write.sk)
         if isinstance(write, Delete):
@@ -232,8 +301,12 @@ class Table:
         if change:
             parameters["UpdateExpression"] = change
         if write.condition:
-            parameters |= {"ConditionExpression": write.condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        # Through placeholders, because many a good name (state, owner, name …) is a word that DynamoDB reserves.
+            parameters |= {
+                "ConditionExpression": write.condition,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        # Through placeholders, because many a good name (state, owner, name …) is a word that
+        # DynamoDB reserves.
         if names := set(re.findall(r"#(\w+)", f"{change} {write.condition or ''}")):
             parameters["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
         if write.values:
@@ -266,7 +339,9 @@ def _translated(operation: str) -> Iterator[None]:
 
 
 def _retry_what_is_gone_a_moment_later(response: Any, attempts: int, **_: Any) -> float | None:
-    """Lets the SDK repeat a write that met another one of the same item, which it does not by itself."""
+    """Lets the SDK repeat a write that met another one of the same item, which it does not by
+    itself.
+    """
     if response is None or attempts >= ATTEMPTS:
         return None
     codes = _codes(response[1])

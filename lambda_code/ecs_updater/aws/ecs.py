@@ -1,8 +1,9 @@
-"""The calls of Amazon ECS that an update, its wait and its rollback make, typed. Every failure is an ``AwsFailure``.
+"""The calls of Amazon ECS that an update, its wait and its rollback make, typed. Every failure is
+an ``AwsFailure``.
 
-A write that is not idempotent (RegisterTaskDefinition, UpdateService) is repeated after a throttle only; every other failure that
-may have had its effect has the outcome UNKNOWN, and whoever called looks before calling again.
-https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
+A write that is not idempotent (RegisterTaskDefinition, UpdateService) is repeated after a throttle
+only; every other failure that may have had its effect has the outcome UNKNOWN, and whoever called
+looks before calling again. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
 
 from collections import Counter
@@ -17,8 +18,9 @@ from ..fields import RegistrableFields
 from . import wire
 from .failure import translated
 
-# Standard mode retries throttles and transient errors with jitter, and has a quota against retry storms. The time-outs are far
-# above what ECS takes (well under a second) and end, retries included, inside the function's own.
+# Standard mode retries throttles and transient errors with jitter, and has a quota against retry
+# storms. The time-outs are far above what ECS takes (well under a second) and end, retries
+# included, inside the function's own.
 _CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
@@ -30,7 +32,9 @@ PAGE = 100
 """The most tasks of one ListTasks and of one DescribeTasks."""
 
 _PAGES = 10
-"""The most pages of tasks that are read: a crash loop of a large service stops thousands in an hour."""
+"""The most pages of tasks that are read: a crash loop of a large service stops thousands in an
+hour.
+"""
 
 _RECORDS_LISTED, _RECORDS_DESCRIBED = 100, 20
 """The most service deployments, and service revisions, that one call gives."""
@@ -45,8 +49,12 @@ _NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
 class Ecs:
     """One client of Amazon ECS. Make it at module scope: Lambda initialises with full CPU."""
 
-    def __init__(self, client: Any = None, calls: Counter[str] | None = None, *, may_list: bool = False):
-        """``may_list``: whether lists of clusters and services may be read, which the function's role is not permitted."""
+    def __init__(
+        self, client: Any = None, calls: Counter[str] | None = None, *, may_list: bool = False
+    ):
+        """``may_list``: whether lists of clusters and services may be read, which the function's
+        role is not permitted.
+        """
         self._client = client or boto3.client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         self.may_list = may_list
@@ -61,10 +69,13 @@ class Ecs:
             wire.retry_only_what_had_no_effect(self._client, operation)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
-            registered=shape_for("RegisterTaskDefinitionRequest"), described=shape_for("TaskDefinition")
+            registered=shape_for("RegisterTaskDefinitionRequest"),
+            described=shape_for("TaskDefinition"),
         )
 
-    def describe_service(self, cluster: str, service: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    def describe_service(
+        self, cluster: str, service: str
+    ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         """The service with its tags, or None, and ECS's ``failures``."""
         services, failures = self.describe_services(cluster, [service])
         return next(iter(services), None), failures
@@ -72,12 +83,15 @@ class Ecs:
     def describe_services(
         self, cluster: str, services: Sequence[str]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Those of at most ten ``services`` that are there, with their tags, and ECS's ``failures``.
+        """Those of at most ten ``services`` that are there, with their tags, and ECS's
+        ``failures``.
 
         Their ``deploymentConfiguration`` is as it came over the wire: it is sent back as a whole.
         """
         with translated("DescribeServices"):
-            answer = self._client.describe_services(cluster=cluster, services=list(services), include=["TAGS"])
+            answer = self._client.describe_services(
+                cluster=cluster, services=list(services), include=["TAGS"]
+            )
             raw = answer[wire.RAW_BODY]["services"]
             for service, as_sent in zip(answer["services"], raw, strict=True):
                 service["deploymentConfiguration"] = as_sent.get("deploymentConfiguration") or {}
@@ -95,19 +109,27 @@ class Ecs:
         if key not in self._names:
             with translated(operation):
                 paginator = self._client.get_paginator(xform_name(operation))
-                pages = paginator.paginate(**parameters, PaginationConfig={"PageSize": PAGE, "MaxItems": NAMES})
+                pages = paginator.paginate(
+                    **parameters, PaginationConfig={"PageSize": PAGE, "MaxItems": NAMES}
+                )
                 self._names[key] = [arn.rpartition("/")[2] for page in pages for arn in page[field]]
         return self._names[key]
 
-    def describe_task_definition(self, task_definition: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    def describe_task_definition(
+        self, task_definition: str
+    ) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """A revision (``family``: the newest active one) as it came over the wire, and its tags."""
         with translated("DescribeTaskDefinition"):
-            answer = self._client.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])
+            answer = self._client.describe_task_definition(
+                taskDefinition=task_definition, include=["TAGS"]
+            )
             body = answer[wire.RAW_BODY]
             return body["taskDefinition"], body.get("tags") or []
 
     def register_task_definition(self, revision: Mapping[str, Any]) -> dict[str, Any]:
-        """Registers ``revision``, the body as it goes over the wire; the new task definition as it came back."""
+        """Registers ``revision``, the body as it goes over the wire; the new task definition as it
+        came back.
+        """
         with translated("RegisterTaskDefinition"):
             # The SDK wants its two required fields; what is sent is the raw body.
             answer = self._client.register_task_definition(
@@ -115,7 +137,8 @@ class Ecs:
             )
             task_definition: dict[str, Any] = answer[wire.RAW_BODY]["taskDefinition"]
             if missing := _NEEDED - task_definition.keys():
-                raise KeyError(*missing)  # Which makes it an answer that cannot be read, as if it had got lost.
+                # Which makes it an answer that cannot be read, as if it had got lost.
+                raise KeyError(*missing)
             return task_definition
 
     def update_service(
@@ -129,7 +152,8 @@ class Ecs:
     ) -> dict[str, Any]:
         """Gives the service what is named and leaves the rest as it is; the service as it then is.
 
-        ``deployment_configuration`` takes the place of the old one as a whole, as it goes over the wire.
+        ``deployment_configuration`` takes the place of the old one as a whole, as it goes over the
+        wire.
         """
         body = {
             "cluster": cluster,
@@ -140,7 +164,9 @@ class Ecs:
         }
         sent = {name: value for name, value in body.items() if value is not None}
         with translated("UpdateService"):
-            updated: dict[str, Any] = self._client.update_service(service=service, **{wire.RAW_BODY: sent})["service"]
+            updated: dict[str, Any] = self._client.update_service(
+                service=service, **{wire.RAW_BODY: sent}
+            )["service"]
             return updated
 
     def tag_resource(self, arn: str, tags: Mapping[str, str]) -> None:
@@ -156,7 +182,9 @@ class Ecs:
             self._client.untag_resource(resourceArn=arn, tagKeys=list(keys))
 
     def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """Tasks of a service that have stopped lately, at most a thousand: ECS forgets them after an hour."""
+        """Tasks of a service that have stopped lately, at most a thousand: ECS forgets them after
+        an hour.
+        """
         return self._tasks(cluster, service, "STOPPED", _PAGES)
 
     def running_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
@@ -164,21 +192,33 @@ class Ecs:
         return self._tasks(cluster, service, "RUNNING", 1)
 
     def deployed_task_definitions(self, cluster: str, service: str, pages: int) -> Iterator[str]:
-        """ARNs of the task definitions that were deployed successfully, by ECS's own records: the last one first, repetitions too.
+        """ARNs of the task definitions that were deployed successfully, by ECS's own records: the
+        last one first, repetitions too.
 
-        At most ``pages`` calls for 100 service deployments each, and one call for 20 of their revisions, made as they are needed.
+        At most ``pages`` calls for 100 service deployments each, and one call for 20 of their
+        revisions, made as they are needed.
         """
         follows: dict[str, str] = {}
         for _ in range(pages):
             with translated("ListServiceDeployments"):
                 page = self._client.list_service_deployments(
-                    cluster=cluster, service=service, status=["SUCCESSFUL"], maxResults=_RECORDS_LISTED, **follows
+                    cluster=cluster,
+                    service=service,
+                    status=["SUCCESSFUL"],
+                    maxResults=_RECORDS_LISTED,
+                    **follows,
                 )
-                arns = list(dict.fromkeys(one["targetServiceRevisionArn"] for one in page["serviceDeployments"]))
+                arns = list(
+                    dict.fromkeys(
+                        one["targetServiceRevisionArn"] for one in page["serviceDeployments"]
+                    )
+                )
             for first in range(0, len(arns), _RECORDS_DESCRIBED):
                 batch = arns[first : first + _RECORDS_DESCRIBED]
                 with translated("DescribeServiceRevisions"):
-                    revisions = self._client.describe_service_revisions(serviceRevisionArns=batch)["serviceRevisions"]
+                    revisions = self._client.describe_service_revisions(serviceRevisionArns=batch)[
+                        "serviceRevisions"
+                    ]
                     found = {one["serviceRevisionArn"]: one["taskDefinition"] for one in revisions}
                 yield from (found[arn] for arn in batch if arn in found)
             if "nextToken" not in page:
@@ -192,19 +232,29 @@ class Ecs:
             return next(iter(answer["serviceDeployments"]), None)
 
     def service_revision(self, arn: str) -> dict[str, Any] | None:
-        """What a service was deployed with: task definition, and the digest that each image was resolved to."""
+        """What a service was deployed with: task definition, and the digest that each image was
+        resolved to.
+        """
         with translated("DescribeServiceRevisions"):
             answer = self._client.describe_service_revisions(serviceRevisionArns=[arn])
             return next(iter(answer["serviceRevisions"]), None)
 
     def roll_back_service_deployment(self, arn: str) -> None:
-        """Lets ECS itself stop a deployment and return to the last revision of the service that was complete."""
+        """Lets ECS itself stop a deployment and return to the last revision of the service that was
+        complete.
+        """
         with translated("StopServiceDeployment"):
             self._client.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
 
-    def _tasks(self, cluster: str, service: str, desired_status: str, pages: int) -> list[dict[str, Any]]:
+    def _tasks(
+        self, cluster: str, service: str, desired_status: str, pages: int
+    ) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = []
-        listed: dict[str, Any] = {"cluster": cluster, "serviceName": service.rpartition("/")[2], "desiredStatus": desired_status}
+        listed: dict[str, Any] = {
+            "cluster": cluster,
+            "serviceName": service.rpartition("/")[2],
+            "desiredStatus": desired_status,
+        }
         for _ in range(pages):
             with translated("ListTasks"):
                 page = self._client.list_tasks(**listed, maxResults=PAGE)

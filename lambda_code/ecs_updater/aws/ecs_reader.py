@@ -1,10 +1,12 @@
-"""The calls of Amazon ECS that only read, for lists of services: in parallel, and no faster than ECS answers.
+"""The calls of Amazon ECS that only read, for lists of services: in parallel, and no faster than
+ECS answers.
 
 Every failure is an ``AwsFailure``.
 
-ECS counts calls per account and region, and throttles what comes too fast, see ``rates``. A fifth of each bucket is left to others,
-such as updates; the SDK's retries are counted as they are sent. Each process keeps to that for itself: what several at once ask too
-much ECS throttles, and the SDK repeats.
+ECS counts calls per account and region, and throttles what comes too fast, see ``rates``. A fifth
+of each bucket is left to others, such as updates; the SDK's retries are counted as they are sent.
+Each process keeps to that for itself: what several at once ask too much ECS throttles, and the SDK
+repeats.
 """
 
 from collections import Counter
@@ -48,9 +50,14 @@ Result = TypeVar("Result")
 
 
 class EcsReader:
-    """One client of Amazon ECS that writes nothing. Make it at module scope: its buckets are the function's, not one call's."""
+    """One client of Amazon ECS that writes nothing.
 
-    def __init__(self, client: Any = None, calls: Counter[str] | None = None, clock: Clock = REAL_TIME):
+    Make it at module scope: its buckets are the function's, not one call's.
+    """
+
+    def __init__(
+        self, client: Any = None, calls: Counter[str] | None = None, clock: Clock = REAL_TIME
+    ):
         self._client = client or boto3.client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         wire.count_calls(self._client, self.calls)
@@ -60,8 +67,13 @@ class EcsReader:
                 wire.pace_calls(self._client, operation, bucket)
         self._pool = ThreadPoolExecutor(PARALLEL)
 
-    def in_parallel(self, call: Callable[[Given], Result], arguments: Iterable[Given]) -> list[Result]:
-        """The results of ``call`` for each argument, in their order. Raises the first failure, once all have come to their end."""
+    def in_parallel(
+        self, call: Callable[[Given], Result], arguments: Iterable[Given]
+    ) -> list[Result]:
+        """The results of ``call`` for each argument, in their order.
+
+        Raises the first failure, once all have come to their end.
+        """
         futures = [self._pool.submit(copy_context().run, call, argument) for argument in arguments]
         for future in futures:
             future.exception()
@@ -70,20 +82,26 @@ class EcsReader:
     def clusters(self) -> list[str]:
         """The ARNs of all clusters."""
         with translated("ListClusters"):
-            pages = self._client.get_paginator("list_clusters").paginate(PaginationConfig={"PageSize": 100})
+            pages = self._client.get_paginator("list_clusters").paginate(
+                PaginationConfig={"PageSize": 100}
+            )
             return [arn for page in pages for arn in page["clusterArns"]]
 
     def services(self, cluster: str) -> list[str]:
         """The ARNs of a cluster's services; none of one that was deleted meanwhile."""
         with _no_more_than_is_there("ListServices") as found:
-            for page in self._client.get_paginator("list_services").paginate(cluster=cluster, PaginationConfig={"PageSize": 100}):
+            for page in self._client.get_paginator("list_services").paginate(
+                cluster=cluster, PaginationConfig={"PageSize": 100}
+            ):
                 found += page["serviceArns"]
         return found
 
     def describe_services(self, cluster: str, services: Sequence[str]) -> list[dict[str, Any]]:
         """Those of at most ten services that are still there, with their tags."""
         with _no_more_than_is_there("DescribeServices") as found:
-            found += self._client.describe_services(cluster=cluster, services=list(services), include=["TAGS"])["services"]
+            found += self._client.describe_services(
+                cluster=cluster, services=list(services), include=["TAGS"]
+            )["services"]
         return found
 
     def images(self, task_definition: str) -> dict[str, str]:
@@ -96,7 +114,10 @@ class EcsReader:
 
 @contextmanager
 def _no_more_than_is_there(operation: str) -> Iterator[list[Any]]:
-    """A list to fill, which stays as it is where the cluster is not there any more. Raises AwsFailure for everything else."""
+    """A list to fill, which stays as it is where the cluster is not there any more.
+
+    Raises AwsFailure for everything else.
+    """
     try:
         with translated(operation):
             yield []

@@ -1,18 +1,29 @@
-"""What became of an AWS call that failed. Everything that the SDK raises becomes an ``AwsFailure`` at this one place."""
+"""What became of an AWS call that failed.
+
+Everything that the SDK raises becomes an ``AwsFailure`` at this one place.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 
 from botocore import exceptions as sdk
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+)
 from botocore.parsers import ResponseParserError
 
 NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 """What the SDK raises when no connection was made, so that the call cannot have had its effect."""
 
 CONCURRENT_REGISTRATION = "Too many concurrent attempts to create a new revision"
-"""How the message begins with which ECS refuses, for the moment, two registrations in one family at once."""
+"""How the message begins with which ECS refuses, for the moment, two registrations in one family at
+once.
+"""
 
 NO_SUCH_REVISION = "Unable to describe task definition"
 """How ECS refuses to describe a revision that was deleted, or a family without an active one."""
@@ -51,14 +62,23 @@ CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""Codes with which AWS refuses the credentials or the signature of a request, whatever the request is for.
+"""Codes with which AWS refuses the credentials or the signature of a request, whatever the request
+is for.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
 """
 
 NOT_PERMITTED = CREDENTIALS | {"AccessDenied", "AccessDeniedException"}
 
-_LOGINS = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "CreateToken", "GetRoleCredentials"})
+_LOGINS = frozenset(
+    {
+        "AssumeRole",
+        "AssumeRoleWithSAML",
+        "AssumeRoleWithWebIdentity",
+        "CreateToken",
+        "GetRoleCredentials",
+    }
+)
 """Calls that the SDK makes by itself for credentials, before the call that needs them."""
 
 _NO_CREDENTIALS = (
@@ -77,7 +97,9 @@ _NO_CREDENTIALS = (
     sdk.TokenRetrievalError,
     sdk.UnknownCredentialError,
 )
-"""What the SDK raises before it sends anything, because it finds no credentials to sign with, or none of the profile."""
+"""What the SDK raises before it sends anything, because it finds no credentials to sign with, or
+none of the profile.
+"""
 
 
 class Outcome(Enum):
@@ -96,7 +118,15 @@ class Outcome(Enum):
 class AwsFailure(Exception):
     """A call that AWS did not do, or did not say that it did."""
 
-    def __init__(self, operation: str, outcome: Outcome, code: str, reason: str, *, is_about_credentials: bool = False):
+    def __init__(
+        self,
+        operation: str,
+        outcome: Outcome,
+        code: str,
+        reason: str,
+        *,
+        is_about_credentials: bool = False,
+    ):
         self.operation = operation
         self.outcome = outcome
         self.code = code
@@ -129,18 +159,29 @@ def translated(operation: str) -> Iterator[None]:
         reason = error.response["Error"].get("Message") or str(error)
         outcome = _outcome(code, reason, error)
         if outcome is Outcome.NOT_PERMITTED:
-            # A refused signature is explained with the request that was signed, session token included.
+            # A refused signature is explained with the request that was signed, session token
+            # included.
             reason = reason.partition(". ")[0].partition("\n")[0]
-        is_login = error.operation_name in _LOGINS and outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED)
+        is_login = error.operation_name in _LOGINS and outcome in (
+            Outcome.REFUSED,
+            Outcome.NOT_PERMITTED,
+        )
         called = error.operation_name if is_login else operation
         raise AwsFailure(called, outcome, code, reason, is_about_credentials=is_login) from error
     except BotoCoreError as error:
         is_local = isinstance(error, _NO_CREDENTIALS)
         outcome, code = _outcome_without_answer(error), type(error).__name__
-        raise AwsFailure(operation, outcome, code, str(error), is_about_credentials=is_local) from error
+        raise AwsFailure(
+            operation, outcome, code, str(error), is_about_credentials=is_local
+        ) from error
     except (KeyError, TypeError, ResponseParserError) as error:
         # An answer of the status 200 that is no answer of this operation, such as a proxy's page.
-        raise AwsFailure(operation, Outcome.UNKNOWN, "UnreadableAnswer", f"the answer to {operation} cannot be read") from error
+        raise AwsFailure(
+            operation,
+            Outcome.UNKNOWN,
+            "UnreadableAnswer",
+            f"the answer to {operation} cannot be read",
+        ) from error
 
 
 def _outcome_without_answer(error: BotoCoreError) -> Outcome:

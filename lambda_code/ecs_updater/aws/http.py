@@ -1,12 +1,17 @@
-"""One careful HTTP GET, for hosts that an event names: whoever sends an event must not be able to make the function reach inward.
+"""One careful HTTP GET, for hosts that an event names: whoever sends an event must not be able to
+make the function reach inward.
 
-- Only public addresses. A host that resolves to a private or loopback one is refused, unless it is one of ``private_hosts``, which
-  the function's configuration names; special-purpose ones, such as those of a machine's metadata, are refused even then. The
-  connection goes to the address that was looked at: a name that resolves anew is no way round.
-- A registry leads to one of ``private_hosts``, by a redirect or by the address of its token service, only when it is one itself.
+- Only public addresses. A host that resolves to a private or loopback one is refused, unless it is
+  one of ``private_hosts``, which the function's configuration names; special-purpose ones, such as
+  those of a machine's metadata, are refused even then. The connection goes to the address that was
+  looked at: a name that resolves anew is no way round.
+- A registry leads to one of ``private_hosts``, by a redirect or by the address of its token
+  service, only when it is one itself.
 - https with certificates checked; http only where every address is loopback.
-- At most three redirects, each looked at like the first address. An Authorization header does not follow to another origin.
-- No answer of more bytes, and none that takes more seconds, than was asked for, however slowly it drips.
+- At most three redirects, each looked at like the first address. An Authorization header does not
+  follow to another origin.
+- No answer of more bytes, and none that takes more seconds, than was asked for, however slowly it
+  drips.
 - No credentials, no proxies, no cookies, nothing from a netrc.
 """
 
@@ -38,7 +43,8 @@ _SPECIAL = [
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8",
-        "169.254.0.0/16",  # Link-local: the metadata of EC2 and of ECS, and what Lambda keeps for itself.
+        # Link-local: the metadata of EC2 and of ECS, and what Lambda keeps for itself.
+        "169.254.0.0/16",
         "192.0.0.0/24",  # Assigned to protocols.
         "192.88.99.0/24",  # Relays of 6to4.
         "fd00:ec2::/32",  # The metadata over IPv6.
@@ -47,7 +53,9 @@ _SPECIAL = [
         "3fff::/20",  # For documentation. Python knows it from 3.14 on.
     )
 ]
-"""Never asked. Python's ``is_global`` differs from one release to the next, so what it ever missed is here."""
+"""Never asked. Python's ``is_global`` differs from one release to the next, so what it ever missed
+is here.
+"""
 _PRIVATE_IPV6 = [ipaddress.ip_network(network) for network in ("::1/128", "fc00::/7")]
 _ROUTED_IPV6 = ipaddress.ip_network("2000::/3")
 """https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml"""
@@ -70,7 +78,9 @@ class Response:
 
 
 class Http:
-    """``private_hosts``: hosts, as ``name`` or ``name:port``, that may have a private or loopback address."""
+    """``private_hosts``: hosts, as ``name`` or ``name:port``, that may have a private or loopback
+    address.
+    """
 
     def __init__(
         self,
@@ -91,11 +101,15 @@ class Http:
         return context
 
     def origin(self, host: str) -> str:
-        """The URL that begins all of a registry's: https, or http for a loopback host with a port that the configuration allows."""
+        """The URL that begins all of a registry's: https, or http for a loopback host with a port
+        that the configuration allows.
+        """
         url = _checked(f"https://{host}")
         if not url.port or _authority(url) not in self._private:
             return f"https://{host}"
-        is_local = all(address.is_loopback for address in self._addresses(url.hostname or "", url.port))
+        is_local = all(
+            address.is_loopback for address in self._addresses(url.hostname or "", url.port)
+        )
         return f"http://{host}" if is_local else f"https://{host}"
 
     def get(
@@ -108,10 +122,12 @@ class Http:
         trusted: bool = False,
         registry: str | None = None,
     ) -> Response:
-        """GETs ``url``: at most ``limit`` bytes in at most ``seconds``, redirects included. Raises HttpFailure.
+        """GETs ``url``: at most ``limit`` bytes in at most ``seconds``, redirects included. Raises
+        HttpFailure.
 
-        ``trusted``: AWS made the URL, not the event; it may lead into a private network, as S3's do behind an endpoint
-        in a VPC. ``registry``: the origin whose answer has named ``url``; None where ``url`` is the registry's own.
+        ``trusted``: AWS made the URL, not the event; it may lead into a private network, as S3's do
+        behind an endpoint in a VPC. ``registry``: the origin whose answer has named ``url``; None
+        where ``url`` is the registry's own.
         """
         parts = _checked(url)
         asked = _authority(_checked(registry or url))
@@ -125,11 +141,15 @@ class Http:
                 return replace(response, is_of_another_origin=_origin(parts) != first)
             target = _checked(location, parts.geturl())
             if _origin(target) != _origin(parts):
-                sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
+                sent = {
+                    name: value for name, value in sent.items() if name.lower() != "authorization"
+                }
             parts = target
         raise HttpFailure(f"more than {_REDIRECTS} redirects")
 
-    def _get_once(self, parts: SplitResult, headers: Mapping[str, str], bounds: "_Bounds") -> Response:
+    def _get_once(
+        self, parts: SplitResult, headers: Mapping[str, str], bounds: "_Bounds"
+    ) -> Response:
         failure: Exception | None = None
         for address in self._permitted(parts, bounds)[:_ADDRESSES_TRIED]:
             connection = self._connection(parts, str(address))
@@ -145,16 +165,23 @@ class Http:
     def _permitted(self, parts: SplitResult, bounds: "_Bounds") -> list[Address]:
         """The addresses of the host, if all of them may be asked."""
         name = parts.hostname or ""
-        # A public registry must not be able to send us to a host that is allowed for the sake of another.
+        # A public registry must not be able to send us to a host that is allowed for the sake of
+        # another.
         authority, is_asked_private = _authority(parts), bounds.asked in self._private
         may_be_private = bounds.trusted or (is_asked_private and authority in self._private)
         addresses = self._addresses(name, _port(parts))
         for address in addresses:
             if why := _why_not(address, may_be_private):
-                raise HttpFailure(f"{name} has the {why} address {address}, and this function asks public hosts only")
+                raise HttpFailure(
+                    f"{name} has the {why} address {address}, and this "
+                    "function asks public hosts only"
+                )
         is_led_to = not bounds.trusted and not is_asked_private and authority != bounds.asked
         if is_led_to and _host(parts) in self._private_hosts:
-            raise HttpFailure(f"{name} is a private registry's host, and this function asks it for that registry only")
+            raise HttpFailure(
+                f"{name} is a private registry's host, and this function asks "
+                "it for that registry only"
+            )
         if parts.scheme == "http" and not all(address.is_loopback for address in addresses):
             raise HttpFailure(f"{name} is to be asked over http, without encryption")
         return addresses
@@ -163,11 +190,19 @@ class Http:
         if parts.scheme == "http":
             return HTTPConnection(address, _port(parts), timeout=_CONNECT_SECONDS)
         return HTTPSConnection(
-            address, _port(parts), timeout=_CONNECT_SECONDS, server_hostname=parts.hostname, ssl_context=self._tls
+            address,
+            _port(parts),
+            timeout=_CONNECT_SECONDS,
+            server_hostname=parts.hostname,
+            ssl_context=self._tls,
         )
 
     def _exchange(
-        self, connection: HTTPConnection, parts: SplitResult, headers: Mapping[str, str], bounds: "_Bounds"
+        self,
+        connection: HTTPConnection,
+        parts: SplitResult,
+        headers: Mapping[str, str],
+        bounds: "_Bounds",
     ) -> Response:
         seconds = bounds.until - self._clock()
         sock = connection.sock
@@ -175,23 +210,35 @@ class Http:
             connection.close()
             raise HttpFailure(f"no whole answer from {parts.netloc} in time")
         sock.settimeout(seconds)
-        # A socket's time-out is for each byte; the end of the whole answer needs a hand that pulls the plug.
+        # A socket's time-out is for each byte; the end of the whole answer needs a hand that pulls
+        # the plug.
         plug = threading.Timer(seconds, _pull, [sock])
         plug.daemon = True
         plug.start()
         try:
             path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-            connection.request("GET", path, headers={"Host": parts.netloc, **headers}, preload_content=False, decode_content=False)
+            connection.request(
+                "GET",
+                path,
+                headers={"Host": parts.netloc, **headers},
+                preload_content=False,
+                decode_content=False,
+            )
             answer = connection.getresponse()
             body = answer.read(bounds.limit + 1, decode_content=False)
             if len(body) > bounds.limit:
                 raise HttpFailure(f"{parts.netloc} answered with more than {bounds.limit} bytes")
             if self._clock() >= bounds.until or answer.length_remaining:
-                # A connection that ends early, by our hand or theirs, can look like the end of the answer.
+                # A connection that ends early, by our hand or theirs, can look like the end of the
+                # answer.
                 raise TimeoutError
-            return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+            return Response(
+                answer.status, {name.lower(): value for name, value in answer.headers.items()}, body
+            )
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            raise HttpFailure(f"no whole answer from {parts.netloc} in time: {_name(error)}") from error
+            raise HttpFailure(
+                f"no whole answer from {parts.netloc} in time: {_name(error)}"
+            ) from error
         finally:
             plug.cancel()
             connection.close()
@@ -218,11 +265,20 @@ class _Bounds:
 
 
 def _checked(url: str, base: str = "") -> SplitResult:
-    """The parts of a URL, relative to ``base``. Raises HttpFailure for one that is none of the web."""
+    """The parts of a URL, relative to ``base``.
+
+    Raises HttpFailure for one that is none of the web.
+    """
     try:
         parts = urlsplit(urljoin(base, url))
         is_text = url.isascii() and url.isprintable() and " " not in url
-        if is_text and parts.scheme in _PORTS and parts.hostname and parts.username is None and parts.port != 0:
+        if (
+            is_text
+            and parts.scheme in _PORTS
+            and parts.hostname
+            and parts.username is None
+            and parts.port != 0
+        ):
             return parts
     except ValueError:
         pass
@@ -246,7 +302,10 @@ def _origin(parts: SplitResult) -> tuple[str, str]:
 
 
 def _why_not(address: Address, private: bool) -> str:
-    """The kind of an address that must not be asked; empty for one that may. ``private``: private ones may be asked, too."""
+    """The kind of an address that must not be asked; empty for one that may.
+
+    ``private``: private ones may be asked, too.
+    """
     if address in _MAPPED or address in _NAT64:
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address.is_multicast or _is_in(address, _SPECIAL):
@@ -258,7 +317,9 @@ def _why_not(address: Address, private: bool) -> str:
     return "" if private else "private"
 
 
-def _is_in(address: Address, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+def _is_in(
+    address: Address, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]
+) -> bool:
     return any(address in network for network in networks)
 
 

@@ -1,9 +1,11 @@
-"""Reads manifests and small blobs from any registry that speaks the OCI distribution API, as anybody: no credentials are sent.
+"""Reads manifests and small blobs from any registry that speaks the OCI distribution API, as
+anybody: no credentials are sent.
 
-https://github.com/opencontainers/distribution-spec/blob/main/spec.md; the anonymous token of those registries that want one:
-https://distribution.github.io/distribution/spec/auth/token/
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md; the anonymous token of those
+registries that want one: https://distribution.github.io/distribution/spec/auth/token/
 
-A manifest is got, not only looked for with HEAD: which processors an image is for is in it. Docker Hub counts that as a pull.
+A manifest is got, not only looked for with HEAD: which processors an image is for is in it. Docker
+Hub counts that as a pull.
 """
 
 import json
@@ -28,7 +30,9 @@ _TOKEN_SECONDS = 50.0
 _HOSTS = {"docker.io": "registry-1.docker.io"}
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}")
-_NOT_SHOWN = "the registry shows it to nobody without credentials: it is private there, or does not exist"
+_NOT_SHOWN = (
+    "the registry shows it to nobody without credentials: it is private there, or does not exist"
+)
 
 
 class OciFailure(Exception):
@@ -48,16 +52,24 @@ class Oci:
         self._clock = clock
         self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
 
-    def manifest(self, registry: str, path: str, reference: str, accept: tuple[str, ...]) -> tuple[str, bytes]:
-        """Media type and bytes of the manifest ``reference``, a tag or digest, of the repository ``path``. Raises OciFailure."""
-        response = self._get(registry, path, f"manifests/{reference}", MANIFEST_LIMIT, {"Accept": ", ".join(accept)})
+    def manifest(
+        self, registry: str, path: str, reference: str, accept: tuple[str, ...]
+    ) -> tuple[str, bytes]:
+        """Media type and bytes of the manifest ``reference``, a tag or digest, of the repository
+        ``path``. Raises OciFailure.
+        """
+        response = self._get(
+            registry, path, f"manifests/{reference}", MANIFEST_LIMIT, {"Accept": ", ".join(accept)}
+        )
         return response.headers.get("content-type", ""), response.body
 
     def blob(self, registry: str, path: str, digest: str) -> bytes:
         """The bytes of a small blob, not compared with its digest. Raises OciFailure."""
         return self._get(registry, path, f"blobs/{digest}", BLOB_LIMIT, {}).body
 
-    def _get(self, registry: str, path: str, what: str, limit: int, headers: Mapping[str, str]) -> Response:
+    def _get(
+        self, registry: str, path: str, what: str, limit: int, headers: Mapping[str, str]
+    ) -> Response:
         until = self._clock() + _SECONDS
         try:
             origin = self._http.origin(_HOSTS.get(registry, registry))
@@ -78,15 +90,27 @@ class Oci:
         token, until = self._tokens.get((registry, path), (None, 0.0))
         return token if self._clock() < until else None
 
-    def _new_token(self, registry: str, path: str, challenged: Response, until: float, origin: str) -> str:
+    def _new_token(
+        self, registry: str, path: str, challenged: Response, until: float, origin: str
+    ) -> str:
         scheme, _, parameters = challenged.headers.get("www-authenticate", "").partition(" ")
         asked = dict(_CHALLENGE.findall(parameters))
         if scheme.lower() != "bearer" or "realm" not in asked:
             raise OciFailure(_NOT_SHOWN)
         query = {"service": asked.get("service"), "scope": f"repository:{path}:pull"}
         separator = "&" if urlsplit(asked["realm"]).query else "?"
-        url = asked["realm"] + separator + urlencode({name: value for name, value in query.items() if value})
-        response = self._http.get(url, {"Accept": "application/json"}, _TOKEN_LIMIT, until - self._clock(), registry=origin)
+        url = (
+            asked["realm"]
+            + separator
+            + urlencode({name: value for name, value in query.items() if value})
+        )
+        response = self._http.get(
+            url,
+            {"Accept": "application/json"},
+            _TOKEN_LIMIT,
+            until - self._clock(),
+            registry=origin,
+        )
         if response.status in (401, 403):
             raise OciFailure(_NOT_SHOWN)
         if response.status != 200:
@@ -97,7 +121,11 @@ class Oci:
 
 
 def _with(headers: Mapping[str, str], token: str | None) -> dict[str, str]:
-    return {**headers, "User-Agent": "ecs-updater", **({"Authorization": f"Bearer {token}"} if token else {})}
+    return {
+        **headers,
+        "User-Agent": "ecs-updater",
+        **({"Authorization": f"Bearer {token}"} if token else {}),
+    }
 
 
 def _token(body: bytes) -> str:
@@ -128,4 +156,8 @@ def _what_is_missing(body: bytes) -> str:
         code = json.loads(body)["errors"][0]["code"]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         code = None
-    return "it has no repository of that name" if code == "NAME_UNKNOWN" else "its repository has no such tag or digest"
+    return (
+        "it has no repository of that name"
+        if code == "NAME_UNKNOWN"
+        else "its repository has no such tag or digest"
+    )

@@ -14,7 +14,10 @@ from botocore.exceptions import NoRegionError
 from .failure import AwsFailure, Outcome, translated
 
 _CONFIG = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, user_agent_appid="ecs-updater"
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    user_agent_appid="ecs-updater",
 )
 
 _TOLERATED = 1.0
@@ -22,10 +25,12 @@ _TOLERATED = 1.0
 
 
 class ServerTime:
-    """Seconds since the epoch by AWS's clocks: those of this machine, corrected by the ``Date`` of AWS's answers.
+    """Seconds since the epoch by AWS's clocks: those of this machine, corrected by the ``Date`` of
+    AWS's answers.
 
-    Leases, rates and times in the ledger are shared with functions, whose clocks agree. A ``Date`` has whole seconds, and an answer
-    takes time: so it bounds the correction, which stays as it is within these bounds. For any number of threads.
+    Leases, rates and times in the ledger are shared with functions, whose clocks agree. A ``Date``
+    has whole seconds, and an answer takes time: so it bounds the correction, which stays as it is
+    within these bounds. For any number of threads.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time):
@@ -37,7 +42,9 @@ class ServerTime:
         return self._clock() + self._correction
 
     def watch(self, events: Any) -> None:
-        """Reads the answers to the clients of these ``events`` of botocore, of one client or of a session."""
+        """Reads the answers to the clients of these ``events`` of botocore, of one client or of a
+        session.
+        """
         events.register("request-created", self._sent)
         events.register("response-received", self._received)
 
@@ -55,14 +62,18 @@ class ServerTime:
 
 
 def use(profile: str | None, region: str | None, server_time: ServerTime) -> str:
-    """Lets the clients that are made from now on take this profile and region, or those of the environment; the region.
+    """Lets the clients that are made from now on take this profile and region, or those of the
+    environment; the region.
 
-    ``server_time`` is corrected by all answers that they get. Raises AwsFailure where there is no such profile, or no region.
+    ``server_time`` is corrected by all answers that they get. Raises AwsFailure where there is no
+    such profile, or no region.
     """
     try:
         with translated("Session"):
             # AWS_REGION is what other SDKs read, and boto3 does not.
-            boto3.setup_default_session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+            boto3.setup_default_session(
+                profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
+            )
             server_time.watch(boto3.DEFAULT_SESSION.events)
             found: str | None = boto3.DEFAULT_SESSION.region_name
             if not found:
@@ -75,10 +86,14 @@ def use(profile: str | None, region: str | None, server_time: ServerTime) -> str
 
 
 def table_arn(name: str, client: Any = None) -> str | None:
-    """The ARN of the table of this name, which says in which account it is; None where there is none. Raises AwsFailure."""
+    """The ARN of the table of this name, which says in which account it is; None where there is
+    none. Raises AwsFailure.
+    """
     try:
         with translated("DescribeTable"):
-            table = (client or boto3.client("dynamodb", config=_CONFIG)).describe_table(TableName=name)["Table"]
+            table = (client or boto3.client("dynamodb", config=_CONFIG)).describe_table(
+                TableName=name
+            )["Table"]
             arn: str = table["TableArn"]
             return arn
     except AwsFailure as failure:

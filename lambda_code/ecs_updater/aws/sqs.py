@@ -1,7 +1,7 @@
 """A queue of Amazon SQS with an order (FIFO): send to it, and hide for a while what came from it.
 
-Every failure is an ``AwsFailure``. The SDK repeats any call here: a message has an id of its own, by which the queue knows a second
-sending within five minutes.
+Every failure is an ``AwsFailure``. The SDK repeats any call here: a message has an id of its own,
+by which the queue knows a second sending within five minutes.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
 """
 
@@ -18,7 +18,10 @@ AT_ONCE = 10
 """The most messages that one call sends."""
 
 _CONFIG = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}, user_agent_appid="ecs-updater"
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    user_agent_appid="ecs-updater",
 )
 
 
@@ -42,23 +45,40 @@ class Queue:
         self._client = client or boto3.client("sqs", config=_CONFIG)
 
     def hide(self, receipt: str, seconds: int) -> None:
-        """Keeps a message that was received hidden for so many seconds from now; 0 lets it come again at once."""
+        """Keeps a message that was received hidden for so many seconds from now; 0 lets it come
+        again at once.
+        """
         with translated("ChangeMessageVisibility"):
-            self._client.change_message_visibility(QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
+            self._client.change_message_visibility(
+                QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )
 
     def send(self, messages: Sequence[Outgoing]) -> None:
-        """Sends messages, ten with one call. Where one fails, those before it are sent, and to send all again does no harm."""
+        """Sends messages, ten with one call.
+
+        Where one fails, those before it are sent, and to send all again does no harm.
+        """
         for first in range(0, len(messages), AT_ONCE):
-            entries = [_entry(index, one) for index, one in enumerate(messages[first : first + AT_ONCE])]
+            entries = [
+                _entry(index, one) for index, one in enumerate(messages[first : first + AT_ONCE])
+            ]
             with translated("SendMessageBatch"):
                 answer = self._client.send_message_batch(QueueUrl=self.url, Entries=entries)
             for failed in answer.get("Failed", []):
                 outcome = Outcome.REFUSED if failed.get("SenderFault") else Outcome.UNKNOWN
-                raise AwsFailure("SendMessageBatch", outcome, failed.get("Code", ""), failed.get("Message") or "no reason given")
+                raise AwsFailure(
+                    "SendMessageBatch",
+                    outcome,
+                    failed.get("Code", ""),
+                    failed.get("Message") or "no reason given",
+                )
 
 
 def _entry(index: int, message: Outgoing) -> dict[str, Any]:
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()}
+    attributes = {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in message.attributes.items()
+    }
     return {
         "Id": str(index),
         "MessageBody": message.body,
@@ -69,10 +89,15 @@ def _entry(index: int, message: Outgoing) -> dict[str, Any]:
 
 
 def queue_url(name: str, client: Any = None) -> str | None:
-    """The address of the queue of this name; None where there is none. Raises AwsFailure for everything else."""
+    """The address of the queue of this name; None where there is none.
+
+    Raises AwsFailure for everything else.
+    """
     try:
         with translated("GetQueueUrl"):
-            url: str = (client or boto3.client("sqs", config=_CONFIG)).get_queue_url(QueueName=name)["QueueUrl"]
+            url: str = (client or boto3.client("sqs", config=_CONFIG)).get_queue_url(
+                QueueName=name
+            )["QueueUrl"]
             return url
     except AwsFailure as failure:
         if failure.code in ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):

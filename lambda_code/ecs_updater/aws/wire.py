@@ -1,4 +1,5 @@
-"""What is hung into the SDK's clients through botocore's events: raw bodies, careful retries, counting, pace.
+"""What is hung into the SDK's clients through botocore's events: raw bodies, careful retries,
+counting, pace.
 
 https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html
 """
@@ -14,21 +15,29 @@ from .bucket import Bucket
 from .failure import CONCURRENT_REGISTRATION, NEVER_SENT, UNDECIDED
 
 RAW_BODY = "RawBody"
-"""The key under which a raw body travels through the SDK, in the parameters of a call or in its answer."""
+"""The key under which a raw body travels through the SDK, in the parameters of a call or in its
+answer.
+"""
 
 _CONCURRENT_REGISTRATION_DELAYS = (0.2, 0.5, 1.0, 2.0)
 
 
 class UnansweredWriteError(HTTPClientError):  # type: ignore[misc]  # botocore has no type annotations.
-    """A write that is not idempotent got no answer, or a server error: it is not sent again without looking first."""
+    """A write that is not idempotent got no answer, or a server error: it is not sent again without
+    looking first.
+    """
 
     fmt = "no answer to {operation}: {error}"
 
 
 def receive_raw_body(client: Any, operation: str) -> None:
-    """Gives the answer of ``operation`` its body, parsed but unfiltered, as ``answer[RAW_BODY]``."""
+    """Gives the answer of ``operation`` its body, parsed but unfiltered, as
+    ``answer[RAW_BODY]``.
+    """
 
-    def add_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    def add_body(
+        response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+    ) -> None:
         if response_dict["status_code"] >= 300:
             return
         try:
@@ -40,7 +49,9 @@ def receive_raw_body(client: Any, operation: str) -> None:
 
 
 def send_raw_body(client: Any, operation: str) -> None:
-    """Lets ``operation`` be called with ``RawBody=…``, which goes over the wire as it is, whatever the SDK's model says."""
+    """Lets ``operation`` be called with ``RawBody=…``, which goes over the wire as it is, whatever
+    the SDK's model says.
+    """
 
     def take_body(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         context[RAW_BODY] = params.pop(RAW_BODY)
@@ -53,20 +64,29 @@ def send_raw_body(client: Any, operation: str) -> None:
 
 
 def retry_only_what_had_no_effect(client: Any, operation: str) -> None:
-    """Lets the SDK repeat ``operation`` after a throttle only, and after ECS refused two registrations at once.
+    """Lets the SDK repeat ``operation`` after a throttle only, and after ECS refused two
+    registrations at once.
 
-    Anything else that the SDK would repeat may have had its effect: it ends as UnansweredWriteError.
+    Anything else that the SDK would repeat may have had its effect: it ends as
+    UnansweredWriteError.
     """
 
-    def judge(response: Any, attempts: int, caught_exception: Exception | None, **_: Any) -> float | None:
+    def judge(
+        response: Any, attempts: int, caught_exception: Exception | None, **_: Any
+    ) -> float | None:
         if isinstance(caught_exception, NEVER_SENT):
             return None
         if caught_exception is not None:
-            raise UnansweredWriteError(operation=operation, error=caught_exception) from caught_exception
+            raise UnansweredWriteError(
+                operation=operation, error=caught_exception
+            ) from caught_exception
         http, parsed = response
         error = parsed.get("Error", {})
         if http.status_code >= 500 or error.get("Code") in UNDECIDED:
-            raise UnansweredWriteError(operation=operation, error=f"{error.get('Code')} {error.get('Message') or ''}".strip())
+            raise UnansweredWriteError(
+                operation=operation,
+                error=f"{error.get('Code')} {error.get('Message') or ''}".strip(),
+            )
         refused_for_now = CONCURRENT_REGISTRATION in (error.get("Message") or "")
         if refused_for_now and attempts <= len(_CONCURRENT_REGISTRATION_DELAYS):
             return _CONCURRENT_REGISTRATION_DELAYS[attempts - 1]
@@ -76,18 +96,24 @@ def retry_only_what_had_no_effect(client: Any, operation: str) -> None:
 
 
 def count_calls(client: Any, calls: Counter[str]) -> None:
-    """Counts every request that goes over the wire, in ``calls`` and for the work that sends it, retries included."""
+    """Counts every request that goes over the wire, in ``calls`` and for the work that sends it,
+    retries included.
+    """
 
     def sent(event_name: str, **_: Any) -> None:
         operation = event_name.rpartition(".")[2]
         calls[operation] += 1
         count(operation)
 
-    client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}", sent)
+    client.meta.events.register(
+        f"before-send.{client.meta.service_model.service_id.hyphenize()}", sent
+    )
 
 
 def pace_calls(client: Any, operation: str, bucket: Bucket) -> None:
-    """Lets every request of ``operation``, retries included, wait for a token of ``bucket`` before it goes over the wire."""
+    """Lets every request of ``operation``, retries included, wait for a token of ``bucket`` before
+    it goes over the wire.
+    """
 
     def wait(**_: Any) -> None:
         bucket.take()

@@ -46,8 +46,8 @@
 A class's name is Lambda's ``errorType``, so a state machine can catch it by name:
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 
-The text of an error is ``[ERROR][{stage}] {message}``: one line, printable, at most ``MESSAGE_LIMIT`` characters, never a
-stack trace, a secret or a credential.
+The text of an error is ``[ERROR][{stage}] {message}``: one line, printable, at most
+``MESSAGE_LIMIT`` characters, never a stack trace, a secret or a credential.
 
 ===========  ==============================================================
 ``base``     what every error has, and the two roots

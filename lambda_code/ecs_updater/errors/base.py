@@ -1,10 +1,14 @@
 """What every error has: a stage, one printable line, details for the log."""
 
 VIOLATION_LIMIT = 300
-"""The most characters of one violation of the schema, or of any other text that repeats the caller's own."""
+"""The most characters of one violation of the schema, or of any other text that repeats the
+caller's own.
+"""
 
 MESSAGE_LIMIT = 2000
-"""The most characters of one message: callers show it on one screen, whatever AWS or the event held."""
+"""The most characters of one message: callers show it on one screen, whatever AWS or the event
+held.
+"""
 
 
 def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:
@@ -26,14 +30,19 @@ class EcsUpdaterError(Exception):
     prefix = ""
     """How every message of this class begins, after its stage."""
     hint: str | None = None
-    """A sentence that helps, beside the message, which callers compare. Not in the message itself."""
+    """A sentence that helps, beside the message, which callers compare.
+
+    Not in the message itself.
+    """
 
     def __init__(self, message: str):
         self.details: dict[str, object] = {}
         super().__init__(one_line(f"[ERROR][{self.stage}] {self.prefix}{message}", MESSAGE_LIMIT))
 
     def also(self, sentence: str, instead_of: str = "") -> "EcsUpdaterError":
-        """The same error with another sentence at its end, and without one that is not true any more."""
+        """The same error with another sentence at its end, and without one that is not true any
+        more.
+        """
         text = str(self).replace(f"; {instead_of}", "") if instead_of else str(self)
         self.args = (one_line(f"{text}; {sentence}", MESSAGE_LIMIT),)
         return self

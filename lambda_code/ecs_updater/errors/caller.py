@@ -20,7 +20,9 @@ class InvalidEventError(CallerFault):
 
 
 class NotAllowedError(CallerFault):
-    """The function's configuration does not allow this image, or this service: ALLOWED_IMAGES, ALLOWED_SERVICES."""
+    """The function's configuration does not allow this image, or this service: ALLOWED_IMAGES,
+    ALLOWED_SERVICES.
+    """
 
     stage = "json_validation"
 
@@ -62,7 +64,9 @@ class ServiceNotActiveError(CallerFault):
 
 
 class DeploymentControllerError(CallerFault):
-    """The service's deployments belong to another controller than ECS, or to ECS Express Mode: UpdateService cannot serve these."""
+    """The service's deployments belong to another controller than ECS, or to ECS Express Mode:
+    UpdateService cannot serve these.
+    """
 
     stage = "ecs_service_read"
 
@@ -80,13 +84,17 @@ class ContainerNotFoundError(CallerFault):
 
 
 class AmbiguousContainerError(CallerFault):
-    """The event names no container and the running task definition does not show which one is meant."""
+    """The event names no container and the running task definition does not show which one is
+    meant.
+    """
 
     stage = "ecs_service_read"
 
 
 class RollbackTargetError(CallerFault):
-    """No earlier revision of the service is known to have worked, so there is nothing to return to."""
+    """No earlier revision of the service is known to have worked, so there is nothing to return
+    to.
+    """
 
     stage = "ecs_service_read"
 
@@ -135,7 +143,9 @@ class ServiceTagsRefusedError(CallerFault):
 
 
 class RolloutFailedError(CallerFault):
-    """The deployment of this update failed, and the service does not run what it ran before, or not yet."""
+    """The deployment of this update failed, and the service does not run what it ran before, or not
+    yet.
+    """
 
     stage = "ecs_service_rollout"
     prefix = "FAILED: "

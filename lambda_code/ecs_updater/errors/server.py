@@ -54,7 +54,9 @@ class RateError(ServerFault):
 
 
 class UnknownOutcomeError(ServerFault):
-    """UpdateService got no answer, and what became of it could not be read: the service is fully old or fully new."""
+    """UpdateService got no answer, and what became of it could not be read: the service is fully
+    old or fully new.
+    """
 
     stage = "ecs_service_update"
 

@@ -1,4 +1,5 @@
-"""Many services from one queue: each message an event, worked off in its service's order and at the rate that ECS allows.
+"""Many services from one queue: each message an event, worked off in its service's order and at the
+rate that ECS allows.
 
 ============  ==============================================================
 ``message``   a record of Amazon SQS as the event that it carries

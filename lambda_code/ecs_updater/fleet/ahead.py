@@ -12,11 +12,14 @@ AT_ONCE = 10
 """The most services of one DescribeServices."""
 
 
-def read_ahead(ecs: Ecs, events: Sequence[Mapping[str, Any]], clock: Callable[[], float]) -> list[Told | None]:
+def read_ahead(
+    ecs: Ecs, events: Sequence[Mapping[str, Any]], clock: Callable[[], float]
+) -> list[Told | None]:
     """What ECS tells of each event's service, in their order.
 
-    None where that is not known: for the second event of one service, which the first one changes, where the call failed, or where
-    the event names none. Whoever works it off asks again then, and gets the error that belongs to it.
+    None where that is not known: for the second event of one service, which the first one changes,
+    where the call failed, or where the event names none. Whoever works it off asks again then, and
+    gets the error that belongs to it.
     """
     told: list[Told | None] = [None] * len(events)
     by_cluster: dict[str, dict[str, int]] = defaultdict(dict)
@@ -38,7 +41,9 @@ def _read(ecs: Ecs, cluster: str, names: Sequence[str], at: float) -> Iterator[t
     except AwsFailure:
         return
     for name in names:
-        service = next((one for one in services if name in (one["serviceArn"], one.get("serviceName"))), None)
+        service = next(
+            (one for one in services if name in (one["serviceArn"], one.get("serviceName"))), None
+        )
         about = tuple(one for one in failures if _last(one.get("arn", "")) == _last(name))
         if service or about:
             yield name, Told(at, service, about)

@@ -16,10 +16,15 @@ BATCH = "batch"
 """The attribute of a message that names the batch of the ledger that it is of."""
 
 LONGEST_ID = 128
-"""The most characters of a ``request_id``, by the contract, and of a batch: DynamoDB takes no key of more than 2048 bytes."""
+"""The most characters of a ``request_id``, by the contract, and of a batch: DynamoDB takes no key
+of more than 2048 bytes.
+"""
 
 _MOST_DEPTH = 20
-"""The deepest nesting of an event; the contract's is 2. Python fails on deeper values in places that nobody expects."""
+"""The deepest nesting of an event; the contract's is 2.
+
+Python fails on deeper values in places that nobody expects.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,23 @@ class Message:
 
     @classmethod
     def of(cls, record: Any) -> "Message":
-        """That of a record as Lambda hands it over. An odd record becomes a message with a ``fault`` and what it has."""
+        """That of a record as Lambda hands it over.
+
+        An odd record becomes a message with a ``fault`` and what it has.
+        """
         try:
             return cls._of(record)
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             given = record if isinstance(record, Mapping) else {}
             names = ("messageId", "receiptHandle", "body")
-            id_, receipt, body = (one if isinstance(one := given.get(name), str) else "" for name in names)
+            id_, receipt, body = (
+                one if isinstance(one := given.get(name), str) else "" for name in names
+            )
             body = body or one_line(str(record))
-            fault = f"the record is not a message of a FIFO queue: {type(error).__name__}: {one_line(str(error), 100)}"
+            fault = (
+                f"the record is not a message of a FIFO queue: {type(error).__name__}: "
+                f"{one_line(str(error), 100)}"
+            )
             return cls(id_, receipt, fingerprint([id_, body]), 1, 0.0, body, fault=fault)
 
     @classmethod
@@ -75,7 +88,10 @@ class Message:
         return message
 
     def event(self) -> dict[str, Any]:
-        """What it carries, with the ``request_id`` by which a second delivery is known. Raises InvalidEventError."""
+        """What it carries, with the ``request_id`` by which a second delivery is known.
+
+        Raises InvalidEventError.
+        """
         if self.fault:
             raise InvalidEventError(self.fault)
         try:
@@ -91,10 +107,17 @@ class Message:
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether a JSON value is nested deeper than that. Level by level, since a recursion ends at some depth itself."""
+    """Whether a JSON value is nested deeper than that.
+
+    Level by level, since a recursion ends at some depth itself.
+    """
     level = [value]
     while level and depth >= 0:
-        containers = [outer.values() if isinstance(outer, dict) else outer for outer in level if isinstance(outer, (dict, list))]
+        containers = [
+            outer.values() if isinstance(outer, dict) else outer
+            for outer in level
+            if isinstance(outer, (dict, list))
+        ]
         level = [member for container in containers for member in container]
         depth -= 1
     return bool(level)

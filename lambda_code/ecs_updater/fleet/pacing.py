@@ -16,7 +16,10 @@ class Bucket(Protocol):
 
 
 def paced(tokens: Bucket, seconds_left: Callable[[], float]) -> Callable[[Plan], None]:
-    """Waits for the calls of a plan, for ``seconds_left`` at most. Raises RateError where they cannot be made by then."""
+    """Waits for the calls of a plan, for ``seconds_left`` at most.
+
+    Raises RateError where they cannot be made by then.
+    """
 
     def wait(plan: Plan) -> None:
         calls = {
@@ -26,6 +29,9 @@ def paced(tokens: Bucket, seconds_left: Callable[[], float]) -> Callable[[Plan],
         }
         for name, count in calls.items():
             if not tokens.take(name, count, seconds_left()):
-                raise RateError(f"ECS lets {name} be called no faster than it is, and this function ends before: try again")
+                raise RateError(
+                    f"ECS lets {name} be called no faster than it is, and this function "
+                    "ends before: try again"
+                )
 
     return wait

@@ -1,4 +1,5 @@
-"""The completer's door: events of EventBridge, of ECS's deployments or of a schedule, or any event sent by hand.
+"""The completer's door: events of EventBridge, of ECS's deployments or of a schedule, or any event
+sent by hand.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
 """
@@ -19,4 +20,6 @@ LEDGER = table_of(os.environ)
 
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
     """Completes what is open, and says what that was."""
-    return logged_run(context, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json())
+    return logged_run(
+        context, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json()
+    )

@@ -1,4 +1,5 @@
-"""The HTTP door for what only tells, in a function that cannot write: ``GET``, as API Gateway hands it to Lambda.
+"""The HTTP door for what only tells, in a function that cannot write: ``GET``, as API Gateway hands
+it to Lambda.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """

@@ -1,4 +1,5 @@
-"""The HTTP door for what changes a service: ``POST /update`` and ``POST /rollback``, as API Gateway hands them to Lambda.
+"""The HTTP door for what changes a service: ``POST /update`` and ``POST /rollback``, as API Gateway
+hands them to Lambda.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """

@@ -15,7 +15,10 @@ from ..log import warn_of_what_is_unrestricted
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)
-QUEUE, LETTERS = Queue(os.environ.get("QUEUE_URL", "")), Queue(os.environ.get("DEAD_LETTER_QUEUE_URL", ""))
+QUEUE, LETTERS = (
+    Queue(os.environ.get("QUEUE_URL", "")),
+    Queue(os.environ.get("DEAD_LETTER_QUEUE_URL", "")),
+)
 warn_of_what_is_unrestricted(os.environ)
 
 

@@ -1,4 +1,5 @@
-"""The direct door: whoever may invoke the function sends the event itself and gets the result itself.
+"""The direct door: whoever may invoke the function sends the event itself and gets the result
+itself.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 """
@@ -21,5 +22,8 @@ warn_of_what_is_unrestricted(os.environ)
 
 
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
-    """Does one update. An error's class is Lambda's ``errorType``, its text Lambda's ``errorMessage``."""
+    """Does one update.
+
+    An error's class is Lambda's ``errorType``, its text Lambda's ``errorMessage``.
+    """
     return logged(event, context, lambda: update(event, os.environ, ECS, Call.of(context), LEDGER))

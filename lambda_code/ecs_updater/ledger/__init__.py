@@ -16,8 +16,9 @@
 ``failure``        the one error for a table that cannot be used
 =================  ========================================================================
 
-The table is on demand, with point-in-time recovery; its keys are strings; its TTL attribute is ``expires``. One index, ``recent``,
-has the entries of all services by ``feed``, which is the same for all, and ``begun_at``, with what a list shows: see ``feed``.
+The table is on demand, with point-in-time recovery; its keys are strings; its TTL attribute is
+``expires``. One index, ``recent``, has the entries of all services by ``feed``, which is the same
+for all, and ``begun_at``, with what a list shows: see ``feed``.
 
     pk                   sk              item
     -------------------  --------------  ---------------------------------------------------------
@@ -31,11 +32,12 @@ has the entries of all services by ``feed``, which is the same for all, and ``be
     BATCH#id             BATCH, MEMBER#  a batch and its services, see ``batch``; ``expires``
     PACE                 a bucket        ``full_at``, see ``pace``
 
-A service's key is its ARN in the long form. An entry's number is the fence of the lease under which it was begun, in 15 digits, so
-a service's entries sort as its updates happened. A lease expires by its ``expires_at`` alone: the table's TTL is for what may be
-forgotten, and comes up to two days late.
+A service's key is its ARN in the long form. An entry's number is the fence of the lease under which
+it was begun, in 15 digits, so a service's entries sort as its updates happened. A lease expires by
+its ``expires_at`` alone: the table's TTL is for what may be forgotten, and comes up to two days
+late.
 
-One update costs: lease 1 write to take and 1 to give back, and 1 before each write to ECS; entry 1 transaction to begin (entry,
-request, open, if the lease is held), 1 write for each step, 1 transaction to end (entry, open, last success); 1 query for what is
-open.
+One update costs: lease 1 write to take and 1 to give back, and 1 before each write to ECS; entry 1
+transaction to begin (entry, request, open, if the lease is held), 1 write for each step, 1
+transaction to end (entry, open, last success); 1 query for what is open.
 """

@@ -1,4 +1,5 @@
-"""Many services that are updated together: which they are, and whether those that have not begun still may.
+"""Many services that are updated together: which they are, and whether those that have not begun
+still may.
 
     pk        sk             item
     --------  -------------  ------------------------------------------------------------
@@ -6,8 +7,9 @@
                              ``failures``, ``stopped``
     BATCH#id  MEMBER#number  one service's event, see ``Member``
 
-What became of a member its entry says, which is found by the member's ``request_id``: a batch repeats nothing of that but the
-number of failures, which is written with the entry's own end, in one transaction.
+What became of a member its entry says, which is found by the member's ``request_id``: a batch
+repeats nothing of that but the number of failures, which is written with the entry's own end, in
+one transaction.
 """
 
 import json
@@ -52,7 +54,10 @@ class Batch:
         if self.max_failures is not None and self.failures >= self.max_failures:
             failed = "one update" if self.failures == 1 else f"{self.failures} updates"
             has = "has" if self.failures == 1 else "have"
-            return f"{failed} of the batch {has} failed, and after {self.max_failures} no further one was to begin"
+            return (
+                f"{failed} of the batch {has} failed, and after {self.max_failures} no "
+                "further one was to begin"
+            )
         return None
 
 
@@ -72,11 +77,16 @@ class Member:
 class Batches:
     """The batches in the ledger's table. All methods raise LedgerError."""
 
-    def __init__(self, table: Table, *, retention_days: int, clock: Callable[[], float] = time.time):
+    def __init__(
+        self, table: Table, *, retention_days: int, clock: Callable[[], float] = time.time
+    ):
         self._table, self._retention, self._clock = table, retention_days * 86_400, clock
 
     def begin(self, batch: Batch, members: Sequence[Member]) -> None:
-        """Writes who is in it, before anything is done. Raises InvalidEventError where there is a batch of this id already."""
+        """Writes who is in it, before anything is done.
+
+        Raises InvalidEventError where there is a batch of this id already.
+        """
         expires = int(self._clock() + self._retention)
         whole = {
             "pk": _key(batch.id),
@@ -88,16 +98,24 @@ class Batches:
             with told(self._table):
                 self._table.put(Put(whole, "attribute_not_exists(#pk)"))
         except ConditionFailed:
-            raise InvalidEventError(f"batch: there is one of the id {batch.id} already, take another") from None
+            raise InvalidEventError(
+                f"batch: there is one of the id {batch.id} already, take another"
+            ) from None
         for first in range(0, len(members), _WRITES):
             with told(self._table):
-                self._table.write(*(Put(_member(batch.id, one, expires)) for one in members[first : first + _WRITES]))
+                self._table.write(
+                    *(
+                        Put(_member(batch.id, one, expires))
+                        for one in members[first : first + _WRITES]
+                    )
+                )
 
     def find(self, batch_id: str) -> Batch | None:
         """A batch as it is; None when there is none, or none any more. One call."""
         with told(self._table):
             item = self._table.get(_key(batch_id), _BATCH)
-        if not item or "id" not in item:  # Nobody began it: of messages with any name for a batch failures are counted, too.
+        # Nobody began it: of messages with any name for a batch failures are counted, too.
+        if not item or "id" not in item:
             return None
         return Batch(**{one.name: item[one.name] for one in fields(Batch) if one.name in item})
 
@@ -105,7 +123,10 @@ class Batches:
         """Its services, in their order. One call for each MB."""
         with told(self._table):
             items = self._table.query(_key(batch_id), _MEMBER)
-        return [Member(item["number"], item["request_id"], json.loads(item["event"]), item.get("group")) for item in items]
+        return [
+            Member(item["number"], item["request_id"], json.loads(item["event"]), item.get("group"))
+            for item in items
+        ]
 
     def stop(self, batch_id: str, why: str) -> None:
         """Lets no further service of it begin. One call."""
@@ -119,17 +140,27 @@ class Batches:
 
 
 def failure_of(batch_id: str, expires: int) -> Update:
-    """The write that counts a failure. Where nobody began the batch, what counts is forgotten at ``expires``."""
-    change = "SET #failures = if_not_exists(#failures, :none) + :one, #expires = if_not_exists(#expires, :expires)"
+    """The write that counts a failure.
+
+    Where nobody began the batch, what counts is forgotten at ``expires``.
+    """
+    change = (
+        "SET #failures = if_not_exists(#failures, :none) + :one, #expires = "
+        "if_not_exists(#expires, :expires)"
+    )
     return Update(_key(batch_id), _BATCH, change, values={"none": 0, "one": 1, "expires": expires})
 
 
 def new_id(moment: float, suffix: str) -> str:
-    """An id for a batch, which sorts by the ``moment`` at which it begins, in seconds since the epoch."""
+    """An id for a batch, which sorts by the ``moment`` at which it begins, in seconds since the
+    epoch.
+    """
     return f"{iso(moment)[:19].replace(':', '').replace('-', '')}Z-{suffix}"
 
 
-def members_of(batch_id: str, events: Sequence[Mapping[str, Any]], groups: Sequence[str | None]) -> Iterator[Member]:
+def members_of(
+    batch_id: str, events: Sequence[Mapping[str, Any]], groups: Sequence[str | None]
+) -> Iterator[Member]:
     """The members of a batch, each with a ``request_id`` of its own."""
     for number, (event, group) in enumerate(zip(events, groups, strict=True), 1):
         request_id = f"{batch_id}-{number:05d}"

@@ -1,7 +1,9 @@
-"""One update as the ledger keeps it: what it is about to do, how far it came, and how it ended. Pure: an entry is never changed.
+"""One update as the ledger keeps it: what it is about to do, how far it came, and how it ended.
+Pure: an entry is never changed.
 
-A state is written before the effect that follows it, so whoever finds an entry that is not ended knows the most that can have
-happened: in BEGUN perhaps a revision was registered, in REGISTERED perhaps tags were written and the service was updated.
+A state is written before the effect that follows it, so whoever finds an entry that is not ended
+knows the most that can have happened: in BEGUN perhaps a revision was registered, in REGISTERED
+perhaps tags were written and the service was updated.
 """
 
 import json
@@ -22,7 +24,9 @@ ITEM_LIMIT = 390_000
 """The most bytes of an entry as an item; DynamoDB's own limit is 400 KB, names included."""
 
 _ATTRIBUTES_LIMIT = 40_000
-"""The most bytes of an error's attributes; its ``details``, which are for the log, are left out first."""
+"""The most bytes of an error's attributes; its ``details``, which are for the log, are left out
+first.
+"""
 
 _AS_TEXT = ("answer", "error_attributes")
 """Fields that are kept as text, so that a repetition gets them back to the letter."""
@@ -46,7 +50,9 @@ class State(StrEnum):
 
     @property
     def reached_from(self) -> tuple["State", ...]:
-        """The states from which this one can follow, itself included: to say the same twice changes nothing."""
+        """The states from which this one can follow, itself included: to say the same twice changes
+        nothing.
+        """
         order = tuple(State)
         return order[: order.index(self) + 1]
 
@@ -82,7 +88,9 @@ class Entry:
     service: str
     """The service's key, see ``key``."""
     number: int
-    """The fence of the lease under which it was begun: orders the service's entries, whatever clocks say."""
+    """The fence of the lease under which it was begun: orders the service's entries, whatever
+    clocks say.
+    """
     request_id: str
     owner: str
     """Id of the holder that is at it. Only the owner can write the entry."""
@@ -129,7 +137,9 @@ class Entry:
     error_attributes: Mapping[str, Any] | None = None
     """The error that the caller got instead, see ``errors.replay``."""
     may_be_repeated: bool = False
-    """Whether a retry of the same ``request_id`` is another attempt: it ended with an error after which a retry may help."""
+    """Whether a retry of the same ``request_id`` is another attempt: it ended with an error after
+    which a retry may help.
+    """
     begun_at: str | None = None
     updated_at: str | None = None
     ended_at: str | None = None
@@ -143,7 +153,11 @@ class Entry:
     @property
     def has_failed(self) -> bool:
         """Whether it was begun and ended in another way than was asked for, and for good."""
-        return self.is_ended and not self.may_be_repeated and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
+        return (
+            self.is_ended
+            and not self.may_be_repeated
+            and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
+        )
 
     @property
     def is_before_deployment(self) -> bool:
@@ -152,8 +166,13 @@ class Entry:
 
     @property
     def may_have_deployed(self) -> bool:
-        """Whether UpdateService may have been called: the tags, where there are any to write, are written before it."""
-        return self.before.tags == self.after.tags or self.state not in (State.BEGUN, State.REGISTERED)
+        """Whether UpdateService may have been called: the tags, where there are any to write, are
+        written before it.
+        """
+        return self.before.tags == self.after.tags or self.state not in (
+            State.BEGUN,
+            State.REGISTERED,
+        )
 
     @property
     def has_replaced_tags(self) -> bool:
@@ -167,8 +186,14 @@ class Entry:
         return self.verdict in ("FAILED", "ROLLED_BACK") and self.rollback is None
 
     def registered(self, task_definition_arn: str) -> "Entry":
-        """With the new revision's name. One that came further, before it was taken up or planned again, stays there."""
-        return self._to(self._at_least(State.REGISTERED), after=replace(self.after, task_definition_arn=task_definition_arn))
+        """With the new revision's name.
+
+        One that came further, before it was taken up or planned again, stays there.
+        """
+        return self._to(
+            self._at_least(State.REGISTERED),
+            after=replace(self.after, task_definition_arn=task_definition_arn),
+        )
 
     def tagged(self) -> "Entry":
         """With the tags written; likewise."""
@@ -180,14 +205,23 @@ class Entry:
         service_deployment_arn: str | None = None,
         task_definition_arn: str | None = None,
     ) -> "Entry":
-        """With the deployment made, and ECS's own record and the revision of it where those are known."""
-        after = replace(self.after, task_definition_arn=task_definition_arn or self.after.task_definition_arn)
+        """With the deployment made, and ECS's own record and the revision of it where those are
+        known.
+        """
+        after = replace(
+            self.after, task_definition_arn=task_definition_arn or self.after.task_definition_arn
+        )
         return self._to(
-            State.DEPLOYED, deployment_id=deployment_id, service_deployment_arn=service_deployment_arn, after=after
+            State.DEPLOYED,
+            deployment_id=deployment_id,
+            service_deployment_arn=service_deployment_arn,
+            after=after,
         )
 
     def joined(self, deployment_id: str, service_deployment_arn: str | None) -> "Entry":
-        """With the service's running deployment, by which an update that makes none of its own is judged."""
+        """With the service's running deployment, by which an update that makes none of its own is
+        judged.
+        """
         return self._to(
             State.DEPLOYED,
             deployment_id=deployment_id,
@@ -196,23 +230,42 @@ class Entry:
             previous_service_deployment_arn=None,
         )
 
-    def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> "Entry":
-        """On its way back to a revision: once before that is asked of ECS, and again when the deployment that does it is known.
+    def rolling_back(
+        self, cause: str, task_definition_arn: str, deployment_id: str | None = None
+    ) -> "Entry":
+        """On its way back to a revision: once before that is asked of ECS, and again when the
+        deployment that does it is known.
 
         ``cause`` is why the rollout failed.
         """
-        return self._to(State.ROLLING_BACK, cause=_cut(cause), rollback=Rollback(task_definition_arn, deployment_id))
+        return self._to(
+            State.ROLLING_BACK,
+            cause=_cut(cause),
+            rollback=Rollback(task_definition_arn, deployment_id),
+        )
 
     def told(self, answer: Mapping[str, Any]) -> "Entry":
         """With the answer that the caller gets while the rollout goes on."""
         return self._to(self.state, answer=answer)
 
-    def answered(self, verdict: str, cause: str, answer: Mapping[str, Any] | None = None) -> "Entry":
+    def answered(
+        self, verdict: str, cause: str, answer: Mapping[str, Any] | None = None
+    ) -> "Entry":
         """Ended with a result; without one, what the caller was ``told`` stays."""
-        return self._to(State.ENDED, verdict=verdict, cause=_cut(cause), answer=self.answer if answer is None else answer)
+        return self._to(
+            State.ENDED,
+            verdict=verdict,
+            cause=_cut(cause),
+            answer=self.answer if answer is None else answer,
+        )
 
-    def refused(self, verdict: str, cause: str, error: Exception, *, may_be_repeated: bool = False) -> "Entry":
-        """Ended with an error. ``may_be_repeated``: the service is as it was, and a retry is another attempt."""
+    def refused(
+        self, verdict: str, cause: str, error: Exception, *, may_be_repeated: bool = False
+    ) -> "Entry":
+        """Ended with an error.
+
+        ``may_be_repeated``: the service is as it was, and a retry is another attempt.
+        """
         return self._to(
             State.ENDED,
             verdict=verdict,
@@ -227,7 +280,10 @@ class Entry:
         return self.state if self.state in (State.TAGGED, State.DEPLOYED) else state
 
     def _to(self, state: State, **facts: Any) -> "Entry":
-        """The entry in ``state`` with these facts. Raises ValueError for a step back, or for one after the end."""
+        """The entry in ``state`` with these facts.
+
+        Raises ValueError for a step back, or for one after the end.
+        """
         if self.is_ended or self.state not in state.reached_from:
             raise ValueError(f"an entry cannot go from {self.state} to {state}")
         return replace(self, state=state, **facts)
@@ -265,7 +321,11 @@ class Success:
 
 def iso(moment: float) -> str:
     """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(moment, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def seconds(text: str | None) -> float | None:
@@ -283,14 +343,17 @@ def to_item(entry: Entry) -> dict[str, Any]:
     if entry.error_attributes is not None:
         item["error_attributes"] = json.dumps(entry.error_attributes, ensure_ascii=False)
     if entry.answer is not None:
-        item["answer"] = stored_answer.kept(entry.answer, item, ITEM_LIMIT - stored_answer.size(item))
+        item["answer"] = stored_answer.kept(
+            entry.answer, item, ITEM_LIMIT - stored_answer.size(item)
+        )
     return item
 
 
 def from_item(item: Mapping[str, Any]) -> Entry:
     """The entry of which these are the attributes; those that it does not know are left out.
 
-    Raises LedgerError for an item that is not an entry as this version knows them. It names the item's key.
+    Raises LedgerError for an item that is not an entry as this version knows them. It names the
+    item's key.
     """
     try:
         known = _known(Entry, item)
@@ -322,7 +385,9 @@ def _known(kind: type, item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bounded(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     fewer = {name: value for name, value in attributes.items() if name != "details"}
-    return next((one for one in (attributes, fewer) if stored_answer.size(one) <= _ATTRIBUTES_LIMIT), {})
+    return next(
+        (one for one in (attributes, fewer) if stored_answer.size(one) <= _ATTRIBUTES_LIMIT), {}
+    )
 
 
 def _cut(text: str) -> str:

@@ -1,4 +1,6 @@
-"""The ledger for who only reads it: entries page by page, the newest first, as the table has them."""
+"""The ledger for who only reads it: entries page by page, the newest first, as the table has
+them.
+"""
 
 import json
 from collections.abc import Callable
@@ -20,34 +22,59 @@ RECENT = Index("recent", "feed", "begun_at")
 
 SHOWN = (
     *("request_id", "number", "service", "cluster_arn", "service_arn", "action", "before", "after"),
-    *("state", "verdict", "cause", "deployment_id", "rollback", "begun_at", "updated_at", "ended_at"),
+    *(
+        "state",
+        "verdict",
+        "cause",
+        "deployment_id",
+        "rollback",
+        "begun_at",
+        "updated_at",
+        "ended_at",
+    ),
 )
-"""The attributes of an entry that a list shows. The index has all attributes, so that this list can grow."""
+"""The attributes of an entry that a list shows.
+
+The index has all attributes, so that this list can grow.
+"""
 
 _CALLS_AT_MOST = 20
 """How many calls one page may take to find the entries of one cluster among those of all."""
 
 
 class Feed:
-    """The entries in the ledger's table. A place is the key of an item: the page begins after it. All methods raise LedgerError."""
+    """The entries in the ledger's table.
+
+    A place is the key of an item: the page begins after it. All methods raise LedgerError.
+    """
 
     def __init__(self, table: Table):
         self._table = table
         self._history = History(table)
 
-    def of_service(self, service: str, most: int, after: Item | None = None) -> tuple[list[Item], Item | None]:
-        """A service's entries, by its key, and where the next page begins; None at the end. See ``of_all`` for short pages."""
+    def of_service(
+        self, service: str, most: int, after: Item | None = None
+    ) -> tuple[list[Item], Item | None]:
+        """A service's entries, by its key, and where the next page begins; None at the end.
+
+        See ``of_all`` for short pages.
+        """
         page = partial(self._table.page, service, only=SHOWN, prefix=ENTRY)
         return self._gathered(page, ("pk", "sk"), most, after, lambda item: True)
 
-    def of_all(self, most: int, after: Item | None = None, cluster: str | None = None) -> tuple[list[Item], Item | None]:
+    def of_all(
+        self, most: int, after: Item | None = None, cluster: str | None = None
+    ) -> tuple[list[Item], Item | None]:
         """The entries of all services, or of those of one cluster, by its ARN.
 
-        A page may be short although more follows: it has no more bytes than Lambda's answers, and costs a bounded number of calls.
+        A page may be short although more follows: it has no more bytes than Lambda's answers, and
+        costs a bounded number of calls.
         """
         page = partial(self._table.page, UPDATES, only=SHOWN, index=RECENT)
         names = (RECENT.hash_key, RECENT.range_key, "pk", "sk")
-        return self._gathered(page, names, most, after, lambda item: cluster in (None, item["cluster_arn"]))
+        return self._gathered(
+            page, names, most, after, lambda item: cluster in (None, item["cluster_arn"])
+        )
 
     def _gathered(
         self,
@@ -83,10 +110,17 @@ class Feed:
 
 
 def _is_readable(item: Item) -> bool:
-    """Whether the item is an entry, in whatever state. One that is not is logged and left out of the list."""
+    """Whether the item is an entry, in whatever state.
+
+    One that is not is logged and left out of the list.
+    """
     found = read({**item, "owner": "", "fence": 0, "state": State.ENDED.value})
     if isinstance(found, LedgerError) or not isinstance(item.get("state"), str):
-        logger.warning("an update is left out of the list", reason=str(found), key=f"{item.get('pk')} {item.get('sk')}")
+        logger.warning(
+            "an update is left out of the list",
+            reason=str(found),
+            key=f"{item.get('pk')} {item.get('sk')}",
+        )
         return False
     return True
 

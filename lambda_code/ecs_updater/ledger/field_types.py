@@ -11,7 +11,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 
 def check_types(data: Any) -> None:
-    """Raises TypeError for the first field, of a dataclass or of one in it, whose value has another type."""
+    """Raises TypeError for the first field, of a dataclass or of one in it, whose value has another
+    type.
+    """
     kind: type = type(data)
     for name, hint in _types(kind).items():
         value = getattr(data, name)
@@ -33,7 +35,9 @@ def _fits(value: Any, hint: Any) -> bool:
     if kind is UnionType:
         return any(_fits(value, one) for one in arguments)
     if kind is Mapping:
-        return isinstance(value, Mapping) and all(_fits(one, arguments[1]) for one in value.values())
+        return isinstance(value, Mapping) and all(
+            _fits(one, arguments[1]) for one in value.values()
+        )
     if kind is Sequence:
         return isinstance(value, (list, tuple)) and all(_fits(one, arguments[0]) for one in value)
     return isinstance(value, hint)

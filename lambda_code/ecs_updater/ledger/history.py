@@ -1,7 +1,9 @@
-"""Entries in the table: begun once for each ``request_id``, written by their owner only, and found again.
+"""Entries in the table: begun once for each ``request_id``, written by their owner only, and found
+again.
 
-An entry is written whole, on the condition that its owner and its state are what they were or already what they become. So an
-answer that got lost does no harm, and whoever lost an entry to another holder cannot write it any more.
+An entry is written whole, on the condition that its owner and its state are what they were or
+already what they become. So an answer that got lost does no harm, and whoever lost an entry to
+another holder cannot write it any more.
 """
 
 import time
@@ -38,13 +40,21 @@ class Begun:
 
     entry: Entry
     is_new: bool
-    """Whether it is the one that was to begin; otherwise it is an earlier one of the same ``request_id``."""
+    """Whether it is the one that was to begin; otherwise it is an earlier one of the same
+    ``request_id``.
+    """
 
 
 class History:
     """The entries in the ledger's table. All methods raise LedgerError."""
 
-    def __init__(self, table: Table, *, retention_days: int = RETENTION_DAYS, clock: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        table: Table,
+        *,
+        retention_days: int = RETENTION_DAYS,
+        clock: Callable[[], float] = time.time,
+    ):
         self._table = table
         self._retention = retention_days * 86_400
         self._clock = clock
@@ -52,10 +62,12 @@ class History:
     # Writing
 
     def begin(self, entry: Entry, lease: Lease | None = None) -> Begun:
-        """Writes the intent: the entry, what finds it by its ``request_id``, and that it is open. One call.
+        """Writes the intent: the entry, what finds it by its ``request_id``, and that it is open.
+        One call.
 
-        Raises LeaseHeldError, and writes nothing, where another holder has taken ``lease`` since: entries sort as updates happen.
-        Where there is an entry of this ``request_id`` already, that one is the answer, unless it may be repeated.
+        Raises LeaseHeldError, and writes nothing, where another holder has taken ``lease`` since:
+        entries sort as updates happen. Where there is an entry of this ``request_id`` already, that
+        one is the answer, unless it may be repeated.
         """
         now = iso(self._clock())
         entry = replace(entry, begun_at=now, updated_at=now)
@@ -63,7 +75,10 @@ class History:
         for _ in range(_BEGIN_TRIES):
             try:
                 with told(self._table):
-                    self._table.write(*self._intent(entry, instead_of=earlier), *([still_held(lease)] if lease else []))
+                    self._table.write(
+                        *self._intent(entry, instead_of=earlier),
+                        *([still_held(lease)] if lease else []),
+                    )
                 return Begun(entry, True)
             except ConditionFailed as refused:
                 same, earlier = refused.items[:2]
@@ -71,7 +86,9 @@ class History:
                     raise lost(lease, taken) from refused
             if same:
                 if (same["owner"], same["request_id"]) != (entry.owner, entry.request_id):
-                    raise ValueError("one lease is for one update: under this one another was begun")
+                    raise ValueError(
+                        "one lease is for one update: under this one another was begun"
+                    )
                 return Begun(from_item(same), True)  # One's own: an answer got lost.
             stored = self._entry(earlier["service"], earlier["number"]) if earlier else None
             if stored and not stored.may_be_repeated:
@@ -79,7 +96,8 @@ class History:
         raise LedgerError(f"request_id {one_line(entry.request_id)} is begun by too many at once")
 
     def refuse(self, entry: Entry) -> Entry:
-        """Writes an update that has ended before it was begun; the entry that then has its ``request_id``, an earlier one included.
+        """Writes an update that has ended before it was begun; the entry that then has its
+        ``request_id``, an earlier one included.
 
         One call, two where there is an earlier one.
         """
@@ -96,13 +114,24 @@ class History:
             return entry
         except ConditionFailed as refused:
             same, earlier = refused.items[:2]
-        stored = from_item(same) if same else self._entry(earlier["service"], earlier["number"]) if earlier else None
+        stored = (
+            from_item(same)
+            if same
+            else self._entry(earlier["service"], earlier["number"])
+            if earlier
+            else None
+        )
         if stored is None:
-            raise LedgerError(f"request_id {one_line(entry.request_id)} is begun by too many at once")
+            raise LedgerError(
+                f"request_id {one_line(entry.request_id)} is begun by too many at once"
+            )
         return stored
 
     def advance(self, entry: Entry) -> Entry:
-        """Writes how far the owner of ``entry`` came. One call. Raises LeaseHeldError if another holder has taken the entry."""
+        """Writes how far the owner of ``entry`` came.
+
+        One call. Raises LeaseHeldError if another holder has taken the entry.
+        """
         entry = replace(entry, updated_at=iso(self._clock()))
         try:
             with told(self._table):
@@ -112,15 +141,22 @@ class History:
         return entry
 
     def end(self, entry: Entry) -> Entry:
-        """Writes how ``entry``, in the state ENDED, ended; the entry as it is stored. One call, two after a later success.
+        """Writes how ``entry``, in the state ENDED, ended; the entry as it is stored. One call, two
+        after a later success.
 
-        It is not open any more then, and is the service's last success if it ended so and no later one did. What has ended stays as
-        it is: the same end again is harmless. Raises LeaseHeldError as ``advance``.
+        It is not open any more then, and is the service's last success if it ended so and no later
+        one did. What has ended stays as it is: the same end again is harmless. Raises
+        LeaseHeldError as ``advance``.
         """
         now = iso(self._clock())
         entry = replace(entry, updated_at=now, ended_at=now)
         request = _request_item(entry) | {"expires": self._expires()}
-        writes: list[Write] = [self._progress(entry), Delete(OPEN, _open_key(entry)), Put(request), *self._counted(entry)]
+        writes: list[Write] = [
+            self._progress(entry),
+            Delete(OPEN, _open_key(entry)),
+            Put(request),
+            *self._counted(entry),
+        ]
         success = Success.of(entry)
         attempts = [[*writes, _last_success(success)], writes] if success else [writes]
         for attempt in attempts:
@@ -138,7 +174,8 @@ class History:
         raise AssertionError("the last attempt returns or raises")
 
     def give_up(self, entry: Entry) -> None:
-        """Makes an end of which a retry was another attempt the last one, since nobody tries again. One call.
+        """Makes an end of which a retry was another attempt the last one, since nobody tries again.
+        One call.
 
         Harmless when a retry came after all.
         """
@@ -156,9 +193,11 @@ class History:
             pass
 
     def take_over(self, entry: Entry, lease: Lease) -> Entry:
-        """Makes the holder of ``lease`` the owner of an entry that is not ended; the entry as it then is. One call.
+        """Makes the holder of ``lease`` the owner of an entry that is not ended; the entry as it
+        then is. One call.
 
-        Whoever owned it cannot write it any more. Raises LeaseHeldError if a later holder has it or it has ended.
+        Whoever owned it cannot write it any more. Raises LeaseHeldError if a later holder has it or
+        it has ended.
         """
         taking = Update(
             entry.service,
@@ -181,9 +220,11 @@ class History:
         return self._entry(request["service"], request["number"]) if request else None
 
     def unfinished(self, service: str | None = None) -> list[Entry]:
-        """The entries that are not ended, of one service or of all, the oldest first. One call, and one for each that there is.
+        """The entries that are not ended, of one service or of all, the oldest first. One call, and
+        one for each that there is.
 
-        One that cannot be read is logged, and left as it is: it must not stop the updates of its service.
+        One that cannot be read is logged, and left as it is: it must not stop the updates of its
+        service.
         """
         entries = _readable(one.found for one in OpenEntries(self._table).of(service or ""))
         return sorted(entries, key=lambda entry: entry.number)
@@ -195,7 +236,9 @@ class History:
         return _success(item) if item else None
 
     def latest(self, service: str, most: int = 20) -> list[Entry]:
-        """The service's latest entries, the latest first; one that cannot be read is logged and left out. One call."""
+        """The service's latest entries, the latest first; one that cannot be read is logged and
+        left out. One call.
+        """
         with told(self._table):
             items = self._table.query(service, ENTRY, newest_first=True, most=most)
         return list(_readable(read(item) for item in items))
@@ -211,9 +254,18 @@ class History:
         if instead_of:
             only_once = "attribute_not_exists(#pk) OR (#service = :service AND #number = :number)"
             values = {"service": instead_of["service"], "number": instead_of["number"]}
-        marker: Item = {"pk": OPEN, "sk": _open_key(entry), "service": entry.service, "number": entry.number}
+        marker: Item = {
+            "pk": OPEN,
+            "sk": _open_key(entry),
+            "service": entry.service,
+            "number": entry.number,
+        }
         # What leads to the entry by its request_id expires with the entry: not while that is open.
-        return (Put(_item(entry), "attribute_not_exists(#pk)"), Put(_request_item(entry), only_once, values), Put(marker))
+        return (
+            Put(_item(entry), "attribute_not_exists(#pk)"),
+            Put(_request_item(entry), only_once, values),
+            Put(marker),
+        )
 
     def _progress(self, entry: Entry) -> Put:
         """The entry as it becomes, if its owner is the same and it has not gone further."""
@@ -230,7 +282,11 @@ class History:
         if stored is None:
             return LedgerError(f"{which} is gone from the table {self._table.name}")
         if stored["owner"] != entry.owner or stored["state"] == State.ENDED:
-            what = "has been ended" if stored["state"] == State.ENDED else "has been taken over by a later one"
+            what = (
+                "has been ended"
+                if stored["state"] == State.ENDED
+                else "has been taken over by a later one"
+            )
             return LeaseHeldError(f"ecs_service_name {entry.service}: {which} {what}, try again")
         return LedgerError(f"{which} is {stored['state']} already, it cannot become {entry.state}")
 
@@ -245,7 +301,9 @@ class History:
 
     def _counted(self, entry: Entry) -> list[Write]:
         """What counts the end of an update as a failure of its batch, where it is one."""
-        return [failure_of(entry.batch, self._expires())] if entry.batch and entry.has_failed else []
+        return (
+            [failure_of(entry.batch, self._expires())] if entry.batch and entry.has_failed else []
+        )
 
     def _expires(self) -> int:
         return int(self._clock() + self._retention)
@@ -274,7 +332,9 @@ def _readable(found: Iterable[Entry | LedgerError]) -> Iterator[Entry]:
 
 
 def _success(item: Mapping[str, Any]) -> Success | None:
-    """The last success of which these are the attributes; None where this version cannot read it."""
+    """The last success of which these are the attributes; None where this version cannot read
+    it.
+    """
     try:
         attributes: dict[str, Any] = {one.name: item.get(one.name) for one in fields(Success)}
         success = Success(**attributes)
@@ -296,4 +356,6 @@ def _request_item(entry: Entry) -> Item:
 
 def _last_success(success: Success) -> Put:
     item = {"pk": success.service, "sk": _LAST_SUCCESS} | asdict(success)
-    return Put(item, "attribute_not_exists(#number) OR #number <= :number", {"number": success.number})
+    return Put(
+        item, "attribute_not_exists(#number) OR #number <= :number", {"number": success.number}
+    )

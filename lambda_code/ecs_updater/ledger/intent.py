@@ -11,13 +11,18 @@ from .entry import Entry, Side
 from .key import service_key
 
 
-def intent(plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], rollback_to: str | None) -> Entry:
+def intent(
+    plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], rollback_to: str | None
+) -> Entry:
     """The entry of ``plan``, without what only a lease gives: its number and its owner.
 
     ``digests`` is what each container may show as the digest of its image, where that is known.
     """
     snapshot = plan.snapshot
-    before = {one["name"]: one.get("image", "") for one in snapshot.task_definition["containerDefinitions"]}
+    before = {
+        one["name"]: one.get("image", "")
+        for one in snapshot.task_definition["containerDefinitions"]
+    }
     after = {one["name"]: one.get("image", "") for one in plan.after["containerDefinitions"]}
     return Entry(
         service=service_key(snapshot.service_arn, snapshot.cluster_arn),
@@ -42,7 +47,9 @@ def intent(plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], r
         ),
         rollback_on_failure=isinstance(request, UpdateRequest) and request.rollback_on_failure,
         rollback_to=rollback_to,
-        replaces_tags=isinstance(request, UpdateRequest) and request.tags is not None and request.tag_mode == REPLACE,
+        replaces_tags=isinstance(request, UpdateRequest)
+        and request.tags is not None
+        and request.tag_mode == REPLACE,
         deploys=plan.deploys,
         digests={container: sorted(several) for container, several in digests.items()},
         previous_deployment_id=snapshot.deployment_id,

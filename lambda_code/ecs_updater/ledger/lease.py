@@ -1,8 +1,9 @@
 """The lease of one service: whoever has it may write to that service, until it expires.
 
-ECS has no conditional write, so a lease lowers the risk of two writers and cannot forbid them: it is confirmed before each write,
-with more time left than the write can take. It is one item, taken by one conditional write. The item stays when the lease is given
-back, for its ``fence``: a number that grows with each taking, by which later writes to the ledger tell who came last.
+ECS has no conditional write, so a lease lowers the risk of two writers and cannot forbid them: it
+is confirmed before each write, with more time left than the write can take. It is one item, taken
+by one conditional write. The item stays when the lease is given back, for its ``fence``: a number
+that grows with each taking, by which later writes to the ledger tell who came last.
 
 Two machines' clocks may differ by ``SKEW``: who has a lease counts it as over that much sooner.
 """
@@ -23,13 +24,18 @@ from .entry import iso
 from .failure import ledger_error, told
 
 LEASE_SECONDS = 120
-"""For how long a lease is taken, and longer than any single call of ECS can last: after a kill the service is free no later."""
+"""For how long a lease is taken, and longer than any single call of ECS can last: after a kill the
+service is free no later.
+"""
 
 SKEW = 5
 """The most seconds by which two clocks are thought to differ."""
 
 KEPT_SECONDS = 86_400
-"""For how long an item stays after the end of its lease. The TTL removes no lease that is held: none lasts for so long."""
+"""For how long an item stays after the end of its lease.
+
+The TTL removes no lease that is held: none lasts for so long.
+"""
 
 SORT_KEY = "LEASE"
 
@@ -65,7 +71,9 @@ class Lease:
     """Until when the holder before may have written to the service, in seconds since the epoch."""
 
     def is_stale(self, read_at: float) -> bool:
-        """Whether another holder may have written to the service since it was read, at ``read_at``: then read it again."""
+        """Whether another holder may have written to the service since it was read, at ``read_at``:
+        then read it again.
+        """
         return self.previous_until + SKEW >= read_at
 
     def margin(self, now: float) -> float:
@@ -74,7 +82,10 @@ class Lease:
 
 
 class Leases:
-    """The leases in the ledger's table. Every method is one call, except where it says otherwise. All raise LedgerError."""
+    """The leases in the ledger's table.
+
+    Every method is one call, except where it says otherwise. All raise LedgerError.
+    """
 
     def __init__(
         self,
@@ -90,10 +101,12 @@ class Leases:
         self._sleep = sleep
 
     def acquire(self, service: str, holder: Holder, deadline: float = -math.inf) -> Lease:
-        """Takes the lease: when it is free or expired, or already this holder's, because an answer got lost.
+        """Takes the lease: when it is free or expired, or already this holder's, because an answer
+        got lost.
 
-        Until ``deadline``, in seconds since the epoch, tries again when it is held or the table cannot be reached; the last try
-        begins no later than then. Whatever was read before is stale after more than one try. Raises LeaseHeldError.
+        Until ``deadline``, in seconds since the epoch, tries again when it is held or the table
+        cannot be reached; the last try begins no later than then. Whatever was read before is stale
+        after more than one try. Raises LeaseHeldError.
         """
         tries = 0
         while True:
@@ -107,14 +120,22 @@ class Leases:
             self._sleep(min(pause, deadline - now))
 
     def renew(self, lease: Lease) -> Lease:
-        """Makes the lease last its full time from now. Raises LeaseHeldError if it is not this holder's any more."""
+        """Makes the lease last its full time from now.
+
+        Raises LeaseHeldError if it is not this holder's any more.
+        """
         until = self._clock() + self.seconds
         renewal = Update(
             lease.service,
             SORT_KEY,
             "SET #expires_at = :until, #expires = :expires",
             "#holder = :holder AND #fence = :fence",
-            {"until": until, "expires": _forgotten_at(until), "holder": lease.holder.id, "fence": lease.fence},
+            {
+                "until": until,
+                "expires": _forgotten_at(until),
+                "holder": lease.holder.id,
+                "fence": lease.fence,
+            },
         )
         try:
             with told(self._table):
@@ -124,7 +145,10 @@ class Leases:
         return replace(lease, expires_at=until)
 
     def check(self, lease: Lease) -> float:
-        """For how many seconds the lease can still be relied on. Raises LeaseHeldError if it is not this holder's any more."""
+        """For how many seconds the lease can still be relied on.
+
+        Raises LeaseHeldError if it is not this holder's any more.
+        """
         now = self._clock()  # Before the call: the time that it takes is the lease's.
         with told(self._table):
             item = self._table.get(lease.service, SORT_KEY)
@@ -133,7 +157,10 @@ class Leases:
         return replace(lease, expires_at=item["expires_at"]).margin(now)
 
     def release(self, service: str, holder: Holder) -> bool:
-        """Gives the lease back; False when it was not this holder's, or not any more. To do so twice is harmless."""
+        """Gives the lease back; False when it was not this holder's, or not any more.
+
+        To do so twice is harmless.
+        """
         give_back = Update(
             service,
             SORT_KEY,
@@ -158,18 +185,27 @@ class Leases:
             try:
                 self.release(service, holder)
             except LedgerError as error:
-                hold.not_released = error  # What was done under the lease is done all the same; the lease expires.
+                # What was done under the lease is done all the same; the lease expires.
+                hold.not_released = error
 
-    def _take(self, service: str, holder: Holder, tries: int) -> tuple[Lease | LedgerError | LeaseHeldError, float]:
-        """The lease, or why not and how long to wait before the next try. Raises LedgerError where trying again cannot help."""
+    def _take(
+        self, service: str, holder: Holder, tries: int
+    ) -> tuple[Lease | LedgerError | LeaseHeldError, float]:
+        """The lease, or why not and how long to wait before the next try.
+
+        Raises LedgerError where trying again cannot help.
+        """
         now = self._clock()
         until = now + self.seconds
-        # A first fence is a time, in milliseconds: after the item was removed, by the TTL or by somebody, the numbers still grow.
+        # A first fence is a time, in milliseconds: after the item was removed, by the TTL or by
+        # somebody, the numbers still grow.
         taking = Update(
             service,
             SORT_KEY,
-            "SET #previous_until = if_not_exists(#expires_at, :never), #holder = :holder, #request_id = :request_id, "
-            "#since = :now, #expires_at = :until, #expires = :expires, #fence = if_not_exists(#fence, :first) + :one",
+            "SET #previous_until = if_not_exists(#expires_at, :never), #holder = :holder, "
+            "#request_id = :request_id, "
+            "#since = :now, #expires_at = :until, #expires = :expires, #fence = "
+            "if_not_exists(#fence, :first) + :one",
             "attribute_not_exists(#holder) OR #expires_at < :now OR #holder = :holder",
             {
                 "holder": holder.id,
@@ -182,7 +218,9 @@ class Leases:
                 "one": 1,
             },
         )
-        pause = min(_LONGEST_POLL, _SHORTEST_POLL * 1.5 ** min(tries, 20)) * random.uniform(0.5, 1.5)
+        pause = min(_LONGEST_POLL, _SHORTEST_POLL * 1.5 ** min(tries, 20)) * random.uniform(
+            0.5, 1.5
+        )
         try:
             item = self._table.update(taking)
             return Lease(service, holder, item["fence"], until, item["previous_until"]), 0
@@ -199,7 +237,9 @@ class Leases:
             return error, pause
 
     def _give_up(self, service: str, holder: Holder) -> None:
-        """Gives back what may have been taken, lest a caller who tries again find the service held by nobody."""
+        """Gives back what may have been taken, lest a caller who tries again find the service held
+        by nobody.
+        """
         try:
             self.release(service, holder)
         except LedgerError:
@@ -207,7 +247,9 @@ class Leases:
 
 
 class Hold:
-    """A lease while it is held: what an update confirms before each write, and keeps while it waits."""
+    """A lease while it is held: what an update confirms before each write, and keeps while it
+    waits.
+    """
 
     def __init__(self, leases: Leases, lease: Lease, clock: Callable[[], float]):
         self._leases = leases
@@ -217,21 +259,28 @@ class Hold:
         """Why the lease could not be given back, for the log."""
 
     def confirm(self, seconds: float) -> None:
-        """Makes sure, with one write, that the lease is held and can be relied on for ``seconds``: before each write to ECS.
+        """Makes sure, with one write, that the lease is held and can be relied on for ``seconds``:
+        before each write to ECS.
 
         Raises LeaseHeldError or LedgerError: then nothing may be written.
         """
         self.lease = self._leases.renew(self.lease)
         if not self.lasts(seconds):
             service, margin = self.lease.service, self.lease.margin(self._clock())
-            raise LedgerError(f"the lease of {service} lasts for {margin:.0f} s, the next write may take {seconds:.0f} s")
+            raise LedgerError(
+                f"the lease of {service} lasts for {margin:.0f} s, the next write "
+                f"may take {seconds:.0f} s"
+            )
 
     def lasts(self, seconds: float) -> bool:
         """Whether the lease can be relied on for ``seconds``, by the clock and without a call."""
         return self.lease.margin(self._clock()) >= seconds
 
     def keep(self) -> None:
-        """Renews the lease when half of it is over: at each turn of a wait. Raises LeaseHeldError or LedgerError."""
+        """Renews the lease when half of it is over: at each turn of a wait.
+
+        Raises LeaseHeldError or LedgerError.
+        """
         if self.lease.margin(self._clock()) < self._leases.seconds / 2:
             self.lease = self._leases.renew(self.lease)
 
@@ -241,25 +290,41 @@ def _forgotten_at(until: float) -> int:
 
 
 def _held(service: str, item: Item) -> LeaseHeldError:
-    return LeaseHeldError(f"ecs_service_name {service} is held by {_other(item)} until {_time(item, 'expires_at')}, try again")
+    return LeaseHeldError(
+        f"ecs_service_name {service} is held by {_other(item)} until "
+        f"{_time(item, 'expires_at')}, try again"
+    )
 
 
 def still_held(lease: Lease) -> Update:
-    """The write that changes nothing, for a transaction that may succeed only while no other holder has taken ``lease``."""
+    """The write that changes nothing, for a transaction that may succeed only while no other holder
+    has taken ``lease``.
+    """
     condition = "#holder = :holder AND #fence = :fence"
     return Update(
-        lease.service, SORT_KEY, "SET #fence = :fence", condition, {"holder": lease.holder.id, "fence": lease.fence}
+        lease.service,
+        SORT_KEY,
+        "SET #fence = :fence",
+        condition,
+        {"holder": lease.holder.id, "fence": lease.fence},
     )
 
 
 def lost(lease: Lease, item: Item | None) -> LeaseHeldError:
-    """The error of a holder whose lease is not its own any more; ``item`` is the lease as it is in the table."""
+    """The error of a holder whose lease is not its own any more; ``item`` is the lease as it is in
+    the table.
+    """
     whose = f"{_other(item)} has taken it" if item and "holder" in item else "its lease is gone"
-    return LeaseHeldError(f"ecs_service_name {lease.service} is not held by this update any more: {whose}, try again")
+    return LeaseHeldError(
+        f"ecs_service_name {lease.service} is not held by this update any more: {whose}, try again"
+    )
 
 
 def _other(item: Item) -> str:
-    return f"another update (request_id {one_line(str(item.get('request_id')))}, since {_time(item, 'since')})"
+    return (
+        f"another update (request_id {one_line(str(item.get('request_id')))}, since "
+        f"{_time(item, 'since')})"
+    )
 
 
 def _time(item: Item, name: str) -> str:

@@ -1,12 +1,14 @@
-"""The entries that have not ended, as their markers name them: all services page by page, from where the last run stopped.
+"""The entries that have not ended, as their markers name them: all services page by page, from
+where the last run stopped.
 
     pk           sk              item
     -----------  --------------  -------------------------------------------------------------
     OPEN         service#number  an entry that has not ended: its key is the one of the marker
     OPEN-CURSOR  OPEN-CURSOR     ``after``: the marker that the last run came to
 
-A run has not always the time for all of them. Each goes on after the marker at which the last one was, once around, so every entry
-is looked at within as many runs as it takes for all, also when one of them ends the run.
+A run has not always the time for all of them. Each goes on after the marker at which the last one
+was, once around, so every entry is looked at within as many runs as it takes for all, also when one
+of them ends the run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,14 +59,23 @@ class OpenEntries:
         self._table = table
 
     def of(self, service: str) -> list[OpenEntry]:
-        """Those of a service, the oldest first; of all services with an empty key. One call, and one for each that there is."""
+        """Those of a service, the oldest first; of all services with an empty key.
+
+        One call, and one for each that there is.
+        """
         with told(self._table):
             markers = self._table.query(OPEN, f"{service}#" if service else "")
-            items = [self._table.get(*_entry_key(one["sk"])) if _names_an_entry(one["sk"]) else None for one in markers]
+            items = [
+                self._table.get(*_entry_key(one["sk"])) if _names_an_entry(one["sk"]) else None
+                for one in markers
+            ]
         return self._read(markers, [item for item in items if item])
 
     def pages(self) -> Iterator[Page]:
-        """Those of all services, once around. Two calls for each page, and two more where there are several."""
+        """Those of all services, once around.
+
+        Two calls for each page, and two more where there are several.
+        """
         markers = self._markers("")
         if len(markers) < PAGE:
             yield Page(self._page(markers), True)
@@ -100,12 +111,19 @@ class OpenEntries:
 
     def _read(self, markers: Sequence[Item], items: Sequence[Item]) -> list[OpenEntry]:
         by_key = {(item["pk"], item["sk"]): item for item in items}
-        found = [(marker["sk"], _found(marker["sk"], by_key.get(_entry_key(marker["sk"])))) for marker in markers]
+        found = [
+            (marker["sk"], _found(marker["sk"], by_key.get(_entry_key(marker["sk"]))))
+            for marker in markers
+        ]
         for marker, entry in found:
             if entry is None:  # Deleted by somebody: what says that it is open goes too.
                 with told(self._table):
                     self._table.write(Delete(OPEN, marker))
-        return [OpenEntry(marker, entry) for marker, entry in found if entry and not (isinstance(entry, Entry) and entry.is_ended)]
+        return [
+            OpenEntry(marker, entry)
+            for marker, entry in found
+            if entry and not (isinstance(entry, Entry) and entry.is_ended)
+        ]
 
 
 def read(item: Item) -> Entry | LedgerError:

@@ -1,11 +1,13 @@
-"""How fast all who share a ledger call ECS together: one token bucket in the table for each bucket that ECS has.
+"""How fast all who share a ledger call ECS together: one token bucket in the table for each bucket
+that ECS has.
 
-Whoever wants to call takes a token before, and is told how long to wait for it: each has a place in the row, so none is passed
-over, and what one does not need another has. A bucket is one number, the moment at which it is full again (the "generic cell rate
-algorithm"), so to take is one conditional write, two after a time without calls.
+Whoever wants to call takes a token before, and is told how long to wait for it: each has a place in
+the row, so none is passed over, and what one does not need another has. A bucket is one number, the
+moment at which it is full again (the "generic cell rate algorithm"), so to take is one conditional
+write, two after a time without calls.
 
-Clocks that differ, and a network that is not always as quick, bring calls to ECS a little sooner after one another than they were
-let go: so a token and a fiftieth of the rate are left.
+Clocks that differ, and a network that is not always as quick, bring calls to ECS a little sooner
+after one another than they were let go: so a token and a fiftieth of the rate are left.
 """
 
 import time
@@ -33,10 +35,14 @@ class Pace:
     ):
         """``rates``: those of ECS, by the bucket's name."""
         self._table, self._clock, self._sleep = table, clock, sleep
-        self._rates = {name: Rate(max(1, rate.burst - 1), rate.per_second * 0.98) for name, rate in rates.items()}
+        self._rates = {
+            name: Rate(max(1, rate.burst - 1), rate.per_second * 0.98)
+            for name, rate in rates.items()
+        }
 
     def take(self, bucket: str, count: int, most_seconds: float) -> bool:
-        """Takes ``count`` tokens and waits until they are there; False, and none is taken, where that lasts over ``most_seconds``.
+        """Takes ``count`` tokens and waits until they are there; False, and none is taken, where
+        that lasts over ``most_seconds``.
 
         Raises LedgerError.
         """

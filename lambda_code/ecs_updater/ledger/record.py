@@ -1,4 +1,6 @@
-"""One update's entry while the update is at work: what ``service.progress`` is told goes into the ledger, where there is one."""
+"""One update's entry while the update is at work: what ``service.progress`` is told goes into the
+ledger, where there is one.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,11 +14,15 @@ from .history import History
 from .lease import Hold
 
 WRITE_SECONDS = 75
-"""The most seconds that one write to ECS takes, its retries included: the lease has to last that long."""
+"""The most seconds that one write to ECS takes, its retries included: the lease has to last that
+long.
+"""
 
 
 class Record:
-    """The entry of an update, its place in the ledger, and the lease under which it is written; the last two may be None."""
+    """The entry of an update, its place in the ledger, and the lease under which it is written; the
+    last two may be None.
+    """
 
     def __init__(self, entry: Entry, history: History | None = None, hold: Hold | None = None):
         self.entry = entry
@@ -36,12 +42,17 @@ class Record:
     # What service.progress is told.
 
     def before_write(self) -> None:
-        """Makes sure that the service is still this update's to write. Raises LeaseHeldError or LedgerError."""
+        """Makes sure that the service is still this update's to write.
+
+        Raises LeaseHeldError or LedgerError.
+        """
         if self._hold:
             self._hold.confirm(WRITE_SECONDS)
 
     def may_take_back(self) -> bool:
-        """Whether the service is still this update's to write, without asking the ledger, which just failed."""
+        """Whether the service is still this update's to write, without asking the ledger, which
+        just failed.
+        """
         return self._hold is None or self._hold.lasts(WRITE_SECONDS)
 
     def registered(self, task_definition_arn: str) -> None:
@@ -49,7 +60,8 @@ class Record:
         entry = self.entry.registered(task_definition_arn)
         entry = entry.told(with_revision(entry.answer or {}, task_definition_arn))
         if self.has_deployed:
-            self.entry = entry  # Planned again: the ledger names the revision that is deployed until the next one is.
+            # Planned again: the ledger names the revision that is deployed until the next one is.
+            self.entry = entry
         else:
             self._advance(entry)
 
@@ -64,37 +76,56 @@ class Record:
         service_deployment_arn: str | None = None,
         task_definition_arn: str | None = None,
     ) -> None:
-        """Raises nothing: the deployment is made, and the ledger follows when it can be written again.
+        """Raises nothing: the deployment is made, and the ledger follows when it can be written
+        again.
 
         ``task_definition_arn``: the revision that it runs, where that is known.
         """
         self.has_deployed = True
         entry = self.entry.deployed(deployment_id, service_deployment_arn, task_definition_arn)
-        self._tell(self._advance, entry.told(with_deployment(entry.answer or {}, deployment_id, updated_on)))
+        self._tell(
+            self._advance,
+            entry.told(with_deployment(entry.answer or {}, deployment_id, updated_on)),
+        )
 
     def planned_again(self) -> None:
-        """Writes an entry that says something else of the deployment, which is made already. Raises nothing."""
+        """Writes an entry that says something else of the deployment, which is made already.
+
+        Raises nothing.
+        """
         self._tell(self._advance, self.entry)
 
     def joined(self, deployment_id: str, service_deployment_arn: str | None) -> None:
-        """Judges the update by a deployment that runs already, for it makes none of its own. Raises nothing."""
+        """Judges the update by a deployment that runs already, for it makes none of its own.
+
+        Raises nothing.
+        """
         entry = self.entry.joined(deployment_id, service_deployment_arn)
         revision = (entry.after.task_definition_arn or "").rpartition("/")[2]
-        self._tell(self._advance, entry.told(with_running_deployment(entry.answer or {}, deployment_id, revision)))
+        self._tell(
+            self._advance,
+            entry.told(with_running_deployment(entry.answer or {}, deployment_id, revision)),
+        )
 
     def redirected(self, task_definition_arn: str, tags: Mapping[str, str] | None) -> None:
-        """The rollback goes to this revision instead, with ``tags`` where they are known. Raises LeaseHeldError or LedgerError."""
+        """The rollback goes to this revision instead, with ``tags`` where they are known.
+
+        Raises LeaseHeldError or LedgerError.
+        """
         entry = self.entry if tags is None else replace(self.entry, rollback_tags=tags)
         self._advance(entry.rolling_back(entry.cause or "", task_definition_arn))
 
-    # What comes after the deployment. None of it raises: what was done is done, and whoever finds the entry open finishes it.
+    # What comes after the deployment. None of it raises: what was done is done, and whoever finds
+    # the entry open finishes it.
 
     def keep(self) -> None:
         """Keeps the lease during a wait."""
         if self._hold:
             self._tell(self._hold.keep)
 
-    def rolling_back(self, cause: str, task_definition_arn: str, deployment_id: str | None = None) -> None:
+    def rolling_back(
+        self, cause: str, task_definition_arn: str, deployment_id: str | None = None
+    ) -> None:
         """See ``Entry.rolling_back``."""
         entry = self.entry.rolling_back(cause, task_definition_arn, deployment_id)
         if entry != self.entry or self._is_behind:  # Its age counts from its last change.
@@ -108,12 +139,19 @@ class Record:
     def answered(self, answer: Mapping[str, Any]) -> None:
         """The update has ended with this answer."""
         deployment = answer["body"]["deployment"]
-        self._tell(self._end, self.entry.answered(deployment["verdict"], deployment["reason"], answer))
+        self._tell(
+            self._end, self.entry.answered(deployment["verdict"], deployment["reason"], answer)
+        )
 
     def refused(self, verdict: str, error: EcsUpdaterError, *, is_untouched: bool = False) -> None:
         """The update has ended with this error. ``is_untouched``: the service is as it was."""
         again = is_untouched and isinstance(error, ServerFault)
-        self._tell(self._end, self.entry.refused(verdict, self.entry.cause or str(error), error, may_be_repeated=again))
+        self._tell(
+            self._end,
+            self.entry.refused(
+                verdict, self.entry.cause or str(error), error, may_be_repeated=again
+            ),
+        )
 
     def _advance(self, entry: Entry) -> None:
         self.entry = self.history.advance(entry) if self.history else entry

@@ -1,7 +1,9 @@
-"""The answer of an update as text in its entry's item: whole, or without what the item has elsewhere. Pure.
+"""The answer of an update as text in its entry's item: whole, or without what the item has
+elsewhere. Pure.
 
-An item of DynamoDB has at most 400 KB. Fifty tags of the largest size have 77 KB, and an answer can repeat those from before and
-those from after the update twice each. Where such an answer does not fit, it is kept without them, and ``restored`` puts them back.
+An item of DynamoDB has at most 400 KB. Fifty tags of the largest size have 77 KB, and an answer can
+repeat those from before and those from after the update twice each. Where such an answer does not
+fit, it is kept without them, and ``restored`` puts them back.
 """
 
 import json
@@ -19,11 +21,17 @@ Json = Mapping[str, Any]
 
 
 def kept(answer: Json, item: Json, limit: int) -> str:
-    """``answer`` as text of at most ``limit`` bytes, in the fullest form that fits. ``item`` has the entry's other attributes."""
+    """``answer`` as text of at most ``limit`` bytes, in the fullest form that fits.
+
+    ``item`` has the entry's other attributes.
+    """
     text = json.dumps(answer, ensure_ascii=False)
     for reduced in (_without_tags, _without_states):
         if size(text) > limit:
-            text = json.dumps({**answer, "body": {**reduced(answer["body"], item), _REDUCED: _NOTE}}, ensure_ascii=False)
+            text = json.dumps(
+                {**answer, "body": {**reduced(answer["body"], item), _REDUCED: _NOTE}},
+                ensure_ascii=False,
+            )
     return text
 
 
@@ -57,16 +65,29 @@ def _without_tags(body: Json, item: Json) -> Json:
     """The body without the tags, and the changes of tags, that the entry's sides have."""
     sides = {"BEFORE": item["before"], "AFTER": item["after"]}
     states = {
-        name: {**body[name], "tags": [one for one in body[name]["tags"] if side["tags"].get(one["key"]) != one["value"]]}
+        name: {
+            **body[name],
+            "tags": [
+                one for one in body[name]["tags"] if side["tags"].get(one["key"]) != one["value"]
+            ],
+        }
         for name, side in sides.items()
     }
-    return {**body, **states, "changes": [one for one in body["changes"] if not one["what"].startswith("tag.")]}
+    return {
+        **body,
+        **states,
+        "changes": [one for one in body["changes"] if not one["what"].startswith("tag.")],
+    }
 
 
 def _without_states(body: Json, _: Json) -> Json:
     """The least that a repetition needs."""
     deployment = {name: body["deployment"].get(name) for name in ("id", "verdict", "reason")}
-    return {"changed": body.get("changed"), "taskDefinitionArn": body.get("taskDefinitionArn"), "deployment": deployment}
+    return {
+        "changed": body.get("changed"),
+        "taskDefinitionArn": body.get("taskDefinitionArn"),
+        "deployment": deployment,
+    }
 
 
 def _state(stored: Json, side: Json, other: Json, item: Json) -> dict[str, Any]:
@@ -82,13 +103,19 @@ def _state(stored: Json, side: Json, other: Json, item: Json) -> dict[str, Any]:
         "serviceMemory": None,
         "updatedOn": None,
         **stored,
-        "tags": listed({**side["tags"], **{one["key"]: one["value"] for one in stored.get("tags", ())}}),
+        "tags": listed(
+            {**side["tags"], **{one["key"]: one["value"] for one in stored.get("tags", ())}}
+        ),
     }
 
 
 def _image_changes(before: Json, after: Json) -> list[dict[str, Any]]:
     pairs = {name: (before["images"].get(name), image) for name, image in after["images"].items()}
-    return [{"what": f"image.{name}", "from": old, "to": new} for name, (old, new) in pairs.items() if old != new]
+    return [
+        {"what": f"image.{name}", "from": old, "to": new}
+        for name, (old, new) in pairs.items()
+        if old != new
+    ]
 
 
 def _tag_changes(before: Json, after: Json) -> list[dict[str, Any]]:

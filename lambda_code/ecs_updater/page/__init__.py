@@ -1,7 +1,9 @@
-"""The page for people: services and deployments in a browser. Pure: one document with its style and script inline.
+"""The page for people: services and deployments in a browser. Pure: one document with its style and
+script inline.
 
-Nothing is fetched but this API's own answers, and nothing runs but this script: the document's Content-Security-Policy names style
-and script by their hashes, and its Trusted Types leave no way from text to markup. https://www.w3.org/TR/CSP3/
+Nothing is fetched but this API's own answers, and nothing runs but this script: the document's
+Content-Security-Policy names style and script by their hashes, and its Trusted Types leave no way
+from text to markup. https://www.w3.org/TR/CSP3/
 """
 
 import base64
@@ -20,8 +22,13 @@ _SCRIPTS = ("base.js", "list.js", "rows.js", "details.js", "page.js")
 
 
 def _read(name: str) -> str:
-    """A file without indentation and lines of comment, which only a reader of the source needs. No text here spans lines."""
-    lines = map(str.strip, resources.files(__package__).joinpath(name).read_text("utf-8").splitlines())
+    """A file without indentation and lines of comment, which only a reader of the source needs.
+
+    No text here spans lines.
+    """
+    lines = map(
+        str.strip, resources.files(__package__).joinpath(name).read_text("utf-8").splitlines()
+    )
     return "".join(f"{line}\n" for line in lines if line and not line.startswith(("//", "/**")))
 
 
@@ -32,13 +39,22 @@ def _source(text: str) -> str:
 
 @cache
 def _parts() -> tuple[str, str, str, str]:
-    """The document before, between and after its two values, and its policy. Read once, and only where the page is asked for."""
+    """The document before, between and after its two values, and its policy.
+
+    Read once, and only where the page is asked for.
+    """
     style, script = _read("page.css"), "".join(map(_read, _SCRIPTS))
     before, _, rest = _read("page.html").replace(_STYLE, style).partition(_AUTH)
     between, _, after = rest.partition(_TAG_FILTERS)
     policy = (
-        *("default-src 'none'", f"style-src {_source(style)}", f"script-src {_source(script)}", "connect-src 'self'"),
-        *("img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"),  # The one image is the tab's icon.
+        *(
+            "default-src 'none'",
+            f"style-src {_source(style)}",
+            f"script-src {_source(script)}",
+            "connect-src 'self'",
+        ),
+        # The one image is the tab's icon.
+        *("img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"),
         *("require-trusted-types-for 'script'", "trusted-types 'none'"),
     )
     return before, between, after.replace(_SCRIPT, script), "; ".join(policy)
@@ -47,8 +63,9 @@ def _parts() -> tuple[str, str, str, str]:
 def document(tag_filters: Sequence[str], auth: str) -> tuple[str, dict[str, str]]:
     """The page and the headers that it needs.
 
-    ``tag_filters``: the keys of the tags that ``/list`` filters by, in the order of their fields. ``auth``: ``key`` or ``iam``, how
-    the API authorises: with ``iam`` the page says what to use instead of a browser.
+    ``tag_filters``: the keys of the tags that ``/list`` filters by, in the order of their fields.
+    ``auth``: ``key`` or ``iam``, how the API authorises: with ``iam`` the page says what to use
+    instead of a browser.
     """
     before, between, after, policy = _parts()
     keys = html.escape(json.dumps(list(tag_filters)))

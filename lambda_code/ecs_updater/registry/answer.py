@@ -22,7 +22,9 @@ class Missing:
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """Nothing is known: the registry could not be reached, was too busy, or does not say it to us."""
+    """Nothing is known: the registry could not be reached, was too busy, or does not say it to
+    us.
+    """
 
     reason: str
 

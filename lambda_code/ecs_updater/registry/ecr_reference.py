@@ -1,8 +1,9 @@
-"""Whether an image reference names an image in a private registry of Amazon ECR, and in which account and region.
+"""Whether an image reference names an image in a private registry of Amazon ECR, and in which
+account and region.
 
-Hosts, each with its FIPS form: https://docs.aws.amazon.com/general/latest/gr/ecr.html, and for both networks (IPv4 and IPv6):
-https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html. ``public.ecr.aws`` is none of them: it is an open registry
-like Docker Hub, and is asked like one.
+Hosts, each with its FIPS form: https://docs.aws.amazon.com/general/latest/gr/ecr.html, and for both
+networks (IPv4 and IPv6): https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html.
+``public.ecr.aws`` is none of them: it is an open registry like Docker Hub, and is asked like one.
 """
 
 import re
@@ -27,7 +28,9 @@ _DUAL_STACK_DOMAINS = {
     "on.amazonwebservices.com.cn": _CHINA,
 }
 _HOSTS = [
-    re.compile(rf"(?P<account>[0-9]{{12}})\.{label}(?:-fips)?\.(?P<region>{region})\.{re.escape(domain)}(?::443)?")
+    re.compile(
+        rf"(?P<account>[0-9]{{12}})\.{label}(?:-fips)?\.(?P<region>{region})\.{re.escape(domain)}(?::443)?"
+    )
     for label, domains in ((r"dkr\.ecr", _DOMAINS), ("dkr-ecr", _DUAL_STACK_DOMAINS))
     for domain, region in domains.items()
 ]

@@ -1,4 +1,6 @@
-"""Asks the registry that a reference names: Amazon ECR through its API, every other one through the OCI distribution API."""
+"""Asks the registry that a reference names: Amazon ECR through its API, every other one through the
+OCI distribution API.
+"""
 
 import hashlib
 
@@ -32,9 +34,12 @@ class Lookup:
         if repository := ecr_repository(image):
             return self._ecr_manifest(repository, image)
         try:
-            # The digest decides for a reference that has both: it is what ECS and every engine pull by.
+            # The digest decides for a reference that has both: it is what ECS and every engine pull
+            # by.
             reference = image.digest or image.tag or _DEFAULT_TAG
-            media_type, body = self._oci.manifest(image.registry, image.path, reference, MANIFEST_TYPES)
+            media_type, body = self._oci.manifest(
+                image.registry, image.path, reference, MANIFEST_TYPES
+            )
         except OciFailure as failure:
             return _of_oci_failure(failure)
         return _compared(image.digest, body, media_type)
@@ -43,7 +48,9 @@ class Lookup:
         """See ``verify.Registries``."""
         try:
             if repository := ecr_repository(image):
-                body = self._ecr.blob(repository.region, repository.account, repository.name, digest)
+                body = self._ecr.blob(
+                    repository.region, repository.account, repository.name, digest
+                )
             else:
                 body = self._oci.blob(image.registry, image.path, digest)
         except OciFailure as failure:
@@ -53,7 +60,11 @@ class Lookup:
         return _compared(digest, body)
 
     def _ecr_manifest(self, repository: EcrRepository, image: ImageReference) -> Answer:
-        image_id = {"imageDigest": image.digest} if image.digest else {"imageTag": image.tag or _DEFAULT_TAG}
+        image_id = (
+            {"imageDigest": image.digest}
+            if image.digest
+            else {"imageTag": image.tag or _DEFAULT_TAG}
+        )
         try:
             digest, media_type, body = self._ecr.manifest(
                 repository.region, repository.account, repository.name, image_id, MANIFEST_TYPES
@@ -62,15 +73,19 @@ class Lookup:
             where = f"registry {repository.account} in {repository.region}"
             if failure.code in _NOT_THERE:
                 reason = f"{where}: {_NOT_THERE[failure.code]}"
-                return self._not_cached(repository, image, reason) if failure.code in _MAY_BE_CACHED else Missing(reason)
+                return (
+                    self._not_cached(repository, image, reason)
+                    if failure.code in _MAY_BE_CACHED
+                    else Missing(reason)
+                )
             if failure.code in _CANNOT_BE and failure.outcome is Outcome.REFUSED:
                 return Missing(f"{where}: {failure.reason}")
             return NoAnswer(f"{where}: {failure}")
         return Found(digest, body, media_type)
 
-
     def _not_cached(self, repository: EcrRepository, image: ImageReference, reason: str) -> Answer:
-        """What an image is that ECR does not have: missing, unless a pull-through cache gets it with the first pull.
+        """What an image is that ECR does not have: missing, unless a pull-through cache gets it
+        with the first pull.
 
         https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
         """
@@ -79,11 +94,21 @@ class Lookup:
         except AwsFailure as failure:
             is_denied = failure.outcome is Outcome.NOT_PERMITTED
             why = "allow the role ecr:DescribePullThroughCacheRules" if is_denied else str(failure)
-            return NoAnswer(f"{reason}, and whether a pull-through cache gets it with the first pull is not known: {why}")
+            return NoAnswer(
+                f"{reason}, and whether a pull-through cache gets it with the first "
+                f"pull is not known: {why}"
+            )
         for prefix in prefixes:
             if prefix == "ROOT" or repository.name.startswith(f"{prefix.rstrip('/')}/"):
-                by_tag = "; by a digest it gets nothing: pull the tag once before" if image.digest else ""
-                return NoAnswer(f"{reason} yet: the pull-through cache {prefix} gets it with the first pull{by_tag}")
+                by_tag = (
+                    "; by a digest it gets nothing: pull the tag once before"
+                    if image.digest
+                    else ""
+                )
+                return NoAnswer(
+                    f"{reason} yet: the pull-through cache {prefix} gets it "
+                    f"with the first pull{by_tag}"
+                )
         return Missing(reason)
 
 
@@ -92,7 +117,10 @@ def _of_oci_failure(failure: OciFailure) -> Answer:
 
 
 def _compared(digest: str | None, body: bytes, media_type: str = "") -> Answer:
-    """The content under its own digest, unless that is another than was asked for. A digest is of the bytes, whoever sends them."""
+    """The content under its own digest, unless that is another than was asked for.
+
+    A digest is of the bytes, whoever sends them.
+    """
     algorithm = digest.partition(":")[0] if digest else "sha256"
     if algorithm not in ("sha256", "sha384", "sha512"):
         return NoAnswer(f"a digest of the kind {algorithm} cannot be compared")

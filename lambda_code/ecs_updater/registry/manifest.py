@@ -1,7 +1,7 @@
 """What an image's manifest, its index and its configuration say.
 
-https://github.com/opencontainers/image-spec/blob/main/manifest.md and image-index.md, and Docker's two forms before them:
-https://distribution.github.io/distribution/spec/manifest-v2-2/
+https://github.com/opencontainers/image-spec/blob/main/manifest.md and image-index.md, and Docker's
+two forms before them: https://distribution.github.io/distribution/spec/manifest-v2-2/
 """
 
 import json
@@ -11,15 +11,25 @@ from typing import Any
 
 from .platform import Platform
 
-INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-IMAGE_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+INDEX_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+IMAGE_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 MANIFEST_TYPES = IMAGE_TYPES + INDEX_TYPES
-"""What is asked for. Docker's first form is not among them: neither Fargate nor a current Docker engine pulls it."""
+"""What is asked for.
+
+Docker's first form is not among them: neither Fargate nor a current Docker engine pulls it.
+"""
 
 _CONFIG_TYPES = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
-    "application/octet-stream",  # Of builders before the types were settled; the engines still run such images.
+    # Of builders before the types were settled; the engines still run such images.
+    "application/octet-stream",
 }
 _DIGEST = re.compile(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
 
@@ -49,7 +59,9 @@ class Image:
 
 @dataclass(frozen=True)
 class NoImage:
-    """Something that is kept in a registry and that no container can be made of, such as a Helm chart or a signature."""
+    """Something that is kept in a registry and that no container can be made of, such as a Helm
+    chart or a signature.
+    """
 
     what: str
 
@@ -62,10 +74,14 @@ class Unreadable:
 
 
 def read_manifest(body: bytes, media_type: str = "") -> Index | Image | NoImage | Unreadable:
-    """What the manifest says. ``media_type`` is the registry's word, for a manifest that does not say it itself."""
+    """What the manifest says.
+
+    ``media_type`` is the registry's word, for a manifest that does not say it itself.
+    """
     try:
         manifest = json.loads(body)
-        # Docker's forms name their type; in OCI's the field came late, and the registry's word is all there is.
+        # Docker's forms name their type; in OCI's the field came late, and the registry's word is
+        # all there is.
         kind = manifest.get("mediaType") or media_type.partition(";")[0].strip().lower()
         if manifest.get("schemaVersion") != 2:
             return Unreadable(f"its manifest has the form {manifest.get('schemaVersion')!r}, not 2")

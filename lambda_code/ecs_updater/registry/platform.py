@@ -1,4 +1,5 @@
-"""Operating system and processor: what a task needs, and what an image is for, both in the words of the OCI image format.
+"""Operating system and processor: what a task needs, and what an image is for, both in the words of
+the OCI image format.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html
 https://github.com/opencontainers/image-spec/blob/main/image-index.md
@@ -10,14 +11,18 @@ from typing import Any
 
 _ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 _ECS_NAMES = {architecture: name for name, architecture in _ARCHITECTURES.items()}
-# What else a processor runs: container runtimes give a 64-bit x86 machine the 32-bit image where there is no other. Not the same
-# for ARM: not every Graviton runs 32-bit programs, and Fargate's documentation promises none.
+# What else a processor runs: container runtimes give a 64-bit x86 machine the 32-bit image where
+# there is no other. Not the same for ARM: not every Graviton runs 32-bit programs, and Fargate's
+# documentation promises none.
 _ALSO_RUNS = {"amd64": {"386"}}
 
 
 @dataclass(frozen=True)
 class Platform:
-    """Of a task: what it needs, None where any will do. Of an image: what it is for, None where it does not say."""
+    """Of a task: what it needs, None where any will do.
+
+    Of an image: what it is for, None where it does not say.
+    """
 
     os: str | None = None
     architecture: str | None = None
@@ -31,14 +36,22 @@ class Platform:
         return _ECS_NAMES.get(self.architecture or "", self.architecture or "any processor")
 
     def accepts_os(self, offered: "Platform") -> bool:
-        """Whether a task that needs this system can run an image for ``offered``; what is not said is no reason against it."""
+        """Whether a task that needs this system can run an image for ``offered``; what is not said
+        is no reason against it.
+        """
         return None in (self.os, offered.os) or self.os == offered.os
 
     def accepts(self, offered: "Platform") -> bool:
-        """Whether a task that needs this can run an image for ``offered``; what is not said is no reason against it."""
+        """Whether a task that needs this can run an image for ``offered``; what is not said is no
+        reason against it.
+        """
         if not self.accepts_os(offered):
             return False
-        if self.architecture is None or offered.architecture is None or self.architecture == offered.architecture:
+        if (
+            self.architecture is None
+            or offered.architecture is None
+            or self.architecture == offered.architecture
+        ):
             return True
         return offered.architecture in _ALSO_RUNS.get(self.architecture, ())
 
@@ -46,9 +59,9 @@ class Platform:
 def needed_platform(task_definition: Mapping[str, Any], on_fargate: bool | None = None) -> Platform:
     """What tasks of ``task_definition`` need.
 
-    Without a ``runtimePlatform`` Fargate takes LINUX on X86_64; on EC2 and on machines of one's own ECS places the task on any
-    instance, so nothing can be said. ``on_fargate`` is whether the service runs there; None: whether the task definition must be
-    able to.
+    Without a ``runtimePlatform`` Fargate takes LINUX on X86_64; on EC2 and on machines of one's own
+    ECS places the task on any instance, so nothing can be said. ``on_fargate`` is whether the
+    service runs there; None: whether the task definition must be able to.
     """
     said = task_definition.get("runtimePlatform") or {}
     if on_fargate is None:
@@ -57,5 +70,7 @@ def needed_platform(task_definition: Mapping[str, Any], on_fargate: bool | None 
     architecture = said.get("cpuArchitecture") or ("X86_64" if on_fargate else None)
     return Platform(
         os=None if family is None else "windows" if family.startswith("WINDOWS") else "linux",
-        architecture=None if architecture is None else _ARCHITECTURES.get(architecture, architecture.lower()),
+        architecture=None
+        if architecture is None
+        else _ARCHITECTURES.get(architecture, architecture.lower()),
     )

@@ -1,4 +1,5 @@
-"""The door that speaks HTTP, behind Amazon API Gateway: a request in, the update's or the status's answer out.
+"""The door that speaks HTTP, behind Amazon API Gateway: a request in, the update's or the status's
+answer out.
 
 ============  ======================================================================
 ``app``       what both doors of HTTP share

@@ -7,7 +7,10 @@ from .routes import ROUTES
 
 _AUTHENTICATION = {
     "key": "the header x-api-key, on every route but this one",
-    "iam": "the header x-api-key and a signature of AWS (Signature Version 4), on every route but this one",
+    "iam": (
+        "the header x-api-key and a signature of AWS (Signature Version 4), on "
+        "every route but this one"
+    ),
 }
 
 
@@ -15,7 +18,9 @@ def document(tag_filters: Sequence[str], auth: str) -> dict[str, Any]:
     """The help, as JSON."""
     return {
         "name": "ecs-updater",
-        "routes": [{"method": route.method, "path": route.path, "what": route.what} for route in ROUTES],
+        "routes": [
+            {"method": route.method, "path": route.path, "what": route.what} for route in ROUTES
+        ],
         "authentication": _AUTHENTICATION[auth],
         "tagFilters": list(tag_filters),
         "openapi": "openapi.json",

@@ -19,12 +19,24 @@ Json = dict[str, Any]
 _QueryParameter = tuple[str, Json, str]
 """Name, schema and description of a parameter."""
 
-_NEXT: _QueryParameter = ("next", {"type": "string"}, "Where the page begins: what the page before gave as next.")
-_EXAMPLE = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "busybox", "tag": "1.36"}
+_NEXT: _QueryParameter = (
+    "next",
+    {"type": "string"},
+    "Where the page begins: what the page before gave as next.",
+)
+_EXAMPLE = {
+    "cluster": "ECSCluster",
+    "service": "ecs-dummy-service",
+    "image": "busybox",
+    "tag": "1.36",
+}
 
 _ERRORS = {
     "400": "the body or a parameter does not fit; errorMessage names it",
-    "403": "no key of this API, a setting of the function does not allow it, or AWS does not permit the function to do it",
+    "403": (
+        "no key of this API, a setting of the function does not allow it, or AWS does not permit "
+        "the function to do it"
+    ),
     "404": "no such route, cluster, service or update",
     "409": "another update holds the service: try again after Retry-After seconds",
     "413": "the body is too large",
@@ -42,13 +54,17 @@ def document(tag_filters: Sequence[str], auth: str) -> Json:
     """The document. Its server is where it is itself: an address that is relative to its own."""
     paths: dict[str, Json] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, tag_filters, auth)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
+            route, tag_filters, auth
+        )
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "ecs-updater",
             "version": "1",
-            "description": "Changes the image and the tags of an Amazon ECS service, and tells what runs.",
+            "description": (
+                "Changes the image and the tags of an Amazon ECS service, and tells what runs."
+            ),
         },
         "servers": [{"url": "."}],
         "paths": paths,
@@ -69,7 +85,12 @@ def _operation(route: Route, tag_filters: Sequence[str], auth: str) -> Json:
 def _security_schemes(auth: str) -> Json:
     schemes: Json = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     if auth == "iam":
-        signature = {"type": "apiKey", "in": "header", "name": "Authorization", "x-amazon-apigateway-authtype": "awsSigv4"}
+        signature = {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        }
         schemes["iam"] = signature
     return schemes
 
@@ -80,14 +101,24 @@ def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
         case "/update":
             return _body("Update", "ShortUpdate", _EXAMPLE)
         case "/rollback":
-            return _body("Rollback", "ShortRollback", {name: _EXAMPLE[name] for name in ("cluster", "service")})
+            return _body(
+                "Rollback",
+                "ShortRollback",
+                {name: _EXAMPLE[name] for name in ("cluster", "service")},
+            )
         case "/list":
-            by_tag: list[_QueryParameter] = [(key, {"type": "string"}, f"The value of the tag {key}.") for key in tag_filters]
+            by_tag: list[_QueryParameter] = [
+                (key, {"type": "string"}, f"The value of the tag {key}.") for key in tag_filters
+            ]
             types = "|".join((*LAUNCH_TYPES, ALL))
             several = {"type": "string", "pattern": f"^({types})(,({types}))*$"}
             own: list[_QueryParameter] = [
                 ("launch_type", several, "Default: FARGATE; several with commas."),
-                ("images", {"type": "string", "enum": ["0", "1"]}, "1: with the image of every container."),
+                (
+                    "images",
+                    {"type": "string", "enum": ["0", "1"]},
+                    "1: with the image of every container.",
+                ),
                 ("limit", _limit(MOST_SERVICES, MOST_SERVICES), "The most services of a page."),
                 _NEXT,
             ]
@@ -96,7 +127,11 @@ def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
             own = [
                 ("cluster", {"type": "string"}, "Of this cluster, by name or ARN."),
                 ("service", {"type": "string"}, "Of this service, by name, with cluster, or ARN."),
-                ("limit", _limit(MOST_DEPLOYMENTS, SOME_DEPLOYMENTS), "The most updates of a page."),
+                (
+                    "limit",
+                    _limit(MOST_DEPLOYMENTS, SOME_DEPLOYMENTS),
+                    "The most updates of a page.",
+                ),
                 _NEXT,
             ]
             return {"parameters": [_parameter(*one) for one in own]}
@@ -108,7 +143,10 @@ def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
 
 def _body(schema: str, short: str, example: Json) -> Json:
     either = {"anyOf": [_reference(schema), _reference(short)]}
-    waits = f"A wait of more than {LONGEST_WAIT} seconds is answered at once, with 202 and where to follow it."
+    waits = (
+        f"A wait of more than {LONGEST_WAIT} seconds is answered at once, with 202 "
+        "and where to follow it."
+    )
     return {
         "requestBody": {
             "required": True,
@@ -120,13 +158,23 @@ def _body(schema: str, short: str, example: Json) -> Json:
 
 def _responses(route: Route) -> Json:
     changes = route.method == "POST"
-    content: Json = {"application/json": {"schema": _reference(route.answer) if route.answer else {"type": "object"}}}
+    content: Json = {
+        "application/json": {
+            "schema": _reference(route.answer) if route.answer else {"type": "object"}
+        }
+    }
     if route.path == "/":
         content["text/html"] = {"schema": {"type": "string"}}
     answers: Json = {"200": {"description": "OK", "content": content}}
     if changes:
-        location = {"Location": {"description": "Where it is followed.", "schema": {"type": "string"}}}
-        answers["202"] = {"description": "the rollout goes on, and was not waited for", "headers": location, "content": content}
+        location = {
+            "Location": {"description": "Where it is followed.", "schema": {"type": "string"}}
+        }
+        answers["202"] = {
+            "description": "the rollout goes on, and was not waited for",
+            "headers": location,
+            "content": content,
+        }
     for status in _OF_CHANGING if changes else _OF_READING:
         answers[status] = {
             "description": _ERRORS[status],
@@ -140,7 +188,9 @@ def _schemas() -> Json:
     asked = [schema.document for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values())]
     titles = {"UpdateEvent": "Update", "RollbackEvent": "Rollback"}
     by_name = {titles.get(one["title"], one["title"]): _without_dialect(one) for one in asked}
-    answers: Mapping[str, Json] = json.loads(resources.files("ecs_updater").joinpath("schemas/answers.json").read_text("utf-8"))
+    answers: Mapping[str, Json] = json.loads(
+        resources.files("ecs_updater").joinpath("schemas/answers.json").read_text("utf-8")
+    )
     return {**by_name, **answers}
 
 

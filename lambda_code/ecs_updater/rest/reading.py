@@ -41,22 +41,36 @@ def door(sources: Sources) -> APIGatewayRestResolver:
     def _help() -> Response[str]:
         settings = StatusSettings.from_environment(sources.environment)
         if not _wants_a_page(app.current_event.headers):
-            return answer.of_json(help_document.document(settings.tag_filters, settings.api_auth), headers={"Vary": "Accept"})
+            return answer.of_json(
+                help_document.document(settings.tag_filters, settings.api_auth),
+                headers={"Vary": "Accept"},
+            )
         document, headers = page.document(settings.tag_filters, settings.api_auth)
-        return Response(200, "text/html; charset=utf-8", document, headers={**answer.HEADERS, **headers, "Vary": "Accept"})
+        return Response(
+            200,
+            "text/html; charset=utf-8",
+            document,
+            headers={**answer.HEADERS, **headers, "Vary": "Accept"},
+        )
 
     @app.get("/list")
     def _list() -> Response[str]:
         def page_of_services() -> Json:
             filters = StatusSettings.from_environment(sources.environment).tag_filters
-            return sources.listing.page(query.list_query(_parameters(app), filters), Call.of(app.lambda_context).time_left)
+            return sources.listing.page(
+                query.list_query(_parameters(app), filters), Call.of(app.lambda_context).time_left
+            )
 
         return told(page_of_services)
 
     @app.get("/deployments")
     def _deployments() -> Response[str]:
         prefix = _arn_prefix(app.lambda_context)
-        return told(lambda: history.deployments(sources.feed, query.deployments_query(_parameters(app), prefix)))
+        return told(
+            lambda: history.deployments(
+                sources.feed, query.deployments_query(_parameters(app), prefix)
+            )
+        )
 
     @app.get("/deployments/<id_>")
     def _deployment(id_: str) -> Response[str]:
@@ -80,6 +94,8 @@ def _wants_a_page(headers: Mapping[str, str]) -> bool:
 
 
 def _arn_prefix(context: Any) -> str:
-    """The beginning of ECS's ARNs where the function is: its own ARN says account and region, so nobody need be asked."""
+    """The beginning of ECS's ARNs where the function is: its own ARN says account and region, so
+    nobody need be asked.
+    """
     _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
     return f"arn:{partition}:ecs:{region}:{account}:"

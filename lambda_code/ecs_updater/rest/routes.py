@@ -1,4 +1,6 @@
-"""Which routes there are, for the help, the OpenAPI document and the tests that hold the infrastructure against them. Pure."""
+"""Which routes there are, for the help, the OpenAPI document and the tests that hold the
+infrastructure against them. Pure.
+"""
 
 from dataclasses import dataclass
 
@@ -20,9 +22,27 @@ class Route:
 ROUTES = (
     Route("help", "GET", "/", "this help, or a page in a browser", "Help", needs_key=False),
     Route("update", "POST", "/update", "change the image and the tags of a service", "Result"),
-    Route("rollback", "POST", "/rollback", "return a service to the last revision that worked", "Result"),
+    Route(
+        "rollback",
+        "POST",
+        "/rollback",
+        "return a service to the last revision that worked",
+        "Result",
+    ),
     Route("listServices", "GET", "/list", "the services of every cluster", "Services"),
-    Route("listDeployments", "GET", "/deployments", "the updates that were made, the newest first", "Deployments"),
-    Route("getDeployment", "GET", "/deployments/{id}", "one update, and what became of it", "WholeDeployment"),
+    Route(
+        "listDeployments",
+        "GET",
+        "/deployments",
+        "the updates that were made, the newest first",
+        "Deployments",
+    ),
+    Route(
+        "getDeployment",
+        "GET",
+        "/deployments/{id}",
+        "one update, and what became of it",
+        "WholeDeployment",
+    ),
     Route("openapi", "GET", "/openapi.json", "this API as an OpenAPI document", None),
 )

@@ -37,7 +37,11 @@ def door(do: Do) -> APIGatewayRestResolver:
 
 def _posted(app: APIGatewayRestResolver, do: Do, action: str) -> Response[str]:
     request = app.current_event
-    call = replace(Call.of(app.lambda_context), id=request.request_context.request_id, caller=_caller(request.raw_event))
+    call = replace(
+        Call.of(app.lambda_context),
+        id=request.request_context.request_id,
+        caller=_caller(request.raw_event),
+    )
     waits = False
 
     def work() -> Answer:
@@ -72,5 +76,9 @@ def _id_in(event: Any) -> str | None:
 def _caller(event: dict[str, Any]) -> str:
     """Who asks: the user that signed the request, the API key by its id, the address."""
     identity = event.get("requestContext", {}).get("identity") or {}
-    named = {"user": identity.get("userArn"), "API key": identity.get("apiKeyId"), "address": identity.get("sourceIp")}
+    named = {
+        "user": identity.get("userArn"),
+        "API key": identity.get("apiKeyId"),
+        "address": identity.get("sourceIp"),
+    }
     return ", ".join(f"{what} {name}" for what, name in named.items() if name) or "HTTP"

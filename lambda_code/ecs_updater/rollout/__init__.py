@@ -1,4 +1,5 @@
-"""The verdict of one deployment: the one that an update made, followed by its id and by nothing else.
+"""The verdict of one deployment: the one that an update made, followed by its id and by nothing
+else.
 
 ===============  ===================================================================================
 ``observation``  what ECS says of the deployment at one moment

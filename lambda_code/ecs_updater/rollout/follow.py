@@ -1,7 +1,8 @@
 """Looks at a deployment until there is a verdict, or no time left.
 
-One DescribeServices per look. Tasks are asked about when something changed, and a few times when nothing did; ECS's record of the
-deployment when another one took its place: so a rollout of three minutes costs at most 40 calls, and one of seconds at most 8.
+One DescribeServices per look. Tasks are asked about when something changed, and a few times when
+nothing did; ECS's record of the deployment when another one took its place: so a rollout of three
+minutes costs at most 40 calls, and one of seconds at most 8.
 """
 
 from collections.abc import Mapping
@@ -20,13 +21,17 @@ _TASK_LOOKS = 8
 """The most looks at tasks, in one rollout, that show no further death."""
 
 _EVEN_SO = frozenset({1, 2, 3, 5})
-"""The looks at which tasks are asked about although nothing shows a death, as long as the service has had no event.
+"""The looks at which tasks are asked about although nothing shows a death, as long as the service
+has had no event.
 
-Not everything with ECS's API tells events of tasks, and counts those that failed where there is no circuit breaker.
+Not everything with ECS's API tells events of tasks, and counts those that failed where there is no
+circuit breaker.
 """
 
 _RECORD_LOOKS = 6
-"""At every so many looks ECS's record is asked for also while the state of a rollback's own deployment says that it goes on."""
+"""At every so many looks ECS's record is asked for also while the state of a rollback's own
+deployment says that it goes on.
+"""
 
 _STALE_SECONDS = 15.0
 """For how long an answer of ECS may be older than the deployment."""
@@ -38,7 +43,9 @@ _LOOK_SECONDS = 1.0
 class Watched(Protocol):
     """What of ECS the follower asks. Every failure is an ``AwsFailure``."""
 
-    def describe_service(self, cluster: str, service: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    def describe_service(
+        self, cluster: str, service: str
+    ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         """The service, or None, and ECS's ``failures``."""
 
     def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
@@ -64,11 +71,15 @@ class Rollout:
     previous_service_deployment_arn: str | None = None
     """ECS's own records of it and of the one before, where they are known."""
     begun_at: float | None = None
-    """A moment before it was made, after which nothing of another deployment's was heard; None: ``made_at``."""
+    """A moment before it was made, after which nothing of another deployment's was heard; None:
+    ``made_at``.
+    """
     containers: Containers = field(default_factory=Containers)
     """Those of its revision, where they are known."""
     may_be_return: bool = False
-    """Whether it may be the return after a deployment that failed, which ECS may record as that one's rollback."""
+    """Whether it may be the return after a deployment that failed, which ECS may record as that
+    one's rollback.
+    """
 
 
 class Follower:
@@ -93,12 +104,17 @@ class Follower:
         self._told: ServiceDeployment | None = None
         """The record, as ECS returned it last."""
         self._has_failed = self._is_ending = False
-        """Whether ECS has said that the deployment failed, and whether tasks have been asked about since."""
+        """Whether ECS has said that the deployment failed, and whether tasks have been asked about
+        since.
+        """
         self._failed_at: float | None = None
         self._made_at = clock.epoch() if rollout.made_at is None else rollout.made_at
 
     def follow(self, deadline: float) -> Followed:
-        """Looks until there is a verdict or ``deadline``, a moment of the clock, has come. Raises nothing of AWS."""
+        """Looks until there is a verdict or ``deadline``, a moment of the clock, has come.
+
+        Raises nothing of AWS.
+        """
         seen: Observation | None = None
         trouble = None
         for pause in pauses(self._clock.random):
@@ -109,7 +125,8 @@ class Follower:
             try:
                 seen = self._look()
                 trouble = None
-            except AwsFailure as failure:  # A throttle, or trouble that may pass: the next look will tell.
+            except AwsFailure as failure:
+                # A throttle, or trouble that may pass: the next look will tell.
                 trouble = str(failure)
                 self._notes[failure.operation] = trouble
                 if failure.outcome is Outcome.NOT_PERMITTED:
@@ -120,7 +137,8 @@ class Follower:
         return self._followed(timed_out(seen, self._clock.now() - self._begin, trouble), seen)
 
     def look(self, service: Mapping[str, Any] | None = None) -> Followed | None:
-        """Looks once, at ``service`` where DescribeServices has told it already; None while the rollout goes on.
+        """Looks once, at ``service`` where DescribeServices has told it already; None while the
+        rollout goes on.
 
         Raises AwsFailure.
         """
@@ -129,11 +147,18 @@ class Follower:
         return self._followed(finding, seen) if finding else None
 
     def overdue(self, most_seconds: float) -> Followed | None:
-        """After a look without a verdict: the end of the wait, if nothing has changed for ``most_seconds``; else None."""
+        """After a look without a verdict: the end of the wait, if nothing has changed for
+        ``most_seconds``; else None.
+        """
         if self._seen is None or (self._seen.ours is None and self._seen.rollback is None):
             return None
-        now, begun_at = self._clock.epoch(), self._made_at if self._rollout.begun_at is None else self._rollout.begun_at
-        changed_at = max(self._seen.changed_at.timestamp(), begun_at) if self._seen.changed_at else begun_at
+        now, begun_at = (
+            self._clock.epoch(),
+            self._made_at if self._rollout.begun_at is None else self._rollout.begun_at,
+        )
+        changed_at = (
+            max(self._seen.changed_at.timestamp(), begun_at) if self._seen.changed_at else begun_at
+        )
         why = age(now - changed_at, now - begun_at, most_seconds)
         return self._followed(overdue(self._seen, why), self._seen) if why else None
 
@@ -141,13 +166,17 @@ class Follower:
         notes = tuple(f"{operation}: {text}" for operation, text in self._notes.items())
         return Followed(finding, seen, self._clock.now() - self._begin, notes, self._record)
 
-    def _look(self, service: Mapping[str, Any] | None = None, thoroughly: bool = False) -> Observation:
+    def _look(
+        self, service: Mapping[str, Any] | None = None, thoroughly: bool = False
+    ) -> Observation:
         if service is None:
             service, _ = self._ecs.describe_service(self._rollout.cluster, self._rollout.service)
         seen = observe(service, self._rollout.deployment_id, self._begun_at)
         self._looks += 1
         every = service.get("deployments", []) if service else []
-        self._deployment = next((one for one in every if one["id"] == self._rollout.deployment_id), self._deployment)
+        self._deployment = next(
+            (one for one in every if one["id"] == self._rollout.deployment_id), self._deployment
+        )
         if self._is_stale(seen):
             return seen.not_yet_there
         seen = self._with_record(seen, service or {})
@@ -169,7 +198,10 @@ class Follower:
         return told or datetime.fromtimestamp(before - _STALE_SECONDS, UTC)
 
     def _with_record(self, seen: Observation, service: Mapping[str, Any]) -> Observation:
-        """With ECS's own record of the deployment, where that has to decide. Raises AwsFailure while it cannot be read."""
+        """With ECS's own record of the deployment, where that has to decide.
+
+        Raises AwsFailure while it cannot be read.
+        """
         current = service.get("currentServiceDeployment")
         if not seen.is_replaced and current != self._rollout.previous_service_deployment_arn:
             self._record = current or self._record
@@ -190,16 +222,23 @@ class Follower:
         return replace(seen, service_deployment=self._told)
 
     def _failed_seconds(self, seen: Observation) -> float:
-        """For how long ECS has called the deployment failed: since it said so, or since it was first seen."""
+        """For how long ECS has called the deployment failed: since it said so, or since it was
+        first seen.
+        """
         if seen.ours is None or seen.ours.rollout_state != "FAILED":
             return 0
         now = self._clock.epoch()
         self._failed_at = now if self._failed_at is None else self._failed_at
-        return now - min(self._failed_at, seen.ours.updated_at.timestamp() if seen.ours.updated_at else self._made_at)
+        return now - min(
+            self._failed_at,
+            seen.ours.updated_at.timestamp() if seen.ours.updated_at else self._made_at,
+        )
 
     def _may_have_deaths(self, seen: Observation, thoroughly: bool) -> bool:
         """Whether it is worth a call, or two, to ask what tasks of the deployment died of."""
-        self._is_silent = self._is_silent and (self._seen is None or seen.events == self._seen.events)
+        self._is_silent = self._is_silent and (
+            self._seen is None or seen.events == self._seen.events
+        )
         is_on_its_way = seen.ours is not None and not seen.ours.is_complete
         if self._is_silent and self._deaths:
             return is_on_its_way  # Nobody will tell of the next one either.
@@ -209,7 +248,9 @@ class Follower:
         return seen.shows_a_death_since(self._seen) or (is_time and is_on_its_way)
 
     def _is_stale(self, seen: Observation) -> bool:
-        """Whether ECS still tells the service as it was before the deployment, which may be so for some seconds."""
+        """Whether ECS still tells the service as it was before the deployment, which may be so for
+        some seconds.
+        """
         return (
             seen.ours is None
             and self._seen is None
@@ -219,10 +260,14 @@ class Follower:
         )
 
     def _look_at_tasks(self) -> None:
-        """Looks for deaths of the deployment's tasks; what cannot be read is noted once, and leaves what is known as it is."""
+        """Looks for deaths of the deployment's tasks; what cannot be read is noted once, and leaves
+        what is known as it is.
+        """
         try:
             stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
-            deaths = deaths_of(stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers)
+            deaths = deaths_of(
+                stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers
+            )
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
             is_for_good = failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED)

@@ -75,7 +75,11 @@ class ServiceDeployment:
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "ServiceDeployment":
         """As DescribeServiceDeployments answers."""
-        hooks = [one for one in answer.get("lifecycleHookDetails") or () if one.get("status") in ("FAILED", "TIMED_OUT")]
+        hooks = [
+            one
+            for one in answer.get("lifecycleHookDetails") or ()
+            if one.get("status") in ("FAILED", "TIMED_OUT")
+        ]
         return cls(
             status=answer.get("status", ""),
             reason=answer.get("statusReason") or "",
@@ -98,11 +102,20 @@ class ServiceDeployment:
 
     @property
     def cause(self) -> str:
-        """Why it failed, as far as ECS says. When the rollback failed too, ``reason`` is about that."""
-        reasons = (self.rollback_reason,) if self.status == "ROLLBACK_FAILED" else (self.reason, self.rollback_reason)
+        """Why it failed, as far as ECS says.
+
+        When the rollback failed too, ``reason`` is about that.
+        """
+        reasons = (
+            (self.rollback_reason,)
+            if self.status == "ROLLBACK_FAILED"
+            else (self.reason, self.rollback_reason)
+        )
         said = list(dict.fromkeys(reason.rstrip(". ") for reason in reasons if reason))
         said += [f"alarm {name} was triggered" for name in self.alarms if name not in "".join(said)]
-        said += [f"lifecycle hook {name} failed" for name in self.hooks if name not in "".join(said)]
+        said += [
+            f"lifecycle hook {name} failed" for name in self.hooks if name not in "".join(said)
+        ]
         return "; ".join(said)
 
 
@@ -118,10 +131,14 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     """The deployment that the service is at or on its way to."""
     others: tuple[Deployment, ...] = ()
     is_rolling: bool = True
-    """Whether the deployment strategy is the rolling update: only then the deployments' state decides."""
+    """Whether the deployment strategy is the rolling update: only then the deployments' state
+    decides.
+    """
     has_circuit_breaker: bool = False
     rolls_back: bool = False
-    """Whether the circuit breaker, or an alarm, also returns to the last revision that was complete."""
+    """Whether the circuit breaker, or an alarm, also returns to the last revision that was
+    complete.
+    """
     service_deployment: ServiceDeployment | None = None
     is_current: bool | None = None
     """Whether that is the service's current one; None where ECS does not say."""
@@ -132,7 +149,9 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     deaths: tuple[Death, ...] = ()
     """Why tasks of the deployment stopped, the last one first."""
     has_completed: bool = False
-    """Whether an event says so of this deployment: it stays known when another one has taken its place."""
+    """Whether an event says so of this deployment: it stays known when another one has taken its
+    place.
+    """
     has_failed: bool = False
     another_has_failed: bool = False
     """The same of its failure, and of another deployment's since it began."""
@@ -159,14 +178,20 @@ class Observation:  # pylint: disable=too-many-instance-attributes
 
     @property
     def is_return(self) -> bool:
-        """Whether it is that, if ECS has rolled back: ECS returns to the deployment that is PRIMARY then."""
+        """Whether it is that, if ECS has rolled back: ECS returns to the deployment that is PRIMARY
+        then.
+        """
         return self.may_be_return and not self.is_replaced
 
     @property
     def needs_service_deployment(self) -> bool:
-        """Whether the deployments' states cannot decide: they are documented for rolling updates only."""
+        """Whether the deployments' states cannot decide: they are documented for rolling updates
+        only.
+        """
         return self.service_status == "ACTIVE" and (
-            self.is_replaced or not self.is_rolling or (self.ours is not None and self.ours.rollout_state in (None, "FAILED"))
+            self.is_replaced
+            or not self.is_rolling
+            or (self.ours is not None and self.ours.rollout_state in (None, "FAILED"))
         )
 
     @property
@@ -176,12 +201,20 @@ class Observation:  # pylint: disable=too-many-instance-attributes
         if primary is None or (self.ours and primary.id == self.ours.id):
             return None
         if record := self.service_deployment:
-            return primary if self.is_current is not False and record.status.startswith("ROLLBACK") else None
+            return (
+                primary
+                if self.is_current is not False and record.status.startswith("ROLLBACK")
+                else None
+            )
         reasons = f"{primary.reason} {self.ours.reason if self.ours else ''}".lower()
         is_said = primary.id in self.rollbacks or "rolling back" in reasons
         may_return = self.rolls_back or not self.has_circuit_breaker
         is_due = self.has_failed and may_return and not self.rollbacks
-        return primary if (is_said and (self.has_failed or not self.another_has_failed)) or is_due else None
+        return (
+            primary
+            if (is_said and (self.has_failed or not self.another_has_failed)) or is_due
+            else None
+        )
 
     @property
     def rollback_shows_its_state(self) -> bool:
@@ -198,7 +231,8 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     def completed(self) -> str | None:
         """The task definition of the newest deployment that is complete, if there is one."""
         every = (*((self.ours,) if self.ours else ()), *self.others)
-        in_order = sorted(every, key=lambda one: one.status != "PRIMARY")  # ECS lists the others from the newest on.
+        # ECS lists the others from the newest on.
+        in_order = sorted(every, key=lambda one: one.status != "PRIMARY")
         return next((one.task_definition for one in in_order if self._is_complete(one)), None)
 
     def _is_complete(self, deployment: Deployment) -> bool:
@@ -214,38 +248,68 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     def changed_at(self) -> datetime | None:
         """The last change of the rollout that ECS shows."""
         record = self.service_deployment
-        return _newest((self.ours.updated_at if self.ours else None, self.moved_at, record.updated_at if record else None))
+        return _newest(
+            (
+                self.ours.updated_at if self.ours else None,
+                self.moved_at,
+                record.updated_at if record else None,
+            )
+        )
 
     def shows_a_death_since(self, earlier: "Observation | None") -> bool:
-        """Whether a task of the deployment may have died since then: only in that case tasks are asked about."""
+        """Whether a task of the deployment may have died since then: only in that case tasks are
+        asked about.
+        """
         before, now = earlier.ours if earlier else None, self.ours
         if earlier is None or before is None or now is None:
             return False
-        is_less = now.running < before.running or now.running + now.pending < before.running + before.pending
+        is_less = (
+            now.running < before.running
+            or now.running + now.pending < before.running + before.pending
+        )
         if is_less or now.failed > before.failed:
             return True
-        # One task that died and another that was started in its place between two looks leave the numbers as they were.
-        new = self.events[: next((i for i, event in enumerate(self.events) if event in earlier.events[:1]), len(self.events))]
-        return any(word in event for event in new for word in ("has started", "unhealthy", "health check"))
+        # One task that died and another that was started in its place between two looks leave the
+        # numbers as they were.
+        new = self.events[
+            : next(
+                (i for i, event in enumerate(self.events) if event in earlier.events[:1]),
+                len(self.events),
+            )
+        ]
+        return any(
+            word in event for event in new for word in ("has started", "unhealthy", "health check")
+        )
 
 
-def observe(service: Mapping[str, Any] | None, deployment_id: str, since: datetime | None = None) -> Observation:
+def observe(
+    service: Mapping[str, Any] | None, deployment_id: str, since: datetime | None = None
+) -> Observation:
     """What the answer of DescribeServices (``None``: no such service) says of a deployment.
 
-    ECS brings the service's last hundred events with every answer: they tell of a deployment that is no longer listed. ``since`` is
-    when that one began; of one that is listed, ECS says so.
+    ECS brings the service's last hundred events with every answer: they tell of a deployment that
+    is no longer listed. ``since`` is when that one began; of one that is listed, ECS says so.
     """
     if service is None:
         return Observation("MISSING", None, None)
     answers = service.get("deployments") or []
     deployments = [_deployment(one) for one in answers]
     configuration = service.get("deploymentConfiguration") or {}
-    begun = next((one.get("createdAt") for one in answers if one["id"] == deployment_id), None) or since
-    events = [event for event in service.get("events") or [] if begun is None or event.get("createdAt", begun) >= begun]
+    begun = (
+        next((one.get("createdAt") for one in answers if one["id"] == deployment_id), None) or since
+    )
+    events = [
+        event
+        for event in service.get("events") or []
+        if begun is None or event.get("createdAt", begun) >= begun
+    ]
     heard = [event.get("message", "") for event in events]
     ours = [one for one in deployments if one.id == deployment_id]
     own = [message for message in heard if f"(deployment {deployment_id}) " in message]
-    breaker, alarms = configuration.get("deploymentCircuitBreaker") or {}, configuration.get("alarms") or {}
+    breaker, alarms = (
+        configuration.get("deploymentCircuitBreaker") or {},
+        configuration.get("alarms") or {},
+    )
     return Observation(
         service_status=service["status"],
         ours=next(iter(ours), None),
@@ -255,13 +319,23 @@ def observe(service: Mapping[str, Any] | None, deployment_id: str, since: dateti
         has_circuit_breaker=bool(breaker.get("enable")),
         rolls_back=any(one.get("enable") and one.get("rollback") for one in (breaker, alarms)),
         has_completed=any("deployment completed" in message for message in own),
-        has_failed=any(_FAILED in message for message in own) or any(one.rollout_state == "FAILED" for one in ours),
+        has_failed=any(_FAILED in message for message in own)
+        or any(one.rollout_state == "FAILED" for one in ours),
         another_has_failed=any(_FAILED in message and message not in own for message in heard),
-        failure=next((message.partition(f"{_FAILED}: ")[2] for message in own if _FAILED in message), ""),
-        rollbacks=frozenset(found[1] for message in heard if (found := _ROLLING_BACK.search(message))),
+        failure=next(
+            (message.partition(f"{_FAILED}: ")[2] for message in own if _FAILED in message), ""
+        ),
+        rollbacks=frozenset(
+            found[1] for message in heard if (found := _ROLLING_BACK.search(message))
+        ),
         heard=tuple(map(_without_subject, heard)),
-        moved_at=_newest(event.get("createdAt") for event in events if _MOVED.search(event.get("message", ""))),
-        events=tuple(_without_subject(event.get("message", "")) for event in (service.get("events") or [])[:_EVENTS_SHOWN]),
+        moved_at=_newest(
+            event.get("createdAt") for event in events if _MOVED.search(event.get("message", ""))
+        ),
+        events=tuple(
+            _without_subject(event.get("message", ""))
+            for event in (service.get("events") or [])[:_EVENTS_SHOWN]
+        ),
     )
 
 

@@ -1,4 +1,6 @@
-"""When to look again: soon at first, since most rollouts end in the first minute, and then more and more seldom."""
+"""When to look again: soon at first, since most rollouts end in the first minute, and then more and
+more seldom.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +14,10 @@ _JITTER = 0.1
 
 
 def pauses(random: Callable[[], float]) -> Iterator[float]:
-    """Yields the seconds to wait before each look, without end. ``random`` gives numbers from 0 to 1."""
+    """Yields the seconds to wait before each look, without end.
+
+    ``random`` gives numbers from 0 to 1.
+    """
     pause, gone = _FIRST, 0.0
     while True:
         yield pause * (1 + _JITTER * (2 * random() - 1))

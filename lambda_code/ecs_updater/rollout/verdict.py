@@ -1,7 +1,7 @@
 """What an observation proves, possibly nothing yet. Pure.
 
-The verdict is always about the deployment that is followed. That the service is steady proves nothing: after the circuit breaker
-rolled back it is steady too.
+The verdict is always about the deployment that is followed. That the service is steady proves
+nothing: after the circuit breaker rolled back it is steady too.
 """
 
 import re
@@ -17,18 +17,26 @@ _TROUBLE = re.compile(r"unable|fail|unhealthy|error|cannot|could not", re.IGNORE
 """What an event has to speak of to be a cause: most only say that tasks were started or stopped."""
 
 _STARTING = {"PENDING", "IN_PROGRESS"}
-_FAILURE = re.compile(r"circuit breaker|alarm|hook|fail|invalid|timed? ?out|exceeded", re.IGNORECASE)
+_FAILURE = re.compile(
+    r"circuit breaker|alarm|hook|fail|invalid|timed? ?out|exceeded", re.IGNORECASE
+)
 """What ECS says of a deployment that it stopped itself, and nobody else."""
-_GENERAL = re.compile(r"circuit breaker|tasks failed to start|in progress|completed|rolling back to", re.IGNORECASE)
+_GENERAL = re.compile(
+    r"circuit breaker|tasks failed to start|in progress|completed|rolling back to", re.IGNORECASE
+)
 """What ECS says without the cause: that tasks failed, but not what of, or only how far it is."""
 _HOW_FAR = re.compile(r"in progress|completed")
 _ROLLBACK_BEGINS_WITHIN = 30.0
-"""For how many seconds a failed deployment is waited for to be rolled back, where ECS has no record that says so."""
+"""For how many seconds a failed deployment is waited for to be rolled back, where ECS has no record
+that says so.
+"""
 _BLIND_TIMES = 2
 """How many times as many deaths have to be seen where a circuit breaker might still count them."""
 
 LONGEST_SECONDS = 30 * 86_400
-"""For how long a deployment lasts at most, as for ECS's own: a crash loop changes something without end."""
+"""For how long a deployment lasts at most, as for ECS's own: a crash loop changes something without
+end.
+"""
 
 _ASKED = "request to stop"
 """How ECS words that StopServiceDeployment was called, and not its circuit breaker at work."""
@@ -60,16 +68,20 @@ class Followed:
 def judge(seen: Observation, same_deaths: int) -> Finding | None:
     """The verdict that ``seen`` proves, or None while the rollout, or ECS's rollback, goes on.
 
-    ``same_deaths`` is how many tasks have to die the same death for a failure where no circuit breaker decides that.
+    ``same_deaths`` is how many tasks have to die the same death for a failure where no circuit
+    breaker decides that.
     """
     if seen.service_status != "ACTIVE":
-        return Finding(STOPPED, f"the service is {seen.service_status}: it was deleted during the rollout")
+        return Finding(
+            STOPPED, f"the service is {seen.service_status}: it was deleted during the rollout"
+        )
     if seen.service_deployment:
         finding = _by_service_deployment(seen, seen.service_deployment)
         may_die = seen.service_deployment.status in _STARTING
     else:
         finding, may_die = _by_state(seen) or _by_replacement(seen), seen.rollback is None
-    has_failed = seen.ours is not None and seen.ours.rollout_state == "FAILED"  # Why, and what ECS does about it, is ECS's to say.
+    # Why, and what ECS does about it, is ECS's to say.
+    has_failed = seen.ours is not None and seen.ours.rollout_state == "FAILED"
     return finding or (_by_deaths(seen, same_deaths) if may_die and not has_failed else None)
 
 
@@ -78,23 +90,37 @@ def timed_out(seen: Observation | None, seconds: float, trouble: str | None = No
     if seen and _is_rolling_back(seen):
         back = seen.rollback
         how_far = f" {back.running} of {back.desired} tasks run {back.revision};" if back else ""
-        return Finding(TIMED_OUT, f"ECS is rolling back: after {seconds:.0f} s{how_far} {cause(seen)}")
+        return Finding(
+            TIMED_OUT, f"ECS is rolling back: after {seconds:.0f} s{how_far} {cause(seen)}"
+        )
     if seen is None or seen.ours is None:
-        return Finding(TIMED_OUT, f"after {seconds:.0f} s nothing could be read of the rollout: {trouble or 'no answer'}")
-    return Finding(TIMED_OUT, f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}")
+        return Finding(
+            TIMED_OUT,
+            f"after {seconds:.0f} s nothing could be read of the rollout: {trouble or 'no answer'}",
+        )
+    return Finding(
+        TIMED_OUT, f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}"
+    )
 
 
 def overdue(seen: Observation, why: str) -> Finding:
-    """The finding on a rollout, or a rollback of ECS, that is waited for no longer, with the reason that ``age`` gave."""
+    """The finding on a rollout, or a rollback of ECS, that is waited for no longer, with the reason
+    that ``age`` gave.
+    """
     back = f"; ECS is rolling back: {cause(seen)}" if _is_rolling_back(seen) else ""
     how_far = f": {_progress(seen, seen.ours)}" if seen.ours else ""
     return Finding(TIMED_OUT, f"{why}{back}{how_far}")
 
 
 def age(since_change: float, since_begin: float, most_seconds: float) -> str | None:
-    """Why an open update is waited for no longer, by the seconds since its last change and since its begin; None while it is."""
+    """Why an open update is waited for no longer, by the seconds since its last change and since
+    its begin; None while it is.
+    """
     if since_change > most_seconds:
-        return f"nothing of the rollout has changed for {since_change / 3600:.0f} hours (OPEN_UPDATE_MAX_HOURS)"
+        return (
+            f"nothing of the rollout has changed for {since_change / 3600:.0f} hours "
+            "(OPEN_UPDATE_MAX_HOURS)"
+        )
     if since_begin > LONGEST_SECONDS:
         return f"the rollout has gone on for {since_begin / 86_400:.0f} days"
     return None
@@ -110,8 +136,8 @@ def _progress(seen: Observation, ours: Deployment) -> str:
 
 
 def cause(seen: Observation) -> str:
-    """Why the deployment failed: what ECS says, where that is more than that tasks failed; else why its tasks stopped; else an
-    event that speaks of trouble; else what ECS says all the same.
+    """Why the deployment failed: what ECS says, where that is more than that tasks failed; else why
+    its tasks stopped; else an event that speaks of trouble; else what ECS says all the same.
     """
     record, ours = seen.service_deployment, seen.ours
     said = [record.cause if record else "", seen.failure, ours.reason if ours else ""]
@@ -119,7 +145,9 @@ def cause(seen: Observation) -> str:
     death, times = most_frequent(seen.deaths)
     if death and not specific:
         return f"{death.cause}, {times} times" if times > 1 else death.cause
-    telling = (event for event in seen.heard if _TROUBLE.search(event) and not _GENERAL.search(event))
+    telling = (
+        event for event in seen.heard if _TROUBLE.search(event) and not _GENERAL.search(event)
+    )
     general = (text for text in reversed(said) if text and not _HOW_FAR.search(text))
     return (specific or next(telling, "") or next(general, "no reason was reported")).rstrip(". ")
 
@@ -132,15 +160,27 @@ def _by_service_deployment(seen: Observation, record: ServiceDeployment) -> Find
         return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}")
     if record.status == "ROLLBACK_SUCCESSFUL" and _ASKED in record.reason:
         back = f"ECS returned the service{_returned_to(seen)}"
-        return Finding(STOPPED, f"somebody stopped the deployment, and {back}{_after(record.reason)}")
+        return Finding(
+            STOPPED, f"somebody stopped the deployment, and {back}{_after(record.reason)}"
+        )
     if record.status == "ROLLBACK_SUCCESSFUL":
         return _rolled_back(seen)
-    if record.status == "STOPPED" and (_FAILURE.search(record.reason) or record.alarms or record.hooks):
+    if record.status == "STOPPED" and (
+        _FAILURE.search(record.reason) or record.alarms or record.hooks
+    ):
         return Finding(FAILED, cause(seen))
     # A deployment with a record of its own takes the place of this one, and of its rollback.
-    if seen.primary and seen.is_replaced and (seen.is_current is False or record.status == "STOPPED"):
+    if (
+        seen.primary
+        and seen.is_replaced
+        and (seen.is_current is False or record.status == "STOPPED")
+    ):
         return _superseded(seen.primary)
-    return Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}") if record.status == "STOPPED" else None
+    return (
+        Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
+        if record.status == "STOPPED"
+        else None
+    )
 
 
 def _by_state(seen: Observation) -> Finding | None:
@@ -152,14 +192,20 @@ def _by_state(seen: Observation) -> Finding | None:
         return _success(seen)
     if ours.rollout_state == "FAILED":
         stays = seen.has_circuit_breaker and not seen.rolls_back
-        return Finding(FAILED, cause(seen)) if stays or seen.failed_seconds >= _ROLLBACK_BEGINS_WITHIN else None
+        return (
+            Finding(FAILED, cause(seen))
+            if stays or seen.failed_seconds >= _ROLLBACK_BEGINS_WITHIN
+            else None
+        )
     if (ours.rollout_state is None or not seen.is_rolling) and not seen.others and ours.is_steady:
         return _success(seen)
     return None
 
 
 def _by_replacement(seen: Observation) -> Finding | None:
-    """Another deployment is the PRIMARY one: ECS's rollback, which it says of it, or somebody else's."""
+    """Another deployment is the PRIMARY one: ECS's rollback, which it says of it, or somebody
+    else's.
+    """
     primary = seen.primary
     if primary is None or not seen.is_replaced:
         return None
@@ -168,7 +214,9 @@ def _by_replacement(seen: Observation) -> Finding | None:
     if seen.rollback is None:
         return _superseded(primary)
     if primary.rollout_state == "FAILED":
-        return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(primary.reason)}")
+        return Finding(
+            FAILED, f"{cause(seen)}; and ECS could not roll back{_after(primary.reason)}"
+        )
     if primary.is_complete or (primary.rollout_state is None and primary.is_steady):
         return _rolled_back(seen)
     return None
@@ -177,19 +225,30 @@ def _by_replacement(seen: Observation) -> Finding | None:
 def _by_deaths(seen: Observation, same_deaths: int) -> Finding | None:
     _, times = most_frequent(seen.deaths)
     if seen.has_circuit_breaker:
-        # It decides, and may roll back: to be quicker would be to be wrong. But it does not count tasks that ran for a while
-        # before they died: that goes on for ever.
+        # It decides, and may roll back: to be quicker would be to be wrong. But it does not count
+        # tasks that ran for a while before they died: that goes on for ever.
         is_blind = seen.ours is not None and not seen.ours.failed
-        return Finding(FAILED, cause(seen)) if is_blind and times >= _BLIND_TIMES * same_deaths else None
+        return (
+            Finding(FAILED, cause(seen))
+            if is_blind and times >= _BLIND_TIMES * same_deaths
+            else None
+        )
     return Finding(FAILED, cause(seen)) if times >= same_deaths else None
 
 
 def _success(seen: Observation) -> Finding:
     ours = seen.ours
     if ours is None or ours.status != "PRIMARY":
-        return Finding(SUCCEEDED, "ECS says that the deployment was completed, before another one took its place")
+        return Finding(
+            SUCCEEDED,
+            "ECS says that the deployment was completed, before another one took its place",
+        )
     if not ours.desired:
-        return Finding(SUCCEEDED, f"the service's desired count is 0: nothing runs, and the next task will run {ours.revision}")
+        return Finding(
+            SUCCEEDED,
+            "the service's desired count is 0: nothing runs, and the next "
+            f"task will run {ours.revision}",
+        )
     return Finding(SUCCEEDED, f"{ours.running} of {ours.desired} tasks run {ours.revision}")
 
 
@@ -204,7 +263,11 @@ def _is_rolling_back(seen: Observation) -> bool:
 
 def _rolled_back(seen: Observation) -> Finding:
     record = seen.service_deployment
-    by_breaker = "circuit breaker" in f"{record.reason} {record.rollback_reason}" if record else seen.has_circuit_breaker
+    by_breaker = (
+        "circuit breaker" in f"{record.reason} {record.rollback_reason}"
+        if record
+        else seen.has_circuit_breaker
+    )
     who = "ECS's circuit breaker" if by_breaker else "ECS"
     return Finding(ROLLED_BACK, f"{cause(seen)}; {who} returned the service{_returned_to(seen)}")
 

@@ -1,4 +1,6 @@
-"""What helps where a cluster or a service was not found: where it was looked for and, where lists may be read, the nearest name."""
+"""What helps where a cluster or a service was not found: where it was looked for and, where lists
+may be read, the nearest name.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -8,13 +10,19 @@ from ..nearest import nearest
 
 
 def cluster_hint(ecs: Ecs, cluster: str) -> str:
-    """The hint for a cluster that was not found. Reads a list of clusters where ``ecs`` may, and raises nothing."""
+    """The hint for a cluster that was not found.
+
+    Reads a list of clusters where ``ecs`` may, and raises nothing.
+    """
     return f"looked in {ecs.region}{_advice(ecs, cluster, ecs.cluster_names)}"
 
 
 def service_hint(ecs: Ecs, cluster: str, service: str) -> str:
     """The hint for a service that its cluster does not have. Likewise."""
-    return f"looked in cluster {cluster} in {ecs.region}{_advice(ecs, service, lambda: ecs.service_names(cluster))}"
+    return (
+        f"looked in cluster {cluster} in "
+        f"{ecs.region}{_advice(ecs, service, lambda: ecs.service_names(cluster))}"
+    )
 
 
 def _advice(ecs: Ecs, name: str, names: Callable[[], Sequence[str]]) -> str:
@@ -23,5 +31,6 @@ def _advice(ecs: Ecs, name: str, names: Callable[[], Sequence[str]]) -> str:
     try:
         meant = nearest(name.rpartition("/")[2], names())
     except AwsFailure:
-        return ""  # The error is about the update: a list that cannot be read changes nothing about it.
+        # The error is about the update: a list that cannot be read changes nothing about it.
+        return ""
     return f": did you mean {meant}?" if meant else ""

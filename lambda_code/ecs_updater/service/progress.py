@@ -1,10 +1,14 @@
-"""What is told of a write while it goes on, so that whoever finds it interrupted knows how far it came."""
+"""What is told of a write while it goes on, so that whoever finds it interrupted knows how far it
+came.
+"""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Who is told. Any of these can raise LeaseHeldError (somebody else has the service now) or LedgerError."""
+    """Who is told. Any of these can raise LeaseHeldError (somebody else has the service now) or
+    LedgerError.
+    """
 
     def before_write(self) -> None:
         """A write to ECS comes next: is it still ours to do?"""

@@ -1,4 +1,6 @@
-"""Reads a service and the task definition that it runs, and refuses one that cannot be updated: nothing is written yet."""
+"""Reads a service and the task definition that it runs, and refuses one that cannot be updated:
+nothing is written yet.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -35,23 +37,32 @@ class Told:
     """Those of ECS that are about it."""
 
 
-def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | None = None) -> Snapshot:
-    """Reads the service and the task definition that it runs: two calls, one where the first is ``told``.
+def read(
+    ecs: Ecs, request: Request, family: str | None = None, told: Told | None = None
+) -> Snapshot:
+    """Reads the service and the task definition that it runs: two calls, one where the first is
+    ``told``.
 
-    One more where the state of a deployment does not say whether it is complete, as for other strategies than the rolling update.
-    ``family`` is the task-definition family that it must be running, if any. Raises ClusterNotFoundError, ServiceNotFoundError,
-    ServiceNotActiveError, DeploymentControllerError, TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
+    One more where the state of a deployment does not say whether it is complete, as for other
+    strategies than the rolling update. ``family`` is the task-definition family that it must be
+    running, if any. Raises ClusterNotFoundError, ServiceNotFoundError, ServiceNotActiveError,
+    DeploymentControllerError, TaskDefinitionFamilyError, ServiceReadRefusedError or
+    ServiceReadError.
     """
     service = _describe(ecs, request, told)
     _check_updatable(service, request)
     try:
-        task_definition, task_definition_tags = ecs.describe_task_definition(described.task_definition(service) or "")
+        task_definition, task_definition_tags = ecs.describe_task_definition(
+            described.task_definition(service) or ""
+        )
     except AwsFailure as failure:
         # Not the caller's fault even when it was refused: the name is ECS's own.
         raise ServiceReadError(str(failure)) from failure
     check_family(task_definition, request, family)
     primary = described.primary_deployment(service)
-    seen = _with_record(ecs, observe(service, primary.get("id", "")), service.get("currentServiceDeployment"))
+    seen = _with_record(
+        ecs, observe(service, primary.get("id", "")), service.get("currentServiceDeployment")
+    )
     tags = described.tags(service)
     launch_type = described.launch_type(service)
     return Snapshot(
@@ -74,20 +85,29 @@ def read(ecs: Ecs, request: Request, family: str | None = None, told: Told | Non
 
 
 def check_family(task_definition: Mapping[str, Any], request: Request, family: str | None) -> None:
-    """Raises TaskDefinitionFamilyError where the running ``task_definition`` is not of ``family``, if there is one."""
+    """Raises TaskDefinitionFamilyError where the running ``task_definition`` is not of ``family``,
+    if there is one.
+    """
     if family and family != task_definition["family"]:
         raise TaskDefinitionFamilyError(
-            f"ecs_service_name {request.service} runs the task-definition family {task_definition['family']}, "
+            f"ecs_service_name {request.service} runs the task-definition family "
+            f"{task_definition['family']}, "
             f"not {family}, which the function's TASK_DEF says"
         )
 
 
 def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:
     try:
-        service, failures = (told.service, told.failures) if told else ecs.describe_service(request.cluster, request.service)
+        service, failures = (
+            (told.service, told.failures)
+            if told
+            else ecs.describe_service(request.cluster, request.service)
+        )
     except AwsFailure as failure:
         if failure.code == "ClusterNotFoundException":
-            raise ClusterNotFoundError(request.cluster).with_hint(cluster_hint(ecs, request.cluster)) from failure
+            raise ClusterNotFoundError(request.cluster).with_hint(
+                cluster_hint(ecs, request.cluster)
+            ) from failure
         if failure.code == "ServiceNotFoundException":
             raise _service_not_found(ecs, request) from failure
         if failure.outcome is Outcome.REFUSED:
@@ -102,33 +122,46 @@ def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:
 
 
 def _service_not_found(ecs: Ecs, request: Request) -> EcsUpdaterError:
-    return ServiceNotFoundError(request.service).with_hint(service_hint(ecs, request.cluster, request.service))
+    return ServiceNotFoundError(request.service).with_hint(
+        service_hint(ecs, request.cluster, request.service)
+    )
 
 
 def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
     if service["status"] != "ACTIVE":
-        raise ServiceNotActiveError(f"ecs_service_name {request.service} is {service['status']}, not ACTIVE")
+        raise ServiceNotActiveError(
+            f"ecs_service_name {request.service} is {service['status']}, not ACTIVE"
+        )
     controller = (service.get("deploymentController") or {}).get("type", "ECS")
     if controller != "ECS":
         raise DeploymentControllerError(
-            f"ecs_service_name {request.service} has the deployment controller {controller}: only a service with the "
+            f"ecs_service_name {request.service} has the deployment controller {controller}: "
+            "only a service with the "
             "controller ECS can be given another task definition by UpdateService"
         )
     if service.get("resourceManagementType") == "ECS":
         raise DeploymentControllerError(
-            f"ecs_service_name {request.service} is an Express service, whose task definition ECS manages: update its image with "
+            f"ecs_service_name {request.service} is an Express service, whose task definition "
+            "ECS manages: update its image with "
             "UpdateExpressGatewayService (aws ecs update-express-gateway-service)"
         )
     if described.task_definition(service) is None:
-        raise DeploymentControllerError(f"ecs_service_name {request.service} has neither a task definition nor a deployment of one")
+        raise DeploymentControllerError(
+            f"ecs_service_name {request.service} has neither a task definition "
+            "nor a deployment of one"
+        )
 
 
 def _with_record(ecs: Ecs, seen: Observation, service_deployment_arn: str | None) -> Observation:
-    """With ECS's own record of the PRIMARY deployment, where that has to say whether it is complete."""
+    """With ECS's own record of the PRIMARY deployment, where that has to say whether it is
+    complete.
+    """
     if not service_deployment_arn or not seen.needs_service_deployment:
         return seen
     try:
         record = ecs.service_deployment(service_deployment_arn)
     except AwsFailure:
-        return seen  # Not every partition has records. Then what is not known to be complete counts as not complete.
+        # Not every partition has records. Then what is not known to be complete counts as not
+        # complete.
+        return seen
     return replace(seen, service_deployment=ServiceDeployment.of(record)) if record else seen

@@ -1,6 +1,7 @@
 """Returns a service to a revision that it has run before.
 
-A deployment that is still running is stopped through ECS's own rollback where the API has one: ECS then records it as what it is.
+A deployment that is still running is stopped through ECS's own rollback where the API has one: ECS
+then records it as what it is.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html
 """
 
@@ -14,7 +15,9 @@ from ..clock import Clock
 from ..described import primary_deployment
 
 _LOOKS, _PAUSE = 6, 2.0
-"""How often, and after how many seconds, is looked for the deployment that ECS's own rollback makes."""
+"""How often, and after how many seconds, is looked for the deployment that ECS's own rollback
+makes.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,21 @@ class Return:
 def return_service(
     ecs: Ecs, back: Return, clock: Clock, deadline: float, before_write: Callable[[], None]
 ) -> Mapping[str, Any]:
-    """Starts the return; the PRIMARY deployment that does it, or somebody else's that came first; empty while ECS has none yet.
+    """Starts the return; the PRIMARY deployment that does it, or somebody else's that came first;
+    empty while ECS has none yet.
 
-    Every call of it can be repeated: a service that is on its way to a revision gets no second deployment to it.
-    ``before_write`` says whether the service is still ours to write to, and raises if not. Raises AwsFailure.
+    Every call of it can be repeated: a service that is on its way to a revision gets no second
+    deployment to it. ``before_write`` says whether the service is still ours to write to, and
+    raises if not. Raises AwsFailure.
     """
-    if back.service_deployment_arn and _is_rolled_back_by_ecs(ecs, back.service_deployment_arn, before_write):
+    if back.service_deployment_arn and _is_rolled_back_by_ecs(
+        ecs, back.service_deployment_arn, before_write
+    ):
         deployment = _another_deployment(ecs, back, clock, deadline)
-        if not is_rollback_of_ecs(deployment) or deployment.get("taskDefinition") == back.task_definition_arn:
+        if (
+            not is_rollback_of_ecs(deployment)
+            or deployment.get("taskDefinition") == back.task_definition_arn
+        ):
             return deployment
         # ECS returns to another revision than the one that is known to have worked.
     return primary_deployment(_update(ecs, back, before_write))
@@ -53,8 +63,12 @@ def is_rollback_of_ecs(deployment: Mapping[str, Any]) -> bool:
     return "rolling back" in deployment.get("rolloutStateReason", "").lower()
 
 
-def _is_rolled_back_by_ecs(ecs: Ecs, service_deployment_arn: str, before_write: Callable[[], None]) -> bool:
-    """Whether ECS takes the deployment back by itself; not when it has ended by now, or the API has no such thing."""
+def _is_rolled_back_by_ecs(
+    ecs: Ecs, service_deployment_arn: str, before_write: Callable[[], None]
+) -> bool:
+    """Whether ECS takes the deployment back by itself; not when it has ended by now, or the API has
+    no such thing.
+    """
     before_write()
     try:
         ecs.roll_back_service_deployment(service_deployment_arn)
@@ -80,7 +94,9 @@ def _update(ecs: Ecs, back: Return, before_write: Callable[[], None]) -> Mapping
     for is_last in (False, True):
         before_write()
         try:
-            return ecs.update_service(back.cluster, back.service, task_definition=back.task_definition_arn)
+            return ecs.update_service(
+                back.cluster, back.service, task_definition=back.task_definition_arn
+            )
         except AwsFailure as failure:
             if is_last or failure.outcome is not Outcome.UNKNOWN:
                 raise

@@ -1,6 +1,7 @@
 """Writes the service's tags, and puts them back.
 
-Adding comes before removing, so that the service is never without tags; the other way round where both would not fit.
+Adding comes before removing, so that the service is never without tags; the other way round where
+both would not fit.
 """
 
 import json
@@ -32,7 +33,8 @@ def write(ecs: Ecs, service_arn: str, changes: TagChanges, unused: str = "") -> 
 def put_back(ecs: Ecs, service_arn: str, changes: TagChanges) -> tuple[str, dict[str, object]]:
     """Takes tag changes back, however far they came.
 
-    A sentence that says in which state the service is then and, where that failed, what its tags were, for the log.
+    A sentence that says in which state the service is then and, where that failed, what its tags
+    were, for the log.
     """
     back, failed = changes.reverse, None
     for step in _steps(back):
@@ -45,7 +47,8 @@ def put_back(ecs: Ecs, service_arn: str, changes: TagChanges) -> tuple[str, dict
         return AS_IT_WAS, {}
     tags = dict(changes.before)
     return (
-        f"the service runs its old revision, but its tags could not be put back ({failed.reason}): they may be partly new; "
+        "the service runs its old revision, but its tags could not be put back "
+        f"({failed.reason}): they may be partly new; "
         f"they were {json.dumps(tags, sort_keys=True)}",
         {"tags_before": tags},
     )
@@ -74,5 +77,7 @@ def _do(ecs: Ecs, service_arn: str, step: Step) -> None:
 
 def _error(failure: AwsFailure, state: str) -> EcsUpdaterError:
     if failure.outcome is Outcome.REFUSED:
-        return ServiceTagsRefusedError(f"service tags could not be updated {failure.reason}; {state}")
+        return ServiceTagsRefusedError(
+            f"service tags could not be updated {failure.reason}; {state}"
+        )
     return ServiceTagsError(f"{failure}; {state}")

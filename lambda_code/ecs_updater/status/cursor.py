@@ -1,6 +1,7 @@
 """Where the next page begins, as a text that goes to the caller and back. Pure.
 
-It is a key, not a number of entries: what appears or goes between two pages moves nothing, so nothing is lost or told twice.
+It is a key, not a number of entries: what appears or goes between two pages moves nothing, so
+nothing is lost or told twice.
 """
 
 import base64
@@ -17,7 +18,11 @@ _LIMIT = 8192
 
 def token_of(place: Mapping[str, str]) -> str:
     """The text for a place, whose names and values are strings."""
-    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def place_of(token: str | None, names: tuple[str, ...]) -> dict[str, str] | None:
@@ -27,9 +32,15 @@ def place_of(token: str | None, names: tuple[str, ...]) -> dict[str, str] | None
     try:
         if len(token) > _LIMIT:
             raise ValueError
-        place = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+        place = json.loads(
+            base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        )
     except (ValueError, binascii.Error, RecursionError):
         place = None
-    if not isinstance(place, dict) or set(place) != set(names) or not all(isinstance(one, str) for one in place.values()):
+    if (
+        not isinstance(place, dict)
+        or set(place) != set(names)
+        or not all(isinstance(one, str) for one in place.values())
+    ):
         raise InvalidQueryError(NOT_OURS)
     return place

@@ -1,6 +1,8 @@
-"""The services of every cluster, page by page, in the order of their clusters' ARNs and their names.
+"""The services of every cluster, page by page, in the order of their clusters' ARNs and their
+names.
 
-A thousand services of one cluster are 111 calls: one for the clusters, ten for the names, a hundred for the services.
+A thousand services of one cluster are 111 calls: one for the clusters, ten for the names, a hundred
+for the services.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html
 """
 
@@ -24,10 +26,14 @@ _SERVICES_AT_ONCE = 10
 """The most services of one DescribeServices."""
 
 _LAST_SECONDS = 8.0
-"""What is left of the function's time when a page ends for the lack of it: for one more round of calls, and to answer."""
+"""What is left of the function's time when a page ends for the lack of it: for one more round of
+calls, and to answer.
+"""
 
 _NAMES_SECONDS = 16.0
-"""What has to be left to read the names of ten clusters more: 200 calls, when nothing is left of the burst."""
+"""What has to be left to read the names of ten clusters more: 200 calls, when nothing is left of
+the burst.
+"""
 
 _IMAGES_KEPT = 5000
 
@@ -42,14 +48,19 @@ class _Place:
 
 
 class Listing:
-    """Lists services. Make it at module scope: a revision never changes, so its images are read once."""
+    """Lists services.
+
+    Make it at module scope: a revision never changes, so its images are read once.
+    """
 
     def __init__(self, ecs: EcsReader):
         self._ecs = ecs
         self._images: dict[str, dict[str, str] | None] = {}
 
     def page(self, query: ListQuery, time_left: Callable[[], float]) -> Json:
-        """The services that ``query`` asks for, as many as fit into its limit, an answer and the time. Raises ServiceReadError."""
+        """The services that ``query`` asks for, as many as fit into its limit, an answer and the
+        time. Raises ServiceReadError.
+        """
         place = place_of(query.next, ("cluster", "service"))
         after = _Place(place["cluster"], place["service"]) if place else None
         try:
@@ -81,22 +92,31 @@ class Listing:
 
     @staticmethod
     def _calls_at_once(query: ListQuery, found: int) -> int:
-        """How many DescribeServices come next: no more than the page may need, and few where each costs ten calls for images."""
+        """How many DescribeServices come next: no more than the page may need, and few where each
+        costs ten calls for images.
+        """
         needed = -(-(query.limit - found) // _SERVICES_AT_ONCE)
         return min(needed, 2 if query.images else PARALLEL)
 
-    def _names(self, after: _Place | None, time_left: Callable[[], float], cut: list[_Place]) -> Iterator[Names]:
+    def _names(
+        self, after: _Place | None, time_left: Callable[[], float], cut: list[_Place]
+    ) -> Iterator[Names]:
         """The names of services in the order of the list, those of ten clusters at once.
 
-        Where the time does not last for more of them, the place from which they are missing is put into ``cut``.
+        Where the time does not last for more of them, the place from which they are missing is put
+        into ``cut``.
         """
-        clusters = sorted(arn for arn in self._ecs.clusters() if after is None or arn >= after.cluster_arn)
+        clusters = sorted(
+            arn for arn in self._ecs.clusters() if after is None or arn >= after.cluster_arn
+        )
         for first in range(0, len(clusters), PARALLEL):
             some = clusters[first : first + PARALLEL]
             if first and time_left() < _NAMES_SECONDS:
                 cut.append(_Place(some[0], ""))
                 return
-            for cluster, arns in zip(some, self._ecs.in_parallel(self._ecs.services, some), strict=True):
+            for cluster, arns in zip(
+                some, self._ecs.in_parallel(self._ecs.services, some), strict=True
+            ):
                 names = sorted({arn.rpartition("/")[2] for arn in arns})
                 left = [name for name in names if after is None or _Place(cluster, name) > after]
                 for start in range(0, len(left), _SERVICES_AT_ONCE):
@@ -107,14 +127,28 @@ class Listing:
         answers = self._ecs.in_parallel(lambda names: self._ecs.describe_services(*names), batch)
         read: list[tuple[_Place, dict[str, Any] | None, Json | None]] = []
         for (cluster, names), services in zip(batch, answers, strict=True):
-            views = {name: (service, view) for service in services for name, view in _views(service, query)}
+            views = {
+                name: (service, view)
+                for service in services
+                for name, view in _views(service, query)
+            }
             read += [(_Place(cluster, name), *views.get(name, (None, None))) for name in names]
         if not query.images:
             return [(place, view) for place, _, view in read]
-        self._read_images({arn for _, service, _ in read if service and (arn := described.task_definition(service))})
+        self._read_images(
+            {
+                arn
+                for _, service, _ in read
+                if service and (arn := described.task_definition(service))
+            }
+        )
         images = self._images
         return [
-            (place, view and view | {"images": images.get(described.task_definition(service or {}) or "")})
+            (
+                place,
+                view
+                and view | {"images": images.get(described.task_definition(service or {}) or "")},
+            )
             for place, service, view in read
         ]
 
@@ -125,7 +159,9 @@ class Listing:
         self._images |= zip(missing, self._ecs.in_parallel(self._images_of, missing), strict=True)
 
     def _images_of(self, revision: str) -> dict[str, str] | None:
-        """The images of a revision; None of one that ECS does not show, such as one that was deleted while a service runs it."""
+        """The images of a revision; None of one that ECS does not show, such as one that was
+        deleted while a service runs it.
+        """
         try:
             return self._ecs.images(revision)
         except AwsFailure as failure:
@@ -135,12 +171,19 @@ class Listing:
 
 
 def _views(service: dict[str, Any], query: ListQuery) -> Iterator[tuple[str, Json]]:
-    """The name and the view of a service that is asked for. One whose description cannot be read is left out and logged."""
+    """The name and the view of a service that is asked for.
+
+    One whose description cannot be read is left out and logged.
+    """
     try:
         if _is_asked_for(service, query):
             yield service["serviceName"], service_view(service)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        logger.warning("a service is left out of the list", service_arn=str(service.get("serviceArn")), reason=repr(error))
+        logger.warning(
+            "a service is left out of the list",
+            service_arn=str(service.get("serviceArn")),
+            reason=repr(error),
+        )
 
 
 def _is_asked_for(service: dict[str, Any], query: ListQuery) -> bool:
@@ -153,5 +196,7 @@ def _is_asked_for(service: dict[str, Any], query: ListQuery) -> bool:
 
 
 def _answer(services: list[Json], place: _Place | None) -> Json:
-    token = token_of({"cluster": place.cluster_arn, "service": place.service_name}) if place else None
+    token = (
+        token_of({"cluster": place.cluster_arn, "service": place.service_name}) if place else None
+    )
     return {"services": services, "next": token}

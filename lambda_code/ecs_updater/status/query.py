@@ -1,4 +1,7 @@
-"""The parameters of a query, checked. Pure: mappings in, dataclasses out. Everything here raises InvalidQueryError."""
+"""The parameters of a query, checked.
+
+Pure: mappings in, dataclasses out. Everything here raises InvalidQueryError.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -59,12 +62,18 @@ def list_query(parameters: Parameters, filters: Sequence[str]) -> ListQuery:
 
 
 def deployments_query(parameters: Parameters, arn_prefix: str) -> DeploymentsQuery:
-    """The query of ``GET /deployments``; ``arn_prefix`` is that of ECS where the function is, ``arn:aws:ecs:REGION:ACCOUNT:``."""
+    """The query of ``GET /deployments``; ``arn_prefix`` is that of ECS where the function is,
+    ``arn:aws:ecs:REGION:ACCOUNT:``.
+    """
     given = _single(parameters, DEPLOYMENTS_PARAMETERS, "parameter")
     cluster, service = given.get("cluster"), given.get("service")
     if cluster is not None and not _NAME.fullmatch(cluster) and not _CLUSTER_ARN.fullmatch(cluster):
-        raise InvalidQueryError(f"cluster: {_shown(cluster)} is neither the name of a cluster nor its ARN")
-    cluster_arn = f"{arn_prefix}cluster/{cluster}" if cluster and not cluster.startswith("arn:") else cluster
+        raise InvalidQueryError(
+            f"cluster: {_shown(cluster)} is neither the name of a cluster nor its ARN"
+        )
+    cluster_arn = (
+        f"{arn_prefix}cluster/{cluster}" if cluster and not cluster.startswith("arn:") else cluster
+    )
     return DeploymentsQuery(
         cluster_arn=cluster_arn,
         service=None if service is None else _service_key(service, cluster_arn),
@@ -77,15 +86,20 @@ def _service_key(service: str, cluster_arn: str | None) -> str:
     if _NAME.fullmatch(service):
         if cluster_arn is None:
             raise InvalidQueryError(
-                f"service: {service} may be in several clusters: name the cluster too, or take the service's ARN"
+                f"service: {service} may be in several clusters: name the cluster too, or "
+                "take the service's ARN"
             )
         return f"{cluster_arn.replace(':cluster/', ':service/', 1)}/{service}"
     try:
         key = service_key(service, cluster_arn or "")
     except ValueError:
-        raise InvalidQueryError(f"service: {_shown(service)} is neither the name of a service nor its ARN") from None
+        raise InvalidQueryError(
+            f"service: {_shown(service)} is neither the name of a service nor its ARN"
+        ) from None
     if cluster_arn and key.rpartition("/")[0] != cluster_arn.replace(":cluster/", ":service/", 1):
-        raise InvalidQueryError(f"service: {_shown(service)} is not in the cluster {_shown(cluster_arn)}")
+        raise InvalidQueryError(
+            f"service: {_shown(service)} is not in the cluster {_shown(cluster_arn)}"
+        )
     return key
 
 
@@ -93,7 +107,9 @@ def _single(parameters: Parameters, names: Sequence[str], what: str) -> dict[str
     """Each parameter with its one value."""
     for name, values in parameters.items():
         if name not in names:
-            raise InvalidQueryError(f"there is no {what} {_shown(name)}: there are {', '.join(names)}")
+            raise InvalidQueryError(
+                f"there is no {what} {_shown(name)}: there are {', '.join(names)}"
+            )
         if len(values) != 1:
             raise InvalidQueryError(f"{name}: is given {len(values)} times, once is enough")
     return {name: values[0] for name, values in parameters.items()}
@@ -105,7 +121,9 @@ def _launch_types(value: str | None) -> frozenset[str]:
     asked = frozenset(value.upper().split(","))
     if not asked <= {*LAUNCH_TYPES, ALL}:
         there_are = ", ".join((*LAUNCH_TYPES, ALL))
-        raise InvalidQueryError(f"launch_type: {_shown(value)} is not one of {there_are}, or several with commas")
+        raise InvalidQueryError(
+            f"launch_type: {_shown(value)} is not one of {there_are}, or several with commas"
+        )
     return frozenset(LAUNCH_TYPES) if ALL in asked else asked
 
 

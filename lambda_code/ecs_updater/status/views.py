@@ -15,10 +15,14 @@ _IN_AN_ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def id_of(request_id: str) -> str:
-    """A ``request_id``, which may be any text, as a part of an address: as it is where it can be, else ``~`` and base64."""
+    """A ``request_id``, which may be any text, as a part of an address: as it is where it can be,
+    else ``~`` and base64.
+    """
     if _IN_AN_ADDRESS.fullmatch(request_id) and request_id.strip("."):
         return request_id
-    return "~" + base64.urlsafe_b64encode(request_id.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+    return "~" + base64.urlsafe_b64encode(
+        request_id.encode("utf-8", "surrogatepass")
+    ).decode().rstrip("=")
 
 
 def request_id_of(text: str) -> str:
@@ -27,7 +31,9 @@ def request_id_of(text: str) -> str:
         return text
     try:
         padded = text[1:] + "=" * (-(len(text) - 1) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True).decode("utf-8", "surrogatepass")
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode(
+            "utf-8", "surrogatepass"
+        )
     except ValueError:
         return text
 
@@ -72,7 +78,10 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
         "before": _side(item["before"]),
         "after": _side(item["after"]),
         "rollback": rollback
-        and {"taskDefinition": _revision(rollback["task_definition_arn"]), "deploymentId": rollback.get("deployment_id")},
+        and {
+            "taskDefinition": _revision(rollback["task_definition_arn"]),
+            "deploymentId": rollback.get("deployment_id"),
+        },
         "begunAt": item.get("begun_at"),
         "updatedAt": item.get("updated_at"),
         "endedAt": item.get("ended_at"),

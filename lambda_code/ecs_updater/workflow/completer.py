@@ -1,7 +1,8 @@
-"""Completes the updates whose caller did not wait, or whose process was killed: the ledger's open entries.
+"""Completes the updates whose caller did not wait, or whose process was killed: the ledger's open
+entries.
 
-Woken by EventBridge's ``ECS Deployment State Change`` events, which are sent once at best and tell of a failure only where the
-circuit breaker is on, and by a slow poll for what no event tells.
+Woken by EventBridge's ``ECS Deployment State Change`` events, which are sent once at best and tell
+of a failure only where the circuit breaker is on, and by a slow poll for what no event tells.
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
 """
 
@@ -50,7 +51,15 @@ class Completed:
     def settled(self, entry: Entry) -> None:
         """Counts an entry as it is after it was looked at."""
         if entry.is_ended:
-            slim = replace(entry, before=Side(), after=Side(), rollback_tags=None, digests={}, answer=None, error_attributes=None)
+            slim = replace(
+                entry,
+                before=Side(),
+                after=Side(),
+                rollback_tags=None,
+                digests={},
+                answer=None,
+                error_attributes=None,
+            )
             self.ended.append(slim)
         else:
             self.open += 1
@@ -65,7 +74,12 @@ class Completed:
         listed, others = self.skipped[:_SKIPPED_AT_MOST], len(self.skipped) - _SKIPPED_AT_MOST
         return {
             "ended": [
-                {"service": entry.service, "requestId": entry.request_id, "verdict": entry.verdict, "cause": entry.cause}
+                {
+                    "service": entry.service,
+                    "requestId": entry.request_id,
+                    "verdict": entry.verdict,
+                    "cause": entry.cause,
+                }
                 for entry in self.ended
             ],
             "open": self.open,
@@ -74,33 +88,47 @@ class Completed:
 
 
 def complete(  # pylint: disable=too-many-arguments,too-many-positional-arguments
-    event: Any, environment: Mapping[str, str], ecs: Ecs, table: Table | None, call: Call, batch: str | None = None
+    event: Any,
+    environment: Mapping[str, str],
+    ecs: Ecs,
+    table: Table | None,
+    call: Call,
+    batch: str | None = None,
 ) -> Completed:
-    """Looks at the open entries, of the service that ``event`` is about or of all, and ends those that have come to their end.
+    """Looks at the open entries, of the service that ``event`` is about or of all, and ends those
+    that have come to their end.
 
-    An entry or a service that raises anything is skipped. Where no time is left, the next run goes on from there. ``batch``: only
-    the entries of this batch. Raises ConfigurationError without a table, LedgerError when it cannot be read.
+    An entry or a service that raises anything is skipped. Where no time is left, the next run goes
+    on from there. ``batch``: only the entries of this batch. Raises ConfigurationError without a
+    table, LedgerError when it cannot be read.
     """
     settings = Settings.from_environment(environment)
     if table is None:
-        raise ConfigurationError("the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete")
+        raise ConfigurationError(
+            "the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete"
+        )
     history = History(table, retention_days=settings.ledger_retention_days, clock=call.clock.epoch)
     leases = Leases(table, clock=call.clock.epoch, sleep=call.clock.sleep)
     recovery = Recovery(ecs, Rolling(ecs, settings, call.clock), history)
     open_entries, service = OpenEntries(table), service_of(event)
     completed = Completed()
     for page in [Page(open_entries.of(service), True)] if service else open_entries.pages():
-        for read in _read(ecs, page.entries, completed, call, batch, settings.open_update_max_hours * 3600):
+        for read in _read(
+            ecs, page.entries, completed, call, batch, settings.open_update_max_hours * 3600
+        ):
             if call.time_left() < _NEEDED_SECONDS:
                 completed.skip(read.key, "no time left, the next run goes on here")
                 return completed
             if not page.is_all and batch is None:
-                open_entries.go_on_after(read.entries[-1])  # Before the look: where it ends the run, the next run comes past it.
+                # Before the look: where it ends the run, the next run comes past it.
+                open_entries.go_on_after(read.entries[-1])
             _complete_service(read, leases, recovery, completed, f"completer {call.id}")
     return completed
 
 
-def _complete_service(read: "_Read", leases: Leases, recovery: Recovery, completed: Completed, holder: str) -> None:
+def _complete_service(
+    read: "_Read", leases: Leases, recovery: Recovery, completed: Completed, holder: str
+) -> None:
     try:
         with leases.hold(read.key, Holder.of(holder)) as hold:
             known = None if hold.lease.is_stale(read.at) else read.service
@@ -125,7 +153,11 @@ def service_of(event: Any) -> str | None:
     if not isinstance(event, dict) or event.get("detail-type") != "ECS Deployment State Change":
         return None
     resources = event.get("resources")
-    arn = next((one for one in resources if isinstance(one, str)), "") if isinstance(resources, list) else ""
+    arn = (
+        next((one for one in resources if isinstance(one, str)), "")
+        if isinstance(resources, list)
+        else ""
+    )
     try:
         return service_key(arn)
     except ValueError:
@@ -154,11 +186,17 @@ class _Read:
 
 
 def _read(  # pylint: disable=too-many-arguments,too-many-positional-arguments,too-many-locals
-    ecs: Ecs, entries: Sequence[OpenEntry], completed: Completed, call: Call, batch: str | None, most_seconds: float
+    ecs: Ecs,
+    entries: Sequence[OpenEntry],
+    completed: Completed,
+    call: Call,
+    batch: str | None,
+    most_seconds: float,
 ) -> Iterator[_Read]:
     """Reads the services of ``entries``, or of those of a batch, ten of a cluster with one call.
 
-    One that cannot be read is skipped, unless it has an entry that has not changed for ``most_seconds``: that ends all the same.
+    One that cannot be read is skipped, unless it has an entry that has not changed for
+    ``most_seconds``: that ends all the same.
     """
     by_cluster: dict[str, dict[str, list[OpenEntry]]] = defaultdict(lambda: defaultdict(list))
     for one in entries:
@@ -171,16 +209,25 @@ def _read(  # pylint: disable=too-many-arguments,too-many-positional-arguments,t
             arns = list(by_service)[first : first + _SERVICES_AT_ONCE]
             at = call.clock.epoch()
             for arn, service in _described(ecs, cluster, arns).items():
-                read = _Read(at, None if isinstance(service, Exception) else service, by_service[arn])
-                has_aged = any(at - (seconds(entry.updated_at) or at) > most_seconds for entry in read.readable)
+                read = _Read(
+                    at, None if isinstance(service, Exception) else service, by_service[arn]
+                )
+                has_aged = any(
+                    at - (seconds(entry.updated_at) or at) > most_seconds for entry in read.readable
+                )
                 if isinstance(service, Exception) and not has_aged:
                     completed.skip(read.key, str(service))
                 else:
                     yield read
 
 
-def _described(ecs: Ecs, cluster: str, arns: Sequence[str]) -> dict[str, Mapping[str, Any] | Exception | None]:
-    """Each service as DescribeServices returns it, or why it does not. Where one spoils the call, each is asked by itself."""
+def _described(
+    ecs: Ecs, cluster: str, arns: Sequence[str]
+) -> dict[str, Mapping[str, Any] | Exception | None]:
+    """Each service as DescribeServices returns it, or why it does not.
+
+    Where one spoils the call, each is asked by itself.
+    """
     try:
         services, _ = ecs.describe_services(cluster, arns)
         told = {service["serviceArn"]: service for service in services}

@@ -29,9 +29,17 @@ def failed(
     *,
     is_final: bool = True,
 ) -> Conclusion:
-    """The conclusion that is an error. ``deployment`` is what the log is told of it beside the sentence."""
-    details: dict[str, object] = {"service_arn": entry.service_arn, "deployment": dict(deployment or {})}
-    return Conclusion(error=kind(sentence).with_details(details), is_final=is_final, verdict=verdict)
+    """The conclusion that is an error.
+
+    ``deployment`` is what the log is told of it beside the sentence.
+    """
+    details: dict[str, object] = {
+        "service_arn": entry.service_arn,
+        "deployment": dict(deployment or {}),
+    }
+    return Conclusion(
+        error=kind(sentence).with_details(details), is_final=is_final, verdict=verdict
+    )
 
 
 def error_of(entry: Entry) -> EcsUpdaterError:

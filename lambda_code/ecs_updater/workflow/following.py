@@ -22,4 +22,6 @@ class Following:
             record.keep()
             self._clock.sleep(seconds)
 
-        return Follower(self._ecs, rollout, self._settings.task_failures, replace(self._clock, sleep=sleep))
+        return Follower(
+            self._ecs, rollout, self._settings.task_failures, replace(self._clock, sleep=sleep)
+        )

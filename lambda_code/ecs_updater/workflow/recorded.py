@@ -1,4 +1,6 @@
-"""An update under the service's lease, told to the ledger: begun once for each ``request_id``, taken up again where it stopped."""
+"""An update under the service's lease, told to the ledger: begun once for each ``request_id``,
+taken up again where it stopped.
+"""
 
 import math
 from dataclasses import replace
@@ -40,7 +42,9 @@ NOT_DEPLOYED = "NOT_DEPLOYED"
 _FIRST_TOLD = "request_id_of"
 
 _LATER = 200
-"""How many updates are looked at for a later one that has deployed: many may have changed nothing."""
+"""How many updates are looked at for a later one that has deployed: many may have changed
+nothing.
+"""
 
 
 class Working(Protocol):
@@ -72,7 +76,9 @@ class Recorded:
     def __init__(self, work: Working, table: Table, event: Any):
         clock = work.call.clock
         self._work = work
-        self._history = History(table, retention_days=work.settings.ledger_retention_days, clock=clock.epoch)
+        self._history = History(
+            table, retention_days=work.settings.ledger_retention_days, clock=clock.epoch
+        )
         self._leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         self._holder = Holder.of(work.request.request_id or work.call.id)
         self._fingerprint = fingerprint_of_event(event)
@@ -84,8 +90,8 @@ class Recorded:
     def run(self) -> Answer:
         """The answer, of this attempt or of an earlier one of the same ``request_id``.
 
-        Raises LeaseHeldError when another update of the service does not end within the time to wait, LedgerError when the table
-        cannot be used, and what the update itself raises.
+        Raises LeaseHeldError when another update of the service does not end within the time to
+        wait, LedgerError when the table cannot be used, and what the update itself raises.
         """
         earlier = self._earlier()
         if earlier and _has_an_end(earlier):
@@ -96,7 +102,9 @@ class Recorded:
         read_at = told.at if told else self._work.call.clock.epoch()
         plan = self._work.planner.plan(self._work.request, told)
         self._work.pace(plan)
-        return self._under_lease(service_key(plan.snapshot.service_arn, plan.snapshot.cluster_arn), plan, read_at)
+        return self._under_lease(
+            service_key(plan.snapshot.service_arn, plan.snapshot.cluster_arn), plan, read_at
+        )
 
     def _under_lease(self, service: str, plan: Plan | None, read_at: float) -> Answer:
         call = self._work.call
@@ -104,13 +112,20 @@ class Recorded:
         with self._leases.hold(service, self._holder, call.clock.epoch() + wait) as hold:
             answer = self._held(hold, plan, read_at)
         if hold.not_released:
-            answer = result.with_notes(answer, [*answer["body"]["deployment"].get("notes", []), str(hold.not_released)])
+            answer = result.with_notes(
+                answer, [*answer["body"]["deployment"].get("notes", []), str(hold.not_released)]
+            )
         return answer
 
     def _held(self, hold: Hold, plan: Plan | None, read_at: float) -> Answer:
-        """Does it while nobody else may write to the service. ``plan`` was made of what was read at ``read_at``."""
+        """Does it while nobody else may write to the service.
+
+        ``plan`` was made of what was read at ``read_at``.
+        """
         unfinished = in_order(self._history.unfinished(hold.lease.service))
-        if own := next((entry for entry in unfinished if entry.request_id == self._holder.request_id), None):
+        if own := next(
+            (entry for entry in unfinished if entry.request_id == self._holder.request_id), None
+        ):
             for entry in unfinished[: unfinished.index(own)]:
                 if entry.is_before_deployment:
                     self._recovery.settle(entry, hold)
@@ -123,9 +138,12 @@ class Recorded:
         for entry in unfinished:
             known = plan.snapshot.service if is_current else None
             try:
-                settled = self._recovery.settle(entry, hold, known, is_followed_by_a_deployment=plan.deploys)
+                settled = self._recovery.settle(
+                    entry, hold, known, is_followed_by_a_deployment=plan.deploys
+                )
             except InternalError:
-                is_current = False  # It is logged. It must not stop the updates of its service for good.
+                # It is logged. It must not stop the updates of its service for good.
+                is_current = False
                 continue
             if settled.rollback or settled.verdict == INTERRUPTED:
                 is_current = False
@@ -139,7 +157,10 @@ class Recorded:
             self._check_same(begun.entry)
             if _has_an_end(begun.entry):
                 return _replayed(begun.entry)
-            raise LeaseHeldError(f"the update of request_id {self._holder.request_id} is under way elsewhere, try again")
+            raise LeaseHeldError(
+                f"the update of request_id {self._holder.request_id} is under way "
+                "elsewhere, try again"
+            )
         earlier = Earlier(may_have_registered=self._is_repetition)
         return self._concluded(plan, Record(begun.entry, self._history, hold), earlier)
 
@@ -149,7 +170,11 @@ class Recorded:
         if rollback_to is None and entry.rollback_on_failure:
             success = self._history.last_success(entry.service)
             rollback_to = success.task_definition_arn if success else None
-        if rollback_to and entry.rollback_on_failure and rollback_to != entry.before.task_definition_arn:
+        if (
+            rollback_to
+            and entry.rollback_on_failure
+            and rollback_to != entry.before.task_definition_arn
+        ):
             # A rollout is going on, or has failed: the tags are that one's.
             rollback_tags = with_tags(rollback_to, self._work.planner.past_of(plan.snapshot)).tags
             if rollback_tags is None and (success := self._history.last_success(entry.service)):
@@ -169,7 +194,8 @@ class Recorded:
 
     def _concluded(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Answer:
         """Does what is left to do, and tells the ledger how it ended."""
-        # An earlier attempt may have written the tags, which a failure of this one does not put back.
+        # An earlier attempt may have written the tags, which a failure of this one does not put
+        # back.
         entry = record.entry
         may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
         try:
@@ -190,7 +216,8 @@ class Recorded:
             conclusion.error.details["notes"] = self._work.notes(record, conclusion)
             if conclusion.is_final:
                 record.refused(conclusion.verdict, conclusion.error)
-                conclusion.error.details["notes"] = self._work.notes(record, conclusion)  # Whether it could be written, too.
+                # Whether it could be written, too.
+                conclusion.error.details["notes"] = self._work.notes(record, conclusion)
             raise conclusion.error
         assert conclusion.answer is not None
         answer = result.with_notes(conclusion.answer, self._work.notes(record, conclusion))
@@ -198,7 +225,8 @@ class Recorded:
             record.answered(answer)
         else:
             record.told(answer)
-        return result.with_notes(answer, self._work.notes(record, conclusion))  # Whether it could be written, too.
+        # Whether it could be written, too.
+        return result.with_notes(answer, self._work.notes(record, conclusion))
 
     # An earlier attempt of the same request.
 
@@ -212,12 +240,18 @@ class Recorded:
         return entry
 
     def _check_still_latest(self, entry: Entry) -> None:
-        """Refuses to deploy an older intent over a newer one: Lambda repeats an asynchronous call by itself, minutes later."""
-        newer = next((one for one in self._history.latest(entry.service, _LATER) if one.deployment_id), None)
+        """Refuses to deploy an older intent over a newer one: Lambda repeats an asynchronous call
+        by itself, minutes later.
+        """
+        newer = next(
+            (one for one in self._history.latest(entry.service, _LATER) if one.deployment_id), None
+        )
         if newer and newer.number > entry.number:
             raise ServiceUpdateRefusedError(
-                f"service could not be update with new task_definition: a later update (request_id {one_line(newer.request_id)}, "
-                f"{newer.begun_at}) has deployed since this one was begun: send it again with another request_id"
+                "service could not be update with new task_definition: a later update "
+                f"(request_id {one_line(newer.request_id)}, "
+                f"{newer.begun_at}) has deployed since this one was begun: send it again "
+                "with another request_id"
             )
 
     def _check_same(self, entry: Entry) -> None:
@@ -226,7 +260,8 @@ class Recorded:
         is_same_service = is_named(entry.service, request.cluster, request.service)
         if entry.fingerprint not in (None, self._fingerprint) or not is_same_service:
             raise InvalidEventError(
-                f"request_id: {self._holder.request_id!r} was another event's, of {entry.begun_at}, for {entry.service}: "
+                f"request_id: {self._holder.request_id!r} was another event's, of "
+                f"{entry.begun_at}, for {entry.service}: "
                 "a repetition must ask for the same"
             )
 
@@ -238,13 +273,20 @@ class Recorded:
             return self._told(record, self._work.rolling.wait(record, self._work.deadline))
         service = self._recovery.describe(entry)
         if deployment := self._recovery.deployment_of(entry, service):
-            record.deployed(deployment["id"], deployment.get("updatedAt"), None, deployment.get("taskDefinition"))
+            record.deployed(
+                deployment["id"],
+                deployment.get("updatedAt"),
+                None,
+                deployment.get("taskDefinition"),
+            )
             return self._told(record, self._work.rolling.wait(record, self._work.deadline))
         plan = self._work.planner.plan(self._work.request)
         return self._concluded(*self._resumed(plan, record))
 
     def _resumed(self, plan: Plan, record: Record) -> tuple[Plan, Record, Earlier]:
-        """The plan of an attempt that came to no deployment, the record, and what the attempt left behind."""
+        """The plan of an attempt that came to no deployment, the record, and what the attempt left
+        behind.
+        """
         entry = record.entry
         is_same = (plan.snapshot.task_definition_arn, plan.snapshot.deployment_id) == (
             entry.before.task_definition_arn,
@@ -279,8 +321,14 @@ def is_replayed(error: EcsUpdaterError) -> bool:
 
 
 def _is_begun_as(entry: Entry, plan: Plan, intent: Entry) -> bool:
-    """Whether ``entry`` was begun for ``plan``. What a rollback returns to may have been deregistered or deleted since."""
-    is_to_the_target = plan.target is not None and entry.after.task_definition_arn == plan.target["taskDefinitionArn"]
+    """Whether ``entry`` was begun for ``plan``.
+
+    What a rollback returns to may have been deregistered or deleted since.
+    """
+    is_to_the_target = (
+        plan.target is not None
+        and entry.after.task_definition_arn == plan.target["taskDefinitionArn"]
+    )
     has_target = plan.target is None or is_to_the_target == (plan.revision is None)
     return has_target and entry.after.images == intent.after.images
 
@@ -299,4 +347,6 @@ def _replayed(entry: Entry) -> Answer:
     deployment = answer["body"]["deployment"]
     if deployment["verdict"] == entry.verdict:
         return answer
-    return result.with_verdict(answer, {**deployment, "verdict": entry.verdict, "reason": entry.cause})
+    return result.with_verdict(
+        answer, {**deployment, "verdict": entry.verdict, "reason": entry.cause}
+    )

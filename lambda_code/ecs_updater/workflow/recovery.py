@@ -1,4 +1,6 @@
-"""Finishes or undoes what somebody else began: an update whose caller did not wait, or whose process was killed."""
+"""Finishes or undoes what somebody else began: an update whose caller did not wait, or whose
+process was killed.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -40,13 +42,18 @@ INTERRUPTED = "INTERRUPTED"
 
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
-    """Open entries of a service as they are to be settled: first those that may have to be undone, the newest first.
+    """Open entries of a service as they are to be settled: first those that may have to be undone,
+    the newest first.
 
-    What an interrupted update has written lies upon what the earlier ones wrote, and a rollback compares with that.
+    What an interrupted update has written lies upon what the earlier ones wrote, and a rollback
+    compares with that.
     """
     oldest_first = sorted(entries, key=lambda entry: entry.number)
     interrupted = [entry for entry in oldest_first if entry.is_before_deployment]
-    return [*reversed(interrupted), *(entry for entry in oldest_first if not entry.is_before_deployment)]
+    return [
+        *reversed(interrupted),
+        *(entry for entry in oldest_first if not entry.is_before_deployment),
+    ]
 
 
 class Recovery:
@@ -66,9 +73,10 @@ class Recovery:
     ) -> Entry:
         """Brings an entry to its end, as far as that can be seen now; the entry as it then is.
 
-        ``service`` is what DescribeServices says, where that was asked already. ``is_followed_by_a_deployment``: a later update is
-        about to deploy, so a service that has to be returned is left to it; see ``end_overtaken``. Raises ServiceReadError,
-        LeaseHeldError or LedgerError, and InternalError for an entry with which nothing can be done.
+        ``service`` is what DescribeServices says, where that was asked already.
+        ``is_followed_by_a_deployment``: a later update is about to deploy, so a service that has to
+        be returned is left to it; see ``end_overtaken``. Raises ServiceReadError, LeaseHeldError or
+        LedgerError, and InternalError for an entry with which nothing can be done.
         """
         try:
             return self._settled(entry, hold, service, is_followed_by_a_deployment)
@@ -77,10 +85,16 @@ class Recovery:
         except Exception as defect:
             key = f"{entry.service} {entry_key(entry.number)}"
             logger.exception("an open update cannot be ended", entry=key)
-            raise InternalError(f"{type(defect).__name__}: the entry {key} cannot be ended, the log has the details") from None
+            raise InternalError(
+                f"{type(defect).__name__}: the entry {key} cannot be ended, the log has the details"
+            ) from None
 
     def _settled(
-        self, entry: Entry, hold: Hold, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
+        self,
+        entry: Entry,
+        hold: Hold,
+        service: Mapping[str, Any] | None,
+        is_followed_by_a_deployment: bool,
     ) -> Entry:
         try:
             record = Record(self._history.take_over(entry, hold.lease), self._history, hold)
@@ -92,14 +106,20 @@ class Recovery:
             if is_stuck and self._rolling.without_an_end(record.entry, str(conclusion.error)):
                 conclusion = replace(conclusion, is_final=True)
         except EcsUpdaterError as failure:
-            given_up = None if isinstance(failure, _OF_THE_LEDGER) else self._rolling.without_an_end(record.entry, str(failure))
+            given_up = (
+                None
+                if isinstance(failure, _OF_THE_LEDGER)
+                else self._rolling.without_an_end(record.entry, str(failure))
+            )
             if given_up is None:
                 raise
             conclusion = given_up
         self._end(record, conclusion)
         return record.entry
 
-    def _look(self, record: Record, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool) -> Conclusion:
+    def _look(
+        self, record: Record, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
+    ) -> Conclusion:
         """What an entry comes to, as far as that can be seen now."""
         entry = record.entry
         try:
@@ -110,26 +130,42 @@ class Recovery:
                 if deployment is None:
                     self._undo(record, service)
                     return Conclusion(is_final=False)
-                record.deployed(deployment["id"], deployment.get("updatedAt"), None, deployment.get("taskDefinition"))
+                record.deployed(
+                    deployment["id"],
+                    deployment.get("updatedAt"),
+                    None,
+                    deployment.get("taskDefinition"),
+                )
             is_failing = primary_deployment(service).get("id") == record.entry.deployment_id
             may_return = not (is_followed_by_a_deployment and is_failing)
             past = [] if entry.deploys else self._history.latest(entry.service)
             conclusion = self._rolling.look(record, service, may_return=may_return, past=past)
             back = record.entry.rollback
-            if may_return and not conclusion.is_final and back and back.deployment_id == primary_deployment(service).get("id", ""):
-                conclusion = self._rolling.look(record, service)  # Its tags are put back now; perhaps the return is done, too.
+            if (
+                may_return
+                and not conclusion.is_final
+                and back
+                and back.deployment_id == primary_deployment(service).get("id", "")
+            ):
+                # Its tags are put back now; perhaps the return is done, too.
+                conclusion = self._rolling.look(record, service)
             if conclusion.verdict == FAILED and not conclusion.is_final and not may_return:
                 self._overtaken.append(record)
             return conclusion
         except AwsFailure as failure:
             raise ServiceReadError(
-                f"{failure}; an earlier update of the service (request_id {entry.request_id}) is not done"
+                f"{failure}; an earlier update of the service (request_id "
+                f"{entry.request_id}) is not done"
             ) from failure
 
     def end_overtaken(self) -> None:
-        """Ends the updates that would have been returned, after a later one has deployed over them."""
+        """Ends the updates that would have been returned, after a later one has deployed over
+        them.
+        """
         for record in self._overtaken:
-            error = RolloutFailedError(f"{record.entry.cause}; a later update came before the service was returned")
+            error = RolloutFailedError(
+                f"{record.entry.cause}; a later update came before the service was returned"
+            )
             record.refused(FAILED, error)
         self._overtaken.clear()
 
@@ -148,10 +184,19 @@ class Recovery:
         if not entry.may_have_deployed:
             return None
         found = running_deployment(service, entry) or self._deployment_that_is_gone(entry)
-        return next((one for one in service.get("deployments", []) if one.get("id") == found), {"id": found}) if found else None
+        return (
+            next(
+                (one for one in service.get("deployments", []) if one.get("id") == found),
+                {"id": found},
+            )
+            if found
+            else None
+        )
 
     def _deployment_that_is_gone(self, entry: Entry) -> str | None:
-        """The deployment of a revision of the entry's own that ECS does not list any more, for it was replaced: its tasks tell."""
+        """The deployment of a revision of the entry's own that ECS does not list any more, for it
+        was replaced: its tasks tell.
+        """
         own = entry.after.task_definition_arn
         if entry.action != "update" or own in (None, entry.before.task_definition_arn):
             return None
@@ -161,8 +206,12 @@ class Recovery:
             if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
                 return None  # It will never be told.
             raise ServiceReadError(str(failure)) from failure
-        own_tasks = (task.get("startedBy", "") for task in stopped if task.get("taskDefinitionArn") == own)
-        return next((started_by for started_by in own_tasks if started_by.startswith("ecs-svc/")), None)
+        own_tasks = (
+            task.get("startedBy", "") for task in stopped if task.get("taskDefinitionArn") == own
+        )
+        return next(
+            (started_by for started_by in own_tasks if started_by.startswith("ecs-svc/")), None
+        )
 
     @staticmethod
     def _end(record: Record, conclusion: Conclusion) -> None:
@@ -174,10 +223,13 @@ class Recovery:
             record.answered(conclusion.answer)
 
     def _undo(self, record: Record, service: Mapping[str, Any]) -> None:
-        """Takes back the tags of an update that came to no deployment, as far as nobody has changed them since."""
+        """Takes back the tags of an update that came to no deployment, as far as nobody has changed
+        them since.
+        """
         entry = record.entry
         error: EcsUpdaterError = ServiceUpdateError(
-            "the update was interrupted before its deployment: the service runs what it ran, its tags are what they were"
+            "the update was interrupted before its deployment: the service runs what it ran, its "
+            "tags are what they were"
         )
         changes = taken_back(own_tags(service), TagChanges(entry.before.tags, entry.after.tags))
         if changes and service.get("status") == "ACTIVE":

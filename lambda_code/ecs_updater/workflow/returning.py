@@ -1,4 +1,7 @@
-"""Returns a service whose rollout failed: the revision, the tags, the wait. All of it can be done twice."""
+"""Returns a service whose rollout failed: the revision, the tags, the wait.
+
+All of it can be done twice.
+"""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +27,16 @@ from ..ledger.entry import Entry, seconds
 from ..ledger.record import Record
 from ..plan import registration
 from ..rollout.follow import Rollout
-from ..rollout.verdict import FAILED, ROLLED_BACK, STOPPED, SUCCEEDED, SUPERSEDED, TIMED_OUT, Finding, Followed
+from ..rollout.verdict import (
+    FAILED,
+    ROLLED_BACK,
+    STOPPED,
+    SUCCEEDED,
+    SUPERSEDED,
+    TIMED_OUT,
+    Finding,
+    Followed,
+)
 from ..service import tagging
 from ..service.rollback import Return, is_rollback_of_ecs, return_service
 from ..service.write import register_once
@@ -41,8 +53,12 @@ class Returning:
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock, following: Following):
         self._ecs, self._settings, self._clock, self._following = ecs, settings, clock, following
 
-    def roll_back(self, record: Record, finding: Finding, followed: Followed, deadline: float) -> Conclusion:
-        """Returns service and tags to what worked, or does the rest where ECS has returned the service."""
+    def roll_back(
+        self, record: Record, finding: Finding, followed: Followed, deadline: float
+    ) -> Conclusion:
+        """Returns service and tags to what worked, or does the rest where ECS has returned the
+        service.
+        """
         entry, seen = record.entry, followed.seen
         cause = finding.reason
         back = seen.rollback if seen else None
@@ -50,14 +66,20 @@ class Returning:
         if finding.verdict == ROLLED_BACK and back:
             record.rolling_back(cause, back.task_definition)
         elif entry.rollback_to is None:
-            sentence = f"{cause}; the service was not rolled back, for no revision of it is known to have worked"
+            sentence = (
+                f"{cause}; the service was not rolled back, for no revision of it is "
+                "known to have worked"
+            )
             return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
         else:
             record.rolling_back(cause, entry.rollback_to)
         return self.go_on(record, followed.service_deployment_arn or "", deadline)
 
     def go_on(self, record: Record, service_deployment_arn: str, deadline: float) -> Conclusion:
-        """Does what is left of a rollback: the deployment, the tags, the wait. All of it can be done twice."""
+        """Does what is left of a rollback: the deployment, the tags, the wait.
+
+        All of it can be done twice.
+        """
         entry = record.entry
         assert entry.rollback is not None
         target = entry.rollback.task_definition_arn
@@ -68,7 +90,13 @@ class Returning:
                 return failed(RolloutStoppedError, sentence, STOPPED, entry)
             primary = primary_deployment(service)
             if entry.rollback.deployment_id is None and primary.get("id") == entry.deployment_id:
-                back = Return(entry.cluster_arn, entry.service_arn, entry.deployment_id, service_deployment_arn or None, target)
+                back = Return(
+                    entry.cluster_arn,
+                    entry.service_arn,
+                    entry.deployment_id,
+                    service_deployment_arn or None,
+                    target,
+                )
                 primary = self._begun(record, back, deadline)
             back_to = record.entry.rollback
             if primary and back_to and primary.get("taskDefinition") != back_to.task_definition_arn:
@@ -77,12 +105,20 @@ class Returning:
                 record.redirected(primary["taskDefinition"], None)
         except (AwsFailure, LeaseHeldError, LedgerError) as failure:
             where = f"{_revision(target)}{_again(record, failure)}"
-            sentence = f"{entry.cause}; and the service could not be returned to {where}: {_plain(failure)}"
-            return failed(RolloutFailedError, sentence, FAILED, entry, is_final=_is_for_good(failure))
+            sentence = (
+                f"{entry.cause}; and the service could not be returned to "
+                f"{where}: {_plain(failure)}"
+            )
+            return failed(
+                RolloutFailedError, sentence, FAILED, entry, is_final=_is_for_good(failure)
+            )
         return self._returning(record, service, primary.get("id"), deadline)
 
     def _begun(self, record: Record, back: Return, deadline: float) -> Mapping[str, Any]:
-        """See ``return_service``. A revision that ECS refuses is registered again, or the one that worked before it is taken."""
+        """See ``return_service``.
+
+        A revision that ECS refuses is registered again, or the one that worked before it is taken.
+        """
         try:
             return return_service(self._ecs, back, self._clock, deadline, record.before_write)
         except AwsFailure as failure:
@@ -95,7 +131,9 @@ class Returning:
         return return_service(self._ecs, back, self._clock, deadline, record.before_write)
 
     def _instead(self, record: Record, back: Return) -> RollbackTarget | None:
-        """The target of a rollback that ECS has refused; ``record`` notes which revisions are passed over."""
+        """The target of a rollback that ECS has refused; ``record`` notes which revisions are
+        passed over.
+        """
         search = TargetSearch(
             self._ecs,
             self._settings,
@@ -118,22 +156,33 @@ class Returning:
         arn: str = register_once(self._ecs, revision, look_first=True)["taskDefinitionArn"]
         return arn
 
-    def _returning(self, record: Record, service: Mapping[str, Any], deployment_id: str | None, deadline: float) -> Conclusion:
+    def _returning(
+        self, record: Record, service: Mapping[str, Any], deployment_id: str | None, deadline: float
+    ) -> Conclusion:
         """The service is on its way back: does the rest, and waits."""
         entry = record.entry
         assert entry.rollback is not None
         tags, are_back = self._put_tags_back(record, service)
-        # Whoever finds the entry puts the tags back as long as it does not say which deployment does the return.
-        record.rolling_back(entry.cause or "", entry.rollback.task_definition_arn, deployment_id if are_back else None)
+        # Whoever finds the entry puts the tags back as long as it does not say which deployment
+        # does the return.
+        record.rolling_back(
+            entry.cause or "",
+            entry.rollback.task_definition_arn,
+            deployment_id if are_back else None,
+        )
         followed = None
         if deployment_id and deadline > self._clock.now():
-            followed = self._following.follower(return_rollout(entry, deployment_id), record).follow(deadline)
+            followed = self._following.follower(
+                return_rollout(entry, deployment_id), record
+            ).follow(deadline)
         conclusion = self.returned(record, deployment_id, tags, followed)
         return conclusion if are_back else replace(conclusion, is_final=False)
 
     @staticmethod
     def _overtaken(entry: Entry, primary: Mapping[str, Any]) -> Conclusion:
-        """What is told when somebody else's deployment came before the return: theirs is left alone."""
+        """What is told when somebody else's deployment came before the return: theirs is left
+        alone.
+        """
         theirs = f"deployment {primary.get('id')} to {_revision(primary.get('taskDefinition', ''))}"
         sentence = f"{entry.cause}; the service was not returned, for {theirs} took its place"
         return failed(RolloutSupersededError, sentence, SUPERSEDED, entry)
@@ -143,7 +192,11 @@ class Returning:
         entry = record.entry
         changes = taken_back(own_tags(service), _tags_to_take_back(entry))
         try:
-            if changes and record.history and any(one.has_replaced_tags for one in record.history.later(entry)):
+            if (
+                changes
+                and record.history
+                and any(one.has_replaced_tags for one in record.history.later(entry))
+            ):
                 record.entry = replace(entry, rollback_tags=entry.after.tags)
                 return ", its tags are those of a later update", True
             if changes:
@@ -157,14 +210,25 @@ class Returning:
 
     @staticmethod
     def returned(
-        record: Record, deployment_id: str | None, tags: str, followed: Followed | None, *, is_over: bool = False
+        record: Record,
+        deployment_id: str | None,
+        tags: str,
+        followed: Followed | None,
+        *,
+        is_over: bool = False,
     ) -> Conclusion:
-        """The conclusion of a rollback: what failed, and how the return went. ``is_over``: it is waited for no longer."""
+        """The conclusion of a rollback: what failed, and how the return went.
+
+        ``is_over``: it is waited for no longer.
+        """
         entry = record.entry
         assert entry.rollback is not None
         revision = _revision(entry.rollback.task_definition_arn)
         finding = followed.finding if followed else None
-        deployment = {"id": deployment_id, "verdict": finding.verdict if finding else result.IN_PROGRESS}
+        deployment = {
+            "id": deployment_id,
+            "verdict": finding.verdict if finding else result.IN_PROGRESS,
+        }
         if finding is None or (finding.verdict == TIMED_OUT and not is_over):
             by = f" (deployment {deployment_id})" if deployment_id else ""
             sentence = f"{entry.cause}; the service is on its way back to {revision}{by}{tags}"
@@ -172,7 +236,10 @@ class Returning:
         if finding.verdict == SUCCEEDED:
             sentence = f"{entry.cause}; the service is back: {finding.reason}{tags}"
             return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment)
-        sentence = f"{entry.cause}; and the return to {revision} came to {finding.verdict}: {finding.reason}{tags}"
+        sentence = (
+            f"{entry.cause}; and the return to {revision} came to {finding.verdict}: "
+            f"{finding.reason}{tags}"
+        )
         return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
 
 
@@ -184,8 +251,8 @@ def tags_afterwards(entry: Entry) -> str:
 
 
 def _tags_to_take_back(entry: Entry) -> TagChanges:
-    """From the tags that a rollback restores to those that the update wrote. None where a failed deployment was joined whose
-    earlier tags nobody knows.
+    """From the tags that a rollback restores to those that the update wrote. None where a failed
+    deployment was joined whose earlier tags nobody knows.
     """
     if entry.rollback_tags is not None:
         return TagChanges(entry.rollback_tags, entry.after.tags)
@@ -195,7 +262,14 @@ def _tags_to_take_back(entry: Entry) -> TagChanges:
 def return_rollout(entry: Entry, deployment_id: str) -> Rollout:
     """The deployment that returns an entry's service, to follow."""
     made_at = seconds(entry.updated_at)
-    return Rollout(entry.cluster_arn, entry.service_arn, deployment_id, entry.deployment_id, made_at, may_be_return=True)
+    return Rollout(
+        entry.cluster_arn,
+        entry.service_arn,
+        deployment_id,
+        entry.deployment_id,
+        made_at,
+        may_be_return=True,
+    )
 
 
 def _plain(failure: Exception) -> str:
@@ -204,7 +278,9 @@ def _plain(failure: Exception) -> str:
 
 
 def _again(record: Record, failure: Exception) -> str:
-    """What to expect after a failure: with a ledger somebody tries again, unless ECS will never do it."""
+    """What to expect after a failure: with a ledger somebody tries again, unless ECS will never do
+    it.
+    """
     return "" if _is_for_good(failure) or not record.is_remembered else ", which is tried again"
 
 

@@ -1,4 +1,6 @@
-"""Finds the revision that a service is returned to: the last one that is known to have worked and that ECS still has."""
+"""Finds the revision that a service is returned to: the last one that is known to have worked and
+that ECS still has.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,9 @@ _UPDATES_READ = (20, 200)
 """How many entries of the ledger are read, and how many where these show no earlier revision."""
 
 _PAGES_READ = 5
-"""The most pages of 100 successful service deployments that are read: ECS keeps those of 90 days."""
+"""The most pages of 100 successful service deployments that are read: ECS keeps those of 90
+days.
+"""
 
 _ACTIVE, _DELETE_IN_PROGRESS = "ACTIVE", "DELETE_IN_PROGRESS"
 
@@ -42,7 +46,10 @@ class RollbackTarget:
 
     @property
     def is_active(self) -> bool:
-        """Whether UpdateService takes it. ECS refuses every other one, so its content has to be registered again."""
+        """Whether UpdateService takes it.
+
+        ECS refuses every other one, so its content has to be registered again.
+        """
         status: str = self.task_definition.get("status", _ACTIVE)
         return status == _ACTIVE
 
@@ -61,7 +68,8 @@ class TargetSearch:
         leaves: str,
         completed: str | None,
     ):
-        """``leaves`` is the revision that the service is at, ``completed`` the one that ECS shows as complete.
+        """``leaves`` is the revision that the service is at, ``completed`` the one that ECS shows
+        as complete.
 
         Of ``settings`` count ``family`` and ``unknown_fields``.
         """
@@ -77,7 +85,10 @@ class TargetSearch:
         return list(self._passed_over.values())
 
     def first(self) -> RollbackTarget | None:
-        """The target; None where no earlier revision is known to have worked. Raises AwsFailure or LedgerError."""
+        """The target; None where no earlier revision is known to have worked.
+
+        Raises AwsFailure or LedgerError.
+        """
         being_deleted: RollbackTarget | None = None
         for candidate in self._candidates():
             arn = candidate.task_definition_arn
@@ -88,7 +99,9 @@ class TargetSearch:
             except AwsFailure as failure:
                 if failure.outcome is not Outcome.REFUSED:
                     raise
-                self._pass_over(arn, f"ECS does not have it any more ({failure.reason.rstrip('.')})")
+                self._pass_over(
+                    arn, f"ECS does not have it any more ({failure.reason.rstrip('.')})"
+                )
                 continue
             if found.task_definition.get("status") == _DELETE_IN_PROGRESS:
                 being_deleted = being_deleted or found
@@ -100,7 +113,9 @@ class TargetSearch:
         return being_deleted
 
     def _candidates(self) -> Iterator[Target]:
-        """Revisions that worked, the last one first: by the service's deployments, by the ledger, by ECS's own records."""
+        """Revisions that worked, the last one first: by the service's deployments, by the ledger,
+        by ECS's own records.
+        """
         key = service_key(self._service_arn, self._cluster_arn)
         for most in _UPDATES_READ:
             self._past = self._history.latest(key, most) if self._history else ()
@@ -112,25 +127,33 @@ class TargetSearch:
         if success and success.task_definition_arn not in left:
             yield Target(success.task_definition_arn, success.tags)
         try:
-            for arn in self._ecs.deployed_task_definitions(self._cluster_arn, self._service_arn, _PAGES_READ):
+            for arn in self._ecs.deployed_task_definitions(
+                self._cluster_arn, self._service_arn, _PAGES_READ
+            ):
                 if arn not in left:
                     yield with_tags(arn, self._past)
         except AwsFailure as failure:
             if failure.outcome not in _LASTING:
                 raise
             # No partition and no emulator has to have them.
-            self._passed_over[failure.operation] = f"ECS's records of the service's deployments could not be read: {failure}"
+            self._passed_over[failure.operation] = (
+                f"ECS's records of the service's deployments could not be read: {failure}"
+            )
 
     def _is_of_another_family(self, arn: str) -> bool:
         family = self._settings.family
         is_another = family not in (None, arn.rpartition("/")[2].rpartition(":")[0])
         if is_another:
-            self._pass_over(arn, f"it is not of the family {family}, which the function's TASK_DEF says")
+            self._pass_over(
+                arn, f"it is not of the family {family}, which the function's TASK_DEF says"
+            )
         return is_another
 
     def _was_left_as_a_copy(self, found: RollbackTarget) -> bool:
         """Whether its content was registered again before, and that revision is one to leave."""
-        content, _ = registration(found.task_definition, found.task_definition_tags, {}, self._ecs.fields, self._settings)
+        content, _ = registration(
+            found.task_definition, found.task_definition_tags, {}, self._ecs.fields, self._settings
+        )
         for arn in sorted(left_behind(self._leaves, self._past)):
             try:
                 described = self._ecs.describe_task_definition(arn)
@@ -139,7 +162,9 @@ class TargetSearch:
                     raise
                 continue
             if is_registered_as(content, *described, self._ecs.fields):
-                self._pass_over(found.arn, f"{_name(arn)}, which has the same content, is left as well")
+                self._pass_over(
+                    found.arn, f"{_name(arn)}, which has the same content, is left as well"
+                )
                 return True
         return False
 

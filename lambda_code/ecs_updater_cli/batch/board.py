@@ -19,10 +19,16 @@ class Change:
 
 
 class Board:
-    """The rows of a batch, by their numbers. Read by the live view's own thread, so a row is replaced, never changed."""
+    """The rows of a batch, by their numbers.
+
+    Read by the live view's own thread, so a row is replaced, never changed.
+    """
 
     def __init__(self, members: Sequence[Member], begun_at: float, batch: str | None = None):
-        """``batch``: its id; None where no ledger knows it. ``begun_at``: seconds since the epoch."""
+        """``batch``: its id; None where no ledger knows it.
+
+        ``begun_at``: seconds since the epoch.
+        """
         self.batch, self.begun_at = batch, begun_at
         self._rows = {member.number: Row.of(member) for member in members}
 

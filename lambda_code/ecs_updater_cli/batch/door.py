@@ -11,10 +11,16 @@ from .state import Counts, Seen
 
 
 class Door(Protocol):
-    """Where updates are begun and seen. All methods raise ``ending.Trouble``, and may be called again after that."""
+    """Where updates are begun and seen.
+
+    All methods raise ``ending.Trouble``, and may be called again after that.
+    """
 
     def begin(self, members: Sequence[Member]) -> None:
-        """Lets these be begun, and those end that have begun: also where there are none to begin. To do so twice is harmless."""
+        """Lets these be begun, and those end that have begun: also where there are none to begin.
+
+        To do so twice is harmless.
+        """
 
     def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
         """What is known of these services, by number; one that is left out is as it was."""

@@ -19,7 +19,13 @@ class Following:
     """One batch, followed to its end."""
 
     def __init__(self, board: Board, door: Door, waves: Waves, show: Show, clock: Clock):
-        self._board, self._door, self._waves, self._show, self._clock = board, door, waves, show, clock
+        self._board, self._door, self._waves, self._show, self._clock = (
+            board,
+            door,
+            waves,
+            show,
+            clock,
+        )
         self._trouble_since: float | None = None
 
     def look(self) -> None:
@@ -27,9 +33,11 @@ class Following:
         self._tell(self._board.see(self._door.look(self._board.waiting)))
 
     def follow(self, timeout: float | None = None) -> bool:
-        """Whether all came to their end within ``timeout`` seconds; None waits for as long as it takes.
+        """Whether all came to their end within ``timeout`` seconds; None waits for as long as it
+        takes.
 
-        Raises Trouble when AWS is not to be had for a while, and nothing else but what a signal raises.
+        Raises Trouble when AWS is not to be had for a while, and nothing else but what a signal
+        raises.
         """
         deadline = None if timeout is None else self._clock.now() + timeout
         while True:

@@ -65,7 +65,10 @@ class Row:
         return replace(self, counts=counts)
 
     def seconds(self, now: float) -> float | None:
-        """For how long it has gone on, or went on; ``now`` in seconds since the epoch. None where it has not begun."""
+        """For how long it has gone on, or went on; ``now`` in seconds since the epoch.
+
+        None where it has not begun.
+        """
         if self.seen.begun_at is None:
             return None
         return max(0.0, (self.seen.ended_at or now) - self.seen.begun_at)

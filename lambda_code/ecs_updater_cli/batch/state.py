@@ -38,7 +38,13 @@ class State(StrEnum):
     @property
     def is_bad(self) -> bool:
         """Whether it ended in another way."""
-        return self in (State.FAILED, State.ROLLED_BACK, State.SUPERSEDED, State.STOPPED, State.NOT_STARTED)
+        return self in (
+            State.FAILED,
+            State.ROLLED_BACK,
+            State.SUPERSEDED,
+            State.STOPPED,
+            State.NOT_STARTED,
+        )
 
     @property
     def is_over(self) -> bool:
@@ -101,12 +107,19 @@ class Seen:
 
 
 def seen_by(event: Mapping[str, Any], item: Mapping[str, Any]) -> Seen:
-    """What an entry says about the update that ``event`` asks for: it failed where the entry of its ``request_id`` is another's."""
+    """What an entry says about the update that ``event`` asks for: it failed where the entry of its
+    ``request_id`` is another's.
+    """
     service = item.get("service")
-    is_named_so = service is None or is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
+    is_named_so = service is None or is_named(
+        service, event["ecs_cluster_name"], event["ecs_service_name"]
+    )
     if is_named_so and item.get("fingerprint") in (None, fingerprint_of_event(event)):
         return seen_in(item)
-    cause = f"its request_id {event.get('request_id')} is taken by another update, of {service}: deploy it again"
+    cause = (
+        f"its request_id {event.get('request_id')} is taken by another update, of "
+        f"{service}: deploy it again"
+    )
     return Seen(State.FAILED, cause, error_type=InvalidEventError.__name__)
 
 
@@ -119,8 +132,16 @@ def seen_in(item: Mapping[str, Any]) -> Seen:
     else:
         state = of_verdict(item.get("verdict"))
     rollback = item.get("rollback") or {}
-    target = rollback.get("task_definition_arn") if state is State.ROLLING_BACK else item["after"].get("task_definition_arn")
-    on_its_way = f"{'back ' if state is State.ROLLING_BACK else ''}to {target.rpartition('/')[2]}" if state.rolls and target else ""
+    target = (
+        rollback.get("task_definition_arn")
+        if state is State.ROLLING_BACK
+        else item["after"].get("task_definition_arn")
+    )
+    on_its_way = (
+        f"{'back ' if state is State.ROLLING_BACK else ''}to {target.rpartition('/')[2]}"
+        if state.rolls and target
+        else ""
+    )
     cause = plain_cause(item.get("cause") or "")
     return Seen(
         state=state,

@@ -1,4 +1,6 @@
-"""Groups of a batch, one after another: the next begins when every update of the one before is as it was asked for."""
+"""Groups of a batch, one after another: the next begins when every update of the one before is as
+it was asked for.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,13 +23,17 @@ class Step:
     """What comes next."""
 
     begin: tuple[int, ...] | None = None
-    """The numbers of the services to begin now, none where a wave has begun already; None where no wave comes yet."""
+    """The numbers of the services to begin now, none where a wave has begun already; None where no
+    wave comes yet.
+    """
     give_up: Mapping[int, Seen] | None = None
     """Those that are not begun any more, and why."""
 
 
 def waves_of(groups: Mapping[int, str | None]) -> list[Wave]:
-    """The waves of services by number, in the order in which their groups come first; those without a group are the first."""
+    """The waves of services by number, in the order in which their groups come first; those without
+    a group are the first.
+    """
     by_group: dict[str | None, list[int]] = {None: []}
     for number, group in groups.items():
         by_group.setdefault(group, []).append(number)
@@ -56,7 +62,9 @@ class Waves:
         self._begun += 1
 
     def step(self, rows: Mapping[int, Row]) -> Step:
-        """What comes next, where ``rows`` is what is known: the same until that has changed, or the wave has begun."""
+        """What comes next, where ``rows`` is what is known: the same until that has changed, or the
+        wave has begun.
+        """
         if self._begun == len(self.all):
             return Step()
         before = [rows[number] for wave in self.all[: self._begun] for number in wave.numbers]
@@ -68,6 +76,13 @@ class Waves:
             cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
             left = [row.number for row in rows.values() if not row.state.is_over]
             return Step(give_up={number: Seen(State.NOT_STARTED, cause) for number in left})
-        # A rollout goes on by itself. What came to nothing may have been waiting for its next attempt in a process that has ended.
+        # A rollout goes on by itself. What came to nothing may have been waiting for its next
+        # attempt in a process that has ended.
         numbers = self.all[self._begun].numbers
-        return Step(begin=tuple(number for number in numbers if not (rows[number].state.is_over or rows[number].state.rolls)))
+        return Step(
+            begin=tuple(
+                number
+                for number in numbers
+                if not (rows[number].state.is_over or rows[number].state.rolls)
+            )
+        )

@@ -40,7 +40,9 @@ class Way:
 def deploy_batch(
     events: Sequence[dict[str, Any]], groups: Sequence[str | None], where: Where, way: Way, how: How
 ) -> int:
-    """Begins the updates and follows them to their end, or says what they would change; the exit code. Raises CommandEnd."""
+    """Begins the updates and follows them to their end, or says what they would change; the exit
+    code. Raises CommandEnd.
+    """
     account, printer = Account(where.name, where.region, where.profile), Printer()
     if way.dry_run:
         return plan(events, account, printer, as_json=how.as_json, no_ledger=way.no_ledger)

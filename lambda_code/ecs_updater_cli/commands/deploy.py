@@ -26,10 +26,21 @@ from .reading import entries_of
 
 Waves = Annotated[
     bool,
-    flag("--waves", about="Deploy group after group, services without one first; the next begins when all before succeeded."),
+    flag(
+        "--waves",
+        about=(
+            "Deploy group after group, services without one first; the next begins when "
+            "all before succeeded."
+        ),
+    ),
 ]
 MaxFailures = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Begin no further service after so many failures. Default: begin all.")
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Begin no further service after so many failures. Default: begin all.",
+    ),
 ]
 
 
@@ -49,8 +60,8 @@ def deploy(  # pylint: disable=too-many-locals  # Each option is one.
 ) -> int:
     """Deploy the services of a file together, and watch until each has its verdict.
 
-    The file is a list of events, or a map with `defaults` and `deployments`. It is checked as a whole before anything is sent.
-    Ctrl-C detaches, and `ecs-updater watch` comes back.
+    The file is a list of events, or a map with `defaults` and `deployments`. It is checked as a
+    whole before anything is sent. Ctrl-C detaches, and `ecs-updater watch` comes back.
 
     Exit codes:
 

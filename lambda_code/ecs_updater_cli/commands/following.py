@@ -21,8 +21,17 @@ from .opening import Opened
 from .options import How
 
 
-def follow(opened: Opened, begun: Begun, how: How, printer: Printer, clock: Clock = REAL_TIME, *, again: bool = False) -> int:
-    """Shows a batch until all have their verdict, somebody has seen enough, or AWS is not to be had; the exit code.
+def follow(
+    opened: Opened,
+    begun: Begun,
+    how: How,
+    printer: Printer,
+    clock: Clock = REAL_TIME,
+    *,
+    again: bool = False,
+) -> int:
+    """Shows a batch until all have their verdict, somebody has seen enough, or AWS is not to be
+    had; the exit code.
 
     ``again``: it may have been begun before, so what there is of it is looked at first.
     """
@@ -46,7 +55,12 @@ def follow(opened: Opened, begun: Begun, how: How, printer: Printer, clock: Cloc
 
 
 def _followed(
-    following: Following, show: Lines | Records | LiveView, board: Board, timeout: float | None, again: bool, way: WayOut
+    following: Following,
+    show: Lines | Records | LiveView,
+    board: Board,
+    timeout: float | None,
+    again: bool,
+    way: WayOut,
 ) -> Ended:
     try:
         show.begins(board)
@@ -73,11 +87,16 @@ def waves_of_batch(begun: Begun) -> list[Wave]:
     return waves_of({member.number: member.group for member in begun.members})
 
 
-def _show(how: How, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]) -> Lines | Records | LiveView:
+def _show(
+    how: How, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]
+) -> Lines | Records | LiveView:
     if how.as_json:
         return Records(printer, clock)
     if how.interactive and printer.is_terminal:
         return LiveView(printer, clock, waves, hint)
     if how.interactive:
-        printer.note("--interactive needs a terminal, and standard output is none: here is a line for each change")
+        printer.note(
+            "--interactive needs a terminal, and standard output is none: here is a "
+            "line for each change"
+        )
     return Lines(printer, clock)

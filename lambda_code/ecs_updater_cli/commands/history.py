@@ -21,8 +21,13 @@ from .options import FUNCTION, AsJson, Name, Profile, Region
 
 
 def history(
-    cluster: Annotated[str | None, typer.Option(help="Updates in this cluster alone, by name or ARN.")] = None,
-    service: Annotated[str | None, typer.Option(help="Updates of this service alone, by name with --cluster, or by ARN.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Updates in this cluster alone, by name or ARN.")
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(help="Updates of this service alone, by name with --cluster, or by ARN."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most updates to list.")] = 20,
     as_json: AsJson = False,
     name: Name = FUNCTION,
@@ -34,7 +39,11 @@ def history(
     Exit codes: 0, 2 the input is wrong, 3 AWS is not to be had.
     """
     ledger = Account(name, region, profile).needed_ledger
-    given = {key: [value] for key, value in (("cluster", cluster), ("service", service)) if value is not None}
+    given = {
+        key: [value]
+        for key, value in (("cluster", cluster), ("service", service))
+        if value is not None
+    }
     try:
         query = deployments_query(given, ledger.arn_prefix)
     except InvalidQueryError as error:

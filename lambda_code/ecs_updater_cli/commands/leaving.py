@@ -18,7 +18,9 @@ GONE = (KeyboardInterrupt, BrokenPipeError)
 
 
 class WayOut:
-    """The way out of a door, taken whatever happens, and once: who presses Ctrl-C a second time does not wait again."""
+    """The way out of a door, taken whatever happens, and once: who presses Ctrl-C a second time
+    does not wait again.
+    """
 
     def __init__(self, opened: Opened, board: Board, waves: Waves):
         self._opened, self._board, self._waves = opened, board, waves
@@ -30,7 +32,8 @@ class WayOut:
         self._stack.close()
 
     def told(self, ended: Ended) -> Ended:
-        """``ended`` with what happens to the rest. Where each has its end by now, that decides how the whole ended.
+        """``ended`` with what happens to the rest. Where each has its end by now, that decides how
+        the whole ended.
 
         But without a ledger they may have that end because AWS could not be called.
         """
@@ -39,13 +42,24 @@ class WayOut:
         rest = self._opened.farewell(self._board.waiting, bool(self._waves.left))
         if ended.code == AWS:
             # Without a ledger it is: this process alone knew of it.
-            return replace(ended, sentences=(*ended.sentences, f"nothing is lost: {rest}" if self._opened.id else rest))
+            return replace(
+                ended,
+                sentences=(
+                    *ended.sentences,
+                    f"nothing is lost: {rest}" if self._opened.id else rest,
+                ),
+            )
         return replace(ended, sentences=(f"{ended.outcome}: {rest}",))
 
     def __enter__(self) -> "WayOut":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 

@@ -34,7 +34,9 @@ class Opened:
 
     door: Door
     farewell: Callable[[Sequence[Row], bool], str]
-    """What becomes of these, which have no end yet, and how to come back to them; and whether some were not let begin yet."""
+    """What becomes of these, which have no end yet, and how to come back to them; and whether some
+    were not let begin yet.
+    """
     hint: Callable[[bool], str]
     """What Ctrl-C does, in a few words, while some were not let begin yet, or when all were."""
     id: str | None
@@ -52,10 +54,18 @@ def queue_door(account: Account, begun: Begun, where: Where) -> Opened:
 
     def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
         del waiting
-        return f"what was sent goes on; {back} and sends the rest, which nobody else does" if is_some_left else back
+        return (
+            f"what was sent goes on; {back} and sends the rest, which nobody else does"
+            if is_some_left
+            else back
+        )
 
     def hint(is_some_left: bool) -> str:
-        return f"Ctrl-C detaches: what was sent goes on, {_WAITS}" if is_some_left else "Ctrl-C detaches, and the updates go on"
+        return (
+            f"Ctrl-C detaches: what was sent goes on, {_WAITS}"
+            if is_some_left
+            else "Ctrl-C detaches, and the updates go on"
+        )
 
     return Opened(door, farewell, hint, id_)
 
@@ -70,7 +80,10 @@ def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) ->
         del is_some_left  # Nobody else begins anything, of this wave or of another.
         under_way, back = _under_way(waiting), where.command("watch", id_, "--direct")
         ends = f"{_named(under_way)}, and the completer ends what has begun; " if under_way else ""
-        return f"{ends}{back} comes back{' and begins the rest' if len(under_way) < len(waiting) else ''}"
+        return (
+            f"{ends}{back} comes "
+            f"back{' and begins the rest' if len(under_way) < len(waiting) else ''}"
+        )
 
     hint = f"Ctrl-C detaches: what has begun goes on, {_WAITS}"
     return Opened(door, farewell, lambda _: hint, id_, lambda: door.leave(_LEAVING_SECONDS))
@@ -78,13 +91,17 @@ def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) ->
 
 def unrecorded_door(account: Account, begun: Begun) -> Opened:
     """This process alone."""
-    # Named as if there were a table: what an event asks for, such as a rollback, this process does itself.
+    # Named as if there were a table: what an event asks for, such as a rollback, this process does
+    # itself.
     door = Unrecorded(account.ecs, environment("none"), begun.batch, account.clock)
 
     def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
         del is_some_left  # As above.
         under_way = _under_way(waiting)
-        rest = "nobody rolls them back if they fail, for there is no ledger: ecs-updater status shows them"
+        rest = (
+            "nobody rolls them back if they fail, for there is no ledger: "
+            "ecs-updater status shows them"
+        )
         return f"{_named(under_way)}; {rest}" if under_way else "nothing is under way"
 
     hint = "Ctrl-C leaves: nobody else begins, or rolls back, what is left"
@@ -95,16 +112,28 @@ def ledger_of(account: Account, no_ledger: bool, note: Callable[[str], None]) ->
     """The ledger of a direct run; where there is none, a line says what that means."""
     ledger = None if no_ledger else account.ledger
     if ledger is None:
-        why = "--no-ledger" if no_ledger else f"there is no table {account.table_name} in {account.region}"
-        note(f"{why}: without a ledger there is no lease, no history, and no way back to this batch")
+        why = (
+            "--no-ledger"
+            if no_ledger
+            else f"there is no table {account.table_name} in {account.region}"
+        )
+        note(
+            f"{why}: without a ledger there is no lease, no history, and no way back to this batch"
+        )
     return ledger
 
 
 def _under_way(waiting: Sequence[Row]) -> list[Row]:
-    """Those that have begun. One that came to nothing, and is to be tried again, is under way no more than one that waits."""
-    return [row for row in waiting if row.seen.begun_at is not None and row.state is not State.RETRYING]
+    """Those that have begun. One that came to nothing, and is to be tried again, is under way no
+    more than one that waits.
+    """
+    return [
+        row for row in waiting if row.seen.begun_at is not None and row.state is not State.RETRYING
+    ]
 
 
 def _named(rows: Sequence[Row]) -> str:
-    shown = ", ".join(row.name for row in rows[:5]) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
+    shown = ", ".join(row.name for row in rows[:5]) + (
+        f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    )
     return f"{number_of(len(rows), 'update')} under way ({shown})"

@@ -19,19 +19,39 @@ def flag(*names: str, about: str, panel: str | None = None) -> Any:
 
 
 Name = Annotated[
-    str, typer.Option(help="The function's name, after which its queue and its table are called.", rich_help_panel=_ACCOUNT)
+    str,
+    typer.Option(
+        help="The function's name, after which its queue and its table are called.",
+        rich_help_panel=_ACCOUNT,
+    ),
 ]
 Region = Annotated[
-    str | None, typer.Option(help="AWS region. Default: the one of the profile or of the environment.", rich_help_panel=_ACCOUNT)
+    str | None,
+    typer.Option(
+        help="AWS region. Default: the one of the profile or of the environment.",
+        rich_help_panel=_ACCOUNT,
+    ),
 ]
 Profile = Annotated[
-    str | None, typer.Option(help="Profile of AWS's configuration. Default: the one of the environment.", rich_help_panel=_ACCOUNT)
+    str | None,
+    typer.Option(
+        help="Profile of AWS's configuration. Default: the one of the environment.",
+        rich_help_panel=_ACCOUNT,
+    ),
 ]
-File = Annotated[Path, typer.Option("--file", "-f", help="The deployments, as JSON or YAML; - is standard input.")]
+File = Annotated[
+    Path,
+    typer.Option("--file", "-f", help="The deployments, as JSON or YAML; - is standard input."),
+]
 Interactive = Annotated[
-    bool, flag("--interactive", "-i", about="A live view in place of a line for each change.", panel=_SHOW)
+    bool,
+    flag(
+        "--interactive", "-i", about="A live view in place of a line for each change.", panel=_SHOW
+    ),
 ]
-AsJson = Annotated[bool, flag("--json", about="One JSON object per line, for programs.", panel=_SHOW)]
+AsJson = Annotated[
+    bool, flag("--json", about="One JSON object per line, for programs.", panel=_SHOW)
+]
 Timeout = Annotated[
     float | None,
     typer.Option(
@@ -42,11 +62,24 @@ Timeout = Annotated[
     ),
 ]
 IsDirect = Annotated[
-    bool, flag("--direct", about="Without the queue: this machine does the updates, at the same pace, until it is stopped.")
+    bool,
+    flag(
+        "--direct",
+        about=(
+            "Without the queue: this machine does the updates, at the same pace, "
+            "until it is stopped."
+        ),
+    ),
 ]
-DryRun = Annotated[bool, flag("--dry-run", about="Show what would change for each service, and write nothing.")]
+DryRun = Annotated[
+    bool, flag("--dry-run", about="Show what would change for each service, and write nothing.")
+]
 NoLedger = Annotated[
-    bool, flag("--no-ledger", about="With --direct: neither lease nor history, also where there is a table for them.")
+    bool,
+    flag(
+        "--no-ledger",
+        about="With --direct: neither lease nor history, also where there is a table for them.",
+    ),
 ]
 
 
@@ -60,7 +93,11 @@ class Where:
 
     def command(self, *words: str) -> str:
         """A command line for the same place, to be typed."""
-        options = {"--name": self.name if self.name != FUNCTION else None, "--region": self.region, "--profile": self.profile}
+        options = {
+            "--name": self.name if self.name != FUNCTION else None,
+            "--region": self.region,
+            "--profile": self.profile,
+        }
         given = [word for option, value in options.items() if value for word in (option, value)]
         return shlex.join([FUNCTION, *words, *given])
 
@@ -75,7 +112,9 @@ class How:
 
     def __post_init__(self) -> None:
         if self.interactive and self.as_json:
-            raise wrong_input("--interactive is for people and --json for programs: take one of them")
+            raise wrong_input(
+                "--interactive is for people and --json for programs: take one of them"
+            )
 
 
 def pairs(texts: list[str], option: str) -> dict[str, str]:

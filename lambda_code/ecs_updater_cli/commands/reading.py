@@ -29,7 +29,9 @@ def entries_of(file: Path) -> list[Entry]:
             with file.open("rb") as opened:
                 content = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise wrong_input(f"{name}: {error.strerror or error}: name the file of the deployments with --file") from None
+        raise wrong_input(
+            f"{name}: {error.strerror or error}: name the file of the deployments with --file"
+        ) from None
     try:
         return checked(read(content, name), allowing())
     except InvalidDocument as invalid:
@@ -40,13 +42,20 @@ def entries_of(file: Path) -> list[Entry]:
 def check_event(event: dict[str, Any]) -> None:
     """Raises CommandEnd with what is wrong with the event of a command's arguments."""
     if problems := problems_of_event(event, allowing()):
-        raise wrong_input(*(": ".join(filter(None, (problem.path, problem.sentence))) for problem in problems))
+        raise wrong_input(
+            *(": ".join(filter(None, (problem.path, problem.sentence))) for problem in problems)
+        )
 
 
 def check_account(events: Sequence[dict[str, Any]], arn_prefix: str) -> None:
-    """Raises CommandEnd where an event's ARN is of another account or region than the command works in."""
+    """Raises CommandEnd where an event's ARN is of another account or region than the command works
+    in.
+    """
     for event in events:
         identity = Identity.of(event)
         if identity.account not in (None, arn_prefix):
             place, here = identity.account.rstrip(":"), arn_prefix.rstrip(":")
-            raise wrong_input(f"{identity} is in {place}, and this command works in {here}: take another --profile or --region")
+            raise wrong_input(
+                f"{identity} is in {place}, and this command works in {here}: take another "
+                "--profile or --region"
+            )

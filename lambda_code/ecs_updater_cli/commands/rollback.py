@@ -7,7 +7,20 @@ import typer
 from ecs_updater.event import ROLLBACK
 
 from .batching import Way, deploy_batch
-from .options import FUNCTION, AsJson, DryRun, How, Interactive, IsDirect, Name, NoLedger, Profile, Region, Timeout, Where
+from .options import (
+    FUNCTION,
+    AsJson,
+    DryRun,
+    How,
+    Interactive,
+    IsDirect,
+    Name,
+    NoLedger,
+    Profile,
+    Region,
+    Timeout,
+    Where,
+)
 from .reading import check_event
 
 

@@ -17,10 +17,18 @@ from .options import FUNCTION, AsJson, Name, Profile, Region, pairs
 
 
 def status(  # pylint: disable=too-many-locals  # Each option is one.
-    services: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services, by name. Default: all.")] = None,
-    cluster: Annotated[str | None, typer.Option(help="The services of this cluster alone, by name or ARN.")] = None,
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SERVICE]...", help="Services, by name. Default: all."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="The services of this cluster alone, by name or ARN.")
+    ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Services with this tag alone; several go together.")
+        list[str] | None,
+        typer.Option(
+            "--tag", metavar="KEY=VALUE", help="Services with this tag alone; several go together."
+        ),
     ] = None,
     as_json: AsJson = False,
     name: Name = FUNCTION,
@@ -29,7 +37,8 @@ def status(  # pylint: disable=too-many-locals  # Each option is one.
 ) -> int:
     """List services: tasks, rollout, revision, images, tags. Reads alone.
 
-    Exit codes: 0 found, 1 no service or not each that was named, 2 the input is wrong, 3 AWS is not to be had.
+    Exit codes: 0 found, 1 no service or not each that was named, 2 the input is wrong, 3 AWS is not
+    to be had.
     """
     wanted, tags = services or [], pairs(tag or [], "--tag")
     account, reader = Account(name, region, profile), Narrowed(cluster, wanted)
@@ -47,7 +56,10 @@ def status(  # pylint: disable=too-many-locals  # Each option is one.
         printer.note("there is no such service")
     if missing or not found:
         place = f"cluster {cluster} in {account.region}" if cluster else account.region
-        printer.note(f"looked in {place}{_advice(missing or list(filter(None, [cluster])), reader.seen - names)}")
+        printer.note(
+            "looked in "
+            f"{place}{_advice(missing or list(filter(None, [cluster])), reader.seen - names)}"
+        )
     return SUCCEEDED if found and not missing else NOT_ALL
 
 

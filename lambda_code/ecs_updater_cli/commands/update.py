@@ -29,18 +29,34 @@ from .reading import check_event
 def update(  # pylint: disable=too-many-locals  # Each option is one.
     cluster: Annotated[str, typer.Argument(help="The cluster, by name or ARN.")],
     service: Annotated[str, typer.Argument(help="The service, by name or ARN.")],
-    image: Annotated[str, typer.Argument(help="The new image: [registry/]repository[:tag][@digest].")],
+    image: Annotated[
+        str, typer.Argument(help="The new image: [registry/]repository[:tag][@digest].")
+    ],
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag for the service; once for each. The others stay.")
+        list[str] | None,
+        typer.Option(
+            "--tag",
+            metavar="KEY=VALUE",
+            help="A tag for the service; once for each. The others stay.",
+        ),
     ] = None,
-    replace_tags: Annotated[bool, flag("--replace-tags", about="The service has exactly these tags afterwards.")] = False,
-    container: Annotated[str | None, typer.Option(help="The container that gets the image, where there are several.")] = None,
+    replace_tags: Annotated[
+        bool, flag("--replace-tags", about="The service has exactly these tags afterwards.")
+    ] = False,
+    container: Annotated[
+        str | None, typer.Option(help="The container that gets the image, where there are several.")
+    ] = None,
     container_image: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=IMAGE", help="An image for a further container; once for each.")
+        list[str] | None,
+        typer.Option(metavar="NAME=IMAGE", help="An image for a further container; once for each."),
     ] = None,
     force: Annotated[bool, flag("--force", about="Deploy although nothing changed.")] = False,
     rollback_on_failure: Annotated[
-        bool, flag("--rollback-on-failure", about="Return the service to what it was when the rollout fails.")
+        bool,
+        flag(
+            "--rollback-on-failure",
+            about="Return the service to what it was when the rollout fails.",
+        ),
     ] = False,
     dry_run: DryRun = False,
     direct: IsDirect = False,

@@ -1,4 +1,6 @@
-"""Every problem of every entry, found before anything is sent: by the function's own checks, and by what many together need."""
+"""Every problem of every entry, found before anything is sent: by the function's own checks, and by
+what many together need.
+"""
 
 import re
 from collections import defaultdict
@@ -36,7 +38,8 @@ _SETTINGS = Settings(ledger_table="ledger")
 
 
 def checked(document: Value, settings: Settings = _SETTINGS) -> list[Entry]:
-    """The entries of a file in which nothing is wrong. Raises InvalidDocument with all that is, in the order of the file.
+    """The entries of a file in which nothing is wrong. Raises InvalidDocument with all that is, in
+    the order of the file.
 
     Of ``settings`` count those that allow images and services.
     """
@@ -46,7 +49,8 @@ def checked(document: Value, settings: Settings = _SETTINGS) -> list[Entry]:
         problems += islice(_problems(entry, settings), _MOST_OF_ONE)
     problems += _doubles(found)
     if problems:
-        # What is wrong in the defaults, or behind an alias, is wrong for every entry, and said once.
+        # What is wrong in the defaults, or behind an alias, is wrong for every entry, and said
+        # once.
         each = {(problem.place, problem.sentence): problem for problem in reversed(problems)}
         ordered = sorted(each.values(), key=lambda problem: problem.place or Place(0, 0))
         raise InvalidDocument(ordered[:MOST_PROBLEMS])
@@ -57,12 +61,17 @@ def problems_of_event(event: dict[str, Any], settings: Settings = _SETTINGS) -> 
     """What is wrong with an event that stands in no file."""
     nowhere = Value(Place(0, 0), event)
     found = _problems(Entry(0, nowhere, None, event), settings)
-    return [Problem(None, problem.path.removeprefix(f"{LIST}[0]").lstrip("."), problem.sentence) for problem in found]
+    return [
+        Problem(None, problem.path.removeprefix(f"{LIST}[0]").lstrip("."), problem.sentence)
+        for problem in found
+    ]
 
 
 def _problems(entry: Entry, settings: Settings) -> Iterator[Problem]:
     if not isinstance(entry.event, dict):
-        yield Problem(entry.own.place, entry.name, "this has to be a map, with the fields of an event")
+        yield Problem(
+            entry.own.place, entry.name, "this has to be a map, with the fields of an event"
+        )
         return
     yield from _of_group(entry)
     for name, sentence in _OURS.items():
@@ -87,7 +96,9 @@ def _problems(entry: Entry, settings: Settings) -> Iterator[Problem]:
 
 def _of_group(entry: Entry) -> Iterator[Problem]:
     group = entry.group
-    if group is not None and not (isinstance(group, str) and 0 < len(group) <= 128 and group.isprintable()):
+    if group is not None and not (
+        isinstance(group, str) and 0 < len(group) <= 128 and group.isprintable()
+    ):
         place, path, value = entry.where([GROUP])
         advice = f"; {hint(value.data, value.written)}" if value.written is not None else ""
         yield Problem(place, path, f"a group's name is a text of 1 to 128 characters{advice}")
@@ -97,13 +108,24 @@ def _violation(entry: Entry, error: ValidationError) -> Problem:
     path = list(error.absolute_path)
     sentence = one_line(error.message)
     place, text, value = entry.where(path)
-    if error.validator == "type" and error.validator_value == "string" and value.written is not None:
+    if (
+        error.validator == "type"
+        and error.validator_value == "string"
+        and value.written is not None
+    ):
         sentence += f"; {hint(value.data, value.written)}"
     if error.validator == "additionalProperties":
         # Only a schema that is an object has this keyword, and only an object violates it.
-        schema, instance = cast(Mapping[str, Any], error.schema), cast(Mapping[str, Any], error.instance)
+        schema, instance = (
+            cast(Mapping[str, Any], error.schema),
+            cast(Mapping[str, Any], error.instance),
+        )
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-        odd_names = (name for name in instance if name not in known and not any(re.search(one, name) for one in patterns))
+        odd_names = (
+            name
+            for name in instance
+            if name not in known and not any(re.search(one, name) for one in patterns)
+        )
         odd = next(odd_names, None)
         place = place if odd is None else entry.place_of_name(path, odd)
     return Problem(place, text, sentence)
@@ -112,13 +134,19 @@ def _violation(entry: Entry, error: ValidationError) -> Problem:
 def _unknown_fields(entry: Entry, event: dict[str, Any], known: set[str]) -> Iterator[Problem]:
     for name in event:
         if name not in known:
-            yield Problem(entry.place_of_name([], name), entry.name, events.unknown_field(name, known))
+            yield Problem(
+                entry.place_of_name([], name), entry.name, events.unknown_field(name, known)
+            )
 
 
 def _of_images(entry: Entry, event: dict[str, Any]) -> Iterator[Problem]:
     further = event.get("ecs_container_images")
     images: dict[tuple[str, ...], Any] = {("ecs_image_name",): event.get("ecs_image_name")}
-    images |= {("ecs_container_images", name): image for name, image in further.items()} if isinstance(further, dict) else {}
+    images |= (
+        {("ecs_container_images", name): image for name, image in further.items()}
+        if isinstance(further, dict)
+        else {}
+    )
     for path, image in images.items():
         if isinstance(image, str):
             try:
@@ -128,13 +156,17 @@ def _of_images(entry: Entry, event: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _further(entry: Entry, event: dict[str, Any], settings: Settings) -> Iterator[Problem]:
-    """What the schema cannot say, in the words of the function, each of which begins with the field."""
+    """What the schema cannot say, in the words of the function, each of which begins with the
+    field.
+    """
     try:
         events.parse(event, settings)
     except InvalidEventError as error:
         for violation in error.violations:
             path = _path_in(violation, event)
-            yield _problem(entry, path, violation.removeprefix(f"{'.'.join(path)}: ") if path else violation)
+            yield _problem(
+                entry, path, violation.removeprefix(f"{'.'.join(path)}: ") if path else violation
+            )
     except NotAllowedError as error:
         yield Problem(entry.where(error.field.split(".", 1))[0], entry.name, error.reason)
     except InvalidImageError:
@@ -156,14 +188,19 @@ def _doubles(found: Iterable[Entry]) -> Iterator[Problem]:
     """Two entries for one service: which of the two came last would be luck."""
     seen: dict[tuple[str, str], list[tuple[Identity, Entry]]] = defaultdict(list)
     for entry in found:
-        if not isinstance(entry.event, dict) or not all(isinstance(entry.event.get(name), str) for name in _NAMES):
+        if not isinstance(entry.event, dict) or not all(
+            isinstance(entry.event.get(name), str) for name in _NAMES
+        ):
             continue
         identity = Identity.of(entry.event)
         same = seen[identity.cluster, identity.service]
         first = next((other for known, other in same if identity.may_be(known)), None)
         if first:
             place = first.own.place
-            sentence = f"this is {identity} again, which {first.name} in line {place.line}, column {place.column} deploys already"
+            sentence = (
+                f"this is {identity} again, which {first.name} in line {place.line}, column "
+                f"{place.column} deploys already"
+            )
             yield Problem(entry.own.place, entry.name, sentence)
         same.append((identity, entry))
 

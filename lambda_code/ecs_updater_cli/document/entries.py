@@ -25,7 +25,9 @@ class Entry:
     """What stands in the list itself."""
     defaults: Value | None
     event: Any
-    """The contract's event, defaults included and without ``group``; any value at all where the entry is no map."""
+    """The contract's event, defaults included and without ``group``; any value at all where the
+    entry is no map.
+    """
     group: Any = None
 
     @property
@@ -34,11 +36,17 @@ class Entry:
         return f"{LIST}[{self.index}]"
 
     def where(self, path: Path) -> tuple[Place, str, Value]:
-        """Where the value of this path of the event stands, how problems call it, and the value itself.
+        """Where the value of this path of the event stands, how problems call it, and the value
+        itself.
 
         One of the defaults has a name of its own.
         """
-        if self.defaults and path and path[0] not in self.own.members and path[0] in self.defaults.members:
+        if (
+            self.defaults
+            and path
+            and path[0] not in self.own.members
+            and path[0] in self.defaults.members
+        ):
             found = self.defaults.at(path)
             return found.place, path_text([DEFAULTS, *path]), found
         found = self.own.at(path)
@@ -66,9 +74,16 @@ def entries(document: Value, problems: list[Problem]) -> list[Entry]:
             problems += _no_list(document)
             return []
         problems += _unknown_names(document)
-        listed, defaults = document.at([LIST]), document.members[DEFAULTS].value if DEFAULTS in document.members else None
+        listed, defaults = (
+            document.at([LIST]),
+            document.members[DEFAULTS].value if DEFAULTS in document.members else None,
+        )
     if not isinstance(listed.data, list):
-        problems.append(Problem(listed.place, LIST, "this has to be a list of deployments, one for each service"))
+        problems.append(
+            Problem(
+                listed.place, LIST, "this has to be a list of deployments, one for each service"
+            )
+        )
         return []
     if not listed.items:
         problems.append(Problem(listed.place, LIST, "the list is empty"))
@@ -83,24 +98,38 @@ def _no_list(document: Value) -> Iterator[Problem]:
         yield Problem(document.place, "", "this is one event alone: a file is a list of them")
         return
     yield from _unknown_names(document)
-    yield Problem(document.place, "", f"there are no {LIST}: a file is a list, or a map in which the list has this name")
+    yield Problem(
+        document.place,
+        "",
+        f"there are no {LIST}: a file is a list, or a map in which the list has this name",
+    )
 
 
 def _unknown_names(document: Value) -> Iterator[Problem]:
     for name, member in document.members.items():
         if name not in (LIST, DEFAULTS):
-            yield Problem(member.place, name, f"this name means nothing here: a file has {DEFAULTS} and {LIST}")
+            yield Problem(
+                member.place,
+                name,
+                f"this name means nothing here: a file has {DEFAULTS} and {LIST}",
+            )
 
 
 def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
     if not isinstance(defaults.data, dict):
-        yield Problem(defaults.place, DEFAULTS, "this has to be a map, with fields that the deployments leave out")
+        yield Problem(
+            defaults.place,
+            DEFAULTS,
+            "this has to be a map, with fields that the deployments leave out",
+        )
         return
     known = {*SCHEMAS[UPDATE].fields, *SCHEMAS[ROLLBACK].fields, GROUP}
     for name, member in defaults.members.items():
         if name not in known:
             meant = nearest(name, known)
-            sentence = f"there is no field of this name{f': did you mean {meant}?' if meant else ''}"
+            sentence = (
+                f"there is no field of this name{f': did you mean {meant}?' if meant else ''}"
+            )
             yield Problem(member.place, path_text([DEFAULTS, name]), sentence)
 
 
@@ -110,7 +139,10 @@ def _entry(index: int, own: Value, defaults: Value | None) -> Entry:
     common: Mapping[str, Any] = defaults.data if defaults else {}
     action = own.data.get("action", common.get("action", UPDATE))
     # What a rollback has no field for is meant for the updates beside it.
-    fields = {*SCHEMAS[action if isinstance(action, str) and action in SCHEMAS else UPDATE].fields, GROUP}
+    fields = {
+        *SCHEMAS[action if isinstance(action, str) and action in SCHEMAS else UPDATE].fields,
+        GROUP,
+    }
     event = {**{name: value for name, value in common.items() if name in fields}, **own.data}
     group = event.pop(GROUP, None)
     return Entry(index, own, defaults, event, group)

@@ -15,7 +15,9 @@ class Identity:
     service: str
     """Both by name."""
     account: str | None = None
-    """How its ARN begins, ``arn:aws:ecs:eu-west-1:123456789012:``; None where the event has names alone."""
+    """How its ARN begins, ``arn:aws:ecs:eu-west-1:123456789012:``; None where the event has names
+    alone.
+    """
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Identity":

@@ -1,4 +1,5 @@
-"""The nodes of a text in YAML, as PyYAML composes them, and where its aliases stand, which nodes do not tell.
+"""The nodes of a text in YAML, as PyYAML composes them, and where its aliases stand, which nodes do
+not tell.
 
 https://pyyaml.org/wiki/PyYAMLDocumentation
 """
@@ -25,7 +26,9 @@ TOO_DEEP = f"nested deeper than {MOST_DEPTH} times"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Aliases = dict[tuple[int, int], Place]
-"""Where aliases stand that are items of lists: by the character at which the list begins, and the item's number from 0."""
+"""Where aliases stand that are items of lists: by the character at which the list begins, and the
+item's number from 0.
+"""
 
 
 @dataclass
@@ -44,7 +47,8 @@ class _Open:
 
 
 def check_size(text: str) -> None:
-    """Raises InvalidDocument for a text that is nested too deeply or has too many values, as soon as that is known.
+    """Raises InvalidDocument for a text that is nested too deeply or has too many values, as soon
+    as that is known.
 
     Raises yaml.MarkedYAMLError or yaml.reader.ReaderError for a text that is no YAML up to there.
     """
@@ -55,8 +59,8 @@ def check_size(text: str) -> None:
 def composed(text: str) -> tuple[yaml.Node | None, Aliases]:
     """The nodes of a text, and the aliases in its lists, which the nodes themselves do not tell.
 
-    Its size is looked at before: libyaml's own recursion ends the process where it is nested too deeply. Raises what
-    ``check_size`` raises.
+    Its size is looked at before: libyaml's own recursion ends the process where it is nested too
+    deeply. Raises what ``check_size`` raises.
     """
     aliases: Aliases = {}
     for event, within in _events(text):
@@ -66,7 +70,10 @@ def composed(text: str) -> tuple[yaml.Node | None, Aliases]:
 
 
 def _events(text: str) -> Iterator[tuple[yaml.NodeEvent, _Open | None]]:
-    """The nodes of a text, each with the list or map that it is in and that counts it. Raises what ``check_size`` raises."""
+    """The nodes of a text, each with the list or map that it is in and that counts it.
+
+    Raises what ``check_size`` raises.
+    """
     open_: list[_Open] = []
     left = MOST_NODES
     for event in yaml.parse(text, Loader=_LOADER):
@@ -76,13 +83,19 @@ def _events(text: str) -> Iterator[tuple[yaml.NodeEvent, _Open | None]]:
             continue
         left -= 1
         if left < 0:
-            raise wrong(place_of(event.start_mark), f"the file has more than {MOST_NODES:,} values and names")
+            raise wrong(
+                place_of(event.start_mark),
+                f"the file has more than {MOST_NODES:,} values and names",
+            )
         within = open_[-1] if open_ else None
         if within:
             within.nodes += 1
             if within.has_too_many:
                 what = "deployments" if within.is_list else "names in one map"
-                raise wrong(place_of(within.start), f"there are more than {MOST_ITEMS:,} {what}, and {MOST_ITEMS:,} are the most")
+                raise wrong(
+                    place_of(within.start),
+                    f"there are more than {MOST_ITEMS:,} {what}, and {MOST_ITEMS:,} are the most",
+                )
         yield event, within
         if isinstance(event, yaml.CollectionStartEvent):
             open_.append(_Open(event.start_mark, isinstance(event, yaml.SequenceStartEvent)))

@@ -21,17 +21,21 @@ from .value import Member, Value
 
 MOST_BYTES = 16 << 20
 MOST_VALUES = 500_000
-"""The most values of a file, those of its aliases counted each time: a few lines of aliases can stand for billions."""
+"""The most values of a file, those of its aliases counted each time: a few lines of aliases can
+stand for billions.
+"""
 
 _MERGE = "tag:yaml.org,2002:merge"
 
 # What JSON may have in a string, or between values, and YAML counts as another line, or refuses.
 _ODD_IN_YAML = re.compile("[\t\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
-# What Python's reader takes for a number and JSON does not know; and strings, in which these words are none.
+# What Python's reader takes for a number and JSON does not know; and strings, in which these words
+# are none.
 _STRING_OR_CONSTANT = re.compile(r'"(?:\\.|[^"\\])*"|-?Infinity|NaN')
 
-# Half a character: whatever stands behind a backslash, so that an escaped backslash is none of its own.
+# Half a character: whatever stands behind a backslash, so that an escaped backslash is none of its
+# own.
 _ESCAPE = re.compile(r"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)")
 
 
@@ -41,7 +45,8 @@ def read(content: bytes, name: str) -> Value:
     is_called_json = name.lower().endswith(".json")
     looks_like_json = is_called_json or text.lstrip()[:1] in ("[", "{")
     if looks_like_json:
-        with suppress(yaml.MarkedYAMLError, yaml.reader.ReaderError):  # What is wrong with JSON is said in JSON's words.
+        # What is wrong with JSON is said in JSON's words.
+        with suppress(yaml.MarkedYAMLError, yaml.reader.ReaderError):
             check_size(_as_yaml(text))
     is_json = looks_like_json and (is_called_json or _is_json(text))
     if is_json:
@@ -54,7 +59,9 @@ def read(content: bytes, name: str) -> Value:
     except yaml.reader.ReaderError as error:
         # The first of its kind: libyaml counts bytes to it, and PyYAML's own reader characters.
         odd = chr(error.character)
-        raise wrong(_place(text, text.index(odd)), f"the character {odd!r} cannot be in YAML") from None
+        raise wrong(
+            _place(text, text.index(odd)), f"the character {odd!r} cannot be in YAML"
+        ) from None
     if node is None:
         raise wrong(Place(1, 1), "the file is empty")
     reader = _Reader(_json_meaning(text) if is_json else meaning, aliases)
@@ -65,8 +72,12 @@ def read(content: bytes, name: str) -> Value:
 
 
 def _as_yaml(text: str) -> str:
-    """JSON that YAML reads, with each value where it was; what the strings say is asked of JSON itself."""
-    return _ESCAPE.sub(lambda escape: "------" if len(escape[0]) == 6 else escape[0], _ODD_IN_YAML.sub(" ", text))
+    """JSON that YAML reads, with each value where it was; what the strings say is asked of JSON
+    itself.
+    """
+    return _ESCAPE.sub(
+        lambda escape: "------" if len(escape[0]) == 6 else escape[0], _ODD_IN_YAML.sub(" ", text)
+    )
 
 
 def _text(content: bytes) -> str:
@@ -76,7 +87,9 @@ def _text(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig")
-        raise wrong(_place(before, len(before)), f"the byte 0x{content[error.start]:02x} is no UTF-8") from None
+        raise wrong(
+            _place(before, len(before)), f"the byte 0x{content[error.start]:02x} is no UTF-8"
+        ) from None
 
 
 def _is_json(text: str) -> bool:
@@ -103,7 +116,9 @@ def _check_json(text: str) -> None:
 
 
 def _json_meaning(text: str) -> Callable[[yaml.ScalarNode], tuple[Any, str | None]]:
-    """As JSON has it, whose strings are written otherwise than YAML's: an emoji may be two escapes."""
+    """As JSON has it, whose strings are written otherwise than YAML's: an emoji may be two
+    escapes.
+    """
 
     def of(node: yaml.ScalarNode) -> tuple[Any, str | None]:
         written = text[node.start_mark.index : node.end_mark.index]
@@ -114,12 +129,16 @@ def _json_meaning(text: str) -> Callable[[yaml.ScalarNode], tuple[Any, str | Non
 
 
 class _Reader:
-    def __init__(self, scalar: Callable[[yaml.ScalarNode], tuple[Any, str | None]], aliases: Aliases):
+    def __init__(
+        self, scalar: Callable[[yaml.ScalarNode], tuple[Any, str | None]], aliases: Aliases
+    ):
         self._scalar, self._aliases = scalar, aliases
         self._left = MOST_VALUES
         self._deepest = 0
         self._known: dict[int, tuple[Value, int, int]] = {}
-        """Values, how many there are in each and how deep it is nested, by the identity of their nodes: an alias is read once."""
+        """Values, how many there are in each and how deep it is nested, by the identity of their
+        nodes: an alias is read once.
+        """
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, above: tuple[int, ...]) -> Value:
@@ -158,7 +177,9 @@ class _Reader:
         return Value(place, data, written=written)
 
     def _item(self, node: yaml.SequenceNode, number: int, within: tuple[int, ...]) -> Value:
-        """An item of a list: it stands where its alias stands, and what is in it where that is written."""
+        """An item of a list: it stands where its alias stands, and what is in it where that is
+        written.
+        """
         item = self.value(node.value[number], within)
         alias = self._aliases.get((node.start_mark.index, number))
         return replace(item, place=alias) if alias else item
@@ -175,7 +196,11 @@ class _Reader:
             name = self._name(key, place)
             if name in own:
                 first = own[name].place
-                self._refuse(place, f"{name!r} stands here twice, first in line {first.line}, column {first.column}")
+                self._refuse(
+                    place,
+                    f"{name!r} stands here twice, first in line {first.line}, "
+                    f"column {first.column}",
+                )
             own[name] = Member(place, self.value(value, above))
         return {**merged, **own}
 
@@ -199,7 +224,10 @@ class _Reader:
 
 
 def _said(error: yaml.MarkedYAMLError) -> str:
-    return f"this is no YAML: {', '.join(one_line(part) for part in (error.context, error.problem) if part)}"
+    return (
+        "this is no YAML: "
+        f"{', '.join(one_line(part) for part in (error.context, error.problem) if part)}"
+    )
 
 
 def _place(text: str, index: int) -> Place:

@@ -1,8 +1,8 @@
 """What a word in YAML means, and how it was written.
 
-YAML 1.1, which PyYAML reads, takes many a word for something else than text: ``1.10`` for a number, ``on`` for true,
-``2026-01-31`` for a date. A field that wants text is told so, with the word as it stands in the file.
-https://yaml.org/type/
+YAML 1.1, which PyYAML reads, takes many a word for something else than text: ``1.10`` for a number,
+``on`` for true, ``2026-01-31`` for a date. A field that wants text is told so, with the word as it
+stands in the file. https://yaml.org/type/
 """
 
 import datetime
@@ -45,7 +45,10 @@ class Number(float):
 
 
 def meaning(node: yaml.ScalarNode) -> tuple[Any, str | None]:
-    """The value of a word, and how it is written where that is no text. Raises ValueError with a sentence."""
+    """The value of a word, and how it is written where that is no text.
+
+    Raises ValueError with a sentence.
+    """
     if node.tag == _TEXT:
         return node.value, None
     tag = node.tag.replace(_YAML, "!!")
@@ -53,7 +56,8 @@ def meaning(node: yaml.ScalarNode) -> tuple[Any, str | None]:
         raise ValueError(f"the tag {tag} means nothing here: leave it out")
     try:
         data = SafeConstructor().construct_object(node, deep=True)
-    except (ValueError, ArithmeticError, LookupError, AttributeError):  # PyYAML takes it that the word suits its tag.
+    except (ValueError, ArithmeticError, LookupError, AttributeError):
+        # PyYAML takes it that the word suits its tag.
         resolved = Resolver().resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]  # Untyped stub.
         if resolved != node.tag:
             raise ValueError(f'the tag {tag} does not suit "{node.value}": leave it out') from None
@@ -69,6 +73,18 @@ def meaning(node: yaml.ScalarNode) -> tuple[Any, str | None]:
 def hint(data: Any, written: str) -> str:
     """What to do about a value that was to be text, and how it is written."""
     if data is None and written:
-        return f'{written} is nothing: leave it out, or write "{written}", in quotes, where the word is meant'
-    kinds = {bool: "true or false", int: "a number", float: "a number", Number: "a number", Date: "a date", type(None): "nothing"}
-    return f'{written or "an empty value"} is {kinds[type(data)]} here: write "{written}", in quotes'
+        return (
+            f'{written} is nothing: leave it out, or write "{written}", in quotes, '
+            "where the word is meant"
+        )
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        Number: "a number",
+        Date: "a date",
+        type(None): "nothing",
+    }
+    return (
+        f'{written or "an empty value"} is {kinds[type(data)]} here: write "{written}", in quotes'
+    )

@@ -55,7 +55,8 @@ class Account:
         if self.ledger is None:
             raise CommandEnd(
                 AWS,
-                f"there is no table {self.table_name} in {self.region}: deploy the function with its ledger, or give its name "
+                f"there is no table {self.table_name} in {self.region}: deploy the function with "
+                "its ledger, or give its name "
                 "with --name, or take another --region",
             )
         return self.ledger
@@ -73,7 +74,8 @@ class Account:
         if self.queue is None:
             raise CommandEnd(
                 AWS,
-                f"there is no queue {self.queue_name} in {self.region}: add --direct to deploy from this machine without one, "
+                f"there is no queue {self.queue_name} in {self.region}: add --direct to deploy "
+                "from this machine without one, "
                 "or give the function's name with --name, or take another --region",
             )
         return self.queue

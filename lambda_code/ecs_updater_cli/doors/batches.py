@@ -24,8 +24,16 @@ class Begun:
     members: Sequence[Member]
 
 
-def new_batch(events: Sequence[dict[str, Any]], groups: Sequence[str | None], max_failures: int | None, clock: Clock) -> Begun:
-    """A batch that nobody knows of yet. ``groups``: by which its services come one after another."""
+def new_batch(
+    events: Sequence[dict[str, Any]],
+    groups: Sequence[str | None],
+    max_failures: int | None,
+    clock: Clock,
+) -> Begun:
+    """A batch that nobody knows of yet.
+
+    ``groups``: by which its services come one after another.
+    """
     now = clock.epoch()
     id_ = new_id(now, secrets.token_hex(8))
     members = list(members_of(id_, events, groups))
@@ -45,7 +53,9 @@ def find(ledger: Ledger, batch_id: str) -> Begun:
         batch = batches.find(batch_id)
         members = batches.members(batch_id) if batch else []
     if batch is None or not members:
-        raise wrong_input(f"the ledger {ledger.table.name} has no batch {batch_id}, or none any more")
+        raise wrong_input(
+            f"the ledger {ledger.table.name} has no batch {batch_id}, or none any more"
+        )
     return Begun(batch, members)
 
 
@@ -53,7 +63,9 @@ def stop(ledger: Ledger, batch_id: str) -> None:
     """Lets no further service of it begin. Raises CommandEnd where there is none, Trouble."""
     find(ledger, batch_id)
     with told():
-        Batches(ledger.table, retention_days=RETENTION_DAYS).stop(batch_id, f"the batch was stopped with {caller()}")
+        Batches(ledger.table, retention_days=RETENTION_DAYS).stop(
+            batch_id, f"the batch was stopped with {caller()}"
+        )
 
 
 def caller() -> str:

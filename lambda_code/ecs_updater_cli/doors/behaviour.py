@@ -1,4 +1,6 @@
-"""What the shell says of how updates are done from this machine: the function's settings, and none of its defaults for events."""
+"""What the shell says of how updates are done from this machine: the function's settings, and none
+of its defaults for events.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -13,15 +15,26 @@ from ..ending import wrong_input
 
 _ALLOWING = (IMAGES, SERVICES)
 _NAMES = (
-    *("TASK_FAILURES", "UNKNOWN_FIELDS", "CIRCUIT_BREAKER", "VERIFY_IMAGE", "PIN_DIGEST", "PRIVATE_REGISTRIES"),
+    *(
+        "TASK_FAILURES",
+        "UNKNOWN_FIELDS",
+        "CIRCUIT_BREAKER",
+        "VERIFY_IMAGE",
+        "PIN_DIGEST",
+        "PRIVATE_REGISTRIES",
+    ),
     *("LEDGER_RETENTION_DAYS", "OPEN_UPDATE_MAX_HOURS", "ECS_RATES", *_ALLOWING),
 )
 
 
-def environment(table: str, arn_prefix: str = "", shell: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of an update: settings of ``shell`` (``os.environ``), and the ledger's ``table``.
+def environment(
+    table: str, arn_prefix: str = "", shell: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment of an update: settings of ``shell`` (``os.environ``), and the ledger's
+    ``table``.
 
-    Cluster, service and image always are the event's: the same names stand in many a shell for something else. Raises CommandEnd.
+    Cluster, service and image always are the event's: the same names stand in many a shell for
+    something else. Raises CommandEnd.
     """
     given = os.environ if shell is None else shell
     found = {name: given[name] for name in _NAMES if given.get(name)}
@@ -33,14 +46,17 @@ def environment(table: str, arn_prefix: str = "", shell: Mapping[str, str] | Non
 
 
 def allowing(shell: Mapping[str, str] | None = None) -> Settings:
-    """Settings that allow the images and services that ``shell`` (``os.environ``) allows. Raises CommandEnd.
+    """Settings that allow the images and services that ``shell`` (``os.environ``) allows. Raises
+    CommandEnd.
 
     They hold with a queue as well, whose worker has settings of its own.
     """
     given = os.environ if shell is None else shell
     with _wrong_input():
         # With a ledger: whether there is one is known when the file is deployed.
-        return Settings.from_environment({name: given[name] for name in _ALLOWING if name in given} | {"LEDGER_TABLE": "ledger"})
+        return Settings.from_environment(
+            {name: given[name] for name in _ALLOWING if name in given} | {"LEDGER_TABLE": "ledger"}
+        )
 
 
 @contextmanager
@@ -49,4 +65,6 @@ def _wrong_input() -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise wrong_input(plain_cause(str(error)).replace("the function's ", "the environment's ", 1)) from None
+        raise wrong_input(
+            plain_cause(str(error)).replace("the function's ", "the environment's ", 1)
+        ) from None

@@ -1,4 +1,6 @@
-"""This process in place of the queue's worker and of the completer: the same code, the same ledger, the same pace."""
+"""This process in place of the queue's worker and of the completer: the same code, the same ledger,
+the same pace.
+"""
 
 import os
 import sys
@@ -42,16 +44,32 @@ class Direct:
     """A batch whose updates are begun and ended from here."""
 
     def __init__(  # pylint: disable=too-many-arguments,too-many-positional-arguments
-        self, ecs: Ecs, ledger: Ledger, environment: Mapping[str, str], seen: FromLedger, batch: str, clock: Clock
+        self,
+        ecs: Ecs,
+        ledger: Ledger,
+        environment: Mapping[str, str],
+        seen: FromLedger,
+        batch: str,
+        clock: Clock,
     ):
-        """``clock``: its ``epoch`` is that of other machines, too; the rest of it is this thread's."""
-        self._ecs, self._ledger, self._environment, self._seen, self._batch = ecs, ledger, environment, seen, batch
+        """``clock``: its ``epoch`` is that of other machines, too; the rest of it is this
+        thread's.
+        """
+        self._ecs, self._ledger, self._environment, self._seen, self._batch = (
+            ecs,
+            ledger,
+            environment,
+            seen,
+            batch,
+        )
         self._clock = clock
         quiet(logger)
         self._queue = LocalQueue(batch, caller(), clock)
         self._stopped = threading.Event()
         self._troubles: list[Trouble] = []
-        self._threads = [threading.Thread(target=self._work_off, daemon=True) for _ in range(THREADS)]
+        self._threads = [
+            threading.Thread(target=self._work_off, daemon=True) for _ in range(THREADS)
+        ]
         self._threads.append(threading.Thread(target=self._complete, daemon=True))
         self._chunk = _AT_ONCE
 
@@ -97,15 +115,25 @@ class Direct:
             try:
                 with self._told():
                     worker = Worker(
-                        *(self._environment, self._ecs, self._ledger.table, self._queue, self._queue, self._call()),
+                        *(
+                            self._environment,
+                            self._ecs,
+                            self._ledger.table,
+                            self._queue,
+                            self._queue,
+                            self._call(),
+                        ),
                         door="direct,",
                         retries_denied=False,
                     )
                     failed = worker.work_off(records)
             except Trouble as trouble:
-                # Before any of them was looked at, such as when the ledger gave no token: all come again.
+                # Before any of them was looked at, such as when the ledger gave no token: all come
+                # again.
                 is_last = any(self._queue.receives(record) >= MOST_RECEIVES for record in records)
-                self._troubles.append(Trouble(str(trouble), may_pass=trouble.may_pass and not is_last))
+                self._troubles.append(
+                    Trouble(str(trouble), may_pass=trouble.may_pass and not is_last)
+                )
             finally:
                 self._queue.settle(records, failed)
 
@@ -113,14 +141,23 @@ class Direct:
         while not self._stopped.wait(COMPLETE_EVERY):
             try:
                 with self._told():
-                    complete(None, self._environment, self._ecs, self._ledger.table, self._call(), self._batch)
+                    complete(
+                        None,
+                        self._environment,
+                        self._ecs,
+                        self._ledger.table,
+                        self._call(),
+                        self._batch,
+                    )
             except Trouble as trouble:
                 self._troubles.append(trouble)
 
     @staticmethod
     @contextmanager
     def _told() -> Iterator[None]:
-        """A thread tells of everything that goes wrong in it, or the batch would go on without it, and nobody know why."""
+        """A thread tells of everything that goes wrong in it, or the batch would go on without it,
+        and nobody know why.
+        """
         try:
             with told():
                 yield
@@ -131,16 +168,22 @@ class Direct:
 
     def _call(self) -> Call:
         end = time.monotonic() + _SECONDS
-        return Call(time_left=lambda: end - time.monotonic(), clock=replace(self._clock, sleep=self._sleep))
+        return Call(
+            time_left=lambda: end - time.monotonic(), clock=replace(self._clock, sleep=self._sleep)
+        )
 
     def _sleep(self, seconds: float) -> None:
-        """Ends the thread when the command is left: who waits, for a token or for a lease, is not in the middle of a write."""
+        """Ends the thread when the command is left: who waits, for a token or for a lease, is not
+        in the middle of a write.
+        """
         if self._stopped.wait(seconds):
             raise SystemExit
 
 
 def quiet(log: Logger) -> None:
-    """Keeps the function's log off what a person reads; with POWERTOOLS_LOG_LEVEL it goes to standard error."""
+    """Keeps the function's log off what a person reads; with POWERTOOLS_LOG_LEVEL it goes to
+    standard error.
+    """
     log.registered_handler.setStream(sys.stderr)  # type: ignore[attr-defined]  # Powertools declares its StreamHandler as Handler.
     if not os.environ.get("POWERTOOLS_LOG_LEVEL"):
         log.setLevel("CRITICAL")

@@ -1,4 +1,5 @@
-"""Messages in memory, as Lambda hands those of Amazon SQS to the worker: each comes again until it is worked off.
+"""Messages in memory, as Lambda hands those of Amazon SQS to the worker: each comes again until it
+is worked off.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
@@ -47,19 +48,28 @@ class LocalQueue:
                 self._messages.setdefault(member.request_id, _Message(member))
 
     def take(self, most: int) -> list[dict[str, Any]]:
-        """Records for one run of the worker, and whoever took them says by ``settle`` what became of them."""
+        """Records for one run of the worker, and whoever took them says by ``settle`` what became
+        of them.
+        """
         with self._lock:
             now = self._clock.now()
-            ready = [one for one in self._messages.values() if not one.is_out and one.ready_at <= now][:most]
+            ready = [
+                one for one in self._messages.values() if not one.is_out and one.ready_at <= now
+            ][:most]
             for message in ready:
-                message.is_out, message.receives, message.ready_at = True, message.receives + 1, now + _AGAIN_SECONDS
+                message.is_out, message.receives, message.ready_at = (
+                    True,
+                    message.receives + 1,
+                    now + _AGAIN_SECONDS,
+                )
                 message.first_received_at = message.first_received_at or self._clock.epoch()
             return [self._record(message) for message in ready]
 
     def settle(self, records: Sequence[dict[str, Any]], failed: Sequence[str]) -> None:
         """Those of ``records`` whose ids are ``failed`` come again; the others are done with.
 
-        However often they came: there are no dead letters here to which anybody looks, and the worker says when it is enough.
+        However often they came: there are no dead letters here to which anybody looks, and the
+        worker says when it is enough.
         """
         with self._lock:
             for record in records:
@@ -87,7 +97,10 @@ class LocalQueue:
 
     def send(self, messages: Sequence[Outgoing]) -> None:
         """Takes the messages that cannot be worked off."""
-        self.letters |= {json.loads(message.body)["request_id"]: message.attributes["cause"] for message in messages}
+        self.letters |= {
+            json.loads(message.body)["request_id"]: message.attributes["cause"]
+            for message in messages
+        }
 
     def _record(self, message: _Message) -> dict[str, Any]:
         id_ = message.member.request_id

@@ -1,4 +1,7 @@
-"""What each service would become: the function's own dry run of each event, in parallel. Reads alone."""
+"""What each service would become: the function's own dry run of each event, in parallel.
+
+Reads alone.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,12 +48,28 @@ class Planned:
 class Planning:
     """Plans many updates, no faster than ECS answers."""
 
-    def __init__(self, ecs: Ecs, table: Table | None, environment: Mapping[str, str], buckets: Buckets, clock: Clock):
+    def __init__(
+        self,
+        ecs: Ecs,
+        table: Table | None,
+        environment: Mapping[str, str],
+        buckets: Buckets,
+        clock: Clock,
+    ):
         """``table``: the ledger's, where there is one: a rollback looks there for what worked."""
-        self._ecs, self._table, self._environment, self._buckets, self._clock = ecs, table, environment, buckets, clock
+        self._ecs, self._table, self._environment, self._buckets, self._clock = (
+            ecs,
+            table,
+            environment,
+            buckets,
+            clock,
+        )
 
     def plans(self, members: Sequence[Member]) -> Iterator[Planned]:
-        """The plan of each, in their order, as soon as it is there. Raises Trouble for what is no service's own fault."""
+        """The plan of each, in their order, as soon as it is there.
+
+        Raises Trouble for what is no service's own fault.
+        """
         with ThreadPoolExecutor(_PARALLEL) as pool:
             chunks = [members[first : first + AT_ONCE] for first in range(0, len(members), AT_ONCE)]
             try:
@@ -68,13 +87,31 @@ class Planning:
     def _plan(self, member: Member, known: Told | None) -> Planned:
         row = Row.of(member)
         self._buckets.take(DESCRIBE_REVISION, 1, 0)
-        event = {**{name: value for name, value in member.event.items() if name != "request_id"}, "dry_run": True}
+        event = {
+            **{name: value for name, value in member.event.items() if name != "request_id"},
+            "dry_run": True,
+        }
         try:
-            body = update(event, self._environment, self._ecs, Call(clock=self._clock), self._table, told=known)["body"]
+            body = update(
+                event,
+                self._environment,
+                self._ecs,
+                Call(clock=self._clock),
+                self._table,
+                told=known,
+            )["body"]
         except CallerFault as error:
-            return Planned(row, error=plain_cause(str(error)), error_type=type(error).__name__, hint=error.hint)
+            return Planned(
+                row, error=plain_cause(str(error)), error_type=type(error).__name__, hint=error.hint
+            )
         except EcsUpdaterError as failed:
             with told():
                 raise failed
         deployment = body["deployment"]
-        return Planned(row, body["changes"], deployment["verdict"] is None, deployment.get("notes", []), before=body["BEFORE"])
+        return Planned(
+            row,
+            body["changes"],
+            deployment["verdict"] is None,
+            deployment.get("notes", []),
+            before=body["BEFORE"],
+        )

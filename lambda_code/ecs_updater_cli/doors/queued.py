@@ -1,4 +1,6 @@
-"""The queue as a door: the worker begins what is sent, the completer ends it, and the ledger tells of both."""
+"""The queue as a door: the worker begins what is sent, the completer ends it, and the ledger tells
+of both.
+"""
 
 import hashlib
 import json
@@ -20,7 +22,9 @@ from .trouble import told
 class Queued:
     """A batch whose updates are begun by messages."""
 
-    def __init__(self, queue: Queue, progress: Progress, counts: TaskCounts, batch: str, arn_prefix: str):
+    def __init__(
+        self, queue: Queue, progress: Progress, counts: TaskCounts, batch: str, arn_prefix: str
+    ):
         self._queue, self._batch, self._prefix = queue, batch, arn_prefix
         self._ledger = FromLedger(progress, counts)
 
@@ -57,7 +61,9 @@ class FromLedger:
         rows = {row.request_id: row for row in waiting}
         with told():
             items = self._progress.of(rows)
-        found = ((rows[request_id], item) for request_id, item in items.items() if request_id in rows)
+        found = (
+            (rows[request_id], item) for request_id, item in items.items() if request_id in rows
+        )
         return {row.number: seen_by(row.event, item) for row, item in found}
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:

@@ -14,12 +14,16 @@ from .trouble import told
 class Narrowed(EcsReader):
     """ECS as if it had no other clusters, and no other services."""
 
-    def __init__(self, cluster: str | None = None, services: Sequence[str] = (), client: Any = None):
+    def __init__(
+        self, cluster: str | None = None, services: Sequence[str] = (), client: Any = None
+    ):
         """Names or ARNs; no cluster, or no services, are all of them."""
         super().__init__(client)
         self._cluster, self._names = cluster, {name.rpartition("/")[2] for name in services}
         self.seen: set[str] = set()
-        """The names of all services that were looked at; where there is no such cluster, those of all clusters."""
+        """The names of all services that were looked at; where there is no such cluster, those of
+        all clusters.
+        """
 
     def clusters(self) -> list[str]:
         """The ARN of the one, or of all."""
@@ -37,7 +41,10 @@ class Narrowed(EcsReader):
 
 
 def listed(reader: EcsReader, tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The services with these tags, see ``status.views.service_view``, with their images. Raises Trouble."""
+    """The services with these tags, see ``status.views.service_view``, with their images.
+
+    Raises Trouble.
+    """
     listing = Listing(reader)
     found: list[dict[str, Any]] = []
     following: str | None = None

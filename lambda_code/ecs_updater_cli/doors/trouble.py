@@ -1,4 +1,6 @@
-"""An error of AWS as the sentence that a person needs: what is the matter, and what to do about it."""
+"""An error of AWS as the sentence that a person needs: what is the matter, and what to do about
+it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +20,9 @@ _ADVICE = {
     "NoRegionError": "there is no region: name one with --region, or set AWS_DEFAULT_REGION",
     "ProfileNotFound": "{reason}: aws configure list-profiles names those that there are",
 }
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "LoginRefreshRequired", "UnauthorizedSSOTokenError"})
+_EXPIRED = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "LoginRefreshRequired", "UnauthorizedSSOTokenError"}
+)
 _WRONG_CLOCK = re.compile(r"signature (expired|not yet current)|skewed", re.IGNORECASE)
 _UNREACHABLE = frozenset({*(error.__name__ for error in NEVER_SENT), "SSLError"})
 
@@ -31,9 +35,12 @@ def told() -> Iterator[None]:
     except AwsFailure as failure:
         raise trouble_of(failure) from failure
     except EcsUpdaterError as error:
-        # Beneath an error of the ledger is what AWS said; the error itself speaks of the function's settings.
+        # Beneath an error of the ledger is what AWS said; the error itself speaks of the function's
+        # settings.
         cause = failure_of(error)
-        raise trouble_of(cause) if cause else Trouble(plain_cause(str(error)), may_pass=True) from error
+        raise (
+            trouble_of(cause) if cause else Trouble(plain_cause(str(error)), may_pass=True)
+        ) from error
 
 
 def is_unreachable(failure: AwsFailure) -> bool:
@@ -47,7 +54,9 @@ def trouble_of(failure: AwsFailure) -> Trouble:
     sentence = f"{failure.operation} failed: {one_line(str(failure)).rstrip('.')}"
     if advice := _ADVICE.get(failure.code):
         sentence = advice.format(reason=reason)
-    elif failure.code == "RequestTimeTooSkewed" or (failure.is_about_credentials and _WRONG_CLOCK.search(reason)):
+    elif failure.code == "RequestTimeTooSkewed" or (
+        failure.is_about_credentials and _WRONG_CLOCK.search(reason)
+    ):
         sentence = f"AWS does not take the signature ({reason}): set this machine's clock"
     elif failure.code in _EXPIRED or (failure.is_about_credentials and "expired" in reason.lower()):
         sentence = f"the credentials have expired: {_LOG_IN}"

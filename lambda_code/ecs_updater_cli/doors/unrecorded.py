@@ -1,6 +1,8 @@
-"""This process alone, without a ledger: updates begun in threads, and looked at, ten with one call, until each has its verdict.
+"""This process alone, without a ledger: updates begun in threads, and looked at, ten with one call,
+until each has its verdict.
 
-What it knows it knows in memory: whoever ends it leaves the rollouts to ECS, and nobody rolls back what fails after that.
+What it knows it knows in memory: whoever ends it leaves the rollouts to ECS, and nobody rolls back
+what fails after that.
 """
 
 import threading
@@ -53,7 +55,9 @@ class Unrecorded:
 
     def __init__(self, ecs: Ecs, environment: Mapping[str, str], batch: Batch, clock: Clock):
         self._ecs, self._batch, self._clock = ecs, batch, clock
-        self._buckets = Buckets(parse(environment.get("ECS_RATES", "")), replace(clock, sleep=self._sleep))
+        self._buckets = Buckets(
+            parse(environment.get("ECS_RATES", "")), replace(clock, sleep=self._sleep)
+        )
         self._settings = Settings.from_environment(environment)
         self._seen: dict[int, Seen] = {}
         self._counts: dict[int, Counts] = {}
@@ -74,7 +78,9 @@ class Unrecorded:
             self._futures[member.number] = self._pool.submit(self._begin, member)
 
     def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
-        """What has happened; looks at rollouts first, those that were not looked at for the longest time. Raises Trouble."""
+        """What has happened; looks at rollouts first, those that were not looked at for the longest
+        time. Raises Trouble.
+        """
         if self._trouble and not self._stopped.is_set():
             raise self._trouble
         now = self._clock.now()
@@ -83,11 +89,15 @@ class Unrecorded:
             self._look(now)
         # Whoever has left begins no later wave either.
         unknown = {row.number: _LEFT for row in waiting if self._stopped.is_set()}
-        return unknown | {row.number: self._seen[row.number] for row in waiting if row.number in self._seen}
+        return unknown | {
+            row.number: self._seen[row.number] for row in waiting if row.number in self._seen
+        }
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
         """The tasks as the last look saw them."""
-        return {row.number: self._counts[row.number] for row in waiting if row.number in self._counts}
+        return {
+            row.number: self._counts[row.number] for row in waiting if row.number in self._counts
+        }
 
     def leave(self, seconds: float) -> None:
         """Begins nothing further, and gives what is being written so many seconds to be written."""
@@ -106,7 +116,9 @@ class Unrecorded:
         try:
             for attempt in range(_TRIES):
                 if over := self._why_over():
-                    self._tell(member.number, Seen(State.NOT_STARTED, over, ended_at=self._clock.epoch()))
+                    self._tell(
+                        member.number, Seen(State.NOT_STARTED, over, ended_at=self._clock.epoch())
+                    )
                     return
                 self._tell(member.number, Seen(State.BEGUN, begun_at=begun_at))
                 try:
@@ -119,20 +131,38 @@ class Unrecorded:
                             self._tell(member.number, _NO_AWS)
                             return
                         raise
-                    if is_last or isinstance(error, UnknownOutcomeError) or outcome_of(error) is Outcome.NOT_PERMITTED:
+                    if (
+                        is_last
+                        or isinstance(error, UnknownOutcomeError)
+                        or outcome_of(error) is Outcome.NOT_PERMITTED
+                    ):
                         raise
-                    self._tell(member.number, Seen(State.RETRYING, plain_cause(str(error)), begun_at))
+                    self._tell(
+                        member.number, Seen(State.RETRYING, plain_cause(str(error)), begun_at)
+                    )
                     self._sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
         except SystemExit:
             self._tell(member.number, _LEFT)
         except EcsUpdaterError as error:
             text, kind = plain_cause(str(error)), type(error).__name__
-            self._ended(member.number, Seen(State.FAILED, text, begun_at, error_type=kind, hint=error.hint))
+            self._ended(
+                member.number, Seen(State.FAILED, text, begun_at, error_type=kind, hint=error.hint)
+            )
         except Exception as error:  # pylint: disable=broad-exception-caught  # Its future nobody asks.
-            self._ended(member.number, Seen(State.FAILED, f"a defect of ecs-updater: {type(error).__name__}: {error}", begun_at))
+            self._ended(
+                member.number,
+                Seen(
+                    State.FAILED,
+                    f"a defect of ecs-updater: {type(error).__name__}: {error}",
+                    begun_at,
+                ),
+            )
 
     def _update(self, member: Member, begun_at: float, earlier: Earlier) -> None:
-        request = events.parse({name: value for name, value in member.event.items() if name != "request_id"}, self._settings)
+        request = events.parse(
+            {name: value for name, value in member.event.items() if name != "request_id"},
+            self._settings,
+        )
         call = Call(id=member.request_id, caller=self._batch.caller, clock=self._clock)
         pace = paced(self._buckets, call.time_left)
         work = Work(request, self._settings, self._ecs, call, real_registries, None, pace)
@@ -160,9 +190,14 @@ class Unrecorded:
             self._seen[member.number] = seen
 
     def _ends_all(self, error: ServerFault, is_last: bool) -> bool:
-        """Whether no update can be done any more: without credentials, or without a connection, now or after the last try."""
+        """Whether no update can be done any more: without credentials, or without a connection, now
+        or after the last try.
+        """
         failure = failure_of(error)
-        if failure and (failure.is_about_credentials or (is_unreachable(failure) and (is_last or not self._has_read))):
+        if failure and (
+            failure.is_about_credentials
+            or (is_unreachable(failure) and (is_last or not self._has_read))
+        ):
             self._trouble = Trouble(str(trouble_of(failure)))
             return True
         return False
@@ -173,11 +208,16 @@ class Unrecorded:
         if self._stopped.is_set():
             return _LEFT.cause
         with self._lock:
-            failures = sum(seen.state.is_bad and seen.state is not State.NOT_STARTED for seen in self._seen.values())
+            failures = sum(
+                seen.state.is_bad and seen.state is not State.NOT_STARTED
+                for seen in self._seen.values()
+            )
         return replace(self._batch, failures=failures).why_over
 
     def _sleep(self, seconds: float) -> None:
-        """Ends the thread when the command is left: who waits, for a token or to try again, has written nothing yet."""
+        """Ends the thread when the command is left: who waits, for a token or to try again, has
+        written nothing yet.
+        """
         end = self._clock.now() + seconds
         while (left := end - self._clock.now()) > 0:
             if self._stopped.is_set():
@@ -189,31 +229,49 @@ class Unrecorded:
     def _look(self, now: float) -> None:
         oldest = sorted(self._open.items(), key=lambda item: (item[1].looked_at, item[0]))
         cluster = oldest[0][1].record.entry.cluster_arn
-        some = [(number, one) for number, one in oldest if one.record.entry.cluster_arn == cluster][:AT_ONCE]
+        some = [(number, one) for number, one in oldest if one.record.entry.cluster_arn == cluster][
+            :AT_ONCE
+        ]
         self._buckets.take(DESCRIBE, 1, 0)
         with told():
-            services, _ = self._ecs.describe_services(cluster, [one.record.entry.service_arn for _, one in some])
+            services, _ = self._ecs.describe_services(
+                cluster, [one.record.entry.service_arn for _, one in some]
+            )
             by_arn = {service["serviceArn"]: service for service in services}
             for number, one in some:
                 one.looked_at = now
                 service = by_arn.get(one.record.entry.service_arn, NO_SERVICE)
                 conclusion = one.work.rolling.look(one.record, service)
                 entry = one.record.entry
-                self._counts[number] = counts_in(service, (entry.rollback and entry.rollback.deployment_id) or entry.deployment_id)
+                self._counts[number] = counts_in(
+                    service,
+                    (entry.rollback and entry.rollback.deployment_id) or entry.deployment_id,
+                )
                 if conclusion.is_final:
                     del self._open[number]
                     self._concluded(number, self._seen[number], conclusion)
                 elif entry.rollback:
-                    back = f"back to {entry.rollback.task_definition_arn.rpartition('/')[2]}, {entry.cause}"
-                    self._tell(number, replace(self._seen[number], state=State.ROLLING_BACK, cause=back))
+                    back = (
+                        f"back to {entry.rollback.task_definition_arn.rpartition('/')[2]}, "
+                        f"{entry.cause}"
+                    )
+                    self._tell(
+                        number, replace(self._seen[number], state=State.ROLLING_BACK, cause=back)
+                    )
 
     def _concluded(self, number: int, seen: Seen, conclusion: Conclusion) -> None:
         if conclusion.error:
             kind, text = type(conclusion.error).__name__, plain_cause(str(conclusion.error))
-            self._ended(number, replace(seen, state=of_verdict(conclusion.verdict), cause=text, error_type=kind))
+            self._ended(
+                number,
+                replace(seen, state=of_verdict(conclusion.verdict), cause=text, error_type=kind),
+            )
             return
         deployment = (conclusion.answer or {})["body"]["deployment"]
-        self._ended(number, replace(seen, state=of_verdict(deployment["verdict"]), cause=deployment["reason"]))
+        self._ended(
+            number,
+            replace(seen, state=of_verdict(deployment["verdict"]), cause=deployment["reason"]),
+        )
 
     def _ended(self, number: int, seen: Seen) -> None:
         self._tell(number, replace(seen, ended_at=self._clock.epoch()))

@@ -1,4 +1,7 @@
-"""Which rows fit where not all do: finished ones are folded away first, and those that failed last. Pure."""
+"""Which rows fit where not all do: finished ones are folded away first, and those that failed last.
+
+Pure.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,7 +21,9 @@ class Folded:
 
 
 def fold(rows: Sequence[Row], lines: int, lines_of: Callable[[Row], int]) -> Folded:
-    """As many as fit into so many ``lines``, where ``lines_of`` tells how many one takes; a line is kept for the others."""
+    """As many as fit into so many ``lines``, where ``lines_of`` tells how many one takes; a line is
+    kept for the others.
+    """
     if sum(map(lines_of, rows)) <= lines:
         return Folded(tuple(rows), Counter())
     left, kept = lines - 1, set()

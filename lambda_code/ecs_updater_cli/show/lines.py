@@ -28,7 +28,12 @@ class Lines:
         self._name = min(_WIDEST, max(len(safe(row.name)) for row in board.rows))
         self._image = min(_WIDEST, max(len(safe(row.image)) for row in board.rows))
         batch = f"batch {board.batch}, " if board.batch else ""
-        self._printer.line(Text(f"{time_of_day(self._clock.epoch())}  {batch}{number_of(len(board.rows), 'service')}"))
+        self._printer.line(
+            Text(
+                f"{time_of_day(self._clock.epoch())}  "
+                f"{batch}{number_of(len(board.rows), 'service')}"
+            )
+        )
 
     def changed(self, board: Board, changes: Sequence[Change]) -> None:
         """Rows are in other states than before."""
@@ -54,7 +59,9 @@ class Lines:
     def _line(self, row: Row) -> Text:
         line = Text(f"{time_of_day(self._clock.epoch())}  ", end="")
         line.append_text(cell(row.state.upper(), LONGEST_STATE, STYLES[row.state]))
-        line.append("  ").append_text(_padded(row.name, self._name)).append("  ").append_text(_padded(row.image, self._image))
+        line.append("  ").append_text(_padded(row.name, self._name)).append("  ").append_text(
+            _padded(row.image, self._image)
+        )
         line.append(f"  {safe(row.seen.cause)}")
         line.rstrip()
         return line

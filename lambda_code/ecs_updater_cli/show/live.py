@@ -1,4 +1,6 @@
-"""The live view on a terminal: drawn again and again, on a screen of its own, so that a resize leaves nothing behind."""
+"""The live view on a terminal: drawn again and again, on a screen of its own, so that a resize
+leaves nothing behind.
+"""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -20,9 +22,18 @@ _DRAWINGS_A_SECOND = 4
 class LiveView:
     """A batch on the whole terminal; what it came to stays on the usual screen afterwards."""
 
-    def __init__(self, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str], *, turns: bool = True):
-        """``hint``: what Ctrl-C does, while some were not let begin yet, or when all were. ``turns``: whether it is drawn by itself
-        too, as time goes by."""
+    def __init__(
+        self,
+        printer: Printer,
+        clock: Clock,
+        waves: Waves,
+        hint: Callable[[bool], str],
+        *,
+        turns: bool = True,
+    ):
+        """``hint``: what Ctrl-C does, while some were not let begin yet, or when all were.
+        ``turns``: whether it is drawn by itself too, as time goes by.
+        """
         self._printer, self._clock, self._waves, self._hint = printer, clock, waves, hint
         self._board: Board | None = None
         self._trouble = ""
@@ -68,7 +79,12 @@ class LiveView:
     def __enter__(self) -> "LiveView":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._live.stop()  # Whatever happened: the terminal is the person's again.
 
     def _drawn(self) -> Group:
@@ -77,4 +93,6 @@ class LiveView:
     def _frame(self, board: Board) -> Frame:
         console = self._printer.console
         has_symbols, hint = not console.options.ascii_only, self._hint(bool(self._waves.left))
-        return Frame(board, self._waves, self._clock.epoch(), *console.size, self._trouble, hint, has_symbols)
+        return Frame(
+            board, self._waves, self._clock.epoch(), *console.size, self._trouble, hint, has_symbols
+        )

@@ -19,13 +19,21 @@ def plan_lines(
     notes: Sequence[str],
     hint: str | None = None,
 ) -> list[Text]:
-    """The lines about one service; ``changes`` as the result has them, ``error`` why it could not be updated, and a ``hint``."""
+    """The lines about one service; ``changes`` as the result has them, ``error`` why it could not
+    be updated, and a ``hint``.
+    """
     if error is not None:
         refused = ("cannot be updated", "bold red")
-        line = Text.assemble(("✗ ", "bold red"), (safe(name), "bold"), "  ", refused, f": {safe(error)}")
+        line = Text.assemble(
+            ("✗ ", "bold red"), (safe(name), "bold"), "  ", refused, f": {safe(error)}"
+        )
         return [line, Text(f"    {safe(hint)}")] if hint else [line]
     if not changes:
-        return [Text.assemble(("= ", "dim"), (safe(name), "bold"), f"  nothing to change: {safe(image)}")]
+        return [
+            Text.assemble(
+                ("= ", "dim"), (safe(name), "bold"), f"  nothing to change: {safe(image)}"
+            )
+        ]
     lines = [Text.assemble(("~ ", "cyan"), (safe(name), "bold"))]
     widest = max(len(safe(change["what"])) for change in changes)
     for change in changes:
@@ -50,7 +58,15 @@ class PlanShow:
 
     def planned(self, one: Any) -> None:
         """One service's, a ``doors.planned.Planned``."""
-        kind = "refused" if one.error else "deploy" if one.deploys else "tags" if one.changes else "unchanged"
+        kind = (
+            "refused"
+            if one.error
+            else "deploy"
+            if one.deploys
+            else "tags"
+            if one.changes
+            else "unchanged"
+        )
         self._counted[kind] += 1
         if self._as_json:
             record = {
@@ -67,7 +83,9 @@ class PlanShow:
             }
             self._printer.raw(json.dumps(record))
             return
-        for line in plan_lines(one.row.name, one.row.image, one.changes, one.error, one.notes, one.hint):
+        for line in plan_lines(
+            one.row.name, one.row.image, one.changes, one.error, one.notes, one.hint
+        ):
             self._printer.line(line)
 
     def ends(self) -> int:
@@ -75,11 +93,23 @@ class PlanShow:
         counted = self._counted
         code = NOT_ALL if counted["refused"] else SUCCEEDED
         if self._as_json:
-            self._printer.raw(json.dumps({"type": "summary", "services": sum(counted.values()), "exitCode": code, **counted}))
+            self._printer.raw(
+                json.dumps(
+                    {
+                        "type": "summary",
+                        "services": sum(counted.values()),
+                        "exitCode": code,
+                        **counted,
+                    }
+                )
+            )
             return code
         parts = [f"{counted['deploy']} to deploy"]
         parts += [f"{counted['tags']} to tag alone"] if counted["tags"] else []
         parts += [f"{counted['unchanged']} unchanged"] if counted["unchanged"] else []
         parts += [f"{counted['refused']} that cannot be updated"] if counted["refused"] else []
-        self._printer.line(f"{number_of(sum(counted.values()), 'service')}: {', '.join(parts)}. A dry run: nothing was written.")
+        self._printer.line(
+            f"{number_of(sum(counted.values()), 'service')}: {', '.join(parts)}. A dry run: "
+            "nothing was written."
+        )
         return code

@@ -14,7 +14,9 @@ from .text import safe
 
 
 class Printer:
-    """Standard output and standard error, with colours where they are terminals and NO_COLOR does not forbid them."""
+    """Standard output and standard error, with colours where they are terminals and NO_COLOR does
+    not forbid them.
+    """
 
     def __init__(self, out: TextIO | None = None, error: TextIO | None = None):
         self.console = _console(out or sys.stdout)
@@ -27,11 +29,16 @@ class Printer:
 
     @property
     def width(self) -> int | None:
-        """The columns of the terminal; None for a file or a pipe, which has as many as are needed."""
+        """The columns of the terminal; None for a file or a pipe, which has as many as are
+        needed.
+        """
         return self.console.width if self.console.is_terminal else None
 
     def line(self, line: Text | str = "") -> None:
-        """One line, however long. Raises BrokenPipeError when nobody reads any more, or nothing can be written, as `raw` does."""
+        """One line, however long.
+
+        Raises BrokenPipeError when nobody reads any more, or nothing can be written, as `raw` does.
+        """
         with self._writing():
             self.console.print(line, soft_wrap=True)
 
@@ -47,7 +54,9 @@ class Printer:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Output that cannot be written, to a full disk say, is one that nobody reads, but for a sentence about it."""
+        """Output that cannot be written, to a full disk say, is one that nobody reads, but for a
+        sentence about it.
+        """
         try:
             yield
         except OSError as error:
@@ -59,7 +68,9 @@ class Printer:
 
 
 class _Console(Console):
-    """Lets whoever prints know when nobody reads any more; rich would end the process there and then."""
+    """Lets whoever prints know when nobody reads any more; rich would end the process there and
+    then.
+    """
 
     def on_broken_pipe(self) -> None:
         _lead_nowhere(self.file)
@@ -67,7 +78,8 @@ class _Console(Console):
 
 
 def _lead_nowhere(file: IO[str]) -> None:
-    """What is still to be written, on the way out and by the interpreter's own end, is to be no second error.
+    """What is still to be written, on the way out and by the interpreter's own end, is to be no
+    second error.
 
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """

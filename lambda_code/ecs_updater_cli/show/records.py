@@ -15,19 +15,36 @@ from .summary import Ended
 
 
 class Records:
-    """A batch as JSON, a line for an object. Each has ``type``: ``batch``, ``change`` or ``summary``."""
+    """A batch as JSON, a line for an object.
+
+    Each has ``type``: ``batch``, ``change`` or ``summary``.
+    """
 
     def __init__(self, printer: Printer, clock: Clock):
         self._printer, self._clock = printer, clock
 
     def begins(self, board: Board) -> None:
         """The batch's id, at once."""
-        self._print({"type": "batch", "time": self._now(), "batch": board.batch, "services": len(board.rows)})
+        self._print(
+            {
+                "type": "batch",
+                "time": self._now(),
+                "batch": board.batch,
+                "services": len(board.rows),
+            }
+        )
 
     def changed(self, board: Board, changes: Sequence[Change]) -> None:
         """Rows are in other states than before."""
         for change in changes:
-            self._print({"type": "change", "time": self._now(), "batch": board.batch, **self._row(change.row)})
+            self._print(
+                {
+                    "type": "change",
+                    "time": self._now(),
+                    "batch": board.batch,
+                    **self._row(change.row),
+                }
+            )
 
     def trouble(self, sentence: str) -> None:
         """No change."""

@@ -1,4 +1,7 @@
-"""The live view as text, for any width and height. Pure: what is known and what time it is in, lines out."""
+"""The live view as text, for any width and height.
+
+Pure: what is known and what time it is in, lines out.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +14,17 @@ from ..batch.row import Row
 from ..batch.state import State
 from ..batch.waves import Waves
 from .folding import fold
-from .text import LONGEST_STATE, STYLES, cell, columns_of, duration, ending_cell, number_of, safe, tally
+from .text import (
+    LONGEST_STATE,
+    STYLES,
+    cell,
+    columns_of,
+    duration,
+    ending_cell,
+    number_of,
+    safe,
+    tally,
+)
 
 _WIDE, _ROOMY = 120, 100
 """From so many columns on, the cause stands beside its service, and the image has a column."""
@@ -58,11 +71,18 @@ def draw(frame: Frame) -> Group:
         more = number_of(folded.others.total(), "more service")
         lines.append(cell(f"  … and {more}: {tally(folded.others)}", frame.width, "dim"))
     lines += [Text(), _foot(frame)]
-    return Group(*(_as_line(line if frame.has_symbols else _plain(line), frame.width) for line in lines[: frame.height]))
+    return Group(
+        *(
+            _as_line(line if frame.has_symbols else _plain(line), frame.width)
+            for line in lines[: frame.height]
+        )
+    )
 
 
 def result(frame: Frame) -> list[Text]:
-    """What stays of it on the usual screen: each service or, of many, those that are not as they were asked for; causes in full."""
+    """What stays of it on the usual screen: each service or, of many, those that are not as they
+    were asked for; causes in full.
+    """
     frame, rows = replace(frame, turns=False), frame.board.rows
     columns = _Columns.of(rows, frame.width)
     rows = [row for row in rows if row.state is not State.QUEUED]
@@ -84,12 +104,21 @@ def result(frame: Frame) -> list[Text]:
 
 def _title(frame: Frame) -> Text:
     board = frame.board
-    parts = [f"batch {board.batch}" if board.batch else "from this machine", number_of(len(board.rows), "service")]
+    parts = [
+        f"batch {board.batch}" if board.batch else "from this machine",
+        number_of(len(board.rows), "service"),
+    ]
     clusters = {row.cluster for row in board.rows}
-    parts.append(f"cluster {next(iter(clusters))}" if len(clusters) == 1 else number_of(len(clusters), "cluster"))
+    parts.append(
+        f"cluster {next(iter(clusters))}"
+        if len(clusters) == 1
+        else number_of(len(clusters), "cluster")
+    )
     if len(frame.waves.all) > 1:
         name = frame.waves.all[frame.waves.current - 1].name
-        parts.append(f"wave {frame.waves.current} of {len(frame.waves.all)}{f', {name}' if name else ''}")
+        parts.append(
+            f"wave {frame.waves.current} of {len(frame.waves.all)}{f', {name}' if name else ''}"
+        )
     elapsed = duration(board.seconds(frame.now))
     title = Text.assemble(("ecs-updater", "bold"), "  ", " · ".join(map(safe, parts)), end="")
     title.truncate(max(0, frame.width - len(elapsed) - 1), overflow="ellipsis", pad=True)
@@ -107,7 +136,9 @@ def _bar(frame: Frame) -> Text:
     line = Text(end="")
     line.append("█" * ends[0], "green").append("█" * (ends[1] - ends[0]), "red")
     line.append("▒" * (ends[2] - ends[1]), "cyan").append("░" * (width - ends[2]), "dim")
-    line.append(f"  {over} of {len(rows)} done").append(f"  {tally(counted)}", "dim" if not bad else "")
+    line.append(f"  {over} of {len(rows)} done").append(
+        f"  {tally(counted)}", "dim" if not bad else ""
+    )
     line.truncate(frame.width, overflow="ellipsis")
     return line
 
@@ -134,18 +165,26 @@ class _Columns:
         has_one_cluster = len({row.cluster for row in rows}) == 1
         names = max(columns_of(row.service if has_one_cluster else row.name) for row in rows)
         left = width - (2 + LONGEST_STATE + 2) - _TASKS - _TIME - 2
-        image = min(max(columns_of(row.image) for row in rows), max(12, left // 3)) if width >= _ROOMY else 0
+        image = (
+            min(max(columns_of(row.image) for row in rows), max(12, left // 3))
+            if width >= _ROOMY
+            else 0
+        )
         left -= image + 2 if image else 0
         name = max(8, min(max(names, 7), left - 12 if left > 24 else left))
         return cls(name, image, max(0, left - name - 2), width, has_one_cluster)
 
     def lines_of(self, row: Row) -> int:
-        """How many lines a row takes: the cause of a failure has one of its own where it would be cut."""
+        """How many lines a row takes: the cause of a failure has one of its own where it would be
+        cut.
+        """
         return 2 if self._has_cause_below(row) else 1
 
     def head(self) -> Text:
         """The columns' names."""
-        return self._line("", "STATE", "SERVICE", "IMAGE", "TASKS", "TIME", "", "bold dim", "bold dim")
+        return self._line(
+            "", "STATE", "SERVICE", "IMAGE", "TASKS", "TIME", "", "bold dim", "bold dim"
+        )
 
     def lines(self, row: Row, frame: Frame) -> Iterator[Text]:
         """A row's lines."""
@@ -166,12 +205,27 @@ class _Columns:
         return self.width < _WIDE or columns_of(row.seen.cause) > self.cause
 
     def _line(
-        self, mark: str, state: str, name: str, image: str, tasks: str, time: str, cause: str, style: str, rest: str = ""
+        self,
+        mark: str,
+        state: str,
+        name: str,
+        image: str,
+        tasks: str,
+        time: str,
+        cause: str,
+        style: str,
+        rest: str = "",
     ) -> Text:
-        line = cell(mark, 2, style).append_text(cell(state, LONGEST_STATE + 2, style)).append_text(cell(name, self.name, rest))
+        line = (
+            cell(mark, 2, style)
+            .append_text(cell(state, LONGEST_STATE + 2, style))
+            .append_text(cell(name, self.name, rest))
+        )
         if self.image:
             line.append("  ").append_text(ending_cell(image, self.image, rest))
-        line.append_text(cell(tasks, _TASKS, rest, right=True)).append_text(cell(time, _TIME, rest, right=True))
+        line.append_text(cell(tasks, _TASKS, rest, right=True)).append_text(
+            cell(time, _TIME, rest, right=True)
+        )
         line.append("  ").append_text(cell(cause, self.cause, rest or "dim"))
         return line
 
@@ -185,7 +239,18 @@ def _as_line(line: Text, width: int) -> Text:
 
 def _plain(line: Text) -> Text:
     """With ASCII alone, for terminals that know no more."""
-    table = str.maketrans({"█": "#", "▒": "=", "░": ".", "✓": "+", "✗": "x", "·": "-", "…": "~", **dict.fromkeys(_SPINNER, "*")})
+    table = str.maketrans(
+        {
+            "█": "#",
+            "▒": "=",
+            "░": ".",
+            "✓": "+",
+            "✗": "x",
+            "·": "-",
+            "…": "~",
+            **dict.fromkeys(_SPINNER, "*"),
+        }
+    )
     plain = line.copy()
     plain.plain = line.plain.translate(table)
     return plain

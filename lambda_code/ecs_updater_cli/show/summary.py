@@ -23,7 +23,9 @@ class Ended:
 def print_end(printer: Printer, board: Board, ended: Ended, now: float) -> None:
     """One line for the whole, and what to do next."""
     all_good = board.is_over and board.is_good
-    style = "green" if all_good else "bold red" if any(row.state.is_bad for row in board.rows) else ""
+    style = (
+        "green" if all_good else "bold red" if any(row.state.is_bad for row in board.rows) else ""
+    )
     whole = f"{number_of(len(board.rows), 'service')} in {duration(board.seconds(now))}"
     printer.line(Text.assemble(f"{whole}: ", (tally(board.tally), style)))
     for sentence in ended.sentences:

@@ -43,7 +43,11 @@ def updates_table(items: Sequence[Mapping[str, Any]], width: int | None) -> list
 def _service(one: Mapping[str, Any]) -> list[Any]:
     images: Mapping[str, str] = one.get("images") or {}
     # The name of the only container says nothing.
-    shown = list(images.values()) if len(images) == 1 else [f"{name}={image}" for name, image in images.items()]
+    shown = (
+        list(images.values())
+        if len(images) == 1
+        else [f"{name}={image}" for name, image in images.items()]
+    )
     pending = f" +{one['pendingCount']}" if one["pendingCount"] else ""
     rollout = one["rolloutState"] or ""
     return [
@@ -59,18 +63,38 @@ def _service(one: Mapping[str, Any]) -> list[Any]:
 def _update(item: Mapping[str, Any]) -> list[Any]:
     seen = seen_in(item)
     lasted = seen.ended_at - seen.begun_at if seen.ended_at and seen.begun_at else None
-    begun = datetime.fromtimestamp(seen.begun_at).strftime("%Y-%m-%d %H:%M:%S") if seen.begun_at else ""
+    begun = (
+        datetime.fromtimestamp(seen.begun_at).strftime("%Y-%m-%d %H:%M:%S") if seen.begun_at else ""
+    )
     name = "/".join(item["service"].split("/")[1:])
     cause = "" if seen.state is State.SUCCEEDED else plain_cause(seen.cause)
-    return [begun, (seen.state.value, STYLES[seen.state]), name, duration(lasted), change_of(item), cause]
+    return [
+        begun,
+        (seen.state.value, STYLES[seen.state]),
+        name,
+        duration(lasted),
+        change_of(item),
+        cause,
+    ]
 
 
 def change_of(item: Mapping[str, Any]) -> str:
     """What an update changed: images or, of a rollback and of tags alone, what stands for them."""
     before, after = item["before"].get("images", {}), item["after"].get("images", {})
-    changed = [(before.get(name, ""), image) for name, image in sorted(after.items()) if before.get(name) != image]
+    changed = [
+        (before.get(name, ""), image)
+        for name, image in sorted(after.items())
+        if before.get(name) != image
+    ]
     if item["action"] == "rollback":
-        return f"rollback to {', '.join(dict.fromkeys(image for _, image in changed)) or 'what it ran'}"
+        return (
+            "rollback to "
+            f"{', '.join(dict.fromkeys(image for _, image in changed)) or 'what it ran'}"
+        )
     if changed:
         return ", ".join(f"{old} → {new}" if old else new for old, new in changed)
-    return "tags" if item["before"].get("tags", {}) != item["after"].get("tags", {}) else ", ".join(sorted(after.values()))
+    return (
+        "tags"
+        if item["before"].get("tags", {}) != item["after"].get("tags", {})
+        else ", ".join(sorted(after.values()))
+    )

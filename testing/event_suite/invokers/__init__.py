@@ -1,4 +1,7 @@
-"""Ways of invoking the function. Each is called with the file of an event and gives an ``Invocation``."""
+"""Ways of invoking the function.
+
+Each is called with the file of an event and gives an ``Invocation``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,7 +39,9 @@ Invoker = Callable[[Path], Invocation]
 
 
 def from_payload(payload: Any, cannot_show: frozenset[str] = frozenset()) -> Invocation:
-    """The invocation whose answer is ``payload``: Lambda's error object has ``errorMessage``, ours never has."""
+    """The invocation whose answer is ``payload``: Lambda's error object has ``errorMessage``, ours
+    never has.
+    """
     if isinstance(payload, dict) and "errorMessage" in payload:
         return Invocation(None, payload.get("errorType"), payload["errorMessage"], cannot_show)
     return Invocation(payload, cannot_show=cannot_show)

@@ -1,4 +1,6 @@
-"""``aws lambda invoke``: the function is invoked by its name through the Lambda API, with the aws cli, version 1 or 2."""
+"""``aws lambda invoke``: the function is invoked by its name through the Lambda API, with the aws
+cli, version 1 or 2.
+"""
 
 import json
 import subprocess
@@ -7,13 +9,15 @@ from pathlib import Path
 
 from . import Invocation, InvocationFailed, Invoker, endpoint, from_payload
 
-# With a reserved concurrency of 1 a call is refused while another one runs. Both versions of the cli then wait up to 20 seconds and
-# call again, but each has other numbers of its own.
+# With a reserved concurrency of 1 a call is refused while another one runs. Both versions of the
+# cli then wait up to 20 seconds and call again, but each has other numbers of its own.
 _RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "10"}
 
 
 def invoker(environment: Mapping[str, str]) -> Invoker:
-    """Invokes ``$LAMBDA_FUNCTION_NAME`` with ``$AWS_CLI``; the answer lies in ``$BUILD_DIR/events``, called like the event."""
+    """Invokes ``$LAMBDA_FUNCTION_NAME`` with ``$AWS_CLI``; the answer lies in
+    ``$BUILD_DIR/events``, called like the event.
+    """
     url = endpoint.of_lambda(environment)
     hidden = endpoint.cannot_show(url)
 
@@ -21,14 +25,25 @@ def invoker(environment: Mapping[str, str]) -> Invoker:
         answer_file = Path(environment["BUILD_DIR"], "events", f"{event_file.stem}.answer.json")
         answer_file.parent.mkdir(parents=True, exist_ok=True)
         command = [environment["AWS_CLI"]]
-        command += ["--endpoint-url", url] if url else []  # Before 2.13 the cli does not know the variable.
-        # fileb: version 2 takes a payload for base64 otherwise. No time-out of the client's own: it would invoke again.
-        command += ["lambda", "invoke", "--function-name", environment["LAMBDA_FUNCTION_NAME"], "--cli-read-timeout", "0"]
+        # Before 2.13 the cli does not know the variable.
+        command += ["--endpoint-url", url] if url else []
+        # fileb: version 2 takes a payload for base64 otherwise. No time-out of the client's own: it
+        # would invoke again.
+        command += [
+            "lambda",
+            "invoke",
+            "--function-name",
+            environment["LAMBDA_FUNCTION_NAME"],
+            "--cli-read-timeout",
+            "0",
+        ]
         command += ["--payload", f"fileb://{event_file}", str(answer_file)]
         variables = {**environment, **_RETRIES, "AWS_PAGER": ""}
         done = subprocess.run(command, env=variables, check=False, capture_output=True, text=True)
         if done.returncode:
-            raise InvocationFailed(f"aws lambda invoke failed: {' '.join(done.stderr.split())[:300]}")
+            raise InvocationFailed(
+                f"aws lambda invoke failed: {' '.join(done.stderr.split())[:300]}"
+            )
         try:
             return from_payload(json.loads(answer_file.read_text("utf-8")), hidden)
         except ValueError:

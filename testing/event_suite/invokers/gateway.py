@@ -1,6 +1,8 @@
-"""What API Gateway itself answers to a body that does not fit the schema, before the function sees it.
+"""What API Gateway itself answers to a body that does not fit the schema, before the function sees
+it.
 
-It names no violation in its message, so the function's own words cannot be compared. Its documented answer is held in their place:
+It names no violation in its message, so the function's own words cannot be compared. Its documented
+answer is held in their place:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
 """
 
@@ -12,7 +14,9 @@ MESSAGE = f"{STAGE}the body is not what the schema in /openapi.json says"
 
 
 def refused_the_body(reply: Reply) -> bool:
-    """Tells whether it was the gateway that refused the body: its error has a header that no function's answer has."""
+    """Tells whether it was the gateway that refused the body: its error has a header that no
+    function's answer has.
+    """
     return (
         reply.status == 400
         and reply.headers.get("x-amzn-errortype") == "BadRequestException"

@@ -1,4 +1,7 @@
-"""``POST /update``: the event goes to the API over HTTP, with its key. An error has its type here, wherever the API is deployed."""
+"""``POST /update``: the event goes to the API over HTTP, with its key.
+
+An error has its type here, wherever the API is deployed.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +15,15 @@ from .gateway import VIOLATION, refused_the_body
 _ATTEMPTS = 10
 
 
-def invoker(environment: Mapping[str, str], sleep: Callable[[float], object] = time.sleep, api: Api | None = None) -> Invoker:
-    """Invokes through the API at ``$API_URL``. A service that another update holds is tried again when the API says so."""
+def invoker(
+    environment: Mapping[str, str],
+    sleep: Callable[[float], object] = time.sleep,
+    api: Api | None = None,
+) -> Invoker:
+    """Invokes through the API at ``$API_URL``.
+
+    A service that another update holds is tried again when the API says so.
+    """
     try:
         api = (api or from_environment(environment)).wait()
     except ApiUnusable as reason:
@@ -28,7 +38,10 @@ def invoker(environment: Mapping[str, str], sleep: Callable[[float], object] = t
                 sleep(float(reply.headers.get("retry-after", 1)))
         except ApiUnusable as reason:
             raise InvocationFailed(str(reason)) from None
-        raise InvocationFailed(f"another update held the service at each of {_ATTEMPTS} attempts: {reply.content[:300]!r}")
+        raise InvocationFailed(
+            f"another update held the service at each of {_ATTEMPTS} attempts: "
+            f"{reply.content[:300]!r}"
+        )
 
     return invoke
 
@@ -38,10 +51,14 @@ def _invocation(reply: Reply) -> Invocation:
     answer: Any = reply.json()
     number = answer.pop("requestId", None) if isinstance(answer, dict) else None
     if not isinstance(number, str) or not number:
-        raise InvocationFailed(f"the API answered {reply.status} without a requestId: {reply.content[:300]!r}")
+        raise InvocationFailed(
+            f"the API answered {reply.status} without a requestId: {reply.content[:300]!r}"
+        )
     if reply.status < 300:
         return Invocation({"statusCode": reply.status, "body": answer})
     if not isinstance(answer.get("errorMessage"), str):
-        raise InvocationFailed(f"the API answered {reply.status} without an errorMessage: {reply.content[:300]!r}")
+        raise InvocationFailed(
+            f"the API answered {reply.status} without an errorMessage: {reply.content[:300]!r}"
+        )
     hidden = frozenset({VIOLATION}) if refused_the_body(reply) else frozenset()
     return Invocation(None, answer.get("errorType"), answer["errorMessage"], hidden)

@@ -1,4 +1,6 @@
-"""The Lambda API through the SDK: the function is invoked by its name, at AWS, on the emulator, or at `sam local start-lambda`."""
+"""The Lambda API through the SDK: the function is invoked by its name, at AWS, on the emulator, or
+at `sam local start-lambda`.
+"""
 
 import json
 import random
@@ -13,17 +15,26 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import Invocation, InvocationFailed, Invoker, endpoint
 
-# The SDK's own retries are off, since most of them would invoke again what has run or still runs: after a time-out, after a lost
-# answer. A throttle alone is repeated, here: the function has not run. Its own limit is 900 seconds.
-_CONFIG = Config(connect_timeout=10, read_timeout=930, tcp_keepalive=True, retries={"mode": "standard", "total_max_attempts": 1})
+# The SDK's own retries are off, since most of them would invoke again what has run or still runs:
+# after a time-out, after a lost answer. A throttle alone is repeated, here: the function has not
+# run. Its own limit is 900 seconds.
+_CONFIG = Config(
+    connect_timeout=10,
+    read_timeout=930,
+    tcp_keepalive=True,
+    retries={"mode": "standard", "total_max_attempts": 1},
+)
 _ATTEMPTS = 10
 _LONGEST_WAIT = 20
 
 
-def invoker(environment: Mapping[str, str], sleep: Callable[[float], object] = time.sleep) -> Invoker:
+def invoker(
+    environment: Mapping[str, str], sleep: Callable[[float], object] = time.sleep
+) -> Invoker:
     """Invokes ``$LAMBDA_FUNCTION_NAME``; `sam local start-lambda` knows it by its logical id.
 
-    With a reserved concurrency of 1 a call is refused while another one runs: it waits, with ``sleep``, and calls again.
+    With a reserved concurrency of 1 a call is refused while another one runs: it waits, with
+    ``sleep``, and calls again.
     """
     url = endpoint.of_lambda(environment)
     client = boto3.client("lambda", endpoint_url=url, config=_CONFIG)
@@ -36,19 +47,29 @@ def invoker(environment: Mapping[str, str], sleep: Callable[[float], object] = t
                 # With jitter, so that two who wait for the same function do not meet again.
                 sleep(min(_LONGEST_WAIT, 2 ** (attempt - 1)) * random.uniform(0.5, 1))
             try:
-                answer = client.invoke(FunctionName=environment["LAMBDA_FUNCTION_NAME"], Payload=payload)
+                answer = client.invoke(
+                    FunctionName=environment["LAMBDA_FUNCTION_NAME"], Payload=payload
+                )
                 return _invocation(answer, answer["Payload"].read(), hidden)
             except client.exceptions.TooManyRequestsException as error:
                 refusal = error
             except (BotoCoreError, ClientError) as error:
-                raise InvocationFailed(f"the function was not invoked: {' '.join(str(error).split())[:300]}") from error
-        raise InvocationFailed(f"the function was busy at each of {_ATTEMPTS} attempts: {' '.join(str(refusal).split())[:300]}")
+                raise InvocationFailed(
+                    f"the function was not invoked: {' '.join(str(error).split())[:300]}"
+                ) from error
+        raise InvocationFailed(
+            f"the function was busy at each of {_ATTEMPTS} attempts: "
+            f"{' '.join(str(refusal).split())[:300]}"
+        )
 
     return invoke
 
 
 def _invocation(answer: Mapping[str, Any], content: bytes, hidden: frozenset[str]) -> Invocation:
-    """What came back. Lambda says in a header, and not in the payload, whether the function failed."""
+    """What came back.
+
+    Lambda says in a header, and not in the payload, whether the function failed.
+    """
     try:
         payload = json.loads(content)
         if "FunctionError" not in answer and not _is_raised(payload):
@@ -59,6 +80,12 @@ def _invocation(answer: Mapping[str, Any], content: bytes, hidden: frozenset[str
 
 
 def _is_raised(payload: Any) -> bool:
-    """Tells whether the runtime made this payload out of an error: `sam local start-lambda` leaves the header out when there is a
-    requestId in it."""
-    return isinstance(payload, dict) and payload.keys() == {"errorMessage", "errorType", "requestId", "stackTrace"}
+    """Tells whether the runtime made this payload out of an error: `sam local start-lambda` leaves
+    the header out when there is a requestId in it.
+    """
+    return isinstance(payload, dict) and payload.keys() == {
+        "errorMessage",
+        "errorType",
+        "requestId",
+        "stackTrace",
+    }

@@ -10,7 +10,8 @@ from . import InvocationFailed
 
 _SAM = Path(__file__).parents[3] / "scripts" / "sam"
 _SECONDS = 300
-# Not the whole environment: SAM gives a function every variable of its own that the template declares, IMAGE and the like.
+# Not the whole environment: SAM gives a function every variable of its own that the template
+# declares, IMAGE and the like.
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -49,7 +50,8 @@ def run(
         try:
             done = subprocess.run(
                 [_SAM, *arguments],
-                env={name: environment[name] for name in _PASSED_ON if name in environment} | dict(further or {}),
+                env={name: environment[name] for name in _PASSED_ON if name in environment}
+                | dict(further or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -57,7 +59,9 @@ def run(
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise InvocationFailed(f"sam {arguments[0]} invoke gave no answer in {_SECONDS} s, its log is {log_file}") from error
+            raise InvocationFailed(
+                f"sam {arguments[0]} invoke gave no answer in {_SECONDS} s, its log is {log_file}"
+            ) from error
     # A function that prints nothing more than its answer ends SAM's output with it.
     payload = done.stdout.decode(errors="replace").strip().rpartition("\n")[2]
     try:
@@ -65,5 +69,15 @@ def run(
             return json.loads(payload)
     except ValueError:
         pass
-    last = next((line for line in reversed(log_file.read_text("utf-8", "replace").splitlines()) if line.strip()), "no word")
-    raise InvocationFailed(f"sam {arguments[0]} invoke failed with {done.returncode}: {last.strip()[:300]} (its log is {log_file})")
+    last = next(
+        (
+            line
+            for line in reversed(log_file.read_text("utf-8", "replace").splitlines())
+            if line.strip()
+        ),
+        "no word",
+    )
+    raise InvocationFailed(
+        f"sam {arguments[0]} invoke failed with {done.returncode}: {last.strip()[:300]} "
+        f"(its log is {log_file})"
+    )

@@ -1,4 +1,6 @@
-"""``sam remote invoke``: SAM finds the function in its stack and invokes it through the Lambda API, here the emulator's."""
+"""``sam remote invoke``: SAM finds the function in its stack and invokes it through the Lambda API,
+here the emulator's.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +16,15 @@ def invoker(environment: Mapping[str, str]) -> Invoker:
 
     def invoke(event_file: Path) -> Invocation:
         stack = f"{environment['STACK_NAME']}-lambda"
-        arguments = ["remote", "invoke", "Function", "--stack-name", stack, "--event-file", str(event_file)]
+        arguments = [
+            "remote",
+            "invoke",
+            "Function",
+            "--stack-name",
+            stack,
+            "--event-file",
+            str(event_file),
+        ]
         return from_payload(sam.run(environment, arguments, event_file), _CANNOT_SHOW)
 
     return invoke

@@ -1,8 +1,9 @@
-"""The aws cli, imported once and forked for each call: to start it costs 0.4 s of a processor, and the local tests call it often.
+"""The aws cli, imported once and forked for each call: to start it costs 0.4 s of a processor, and
+the local tests call it often.
 
-It is the aws cli of the project's own environment, with the arguments, environment, directory and streams of whoever called. What
-is called is a small program, ``client``; it dies with the call, and the call with it. The pipelines of ``.ci/run`` start the cli
-itself.
+It is the aws cli of the project's own environment, with the arguments, environment, directory and
+streams of whoever called. What is called is a small program, ``client``; it dies with the call, and
+the call with it. The pipelines of ``.ci/run`` start the cli itself.
 """
 
 import subprocess
@@ -18,17 +19,28 @@ _HERE = Path(__file__).parent
 
 @contextmanager
 def forked_aws(directory: Path) -> Iterator[str]:
-    """A program to be called as the aws cli is, in a directory of its own, until the end of the block."""
+    """A program to be called as the aws cli is, in a directory of its own, until the end of the
+    block.
+    """
     program, socket = directory / "aws", directory / "aws.socket"
-    program.write_text(f"#!{sys.executable} -IS\n{(_HERE / 'client.py').read_text('utf-8')}", "utf-8")
+    program.write_text(
+        f"#!{sys.executable} -IS\n{(_HERE / 'client.py').read_text('utf-8')}", "utf-8"
+    )
     program.chmod(0o755)
     command = [TOOLS / "aws" / "bin" / "python3", "-I", _HERE / "server.py", socket]
-    # A session of its own: what is sent to the group of a test run is not for it. It ends with the pipe to its standard input.
+    # A session of its own: what is sent to the group of a test run is not for it. It ends with the
+    # pipe to its standard input.
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as server:
         try:
-            assert server.stdout and server.stdout.readline() == b"ready\n", "the aws cli could not be imported"
+            assert server.stdout and server.stdout.readline() == b"ready\n", (
+                "the aws cli could not be imported"
+            )
             yield str(program)
         finally:
             server.terminate()

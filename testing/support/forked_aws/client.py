@@ -1,4 +1,6 @@
-"""Hands its arguments, environment, directory and streams to the server beside it, and ends as the call ends."""
+"""Hands its arguments, environment, directory and streams to the server beside it, and ends as the
+call ends.
+"""
 
 import json
 import os
@@ -7,7 +9,9 @@ import sys
 
 with socket.socket(socket.AF_UNIX) as connection:
     connection.connect(f"{os.path.abspath(sys.argv[0])}.socket")
-    told = json.dumps({"arguments": sys.argv, "environment": dict(os.environ), "directory": os.getcwd()}).encode()
+    told = json.dumps(
+        {"arguments": sys.argv, "environment": dict(os.environ), "directory": os.getcwd()}
+    ).encode()
     socket.send_fds(connection, [len(told).to_bytes(8, "big")], [0, 1, 2])
     connection.sendall(told)
     answer = connection.recv(1)

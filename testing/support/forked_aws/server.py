@@ -1,4 +1,7 @@
-"""Runs in the environment of the aws cli: imports it, then forks for each call. See the package's docstring."""
+"""Runs in the environment of the aws cli: imports it, then forks for each call.
+
+See the package's docstring.
+"""
 
 import json
 import os

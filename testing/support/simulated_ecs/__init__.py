@@ -1,7 +1,8 @@
-"""A stateful, simulated Amazon ECS with a fast-forward clock, for what emulators cannot show: long rollouts in milliseconds.
+"""A stateful, simulated Amazon ECS with a fast-forward clock, for what emulators cannot show: long
+rollouts in milliseconds.
 
-A real boto3 client talks to it behind botocore's ``before-send``. It plays rolling deployments as AWS documents them; it is no
-judge of what ECS accepts (its own refusals are tested against moto).
+A real boto3 client talks to it behind botocore's ``before-send``. It plays rolling deployments as
+AWS documents them; it is no judge of what ECS accepts (its own refusals are tested against moto).
 
 ``clock``        simulated time, and what is due when
 ``images``       what an image does when it is run; the registry
@@ -29,5 +30,15 @@ from .simulation import BREAKER, BREAKER_WITHOUT_ROLLBACK, SimulatedEcs
 from .wire import ANY, Call, Killed
 
 __all__ = [
-    "ANY", "BREAKER", "BREAKER_WITHOUT_ROLLBACK", "NAMES", "Call", "Clock", "Image", "Killed", "Pace", "Rollout", "SimulatedEcs",
-]  # fmt: skip
+    "ANY",
+    "BREAKER",
+    "BREAKER_WITHOUT_ROLLBACK",
+    "NAMES",
+    "Call",
+    "Clock",
+    "Image",
+    "Killed",
+    "Pace",
+    "Rollout",
+    "SimulatedEcs",
+]

@@ -1,4 +1,6 @@
-"""A clock that stands still until somebody sleeps: simulated time, shared by the simulated ECS and the code under test."""
+"""A clock that stands still until somebody sleeps: simulated time, shared by the simulated ECS and
+the code under test.
+"""
 
 import heapq
 import random
@@ -14,7 +16,10 @@ START = 1_800_000_000.0
 
 
 class Clock:
-    """Simulated time. ``sleep`` lets it pass at once, and lets happen, in its order, whatever is due until then."""
+    """Simulated time.
+
+    ``sleep`` lets it pass at once, and lets happen, in its order, whatever is due until then.
+    """
 
     def __init__(self, start: float = START):
         self.start = start
@@ -27,7 +32,9 @@ class Clock:
         self._order = count()
 
     def now(self) -> float:
-        """Seconds since the epoch, like ``time.time``; it never goes back, so it also stands in for ``time.monotonic``."""
+        """Seconds since the epoch, like ``time.time``; it never goes back, so it also stands in for
+        ``time.monotonic``.
+        """
         return self._now
 
     def datetime(self) -> datetime:
@@ -55,11 +62,15 @@ class Clock:
             self._now = end
 
     def after(self, seconds: float, happen: Callable[[], object]) -> None:
-        """Puts on the agenda what is to happen ``seconds`` from now; of two for the same moment the earlier entry comes first."""
+        """Puts on the agenda what is to happen ``seconds`` from now; of two for the same moment the
+        earlier entry comes first.
+        """
         heapq.heappush(self._agenda, (self._now + max(seconds, 0), next(self._order), happen))
 
     def drive_sdk(self, monkeypatch: Any) -> None:
-        """Lets the SDK wait on this clock, between attempts and in its waiters, with the same jitter in every run."""
+        """Lets the SDK wait on this clock, between attempts and in its waiters, with the same
+        jitter in every run.
+        """
         import botocore.endpoint  # pylint: disable=import-outside-toplevel
         import botocore.waiter  # pylint: disable=import-outside-toplevel
 

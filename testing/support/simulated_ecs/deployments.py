@@ -17,7 +17,8 @@ FEWEST_FAILURES, MOST_FAILURES = 3, 200
 
 
 def threshold(desired: int, breaker: Mapping[str, Any]) -> int:
-    """How many failed tasks make the circuit breaker give up a deployment: half of the desired tasks, 3 at least, 200 at most.
+    """How many failed tasks make the circuit breaker give up a deployment: half of the desired
+    tasks, 3 at least, 200 at most.
 
     The service's ``thresholdConfiguration`` may say otherwise:
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html
@@ -26,7 +27,11 @@ def threshold(desired: int, breaker: Mapping[str, Any]) -> int:
     if configured["type"] == "COUNT":
         return configured["value"]
     failures = math.ceil(desired * configured["value"] / 100)
-    return min(max(failures, FEWEST_FAILURES), MOST_FAILURES) if configured["type"] == "BOUNDED_PERCENT" else max(failures, 1)
+    return (
+        min(max(failures, FEWEST_FAILURES), MOST_FAILURES)
+        if configured["type"] == "BOUNDED_PERCENT"
+        else max(failures, 1)
+    )
 
 
 @dataclass(eq=False)
@@ -87,7 +92,9 @@ class Deployment:
         return self._failures(breaker) >= threshold(self.desired, breaker)
 
     def _failures(self, breaker: Mapping[str, Any]) -> int:
-        return self.failed_tasks if breaker.get("resetOnHealthyTask", True) else self.all_failed_tasks
+        return (
+            self.failed_tasks if breaker.get("resetOnHealthyTask", True) else self.all_failed_tasks
+        )
 
     def _tell_history(self) -> None:
         if not self.rolls_back:

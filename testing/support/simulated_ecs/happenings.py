@@ -1,4 +1,6 @@
-"""What happens in the world beside the code under test, at once or at a later time: other people, ECS itself, the network."""
+"""What happens in the world beside the code under test, at once or at a later time: other people,
+ECS itself, the network.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,15 +36,23 @@ class Happenings:
         return self.images.publish(reference, image)
 
     def deploy(self, reference: str) -> str:
-        """Somebody else deploys: a new revision with that image in the first container. Returns the deployment's id."""
+        """Somebody else deploys: a new revision with that image in the first container.
+
+        Returns the deployment's id.
+        """
         running = self.service.primary.revision.task_definition
         first, *others = running["containerDefinitions"]
         body = {name: value for name, value in running.items() if name not in ADDED_BY_ECS}
-        found = self.world.register(body | {"containerDefinitions": [first | {"image": reference}, *others]})
+        found = self.world.register(
+            body | {"containerDefinitions": [first | {"image": reference}, *others]}
+        )
         return self.scheduler.deploy(self.world.new_revision(self.service, found)).id
 
     def redeploy(self, task_definition: str = "") -> str:
-        """Somebody else deploys a revision that there is, by default the one that the service runs. Returns the deployment's id."""
+        """Somebody else deploys a revision that there is, by default the one that the service runs.
+
+        Returns the deployment's id.
+        """
         running = self.service.primary.revision.task_definition
         found = self.world.task_definition(task_definition) if task_definition else running
         return self.scheduler.deploy(self.world.new_revision(self.service, found)).id
@@ -52,7 +62,9 @@ class Happenings:
         self.world.deregister(task_definition)
 
     def delete_task_definition(self, task_definition: str, is_done: bool = False) -> None:
-        """Somebody deletes a revision: it is DELETE_IN_PROGRESS, or gone where the deletion ``is_done``."""
+        """Somebody deletes a revision: it is DELETE_IN_PROGRESS, or gone where the deletion
+        ``is_done``.
+        """
         self.world.deregister(task_definition)
         self.world.delete(task_definition, is_done)
 
@@ -69,7 +81,9 @@ class Happenings:
         self.scheduler.trigger_alarm(name)
 
     def show(self, **fields: Any) -> None:
-        """DescribeServiceDeployments shows these fields of the current service deployment, whatever is so."""
+        """DescribeServiceDeployments shows these fields of the current service deployment, whatever
+        is so.
+        """
         self.service.history[-1].shown = fields
 
     def forget_what_completed(self) -> None:
@@ -97,11 +111,15 @@ class Happenings:
         self.scheduler.tell(message.replace("{service}", self.service.name))
 
     def throttle(self, operation: str, times: float = 1, seconds: float = float("inf")) -> None:
-        """The next ``times`` calls of ``operation`` (``*``: any) are throttled, within ``seconds`` from now."""
+        """The next ``times`` calls of ``operation`` (``*``: any) are throttled, within ``seconds``
+        from now.
+        """
         self.wire.throttle(operation, times, self.clock.now() + seconds)
 
     def fail(self, operation: str, *faults: Fault, after_effect: bool = False) -> None:
-        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after having done their work."""
+        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after
+        having done their work.
+        """
         self.wire.fail(operation, *faults, after_effect=after_effect)
 
     def kill(self, operation: str, after_effect: bool = False) -> None:

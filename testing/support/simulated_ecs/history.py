@@ -1,4 +1,5 @@
-"""Service deployments and service revisions: what ECS keeps about a rollout when its deployment is long gone.
+"""Service deployments and service revisions: what ECS keeps about a rollout when its deployment is
+long gone.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
@@ -8,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ONGOING = frozenset({"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
+ONGOING = frozenset(
+    {"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
+)
 
 
 @dataclass(eq=False)
@@ -33,7 +36,11 @@ class Revision:
             "taskDefinition": self.task_definition["taskDefinitionArn"],
             "launchType": self.launch_type,
             "containerImages": [
-                {"containerName": c["name"], "imageDigest": self.digests[c["image"]], "image": c["image"]}
+                {
+                    "containerName": c["name"],
+                    "imageDigest": self.digests[c["image"]],
+                    "image": c["image"],
+                }
                 for c in self.task_definition["containerDefinitions"]
             ],
             "guardDutyEnabled": False,
@@ -103,14 +110,18 @@ class ServiceDeployment:
         }
 
     def to_wire(self, tasks: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-        """As DescribeServiceDeployments answers; ``tasks`` has the counts of tasks by the ARN of their revision."""
+        """As DescribeServiceDeployments answers; ``tasks`` has the counts of tasks by the ARN of
+        their revision.
+        """
         sources = [self.source] if self.source and self.source is not self.target else []
         return {
             "serviceDeploymentArn": self.arn,
             "serviceArn": self.service_arn,
             "clusterArn": self.cluster_arn,
             "updatedAt": self.updated_at or self.created_at,
-            "sourceServiceRevisions": [{"arn": source.arn, **tasks.get(source.arn, {})} for source in sources],
+            "sourceServiceRevisions": [
+                {"arn": source.arn, **tasks.get(source.arn, {})} for source in sources
+            ],
             "targetServiceRevision": {"arn": self.target.arn, **tasks.get(self.target.arn, {})},
             "status": self.status,
             "deploymentConfiguration": dict(self.configuration),
@@ -135,8 +146,20 @@ class ServiceDeployment:
         alarms = self.configuration.get("alarms") or {}
         if not alarms.get("enable"):
             return {}
-        status = "TRIGGERED" if self.triggered else "MONITORING" if self.is_ongoing else "MONITORING_COMPLETE"
-        return {"alarms": {"status": status, "alarmNames": alarms["alarmNames"], "triggeredAlarmNames": self.triggered}}
+        status = (
+            "TRIGGERED"
+            if self.triggered
+            else "MONITORING"
+            if self.is_ongoing
+            else "MONITORING_COMPLETE"
+        )
+        return {
+            "alarms": {
+                "status": status,
+                "alarmNames": alarms["alarmNames"],
+                "triggeredAlarmNames": self.triggered,
+            }
+        }
 
     def _breaker_status(self) -> str:
         if not self.breaker.get("enable"):

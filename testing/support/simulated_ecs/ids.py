@@ -5,7 +5,11 @@ import string
 
 
 class Ids:
-    """Makes identifiers. Of a deployment and of a service revision they look alike, and nothing says that they are related."""
+    """Makes identifiers.
+
+    Of a deployment and of a service revision they look alike, and nothing says that they are
+    related.
+    """
 
     def __init__(self, seed: int = 0):
         self._random = random.Random(seed)

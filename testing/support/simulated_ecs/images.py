@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 NO_INSTANCE = (
     "no container instance met all of its requirements. The closest matching container-instance "
-    "0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f has insufficient memory available. For more information, see the Troubleshooting section of "
+    "0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f has insufficient memory available. For more information, "
+    "see the Troubleshooting section of "
     "the Amazon ECS Developer Guide."
 )
 NOT_FOUND = (
-    "pull image manifest has been retried 1 time(s): failed to resolve ref docker.io/library/{image}: "
+    "pull image manifest has been retried 1 time(s): failed to resolve ref "
+    "docker.io/library/{image}: "
     "docker.io/library/{image}: not found"
 )
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -41,7 +43,9 @@ class Image:
     unhealthy_after: float | None = None
     """With a health check: from RUNNING to UNHEALTHY, and so to the task's end."""
     target_group: str = ""
-    """The ARN of the load balancer's target group, where the health check is the load balancer's."""
+    """The ARN of the load balancer's target group, where the health check is the load
+    balancer's.
+    """
     turns: tuple["Image", ...] = ()
     """What the first task of a deployment, the second … does instead."""
     again: bool = False
@@ -49,7 +53,9 @@ class Image:
 
     @classmethod
     def good(cls, starts_after: float = 8, healthy_after: float | None = None) -> "Image":
-        """Runs for ever; with ``healthy_after`` its health check passes that long after it started."""
+        """Runs for ever; with ``healthy_after`` its health check passes that long after it
+        started.
+        """
         return cls(starts_after=starts_after, healthy_after=healthy_after)
 
     @classmethod
@@ -58,9 +64,15 @@ class Image:
         return cls(starts_after=seconds)
 
     @classmethod
-    def exits(cls, code: int = 1, after: float = 2, starts_after: float = 8, seen_running: bool = False) -> "Image":
-        """Its process ends with ``code``, before ECS saw the task RUNNING (a failed task) or after (none)."""
-        return cls(starts_after=starts_after, exit_code=code, exits_after=after, seen_running=seen_running)
+    def exits(
+        cls, code: int = 1, after: float = 2, starts_after: float = 8, seen_running: bool = False
+    ) -> "Image":
+        """Its process ends with ``code``, before ECS saw the task RUNNING (a failed task) or after
+        (none).
+        """
+        return cls(
+            starts_after=starts_after, exit_code=code, exits_after=after, seen_running=seen_running
+        )
 
     @classmethod
     def oom(cls, after: float = 5, starts_after: float = 8, seen_running: bool = False) -> "Image":
@@ -74,12 +86,18 @@ class Image:
 
     @classmethod
     def cannot_start(cls, error: str, after: float = 8) -> "Image":
-        """Is pulled, but fails to start with ``error``, such as ``CannotStartContainerError: …``."""
+        """Is pulled, but fails to start with ``error``, such as ``CannotStartContainerError:
+        …``.
+        """
         return cls(start_error=error, starts_after=after)
 
     @classmethod
-    def unhealthy(cls, after: float = 30, starts_after: float = 8, target_group: str = "") -> "Image":
-        """Runs, but its container's health check, or that of a load balancer, gives it up ``after`` seconds."""
+    def unhealthy(
+        cls, after: float = 30, starts_after: float = 8, target_group: str = ""
+    ) -> "Image":
+        """Runs, but its container's health check, or that of a load balancer, gives it up ``after``
+        seconds.
+        """
         return cls(starts_after=starts_after, unhealthy_after=after, target_group=target_group)
 
     @classmethod
@@ -88,13 +106,17 @@ class Image:
         return cls(placement=reason, placed_after=float("inf"))
 
     @classmethod
-    def placed_late(cls, after: float = 40, reason: str = NO_INSTANCE, starts_after: float = 8) -> "Image":
+    def placed_late(
+        cls, after: float = 40, reason: str = NO_INSTANCE, starts_after: float = 8
+    ) -> "Image":
         """Asks for more than the cluster has at first."""
         return cls(placement=reason, placed_after=after, starts_after=starts_after)
 
     @classmethod
     def in_turn(cls, *images: "Image", again: bool = False) -> "Image":
-        """The first task of a deployment fares like the first of ``images``, the second like the second, and so on."""
+        """The first task of a deployment fares like the first of ``images``, the second like the
+        second, and so on.
+        """
         return cls(turns=images, again=again)
 
     def of_task(self, nth: int) -> "Image":
@@ -112,7 +134,8 @@ class Image:
 class Registry:
     """Images by reference. What nobody published is good; what was removed cannot be pulled.
 
-    A tag is resolved to a digest once per deployment, so an image published under the same tag concerns later deployments only:
+    A tag is resolved to a digest once per deployment, so an image published under the same tag
+    concerns later deployments only:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html#deployment-container-image-stability
     """
 
@@ -122,14 +145,18 @@ class Registry:
         self._from_now_on: dict[str, Image] = {}
 
     def publish(self, reference: str, image: Image) -> str:
-        """Puts ``image`` under ``reference``, which has another digest from now on; returns the digest."""
+        """Puts ``image`` under ``reference``, which has another digest from now on; returns the
+        digest.
+        """
         self._times[reference] = self._times.get(reference, 0) + 1
         self._from_now_on.pop(reference, None)
         self._images[reference, self.resolve(reference)] = image
         return self.resolve(reference)
 
     def becomes(self, reference: str, image: Image) -> None:
-        """From now on every new task with ``reference`` fares like ``image``, whatever its digest: a database is gone, say."""
+        """From now on every new task with ``reference`` fares like ``image``, whatever its digest:
+        a database is gone, say.
+        """
         self._from_now_on[reference] = image
 
     def remove(self, reference: str) -> None:
@@ -146,4 +173,8 @@ class Registry:
 
     def image(self, reference: str, digest: str) -> Image:
         """What a new task with that image does."""
-        return self._from_now_on.get(reference) or self._images.get((reference, digest)) or Image.good()
+        return (
+            self._from_now_on.get(reference)
+            or self._images.get((reference, digest))
+            or Image.good()
+        )

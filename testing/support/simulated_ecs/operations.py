@@ -17,21 +17,35 @@ from .world import World
 Body = dict[str, Any]
 MOST_SERVICES, MOST_TASKS, MOST_SERVICE_DEPLOYMENTS, MOST_TAGS = 10, 100, 20, 50
 TRIGGERS = (
-    "capacityProviderStrategy", "loadBalancers", "networkConfiguration", "platformVersion", "serviceConnectConfiguration",
-    "serviceRegistries", "volumeConfigurations", "vpcLatticeConfigurations",
-)  # fmt: skip
+    "capacityProviderStrategy",
+    "loadBalancers",
+    "networkConfiguration",
+    "platformVersion",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+)
 """What makes a new deployment when it changes; other fields of UpdateService do not."""
 
 
 class Operations:
     """The operations of one simulated ECS."""
 
-    def __init__(self, world: World, service_deployments: bool | tuple[str, str], stale_reads: float):
+    def __init__(
+        self, world: World, service_deployments: bool | tuple[str, str], stale_reads: float
+    ):
         self._world, self._stale_reads = world, stale_reads
         self._before_update: dict[str, tuple[float, Body]] = {}
-        """By service: until when it is still read as it was before the last UpdateService, and how."""
+        """By service: until when it is still read as it was before the last UpdateService, and
+        how.
+        """
         self._has_history = service_deployments is True
-        self._refusal = service_deployments if isinstance(service_deployments, tuple) else ("UnknownOperationException", "")
+        self._refusal = (
+            service_deployments
+            if isinstance(service_deployments, tuple)
+            else ("UnknownOperationException", "")
+        )
 
     def answer(self, operation: str, body: Body) -> Body:
         """Does ``operation``. Raises Refusal."""
@@ -40,7 +54,9 @@ class Operations:
             "UpdateService": self._update_service,
             "DescribeTaskDefinition": self._describe_task_definition,
             "RegisterTaskDefinition": lambda body: {"taskDefinition": self._world.register(body)},
-            "DeregisterTaskDefinition": lambda body: {"taskDefinition": self._world.deregister(body["taskDefinition"])},
+            "DeregisterTaskDefinition": lambda body: {
+                "taskDefinition": self._world.deregister(body["taskDefinition"])
+            },
             "ListTasks": self._list_tasks,
             "DescribeTasks": self._describe_tasks,
             "ListTagsForResource": lambda body: {"tags": _tags(self._by_arn(body["resourceArn"]))},
@@ -80,10 +96,15 @@ class Operations:
         running = service.primary.revision.task_definition
         task_definition = running
         if "taskDefinition" in body:
-            task_definition = self._world.task_definition(body["taskDefinition"], "TaskDefinition not found.")
+            task_definition = self._world.task_definition(
+                body["taskDefinition"], "TaskDefinition not found."
+            )
         if task_definition["status"] != "ACTIVE":
             raise Refusal("ClientException", "TaskDefinition is inactive")
-        self._before_update[service.arn] = self._world.clock.now() + self._stale_reads, copy.deepcopy(self._service(service, True))
+        self._before_update[service.arn] = (
+            self._world.clock.now() + self._stale_reads,
+            copy.deepcopy(self._service(service, True)),
+        )
         others = {name: value for name, value in body.items() if name in TRIGGERS}
         triggered = any(service.others.get(name) != value for name, value in others.items())
         service.others |= others
@@ -106,20 +127,28 @@ class Operations:
 
     def _describe_task_definition(self, body: Body) -> Body:
         found = self._world.task_definition(body["taskDefinition"])
-        tags = self._world.revision_tags[found["taskDefinitionArn"]] if "TAGS" in body.get("include", []) else []
+        tags = (
+            self._world.revision_tags[found["taskDefinitionArn"]]
+            if "TAGS" in body.get("include", [])
+            else []
+        )
         return {"taskDefinition": found, "tags": tags}
 
     def _tag_resource(self, body: Body) -> Body:
         service = self._by_arn(body["resourceArn"])
         tags = service.tags | {tag["key"]: tag.get("value", "") for tag in body["tags"]}
         if sum(not key.lower().startswith("aws:") for key in tags) > MOST_TAGS:
-            raise Refusal("InvalidParameterException", "The number of tags exceeds the limit of 50.")
+            raise Refusal(
+                "InvalidParameterException", "The number of tags exceeds the limit of 50."
+            )
         service.tags = tags
         return {}
 
     def _untag_resource(self, body: Body) -> Body:
         service = self._by_arn(body["resourceArn"])
-        service.tags = {key: value for key, value in service.tags.items() if key not in body["tagKeys"]}
+        service.tags = {
+            key: value for key, value in service.tags.items() if key not in body["tagKeys"]
+        }
         return {}
 
     # Tasks.
@@ -137,7 +166,9 @@ class Operations:
             found = [task for task in found if task.deployment_id == body["startedBy"]]
         if "family" in body:
             found = [task for task in found if task.task_definition["family"] == body["family"]]
-        found = [task for task in found if task.desired_status == body.get("desiredStatus", "RUNNING")]
+        found = [
+            task for task in found if task.desired_status == body.get("desiredStatus", "RUNNING")
+        ]
         return _page("taskArns", sorted(task.arn for task in found), body)
 
     def _describe_tasks(self, body: Body) -> Body:
@@ -148,13 +179,22 @@ class Operations:
         return {
             "tasks": [known[name].to_wire() for name in body["tasks"] if name in known],
             "failures": [
-                {"arn": name if name.startswith("arn:") else self._world.arn("task", name), "reason": "MISSING"} for name in missing
+                {
+                    "arn": name if name.startswith("arn:") else self._world.arn("task", name),
+                    "reason": "MISSING",
+                }
+                for name in missing
             ],
         }
 
     def _all_tasks(self) -> list[Task]:
         now = self._world.clock.now()
-        return [t for scheduler in self._world.schedulers.values() for t in scheduler.service.tasks if not t.is_forgotten(now)]
+        return [
+            t
+            for scheduler in self._world.schedulers.values()
+            for t in scheduler.service.tasks
+            if not t.is_forgotten(now)
+        ]
 
     # Service deployments.
 
@@ -165,12 +205,16 @@ class Operations:
             deployment.brief()
             for deployment in reversed(self._scheduler(body["service"]).service.history)
             if (not statuses or deployment.status in statuses)
-            and created.get("after", 0) < deployment.created_at < created.get("before", float("inf"))
+            and created.get("after", 0)
+            < deployment.created_at
+            < created.get("before", float("inf"))
         ]
         return _page("serviceDeployments", history, body)
 
     def _describe_service_deployments(self, body: Body) -> Body:
-        _check_length("serviceDeploymentArns", body["serviceDeploymentArns"], MOST_SERVICE_DEPLOYMENTS)
+        _check_length(
+            "serviceDeploymentArns", body["serviceDeploymentArns"], MOST_SERVICE_DEPLOYMENTS
+        )
         known = {
             deployment.arn: deployment.to_wire(scheduler.service.counts())
             for scheduler in self._world.schedulers.values()
@@ -192,7 +236,10 @@ class Operations:
             raise Refusal("InvalidParameterException", "The valid values are ROLLBACK.")
         scheduler, deployment = self._history(body["serviceDeploymentArn"])
         if not deployment.is_ongoing:
-            raise Refusal("ConflictException", f"The service deployment is {deployment.status} and cannot be stopped.")
+            raise Refusal(
+                "ConflictException",
+                f"The service deployment is {deployment.status} and cannot be stopped.",
+            )
         scheduler.stop_deployment(deployment)
         return {"serviceDeploymentArn": deployment.arn}
 

@@ -1,4 +1,5 @@
-"""The life of tasks: placed, pulled, started, healthy or not, stopped. What each does is its images' affair.
+"""The life of tasks: placed, pulled, started, healthy or not, stopped. What each does is its
+images' affair.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
 """
@@ -23,9 +24,13 @@ class Pace:
     stop_takes: float = 3
     """From the decision to stop a running task to its end."""
     lingers: float = 5
-    """How long a replaced deployment without tasks is still listed; 0: it goes in the same moment."""
+    """How long a replaced deployment without tasks is still listed; 0: it goes in the same
+    moment.
+    """
     retry_after: float = 5
-    """From a task's failure to the next start; from the fourth failure on in a row it doubles, to 27 minutes at most."""
+    """From a task's failure to the next start; from the fourth failure on in a row it doubles, to
+    27 minutes at most.
+    """
     placement_retry: float = 20
     """From one attempt to place a task to the next."""
     service_deployment_starts_after: float = 1
@@ -41,7 +46,10 @@ UNTHROTTLED_FAILURES = 3
 
 
 class Runner:
-    """Runs the tasks of one service. Tells ``changed`` whenever the scheduler has something to look at."""
+    """Runs the tasks of one service.
+
+    Tells ``changed`` whenever the scheduler has something to look at.
+    """
 
     def __init__(
         self,
@@ -57,22 +65,31 @@ class Runner:
         self._new_id, self._changed, self._tell = new_id, changed, tell
 
     def place(self, deployment: Deployment, wanted: int) -> None:
-        """Starts up to ``wanted`` tasks of ``deployment``; where the cluster has no room for one, an event says so."""
+        """Starts up to ``wanted`` tasks of ``deployment``; where the cluster has no room for one,
+        an event says so.
+        """
         started = []
         for _ in range(wanted):
             containers = self._containers(deployment)
             reason = self._why_not_placed(deployment, containers)
             if reason:
-                self._tell(f"(service {self._service.name}) was unable to place a task because {reason}")
+                self._tell(
+                    f"(service {self._service.name}) was unable to place a task because {reason}"
+                )
                 deployment.task_failed()
                 self._hold(deployment, self._pace.placement_retry)
                 break
             started.append(self._launch(deployment, containers))
         for ids in _in_tens(started):
-            self._tell(f"(service {self._service.name}) has started {len(ids)} tasks: {wording.tasks(ids)}.")
+            self._tell(
+                f"(service {self._service.name}) has started {len(ids)} tasks: "
+                f"{wording.tasks(ids)}."
+            )
 
     def stop(self, tasks: list[Task], reason: str) -> None:
-        """Stops tasks as the scheduler does: one that does not run yet ends at once, a running one takes its time."""
+        """Stops tasks as the scheduler does: one that does not run yet ends at once, a running one
+        takes its time.
+        """
         running = [task for task in tasks if task.is_running]
         pending = [task for task in tasks if not task.is_running]
         for task in tasks:
@@ -84,10 +101,15 @@ class Runner:
         if pending:
             self._tell(f"(service {self._service.name}) stopped {len(pending)} pending tasks.")
         for ids in _in_tens(running):
-            self._tell(f"(service {self._service.name}) has stopped {len(ids)} running tasks: {wording.tasks(ids)}.")
+            self._tell(
+                f"(service {self._service.name}) has stopped {len(ids)} running tasks: "
+                f"{wording.tasks(ids)}."
+            )
 
     def run_already(self, deployment: Deployment, wanted: int) -> None:
-        """Has ``wanted`` tasks of ``deployment`` running and well since its beginning, without a word."""
+        """Has ``wanted`` tasks of ``deployment`` running and well since its beginning, without a
+        word.
+        """
         for _ in range(wanted):
             task = self._new_task(deployment, self._containers(deployment))
             task.last_status, task.created_at = "RUNNING", deployment.created_at
@@ -105,11 +127,18 @@ class Runner:
         dying = self._first_to_exit(containers)
         for container in containers:
             if not container.essential and container.image.exit_code is not None:
-                self._clock.after(starts + container.image.exits_after, lambda container=container: self._exits_alone(container))
+                self._clock.after(
+                    starts + container.image.exits_after,
+                    lambda container=container: self._exits_alone(container),
+                )
         if broken:
-            self._clock.after(broken.image.starts_after, lambda: self._cannot_start(deployment, task, broken))
+            self._clock.after(
+                broken.image.starts_after, lambda: self._cannot_start(deployment, task, broken)
+            )
         elif dying and not dying.image.seen_running:
-            self._clock.after(starts + dying.image.exits_after, lambda: self._exits(deployment, task, dying))
+            self._clock.after(
+                starts + dying.image.exits_after, lambda: self._exits(deployment, task, dying)
+            )
         else:
             self._clock.after(starts, lambda: self._runs(deployment, task, dying))
         return task
@@ -143,7 +172,10 @@ class Runner:
         task.version += 1
         for image in {container.image for container in task.containers}:
             if image.unhealthy_after is not None:
-                self._clock.after(image.unhealthy_after, lambda image=image: self._is_unhealthy(deployment, task, image))
+                self._clock.after(
+                    image.unhealthy_after,
+                    lambda image=image: self._is_unhealthy(deployment, task, image),
+                )
             elif image.healthy_after is not None:
                 self._clock.after(image.healthy_after, lambda: self._is_healthy(deployment, task))
         if dying:
@@ -153,7 +185,9 @@ class Runner:
         self._changed()
 
     def _is_healthy(self, deployment: Deployment, task: Task) -> None:
-        unhealthy = any(container.image.unhealthy_after is not None for container in task.containers)
+        unhealthy = any(
+            container.image.unhealthy_after is not None for container in task.containers
+        )
         if task.is_live and not unhealthy:
             task.health = "HEALTHY"
             deployment.task_succeeded()
@@ -162,8 +196,11 @@ class Runner:
     def _is_unhealthy(self, deployment: Deployment, task: Task, image: Image) -> None:
         if not task.is_live:
             return
-        task.health = "UNKNOWN" if image.target_group else "UNHEALTHY"  # The load balancer's checks are not the container's.
-        self._tell(f"(service {self._service.name}) {wording.unhealthy_event(task.id, image.target_group)}")
+        # The load balancer's checks are not the container's.
+        task.health = "UNKNOWN" if image.target_group else "UNHEALTHY"
+        self._tell(
+            f"(service {self._service.name}) {wording.unhealthy_event(task.id, image.target_group)}"
+        )
         deployment.task_failed()
         self.stop([task], wording.unhealthy(image.target_group))
         self._changed()
@@ -183,7 +220,10 @@ class Runner:
     def _exits(self, deployment: Deployment, task: Task, container: Container) -> None:
         if not task.is_live:
             return
-        container.exit_code, container.reason = container.image.exit_code, container.image.exit_reason
+        container.exit_code, container.reason = (
+            container.image.exit_code,
+            container.image.exit_reason,
+        )
         task.pulled_at = task.pulled_at or self._clock.now()
         task.wants_to_stop(self._clock.now(), "EssentialContainerExited", wording.ESSENTIAL_EXITED)
         self._failed(deployment, counts=task.never_ran)
@@ -192,10 +232,15 @@ class Runner:
     @staticmethod
     def _exits_alone(container: Container) -> None:
         """A container that is not essential ends, and the task goes on."""
-        container.exit_code, container.reason = container.image.exit_code, container.image.exit_reason
+        container.exit_code, container.reason = (
+            container.image.exit_code,
+            container.image.exit_reason,
+        )
 
     def _end(self, task: Task, exit_code: int | None = None) -> None:
-        """The task has stopped; ``exit_code`` is that of the containers that had to stop with it."""
+        """The task has stopped; ``exit_code`` is that of the containers that had to stop with
+        it.
+        """
         task.last_status, task.stopped_at = "STOPPED", self._clock.now()
         task.version += 1
         for container in task.containers:
@@ -211,7 +256,8 @@ class Runner:
         throttled = max(0, deployment.failed_tasks - UNTHROTTLED_FAILURES)
         if throttled == 1:
             self._tell(
-                f"(service {self._service.name}) is unable to consistently start tasks successfully. {wording.TROUBLESHOOTING}"
+                f"(service {self._service.name}) is unable to consistently start tasks "
+                f"successfully. {wording.TROUBLESHOOTING}"
             )
         self._hold(deployment, min(self._pace.retry_after * 2**throttled, LONGEST_DELAY))
 
@@ -221,13 +267,18 @@ class Runner:
 
     def _containers(self, deployment: Deployment) -> list[Container]:
         digests = deployment.revision.digests
-        added = [Container(name, "", "", Image.good(), is_of_ecs=True) for name in self._service.added_containers]
+        added = [
+            Container(name, "", "", Image.good(), is_of_ecs=True)
+            for name in self._service.added_containers
+        ]
         return added + [
             Container(
                 name=definition["name"],
                 reference=definition["image"],
                 digest=digests[definition["image"]],
-                image=self._registry.image(definition["image"], digests[definition["image"]]).of_task(deployment.launched),
+                image=self._registry.image(
+                    definition["image"], digests[definition["image"]]
+                ).of_task(deployment.launched),
                 essential=definition.get("essential", True),
             )
             for definition in deployment.revision.task_definition["containerDefinitions"]
@@ -235,11 +286,22 @@ class Runner:
 
     def _why_not_placed(self, deployment: Deployment, containers: list[Container]) -> str:
         age = self._clock.now() - deployment.created_at
-        return next((c.image.placement for c in containers if c.image.placement and age < c.image.placed_after), "")
+        return next(
+            (
+                c.image.placement
+                for c in containers
+                if c.image.placement and age < c.image.placed_after
+            ),
+            "",
+        )
 
     @staticmethod
     def _first_to_exit(containers: list[Container]) -> Container | None:
-        exiting = [container for container in containers if container.essential and container.image.exit_code is not None]
+        exiting = [
+            container
+            for container in containers
+            if container.essential and container.image.exit_code is not None
+        ]
         return min(exiting, key=lambda container: container.image.exits_after, default=None)
 
 

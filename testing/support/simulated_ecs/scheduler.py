@@ -18,9 +18,16 @@ from .runner import Pace, Runner
 from .service import Service
 
 STAGES = (
-    "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT", "POST_TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT",
-    "POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP",
-)  # fmt: skip
+    "PRE_SCALE_UP",
+    "SCALE_UP",
+    "POST_SCALE_UP",
+    "TEST_TRAFFIC_SHIFT",
+    "POST_TEST_TRAFFIC_SHIFT",
+    "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT",
+    "BAKE_TIME",
+    "CLEAN_UP",
+)
 """The lifecycle stages of a blue/green, linear or canary deployment.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html
@@ -32,7 +39,9 @@ class Quirks:
     """What AWS does not document, and what therefore must not matter."""
 
     rollback_reuses_id: bool = False
-    """The deployment of a rollback has the id of the one that it goes back to, as logs of ECS show it; else one of its own."""
+    """The deployment of a rollback has the id of the one that it goes back to, as logs of ECS show
+    it; else one of its own.
+    """
     deployment_has_number_of_revision: bool = False
     """The number in a deployment's id is that in the ARN of its service revision."""
 
@@ -40,27 +49,45 @@ class Quirks:
 class Scheduler:
     """Brings one service to where it is wanted, whenever something changed."""
 
-    def __init__(self, service: Service, clock: Clock, registry: Registry, pace: Pace, ids: Ids, quirks: Quirks):
+    def __init__(
+        self,
+        service: Service,
+        clock: Clock,
+        registry: Registry,
+        pace: Pace,
+        ids: Ids,
+        quirks: Quirks,
+    ):
         self.service = service
         self._clock, self._pace, self._ids, self._quirks = clock, pace, ids, quirks
-        self._runner = Runner(service, clock, registry, pace, ids.task, self._reconcile_soon, self.tell)
+        self._runner = Runner(
+            service, clock, registry, pace, ids.task, self._reconcile_soon, self.tell
+        )
         self._steady_since: float | None = None
         self._busy = self._again = self._due = False
 
     def tell(self, message: str) -> None:
         """A service event."""
-        event = {"id": str(UUID(self._ids.task())), "createdAt": self._clock.now(), "message": message}
+        event = {
+            "id": str(UUID(self._ids.task())),
+            "createdAt": self._clock.now(),
+            "message": message,
+        }
         self.service.events.appendleft(event)
 
     # What somebody asks for.
 
     def deploy(self, revision: Revision) -> Deployment:
-        """A new PRIMARY deployment of ``revision``; one that is still going on is stopped, and replaced."""
+        """A new PRIMARY deployment of ``revision``; one that is still going on is stopped, and
+        replaced.
+        """
         service, now = self.service, self._clock.now()
         for earlier in service.history:
             if earlier.is_ongoing:
                 earlier.turn("STOP_REQUESTED", now, wording.REPLACED)
-                self._clock.after(1, lambda earlier=earlier: earlier.turn("STOPPED", self._clock.now()))
+                self._clock.after(
+                    1, lambda earlier=earlier: earlier.turn("STOPPED", self._clock.now())
+                )
         history = self._new_history(revision)
         service.history.append(history)
         service.revisions.append(revision)
@@ -100,20 +127,35 @@ class Scheduler:
         self.reconcile()
 
     def stop_deployment(self, history: ServiceDeployment) -> None:
-        """StopServiceDeployment with ROLLBACK, whether or not the service has the rollback option."""
+        """StopServiceDeployment with ROLLBACK, whether or not the service has the rollback
+        option.
+        """
         if history.status not in ("PENDING", "IN_PROGRESS"):
             return
         history.turn("ROLLBACK_REQUESTED", self._clock.now(), wording.STOP_REQUESTED)
-        self._clock.after(self._pace.rollback_starts_after, lambda: self._roll_back_as_asked(history))
+        self._clock.after(
+            self._pace.rollback_starts_after, lambda: self._roll_back_as_asked(history)
+        )
 
     def trigger_alarm(self, name: str) -> None:
-        """An alarm goes into the state ALARM, which ends the deployment that goes on if it is one of the service's."""
+        """An alarm goes into the state ALARM, which ends the deployment that goes on if it is one
+        of the service's.
+        """
         alarms = self.service.configuration.get("alarms") or {}
         history = self.service.history[-1]
-        if alarms.get("enable") and name in alarms["alarmNames"] and history.status == "IN_PROGRESS":
+        if (
+            alarms.get("enable")
+            and name in alarms["alarmNames"]
+            and history.status == "IN_PROGRESS"
+        ):
             history.triggered.append(name)
             returns = alarms.get("rollback", False)
-            self._fail(history, wording.ALARM_DETECTED if returns else wording.ALARM_STOPPED, wording.ALARM_EVENT, returns)
+            self._fail(
+                history,
+                wording.ALARM_DETECTED if returns else wording.ALARM_STOPPED,
+                wording.ALARM_EVENT,
+                returns,
+            )
 
     def delete(self) -> None:
         """Somebody deletes the service: it drains, and then is INACTIVE."""
@@ -121,13 +163,16 @@ class Scheduler:
         for deployment in self.service.deployments:
             deployment.desired = 0
             self._runner.stop(deployment.live, wording.scaling(deployment.id))
-        self.service.history.clear()  # "When you delete a service, Amazon ECS deletes its service deployments."
+        # "When you delete a service, Amazon ECS deletes its service deployments."
+        self.service.history.clear()
         self.reconcile()
 
     # What the scheduler does of itself.
 
     def reconcile(self) -> None:
-        """Looks at everything and does what is to do; calls that come while it works make it look once more."""
+        """Looks at everything and does what is to do; calls that come while it works make it look
+        once more.
+        """
         self._again, self._due = True, False
         if self._busy:
             return
@@ -147,7 +192,9 @@ class Scheduler:
     def _look(self) -> None:
         service = self.service
         self._forget_drained()
-        if service.status == "DRAINING" and all(task.last_status == "STOPPED" for task in service.tasks):
+        if service.status == "DRAINING" and all(
+            task.last_status == "STOPPED" for task in service.tasks
+        ):
             service.status, service.inactive_since = "INACTIVE", self._clock.now()
             service.deployments.clear()
         if service.status != "ACTIVE" or not service.deployments:
@@ -195,7 +242,11 @@ class Scheduler:
 
     def _watch_for_steadiness(self) -> None:
         service, now = self.service, self._clock.now()
-        if not service.is_steady or service.primary.rollout_state == "FAILED" or not self._may_clean_up:
+        if (
+            not service.is_steady
+            or service.primary.rollout_state == "FAILED"
+            or not self._may_clean_up
+        ):
             self._steady_since = None
         elif self._steady_since is None:
             self._steady_since = now
@@ -209,15 +260,21 @@ class Scheduler:
         if deployment.rollout_state == "IN_PROGRESS":
             deployment.turn("COMPLETED", wording.completed(deployment.id), now)
             service.completed.append((deployment.id, deployment.revision))
-            self.tell(f"(service {service.name}) (deployment {deployment.id}) deployment completed.")
-            deployment.service_deployment.turn("ROLLBACK_SUCCESSFUL" if deployment.rolls_back else "SUCCESSFUL", now)
+            self.tell(
+                f"(service {service.name}) (deployment {deployment.id}) deployment completed."
+            )
+            deployment.service_deployment.turn(
+                "ROLLBACK_SUCCESSFUL" if deployment.rolls_back else "SUCCESSFUL", now
+            )
         self.tell(f"(service {service.name}) has reached a steady state.")
 
     # Lifecycle stages, of the other strategies than the rolling update.
 
     @property
     def _may_clean_up(self) -> bool:
-        """Whether the old tasks may go: from the beginning in a rolling update and in a rollback, at last otherwise."""
+        """Whether the old tasks may go: from the beginning in a rolling update and in a rollback,
+        at last otherwise.
+        """
         deployment = self.service.primary
         history = deployment.service_deployment
         return history.is_rolling or deployment.rolls_back or history.stage in ("CLEAN_UP", "")
@@ -226,36 +283,59 @@ class Scheduler:
         deployment = self.service.primary
         history = deployment.service_deployment
         good = [task for task in deployment.live if task.is_good]
-        is_scaling_up = history.stage == "SCALE_UP" and not history.is_rolling and not deployment.rolls_back
+        is_scaling_up = (
+            history.stage == "SCALE_UP" and not history.is_rolling and not deployment.rolls_back
+        )
         if is_scaling_up and len(good) == self.service.desired:
             self._enter(history, "POST_SCALE_UP")
 
     def _enter(self, history: ServiceDeployment, stage: str) -> None:
         """Enters a stage, unless the deployment has ended; whose hook fails, ends it."""
-        deployment = next((one for one in self.service.deployments if one.service_deployment is history), None)
-        if (deployment and deployment.rolls_back) or history.status not in ("PENDING", "IN_PROGRESS"):
+        deployment = next(
+            (one for one in self.service.deployments if one.service_deployment is history), None
+        )
+        if (deployment and deployment.rolls_back) or history.status not in (
+            "PENDING",
+            "IN_PROGRESS",
+        ):
             return
         history.enters(stage, self._clock.now())
         if target := self.service.failing_hooks.get(stage):
             reason = wording.hook_failed(stage, target)
-            self._clock.after(self._pace.stage_takes, lambda: self._fail(history, reason, reason, returns=True))
+            self._clock.after(
+                self._pace.stage_takes, lambda: self._fail(history, reason, reason, returns=True)
+            )
         elif stage == "CLEAN_UP":
             self.reconcile()
         elif stage != "SCALE_UP":
-            takes = 60 * history.configuration.get("bakeTimeInMinutes", 0) if stage == "BAKE_TIME" else self._pace.stage_takes
+            takes = (
+                60 * history.configuration.get("bakeTimeInMinutes", 0)
+                if stage == "BAKE_TIME"
+                else self._pace.stage_takes
+            )
             self._clock.after(takes, lambda: self._enter(history, STAGES[STAGES.index(stage) + 1]))
 
     # Failure and rollback.
 
     def _fail(self, history: ServiceDeployment, reason: str, event: str, returns: bool) -> None:
         """A hook or an alarm ends the deployment."""
-        deployment = next((d for d in self.service.deployments if d.service_deployment is history), None)
-        if deployment is not self.service.primary or history.status not in ("PENDING", "IN_PROGRESS"):
+        deployment = next(
+            (d for d in self.service.deployments if d.service_deployment is history), None
+        )
+        if deployment is not self.service.primary or history.status not in (
+            "PENDING",
+            "IN_PROGRESS",
+        ):
             return
         now = self._clock.now()
         deployment.turn("FAILED", f"ECS deployment failed: {event}", now)
-        self._runner.stop([task for task in deployment.live if not task.is_running], wording.scaling(deployment.id))
-        self.tell(f"(service {self.service.name}) (deployment {deployment.id}) deployment failed: {event}")
+        self._runner.stop(
+            [task for task in deployment.live if not task.is_running],
+            wording.scaling(deployment.id),
+        )
+        self.tell(
+            f"(service {self.service.name}) (deployment {deployment.id}) deployment failed: {event}"
+        )
         if not returns:
             history.turn("STOP_REQUESTED", now, reason)
             self._clock.after(1, lambda: history.turn("STOPPED", self._clock.now()))
@@ -272,9 +352,13 @@ class Scheduler:
     def _break(self, deployment: Deployment) -> None:
         service, now, history = self.service, self._clock.now(), deployment.service_deployment
         deployment.turn("FAILED", wording.BREAKER_FAILED, now)
-        self._runner.stop([task for task in deployment.live if not task.is_running], wording.scaling(deployment.id))
+        self._runner.stop(
+            [task for task in deployment.live if not task.is_running],
+            wording.scaling(deployment.id),
+        )
         self.tell(
-            f"(service {service.name}) (deployment {deployment.id}) deployment failed: {wording.TASKS_FAILED_TO_START}"
+            f"(service {service.name}) (deployment {deployment.id}) deployment failed: "
+            f"{wording.TASKS_FAILED_TO_START}"
         )
         if deployment.rolls_back:
             history.turn("ROLLBACK_FAILED", now, wording.ROLLBACK_FAILED)
@@ -285,10 +369,15 @@ class Scheduler:
             self._roll_back(history, wording.BREAKER_EXCEEDED)
 
     def _roll_back_as_asked(self, history: ServiceDeployment) -> None:
-        deployment = next((d for d in self.service.deployments if d.service_deployment is history), None)
+        deployment = next(
+            (d for d in self.service.deployments if d.service_deployment is history), None
+        )
         if deployment is not self.service.primary or history.status != "ROLLBACK_REQUESTED":
             return
-        self._runner.stop([task for task in deployment.live if not task.is_running], wording.scaling(deployment.id))
+        self._runner.stop(
+            [task for task in deployment.live if not task.is_running],
+            wording.scaling(deployment.id),
+        )
         self._roll_back(history, wording.STOP_REQUESTED)
         self.reconcile()
 
@@ -300,7 +389,8 @@ class Scheduler:
         earlier_id, revision = service.completed[-1]
         history.turn("ROLLBACK_IN_PROGRESS", now, reason)
         history.rollback = {"reason": reason, "startedAt": now, "serviceRevisionArn": revision.arn}
-        # The tasks of the old revision run until the end of a blue/green deployment: the rollback goes back to them.
+        # The tasks of the old revision run until the end of a blue/green deployment: the rollback
+        # goes back to them.
         reuses = self._quirks.rollback_reuses_id or not history.is_rolling
         rollback_id = earlier_id if reuses else self._ids.deployment()
         rollback = self._new_primary(rollback_id, revision, history)
@@ -314,12 +404,18 @@ class Scheduler:
             return f"ecs-svc/{revision.arn.rpartition('/')[2]}"
         return self._ids.deployment()
 
-    def _new_primary(self, deployment_id: str, revision: Revision, history: ServiceDeployment) -> Deployment:
+    def _new_primary(
+        self, deployment_id: str, revision: Revision, history: ServiceDeployment
+    ) -> Deployment:
         service = self.service
         deployment = next((d for d in service.deployments if d.id == deployment_id), None)
         if deployment:
             service.deployments.remove(deployment)
-            deployment.service_deployment, deployment.failed_tasks, deployment.not_before = history, 0, 0
+            deployment.service_deployment, deployment.failed_tasks, deployment.not_before = (
+                history,
+                0,
+                0,
+            )
             deployment.created_at = self._clock.now()
         else:
             deployment = Deployment(

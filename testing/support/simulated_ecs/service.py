@@ -52,7 +52,9 @@ class Service:
     added_containers: tuple[str, ...] = ()
     """Names of the containers that ECS adds to each task, such as Service Connect's."""
     is_express: bool = False
-    """Whether ECS manages its resources: then DescribeServices names no task definition but those of the deployments."""
+    """Whether ECS manages its resources: then DescribeServices names no task definition but those
+    of the deployments.
+    """
 
     @property
     def primary(self) -> Deployment:
@@ -86,7 +88,9 @@ class Service:
 
     @property
     def is_steady(self) -> bool:
-        """Whether nothing is left to do: the newest deployment alone has tasks, as many good ones as desired."""
+        """Whether nothing is left to do: the newest deployment alone has tasks, as many good ones
+        as desired.
+        """
         live = self.primary.live
         if any(task.last_status != "STOPPED" and task not in live for task in self.tasks):
             return False
@@ -98,12 +102,18 @@ class Service:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Requested, running and pending tasks, by the ARN of their revision."""
-        names = {"requestedTaskCount": "desiredCount", "runningTaskCount": "runningCount", "pendingTaskCount": "pendingCount"}
+        names = {
+            "requestedTaskCount": "desiredCount",
+            "runningTaskCount": "runningCount",
+            "pendingTaskCount": "pendingCount",
+        }
         found: dict[str, dict[str, int]] = {}
         for deployment in reversed(self.deployments):
             wire = deployment.to_wire()
             counted = found.get(deployment.revision.arn, {})
-            found[deployment.revision.arn] = {name: wire[source] + counted.get(name, 0) for name, source in names.items()}
+            found[deployment.revision.arn] = {
+                name: wire[source] + counted.get(name, 0) for name, source in names.items()
+            }
         return found
 
     def to_wire(self, with_tags: bool, with_history: bool) -> dict[str, Any]:
@@ -119,7 +129,8 @@ class Service:
             "runningCount": sum(deployment["runningCount"] for deployment in deployments),
             "pendingCount": sum(deployment["pendingCount"] for deployment in deployments),
             "launchType": self.launch_type,
-            "taskDefinition": self.revisions[-1].task_definition["taskDefinitionArn"] if not deployments
+            "taskDefinition": self.revisions[-1].task_definition["taskDefinitionArn"]
+            if not deployments
             else self.primary.revision.task_definition["taskDefinitionArn"],
             "deploymentConfiguration": self.configuration,
             "deploymentController": {"type": "ECS"},
@@ -130,13 +141,23 @@ class Service:
             "schedulingStrategy": "REPLICA",
             **self.others,
             **({"resourceManagementType": "ECS"} if self.is_express else {}),
-            **({"tags": [{"key": key, "value": value} for key, value in self.tags.items()]} if with_tags else {}),
+            **(
+                {"tags": [{"key": key, "value": value} for key, value in self.tags.items()]}
+                if with_tags
+                else {}
+            ),
             **(self._history(counts) if with_history and self.history and deployments else {}),
         }
-        return {name: value for name, value in wire.items() if not (self.is_express and name == "taskDefinition")}
+        return {
+            name: value
+            for name, value in wire.items()
+            if not (self.is_express and name == "taskDefinition")
+        }
 
     def _history(self, counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         return {
             "currentServiceDeployment": self.history[-1].arn,
-            "currentServiceRevisions": [{"arn": arn, **of_revision} for arn, of_revision in reversed(counts.items())],
+            "currentServiceRevisions": [
+                {"arn": arn, **of_revision} for arn, of_revision in reversed(counts.items())
+            ],
         }

@@ -1,4 +1,6 @@
-"""A whole simulated ECS, for tests: the world, the wire and the clock put together, and what a test looks at."""
+"""A whole simulated ECS, for tests: the world, the wire and the clock put together, and what a test
+looks at.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,19 +18,26 @@ from .scheduler import Quirks, Scheduler
 from .wire import Call, Wire
 from .world import World
 
-CLUSTER, SERVICE, FAMILY, CONTAINER = "ECSCluster", "ecs-dummy-service", "ecs-dummy-task", "ecs-dummy-container"
+CLUSTER, SERVICE, FAMILY, CONTAINER = (
+    "ECSCluster",
+    "ecs-dummy-service",
+    "ecs-dummy-task",
+    "ecs-dummy-container",
+)
 OLD_TAGS = {"old-custom-tag-name": "old-custom-tag-value"}
 BREAKER = {"enable": True, "rollback": True}
 BREAKER_WITHOUT_ROLLBACK = {"enable": True, "rollback": False}
 
 
 class SimulatedEcs(Happenings):
-    """One cluster with one service, ``ecs-dummy-service``, which has been running ``ecs-dummy-task:1`` for an hour.
+    """One cluster with one service, ``ecs-dummy-service``, which has been running
+    ``ecs-dummy-task:1`` for an hour.
 
-    ``breaker`` is the service's circuit breaker, off by default. ``service_deployments=False``, or the code and message of a
-    refusal, is a partition or an emulator without service deployments. ``stale_reads``: for so many seconds after an
-    UpdateService the service is still read as it was. ``express``: ECS manages the service's resources. ``added_containers``: what
-    ECS adds to each task. ``rollback_reuses_id``, ``deployment_has_number_of_revision``: see Quirks.
+    ``breaker`` is the service's circuit breaker, off by default. ``service_deployments=False``, or
+    the code and message of a refusal, is a partition or an emulator without service deployments.
+    ``stale_reads``: for so many seconds after an UpdateService the service is still read as it was.
+    ``express``: ECS manages the service's resources. ``added_containers``: what ECS adds to each
+    task. ``rollback_reuses_id``, ``deployment_has_number_of_revision``: see Quirks.
     """
 
     def __init__(  # pylint: disable=too-many-locals  # Settings, each with a default.
@@ -57,18 +66,30 @@ class SimulatedEcs(Happenings):
         self.images = Registry()
         quirks = Quirks(rollback_reuses_id, deployment_has_number_of_revision)
         self.world = World(self.clock, self.images, pace or Pace(), seed, CLUSTER, quirks)
-        self.wire = Wire(self.clock, Operations(self.world, service_deployments, stale_reads).answer, latency, time_out)
+        self.wire = Wire(
+            self.clock,
+            Operations(self.world, service_deployments, stale_reads).answer,
+            latency,
+            time_out,
+        )
         first = self.world.register(
             {
                 "family": FAMILY,
-                "containerDefinitions": containers or [{"name": CONTAINER, "image": "busybox", "memory": 128}],
+                "containerDefinitions": containers
+                or [{"name": CONTAINER, "image": "busybox", "memory": 128}],
                 "cpu": "256",
                 "memory": "512",
                 **task_definition,
             }
         )
         self.scheduler: Scheduler = self.world.add_service(
-            SERVICE, first, desired, OLD_TAGS if tags is None else tags, launch_type, breaker, configuration or {}
+            SERVICE,
+            first,
+            desired,
+            OLD_TAGS if tags is None else tags,
+            launch_type,
+            breaker,
+            configuration or {},
         )
         self.service.is_express, self.service.added_containers = express, added_containers
 
@@ -88,7 +109,10 @@ class SimulatedEcs(Happenings):
     @property
     def running_images(self) -> dict[str, str]:
         """Image by container, of the revision that the service runs or is about to run."""
-        return {c["name"]: c["image"] for c in self.service.primary.revision.task_definition["containerDefinitions"]}
+        return {
+            c["name"]: c["image"]
+            for c in self.service.primary.revision.task_definition["containerDefinitions"]
+        }
 
     @property
     def messages(self) -> list[str]:
@@ -113,4 +137,8 @@ class SimulatedEcs(Happenings):
     @property
     def writes(self) -> list[str]:
         """Those of them that write."""
-        return [operation for operation in self.operations if not operation.startswith(("Describe", "List"))]
+        return [
+            operation
+            for operation in self.operations
+            if not operation.startswith(("Describe", "List"))
+        ]

@@ -71,7 +71,11 @@ class Task:
     @property
     def is_good(self) -> bool:
         """Whether it is wanted, RUNNING, and HEALTHY where it has a health check."""
-        return self.is_live and self.is_running and (self.health == "HEALTHY" or not self.has_health_check)
+        return (
+            self.is_live
+            and self.is_running
+            and (self.health == "HEALTHY" or not self.has_health_check)
+        )
 
     @property
     def has_health_check(self) -> bool:
@@ -118,13 +122,19 @@ class Task:
             "cpu": self.task_definition.get("cpu", "256"),
             "memory": self.task_definition.get("memory", "512"),
             "version": self.version,
-            **({"stopCode": self.stop_code, "stoppedReason": self.stopped_reason} if self.stop_code else {}),
+            **(
+                {"stopCode": self.stop_code, "stoppedReason": self.stopped_reason}
+                if self.stop_code
+                else {}
+            ),
             **{name: time for name, time in times.items() if time is not None},
         }
 
     def _in_no_fixed_order(self) -> list[Container]:
         """The containers in another order for each task."""
-        return sorted(self.containers, key=lambda container: crc32(f"{self.id}{container.name}".encode()))
+        return sorted(
+            self.containers, key=lambda container: crc32(f"{self.id}{container.name}".encode())
+        )
 
     def _container(self, container: Container) -> dict[str, Any]:
         return {
@@ -132,7 +142,9 @@ class Task:
             "taskArn": self.arn,
             "name": container.name,
             "image": container.reference,
-            "lastStatus": self.last_status if self.last_status in ("RUNNING", "STOPPED") else "PENDING",
+            "lastStatus": self.last_status
+            if self.last_status in ("RUNNING", "STOPPED")
+            else "PENDING",
             "healthStatus": self.health if container.image.has_health_check else "UNKNOWN",
             "networkInterfaces": [],
             "cpu": "0",

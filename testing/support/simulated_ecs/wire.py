@@ -58,13 +58,25 @@ class _Planned:
 class Wire:
     """Takes the requests of real clients and answers them, on the clock."""
 
-    def __init__(self, clock: Clock, answer: Callable[[str, dict[str, Any]], dict[str, Any]], latency: float, time_out: float):
+    def __init__(
+        self,
+        clock: Clock,
+        answer: Callable[[str, dict[str, Any]], dict[str, Any]],
+        latency: float,
+        time_out: float,
+    ):
         self.calls: list[Call] = []
         self.requests: list[Request] = []
         self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
-        """Asked before each request, which it may let fail: with a fault, and whether that comes after the effect."""
-        self.around: Callable[[Request, Callable[[], AWSResponse]], AWSResponse] = lambda _, send: send()
-        """Called for each request, which ``send`` does: outside of the clock's lock, so it may wait for other threads."""
+        """Asked before each request, which it may let fail: with a fault, and whether that comes
+        after the effect.
+        """
+        self.around: Callable[[Request, Callable[[], AWSResponse]], AWSResponse] = lambda _, send: (
+            send()
+        )
+        """Called for each request, which ``send`` does: outside of the clock's lock, so it may wait
+        for other threads.
+        """
         self._clock, self._answer, self._latency, self._time_out = clock, answer, latency, time_out
         self._plan: list[_Planned] = []
 
@@ -75,14 +87,23 @@ class Wire:
         return client
 
     def take(self, client: Any) -> None:
-        """Has the requests of ``client`` end here, wherever they ended before: to make a client takes longer than most tests do."""
+        """Has the requests of ``client`` end here, wherever they ended before: to make a client
+        takes longer than most tests do.
+        """
         client.meta.events.unregister("before-send.ecs", unique_id=_HERE)
         client.meta.events.register_last("before-send.ecs", self._send, unique_id=_HERE)
 
     def fail(
-        self, operation: str, *faults: Fault, after_effect: bool = False, times: float = 1, until: float = float("inf")
+        self,
+        operation: str,
+        *faults: Fault,
+        after_effect: bool = False,
+        times: float = 1,
+        until: float = float("inf"),
     ) -> None:
-        """Lets the next calls of ``operation`` fail, ``times`` times with each fault, until the moment ``until`` at most."""
+        """Lets the next calls of ``operation`` fail, ``times`` times with each fault, until the
+        moment ``until`` at most.
+        """
         self._plan += [_Planned(operation, fault, after_effect, times, until) for fault in faults]
 
     def throttle(self, operation: str, times: float, until: float) -> None:
@@ -101,14 +122,21 @@ class Wire:
             told = self.before(sent) if self.before else None
             self.calls.append(Call(self._clock.now(), operation))
             self.requests.append(sent)
-            planned = _Planned(operation, *told, times=1, until=float("inf")) if told else self._next_fault(operation)
+            planned = (
+                _Planned(operation, *told, times=1, until=float("inf"))
+                if told
+                else self._next_fault(operation)
+            )
             content: dict[str, Any] = {}
             status = 200
             if planned is None or planned.after_effect:
                 try:
                     content = self._answer(operation, body)
                 except Refusal as refusal:
-                    status, content = refusal.status, {"__type": refusal.code, "message": refusal.message}
+                    status, content = (
+                        refusal.status,
+                        {"__type": refusal.code, "message": refusal.message},
+                    )
             if planned:
                 status, content = self._raise_or_answer(planned.fault)
             self._clock.advance(self._latency)
@@ -116,15 +144,21 @@ class Wire:
 
     def _next_fault(self, operation: str) -> _Planned | None:
         now = self._clock.now()
-        self._plan = [planned for planned in self._plan if planned.times > 0 and now <= planned.until]
-        planned = next((planned for planned in self._plan if planned.operation in (operation, ANY)), None)
+        self._plan = [
+            planned for planned in self._plan if planned.times > 0 and now <= planned.until
+        ]
+        planned = next(
+            (planned for planned in self._plan if planned.operation in (operation, ANY)), None
+        )
         if planned:
             planned.times -= 1
         return planned
 
     def _raise_or_answer(self, fault: Fault) -> tuple[int, dict[str, Any]]:
         if isinstance(fault, BaseException):
-            self._clock.advance(self._time_out if isinstance(fault, ReadTimeoutError) else self._latency)
+            self._clock.advance(
+                self._time_out if isinstance(fault, ReadTimeoutError) else self._latency
+            )
             raise fault
         status, code, message = fault
         return status, {"__type": code, "message": message}

@@ -6,16 +6,26 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messag
 
 from collections.abc import Sequence
 
-TROUBLESHOOTING = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+TROUBLESHOOTING = (
+    "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+)
 TASKS_FAILED_TO_START = "tasks failed to start."
 BREAKER_FAILED = f"ECS deployment circuit breaker: {TASKS_FAILED_TO_START}"
-BREAKER_EXCEEDED = "Service deployment rolled back because the circuit breaker threshold was exceeded."
+BREAKER_EXCEEDED = (
+    "Service deployment rolled back because the circuit breaker threshold was exceeded."
+)
 BREAKER_STOPPED = "Service deployment stopped because the circuit breaker threshold was exceeded."
-STOP_REQUESTED = "Service deployment rolled back because of a request to stop the service deployment."
+STOP_REQUESTED = (
+    "Service deployment rolled back because of a request to stop the service deployment."
+)
 REPLACED = "Service deployment was stopped because a new service deployment was started."
 NO_CANDIDATE = "No rollback candidate was found to run the rollback."
-ROLLBACK_FAILED = "Service deployment rollback failed because the circuit breaker threshold was exceeded."
-ALARM_DETECTED = "Service deployment rolled back because one or more alarms went into the ALARM state."
+ROLLBACK_FAILED = (
+    "Service deployment rollback failed because the circuit breaker threshold was exceeded."
+)
+ALARM_DETECTED = (
+    "Service deployment rolled back because one or more alarms went into the ALARM state."
+)
 ALARM_STOPPED = "Service deployment stopped because one or more alarms went into the ALARM state."
 ALARM_EVENT = "alarm detected."
 ESSENTIAL_EXITED = "Essential container in task exited"
@@ -46,14 +56,19 @@ def rolling_back(deployment_id: str) -> str:
 def hook_failed(stage: str, target: str) -> str:
     """Why a deployment is rolled back whose lifecycle hook did not succeed."""
     return (
-        f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle hook target {target} returned "
+        f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle "
+        f"hook target {target} returned "
         "FAILED status."
     )
 
 
 def unhealthy(target_group: str) -> str:
     """Why a task was stopped that failed its container's health check, or its load balancer's."""
-    checks = f"ELB health checks in (target-group {target_group})" if target_group else "container health checks"
+    checks = (
+        f"ELB health checks in (target-group {target_group})"
+        if target_group
+        else "container health checks"
+    )
     return f"Task failed {checks}"
 
 
@@ -62,7 +77,10 @@ def unhealthy_event(task_id: str, target_group: str) -> str:
     if not target_group:
         return f"(task {task_id}) failed container health checks."
     reason = "Health checks failed with these codes: [500]"
-    return f"(task {task_id}) (port 80) is unhealthy in (target-group {target_group}) due to (reason {reason})."
+    return (
+        f"(task {task_id}) (port 80) is unhealthy in (target-group {target_group}) "
+        f"due to (reason {reason})."
+    )
 
 
 def scaling(deployment_id: str) -> str:

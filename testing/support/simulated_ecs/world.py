@@ -20,17 +20,25 @@ INACTIVE_SECONDS = 3600
 
 ADDED_BY_ECS = frozenset(
     {
-        "compatibilities", "deregisteredAt", "registeredAt", "registeredBy", "requiresAttributes", "revision", "status",
+        "compatibilities",
+        "deregisteredAt",
+        "registeredAt",
+        "registeredBy",
+        "requiresAttributes",
+        "revision",
+        "status",
         "taskDefinitionArn",
     }
-)  # fmt: skip
+)
 """The fields of a task definition that nobody registers."""
 
 
 class World:
     """One cluster in one account."""
 
-    def __init__(self, clock: Clock, registry: Registry, pace: Pace, seed: int, cluster: str, quirks: Quirks):
+    def __init__(
+        self, clock: Clock, registry: Registry, pace: Pace, seed: int, cluster: str, quirks: Quirks
+    ):
         self.clock, self.registry, self.cluster = clock, registry, cluster
         self.cluster_arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster}"
         self.task_definitions: list[dict[str, Any]] = []
@@ -70,16 +78,26 @@ class World:
         return found
 
     def delete(self, name: str, is_done: bool) -> None:
-        """DeleteTaskDefinitions: an inactive revision can be described until the deletion ``is_done``."""
+        """DeleteTaskDefinitions: an inactive revision can be described until the deletion
+        ``is_done``.
+        """
         self.task_definition(name)["status"] = "DELETED" if is_done else "DELETE_IN_PROGRESS"
 
-    def task_definition(self, name: str, refusal: str = "Unable to describe task definition.") -> dict[str, Any]:
-        """A revision by its ARN or ``family:revision``, or the newest active one of a family. Raises Refusal."""
+    def task_definition(
+        self, name: str, refusal: str = "Unable to describe task definition."
+    ) -> dict[str, Any]:
+        """A revision by its ARN or ``family:revision``, or the newest active one of a family.
+
+        Raises Refusal.
+        """
         for found in reversed(self.task_definitions):
             newest = name == found["family"] and found["status"] == "ACTIVE"
             if found["status"] == "DELETED":
                 continue
-            if newest or name in (found["taskDefinitionArn"], f"{found['family']}:{found['revision']}"):
+            if newest or name in (
+                found["taskDefinitionArn"],
+                f"{found['family']}:{found['revision']}",
+            ):
                 return found
         raise Refusal("ClientException", refusal)
 
@@ -90,15 +108,24 @@ class World:
             service_arn=service.arn,
             cluster_arn=service.cluster_arn,
             task_definition=task_definition,
-            digests={c["image"]: self.registry.resolve(c["image"]) for c in task_definition["containerDefinitions"]},
+            digests={
+                c["image"]: self.registry.resolve(c["image"])
+                for c in task_definition["containerDefinitions"]
+            },
             created_at=self.clock.now(),
             launch_type=service.launch_type,
         )
 
     def add_service(
-        self, name: str, task_definition: dict[str, Any], desired: int, tags: Mapping[str, str], launch_type: str,
-        breaker: Mapping[str, Any] | None, configuration: Mapping[str, Any],
-    ) -> Scheduler:  # fmt: skip
+        self,
+        name: str,
+        task_definition: dict[str, Any],
+        desired: int,
+        tags: Mapping[str, str],
+        launch_type: str,
+        breaker: Mapping[str, Any] | None,
+        configuration: Mapping[str, Any],
+    ) -> Scheduler:
         """A service that has been running ``task_definition`` for an hour."""
         service = Service(
             arn=self.arn("service", name),
@@ -109,8 +136,12 @@ class World:
             launch_type=launch_type,
             tags=dict(tags),
         )
-        service.configure({**configuration, **({"deploymentCircuitBreaker": dict(breaker)} if breaker else {})})
-        scheduler = Scheduler(service, self.clock, self.registry, self._pace, self._ids, self._quirks)
+        service.configure(
+            {**configuration, **({"deploymentCircuitBreaker": dict(breaker)} if breaker else {})}
+        )
+        scheduler = Scheduler(
+            service, self.clock, self.registry, self._pace, self._ids, self._quirks
+        )
         scheduler.begin_with(self.new_revision(service, task_definition))
         self.schedulers[service.arn] = scheduler
         return scheduler

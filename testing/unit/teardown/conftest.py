@@ -1,4 +1,6 @@
-"""What the tests of the teardown share: an account whose answers are laid out, and no time that passes."""
+"""What the tests of the teardown share: an account whose answers are laid out, and no time that
+passes.
+"""
 
 import pytest
 
