@@ -11,10 +11,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from .allow_list import IMAGES, SERVICES
-from .calls import counted
-from .errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
-from .event import needed
+from .context import counted
+from .errors import NEEDED, CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater")
 
@@ -29,10 +27,9 @@ def warn_of_what_is_unrestricted(environment: Mapping[str, str]) -> None:
     """Logs one warning, once for a function's environment, where a list of what may be deployed is
     empty.
     """
-    if empty := [setting for setting in (IMAGES, SERVICES) if not environment.get(setting)]:
-        every = " and ".join(
-            {IMAGES: "every image", SERVICES: "every service"}[setting] for setting in empty
-        )
+    everything = {"ALLOWED_IMAGES": "every image", "ALLOWED_SERVICES": "every service"}
+    if empty := [setting for setting in everything if not environment.get(setting)]:
+        every = " and ".join(everything[setting] for setting in empty)
         logger.warning(f"no {' and no '.join(empty)}: this function accepts {every}")
 
 
@@ -142,7 +139,7 @@ def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
     if isinstance(error, InvalidEventError):
         for violation in error.violations:
             logger.error(f"[ERROR][json_validation] {violation}")
-        logger.error(needed())
+        logger.error(NEEDED)
     log = logger.warning if isinstance(error, CallerFault) else logger.error
     hint = {"hint": error.hint} if error.hint else {}
     log(str(error), **{**error.details, **hint, "error_type": type(error).__name__, **figures})

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from . import rates
-from .allow_list import IMAGES, SERVICES, AllowList
+from . import throttling
 from .errors import ConfigurationError
 
 KEEP, DROP = "keep", "drop"
@@ -61,9 +60,9 @@ class Settings:
     """``PRIVATE_REGISTRIES``: hosts of registries, separated by commas, that may have a private
     address.
     """
-    allowed_images: AllowList = field(default_factory=lambda: AllowList(IMAGES))
+    allowed_images: str = ""
     """``ALLOWED_IMAGES``: which images an event may ask for."""
-    allowed_services: AllowList = field(default_factory=lambda: AllowList(SERVICES))
+    allowed_services: str = ""
     """``ALLOWED_SERVICES``: which services an event may name, as ``cluster/service``."""
     ledger_table: str | None = None
     """``LEDGER_TABLE``: the table of lease and history; without one there is neither."""
@@ -92,8 +91,8 @@ class Settings:
             private_registries=frozenset(
                 filter(None, map(str.strip, environment.get("PRIVATE_REGISTRIES", "").split(",")))
             ),
-            allowed_images=AllowList.of(environment, IMAGES),
-            allowed_services=AllowList.of(environment, SERVICES),
+            allowed_images=environment.get("ALLOWED_IMAGES") or "",
+            allowed_services=environment.get("ALLOWED_SERVICES") or "",
             ledger_table=environment.get("LEDGER_TABLE") or None,
             ledger_retention_days=_count(environment, "LEDGER_RETENTION_DAYS", 90, most=3650),
             open_update_max_hours=_count(environment, "OPEN_UPDATE_MAX_HOURS", 24, most=720),
@@ -147,7 +146,7 @@ class QueueSettings:
         """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
         rates_text = environment.get("ECS_RATES") or ""
         try:
-            rates.parse(rates_text)
+            throttling.parse(rates_text)
         except ValueError as error:
             raise ConfigurationError(f"the function's ECS_RATES: {error}") from None
         return cls(

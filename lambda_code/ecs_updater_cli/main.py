@@ -17,8 +17,8 @@ from .commands.stop import stop
 from .commands.update import update
 from .commands.validate import validate
 from .commands.watch import watch
-from .ending import DETACHED, CommandEnd
-from .show.printer import Printer
+from .errors import DETACHED, CommandEnd
+from .output.printer import Printer
 
 COMMANDS: tuple[Callable[..., int], ...] = (
     deploy,

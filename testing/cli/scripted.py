@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ecs_updater.clock import Clock
+from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Batch, Member, members_of
+from ecs_updater_cli.backends.batches import Begun
+from ecs_updater_cli.backends.factory import Opened
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import Counts, Seen, State
 from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.opening import Opened
 from ecs_updater_cli.commands.options import How
-from ecs_updater_cli.doors.batches import Begun
-from ecs_updater_cli.show.printer import Printer
+from ecs_updater_cli.output.printer import Printer
 
 START = 1_800_000_000.0
 BATCH = "20270115T080000Z-5eed"

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from cli.scripted import START, ScriptedClock, ScriptedDoor, batch
-from ecs_updater_cli.batch.board import Board
-from ecs_updater_cli.batch.follow import PATIENCE_SECONDS, Following
 from ecs_updater_cli.batch.state import Counts, Seen, State, seen_in
+from ecs_updater_cli.batch.tracker import Board
+from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, Following
 from ecs_updater_cli.batch.waves import Waves, waves_of
-from ecs_updater_cli.ending import Trouble
+from ecs_updater_cli.errors import Trouble
 
 GOOD, BAD = Seen(State.SUCCEEDED), Seen(State.FAILED, "it died")
 

@@ -16,18 +16,18 @@ import pytest
 
 from cli.scripted import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 from ecs_updater.aws import session, sqs
-from ecs_updater.clock import REAL_TIME
+from ecs_updater.context import REAL_TIME
+from ecs_updater_cli.backends.dry_run import Planning
+from ecs_updater_cli.backends.factory import direct_door, queue_door, unrecorded_door
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import Seen, State
 from ecs_updater_cli.commands import batching, watch
 from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.opening import direct_door, queue_door, unrecorded_door
 from ecs_updater_cli.commands.options import FUNCTION, How, Where
-from ecs_updater_cli.doors.planned import Planning
-from ecs_updater_cli.ending import CommandEnd, Trouble
+from ecs_updater_cli.errors import CommandEnd, Trouble
 from ecs_updater_cli.main import COMMANDS
-from ecs_updater_cli.show.lines import Lines
-from ecs_updater_cli.show.printer import Printer
+from ecs_updater_cli.output.lines import Lines
+from ecs_updater_cli.output.printer import Printer
 
 WEB = {
     "ecs_cluster_name": "shop",
@@ -474,7 +474,7 @@ UNDER_WAY = [
 
 def doors(monkeypatch):
     """The three doors of one batch: through the queue, from this machine, and without a ledger."""
-    monkeypatch.setattr("ecs_updater_cli.commands.opening.Progress", lambda table: None)
+    monkeypatch.setattr("ecs_updater_cli.backends.factory.Progress", lambda table: None)
     ledger = SimpleNamespace(
         table=SimpleNamespace(name="t"), arn_prefix="arn:aws:ecs:eu-west-1:123456789012:"
     )

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from ecs_updater_cli.batch import follow
-from ecs_updater_cli.doors.account import Account
+from ecs_updater_cli.backends.account import Account
+from ecs_updater_cli.batch import watcher
 from support.fake_ecs import UNREACHABLE
 from support.rollout_world import EVENT, World
 from support.simulated_ecs import Image
@@ -78,7 +78,7 @@ def _shell(monkeypatch, tmp_path):
     }
     for name, value in {**given, **none}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(watcher, "POLL_SECONDS", 0.01)
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
     handler = signal.getsignal(signal.SIGTERM)
     yield

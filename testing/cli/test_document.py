@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecs_updater_cli.commands.reading import entries_of
-from ecs_updater_cli.document import nodes
-from ecs_updater_cli.document.checks import checked, problems_of_event
-from ecs_updater_cli.document.place import InvalidDocument
-from ecs_updater_cli.document.reader import MOST_VALUES, read
-from ecs_updater_cli.ending import CommandEnd
+from ecs_updater_cli.errors import CommandEnd
+from ecs_updater_cli.manifest import nodes
+from ecs_updater_cli.manifest.checks import checked, problems_of_event
+from ecs_updater_cli.manifest.place import InvalidDocument
+from ecs_updater_cli.manifest.reader import MOST_VALUES, read
 from support.strategies import REPEATABLE
 
 WEB = {

@@ -15,22 +15,21 @@ from botocore.stub import Stubber
 
 from cli.scripted import BATCH, ScriptedClock, batch
 from ecs_updater.aws import session
-from ecs_updater.aws.failure import AwsFailure, Outcome
-from ecs_updater.clock import Clock
+from ecs_updater.aws.errors import AwsFailure, Outcome
+from ecs_updater.context import Clock
 from ecs_updater.errors import LedgerError
-from ecs_updater.rates import RATES
+from ecs_updater.throttling import RATES
+from ecs_updater_cli.backends.buckets import Buckets
+from ecs_updater_cli.backends.dry_run import Planning
+from ecs_updater_cli.backends.local_queue import MOST_RECEIVES, LocalQueue
+from ecs_updater_cli.backends.services import Narrowed, listed
+from ecs_updater_cli.backends.settings import environment
+from ecs_updater_cli.backends.sqs import Queued
+from ecs_updater_cli.backends.task_counts import TaskCounts
+from ecs_updater_cli.backends.unrecorded import Unrecorded
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import Counts, Seen, State
-from ecs_updater_cli.doors.behaviour import environment
-from ecs_updater_cli.doors.buckets import Buckets
-from ecs_updater_cli.doors.counts import TaskCounts
-from ecs_updater_cli.doors.local_queue import MOST_RECEIVES, LocalQueue
-from ecs_updater_cli.doors.planned import Planning
-from ecs_updater_cli.doors.queued import Queued
-from ecs_updater_cli.doors.services import Narrowed, listed
-from ecs_updater_cli.doors.trouble import told, trouble_of
-from ecs_updater_cli.doors.unrecorded import Unrecorded
-from ecs_updater_cli.ending import CommandEnd, Trouble
+from ecs_updater_cli.errors import CommandEnd, Trouble, told, trouble_of
 from support.fake_ecs import SERVER_ERROR
 from support.many_services import ManyServices, service
 from support.rollout_world import EVENT, World

@@ -8,14 +8,14 @@ from functools import partial
 import boto3
 import pytest
 
+from ecs_updater.api import post_routes
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import EcsUpdaterError
-from ecs_updater.rest import updating
-from ecs_updater.updater import update
-from ecs_updater_cli.batch import follow
+from ecs_updater_cli.backends.account import Account
+from ecs_updater_cli.backends.services import Narrowed
+from ecs_updater_cli.batch import watcher
 from ecs_updater_cli.commands import status as status_command
-from ecs_updater_cli.doors.account import Account
-from ecs_updater_cli.doors.services import Narrowed
 from support.http import ask
 from support.many_services import ManyServices, service
 from support.rollout_world import World
@@ -119,7 +119,7 @@ def test_an_update_that_finds_its_service_reads_no_list(monkeypatch):
 
 def test_over_http_the_hint_is_a_field_of_its_own(many):
     function = Ecs(client_of(many))
-    resolve = updating.door(lambda event, call: update(event, {}, function, call)).resolve
+    resolve = post_routes.door(lambda event, call: update(event, {}, function, call)).resolve
     answer = ask(
         resolve,
         "POST",
@@ -148,7 +148,7 @@ def _run(run, monkeypatch, tmp_path, many, ecs):
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Account, "ecs", ecs)
-    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(watcher, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(status_command, "Narrowed", partial(Narrowed, client=client_of(many)))
     return run
 

@@ -8,8 +8,8 @@ import pytest
 
 from cli.test_hints import client_of
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater_cli.backends.account import Account, Ledger
 from ecs_updater_cli.commands import batching
-from ecs_updater_cli.doors.account import Account, Ledger
 from ecs_updater_cli.main import main
 from support.many_services import ManyServices, service
 

@@ -9,18 +9,18 @@ import pytest
 from rich.console import Console
 
 from cli.scripted import HOSTILE, START, ScriptedClock, ScriptedDoor, batch, ending, opened, shop
-from ecs_updater_cli.batch.board import Board
 from ecs_updater_cli.batch.state import Seen, State
+from ecs_updater_cli.batch.tracker import Board
 from ecs_updater_cli.batch.waves import Waves, waves_of
 from ecs_updater_cli.commands.following import follow
 from ecs_updater_cli.commands.options import How
-from ecs_updater_cli.show.columns import Column, table
-from ecs_updater_cli.show.folding import fold
-from ecs_updater_cli.show.plan import PlanShow
-from ecs_updater_cli.show.printer import Printer
-from ecs_updater_cli.show.screen import Frame, draw, result
-from ecs_updater_cli.show.tables import services_table, updates_table
-from ecs_updater_cli.show.text import duration, ending_cell, tally
+from ecs_updater_cli.output.columns import Column, table
+from ecs_updater_cli.output.folding import fold
+from ecs_updater_cli.output.plan import PlanShow
+from ecs_updater_cli.output.printer import Printer
+from ecs_updater_cli.output.screen import Frame, draw, result
+from ecs_updater_cli.output.tables import services_table, updates_table
+from ecs_updater_cli.output.text import duration, ending_cell, tally
 
 SCREENS = Path(__file__).parent / "screens"
 

@@ -1,5 +1,6 @@
-"""The shape of the function's package holds: who may touch AWS, who may import whom, and that its
-docstrings say what there is.
+"""The packages import in one direction, only `aws` touches the SDK, and everything is documented.
+
+The order of the packages is the one of SOLUTION.md.
 """
 
 import ast
@@ -15,64 +16,39 @@ from ecs_updater import errors
 
 LAMBDA_CODE = Path(__file__).resolve().parents[2] / "lambda_code"
 FILES = sorted(LAMBDA_CODE.rglob("*.py"))
-MOST_LINES_OF_A_DOOR = 40
+MOST_LINES_OF_A_HANDLER = 40
 SDK = {"boto3", "botocore", "s3transfer"}
-MAY_IMPORT_AWS = (
-    "ecs_updater.aws",
-    "ecs_updater.fleet",
+
+ORDER = (
+    "ecs_updater_cli",
     "ecs_updater.handlers",
+    "ecs_updater.api",
+    "ecs_updater.worker",
+    "ecs_updater.deployments",
+    "ecs_updater.registry",
     "ecs_updater.ledger",
-    "ecs_updater.registry.lookup",
-    "ecs_updater.rest.answer",
-    "ecs_updater.rollout.follow",
-    "ecs_updater.service",
-    "ecs_updater.status.listing",
-    "ecs_updater.updater",
-    "ecs_updater.workflow",
-    "ecs_updater_cli.commands.history",
-    "ecs_updater_cli.doors",
+    "ecs_updater.rollout",
+    "ecs_updater.aws",
+    "ecs_updater.model",
+    "ecs_updater",
 )
-"""The part itself, the doors, which make the clients, and who hands them on and calls them."""
-PURE = [
+"""A module imports from its own package and from those below it. The last one has the leaves."""
+
+PURE = (
+    "ecs_updater.model",
+    *(f"ecs_updater.api.{name}" for name in ("body", "openapi", "pagination", "query", "routes")),
+    *(f"ecs_updater.registry.{name}" for name in ("ecr", "manifest", "platform", "verify")),
     *(
-        "call",
-        "clock",
-        "described",
-        "errors",
-        "event",
-        "fields",
-        "image",
-        "plan",
-        "request",
-        "result",
-        "settings",
-        "snapshot",
+        f"ecs_updater.rollout.{name}"
+        for name in ("image_digests", "judgement", "rollback_target", "rollout_state")
     ),
-    *("allow_list", "json_document", "nearest"),
-    *(
-        "rates",
-        "tags",
-        "task_definition",
-        "fleet.message",
-        "fleet.pacing",
-        "ledger.entry",
-        "ledger.intent",
-        "ledger.key",
-        "page",
-    ),
-    *(f"rest.{name}" for name in ("body", "help", "openapi", "routes")),
-    *(f"status.{name}" for name in ("cursor", "query", "views")),
-    *(f"registry.{name}" for name in ("answer", "ecr_reference", "manifest", "platform", "verify")),
-    *(
-        f"rollout.{name}"
-        for name in ("deaths", "observation", "pace", "running", "target", "verdict")
-    ),
-]
-"""What decides and what tells: data in, data out."""
+    *("ecs_updater.ledger.entry", "ecs_updater.rollout.task_failures"),
+)
+"""Packages and modules that only compute: they reach neither the SDK nor `aws`."""
 
 
 def module_name(path: Path) -> str:
-    """``ecs_updater.aws.ecs`` for its file."""
+    """Return ``ecs_updater.aws.ecs`` for its file."""
     parts = path.relative_to(LAMBDA_CODE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -80,21 +56,18 @@ def module_name(path: Path) -> str:
 TREES = {module_name(path): ast.parse(path.read_text("utf-8")) for path in FILES}
 PACKAGES = {module_name(path) for path in FILES if path.name == "__init__.py"}
 MODULES = sorted(TREES)
-DOORS = [name for name in MODULES if name.startswith("ecs_updater.handlers.")]
+HANDLERS = [name for name in MODULES if name.startswith("ecs_updater.handlers.")]
 
 
 def imports(module: str) -> Iterator[str]:
-    """The full names of what ``module`` imports, wherever in it: modules of ours as such, of others
-    what is imported.
-    """
+    """Return the full names of all imports: own modules as such, others as imported."""
     package = module if module in PACKAGES else module.rpartition(".")[0]
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            above = (
-                package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            )
+            parts = package.split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             for alias in node.names:
                 inner = f"{base}.{alias.name}"
@@ -106,107 +79,68 @@ def is_in(module: str, package: str) -> bool:
     return f"{module}.".startswith(f"{package}.")
 
 
+def place(module: str) -> int:
+    """The place of a module's package in ``ORDER``."""
+    return next(number for number, package in enumerate(ORDER) if is_in(module, package))
+
+
 def public_definitions(
     tree: ast.Module | ast.ClassDef, prefix: str = ""
 ) -> Iterator[tuple[str, ast.AST]]:
     """Public functions, classes and methods, with their names."""
     for node in tree.body:
-        if isinstance(
-            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        ) and not node.name.startswith("_"):
+        is_definition = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if is_definition and not node.name.startswith("_"):
             yield prefix + node.name, node
             if isinstance(node, ast.ClassDef):
                 yield from public_definitions(node, f"{prefix}{node.name}.")
 
 
-def listed_modules(docstring: str) -> list[str]:
-    """The modules that a package's docstring lists: the first column of its table."""
-    return re.findall(r"^``(\w+)``  ", inspect.cleandoc(docstring), re.MULTILINE)
-
-
-def test_there_is_something_to_look_at():
-    assert {
-        "ecs_updater",
-        "ecs_updater.aws.ecs",
-        "ecs_updater.handlers.update",
-        "ecs_updater.plan",
-    } <= set(MODULES)
-    assert {"ecs_updater.aws.wire", "ecs_updater.aws.failure"} <= set(
+def test_the_imports_are_found():
+    assert {"ecs_updater.aws.errors", "ecs_updater.aws.botocore_hooks"} <= set(
         imports("ecs_updater.aws.ecs")
-    )
-    assert {"ecs_updater.event", "ecs_updater.plan", "ecs_updater.aws.ecs"} <= set(
-        imports("ecs_updater.updater")
     )
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_only_the_aws_part_imports_the_sdk(module):
+def test_only_aws_imports_the_sdk(module):
     if not is_in(module, "ecs_updater.aws"):
         assert not SDK & {name.partition(".")[0] for name in imports(module)}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_nothing_but_the_doors_the_updater_and_the_service_imports_the_aws_part(module):
-    if not any(is_in(module, part) for part in MAY_IMPORT_AWS):
-        assert [name for name in imports(module) if is_in(name, "ecs_updater.aws")] == []
+def test_a_package_imports_only_from_the_packages_below_it(module):
+    above = [name for name in imports(module) if name in TREES and place(name) < place(module)]
+    assert above == []
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_the_pure_part_does_not_reach_the_sdk_through_others_either(name):
-    seen, to_see = set(), [f"ecs_updater.{name}"]
-    while to_see:
-        seen.add(module := to_see.pop())
-        to_see += [name for name in imports(module) if name in TREES and name not in seen]
-    assert sorted(module for module in seen if is_in(module, "ecs_updater.aws")) == []
+@pytest.mark.parametrize("module", [one for one in MODULES if any(is_in(one, p) for p in PURE)])
+def test_what_only_computes_reaches_no_aws(module):
+    seen, waiting = set(), [module]
+    while waiting:
+        seen.add(current := waiting.pop())
+        waiting += [name for name in imports(current) if name in TREES and name not in seen]
+    assert sorted(name for name in seen if is_in(name, "ecs_updater.aws")) == []
 
 
-@pytest.mark.parametrize(
-    "module", [module for module in MODULES if is_in(module, "ecs_updater.aws")]
-)
-def test_the_aws_part_knows_nothing_of_updates(module):
-    """What it may use of the rest is what calls nothing either: the description of fields, time,
-    counts, and ECS's own rates.
-    """
-    ours = {
-        name
-        for name in imports(module)
-        if is_in(name, "ecs_updater") and not is_in(name, "ecs_updater.aws")
-    }
-    assert ours <= {
-        "ecs_updater.calls",
-        "ecs_updater.clock",
-        "ecs_updater.fields",
-        "ecs_updater.rates",
-    }
-
-
-@pytest.mark.parametrize("module", [module for module in MODULES if is_in(module, "ecs_updater")])
-def test_the_function_knows_nothing_of_the_command_line(module):
-    assert [name for name in imports(module) if is_in(name, "ecs_updater_cli")] == []
-
-
-def test_no_module_imports_itself_through_others():
+def test_there_is_no_import_cycle():
     graph = {module: {name for name in imports(module) if name in TREES} for module in MODULES}
-    # Raises CycleError, which names the cycle.
-    list(graphlib.TopologicalSorter(graph).static_order())
+    for module in PACKAGES:  # A package's own file imports nothing that imports it.
+        graph[module].discard(module)
+    list(graphlib.TopologicalSorter(graph).static_order())  # CycleError names the cycle.
 
 
-@pytest.mark.parametrize("module", DOORS)
-def test_a_door_holds_nothing_but_a_door(module):
-    """Its clients and one short handler: nothing to decide, nothing to repeat, nothing to catch."""
+@pytest.mark.parametrize("module", HANDLERS)
+def test_a_handler_only_maps_input_and_output(module):
     tree = TREES[module]
     kinds = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.Expr)
     assert [node for node in tree.body if not isinstance(node, kinds)] == []
-    assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)][
-        -1
-    ] == "lambda_handler"
-    assert not [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.For, ast.While, ast.Try, ast.ClassDef))
-    ]
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert functions[-1] == "lambda_handler"
+    decides = (ast.For, ast.While, ast.Try, ast.ClassDef)
+    assert not [node for node in ast.walk(tree) if isinstance(node, decides)]
     lines = (LAMBDA_CODE / f"{module.replace('.', '/')}.py").read_text("utf-8").splitlines()
-    assert len(lines) <= MOST_LINES_OF_A_DOOR
+    assert len(lines) <= MOST_LINES_OF_A_HANDLER
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -216,77 +150,28 @@ def test_every_module_and_everything_public_in_it_has_a_docstring(module):
     assert [name for name, node in public_definitions(tree) if not ast.get_docstring(node)] == []
 
 
-# There the doors are listed by their files.
-@pytest.mark.parametrize("package", sorted(PACKAGES - {"ecs_updater.handlers"}))
-def test_a_packages_docstring_lists_exactly_the_modules_that_there_are(package):
-    there_are = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == package}
-    listed = listed_modules(ast.get_docstring(TREES[package]) or "")
-    assert sorted(listed) == sorted(there_are)
-
-
-# The tree of errors
-
-
-def drawn_tree() -> dict[str, tuple[str | None, str | None]]:
-    """Parent and stage by error, as the docstring of the module draws them."""
-    tree: dict[str, tuple[str | None, str | None]] = {}
-    above: list[str] = []
-    for line in inspect.cleandoc(errors.__doc__ or "").splitlines():
-        if match := re.fullmatch(
-            r"    ((?:[│ ]   )*)([├└]── )?(\w+)(?: +\[(\w+)\]| +[^\[]+)?", line
-        ):
-            branches, twig, name, stage = match.groups()
-            depth = len(branches) // 4 + bool(twig)
-            del above[depth:]
-            tree[name] = above[-1] if above else None, stage
-            above.append(name)
-    return tree
-
-
 def kinds_of_errors() -> list[type[errors.EcsUpdaterError]]:
     """All classes of the tree."""
-    return [
-        kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, errors.EcsUpdaterError)
-    ]
+    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+    return [kind for kind in classes if issubclass(kind, errors.EcsUpdaterError)]
 
 
-def real_tree() -> dict[str, tuple[str | None, str | None]]:
-    """Parent and stage by error, as they are; an error that others derive from is raised by nobody
-    and has no stage to tell.
-    """
-    kinds = kinds_of_errors()
-    parents = {kind.__base__ for kind in kinds}
-    return {
-        kind.__name__: (
-            None if kind is errors.EcsUpdaterError else kind.__base__.__name__,
-            None if kind in parents else kind.stage,
-        )
-        for kind in kinds
-    }
-
-
-def test_the_tree_in_the_errors_docstring_is_the_tree_that_there_is():
-    assert len(drawn_tree()) > 10
-    assert drawn_tree() == real_tree()
-
-
-def test_every_error_is_either_the_callers_fault_or_ours():
+def test_every_error_is_either_a_caller_fault_or_a_server_fault():
+    roots = (errors.EcsUpdaterError, errors.CallerFault, errors.ServerFault)
     for kind in kinds_of_errors():
-        if kind not in (errors.EcsUpdaterError, errors.CallerFault, errors.ServerFault):
+        if kind not in roots:
             assert kind.__bases__ in ((errors.CallerFault,), (errors.ServerFault,)), kind
 
 
-def test_only_errors_of_the_tree_and_those_of_the_aws_part_are_defined():
-    """A class of errors that is made elsewhere would be one that no state machine can know of."""
+def test_errors_are_defined_in_one_file_and_those_of_the_sdk_in_aws():
+    """A state machine catches errors by the names of this file."""
     elsewhere = [
         f"{module}.{node.name}"
         for module, tree in TREES.items()
-        if is_in(module, "ecs_updater")  # What ends the command line ends no invocation.
+        if is_in(module, "ecs_updater")  # The command line's errors end no invocation.
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
-        and not node.name.startswith("_")  # Never leaves its module.
+        and not node.name.startswith("_")  # It never leaves its module.
         and any(ast.unparse(base).endswith(("Error", "Exception", "Fault")) for base in node.bases)
         and not is_in(module, "ecs_updater.errors")
         and not is_in(module, "ecs_updater.aws")
@@ -295,7 +180,7 @@ def test_only_errors_of_the_tree_and_those_of_the_aws_part_are_defined():
 
 
 def test_the_files_of_tests_that_are_begun_first_are_there():
-    """One that is called otherwise now would be begun last, and go on alone."""
+    """A file under another name would begin last and run alone."""
     testing = Path(__file__).resolve().parents[1]
     named = re.findall(r'"(test_\w+)"', (testing / "conftest.py").read_text("utf-8"))
     assert named and not [name for name in named if not any(testing.rglob(f"{name}.py"))]

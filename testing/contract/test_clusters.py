@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import ConfigurationError
-from ecs_updater.updater import update
 from support.cloudformation import Stack, load
 from support.fake_ecs import FakeEcs
 from support.make import PROJECT

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ecs_updater.event import parse
+from ecs_updater.model.event_parser import parse
 from ecs_updater.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.updater import update
+from ecs_updater.deployments.deploy import update
 from support.cloudformation import Stack, allows, load
 from support.deployer import (
     ACCOUNT,

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from ecs_updater.aws import ecs_reader
-from ecs_updater.ledger.feed import RECENT
+from ecs_updater.ledger.queries import RECENT
 from support.cloudformation import Stack, allows, load
 from support.deployer import ACCOUNT, REGION, needs, policy
 from support.make import PROJECT, TOOLS

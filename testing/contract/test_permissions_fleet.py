@@ -14,8 +14,8 @@ import boto3
 import pytest
 
 from ecs_updater.aws import sqs
-from ecs_updater.fleet.progress import Progress
 from ecs_updater.ledger.batch import Batch, Batches, members_of
+from ecs_updater.ledger.queries import Progress
 from support.cloudformation import Stack, allows, load
 from support.deployer import ACCOUNT, REGION, policies, policy
 from support.fake_dynamodb import TABLE, Request

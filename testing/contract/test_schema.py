@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from ecs_updater import event as events
-from ecs_updater.errors import InvalidEventError
+from ecs_updater.errors import NEEDED, InvalidEventError
+from ecs_updater.model import event_parser as events
 from ecs_updater.settings import Settings
 
 SCHEMA = json.loads(
@@ -232,8 +232,4 @@ def test_a_violation_has_at_most_300_characters_whatever_the_event_holds(event_o
 def test_all_violations_go_to_the_log_and_then_what_is_needed():
     error = violation({"ecs_cluster_name": 1, "ecs_tag": []})
     assert len(error.violations) == 4
-    needed = (
-        "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, "
-        "ecs_image_name, ecs_tag"
-    )
-    assert events.needed() == needed
+    assert f"[ERROR][json_validation] Needed: {', '.join(SCHEMA['required'])}" == NEEDED

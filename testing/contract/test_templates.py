@@ -14,7 +14,6 @@ from typing import Any, get_args
 import boto3
 import pytest
 
-from ecs_updater.allow_list import AllowList
 from ecs_updater.aws import dynamodb, ecr, ecs
 from ecs_updater.settings import Settings
 from support.cloudformation import Stack, allows, load
@@ -374,8 +373,8 @@ def test_what_is_set_reaches_the_settings():
         private_registries=frozenset({"registry.internal:5000", "10.0.0.7"}),
         ledger_table="a-ledger",
         ledger_retention_days=7,
-        allowed_images=AllowList("ALLOWED_IMAGES", "docker.io/*,*:1", ("docker.io/*", "*:1")),
-        allowed_services=AllowList("ALLOWED_SERVICES", "shop/*", ("shop/*",)),
+        allowed_images="docker.io/*,*:1",
+        allowed_services="shop/*",
         open_update_max_hours=48,
     )
     unset = Settings()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ecs_updater.event import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
-from ecs_updater.ledger.feed import RECENT
-from ecs_updater.rest.answer import status_of
-from ecs_updater.rest.routes import ROUTES
+from ecs_updater.api.http_response import status_of
+from ecs_updater.api.routes import ROUTES
+from ecs_updater.ledger.queries import RECENT
+from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from ecs_updater.settings import Settings, StatusSettings
 from support.cloudformation import Stack, allows, load
 from support.make import PROJECT

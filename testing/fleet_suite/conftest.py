@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from ecs_updater.aws.dynamodb import Table
-from ecs_updater.fleet.progress import Progress
+from ecs_updater.ledger.queries import Progress
 from event_suite import cases
 from event_suite.cases import Case, ServiceState
 from event_suite.service import Service, ServiceMissing

@@ -219,7 +219,7 @@ def test_the_status_functions_role_cannot_write_even_with_the_code_that_does(api
     before = api.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
     reads = functions.get_function_configuration(FunctionName=STATUS)["Handler"]
     functions.update_function_configuration(
-        FunctionName=STATUS, Handler="ecs_updater.handlers.http_update.lambda_handler"
+        FunctionName=STATUS, Handler="ecs_updater.handlers.api_update.lambda_handler"
     )
     try:
         for body in ({**SHORT, "tag": "9.9"}, {**SHORT, "force_new_deployment": True}):

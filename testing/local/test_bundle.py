@@ -364,9 +364,9 @@ import os
 # Without these the function logs, at its start, what it goes without.
 os.environ |= {"LEDGER_TABLE": "ledger", "ALLOWED_IMAGES": "*", "ALLOWED_SERVICES": "*"}
 import ecs_updater.handlers.update
-import ecs_updater.handlers.complete
-import ecs_updater.handlers.http_update
-import ecs_updater.handlers.http_status
+import ecs_updater.handlers.reconcile
+import ecs_updater.handlers.api_update
+import ecs_updater.handlers.api_status
 for module in list(sys.modules.values()):
     if getattr(module, "__file__", None):
         compiled = getattr(module, "__cached__", None) or module.__file__

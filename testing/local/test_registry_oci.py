@@ -32,14 +32,14 @@ from cryptography.x509.oid import NameOID
 
 from ecs_updater.aws.ecr import Ecr
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.http import Http
-from ecs_updater.aws.oci import Oci
+from ecs_updater.aws.oci_registry import Oci
+from ecs_updater.aws.safe_http import Http
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
-from ecs_updater.image import ImageReference
-from ecs_updater.registry.lookup import Lookup
+from ecs_updater.model.image import ImageReference
+from ecs_updater.registry.client import Lookup
 from ecs_updater.registry.platform import Platform
 from ecs_updater.registry.verify import verify
-from ecs_updater.updater import update
 from support.fake_ecs import FakeEcs
 
 PROGRAM = shutil.which("docker-registry")

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ecs_updater.page import document
+from ecs_updater.api.ui import document
 
 STAGE = "/v1"
 KEY = "a-key-of-the-API-0123456789"

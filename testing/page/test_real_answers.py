@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from ecs_updater.api.get_routes import Sources, door
+from ecs_updater.api.service_list import Listing
 from ecs_updater.ledger.entry import Entry, Side, to_item
-from ecs_updater.rest.reading import Sources, door
-from ecs_updater.status.listing import Listing
 from page.browser import expect, violations, wait_until_loaded
 from page.scripted_api import FORBIDDEN, KEY, STAGE, Answer, ScriptedApi
 from support.fake_ecs import FAMILY_ARN

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ecs_updater import handlers
+from ecs_updater.api import post_routes
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import NotAllowedError
-from ecs_updater.rest import updating
-from ecs_updater.updater import update
 from support.fleet_run import FleetRun
 from support.http import ask
 from support.rollout_world import EVENT
@@ -106,7 +106,9 @@ def test_a_failed_rollout_returns_to_an_image_that_is_not_allowed_any_more(make_
 )
 def test_a_request_over_http_is_answered_403_in_both_forms(make_world, body):
     world = make_world(ledger=False)
-    resolve = updating.door(lambda event, call: update(event, IMAGES, world.boundary, call)).resolve
+    resolve = post_routes.door(
+        lambda event, call: update(event, IMAGES, world.boundary, call)
+    ).resolve
     answer = ask(resolve, "POST", "/update", body)
     assert (answer.status, answer.json["errorType"], answer.json["errorMessage"]) == (
         403,

@@ -121,7 +121,7 @@ def test_tasks_are_found_among_any_number_of_stopped_ones(make_world, stopped):
 
 
 def test_memory_that_only_the_task_speaks_of_is_the_container_that_was_killed():
-    from ecs_updater.rollout.deaths import death_of  # pylint: disable=import-outside-toplevel
+    from ecs_updater.rollout.task_failures import death_of  # pylint: disable=import-outside-toplevel
 
     task = {
         "taskArn": "t/1",

@@ -9,20 +9,20 @@ import pytest
 
 from ecs_updater.aws import session
 from ecs_updater.aws.session import ServerTime
-from ecs_updater.call import Call
+from ecs_updater.context import Call
+from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import LeaseHeldError
-from ecs_updater.fleet.progress import Progress
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from ecs_updater.ledger.pace import Pace
-from ecs_updater.rates import RATES, REGISTER
-from ecs_updater.updater import update
-from ecs_updater.workflow.completer import complete
-from ecs_updater_cli.doors import batches
-from ecs_updater_cli.doors.account import Ledger
-from ecs_updater_cli.doors.behaviour import environment
-from ecs_updater_cli.doors.counts import TaskCounts
-from ecs_updater_cli.doors.direct import Direct
-from ecs_updater_cli.doors.queued import FromLedger
+from ecs_updater.ledger.queries import Progress
+from ecs_updater.ledger.rate_limiter import Pace
+from ecs_updater.throttling import RATES, REGISTER
+from ecs_updater_cli.backends import batches
+from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.local import Direct
+from ecs_updater_cli.backends.settings import environment
+from ecs_updater_cli.backends.sqs import FromLedger
+from ecs_updater_cli.backends.task_counts import TaskCounts
 from support.answers import answer_of
 from support.fake_dynamodb import TABLE
 from support.rollout_world import EVENT

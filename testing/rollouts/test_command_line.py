@@ -9,27 +9,26 @@ import time
 import pytest
 
 from cli.scripted import shop
-from ecs_updater.call import Call
-from ecs_updater.clock import REAL_TIME
-from ecs_updater.fleet.progress import Progress
-from ecs_updater.fleet.refusal import Refusals
-from ecs_updater.fleet.worker import Worker
-from ecs_updater.ledger.history import History
-from ecs_updater.workflow.completer import complete
+from ecs_updater.context import REAL_TIME, Call
+from ecs_updater.deployments.reconciler import complete
+from ecs_updater.ledger.queries import Progress
+from ecs_updater.ledger.store import History
+from ecs_updater.worker.rejection import Refusals
+from ecs_updater.worker.run import Worker
+from ecs_updater_cli.backends import batches, local
+from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.factory import Opened
+from ecs_updater_cli.backends.local import Direct
+from ecs_updater_cli.backends.settings import environment
+from ecs_updater_cli.backends.sqs import FromLedger, Queued
+from ecs_updater_cli.backends.task_counts import TaskCounts
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State
 from ecs_updater_cli.commands import stop
 from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.opening import Opened
 from ecs_updater_cli.commands.options import How
-from ecs_updater_cli.doors import batches, direct
-from ecs_updater_cli.doors.account import Ledger
-from ecs_updater_cli.doors.behaviour import environment
-from ecs_updater_cli.doors.counts import TaskCounts
-from ecs_updater_cli.doors.direct import Direct
-from ecs_updater_cli.doors.queued import FromLedger, Queued
-from ecs_updater_cli.ending import CommandEnd
-from ecs_updater_cli.show.printer import Printer
+from ecs_updater_cli.errors import CommandEnd
+from ecs_updater_cli.output.printer import Printer
 from support.fake_dynamodb import TABLE
 from support.rollout_world import EVENT
 from support.simulated_ecs import Image
@@ -76,7 +75,7 @@ def _world(make_world, monkeypatch):
             return make(*arguments, **options)
 
     monkeypatch.setattr(world.boundary._client, "_make_api_call", call)  # pylint: disable=protected-access
-    monkeypatch.setattr(direct, "COMPLETE_EVERY", 0.05)
+    monkeypatch.setattr(local, "COMPLETE_EVERY", 0.05)
     return world
 
 
@@ -194,7 +193,7 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
         complete(*arguments)
         next((one for one in runs if not one.is_set()), runs[-1]).set()
 
-    monkeypatch.setattr(direct, "complete", counted)
+    monkeypatch.setattr(local, "complete", counted)
     writes = list(world.ecs.writes)
     door = direct_of(world, ledger, batch)
     door.begin(batch.members)

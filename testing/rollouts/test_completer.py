@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ecs_updater.deployments.reconciler import complete, service_of
 from ecs_updater.errors import ConfigurationError
-from ecs_updater.workflow.completer import complete, service_of
 from support.fake_ecs import SERVICE_ARN
 from support.rollout_world import OLD_TAGS
 from support.simulated_ecs import Image
@@ -108,7 +108,7 @@ def test_with_nothing_open_it_asks_the_ledger_once_and_ecs_nothing(world):
 
 
 def test_without_a_table_it_says_what_to_set(world):
-    from ecs_updater.call import Call  # pylint: disable=import-outside-toplevel
+    from ecs_updater.context import Call  # pylint: disable=import-outside-toplevel
 
     with pytest.raises(ConfigurationError, match="LEDGER_TABLE is empty"):
         complete({}, {}, world.boundary, None, Call())

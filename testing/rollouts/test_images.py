@@ -8,15 +8,15 @@ from hashlib import sha256
 
 import pytest
 
-from ecs_updater.call import Call
+from ecs_updater.context import Call
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import (
     ImageArchitectureError,
     ImageNotFoundError,
     ImageVerificationError,
     RolloutFailedError,
 )
-from ecs_updater.registry.answer import Found, Missing, NoAnswer
-from ecs_updater.updater import update
+from ecs_updater.registry.verify import Found, Missing, NoAnswer
 from support.rollout_world import EVENT
 
 

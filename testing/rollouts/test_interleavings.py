@@ -14,10 +14,10 @@ from collections import Counter
 
 import pytest
 
-from ecs_updater.aws.failure import Outcome
+from ecs_updater.aws.errors import Outcome
+from ecs_updater.deployments import writer
+from ecs_updater.deployments.journal import Record
 from ecs_updater.ledger.lease import SORT_KEY, Lease, Leases
-from ecs_updater.ledger.record import Record
-from ecs_updater.service import write
 from support.interleaved_checks import violations
 from support.interleaved_run import InterleavedRun
 from support.interleaving import Interleaving
@@ -161,7 +161,7 @@ def test_a_second_deployment_for_one_intent_is_found(function, monkeypatch, figu
         if failure.outcome is not Outcome.UNKNOWN:
             raise failure
 
-    monkeypatch.setattr(write, "_find_deployed", do_not_look)
+    monkeypatch.setattr(writer, "_find_deployed", do_not_look)
     found = first_found(function, focus="UpdateService")
     assert found is not None
     figure("second deployment found with seed", str(found))

@@ -4,9 +4,9 @@ undone, no verdict is a guess.
 
 import pytest
 
-from ecs_updater.call import Call
+from ecs_updater.context import Call
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import EcsUpdaterError, RolloutFailedError
-from ecs_updater.updater import update
 from support.fake_ecs import DENIED, REFUSED, TIMED_OUT
 from support.rollout_world import EVENT, OLD_TAGS
 from support.simulated_ecs import BREAKER, Image, Killed, Pace

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from ecs_updater.ledger.feed import Feed
-from ecs_updater.rest import updating
-from ecs_updater.status import history
-from ecs_updater.status.query import DeploymentsQuery
-from ecs_updater.updater import update
+from ecs_updater.api import deployment_list, post_routes
+from ecs_updater.api.query import DeploymentsQuery
+from ecs_updater.deployments.deploy import update
+from ecs_updater.ledger.queries import Feed
 from support.http import ask
 from support.rollout_world import EVENT, OLD_TAGS
 from support.simulated_ecs import Image, Pace
@@ -40,13 +39,13 @@ def _post(world):
         )
         return update(event, world.environment, world.boundary, own, world.table)
 
-    resolve = updating.door(do).resolve
+    resolve = post_routes.door(do).resolve
     return lambda path, body: ask(resolve, "POST", path, body)
 
 
 def told(world, id_):
     """What ``GET /deployments/{id}`` tells."""
-    return history.deployment(Feed(world.table), id_)
+    return deployment_list.deployment(Feed(world.table), id_)
 
 
 def test_a_short_update_deploys_and_leaves_the_tags_alone(world, post):
@@ -145,7 +144,7 @@ def test_a_rollback_goes_back_to_what_worked(world, post):
     )
     assert (answer.status, world.tags) == (200, OLD_TAGS)
     assert set(world.ecs.running_images.values()) != {"app:2"}
-    page = history.deployments(Feed(world.table), DeploymentsQuery())
+    page = deployment_list.deployments(Feed(world.table), DeploymentsQuery())
     assert [one["action"] for one in page["deployments"]] == ["rollback", "update"]
 
 

@@ -12,7 +12,7 @@ from ecs_updater.errors import (
     ServiceReadError,
     TaskDefinitionFamilyError,
 )
-from ecs_updater.ledger.history import entry_key
+from ecs_updater.ledger.store import entry_key
 from support.fake_ecs import ACCOUNT, DENIED, REGION, SERVER_ERROR
 from support.rollout_world import OLD_TAGS
 from support.simulated_ecs import Image, Pace

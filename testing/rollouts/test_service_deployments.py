@@ -6,8 +6,8 @@ import pytest
 
 from ecs_updater import errors
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.clock import Clock
-from ecs_updater.rollout.follow import Follower, Rollout
+from ecs_updater.context import Clock
+from ecs_updater.rollout.poller import Follower, Rollout
 from support.rollout_world import EVENT, OLD_TAGS
 from support.simulated_ecs import BREAKER, Image, Pace, SimulatedEcs
 

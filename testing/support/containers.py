@@ -27,12 +27,12 @@ import boto3
 from botocore.config import Config
 
 from ecs_updater.aws import dynamodb, ecs
-from ecs_updater.call import Call
+from ecs_updater.context import Call
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
-from ecs_updater.ledger.history import History
-from ecs_updater.ledger.key import service_key
-from ecs_updater.updater import update
+from ecs_updater.ledger.store import History
+from ecs_updater.model.arn import service_key
 
 from .cloudformation import Stack, load
 from .docker import docker

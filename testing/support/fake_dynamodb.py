@@ -20,7 +20,7 @@ from botocore.config import Config
 from moto.backends import get_backend
 from moto.core.models import botocore_stubber
 
-from ecs_updater.ledger.feed import RECENT
+from ecs_updater.ledger.queries import RECENT
 
 from .fake_ecs import ACCOUNT, REGION
 

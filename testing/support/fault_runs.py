@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
-from ecs_updater.ledger.history import History
 from ecs_updater.ledger.lease import LEASE_SECONDS
+from ecs_updater.ledger.store import History
 
 from .fake_ecs import SERVICE_ARN
 from .rollout_world import EVENT, OLD_TAGS, Function, Told, World

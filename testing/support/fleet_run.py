@@ -8,13 +8,12 @@ from typing import Any
 
 from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
-from ecs_updater.call import Call
-from ecs_updater.clock import Clock
-from ecs_updater.fleet.worker import Worker
+from ecs_updater.context import Call, Clock
+from ecs_updater.deployments.reconciler import Completed, complete
 from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.entry import Entry
-from ecs_updater.ledger.history import History
-from ecs_updater.workflow.completer import Completed, complete
+from ecs_updater.ledger.store import History
+from ecs_updater.worker.run import Worker
 
 from .fake_dynamodb import TABLE
 from .fleet import PREFIX, Fleet

@@ -7,7 +7,7 @@ tags unless the ledger says that it was not deployed, was interrupted, or was ro
 from collections import Counter
 
 from ecs_updater.ledger.entry import Entry
-from ecs_updater.ledger.history import History
+from ecs_updater.ledger.store import History
 
 from .interleaved_run import APP, TAGS, InterleavedRun, Made
 

@@ -22,11 +22,11 @@ from botocore.useragent import UserAgentString
 
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
-from ecs_updater.call import Call
+from ecs_updater.context import Call
+from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SORT_KEY
-from ecs_updater.updater import update
-from ecs_updater.workflow.completer import complete
 
 from .answers import answer_of
 from .fault_runs import BAD, GOOD, PACE

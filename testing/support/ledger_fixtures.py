@@ -7,8 +7,8 @@ import pytest
 
 from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
-from ecs_updater.ledger.history import History
 from ecs_updater.ledger.lease import Holder, Leases
+from ecs_updater.ledger.store import History
 
 from .fake_dynamodb import TABLE, Clock, FakeDynamodb
 from .fake_ecs import SERVICE_ARN

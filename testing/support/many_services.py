@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 
 from ecs_updater.aws import ecs_reader
 from ecs_updater.aws.ecs_reader import EcsReader
-from ecs_updater.clock import Clock
+from ecs_updater.context import Clock
 
 from .answers import answer_of
 from .ecs_buckets import THROTTLED, Buckets

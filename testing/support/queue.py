@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.aws.sqs import Outgoing
 
 VISIBILITY = 1080

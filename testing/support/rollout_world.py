@@ -22,14 +22,13 @@ from moto.core.models import botocore_stubber
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.call import Call
-from ecs_updater.clock import Clock
+from ecs_updater.context import Call, Clock
+from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.reconciler import Completed, complete
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
-from ecs_updater.ledger.history import History
 from ecs_updater.ledger.lease import Holder, Leases
-from ecs_updater.updater import update
-from ecs_updater.workflow.completer import Completed, complete
+from ecs_updater.ledger.store import History
 
 from .fake_dynamodb import TABLE, FakeDynamodb
 from .fake_ecs import REGION, SERVICE_ARN

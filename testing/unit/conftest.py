@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.updater import update
+from ecs_updater.deployments.deploy import update
 from support.fake_ecs import FakeEcs
 from support.strategies import REPEATABLE
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_updater.errors import ConfigurationError, NotAllowedError
-from ecs_updater.event import parse
+from ecs_updater.model.event_parser import parse
 from ecs_updater.settings import Settings
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012"

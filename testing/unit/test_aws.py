@@ -12,7 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from ecs_updater.aws.failure import AwsFailure, Outcome, translated
+from ecs_updater.aws.errors import AwsFailure, Outcome, translated
 from support.fake_ecs import SERVER_ERROR, THROTTLED, TIMED_OUT, FakeEcs
 
 HTTPS = "https://ecs"

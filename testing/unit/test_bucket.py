@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from ecs_updater.aws.bucket import Bucket
-from ecs_updater.clock import Clock
+from ecs_updater.context import Clock
+from ecs_updater.throttling import Bucket
 
 
 def arrivals(burst, rate, count):

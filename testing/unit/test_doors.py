@@ -11,12 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ecs_updater.call import Call
-from ecs_updater.clock import Clock
+from ecs_updater.context import Call, Clock
 from ecs_updater.errors import ConfigurationError
-from ecs_updater.handlers import complete
+from ecs_updater.handlers import reconcile
 
-LAMBDA_CODE = Path(complete.__file__).parents[2]
+LAMBDA_CODE = Path(reconcile.__file__).parents[2]
 
 
 def test_a_call_is_lambdas_invocation():
@@ -51,14 +50,14 @@ def test_an_update_that_waited_for_its_turn_begins_only_with_time_for_its_writes
 
 def test_the_completer_without_a_ledger_says_what_to_set(log):
     with pytest.raises(ConfigurationError, match="LEDGER_TABLE is empty"):
-        complete.lambda_handler({}, SimpleNamespace(aws_request_id="r"))
+        reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r"))
     assert [line["error_type"] for line in log()] == ["ConfigurationError"]
 
 
 def test_the_completer_logs_what_it_completed(log, monkeypatch):
     answer = {"ended": [], "open": 2, "skipped": []}
-    monkeypatch.setattr(complete, "complete", lambda *_: SimpleNamespace(to_json=lambda: answer))
-    assert complete.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == answer
+    monkeypatch.setattr(reconcile, "complete", lambda *_: SimpleNamespace(to_json=lambda: answer))
+    assert reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == answer
     (line,) = log()
     assert (line["message"], line["open"], line["request_id"]) == ("complete", 2, "r") and line[
         "aws_calls"

@@ -8,7 +8,8 @@ import pytest
 from moto.backends import get_backend
 
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.aws.errors import AwsFailure, Outcome
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import (
     ClusterNotFoundError,
     DeploymentControllerError,
@@ -19,7 +20,6 @@ from ecs_updater.errors import (
     ServiceUpdateRefusedError,
     TaskDefinitionRefusedError,
 )
-from ecs_updater.updater import update
 from support.fake_ecs import ACCOUNT, REGION
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"

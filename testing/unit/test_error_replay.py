@@ -8,12 +8,12 @@ import json
 import pytest
 
 from ecs_updater import errors
+from ecs_updater.api.http_response import of_error
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from ecs_updater.ledger.entry import Entry, Side
-from ecs_updater.ledger.key import fingerprint
 from ecs_updater.log import logged
-from ecs_updater.rest.answer import of_error
-from ecs_updater.updater import update
+from ecs_updater.model.arn import fingerprint
 from support.fake_ecs import CLUSTER_ARN, SERVICE_ARN
 from support.fleet_run import FleetRun
 

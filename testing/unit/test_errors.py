@@ -27,14 +27,6 @@ def test_every_error_is_the_callers_fault_or_the_servers_and_not_both(kind):
 
 
 @pytest.mark.parametrize("name, kind", LEAVES.items(), ids=LEAVES)
-def test_the_tree_in_the_docstring_shows_every_error_with_its_stage_and_its_root(name, kind):
-    line = next(line for line in errors.__doc__.splitlines() if f" {name} " in f"{line} ")
-    assert f"[{kind.stage}]" in line
-    callers_part = errors.__doc__.partition("ServerFault")[0]
-    assert (f"─ {name} " in callers_part) is issubclass(kind, CallerFault)
-
-
-@pytest.mark.parametrize("name, kind", LEAVES.items(), ids=LEAVES)
 def test_every_message_begins_with_the_stage_and_is_one_printable_line(name, kind):
     text = str(kind("a\nb\r\x1b[31m\u202e\ud800"))
     assert text.startswith(f"[ERROR][{kind.stage}] ")

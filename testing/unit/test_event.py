@@ -6,9 +6,9 @@ import pytest
 from jsonschema import Draft4Validator
 
 from ecs_updater.errors import InvalidEventError, InvalidImageError
-from ecs_updater.event import UPDATE_SCHEMA, needed, parse
-from ecs_updater.image import ImageReference
-from ecs_updater.request import RollbackRequest
+from ecs_updater.model.event_parser import UPDATE_SCHEMA, parse
+from ecs_updater.model.image import ImageReference
+from ecs_updater.model.request import RollbackRequest
 from ecs_updater.settings import Settings
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012"
@@ -512,13 +512,6 @@ def test_one_hostile_event_lists_20_violations_and_says_that_there_are_more(even
         parse(event(ecs_tag=tags), Settings())
     assert len(refused.value.violations) == 21 and refused.value.violations[-1] == "and more"
     assert all(len(violation) <= 300 for violation in refused.value.violations)
-
-
-def test_needed_names_the_required_fields():
-    assert needed() == (
-        "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, "
-        "ecs_image_name, ecs_tag"
-    )
 
 
 def test_the_schema_is_a_valid_draft_04_schema():

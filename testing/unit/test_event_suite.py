@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from ecs_updater.errors import EcsUpdaterError
-from ecs_updater.event import parse
+from ecs_updater.model.event_parser import parse
 from ecs_updater.settings import Settings
 from event_suite import __main__ as command
 from event_suite import cases

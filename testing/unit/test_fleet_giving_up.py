@@ -4,8 +4,8 @@ begun: always what is true.
 
 import pytest
 
-from ecs_updater.fleet.worker import PATIENCE
 from ecs_updater.ledger.entry import State
+from ecs_updater.worker.run import PATIENCE
 from support import fake_dynamodb
 from support.fake_ecs import DENIED, SERVER_ERROR, THROTTLED
 from support.fleet_run import FleetRun

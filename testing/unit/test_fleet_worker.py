@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ecs_updater.errors import ConfigurationError
-from ecs_updater.fleet.worker import Worker
+from ecs_updater.worker.run import Worker
 from support.fleet_run import FleetRun
 
 NAMELESS = {"ecs_service_name": "c", "ecs_image_name": "x", "ecs_tag": {}}

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.rollout.follow import Clock, Follower, Rollout
-from ecs_updater.rollout.verdict import Followed
+from ecs_updater.rollout.judgement import Followed
+from ecs_updater.rollout.poller import Clock, Follower, Rollout
 from support.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace, SimulatedEcs
 
 NEW = "app:2"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ecs_updater.deployments import planner
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
-from ecs_updater.workflow import planning
 from support.fake_ecs import CONNECTION_RESET, DENIED, REFUSED, SERVICE_ARN, THROTTLED, FakeEcs
 
 SECRETS = {
@@ -212,7 +212,7 @@ def test_a_defect_becomes_an_internal_error_and_its_traceback_stays_in_the_log(
     def defect(*_):
         raise ZeroDivisionError("the details")
 
-    monkeypatch.setattr(planning, "make_plan", defect)
+    monkeypatch.setattr(planner, "make_plan", defect)
     error = error_of(invoke, ecs_fake, event())
     assert isinstance(error, InternalError)
     assert str(error) == (
@@ -294,7 +294,7 @@ def test_the_service_of_the_log_can_be_named_by_powertools_own_variable():
     code = "from ecs_updater.log import logger; logger.warning('x')"
     environment = {
         "POWERTOOLS_SERVICE_NAME": "my-updater",
-        "PYTHONPATH": str(Path(planning.__file__).parents[2]),
+        "PYTHONPATH": str(Path(planner.__file__).parents[2]),
     }
     line = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True

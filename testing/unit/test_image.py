@@ -5,7 +5,7 @@ ECS's terms.
 import pytest
 
 from ecs_updater.errors import InvalidImageError
-from ecs_updater.image import EMPTY_REPOSITORY, ImageReference
+from ecs_updater.model.image import EMPTY_REPOSITORY, ImageReference
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"

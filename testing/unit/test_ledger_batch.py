@@ -7,10 +7,10 @@ from unittest.mock import MagicMock
 import pytest
 
 from ecs_updater.aws.dynamodb import Table
-from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.errors import InvalidEventError, RolloutFailedError
-from ecs_updater.fleet.progress import Progress
 from ecs_updater.ledger.batch import Batch, Batches, members_of, new_id
+from ecs_updater.ledger.queries import Progress
 from support.fake_dynamodb import TABLE, THROTTLED
 from support.ledger import succeeded
 

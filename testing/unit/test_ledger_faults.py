@@ -7,7 +7,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.errors import LedgerError
-from ecs_updater.ledger.history import History
+from ecs_updater.ledger.store import History
 from support.fake_dynamodb import DENIED, SERVER_ERROR, TABLE, THROTTLED
 from support.fake_ecs import SERVICE_ARN
 from support.ledger import ANSWER, intent, refused, succeeded

@@ -9,6 +9,10 @@ from itertools import chain
 
 import pytest
 
+from ecs_updater.api import deployment_list as told
+from ecs_updater.api.pagination import token_of
+from ecs_updater.api.query import DeploymentsQuery
+from ecs_updater.api.serializers import id_of, request_id_of
 from ecs_updater.aws.dynamodb import Put
 from ecs_updater.errors import (
     ConfigurationError,
@@ -16,12 +20,8 @@ from ecs_updater.errors import (
     InvalidQueryError,
     LedgerError,
 )
-from ecs_updater.ledger.feed import Feed
 from ecs_updater.ledger.lease import Holder
-from ecs_updater.status import history as told
-from ecs_updater.status.cursor import token_of
-from ecs_updater.status.query import DeploymentsQuery
-from ecs_updater.status.views import id_of, request_id_of
+from ecs_updater.ledger.queries import Feed
 from support.fake_dynamodb import DENIED
 from support.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
 from support.ledger import intent, refused, succeeded

@@ -10,8 +10,8 @@ import pytest
 
 from ecs_updater.errors import LeaseHeldError, LedgerError, ServiceUpdateError
 from ecs_updater.ledger.entry import State, iso
-from ecs_updater.ledger.history import RETENTION_DAYS, History
 from ecs_updater.ledger.lease import Holder, Leases
+from ecs_updater.ledger.store import RETENTION_DAYS, History
 from support.fake_dynamodb import TABLE
 from support.fake_ecs import FAMILY_ARN, SERVICE_ARN
 from support.ledger import ANSWER, intent, refused, succeeded

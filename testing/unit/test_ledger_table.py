@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Table, Update
-from ecs_updater.aws.failure import AwsFailure, Outcome
+from ecs_updater.aws.errors import AwsFailure, Outcome
 from support.fake_dynamodb import CONFLICT, DENIED, SERVER_ERROR, TABLE, THROTTLED
 
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")

@@ -7,9 +7,9 @@ import math
 
 import pytest
 
+from ecs_updater.api.query import ListQuery
+from ecs_updater.api.service_list import Listing
 from ecs_updater.errors import InvalidQueryError, ServiceReadError
-from ecs_updater.status.listing import Listing
-from ecs_updater.status.query import ListQuery
 from support.many_services import ARN, ManyServices, service
 
 

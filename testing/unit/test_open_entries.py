@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from ecs_updater.call import Call
+from ecs_updater.context import Call
+from ecs_updater.deployments.reconciler import complete
 from ecs_updater.ledger.entry import State
-from ecs_updater.workflow.completer import complete
 from support.fleet_run import FleetRun
 
 KEY = "arn:aws:ecs:eu-west-1:123456789012:service/ECSCluster/"
@@ -160,7 +160,7 @@ def test_a_service_for_which_ecs_refuses_the_whole_call_costs_the_others_a_call(
 
 
 def test_an_entry_that_raises_what_nobody_expects_is_skipped_with_its_key(run, monkeypatch):
-    from ecs_updater.workflow.rolling import Rolling  # pylint: disable=import-outside-toplevel
+    from ecs_updater.deployments.waiter import Rolling  # pylint: disable=import-outside-toplevel
 
     look = Rolling.look
 

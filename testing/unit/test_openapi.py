@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from jsonschema import Draft202012Validator
 
-from ecs_updater.event import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
-from ecs_updater.ledger.feed import Feed
-from ecs_updater.rest import openapi
-from ecs_updater.rest.reading import Sources, door
-from ecs_updater.rest.routes import ROUTES
-from ecs_updater.rest.updating import door as updating_door
-from ecs_updater.status.listing import Listing
+from ecs_updater.api import openapi
+from ecs_updater.api.get_routes import Sources, door
+from ecs_updater.api.post_routes import door as updating_door
+from ecs_updater.api.routes import ROUTES
+from ecs_updater.api.service_list import Listing
+from ecs_updater.ledger.queries import Feed
+from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from support.http import ask
 from support.ledger import intent, succeeded
 from support.many_services import ManyServices, service

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from ecs_updater.errors import LedgerError
-from ecs_updater.ledger.pace import Pace
-from ecs_updater.rates import RATES, REGISTER, UPDATE, Rate, parse
+from ecs_updater.ledger.rate_limiter import Pace
+from ecs_updater.throttling import RATES, REGISTER, UPDATE, Rate, parse
 from support.ecs_buckets import Buckets
 from support.fake_dynamodb import THROTTLED
 

@@ -10,11 +10,11 @@ from importlib import resources
 
 import pytest
 
-from ecs_updater import page
+from ecs_updater.api import ui
 
 TAG_FILTERS = ("environment", "owner", "contact")
 MOST_BYTES = 30_000
-DOCUMENT, HEADERS = page.document(TAG_FILTERS, "key")
+DOCUMENT, HEADERS = ui.document(TAG_FILTERS, "key")
 
 
 class _Elements(HTMLParser):
@@ -78,8 +78,8 @@ def test_the_headers_keep_it_out_of_caches_and_its_address_to_itself():
 
 
 def test_the_headers_of_one_answer_are_not_those_of_the_next():
-    page.document(TAG_FILTERS, "key")[1].clear()
-    assert page.document(TAG_FILTERS, "key")[1] == HEADERS
+    ui.document(TAG_FILTERS, "key")[1].clear()
+    assert ui.document(TAG_FILTERS, "key")[1] == HEADERS
 
 
 def test_nothing_in_it_comes_from_elsewhere():
@@ -124,13 +124,13 @@ def test_values_stay_in_their_attributes(auth):
         "مرحبا",
         "\u2028",
     )
-    document, headers = page.document(keys, auth)
+    document, headers = ui.document(keys, auth)
     elements = _Elements(document)
     assert [name for name, _ in elements.found] == [name for name, _ in ELEMENTS.found]
     body = next(attributes for name, attributes in elements.found if name == "body")
     assert set(body) == {"data-auth", "data-tag-filters"}
     assert body["data-auth"] == auth
-    assert tuple(page.json.loads(body["data-tag-filters"])) == keys
+    assert tuple(ui.json.loads(body["data-tag-filters"])) == keys
     assert headers == HEADERS  # The policy does not depend on them.
 
 
@@ -165,7 +165,7 @@ def test_it_is_small():
 def test_no_file_of_it_is_longer_than_a_person_reads_at_once():
     files = [
         file
-        for file in resources.files(page).iterdir()
+        for file in resources.files(ui).iterdir()
         if file.name.endswith((".html", ".css", ".js"))
     ]
     assert len(files) == 7
@@ -178,7 +178,7 @@ def test_no_file_of_it_is_longer_than_a_person_reads_at_once():
 def test_comments_and_indentation_are_all_that_is_left_out():
     """No text of the sources spans lines, so that no line of one can be taken for a comment."""
     for name in ("base.js", "list.js", "rows.js", "details.js", "page.js"):
-        source = resources.files(page).joinpath(name).read_text("utf-8")
+        source = resources.files(ui).joinpath(name).read_text("utf-8")
         assert all(line.count("`") % 2 == 0 for line in source.splitlines()), name
         for line in map(str.strip, source.splitlines()):
             assert line.startswith(("//", "/**")) or line in DOCUMENT

@@ -10,11 +10,11 @@ from ecs_updater.errors import (
     InvalidEventError,
     ServiceTagsRefusedError,
 )
-from ecs_updater.image import ImageReference
-from ecs_updater.plan import ImageChange, make_plan
-from ecs_updater.request import UpdateRequest
+from ecs_updater.model.image import ImageReference
+from ecs_updater.model.plan import ImageChange, make_plan
+from ecs_updater.model.request import UpdateRequest
+from ecs_updater.model.service import Snapshot
 from ecs_updater.settings import Settings
-from ecs_updater.snapshot import Snapshot
 
 TASK_DEFINITION = {
     "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/f:3",

@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.call import Call
-from ecs_updater.clock import Clock
+from ecs_updater.context import Call, Clock
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import (
     MESSAGE_LIMIT,
     CallerFault,
@@ -34,11 +34,10 @@ from ecs_updater.errors import (
     ServerFault,
     ServiceReadError,
 )
-from ecs_updater.event import parse
-from ecs_updater.image import ImageReference
+from ecs_updater.model.event_parser import parse
+from ecs_updater.model.image import ImageReference
+from ecs_updater.model.tags import LIMIT, TagChanges, wrong_character
 from ecs_updater.settings import Settings
-from ecs_updater.tags import LIMIT, TagChanges, wrong_character
-from ecs_updater.updater import update
 from support import strategies
 from support.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
 from support.strategies import REPEATABLE, TaskDefinition

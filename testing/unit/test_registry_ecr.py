@@ -12,11 +12,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectTimeoutError
 
 from ecs_updater.aws.ecr import _CONFIG, Ecr
-from ecs_updater.aws.http import Http, HttpFailure, Response
-from ecs_updater.aws.oci import Oci
+from ecs_updater.aws.oci_registry import Oci
+from ecs_updater.aws.safe_http import Http, HttpFailure, Response
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
-from ecs_updater.image import ImageReference
-from ecs_updater.registry.lookup import Lookup
+from ecs_updater.model.image import ImageReference
+from ecs_updater.registry.client import Lookup
 from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES
 from ecs_updater.registry.platform import Platform
 from ecs_updater.registry.verify import verify, verify_all

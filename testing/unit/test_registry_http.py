@@ -17,8 +17,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_updater.aws import http as module
-from ecs_updater.aws.http import Http, HttpFailure
+from ecs_updater.aws import safe_http as module
+from ecs_updater.aws.safe_http import Http, HttpFailure
 
 LIMIT, SECONDS = 1000, 300.0
 

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ecs_updater.aws.ecr import Ecr
-from ecs_updater.aws.http import Http, HttpFailure, Response
-from ecs_updater.aws.oci import Oci
+from ecs_updater.aws.oci_registry import Oci
+from ecs_updater.aws.safe_http import Http, HttpFailure, Response
 from ecs_updater.errors import ImageNotFoundError, ImageVerificationError
-from ecs_updater.image import ImageReference
-from ecs_updater.registry.lookup import Lookup
+from ecs_updater.model.image import ImageReference
+from ecs_updater.registry.client import Lookup
 from ecs_updater.registry.manifest import IMAGE_TYPES, MANIFEST_TYPES
 from ecs_updater.registry.platform import Platform
 from ecs_updater.registry.verify import verify
@@ -333,7 +333,7 @@ class Played:
                     length_remaining=0,
                 )
 
-        monkeypatch.setattr("ecs_updater.aws.http.HTTPSConnection", Connection)
+        monkeypatch.setattr("ecs_updater.aws.safe_http.HTTPSConnection", Connection)
 
     def check(self, text, private=("internal.example", "listed.example:5000")):
         """What ``verify`` says of an image."""

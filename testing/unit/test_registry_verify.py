@@ -8,8 +8,7 @@ import threading
 import pytest
 
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
-from ecs_updater.image import ImageReference
-from ecs_updater.registry.answer import Found, Missing, NoAnswer
+from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.manifest import (
     IMAGE_TYPES,
     INDEX_TYPES,
@@ -19,7 +18,7 @@ from ecs_updater.registry.manifest import (
     read_manifest,
 )
 from ecs_updater.registry.platform import Platform, needed_platform
-from ecs_updater.registry.verify import Verified, verify, verify_all
+from ecs_updater.registry.verify import Found, Missing, NoAnswer, Verified, verify, verify_all
 
 DIGESTS = ["sha256:" + character * 64 for character in "0123456789"]
 TOP, CONFIG = DIGESTS[0], DIGESTS[9]

@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from ecs_updater.clock import REAL_TIME
+from ecs_updater.context import REAL_TIME
+from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import InvalidEventError
-from ecs_updater.fleet.progress import Progress
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
-from ecs_updater.updater import update
+from ecs_updater.ledger.queries import Progress
+from ecs_updater_cli.backends.batches import new_batch
+from ecs_updater_cli.backends.sqs import FromLedger
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State as RowState
-from ecs_updater_cli.doors.batches import new_batch
-from ecs_updater_cli.doors.queued import FromLedger
 from support.fleet_run import FleetRun
 
 

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from ecs_updater.api import query
+from ecs_updater.api.get_routes import Sources, door
+from ecs_updater.api.routes import ROUTES
+from ecs_updater.api.service_list import Listing
 from ecs_updater.errors import InvalidQueryError
-from ecs_updater.ledger.feed import Feed
-from ecs_updater.rest.reading import Sources, door
-from ecs_updater.rest.routes import ROUTES
-from ecs_updater.status import query
-from ecs_updater.status.listing import Listing
+from ecs_updater.ledger.queries import Feed
 from support.http import CONTEXT, REQUEST_ID, ask, event
 from support.ledger import intent, succeeded
 from support.many_services import ManyServices, service

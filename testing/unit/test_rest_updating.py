@@ -8,9 +8,9 @@ import json
 import pytest
 
 from ecs_updater import errors
-from ecs_updater.aws.failure import AwsFailure, Outcome
-from ecs_updater.rest.answer import status_of
-from ecs_updater.rest.updating import door
+from ecs_updater.api.http_response import status_of
+from ecs_updater.api.post_routes import door
+from ecs_updater.aws.errors import AwsFailure, Outcome
 from support.http import CONTEXT, REQUEST_ID, ask, event
 
 LONG = {
@@ -412,9 +412,8 @@ def failed(kind, outcome=None):
 
 
 KINDS = [
-    getattr(errors, name)
-    for name in errors.__all__
-    if name.endswith("Error") and name != "EcsUpdaterError"
+    *errors.CallerFault.__subclasses__(),
+    *errors.ServerFault.__subclasses__(),
 ]
 STATUSES = {
     400: {"InvalidEventError", "InvalidQueryError"},
@@ -494,7 +493,7 @@ def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_af
 
 
 def test_a_defect_of_the_door_itself_is_no_different(log, monkeypatch):
-    monkeypatch.setattr("ecs_updater.rest.updating._caller", lambda event: event["no such thing"])
+    monkeypatch.setattr("ecs_updater.api.post_routes._caller", lambda event: event["no such thing"])
     answer = post(Updates(), "/update", LONG)
     assert (answer.status, answer.json["errorType"], answer.json["requestId"]) == (
         500,

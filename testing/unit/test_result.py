@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ecs_updater.result import _iso
+from ecs_updater.deployments.response import _iso
 from support.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
 
 OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ecs_updater.rollout.deaths import Containers, death_of, deaths_of, is_of, most_frequent
-from ecs_updater.rollout.observation import ServiceDeployment, observe
-from ecs_updater.rollout.pace import pauses
-from ecs_updater.rollout.verdict import judge, timed_out
+from ecs_updater.rollout.judgement import judge, timed_out
+from ecs_updater.rollout.poller import pauses
+from ecs_updater.rollout.rollout_state import ServiceDeployment, observe
+from ecs_updater.rollout.task_failures import Containers, death_of, deaths_of, is_of, most_frequent
 
 OURS, OTHER = "ecs-svc/2", "ecs-svc/3"
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/app"

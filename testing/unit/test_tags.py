@@ -3,7 +3,7 @@
 import pytest
 
 from ecs_updater.errors import ServiceTagsRefusedError
-from ecs_updater.tags import (
+from ecs_updater.model.tags import (
     LIMIT,
     MERGE,
     REPLACE,

@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError
-from ecs_updater.image import ImageReference
-from ecs_updater.task_definition import (
+from ecs_updater.model.image import ImageReference
+from ecs_updater.model.task_definition import (
     addressed_container,
     container,
     memory,

@@ -16,7 +16,7 @@ resource "aws_lambda_function" "update" {
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
   function_name    = "${local.api}-update"
   description      = "Updates and rolls back ECS services, called by HTTP"
-  handler          = "ecs_updater.handlers.http_update.lambda_handler"
+  handler          = "ecs_updater.handlers.api_update.lambda_handler"
   filename         = var.lambda_package
   source_code_hash = local.bundle_hash
   runtime          = var.runtime
@@ -80,7 +80,7 @@ resource "aws_lambda_function" "status" {
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
   function_name                  = "${local.api}-status"
   description                    = "Tells by HTTP what runs and what was updated"
-  handler                        = "ecs_updater.handlers.http_status.lambda_handler"
+  handler                        = "ecs_updater.handlers.api_status.lambda_handler"
   filename                       = var.lambda_package
   source_code_hash               = local.bundle_hash
   runtime                        = var.runtime

@@ -9,7 +9,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
   function_name = local.fleet
   description   = "Works off a queue of updates of ECS services"
-  handler       = "ecs_updater.handlers.queue.lambda_handler"
+  handler       = "ecs_updater.handlers.sqs_worker.lambda_handler"
   filename      = var.lambda_package # The bundle of the function itself.
   # A bundle with other content is deployed. Without one, only destroying goes on: see the precondition.
   source_code_hash               = try(filebase64sha256(var.lambda_package), null)

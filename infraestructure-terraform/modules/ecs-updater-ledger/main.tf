@@ -83,7 +83,7 @@ resource "aws_lambda_function" "completer" {
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
   function_name = local.completer
   description   = "Completes updates of ECS services that nobody waits for"
-  handler       = "ecs_updater.handlers.complete.lambda_handler"
+  handler       = "ecs_updater.handlers.reconcile.lambda_handler"
   filename      = var.lambda_package # The bundle of the function itself.
   # A bundle with other content is deployed. Without one, only destroying goes on: see the precondition.
   source_code_hash               = try(filebase64sha256(var.lambda_package), null)

@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from . import wire
-from .failure import AwsFailure, Outcome, translated
-from .http import Http, HttpFailure
+from . import botocore_hooks
+from .errors import AwsFailure, Outcome, translated
+from .safe_http import Http, HttpFailure
 
 _CONFIG = Config(
     connect_timeout=3,
@@ -111,7 +111,7 @@ class Ecr:
         with _MAKING:
             if region not in self._clients:
                 client = self._client_of(region)
-                wire.count_calls(client, self.calls)
+                botocore_hooks.count_calls(client, self.calls)
                 self._clients[region] = client
             return self._clients[region]
 

@@ -14,9 +14,9 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 
-from ..fields import RegistrableFields
-from . import wire
-from .failure import translated
+from ..model.task_definition import RegistrableFields
+from . import botocore_hooks
+from .errors import translated
 
 # Standard mode retries throttles and transient errors with jitter, and has a quota against retry
 # storms. The time-outs are far above what ECS takes (well under a second) and end, retries
@@ -61,12 +61,12 @@ class Ecs:
         self.region: str = self._client.meta.region_name
         self._names: dict[str, list[str]] = {}
         """Names that were listed, by cluster; those of clusters by the empty string."""
-        wire.count_calls(self._client, self.calls)
+        botocore_hooks.count_calls(self._client, self.calls)
         for operation in ("DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition"):
-            wire.receive_raw_body(self._client, operation)
+            botocore_hooks.receive_raw_body(self._client, operation)
         for operation in ("RegisterTaskDefinition", "UpdateService"):
-            wire.send_raw_body(self._client, operation)
-            wire.retry_only_what_had_no_effect(self._client, operation)
+            botocore_hooks.send_raw_body(self._client, operation)
+            botocore_hooks.retry_only_what_had_no_effect(self._client, operation)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
             registered=shape_for("RegisterTaskDefinitionRequest"),
@@ -92,7 +92,7 @@ class Ecs:
             answer = self._client.describe_services(
                 cluster=cluster, services=list(services), include=["TAGS"]
             )
-            raw = answer[wire.RAW_BODY]["services"]
+            raw = answer[botocore_hooks.RAW_BODY]["services"]
             for service, as_sent in zip(answer["services"], raw, strict=True):
                 service["deploymentConfiguration"] = as_sent.get("deploymentConfiguration") or {}
             return answer["services"], answer.get("failures", [])
@@ -123,7 +123,7 @@ class Ecs:
             answer = self._client.describe_task_definition(
                 taskDefinition=task_definition, include=["TAGS"]
             )
-            body = answer[wire.RAW_BODY]
+            body = answer[botocore_hooks.RAW_BODY]
             return body["taskDefinition"], body.get("tags") or []
 
     def register_task_definition(self, revision: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,9 +133,11 @@ class Ecs:
         with translated("RegisterTaskDefinition"):
             # The SDK wants its two required fields; what is sent is the raw body.
             answer = self._client.register_task_definition(
-                family=revision["family"], containerDefinitions=[], **{wire.RAW_BODY: revision}
+                family=revision["family"],
+                containerDefinitions=[],
+                **{botocore_hooks.RAW_BODY: revision},
             )
-            task_definition: dict[str, Any] = answer[wire.RAW_BODY]["taskDefinition"]
+            task_definition: dict[str, Any] = answer[botocore_hooks.RAW_BODY]["taskDefinition"]
             if missing := _NEEDED - task_definition.keys():
                 # Which makes it an answer that cannot be read, as if it had got lost.
                 raise KeyError(*missing)
@@ -165,7 +167,7 @@ class Ecs:
         sent = {name: value for name, value in body.items() if value is not None}
         with translated("UpdateService"):
             updated: dict[str, Any] = self._client.update_service(
-                service=service, **{wire.RAW_BODY: sent}
+                service=service, **{botocore_hooks.RAW_BODY: sent}
             )["service"]
             return updated
 

@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 
-from .. import rates
-from ..clock import REAL_TIME, Clock
-from . import wire
-from .bucket import Bucket
-from .failure import AwsFailure, translated
+from .. import throttling
+from ..context import REAL_TIME, Clock
+from ..throttling import Bucket
+from . import botocore_hooks
+from .errors import AwsFailure, translated
 
 PARALLEL = 10
 """The most calls at once."""
@@ -37,9 +37,9 @@ _CONFIG = Config(
 )
 
 _SHARING = {
-    rates.DESCRIBE: ("ListServices", "DescribeServices"),
-    rates.LIST_CLUSTERS: ("ListClusters",),
-    rates.DESCRIBE_REVISION: ("DescribeTaskDefinition",),
+    throttling.DESCRIBE: ("ListServices", "DescribeServices"),
+    throttling.LIST_CLUSTERS: ("ListClusters",),
+    throttling.DESCRIBE_REVISION: ("DescribeTaskDefinition",),
 }
 """The actions here by the bucket that they share."""
 
@@ -60,11 +60,11 @@ class EcsReader:
     ):
         self._client = client or boto3.client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
-        wire.count_calls(self._client, self.calls)
+        botocore_hooks.count_calls(self._client, self.calls)
         for name, operations in _SHARING.items():
-            bucket = Bucket(*rates.RATES[name].share(_SHARE), clock)
+            bucket = Bucket(*throttling.RATES[name].share(_SHARE), clock)
             for operation in operations:
-                wire.pace_calls(self._client, operation, bucket)
+                botocore_hooks.pace_calls(self._client, operation, bucket)
         self._pool = ThreadPoolExecutor(PARALLEL)
 
     def in_parallel(

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import NoRegionError
 
-from .failure import AwsFailure, Outcome, translated
+from .errors import AwsFailure, Outcome, translated
 
 _CONFIG = Config(
     connect_timeout=2,

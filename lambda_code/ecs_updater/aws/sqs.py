@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from .failure import AwsFailure, Outcome, translated
+from .errors import AwsFailure, Outcome, translated
 
 AT_ONCE = 10
 """The most messages that one call sends."""

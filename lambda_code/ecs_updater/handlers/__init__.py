@@ -1,3 +1,4 @@
-"""One file per door: turns its event into an update, and the result into its answer; nothing
-else.
+"""The entry points of the Lambda functions.
+
+Each file parses its event, calls one function and maps the result.
 """

@@ -10,9 +10,9 @@ from typing import Any
 
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
-from ..call import Call
+from ..context import Call
+from ..deployments.deploy import update
 from ..log import logged, say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
-from ..updater import update
 
 # At module scope: Lambda initialises with full CPU, and keeps it for the invocations that follow.
 ECS = Ecs()

@@ -1,21 +1,5 @@
 """History, progress and the per-service lease, in one table of Amazon DynamoDB.
 
-=================  ========================================================================
-``key``            the one key of a service; what tells one request from another
-``entry``          one update: what it will do, how far it came, how it ended
-``stored_answer``  the answer of an update as text in its entry's item
-``field_types``    whether an item has the types that an entry is declared with
-``intent``         what an update is about to do, as an entry
-``record``         an update's entry while the update is at work
-``lease``          who may write to a service, and until when
-``history``        entries in the table: begun once, advanced by their owner, found again
-``open_entries``   the entries that have not ended, of all services
-``feed``           the same for who only reads: page by page, the newest first
-``batch``          many services that are updated together
-``pace``           how fast all who share the ledger call ECS
-``failure``        the one error for a table that cannot be used
-=================  ========================================================================
-
 The table is on demand, with point-in-time recovery; its keys are strings; its TTL attribute is
 ``expires``. One index, ``recent``, has the entries of all services by ``feed``, which is the same
 for all, and ``begun_at``, with what a list shows: see ``feed``.

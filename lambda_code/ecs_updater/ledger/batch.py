@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..aws.attributes import Item
-from ..aws.dynamodb import ConditionFailed, Put, Table, Update
+from ..aws.dynamodb import ConditionFailed, Item, Put, Table, Update
 from ..errors import InvalidEventError
 from .entry import iso
-from .failure import told
+from .errors import told
 
 _BATCH, _MEMBER = "BATCH", "MEMBER#"
 _WRITES = 25

@@ -8,14 +8,49 @@ perhaps tags were written and the service was updated.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import MESSAGE_LIMIT, LedgerError, attributes_of, one_line
 from . import stored_answer
-from .field_types import check_types
+
+
+def check_types(data: Any) -> None:
+    """Raises TypeError for the first field, of a dataclass or of one in it, whose value has another
+    type.
+    """
+    kind: type = type(data)
+    for name, hint in _types(kind).items():
+        value = getattr(data, name)
+        if not _fits(value, hint):
+            raise TypeError(f"{name} is {type(value).__name__}")
+        if is_dataclass(value):
+            check_types(value)
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is Any:
+        return True
+    kind, arguments = get_origin(hint), get_args(hint)
+    if kind is UnionType:
+        return any(_fits(value, one) for one in arguments)
+    if kind is Mapping:
+        return isinstance(value, Mapping) and all(
+            _fits(one, arguments[1]) for one in value.values()
+        )
+    if kind is Sequence:
+        return isinstance(value, (list, tuple)) and all(_fits(one, arguments[0]) for one in value)
+    return isinstance(value, hint)
+
 
 NOT_STARTED = "NOT_STARTED"
 """The verdict on an update that was not begun, for its batch was stopped."""

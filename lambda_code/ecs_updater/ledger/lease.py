@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ..aws.attributes import Item
-from ..aws.dynamodb import ConditionFailed, Table, Update
-from ..aws.failure import AwsFailure, Outcome
+from ..aws.dynamodb import ConditionFailed, Item, Table, Update
+from ..aws.errors import AwsFailure, Outcome
 from ..errors import LeaseHeldError, LedgerError, one_line
 from .entry import iso
-from .failure import ledger_error, told
+from .errors import ledger_error, told
 
 LEASE_SECONDS = 120
 """For how long a lease is taken, and longer than any single call of ECS can last: after a kill the

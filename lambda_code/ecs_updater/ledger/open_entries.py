@@ -14,12 +14,11 @@ of them ends the run.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..aws.attributes import Item
-from ..aws.dynamodb import Delete, Put, Table
+from ..aws.dynamodb import Delete, Item, Put, Table
 from ..errors import LedgerError
+from ..model.arn import ENTRY
 from .entry import Entry, from_item
-from .failure import told
-from .key import ENTRY
+from .errors import told
 
 OPEN = "OPEN"
 PAGE = 100

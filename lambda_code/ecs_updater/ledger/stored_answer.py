@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..tags import TagChanges, listed
+from ..model.tags import TagChanges, listed
 
 _REDUCED = "recorded"
 """The field of a body that lacks something."""

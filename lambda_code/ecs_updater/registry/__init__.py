@@ -1,15 +1,6 @@
 """Looks whether an image is in its registry and fits the task, before anything is written. Reads
 only.
 
-=================  ==========================================================================
-``answer``         what a registry said: found, missing, or no answer
-``ecr_reference``  whether a reference names an image in Amazon ECR, and where
-``platform``       operating system and processor: what a task needs, what an image is for
-``manifest``       what an image's manifest and configuration say
-``verify``         the decision, and the reference with the digest in it
-``lookup``         asks the registry that the reference names; the only module here that calls out
-=================  ==========================================================================
-
 **What is known to be wrong is refused**, whatever the mode: a tag, digest or repository that is not
 there, something by that name that is no container image, an image for another processor or
 operating system. **What could not be found out** is refused with ``VERIFY_IMAGE=require`` and a

@@ -12,10 +12,38 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError, one_line
-from ..image import ImageReference
-from .answer import Answer, Missing, NoAnswer
+from ..model.image import ImageReference
 from .manifest import Image, Index, NoImage, Unreadable, platform_of_config, read_manifest
 from .platform import Platform
+
+
+@dataclass(frozen=True)
+class Found:
+    """It is there."""
+
+    digest: str
+    body: bytes
+    media_type: str = ""
+    """As the registry says; empty where it says nothing."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The registry knows that it is not there, or that it can never be."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """Nothing is known: the registry could not be reached, was too busy, or does not say it to
+    us.
+    """
+
+    reason: str
+
+
+Answer = Found | Missing | NoAnswer
 
 
 class Registries(Protocol):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ecs_updater.event import ROLLBACK
 from ecs_updater.ledger.batch import Member
+from ecs_updater.model.event_parser import ROLLBACK
 
 from .state import Counts, Seen, State
 

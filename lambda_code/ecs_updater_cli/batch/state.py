@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ecs_updater.errors import InvalidEventError
-from ecs_updater.ledger.key import fingerprint_of_event, is_named
+from ecs_updater.model.arn import fingerprint_of_event, is_named
 
 
 class State(StrEnum):

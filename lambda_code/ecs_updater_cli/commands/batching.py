@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_updater.rates import DESCRIBE, RATES
+from ecs_updater.throttling import DESCRIBE, RATES
 
-from ..doors import batches
-from ..doors.account import Account
-from ..doors.batches import new_batch
-from ..doors.buckets import Buckets
-from ..doors.removals import removal_lines
-from ..ending import wrong_input
-from ..show.printer import Printer
+from ..backends import batches
+from ..backends.account import Account
+from ..backends.batches import new_batch
+from ..backends.buckets import Buckets
+from ..backends.factory import direct_door, ledger_of, queue_door, unrecorded_door
+from ..backends.tag_removals import removal_lines
+from ..errors import wrong_input
+from ..output.printer import Printer
 from .following import follow
-from .opening import direct_door, ledger_of, queue_door, unrecorded_door
 from .options import How, Where
 from .planning import plan
 from .reading import check_account

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
-from ecs_updater.clock import REAL_TIME, Clock
+from ecs_updater.context import REAL_TIME, Clock
 
-from ..batch.board import Board
-from ..batch.follow import Following
+from ..backends.batches import Begun
+from ..backends.factory import Opened
+from ..batch.tracker import Board
+from ..batch.watcher import Following
 from ..batch.waves import Wave, Waves, waves_of
-from ..doors.batches import Begun
-from ..ending import AWS, DETACHED, NOT_ALL, CommandEnd, Trouble
-from ..show.lines import Lines
-from ..show.live import LiveView
-from ..show.printer import Printer
-from ..show.records import Records
-from ..show.summary import Ended
-from .leaving import GONE, WayOut, over
-from .opening import Opened
+from ..errors import AWS, DETACHED, NOT_ALL, CommandEnd, Trouble
+from ..output.lines import Lines
+from ..output.live import LiveView
+from ..output.printer import Printer
+from ..output.records import Records
+from ..output.summary import Ended
+from .detach import GONE, WayOut, over
 from .options import How
 
 

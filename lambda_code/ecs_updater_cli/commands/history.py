@@ -5,18 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ecs_updater.aws.attributes import Item
+from ecs_updater.api.query import DeploymentsQuery, deployments_query
+from ecs_updater.api.serializers import deployment_view
+from ecs_updater.aws.dynamodb import Item
 from ecs_updater.errors import InvalidQueryError
-from ecs_updater.ledger.feed import Feed
-from ecs_updater.status.query import DeploymentsQuery, deployments_query
-from ecs_updater.status.views import deployment_view
+from ecs_updater.ledger.queries import Feed
 
+from ..backends.account import Account
 from ..batch.state import plain_cause
-from ..doors.account import Account
-from ..doors.trouble import told
-from ..ending import SUCCEEDED, wrong_input
-from ..show.printer import Printer
-from ..show.tables import updates_table
+from ..errors import SUCCEEDED, told, wrong_input
+from ..output.printer import Printer
+from ..output.tables import updates_table
 from .options import FUNCTION, AsJson, Name, Profile, Region
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..ending import wrong_input
+from ..errors import wrong_input
 
 _ACCOUNT, _SHOW = "Account", "Output"
 FUNCTION = "ecs-updater"

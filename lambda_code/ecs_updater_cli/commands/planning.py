@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ecs_updater.clock import REAL_TIME
+from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.batch import Member
-from ecs_updater.rates import parse
+from ecs_updater.throttling import parse
 
-from ..doors.account import Account
-from ..doors.behaviour import environment
-from ..doors.buckets import Buckets
-from ..doors.planned import Planning
-from ..show.plan import PlanShow
-from ..show.printer import Printer
+from ..backends.account import Account
+from ..backends.buckets import Buckets
+from ..backends.dry_run import Planning
+from ..backends.settings import environment
+from ..output.plan import PlanShow
+from ..output.printer import Printer
 from .reading import check_account
 
 _SHARE = 0.8

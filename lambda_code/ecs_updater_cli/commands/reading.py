@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..document.checks import checked, problems_of_event
-from ..document.entries import Entry
-from ..document.identity import Identity
-from ..document.place import InvalidDocument
-from ..document.reader import MOST_BYTES, read
-from ..doors.behaviour import allowing
-from ..ending import wrong_input
-from ..show.text import number_of
+from ..backends.settings import allowing
+from ..errors import wrong_input
+from ..manifest.checks import checked, problems_of_event
+from ..manifest.entries import Entry
+from ..manifest.identity import Identity
+from ..manifest.place import InvalidDocument
+from ..manifest.reader import MOST_BYTES, read
+from ..output.text import number_of
 
 STANDARD_INPUT = "-"
 

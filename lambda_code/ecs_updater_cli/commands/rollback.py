@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ecs_updater.event import ROLLBACK
+from ecs_updater.model.event_parser import ROLLBACK
 
 from .batching import Way, deploy_batch
 from .options import (

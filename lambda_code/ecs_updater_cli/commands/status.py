@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from ecs_updater.nearest import nearest
+from ecs_updater.model.nearest_name import nearest
 
-from ..doors.account import Account
-from ..doors.services import Narrowed, listed
-from ..ending import NOT_ALL, SUCCEEDED
-from ..show.printer import Printer
-from ..show.tables import services_table
+from ..backends.account import Account
+from ..backends.services import Narrowed, listed
+from ..errors import NOT_ALL, SUCCEEDED
+from ..output.printer import Printer
+from ..output.tables import services_table
 from .options import FUNCTION, AsJson, Name, Profile, Region, pairs
 
 

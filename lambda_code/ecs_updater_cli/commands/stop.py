@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from ..doors import batches
-from ..doors.account import Account
-from ..ending import SUCCEEDED
-from ..show.printer import Printer
+from ..backends import batches
+from ..backends.account import Account
+from ..errors import SUCCEEDED
+from ..output.printer import Printer
 from .options import FUNCTION, Name, Profile, Region, Where
 
 

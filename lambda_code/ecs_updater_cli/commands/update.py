@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecs_updater.tags import REPLACE
+from ecs_updater.model.tags import REPLACE
 
 from .batching import Way, deploy_batch
 from .options import (

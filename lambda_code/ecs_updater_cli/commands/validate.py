@@ -3,9 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-from ..ending import SUCCEEDED
-from ..show.printer import Printer
-from ..show.text import number_of
+from ..errors import SUCCEEDED
+from ..output.printer import Printer
+from ..output.text import number_of
 from .options import File
 from .reading import entries_of
 

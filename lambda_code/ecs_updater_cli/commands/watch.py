@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from ..doors import batches
-from ..doors.account import Account
-from ..show.printer import Printer
+from ..backends import batches
+from ..backends.account import Account
+from ..backends.factory import direct_door, queue_door
+from ..output.printer import Printer
 from .following import follow
-from .opening import direct_door, queue_door
 from .options import FUNCTION, AsJson, How, Interactive, Name, Profile, Region, Timeout, Where, flag
 
 

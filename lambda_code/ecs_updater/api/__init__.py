@@ -1,0 +1,1 @@
+"""The HTTP API behind API Gateway, and its page in ``ui``."""

@@ -1,0 +1,211 @@
+"""This API as an OpenAPI document, made of the schemas that the function itself checks with. Pure.
+
+Version 3.1, whose schemas are JSON Schema: 3.0 has no ``patternProperties``, which tags need.
+https://spec.openapis.org/oas/v3.1.1.html
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS
+from .body import LONGEST_WAIT
+from .query import ALL, LAUNCH_TYPES, MOST_DEPLOYMENTS, MOST_SERVICES, SOME_DEPLOYMENTS
+from .routes import ROUTES, Route
+
+Json = dict[str, Any]
+
+_QueryParameter = tuple[str, Json, str]
+"""Name, schema and description of a parameter."""
+
+_NEXT: _QueryParameter = (
+    "next",
+    {"type": "string"},
+    "Where the page begins: what the page before gave as next.",
+)
+_EXAMPLE = {
+    "cluster": "ECSCluster",
+    "service": "ecs-dummy-service",
+    "image": "busybox",
+    "tag": "1.36",
+}
+
+_ERRORS = {
+    "400": "the body or a parameter does not fit; errorMessage names it",
+    "403": (
+        "no key of this API, a setting of the function does not allow it, or AWS does not permit "
+        "the function to do it"
+    ),
+    "404": "no such route, cluster, service or update",
+    "409": "another update holds the service: try again after Retry-After seconds",
+    "413": "the body is too large",
+    "415": "the body is not application/json",
+    "422": "ECS refuses it, or the rollout failed",
+    "429": "too many requests with this key: try again after Retry-After seconds",
+    "500": "the function is at fault",
+    "502": "AWS is at fault: a retry may help",
+    "504": "AWS did not answer in time; GET /deployments/{id} tells what became of an update",
+}
+_OF_READING, _OF_CHANGING = ("400", "403", "404", "429", "500", "502", "504"), tuple(_ERRORS)
+
+
+def document(tag_filters: Sequence[str], auth: str) -> Json:
+    """The document. Its server is where it is itself: an address that is relative to its own."""
+    paths: dict[str, Json] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
+            route, tag_filters, auth
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "ecs-updater",
+            "version": "1",
+            "description": (
+                "Changes the image and the tags of an Amazon ECS service, and tells what runs."
+            ),
+        },
+        "servers": [{"url": "."}],
+        "paths": paths,
+        "components": {"schemas": _schemas(), "securitySchemes": _security_schemes(auth)},
+    }
+
+
+def _operation(route: Route, tag_filters: Sequence[str], auth: str) -> Json:
+    return {
+        "operationId": route.name,
+        "summary": route.what,
+        "security": [{name: [] for name in _security_schemes(auth)}] if route.needs_key else [],
+        **_asked(route, tag_filters),
+        "responses": _responses(route),
+    }
+
+
+def _security_schemes(auth: str) -> Json:
+    schemes: Json = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
+    if auth == "iam":
+        signature = {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        }
+        schemes["iam"] = signature
+    return schemes
+
+
+def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
+    """The parameters or the body of a route."""
+    match route.path:
+        case "/update":
+            return _body("Update", "ShortUpdate", _EXAMPLE)
+        case "/rollback":
+            return _body(
+                "Rollback",
+                "ShortRollback",
+                {name: _EXAMPLE[name] for name in ("cluster", "service")},
+            )
+        case "/list":
+            by_tag: list[_QueryParameter] = [
+                (key, {"type": "string"}, f"The value of the tag {key}.") for key in tag_filters
+            ]
+            types = "|".join((*LAUNCH_TYPES, ALL))
+            several = {"type": "string", "pattern": f"^({types})(,({types}))*$"}
+            own: list[_QueryParameter] = [
+                ("launch_type", several, "Default: FARGATE; several with commas."),
+                (
+                    "images",
+                    {"type": "string", "enum": ["0", "1"]},
+                    "1: with the image of every container.",
+                ),
+                ("limit", _limit(MOST_SERVICES, MOST_SERVICES), "The most services of a page."),
+                _NEXT,
+            ]
+            return {"parameters": [_parameter(*one) for one in (*own, *by_tag)]}
+        case "/deployments":
+            own = [
+                ("cluster", {"type": "string"}, "Of this cluster, by name or ARN."),
+                ("service", {"type": "string"}, "Of this service, by name, with cluster, or ARN."),
+                (
+                    "limit",
+                    _limit(MOST_DEPLOYMENTS, SOME_DEPLOYMENTS),
+                    "The most updates of a page.",
+                ),
+                _NEXT,
+            ]
+            return {"parameters": [_parameter(*one) for one in own]}
+        case "/deployments/{id}":
+            of_path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+            return {"parameters": [of_path | {"description": "The update's id."}]}
+    return {}
+
+
+def _body(schema: str, short: str, example: Json) -> Json:
+    either = {"anyOf": [_reference(schema), _reference(short)]}
+    waits = (
+        f"A wait of more than {LONGEST_WAIT} seconds is answered at once, with 202 "
+        "and where to follow it."
+    )
+    return {
+        "requestBody": {
+            "required": True,
+            "description": waits,
+            "content": {"application/json": {"schema": either, "example": example}},
+        }
+    }
+
+
+def _responses(route: Route) -> Json:
+    changes = route.method == "POST"
+    content: Json = {
+        "application/json": {
+            "schema": _reference(route.answer) if route.answer else {"type": "object"}
+        }
+    }
+    if route.path == "/":
+        content["text/html"] = {"schema": {"type": "string"}}
+    answers: Json = {"200": {"description": "OK", "content": content}}
+    if changes:
+        location = {
+            "Location": {"description": "Where it is followed.", "schema": {"type": "string"}}
+        }
+        answers["202"] = {
+            "description": "the rollout goes on, and was not waited for",
+            "headers": location,
+            "content": content,
+        }
+    for status in _OF_CHANGING if changes else _OF_READING:
+        answers[status] = {
+            "description": _ERRORS[status],
+            "content": {"application/json": {"schema": _reference("Error")}},
+        }
+    return answers
+
+
+def _schemas() -> Json:
+    """The schemas of what is asked, as the function checks with them, and of what is answered."""
+    asked = [schema.document for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values())]
+    titles = {"UpdateEvent": "Update", "RollbackEvent": "Rollback"}
+    by_name = {titles.get(one["title"], one["title"]): _without_dialect(one) for one in asked}
+    answers: Mapping[str, Json] = json.loads(
+        resources.files("ecs_updater").joinpath("schemas/answers.json").read_text("utf-8")
+    )
+    return {**by_name, **answers}
+
+
+def _without_dialect(schema: Json) -> Json:
+    """Without the name of its draft: what these schemas say is the same in OpenAPI's."""
+    return {key: value for key, value in schema.items() if key != "$schema"}
+
+
+def _reference(schema: str) -> Json:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _parameter(name: str, schema: Json, what: str) -> Json:
+    return {"name": name, "in": "query", "required": False, "description": what, "schema": schema}
+
+
+def _limit(most: int, default: int) -> Json:
+    return {"type": "integer", "minimum": 1, "maximum": most, "default": default}

@@ -1,0 +1,145 @@
+"""The parameters of a query, checked.
+
+Pure: mappings in, dataclasses out. Everything here raises InvalidQueryError.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import InvalidQueryError, one_line
+from ..model.arn import service_key
+from ..model.service import EC2, FARGATE
+from ..settings import LIST_PARAMETERS
+
+Parameters = Mapping[str, Sequence[str]]
+"""What API Gateway's ``multiValueQueryStringParameters`` is: each name with its values."""
+
+EXTERNAL, MANAGED_INSTANCES, ALL = "EXTERNAL", "MANAGED_INSTANCES", "ALL"
+LAUNCH_TYPES = (FARGATE, EC2, EXTERNAL, MANAGED_INSTANCES)
+MOST_SERVICES = 1000
+MOST_DEPLOYMENTS, SOME_DEPLOYMENTS = 100, 20
+
+DEPLOYMENTS_PARAMETERS = ("cluster", "service", "limit", "next")
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9_-]{1,255}")
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """Which services, and how many of them."""
+
+    launch_types: frozenset[str] = frozenset({FARGATE})
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """The tags that a service must have, all of them."""
+    images: bool = False
+    limit: int = MOST_SERVICES
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class DeploymentsQuery:
+    """Which updates, and how many of them."""
+
+    cluster_arn: str | None = None
+    service: str | None = None
+    """The service's key, see ``ledger.key``."""
+    limit: int = SOME_DEPLOYMENTS
+    next: str | None = None
+
+
+def list_query(parameters: Parameters, filters: Sequence[str]) -> ListQuery:
+    """The query of ``GET /list``, where ``filters`` are the tags that it may name."""
+    given = _single(parameters, [*filters, *LIST_PARAMETERS], "filter")
+    return ListQuery(
+        launch_types=_launch_types(given.get("launch_type")),
+        tags={key: given[key] for key in filters if key in given},
+        images=_flag("images", given.get("images")),
+        limit=_limit(given.get("limit"), MOST_SERVICES, MOST_SERVICES),
+        next=given.get("next"),
+    )
+
+
+def deployments_query(parameters: Parameters, arn_prefix: str) -> DeploymentsQuery:
+    """The query of ``GET /deployments``; ``arn_prefix`` is that of ECS where the function is,
+    ``arn:aws:ecs:REGION:ACCOUNT:``.
+    """
+    given = _single(parameters, DEPLOYMENTS_PARAMETERS, "parameter")
+    cluster, service = given.get("cluster"), given.get("service")
+    if cluster is not None and not _NAME.fullmatch(cluster) and not _CLUSTER_ARN.fullmatch(cluster):
+        raise InvalidQueryError(
+            f"cluster: {_shown(cluster)} is neither the name of a cluster nor its ARN"
+        )
+    cluster_arn = (
+        f"{arn_prefix}cluster/{cluster}" if cluster and not cluster.startswith("arn:") else cluster
+    )
+    return DeploymentsQuery(
+        cluster_arn=cluster_arn,
+        service=None if service is None else _service_key(service, cluster_arn),
+        limit=_limit(given.get("limit"), SOME_DEPLOYMENTS, MOST_DEPLOYMENTS),
+        next=given.get("next"),
+    )
+
+
+def _service_key(service: str, cluster_arn: str | None) -> str:
+    if _NAME.fullmatch(service):
+        if cluster_arn is None:
+            raise InvalidQueryError(
+                f"service: {service} may be in several clusters: name the cluster too, or "
+                "take the service's ARN"
+            )
+        return f"{cluster_arn.replace(':cluster/', ':service/', 1)}/{service}"
+    try:
+        key = service_key(service, cluster_arn or "")
+    except ValueError:
+        raise InvalidQueryError(
+            f"service: {_shown(service)} is neither the name of a service nor its ARN"
+        ) from None
+    if cluster_arn and key.rpartition("/")[0] != cluster_arn.replace(":cluster/", ":service/", 1):
+        raise InvalidQueryError(
+            f"service: {_shown(service)} is not in the cluster {_shown(cluster_arn)}"
+        )
+    return key
+
+
+def _single(parameters: Parameters, names: Sequence[str], what: str) -> dict[str, str]:
+    """Each parameter with its one value."""
+    for name, values in parameters.items():
+        if name not in names:
+            raise InvalidQueryError(
+                f"there is no {what} {_shown(name)}: there are {', '.join(names)}"
+            )
+        if len(values) != 1:
+            raise InvalidQueryError(f"{name}: is given {len(values)} times, once is enough")
+    return {name: values[0] for name, values in parameters.items()}
+
+
+def _launch_types(value: str | None) -> frozenset[str]:
+    if value is None:
+        return frozenset({FARGATE})
+    asked = frozenset(value.upper().split(","))
+    if not asked <= {*LAUNCH_TYPES, ALL}:
+        there_are = ", ".join((*LAUNCH_TYPES, ALL))
+        raise InvalidQueryError(
+            f"launch_type: {_shown(value)} is not one of {there_are}, or several with commas"
+        )
+    return frozenset(LAUNCH_TYPES) if ALL in asked else asked
+
+
+def _flag(name: str, value: str | None) -> bool:
+    if value not in (None, "0", "1"):
+        raise InvalidQueryError(f"{name}: {_shown(value or '')} is neither 0 nor 1")
+    return value == "1"
+
+
+def _limit(value: str | None, default: int, most: int) -> int:
+    if value is None:
+        return default
+    if not re.fullmatch("[0-9]{1,9}", value) or not 1 <= int(value) <= most:
+        raise InvalidQueryError(f"limit: {_shown(value)} is not a number from 1 to {most}")
+    return int(value)
+
+
+def _shown(value: str) -> str:
+    return repr(one_line(value, 100))

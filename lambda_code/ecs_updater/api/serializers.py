@@ -1,0 +1,111 @@
+"""A service and an update as the API shows them, in ECS's own words. Pure."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..model import service as service_description
+from ..model.tags import listed
+
+Json = dict[str, Any]
+
+_IN_AN_ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def id_of(request_id: str) -> str:
+    """A ``request_id``, which may be any text, as a part of an address: as it is where it can be,
+    else ``~`` and base64.
+    """
+    if _IN_AN_ADDRESS.fullmatch(request_id) and request_id.strip("."):
+        return request_id
+    return "~" + base64.urlsafe_b64encode(
+        request_id.encode("utf-8", "surrogatepass")
+    ).decode().rstrip("=")
+
+
+def request_id_of(text: str) -> str:
+    """The ``request_id`` of such a part of an address; of any other text, the text itself."""
+    if not text.startswith("~"):
+        return text
+    try:
+        padded = text[1:] + "=" * (-(len(text) - 1) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode(
+            "utf-8", "surrogatepass"
+        )
+    except ValueError:
+        return text
+
+
+def launch_type(service: Mapping[str, Any]) -> str:
+    """Where a service's tasks run; ECS's own default where it does not say."""
+    return service_description.launch_type(service) or service_description.EC2
+
+
+def service_view(service: Mapping[str, Any]) -> Json:
+    """A service, as DescribeServices tells it with its tags."""
+    return {
+        "clusterName": service["clusterArn"].rpartition("/")[2],
+        "clusterArn": service["clusterArn"],
+        "serviceName": service["serviceName"],
+        "serviceArn": service["serviceArn"],
+        "launchType": launch_type(service),
+        "capacityProviders": service_description.capacity_providers(service),
+        "taskDefinition": _revision(service_description.task_definition(service)),
+        "desiredCount": service.get("desiredCount", 0),
+        "runningCount": service.get("runningCount", 0),
+        "pendingCount": service.get("pendingCount", 0),
+        "rolloutState": service_description.primary_deployment(service).get("rolloutState"),
+        "tags": listed(service_description.tags(service)),
+    }
+
+
+def deployment_view(item: Mapping[str, Any]) -> Json:
+    """An update, as the ledger's index has it: see ``ledger.feed.SHOWN``."""
+    rollback = item.get("rollback")
+    return {
+        "id": id_of(item["request_id"]),
+        "requestId": item["request_id"],
+        "action": item["action"],
+        "clusterName": item["cluster_arn"].rpartition("/")[2],
+        "serviceName": item["service_arn"].rpartition("/")[2],
+        "serviceArn": item["service_arn"],
+        "state": item["state"],
+        "verdict": item.get("verdict"),
+        "cause": item.get("cause"),
+        "deploymentId": item.get("deployment_id"),
+        "before": _side(item["before"]),
+        "after": _side(item["after"]),
+        "rollback": rollback
+        and {
+            "taskDefinition": _revision(rollback["task_definition_arn"]),
+            "deploymentId": rollback.get("deployment_id"),
+        },
+        "begunAt": item.get("begun_at"),
+        "updatedAt": item.get("updated_at"),
+        "endedAt": item.get("ended_at"),
+    }
+
+
+def whole_deployment_view(item: Mapping[str, Any]) -> Json:
+    """An update with what its caller was told."""
+    answer = item.get("answer")
+    return {
+        **deployment_view(item),
+        "answer": json.loads(answer)["body"] if answer else None,
+        "errorType": item.get("error_type"),
+        "errorMessage": item.get("error_message"),
+    }
+
+
+def _side(side: Mapping[str, Any]) -> Json:
+    return {
+        "taskDefinition": _revision(side.get("task_definition_arn")),
+        "images": dict(sorted(side.get("images", {}).items())),
+        "tags": listed(side.get("tags", {})),
+    }
+
+
+def _revision(task_definition_arn: str | None) -> str | None:
+    return task_definition_arn.rpartition("/")[2] if task_definition_arn else None

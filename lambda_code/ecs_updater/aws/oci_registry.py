@@ -1,0 +1,163 @@
+"""Reads manifests and small blobs from any registry that speaks the OCI distribution API, as
+anybody: no credentials are sent.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md; the anonymous token of those
+registries that want one: https://distribution.github.io/distribution/spec/auth/token/
+
+A manifest is got, not only looked for with HEAD: which processors an image is for is in it. Docker
+Hub counts that as a pull.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from .safe_http import Http, HttpFailure, Response
+
+MANIFEST_LIMIT = 4 << 20
+"""Bytes: what the specification wants registries to take at least, and most take at most."""
+BLOB_LIMIT = 4 << 20
+"""Bytes of a configuration; a usual one has some thousands."""
+
+_TOKEN_LIMIT = 1 << 16
+_SECONDS = 10.0
+"""For one manifest or blob, with its token and its redirects."""
+_TOKEN_SECONDS = 50.0
+"""How long a token is used again; the specification lets none end sooner than after 60."""
+_HOSTS = {"docker.io": "registry-1.docker.io"}
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}")
+_NOT_SHOWN = (
+    "the registry shows it to nobody without credentials: it is private there, or does not exist"
+)
+
+
+class OciFailure(Exception):
+    """The registry did not give it. ``missing``: because it is not there."""
+
+    def __init__(self, reason: str, missing: bool = False):
+        self.reason = reason
+        self.missing = missing
+        super().__init__(reason)
+
+
+class Oci:
+    """Registries by the host of an image reference. ``http`` says which hosts may be asked."""
+
+    def __init__(self, http: Http, clock: Callable[[], float] = time.monotonic):
+        self._http = http
+        self._clock = clock
+        self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
+
+    def manifest(
+        self, registry: str, path: str, reference: str, accept: tuple[str, ...]
+    ) -> tuple[str, bytes]:
+        """Media type and bytes of the manifest ``reference``, a tag or digest, of the repository
+        ``path``. Raises OciFailure.
+        """
+        response = self._get(
+            registry, path, f"manifests/{reference}", MANIFEST_LIMIT, {"Accept": ", ".join(accept)}
+        )
+        return response.headers.get("content-type", ""), response.body
+
+    def blob(self, registry: str, path: str, digest: str) -> bytes:
+        """The bytes of a small blob, not compared with its digest. Raises OciFailure."""
+        return self._get(registry, path, f"blobs/{digest}", BLOB_LIMIT, {}).body
+
+    def _get(
+        self, registry: str, path: str, what: str, limit: int, headers: Mapping[str, str]
+    ) -> Response:
+        until = self._clock() + _SECONDS
+        try:
+            origin = self._http.origin(_HOSTS.get(registry, registry))
+            url = f"{origin}/v2/{path}/{what}"
+            token = self._token_in_use(registry, path)
+            response = self._http.get(url, _with(headers, token), limit, until - self._clock())
+            # A host to which the registry leads may not ask for a token: the registry would get it.
+            if response.status == 401 and not response.is_of_another_origin:
+                token = self._new_token(registry, path, response, until, origin)
+                response = self._http.get(url, _with(headers, token), limit, until - self._clock())
+        except HttpFailure as failure:
+            raise OciFailure(str(failure)) from failure
+        if response.status == 200:
+            return response
+        raise _failure(response)
+
+    def _token_in_use(self, registry: str, path: str) -> str | None:
+        token, until = self._tokens.get((registry, path), (None, 0.0))
+        return token if self._clock() < until else None
+
+    def _new_token(
+        self, registry: str, path: str, challenged: Response, until: float, origin: str
+    ) -> str:
+        scheme, _, parameters = challenged.headers.get("www-authenticate", "").partition(" ")
+        asked = dict(_CHALLENGE.findall(parameters))
+        if scheme.lower() != "bearer" or "realm" not in asked:
+            raise OciFailure(_NOT_SHOWN)
+        query = {"service": asked.get("service"), "scope": f"repository:{path}:pull"}
+        separator = "&" if urlsplit(asked["realm"]).query else "?"
+        url = (
+            asked["realm"]
+            + separator
+            + urlencode({name: value for name, value in query.items() if value})
+        )
+        response = self._http.get(
+            url,
+            {"Accept": "application/json"},
+            _TOKEN_LIMIT,
+            until - self._clock(),
+            registry=origin,
+        )
+        if response.status in (401, 403):
+            raise OciFailure(_NOT_SHOWN)
+        if response.status != 200:
+            raise _failure(response, "the registry's token service")
+        token = _token(response.body)
+        self._tokens[registry, path] = (token, self._clock() + _TOKEN_SECONDS)
+        return token
+
+
+def _with(headers: Mapping[str, str], token: str | None) -> dict[str, str]:
+    return {
+        **headers,
+        "User-Agent": "ecs-updater",
+        **({"Authorization": f"Bearer {token}"} if token else {}),
+    }
+
+
+def _token(body: bytes) -> str:
+    try:
+        answer: Any = json.loads(body)
+        token = answer.get("token") or answer.get("access_token")
+        if isinstance(token, str) and _TOKEN.fullmatch(token):
+            return token
+    except (ValueError, AttributeError, RecursionError):
+        pass
+    raise OciFailure("the registry's token service gave no token")
+
+
+def _failure(response: Response, who: str = "the registry") -> OciFailure:
+    """What a status other than 200 says about what was asked for."""
+    if response.status == 404 and who == "the registry":
+        return OciFailure(_what_is_missing(response.body), missing=True)
+    if response.status in (401, 403):
+        return OciFailure(_NOT_SHOWN)
+    if response.status == 429:
+        return OciFailure(f"{who} answers no more for now: too many requests")
+    return OciFailure(f"{who} answered with the status {response.status}")
+
+
+def _what_is_missing(body: bytes) -> str:
+    """By the code in the registry's answer; its text is the registry's own, and not repeated."""
+    try:
+        code = json.loads(body)["errors"][0]["code"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        code = None
+    return (
+        "it has no repository of that name"
+        if code == "NAME_UNKNOWN"
+        else "its repository has no such tag or digest"
+    )

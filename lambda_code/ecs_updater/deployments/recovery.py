@@ -1,0 +1,238 @@
+"""Finishes or undoes what somebody else began: an update whose caller did not wait, or whose
+process was killed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..aws.errors import AwsFailure, Outcome
+from ..errors import (
+    EcsUpdaterError,
+    InternalError,
+    LeaseHeldError,
+    LedgerError,
+    RolloutFailedError,
+    ServiceReadError,
+    ServiceUpdateError,
+)
+from ..ledger.entry import Entry, State
+from ..ledger.lease import Hold
+from ..ledger.store import History, entry_key
+from ..log import logger
+from ..model.service import own_tags, primary_deployment
+from ..model.tags import TagChanges, taken_back
+from ..rollout.judgement import FAILED
+from . import tag_writer
+from .journal import Record
+from .response import Conclusion
+from .waiter import Rolling, running_deployment
+
+GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
+"""Codes of ECS that say that there is no such service any more."""
+
+_OF_THE_LEDGER = (LeaseHeldError, LedgerError)
+
+NO_SERVICE: Mapping[str, Any] = {"status": "INACTIVE"}
+"""A service that is gone, as DescribeServices would tell it."""
+
+INTERRUPTED = "INTERRUPTED"
+"""The ledger's verdict on an update that was killed before its deployment, and undone."""
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Open entries of a service as they are to be settled: first those that may have to be undone,
+    the newest first.
+
+    What an interrupted update has written lies upon what the earlier ones wrote, and a rollback
+    compares with that.
+    """
+    oldest_first = sorted(entries, key=lambda entry: entry.number)
+    interrupted = [entry for entry in oldest_first if entry.is_before_deployment]
+    return [
+        *reversed(interrupted),
+        *(entry for entry in oldest_first if not entry.is_before_deployment),
+    ]
+
+
+class Recovery:
+    """Brings open entries to their end. Whoever calls holds the service's lease."""
+
+    def __init__(self, ecs: Ecs, rolling: Rolling, history: History):
+        self._ecs, self._rolling, self._history = ecs, rolling, history
+        self._overtaken: list[Record] = []
+
+    def settle(
+        self,
+        entry: Entry,
+        hold: Hold,
+        service: Mapping[str, Any] | None = None,
+        *,
+        is_followed_by_a_deployment: bool = False,
+    ) -> Entry:
+        """Brings an entry to its end, as far as that can be seen now; the entry as it then is.
+
+        ``service`` is what DescribeServices says, where that was asked already.
+        ``is_followed_by_a_deployment``: a later update is about to deploy, so a service that has to
+        be returned is left to it; see ``end_overtaken``. Raises ServiceReadError, LeaseHeldError or
+        LedgerError, and InternalError for an entry with which nothing can be done.
+        """
+        try:
+            return self._settled(entry, hold, service, is_followed_by_a_deployment)
+        except EcsUpdaterError:
+            raise
+        except Exception as defect:
+            key = f"{entry.service} {entry_key(entry.number)}"
+            logger.exception("an open update cannot be ended", entry=key)
+            raise InternalError(
+                f"{type(defect).__name__}: the entry {key} cannot be ended, the log has the details"
+            ) from None
+
+    def _settled(
+        self,
+        entry: Entry,
+        hold: Hold,
+        service: Mapping[str, Any] | None,
+        is_followed_by_a_deployment: bool,
+    ) -> Entry:
+        try:
+            record = Record(self._history.take_over(entry, hold.lease), self._history, hold)
+        except LeaseHeldError:
+            return entry  # It has ended since it was found.
+        try:
+            conclusion = self._look(record, service, is_followed_by_a_deployment)
+            is_stuck = conclusion.error is not None and not conclusion.is_final
+            if is_stuck and self._rolling.without_an_end(record.entry, str(conclusion.error)):
+                conclusion = replace(conclusion, is_final=True)
+        except EcsUpdaterError as failure:
+            given_up = (
+                None
+                if isinstance(failure, _OF_THE_LEDGER)
+                else self._rolling.without_an_end(record.entry, str(failure))
+            )
+            if given_up is None:
+                raise
+            conclusion = given_up
+        self._end(record, conclusion)
+        return record.entry
+
+    def _look(
+        self, record: Record, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
+    ) -> Conclusion:
+        """What an entry comes to, as far as that can be seen now."""
+        entry = record.entry
+        try:
+            if service is None:
+                service = self.describe(entry)
+            if entry.state not in (State.DEPLOYED, State.ROLLING_BACK):
+                deployment = self.deployment_of(entry, service)
+                if deployment is None:
+                    self._undo(record, service)
+                    return Conclusion(is_final=False)
+                record.deployed(
+                    deployment["id"],
+                    deployment.get("updatedAt"),
+                    None,
+                    deployment.get("taskDefinition"),
+                )
+            is_failing = primary_deployment(service).get("id") == record.entry.deployment_id
+            may_return = not (is_followed_by_a_deployment and is_failing)
+            past = [] if entry.deploys else self._history.latest(entry.service)
+            conclusion = self._rolling.look(record, service, may_return=may_return, past=past)
+            back = record.entry.rollback
+            if (
+                may_return
+                and not conclusion.is_final
+                and back
+                and back.deployment_id == primary_deployment(service).get("id", "")
+            ):
+                # Its tags are put back now; perhaps the return is done, too.
+                conclusion = self._rolling.look(record, service)
+            if conclusion.verdict == FAILED and not conclusion.is_final and not may_return:
+                self._overtaken.append(record)
+            return conclusion
+        except AwsFailure as failure:
+            raise ServiceReadError(
+                f"{failure}; an earlier update of the service (request_id "
+                f"{entry.request_id}) is not done"
+            ) from failure
+
+    def end_overtaken(self) -> None:
+        """Ends the updates that would have been returned, after a later one has deployed over
+        them.
+        """
+        for record in self._overtaken:
+            error = RolloutFailedError(
+                f"{record.entry.cause}; a later update came before the service was returned"
+            )
+            record.refused(FAILED, error)
+        self._overtaken.clear()
+
+    def describe(self, entry: Entry) -> Mapping[str, Any]:
+        """The entry's service as it is. Raises ServiceReadError."""
+        try:
+            service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
+        except AwsFailure as failure:
+            if failure.code not in GONE:
+                raise ServiceReadError(str(failure)) from failure
+            service = None
+        return service or NO_SERVICE
+
+    def deployment_of(self, entry: Entry, service: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The deployment that an entry made, if it made one. Raises ServiceReadError."""
+        if not entry.may_have_deployed:
+            return None
+        found = running_deployment(service, entry) or self._deployment_that_is_gone(entry)
+        return (
+            next(
+                (one for one in service.get("deployments", []) if one.get("id") == found),
+                {"id": found},
+            )
+            if found
+            else None
+        )
+
+    def _deployment_that_is_gone(self, entry: Entry) -> str | None:
+        """The deployment of a revision of the entry's own that ECS does not list any more, for it
+        was replaced: its tasks tell.
+        """
+        own = entry.after.task_definition_arn
+        if entry.action != "update" or own in (None, entry.before.task_definition_arn):
+            return None
+        try:
+            stopped = self._ecs.stopped_tasks(entry.cluster_arn, entry.service_arn)
+        except AwsFailure as failure:
+            if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
+                return None  # It will never be told.
+            raise ServiceReadError(str(failure)) from failure
+        own_tasks = (
+            task.get("startedBy", "") for task in stopped if task.get("taskDefinitionArn") == own
+        )
+        return next(
+            (started_by for started_by in own_tasks if started_by.startswith("ecs-svc/")), None
+        )
+
+    @staticmethod
+    def _end(record: Record, conclusion: Conclusion) -> None:
+        if not conclusion.is_final:
+            return
+        if conclusion.error:
+            record.refused(conclusion.verdict, conclusion.error)
+        elif conclusion.answer:
+            record.answered(conclusion.answer)
+
+    def _undo(self, record: Record, service: Mapping[str, Any]) -> None:
+        """Takes back the tags of an update that came to no deployment, as far as nobody has changed
+        them since.
+        """
+        entry = record.entry
+        error: EcsUpdaterError = ServiceUpdateError(
+            "the update was interrupted before its deployment: the service runs what it ran, its "
+            "tags are what they were"
+        )
+        changes = taken_back(own_tags(service), TagChanges(entry.before.tags, entry.after.tags))
+        if changes and service.get("status") == "ACTIVE":
+            record.before_write()
+            tag_writer.write(self._ecs, entry.service_arn, changes)
+        record.refused(INTERRUPTED, error, is_untouched=True)

@@ -1,0 +1,396 @@
+"""Returns a service whose rollout failed: the revision, the tags, the wait.
+
+All of it can be done twice.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..aws.errors import AwsFailure, Outcome
+from ..context import Clock
+from ..errors import (
+    CallerFault,
+    EcsUpdaterError,
+    LeaseHeldError,
+    LedgerError,
+    RolloutFailedError,
+    RolloutRolledBackError,
+    RolloutStoppedError,
+    RolloutSupersededError,
+)
+from ..ledger.entry import Entry, seconds
+from ..model.plan import registration
+from ..model.service import own_tags, primary_deployment
+from ..model.tags import TagChanges, taken_back
+from ..rollout.judgement import (
+    FAILED,
+    ROLLED_BACK,
+    STOPPED,
+    SUCCEEDED,
+    SUPERSEDED,
+    TIMED_OUT,
+    Finding,
+    Followed,
+)
+from ..rollout.poller import Follower, Rollout
+from ..settings import Settings
+from . import response, tag_writer
+from .journal import Record
+from .response import Conclusion, failed
+from .target_search import RollbackTarget, TargetSearch
+from .writer import register_once
+
+
+class Following:
+    """Makes the followers of one invocation."""
+
+    def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
+        self._ecs, self._settings, self._clock = ecs, settings, clock
+
+    def follower(self, rollout: Rollout, record: Record) -> Follower:
+        """One that follows ``rollout`` and keeps the lease of ``record`` meanwhile."""
+
+        def sleep(seconds: float) -> None:
+            record.keep()
+            self._clock.sleep(seconds)
+
+        return Follower(
+            self._ecs, rollout, self._settings.task_failures, replace(self._clock, sleep=sleep)
+        )
+
+
+_LOOKS, _PAUSE = 6, 2.0
+"""How often, and after how many seconds, is looked for the deployment that ECS's own rollback
+makes.
+"""
+
+
+@dataclass(frozen=True)
+class Return:
+    """What is to be left, and where to."""
+
+    cluster: str
+    service: str
+    """ARNs."""
+    deployment_id: str | None
+    """The deployment that is left."""
+    service_deployment_arn: str | None
+    """ECS's own record of it, where there is one and it has not ended."""
+    task_definition_arn: str
+    """The revision to return to."""
+
+
+def return_service(
+    ecs: Ecs, back: Return, clock: Clock, deadline: float, before_write: Callable[[], None]
+) -> Mapping[str, Any]:
+    """Starts the return; the PRIMARY deployment that does it, or somebody else's that came first;
+    empty while ECS has none yet.
+
+    Every call of it can be repeated: a service that is on its way to a revision gets no second
+    deployment to it. ``before_write`` says whether the service is still ours to write to, and
+    raises if not. Raises AwsFailure.
+    """
+    if back.service_deployment_arn and _is_rolled_back_by_ecs(
+        ecs, back.service_deployment_arn, before_write
+    ):
+        deployment = _another_deployment(ecs, back, clock, deadline)
+        if (
+            not is_rollback_of_ecs(deployment)
+            or deployment.get("taskDefinition") == back.task_definition_arn
+        ):
+            return deployment
+        # ECS returns to another revision than the one that is known to have worked.
+    return primary_deployment(_update(ecs, back, before_write))
+
+
+def is_rollback_of_ecs(deployment: Mapping[str, Any]) -> bool:
+    """Whether ECS made a deployment to leave one that failed or was stopped."""
+    return "rolling back" in deployment.get("rolloutStateReason", "").lower()
+
+
+def _is_rolled_back_by_ecs(
+    ecs: Ecs, service_deployment_arn: str, before_write: Callable[[], None]
+) -> bool:
+    """Whether ECS takes the deployment back by itself; not when it has ended by now, or the API has
+    no such thing.
+    """
+    before_write()
+    try:
+        ecs.roll_back_service_deployment(service_deployment_arn)
+    except AwsFailure:
+        return False  # Another way leads to the same.
+    return True
+
+
+def _another_deployment(ecs: Ecs, back: Return, clock: Clock, deadline: float) -> Mapping[str, Any]:
+    """The PRIMARY deployment once it is another one; empty when it stays the same."""
+    for _ in range(_LOOKS):
+        if clock.now() + _PAUSE > deadline:
+            break
+        clock.sleep(_PAUSE)
+        service, _ = ecs.describe_service(back.cluster, back.service)
+        primary = primary_deployment(service or {})
+        if primary and primary.get("id") != back.deployment_id:
+            return primary
+    return {}
+
+
+def _update(ecs: Ecs, back: Return, before_write: Callable[[], None]) -> Mapping[str, Any]:
+    for is_last in (False, True):
+        before_write()
+        try:
+            return ecs.update_service(
+                back.cluster, back.service, task_definition=back.task_definition_arn
+            )
+        except AwsFailure as failure:
+            if is_last or failure.outcome is not Outcome.UNKNOWN:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+class Returning:
+    """Does, and goes on with, the return of one service."""
+
+    def __init__(self, ecs: Ecs, settings: Settings, clock: Clock, following: Following):
+        self._ecs, self._settings, self._clock, self._following = ecs, settings, clock, following
+
+    def roll_back(
+        self, record: Record, finding: Finding, followed: Followed, deadline: float
+    ) -> Conclusion:
+        """Returns service and tags to what worked, or does the rest where ECS has returned the
+        service.
+        """
+        entry, seen = record.entry, followed.seen
+        cause = finding.reason
+        back = seen.rollback if seen else None
+        deployment = response.followed_deployment(entry.deployment_id, finding, followed, {})
+        if finding.verdict == ROLLED_BACK and back:
+            record.rolling_back(cause, back.task_definition)
+        elif entry.rollback_to is None:
+            sentence = (
+                f"{cause}; the service was not rolled back, for no revision of it is "
+                "known to have worked"
+            )
+            return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
+        else:
+            record.rolling_back(cause, entry.rollback_to)
+        return self.go_on(record, followed.service_deployment_arn or "", deadline)
+
+    def go_on(self, record: Record, service_deployment_arn: str, deadline: float) -> Conclusion:
+        """Does what is left of a rollback: the deployment, the tags, the wait.
+
+        All of it can be done twice.
+        """
+        entry = record.entry
+        assert entry.rollback is not None
+        target = entry.rollback.task_definition_arn
+        try:
+            service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
+            if service is None or service["status"] != "ACTIVE":
+                sentence = f"{entry.cause}; the service was deleted before it was returned"
+                return failed(RolloutStoppedError, sentence, STOPPED, entry)
+            primary = primary_deployment(service)
+            if entry.rollback.deployment_id is None and primary.get("id") == entry.deployment_id:
+                back = Return(
+                    entry.cluster_arn,
+                    entry.service_arn,
+                    entry.deployment_id,
+                    service_deployment_arn or None,
+                    target,
+                )
+                primary = self._begun(record, back, deadline)
+            back_to = record.entry.rollback
+            if primary and back_to and primary.get("taskDefinition") != back_to.task_definition_arn:
+                if not is_rollback_of_ecs(primary):
+                    return self._overtaken(entry, primary)
+                record.redirected(primary["taskDefinition"], None)
+        except (AwsFailure, LeaseHeldError, LedgerError) as failure:
+            where = f"{_revision(target)}{_again(record, failure)}"
+            sentence = (
+                f"{entry.cause}; and the service could not be returned to "
+                f"{where}: {_plain(failure)}"
+            )
+            return failed(
+                RolloutFailedError, sentence, FAILED, entry, is_final=_is_for_good(failure)
+            )
+        return self._returning(record, service, primary.get("id"), deadline)
+
+    def _begun(self, record: Record, back: Return, deadline: float) -> Mapping[str, Any]:
+        """See ``return_service``.
+
+        A revision that ECS refuses is registered again, or the one that worked before it is taken.
+        """
+        try:
+            return return_service(self._ecs, back, self._clock, deadline, record.before_write)
+        except AwsFailure as failure:
+            target = self._instead(record, back) if failure.outcome is Outcome.REFUSED else None
+            if target is None or (target.is_active and target.arn == back.task_definition_arn):
+                raise  # It is not the revision that ECS refuses.
+        arn = target.arn if target.is_active else self._registered_again(record, target)
+        record.redirected(arn, target.tags)
+        back = replace(back, service_deployment_arn=None, task_definition_arn=arn)
+        return return_service(self._ecs, back, self._clock, deadline, record.before_write)
+
+    def _instead(self, record: Record, back: Return) -> RollbackTarget | None:
+        """The target of a rollback that ECS has refused; ``record`` notes which revisions are
+        passed over.
+        """
+        search = TargetSearch(
+            self._ecs,
+            self._settings,
+            record.history,
+            back.cluster,
+            back.service,
+            leaves=record.entry.after.task_definition_arn or "",
+            completed=back.task_definition_arn,
+        )
+        target = search.first()
+        record.notes += search.notes
+        return target
+
+    def _registered_again(self, record: Record, target: RollbackTarget) -> str:
+        """The ARN of a new revision with the content of ``target``."""
+        record.before_write()
+        tags, fields = target.task_definition_tags, self._ecs.fields
+        revision, _ = registration(target.task_definition, tags, {}, fields, self._settings)
+        # An interrupted attempt may have registered it already.
+        arn: str = register_once(self._ecs, revision, look_first=True)["taskDefinitionArn"]
+        return arn
+
+    def _returning(
+        self, record: Record, service: Mapping[str, Any], deployment_id: str | None, deadline: float
+    ) -> Conclusion:
+        """The service is on its way back: does the rest, and waits."""
+        entry = record.entry
+        assert entry.rollback is not None
+        tags, are_back = self._put_tags_back(record, service)
+        # Whoever finds the entry puts the tags back as long as it does not say which deployment
+        # does the return.
+        record.rolling_back(
+            entry.cause or "",
+            entry.rollback.task_definition_arn,
+            deployment_id if are_back else None,
+        )
+        followed = None
+        if deployment_id and deadline > self._clock.now():
+            followed = self._following.follower(
+                return_rollout(entry, deployment_id), record
+            ).follow(deadline)
+        conclusion = self.returned(record, deployment_id, tags, followed)
+        return conclusion if are_back else replace(conclusion, is_final=False)
+
+    @staticmethod
+    def _overtaken(entry: Entry, primary: Mapping[str, Any]) -> Conclusion:
+        """What is told when somebody else's deployment came before the return: theirs is left
+        alone.
+        """
+        theirs = f"deployment {primary.get('id')} to {_revision(primary.get('taskDefinition', ''))}"
+        sentence = f"{entry.cause}; the service was not returned, for {theirs} took its place"
+        return failed(RolloutSupersededError, sentence, SUPERSEDED, entry)
+
+    def _put_tags_back(self, record: Record, service: Mapping[str, Any]) -> tuple[str, bool]:
+        """What became of the tags, for the message, and whether nothing is left to do."""
+        entry = record.entry
+        changes = taken_back(own_tags(service), _tags_to_take_back(entry))
+        try:
+            if (
+                changes
+                and record.history
+                and any(one.has_replaced_tags for one in record.history.later(entry))
+            ):
+                record.entry = replace(entry, rollback_tags=entry.after.tags)
+                return ", its tags are those of a later update", True
+            if changes:
+                record.before_write()
+                tag_writer.write(self._ecs, entry.service_arn, changes)
+        except EcsUpdaterError as failure:
+            is_for_good = isinstance(failure, CallerFault)
+            again = "" if is_for_good else _again(record, failure)
+            return f", but its tags could not be put back{again}: {_plain(failure)}", is_for_good
+        return tags_afterwards(entry), True
+
+    @staticmethod
+    def returned(
+        record: Record,
+        deployment_id: str | None,
+        tags: str,
+        followed: Followed | None,
+        *,
+        is_over: bool = False,
+    ) -> Conclusion:
+        """The conclusion of a rollback: what failed, and how the return went.
+
+        ``is_over``: it is waited for no longer.
+        """
+        entry = record.entry
+        assert entry.rollback is not None
+        revision = _revision(entry.rollback.task_definition_arn)
+        finding = followed.finding if followed else None
+        deployment = {
+            "id": deployment_id,
+            "verdict": finding.verdict if finding else response.IN_PROGRESS,
+        }
+        if finding is None or (finding.verdict == TIMED_OUT and not is_over):
+            by = f" (deployment {deployment_id})" if deployment_id else ""
+            sentence = f"{entry.cause}; the service is on its way back to {revision}{by}{tags}"
+            return failed(RolloutFailedError, sentence, FAILED, entry, deployment, is_final=False)
+        if finding.verdict == SUCCEEDED:
+            sentence = f"{entry.cause}; the service is back: {finding.reason}{tags}"
+            return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment)
+        sentence = (
+            f"{entry.cause}; and the return to {revision} came to {finding.verdict}: "
+            f"{finding.reason}{tags}"
+        )
+        return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
+
+
+def tags_afterwards(entry: Entry) -> str:
+    """What a rollback leaves of the service's tags, for the message."""
+    if entry.rollback_tags is None and not entry.deploys:
+        return ", its tags were left as they are: no earlier success is known that had others"
+    return ", its tags are what they were" if _tags_to_take_back(entry) else ""
+
+
+def _tags_to_take_back(entry: Entry) -> TagChanges:
+    """From the tags that a rollback restores to those that the update wrote. None where a failed
+    deployment was joined whose earlier tags nobody knows.
+    """
+    if entry.rollback_tags is not None:
+        return TagChanges(entry.rollback_tags, entry.after.tags)
+    return TagChanges(entry.before.tags, entry.after.tags) if entry.deploys else TagChanges()
+
+
+def return_rollout(entry: Entry, deployment_id: str) -> Rollout:
+    """The deployment that returns an entry's service, to follow."""
+    made_at = seconds(entry.updated_at)
+    return Rollout(
+        entry.cluster_arn,
+        entry.service_arn,
+        deployment_id,
+        entry.deployment_id,
+        made_at,
+        may_be_return=True,
+    )
+
+
+def _plain(failure: Exception) -> str:
+    """The words of a failure that is told within another one: without its stage."""
+    return re.sub(r"^\[ERROR\]\[\w+\] ", "", str(failure))
+
+
+def _again(record: Record, failure: Exception) -> str:
+    """What to expect after a failure: with a ledger somebody tries again, unless ECS will never do
+    it.
+    """
+    return "" if _is_for_good(failure) or not record.is_remembered else ", which is tried again"
+
+
+def _is_for_good(failure: Exception) -> bool:
+    return isinstance(failure, AwsFailure) and failure.outcome is Outcome.REFUSED
+
+
+def _revision(task_definition_arn: str) -> str:
+    return task_definition_arn.rpartition("/")[2]

@@ -1,0 +1,327 @@
+"""From a deployment to its end: the wait, the verdict, the rollback.
+
+Works on a ledger's entry, so that whoever finds one can go on.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..aws.errors import AwsFailure
+from ..context import Clock
+from ..errors import (
+    EcsUpdaterError,
+    RolloutFailedError,
+    RolloutRolledBackError,
+    RolloutStoppedError,
+    RolloutSupersededError,
+)
+from ..ledger.entry import Entry, seconds
+from ..log import logger
+from ..model.service import primary_deployment
+from ..rollout.image_digests import (
+    Digests,
+    digests_of_revision,
+    digests_of_tasks,
+    others_than_asked,
+)
+from ..rollout.judgement import (
+    FAILED,
+    ROLLED_BACK,
+    STOPPED,
+    SUCCEEDED,
+    SUPERSEDED,
+    TIMED_OUT,
+    Finding,
+    Followed,
+    age,
+)
+from ..rollout.poller import Rollout
+from ..rollout.task_failures import Containers
+from ..settings import Settings
+from . import response
+from .journal import Record
+from .response import Conclusion, error_of, failed
+from .rollback import Following, Returning, return_rollout, tags_afterwards
+
+_ERRORS: dict[str, type[EcsUpdaterError]] = {
+    FAILED: RolloutFailedError,
+    ROLLED_BACK: RolloutRolledBackError,
+    STOPPED: RolloutStoppedError,
+    SUPERSEDED: RolloutSupersededError,
+}
+
+
+NOT_ASKED_FOR = (
+    "the service was not rolled back, for the event did not ask for it (rollback_on_failure)"
+)
+
+
+class Rolling:
+    """Follows an update's deployment, and returns the service where that was asked for."""
+
+    def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
+        self._ecs, self._clock = ecs, clock
+        self._most_seconds = settings.open_update_max_hours * 3600
+        self._following = Following(ecs, settings, clock)
+        self._returning = Returning(ecs, settings, clock, self._following)
+
+    def wait(self, record: Record, deadline: float) -> Conclusion:
+        """Follows to the end, or to ``deadline``: the deployment, and the rollback after it.
+
+        Raises nothing.
+        """
+        entry = record.entry
+        if entry.rollback:
+            return self._returning.go_on(record, "", deadline)
+        if entry.deployment_id is None or deadline <= self._clock.now():
+            return _open(entry)
+        return self._conclude(
+            record, self._following.follower(_rollout(entry), record).follow(deadline), deadline
+        )
+
+    def look(
+        self,
+        record: Record,
+        service: Mapping[str, Any] | None = None,
+        *,
+        may_return: bool = True,
+        past: Sequence[Entry] = (),
+    ) -> Conclusion:
+        """Looks once, and returns the service where that has to be. ``service``, where
+        DescribeServices has told it already.
+
+        ``past`` has the service's updates, the latest first: the end of one update of a deployment
+        is the end of all that joined it, and one that is open was looked at a moment ago, since the
+        oldest comes first. Without ``may_return`` an update that has to be returned stays open
+        instead. Raises AwsFailure.
+        """
+        if record.entry.rollback:
+            return self._look_at_return(record, service, may_return)
+        entry = record.entry
+        known = _known_of(entry, past)
+        if known and not known.is_ended:
+            return Conclusion(is_final=False)
+        if known and not (entry.rollback_on_failure and known.is_left_failed):
+            return Conclusion(error=error_of(known), verdict=known.verdict or "")
+        followed: Followed | None
+        if known and known.verdict == FAILED:
+            finding = Finding(FAILED, _reason(known))
+            followed = Followed(
+                finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn
+            )
+        else:
+            follower = self._following.follower(_rollout(entry), record)
+            followed = follower.look(service)
+            if followed is None:
+                return self._while_it_goes_on(
+                    record, follower.overdue(self._most_seconds), may_return
+                )
+        if followed.finding.verdict == FAILED and entry.rollback_on_failure and not may_return:
+            return Conclusion(is_final=False, verdict=FAILED)
+        # Nobody waits to hear which digests run: unless they were asked for, two calls for each
+        # service of a fleet are too many.
+        return self._conclude(record, followed, self._clock.now(), asks_tasks=bool(entry.digests))
+
+    def _look_at_return(
+        self, record: Record, service: Mapping[str, Any] | None, may_return: bool
+    ) -> Conclusion:
+        entry = record.entry
+        assert entry.rollback is not None
+        if entry.rollback.deployment_id is None and not may_return:
+            return Conclusion(is_final=False, verdict=FAILED)
+        if entry.rollback.deployment_id is None:
+            return self._returning.go_on(record, "", self._clock.now())
+        follower = self._following.follower(
+            return_rollout(entry, entry.rollback.deployment_id), record
+        )
+        followed = follower.look(service)
+        overdue = None if followed else follower.overdue(self._most_seconds)
+        if followed is None and overdue is None:
+            return Conclusion(is_final=False)
+        if overdue:
+            _warn(entry, overdue.finding.reason)
+        tags = tags_afterwards(entry)
+        return self._returning.returned(
+            record, entry.rollback.deployment_id, tags, followed or overdue, is_over=bool(overdue)
+        )
+
+    def _while_it_goes_on(
+        self, record: Record, overdue: Followed | None, may_return: bool
+    ) -> Conclusion:
+        """Ends an update whose rollout goes on, if it is ``overdue``; rolls it back where it asked
+        for that.
+        """
+        entry = record.entry
+        if overdue is None:
+            return Conclusion(is_final=False)
+        if entry.rollback_on_failure and not may_return:
+            return Conclusion(is_final=False, verdict=FAILED)
+        reason = overdue.finding.reason
+        _warn(entry, reason)
+        if entry.rollback_on_failure:
+            return self._returning.roll_back(
+                record, Finding(FAILED, reason), overdue, self._clock.now()
+            )
+        deployment = response.followed_deployment(entry.deployment_id, overdue.finding, overdue, {})
+        return Conclusion(response.with_verdict(entry.answer or {}, deployment), verdict=TIMED_OUT)
+
+    def without_an_end(self, entry: Entry, why: str) -> Conclusion | None:
+        """The end of an update that could not be looked at, or returned, since its last change, if
+        that is too long ago.
+        """
+        now = self._clock.epoch()
+        since = now - (seconds(entry.updated_at) or now)
+        if (aged := age(since, since, self._most_seconds)) is None:
+            return None
+        _warn(entry, f"{aged}: {why}")
+        deployment = {"id": entry.deployment_id, "verdict": TIMED_OUT, "reason": f"{aged}: {why}"}
+        return Conclusion(response.with_verdict(entry.answer or {}, deployment), verdict=TIMED_OUT)
+
+    def _conclude(
+        self, record: Record, followed: Followed, deadline: float, *, asks_tasks: bool = True
+    ) -> Conclusion:
+        entry, finding = record.entry, followed.finding
+        images: dict[str, Any] = {}
+        if finding.verdict == SUCCEEDED:
+            running = self._running(entry, followed) if asks_tasks else {}
+            finding = self._compared(record, finding, running)
+            images = {
+                name: {"image": image, "digests": list(running.get(name, ()))}
+                for name, image in sorted(entry.after.images.items())
+                if name in running
+            }
+        if finding.verdict in (FAILED, ROLLED_BACK) and entry.rollback_on_failure:
+            return self._returning.roll_back(record, finding, followed, deadline)
+        deployment = response.followed_deployment(entry.deployment_id, finding, followed, images)
+        if kind := _ERRORS.get(finding.verdict):
+            reason = finding.reason
+            if finding.verdict == FAILED:
+                reason += f"; {NOT_ASKED_FOR}"
+            elif finding.verdict == ROLLED_BACK and entry.before.tags != entry.after.tags:
+                reason += (
+                    "; its tags are the new ones, for the event did not ask to put them back "
+                    "(rollback_on_failure)"
+                )
+            return failed(
+                kind,
+                response.cause_with_events(reason, followed),
+                finding.verdict,
+                entry,
+                deployment,
+            )
+        record.notes += [note for note in followed.notes if note not in record.notes]
+        answer = response.with_verdict(entry.answer or {}, deployment)
+        return Conclusion(answer, is_final=finding.verdict != TIMED_OUT, verdict=finding.verdict)
+
+    def _running(self, entry: Entry, followed: Followed) -> Digests:
+        """The digests that the deployment's tasks show, else those that ECS resolved for it; none
+        where neither can be read.
+        """
+        try:
+            tasks = self._ecs.running_tasks(entry.cluster_arn, entry.service_arn)
+            deployment = {"taskDefinition": entry.after.task_definition_arn}
+            if digests := digests_of_tasks(tasks, entry.deployment_id or "", deployment):
+                return digests
+            if arn := followed.service_deployment_arn:
+                record = self._ecs.service_deployment(arn) or {}
+                if revision := record.get("targetServiceRevision", {}).get("arn"):
+                    return digests_of_revision(self._ecs.service_revision(revision) or {})
+        except AwsFailure:
+            pass  # The rollout has succeeded all the same.
+        return {}
+
+    @staticmethod
+    def _compared(record: Record, finding: Finding, running: Digests) -> Finding:
+        """The finding, unless the tasks run another image than the digest in the reference says."""
+        for name, digests in others_than_asked(record.entry.digests, running).items():
+            image = record.entry.after.images.get(name, "")
+            what = (
+                f"container {name} runs {', '.join(digests)}, and {image} was "
+                f"{', '.join(record.entry.digests[name])}"
+            )
+            if "@" in image:
+                return Finding(FAILED, what)
+            record.notes.append(f"{what} when it was looked at: the tag has moved since")
+        return finding
+
+
+def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
+    """The deployment of an entry that does not say which one it made, if the service, as
+    DescribeServices tells it, has it.
+    """
+    if entry.deployment_id or not entry.deploys:
+        return entry.deployment_id
+    wanted = entry.after.task_definition_arn
+    if wanted is None:
+        return None  # Nothing was registered, or nobody was told.
+    # Of a revision of its own any deployment is its own; one of the old revision only when it is
+    # the last.
+    is_own = entry.action == "update" and wanted != entry.before.task_definition_arn
+    primary = primary_deployment(service)
+    candidates = [primary, *(service.get("deployments", []) if is_own else [])]
+    theirs = (
+        one
+        for one in candidates
+        if one.get("taskDefinition") == wanted and one.get("id") != entry.previous_deployment_id
+    )
+    return next((one["id"] for one in theirs), None)
+
+
+def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
+    """The latest earlier update of the deployment that ``entry`` has joined, if it is open or ended
+    with an error.
+    """
+    if entry.deploys:
+        return None
+    number = entry.number or math.inf  # 0: a dry run, which has none.
+    earlier = (
+        one for one in past if one.deployment_id == entry.deployment_id and one.number < number
+    )
+    return next((one for one in earlier if not one.is_ended or one.verdict in _ERRORS), None)
+
+
+def _reason(known: Entry) -> str:
+    """Why the deployment failed, without what was done about it then."""
+    return (
+        (known.cause or "")
+        .partition(f"{RolloutFailedError.prefix}")[2]
+        .partition(f"; {NOT_ASKED_FOR}")[0]
+    )
+
+
+def _warn(entry: Entry, reason: str) -> None:
+    logger.warning(
+        "an open update has reached its maximum age",
+        service=entry.service,
+        update_request_id=entry.request_id,
+        reason=reason,
+    )
+
+
+def _rollout(entry: Entry) -> Rollout:
+    """The entry's own deployment."""
+    return Rollout(
+        entry.cluster_arn,
+        entry.service_arn,
+        entry.deployment_id or "",
+        entry.previous_deployment_id,
+        made_at=seconds(entry.updated_at),
+        begun_at=seconds(entry.begun_at),
+        service_deployment_arn=entry.service_deployment_arn,
+        previous_service_deployment_arn=entry.previous_service_deployment_arn,
+        containers=Containers(
+            entry.after.essential, entry.after.images.keys() - set(entry.after.essential)
+        ),
+        may_be_return=not entry.deploys,
+    )
+
+
+def _open(entry: Entry) -> Conclusion:
+    is_over = entry.deployment_id is None
+    return Conclusion(
+        entry.answer,
+        is_final=is_over,
+        verdict=(entry.answer or {})["body"]["deployment"]["verdict"],
+    )

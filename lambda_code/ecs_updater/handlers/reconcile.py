@@ -1,0 +1,25 @@
+"""The completer's door: events of EventBridge, of ECS's deployments or of a schedule, or any event
+sent by hand.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..aws.dynamodb import table_of
+from ..aws.ecs import Ecs
+from ..context import Call
+from ..deployments.reconciler import complete
+from ..log import logged_run
+
+ECS = Ecs()
+LEDGER = table_of(os.environ)
+
+
+def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
+    """Completes what is open, and says what that was."""
+    return logged_run(
+        context, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json()
+    )

@@ -1,0 +1,1 @@
+"""Pure data: requests, images, tags, task definitions, plans, ARNs."""

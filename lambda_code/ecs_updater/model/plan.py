@@ -1,0 +1,234 @@
+"""Decides what an update has to write, possibly nothing.
+
+Pure: whatever can be refused is refused here, before the first write.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..errors import InvalidEventError, ServiceTagsRefusedError
+from ..settings import DROP, ENABLE, Settings
+from . import task_definition as td
+from .request import UpdateRequest
+from .service import Snapshot
+from .tags import REPLACE, TagChanges, tag_changes
+from .task_definition import RegistrableFields
+
+
+@dataclass(frozen=True)
+class ImageChange:
+    """One container's image, before and after."""
+
+    container: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to write to one service."""
+
+    snapshot: Snapshot
+    container: str
+    """The name of the container that was addressed."""
+    images: tuple[ImageChange, ...]
+    tags: TagChanges
+    revision: Mapping[str, Any] | None
+    """The body of RegisterTaskDefinition, as it goes over the wire; None when no image changes."""
+    unknown_fields: tuple[str, ...]
+    """Paths in the running revision of fields that are newer than the SDK."""
+    drops_unknown_fields: bool
+    """Whether ``revision`` is without them."""
+    force_new_deployment: bool
+    target: Mapping[str, Any] | None = None
+    """An earlier revision, for the service to return to; with ``revision``, its content is
+    registered again.
+    """
+    deployment_configuration: Mapping[str, Any] | None = None
+    """What takes the place of the service's, as it goes over the wire; None leaves it as it is."""
+
+    @property
+    def deploys(self) -> bool:
+        """Whether the service gets a new deployment."""
+        return self.revision is not None or self.target is not None or self.force_new_deployment
+
+    @property
+    def after(self) -> Mapping[str, Any]:
+        """The task definition that the service runs afterwards; one that is to be registered has no
+        name yet.
+        """
+        return self.revision or self.target or self.snapshot.task_definition
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything has to be written at all."""
+        return self.deploys or bool(self.tags)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of a plan, as the answers of its writes say."""
+
+    task_definition: Mapping[str, Any]
+    """The revision that the service runs or is about to run."""
+    deployment_id: str | None
+    """The deployment that this update made; None when it made none."""
+    updated_on: datetime | None
+    service_deployment_arn: str | None = None
+    """ECS's own record of it, where it has one."""
+    foreign: Mapping[str, Any] | None = None
+    """A deployment that somebody else made between reading and writing, as ECS tells it."""
+    deployed_arn: str | None = None
+    """The revision that the deployment runs: a forced one names none, and takes the service's."""
+
+
+_AS_SET = Settings()
+
+
+def make_plan(
+    snapshot: Snapshot,
+    request: UpdateRequest,
+    fields: RegistrableFields,
+    settings: Settings = _AS_SET,
+) -> Plan:
+    """What to write so that the service of ``snapshot`` is as ``request`` says.
+
+    ``fields`` knows what RegisterTaskDefinition takes; of ``settings`` count ``unknown_fields`` and
+    ``circuit_breaker``. Raises ContainerNotFoundError, AmbiguousContainerError, InvalidEventError
+    or ServiceTagsRefusedError.
+    """
+    running = snapshot.task_definition
+    addressed = td.addressed_container(running, request.container, request.image)["name"]
+    images = _image_changes(running, addressed, request)
+    revision: Mapping[str, Any] | None = None
+    unknown: tuple[str, ...] = ()
+    if images:
+        after = {change.container: change.after for change in images}
+        revision, unknown = registration(
+            running, snapshot.task_definition_tags, after, fields, settings
+        )
+    deploys = revision is not None or request.force_new_deployment
+    return Plan(
+        snapshot=snapshot,
+        container=addressed,
+        images=images,
+        tags=_checked(snapshot, tag_changes(snapshot.tags, request.tags, request.tag_mode)),
+        revision=revision,
+        unknown_fields=unknown,
+        drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
+        force_new_deployment=request.force_new_deployment,
+        deployment_configuration=_with_breaker(snapshot)
+        if deploys and settings.circuit_breaker == ENABLE
+        else None,
+    )
+
+
+def registration(
+    task_definition: Mapping[str, Any],
+    tags: Sequence[Mapping[str, str]],
+    images: Mapping[str, str],
+    fields: RegistrableFields,
+    settings: Settings = _AS_SET,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body of RegisterTaskDefinition for ``task_definition`` with other ``images``, and the
+    paths of its unknown fields.
+    """
+    revision = td.new_revision(task_definition, images, fields.read_only)
+    unknown = tuple(fields.unknown(revision))
+    if settings.unknown_fields == DROP:
+        revision = fields.known(revision)
+    if registrable := td.registrable_tags(tags):
+        revision["tags"] = registrable
+    return revision, unknown
+
+
+def make_rollback_plan(
+    snapshot: Snapshot,
+    target: Mapping[str, Any],
+    tags: Mapping[str, str] | None,
+    container: str | None = None,
+    settings: Settings = _AS_SET,
+    *,
+    again: tuple[dict[str, Any], tuple[str, ...]] | None = None,
+) -> Plan:
+    """What to write so that the service runs ``target``, an earlier revision, and has ``tags``
+    (None: those that it has).
+
+    ``again`` is the ``registration`` of a target that ECS does not deploy any more. ``container``
+    is the one that the answer shows; without it CONTAINER_NAME's, where the target has that. Raises
+    ContainerNotFoundError or ServiceTagsRefusedError.
+    """
+    revision, unknown = again or (None, ())
+    before = {
+        one["name"]: one.get("image", "")
+        for one in snapshot.task_definition["containerDefinitions"]
+    }
+    images = tuple(
+        ImageChange(one["name"], before.get(one["name"], ""), one.get("image", ""))
+        for one in target["containerDefinitions"]
+        if before.get(one["name"]) != one.get("image", "")
+    )
+    if container is not None:
+        td.container(target, container)
+    names = [one["name"] for one in target["containerDefinitions"]]
+    default = settings.container if settings.container in names else None
+    return Plan(
+        snapshot=snapshot,
+        container=container or default or next((image.container for image in images), names[0]),
+        images=images,
+        tags=_checked(snapshot, tag_changes(snapshot.tags, tags, REPLACE)),
+        revision=revision,
+        unknown_fields=unknown,
+        drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
+        force_new_deployment=False,
+        target=target,
+        deployment_configuration=_with_breaker(snapshot)
+        if settings.circuit_breaker == ENABLE
+        else None,
+    )
+
+
+def _with_breaker(snapshot: Snapshot) -> Mapping[str, Any] | None:
+    """The service's deployment configuration with the circuit breaker on; None when it is."""
+    configuration = snapshot.deployment_configuration
+    if (configuration.get("deploymentCircuitBreaker") or {}).get("enable"):
+        return None
+    breaker = {
+        **(configuration.get("deploymentCircuitBreaker") or {}),
+        "enable": True,
+        "rollback": True,
+    }
+    return {**configuration, "deploymentCircuitBreaker": breaker}
+
+
+def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
+    if changes and snapshot.has_short_arn:
+        raise ServiceTagsRefusedError(
+            f"service tags could not be updated {snapshot.service_arn} is an ARN of the short "
+            "form, and ECS takes tags only for "
+            "services with the long one, which has the cluster in it: make the service anew, or "
+            "send the tags that it has"
+        )
+    return changes
+
+
+def _image_changes(
+    running: td.Json, addressed: str, request: UpdateRequest
+) -> tuple[ImageChange, ...]:
+    """The images that differ, in the order of the containers."""
+    wanted = {name: str(image) for name, image in request.container_images.items()}
+    for name in wanted:
+        td.container(running, name)
+    if wanted.setdefault(addressed, str(request.image)) != str(request.image):
+        raise InvalidEventError(
+            f"ecs_container_images.{addressed}: this container gets ecs_image_name, "
+            f"{request.image}, and cannot have "
+            f"{wanted[addressed]} as well"
+        )
+    return tuple(
+        ImageChange(definition["name"], definition.get("image", ""), wanted[definition["name"]])
+        for definition in running["containerDefinitions"]
+        if wanted.get(definition["name"], definition.get("image")) != definition.get("image")
+    )

@@ -1,0 +1,1 @@
+"""The worker of the SQS queue: one message per service."""

@@ -1,0 +1,1 @@
+"""The file of deployments. Pure: text in, entries or problems with their positions out."""
