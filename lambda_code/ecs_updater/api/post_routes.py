@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from .. import log
 from ..context import Call
-from ..deployments import response
 from ..deployments.response import Answer
 from ..errors import EcsUpdaterError
 from ..model.event_parser import ROLLBACK, UPDATE
+from ..model.verdict import Verdict
 from . import http_response
 from .app import new_app, request_id
 from .body import event_of, in_short_names, is_short, value_of, waits_too_long
@@ -64,7 +64,7 @@ def _posted(app: APIGatewayRestResolver, do: Do, action: str) -> Response[str]:
 
     body = log.logged(None, app.lambda_context, work)["body"]
     id_ = request_id(app)
-    goes_on = waits and body["deployment"]["verdict"] == response.IN_PROGRESS
+    goes_on = waits and body["deployment"]["verdict"] == Verdict.IN_PROGRESS
     headers = {"Location": f"deployments/{id_of(id_)}"} if goes_on else {}
     return http_response.of_json({"requestId": id_, **body}, 202 if goes_on else 200, headers)
 

@@ -13,8 +13,8 @@ from ..ledger.entry import Entry
 from ..model import event_parser as events
 from ..model.plan import Plan
 from ..model.request import Request, UpdateRequest
+from ..model.verdict import Verdict
 from ..registry.verify import Registries
-from ..rollout.judgement import SUCCEEDED
 from ..settings import Settings
 from . import response
 from .idempotency import Recorded
@@ -147,7 +147,7 @@ class Work:
         """
         no_change = record.entry.answer
         if plan.deploys or plan.snapshot.has_completed or plan.snapshot.deployment_id is None:
-            return Conclusion(no_change, is_final=not plan.deploys, verdict=response.NO_CHANGE)
+            return Conclusion(no_change, is_final=not plan.deploys, verdict=Verdict.NO_CHANGE)
         record.joined(plan.snapshot.deployment_id, plan.snapshot.service_deployment_arn)
         try:
             # A dry run has looked at none of the open ones.
@@ -167,8 +167,8 @@ class Work:
             and not self.request.dry_run
         ):
             conclusion.error.also("the tags of this event are set")
-        if conclusion.verdict == SUCCEEDED:
-            return Conclusion(no_change, verdict=response.NO_CHANGE)
+        if conclusion.verdict == Verdict.SUCCEEDED:
+            return Conclusion(no_change, verdict=Verdict.NO_CHANGE)
         return (
             conclusion if conclusion.is_final else replace(conclusion, answer=record.entry.answer)
         )
@@ -176,7 +176,7 @@ class Work:
     def notes(self, record: Record, conclusion: Conclusion) -> list[str]:
         """What the caller should know beside the answer."""
         notes = [*self.planner.notes, *record.notes]
-        if self.request.wait_seconds and conclusion.verdict == response.IN_PROGRESS:
+        if self.request.wait_seconds and conclusion.verdict == Verdict.IN_PROGRESS:
             notes.append("no time was left to wait for the rollout")
         waits_in_vain = (
             record.entry.rollback_on_failure

@@ -24,19 +24,17 @@ from ..ledger.store import History
 from ..model.arn import fingerprint_of_event, is_named, service_key
 from ..model.plan import Plan
 from ..model.request import Request
+from ..model.verdict import Verdict
 from ..rollout.rollback_target import with_tags
 from ..settings import Settings
 from . import response
 from .journal import Record
 from .planner import Pace, Planner
 from .reader import Told
-from .recovery import INTERRUPTED, Recovery, in_order
+from .recovery import Recovery, in_order
 from .response import Answer, Conclusion, error_of
 from .waiter import Rolling
 from .writer import NOTHING, Earlier
-
-NOT_DEPLOYED = "NOT_DEPLOYED"
-"""The ledger's verdict on an update that came to no deployment."""
 
 _FIRST_TOLD = "request_id_of"
 
@@ -144,7 +142,7 @@ class Recorded:
                 # It is logged. It must not stop the updates of its service for good.
                 is_current = False
                 continue
-            if settled.rollback or settled.verdict == INTERRUPTED:
+            if settled.rollback or settled.verdict == Verdict.INTERRUPTED:
                 is_current = False
         if not is_current:
             plan = self._work.planner.plan(self._work.request)
@@ -206,7 +204,7 @@ class Recorded:
         except EcsUpdaterError as error:
             # With tags that were not put back it stays open too: the reconciler puts them back.
             if not record.has_deployed and not may_have_tags and "tags_before" not in error.details:
-                record.refused(NOT_DEPLOYED, error, is_untouched=True)
+                record.refused(Verdict.NOT_DEPLOYED, error, is_untouched=True)
             raise
         return self._told(record, conclusion)
 

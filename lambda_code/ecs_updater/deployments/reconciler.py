@@ -22,8 +22,9 @@ from ..ledger.open_entries import OpenEntries, OpenEntry, Page
 from ..ledger.store import History
 from ..log import logger
 from ..model.arn import service_key
+from ..model.verdict import Verdict
 from ..settings import Settings
-from .recovery import GONE, INTERRUPTED, NO_SERVICE, Recovery, in_order
+from .recovery import GONE, NO_SERVICE, Recovery, in_order
 from .waiter import Rolling
 
 _SERVICES_AT_ONCE = 10
@@ -135,7 +136,7 @@ def _complete_service(
             for entry in in_order(read.readable):
                 try:
                     settled = recovery.settle(entry, hold, known)
-                    if settled.rollback or settled.verdict == INTERRUPTED:
+                    if settled.rollback or settled.verdict == Verdict.INTERRUPTED:
                         known = None
                     completed.settled(settled)
                 except LeaseHeldError:

@@ -23,7 +23,7 @@ from ..ledger.store import History, entry_key
 from ..log import logger
 from ..model.service import own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
-from ..rollout.judgement import FAILED
+from ..model.verdict import Verdict
 from . import tag_writer
 from .journal import Record
 from .response import Conclusion
@@ -36,9 +36,6 @@ _OF_THE_LEDGER = (LeaseHeldError, LedgerError)
 
 NO_SERVICE: Mapping[str, Any] = {"status": "INACTIVE"}
 """A service that is gone, as DescribeServices would tell it."""
-
-INTERRUPTED = "INTERRUPTED"
-"""The ledger's verdict on an update that was killed before its deployment, and undone."""
 
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
@@ -149,7 +146,7 @@ class Recovery:
             ):
                 # Its tags are put back now; perhaps the return is done, too.
                 conclusion = self._rolling.look(record, service)
-            if conclusion.verdict == FAILED and not conclusion.is_final and not may_return:
+            if conclusion.verdict == Verdict.FAILED and not conclusion.is_final and not may_return:
                 self._overtaken.append(record)
             return conclusion
         except AwsFailure as failure:
@@ -166,7 +163,7 @@ class Recovery:
             error = RolloutFailedError(
                 f"{record.entry.cause}; a later update came before the service was returned"
             )
-            record.refused(FAILED, error)
+            record.refused(Verdict.FAILED, error)
         self._overtaken.clear()
 
     def describe(self, entry: Entry) -> Mapping[str, Any]:
@@ -235,4 +232,4 @@ class Recovery:
         if changes and service.get("status") == "ACTIVE":
             record.before_write()
             tag_writer.write(self._ecs, entry.service_arn, changes)
-        record.refused(INTERRUPTED, error, is_untouched=True)
+        record.refused(Verdict.INTERRUPTED, error, is_untouched=True)

@@ -12,9 +12,9 @@ from ..ledger.entry import Entry
 from ..model import task_definition as td
 from ..model.plan import Plan
 from ..model.tags import listed
+from ..model.verdict import Verdict
 from ..rollout.judgement import Finding, Followed
 
-NO_CHANGE, IN_PROGRESS = "NO_CHANGE", "IN_PROGRESS"
 DRY_RUN = "dry run: nothing was written"
 
 Answer = Mapping[str, Any]
@@ -28,11 +28,11 @@ def of_plan(plan: Plan) -> Answer:
     snapshot = plan.snapshot
     if plan.deploys:
         deployment = _deployment(
-            None, IN_PROGRESS, "the deployment was started, and not waited for"
+            None, Verdict.IN_PROGRESS, "the deployment was started, and not waited for"
         )
     else:
         deployment = _deployment(
-            None, NO_CHANGE, "only tags changed" if plan.writes else "nothing differs"
+            None, Verdict.NO_CHANGE, "only tags changed" if plan.writes else "nothing differs"
         )
     return {
         "statusCode": 200,
@@ -59,7 +59,7 @@ def of_dry_run(plan: Plan, answer: Answer, notes: Sequence[str] = ()) -> Answer:
     """
     deployment = answer["body"]["deployment"]
     verdict = None if plan.deploys else deployment["verdict"]
-    reason = f"{deployment['reason']}; {DRY_RUN}" if verdict == IN_PROGRESS else DRY_RUN
+    reason = f"{deployment['reason']}; {DRY_RUN}" if verdict == Verdict.IN_PROGRESS else DRY_RUN
     return _with_body(
         answer,
         deployment=_deployment(deployment["id"], verdict, reason, notes=list(notes)),
@@ -95,7 +95,7 @@ def with_running_deployment(answer: Answer, deployment_id: str | None, revision:
         f"{answer['body']['deployment']['reason']}; deployment {deployment_id} of {revision}, "
         "which runs, is in progress"
     )
-    return _with_body(answer, deployment=_deployment(deployment_id, IN_PROGRESS, reason))
+    return _with_body(answer, deployment=_deployment(deployment_id, Verdict.IN_PROGRESS, reason))
 
 
 def with_notes(answer: Answer, notes: Sequence[str]) -> Answer:

@@ -25,13 +25,8 @@ from ..ledger.entry import Entry, seconds
 from ..model.plan import registration
 from ..model.service import own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
+from ..model.verdict import Verdict
 from ..rollout.judgement import (
-    FAILED,
-    ROLLED_BACK,
-    STOPPED,
-    SUCCEEDED,
-    SUPERSEDED,
-    TIMED_OUT,
     Finding,
     Followed,
 )
@@ -167,14 +162,14 @@ class Returning:
         cause = finding.reason
         back = seen.rollback if seen else None
         deployment = response.followed_deployment(entry.deployment_id, finding, followed, {})
-        if finding.verdict == ROLLED_BACK and back:
+        if finding.verdict == Verdict.ROLLED_BACK and back:
             record.rolling_back(cause, back.task_definition)
         elif entry.rollback_to is None:
             sentence = (
                 f"{cause}; the service was not rolled back, for no revision of it is "
                 "known to have worked"
             )
-            return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
+            return failed(RolloutFailedError, sentence, Verdict.FAILED, entry, deployment)
         else:
             record.rolling_back(cause, entry.rollback_to)
         return self.go_on(record, followed.service_deployment_arn or "", deadline)
@@ -191,7 +186,7 @@ class Returning:
             service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
             if service is None or service["status"] != "ACTIVE":
                 sentence = f"{entry.cause}; the service was deleted before it was returned"
-                return failed(RolloutStoppedError, sentence, STOPPED, entry)
+                return failed(RolloutStoppedError, sentence, Verdict.STOPPED, entry)
             primary = primary_deployment(service)
             if entry.rollback.deployment_id is None and primary.get("id") == entry.deployment_id:
                 back = Return(
@@ -214,7 +209,7 @@ class Returning:
                 f"{where}: {_plain(failure)}"
             )
             return failed(
-                RolloutFailedError, sentence, FAILED, entry, is_final=_is_for_good(failure)
+                RolloutFailedError, sentence, Verdict.FAILED, entry, is_final=_is_for_good(failure)
             )
         return self._returning(record, service, primary.get("id"), deadline)
 
@@ -289,7 +284,7 @@ class Returning:
         """
         theirs = f"deployment {primary.get('id')} to {_revision(primary.get('taskDefinition', ''))}"
         sentence = f"{entry.cause}; the service was not returned, for {theirs} took its place"
-        return failed(RolloutSupersededError, sentence, SUPERSEDED, entry)
+        return failed(RolloutSupersededError, sentence, Verdict.SUPERSEDED, entry)
 
     def _put_tags_back(self, record: Record, service: Mapping[str, Any]) -> tuple[str, bool]:
         """What became of the tags, for the message, and whether nothing is left to do."""
@@ -331,20 +326,22 @@ class Returning:
         finding = followed.finding if followed else None
         deployment = {
             "id": deployment_id,
-            "verdict": finding.verdict if finding else response.IN_PROGRESS,
+            "verdict": finding.verdict if finding else Verdict.IN_PROGRESS,
         }
-        if finding is None or (finding.verdict == TIMED_OUT and not is_over):
+        if finding is None or (finding.verdict == Verdict.TIMED_OUT and not is_over):
             by = f" (deployment {deployment_id})" if deployment_id else ""
             sentence = f"{entry.cause}; the service is on its way back to {revision}{by}{tags}"
-            return failed(RolloutFailedError, sentence, FAILED, entry, deployment, is_final=False)
-        if finding.verdict == SUCCEEDED:
+            return failed(
+                RolloutFailedError, sentence, Verdict.FAILED, entry, deployment, is_final=False
+            )
+        if finding.verdict == Verdict.SUCCEEDED:
             sentence = f"{entry.cause}; the service is back: {finding.reason}{tags}"
-            return failed(RolloutRolledBackError, sentence, ROLLED_BACK, entry, deployment)
+            return failed(RolloutRolledBackError, sentence, Verdict.ROLLED_BACK, entry, deployment)
         sentence = (
             f"{entry.cause}; and the return to {revision} came to {finding.verdict}: "
             f"{finding.reason}{tags}"
         )
-        return failed(RolloutFailedError, sentence, FAILED, entry, deployment)
+        return failed(RolloutFailedError, sentence, Verdict.FAILED, entry, deployment)
 
 
 def tags_afterwards(entry: Entry) -> str:

@@ -20,6 +20,7 @@ from ..errors import (
 from ..ledger.entry import Entry, seconds
 from ..log import logger
 from ..model.service import primary_deployment
+from ..model.verdict import Verdict
 from ..rollout.image_digests import (
     Digests,
     digests_of_revision,
@@ -27,12 +28,6 @@ from ..rollout.image_digests import (
     others_than_asked,
 )
 from ..rollout.judgement import (
-    FAILED,
-    ROLLED_BACK,
-    STOPPED,
-    SUCCEEDED,
-    SUPERSEDED,
-    TIMED_OUT,
     Finding,
     Followed,
     age,
@@ -46,10 +41,10 @@ from .response import Conclusion, error_of, failed
 from .rollback import Following, Returning, return_rollout, tags_afterwards
 
 _ERRORS: dict[str, type[EcsUpdaterError]] = {
-    FAILED: RolloutFailedError,
-    ROLLED_BACK: RolloutRolledBackError,
-    STOPPED: RolloutStoppedError,
-    SUPERSEDED: RolloutSupersededError,
+    Verdict.FAILED: RolloutFailedError,
+    Verdict.ROLLED_BACK: RolloutRolledBackError,
+    Verdict.STOPPED: RolloutStoppedError,
+    Verdict.SUPERSEDED: RolloutSupersededError,
 }
 
 
@@ -106,8 +101,8 @@ class Rolling:
         if known and not (entry.rollback_on_failure and known.is_left_failed):
             return Conclusion(error=error_of(known), verdict=known.verdict or "")
         followed: Followed | None
-        if known and known.verdict == FAILED:
-            finding = Finding(FAILED, _reason(known))
+        if known and known.verdict == Verdict.FAILED:
+            finding = Finding(Verdict.FAILED, _reason(known))
             followed = Followed(
                 finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn
             )
@@ -118,8 +113,12 @@ class Rolling:
                 return self._while_it_goes_on(
                     record, follower.overdue(self._most_seconds), may_return
                 )
-        if followed.finding.verdict == FAILED and entry.rollback_on_failure and not may_return:
-            return Conclusion(is_final=False, verdict=FAILED)
+        if (
+            followed.finding.verdict == Verdict.FAILED
+            and entry.rollback_on_failure
+            and not may_return
+        ):
+            return Conclusion(is_final=False, verdict=Verdict.FAILED)
         # Nobody waits to hear which digests run: unless they were asked for, two calls for each
         # service of a fleet are too many.
         return self._conclude(record, followed, self._clock.now(), asks_tasks=bool(entry.digests))
@@ -130,7 +129,7 @@ class Rolling:
         entry = record.entry
         assert entry.rollback is not None
         if entry.rollback.deployment_id is None and not may_return:
-            return Conclusion(is_final=False, verdict=FAILED)
+            return Conclusion(is_final=False, verdict=Verdict.FAILED)
         if entry.rollback.deployment_id is None:
             return self._returning.go_on(record, "", self._clock.now())
         follower = self._following.follower(
@@ -157,15 +156,17 @@ class Rolling:
         if overdue is None:
             return Conclusion(is_final=False)
         if entry.rollback_on_failure and not may_return:
-            return Conclusion(is_final=False, verdict=FAILED)
+            return Conclusion(is_final=False, verdict=Verdict.FAILED)
         reason = overdue.finding.reason
         _warn(entry, reason)
         if entry.rollback_on_failure:
             return self._returning.roll_back(
-                record, Finding(FAILED, reason), overdue, self._clock.now()
+                record, Finding(Verdict.FAILED, reason), overdue, self._clock.now()
             )
         deployment = response.followed_deployment(entry.deployment_id, overdue.finding, overdue, {})
-        return Conclusion(response.with_verdict(entry.answer or {}, deployment), verdict=TIMED_OUT)
+        return Conclusion(
+            response.with_verdict(entry.answer or {}, deployment), verdict=Verdict.TIMED_OUT
+        )
 
     def without_an_end(self, entry: Entry, why: str) -> Conclusion | None:
         """The end of an update that could not be looked at, or returned, since its last change, if
@@ -176,15 +177,21 @@ class Rolling:
         if (aged := age(since, since, self._most_seconds)) is None:
             return None
         _warn(entry, f"{aged}: {why}")
-        deployment = {"id": entry.deployment_id, "verdict": TIMED_OUT, "reason": f"{aged}: {why}"}
-        return Conclusion(response.with_verdict(entry.answer or {}, deployment), verdict=TIMED_OUT)
+        deployment = {
+            "id": entry.deployment_id,
+            "verdict": Verdict.TIMED_OUT,
+            "reason": f"{aged}: {why}",
+        }
+        return Conclusion(
+            response.with_verdict(entry.answer or {}, deployment), verdict=Verdict.TIMED_OUT
+        )
 
     def _conclude(
         self, record: Record, followed: Followed, deadline: float, *, asks_tasks: bool = True
     ) -> Conclusion:
         entry, finding = record.entry, followed.finding
         images: dict[str, Any] = {}
-        if finding.verdict == SUCCEEDED:
+        if finding.verdict == Verdict.SUCCEEDED:
             running = self._running(entry, followed) if asks_tasks else {}
             finding = self._compared(record, finding, running)
             images = {
@@ -192,14 +199,14 @@ class Rolling:
                 for name, image in sorted(entry.after.images.items())
                 if name in running
             }
-        if finding.verdict in (FAILED, ROLLED_BACK) and entry.rollback_on_failure:
+        if finding.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
             return self._returning.roll_back(record, finding, followed, deadline)
         deployment = response.followed_deployment(entry.deployment_id, finding, followed, images)
         if kind := _ERRORS.get(finding.verdict):
             reason = finding.reason
-            if finding.verdict == FAILED:
+            if finding.verdict == Verdict.FAILED:
                 reason += f"; {NOT_ASKED_FOR}"
-            elif finding.verdict == ROLLED_BACK and entry.before.tags != entry.after.tags:
+            elif finding.verdict == Verdict.ROLLED_BACK and entry.before.tags != entry.after.tags:
                 reason += (
                     "; its tags are the new ones, for the event did not ask to put them back "
                     "(rollback_on_failure)"
@@ -213,7 +220,9 @@ class Rolling:
             )
         record.notes += [note for note in followed.notes if note not in record.notes]
         answer = response.with_verdict(entry.answer or {}, deployment)
-        return Conclusion(answer, is_final=finding.verdict != TIMED_OUT, verdict=finding.verdict)
+        return Conclusion(
+            answer, is_final=finding.verdict != Verdict.TIMED_OUT, verdict=finding.verdict
+        )
 
     def _running(self, entry: Entry, followed: Followed) -> Digests:
         """The digests that the deployment's tasks show, else those that ECS resolved for it; none
@@ -242,7 +251,7 @@ class Rolling:
                 f"{', '.join(record.entry.digests[name])}"
             )
             if "@" in image:
-                return Finding(FAILED, what)
+                return Finding(Verdict.FAILED, what)
             record.notes.append(f"{what} when it was looked at: the tag has moved since")
         return finding
 

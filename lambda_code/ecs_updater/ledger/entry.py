@@ -16,6 +16,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import MESSAGE_LIMIT, LedgerError, attributes_of, one_line
+from ..model.verdict import Verdict
 from . import stored_answer
 
 
@@ -51,9 +52,6 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, (list, tuple)) and all(_fits(one, arguments[0]) for one in value)
     return isinstance(value, hint)
 
-
-NOT_STARTED = "NOT_STARTED"
-"""The verdict on an update that was not begun, for its batch was stopped."""
 
 ITEM_LIMIT = 390_000
 """The most bytes of an entry as an item; DynamoDB's own limit is 400 KB, names included."""
@@ -191,7 +189,7 @@ class Entry:
         return (
             self.is_ended
             and not self.may_be_repeated
-            and self.verdict not in ("SUCCEEDED", "NO_CHANGE", NOT_STARTED)
+            and self.verdict not in (Verdict.SUCCEEDED, Verdict.NO_CHANGE, Verdict.NOT_STARTED)
         )
 
     @property
@@ -212,13 +210,17 @@ class Entry:
     @property
     def has_replaced_tags(self) -> bool:
         """Whether the service's tags, all of them, are those of this update."""
-        was_done = self.verdict not in ("NOT_DEPLOYED", "INTERRUPTED", NOT_STARTED)
+        was_done = self.verdict not in (
+            Verdict.NOT_DEPLOYED,
+            Verdict.INTERRUPTED,
+            Verdict.NOT_STARTED,
+        )
         return self.replaces_tags and was_done and self.before.tags != self.after.tags
 
     @property
     def is_left_failed(self) -> bool:
         """Whether its deployment failed and it did not roll the service back, tags included."""
-        return self.verdict in ("FAILED", "ROLLED_BACK") and self.rollback is None
+        return self.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and self.rollback is None
 
     def registered(self, task_definition_arn: str) -> "Entry":
         """With the new revision's name.
@@ -340,7 +342,7 @@ class Success:
     @classmethod
     def of(cls, entry: Entry) -> "Success | None":
         """That of an entry that ended so."""
-        if entry.verdict != "SUCCEEDED" or entry.after.task_definition_arn is None:
+        if entry.verdict != Verdict.SUCCEEDED or entry.after.task_definition_arn is None:
             return None
         return cls(
             service=entry.service,

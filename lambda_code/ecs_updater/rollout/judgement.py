@@ -7,11 +7,9 @@ nothing: after the circuit breaker rolled back it is steady too.
 import re
 from dataclasses import dataclass
 
+from ..model.verdict import Verdict
 from .rollout_state import Deployment, Observation, ServiceDeployment
 from .task_failures import most_frequent
-
-SUCCEEDED, ROLLED_BACK, FAILED = "SUCCEEDED", "ROLLED_BACK", "FAILED"
-STOPPED, SUPERSEDED, TIMED_OUT = "STOPPED", "SUPERSEDED", "TIMED_OUT"
 
 _TROUBLE = re.compile(r"unable|fail|unhealthy|error|cannot|could not", re.IGNORECASE)
 """What an event has to speak of to be a cause: most only say that tasks were started or stopped."""
@@ -46,7 +44,7 @@ _ASKED = "request to stop"
 class Finding:
     """A verdict, and why in one sentence without a full stop."""
 
-    verdict: str
+    verdict: Verdict
     reason: str
 
 
@@ -73,7 +71,8 @@ def judge(seen: Observation, same_deaths: int) -> Finding | None:
     """
     if seen.service_status != "ACTIVE":
         return Finding(
-            STOPPED, f"the service is {seen.service_status}: it was deleted during the rollout"
+            Verdict.STOPPED,
+            f"the service is {seen.service_status}: it was deleted during the rollout",
         )
     if seen.service_deployment:
         finding = _by_service_deployment(seen, seen.service_deployment)
@@ -91,15 +90,16 @@ def timed_out(seen: Observation | None, seconds: float, trouble: str | None = No
         back = seen.rollback
         how_far = f" {back.running} of {back.desired} tasks run {back.revision};" if back else ""
         return Finding(
-            TIMED_OUT, f"ECS is rolling back: after {seconds:.0f} s{how_far} {cause(seen)}"
+            Verdict.TIMED_OUT, f"ECS is rolling back: after {seconds:.0f} s{how_far} {cause(seen)}"
         )
     if seen is None or seen.ours is None:
         return Finding(
-            TIMED_OUT,
+            Verdict.TIMED_OUT,
             f"after {seconds:.0f} s nothing could be read of the rollout: {trouble or 'no answer'}",
         )
     return Finding(
-        TIMED_OUT, f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}"
+        Verdict.TIMED_OUT,
+        f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}",
     )
 
 
@@ -109,7 +109,7 @@ def overdue(seen: Observation, why: str) -> Finding:
     """
     back = f"; ECS is rolling back: {cause(seen)}" if _is_rolling_back(seen) else ""
     how_far = f": {_progress(seen, seen.ours)}" if seen.ours else ""
-    return Finding(TIMED_OUT, f"{why}{back}{how_far}")
+    return Finding(Verdict.TIMED_OUT, f"{why}{back}{how_far}")
 
 
 def age(since_change: float, since_begin: float, most_seconds: float) -> str | None:
@@ -157,18 +157,20 @@ def _by_service_deployment(seen: Observation, record: ServiceDeployment) -> Find
     if record.has_succeeded and (seen.is_return or record.status == "SUCCESSFUL"):
         return _success(seen)
     if record.status == "ROLLBACK_FAILED":
-        return Finding(FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}")
+        return Finding(
+            Verdict.FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}"
+        )
     if record.status == "ROLLBACK_SUCCESSFUL" and _ASKED in record.reason:
         back = f"ECS returned the service{_returned_to(seen)}"
         return Finding(
-            STOPPED, f"somebody stopped the deployment, and {back}{_after(record.reason)}"
+            Verdict.STOPPED, f"somebody stopped the deployment, and {back}{_after(record.reason)}"
         )
     if record.status == "ROLLBACK_SUCCESSFUL":
         return _rolled_back(seen)
     if record.status == "STOPPED" and (
         _FAILURE.search(record.reason) or record.alarms or record.hooks
     ):
-        return Finding(FAILED, cause(seen))
+        return Finding(Verdict.FAILED, cause(seen))
     # A deployment with a record of its own takes the place of this one, and of its rollback.
     if (
         seen.primary
@@ -177,7 +179,7 @@ def _by_service_deployment(seen: Observation, record: ServiceDeployment) -> Find
     ):
         return _superseded(seen.primary)
     return (
-        Finding(STOPPED, f"the deployment was stopped{_after(record.reason)}")
+        Finding(Verdict.STOPPED, f"the deployment was stopped{_after(record.reason)}")
         if record.status == "STOPPED"
         else None
     )
@@ -193,7 +195,7 @@ def _by_state(seen: Observation) -> Finding | None:
     if ours.rollout_state == "FAILED":
         stays = seen.has_circuit_breaker and not seen.rolls_back
         return (
-            Finding(FAILED, cause(seen))
+            Finding(Verdict.FAILED, cause(seen))
             if stays or seen.failed_seconds >= _ROLLBACK_BEGINS_WITHIN
             else None
         )
@@ -215,7 +217,7 @@ def _by_replacement(seen: Observation) -> Finding | None:
         return _superseded(primary)
     if primary.rollout_state == "FAILED":
         return Finding(
-            FAILED, f"{cause(seen)}; and ECS could not roll back{_after(primary.reason)}"
+            Verdict.FAILED, f"{cause(seen)}; and ECS could not roll back{_after(primary.reason)}"
         )
     if primary.is_complete or (primary.rollout_state is None and primary.is_steady):
         return _rolled_back(seen)
@@ -229,31 +231,33 @@ def _by_deaths(seen: Observation, same_deaths: int) -> Finding | None:
         # tasks that ran for a while before they died: that goes on for ever.
         is_blind = seen.ours is not None and not seen.ours.failed
         return (
-            Finding(FAILED, cause(seen))
+            Finding(Verdict.FAILED, cause(seen))
             if is_blind and times >= _BLIND_TIMES * same_deaths
             else None
         )
-    return Finding(FAILED, cause(seen)) if times >= same_deaths else None
+    return Finding(Verdict.FAILED, cause(seen)) if times >= same_deaths else None
 
 
 def _success(seen: Observation) -> Finding:
     ours = seen.ours
     if ours is None or ours.status != "PRIMARY":
         return Finding(
-            SUCCEEDED,
+            Verdict.SUCCEEDED,
             "ECS says that the deployment was completed, before another one took its place",
         )
     if not ours.desired:
         return Finding(
-            SUCCEEDED,
+            Verdict.SUCCEEDED,
             "the service's desired count is 0: nothing runs, and the next "
             f"task will run {ours.revision}",
         )
-    return Finding(SUCCEEDED, f"{ours.running} of {ours.desired} tasks run {ours.revision}")
+    return Finding(Verdict.SUCCEEDED, f"{ours.running} of {ours.desired} tasks run {ours.revision}")
 
 
 def _superseded(primary: Deployment) -> Finding:
-    return Finding(SUPERSEDED, f"deployment {primary.id} to {primary.revision} took its place")
+    return Finding(
+        Verdict.SUPERSEDED, f"deployment {primary.id} to {primary.revision} took its place"
+    )
 
 
 def _is_rolling_back(seen: Observation) -> bool:
@@ -269,7 +273,9 @@ def _rolled_back(seen: Observation) -> Finding:
         else seen.has_circuit_breaker
     )
     who = "ECS's circuit breaker" if by_breaker else "ECS"
-    return Finding(ROLLED_BACK, f"{cause(seen)}; {who} returned the service{_returned_to(seen)}")
+    return Finding(
+        Verdict.ROLLED_BACK, f"{cause(seen)}; {who} returned the service{_returned_to(seen)}"
+    )
 
 
 def _returned_to(seen: Observation) -> str:

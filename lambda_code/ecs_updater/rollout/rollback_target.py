@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..model.verdict import Verdict
+
 
 class Past(Protocol):
     """One update of the service's past, as the ledger tells it."""
@@ -44,8 +46,7 @@ class Side(Protocol):
         """Without the reserved ones."""
 
 
-_SUCCEEDED = "SUCCEEDED"
-_NEVER_DEPLOYED = ("NOT_DEPLOYED", "INTERRUPTED")
+_NEVER_DEPLOYED = (Verdict.NOT_DEPLOYED, Verdict.INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def known_good(running: str, completed: str | None, past: Sequence[Past]) -> Ite
         arn
         for update in past
         for arn in (
-            update.after.task_definition_arn if update.verdict == _SUCCEEDED else None,
+            update.after.task_definition_arn if update.verdict == Verdict.SUCCEEDED else None,
             update.rollback_to,
         )
     ]
@@ -102,7 +103,7 @@ def left_behind(running: str, past: Sequence[Past]) -> frozenset[str]:
     returns = (
         update
         for update in past
-        if update.action == "rollback" and update.verdict in (None, _SUCCEEDED)
+        if update.action == "rollback" and update.verdict in (None, Verdict.SUCCEEDED)
     )
     return frozenset(
         {running} | {arn for update in returns if (arn := update.before.task_definition_arn)}

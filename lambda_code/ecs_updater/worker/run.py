@@ -23,7 +23,7 @@ from ..aws.errors import AwsFailure, Outcome, failure_of, outcome_of
 from ..aws.sqs import Outgoing
 from ..context import Call
 from ..deployments.deploy import update
-from ..deployments.idempotency import NOT_DEPLOYED, is_replayed
+from ..deployments.idempotency import is_replayed
 from ..deployments.reader import Told
 from ..deployments.recovery import Recovery
 from ..deployments.waiter import Rolling
@@ -39,13 +39,13 @@ from ..errors import (
     one_line,
 )
 from ..ledger.batch import Batches
-from ..ledger.entry import NOT_STARTED
 from ..ledger.lease import Leases
 from ..ledger.rate_limiter import Pace
 from ..ledger.store import History
 from ..model.arn import fingerprint
 from ..model.event_parser import parse as parse_event
 from ..model.plan import Plan
+from ..model.verdict import Verdict
 from ..settings import QueueSettings, Settings
 from ..throttling import DESCRIBE_REVISION, REGISTER, TAG, UPDATE, parse
 from .message import BATCH, Message
@@ -249,12 +249,12 @@ class Worker:
         )
         if call.time_left() < NEEDED_SECONDS:
             return 0
-        verdict = NOT_DEPLOYED
+        verdict = Verdict.NOT_DEPLOYED
 
         def work() -> Mapping[str, Any]:
             nonlocal verdict
             if over := self._why_over(message):
-                verdict = NOT_STARTED
+                verdict = Verdict.NOT_STARTED
                 raise ServiceUpdateRefusedError(
                     f"service could not be update with new task_definition: {over}"
                 )

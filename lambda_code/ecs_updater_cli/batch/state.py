@@ -10,6 +10,7 @@ from typing import Any
 
 from ecs_updater.errors import InvalidEventError
 from ecs_updater.model.arn import fingerprint_of_event, is_named
+from ecs_updater.model.verdict import Verdict
 
 
 class State(StrEnum):
@@ -57,13 +58,13 @@ class State(StrEnum):
         return self in (State.DEPLOYING, State.ROLLING_BACK)
 
 
-_BY_VERDICT = {
-    "SUCCEEDED": State.SUCCEEDED,
-    "NO_CHANGE": State.UNCHANGED,
-    "ROLLED_BACK": State.ROLLED_BACK,
-    "SUPERSEDED": State.SUPERSEDED,
-    "STOPPED": State.STOPPED,
-    "NOT_STARTED": State.NOT_STARTED,
+_BY_VERDICT: dict[str, State] = {
+    Verdict.SUCCEEDED: State.SUCCEEDED,
+    Verdict.NO_CHANGE: State.UNCHANGED,
+    Verdict.ROLLED_BACK: State.ROLLED_BACK,
+    Verdict.SUPERSEDED: State.SUPERSEDED,
+    Verdict.STOPPED: State.STOPPED,
+    Verdict.NOT_STARTED: State.NOT_STARTED,
 }
 _BY_STATE = {"DEPLOYED": State.DEPLOYING, "ROLLING_BACK": State.ROLLING_BACK}
 
