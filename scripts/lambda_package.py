@@ -62,7 +62,7 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
 def is_other_data(name: str, services: Set[str]) -> bool:
     """Whether a file of the SDK is data of a service that is not among ``services``."""
     match name.split("/"):
-        case ["botocore" | "boto3", "data", service, _, *_]:
+        case ["botocore", "data", service, _, *_]:
             return service not in services
     return False
 

@@ -343,8 +343,8 @@ def test_every_call_that_the_code_makes_is_tried_from_the_bundle(service):
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_every_call_works_with_nothing_but_the_bundle(unzipped, service):
     program = """
-import boto3
-client = boto3.client(sys.argv[1], endpoint_url=sys.argv[2])
+import botocore.session
+client = botocore.session.get_session().create_client(sys.argv[1], endpoint_url=sys.argv[2])
 methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
 for operation, parameters in json.loads(sys.argv[3]).items():
     getattr(client, methods[operation])(**parameters)
@@ -426,7 +426,10 @@ for name in sys.argv[1:]:
     ],
 )
 def test_a_client_from_the_bundle_finds_its_endpoint(unzipped, region, settings, address):
-    program = "import boto3\nprint(boto3.client('ecs').meta.endpoint_url)"
+    program = """
+from botocore.session import get_session
+print(get_session().create_client("ecs").meta.endpoint_url)
+"""
     assert (
         run_in_bundle(unzipped, program, **settings, AWS_DEFAULT_REGION=region).strip() == address
     )
@@ -521,8 +524,9 @@ def test_the_bundle_has_the_endpoints_of_its_services_in_every_partition(
 # What is in the bundle
 
 
-def test_the_bundle_is_at_most_4_mb_with_boto3_in_it(package):
-    assert {"boto3/session.py", "botocore/client.py"} <= contents(package).keys()
+def test_the_bundle_is_at_most_4_mb_with_botocore_in_it_and_without_boto3(package):
+    packages = {name.partition("/")[0] for name in contents(package)}
+    assert packages & {"boto3", "botocore", "s3transfer"} == {"botocore"}
     assert package.stat().st_size <= MOST_BYTES
 
 
@@ -530,7 +534,7 @@ def test_the_bundle_holds_only_the_data_of_the_declared_services(package):
     data = {
         tuple(name.split("/")[:3])
         for name in contents(package)
-        if re.match(r"(botocore|boto3)/data/[^/]+/", name)
+        if re.match(r"botocore/data/[^/]+/", name)
     }
     assert ("botocore", "data", "ecs") in data
     assert {service for _, _, service in data} == SERVICES

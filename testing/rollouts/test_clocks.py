@@ -4,10 +4,9 @@ import threading
 from dataclasses import replace
 from datetime import datetime
 
-import boto3
 import pytest
 
-from ecs_updater.aws import session
+from ecs_updater.aws import clients, session
 from ecs_updater.aws.session import ServerTime
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import update
@@ -144,8 +143,8 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
     assert entry.verdict == "SUCCEEDED" and abs(max(written, key=abs)) < CLOSE
 
 
-def test_every_client_that_the_command_line_makes_corrects_its_clock(monkeypatch):
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+def test_every_client_that_the_command_line_makes_corrects_its_clock(request):
+    request.addfinalizer(clients.session.cache_clear)
     server_time = ServerTime(lambda: 1_000_000.0)
     session.use(None, "eu-west-1", server_time)
     for service, call in (
@@ -153,7 +152,9 @@ def test_every_client_that_the_command_line_makes_corrects_its_clock(monkeypatch
         ("ecs", "list_clusters"),
         ("sqs", "list_queues"),
     ):
-        client = boto3.client(service, aws_access_key_id="x", aws_secret_access_key="x")
+        client = clients.session().create_client(
+            service, aws_access_key_id="x", aws_secret_access_key="x"
+        )
         moment = server_time() + 400
         client.meta.events.register_first(
             f"before-send.{service}",

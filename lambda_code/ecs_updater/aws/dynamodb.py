@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from . import botocore_hooks
+from .clients import session
 from .errors import AwsFailure, Outcome, translated
 
 Item = dict[str, Any]
@@ -178,7 +178,7 @@ class Table:
 
     def __init__(self, name: str, client: Any = None, calls: Counter[str] | None = None):
         self.name = name
-        self._client = client or boto3.client("dynamodb", config=_CONFIG)
+        self._client = client or session().create_client("dynamodb", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         """Every request that went over the wire, by operation, retries included."""
         botocore_hooks.count_calls(self._client, self.calls)

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
 from . import botocore_hooks
+from .clients import session
 from .errors import AwsFailure, Outcome, translated
 from .safe_http import Http, HttpFailure
 
@@ -39,7 +39,7 @@ class Ecr:
     def __init__(self, http: Http, client_of: Callable[[str], Any] | None = None):
         self._http = http
         self._client_of = client_of or (
-            lambda region: boto3.client("ecr", region_name=region, config=_CONFIG)
+            lambda region: session().create_client("ecr", region_name=region, config=_CONFIG)
         )
         self._clients: dict[str, Any] = {}
         self.calls: Counter[str] = Counter()

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import boto3
 from botocore import xform_name
 from botocore.config import Config
 
 from ..model.task_definition import RegistrableFields
 from . import botocore_hooks
+from .clients import session
 from .errors import translated
 
 # Standard mode retries throttles and transient errors with jitter, and has a quota against retry
@@ -55,7 +55,7 @@ class Ecs:
         """``may_list``: whether lists of clusters and services may be read, which the function's
         role is not permitted.
         """
-        self._client = client or boto3.client("ecs", config=_CONFIG)
+        self._client = client or session().create_client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         self.may_list = may_list
         self.region: str = self._client.meta.region_name

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
 
-import boto3
 from botocore.config import Config
 
 from .. import throttling
 from ..context import REAL_TIME, Clock
 from ..throttling import Bucket
 from . import botocore_hooks
+from .clients import session
 from .errors import AwsFailure, translated
 
 PARALLEL = 10
@@ -58,7 +58,7 @@ class EcsReader:
     def __init__(
         self, client: Any = None, calls: Counter[str] | None = None, clock: Clock = REAL_TIME
     ):
-        self._client = client or boto3.client("ecs", config=_CONFIG)
+        self._client = client or session().create_client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         botocore_hooks.count_calls(self._client, self.calls)
         for name, operations in _SHARING.items():

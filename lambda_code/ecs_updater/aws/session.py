@@ -7,10 +7,10 @@ from collections.abc import Callable
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import NoRegionError
 
+from .clients import session
 from .errors import AwsFailure, Outcome, translated
 
 _CONFIG = Config(
@@ -70,16 +70,19 @@ def use(profile: str | None, region: str | None, server_time: ServerTime) -> str
     """
     try:
         with translated("Session"):
-            # AWS_REGION is what other SDKs read, and boto3 does not.
-            boto3.setup_default_session(
-                profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
-            )
-            server_time.watch(boto3.DEFAULT_SESSION.events)
-            found: str | None = boto3.DEFAULT_SESSION.region_name
+            session.cache_clear()
+            current = session()
+            if profile is not None:
+                current.set_config_variable("profile", profile)
+            # AWS_REGION is what other SDKs read, and botocore does not.
+            if region := region or os.environ.get("AWS_REGION"):
+                current.set_config_variable("region", region)
+            server_time.watch(current.get_component("event_emitter"))
+            found: str | None = current.get_config_variable("region")
             if not found:
                 raise NoRegionError()
             # What cannot be an address, or a region, is said when a client is made.
-            boto3.client("ecs")
+            current.create_client("ecs")
             return found
     except ValueError as error:
         raise AwsFailure("Session", Outcome.REFUSED, "InvalidSetting", str(error)) from error
@@ -91,7 +94,7 @@ def table_arn(name: str, client: Any = None) -> str | None:
     """
     try:
         with translated("DescribeTable"):
-            table = (client or boto3.client("dynamodb", config=_CONFIG)).describe_table(
+            table = (client or session().create_client("dynamodb", config=_CONFIG)).describe_table(
                 TableName=name
             )["Table"]
             arn: str = table["TableArn"]

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
+from .clients import session
 from .errors import AwsFailure, Outcome, translated
 
 AT_ONCE = 10
@@ -42,7 +42,7 @@ class Queue:
 
     def __init__(self, url: str, client: Any = None):
         self.url = url
-        self._client = client or boto3.client("sqs", config=_CONFIG)
+        self._client = client or session().create_client("sqs", config=_CONFIG)
 
     def hide(self, receipt: str, seconds: int) -> None:
         """Keeps a message that was received hidden for so many seconds from now; 0 lets it come
@@ -95,7 +95,7 @@ def queue_url(name: str, client: Any = None) -> str | None:
     """
     try:
         with translated("GetQueueUrl"):
-            url: str = (client or boto3.client("sqs", config=_CONFIG)).get_queue_url(
+            url: str = (client or session().create_client("sqs", config=_CONFIG)).get_queue_url(
                 QueueName=name
             )["QueueUrl"]
             return url
