@@ -10,7 +10,8 @@ The text of an error is ``[ERROR][{stage}] {message}``: one line, printable, at 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from enum import Enum
+from typing import Any, Self
 
 NEEDED = (
     "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, ecs_image_name, ecs_tag"
@@ -27,6 +28,9 @@ MESSAGE_LIMIT = 2000
 held.
 """
 
+_NOT_READ = "reading ecs service unexpected error: "
+_NOT_CREATED = "new task_definition could not be created "
+
 
 def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:
     """``text`` on one line of printable characters, cut in its middle to ``limit`` characters.
@@ -38,6 +42,67 @@ def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:
         text = text[:head] + "…" + text[len(text) - (limit - 1 - head) :]
     printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return printable if len(printable) <= limit else one_line(printable, limit)
+
+
+CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+"""Codes with which AWS refuses the credentials or the signature of a request, whatever the request
+is for.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
+"""
+
+
+class Outcome(Enum):
+    """Whether a failed call may have had its effect, and who can do something about it."""
+
+    REFUSED = "refused"
+    """AWS refused the request as it is: no effect; the same request fails again."""
+    NOT_PERMITTED = "not permitted"
+    """The function's role or credentials do not allow it: no effect."""
+    NOT_NOW = "not now"
+    """Throttled, or AWS could not be reached, also after the SDK's retries: no effect."""
+    UNKNOWN = "unknown"
+    """No answer, or a server error: the call may have had its effect."""
+
+
+class AwsFailure(Exception):
+    """A call that AWS did not do, or did not say that it did."""
+
+    def __init__(
+        self,
+        operation: str,
+        outcome: Outcome,
+        code: str,
+        reason: str,
+        *,
+        is_about_credentials: bool = False,
+    ):
+        self.operation = operation
+        self.outcome = outcome
+        self.code = code
+        self.reason = reason
+        self.is_about_credentials = is_about_credentials or code in CREDENTIALS
+        """Whether every other call fails as well until somebody logs in again."""
+        super().__init__(f"{code}: {reason}" if code else reason)
 
 
 class EcsUpdaterError(Exception):
@@ -52,11 +117,17 @@ class EcsUpdaterError(Exception):
     Not in the message itself.
     """
 
+    failure: AwsFailure | None = None
+    """The failed AWS call that caused this error."""
+
+    def __init_subclass__(cls, stage: str = "", prefix: str = ""):
+        cls.stage, cls.prefix = stage or cls.stage, prefix or cls.prefix
+
     def __init__(self, message: str):
         self.details: dict[str, object] = {}
         super().__init__(one_line(f"[ERROR][{self.stage}] {self.prefix}{message}", MESSAGE_LIMIT))
 
-    def also(self, sentence: str, instead_of: str = "") -> "EcsUpdaterError":
+    def also(self, sentence: str, instead_of: str = "") -> Self:
         """The same error with another sentence at its end, and without one that is not true any
         more.
         """
@@ -64,12 +135,22 @@ class EcsUpdaterError(Exception):
         self.args = (one_line(f"{text}; {sentence}", MESSAGE_LIMIT),)
         return self
 
-    def with_hint(self, hint: str) -> "EcsUpdaterError":
+    @property
+    def outcome(self) -> Outcome | None:
+        """Outcome of the failed AWS call that caused this error. None: no call caused it."""
+        return self.failure.outcome if self.failure else None
+
+    def caused_by(self, failure: AwsFailure) -> Self:
+        """Returns this error with the failed AWS call that caused it."""
+        self.failure = failure
+        return self
+
+    def with_hint(self, hint: str) -> Self:
         """The same error with a hint."""
         self.hint = one_line(hint)
         return self
 
-    def with_details(self, details: dict[str, object]) -> "EcsUpdaterError":
+    def with_details(self, details: dict[str, object]) -> Self:
         """The same error with fields for the log that its message may have to cut."""
         self.details = details
         return self
@@ -83,10 +164,9 @@ class ServerFault(EcsUpdaterError):
     """The function, its role or AWS failed: the same event may succeed later."""
 
 
-class InvalidEventError(CallerFault):
+class InvalidEventError(CallerFault, stage="json_validation"):
     """The event does not fit the schema, or a value in it has characters that ECS does not take."""
 
-    stage = "json_validation"
     violation = ""
     violations: tuple[str, ...] = ()
     """All of them. Both are empty only on an error that an earlier version wrote to the ledger."""
@@ -97,12 +177,10 @@ class InvalidEventError(CallerFault):
         super().__init__(f"wrong input event format: {self.violation}")
 
 
-class NotAllowedError(CallerFault):
+class NotAllowedError(CallerFault, stage="json_validation"):
     """The function's configuration does not allow this image, or this service: ALLOWED_IMAGES,
     ALLOWED_SERVICES.
     """
-
-    stage = "json_validation"
 
     def __init__(self, reason: str, field: str = ""):
         """``field``: the field of the event, such as ``ecs_container_images.sidecar``."""
@@ -110,77 +188,57 @@ class NotAllowedError(CallerFault):
         super().__init__(self.reason)
 
 
-class ServiceReadRefusedError(CallerFault):
+class ServiceReadRefusedError(CallerFault, stage="ecs_service_read", prefix=_NOT_READ):
     """ECS refused to read the service as it is named."""
 
-    stage = "ecs_service_read"
-    prefix = "reading ecs service unexpected error: "
 
-
-class ClusterNotFoundError(CallerFault):
+class ClusterNotFoundError(CallerFault, stage="ecs_service_read"):
     """ECS has no such cluster in this account and region."""
-
-    stage = "ecs_service_read"
 
     def __init__(self, cluster: str):
         super().__init__(f"ecs_cluster_name {cluster} not found")
 
 
-class ServiceNotFoundError(CallerFault):
+class ServiceNotFoundError(CallerFault, stage="ecs_service_read"):
     """The cluster has no such service."""
-
-    stage = "ecs_service_read"
 
     def __init__(self, service: str):
         super().__init__(f"ecs_service_name {service} not found")
 
 
-class ServiceNotActiveError(CallerFault):
+class ServiceNotActiveError(CallerFault, stage="ecs_service_read"):
     """The service was deleted (INACTIVE) or is being deleted (DRAINING)."""
 
-    stage = "ecs_service_read"
 
-
-class DeploymentControllerError(CallerFault):
+class DeploymentControllerError(CallerFault, stage="ecs_service_read"):
     """The service's deployments belong to another controller than ECS, or to ECS Express Mode:
     UpdateService cannot serve these.
     """
 
-    stage = "ecs_service_read"
 
-
-class TaskDefinitionFamilyError(CallerFault):
+class TaskDefinitionFamilyError(CallerFault, stage="ecs_service_read"):
     """The service runs another task-definition family than the function is configured for."""
 
-    stage = "ecs_service_read"
 
-
-class ContainerNotFoundError(CallerFault):
+class ContainerNotFoundError(CallerFault, stage="ecs_service_read"):
     """The running task definition has no container of that name."""
 
-    stage = "ecs_service_read"
 
-
-class AmbiguousContainerError(CallerFault):
+class AmbiguousContainerError(CallerFault, stage="ecs_service_read"):
     """The event names no container and the running task definition does not show which one is
     meant.
     """
 
-    stage = "ecs_service_read"
 
-
-class RollbackTargetError(CallerFault):
+class RollbackTargetError(CallerFault, stage="ecs_service_read"):
     """No earlier revision of the service is known to have worked, so there is nothing to return
     to.
     """
 
-    stage = "ecs_service_read"
 
-
-class InvalidImageError(CallerFault):
+class InvalidImageError(CallerFault, stage="ecs_service_update"):
     """The image reference cannot be right, whatever the registry holds."""
 
-    stage = "ecs_service_update"
     reason = ""
 
     def __init__(self, reason: str):
@@ -188,160 +246,104 @@ class InvalidImageError(CallerFault):
         super().__init__(f"new task_definition could not be created {self.reason}")
 
 
-class TaskDefinitionRefusedError(CallerFault):
+class TaskDefinitionRefusedError(CallerFault, stage="ecs_service_update"):
     """RegisterTaskDefinition refused the new revision."""
 
-    stage = "ecs_service_update"
 
-
-class ImageNotFoundError(CallerFault):
+class ImageNotFoundError(CallerFault, stage="ecs_service_update", prefix=_NOT_CREATED):
     """The registry has no image by that tag or digest, or no repository by that name."""
 
-    stage = "ecs_service_update"
-    prefix = "new task_definition could not be created "
 
-
-class ImageArchitectureError(CallerFault):
+class ImageArchitectureError(CallerFault, stage="ecs_service_update", prefix=_NOT_CREATED):
     """The image is there, but not for the processor architecture of the task."""
 
-    stage = "ecs_service_update"
-    prefix = "new task_definition could not be created "
 
-
-class ServiceUpdateRefusedError(CallerFault):
+class ServiceUpdateRefusedError(CallerFault, stage="ecs_service_update"):
     """UpdateService refused the new revision."""
 
-    stage = "ecs_service_update"
 
-
-class ServiceTagsRefusedError(CallerFault):
+class ServiceTagsRefusedError(CallerFault, stage="ecs_service_update"):
     """The service cannot have these tags."""
 
-    stage = "ecs_service_update"
 
-
-class RolloutFailedError(CallerFault):
+class RolloutFailedError(CallerFault, stage="ecs_service_rollout", prefix="FAILED: "):
     """The deployment of this update failed, and the service does not run what it ran before, or not
     yet.
     """
 
-    stage = "ecs_service_rollout"
-    prefix = "FAILED: "
 
-
-class RolloutRolledBackError(CallerFault):
+class RolloutRolledBackError(CallerFault, stage="ecs_service_rollout", prefix="ROLLED_BACK: "):
     """The deployment of this update failed, and the service runs what it ran before."""
 
-    stage = "ecs_service_rollout"
-    prefix = "ROLLED_BACK: "
 
-
-class RolloutStoppedError(CallerFault):
+class RolloutStoppedError(CallerFault, stage="ecs_service_rollout", prefix="STOPPED: "):
     """Somebody stopped the deployment of this update, or deleted the service."""
 
-    stage = "ecs_service_rollout"
-    prefix = "STOPPED: "
 
-
-class RolloutSupersededError(CallerFault):
+class RolloutSupersededError(CallerFault, stage="ecs_service_rollout", prefix="SUPERSEDED: "):
     """Another deployment took the place of this update's before it was done."""
 
-    stage = "ecs_service_rollout"
-    prefix = "SUPERSEDED: "
 
-
-class RouteNotFoundError(CallerFault):
+class RouteNotFoundError(CallerFault, stage="http_request"):
     """The API has no such route, or none for this method."""
 
-    stage = "http_request"
 
-
-class MediaTypeError(CallerFault):
+class MediaTypeError(CallerFault, stage="http_request"):
     """The body is not said to be JSON."""
 
-    stage = "http_request"
 
-
-class PayloadTooLargeError(CallerFault):
+class PayloadTooLargeError(CallerFault, stage="http_request"):
     """The body has more bytes than any event needs."""
 
-    stage = "http_request"
 
-
-class InvalidQueryError(CallerFault):
+class InvalidQueryError(CallerFault, stage="http_request"):
     """A parameter of the query is unknown, or its value means nothing."""
 
-    stage = "http_request"
 
-
-class DeploymentNotFoundError(CallerFault):
+class DeploymentNotFoundError(CallerFault, stage="http_request"):
     """The ledger has no update of this id, or none any more."""
 
-    stage = "http_request"
 
-
-class ConfigurationError(ServerFault):
+class ConfigurationError(ServerFault, stage="configuration"):
     """An environment variable of the function has a value that means nothing."""
 
-    stage = "configuration"
 
-
-class LeaseHeldError(ServerFault):
+class LeaseHeldError(ServerFault, stage="ecs_service_read"):
     """Another update of the same service is under way."""
 
-    stage = "ecs_service_read"
 
-
-class LedgerError(ServerFault):
+class LedgerError(ServerFault, stage="ecs_service_read"):
     """The table of the ledger could not be read or written."""
 
-    stage = "ecs_service_read"
 
-
-class ServiceReadError(ServerFault):
+class ServiceReadError(ServerFault, stage="ecs_service_read", prefix=_NOT_READ):
     """The service or its task definition could not be read."""
 
-    stage = "ecs_service_read"
-    prefix = "reading ecs service unexpected error: "
 
-
-class ImageVerificationError(ServerFault):
+class ImageVerificationError(ServerFault, stage="ecs_service_update", prefix=_NOT_CREATED):
     """The registry gave no answer about the image."""
 
-    stage = "ecs_service_update"
-    prefix = "new task_definition could not be created "
 
-
-class TaskDefinitionError(ServerFault):
+class TaskDefinitionError(ServerFault, stage="ecs_service_update"):
     """The new revision could not be registered: throttled, not permitted, or AWS failed."""
 
-    stage = "ecs_service_update"
 
-
-class ServiceUpdateError(ServerFault):
+class ServiceUpdateError(ServerFault, stage="ecs_service_update"):
     """The service could not be updated: throttled, not permitted, or AWS failed."""
 
-    stage = "ecs_service_update"
 
-
-class RateError(ServerFault):
+class RateError(ServerFault, stage="ecs_service_update"):
     """ECS's rates let the calls of this update be made only after the function's end."""
 
-    stage = "ecs_service_update"
 
-
-class UnknownOutcomeError(ServerFault):
+class UnknownOutcomeError(ServerFault, stage="ecs_service_update"):
     """UpdateService got no answer, and what became of it could not be read: the service is fully
     old or fully new.
     """
 
-    stage = "ecs_service_update"
 
-
-class ServiceTagsError(ServerFault):
+class ServiceTagsError(ServerFault, stage="ecs_service_update"):
     """The service's tags could not be written: throttled, not permitted, or AWS failed."""
-
-    stage = "ecs_service_update"
 
     def __init__(self, reason: str):
         super().__init__(f"updating service tag unexpected error: {reason}")
@@ -352,10 +354,12 @@ class InternalError(ServerFault):
 
 
 def attributes_of(error: Exception) -> dict[str, Any]:
-    """The attributes that the error has beside its message, as JSON values: a tuple becomes a list,
-    an unknown type its text.
+    """Returns the error's attributes without its message and `failure`, as JSON values.
+
+    A tuple becomes a list, a value of an unknown type its text.
     """
-    attributes: dict[str, Any] = json.loads(json.dumps(vars(error), default=str))
+    kept = {name: value for name, value in vars(error).items() if name != "failure"}
+    attributes: dict[str, Any] = json.loads(json.dumps(kept, default=str))
     return attributes
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecs_updater.aws.errors import CREDENTIALS, NEVER_SENT, AwsFailure, Outcome, failure_of
+from ecs_updater.aws.errors import CREDENTIALS, NEVER_SENT, AwsFailure, Outcome
 from ecs_updater.errors import EcsUpdaterError, one_line
 
 from .batch.state import plain_cause
@@ -65,7 +65,7 @@ def told() -> Iterator[None]:
     except EcsUpdaterError as error:
         # Beneath an error of the ledger is what AWS said; the error itself speaks of the function's
         # settings.
-        cause = failure_of(error)
+        cause = error.failure
         raise (
             trouble_of(cause) if cause else Trouble(plain_cause(str(error)), may_pass=True)
         ) from error

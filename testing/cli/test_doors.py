@@ -422,7 +422,9 @@ def test_what_aws_says_becomes_a_sentence_with_what_to_do(given, sentence, may_p
 
 def test_an_error_of_the_ledger_is_told_as_aws_said_it():
     with pytest.raises(Trouble, match="^SendMessageBatch is not permitted: Because$"), told():
-        raise LedgerError("of its LEDGER_TABLE") from failure("AccessDenied", Outcome.NOT_PERMITTED)
+        raise LedgerError("of its LEDGER_TABLE").caused_by(
+            failure("AccessDenied", Outcome.NOT_PERMITTED)
+        )
 
 
 def test_the_shell_says_how_updates_are_done_and_never_which():

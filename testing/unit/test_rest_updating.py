@@ -407,7 +407,8 @@ def test_nothing_to_follow_is_200_whatever_may_be_waited(verdict):
 def failed(kind, outcome=None):
     """An error of this kind, with the failure of a call behind it."""
     error = kind("why") if kind is not errors.InvalidEventError else kind("why", ["why", "and why"])
-    error.__cause__ = AwsFailure("UpdateService", outcome, "Code", "reason") if outcome else None
+    if outcome:
+        error.caused_by(AwsFailure("UpdateService", outcome, "Code", "reason"))
     return error
 
 
@@ -486,7 +487,7 @@ def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_af
         try:
             raise AwsFailure("UpdateService", outcome, "Code", "reason")
         except AwsFailure as failure:
-            raise kind("why") from failure
+            raise kind("why").caused_by(failure) from failure
 
     assert status_of(failed(kind, outcome)) == status
     assert ask(door(fails).resolve, "POST", "/update", LONG).status == status

@@ -10,8 +10,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from .. import errors
-from ..aws.errors import Outcome, outcome_of
-from ..errors import EcsUpdaterError, InvalidEventError, LeaseHeldError, ServerFault
+from ..errors import EcsUpdaterError, InvalidEventError, LeaseHeldError, Outcome, ServerFault
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 RETRY_AFTER = "5"
@@ -43,11 +42,10 @@ def status_of(error: EcsUpdaterError) -> int:
     """
     if status := _STATUS.get(type(error)):
         return status
-    outcome = outcome_of(error)
-    if outcome is Outcome.NOT_PERMITTED and not isinstance(error, errors.LedgerError):
+    if error.outcome is Outcome.NOT_PERMITTED and not isinstance(error, errors.LedgerError):
         return 403
     if isinstance(error, ServerFault):
-        return 504 if outcome is Outcome.UNKNOWN else 502
+        return 504 if error.outcome is Outcome.UNKNOWN else 502
     return 422
 
 

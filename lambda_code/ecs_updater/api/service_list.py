@@ -66,7 +66,9 @@ class Listing:
         try:
             return self._page(query, after, time_left)
         except AwsFailure as failure:
-            raise ServiceReadError(f"{failure.operation}: {failure}") from failure
+            raise ServiceReadError(f"{failure.operation}: {failure}").caused_by(
+                failure
+            ) from failure
 
     def _page(self, query: ListQuery, after: _Place | None, time_left: Callable[[], float]) -> Json:
         found: list[Json] = []

@@ -5,7 +5,6 @@ Everything that the SDK raises becomes an ``AwsFailure`` at this one place.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
 
 from botocore import exceptions as sdk
 from botocore.exceptions import (
@@ -16,6 +15,10 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 from botocore.parsers import ResponseParserError
+
+from ..errors import CREDENTIALS, AwsFailure, Outcome
+
+__all__ = ["CREDENTIALS", "AwsFailure", "Outcome", "translated"]
 
 NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 """What the SDK raises when no connection was made, so that the call cannot have had its effect."""
@@ -42,32 +45,6 @@ THROTTLES = frozenset(
         "TooManyRequestsException",
     }
 )
-CREDENTIALS = frozenset(
-    {
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "InvalidToken",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "RequestExpired",
-        "RequestTimeTooSkewed",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
-        "UnrecognizedClientException",
-    }
-)
-"""Codes with which AWS refuses the credentials or the signature of a request, whatever the request
-is for.
-
-https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
-"""
-
 NOT_PERMITTED = CREDENTIALS | {"AccessDenied", "AccessDeniedException"}
 
 _LOGINS = frozenset(
@@ -100,53 +77,6 @@ _NO_CREDENTIALS = (
 """What the SDK raises before it sends anything, because it finds no credentials to sign with, or
 none of the profile.
 """
-
-
-class Outcome(Enum):
-    """Whether a failed call may have had its effect, and who can do something about it."""
-
-    REFUSED = "refused"
-    """AWS refused the request as it is: no effect; the same request fails again."""
-    NOT_PERMITTED = "not permitted"
-    """The function's role or credentials do not allow it: no effect."""
-    NOT_NOW = "not now"
-    """Throttled, or AWS could not be reached, also after the SDK's retries: no effect."""
-    UNKNOWN = "unknown"
-    """No answer, or a server error: the call may have had its effect."""
-
-
-class AwsFailure(Exception):
-    """A call that AWS did not do, or did not say that it did."""
-
-    def __init__(
-        self,
-        operation: str,
-        outcome: Outcome,
-        code: str,
-        reason: str,
-        *,
-        is_about_credentials: bool = False,
-    ):
-        self.operation = operation
-        self.outcome = outcome
-        self.code = code
-        self.reason = reason
-        self.is_about_credentials = is_about_credentials or code in CREDENTIALS
-        """Whether every other call fails as well until somebody logs in again."""
-        super().__init__(f"{code}: {reason}" if code else reason)
-
-
-def failure_of(error: BaseException) -> AwsFailure | None:
-    """The failed call that is the cause of an error; None where there is none."""
-    # The log, which an error has come through, takes the cause from it and leaves the context.
-    cause = error.__cause__ or error.__context__
-    return cause if isinstance(cause, AwsFailure) else None
-
-
-def outcome_of(error: BaseException) -> Outcome | None:
-    """That of the failed call that is the cause of an error; None where there is none."""
-    failure = failure_of(error)
-    return failure.outcome if failure else None
 
 
 @contextmanager

@@ -117,7 +117,7 @@ class Planner:
                 "between, and its revision, "
                 f"{foreign['taskDefinition'].rpartition('/')[2]}, could not be read: the service "
                 "runs this update's revision"
-            ) from failure
+            ).caused_by(failure) from failure
         snapshot = replace(
             plan.snapshot,
             task_definition=task_definition,
@@ -187,7 +187,7 @@ class Planner:
         try:
             target = search.first()
         except AwsFailure as failure:
-            raise ServiceReadError(str(failure)) from failure
+            raise ServiceReadError(str(failure)).caused_by(failure) from failure
         self._passed_over = search.notes
         if target is None:
             check_family(snapshot.task_definition, request, settings.family)

@@ -57,7 +57,7 @@ def read(
         )
     except AwsFailure as failure:
         # Not the caller's fault even when it was refused: the name is ECS's own.
-        raise ServiceReadError(str(failure)) from failure
+        raise ServiceReadError(str(failure)).caused_by(failure) from failure
     check_family(task_definition, request, family)
     primary = service_description.primary_deployment(service)
     seen = _with_record(
@@ -105,14 +105,16 @@ def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:
         )
     except AwsFailure as failure:
         if failure.code == "ClusterNotFoundException":
-            raise ClusterNotFoundError(request.cluster).with_hint(
-                cluster_hint(ecs, request.cluster)
+            raise (
+                ClusterNotFoundError(request.cluster)
+                .with_hint(cluster_hint(ecs, request.cluster))
+                .caused_by(failure)
             ) from failure
         if failure.code == "ServiceNotFoundException":
-            raise _service_not_found(ecs, request) from failure
+            raise _service_not_found(ecs, request).caused_by(failure) from failure
         if failure.outcome is Outcome.REFUSED:
-            raise ServiceReadRefusedError(str(failure)) from failure
-        raise ServiceReadError(str(failure)) from failure
+            raise ServiceReadRefusedError(str(failure)).caused_by(failure) from failure
+        raise ServiceReadError(str(failure)).caused_by(failure) from failure
     if service:
         return service
     reasons = {failure.get("reason") for failure in failures}

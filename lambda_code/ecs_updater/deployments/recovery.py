@@ -153,7 +153,7 @@ class Recovery:
             raise ServiceReadError(
                 f"{failure}; an earlier update of the service (request_id "
                 f"{entry.request_id}) is not done"
-            ) from failure
+            ).caused_by(failure) from failure
 
     def end_overtaken(self) -> None:
         """Ends the updates that would have been returned, after a later one has deployed over
@@ -172,7 +172,7 @@ class Recovery:
             service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
         except AwsFailure as failure:
             if failure.code not in GONE:
-                raise ServiceReadError(str(failure)) from failure
+                raise ServiceReadError(str(failure)).caused_by(failure) from failure
             service = None
         return service or NO_SERVICE
 
@@ -202,7 +202,7 @@ class Recovery:
         except AwsFailure as failure:
             if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
                 return None  # It will never be told.
-            raise ServiceReadError(str(failure)) from failure
+            raise ServiceReadError(str(failure)).caused_by(failure) from failure
         own_tasks = (
             task.get("startedBy", "") for task in stopped if task.get("taskDefinitionArn") == own
         )

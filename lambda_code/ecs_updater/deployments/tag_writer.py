@@ -26,7 +26,9 @@ def write(ecs: Ecs, service_arn: str, changes: TagChanges, unused: str = "") -> 
         except AwsFailure as failure:
             written = begun or failure.outcome is Outcome.UNKNOWN
             state, details = put_back(ecs, service_arn, changes) if written else (AS_IT_WAS, {})
-            raise _error(failure, f"{state}{unused}").with_details(details) from failure
+            raise (
+                _error(failure, f"{state}{unused}").with_details(details).caused_by(failure)
+            ) from failure
         begun = True
 
 

@@ -116,7 +116,7 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
             f"service could not be update with new task_definition {arn}: {failure}; it is not "
             "known whether the service took it"
             f"{tags}: read the service, or send the same event again"
-        ) from failure
+        ).caused_by(failure) from failure
     except _Overtaken as overtaken:
         return Applied(
             task_definition, None, plan.snapshot.updated_on, foreign=overtaken.deployment
@@ -232,13 +232,15 @@ def _register(
         raise TaskDefinitionError(
             f"{message} {failure}; it is not known whether it was registered, but nothing "
             f"uses it; {AS_IT_WAS}"
-        ) from failure
+        ).caused_by(failure) from failure
     except AwsFailure as failure:
         if failure.outcome is Outcome.REFUSED:
             raise TaskDefinitionRefusedError(
                 f"{message} {failure.reason}{_unknown_fields_hint(plan)}; {AS_IT_WAS}"
-            ) from failure
-        raise TaskDefinitionError(f"{message} {failure.reason}; {AS_IT_WAS}") from failure
+            ).caused_by(failure) from failure
+        raise TaskDefinitionError(f"{message} {failure.reason}; {AS_IT_WAS}").caused_by(
+            failure
+        ) from failure
 
 
 def register_once(ecs: Ecs, revision: Mapping[str, Any], look_first: bool) -> Mapping[str, Any]:
@@ -397,7 +399,11 @@ def _not_deployed(
     """The error for a service that was not updated, after its tags were put back."""
     state, details = tag_writer.put_back(ecs, plan.snapshot.service_arn, plan.tags)
     kind = ServiceUpdateRefusedError if failure.outcome is Outcome.REFUSED else ServiceUpdateError
-    return kind(
-        f"service could not be update with new task_definition {arn}: "
-        f"{failure.reason}; {state}{unused}"
-    ).with_details(details)
+    return (
+        kind(
+            f"service could not be update with new task_definition {arn}: "
+            f"{failure.reason}; {state}{unused}"
+        )
+        .with_details(details)
+        .caused_by(failure)
+    )

@@ -14,7 +14,7 @@ def told(table: Table) -> Iterator[None]:
     try:
         yield
     except AwsFailure as failure:
-        raise ledger_error(table, failure) from failure
+        raise ledger_error(table, failure).caused_by(failure) from failure
 
 
 def ledger_error(table: Table, failure: AwsFailure) -> LedgerError:

@@ -230,7 +230,7 @@ class Leases:
         except AwsFailure as failure:
             error = ledger_error(self._table, failure)
             if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
-                raise error from failure
+                raise error.caused_by(failure) from failure
             if failure.outcome is Outcome.UNKNOWN:
                 self._give_up(service, holder)
             return error, pause

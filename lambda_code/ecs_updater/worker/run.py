@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from .. import log
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome, failure_of, outcome_of
+from ..aws.errors import AwsFailure, Outcome
 from ..aws.sqs import Outgoing
 from ..context import Call
 from ..deployments.deploy import update
@@ -274,10 +274,10 @@ class Worker:
         except ServerFault as error:
             if is_replayed(error):
                 return None  # It was given up before, and is told.
-            failure = failure_of(error)
+            failure = error.failure
             if not self._retries_denied and failure and failure.is_about_credentials:
                 raise
-            is_denied = not self._retries_denied and outcome_of(error) is Outcome.NOT_PERMITTED
+            is_denied = not self._retries_denied and error.outcome is Outcome.NOT_PERMITTED
             if not (is_denied or self._is_last(message)) or not self._refused(
                 message, event, error, call, verdict
             ):

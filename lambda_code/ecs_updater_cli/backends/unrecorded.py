@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.errors import Outcome, failure_of, outcome_of
+from ecs_updater.aws.errors import Outcome
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import Work, real_registries
 from ecs_updater.deployments.journal import Record
@@ -132,7 +132,7 @@ class Unrecorded:
                     if (
                         is_last
                         or isinstance(error, UnknownOutcomeError)
-                        or outcome_of(error) is Outcome.NOT_PERMITTED
+                        or error.outcome is Outcome.NOT_PERMITTED
                     ):
                         raise
                     self._tell(
@@ -191,7 +191,7 @@ class Unrecorded:
         """Whether no update can be done any more: without credentials, or without a connection, now
         or after the last try.
         """
-        failure = failure_of(error)
+        failure = error.failure
         if failure and (
             failure.is_about_credentials
             or (is_unreachable(failure) and (is_last or not self._has_read))
