@@ -13,7 +13,7 @@ from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from ecs_updater.ledger.entry import Entry, Side
 from ecs_updater.log import logged
-from ecs_updater.model.arn import fingerprint
+from ecs_updater.model.request import fingerprint
 from support.fake_ecs import CLUSTER_ARN, SERVICE_ARN
 from support.fleet_run import FleetRun
 

@@ -19,7 +19,8 @@ from ecs_updater.ledger.entry import (
     iso,
     to_item,
 )
-from ecs_updater.model.arn import fingerprint, group_id, service_key
+from ecs_updater.model.arn import group_id, service_key
+from ecs_updater.model.request import fingerprint
 from support.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 BEFORE = Side(f"{FAMILY_ARN}:1", {"app": "busybox:1.35"}, {"old": "tag", "empty": ""})

@@ -3,10 +3,9 @@ one update.
 """
 
 from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
-from ..ledger.entry import to_item
+from ..ledger.entry import ENTRY, to_item
 from ..ledger.queries import Feed
 from ..ledger.store import UPDATES
-from ..model.arn import ENTRY
 from .pagination import NOT_OURS, place_of, token_of
 from .query import DeploymentsQuery
 from .serializers import Json, deployment_view, request_id_of, whole_deployment_view

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from .. import log
 from ..context import Call
 from ..ledger.queries import Feed
+from ..model.arn import account_prefix
 from ..settings import StatusSettings
 from . import deployment_list, http_response, openapi, query, ui
 from . import routes as help_document
@@ -98,5 +99,4 @@ def _arn_prefix(context: Any) -> str:
     """The beginning of ECS's ARNs where the function is: its own ARN says account and region, so
     nobody need be asked.
     """
-    _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
-    return f"arn:{partition}:ecs:{region}:{account}:"
+    return account_prefix(context.invoked_function_arn)

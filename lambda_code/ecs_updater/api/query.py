@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InvalidQueryError, one_line
-from ..model.arn import service_key
+from ..model.arn import cluster_arn_of, service_key
 from ..model.service import EC2, FARGATE
 from ..settings import LIST_PARAMETERS
 
@@ -96,7 +96,7 @@ def _service_key(service: str, cluster_arn: str | None) -> str:
         raise InvalidQueryError(
             f"service: {_shown(service)} is neither the name of a service nor its ARN"
         ) from None
-    if cluster_arn and key.rpartition("/")[0] != cluster_arn.replace(":cluster/", ":service/", 1):
+    if cluster_arn and cluster_arn_of(key) != cluster_arn:
         raise InvalidQueryError(
             f"service: {_shown(service)} is not in the cluster {_shown(cluster_arn)}"
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model import service as service_description
+from ..model.arn import cluster_name, revision_name, service_name
 from ..model.tags import listed
 
 Json = dict[str, Any]
@@ -46,7 +47,7 @@ def launch_type(service: Mapping[str, Any]) -> str:
 def service_view(service: Mapping[str, Any]) -> Json:
     """A service, as DescribeServices tells it with its tags."""
     return {
-        "clusterName": service["clusterArn"].rpartition("/")[2],
+        "clusterName": cluster_name(service["clusterArn"]),
         "clusterArn": service["clusterArn"],
         "serviceName": service["serviceName"],
         "serviceArn": service["serviceArn"],
@@ -68,8 +69,8 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
         "id": id_of(item["request_id"]),
         "requestId": item["request_id"],
         "action": item["action"],
-        "clusterName": item["cluster_arn"].rpartition("/")[2],
-        "serviceName": item["service_arn"].rpartition("/")[2],
+        "clusterName": cluster_name(item["cluster_arn"]),
+        "serviceName": service_name(item["service_arn"]),
         "serviceArn": item["service_arn"],
         "state": item["state"],
         "verdict": item.get("verdict"),
@@ -108,4 +109,4 @@ def _side(side: Mapping[str, Any]) -> Json:
 
 
 def _revision(task_definition_arn: str | None) -> str | None:
-    return task_definition_arn.rpartition("/")[2] if task_definition_arn else None
+    return revision_name(task_definition_arn) if task_definition_arn else None

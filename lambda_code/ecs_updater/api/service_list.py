@@ -18,6 +18,7 @@ from ..context import ANSWER_BYTES
 from ..errors import ServiceReadError
 from ..log import logger
 from ..model import service as service_description
+from ..model.arn import service_name
 from .pagination import place_of, token_of
 from .query import ListQuery
 from .serializers import Json, launch_type, service_view
@@ -119,7 +120,7 @@ class Listing:
             for cluster, arns in zip(
                 some, self._ecs.in_parallel(self._ecs.services, some), strict=True
             ):
-                names = sorted({arn.rpartition("/")[2] for arn in arns})
+                names = sorted({service_name(arn) for arn in arns})
                 left = [name for name in names if after is None or _Place(cluster, name) > after]
                 for start in range(0, len(left), _SERVICES_AT_ONCE):
                     yield cluster, tuple(left[start : start + _SERVICES_AT_ONCE])

@@ -21,9 +21,9 @@ from ..errors import (
 from ..ledger.entry import Entry, State
 from ..ledger.lease import Hold, Holder, Leases
 from ..ledger.store import History
-from ..model.arn import fingerprint_of_event, is_named, service_key
+from ..model.arn import is_named, service_key
 from ..model.plan import Plan
-from ..model.request import Request
+from ..model.request import Request, fingerprint_of_event
 from ..model.verdict import Verdict
 from ..rollout.rollback_target import with_tags
 from ..settings import Settings

@@ -53,6 +53,9 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
+ENTRY = "UPDATE#"
+"""Prefix of the sort key of an entry."""
+
 ITEM_LIMIT = 390_000
 """The most bytes of an entry as an item; DynamoDB's own limit is 400 KB, names included."""
 

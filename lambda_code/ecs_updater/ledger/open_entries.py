@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 from ..aws.dynamodb import Delete, Item, Put, Table
 from ..errors import LedgerError
-from ..model.arn import ENTRY
-from .entry import Entry, from_item
+from .entry import ENTRY, Entry, from_item
 from .errors import told
 
 OPEN = "OPEN"

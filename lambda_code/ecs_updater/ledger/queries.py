@@ -11,8 +11,7 @@ from ..aws.dynamodb import Index, Item, Table
 from ..context import ANSWER_BYTES
 from ..errors import LedgerError
 from ..log import logger
-from ..model.arn import ENTRY
-from .entry import Entry, State
+from .entry import ENTRY, Entry, State
 from .errors import told
 from .open_entries import read
 from .store import UPDATES, History, entry_key, request_key

@@ -14,9 +14,8 @@ from typing import Any
 from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
 from ..errors import LeaseHeldError, LedgerError, one_line
 from ..log import logger
-from ..model.arn import ENTRY
 from .batch import failure_of
-from .entry import Entry, State, Success, check_types, from_item, iso, to_item
+from .entry import ENTRY, Entry, State, Success, check_types, from_item, iso, to_item
 from .errors import told
 from .lease import Lease, lost, still_held
 from .open_entries import OPEN, OpenEntries, read

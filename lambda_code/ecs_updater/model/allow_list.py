@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from ..errors import ConfigurationError, InvalidImageError, NotAllowedError, one_line
 from ..settings import Settings
+from .arn import cluster_name, service_name
 from .image import normalised_pattern
 from .request import Request, UpdateRequest
 
@@ -79,8 +80,8 @@ def check_allowed(request: Request, settings: Settings) -> None:
     A rollback asks for none. Raises ConfigurationError for a list that cannot be right.
     """
     images, services = allow_lists(settings)
-    cluster, service = (name.rpartition("/")[2] for name in (request.cluster, request.service))
-    services.check("ecs_service_name", request.service, f"{cluster}/{service}")
+    service = f"{cluster_name(request.cluster)}/{service_name(request.service)}"
+    services.check("ecs_service_name", request.service, service)
     if isinstance(request, UpdateRequest):
         images.check("ecs_image_name", str(request.image), request.image.normalised)
         for container, image in request.container_images.items():

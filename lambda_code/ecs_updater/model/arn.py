@@ -1,13 +1,10 @@
-"""The one key by which lease, history and queue know a service, however an event named it."""
+"""ARNs of Amazon ECS: their parts, and the key of a service in ledger and queue.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html#amazonelasticcontainerservice-resources-for-iam-policies
+"""
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping
-from typing import Any
-
-ENTRY = "UPDATE#"
-"""How the sort key of an entry begins."""
 
 _SERVICE = re.compile(
     r"(?P<account>arn:[^:]+:ecs:[^:]+:[^:]+:)service/(?:(?P<cluster>[\w-]+)/)?(?P<name>[\w-]+)"
@@ -15,52 +12,86 @@ _SERVICE = re.compile(
 _CLUSTER = re.compile(r"arn:[^:]+:ecs:[^:]+:[^:]+:cluster/(?P<cluster>[\w-]+)")
 
 
-def service_key(service_arn: str, cluster_arn: str = "") -> str:
-    """The service's ARN in its long form, which has the cluster in it; both ARNs as
-    DescribeServices tells them.
+def cluster_name(cluster: str) -> str:
+    """Returns the name of a cluster, given by name or ARN."""
+    return _last_part(cluster)
 
-    The short form, of services made before 2018, is the same for two services of one name in two
-    clusters: only for that one the cluster's ARN is needed. Raises ValueError for what is no ARN.
+
+def service_name(service: str) -> str:
+    """Returns the name of a service, given by name or ARN."""
+    return _last_part(service)
+
+
+def revision_name(task_definition: str) -> str:
+    """Returns `family:revision` of a task definition, given so or by ARN."""
+    return _last_part(task_definition)
+
+
+def family(task_definition: str) -> str:
+    """Returns the family of a task definition, given as `family:revision` or by ARN."""
+    return revision_name(task_definition).partition(":")[0]
+
+
+def revision_number(task_definition_arn: str) -> int:
+    """Returns the number of a task definition's revision."""
+    return int(revision_name(task_definition_arn).partition(":")[2])
+
+
+def task_id(task_arn: str) -> str:
+    """Returns the id of a task."""
+    return _last_part(task_arn)
+
+
+def account_prefix(arn: str) -> str:
+    """Returns the beginning of ECS's ARNs in the partition, region and account of any ARN.
+
+    For example `arn:aws:ecs:eu-west-1:123456789012:`.
+    """
+    _, partition, _, region, account, *_ = arn.split(":")
+    return f"arn:{partition}:ecs:{region}:{account}:"
+
+
+def service_key(service_arn: str, cluster_arn: str = "") -> str:
+    """Returns the service's ARN in its long form, which names the cluster.
+
+    Both ARNs are those of DescribeServices. The short form, of services created before 2018, is
+    the same for two services of one name in two clusters: only there the cluster's ARN is needed.
+    Raises ValueError for any other text.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids
     """
     service, cluster = _SERVICE.fullmatch(service_arn), _CLUSTER.fullmatch(cluster_arn)
-    named = service and (service["cluster"] or (cluster and cluster["cluster"]))
-    if not service or not named:
+    cluster_in_key = service and (service["cluster"] or (cluster and cluster["cluster"]))
+    if not service or not cluster_in_key:
         raise ValueError(
             f"{service_arn!r} and {cluster_arn!r} are not the ARNs of a service and of its cluster"
         )
-    return f"{service['account']}service/{named}/{service['name']}"
+    return f"{service['account']}service/{cluster_in_key}/{service['name']}"
+
+
+def cluster_arn_of(key: str) -> str:
+    """Returns the ARN of the cluster in a service's key."""
+    account, _, names = key.partition("service/")
+    return f"{account}cluster/{names.partition('/')[0]}"
 
 
 def is_named(key: str, cluster: str, service: str) -> bool:
-    """Whether an event that names ``cluster`` and ``service``, each by name or ARN, can mean the
-    service of this key.
+    """Returns whether an event's `cluster` and `service` can mean the service of this key.
+
+    Each is a name or an ARN.
     """
     account, _, names = key.partition("service/")
-    arns = [one for one in (cluster, service) if one.startswith("arn:")]
-    return names == f"{cluster.rpartition('/')[2]}/{service.rpartition('/')[2]}" and all(
-        one.startswith(account) for one in arns
+    return names == f"{cluster_name(cluster)}/{service_name(service)}" and all(
+        name.startswith(account) for name in (cluster, service) if name.startswith("arn:")
     )
 
 
 def group_id(key: str) -> str:
-    """A service's key as the ``MessageGroupId`` of a queue: that is at most 128 characters long, a
-    key may be longer.
+    """Returns the `MessageGroupId` of a service's key.
+
+    A group id has at most 128 characters, a key may have more.
     """
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def fingerprint_of_event(event: Mapping[str, Any]) -> str:
-    """That of what an event asks for. How long the call waits for the rollout is not part of it."""
-    return fingerprint(
-        {name: value for name, value in event.items() if name not in ("request_id", "wait_seconds")}
-    )
-
-
-def fingerprint(request: Any) -> str:
-    """What tells one request from another: a second event with the same ``request_id`` must ask for
-    the same.
-
-    ``request`` is any JSON value; the order of its fields does not count.
-    """
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+def _last_part(arn: str) -> str:
+    return arn.rpartition("/")[2]

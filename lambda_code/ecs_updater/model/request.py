@@ -1,7 +1,10 @@
 """What an event asks for, checked as far as that is possible without AWS."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .image import ImageReference
 from .tags import REPLACE
@@ -44,3 +47,18 @@ class UpdateRequest(Request):
 @dataclass(frozen=True, kw_only=True)
 class RollbackRequest(Request):
     """Back to the last revision that worked."""
+
+
+def fingerprint_of_event(event: Mapping[str, Any]) -> str:
+    """Returns the fingerprint of an event. `request_id` and `wait_seconds` do not count."""
+    return fingerprint(
+        {name: value for name, value in event.items() if name not in ("request_id", "wait_seconds")}
+    )
+
+
+def fingerprint(request: Any) -> str:
+    """Returns a hash of any JSON value. The order of its fields does not count.
+
+    A second event with the same `request_id` must have the same fingerprint.
+    """
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()

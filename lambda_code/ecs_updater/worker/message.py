@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import InvalidEventError, one_line
 from ..ledger.entry import check_types
-from ..model.arn import fingerprint
 from ..model.json_document import json_document
+from ..model.request import fingerprint
 
 BATCH = "batch"
 """The attribute of a message that names the batch of the ledger that it is of."""

@@ -7,6 +7,7 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure
 from ..deployments.reader import Told
+from ..model.arn import service_name
 
 AT_ONCE = 10
 """The most services of one DescribeServices."""
@@ -44,10 +45,8 @@ def _read(ecs: Ecs, cluster: str, names: Sequence[str], at: float) -> Iterator[t
         service = next(
             (one for one in services if name in (one["serviceArn"], one.get("serviceName"))), None
         )
-        about = tuple(one for one in failures if _last(one.get("arn", "")) == _last(name))
+        about = tuple(
+            one for one in failures if service_name(one.get("arn", "")) == service_name(name)
+        )
         if service or about:
             yield name, Told(at, service, about)
-
-
-def _last(name: str) -> str:
-    return name.rpartition("/")[2]

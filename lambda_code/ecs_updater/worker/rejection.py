@@ -11,8 +11,9 @@ from ..errors import EcsUpdaterError, one_line
 from ..ledger.entry import Entry, Side, State
 from ..ledger.lease import Holder, Leases
 from ..ledger.store import History
-from ..model.arn import fingerprint_of_event, service_key
+from ..model.arn import cluster_arn_of, cluster_name, service_key
 from ..model.event_parser import ROLLBACK
+from ..model.request import fingerprint_of_event
 from ..settings import Settings
 from .message import LONGEST_ID
 
@@ -57,7 +58,7 @@ class Refusals:
         service_arn = (
             service
             if service.startswith("arn:")
-            else f"{self._prefix}service/{cluster_arn.rpartition('/')[2]}/{service}"
+            else f"{self._prefix}service/{cluster_name(cluster_arn)}/{service}"
         )
         try:
             return service_key(service_arn, cluster_arn)
@@ -107,14 +108,13 @@ def _entry(key: str, event: Mapping[str, Any], call: Call) -> Entry:
         if container and isinstance(container, str) and isinstance(image, str)
         else {}
     )
-    cluster = key.rpartition(":service/")[0] + ":cluster/" + key.split("/")[1]
     return Entry(
         service=key,
         number=0,
         request_id="",
         owner="",
         fence=0,
-        cluster_arn=cluster,
+        cluster_arn=cluster_arn_of(key),
         service_arn=key,
         before=Side(),
         after=Side(images=wanted),

@@ -42,9 +42,9 @@ from ..ledger.batch import Batches
 from ..ledger.lease import Leases
 from ..ledger.rate_limiter import Pace
 from ..ledger.store import History
-from ..model.arn import fingerprint
 from ..model.event_parser import parse as parse_event
 from ..model.plan import Plan
+from ..model.request import fingerprint
 from ..model.verdict import Verdict
 from ..settings import QueueSettings, Settings
 from ..throttling import DESCRIBE_REVISION, REGISTER, TAG, UPDATE, parse

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from ecs_updater.errors import InvalidEventError
-from ecs_updater.model.arn import fingerprint_of_event, is_named
+from ecs_updater.model.arn import is_named
+from ecs_updater.model.request import fingerprint_of_event
 from ecs_updater.model.verdict import Verdict
 
 
