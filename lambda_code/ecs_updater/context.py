@@ -2,10 +2,8 @@
 
 import math
 import random
-import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,32 +27,23 @@ class Clock:
 REAL_TIME = Clock()
 
 
-_OWN: ContextVar[Counter[str] | None] = ContextVar("calls", default=None)
-_LOCK = threading.Lock()
+CALLS: ContextVar[list[str] | None] = ContextVar("calls", default=None)
+"""The operations of the requests that the current work has sent; None: nobody counts them."""
 
 
 @contextmanager
-def counted() -> Iterator[Counter[str]]:
-    """Counts the requests that this context sends until the end of the block, by operation, retries
-    included.
+def counted() -> Iterator[list[str]]:
+    """Lists the requests that this context sends until the end of the block, retries included.
 
     A thread has a context of its own: work that hands a part of itself to other threads runs them
     in a copy of its context.
     """
-    calls = Counter[str]()
-    token = _OWN.set(calls)
+    calls: list[str] = []
+    token = CALLS.set(calls)
     try:
         yield calls
     finally:
-        _OWN.reset(token)
-
-
-def count(operation: str) -> None:
-    """Counts a request of this context."""
-    calls = _OWN.get()
-    if calls is not None:
-        with _LOCK:
-            calls[operation] += 1
+        CALLS.reset(token)
 
 
 _LAST_SECONDS, _LAST_SHARE = 50.0, 0.4

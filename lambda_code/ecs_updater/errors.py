@@ -37,6 +37,8 @@ def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:
 
     The middle goes because both ends matter: ``'aaaa…aaaa' is too long``.
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     if len(text) > limit:
         head = (limit - 1) // 2
         text = text[:head] + "…" + text[len(text) - (limit - 1 - head) :]

@@ -6,6 +6,7 @@ Never the environment, the event as a whole, or a credential.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -98,7 +99,7 @@ def _logged(
     def figures() -> dict[str, Any]:
         return {
             "duration_ms": round(1000 * (time.monotonic() - begin)),
-            "aws_calls": dict(sorted(calls.items())),
+            "aws_calls": dict(sorted(Counter(calls).items())),
         }
 
     with counted() as calls:

@@ -7,8 +7,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from ecs_updater.aws.dynamodb import Table
-from ecs_updater.aws.errors import AwsFailure, Outcome
-from ecs_updater.errors import InvalidEventError, RolloutFailedError
+from ecs_updater.errors import InvalidEventError, LedgerError, Outcome, RolloutFailedError
 from ecs_updater.ledger.batch import Batch, Batches, members_of, new_id
 from ecs_updater.ledger.queries import Progress
 from support.fake_dynamodb import TABLE, THROTTLED
@@ -181,7 +180,7 @@ def test_what_a_busy_table_left_out_is_asked_for_again_after_a_while(slept):
 
 
 def test_a_table_that_stays_busy_is_trouble_that_may_pass(slept):
-    with pytest.raises(AwsFailure, match="too busy") as raised:
+    with pytest.raises(LedgerError, match="too busy") as raised:
         Table(TABLE, Busy(99)).get_many([("p", str(number)) for number in range(20)])
     assert raised.value.outcome is Outcome.NOT_NOW and sum(slept) < 10
 

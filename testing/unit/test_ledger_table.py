@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Table, Update
-from ecs_updater.aws.errors import AwsFailure, Outcome
+from ecs_updater.errors import LedgerError, Outcome
 from support.fake_dynamodb import CONFLICT, DENIED, SERVER_ERROR, TABLE, THROTTLED
 
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
@@ -31,9 +31,9 @@ def cancelled(*codes):
 
 def failed(call, *arguments):
     """The failure that ``call`` ends with."""
-    with pytest.raises(AwsFailure) as raised:
+    with pytest.raises(LedgerError) as raised:
         call(*arguments)
-    return raised.value
+    return raised.value.failure
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError
 
-from ..context import count
+from ..context import CALLS
 from ..throttling import Bucket
 from .errors import CONCURRENT_REGISTRATION, NEVER_SENT, UNDECIDED
 
@@ -103,7 +103,8 @@ def count_calls(client: Any, calls: Counter[str]) -> None:
     def sent(event_name: str, **_: Any) -> None:
         operation = event_name.rpartition(".")[2]
         calls[operation] += 1
-        count(operation)
+        if (own := CALLS.get()) is not None:
+            own.append(operation)
 
     client.meta.events.register(
         f"before-send.{client.meta.service_model.service_id.hyphenize()}", sent

@@ -12,17 +12,18 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ..errors import LedgerError
 from . import botocore_hooks
 from .clients import session
-from .errors import AwsFailure, Outcome, translated
+from .errors import SDK_ERRORS, AwsFailure, Outcome, failure_from
 
 Item = dict[str, Any]
 """An item's attributes: strings, numbers, booleans, mappings and lists.
@@ -36,47 +37,59 @@ Attributes = dict[str, dict[str, Any]]
 
 def to_key(pk: str, sk: str) -> Attributes:
     """An item's key."""
-    return {"pk": to_wire(pk), "sk": to_wire(sk)}
-
-
-def to_values(values: Mapping[str, Any]) -> Attributes:
-    """The values of an expression, each by ``:name``."""
-    return {f":{name}": to_wire(value) for name, value in values.items()}
+    return {"pk": {"S": _text(pk)}, "sk": {"S": _text(sk)}}
 
 
 def to_item(attributes: Mapping[str, Any]) -> Item:
     """An item, from its attributes as they travelled."""
-    return {name: _value(value) for name, value in attributes.items()}
+    item = {}
+    for name, wire in attributes.items():
+        ((kind, value),) = wire.items()
+        item[name] = value if kind in ("S", "BOOL") else _value(kind, value)
+    return item
 
 
-def to_wire(value: Any) -> dict[str, Any]:
-    """One value. Raises TypeError for what has no form in a table."""
+def to_attributes(item: Mapping[str, Any], prefix: str = "") -> Attributes:
+    """The members of ``item`` as they travel, each under ``prefix`` and its name, without None.
+
+    Raises TypeError for a value that has no form in a table.
+    """
+    attributes: Attributes = {}
+    for name, value in item.items():
+        if value is not None:
+            plain = isinstance(value, str) and value.isascii()
+            attributes[prefix + name] = {"S": value} if plain else _to_wire(value)
+    return attributes
+
+
+def _to_wire(value: Any) -> dict[str, Any]:
     match value:
         case bool():
             return {"BOOL": value}
         case str():
-            # A lone surrogate, which JSON can bring, is no character that DynamoDB could keep.
-            return {"S": value.encode("utf-8", "backslashreplace").decode()}
+            return {"S": _text(value)}
         case int() | float():
             return {"N": str(value)}
         case Mapping():
-            return {
-                "M": {name: to_wire(member) for name, member in value.items() if member is not None}
-            }
+            return {"M": to_attributes(value)}
         case list() | tuple():
-            return {"L": [to_wire(member) for member in value]}
+            return {"L": list(map(_to_wire, value))}
     raise TypeError(f"{type(value).__name__} has no form in a table")
 
 
-def _value(wire: Mapping[str, Any]) -> Any:
-    ((kind, value),) = wire.items()
+def _text(value: str) -> str:
+    # DynamoDB cannot keep a lone surrogate, which JSON can bring.
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _value(kind: str, value: Any) -> Any:
     match kind:
         case "N":
             return float(value) if re.search(r"[.eE]", value) else int(value)
         case "M":
             return to_item(value)
         case "L":
-            return [_value(member) for member in value]
+            return [_value(*one) for member in value for one in member.items()]
     return value
 
 
@@ -188,11 +201,8 @@ class Table:
 
     def get(self, pk: str, sk: str) -> Item | None:
         """The item of this key, or None."""
-        with _translated("GetItem"):
-            answer = self._client.get_item(
-                TableName=self.name, Key=to_key(pk, sk), ConsistentRead=True
-            )
-            return to_item(answer["Item"]) if "Item" in answer else None
+        answer = self._call("GetItem", TableName=self.name, Key=to_key(pk, sk), ConsistentRead=True)
+        return to_item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[tuple[str, str]], only: Sequence[str] = ()) -> list[Item]:
         """Those of the items of these keys, each given once, that are there, in no order; of each
@@ -226,13 +236,13 @@ class Table:
                         **shown,
                     }
                 }
-                with _translated("BatchGetItem"):
-                    answer = self._client.batch_get_item(RequestItems=request)
-                    found += [to_item(item) for item in answer["Responses"].get(self.name, [])]
-                    left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        raise AwsFailure(
+                answer = self._call("BatchGetItem", "Responses", RequestItems=request)
+                found += [to_item(item) for item in answer["Responses"].get(self.name, [])]
+                left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        busy = AwsFailure(
             "BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy"
         )
+        raise self._error(busy)
 
     def query(
         self,
@@ -252,8 +262,8 @@ class Table:
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)"
             if prefix
             else "pk = :pk",
-            "ExpressionAttributeValues": to_values(
-                {"pk": pk, "prefix": prefix} if prefix else {"pk": pk}
+            "ExpressionAttributeValues": to_attributes(
+                {"pk": pk, "prefix": prefix} if prefix else {"pk": pk}, ":"
             ),
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
@@ -263,9 +273,8 @@ class Table:
         while most is None or len(found) < most:
             if most is not None:
                 parameters["Limit"] = most - len(found)
-            with _translated("Query"):
-                answer = self._client.query(**parameters)
-                found += [to_item(item) for item in answer["Items"]]
+            answer = self._call("Query", "Items", **parameters)
+            found += [to_item(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 break
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -296,8 +305,8 @@ class Table:
             if prefix
             else "#key = :key",
             "ExpressionAttributeNames": {"#key": keys[0], **({"#sort": keys[1]} if prefix else {})},
-            "ExpressionAttributeValues": to_values(
-                {"key": key, "prefix": prefix} if prefix else {"key": key}
+            "ExpressionAttributeValues": to_attributes(
+                {"key": key, "prefix": prefix} if prefix else {"key": key}, ":"
             ),
             "ProjectionExpression": ", ".join(f"#n{number}" for number in range(len(names))),
             "ConsistentRead": index is None,
@@ -310,27 +319,20 @@ class Table:
         if index:
             parameters["IndexName"] = index.name
         if after:
-            parameters["ExclusiveStartKey"] = {
-                name: to_wire(value) for name, value in after.items()
-            }
-        with _translated("Query"):
-            answer = self._client.query(**parameters)
-            last = answer.get("LastEvaluatedKey")
-            return [to_item(item) for item in answer["Items"]], to_item(last) if last else None
+            parameters["ExclusiveStartKey"] = to_attributes(after)
+        answer = self._call("Query", "Items", **parameters)
+        last = answer.get("LastEvaluatedKey")
+        return [to_item(item) for item in answer["Items"]], to_item(last) if last else None
 
     def put(self, put: Put) -> None:
         """Does one put. Raises ConditionFailed."""
-        parameters = self._parameters(put)
-        with _translated("PutItem"):
-            self._client.put_item(**parameters)
+        self._call("PutItem", **self._parameters(put))
 
     def update(self, update: Update) -> Item:
         """Does one update; the item as it then is. Raises ConditionFailed."""
         parameters = self._parameters(update)
-        with _translated("UpdateItem"):
-            return to_item(
-                self._client.update_item(**parameters, ReturnValues="ALL_NEW")["Attributes"]
-            )
+        answer = self._call("UpdateItem", "Attributes", **parameters, ReturnValues="ALL_NEW")
+        return to_item(answer["Attributes"])
 
     def write(self, *writes: Write) -> None:
         """Does all of ``writes`` or, when a condition does not hold, none. Raises ConditionFailed.
@@ -339,15 +341,51 @@ class Table:
         second one.
         """
         items = [{type(write).__name__: self._parameters(write)} for write in writes]
-        with _translated("TransactWriteItems"):
-            self._client.transact_write_items(TransactItems=items)
+        self._call("TransactWriteItems", TransactItems=items)
+
+    def _call(self, operation: str, *needed: str, **parameters: Any) -> dict[str, Any]:
+        """Makes one call; the answer has the fields ``needed``. Raises ConditionFailed."""
+        try:
+            answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**parameters)
+            for name in needed:
+                _ = answer[name]
+            return answer
+        except SDK_ERRORS as error:
+            sent_back = error.response if isinstance(error, ClientError) else {}
+            failure = failure_from(operation, error)
+            reasons = sent_back.get("CancellationReasons") or []
+            if failure.code == "ConditionalCheckFailedException":
+                raise ConditionFailed((_item_in(sent_back),)) from error
+            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+                raise ConditionFailed(tuple(_item_in(reason) for reason in reasons)) from error
+            if _codes(sent_back) & _FOR_A_MOMENT:
+                failure = AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason)
+            raise self._error(failure) from failure
+
+    def _error(self, failure: AwsFailure) -> LedgerError:
+        """Returns the error for a failed call. It names the setting that names the table."""
+        if failure.code == "ResourceNotFoundException":
+            sentence = (
+                f"the table {self.name}, which the function's LEDGER_TABLE names, does not exist "
+                "in this account and region: make it, or leave LEDGER_TABLE empty to work without "
+                "lease and history"
+            )
+        elif failure.outcome is Outcome.NOT_PERMITTED:
+            sentence = (
+                f"the function's role may not do {failure.operation} on the table {self.name} of "
+                f"its LEDGER_TABLE: {failure}"
+            )
+        else:
+            sentence = (
+                f"{failure.operation} failed on the table {self.name} of the function's "
+                f"LEDGER_TABLE: {failure}"
+            )
+        return LedgerError(sentence).caused_by(failure)
 
     def _parameters(self, write: Write) -> dict[str, Any]:
         parameters: dict[str, Any] = {"TableName": self.name}
         if isinstance(write, Put):
-            parameters["Item"] = {
-                name: to_wire(value) for name, value in write.item.items() if value is not None
-            }
+            parameters["Item"] = to_attributes(write.item)
         else:
             parameters["Key"] = to_key(write.pk, write.sk)
         if isinstance(write, Delete):
@@ -365,7 +403,7 @@ class Table:
         if names := set(re.findall(r"#(\w+)", f"{change} {write.condition or ''}")):
             parameters["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
         if write.values:
-            parameters["ExpressionAttributeValues"] = to_values(write.values)
+            parameters["ExpressionAttributeValues"] = to_attributes(write.values, ":")
         return parameters
 
 
@@ -375,29 +413,11 @@ def table_of(environment: Mapping[str, str]) -> Table | None:
     return Table(name) if name else None
 
 
-@contextmanager
-def _translated(operation: str) -> Iterator[None]:
-    """Raises what the SDK raises inside as ConditionFailed or AwsFailure."""
-    try:
-        with translated(operation):
-            yield
-    except AwsFailure as failure:
-        answer = failure.__cause__.response if isinstance(failure.__cause__, ClientError) else {}
-        reasons = answer.get("CancellationReasons") or []
-        if failure.code == "ConditionalCheckFailedException":
-            raise ConditionFailed((_item_in(answer),)) from failure
-        if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
-            raise ConditionFailed(tuple(_item_in(reason) for reason in reasons)) from failure
-        if _codes(answer) & _FOR_A_MOMENT:
-            raise AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason) from failure
-        raise
-
-
 def _retry_what_is_gone_a_moment_later(response: Any, attempts: int, **_: Any) -> float | None:
     """Lets the SDK repeat a write that met another one of the same item, which it does not by
     itself.
     """
-    if response is None or attempts >= ATTEMPTS:
+    if response is None or response[0].status_code < 300 or attempts >= ATTEMPTS:
         return None
     codes = _codes(response[1])
     again = codes & _FOR_A_MOMENT and "ConditionalCheckFailed" not in codes

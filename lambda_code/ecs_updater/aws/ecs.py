@@ -15,8 +15,9 @@ from botocore.config import Config
 
 from ..model.task_definition import RegistrableFields
 from . import botocore_hooks
+from .botocore_hooks import RAW_BODY
 from .clients import session
-from .errors import translated
+from .errors import SDK_ERRORS, failure_from, translated
 
 # Standard mode retries throttles and transient errors with jitter, and has a quota against retry
 # storms. The time-outs are far above what ECS takes (well under a second) and end, retries
@@ -88,14 +89,17 @@ class Ecs:
 
         Their ``deploymentConfiguration`` is as it came over the wire: it is sent back as a whole.
         """
-        with translated("DescribeServices"):
-            answer = self._client.describe_services(
-                cluster=cluster, services=list(services), include=["TAGS"]
-            )
-            raw = answer[botocore_hooks.RAW_BODY]["services"]
-            for service, as_sent in zip(answer["services"], raw, strict=True):
-                service["deploymentConfiguration"] = as_sent.get("deploymentConfiguration") or {}
-            return answer["services"], answer.get("failures", [])
+        answer = self._call(
+            "DescribeServices",
+            "services",
+            cluster=cluster,
+            services=list(services),
+            include=["TAGS"],
+        )
+        raw = answer[RAW_BODY]["services"]
+        for service, as_sent in zip(answer["services"], raw, strict=True):
+            service["deploymentConfiguration"] = as_sent.get("deploymentConfiguration") or {}
+        return answer["services"], answer.get("failures", [])
 
     def cluster_names(self) -> list[str]:
         """The names of clusters, of ``NAMES`` at most, read once."""
@@ -119,29 +123,32 @@ class Ecs:
         self, task_definition: str
     ) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """A revision (``family``: the newest active one) as it came over the wire, and its tags."""
-        with translated("DescribeTaskDefinition"):
-            answer = self._client.describe_task_definition(
-                taskDefinition=task_definition, include=["TAGS"]
-            )
-            body = answer[botocore_hooks.RAW_BODY]
-            return body["taskDefinition"], body.get("tags") or []
+        answer = self._call(
+            "DescribeTaskDefinition",
+            "taskDefinition",
+            taskDefinition=task_definition,
+            include=["TAGS"],
+        )
+        body = answer[RAW_BODY]
+        return body["taskDefinition"], body.get("tags") or []
 
     def register_task_definition(self, revision: Mapping[str, Any]) -> dict[str, Any]:
         """Registers ``revision``, the body as it goes over the wire; the new task definition as it
         came back.
         """
-        with translated("RegisterTaskDefinition"):
-            # The SDK wants its two required fields; what is sent is the raw body.
-            answer = self._client.register_task_definition(
-                family=revision["family"],
-                containerDefinitions=[],
-                **{botocore_hooks.RAW_BODY: revision},
-            )
-            task_definition: dict[str, Any] = answer[botocore_hooks.RAW_BODY]["taskDefinition"]
-            if missing := _NEEDED - task_definition.keys():
-                # Which makes it an answer that cannot be read, as if it had got lost.
-                raise KeyError(*missing)
-            return task_definition
+        # The SDK wants its two required fields; what is sent is the raw body.
+        answer = self._call(
+            "RegisterTaskDefinition",
+            "taskDefinition",
+            family=revision["family"],
+            containerDefinitions=[],
+            **{RAW_BODY: revision},
+        )
+        task_definition: dict[str, Any] = answer[RAW_BODY]["taskDefinition"]
+        if missing := _NEEDED - task_definition.keys():
+            # An answer that cannot be read counts as one that got lost.
+            raise failure_from("RegisterTaskDefinition", KeyError(*missing))
+        return task_definition
 
     def update_service(
         self,
@@ -165,23 +172,18 @@ class Ecs:
             "deploymentConfiguration": deployment_configuration,
         }
         sent = {name: value for name, value in body.items() if value is not None}
-        with translated("UpdateService"):
-            updated: dict[str, Any] = self._client.update_service(
-                service=service, **{botocore_hooks.RAW_BODY: sent}
-            )["service"]
-            return updated
+        answer = self._call("UpdateService", "service", service=service, **{RAW_BODY: sent})
+        updated: dict[str, Any] = answer["service"]
+        return updated
 
     def tag_resource(self, arn: str, tags: Mapping[str, str]) -> None:
         """Adds ``tags`` to a resource, or changes their values."""
-        with translated("TagResource"):
-            self._client.tag_resource(
-                resourceArn=arn, tags=[{"key": key, "value": value} for key, value in tags.items()]
-            )
+        pairs = [{"key": key, "value": value} for key, value in tags.items()]
+        self._call("TagResource", resourceArn=arn, tags=pairs)
 
     def untag_resource(self, arn: str, keys: Iterable[str]) -> None:
         """Removes the tags of these keys from a resource."""
-        with translated("UntagResource"):
-            self._client.untag_resource(resourceArn=arn, tagKeys=list(keys))
+        self._call("UntagResource", resourceArn=arn, tagKeys=list(keys))
 
     def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
         """Tasks of a service that have stopped lately, at most a thousand: ECS forgets them after
@@ -229,24 +231,25 @@ class Ecs:
 
     def service_deployment(self, arn: str) -> dict[str, Any] | None:
         """ECS's own record of one deployment: how far it is, and why it failed."""
-        with translated("DescribeServiceDeployments"):
-            answer = self._client.describe_service_deployments(serviceDeploymentArns=[arn])
-            return next(iter(answer["serviceDeployments"]), None)
+        answer = self._call(
+            "DescribeServiceDeployments", "serviceDeployments", serviceDeploymentArns=[arn]
+        )
+        return next(iter(answer["serviceDeployments"]), None)
 
     def service_revision(self, arn: str) -> dict[str, Any] | None:
         """What a service was deployed with: task definition, and the digest that each image was
         resolved to.
         """
-        with translated("DescribeServiceRevisions"):
-            answer = self._client.describe_service_revisions(serviceRevisionArns=[arn])
-            return next(iter(answer["serviceRevisions"]), None)
+        answer = self._call(
+            "DescribeServiceRevisions", "serviceRevisions", serviceRevisionArns=[arn]
+        )
+        return next(iter(answer["serviceRevisions"]), None)
 
     def roll_back_service_deployment(self, arn: str) -> None:
         """Lets ECS itself stop a deployment and return to the last revision of the service that was
         complete.
         """
-        with translated("StopServiceDeployment"):
-            self._client.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+        self._call("StopServiceDeployment", serviceDeploymentArn=arn, stopType="ROLLBACK")
 
     def _tasks(
         self, cluster: str, service: str, desired_status: str, pages: int
@@ -258,12 +261,20 @@ class Ecs:
             "desiredStatus": desired_status,
         }
         for _ in range(pages):
-            with translated("ListTasks"):
-                page = self._client.list_tasks(**listed, maxResults=PAGE)
-            with translated("DescribeTasks"):
-                if arns := page["taskArns"]:
-                    tasks += self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+            page = self._call("ListTasks", "taskArns", **listed, maxResults=PAGE)
+            if arns := page["taskArns"]:
+                tasks += self._call("DescribeTasks", "tasks", cluster=cluster, tasks=arns)["tasks"]
             if not page.get("nextToken"):
                 break
             listed["nextToken"] = page["nextToken"]
         return tasks
+
+    def _call(self, operation: str, *needed: str, **parameters: Any) -> dict[str, Any]:
+        """Makes one call; the answer, and its raw body, have the fields ``needed``."""
+        try:
+            answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**parameters)
+            for name in needed:
+                _ = answer[name], answer.get(RAW_BODY, answer)[name]
+            return answer
+        except SDK_ERRORS as error:
+            raise failure_from(operation, error) from error

@@ -79,12 +79,15 @@ none of the profile.
 """
 
 
-@contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Raises what the SDK raises inside as AwsFailure."""
-    try:
-        yield
-    except ClientError as error:
+SDK_ERRORS = (BotoCoreError, ClientError, KeyError, ResponseParserError, TypeError)
+"""What a call of the SDK raises. The last three: an answer of the status 200 that is not one of
+this operation, such as a proxy's page.
+"""
+
+
+def failure_from(operation: str, error: BaseException) -> AwsFailure:
+    """Returns the failure of a call of ``operation`` that raised one of ``SDK_ERRORS``."""
+    if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
         reason = error.response["Error"].get("Message") or str(error)
         outcome = _outcome(code, reason, error)
@@ -97,21 +100,26 @@ def translated(operation: str) -> Iterator[None]:
             Outcome.NOT_PERMITTED,
         )
         called = error.operation_name if is_login else operation
-        raise AwsFailure(called, outcome, code, reason, is_about_credentials=is_login) from error
-    except BotoCoreError as error:
+        return AwsFailure(called, outcome, code, reason, is_about_credentials=is_login)
+    if isinstance(error, BotoCoreError):
         is_local = isinstance(error, _NO_CREDENTIALS)
         outcome, code = _outcome_without_answer(error), type(error).__name__
-        raise AwsFailure(
-            operation, outcome, code, str(error), is_about_credentials=is_local
-        ) from error
-    except (KeyError, TypeError, ResponseParserError) as error:
-        # An answer of the status 200 that is no answer of this operation, such as a proxy's page.
-        raise AwsFailure(
-            operation,
-            Outcome.UNKNOWN,
-            "UnreadableAnswer",
-            f"the answer to {operation} cannot be read",
-        ) from error
+        return AwsFailure(operation, outcome, code, str(error), is_about_credentials=is_local)
+    return AwsFailure(
+        operation,
+        Outcome.UNKNOWN,
+        "UnreadableAnswer",
+        f"the answer to {operation} cannot be read",
+    )
+
+
+@contextmanager
+def translated(operation: str) -> Iterator[None]:
+    """Raises what the SDK raises inside as AwsFailure."""
+    try:
+        yield
+    except SDK_ERRORS as error:
+        raise failure_from(operation, error) from error
 
 
 def _outcome_without_answer(error: BotoCoreError) -> Outcome:

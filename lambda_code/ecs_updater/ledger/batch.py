@@ -21,7 +21,6 @@ from typing import Any
 from ..aws.dynamodb import ConditionFailed, Item, Put, Table, Update
 from ..errors import InvalidEventError
 from .entry import iso
-from .errors import told
 
 _BATCH, _MEMBER = "BATCH", "MEMBER#"
 _WRITES = 25
@@ -94,25 +93,19 @@ class Batches:
             "expires": expires,
         }
         try:
-            with told(self._table):
-                self._table.put(Put(whole, "attribute_not_exists(#pk)"))
+            self._table.put(Put(whole, "attribute_not_exists(#pk)"))
         except ConditionFailed:
             raise InvalidEventError(
                 f"batch: there is one of the id {batch.id} already, take another"
             ) from None
         for first in range(0, len(members), _WRITES):
-            with told(self._table):
-                self._table.write(
-                    *(
-                        Put(_member(batch.id, one, expires))
-                        for one in members[first : first + _WRITES]
-                    )
-                )
+            self._table.write(
+                *(Put(_member(batch.id, one, expires)) for one in members[first : first + _WRITES])
+            )
 
     def find(self, batch_id: str) -> Batch | None:
         """A batch as it is; None when there is none, or none any more. One call."""
-        with told(self._table):
-            item = self._table.get(_key(batch_id), _BATCH)
+        item = self._table.get(_key(batch_id), _BATCH)
         # Nobody began it: of messages with any name for a batch failures are counted, too.
         if not item or "id" not in item:
             return None
@@ -120,8 +113,7 @@ class Batches:
 
     def members(self, batch_id: str) -> list[Member]:
         """Its services, in their order. One call for each MB."""
-        with told(self._table):
-            items = self._table.query(_key(batch_id), _MEMBER)
+        items = self._table.query(_key(batch_id), _MEMBER)
         return [
             Member(item["number"], item["request_id"], json.loads(item["event"]), item.get("group"))
             for item in items
@@ -132,8 +124,7 @@ class Batches:
         change = "SET #stopped = if_not_exists(#stopped, :why)"
         stopping = Update(_key(batch_id), _BATCH, change, "#id = :id", {"why": why, "id": batch_id})
         try:
-            with told(self._table):
-                self._table.update(stopping)
+            self._table.update(stopping)
         except ConditionFailed:
             pass  # It is forgotten: nothing of it is left to begin.
 

@@ -17,10 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ..aws.dynamodb import ConditionFailed, Item, Table, Update
-from ..aws.errors import AwsFailure, Outcome
-from ..errors import LeaseHeldError, LedgerError, one_line
+from ..errors import LeaseHeldError, LedgerError, Outcome, one_line
 from .entry import iso
-from .errors import ledger_error, told
 
 LEASE_SECONDS = 120
 """For how long a lease is taken, and longer than any single call of ECS can last: after a kill the
@@ -137,8 +135,7 @@ class Leases:
             },
         )
         try:
-            with told(self._table):
-                self._table.update(renewal)
+            self._table.update(renewal)
         except ConditionFailed as refused:
             raise lost(lease, refused.items[0]) from refused
         return replace(lease, expires_at=until)
@@ -149,8 +146,7 @@ class Leases:
         Raises LeaseHeldError if it is not this holder's any more.
         """
         now = self._clock()  # Before the call: the time that it takes is the lease's.
-        with told(self._table):
-            item = self._table.get(lease.service, SORT_KEY)
+        item = self._table.get(lease.service, SORT_KEY)
         if item is None or (item.get("holder"), item["fence"]) != (lease.holder.id, lease.fence):
             raise lost(lease, item)
         return replace(lease, expires_at=item["expires_at"]).margin(now)
@@ -168,8 +164,7 @@ class Leases:
             {"holder": holder.id, "now": self._clock()},
         )
         try:
-            with told(self._table):
-                self._table.update(give_back)
+            self._table.update(give_back)
         except ConditionFailed:
             return False
         return True
@@ -227,11 +222,10 @@ class Leases:
             item = refused.items[0] or {}
             rest = item.get("expires_at", now) - now
             return _held(service, item), min(pause, max(rest, 0.05))
-        except AwsFailure as failure:
-            error = ledger_error(self._table, failure)
-            if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
-                raise error.caused_by(failure) from failure
-            if failure.outcome is Outcome.UNKNOWN:
+        except LedgerError as error:
+            if error.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
+                raise
+            if error.outcome is Outcome.UNKNOWN:
                 self._give_up(service, holder)
             return error, pause
 

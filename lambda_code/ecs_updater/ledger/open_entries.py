@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from ..aws.dynamodb import Delete, Item, Put, Table
 from ..errors import LedgerError
 from .entry import ENTRY, Entry, from_item
-from .errors import told
 
 OPEN = "OPEN"
 PAGE = 100
@@ -61,12 +60,11 @@ class OpenEntries:
 
         One call, and one for each that there is.
         """
-        with told(self._table):
-            markers = self._table.query(OPEN, f"{service}#" if service else "")
-            items = [
-                self._table.get(*_entry_key(one["sk"])) if _names_an_entry(one["sk"]) else None
-                for one in markers
-            ]
+        markers = self._table.query(OPEN, f"{service}#" if service else "")
+        items = [
+            self._table.get(*_entry_key(one["sk"])) if _names_an_entry(one["sk"]) else None
+            for one in markers
+        ]
         return self._read(markers, [item for item in items if item])
 
     def pages(self) -> Iterator[Page]:
@@ -78,8 +76,7 @@ class OpenEntries:
         if len(markers) < PAGE:
             yield Page(self._page(markers), True)
             return
-        with told(self._table):
-            begin = str((self._table.get(_CURSOR, _CURSOR) or {}).get("after", ""))
+        begin = str((self._table.get(_CURSOR, _CURSOR) or {}).get("after", ""))
         yield from self._between(begin, "")
         if begin:
             yield from self._between("", begin)
@@ -95,17 +92,14 @@ class OpenEntries:
 
     def go_on_after(self, entry: OpenEntry) -> None:
         """Lets the next run begin after this one. One call."""
-        with told(self._table):
-            self._table.put(Put({"pk": _CURSOR, "sk": _CURSOR, "after": entry.marker}))
+        self._table.put(Put({"pk": _CURSOR, "sk": _CURSOR, "after": entry.marker}))
 
     def _markers(self, after: str) -> list[Item]:
-        with told(self._table):
-            return self._table.query(OPEN, after=after, most=PAGE)
+        return self._table.query(OPEN, after=after, most=PAGE)
 
     def _page(self, markers: Sequence[Item]) -> list[OpenEntry]:
         keys = [_entry_key(one["sk"]) for one in markers if _names_an_entry(one["sk"])]
-        with told(self._table):
-            return self._read(markers, self._table.get_many(keys))
+        return self._read(markers, self._table.get_many(keys))
 
     def _read(self, markers: Sequence[Item], items: Sequence[Item]) -> list[OpenEntry]:
         by_key = {(item["pk"], item["sk"]): item for item in items}
@@ -115,8 +109,7 @@ class OpenEntries:
         ]
         for marker, entry in found:
             if entry is None:  # Deleted by somebody: what says that it is open goes too.
-                with told(self._table):
-                    self._table.write(Delete(OPEN, marker))
+                self._table.write(Delete(OPEN, marker))
         return [
             OpenEntry(marker, entry)
             for marker, entry in found

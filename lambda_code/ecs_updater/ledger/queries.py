@@ -12,7 +12,6 @@ from ..context import ANSWER_BYTES
 from ..errors import LedgerError
 from ..log import logger
 from .entry import ENTRY, Entry, State
-from .errors import told
 from .open_entries import read
 from .store import UPDATES, History, entry_key, request_key
 
@@ -87,8 +86,7 @@ class Feed:
         found: list[Item] = []
         size, key = 0, after
         for _ in range(_CALLS_AT_MOST):
-            with told(self._table):
-                items, following = page(most, after=key)
+            items, following = page(most, after=key)
             for item in filter(is_wanted, filter(_is_readable, items)):
                 size += len(json.dumps(item))
                 # A page has one entry at least, or nobody would come past it.
@@ -150,17 +148,14 @@ class Progress:
         """
         wanted = [one for one in dict.fromkeys(request_ids) if one not in self._ended]
         found = dict(self._ended)
-        with told(self._table):
-            # A repetition after a failure is another entry, so where it is has to be asked again
-            # until it has ended for good.
-            requests = self._table.get_many(
-                [request_key(one) for one in wanted], ["service", "number"]
-            )
-            places = {
-                item["pk"].partition("#")[2]: (item["service"], entry_key(item["number"]))
-                for item in requests
-            }
-            entries = self._table.get_many(list(places.values()), _READ)
+        # A repetition after a failure is another entry, so where it is has to be asked again
+        # until it has ended for good.
+        requests = self._table.get_many([request_key(one) for one in wanted], ["service", "number"])
+        places = {
+            item["pk"].partition("#")[2]: (item["service"], entry_key(item["number"]))
+            for item in requests
+        }
+        entries = self._table.get_many(list(places.values()), _READ)
         by_place = {(item["pk"], item["sk"]): item for item in entries}
         for request_id, place in places.items():
             if item := by_place.get(place):

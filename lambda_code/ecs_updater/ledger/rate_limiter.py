@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from ..aws.dynamodb import ConditionFailed, Table, Update
 from ..errors import LedgerError
 from ..throttling import Rate
-from .errors import told
 
 _KEY = "PACE"
 _TRIES = 8
@@ -78,8 +77,7 @@ class Pace:
             )
             for change in (goes_on, was_full):
                 try:
-                    with told(self._table):
-                        full_at: float = self._table.update(change)["full_at"]
+                    full_at: float = self._table.update(change)["full_at"]
                     return full_at - depth - now
                 except ConditionFailed as refused:
                     item = refused.items[0]

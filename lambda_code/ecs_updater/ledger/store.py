@@ -16,7 +16,6 @@ from ..errors import LeaseHeldError, LedgerError, one_line
 from ..log import logger
 from .batch import failure_of
 from .entry import ENTRY, Entry, State, Success, check_types, from_item, iso, to_item
-from .errors import told
 from .lease import Lease, lost, still_held
 from .open_entries import OPEN, OpenEntries, read
 
@@ -71,11 +70,10 @@ class History:
         earlier: Item | None = None
         for _ in range(_BEGIN_TRIES):
             try:
-                with told(self._table):
-                    self._table.write(
-                        *self._intent(entry, instead_of=earlier),
-                        *([still_held(lease)] if lease else []),
-                    )
+                self._table.write(
+                    *self._intent(entry, instead_of=earlier),
+                    *([still_held(lease)] if lease else []),
+                )
                 return Begun(entry, True)
             except ConditionFailed as refused:
                 same, earlier = refused.items[:2]
@@ -106,8 +104,7 @@ class History:
         written = replace(written, item=written.item | {"expires": self._expires()})
         request = replace(request, item=request.item | {"expires": self._expires()})
         try:
-            with told(self._table):
-                self._table.write(written, request, *self._counted(entry))
+            self._table.write(written, request, *self._counted(entry))
             return entry
         except ConditionFailed as refused:
             same, earlier = refused.items[:2]
@@ -131,8 +128,7 @@ class History:
         """
         entry = replace(entry, updated_at=iso(self._clock()))
         try:
-            with told(self._table):
-                self._table.put(self._progress(entry))
+            self._table.put(self._progress(entry))
         except ConditionFailed as refused:
             raise self._not_written(entry, refused.items[0]) from refused
         return entry
@@ -158,8 +154,7 @@ class History:
         attempts = [[*writes, _last_success(success)], writes] if success else [writes]
         for attempt in attempts:
             try:
-                with told(self._table):
-                    self._table.write(*attempt)
+                self._table.write(*attempt)
                 return entry
             except ConditionFailed as refused:
                 stored = refused.items[0]
@@ -184,8 +179,7 @@ class History:
             {"no": False, "yes": True, "ended": State.ENDED.value, "owner": entry.owner},
         )
         try:
-            with told(self._table):
-                self._table.write(last, *self._counted(replace(entry, may_be_repeated=False)))
+            self._table.write(last, *self._counted(replace(entry, may_be_repeated=False)))
         except ConditionFailed:
             pass
 
@@ -204,8 +198,7 @@ class History:
             {"owner": lease.holder.id, "fence": lease.fence, "ended": State.ENDED.value},
         )
         try:
-            with told(self._table):
-                return from_item(self._table.update(taking))
+            return from_item(self._table.update(taking))
         except ConditionFailed as refused:
             raise self._not_written(entry, refused.items[0]) from refused
 
@@ -228,16 +221,14 @@ class History:
 
     def last_success(self, service: str) -> Success | None:
         """The service's last update whose rollout succeeded. One call."""
-        with told(self._table):
-            item = self._table.get(service, _LAST_SUCCESS)
+        item = self._table.get(service, _LAST_SUCCESS)
         return _success(item) if item else None
 
     def latest(self, service: str, most: int = 20) -> list[Entry]:
         """The service's latest entries, the latest first; one that cannot be read is logged and
         left out. One call.
         """
-        with told(self._table):
-            items = self._table.query(service, ENTRY, newest_first=True, most=most)
+        items = self._table.query(service, ENTRY, newest_first=True, most=most)
         return list(_readable(read(item) for item in items))
 
     def later(self, entry: Entry) -> list[Entry]:
@@ -288,12 +279,10 @@ class History:
         return LedgerError(f"{which} is {stored['state']} already, it cannot become {entry.state}")
 
     def _request(self, request_id: str) -> Item | None:
-        with told(self._table):
-            return self._table.get(*request_key(request_id))
+        return self._table.get(*request_key(request_id))
 
     def _entry(self, service: str, number: int) -> Entry | None:
-        with told(self._table):
-            item = self._table.get(service, entry_key(number))
+        item = self._table.get(service, entry_key(number))
         return from_item(item) if item else None
 
     def _counted(self, entry: Entry) -> list[Write]:

@@ -5,6 +5,7 @@ spelling of each name. Pure.
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from ..errors import ConfigurationError, InvalidImageError, NotAllowedError, one_line
 from ..settings import Settings
@@ -46,6 +47,7 @@ class AllowList:
     patterns: tuple[str, ...] = ()
 
     @classmethod
+    @lru_cache
     def of(cls, setting: str, text: str) -> "AllowList":
         """The list of a setting, separated by commas.
 
