@@ -18,7 +18,7 @@ DETACHED = 130
 """Ctrl-C, as shells count it."""
 
 
-class CommandEnd(Exception):
+class CommandError(Exception):
     """The command ends here, with this exit code and these lines on standard error."""
 
     def __init__(self, code: int, *lines: str):
@@ -26,18 +26,18 @@ class CommandEnd(Exception):
         super().__init__("; ".join(lines))
 
 
-class Trouble(CommandEnd):
+class AwsError(CommandError):
     """AWS does not do what the command needs."""
 
-    def __init__(self, sentence: str, *, may_pass: bool = False):
-        self.may_pass = may_pass
+    def __init__(self, sentence: str, *, is_transient: bool = False):
+        self.is_transient = is_transient
         """Whether the same may go well a moment later."""
         super().__init__(AWS, sentence)
 
 
-def wrong_input(*lines: str) -> CommandEnd:
+def input_error(*lines: str) -> CommandError:
     """The end of a command that was asked for something that cannot be."""
-    return CommandEnd(INPUT, *lines)
+    return CommandError(INPUT, *lines)
 
 
 _LOG_IN = "log in (aws configure, aws sso login), or name a profile with --profile"
@@ -61,13 +61,13 @@ def told() -> Iterator[None]:
     try:
         yield
     except AwsFailure as failure:
-        raise trouble_of(failure) from failure
+        raise aws_error_of(failure) from failure
     except EcsUpdaterError as error:
         # Beneath an error of the ledger is what AWS said; the error itself speaks of the function's
         # settings.
         cause = error.failure
         raise (
-            trouble_of(cause) if cause else Trouble(plain_cause(str(error)), may_pass=True)
+            aws_error_of(cause) if cause else AwsError(plain_cause(str(error)), is_transient=True)
         ) from error
 
 
@@ -76,7 +76,7 @@ def is_unreachable(failure: AwsFailure) -> bool:
     return failure.code in _UNREACHABLE
 
 
-def trouble_of(failure: AwsFailure) -> Trouble:
+def aws_error_of(failure: AwsFailure) -> AwsError:
     """That of a call that failed."""
     reason = one_line(failure.reason).rstrip(".")
     sentence = f"{failure.operation} failed: {one_line(str(failure)).rstrip('.')}"
@@ -98,4 +98,4 @@ def trouble_of(failure: AwsFailure) -> Trouble:
         sentence = f"{reason}: check the network, the region, and AWS_ENDPOINT_URL"
     elif failure.code == "InvalidSetting":
         sentence = f"{reason}: check --region and AWS_ENDPOINT_URL"
-    return Trouble(sentence, may_pass=failure.outcome in (Outcome.NOT_NOW, Outcome.UNKNOWN))
+    return AwsError(sentence, is_transient=failure.outcome in (Outcome.NOT_NOW, Outcome.UNKNOWN))

@@ -17,7 +17,7 @@ from .commands.stop import stop
 from .commands.update import update
 from .commands.validate import validate
 from .commands.watch import watch
-from .errors import DETACHED, CommandEnd
+from .errors import DETACHED, CommandError
 from .output.printer import Printer
 
 COMMANDS: tuple[Callable[..., int], ...] = (
@@ -53,7 +53,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
     def guard(*arguments: object, **options: object) -> None:
         try:
             code = command(*arguments, **options)
-        except CommandEnd as end:
+        except CommandError as end:
             for line in end.lines:
                 Printer().note(line)
             code = end.code

@@ -35,9 +35,9 @@ def _run(capsys):
     """Runs a command line: exit code, standard output, standard error."""
 
     def run(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as result:
             main(words)
         out, err = capsys.readouterr()
-        return ended.value.code, out, err
+        return result.value.code, out, err
 
     return run

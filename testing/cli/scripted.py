@@ -13,12 +13,12 @@ from typing import Any
 
 from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Batch, Member, members_of
-from ecs_updater_cli.backends.batches import Begun
-from ecs_updater_cli.backends.factory import Opened
+from ecs_updater_cli.backends.batches import StartedBatch
+from ecs_updater_cli.backends.factory import OpenBackend
 from ecs_updater_cli.batch.row import Row
-from ecs_updater_cli.batch.state import Counts, Seen, State
-from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.options import How
+from ecs_updater_cli.batch.state import State, Status, TaskCounts
+from ecs_updater_cli.commands.following import wait_for_batch
+from ecs_updater_cli.commands.options import ViewOptions
 from ecs_updater_cli.output.printer import Printer
 
 START = 1_800_000_000.0
@@ -30,7 +30,7 @@ HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202ereversed\r\nnext"
 
 def batch(
     services: Sequence[tuple[str, str, str | None]], max_failures: int | None = None
-) -> Begun:
+) -> StartedBatch:
     """A batch of services of the cluster ``shop``, or of the one before a slash: name, image,
     group.
     """
@@ -40,7 +40,7 @@ def batch(
         names = {"ecs_cluster_name": cluster.rpartition("/")[2], "ecs_service_name": service}
         events.append({**names, "ecs_image_name": image, "ecs_tag": {}})
     members = list(members_of(BATCH, events, [group for _, _, group in services]))
-    return Begun(
+    return StartedBatch(
         Batch(BATCH, "2027-01-15T08:00:00.000Z", len(members), "somebody", max_failures), members
     )
 
@@ -72,12 +72,12 @@ class ScriptedDoor:
 
     def __init__(
         self,
-        steps: Sequence[Mapping[int, Seen]],
+        steps: Sequence[Mapping[int, Status]],
         clock: ScriptedClock,
-        counts: Mapping[int, Counts] | None = None,
+        counts: Mapping[int, TaskCounts] | None = None,
     ):
         self._steps, self._clock, self._counts = list(steps), clock, counts or {}
-        self._known: dict[int, Seen] = {}
+        self._known: dict[int, Status] = {}
         self._begun_at: dict[int, float] = {}
         self.begun: list[list[int]] = []
 
@@ -90,28 +90,30 @@ class ScriptedDoor:
         """Notes which."""
         self.begun.append([member.number for member in members])
 
-    def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
         """The next step; after the last one nothing changes any more, and time stands still."""
         if self._steps:
-            for number, seen in self._steps.pop(0).items():
+            for number, status in self._steps.pop(0).items():
                 begun_at = self._begun_at.setdefault(number, self._clock.moment)
-                ended_at = self._clock.moment if seen.state.is_over else None
-                is_begun = seen.state not in (State.QUEUED, State.NOT_STARTED)
+                ended_at = self._clock.moment if status.state.is_over else None
+                is_begun = status.state not in (State.QUEUED, State.NOT_STARTED)
                 self._known[number] = replace(
-                    seen, begun_at=begun_at if is_begun else None, ended_at=ended_at
+                    status, begun_at=begun_at if is_begun else None, ended_at=ended_at
                 )
         else:
             self._clock.stands_still = True
         return {row.number: self._known[row.number] for row in waiting if row.number in self._known}
 
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
         """The script's."""
         return {
             row.number: self._counts[row.number] for row in waiting if row.number in self._counts
         }
 
 
-def opened(door: Any, id_: str | None = BATCH, close: Callable[[], None] = lambda: None) -> Opened:
+def opened(
+    backend: Any, id_: str | None = BATCH, close: Callable[[], None] = lambda: None
+) -> OpenBackend:
     """The door as the commands have it."""
 
     def hint(is_some_left: bool) -> str:
@@ -121,7 +123,9 @@ def opened(door: Any, id_: str | None = BATCH, close: Callable[[], None] = lambd
             else "Ctrl-C detaches, and the updates go on"
         )
 
-    return Opened(door, lambda *_: f"ecs-updater watch {BATCH} comes back", hint, id_, close)
+    return OpenBackend(
+        backend, lambda *_: f"ecs-updater watch {BATCH} comes back", hint, id_, close
+    )
 
 
 GOOD, TO = State.SUCCEEDED, State.DEPLOYING
@@ -129,7 +133,7 @@ GOOD, TO = State.SUCCEEDED, State.DEPLOYING
 
 def shop(
     count: int = 12, said: str = HOSTILE
-) -> tuple[Begun, list[dict[int, Seen]], dict[int, Counts]]:
+) -> tuple[StartedBatch, list[dict[int, Status]], dict[int, TaskCounts]]:
     """A batch in the middle: some done, some at it, one failed, two with what ECS ``said`` in their
     causes.
     """
@@ -154,23 +158,23 @@ def shop(
             for number, name in enumerate(names[:count])
         ]
     )
-    begin = {number: Seen(State.BEGUN) for number in range(1, 9)}
-    deploy = {number: Seen(TO, f"to {names[number - 1]}:7") for number in range(1, 9)}
+    begin = {number: Status(State.BEGUN) for number in range(1, 9)}
+    deploy = {number: Status(TO, f"to {names[number - 1]}:7") for number in range(1, 9)}
     first = {
-        1: Seen(GOOD, "2 of 2 tasks run web:7"),
-        2: Seen(State.UNCHANGED, "nothing differs"),
-        3: Seen(
+        1: Status(GOOD, "2 of 2 tasks run web:7"),
+        2: Status(State.UNCHANGED, "nothing differs"),
+        3: Status(
             State.FAILED,
             "container app exited with code 3, 3 times; the service was not rolled back",
         ),
-        9: Seen(State.BEGUN),
+        9: Status(State.BEGUN),
     }
     second = {
-        4: Seen(GOOD, "4 of 4 tasks run search:7"),
-        5: Seen(State.ROLLING_BACK, f"back to mail:6, {said}"),
-        6: Seen(State.ROLLED_BACK, f"{said}; the service is back: 2 of 2 tasks run billing:6"),
-        9: Seen(TO, "to admin:7"),
-        10: Seen(
+        4: Status(GOOD, "4 of 4 tasks run search:7"),
+        5: Status(State.ROLLING_BACK, f"back to mail:6, {said}"),
+        6: Status(State.ROLLED_BACK, f"{said}; the service is back: 2 of 2 tasks run billing:6"),
+        9: Status(TO, "to admin:7"),
+        10: Status(
             State.RETRYING,
             "new task_definition could not be created Rate exceeded; the service is as it was",
         ),
@@ -178,15 +182,15 @@ def shop(
     return (
         begun,
         [begin, deploy, first, second],
-        {5: Counts(1, 2), 7: Counts(1, 3), 8: Counts(0, 1), 9: Counts(2, 4)},
+        {5: TaskCounts(1, 2), 7: TaskCounts(1, 3), 8: TaskCounts(0, 1), 9: TaskCounts(2, 4)},
     )
 
 
-def ending() -> dict[int, Seen]:
+def ending() -> dict[int, Status]:
     """The step after which all of the twelve have their end."""
-    good = {number: Seen(GOOD, "2 of 2 tasks run x:7") for number in (7, 8, 9, 10, 11)}
-    not_started = Seen(State.NOT_STARTED, "one update of the batch has failed")
-    return {**good, 5: Seen(State.ROLLED_BACK, "the service is back"), 12: not_started}
+    good = {number: Status(GOOD, "2 of 2 tasks run x:7") for number in (7, 8, 9, 10, 11)}
+    not_started = Status(State.NOT_STARTED, "one update of the batch has failed")
+    return {**good, 5: Status(State.ROLLED_BACK, "the service is back"), 12: not_started}
 
 
 def play() -> int:
@@ -196,9 +200,9 @@ def play() -> int:
     options: dict[str, Any] = json.loads(sys.argv[1])
     begun, steps, counts = shop(options.get("count", 12), options.get("said", HOSTILE))
     clock = ScriptedClock(0.01)
-    door = ScriptedDoor([*steps, ending()] if options.get("ends") else steps, clock, counts)
-    how = How(options.get("interactive", True), options.get("json", False))
-    return follow(opened(door), begun, how, Printer(), clock.clock)
+    backend = ScriptedDoor([*steps, ending()] if options.get("ends") else steps, clock, counts)
+    how = ViewOptions(options.get("interactive", True), options.get("json", False))
+    return wait_for_batch(opened(backend), begun, how, Printer(), clock.clock)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import signal
 import pytest
 
 from cli.scripted import ScriptedClock, ScriptedDoor, batch, opened
-from ecs_updater_cli.batch.state import Seen, State
-from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.options import How
+from ecs_updater_cli.batch.state import State, Status
+from ecs_updater_cli.commands.following import wait_for_batch
+from ecs_updater_cli.commands.options import ViewOptions
 from ecs_updater_cli.main import main
 
 EVIL = "attacker.example.net/exfil:latest"
@@ -28,9 +28,9 @@ def _run(capsys):
     handler = signal.getsignal(signal.SIGTERM)
 
     def run(*words: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as result:
             main(words)
-        return ended.value.code, capsys.readouterr().err
+        return result.value.code, capsys.readouterr().err
 
     yield run
     signal.signal(signal.SIGTERM, handler)
@@ -80,7 +80,7 @@ class Refusing(ScriptedDoor):
         super().__init__([{}], clock)
         self.states = states
 
-    def look(self, waiting):
+    def poll(self, waiting):
         return {row.number: self.states[row.number - 1] for row in waiting}
 
 
@@ -96,6 +96,9 @@ class Refusing(ScriptedDoor):
 )
 def test_a_batch_of_which_the_worker_allowed_nothing_is_exit_code_2(printer, states, code):
     clock = ScriptedClock()
-    door = Refusing(clock, [Seen(state, "why", error_type=kind) for state, kind in states])
+    backend = Refusing(clock, [Status(state, "why", error_type=kind) for state, kind in states])
     services = batch([(f"web-{number}", "web:2", None) for number, _ in enumerate(states)])
-    assert follow(opened(door), services, How(as_json=True), printer, clock.clock) == code
+    assert (
+        wait_for_batch(opened(backend), services, ViewOptions(as_json=True), printer, clock.clock)
+        == code
+    )

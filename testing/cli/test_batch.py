@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import pytest
 
 from cli.scripted import START, ScriptedClock, ScriptedDoor, batch
-from ecs_updater_cli.batch.state import Counts, Seen, State, seen_in
-from ecs_updater_cli.batch.tracker import Board
-from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, Following
+from ecs_updater_cli.batch.state import State, Status, TaskCounts, status_of
+from ecs_updater_cli.batch.tracker import Tracker
+from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, Watcher
 from ecs_updater_cli.batch.waves import Waves, waves_of
-from ecs_updater_cli.errors import Trouble
+from ecs_updater_cli.errors import AwsError
 
-GOOD, BAD = Seen(State.SUCCEEDED), Seen(State.FAILED, "it died")
+GOOD, BAD = Status(State.SUCCEEDED), Status(State.FAILED, "it died")
 
 
 class Told:
@@ -21,9 +21,9 @@ class Told:
         self.changes: list[tuple[str, str, str]] = []
         self.troubles: list[str] = []
 
-    def changed(self, board, changes):
+    def changed(self, tracker, changes):
         """Notes service, state before and after."""
-        del board
+        del tracker
         self.changes += [
             (change.row.service, change.before.value, change.row.state.value) for change in changes
         ]
@@ -36,7 +36,7 @@ class Told:
 class Played:
     """A batch of services ``a``, ``b`` … in these groups, behind which the steps are played."""
 
-    def __init__(self, groups: str, *steps: Mapping[int, Seen]):
+    def __init__(self, groups: str, *steps: Mapping[int, Status]):
         names = "abcdefgh"[: len(groups)]
         begun = batch(
             [
@@ -45,14 +45,14 @@ class Played:
             ]
         )
         self.time, self.told = ScriptedClock(), Told()
-        self.board = Board(begun.members, START)
+        self.tracker = Tracker(begun.members, START)
         self.waves = Waves(waves_of({member.number: member.group for member in begun.members}))
-        self.door = ScriptedDoor(steps, self.time)
-        self.following = Following(self.board, self.door, self.waves, self.told, self.time.clock)
+        self.backend = ScriptedDoor(steps, self.time)
+        self.watcher = Watcher(self.tracker, self.backend, self.waves, self.told, self.time.clock)
 
     def states(self) -> str:
         """The first letters of the states."""
-        return "".join(row.state[0] for row in self.board.rows)
+        return "".join(row.state[0] for row in self.tracker.rows)
 
 
 ITEM = {
@@ -118,14 +118,14 @@ ITEM = {
     ],
 )
 def test_an_entry_of_the_ledger_is_a_state_in_words(item, state, cause):
-    seen = seen_in({**ITEM, **item})
-    assert (seen.state.value, seen.cause, seen.begun_at) == (state, cause, START)
+    status = status_of({**ITEM, **item})
+    assert (status.state.value, status.cause, status.begun_at) == (state, cause, START)
 
 
 def test_a_success_tells_its_tasks_itself():
-    assert seen_in(
+    assert status_of(
         {**ITEM, "state": "ENDED", "verdict": "SUCCEEDED", "cause": "2 of 3 tasks run web:7"}
-    ).counts == Counts(2, 3)
+    ).counts == TaskCounts(2, 3)
 
 
 def test_every_state_is_either_good_or_bad_or_goes_on():
@@ -141,38 +141,38 @@ def test_every_state_is_either_good_or_bad_or_goes_on():
 
 
 def test_a_batch_is_followed_to_its_end_and_each_change_is_told_once():
-    played = Played("--", {1: Seen(State.BEGUN)}, {}, {1: GOOD, 2: Seen(State.BEGUN)}, {2: BAD})
-    assert played.following.follow() is True
+    played = Played("--", {1: Status(State.BEGUN)}, {}, {1: GOOD, 2: Status(State.BEGUN)}, {2: BAD})
+    assert played.watcher.wait() is True
     first = [("a", "queued", "begun"), ("a", "begun", "succeeded")]
     assert played.told.changes == [*first, ("b", "queued", "begun"), ("b", "begun", "failed")]
-    assert played.door.begun == [[1, 2]] and not played.board.is_good
+    assert played.backend.begun == [[1, 2]] and not played.tracker.is_good
 
 
 def test_a_look_takes_no_longer_than_the_time_out_says():
     played = Played("--", {1: GOOD}, *[{}] * 20)
-    assert played.following.follow(5) is False
+    assert played.watcher.wait(5) is False
     assert played.time.moment == START + 5
 
 
 def test_waves_come_one_after_another_in_the_order_of_their_groups():
-    steps = [{2: GOOD}, {4: GOOD}, {1: GOOD, 3: Seen(State.UNCHANGED)}, {5: GOOD}]
+    steps = [{2: GOOD}, {4: GOOD}, {1: GOOD, 3: Status(State.UNCHANGED)}, {5: GOOD}]
     played = Played("x-x-y", *steps)
-    assert played.following.follow() is True
-    assert played.door.begun == [[2, 4], [1, 3], [5]]
+    assert played.watcher.wait() is True
+    assert played.backend.begun == [[2, 4], [1, 3], [5]]
 
 
 def test_a_wave_that_does_not_succeed_is_the_last():
     played = Played("-xyy", {1: GOOD}, {2: BAD})
-    assert played.following.follow() is True
-    assert played.states() == "sfnn" and played.door.begun == [[1], [2]]
-    assert played.board.rows[3].seen.cause == "shop/b of an earlier wave did not succeed"
+    assert played.watcher.wait() is True
+    assert played.states() == "sfnn" and played.backend.begun == [[1], [2]]
+    assert played.tracker.rows[3].status.cause == "shop/b of an earlier wave did not succeed"
 
 
 def test_who_comes_back_begins_what_was_not_begun_and_goes_on_with_the_waves():
     played = Played("--xx", {1: GOOD}, {2: GOOD}, {3: GOOD, 4: GOOD})
-    played.following.look()
-    assert played.following.follow() is True
-    assert played.door.begun == [[2], [3, 4]]
+    played.watcher.poll()
+    assert played.watcher.wait() is True
+    assert played.backend.begun == [[2], [3, 4]]
 
 
 def test_who_comes_back_begins_again_whatever_neither_rolls_nor_is_over():
@@ -188,31 +188,31 @@ def test_who_comes_back_begins_again_whatever_neither_rolls_nor_is_over():
         State.ROLLING_BACK,
         State.SUCCEEDED,
     )
-    before = {number: Seen(state) for number, state in enumerate(states, 1)}
+    before = {number: Status(state) for number, state in enumerate(states, 1)}
     played = Played("------", before, dict.fromkeys(range(1, 6), GOOD))
-    played.following.look()
-    assert played.following.follow() is True
-    assert played.door.begun == [[1, 2, 3]]
+    played.watcher.poll()
+    assert played.watcher.wait() is True
+    assert played.backend.begun == [[1, 2, 3]]
 
 
 def test_who_comes_back_to_a_wave_that_has_begun_lets_it_come_to_its_end():
-    played = Played("--x", {1: Seen(State.DEPLOYING), 2: GOOD}, {1: GOOD}, {3: GOOD})
-    played.following.look()
-    assert played.following.follow() is True
-    assert played.door.begun == [[], [3]]
+    played = Played("--x", {1: Status(State.DEPLOYING), 2: GOOD}, {1: GOOD}, {3: GOOD})
+    played.watcher.poll()
+    assert played.watcher.wait() is True
+    assert played.backend.begun == [[], [3]]
 
 
 def test_trouble_is_borne_for_a_while_and_told():
     played = Played("-", {1: GOOD})
-    look, failures = played.door.look, [Trouble("no answer", may_pass=True)] * 2
+    poll, failures = played.backend.poll, [AwsError("no answer", is_transient=True)] * 2
 
     def shaky(waiting):
         if failures:
             raise failures.pop()
-        return look(waiting)
+        return poll(waiting)
 
-    played.door.look = shaky
-    assert played.following.follow() is True
+    played.backend.poll = shaky
+    assert played.watcher.wait() is True
     assert played.told.troubles == ["no answer", "no answer", ""]
 
 
@@ -220,11 +220,11 @@ def test_trouble_that_does_not_pass_ends_it():
     played = Played("-")
 
     def never(_):
-        raise Trouble("no answer", may_pass=True)
+        raise AwsError("no answer", is_transient=True)
 
-    played.door.look = never
-    with pytest.raises(Trouble, match="no answer"):
-        played.following.follow()
+    played.backend.poll = never
+    with pytest.raises(AwsError, match="no answer"):
+        played.watcher.wait()
     assert played.time.moment == START + PATIENCE_SECONDS + 1
 
 
@@ -232,26 +232,26 @@ def test_what_is_not_permitted_ends_it_at_once():
     played = Played("-")
 
     def never(_):
-        raise Trouble("not permitted")
+        raise AwsError("not permitted")
 
-    played.door.look = never
-    with pytest.raises(Trouble, match="not permitted"):
-        played.following.follow()
+    played.backend.poll = never
+    with pytest.raises(AwsError, match="not permitted"):
+        played.watcher.wait()
     assert played.time.moment == START
 
 
 def test_a_wave_that_could_not_be_begun_is_begun_again():
     played = Played("-", {1: GOOD})
-    begin, failures = played.door.begin, [Trouble("throttled", may_pass=True)]
+    begin, failures = played.backend.begin, [AwsError("throttled", is_transient=True)]
 
     def shaky(members):
         if failures:
             raise failures.pop()
         begin(members)
 
-    played.door.begin = shaky
-    assert played.following.follow() is True
-    assert played.door.begun == [[1]]
+    played.backend.begin = shaky
+    assert played.watcher.wait() is True
+    assert played.backend.begun == [[1]]
 
 
 def test_a_wave_in_the_middle_of_which_somebody_leaves_is_left_to_begin():
@@ -261,13 +261,13 @@ def test_a_wave_in_the_middle_of_which_somebody_leaves_is_left_to_begin():
     def interrupted(_):
         raise KeyboardInterrupt
 
-    begin, played.door.begin = played.door.begin, interrupted
+    begin, played.backend.begin = played.backend.begin, interrupted
     with pytest.raises(KeyboardInterrupt):
-        played.following.follow()
+        played.watcher.wait()
     assert played.waves.left == {1, 2, 3}
-    played.door.begin = begin
-    played.following.follow(0)
-    assert played.door.begun == [[1, 2], [3]] and not played.waves.left
+    played.backend.begin = begin
+    played.watcher.wait(0)
+    assert played.backend.begun == [[1, 2], [3]] and not played.waves.left
 
 
 def test_a_large_batch_is_looked_at_less_often():
@@ -277,27 +277,27 @@ def test_a_large_batch_is_looked_at_less_often():
         pauses.append(seconds),
         setattr(clock, "moment", clock.moment + seconds),
     )
-    board = Board(begun.members, START)
-    Following(
-        board, ScriptedDoor([], clock), Waves(waves_of({1: None})), Told(), clock.clock
-    ).follow(12)
+    tracker = Tracker(begun.members, START)
+    Watcher(tracker, ScriptedDoor([], clock), Waves(waves_of({1: None})), Told(), clock.clock).wait(
+        12
+    )
     assert pauses == [5.0, 5.0, 2.0]
 
 
 def test_the_time_of_a_batch_that_is_over_stands_still():
     played = Played("--", {1: GOOD}, {2: GOOD})
-    played.following.follow()
-    assert played.board.seconds(START + 1000) == 1.0
+    played.watcher.wait()
+    assert played.tracker.seconds(START + 1000) == 1.0
 
 
 def test_tasks_are_kept_until_the_end_tells_its_own():
     played = Played(
-        "-", {1: Seen(State.DEPLOYING)}, {}, {1: Seen(State.SUCCEEDED, "2 of 2 tasks run a:1")}
+        "-", {1: Status(State.DEPLOYING)}, {}, {1: Status(State.SUCCEEDED, "2 of 2 tasks run a:1")}
     )
-    played.following.look()
-    played.board.count({1: Counts(1, 2)})
-    played.following.look()
-    assert played.board.rows[0].counts == Counts(1, 2)
-    played.following.look()
-    played.board.count({1: Counts(0, 9)})
-    assert played.board.rows[0].counts == Counts(2, 2)
+    played.watcher.poll()
+    played.tracker.count({1: TaskCounts(1, 2)})
+    played.watcher.poll()
+    assert played.tracker.rows[0].counts == TaskCounts(1, 2)
+    played.watcher.poll()
+    played.tracker.count({1: TaskCounts(0, 9)})
+    assert played.tracker.rows[0].counts == TaskCounts(2, 2)

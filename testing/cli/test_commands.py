@@ -17,16 +17,16 @@ import pytest
 from cli.scripted import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 from ecs_updater.aws import session, sqs
 from ecs_updater.context import REAL_TIME
-from ecs_updater_cli.backends.dry_run import Planning
-from ecs_updater_cli.backends.factory import direct_door, queue_door, unrecorded_door
+from ecs_updater_cli.backends.dry_run import DryRun
+from ecs_updater_cli.backends.factory import local_backend, sqs_backend, unrecorded_backend
 from ecs_updater_cli.batch.row import Row
-from ecs_updater_cli.batch.state import Seen, State
+from ecs_updater_cli.batch.state import State, Status
 from ecs_updater_cli.commands import batching, watch
-from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.options import FUNCTION, How, Where
-from ecs_updater_cli.errors import CommandEnd, Trouble
+from ecs_updater_cli.commands.following import wait_for_batch
+from ecs_updater_cli.commands.options import FUNCTION, AccountOptions, ViewOptions
+from ecs_updater_cli.errors import AwsError, CommandError
 from ecs_updater_cli.main import COMMANDS
-from ecs_updater_cli.output.lines import Lines
+from ecs_updater_cli.output.lines import LineView
 from ecs_updater_cli.output.printer import Printer
 
 WEB = {
@@ -229,7 +229,7 @@ def test_a_dry_run_without_a_ledger_does_not_ask_for_one(run, file, monkeypatch)
     file([WEB])
     asked = []
     monkeypatch.setattr(session, "table_arn", asked.append)
-    monkeypatch.setattr(Planning, "plans", lambda *_: [])
+    monkeypatch.setattr(DryRun, "plans", lambda *_: [])
     assert run("deploy", "--direct", "--no-ledger", "--dry-run")[0] == 0 and not asked
     assert run("deploy", "--direct", "--dry-run")[0] == 0 and asked == ["ecs-updater-ledger"]
 
@@ -247,9 +247,10 @@ def test_a_service_of_another_account_is_exit_code_2(run, file, monkeypatch):
 
 
 def test_an_update_without_tags_leaves_them_and_with_tags_adds_them(run, monkeypatch):
-    seen = []
+    given = []
     monkeypatch.setattr(
-        "ecs_updater_cli.commands.update.deploy_batch", lambda events, *_: seen.extend(events) or 0
+        "ecs_updater_cli.commands.update.deploy_batch",
+        lambda events, *_: given.extend(events) or 0,
     )
     assert run("update", "shop", "web", "web:2")[0] == 0
     assert (
@@ -267,7 +268,7 @@ def test_an_update_without_tags_leaves_them_and_with_tags_adds_them(run, monkeyp
         )[0]
         == 0
     )
-    assert seen == [
+    assert given == [
         {**WEB, "ecs_tag_mode": "merge"},
         {
             **WEB,
@@ -281,14 +282,14 @@ def test_an_update_without_tags_leaves_them_and_with_tags_adds_them(run, monkeyp
 
 def test_groups_count_only_with_waves(run, file, monkeypatch):
     file([{**WEB, "group": "edge"}])
-    seen = []
+    given = []
     monkeypatch.setattr(
         "ecs_updater_cli.commands.deploy.deploy_batch",
-        lambda events, groups, *_: seen.append(groups) or 0,
+        lambda events, groups, *_: given.append(groups) or 0,
     )
     run("deploy")
     run("deploy", "--waves")
-    assert seen == [[None], ["edge"]]
+    assert given == [[None], ["edge"]]
 
 
 def interrupted(*_):
@@ -322,11 +323,11 @@ class Interrupting(ScriptedDoor):
         super().__init__([{}] * 9, clock)
         self.error, self.looks = error, 0
 
-    def look(self, waiting):
+    def poll(self, waiting):
         self.looks += 1
         if self.looks == 3 and self.error:
             raise self.error
-        return super().look(waiting)
+        return super().poll(waiting)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +340,7 @@ class Interrupting(ScriptedDoor):
         ),
         (BrokenPipeError(), 130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
         (
-            Trouble("no way"),
+            AwsError("no way"),
             3,
             "no way\nnothing is lost: ecs-updater watch 20270115T080000Z-5eed comes back\n",
         ),
@@ -349,9 +350,15 @@ def test_who_is_interrupted_is_told_how_to_come_back_and_the_door_is_closed(
     printer, error, code, told
 ):
     clock, closed = ScriptedClock(), []
-    door = opened(Interrupting(clock, error), close=lambda: closed.append(clock.moment))
+    backend = opened(Interrupting(clock, error), close=lambda: closed.append(clock.moment))
     assert (
-        follow(door, batch([("web", "web:2", None)]), How(as_json=True), printer, clock.clock)
+        wait_for_batch(
+            backend,
+            batch([("web", "web:2", None)]),
+            ViewOptions(as_json=True),
+            printer,
+            clock.clock,
+        )
         == code
     )
     assert printer.err() == told and len(closed) == 1
@@ -361,18 +368,25 @@ def test_who_is_interrupted_is_told_how_to_come_back_and_the_door_is_closed(
 
 def test_without_a_ledger_nobody_says_that_nothing_is_lost(printer):
     clock = ScriptedClock()
-    door = opened(Interrupting(clock, Trouble("no way")), id_=None)
-    assert follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock) == 3
+    backend = opened(Interrupting(clock, AwsError("no way")), id_=None)
+    assert (
+        wait_for_batch(
+            backend, batch([("web", "web:2", None)]), ViewOptions(), printer, clock.clock
+        )
+        == 3
+    )
     assert printer.err() == "no way\necs-updater watch 20270115T080000Z-5eed comes back\n"
 
 
 def test_the_door_is_closed_also_after_a_defect(printer):
     clock, closed = ScriptedClock(), []
-    door = opened(
+    backend = opened(
         Interrupting(clock, ZeroDivisionError()), close=lambda: closed.append(clock.moment)
     )
     with pytest.raises(ZeroDivisionError):
-        follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock)
+        wait_for_batch(
+            backend, batch([("web", "web:2", None)]), ViewOptions(), printer, clock.clock
+        )
     assert len(closed) == 1
 
 
@@ -385,23 +399,23 @@ class Ending(Interrupting):
 
     def close(self):
         """Somebody leaves."""
-        self._steps = [{1: Seen(self.end, "as it is")}]
+        self._steps = [{1: Status(self.end, "as it is")}]
 
 
 @pytest.mark.parametrize(("end", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1)])
 @pytest.mark.parametrize(
     ("error", "timeout", "told"),
-    [(KeyboardInterrupt(), None, ""), (Trouble("no way"), None, "no way\n"), (None, 1, "")],
+    [(KeyboardInterrupt(), None, ""), (AwsError("no way"), None, "no way\n"), (None, 1, "")],
 )
 def test_an_update_that_ends_while_somebody_leaves_decides_how_the_whole_ended(
     printer, error, timeout, told, end, code
 ):
     clock = ScriptedClock()
-    door = Ending(clock, error, end)
-    how = How(as_json=True, timeout=timeout)
+    backend = Ending(clock, error, end)
+    how = ViewOptions(as_json=True, timeout=timeout)
     assert (
-        follow(
-            opened(door, close=door.close),
+        wait_for_batch(
+            opened(backend, close=backend.close),
             batch([("web", "web:2", None)]),
             how,
             printer,
@@ -423,13 +437,15 @@ def test_who_presses_ctrl_c_again_while_leaving_is_told_how_to_come_back_too(
     printer, monkeypatch, moment
 ):
     clock, closed = ScriptedClock(), []
-    monkeypatch.setattr(Lines, moment, interrupted)
-    door = opened(
+    monkeypatch.setattr(LineView, moment, interrupted)
+    backend = opened(
         Interrupting(clock, KeyboardInterrupt()), close=lambda: closed.append(clock.moment)
     )
-    with pytest.raises(CommandEnd) as ended:
-        follow(door, batch([("web", "web:2", None)]), How(), printer, clock.clock)
-    assert (ended.value.code, ended.value.lines) == (
+    with pytest.raises(CommandError) as result:
+        wait_for_batch(
+            backend, batch([("web", "web:2", None)]), ViewOptions(), printer, clock.clock
+        )
+    assert (result.value.code, result.value.lines) == (
         130,
         ("detached: ecs-updater watch 20270115T080000Z-5eed comes back",),
     )
@@ -466,31 +482,33 @@ LEFT = [
     ).members
 ]
 UNDER_WAY = [
-    LEFT[0].with_seen(Seen(State.DEPLOYING, begun_at=1.0)),
-    LEFT[1].with_seen(Seen(State.RETRYING, begun_at=1.0)),
+    LEFT[0].with_status(Status(State.DEPLOYING, begun_at=1.0)),
+    LEFT[1].with_status(Status(State.RETRYING, begun_at=1.0)),
     LEFT[2],
 ]
 
 
-def doors(monkeypatch):
+def backends(monkeypatch):
     """The three doors of one batch: through the queue, from this machine, and without a ledger."""
     monkeypatch.setattr("ecs_updater_cli.backends.factory.Progress", lambda table: None)
     ledger = SimpleNamespace(
         table=SimpleNamespace(name="t"), arn_prefix="arn:aws:ecs:eu-west-1:123456789012:"
     )
     account = SimpleNamespace(ecs=None, needed_ledger=ledger, needed_queue=None, clock=REAL_TIME)
-    begun, where = batch([("web", "web:2", None)]), Where(FUNCTION, None, None)
+    begun, where = batch([("web", "web:2", None)]), AccountOptions(FUNCTION, None, None)
     return (
-        queue_door(account, begun, where),
-        direct_door(account, ledger, begun, where),
-        unrecorded_door(account, begun),
+        sqs_backend(account, begun, where),
+        local_backend(account, ledger, begun, where),
+        unrecorded_backend(account, begun),
     )
 
 
 def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_him(monkeypatch):
-    queue, _, _ = doors(monkeypatch)
-    assert queue.farewell(UNDER_WAY, False) == "ecs-updater watch 20270115T080000Z-5eed comes back"
-    assert queue.farewell(UNDER_WAY, True) == (
+    queue, _, _ = backends(monkeypatch)
+    assert (
+        queue.detach_note(UNDER_WAY, False) == "ecs-updater watch 20270115T080000Z-5eed comes back"
+    )
+    assert queue.detach_note(UNDER_WAY, True) == (
         "what was sent goes on; ecs-updater watch 20270115T080000Z-5eed comes back and sends the "
         "rest, which nobody else does"
     )
@@ -502,30 +520,31 @@ def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_hi
 
 
 def test_from_this_machine_whoever_leaves_is_told_what_goes_on_and_what_does_not(monkeypatch):
-    _, direct, alone = doors(monkeypatch)
+    _, direct, alone = backends(monkeypatch)
     back = "ecs-updater watch 20270115T080000Z-5eed --direct comes back"
     ends = "1 update under way (shop/web), and the completer ends what has begun"
-    assert direct.farewell(UNDER_WAY, False) == f"{ends}; {back} and begins the rest"
-    assert direct.farewell(UNDER_WAY[:1], False) == f"{ends}; {back}"
-    assert direct.farewell(UNDER_WAY[1:], True) == f"{back} and begins the rest"
-    assert alone.farewell(UNDER_WAY[:1], False).startswith(
+    assert direct.detach_note(UNDER_WAY, False) == f"{ends}; {back} and begins the rest"
+    assert direct.detach_note(UNDER_WAY[:1], False) == f"{ends}; {back}"
+    assert direct.detach_note(UNDER_WAY[1:], True) == f"{back} and begins the rest"
+    assert alone.detach_note(UNDER_WAY[:1], False).startswith(
         "1 update under way (shop/web); nobody rolls them back if they fail"
     )
-    assert alone.farewell(UNDER_WAY[1:], True) == "nothing is under way"
+    assert alone.detach_note(UNDER_WAY[1:], True) == "nothing is under way"
 
 
 def test_the_live_views_hint_changes_when_the_last_wave_has_begun(monkeypatch):
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     out, clock = io.StringIO(), ScriptedClock()
-    door = ScriptedDoor(
-        [{1: Seen(State.SUCCEEDED)}, {2: Seen(State.BEGUN)}, {2: Seen(State.SUCCEEDED)}], clock
+    backend = ScriptedDoor(
+        [{1: Status(State.SUCCEEDED)}, {2: Status(State.BEGUN)}, {2: Status(State.SUCCEEDED)}],
+        clock,
     )
     services = [("web", "web:2", None), ("api", "api:2", "edge")]
     assert (
-        follow(
-            opened(door),
+        wait_for_batch(
+            opened(backend),
             batch(services),
-            How(interactive=True),
+            ViewOptions(interactive=True),
             Printer(out, io.StringIO()),
             clock.clock,
         )
@@ -540,7 +559,7 @@ def test_the_live_views_hint_changes_when_the_last_wave_has_begun(monkeypatch):
 
 
 def test_the_way_back_is_to_the_same_place():
-    assert Where(FUNCTION, None, None).command("watch", "b") == "ecs-updater watch b"
-    assert Where("x", "eu-west-1", "my profile").command("watch", "b") == (
+    assert AccountOptions(FUNCTION, None, None).command("watch", "b") == "ecs-updater watch b"
+    assert AccountOptions("x", "eu-west-1", "my profile").command("watch", "b") == (
         "ecs-updater watch b --name x --region eu-west-1 --profile 'my profile'"
     )

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_updater_cli.commands.reading import entries_of
-from ecs_updater_cli.errors import CommandEnd
+from ecs_updater_cli.commands.reading import read_entries
+from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.manifest import nodes
 from ecs_updater_cli.manifest.checks import checked, problems_of_event
-from ecs_updater_cli.manifest.place import InvalidDocument
+from ecs_updater_cli.manifest.place import ManifestError
 from ecs_updater_cli.manifest.reader import MOST_VALUES, read
 from support.strategies import REPEATABLE
 
@@ -29,7 +29,7 @@ API = {**WEB, "ecs_service_name": "api"}
 
 def problems(text: str, name: str = "deployments.yaml") -> list[str]:
     """Each problem as a person reads it."""
-    with pytest.raises(InvalidDocument) as raised:
+    with pytest.raises(ManifestError) as raised:
         checked(read(textwrap.dedent(text).encode(), name))
     return [problem.told(name) for problem in raised.value.problems]
 
@@ -164,7 +164,7 @@ def test_json_strings_are_read_as_json():
     web = {**WEB, "ecs_tag": {"smile": "\U0001f600", "slash": "/", "back": "\\ud83d"}}
     text = json.dumps([web]).replace("/", "\\/")
     assert "\\ud83d" in text
-    with pytest.raises(InvalidDocument) as raised:
+    with pytest.raises(ManifestError) as raised:
         checked(read(text.encode(), "x.json"))
     smile, back = raised.value.problems
     assert "'\U0001f600'" in smile.sentence and "'\\\\'" in back.sentence
@@ -435,7 +435,7 @@ def test_an_alias_in_itself_is_refused():
     ],
 )
 def test_a_file_that_cannot_be_used_is_told_so(content, name, told):
-    with pytest.raises(InvalidDocument) as raised:
+    with pytest.raises(ManifestError) as raised:
         checked(read(content, name))
     assert told in [problem.told(name) for problem in raised.value.problems]
 
@@ -506,7 +506,7 @@ _VALUES = st.recursive(
 def test_no_text_at_all_is_anything_else_than_good_or_a_sentence_with_a_place_in_it(text, name):
     try:
         checked(read(text.encode(), name))
-    except InvalidDocument as invalid:
+    except ManifestError as invalid:
         lines = [*text.split("\n"), ""]  # What is missing may be told where the file ends.
         for problem in invalid.problems:
             assert problem.sentence.isprintable() and problem.place
@@ -532,7 +532,7 @@ def test_the_files_of_the_readme_are_good():
 
 
 def test_no_more_entries_than_a_batch_can_have():
-    with pytest.raises(InvalidDocument, match="has to be a map"):
+    with pytest.raises(ManifestError, match="has to be a map"):
         checked(read(json.dumps([0] * 10_000).encode(), "x.json"))
     (problem,) = problems(json.dumps([0] * 10_001), "x.json")
     assert problem == "x.json:1:1: there are more than 10,000 deployments, and 10,000 are the most"
@@ -566,11 +566,11 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("text, name, sentence", TOO_LARGE.values(), ids=TOO_LARGE)
 def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, sentence):
-    seen, parse = [0], yaml.parse
+    status, parse = [0], yaml.parse
 
     def counted(*arguments, **options):
         for event in parse(*arguments, **options):
-            seen[0] += 1
+            status[0] += 1
             yield event
 
     def never(*_, **__):
@@ -579,7 +579,7 @@ def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, senten
     monkeypatch.setattr(yaml, "parse", counted)
     monkeypatch.setattr(yaml, "compose", never)
     monkeypatch.setattr(json, "loads", never)
-    assert problems(text, name) == [sentence] and seen[0] < 130_000
+    assert problems(text, name) == [sentence] and status[0] < 130_000
 
 
 def test_reading_stops_too_where_there_are_too_many_values_in_all(monkeypatch):
@@ -589,5 +589,7 @@ def test_reading_stops_too_where_there_are_too_many_values_in_all(monkeypatch):
 
 
 def test_a_file_without_an_end_is_not_read_to_its_end():
-    with pytest.raises(CommandEnd, match="/dev/zero:1:1: the file has more than 16,777,216 bytes"):
-        entries_of(Path("/dev/zero"))
+    with pytest.raises(
+        CommandError, match="/dev/zero:1:1: the file has more than 16,777,216 bytes"
+    ):
+        read_entries(Path("/dev/zero"))

@@ -20,16 +20,16 @@ from ecs_updater.context import Clock
 from ecs_updater.errors import LedgerError
 from ecs_updater.throttling import RATES
 from ecs_updater_cli.backends.buckets import Buckets
-from ecs_updater_cli.backends.dry_run import Planning
+from ecs_updater_cli.backends.dry_run import DryRun
 from ecs_updater_cli.backends.local_queue import MOST_RECEIVES, LocalQueue
-from ecs_updater_cli.backends.services import Narrowed, listed
+from ecs_updater_cli.backends.services import FilteredEcsReader, list_services
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import Queued
-from ecs_updater_cli.backends.task_counts import TaskCounts
-from ecs_updater_cli.backends.unrecorded import Unrecorded
+from ecs_updater_cli.backends.sqs import SqsBackend
+from ecs_updater_cli.backends.task_counts import TaskCounter
+from ecs_updater_cli.backends.unrecorded import UnrecordedBackend
 from ecs_updater_cli.batch.row import Row
-from ecs_updater_cli.batch.state import Counts, Seen, State
-from ecs_updater_cli.errors import CommandEnd, Trouble, told, trouble_of
+from ecs_updater_cli.batch.state import State, Status, TaskCounts
+from ecs_updater_cli.errors import AwsError, CommandError, aws_error_of, told
 from support.fake_ecs import SERVER_ERROR
 from support.many_services import ManyServices, service
 from support.rollout_world import EVENT, World
@@ -51,10 +51,10 @@ class Sent:
         self.calls.append(list(messages))
 
 
-def queued(queue, items=None, counts=None) -> Queued:
+def queued(queue, items=None, counts=None) -> SqsBackend:
     """The queue's door, with a ledger that has these items."""
     progress = SimpleNamespace(of=lambda ids: {one: items[one] for one in ids if one in items})
-    return Queued(queue, progress, counts, BATCH, PREFIX)
+    return SqsBackend(queue, progress, counts, BATCH, PREFIX)
 
 
 def test_a_message_is_the_event_in_its_services_group_and_known_by_its_id():
@@ -79,8 +79,8 @@ def test_what_the_ledger_has_is_seen_by_number():
     item = {"state": "BEGUN", "after": {}, "cluster_arn": "c", "service_arn": "s"}
     rows = [Row.of(member) for member in batch([("a", "i", None), ("b", "i", None)]).members]
     assert {
-        number: seen.state
-        for number, seen in queued(Sent(), {f"{BATCH}-00002": item}).look(rows).items()
+        number: status.state
+        for number, status in queued(Sent(), {f"{BATCH}-00002": item}).poll(rows).items()
     } == {2: State.BEGUN}
 
 
@@ -90,8 +90,8 @@ def rolling(count: int, cluster: str = "c") -> list[Row]:
         Row.of(member)
         for member in batch([(f"s{number}", "i", None) for number in range(count)]).members
     ]
-    seen = [
-        Seen(
+    status = [
+        Status(
             State.DEPLOYING,
             cluster_arn=cluster,
             service_arn=f"arn:{row.number}",
@@ -99,7 +99,7 @@ def rolling(count: int, cluster: str = "c") -> list[Row]:
         )
         for row in rows
     ]
-    return [row.with_seen(one) for row, one in zip(rows, seen, strict=True)]
+    return [row.with_status(one) for row, one in zip(rows, status, strict=True)]
 
 
 def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
@@ -116,14 +116,14 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
             for arn in services
         ], []
 
-    counts = TaskCounts(SimpleNamespace(describe_services=describe), clock.clock)
+    counts = TaskCounter(SimpleNamespace(describe_services=describe), clock.clock)
     rows = rolling(12)
-    assert counts.of(rows) == {number: Counts(1, 2) for number in range(1, 11)}
+    assert counts.of(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}
     assert counts.of(rows) == {}
     clock.sleep(1)
     assert set(counts.of(rows)) == {11, 12, *range(1, 9)}
     clock.sleep(1)
-    assert counts.of([row.with_seen(Seen(State.SUCCEEDED)) for row in rows]) == {}
+    assert counts.of([row.with_status(Status(State.SUCCEEDED)) for row in rows]) == {}
     assert len(asked) == 2
 
 
@@ -176,24 +176,24 @@ def _play(monkeypatch):
             type(one)(one.number, one.request_id, {**EVENT, **event}, None)
             for one, event in zip(begun.members, events, strict=True)
         ]
-        door = Unrecorded(world.boundary, environment("none"), begun.batch, world.clock)
+        backend = UnrecordedBackend(world.boundary, environment("none"), begun.batch, world.clock)
         rows = [Row.of(member) for member in members]
         courses = {row.number: [] for row in rows}
         for member in members:
-            door.begin([member])
+            backend.begin([member])
             deadline = time.monotonic() + PATIENCE
-            while not (seen := door.look(rows).get(member.number)) or not seen.state.is_over:
-                assert time.monotonic() < deadline, seen
-                if seen and (
-                    not courses[member.number] or courses[member.number][-1] != seen.state.value
+            while not (status := backend.poll(rows).get(member.number)) or not status.state.is_over:
+                assert time.monotonic() < deadline, status
+                if status and (
+                    not courses[member.number] or courses[member.number][-1] != status.state.value
                 ):
-                    courses[member.number].append(seen.state.value)
-                if seen and seen.state.rolls:
+                    courses[member.number].append(status.state.value)
+                if status and status.state.rolls:
                     world.pass_time(5)
                 else:
                     time.sleep(0.001)
-            courses[member.number].append(seen.state.value)
-        return courses, door.look(rows)
+            courses[member.number].append(status.state.value)
+        return courses, backend.poll(rows)
 
     return play
 
@@ -207,37 +207,43 @@ def world_with(image: Image) -> World:
 
 def test_alone_it_succeeds_with_what_ecs_says(play):
     world = world_with(Image.good())
-    courses, seen = play(world, {}, {})
+    courses, status = play(world, {}, {})
     assert courses[1][-2:] == ["deploying", "succeeded"] and courses[2][-1] == "unchanged"
-    assert (seen[1].cause, seen[1].counts) == ("1 of 1 tasks run ecs-dummy-task:2", Counts(1, 1))
-    assert seen[2].cause == "nothing differs"
+    assert (status[1].cause, status[1].counts) == (
+        "1 of 1 tasks run ecs-dummy-task:2",
+        TaskCounts(1, 1),
+    )
+    assert status[2].cause == "nothing differs"
 
 
 def test_alone_it_rolls_back_what_fails_where_that_was_asked_for(play):
     world = world_with(Image.exits(code=3))
-    courses, seen = play(world, {"rollback_on_failure": True})
+    courses, status = play(world, {"rollback_on_failure": True})
     assert courses[1][-2:] == ["rolling back", "rolled back"]
     assert (
         "exited with code 3, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1"
-        in seen[1].cause
+        in status[1].cause
     )
 
 
 def test_alone_what_is_tried_again_takes_the_revision_that_the_first_attempt_registered(play):
     world = world_with(Image.good())
     world.ecs.wire.fail("UpdateService", SERVER_ERROR, times=2)
-    _, seen = play(world, {})
-    assert (seen[1].state, seen[1].cause) == (State.SUCCEEDED, "1 of 1 tasks run ecs-dummy-task:2")
+    _, status = play(world, {})
+    assert (status[1].state, status[1].cause) == (
+        State.SUCCEEDED,
+        "1 of 1 tasks run ecs-dummy-task:2",
+    )
     assert (world.calls["UpdateService"], world.calls["RegisterTaskDefinition"]) == (3, 1)
 
 
 def test_alone_it_begins_nothing_after_too_many_failures(play):
     world = world_with(Image.exits(code=3))
-    courses, seen = play(world, {"ecs_service_name": "no-such-service"}, {}, max_failures=1)
+    courses, status = play(world, {"ecs_service_name": "no-such-service"}, {}, max_failures=1)
     assert [course[-1] for course in courses.values()] == ["failed", "not started"]
-    assert seen[1].cause == "ecs_service_name no-such-service not found"
+    assert status[1].cause == "ecs_service_name no-such-service not found"
     assert (
-        seen[2].cause
+        status[2].cause
         == "one update of the batch has failed, and after 1 no further one was to begin"
     )
 
@@ -247,7 +253,8 @@ def test_alone_the_event_again_over_a_failed_rollout_is_the_same_failure(play):
     courses, rows = play(world, {}, {}, {"ecs_tag": {"release": "2b"}})
     assert [course[-1] for course in courses.values()] == ["failed"] * 3, courses
     assert all(
-        "container ecs-dummy-container exited with code 3" in seen.cause for seen in rows.values()
+        "container ecs-dummy-container exited with code 3" in status.cause
+        for status in rows.values()
     )
     assert world.calls["UpdateService"] == 1
 
@@ -272,25 +279,25 @@ def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypat
 
     clock = replace(world.clock, sleep=sleep)
     settings = environment("none", "", {"ECS_RATES": "RegisterTaskDefinition=1/0.001"})
-    door = Unrecorded(world.boundary, settings, batch([]).batch, clock)
-    door._buckets.take("RegisterTaskDefinition", 1, 0)  # pylint: disable=protected-access
+    backend = UnrecordedBackend(world.boundary, settings, batch([]).batch, clock)
+    backend._buckets.take("RegisterTaskDefinition", 1, 0)  # pylint: disable=protected-access
     (member,) = batch([("ECSCluster/ecs-dummy-service", "app:2", None)]).members
-    door.begin([member])
+    backend.begin([member])
     assert turns.wait(PATIENCE)
     threading.Timer(0.05, left.set).start()
-    door.leave(PATIENCE)
-    (seen,) = door.look([Row.of(member)]).values()
-    assert (seen.state, seen.cause) == (State.NOT_STARTED, "the command was left before")
+    backend.leave(PATIENCE)
+    (status,) = backend.poll([Row.of(member)]).values()
+    assert (status.state, status.cause) == (State.NOT_STARTED, "the command was left before")
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
 
 
 def test_alone_who_leaves_begins_no_later_wave_and_says_so():
     world = world_with(Image.good())
-    door = Unrecorded(world.boundary, environment("none"), batch([]).batch, world.clock)
+    backend = UnrecordedBackend(world.boundary, environment("none"), batch([]).batch, world.clock)
     rows = [Row.of(member) for member in batch([("web", "web:2", "edge")]).members]
-    assert door.look(rows) == {}
-    door.leave(1)
-    assert [(seen.state, seen.cause) for seen in door.look(rows).values()] == [
+    assert backend.poll(rows) == {}
+    backend.leave(1)
+    assert [(status.state, status.cause) for status in backend.poll(rows).values()] == [
         (State.NOT_STARTED, "the command was left before")
     ]
 
@@ -298,7 +305,7 @@ def test_alone_who_leaves_begins_no_later_wave_and_says_so():
 def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):
     world = world_with(Image.good())
     world.ecs.clock.drive_sdk(monkeypatch)
-    planning = Planning(
+    planning = DryRun(
         world.boundary, None, environment("none"), Buckets(RATES, world.clock), world.clock
     )
     begun = batch(
@@ -316,7 +323,7 @@ def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):
     assert set(world.calls) == {"DescribeServices", "DescribeTaskDefinition"}
 
 
-def narrowed(*arguments) -> tuple[Narrowed, ManyServices]:
+def narrowed(*arguments) -> tuple[FilteredEcsReader, ManyServices]:
     """A list narrowed so, of two clusters with two services each."""
     clusters = {
         name: {
@@ -328,7 +335,7 @@ def narrowed(*arguments) -> tuple[Narrowed, ManyServices]:
     client = boto3.client(
         "ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
-    reader = Narrowed(*arguments, client=client)
+    reader = FilteredEcsReader(*arguments, client=client)
     client.meta.events.register_last("before-send.ecs", fake._answer)  # pylint: disable=protected-access
     return reader, fake
 
@@ -345,7 +352,9 @@ def narrowed(*arguments) -> tuple[Narrowed, ManyServices]:
 )
 def test_lists_are_of_one_cluster_some_services_or_tags(arguments, tags, found):
     reader, _ = narrowed(*arguments)
-    assert [f"{one['clusterName']}/{one['serviceName']}" for one in listed(reader, tags)] == found
+    assert [
+        f"{one['clusterName']}/{one['serviceName']}" for one in list_services(reader, tags)
+    ] == found
 
 
 def test_the_ledgers_table_tells_whose_account_it_is():
@@ -375,7 +384,7 @@ def failure(code: str, outcome: Outcome = Outcome.REFUSED, reason: str = "Becaus
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence", "may_pass"),
+    ("given", "sentence", "is_transient"),
     [
         (
             failure("NoCredentialsError", Outcome.NOT_PERMITTED),
@@ -415,13 +424,17 @@ def failure(code: str, outcome: Outcome = Outcome.REFUSED, reason: str = "Becaus
         ),
     ],
 )
-def test_what_aws_says_becomes_a_sentence_with_what_to_do(given, sentence, may_pass):
-    trouble = trouble_of(given)
-    assert str(trouble).startswith(sentence) and trouble.may_pass is may_pass and trouble.code == 3
+def test_what_aws_says_becomes_a_sentence_with_what_to_do(given, sentence, is_transient):
+    trouble = aws_error_of(given)
+    assert (
+        str(trouble).startswith(sentence)
+        and trouble.is_transient is is_transient
+        and trouble.code == 3
+    )
 
 
 def test_an_error_of_the_ledger_is_told_as_aws_said_it():
-    with pytest.raises(Trouble, match="^SendMessageBatch is not permitted: Because$"), told():
+    with pytest.raises(AwsError, match="^SendMessageBatch is not permitted: Because$"), told():
         raise LedgerError("of its LEDGER_TABLE").caused_by(
             failure("AccessDenied", Outcome.NOT_PERMITTED)
         )
@@ -440,6 +453,6 @@ def test_the_shell_says_how_updates_are_done_and_never_which():
         "LEDGER_TABLE": "table",
         "ECS_ARN_PREFIX": "arn:",
     }
-    with pytest.raises(CommandEnd, match="the environment's TASK_FAILURES is 'x'") as raised:
+    with pytest.raises(CommandError, match="the environment's TASK_FAILURES is 'x'") as raised:
         environment("table", "", {"TASK_FAILURES": "x"})
     assert raised.value.code == 2

@@ -13,7 +13,7 @@ from ecs_updater.aws.ecs import Ecs
 from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater_cli.backends.account import Account
-from ecs_updater_cli.backends.services import Narrowed
+from ecs_updater_cli.backends.services import FilteredEcsReader
 from ecs_updater_cli.batch import watcher
 from ecs_updater_cli.commands import status as status_command
 from support.http import ask
@@ -149,7 +149,9 @@ def _run(run, monkeypatch, tmp_path, many, ecs):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Account, "ecs", ecs)
     monkeypatch.setattr(watcher, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(status_command, "Narrowed", partial(Narrowed, client=client_of(many)))
+    monkeypatch.setattr(
+        status_command, "FilteredEcsReader", partial(FilteredEcsReader, client=client_of(many))
+    )
     return run
 
 

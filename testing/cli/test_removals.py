@@ -52,17 +52,17 @@ def _deploy(monkeypatch, tmp_path, capsys, many):
     monkeypatch.setattr(Account, "ecs", Ecs(client_of(many)))
     monkeypatch.setattr(Account, "needed_queue", "queue")
     monkeypatch.setattr(Account, "needed_ledger", Ledger(None, PREFIX))
-    monkeypatch.setattr(batching, "queue_door", lambda *_: None)
+    monkeypatch.setattr(batching, "sqs_backend", lambda *_: None)
     monkeypatch.setattr(batching.batches, "begin", lambda ledger, begun: sent.extend(begun.members))
-    monkeypatch.setattr(batching, "follow", lambda *_: 0)
+    monkeypatch.setattr(batching, "wait_for_batch", lambda *_: 0)
 
     def deploy(events, *words):
         (tmp_path / "deployments.json").write_text(json.dumps(events), "utf-8")
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as result:
             main(["deploy", *words])
         out, err = capsys.readouterr()
         assert out == "", "standard output is for the batch"
-        return ended.value.code, err, len(sent)
+        return result.value.code, err, len(sent)
 
     return deploy
 

@@ -9,16 +9,16 @@ import pytest
 from rich.console import Console
 
 from cli.scripted import HOSTILE, START, ScriptedClock, ScriptedDoor, batch, ending, opened, shop
-from ecs_updater_cli.batch.state import Seen, State
-from ecs_updater_cli.batch.tracker import Board
+from ecs_updater_cli.batch.state import State, Status
+from ecs_updater_cli.batch.tracker import Tracker
 from ecs_updater_cli.batch.waves import Waves, waves_of
-from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.options import How
+from ecs_updater_cli.commands.following import wait_for_batch
+from ecs_updater_cli.commands.options import ViewOptions
 from ecs_updater_cli.output.columns import Column, table
 from ecs_updater_cli.output.folding import fold
-from ecs_updater_cli.output.plan import PlanShow
+from ecs_updater_cli.output.plan import PlanView
 from ecs_updater_cli.output.printer import Printer
-from ecs_updater_cli.output.screen import Frame, draw, result
+from ecs_updater_cli.output.screen import Frame, draw, result_lines
 from ecs_updater_cli.output.tables import services_table, updates_table
 from ecs_updater_cli.output.text import duration, ending_cell, tally
 
@@ -34,10 +34,10 @@ def played(printer, **how) -> int:
     """The scripted batch of twelve, to its end; the exit code."""
     begun, steps, counts = shop()
     clock = ScriptedClock()
-    return follow(
+    return wait_for_batch(
         opened(ScriptedDoor([*steps, ending()], clock, counts)),
         begun,
-        How(**how),
+        ViewOptions(**how),
         printer,
         clock.clock,
     )
@@ -70,10 +70,10 @@ def test_all_good_is_exit_code_0_and_time_is_up_is_1_with_the_way_back(printer):
     begun = batch([("web", "web:2", None)])
     clock = ScriptedClock()
     assert (
-        follow(
-            opened(ScriptedDoor([{1: Seen(State.UNCHANGED)}], clock)),
+        wait_for_batch(
+            opened(ScriptedDoor([{1: Status(State.UNCHANGED)}], clock)),
             begun,
-            How(),
+            ViewOptions(),
             printer,
             clock.clock,
         )
@@ -81,7 +81,13 @@ def test_all_good_is_exit_code_0_and_time_is_up_is_1_with_the_way_back(printer):
     )
     clock = ScriptedClock()
     assert (
-        follow(opened(ScriptedDoor([{}] * 9, clock)), begun, How(timeout=3), printer, clock.clock)
+        wait_for_batch(
+            opened(ScriptedDoor([{}] * 9, clock)),
+            begun,
+            ViewOptions(timeout=3),
+            printer,
+            clock.clock,
+        )
         == 1
     )
     assert printer.err() == "timed out: ecs-updater watch 20270115T080000Z-5eed comes back\n"
@@ -101,24 +107,27 @@ def test_colours_say_nothing_that_words_do_not(monkeypatch):
     assert "\x1b[3" not in out.getvalue() and "\x1b[1;3" not in out.getvalue()
 
 
-def board_in_the_middle(count: int = 12) -> tuple[Board, Waves]:
+def board_in_the_middle(count: int = 12) -> tuple[Tracker, Waves]:
     """The scripted batch, four looks after its beginning."""
     begun, steps, counts = shop(count)
     clock = ScriptedClock()
-    door, board = ScriptedDoor(steps, clock), Board(begun.members, START, "20270115T080000Z-5eed")
+    backend, tracker = (
+        ScriptedDoor(steps, clock),
+        Tracker(begun.members, START, "20270115T080000Z-5eed"),
+    )
     for _ in steps:
-        board.see(door.look(board.waiting))
+        tracker.see(backend.poll(tracker.waiting))
         clock.sleep(1)
-    board.count(counts)
-    return board, Waves(waves_of({member.number: member.group for member in begun.members}))
+    tracker.count(counts)
+    return tracker, Waves(waves_of({member.number: member.group for member in begun.members}))
 
 
 def drawn(width: int, height: int, count: int = 12, **options) -> list[str]:
     """The live view as lines."""
-    board, waves = board_in_the_middle(count)
+    tracker, waves = board_in_the_middle(count)
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, color_system=None, force_terminal=True)
-    console.print(draw(Frame(board, waves, START + 4, width, height, **options)))
+    console.print(draw(Frame(tracker, waves, START + 4, width, height, **options)))
     return out.getvalue().splitlines()
 
 
@@ -155,8 +164,8 @@ def test_a_terminal_that_knows_ascii_alone_gets_ascii():
 
 
 def test_what_stays_on_the_screen_does_not_turn_and_leaves_out_what_has_not_begun():
-    board, waves = board_in_the_middle()
-    lines = [line.plain for line in result(Frame(board, waves, START + 4, 80, 24))]
+    tracker, waves = board_in_the_middle()
+    lines = [line.plain for line in result_lines(Frame(tracker, waves, START + 4, 80, 24))]
     assert "· rolling back  mail" in "\n".join(lines) and "sessions" not in "\n".join(lines)
     assert not any(line[:1] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" for line in lines)
 
@@ -167,19 +176,19 @@ def test_trouble_is_told_at_the_foot():
 
 def test_the_wave_that_is_under_way_is_named():
     begun = batch([("a", "i", None), ("b", "i", "edge")])
-    waves, board = Waves(waves_of({1: None, 2: "edge"})), Board(begun.members, START)
-    board.see({1: Seen(State.SUCCEEDED)})
+    waves, tracker = Waves(waves_of({1: None, 2: "edge"})), Tracker(begun.members, START)
+    tracker.see({1: Status(State.SUCCEEDED)})
     for _ in range(2):
-        waves.step({row.number: row for row in board.rows})
+        waves.step({row.number: row for row in tracker.rows})
         waves.begun()
-    title = draw(Frame(board, waves, START, 100, 20)).renderables[0].plain
+    title = draw(Frame(tracker, waves, START, 100, 20)).renderables[0].plain
     assert "wave 2 of 2, edge" in title
 
 
 def test_a_fold_keeps_a_line_for_what_it_leaves_out():
-    board, _ = board_in_the_middle(300)
+    tracker, _ = board_in_the_middle(300)
     for lines in range(1, 40):
-        folded = fold(board.rows, lines, lambda row: 2 if row.state.is_bad else 1)
+        folded = fold(tracker.rows, lines, lambda row: 2 if row.state.is_bad else 1)
         assert sum(2 if row.state.is_bad else 1 for row in folded.rows) + 1 <= lines
         assert len(folded.rows) + folded.others.total() == 300
 
@@ -312,7 +321,7 @@ def plans():
 
 
 def test_a_plan_says_what_would_change(printer):
-    show = PlanShow(printer, as_json=False)
+    show = PlanView(printer, as_json=False)
     for one in plans():
         show.planned(one)
     assert show.ends() == 1
@@ -320,7 +329,7 @@ def test_a_plan_says_what_would_change(printer):
 
 
 def test_a_plan_is_objects_for_programs(printer):
-    show = PlanShow(printer, as_json=True)
+    show = PlanView(printer, as_json=True)
     for one in plans():
         show.planned(one)
     assert show.ends() == 1

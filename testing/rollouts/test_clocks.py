@@ -18,10 +18,10 @@ from ecs_updater.ledger.rate_limiter import Pace
 from ecs_updater.throttling import RATES, REGISTER
 from ecs_updater_cli.backends import batches
 from ecs_updater_cli.backends.account import Ledger
-from ecs_updater_cli.backends.local import Direct
+from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import FromLedger
-from ecs_updater_cli.backends.task_counts import TaskCounts
+from ecs_updater_cli.backends.sqs import LedgerPoller
+from ecs_updater_cli.backends.task_counts import TaskCounter
 from support.answers import answer_of
 from support.fake_dynamodb import TABLE
 from support.rollout_world import EVENT
@@ -119,13 +119,13 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
     ledger = Ledger(world.table, PREFIX)
     begun = batches.new_batch([EVENT], [None], None, laptop)
     batches.begin(ledger, begun)
-    seen = FromLedger(Progress(world.table), TaskCounts(world.boundary, laptop))
-    door = Direct(
-        world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, begun.batch.id, laptop
+    status = LedgerPoller(Progress(world.table), TaskCounter(world.boundary, laptop))
+    backend = LocalBackend(
+        world.boundary, ledger, environment(TABLE, PREFIX, {}), status, begun.batch.id, laptop
     )
-    door.begin(begun.members)
+    backend.begin(begun.members)
     assert is_updating.wait(PATIENCE)
-    door.leave(PATIENCE)
+    backend.leave(PATIENCE)
     world.pass_time(100)
     call = Call("completer", None, lambda: 900.0, laptop)
     (entry,) = complete(

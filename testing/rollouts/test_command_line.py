@@ -17,17 +17,17 @@ from ecs_updater.worker.rejection import Refusals
 from ecs_updater.worker.run import Worker
 from ecs_updater_cli.backends import batches, local
 from ecs_updater_cli.backends.account import Ledger
-from ecs_updater_cli.backends.factory import Opened
-from ecs_updater_cli.backends.local import Direct
+from ecs_updater_cli.backends.factory import OpenBackend
+from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import FromLedger, Queued
-from ecs_updater_cli.backends.task_counts import TaskCounts
+from ecs_updater_cli.backends.sqs import LedgerPoller, SqsBackend
+from ecs_updater_cli.backends.task_counts import TaskCounter
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State
 from ecs_updater_cli.commands import stop
-from ecs_updater_cli.commands.following import follow
-from ecs_updater_cli.commands.options import How
-from ecs_updater_cli.errors import CommandEnd
+from ecs_updater_cli.commands.following import wait_for_batch
+from ecs_updater_cli.commands.options import ViewOptions
+from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.output.printer import Printer
 from support.fake_dynamodb import TABLE
 from support.rollout_world import EVENT
@@ -90,23 +90,23 @@ def begun(world, *events, max_failures=None):
 
 def direct_of(world, ledger, batch):
     """The door without a queue."""
-    seen = FromLedger(Progress(world.table), TaskCounts(world.boundary, REAL_TIME))
-    return Direct(
-        world.boundary, ledger, environment(TABLE, PREFIX, {}), seen, batch.batch.id, REAL_TIME
+    status = LedgerPoller(Progress(world.table), TaskCounter(world.boundary, REAL_TIME))
+    return LocalBackend(
+        world.boundary, ledger, environment(TABLE, PREFIX, {}), status, batch.batch.id, REAL_TIME
     )
 
 
 def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
     ledger, batch = begun(world, EVENT, GONE)
-    door = direct_of(world, ledger, batch)
+    backend = direct_of(world, ledger, batch)
     with Passing(world):
-        code = follow(
-            Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5)),
+        code = wait_for_batch(
+            OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.leave(5)),
             batch,
-            How(),
+            ViewOptions(),
             printer,
         )
-    door.leave(5)
+    backend.leave(5)
     assert code == 1
     out = printer.console.file.getvalue()
     assert (
@@ -130,10 +130,12 @@ def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
 def test_from_this_machine_what_fails_is_rolled_back(world, printer):
     world.ecs.images.publish("app:2", Image.exits(code=3))
     ledger, batch = begun(world, {**EVENT, "rollback_on_failure": True})
-    door = direct_of(world, ledger, batch)
+    backend = direct_of(world, ledger, batch)
     with Passing(world):
-        follow(Opened(door, lambda *_: "", str, batch.batch.id), batch, How(), printer)
-    door.leave(5)
+        wait_for_batch(
+            OpenBackend(backend, lambda *_: "", str, batch.batch.id), batch, ViewOptions(), printer
+        )
+    backend.leave(5)
     assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
 
 
@@ -150,8 +152,11 @@ def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave
     batches.begin(ledger, batch)
     with Passing(world):
         assert (
-            follow(
-                opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=300), printer
+            wait_for_batch(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                ViewOptions(timeout=300),
+                printer,
             )
             == 1
         )
@@ -169,10 +174,10 @@ def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer,
 
     monkeypatch.setattr(Refusals, "write", fail)
     ledger, batch = begun(world, EVENT, GONE)
-    door = direct_of(world, ledger, batch)
+    backend = direct_of(world, ledger, batch)
     with Passing(world):
-        code = follow(opened_of(door, batch), batch, How(), printer)
-    door.leave(5)
+        code = wait_for_batch(opened_of(backend, batch), batch, ViewOptions(), printer)
+    backend.leave(5)
     out = printer.console.file.getvalue()
     assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
     assert (
@@ -195,10 +200,10 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
 
     monkeypatch.setattr(local, "complete", counted)
     writes = list(world.ecs.writes)
-    door = direct_of(world, ledger, batch)
-    door.begin(batch.members)
+    backend = direct_of(world, ledger, batch)
+    backend.begin(batch.members)
     assert runs[-1].wait(600)
-    door.leave(600)
+    backend.leave(600)
     assert not world.history[0].is_ended and world.ecs.writes == writes
     world.complete_until_all_is_done()
     assert world.history[0].verdict == "ROLLED_BACK"
@@ -221,8 +226,11 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
     world.ecs.wire.fail(operation, expired, times=99)
     with Passing(world):
         assert (
-            follow(
-                opened_of(direct_of(world, ledger, batch), batch), batch, How(timeout=15), printer
+            wait_for_batch(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                ViewOptions(timeout=15),
+                printer,
             )
             == 3
         )
@@ -233,10 +241,10 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
     world.ecs.wire._plan.clear()  # pylint: disable=protected-access  # Somebody logs in.
     with Passing(world):
         assert (
-            follow(
+            wait_for_batch(
                 opened_of(direct_of(world, ledger, batch), batch),
                 batch,
-                How(timeout=15),
+                ViewOptions(timeout=15),
                 printer,
                 again=True,
             )
@@ -247,16 +255,16 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
 def test_who_leaves_begins_nothing_further(world):
     ledger, batch = begun(world, EVENT)
     made = dict(world.made)
-    door = direct_of(world, ledger, batch)
-    door.leave(5)
-    door.begin(batch.members)
-    door.leave(5)  # Its threads have ended by then.
-    assert not door.look([]) and world.made == made
+    backend = direct_of(world, ledger, batch)
+    backend.leave(5)
+    backend.begin(batch.members)
+    backend.leave(5)  # Its threads have ended by then.
+    assert not backend.poll([]) and world.made == made
 
 
-def opened_of(door, batch):
+def opened_of(backend, batch):
     """The door from this machine as the commands have it."""
-    return Opened(door, lambda *_: "", str, batch.batch.id, lambda: door.leave(5))
+    return OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.leave(5))
 
 
 def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(world, printer):
@@ -268,10 +276,10 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
     assert History(world.table).find(batch.members[0].request_id).may_be_repeated
     with Passing(world):
         assert (
-            follow(
+            wait_for_batch(
                 opened_of(direct_of(world, ledger, batch), batch),
                 batch,
-                How(timeout=300),
+                ViewOptions(timeout=300),
                 printer,
                 again=True,
             )
@@ -291,10 +299,10 @@ def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer
     assert not worker_of(world, queue).work_off(queue.records())
     with Passing(world):
         assert (
-            follow(
+            wait_for_batch(
                 opened_of(direct_of(world, ledger, batch), batch),
                 batch,
-                How(timeout=300),
+                ViewOptions(timeout=300),
                 printer,
                 again=True,
             )
@@ -343,8 +351,8 @@ class Messages:
 
 def queued_of(world, ledger, batch, queue):
     """The door that is a queue."""
-    counts = TaskCounts(world.boundary, REAL_TIME)
-    return Queued(queue, Progress(world.table), counts, batch.batch.id, ledger.arn_prefix)
+    counts = TaskCounter(world.boundary, REAL_TIME)
+    return SqsBackend(queue, Progress(world.table), counts, batch.batch.id, ledger.arn_prefix)
 
 
 def worker_of(world, queue):
@@ -362,16 +370,16 @@ def worker_of(world, queue):
 def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     ledger, batch = begun(world, GONE, EVENT, max_failures=1)
     queue = Messages()
-    door = queued_of(world, ledger, batch, queue)
-    door.begin(batch.members)
-    door.begin(batch.members)
+    backend = queued_of(world, ledger, batch, queue)
+    backend.begin(batch.members)
+    backend.begin(batch.members)
     assert not worker_of(world, queue).work_off(queue.records())
     rows = follow_rows(batch)
-    seen = door.look(rows)
-    assert [seen[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
+    status = backend.poll(rows)
+    assert [status[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
     assert (
         "one update of the batch has failed, and after 1 no further one was to begin"
-        in seen[2].cause
+        in status[2].cause
     )
 
 
@@ -386,23 +394,23 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
     world.pass_time(5)
     ledger, batch = begun(world, EVENT)
     queue = Messages()
-    door = Queued(
+    backend = SqsBackend(
         queue,
         Progress(world.table),
-        TaskCounts(world.boundary, REAL_TIME),
+        TaskCounter(world.boundary, REAL_TIME),
         batch.batch.id,
         ledger.arn_prefix,
     )
-    door.begin(batch.members)
+    backend.begin(batch.members)
     call = Call(time_left=lambda: 900.0, clock=world.clock)
     assert not Worker(
         environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call
     ).work_off(queue.records())
     rows = follow_rows(batch)
-    assert door.look(rows)[1].state is State.DEPLOYING
+    assert backend.poll(rows)[1].state is State.DEPLOYING
     world.pass_time(120)
     world.complete_until_all_is_done()
-    assert door.look(rows)[1].state is verdict
+    assert backend.poll(rows)[1].state is verdict
 
 
 def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdict(world, printer):
@@ -411,10 +419,10 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
     queue, made = Messages(), len(world.made)
 
     def opened():
-        door = queued_of(world, ledger, batch, queue)
-        return Opened(door, lambda *_: "", str, batch.batch.id)
+        backend = queued_of(world, ledger, batch, queue)
+        return OpenBackend(backend, lambda *_: "", str, batch.batch.id)
 
-    assert follow(opened(), batch, How(timeout=0), printer) == 1
+    assert wait_for_batch(opened(), batch, ViewOptions(timeout=0), printer) == 1
     assert "SUCCEEDED" not in printer.console.file.getvalue()
     assert not worker_of(world, queue).work_off(queue.records())
     for _ in range(20):
@@ -422,7 +430,12 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
         world.complete()
 
     again = Printer(io.StringIO(), io.StringIO())
-    assert follow(opened(), batches.find(ledger, batch.batch.id), How(), again, again=True) == 1
+    assert (
+        wait_for_batch(
+            opened(), batches.find(ledger, batch.batch.id), ViewOptions(), again, again=True
+        )
+        == 1
+    )
     out = again.console.file.getvalue()
     assert (
         "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
@@ -442,18 +455,18 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
         == f"batch {batch.batch.id} begins no further service; {watch} shows what had begun\n"
     )
     queue = Messages()
-    door = queued_of(world, ledger, batch, queue)
-    door.begin(batch.members)
+    backend = queued_of(world, ledger, batch, queue)
+    backend.begin(batch.members)
     assert not worker_of(world, queue).work_off(queue.records())
-    seen = door.look(follow_rows(batch))
-    assert [one.state for one in seen.values()] == [State.NOT_STARTED] * 2 and world.made == made
-    assert "the batch was stopped with ecs-updater" in seen[1].cause
+    status = backend.poll(follow_rows(batch))
+    assert [one.state for one in status.values()] == [State.NOT_STARTED] * 2 and world.made == made
+    assert "the batch was stopped with ecs-updater" in status[1].cause
 
 
 def test_a_batch_that_there_is_not_cannot_be_stopped(world):
-    with pytest.raises(CommandEnd, match="has no batch nope") as ended:
+    with pytest.raises(CommandError, match="has no batch nope") as result:
         batches.stop(Ledger(world.table, PREFIX), "nope")
-    assert ended.value.code == 2
+    assert result.value.code == 2
 
 
 def follow_rows(batch):
@@ -463,10 +476,10 @@ def follow_rows(batch):
 
 def test_a_batch_that_the_ledger_does_not_have_is_exit_code_2(world):
     with pytest.raises(
-        CommandEnd, match=f"the ledger {TABLE} has no batch nope, or none any more"
-    ) as ended:
+        CommandError, match=f"the ledger {TABLE} has no batch nope, or none any more"
+    ) as result:
         batches.find(Ledger(world.table, PREFIX), "nope")
-    assert ended.value.code == 2
+    assert result.value.code == 2
 
 
 @pytest.fixture(name="printer")

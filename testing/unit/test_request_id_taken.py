@@ -13,7 +13,7 @@ from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
 from ecs_updater.ledger.queries import Progress
 from ecs_updater_cli.backends.batches import new_batch
-from ecs_updater_cli.backends.sqs import FromLedger
+from ecs_updater_cli.backends.sqs import LedgerPoller
 from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State as RowState
 from support.fleet_run import FleetRun
@@ -133,19 +133,19 @@ def test_a_row_whose_request_id_another_service_or_event_has_fails(run, is_ended
     if is_ended:
         run.time.now += 60
         run.complete()
-    door = FromLedger(Progress(run.table), None)
+    backend = LedgerPoller(Progress(run.table), None)
     for other in (
         run.ecs.event("web-002"),
         run.ecs.event("web-001", "registry/app:3"),
         {**own, "ecs_cluster_name": "other"},
     ):
-        (seen,) = door.look(rows_of(other)).values()
+        (status,) = backend.poll(rows_of(other)).values()
         assert (
-            seen.state is RowState.FAILED
-            and "request_id r is taken by another update" in seen.cause
+            status.state is RowState.FAILED
+            and "request_id r is taken by another update" in status.cause
         )
-    (seen,) = door.look(rows_of(own)).values()
-    assert seen.state is (RowState.SUCCEEDED if is_ended else RowState.DEPLOYING)
+    (status,) = backend.poll(rows_of(own)).values()
+    assert status.state is (RowState.SUCCEEDED if is_ended else RowState.DEPLOYING)
 
 
 def test_the_ids_of_batches_have_64_random_bits(run):

@@ -9,7 +9,7 @@ from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.sqs import Queue
 from ecs_updater.context import Clock
 
-from ..errors import AWS, CommandEnd, told
+from ..errors import AWS, CommandError, told
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Account:
     def needed_ledger(self) -> Ledger:
         """The ledger. Raises CommandEnd where there is none."""
         if self.ledger is None:
-            raise CommandEnd(
+            raise CommandError(
                 AWS,
                 f"there is no table {self.table_name} in {self.region}: deploy the function with "
                 "its ledger, or give its name "
@@ -71,7 +71,7 @@ class Account:
     def needed_queue(self) -> Queue:
         """The queue. Raises CommandEnd where there is none."""
         if self.queue is None:
-            raise CommandEnd(
+            raise CommandError(
                 AWS,
                 f"there is no queue {self.queue_name} in {self.region}: add --direct to deploy "
                 "from this machine without one, "

@@ -11,12 +11,12 @@ from ecs_updater.ledger.batch import Batch, Batches, Member, members_of, new_id
 from ecs_updater.ledger.entry import iso
 from ecs_updater.ledger.store import RETENTION_DAYS
 
-from ..errors import told, wrong_input
+from ..errors import input_error, told
 from .account import Ledger
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartedBatch:
     """A batch and its services."""
 
     batch: Batch
@@ -28,7 +28,7 @@ def new_batch(
     groups: Sequence[str | None],
     max_failures: int | None,
     clock: Clock,
-) -> Begun:
+) -> StartedBatch:
     """A batch that nobody knows of yet.
 
     ``groups``: by which its services come one after another.
@@ -36,26 +36,26 @@ def new_batch(
     now = clock.epoch()
     id_ = new_id(now, secrets.token_hex(8))
     members = list(members_of(id_, events, groups))
-    return Begun(Batch(id_, iso(now), len(members), caller(), max_failures), members)
+    return StartedBatch(Batch(id_, iso(now), len(members), caller(), max_failures), members)
 
 
-def begin(ledger: Ledger, begun: Begun) -> None:
+def begin(ledger: Ledger, begun: StartedBatch) -> None:
     """Writes it into the ledger. Raises Trouble."""
     with told():
         Batches(ledger.table, retention_days=RETENTION_DAYS).begin(begun.batch, begun.members)
 
 
-def find(ledger: Ledger, batch_id: str) -> Begun:
+def find(ledger: Ledger, batch_id: str) -> StartedBatch:
     """The batch of this id. Raises CommandEnd where there is none, Trouble."""
     batches = Batches(ledger.table, retention_days=RETENTION_DAYS)
     with told():
         batch = batches.find(batch_id)
         members = batches.members(batch_id) if batch else []
     if batch is None or not members:
-        raise wrong_input(
+        raise input_error(
             f"the ledger {ledger.table.name} has no batch {batch_id}, or none any more"
         )
-    return Begun(batch, members)
+    return StartedBatch(batch, members)
 
 
 def stop(ledger: Ledger, batch_id: str) -> None:

@@ -27,7 +27,7 @@ _PARALLEL = 10
 
 
 @dataclass(frozen=True)
-class Planned:
+class ServicePlan:
     """What one update would do."""
 
     row: Row
@@ -44,7 +44,7 @@ class Planned:
     """The service as it is, see the result's BEFORE."""
 
 
-class Planning:
+class DryRun:
     """Plans many updates, no faster than ECS answers."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Planning:
             clock,
         )
 
-    def plans(self, members: Sequence[Member]) -> Iterator[Planned]:
+    def plans(self, members: Sequence[Member]) -> Iterator[ServicePlan]:
         """The plan of each, in their order, as soon as it is there.
 
         Raises Trouble for what is no service's own fault.
@@ -77,13 +77,13 @@ class Planning:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _chunk(self, members: Sequence[Member]) -> list[Planned]:
+    def _chunk(self, members: Sequence[Member]) -> list[ServicePlan]:
         events = [member.event for member in members]
         self._buckets.take(DESCRIBE, len({event["ecs_cluster_name"] for event in events}), 0)
         ahead = read_ahead(self._ecs, events, self._clock.epoch)
         return [self._plan(member, known) for member, known in zip(members, ahead, strict=True)]
 
-    def _plan(self, member: Member, known: Told | None) -> Planned:
+    def _plan(self, member: Member, known: Told | None) -> ServicePlan:
         row = Row.of(member)
         self._buckets.take(DESCRIBE_REVISION, 1, 0)
         event = {
@@ -100,14 +100,14 @@ class Planning:
                 told=known,
             )["body"]
         except CallerFault as error:
-            return Planned(
+            return ServicePlan(
                 row, error=plain_cause(str(error)), error_type=type(error).__name__, hint=error.hint
             )
         except EcsUpdaterError as failed:
             with told():
                 raise failed
         deployment = body["deployment"]
-        return Planned(
+        return ServicePlan(
             row,
             body["changes"],
             deployment["verdict"] is None,

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from ecs_updater.ledger.queries import Progress
 
-from ..batch.backend import Door
+from ..batch.backend import Backend
 from ..batch.row import Row
 from ..batch.state import State
-from ..commands.options import Where
+from ..commands.options import AccountOptions
 from ..output.text import number_of
 from .account import Account, Ledger
-from .batches import Begun
-from .local import Direct
+from .batches import StartedBatch
+from .local import LocalBackend
 from .settings import environment
-from .sqs import FromLedger, Queued
-from .task_counts import TaskCounts
-from .unrecorded import Unrecorded
+from .sqs import LedgerPoller, SqsBackend
+from .task_counts import TaskCounter
+from .unrecorded import UnrecordedBackend
 
 _WAITS = "what has not waits for you to come back"
 
@@ -29,11 +29,11 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenBackend:
     """A door, and the way out of it."""
 
-    door: Door
-    farewell: Callable[[Sequence[Row], bool], str]
+    backend: Backend
+    detach_note: Callable[[Sequence[Row], bool], str]
     """What becomes of these, which have no end yet, and how to come back to them; and whether some
     were not let begin yet.
     """
@@ -45,14 +45,16 @@ class Opened:
     """Begins nothing further, and waits a little for what is in the middle of being written."""
 
 
-def queue_door(account: Account, begun: Begun, where: Where) -> Opened:
+def sqs_backend(account: Account, begun: StartedBatch, where: AccountOptions) -> OpenBackend:
     """The queue: the worker and the completer do it, and this process only looks."""
     ledger, id_ = account.needed_ledger, begun.batch.id
-    counts = TaskCounts(account.ecs, account.clock)
-    door = Queued(account.needed_queue, Progress(ledger.table), counts, id_, ledger.arn_prefix)
+    counts = TaskCounter(account.ecs, account.clock)
+    backend = SqsBackend(
+        account.needed_queue, Progress(ledger.table), counts, id_, ledger.arn_prefix
+    )
     back = f"{where.command('watch', id_)} comes back"
 
-    def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
+    def detach_note(waiting: Sequence[Row], is_some_left: bool) -> str:
         del waiting
         return (
             f"what was sent goes on; {back} and sends the rest, which nobody else does"
@@ -67,16 +69,18 @@ def queue_door(account: Account, begun: Begun, where: Where) -> Opened:
             else "Ctrl-C detaches, and the updates go on"
         )
 
-    return Opened(door, farewell, hint, id_)
+    return OpenBackend(backend, detach_note, hint, id_)
 
 
-def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) -> Opened:
+def local_backend(
+    account: Account, ledger: Ledger, begun: StartedBatch, where: AccountOptions
+) -> OpenBackend:
     """This process in place of worker and completer."""
     settings, id_ = environment(ledger.table.name, ledger.arn_prefix), begun.batch.id
-    seen = FromLedger(Progress(ledger.table), TaskCounts(account.ecs, account.clock))
-    door = Direct(account.ecs, ledger, settings, seen, id_, account.clock)
+    status = LedgerPoller(Progress(ledger.table), TaskCounter(account.ecs, account.clock))
+    backend = LocalBackend(account.ecs, ledger, settings, status, id_, account.clock)
 
-    def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
+    def detach_note(waiting: Sequence[Row], is_some_left: bool) -> str:
         del is_some_left  # Nobody else begins anything, of this wave or of another.
         under_way, back = _under_way(waiting), where.command("watch", id_, "--direct")
         ends = f"{_named(under_way)}, and the completer ends what has begun; " if under_way else ""
@@ -86,16 +90,18 @@ def direct_door(account: Account, ledger: Ledger, begun: Begun, where: Where) ->
         )
 
     hint = f"Ctrl-C detaches: what has begun goes on, {_WAITS}"
-    return Opened(door, farewell, lambda _: hint, id_, lambda: door.leave(_LEAVING_SECONDS))
+    return OpenBackend(
+        backend, detach_note, lambda _: hint, id_, lambda: backend.leave(_LEAVING_SECONDS)
+    )
 
 
-def unrecorded_door(account: Account, begun: Begun) -> Opened:
+def unrecorded_backend(account: Account, begun: StartedBatch) -> OpenBackend:
     """This process alone."""
     # Named as if there were a table: what an event asks for, such as a rollback, this process does
     # itself.
-    door = Unrecorded(account.ecs, environment("none"), begun.batch, account.clock)
+    backend = UnrecordedBackend(account.ecs, environment("none"), begun.batch, account.clock)
 
-    def farewell(waiting: Sequence[Row], is_some_left: bool) -> str:
+    def detach_note(waiting: Sequence[Row], is_some_left: bool) -> str:
         del is_some_left  # As above.
         under_way = _under_way(waiting)
         rest = (
@@ -105,7 +111,9 @@ def unrecorded_door(account: Account, begun: Begun) -> Opened:
         return f"{_named(under_way)}; {rest}" if under_way else "nothing is under way"
 
     hint = "Ctrl-C leaves: nobody else begins, or rolls back, what is left"
-    return Opened(door, farewell, lambda _: hint, None, lambda: door.leave(_LEAVING_SECONDS))
+    return OpenBackend(
+        backend, detach_note, lambda _: hint, None, lambda: backend.leave(_LEAVING_SECONDS)
+    )
 
 
 def ledger_of(account: Account, no_ledger: bool, note: Callable[[str], None]) -> Ledger | None:
@@ -128,7 +136,9 @@ def _under_way(waiting: Sequence[Row]) -> list[Row]:
     more than one that waits.
     """
     return [
-        row for row in waiting if row.seen.begun_at is not None and row.state is not State.RETRYING
+        row
+        for row in waiting
+        if row.status.begun_at is not None and row.state is not State.RETRYING
     ]
 
 

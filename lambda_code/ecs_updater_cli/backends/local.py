@@ -20,12 +20,12 @@ from ecs_updater.log import logger
 from ecs_updater.worker.run import Worker
 
 from ..batch.row import Row
-from ..batch.state import Counts, Seen, State, plain_cause
-from ..errors import Trouble, told
+from ..batch.state import State, Status, TaskCounts, plain_cause
+from ..errors import AwsError, told
 from .account import Ledger
 from .batches import caller
 from .local_queue import MOST_RECEIVES, LocalQueue
-from .sqs import FromLedger
+from .sqs import LedgerPoller
 
 THREADS = 5
 _AT_ONCE = 10
@@ -38,7 +38,7 @@ COMPLETE_EVERY = 4.0
 _IDLE_SECONDS = 0.2
 
 
-class Direct:
+class LocalBackend:
     """A batch whose updates are begun and ended from here."""
 
     def __init__(  # pylint: disable=too-many-arguments,too-many-positional-arguments
@@ -46,7 +46,7 @@ class Direct:
         ecs: Ecs,
         ledger: Ledger,
         environment: Mapping[str, str],
-        seen: FromLedger,
+        status: LedgerPoller,
         batch: str,
         clock: Clock,
     ):
@@ -57,14 +57,14 @@ class Direct:
             ecs,
             ledger,
             environment,
-            seen,
+            status,
             batch,
         )
         self._clock = clock
         quiet(logger)
         self._queue = LocalQueue(batch, caller(), clock)
         self._stopped = threading.Event()
-        self._troubles: list[Trouble] = []
+        self._troubles: list[AwsError] = []
         self._threads = [
             threading.Thread(target=self._work_off, daemon=True) for _ in range(THREADS)
         ]
@@ -80,18 +80,21 @@ class Direct:
             if not thread.ident:
                 thread.start()
 
-    def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
         """What the ledger tells. Raises Trouble, also that of a thread."""
         if self._troubles:
             raise self._troubles.pop(0)
-        seen = dict(self._seen.look(waiting))
+        status = dict(self._seen.poll(waiting))
         for row in waiting:
-            known, cause = seen.get(row.number, row.seen), self._queue.letters.get(row.request_id)
+            known, cause = (
+                status.get(row.number, row.status),
+                self._queue.letters.get(row.request_id),
+            )
             if cause and not known.state.is_over:
-                seen[row.number] = replace(known, state=State.FAILED, cause=plain_cause(cause))
-        return seen
+                status[row.number] = replace(known, state=State.FAILED, cause=plain_cause(cause))
+        return status
 
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
         """See ``FromLedger``."""
         return self._seen.counts(waiting)
 
@@ -125,12 +128,12 @@ class Direct:
                         retries_denied=False,
                     )
                     failed = worker.work_off(records)
-            except Trouble as trouble:
+            except AwsError as trouble:
                 # Before any of them was looked at, such as when the ledger gave no token: all come
                 # again.
                 is_last = any(self._queue.receives(record) >= MOST_RECEIVES for record in records)
                 self._troubles.append(
-                    Trouble(str(trouble), may_pass=trouble.may_pass and not is_last)
+                    AwsError(str(trouble), is_transient=trouble.is_transient and not is_last)
                 )
             finally:
                 self._queue.settle(records, failed)
@@ -147,7 +150,7 @@ class Direct:
                         self._call(),
                         self._batch,
                     )
-            except Trouble as trouble:
+            except AwsError as trouble:
                 self._troubles.append(trouble)
 
     @staticmethod
@@ -159,10 +162,10 @@ class Direct:
         try:
             with told():
                 yield
-        except Trouble:
+        except AwsError:
             raise
         except Exception as error:
-            raise Trouble(f"a defect of ecs-updater: {type(error).__name__}: {error}") from error
+            raise AwsError(f"a defect of ecs-updater: {type(error).__name__}: {error}") from error
 
     def _call(self) -> Call:
         end = time.monotonic() + _SECONDS

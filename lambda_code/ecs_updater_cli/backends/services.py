@@ -11,7 +11,7 @@ from ecs_updater.aws.ecs_reader import EcsReader
 from ..errors import told
 
 
-class Narrowed(EcsReader):
+class FilteredEcsReader(EcsReader):
     """ECS as if it had no other clusters, and no other services."""
 
     def __init__(
@@ -20,7 +20,7 @@ class Narrowed(EcsReader):
         """Names or ARNs; no cluster, or no services, are all of them."""
         super().__init__(client)
         self._cluster, self._names = cluster, {name.rpartition("/")[2] for name in services}
-        self.seen: set[str] = set()
+        self.status: set[str] = set()
         """The names of all services that were looked at; where there is no such cluster, those of
         all clusters.
         """
@@ -30,29 +30,29 @@ class Narrowed(EcsReader):
         every = super().clusters()
         found = [arn for arn in every if self._cluster in (None, arn, arn.rpartition("/")[2])]
         if not found:
-            self.seen |= {arn.rpartition("/")[2] for arn in every}
+            self.status |= {arn.rpartition("/")[2] for arn in every}
         return found
 
     def services(self, cluster: str) -> list[str]:
         """Those of a cluster that are asked for."""
         every = super().services(cluster)
-        self.seen |= {arn.rpartition("/")[2] for arn in every}
+        self.status |= {arn.rpartition("/")[2] for arn in every}
         return [arn for arn in every if not self._names or arn.rpartition("/")[2] in self._names]
 
 
-def listed(reader: EcsReader, tags: Mapping[str, str]) -> list[dict[str, Any]]:
+def list_services(reader: EcsReader, tags: Mapping[str, str]) -> list[dict[str, Any]]:
     """The services with these tags, see ``status.views.service_view``, with their images.
 
     Raises Trouble.
     """
     listing = Listing(reader)
     found: list[dict[str, Any]] = []
-    following: str | None = None
+    watcher: str | None = None
     while True:
-        query = ListQuery(frozenset(LAUNCH_TYPES), tags, images=True, next=following)
+        query = ListQuery(frozenset(LAUNCH_TYPES), tags, images=True, next=watcher)
         with told():
             page = listing.page(query, lambda: math.inf)
         found += page["services"]
-        following = page["next"]
-        if following is None:
+        watcher = page["next"]
+        if watcher is None:
             return found

@@ -11,7 +11,7 @@ from ecs_updater.model.allow_list import IMAGES, SERVICES, allow_lists
 from ecs_updater.settings import QueueSettings, Settings
 
 from ..batch.state import plain_cause
-from ..errors import wrong_input
+from ..errors import input_error
 
 _ALLOWING = (IMAGES, SERVICES)
 _NAMES = (
@@ -67,6 +67,6 @@ def _wrong_input() -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise wrong_input(
+        raise input_error(
             plain_cause(str(error)).replace("the function's ", "the environment's ", 1)
         ) from None

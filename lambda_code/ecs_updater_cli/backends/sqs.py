@@ -13,20 +13,20 @@ from ecs_updater.model.arn import group_id
 from ecs_updater.worker.message import BATCH
 
 from ..batch.row import Row
-from ..batch.state import Counts, Seen, seen_by
+from ..batch.state import Status, TaskCounts, status_for
 from ..errors import told
-from ..manifest.identity import Identity
-from .task_counts import TaskCounts
+from ..manifest.identity import ServiceIdentity
+from .task_counts import TaskCounter
 
 
-class Queued:
+class SqsBackend:
     """A batch whose updates are begun by messages."""
 
     def __init__(
-        self, queue: Queue, progress: Progress, counts: TaskCounts, batch: str, arn_prefix: str
+        self, queue: Queue, progress: Progress, counts: TaskCounter, batch: str, arn_prefix: str
     ):
         self._queue, self._batch, self._prefix = queue, batch, arn_prefix
-        self._ledger = FromLedger(progress, counts)
+        self._ledger = LedgerPoller(progress, counts)
 
     def begin(self, members: Sequence[Member]) -> None:
         """Sends their messages. One that is sent twice is known by its id."""
@@ -36,27 +36,27 @@ class Queued:
             with told():
                 self._queue.send(messages[first : first + AT_ONCE])
 
-    def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
         """See ``FromLedger``."""
-        return self._ledger.look(waiting)
+        return self._ledger.poll(waiting)
 
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
         """See ``FromLedger``."""
         return self._ledger.counts(waiting)
 
     def _message(self, member: Member) -> Outgoing:
-        key = Identity.of(member.event).key(self._prefix)
+        key = ServiceIdentity.of(member.event).key(self._prefix)
         body = json.dumps(member.event)
         return Outgoing(body, group_id(key), message_id(member.request_id), {BATCH: self._batch})
 
 
-class FromLedger:
+class LedgerPoller:
     """What the ledger and ECS tell of the services of a batch."""
 
-    def __init__(self, progress: Progress, counts: TaskCounts):
+    def __init__(self, progress: Progress, counts: TaskCounter):
         self._progress, self._counts = progress, counts
 
-    def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
         """What the ledger has of these; nothing of one that nobody has begun."""
         rows = {row.request_id: row for row in waiting}
         with told():
@@ -64,9 +64,9 @@ class FromLedger:
         found = (
             (rows[request_id], item) for request_id, item in items.items() if request_id in rows
         )
-        return {row.number: seen_by(row.event, item) for row, item in found}
+        return {row.number: status_for(row.event, item) for row, item in found}
 
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
         """See ``TaskCounts``."""
         return self._counts.of(waiting)
 

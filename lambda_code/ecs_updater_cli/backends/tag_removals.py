@@ -15,8 +15,8 @@ from ecs_updater.model.tags import REPLACE
 from ecs_updater.throttling import DESCRIBE
 from ecs_updater.worker.prefetch import AT_ONCE
 
-from ..errors import is_unreachable, trouble_of
-from ..manifest.identity import Identity
+from ..errors import aws_error_of, is_unreachable
+from ..manifest.identity import ServiceIdentity
 from ..output.text import number_of
 from .buckets import Buckets
 
@@ -67,7 +67,7 @@ def _lines(
         yield "ecs_tag_mode is replace: these tags are removed, and merge would keep them"
     for event, keys in removals:
         more = f" and {len(keys) - _MOST_KEYS} more" if len(keys) > _MOST_KEYS else ""
-        yield f"  {Identity.of(event)}: {', '.join(keys[:_MOST_KEYS])}{more}"
+        yield f"  {ServiceIdentity.of(event)}: {', '.join(keys[:_MOST_KEYS])}{more}"
     failures = [
         (answer, len(some))
         for some, answer in zip(chunks, answers, strict=True)
@@ -81,12 +81,12 @@ def _lines(
     ]
     for failure, _ in failures:
         if failure.is_about_credentials or is_unreachable(failure):
-            raise trouble_of(failure)
+            raise aws_error_of(failure)
     if failures:
         unread = number_of(sum(count for _, count in failures), "service")
         yield (
             f"the tags of {unread} could not be read, and what is removed there is not listed: "
-            f"{trouble_of(failures[0][0])}"
+            f"{aws_error_of(failures[0][0])}"
         )
 
 

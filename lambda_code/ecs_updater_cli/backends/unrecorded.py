@@ -26,8 +26,8 @@ from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, parse
 from ecs_updater.worker.run import paced
 
 from ..batch.row import Row
-from ..batch.state import Counts, Seen, State, of_verdict, plain_cause
-from ..errors import Trouble, is_unreachable, told, trouble_of
+from ..batch.state import State, Status, TaskCounts, plain_cause, state_of_verdict
+from ..errors import AwsError, aws_error_of, is_unreachable, told
 from .buckets import Buckets
 from .task_counts import AT_ONCE, EVERY_SECONDS, counts_in
 
@@ -35,8 +35,8 @@ THREADS = 5
 _TRIES = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0
 _SHORT_SLEEP = 0.2
-_LEFT = Seen(State.NOT_STARTED, "the command was left before")
-_NO_AWS = Seen(State.NOT_STARTED, "AWS could not be called")
+_LEFT = Status(State.NOT_STARTED, "the command was left before")
+_NO_AWS = Status(State.NOT_STARTED, "AWS could not be called")
 
 
 @dataclass
@@ -48,7 +48,7 @@ class _Open:
     looked_at: float
 
 
-class Unrecorded:
+class UnrecordedBackend:
     """A batch that nobody but this process knows of."""
 
     def __init__(self, ecs: Ecs, environment: Mapping[str, str], batch: Batch, clock: Clock):
@@ -57,12 +57,12 @@ class Unrecorded:
             parse(environment.get("ECS_RATES", "")), replace(clock, sleep=self._sleep)
         )
         self._settings = Settings.from_environment(environment)
-        self._seen: dict[int, Seen] = {}
-        self._counts: dict[int, Counts] = {}
+        self._seen: dict[int, Status] = {}
+        self._counts: dict[int, TaskCounts] = {}
         self._open: dict[int, _Open] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._trouble: Trouble | None = None
+        self._trouble: AwsError | None = None
         """Why no update can be done any more."""
         self._has_read = False
         """Whether AWS could be called before."""
@@ -75,7 +75,7 @@ class Unrecorded:
         for member in members:
             self._futures[member.number] = self._pool.submit(self._begin, member)
 
-    def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
         """What has happened; looks at rollouts first, those that were not looked at for the longest
         time. Raises Trouble.
         """
@@ -91,7 +91,7 @@ class Unrecorded:
             row.number: self._seen[row.number] for row in waiting if row.number in self._seen
         }
 
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
         """The tasks as the last look saw them."""
         return {
             row.number: self._counts[row.number] for row in waiting if row.number in self._counts
@@ -115,10 +115,10 @@ class Unrecorded:
             for attempt in range(_TRIES):
                 if over := self._why_over():
                     self._tell(
-                        member.number, Seen(State.NOT_STARTED, over, ended_at=self._clock.epoch())
+                        member.number, Status(State.NOT_STARTED, over, ended_at=self._clock.epoch())
                     )
                     return
-                self._tell(member.number, Seen(State.BEGUN, begun_at=begun_at))
+                self._tell(member.number, Status(State.BEGUN, begun_at=begun_at))
                 try:
                     self._update(member, begun_at, Earlier(may_have_registered=attempt > 0))
                     return
@@ -136,7 +136,7 @@ class Unrecorded:
                     ):
                         raise
                     self._tell(
-                        member.number, Seen(State.RETRYING, plain_cause(str(error)), begun_at)
+                        member.number, Status(State.RETRYING, plain_cause(str(error)), begun_at)
                     )
                     self._sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
         except SystemExit:
@@ -144,12 +144,13 @@ class Unrecorded:
         except EcsUpdaterError as error:
             text, kind = plain_cause(str(error)), type(error).__name__
             self._ended(
-                member.number, Seen(State.FAILED, text, begun_at, error_type=kind, hint=error.hint)
+                member.number,
+                Status(State.FAILED, text, begun_at, error_type=kind, hint=error.hint),
             )
         except Exception as error:  # pylint: disable=broad-exception-caught  # Its future nobody asks.
             self._ended(
                 member.number,
-                Seen(
+                Status(
                     State.FAILED,
                     f"a defect of ecs-updater: {type(error).__name__}: {error}",
                     begun_at,
@@ -172,7 +173,7 @@ class Unrecorded:
         record = Record(work.intent(plan))
         conclusion = work.done(plan, record, earlier)
         entry = record.entry
-        seen = Seen(
+        status = Status(
             State.DEPLOYING,
             f"to {(entry.after.task_definition_arn or '').rpartition('/')[2]}",
             begun_at,
@@ -181,11 +182,11 @@ class Unrecorded:
             deployment_id=entry.deployment_id,
         )
         if conclusion.is_final:
-            self._concluded(member.number, seen, conclusion)
+            self._concluded(member.number, status, conclusion)
             return
         with self._lock:
             self._open[member.number] = _Open(work, record, self._clock.now())
-            self._seen[member.number] = seen
+            self._seen[member.number] = status
 
     def _ends_all(self, error: ServerFault, is_last: bool) -> bool:
         """Whether no update can be done any more: without credentials, or without a connection, now
@@ -196,7 +197,7 @@ class Unrecorded:
             failure.is_about_credentials
             or (is_unreachable(failure) and (is_last or not self._has_read))
         ):
-            self._trouble = Trouble(str(trouble_of(failure)))
+            self._trouble = AwsError(str(aws_error_of(failure)))
             return True
         return False
 
@@ -207,8 +208,8 @@ class Unrecorded:
             return _LEFT.cause
         with self._lock:
             failures = sum(
-                seen.state.is_bad and seen.state is not State.NOT_STARTED
-                for seen in self._seen.values()
+                status.state.is_bad and status.state is not State.NOT_STARTED
+                for status in self._seen.values()
             )
         return replace(self._batch, failures=failures).why_over
 
@@ -257,23 +258,27 @@ class Unrecorded:
                         number, replace(self._seen[number], state=State.ROLLING_BACK, cause=back)
                     )
 
-    def _concluded(self, number: int, seen: Seen, conclusion: Conclusion) -> None:
+    def _concluded(self, number: int, status: Status, conclusion: Conclusion) -> None:
         if conclusion.error:
             kind, text = type(conclusion.error).__name__, plain_cause(str(conclusion.error))
             self._ended(
                 number,
-                replace(seen, state=of_verdict(conclusion.verdict), cause=text, error_type=kind),
+                replace(
+                    status, state=state_of_verdict(conclusion.verdict), cause=text, error_type=kind
+                ),
             )
             return
         deployment = (conclusion.answer or {})["body"]["deployment"]
         self._ended(
             number,
-            replace(seen, state=of_verdict(deployment["verdict"]), cause=deployment["reason"]),
+            replace(
+                status, state=state_of_verdict(deployment["verdict"]), cause=deployment["reason"]
+            ),
         )
 
-    def _ended(self, number: int, seen: Seen) -> None:
-        self._tell(number, replace(seen, ended_at=self._clock.epoch()))
+    def _ended(self, number: int, status: Status) -> None:
+        self._tell(number, replace(status, ended_at=self._clock.epoch()))
 
-    def _tell(self, number: int, seen: Seen) -> None:
+    def _tell(self, number: int, status: Status) -> None:
         with self._lock:
-            self._seen[number] = seen
+            self._seen[number] = status

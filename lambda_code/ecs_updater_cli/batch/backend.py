@@ -6,11 +6,11 @@ from typing import Protocol
 from ecs_updater.ledger.batch import Member
 
 from .row import Row
-from .state import Counts, Seen
-from .tracker import Board, Change
+from .state import Status, TaskCounts
+from .tracker import Change, Tracker
 
 
-class Door(Protocol):
+class Backend(Protocol):
     """Where updates are begun and seen.
 
     All methods raise ``ending.Trouble``, and may be called again after that.
@@ -22,17 +22,17 @@ class Door(Protocol):
         To do so twice is harmless.
         """
 
-    def look(self, waiting: Sequence[Row]) -> Mapping[int, Seen]:
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
         """What is known of these services, by number; one that is left out is as it was."""
 
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, Counts]:
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
         """The tasks of some of these, by number; no more than one call a second."""
 
 
-class Show(Protocol):
+class View(Protocol):
     """Who is told."""
 
-    def changed(self, board: Board, changes: Sequence[Change]) -> None:
+    def changed(self, tracker: Tracker, changes: Sequence[Change]) -> None:
         """Rows are in other states than before."""
 
     def trouble(self, sentence: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ecs_updater.ledger.batch import Member
 from ecs_updater.model.event_parser import ROLLBACK
 
-from .state import Counts, Seen, State
+from .state import State, Status, TaskCounts
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Row:
     group: str | None = None
     request_id: str = ""
     event: Mapping[str, Any] = field(default_factory=dict)
-    seen: Seen = field(default_factory=Seen)
-    counts: Counts | None = None
+    status: Status = field(default_factory=Status)
+    counts: TaskCounts | None = None
 
     @classmethod
     def of(cls, member: Member) -> "Row":
@@ -49,18 +49,18 @@ class Row:
     @property
     def state(self) -> State:
         """How far it is."""
-        return self.seen.state
+        return self.status.state
 
     @property
     def member(self) -> Member:
         """As the batch has it."""
         return Member(self.number, self.request_id, self.event, self.group)
 
-    def with_seen(self, seen: Seen) -> "Row":
+    def with_status(self, status: Status) -> "Row":
         """The row with what is known now; what ended tells its tasks itself."""
-        return replace(self, seen=seen, counts=seen.counts or self.counts)
+        return replace(self, status=status, counts=status.counts or self.counts)
 
-    def with_counts(self, counts: Counts) -> "Row":
+    def with_task_counts(self, counts: TaskCounts) -> "Row":
         """The row with its tasks as they are now."""
         return replace(self, counts=counts)
 
@@ -69,6 +69,6 @@ class Row:
 
         None where it has not begun.
         """
-        if self.seen.begun_at is None:
+        if self.status.begun_at is None:
             return None
-        return max(0.0, (self.seen.ended_at or now) - self.seen.begun_at)
+        return max(0.0, (self.status.ended_at or now) - self.status.begun_at)

@@ -74,7 +74,7 @@ _COUNTS = re.compile(r"^(\d+) of (\d+) tasks run ")
 
 
 @dataclass(frozen=True)
-class Counts:
+class TaskCounts:
     """The tasks of a service's deployment."""
 
     running: int
@@ -85,7 +85,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Status:
     """What is known of one update."""
 
     state: State = State.QUEUED
@@ -102,13 +102,13 @@ class Seen:
     """What helps, beside the cause."""
 
     @property
-    def counts(self) -> Counts | None:
+    def counts(self) -> TaskCounts | None:
         """The tasks that the cause tells of."""
         told = _COUNTS.match(self.cause)
-        return Counts(int(told[1]), int(told[2])) if told else None
+        return TaskCounts(int(told[1]), int(told[2])) if told else None
 
 
-def seen_by(event: Mapping[str, Any], item: Mapping[str, Any]) -> Seen:
+def status_for(event: Mapping[str, Any], item: Mapping[str, Any]) -> Status:
     """What an entry says about the update that ``event`` asks for: it failed where the entry of its
     ``request_id`` is another's.
     """
@@ -117,22 +117,22 @@ def seen_by(event: Mapping[str, Any], item: Mapping[str, Any]) -> Seen:
         service, event["ecs_cluster_name"], event["ecs_service_name"]
     )
     if is_named_so and item.get("fingerprint") in (None, fingerprint_of_event(event)):
-        return seen_in(item)
+        return status_of(item)
     cause = (
         f"its request_id {event.get('request_id')} is taken by another update, of "
         f"{service}: deploy it again"
     )
-    return Seen(State.FAILED, cause, error_type=InvalidEventError.__name__)
+    return Status(State.FAILED, cause, error_type=InvalidEventError.__name__)
 
 
-def seen_in(item: Mapping[str, Any]) -> Seen:
+def status_of(item: Mapping[str, Any]) -> Status:
     """What an entry of the ledger tells, see ``fleet.progress``."""
     if item.get("state") != "ENDED":
         state = _BY_STATE.get(item.get("state", ""), State.BEGUN)
     elif item.get("may_be_repeated"):
         state = State.RETRYING
     else:
-        state = of_verdict(item.get("verdict"))
+        state = state_of_verdict(item.get("verdict"))
     rollback = item.get("rollback") or {}
     target = (
         rollback.get("task_definition_arn")
@@ -145,7 +145,7 @@ def seen_in(item: Mapping[str, Any]) -> Seen:
         else ""
     )
     cause = plain_cause(item.get("cause") or "")
-    return Seen(
+    return Status(
         state=state,
         cause=", ".join(part for part in (on_its_way, cause) if part) if state.rolls else cause,
         begun_at=_moment(item.get("begun_at")),
@@ -158,7 +158,7 @@ def seen_in(item: Mapping[str, Any]) -> Seen:
     )
 
 
-def of_verdict(verdict: str | None) -> State:
+def state_of_verdict(verdict: str | None) -> State:
     """The state of an update that ended for good."""
     return _BY_VERDICT.get(verdict or "", State.FAILED)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ecs_updater.ledger.batch import Member
 
 from .row import Row
-from .state import Counts, Seen, State
+from .state import State, Status, TaskCounts
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Change:
     before: State
 
 
-class Board:
+class Tracker:
     """The rows of a batch, by their numbers.
 
     Read by the live view's own thread, so a row is replaced, never changed.
@@ -59,23 +59,23 @@ class Board:
 
     def seconds(self, now: float) -> float:
         """For how long the whole has gone on, or went on; ``now`` in seconds since the epoch."""
-        ends = [row.seen.ended_at or 0.0 for row in self.rows]
+        ends = [row.status.ended_at or 0.0 for row in self.rows]
         return max(0.0, (max(ends) if self.is_over and any(ends) else now) - self.begun_at)
 
-    def see(self, seen: Mapping[int, Seen]) -> list[Change]:
+    def see(self, status: Mapping[int, Status]) -> list[Change]:
         """Takes what is known now; what changed by that."""
         changes = []
-        for number, now in sorted(seen.items()):
+        for number, now in sorted(status.items()):
             before = self._rows[number]
-            if now != before.seen:
-                self._rows[number] = before.with_seen(now)
+            if now != before.status:
+                self._rows[number] = before.with_status(now)
             if now.state is not before.state:
                 changes.append(Change(self._rows[number], before.state))
         return changes
 
-    def count(self, counts: Mapping[int, Counts]) -> None:
+    def count(self, counts: Mapping[int, TaskCounts]) -> None:
         """Takes tasks as they are now."""
         for number, told in counts.items():
             row = self._rows[number]
             if not row.state.is_over:
-                self._rows[number] = row.with_counts(told)
+                self._rows[number] = row.with_task_counts(told)

@@ -2,9 +2,9 @@
 
 from ecs_updater.context import Clock
 
-from ..errors import Trouble
-from .backend import Door, Show
-from .tracker import Board, Change
+from ..errors import AwsError
+from .backend import Backend, View
+from .tracker import Change, Tracker
 from .waves import Waves
 
 POLL_SECONDS = 1.0
@@ -15,24 +15,24 @@ PATIENCE_SECONDS = 120.0
 """For how long AWS may not be to be had before the command gives up."""
 
 
-class Following:
+class Watcher:
     """One batch, followed to its end."""
 
-    def __init__(self, board: Board, door: Door, waves: Waves, show: Show, clock: Clock):
+    def __init__(self, tracker: Tracker, backend: Backend, waves: Waves, show: View, clock: Clock):
         self._board, self._door, self._waves, self._show, self._clock = (
-            board,
-            door,
+            tracker,
+            backend,
             waves,
             show,
             clock,
         )
         self._trouble_since: float | None = None
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Looks once, for who comes back to a batch."""
-        self._tell(self._board.see(self._door.look(self._board.waiting)))
+        self._tell(self._board.see(self._door.poll(self._board.waiting)))
 
-    def follow(self, timeout: float | None = None) -> bool:
+    def wait(self, timeout: float | None = None) -> bool:
         """Whether all came to their end within ``timeout`` seconds; None waits for as long as it
         takes.
 
@@ -46,7 +46,7 @@ class Following:
                 if self._trouble_since is not None:
                     self._trouble_since = None
                     self._show.trouble("")
-            except Trouble as trouble:
+            except AwsError as trouble:
                 self._bear(trouble)
             if self._board.is_over:
                 return True
@@ -60,7 +60,7 @@ class Following:
 
     def _turn(self) -> None:
         self._begin()
-        self.look()
+        self.poll()
         self._begin()
         if waiting := self._board.waiting:
             self._board.count(self._door.counts(waiting))
@@ -74,10 +74,10 @@ class Following:
             self._door.begin([row.member for row in self._board.rows if row.number in wanted])
             self._waves.begun()
 
-    def _bear(self, trouble: Trouble) -> None:
+    def _bear(self, trouble: AwsError) -> None:
         now = self._clock.now()
         since = self._trouble_since = now if self._trouble_since is None else self._trouble_since
-        if not trouble.may_pass or now - since > PATIENCE_SECONDS:
+        if not trouble.is_transient or now - since > PATIENCE_SECONDS:
             raise trouble
         self._show.trouble(str(trouble))
 

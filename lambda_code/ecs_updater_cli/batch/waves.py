@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .row import Row
-from .state import Seen, State
+from .state import State, Status
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Step:
     """The numbers of the services to begin now, none where a wave has begun already; None where no
     wave comes yet.
     """
-    give_up: Mapping[int, Seen] | None = None
+    give_up: Mapping[int, Status] | None = None
     """Those that are not begun any more, and why."""
 
 
@@ -75,7 +75,7 @@ class Waves:
             others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
             cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
             left = [row.number for row in rows.values() if not row.state.is_over]
-            return Step(give_up={number: Seen(State.NOT_STARTED, cause) for number in left})
+            return Step(give_up={number: Status(State.NOT_STARTED, cause) for number in left})
         # A rollout goes on by itself. What came to nothing may have been waiting for its next
         # attempt in a process that has ended.
         numbers = self.all[self._begun].numbers

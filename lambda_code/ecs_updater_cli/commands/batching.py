@@ -10,12 +10,12 @@ from ..backends import batches
 from ..backends.account import Account
 from ..backends.batches import new_batch
 from ..backends.buckets import Buckets
-from ..backends.factory import direct_door, ledger_of, queue_door, unrecorded_door
+from ..backends.factory import ledger_of, local_backend, sqs_backend, unrecorded_backend
 from ..backends.tag_removals import removal_lines
-from ..errors import wrong_input
+from ..errors import input_error
 from ..output.printer import Printer
-from .following import follow
-from .options import How, Where
+from .following import wait_for_batch
+from .options import AccountOptions, ViewOptions
 from .planning import plan
 from .reading import check_account
 
@@ -24,7 +24,7 @@ _SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class Way:
+class RunOptions:
     """Who does the updates."""
 
     direct: bool = False
@@ -34,11 +34,15 @@ class Way:
 
     def __post_init__(self) -> None:
         if self.no_ledger and not self.direct:
-            raise wrong_input("--no-ledger goes with --direct: the queue's worker needs the ledger")
+            raise input_error("--no-ledger goes with --direct: the queue's worker needs the ledger")
 
 
 def deploy_batch(
-    events: Sequence[dict[str, Any]], groups: Sequence[str | None], where: Where, way: Way, how: How
+    events: Sequence[dict[str, Any]],
+    groups: Sequence[str | None],
+    where: AccountOptions,
+    way: RunOptions,
+    how: ViewOptions,
 ) -> int:
     """Begins the updates and follows them to their end, or says what they would change; the exit
     code. Raises CommandEnd.
@@ -58,11 +62,11 @@ def deploy_batch(
         printer.note(line)
     begun = new_batch(events, groups, way.max_failures, account.clock)
     if ledger is None:
-        opened = unrecorded_door(account, begun)
+        opened = unrecorded_backend(account, begun)
     elif way.direct:
-        opened = direct_door(account, ledger, begun, where)
+        opened = local_backend(account, ledger, begun, where)
     else:
-        opened = queue_door(account, begun, where)
+        opened = sqs_backend(account, begun, where)
     if ledger:
         batches.begin(ledger, begun)
-    return follow(opened, begun, how, printer, account.clock)
+    return wait_for_batch(opened, begun, how, printer, account.clock)

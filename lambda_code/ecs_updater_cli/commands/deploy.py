@@ -5,24 +5,24 @@ from typing import Annotated
 
 import typer
 
-from .batching import Way, deploy_batch
+from .batching import RunOptions, deploy_batch
 from .options import (
     FUNCTION,
+    AccountOptions,
     AsJson,
+    Direct,
     DryRun,
     File,
-    How,
     Interactive,
-    IsDirect,
     Name,
     NoLedger,
     Profile,
     Region,
     Timeout,
-    Where,
+    ViewOptions,
     flag,
 )
-from .reading import entries_of
+from .reading import read_entries
 
 Waves = Annotated[
     bool,
@@ -49,7 +49,7 @@ def deploy(  # pylint: disable=too-many-locals  # Each option is one.
     dry_run: DryRun = False,
     waves: Waves = False,
     max_failures: MaxFailures = None,
-    direct: IsDirect = False,
+    direct: Direct = False,
     no_ledger: NoLedger = False,
     interactive: Interactive = False,
     as_json: AsJson = False,
@@ -71,8 +71,11 @@ def deploy(  # pylint: disable=too-many-locals  # Each option is one.
     - 3: AWS is not to be had
     - 130: detached, by Ctrl-C
     """
-    how, way = How(interactive, as_json, timeout), Way(direct, no_ledger, max_failures, dry_run)
-    entries = entries_of(file)
+    how, way = (
+        ViewOptions(interactive, as_json, timeout),
+        RunOptions(direct, no_ledger, max_failures, dry_run),
+    )
+    entries = read_entries(file)
     events = [entry.event for entry in entries]
     groups = [entry.group if waves else None for entry in entries]
-    return deploy_batch(events, groups, Where(name, region, profile), way, how)
+    return deploy_batch(events, groups, AccountOptions(name, region, profile), way, how)

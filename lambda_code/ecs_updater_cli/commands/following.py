@@ -6,25 +6,25 @@ from datetime import datetime
 
 from ecs_updater.context import REAL_TIME, Clock
 
-from ..backends.batches import Begun
-from ..backends.factory import Opened
-from ..batch.tracker import Board
-from ..batch.watcher import Following
+from ..backends.batches import StartedBatch
+from ..backends.factory import OpenBackend
+from ..batch.tracker import Tracker
+from ..batch.watcher import Watcher
 from ..batch.waves import Wave, Waves, waves_of
-from ..errors import AWS, DETACHED, NOT_ALL, CommandEnd, Trouble
-from ..output.lines import Lines
+from ..errors import AWS, DETACHED, NOT_ALL, AwsError, CommandError
+from ..output.lines import LineView
 from ..output.live import LiveView
 from ..output.printer import Printer
-from ..output.records import Records
-from ..output.summary import Ended
-from .detach import GONE, WayOut, over
-from .options import How
+from ..output.records import JsonView
+from ..output.summary import BatchResult
+from .detach import GONE, Detacher, over
+from .options import ViewOptions
 
 
-def follow(
-    opened: Opened,
-    begun: Begun,
-    how: How,
+def wait_for_batch(
+    opened: OpenBackend,
+    begun: StartedBatch,
+    how: ViewOptions,
     printer: Printer,
     clock: Clock = REAL_TIME,
     *,
@@ -37,61 +37,61 @@ def follow(
     """
     waves = Waves(waves_of_batch(begun))
     begun_at = datetime.fromisoformat(begun.batch.begun_at).timestamp()
-    board = Board(begun.members, begun_at, opened.id)
+    tracker = Tracker(begun.members, begun_at, opened.id)
     show = _show(how, printer, clock, waves, opened.hint)
-    following = Following(board, opened.door, waves, show, clock)
-    way = WayOut(opened, board, waves)
+    watcher = Watcher(tracker, opened.backend, waves, show, clock)
+    way = Detacher(opened, tracker, waves)
     try:
         with way, ExitStack() as stack:
             if isinstance(show, LiveView):
                 stack.enter_context(show)
-            ended = _followed(following, show, board, how.timeout, again, way)
-            show.ends(board, ended)
-        return ended.code
+            result = _followed(watcher, show, tracker, how.timeout, again, way)
+            show.ends(tracker, result)
+        return result.code
     except GONE:
         # In the middle of leaving, too: once there is a batch, nobody goes without a word about it.
-        ended = way.told(Ended(DETACHED, "detached"))
-        raise CommandEnd(ended.code, *ended.sentences) from None
+        result = way.told(BatchResult(DETACHED, "detached"))
+        raise CommandError(result.code, *result.sentences) from None
 
 
 def _followed(
-    following: Following,
-    show: Lines | Records | LiveView,
-    board: Board,
+    watcher: Watcher,
+    show: LineView | JsonView | LiveView,
+    tracker: Tracker,
     timeout: float | None,
     again: bool,
-    way: WayOut,
-) -> Ended:
+    way: Detacher,
+) -> BatchResult:
     try:
-        show.begins(board)
+        show.begins(tracker)
         if again:
-            following.look()
-        if following.follow(timeout):
-            return over(board)
-        ended = Ended(NOT_ALL, "timed out")
+            watcher.poll()
+        if watcher.wait(timeout):
+            return over(tracker)
+        result = BatchResult(NOT_ALL, "timed out")
     except GONE:
         show.leaves()
-        ended = Ended(DETACHED, "detached")
-    except Trouble as trouble:
-        ended = Ended(AWS, "trouble", trouble.lines)
+        result = BatchResult(DETACHED, "detached")
+    except AwsError as trouble:
+        result = BatchResult(AWS, "trouble", trouble.lines)
     try:
         way.close()
-        following.look()
-    except (*GONE, Trouble):
+        watcher.poll()
+    except (*GONE, AwsError):
         pass  # Twice: at once, then. What was known is told.
-    return way.told(ended)
+    return way.told(result)
 
 
-def waves_of_batch(begun: Begun) -> list[Wave]:
+def waves_of_batch(begun: StartedBatch) -> list[Wave]:
     """Its waves; one where no service has a group."""
     return waves_of({member.number: member.group for member in begun.members})
 
 
 def _show(
-    how: How, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]
-) -> Lines | Records | LiveView:
+    how: ViewOptions, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]
+) -> LineView | JsonView | LiveView:
     if how.as_json:
-        return Records(printer, clock)
+        return JsonView(printer, clock)
     if how.interactive and printer.is_terminal:
         return LiveView(printer, clock, waves, hint)
     if how.interactive:
@@ -99,4 +99,4 @@ def _show(
             "--interactive needs a terminal, and standard output is none: here is a "
             "line for each change"
         )
-    return Lines(printer, clock)
+    return LineView(printer, clock)

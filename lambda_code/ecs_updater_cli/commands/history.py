@@ -13,7 +13,7 @@ from ecs_updater.ledger.queries import Feed
 
 from ..backends.account import Account
 from ..batch.state import plain_cause
-from ..errors import SUCCEEDED, told, wrong_input
+from ..errors import SUCCEEDED, input_error, told
 from ..output.printer import Printer
 from ..output.tables import updates_table
 from .options import FUNCTION, AsJson, Name, Profile, Region
@@ -46,7 +46,7 @@ def history(
     try:
         query = deployments_query(given, ledger.arn_prefix)
     except InvalidQueryError as error:
-        raise wrong_input(plain_cause(str(error))) from None
+        raise input_error(plain_cause(str(error))) from None
     with told():
         items = _items(Feed(ledger.table), query, limit)
     printer = Printer()

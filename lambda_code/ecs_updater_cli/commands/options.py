@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import wrong_input
+from ..errors import input_error
 
 _ACCOUNT, _SHOW = "Account", "Output"
 FUNCTION = "ecs-updater"
@@ -61,7 +61,7 @@ Timeout = Annotated[
         rich_help_panel=_SHOW,
     ),
 ]
-IsDirect = Annotated[
+Direct = Annotated[
     bool,
     flag(
         "--direct",
@@ -84,7 +84,7 @@ NoLedger = Annotated[
 
 
 @dataclass(frozen=True)
-class Where:
+class AccountOptions:
     """Which function of which account and region."""
 
     name: str
@@ -103,7 +103,7 @@ class Where:
 
 
 @dataclass(frozen=True)
-class How:
+class ViewOptions:
     """How a batch is shown, and for how long it is watched."""
 
     interactive: bool = False
@@ -112,7 +112,7 @@ class How:
 
     def __post_init__(self) -> None:
         if self.interactive and self.as_json:
-            raise wrong_input(
+            raise input_error(
                 "--interactive is for people and --json for programs: take one of them"
             )
 
@@ -123,8 +123,8 @@ def pairs(texts: list[str], option: str) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise wrong_input(f"{option} {text!r}: write KEY=VALUE")
+            raise input_error(f"{option} {text!r}: write KEY=VALUE")
         if key in found:
-            raise wrong_input(f"{option} {text!r}: {key!r} is given twice")
+            raise input_error(f"{option} {text!r}: {key!r} is given twice")
         found[key] = value
     return found

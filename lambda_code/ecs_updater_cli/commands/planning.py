@@ -9,9 +9,9 @@ from ecs_updater.throttling import parse
 
 from ..backends.account import Account
 from ..backends.buckets import Buckets
-from ..backends.dry_run import Planning
+from ..backends.dry_run import DryRun
 from ..backends.settings import environment
-from ..output.plan import PlanShow
+from ..output.plan import PlanView
 from ..output.printer import Printer
 from .reading import check_account
 
@@ -38,8 +38,8 @@ def plan(
         {name: rate.share(_SHARE) for name, rate in parse(settings.get("ECS_RATES", "")).items()},
         REAL_TIME,
     )
-    planning = Planning(account.ecs, ledger.table if ledger else None, settings, buckets, REAL_TIME)
-    show = PlanShow(printer, as_json)
+    planning = DryRun(account.ecs, ledger.table if ledger else None, settings, buckets, REAL_TIME)
+    show = PlanView(printer, as_json)
     for planned in planning.plans(
         [Member(number, f"dry run {number}", event) for number, event in enumerate(events, 1)]
     ):

@@ -6,20 +6,20 @@ import typer
 
 from ecs_updater.model.event_parser import ROLLBACK
 
-from .batching import Way, deploy_batch
+from .batching import RunOptions, deploy_batch
 from .options import (
     FUNCTION,
+    AccountOptions,
     AsJson,
+    Direct,
     DryRun,
-    How,
     Interactive,
-    IsDirect,
     Name,
     NoLedger,
     Profile,
     Region,
     Timeout,
-    Where,
+    ViewOptions,
 )
 from .reading import check_event
 
@@ -28,7 +28,7 @@ def rollback(  # pylint: disable=too-many-locals  # Each option is one.
     cluster: Annotated[str, typer.Argument(help="The cluster, by name or ARN.")],
     service: Annotated[str, typer.Argument(help="The service, by name or ARN.")],
     dry_run: DryRun = False,
-    direct: IsDirect = False,
+    direct: Direct = False,
     no_ledger: NoLedger = False,
     interactive: Interactive = False,
     as_json: AsJson = False,
@@ -41,7 +41,10 @@ def rollback(  # pylint: disable=too-many-locals  # Each option is one.
 
     The exit codes are those of `ecs-updater deploy`.
     """
-    how, way = How(interactive, as_json, timeout), Way(direct, no_ledger, dry_run=dry_run)
+    how, way = (
+        ViewOptions(interactive, as_json, timeout),
+        RunOptions(direct, no_ledger, dry_run=dry_run),
+    )
     event = {"action": ROLLBACK, "ecs_cluster_name": cluster, "ecs_service_name": service}
     check_event(event)
-    return deploy_batch([event], [None], Where(name, region, profile), way, how)
+    return deploy_batch([event], [None], AccountOptions(name, region, profile), way, how)

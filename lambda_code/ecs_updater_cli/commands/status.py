@@ -9,7 +9,7 @@ import typer
 from ecs_updater.model.nearest_name import nearest
 
 from ..backends.account import Account
-from ..backends.services import Narrowed, listed
+from ..backends.services import FilteredEcsReader, list_services
 from ..errors import NOT_ALL, SUCCEEDED
 from ..output.printer import Printer
 from ..output.tables import services_table
@@ -41,8 +41,8 @@ def status(  # pylint: disable=too-many-locals  # Each option is one.
     to be had.
     """
     wanted, tags = services or [], pairs(tag or [], "--tag")
-    account, reader = Account(name, region, profile), Narrowed(cluster, wanted)
-    found = listed(reader, tags)
+    account, reader = Account(name, region, profile), FilteredEcsReader(cluster, wanted)
+    found = list_services(reader, tags)
     printer = Printer()
     for one in found if as_json else ():
         printer.raw(json.dumps(one))
@@ -58,7 +58,7 @@ def status(  # pylint: disable=too-many-locals  # Each option is one.
         place = f"cluster {cluster} in {account.region}" if cluster else account.region
         printer.note(
             "looked in "
-            f"{place}{_advice(missing or list(filter(None, [cluster])), reader.seen - names)}"
+            f"{place}{_advice(missing or list(filter(None, [cluster])), reader.status - names)}"
         )
     return SUCCEEDED if found and not missing else NOT_ALL
 

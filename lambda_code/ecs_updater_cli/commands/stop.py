@@ -8,7 +8,7 @@ from ..backends import batches
 from ..backends.account import Account
 from ..errors import SUCCEEDED
 from ..output.printer import Printer
-from .options import FUNCTION, Name, Profile, Region, Where
+from .options import FUNCTION, AccountOptions, Name, Profile, Region
 
 
 def stop(
@@ -22,6 +22,6 @@ def stop(
     Exit codes: 0, also where it is over already; 2 there is no such batch, 3 AWS is not to be had.
     """
     batches.stop(Account(name, region, profile).needed_ledger, batch)
-    watch = Where(name, region, profile).command("watch", batch)
+    watch = AccountOptions(name, region, profile).command("watch", batch)
     Printer().note(f"batch {batch} begins no further service; {watch} shows what had begun")
     return SUCCEEDED

@@ -6,20 +6,20 @@ import typer
 
 from ecs_updater.model.tags import REPLACE
 
-from .batching import Way, deploy_batch
+from .batching import RunOptions, deploy_batch
 from .options import (
     FUNCTION,
+    AccountOptions,
     AsJson,
+    Direct,
     DryRun,
-    How,
     Interactive,
-    IsDirect,
     Name,
     NoLedger,
     Profile,
     Region,
     Timeout,
-    Where,
+    ViewOptions,
     flag,
     pairs,
 )
@@ -59,7 +59,7 @@ def update(  # pylint: disable=too-many-locals  # Each option is one.
         ),
     ] = False,
     dry_run: DryRun = False,
-    direct: IsDirect = False,
+    direct: Direct = False,
     no_ledger: NoLedger = False,
     interactive: Interactive = False,
     as_json: AsJson = False,
@@ -72,7 +72,10 @@ def update(  # pylint: disable=too-many-locals  # Each option is one.
 
     Without `--tag` its tags stay as they are. The exit codes are those of `ecs-updater deploy`.
     """
-    how, way = How(interactive, as_json, timeout), Way(direct, no_ledger, dry_run=dry_run)
+    how, way = (
+        ViewOptions(interactive, as_json, timeout),
+        RunOptions(direct, no_ledger, dry_run=dry_run),
+    )
     event: dict[str, Any] = {
         "ecs_cluster_name": cluster,
         "ecs_service_name": service,
@@ -86,4 +89,4 @@ def update(  # pylint: disable=too-many-locals  # Each option is one.
     }
     event = {field: value for field, value in event.items() if value is not None}
     check_event(event)
-    return deploy_batch([event], [None], Where(name, region, profile), way, how)
+    return deploy_batch([event], [None], AccountOptions(name, region, profile), way, how)

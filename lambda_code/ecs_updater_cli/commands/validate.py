@@ -7,7 +7,7 @@ from ..errors import SUCCEEDED
 from ..output.printer import Printer
 from ..output.text import number_of
 from .options import File
-from .reading import entries_of
+from .reading import read_entries
 
 
 def validate(file: File = Path("deployments.json")) -> int:
@@ -15,7 +15,7 @@ def validate(file: File = Path("deployments.json")) -> int:
 
     Each problem has a line with its position. Exit codes: 0 nothing is wrong, 2 something is.
     """
-    entries = entries_of(file)
+    entries = read_entries(file)
     groups = Counter(entry.group for entry in entries if entry.group)
     inside = f" in {number_of(len(groups), 'group')}" if groups else ""
     Printer().line(f"{file}: {number_of(len(entries), 'service')}{inside}, nothing is wrong")

@@ -6,10 +6,21 @@ import typer
 
 from ..backends import batches
 from ..backends.account import Account
-from ..backends.factory import direct_door, queue_door
+from ..backends.factory import local_backend, sqs_backend
 from ..output.printer import Printer
-from .following import follow
-from .options import FUNCTION, AsJson, How, Interactive, Name, Profile, Region, Timeout, Where, flag
+from .following import wait_for_batch
+from .options import (
+    FUNCTION,
+    AccountOptions,
+    AsJson,
+    Interactive,
+    Name,
+    Profile,
+    Region,
+    Timeout,
+    ViewOptions,
+    flag,
+)
 
 
 def watch(
@@ -33,12 +44,14 @@ def watch(
     What its sender did not come to send is sent, and its waves go on. The exit codes are those of
     `ecs-updater deploy`.
     """
-    how = How(interactive, as_json, timeout)
-    where = Where(name, region, profile)
+    how = ViewOptions(interactive, as_json, timeout)
+    where = AccountOptions(name, region, profile)
     account = Account(name, region, profile)
     ledger = account.needed_ledger
     begun = batches.find(ledger, batch)
     opened = (
-        direct_door(account, ledger, begun, where) if direct else queue_door(account, begun, where)
+        local_backend(account, ledger, begun, where)
+        if direct
+        else sqs_backend(account, begun, where)
     )
-    return follow(opened, begun, how, Printer(), account.clock, again=True)
+    return wait_for_batch(opened, begun, how, Printer(), account.clock, again=True)

@@ -15,9 +15,9 @@ from ecs_updater.model import event_parser as events
 from ecs_updater.model.image import ImageReference
 from ecs_updater.settings import Settings
 
-from .entries import GROUP, LIST, Entry, Path, entries
-from .identity import Identity
-from .place import InvalidDocument, Place, Problem
+from .entries import GROUP, LIST, ManifestEntry, Path, entries
+from .identity import ServiceIdentity
+from .place import ManifestError, Position, Problem
 from .scalar import hint
 from .value import Value
 
@@ -37,7 +37,7 @@ _NAMES = ("ecs_cluster_name", "ecs_service_name")
 _SETTINGS = Settings(ledger_table="ledger")
 
 
-def checked(document: Value, settings: Settings = _SETTINGS) -> list[Entry]:
+def checked(document: Value, settings: Settings = _SETTINGS) -> list[ManifestEntry]:
     """The entries of a file in which nothing is wrong. Raises InvalidDocument with all that is, in
     the order of the file.
 
@@ -52,22 +52,22 @@ def checked(document: Value, settings: Settings = _SETTINGS) -> list[Entry]:
         # What is wrong in the defaults, or behind an alias, is wrong for every entry, and said
         # once.
         each = {(problem.place, problem.sentence): problem for problem in reversed(problems)}
-        ordered = sorted(each.values(), key=lambda problem: problem.place or Place(0, 0))
-        raise InvalidDocument(ordered[:MOST_PROBLEMS])
+        ordered = sorted(each.values(), key=lambda problem: problem.place or Position(0, 0))
+        raise ManifestError(ordered[:MOST_PROBLEMS])
     return found
 
 
 def problems_of_event(event: dict[str, Any], settings: Settings = _SETTINGS) -> list[Problem]:
     """What is wrong with an event that stands in no file."""
-    nowhere = Value(Place(0, 0), event)
-    found = _problems(Entry(0, nowhere, None, event), settings)
+    nowhere = Value(Position(0, 0), event)
+    found = _problems(ManifestEntry(0, nowhere, None, event), settings)
     return [
         Problem(None, problem.path.removeprefix(f"{LIST}[0]").lstrip("."), problem.sentence)
         for problem in found
     ]
 
 
-def _problems(entry: Entry, settings: Settings) -> Iterator[Problem]:
+def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
     if not isinstance(entry.event, dict):
         yield Problem(
             entry.own.place, entry.name, "this has to be a map, with the fields of an event"
@@ -94,7 +94,7 @@ def _problems(entry: Entry, settings: Settings) -> Iterator[Problem]:
         yield from _further(entry, event, settings)
 
 
-def _of_group(entry: Entry) -> Iterator[Problem]:
+def _of_group(entry: ManifestEntry) -> Iterator[Problem]:
     group = entry.group
     if group is not None and not (
         isinstance(group, str) and 0 < len(group) <= 128 and group.isprintable()
@@ -104,7 +104,7 @@ def _of_group(entry: Entry) -> Iterator[Problem]:
         yield Problem(place, path, f"a group's name is a text of 1 to 128 characters{advice}")
 
 
-def _violation(entry: Entry, error: ValidationError) -> Problem:
+def _violation(entry: ManifestEntry, error: ValidationError) -> Problem:
     path = list(error.absolute_path)
     sentence = one_line(error.message)
     place, text, value = entry.where(path)
@@ -131,7 +131,9 @@ def _violation(entry: Entry, error: ValidationError) -> Problem:
     return Problem(place, text, sentence)
 
 
-def _unknown_fields(entry: Entry, event: dict[str, Any], known: set[str]) -> Iterator[Problem]:
+def _unknown_fields(
+    entry: ManifestEntry, event: dict[str, Any], known: set[str]
+) -> Iterator[Problem]:
     for name in event:
         if name not in known:
             yield Problem(
@@ -139,7 +141,7 @@ def _unknown_fields(entry: Entry, event: dict[str, Any], known: set[str]) -> Ite
             )
 
 
-def _of_images(entry: Entry, event: dict[str, Any]) -> Iterator[Problem]:
+def _of_images(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Problem]:
     further = event.get("ecs_container_images")
     images: dict[tuple[str, ...], Any] = {("ecs_image_name",): event.get("ecs_image_name")}
     images |= (
@@ -155,7 +157,7 @@ def _of_images(entry: Entry, event: dict[str, Any]) -> Iterator[Problem]:
                 yield _problem(entry, path, error.reason)
 
 
-def _further(entry: Entry, event: dict[str, Any], settings: Settings) -> Iterator[Problem]:
+def _further(entry: ManifestEntry, event: dict[str, Any], settings: Settings) -> Iterator[Problem]:
     """What the schema cannot say, in the words of the function, each of which begins with the
     field.
     """
@@ -184,16 +186,16 @@ def _path_in(violation: str, event: dict[str, Any]) -> list[str]:
     return []
 
 
-def _doubles(found: Iterable[Entry]) -> Iterator[Problem]:
+def _doubles(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
     """Two entries for one service: which of the two came last would be luck."""
-    seen: dict[tuple[str, str], list[tuple[Identity, Entry]]] = defaultdict(list)
+    status: dict[tuple[str, str], list[tuple[ServiceIdentity, ManifestEntry]]] = defaultdict(list)
     for entry in found:
         if not isinstance(entry.event, dict) or not all(
             isinstance(entry.event.get(name), str) for name in _NAMES
         ):
             continue
-        identity = Identity.of(entry.event)
-        same = seen[identity.cluster, identity.service]
+        identity = ServiceIdentity.of(entry.event)
+        same = status[identity.cluster, identity.service]
         first = next((other for known, other in same if identity.may_be(known)), None)
         if first:
             place = first.own.place
@@ -205,6 +207,6 @@ def _doubles(found: Iterable[Entry]) -> Iterator[Problem]:
         same.append((identity, entry))
 
 
-def _problem(entry: Entry, path: Path, sentence: str) -> Problem:
+def _problem(entry: ManifestEntry, path: Path, sentence: str) -> Problem:
     place, text, _ = entry.where(path)
     return Problem(place, text, sentence)

@@ -7,7 +7,7 @@ from typing import Any
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, UPDATE
 from ecs_updater.model.nearest_name import nearest
 
-from .place import Place, Problem
+from .place import Position, Problem
 from .value import Value
 
 LIST, DEFAULTS, GROUP = "deployments", "defaults", "group"
@@ -16,7 +16,7 @@ Path = Sequence[str | int]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """One service of the file."""
 
     index: int
@@ -35,7 +35,7 @@ class Entry:
         """How problems call it."""
         return f"{LIST}[{self.index}]"
 
-    def where(self, path: Path) -> tuple[Place, str, Value]:
+    def where(self, path: Path) -> tuple[Position, str, Value]:
         """Where the value of this path of the event stands, how problems call it, and the value
         itself.
 
@@ -52,7 +52,7 @@ class Entry:
         found = self.own.at(path)
         return found.place, path_text([self.name, *path]), found
 
-    def place_of_name(self, path: Path, name: str) -> Place:
+    def place_of_name(self, path: Path, name: str) -> Position:
         """Where a name stands that is in the map of this path."""
         for root in (self.own, self.defaults):
             members = root.at(path).members if root else {}
@@ -66,31 +66,33 @@ def path_text(path: Path) -> str:
     return ".".join(str(step) for step in path)
 
 
-def entries(document: Value, problems: list[Problem]) -> list[Entry]:
+def entries(document: Value, problems: list[Problem]) -> list[ManifestEntry]:
     """The entries of a file; what is wrong with their list goes into ``problems``."""
-    listed, defaults = document, None
+    list_services, defaults = document, None
     if isinstance(document.data, dict):
         if LIST not in document.members:
             problems += _no_list(document)
             return []
         problems += _unknown_names(document)
-        listed, defaults = (
+        list_services, defaults = (
             document.at([LIST]),
             document.members[DEFAULTS].value if DEFAULTS in document.members else None,
         )
-    if not isinstance(listed.data, list):
+    if not isinstance(list_services.data, list):
         problems.append(
             Problem(
-                listed.place, LIST, "this has to be a list of deployments, one for each service"
+                list_services.place,
+                LIST,
+                "this has to be a list of deployments, one for each service",
             )
         )
         return []
-    if not listed.items:
-        problems.append(Problem(listed.place, LIST, "the list is empty"))
+    if not list_services.items:
+        problems.append(Problem(list_services.place, LIST, "the list is empty"))
     if defaults is not None:
         problems += _problems_of_defaults(defaults)
         defaults = defaults if isinstance(defaults.data, dict) else None
-    return [_entry(index, own, defaults) for index, own in enumerate(listed.items)]
+    return [_entry(index, own, defaults) for index, own in enumerate(list_services.items)]
 
 
 def _no_list(document: Value) -> Iterator[Problem]:
@@ -133,9 +135,9 @@ def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
             yield Problem(member.place, path_text([DEFAULTS, name]), sentence)
 
 
-def _entry(index: int, own: Value, defaults: Value | None) -> Entry:
+def _entry(index: int, own: Value, defaults: Value | None) -> ManifestEntry:
     if not isinstance(own.data, dict):
-        return Entry(index, own, None, own.data)
+        return ManifestEntry(index, own, None, own.data)
     common: Mapping[str, Any] = defaults.data if defaults else {}
     action = own.data.get("action", common.get("action", UPDATE))
     # What a rollback has no field for is meant for the updates beside it.
@@ -145,4 +147,4 @@ def _entry(index: int, own: Value, defaults: Value | None) -> Entry:
     }
     event = {**{name: value for name, value in common.items() if name in fields}, **own.data}
     group = event.pop(GROUP, None)
-    return Entry(index, own, defaults, event, group)
+    return ManifestEntry(index, own, defaults, event, group)

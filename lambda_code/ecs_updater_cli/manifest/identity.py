@@ -8,7 +8,7 @@ from ecs_updater.model.arn import service_key
 
 
 @dataclass(frozen=True)
-class Identity:
+class ServiceIdentity:
     """A service, as far as an event says which."""
 
     cluster: str
@@ -20,14 +20,14 @@ class Identity:
     """
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> "Identity":
+    def of(cls, event: Mapping[str, Any]) -> "ServiceIdentity":
         """That of an event that fits the schema."""
         cluster, service = event["ecs_cluster_name"], event["ecs_service_name"]
         arn = next((text for text in (cluster, service) if text.startswith("arn:")), None)
         account = ":".join(arn.split(":")[:5]) + ":" if arn else None
         return cls(cluster.rpartition("/")[2], service.rpartition("/")[2], account)
 
-    def may_be(self, other: "Identity") -> bool:
+    def may_be(self, other: "ServiceIdentity") -> bool:
         """Whether it is the same service, in the account that both are about."""
         is_one_account = None in (self.account, other.account) or self.account == other.account
         return is_one_account and (self.cluster, self.service) == (other.cluster, other.service)

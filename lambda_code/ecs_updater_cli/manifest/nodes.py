@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .place import Place, wrong
+from .place import Position, wrong
 
 MOST_DEPTH = 50
 """How deep a file may be nested, its aliases included; an event needs three levels."""
@@ -25,7 +25,7 @@ TOO_DEEP = f"nested deeper than {MOST_DEPTH} times"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-Aliases = dict[tuple[int, int], Place]
+Aliases = dict[tuple[int, int], Position]
 """Where aliases stand that are items of lists: by the character at which the list begins, and the
 item's number from 0.
 """
@@ -103,6 +103,6 @@ def _events(text: str) -> Iterator[tuple[yaml.NodeEvent, _Open | None]]:
             raise wrong(place_of(event.start_mark), f"it is {TOO_DEEP}")
 
 
-def place_of(mark: Any) -> Place:
+def place_of(mark: Any) -> Position:
     """The place of a mark of PyYAML, which may be None."""
-    return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+    return Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)

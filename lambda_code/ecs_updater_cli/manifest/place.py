@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Position:
     """A character of a file: line and column, both from 1, a tab being one column."""
 
     line: int
@@ -16,7 +16,7 @@ class Place:
 class Problem:
     """Something that has to be put right before anything is sent."""
 
-    place: Place | None
+    place: Position | None
     """None for what stands in no file, such as an argument."""
     path: str
     """Which value it is, ``deployments[3].ecs_image_name``; empty for the file as a whole."""
@@ -28,7 +28,7 @@ class Problem:
         return ": ".join(part for part in (where, self.path, self.sentence) if part)
 
 
-class InvalidDocument(ValueError):
+class ManifestError(ValueError):
     """The file cannot be used as it is."""
 
     def __init__(self, problems: Sequence[Problem]):
@@ -36,6 +36,6 @@ class InvalidDocument(ValueError):
         super().__init__("; ".join(problem.sentence for problem in problems))
 
 
-def wrong(place: Place, sentence: str) -> InvalidDocument:
+def wrong(place: Position, sentence: str) -> ManifestError:
     """The error of a file in which this alone is wrong."""
-    return InvalidDocument([Problem(place, "", sentence)])
+    return ManifestError([Problem(place, "", sentence)])

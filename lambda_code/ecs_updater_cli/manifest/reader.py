@@ -15,7 +15,7 @@ import yaml
 from ecs_updater.errors import one_line
 
 from .nodes import MOST_DEPTH, TOO_DEEP, Aliases, check_size, composed, place_of
-from .place import InvalidDocument, Place, Problem, wrong
+from .place import ManifestError, Position, Problem, wrong
 from .scalar import meaning
 from .value import Member, Value
 
@@ -63,11 +63,11 @@ def read(content: bytes, name: str) -> Value:
             _place(text, text.index(odd)), f"the character {odd!r} cannot be in YAML"
         ) from None
     if node is None:
-        raise wrong(Place(1, 1), "the file is empty")
+        raise wrong(Position(1, 1), "the file is empty")
     reader = _Reader(_json_meaning(text) if is_json else meaning, aliases)
     value = reader.value(node, ())
     if reader.problems:
-        raise InvalidDocument(reader.problems)
+        raise ManifestError(reader.problems)
     return value
 
 
@@ -82,7 +82,7 @@ def _as_yaml(text: str) -> str:
 
 def _text(content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        raise wrong(Place(1, 1), f"the file has more than {MOST_BYTES:,} bytes")
+        raise wrong(Position(1, 1), f"the file has more than {MOST_BYTES:,} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -108,11 +108,11 @@ def _check_json(text: str) -> None:
     try:
         json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        raise wrong(Place(error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
+        raise wrong(Position(error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
     except RecursionError:
-        raise wrong(Place(1, 1), "it is nested too deeply") from None
+        raise wrong(Position(1, 1), "it is nested too deeply") from None
     except ValueError as error:
-        raise wrong(Place(1, 1), f"this is no JSON: {one_line(str(error))}") from None
+        raise wrong(Position(1, 1), f"this is no JSON: {one_line(str(error))}") from None
 
 
 def _json_meaning(text: str) -> Callable[[yaml.ScalarNode], tuple[Any, str | None]]:
@@ -161,7 +161,7 @@ class _Reader:
         self._deepest = max(self._deepest, depth)
         return known
 
-    def _read(self, node: yaml.Node, place: Place, within: tuple[int, ...]) -> Value:
+    def _read(self, node: yaml.Node, place: Position, within: tuple[int, ...]) -> Value:
         if isinstance(node, yaml.MappingNode):
             members = self._members(node, within)
             return Value(place, {name: one.value.data for name, one in members.items()}, members)
@@ -204,7 +204,7 @@ class _Reader:
             own[name] = Member(place, self.value(value, above))
         return {**merged, **own}
 
-    def _name(self, key: yaml.Node, place: Place) -> str:
+    def _name(self, key: yaml.Node, place: Position) -> str:
         name = None
         if isinstance(key, yaml.ScalarNode):
             try:
@@ -219,7 +219,7 @@ class _Reader:
             self._refuse(place, "a name has to be text")
         return name or ""
 
-    def _refuse(self, place: Place, sentence: str) -> None:
+    def _refuse(self, place: Position, sentence: str) -> None:
         self.problems.append(Problem(place, "", one_line(sentence)))
 
 
@@ -230,5 +230,5 @@ def _said(error: yaml.MarkedYAMLError) -> str:
     )
 
 
-def _place(text: str, index: int) -> Place:
-    return Place(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+def _place(text: str, index: int) -> Position:
+    return Position(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .place import Place
+from .place import Position
 
 
 @dataclass(frozen=True)
 class Member:
     """A name of a map, and what stands under it."""
 
-    place: Place
+    place: Position
     """That of the name."""
     value: Value
 
@@ -22,7 +22,7 @@ class Member:
 class Value:
     """A map, a list or a single value."""
 
-    place: Place
+    place: Position
     data: Any
     """All of it, as ``json.loads`` would give it; a date of YAML is a ``scalar.Date``."""
     members: Mapping[str, Member] = field(default_factory=dict)

@@ -44,7 +44,7 @@ def _importance(row: Row) -> tuple[int, float, int]:
     state = row.state
     if state.is_good:
         # The last one to finish is the last one to go.
-        return len(_ORDER) + 1, -(row.seen.ended_at or 0.0), row.number
+        return len(_ORDER) + 1, -(row.status.ended_at or 0.0), row.number
     if state is State.NOT_STARTED:
         return len(_ORDER) + 2, 0.0, row.number
     return (0 if state.is_bad else 1 + _ORDER.index(state)), 0.0, row.number

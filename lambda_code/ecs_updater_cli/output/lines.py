@@ -7,15 +7,15 @@ from rich.text import Text
 from ecs_updater.context import Clock
 
 from ..batch.row import Row
-from ..batch.tracker import Board, Change
+from ..batch.tracker import Change, Tracker
 from .printer import Printer
-from .summary import Ended, print_end
+from .summary import BatchResult, print_end
 from .text import LONGEST_STATE, STYLES, cell, number_of, safe, time_of_day
 
 _WIDEST = 60
 
 
-class Lines:
+class LineView:
     """A batch as lines."""
 
     def __init__(self, printer: Printer, clock: Clock):
@@ -23,25 +23,25 @@ class Lines:
         self._name, self._image = 0, 0
         self._trouble = ""
 
-    def begins(self, board: Board) -> None:
+    def begins(self, tracker: Tracker) -> None:
         """The batch's id, at once: with it somebody comes back."""
-        self._name = min(_WIDEST, max(len(safe(row.name)) for row in board.rows))
-        self._image = min(_WIDEST, max(len(safe(row.image)) for row in board.rows))
-        batch = f"batch {board.batch}, " if board.batch else ""
+        self._name = min(_WIDEST, max(len(safe(row.name)) for row in tracker.rows))
+        self._image = min(_WIDEST, max(len(safe(row.image)) for row in tracker.rows))
+        batch = f"batch {tracker.batch}, " if tracker.batch else ""
         self._printer.line(
             Text(
                 f"{time_of_day(self._clock.epoch())}  "
-                f"{batch}{number_of(len(board.rows), 'service')}"
+                f"{batch}{number_of(len(tracker.rows), 'service')}"
             )
         )
 
-    def changed(self, board: Board, changes: Sequence[Change]) -> None:
+    def changed(self, tracker: Tracker, changes: Sequence[Change]) -> None:
         """Rows are in other states than before."""
-        del board
+        del tracker
         for change in changes:
             self._printer.line(self._line(change.row))
-            if change.row.seen.hint:
-                self._printer.line(Text(f"{'':10}{safe(change.row.seen.hint)}"))
+            if change.row.status.hint:
+                self._printer.line(Text(f"{'':10}{safe(change.row.status.hint)}"))
 
     def trouble(self, sentence: str) -> None:
         """Said once, as long as it is the same."""
@@ -52,9 +52,9 @@ class Lines:
     def leaves(self) -> None:
         """Nothing: the line that says so comes in a moment."""
 
-    def ends(self, board: Board, ended: Ended) -> None:
+    def ends(self, tracker: Tracker, result: BatchResult) -> None:
         """How it ended."""
-        print_end(self._printer, board, ended, self._clock.epoch())
+        print_end(self._printer, tracker, result, self._clock.epoch())
 
     def _line(self, row: Row) -> Text:
         line = Text(f"{time_of_day(self._clock.epoch())}  ", end="")
@@ -62,7 +62,7 @@ class Lines:
         line.append("  ").append_text(_padded(row.name, self._name)).append("  ").append_text(
             _padded(row.image, self._image)
         )
-        line.append(f"  {safe(row.seen.cause)}")
+        line.append(f"  {safe(row.status.cause)}")
         line.rstrip()
         return line
 

@@ -10,11 +10,11 @@ from rich.live import Live
 
 from ecs_updater.context import Clock
 
-from ..batch.tracker import Board, Change
+from ..batch.tracker import Change, Tracker
 from ..batch.waves import Waves
 from .printer import Printer
-from .screen import Frame, draw, result
-from .summary import Ended, print_end
+from .screen import Frame, draw, result_lines
+from .summary import BatchResult, print_end
 
 _DRAWINGS_A_SECOND = 4
 
@@ -35,7 +35,7 @@ class LiveView:
         ``turns``: whether it is drawn by itself too, as time goes by.
         """
         self._printer, self._clock, self._waves, self._hint = printer, clock, waves, hint
-        self._board: Board | None = None
+        self._board: Tracker | None = None
         self._trouble = ""
         self._live = Live(
             console=printer.console,
@@ -47,16 +47,16 @@ class LiveView:
             redirect_stderr=False,
         )
 
-    def begins(self, board: Board) -> None:
+    def begins(self, tracker: Tracker) -> None:
         """The batch's id stays on the usual screen; then the view opens."""
-        self._board = board
-        if board.batch:
-            self._printer.line(f"batch {board.batch}")
+        self._board = tracker
+        if tracker.batch:
+            self._printer.line(f"batch {tracker.batch}")
         self._live.start(refresh=True)
 
-    def changed(self, board: Board, changes: Sequence[Change]) -> None:
+    def changed(self, tracker: Tracker, changes: Sequence[Change]) -> None:
         """Rows are in other states than before."""
-        del board, changes
+        del tracker, changes
         self._live.refresh()
 
     def trouble(self, sentence: str) -> None:
@@ -69,12 +69,12 @@ class LiveView:
         self._hint = lambda _: "Leaving: what is in the middle of being written is finished first"
         self._live.refresh()
 
-    def ends(self, board: Board, ended: Ended) -> None:
+    def ends(self, tracker: Tracker, result: BatchResult) -> None:
         """Closes the view, and prints what it came to."""
         self._live.stop()
-        for line in result(self._frame(board)):
+        for line in result_lines(self._frame(tracker)):
             self._printer.line(line)
-        print_end(self._printer, board, ended, self._clock.epoch())
+        print_end(self._printer, tracker, result, self._clock.epoch())
 
     def __enter__(self) -> "LiveView":
         return self
@@ -90,9 +90,15 @@ class LiveView:
     def _drawn(self) -> Group:
         return draw(self._frame(self._board)) if self._board else Group()
 
-    def _frame(self, board: Board) -> Frame:
+    def _frame(self, tracker: Tracker) -> Frame:
         console = self._printer.console
         has_symbols, hint = not console.options.ascii_only, self._hint(bool(self._waves.left))
         return Frame(
-            board, self._waves, self._clock.epoch(), *console.size, self._trouble, hint, has_symbols
+            tracker,
+            self._waves,
+            self._clock.epoch(),
+            *console.size,
+            self._trouble,
+            hint,
+            has_symbols,
         )

@@ -49,7 +49,7 @@ def plan_lines(
     return lines + [Text(f"    {safe(note)}", "yellow") for note in notes]
 
 
-class PlanShow:
+class PlanView:
     """Plans as lines, or as JSON objects."""
 
     def __init__(self, printer: Printer, as_json: bool):

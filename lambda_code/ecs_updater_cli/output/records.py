@@ -9,12 +9,12 @@ from ecs_updater.ledger.entry import iso
 
 from ..batch.row import Row
 from ..batch.state import State
-from ..batch.tracker import Board, Change
+from ..batch.tracker import Change, Tracker
 from .printer import Printer
-from .summary import Ended
+from .summary import BatchResult
 
 
-class Records:
+class JsonView:
     """A batch as JSON, a line for an object.
 
     Each has ``type``: ``batch``, ``change`` or ``summary``.
@@ -23,25 +23,25 @@ class Records:
     def __init__(self, printer: Printer, clock: Clock):
         self._printer, self._clock = printer, clock
 
-    def begins(self, board: Board) -> None:
+    def begins(self, tracker: Tracker) -> None:
         """The batch's id, at once."""
         self._print(
             {
                 "type": "batch",
                 "time": self._now(),
-                "batch": board.batch,
-                "services": len(board.rows),
+                "batch": tracker.batch,
+                "services": len(tracker.rows),
             }
         )
 
-    def changed(self, board: Board, changes: Sequence[Change]) -> None:
+    def changed(self, tracker: Tracker, changes: Sequence[Change]) -> None:
         """Rows are in other states than before."""
         for change in changes:
             self._print(
                 {
                     "type": "change",
                     "time": self._now(),
-                    "batch": board.batch,
+                    "batch": tracker.batch,
                     **self._row(change.row),
                 }
             )
@@ -52,22 +52,22 @@ class Records:
     def leaves(self) -> None:
         """No change either."""
 
-    def ends(self, board: Board, ended: Ended) -> None:
+    def ends(self, tracker: Tracker, result: BatchResult) -> None:
         """How it ended: also how many are in each state."""
-        states = {_key(state): board.tally[state] for state in State}
+        states = {_key(state): tracker.tally[state] for state in State}
         self._print(
             {
                 "type": "summary",
                 "time": self._now(),
-                "batch": board.batch,
-                "outcome": ended.outcome,
-                "exitCode": ended.code,
-                "services": len(board.rows),
-                "seconds": round(board.seconds(self._clock.epoch()), 1),
+                "batch": tracker.batch,
+                "outcome": result.outcome,
+                "exitCode": result.code,
+                "services": len(tracker.rows),
+                "seconds": round(tracker.seconds(self._clock.epoch()), 1),
                 "states": states,
             }
         )
-        for sentence in ended.sentences:
+        for sentence in result.sentences:
             self._printer.note(sentence)
 
     def _row(self, row: Row) -> Mapping[str, Any]:
@@ -79,12 +79,12 @@ class Records:
             "image": row.image,
             "group": row.group,
             "state": row.state.value,
-            "cause": row.seen.cause or None,
-            "errorType": row.seen.error_type,
-            **({"hint": row.seen.hint} if row.seen.hint else {}),
+            "cause": row.status.cause or None,
+            "errorType": row.status.error_type,
+            **({"hint": row.status.hint} if row.status.hint else {}),
             "tasks": {"running": counts.running, "desired": counts.desired} if counts else None,
             "seconds": None if seconds is None else round(seconds, 1),
-            "deploymentId": row.seen.deployment_id,
+            "deploymentId": row.status.deployment_id,
             "requestId": row.request_id,
         }
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..batch.row import Row
 from ..batch.state import State
-from ..batch.tracker import Board
+from ..batch.tracker import Tracker
 from ..batch.waves import Waves
 from .folding import fold
 from .text import (
@@ -45,7 +45,7 @@ _MOST_IN_RESULT = 40
 class Frame:
     """What one drawing is made of."""
 
-    board: Board
+    tracker: Tracker
     waves: Waves
     now: float
     """Seconds since the epoch."""
@@ -61,7 +61,7 @@ class Frame:
 
 def draw(frame: Frame) -> Group:
     """The view, of exactly so many lines as fit."""
-    rows = frame.board.rows
+    rows = frame.tracker.rows
     columns = _Columns.of(rows, frame.width)
     folded = fold(rows, max(1, frame.height - _FIXED_LINES), columns.lines_of)
     lines = [_title(frame), _bar(frame), Text(), columns.head()]
@@ -79,11 +79,11 @@ def draw(frame: Frame) -> Group:
     )
 
 
-def result(frame: Frame) -> list[Text]:
+def result_lines(frame: Frame) -> list[Text]:
     """What stays of it on the usual screen: each service or, of many, those that are not as they
     were asked for; causes in full.
     """
-    frame, rows = replace(frame, turns=False), frame.board.rows
+    frame, rows = replace(frame, turns=False), frame.tracker.rows
     columns = _Columns.of(rows, frame.width)
     rows = [row for row in rows if row.state is not State.QUEUED]
     if len(rows) > _MOST_IN_RESULT:
@@ -93,9 +93,9 @@ def result(frame: Frame) -> list[Text]:
         first, *others = columns.lines(row, frame)
         lines.append(first)
         if others:
-            lines.append(Text(f"    {safe(row.seen.cause)}"))
-        if row.seen.hint:
-            lines.append(Text(f"    {safe(row.seen.hint)}"))
+            lines.append(Text(f"    {safe(row.status.cause)}"))
+        if row.status.hint:
+            lines.append(Text(f"    {safe(row.status.hint)}"))
     for line in lines:
         line.rstrip()
         line.end = "\n"
@@ -103,12 +103,12 @@ def result(frame: Frame) -> list[Text]:
 
 
 def _title(frame: Frame) -> Text:
-    board = frame.board
+    tracker = frame.tracker
     parts = [
-        f"batch {board.batch}" if board.batch else "from this machine",
-        number_of(len(board.rows), "service"),
+        f"batch {tracker.batch}" if tracker.batch else "from this machine",
+        number_of(len(tracker.rows), "service"),
     ]
-    clusters = {row.cluster for row in board.rows}
+    clusters = {row.cluster for row in tracker.rows}
     parts.append(
         f"cluster {next(iter(clusters))}"
         if len(clusters) == 1
@@ -119,14 +119,14 @@ def _title(frame: Frame) -> Text:
         parts.append(
             f"wave {frame.waves.current} of {len(frame.waves.all)}{f', {name}' if name else ''}"
         )
-    elapsed = duration(board.seconds(frame.now))
+    elapsed = duration(tracker.seconds(frame.now))
     title = Text.assemble(("ecs-updater", "bold"), "  ", " · ".join(map(safe, parts)), end="")
     title.truncate(max(0, frame.width - len(elapsed) - 1), overflow="ellipsis", pad=True)
     return title.append(f" {elapsed}")
 
 
 def _bar(frame: Frame) -> Text:
-    rows, counted = frame.board.rows, frame.board.tally
+    rows, counted = frame.tracker.rows, frame.tracker.tally
     over = sum(row.state.is_over for row in rows)
     width = max(10, min(40, frame.width // 3))
     good = sum(count for state, count in counted.items() if state.is_good)
@@ -194,15 +194,15 @@ class _Columns:
         name = row.service if self.has_one_cluster else row.name
         tasks, time = str(row.counts or ""), duration(row.seconds(frame.now))
         below = self._has_cause_below(row)
-        cause = "" if below else row.seen.cause
+        cause = "" if below else row.status.cause
         yield self._line(mark, row.state, name, row.image, tasks, time, cause, STYLES[row.state])
         if below:
-            yield Text(" " * 4).append_text(cell(row.seen.cause, self.width - 4))
+            yield Text(" " * 4).append_text(cell(row.status.cause, self.width - 4))
 
     def _has_cause_below(self, row: Row) -> bool:
-        if not row.state.is_bad or row.state is State.NOT_STARTED or not row.seen.cause:
+        if not row.state.is_bad or row.state is State.NOT_STARTED or not row.status.cause:
             return False
-        return self.width < _WIDE or columns_of(row.seen.cause) > self.cause
+        return self.width < _WIDE or columns_of(row.status.cause) > self.cause
 
     def _line(
         self,

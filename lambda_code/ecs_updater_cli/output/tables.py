@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ..batch.state import State, plain_cause, seen_in
+from ..batch.state import State, plain_cause, status_of
 from .columns import Column, table
 from .text import STYLES, duration
 
@@ -61,16 +61,18 @@ def _service(one: Mapping[str, Any]) -> list[Any]:
 
 
 def _update(item: Mapping[str, Any]) -> list[Any]:
-    seen = seen_in(item)
-    lasted = seen.ended_at - seen.begun_at if seen.ended_at and seen.begun_at else None
+    status = status_of(item)
+    lasted = status.ended_at - status.begun_at if status.ended_at and status.begun_at else None
     begun = (
-        datetime.fromtimestamp(seen.begun_at).strftime("%Y-%m-%d %H:%M:%S") if seen.begun_at else ""
+        datetime.fromtimestamp(status.begun_at).strftime("%Y-%m-%d %H:%M:%S")
+        if status.begun_at
+        else ""
     )
     name = "/".join(item["service"].split("/")[1:])
-    cause = "" if seen.state is State.SUCCEEDED else plain_cause(seen.cause)
+    cause = "" if status.state is State.SUCCEEDED else plain_cause(status.cause)
     return [
         begun,
-        (seen.state.value, STYLES[seen.state]),
+        (status.state.value, STYLES[status.state]),
         name,
         duration(lasted),
         change_of(item),
