@@ -146,7 +146,7 @@ class QueueSettings:
         """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
         rates_text = environment.get("ECS_RATES") or ""
         try:
-            throttling.parse(rates_text)
+            throttling.parse_rates(rates_text)
         except ValueError as error:
             raise ConfigurationError(f"the function's ECS_RATES: {error}") from None
         return cls(

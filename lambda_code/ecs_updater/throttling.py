@@ -1,28 +1,35 @@
-"""How fast Amazon ECS lets its API be called, per account and region: token buckets, each shared by
-several actions.
+"""Request rates of the Amazon ECS API, per account and region, and the delay before a retry.
 
+ECS has token buckets, each shared by several actions.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
 """
 
 import re
 import threading
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .context import REAL_TIME, Clock
 
 
 class Rate(NamedTuple):
-    """A token bucket."""
+    """Size of a token bucket."""
 
     burst: float
-    """The tokens of a full bucket: the calls that may be made at once."""
+    """Tokens of a full bucket: calls that can be made at once."""
     per_second: float
-    """The tokens that come back."""
+    """Tokens added per second."""
 
     def share(self, part: float) -> "Rate":
-        """The same, smaller."""
+        """Returns this part of the rate, between 0 and 1."""
         return Rate(self.burst * part, self.per_second * part)
+
+    def with_margin(self) -> "Rate":
+        """Returns a rate that is a token and 2% lower.
+
+        Clocks that differ, or a network whose latency varies, shorten the time between two calls.
+        """
+        return Rate(max(1, self.burst - 1), self.per_second * 0.98)
 
 
 REGISTER = "RegisterTaskDefinition"
@@ -40,55 +47,85 @@ RATES: Mapping[str, Rate] = {
     DESCRIBE: Rate(100, 20),
     LIST_CLUSTERS: Rate(50, 20),
 }
-"""ECS's buckets, each by the name of one of its actions: TagResource's is UntagResource's too,
-DescribeServices' ListServices'.
+"""Buckets of ECS, by the name of one action.
+
+TagResource and UntagResource share a bucket, and so do DescribeServices and ListServices.
 """
 
-_PART = re.compile(
+_RATE = re.compile(
     r"\s*(?P<name>\w+)\s*=\s*(?P<burst>\d{1,5})\s*/\s*(?P<rate>\d{1,4}(\.\d{1,3})?)\s*"
 )
 
 
-def parse(text: str) -> dict[str, Rate]:
-    """``RATES`` with what ``text`` says instead:
-    ``RegisterTaskDefinition=20/1,UpdateService=50/5``, burst and calls per second.
+def parse_rates(text: str) -> dict[str, Rate]:
+    """Returns `RATES`, changed by `text`: burst and calls per second by action.
 
-    Raises ValueError with a sentence that says what is wrong.
+    For example `RegisterTaskDefinition=20/1,UpdateService=50/5`. Raises ValueError.
     """
-    found = dict(RATES)
+    rates = dict(RATES)
     for part in filter(str.strip, text.split(",")):
-        rate = _PART.fullmatch(part)
+        rate = _RATE.fullmatch(part)
         if not rate or float(rate["rate"]) == 0 or int(rate["burst"]) == 0:
             raise ValueError(
-                f"{part.strip()[:60]!r} is no rate such as {REGISTER}=20/1, a burst "
-                "and calls per second"
+                f"{part.strip()[:60]!r} is not a valid rate: write a burst and calls per second, "
+                f"for example {REGISTER}=20/1"
             )
         if rate["name"] not in RATES:
             raise ValueError(
-                f"{rate['name'][:60]!r} has no rate of its own: it is one of {', '.join(RATES)}"
+                f"{rate['name'][:60]!r} has no rate of its own: write one of {', '.join(RATES)}"
             )
-        found[rate["name"]] = Rate(int(rate["burst"]), float(rate["rate"]))
-    return found
+        rates[rate["name"]] = Rate(int(rate["burst"]), float(rate["rate"]))
+    return rates
 
 
-class Bucket:
-    """Lets its callers, any number of threads, wait until there is a token for each."""
+class TokenBucket:
+    """A token bucket in memory, for any number of threads."""
 
     def __init__(self, burst: float, rate: float, clock: Clock = REAL_TIME):
-        """``burst``: the tokens of a full bucket; ``rate``: those that come per second."""
+        """`burst`: tokens of a full bucket; `rate`: tokens added per second."""
         self._burst, self._rate, self._clock = burst, rate, clock
         self._tokens = burst
-        self._at = clock.now()
+        self._updated_at = clock.now()
         self._lock = threading.Lock()
 
     def take(self) -> None:
-        """Takes a token, and waits as long as that takes: each caller has a place in the row, so
-        none is passed over.
-        """
+        """Takes a token and waits until it is there. Callers are served in order."""
         with self._lock:
             now = self._clock.now()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
-            self._at = now
+            added = (now - self._updated_at) * self._rate
+            self._tokens = min(self._burst, self._tokens + added) - 1
+            self._updated_at = now
             missing = -self._tokens
         if missing > 0:
             self._clock.sleep(missing / self._rate)
+
+
+class RateLimiter(Protocol):
+    """Limits the calls of ECS: in memory, or shared by all users of a ledger."""
+
+    def take(self, bucket: str, count: int, most_seconds: float) -> bool:
+        """Takes `count` tokens and waits until they are there.
+
+        Returns False, and takes none, if the wait is longer than `most_seconds`.
+        """
+
+
+class LocalRateLimiter:
+    """A token bucket in memory for each rate. It ignores `most_seconds` and always waits."""
+
+    def __init__(self, rates: Mapping[str, Rate], clock: Clock = REAL_TIME):
+        self._buckets = {
+            name: TokenBucket(*rate.with_margin(), clock) for name, rate in rates.items()
+        }
+
+    def take(self, bucket: str, count: int, most_seconds: float) -> bool:
+        """Takes `count` tokens. Returns True."""
+        del most_seconds
+        for _ in range(count):
+            self._buckets[bucket].take()
+        return True
+
+
+def backoff(attempt: int, first: float, longest: float, factor: float = 2) -> float:
+    """Returns the seconds to wait after a failed attempt; `attempt` counts from 0."""
+    return min(longest, first * factor ** min(attempt, 20))

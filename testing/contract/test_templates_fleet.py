@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ecs_updater import throttling
+from ecs_updater.aws.service_batches import SERVICES_PER_CALL
 from ecs_updater.settings import QueueSettings, Settings
-from ecs_updater.worker.prefetch import AT_ONCE
 from ecs_updater.worker.run import NEEDED_SECONDS
 from support.cloudformation import Stack, allows, load
 from support.make import PROJECT
@@ -150,7 +150,7 @@ def test_the_worker_is_in_the_bundle_of_the_function():
 def test_the_queue_calls_the_worker_with_as_many_services_as_are_read_together():
     mapping = made("FleetMapping", MaximumConcurrency=7)
     assert (mapping["EventSourceArn"], mapping["FunctionName"]) == (QUEUE, "ecs-updater-fleet")
-    assert mapping["BatchSize"] == AT_ONCE == 10
+    assert mapping["BatchSize"] == SERVICES_PER_CALL == 10
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": "7"}
     assert {"environment", "owner", "contact"} == {tag["Key"] for tag in mapping["Tags"]}
@@ -161,7 +161,7 @@ def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in
     emptied first.
     """
     workers = int(made("FleetMapping")["ScalingConfig"]["MaximumConcurrency"])
-    waiting = workers * AT_ONCE / throttling.RATES[throttling.REGISTER].per_second
+    waiting = workers * SERVICES_PER_CALL / throttling.RATES[throttling.REGISTER].per_second
     assert waiting + NEEDED_SECONDS < made("FleetFunction")["Timeout"]
 
 
@@ -201,7 +201,7 @@ def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
     )
     settings = QueueSettings.from_environment(told)
     assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", told["ECS_RATES"], 20)
-    assert throttling.parse(settings.ecs_rates)[throttling.UPDATE] == throttling.Rate(80, 0.5)
+    assert throttling.parse_rates(settings.ecs_rates)[throttling.UPDATE] == throttling.Rate(80, 0.5)
 
 
 def test_the_settings_that_the_worker_reads_are_declared_and_no_others():
@@ -226,7 +226,7 @@ def test_the_settings_that_the_worker_reads_are_declared_and_no_others():
 @pytest.mark.parametrize("rate", ["20/1", "1/0.5", "99999/9999.125"])
 def test_every_rate_that_the_code_knows_can_be_set(name, rate):
     assert re.fullmatch(FLEET["Parameters"]["EcsRates"]["AllowedPattern"], f"{name}={rate}")
-    assert throttling.parse(f"{name}={rate}")
+    assert throttling.parse_rates(f"{name}={rate}")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_every_rate_that_the_code_knows_can_be_set(name, rate):
 def test_a_rate_with_which_no_message_could_be_worked_off_is_refused(text):
     assert not re.fullmatch(FLEET["Parameters"]["EcsRates"]["AllowedPattern"], text)
     with pytest.raises(ValueError):
-        throttling.parse(text)
+        throttling.parse_rates(text)
 
 
 def test_what_both_functions_are_asked_is_asked_in_the_same_words():

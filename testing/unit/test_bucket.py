@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ecs_updater.context import Clock
-from ecs_updater.throttling import Bucket
+from ecs_updater.throttling import TokenBucket
 
 
 def arrivals(burst, rate, count):
@@ -13,7 +13,7 @@ def arrivals(burst, rate, count):
     another's sleep.
     """
     slept = []
-    bucket = Bucket(burst, rate, Clock(now=lambda: 0.0, sleep=slept.append))
+    bucket = TokenBucket(burst, rate, Clock(now=lambda: 0.0, sleep=slept.append))
     for _ in range(count):
         bucket.take()
     return [0.0] * (count - len(slept)) + slept
@@ -31,7 +31,7 @@ def test_calls_that_all_want_to_go_at_once_go_as_fast_as_aws_takes_them(count):
 
 def test_a_bucket_fills_again_and_never_over_its_burst():
     now, slept = [0.0], []
-    bucket = Bucket(2, 1, Clock(now=lambda: now[0], sleep=slept.append))
+    bucket = TokenBucket(2, 1, Clock(now=lambda: now[0], sleep=slept.append))
     for _ in range(3):
         bucket.take()
     assert slept == [1.0]
@@ -43,7 +43,7 @@ def test_a_bucket_fills_again_and_never_over_its_burst():
 
 def test_many_threads_share_one_bucket():
     slept = []
-    bucket = Bucket(10, 1, Clock(now=lambda: 0.0, sleep=slept.append))
+    bucket = TokenBucket(10, 1, Clock(now=lambda: 0.0, sleep=slept.append))
     threads = [
         threading.Thread(target=lambda: [bucket.take() for _ in range(25)]) for _ in range(8)
     ]

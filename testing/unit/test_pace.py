@@ -8,7 +8,7 @@ import pytest
 
 from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.rate_limiter import Pace
-from ecs_updater.throttling import RATES, REGISTER, UPDATE, Rate, parse
+from ecs_updater.throttling import RATES, REGISTER, UPDATE, Rate, parse_rates
 from support.ecs_buckets import Buckets
 from support.fake_dynamodb import THROTTLED
 
@@ -114,8 +114,8 @@ def test_a_table_that_cannot_be_used_is_the_ledgers_one_error(pace, fake):
 
 
 def test_rates_are_those_of_ecs_unless_said_otherwise():
-    assert parse("") == dict(RATES)
-    changed = parse(" RegisterTaskDefinition=40/2.5, UpdateService=10/1")
+    assert parse_rates("") == dict(RATES)
+    changed = parse_rates(" RegisterTaskDefinition=40/2.5, UpdateService=10/1")
     assert (changed[REGISTER], changed[UPDATE]) == (Rate(40, 2.5), Rate(10, 1))
     assert changed.keys() == RATES.keys()
 
@@ -125,14 +125,14 @@ def test_rates_are_those_of_ecs_unless_said_otherwise():
     [
         (
             "RegisterTaskDefinition",
-            "'RegisterTaskDefinition' is no rate such as RegisterTaskDefinition=20/1",
+            "'RegisterTaskDefinition' is not a valid rate: write a burst and calls per second",
         ),
-        ("RegisterTaskDefinition=20/0", "is no rate"),
-        ("RegisterTaskDefinition=0/1", "is no rate"),
-        ("RegisterTaskDefinition=-1/1", "is no rate"),
-        ("RunTask=20/1", "'RunTask' has no rate of its own: it is one of RegisterTaskDefinition, "),
+        ("RegisterTaskDefinition=20/0", "is not a valid rate"),
+        ("RegisterTaskDefinition=0/1", "is not a valid rate"),
+        ("RegisterTaskDefinition=-1/1", "is not a valid rate"),
+        ("RunTask=20/1", "'RunTask' has no rate of its own: write one of RegisterTaskDefinition, "),
     ],
 )
 def test_a_wrong_rate_is_said(text, sentence):
     with pytest.raises(ValueError, match=sentence):
-        parse(text)
+        parse_rates(text)

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import HTTPClientError
 
 from ..context import CALLS
-from ..throttling import Bucket
+from ..throttling import TokenBucket
 from .errors import CONCURRENT_REGISTRATION, NEVER_SENT, UNDECIDED
 
 RAW_BODY = "RawBody"
@@ -111,7 +111,7 @@ def count_calls(client: Any, calls: Counter[str]) -> None:
     )
 
 
-def pace_calls(client: Any, operation: str, bucket: Bucket) -> None:
+def pace_calls(client: Any, operation: str, bucket: TokenBucket) -> None:
     """Lets every request of ``operation``, retries included, wait for a token of ``bucket`` before
     it goes over the wire.
     """

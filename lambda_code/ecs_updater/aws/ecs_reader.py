@@ -20,7 +20,7 @@ from botocore.config import Config
 
 from .. import throttling
 from ..context import REAL_TIME, Clock
-from ..throttling import Bucket
+from ..throttling import TokenBucket
 from . import botocore_hooks
 from .clients import session
 from .errors import AwsFailure, translated
@@ -62,7 +62,7 @@ class EcsReader:
         self.calls = Counter[str]() if calls is None else calls
         botocore_hooks.count_calls(self._client, self.calls)
         for name, operations in _SHARING.items():
-            bucket = Bucket(*throttling.RATES[name].share(_SHARE), clock)
+            bucket = TokenBucket(*throttling.RATES[name].share(_SHARE), clock)
             for operation in operations:
                 botocore_hooks.pace_calls(self._client, operation, bucket)
         self._pool = ThreadPoolExecutor(PARALLEL)

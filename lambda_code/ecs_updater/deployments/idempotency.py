@@ -96,7 +96,7 @@ class Recorded:
         if earlier and not earlier.is_ended:
             return self._under_lease(earlier.service, None, -math.inf)
         told = self._work.told
-        read_at = told.at if told else self._work.call.clock.epoch()
+        read_at = told.read_at if told else self._work.call.clock.epoch()
         plan = self._work.planner.plan(self._work.request, told)
         self._work.pace(plan)
         return self._under_lease(

@@ -3,7 +3,7 @@ nothing is written yet.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -21,20 +21,11 @@ from ..errors import (
 from ..model import service as service_description
 from ..model.nearest_name import nearest
 from ..model.request import Request
-from ..model.service import Snapshot
+from ..model.service import ServiceDescription, Snapshot
 from ..model.tags import is_reserved
 from ..rollout.rollout_state import Observation, ServiceDeployment, observe
 
-
-@dataclass(frozen=True)
-class Told:
-    """What DescribeServices said of one service, asked together with others."""
-
-    at: float
-    """When it was asked, in seconds since the epoch."""
-    service: dict[str, Any] | None
-    failures: tuple[Mapping[str, Any], ...] = ()
-    """Those of ECS that are about it."""
+Told = ServiceDescription
 
 
 def read(

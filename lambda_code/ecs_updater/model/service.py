@@ -61,6 +61,18 @@ def launch_type(service: Service) -> str | None:
 
 
 @dataclass(frozen=True)
+class ServiceDescription:
+    """Answer of DescribeServices about one service."""
+
+    read_at: float
+    """Time of the call, in seconds since the epoch."""
+    service: dict[str, Any] | None
+    """None: ECS did not return it."""
+    failures: tuple[Mapping[str, Any], ...] = ()
+    """ECS's failures about this service."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One service and the task definition that it runs, read with two calls."""
 

@@ -24,7 +24,6 @@ from ..aws.sqs import Outgoing
 from ..context import Call
 from ..deployments.deploy import update
 from ..deployments.idempotency import is_replayed
-from ..deployments.reader import Told
 from ..deployments.recovery import Recovery
 from ..deployments.waiter import Rolling
 from ..errors import (
@@ -45,22 +44,16 @@ from ..ledger.store import History
 from ..model.event_parser import parse as parse_event
 from ..model.plan import Plan
 from ..model.request import fingerprint
+from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..settings import QueueSettings, Settings
-from ..throttling import DESCRIBE_REVISION, REGISTER, TAG, UPDATE, parse
+from ..throttling import DESCRIBE_REVISION, REGISTER, TAG, UPDATE, RateLimiter, backoff, parse_rates
 from .message import BATCH, Message
-from .prefetch import read_ahead
+from .prefetch import describe_services
 from .rejection import Refusals
 
 
-class Bucket(Protocol):
-    """Where tokens are taken; see ``ledger.pace``."""
-
-    def take(self, bucket: str, count: int, most_seconds: float) -> bool:
-        """Takes and waits; False, and none is taken, where that lasts too long."""
-
-
-def paced(tokens: Bucket, seconds_left: Callable[[], float]) -> Callable[[Plan], None]:
+def paced(tokens: RateLimiter, seconds_left: Callable[[], float]) -> Callable[[Plan], None]:
     """Waits for the calls of a plan, for ``seconds_left`` at most.
 
     Raises RateError where they cannot be made by then.
@@ -151,7 +144,7 @@ class Worker:
             own.arn_prefix,
             settings,
         )
-        self._tokens = Pace(table, parse(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep)
+        self._tokens = Pace(table, parse_rates(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep)
 
     def work_off(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
         """Works off the records of an event; the ids of those messages that are to come again."""
@@ -174,7 +167,7 @@ class Worker:
 
     def _told(
         self, messages: Sequence[Message]
-    ) -> Iterator[tuple[Message, dict[str, Any] | InvalidEventError, Told | None]]:
+    ) -> Iterator[tuple[Message, dict[str, Any] | InvalidEventError, ServiceDescription | None]]:
         """The messages with their events, and what ECS tells of their services."""
         events = [_event_of(message) for message in messages]
         is_accepted = [self._is_accepted(event) for event in events]
@@ -183,12 +176,12 @@ class Worker:
             for event, is_one in zip(events, is_accepted, strict=True)
             if is_one and isinstance(event, dict)
         ]
-        told: Iterator[Told | None] = iter([])
+        told: Iterator[ServiceDescription | None] = iter([])
         try:
             # What is read now is as old as the wait for the others; the lease tells whether
             # somebody has changed it since.
             if self._tokens.take(DESCRIBE_REVISION, len(accepted), self._seconds_left()):
-                told = iter(read_ahead(self._ecs, accepted, self._call.clock.epoch))
+                told = iter(describe_services(self._ecs, accepted, self._call.clock.epoch))
         except Exception as error:  # pylint: disable=broad-exception-caught
             # Each message meets this trouble by itself, and comes again by itself.
             log.logger.warning(
@@ -214,7 +207,7 @@ class Worker:
         self,
         message: Message,
         event: dict[str, Any] | InvalidEventError,
-        told: Told | None,
+        told: ServiceDescription | None,
         context: Any,
     ) -> int | None:
         """``_worked_off``; what is raised in it beside the errors of an update is this message's
@@ -236,7 +229,7 @@ class Worker:
         self,
         message: Message,
         event: dict[str, Any] | InvalidEventError,
-        told: Told | None,
+        told: ServiceDescription | None,
         context: Any,
     ) -> int | None:
         """Does one message; None when it is done with, else in how many seconds it is to come
@@ -292,8 +285,7 @@ class Worker:
         """
         if message.receives >= self._most_receives and self._buried(message, error):
             return None
-        seconds: int = min(_LAST_RETRY, _FIRST_RETRY * 2 ** (min(message.receives, 10) - 1))
-        return seconds
+        return int(backoff(message.receives - 1, _FIRST_RETRY, _LAST_RETRY))
 
     def _is_last(self, message: Message) -> bool:
         """Whether a message is not to be tried again."""

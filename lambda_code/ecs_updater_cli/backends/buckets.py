@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ecs_updater.context import Clock
-from ecs_updater.throttling import Bucket, Rate
+from ecs_updater.throttling import Rate, TokenBucket
 
 _SHARE = 0.98
 """A network that is not always as quick brings calls to ECS a little sooner after one another than
@@ -16,7 +16,7 @@ class Buckets:
 
     def __init__(self, rates: Mapping[str, Rate], clock: Clock):
         self._buckets = {
-            name: Bucket(max(1, rate.burst - 1), rate.per_second * _SHARE, clock)
+            name: TokenBucket(max(1, rate.burst - 1), rate.per_second * _SHARE, clock)
             for name, rate in rates.items()
         }
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.service_batches import SERVICES_PER_CALL
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import update
-from ecs_updater.deployments.reader import Told
 from ecs_updater.errors import CallerFault, EcsUpdaterError
 from ecs_updater.ledger.batch import Member
+from ecs_updater.model.service import ServiceDescription
 from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION
-from ecs_updater.worker.prefetch import AT_ONCE, read_ahead
+from ecs_updater.worker.prefetch import describe_services
 
 from ..batch.row import Row
 from ..batch.state import plain_cause
@@ -70,7 +71,10 @@ class DryRun:
         Raises Trouble for what is no service's own fault.
         """
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            chunks = [members[first : first + AT_ONCE] for first in range(0, len(members), AT_ONCE)]
+            chunks = [
+                members[first : first + SERVICES_PER_CALL]
+                for first in range(0, len(members), SERVICES_PER_CALL)
+            ]
             try:
                 for planned in pool.map(self._chunk, chunks):
                     yield from planned
@@ -80,10 +84,10 @@ class DryRun:
     def _chunk(self, members: Sequence[Member]) -> list[ServicePlan]:
         events = [member.event for member in members]
         self._buckets.take(DESCRIBE, len({event["ecs_cluster_name"] for event in events}), 0)
-        ahead = read_ahead(self._ecs, events, self._clock.epoch)
+        ahead = describe_services(self._ecs, events, self._clock.epoch)
         return [self._plan(member, known) for member, known in zip(members, ahead, strict=True)]
 
-    def _plan(self, member: Member, known: Told | None) -> ServicePlan:
+    def _plan(self, member: Member, known: ServiceDescription | None) -> ServicePlan:
         row = Row.of(member)
         self._buckets.take(DESCRIBE_REVISION, 1, 0)
         event = {

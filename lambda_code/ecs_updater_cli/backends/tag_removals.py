@@ -9,11 +9,11 @@ from typing import Any
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.errors import AwsFailure
+from ecs_updater.aws.service_batches import SERVICES_PER_CALL
 from ecs_updater.model import service as service_description
 from ecs_updater.model.event_parser import UPDATE
 from ecs_updater.model.tags import REPLACE
 from ecs_updater.throttling import DESCRIBE
-from ecs_updater.worker.prefetch import AT_ONCE
 
 from ..errors import aws_error_of, is_unreachable
 from ..manifest.identity import ServiceIdentity
@@ -39,9 +39,9 @@ def removal_lines(ecs: Ecs, events: Sequence[Event], buckets: Buckets) -> Iterat
         if event.get("action", UPDATE) == UPDATE and event.get("ecs_tag_mode", REPLACE) == REPLACE:
             by_cluster[event["ecs_cluster_name"]].append(event)
     chunks = [
-        some[first : first + AT_ONCE]
+        some[first : first + SERVICES_PER_CALL]
         for some in by_cluster.values()
-        for first in range(0, len(some), AT_ONCE)
+        for first in range(0, len(some), SERVICES_PER_CALL)
     ]
 
     def read(some: Sequence[Event]) -> list[tuple[Event, list[str]]] | AwsFailure:

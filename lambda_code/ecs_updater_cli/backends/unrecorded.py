@@ -22,7 +22,7 @@ from ecs_updater.errors import EcsUpdaterError, ServerFault, ServiceReadError, U
 from ecs_updater.ledger.batch import Batch, Member
 from ecs_updater.model import event_parser as events
 from ecs_updater.settings import Settings
-from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, parse
+from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, parse_rates
 from ecs_updater.worker.run import paced
 
 from ..batch.row import Row
@@ -54,7 +54,7 @@ class UnrecordedBackend:
     def __init__(self, ecs: Ecs, environment: Mapping[str, str], batch: Batch, clock: Clock):
         self._ecs, self._batch, self._clock = ecs, batch, clock
         self._buckets = Buckets(
-            parse(environment.get("ECS_RATES", "")), replace(clock, sleep=self._sleep)
+            parse_rates(environment.get("ECS_RATES", "")), replace(clock, sleep=self._sleep)
         )
         self._settings = Settings.from_environment(environment)
         self._seen: dict[int, Status] = {}

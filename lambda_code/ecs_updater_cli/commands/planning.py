@@ -5,7 +5,7 @@ from typing import Any
 
 from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.batch import Member
-from ecs_updater.throttling import parse
+from ecs_updater.throttling import parse_rates
 
 from ..backends.account import Account
 from ..backends.buckets import Buckets
@@ -35,7 +35,10 @@ def plan(
         check_account(events, ledger.arn_prefix)
     settings = environment(account.table_name)
     buckets = Buckets(
-        {name: rate.share(_SHARE) for name, rate in parse(settings.get("ECS_RATES", "")).items()},
+        {
+            name: rate.share(_SHARE)
+            for name, rate in parse_rates(settings.get("ECS_RATES", "")).items()
+        },
         REAL_TIME,
     )
     planning = DryRun(account.ecs, ledger.table if ledger else None, settings, buckets, REAL_TIME)
