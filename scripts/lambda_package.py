@@ -220,7 +220,8 @@ def without_docstrings(source: bytes) -> bytes:
         (node.body[0] for node in found), key=lambda one: one.lineno, reverse=True
     ):
         first, last = docstring.lineno - 1, docstring.end_lineno - 1
-        text = b'"""' + b"\n" * (last - first) + b'"""'
+        # Not empty: without a docstring a dataclass makes one from its signature, at every start.
+        text = b'""" ' + b"\n" * (last - first) + b'"""'
         lines[first : last + 1] = [
             lines[first][: docstring.col_offset] + text + lines[last][docstring.end_col_offset :]
         ]

@@ -607,11 +607,12 @@ def test_what_is_compiled_has_no_docstrings_and_everything_else_in_its_line(sour
         for one in (source.encode(), lambda_package.without_docstrings(source.encode()))
     )
     definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    assert not [
-        node
+    docstrings = [
+        ast.get_docstring(node, clean=False)
         for node in ast.walk(after)
-        if isinstance(node, definitions) and (ast.get_docstring(node) or "").strip()
+        if isinstance(node, definitions)
     ]
+    assert [text for text in docstrings if text is not None and (not text or text.strip())] == []
     for tree in (before, after):
         for node in ast.walk(tree):
             if isinstance(node, definitions) and ast.get_docstring(node) is not None:
