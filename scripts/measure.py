@@ -181,7 +181,7 @@ def unzipped_bundle(checkout: Path, folder: Path) -> str:
     settings = {
         "TARGET": "local",
         "LAMBDA_PACKAGE": package,
-        "PYTHON": sys.executable,
+        "LAMBDA_RUNTIME": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "TOOLS_DIR": PROJECT / ".tools",
     }
     command = ["make", "--silent", "-C", str(checkout), "build-lambda-package"]

@@ -137,6 +137,8 @@ def test_a_handler_only_maps_input_and_output(module):
     assert [node for node in tree.body if not isinstance(node, kinds)] == []
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     assert functions[-1] == "lambda_handler"
+    *_, last = (node for node in tree.body if not isinstance(node, ast.FunctionDef))
+    assert ast.unparse(last) == "start_garbage_collection()"
     decides = (ast.For, ast.While, ast.Try, ast.ClassDef)
     assert not [node for node in ast.walk(tree) if isinstance(node, decides)]
     lines = (LAMBDA_CODE / f"{module.replace('.', '/')}.py").read_text("utf-8").splitlines()

@@ -367,6 +367,8 @@ import ecs_updater.handlers.update
 import ecs_updater.handlers.reconcile
 import ecs_updater.handlers.api_update
 import ecs_updater.handlers.api_status
+import gc
+assert gc.isenabled() and gc.get_freeze_count()
 for module in list(sys.modules.values()):
     if getattr(module, "__file__", None):
         compiled = getattr(module, "__cached__", None) or module.__file__

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ecs_updater import handlers
+import ecs_updater
 from ecs_updater.api import post_routes
 from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import NotAllowedError
@@ -19,7 +19,7 @@ from support.http import ask
 from support.rollout_world import EVENT
 from support.simulated_ecs import Image
 
-LAMBDA_CODE = Path(handlers.__file__).parents[2]
+LAMBDA_CODE = Path(ecs_updater.__file__).parents[1]
 EVIL = "attacker.example.net/exfil:latest"
 IMAGES = {"ALLOWED_IMAGES": "docker.io/library/*"}
 SERVICES = {"ALLOWED_SERVICES": "shop/*"}
@@ -140,7 +140,7 @@ def test_a_message_is_refused_before_its_service_is_read_and_the_ledger_has_the_
     ]
 
 
-@pytest.mark.parametrize("handler", ["update", "http_update", "queue"])
+@pytest.mark.parametrize("handler", ["update", "api_update", "sqs_worker"])
 @pytest.mark.parametrize(
     "environment, warning",
     [

@@ -12,10 +12,12 @@ from ..api.service_list import Listing
 from ..aws.dynamodb import table_of
 from ..aws.ecs_reader import EcsReader
 from ..ledger.queries import Feed
+from . import start_garbage_collection
 
 ECS = EcsReader()
 LEDGER = table_of(os.environ)
 DOOR = door(Sources(Listing(ECS), Feed(LEDGER) if LEDGER else None, os.environ))
+start_garbage_collection()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

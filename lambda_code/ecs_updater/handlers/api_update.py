@@ -12,12 +12,14 @@ from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..deployments.deploy import update
 from ..log import say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
+from . import start_garbage_collection
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)
 say_whether_there_is_a_ledger(LEDGER)
 warn_of_what_is_unrestricted(os.environ)
 DOOR = door(lambda event, call: update(event, os.environ, ECS, call, LEDGER))
+start_garbage_collection()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

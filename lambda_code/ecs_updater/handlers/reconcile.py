@@ -13,9 +13,11 @@ from ..aws.ecs import Ecs
 from ..context import Call
 from ..deployments.reconciler import complete
 from ..log import logged_run
+from . import start_garbage_collection
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)
+start_garbage_collection()
 
 
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from ..aws.sqs import Queue
 from ..context import Call
 from ..log import warn_of_what_is_unrestricted
 from ..worker.run import Worker
+from . import start_garbage_collection
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)
@@ -20,6 +21,7 @@ QUEUE, LETTERS = (
     Queue(os.environ.get("DEAD_LETTER_QUEUE_URL", "")),
 )
 warn_of_what_is_unrestricted(os.environ)
+start_garbage_collection()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from ..aws.ecs import Ecs
 from ..context import Call
 from ..deployments.deploy import update
 from ..log import logged, say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
+from . import start_garbage_collection
 
 # At module scope: Lambda initialises with full CPU, and keeps it for the invocations that follow.
 ECS = Ecs()
 LEDGER = table_of(os.environ)
 say_whether_there_is_a_ledger(LEDGER)
 warn_of_what_is_unrestricted(os.environ)
+start_garbage_collection()
 
 
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
