@@ -1,5 +1,5 @@
 """What the layers of tests share: nothing that can reach an account, a bundle, the aws cli,
-Docker's turns, and an order.
+Docker's turns, an order, and the figures that are printed at the end.
 """
 
 import fcntl
@@ -58,7 +58,7 @@ _isolate(os.environ)  # type: ignore[arg-type]  # Before the first import of a h
 _LONGEST_FIRST = (
     *(
         "test_aws_pipelines",
-        "test_permissions",
+        "test_permissions_enforced",
         "test_account",
         "test_all_local",
         "test_concurrent_function",
@@ -73,7 +73,7 @@ _LONGEST_FIRST = (
         "test_parity",
         "test_suites",
     ),
-    *("test_api", "test_teardown", "test_misuse"),
+    *("test_deployed_api", "test_teardown", "test_misuse"),
 )
 
 
@@ -81,6 +81,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts files, of which each is one worker's."""
     rank = {name: number for number, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+FIGURE = "figure"
+
+
+@pytest.fixture
+def figure(record_property):
+    """Notes a line for the table that is printed at the end:
+    ``figure("verdict SUCCEEDED", "14 calls, 31 s")``.
+    """
+    return lambda what, text: record_property(FIGURE, (what, text))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints the figures of all tests."""
+    reports = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if hasattr(report, "user_properties")
+    ]
+    figures = sorted(
+        {
+            tuple(value)
+            for report in reports
+            for name, value in report.user_properties
+            if name == FIGURE
+        }
+    )
+    if figures:
+        terminalreporter.section("figures")
+        width = max(len(what) for what, _ in figures)
+        for what, text in figures:
+            terminalreporter.write_line(f"{what:{width}}  {text}")
 
 
 @pytest.fixture(scope="session", name="package")
@@ -130,7 +164,7 @@ def _alone_in_docker() -> Iterator[None]:
 
 @pytest.fixture
 def ecs_fake():
-    """A fresh FakeEcs with one service; see support.fake_ecs."""
-    from support.fake_ecs import FakeEcs  # pylint: disable=import-outside-toplevel
+    """A fresh FakeEcs with one service; see fakes.fake_ecs."""
+    from fakes.fake_ecs import FakeEcs  # pylint: disable=import-outside-toplevel
 
     return FakeEcs()

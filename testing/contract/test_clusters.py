@@ -9,8 +9,8 @@ import pytest
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import update
 from ecs_updater.errors import ConfigurationError
+from fakes.fake_ecs import FakeEcs
 from support.cloudformation import Stack, load
-from support.fake_ecs import FakeEcs
 from support.make import PROJECT
 
 LEDGER, LAMBDA, API, FLEET = (

@@ -3,7 +3,7 @@ AWS can bound.
 
 Here is what an emulator that enforces IAM does not ask about: the resource of each action, the
 roles that are passed, the tags of what is made, logs and dead letters. With one,
-testing/local/test_permissions.py runs the function and the pipelines.
+testing/e2e/test_permissions_enforced.py runs the function and the pipelines.
 """
 
 import json
@@ -14,6 +14,7 @@ import pytest
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import update
+from fakes.fake_ecs import FakeEcs
 from support.cloudformation import Stack, allows, load
 from support.deployer import (
     ACCOUNT,
@@ -25,7 +26,6 @@ from support.deployer import (
     printed,
     resource_types,
 )
-from support.fake_ecs import FakeEcs
 from support.make import PROJECT, TOOLS
 from support.permissions import actions, expanded, listed, without
 from support.recorder import Call

@@ -11,8 +11,8 @@ import pytest
 from moto.events.models import EventPattern
 
 from ecs_updater.settings import Settings
+from fakes.fake_dynamodb import TABLE
 from support.cloudformation import Stack, allows, load
-from support.fake_dynamodb import TABLE
 from support.permissions import actions, listed
 
 pytest_plugins = ["support.ledger_fixtures"]

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from event_suite.api import JSON, Api
+from e2e.event_suite.api import JSON, Api
 
 from .make import Workspace
 from .permissions import Statement, as_the_emulator_asks, document

@@ -10,10 +10,10 @@ from typing import Any
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.store import History
+from fakes.fake_ecs import SERVICE_ARN
+from fakes.simulated_ecs import Image, Pace
 
-from .fake_ecs import SERVICE_ARN
 from .rollout_world import EVENT, OLD_TAGS, Function, Told, World
-from .simulated_ecs import Image, Pace
 from .trouble import DYNAMODB, Trouble
 
 NEW, OLD, OTHER = "app:2", "busybox", "app:3"

@@ -27,12 +27,12 @@ from ecs_updater.deployments.deploy import update
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SORT_KEY
+from fakes.answers import answer_of
+from fakes.simulated_ecs import BREAKER, Killed
 
-from .answers import answer_of
 from .fault_runs import BAD, GOOD, PACE
 from .interleaving import Interleaving
 from .rollout_world import Function, Told, _Watched
-from .simulated_ecs import BREAKER, Killed
 from .trouble import DYNAMODB, ECS, FAILURES, KILLS, Kind
 
 APP, SIDECAR = "app", "sidecar"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .simulated_ecs import Clock, Killed
+from fakes.simulated_ecs import Clock, Killed
 
 _MOST_SWITCHES = 20_000
 """More than that is a run without end."""

@@ -9,9 +9,9 @@ from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
+from fakes.fake_dynamodb import TABLE, Clock, FakeDynamodb
+from fakes.fake_ecs import SERVICE_ARN
 
-from .fake_dynamodb import TABLE, Clock, FakeDynamodb
-from .fake_ecs import SERVICE_ARN
 from .ledger import START, intent
 
 
@@ -27,7 +27,7 @@ def _dynamodb_and_table():
 
 @pytest.fixture(name="fake")
 def _fake(dynamodb_and_table):
-    """An empty table at moto; see support.fake_dynamodb."""
+    """An empty table at moto; see fakes.fake_dynamodb."""
     fake, table = dynamodb_and_table
     fake.clear()
     table.calls.clear()

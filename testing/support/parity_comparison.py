@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from event_suite.comparison import differences
+from e2e.event_suite.comparison import differences
 from support import parity, parity_declarations
 from support.cloudformation import PSEUDO_PARAMETERS, Stack
 from support.parity_list import (

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from .ecs_buckets import THROTTLED, Buckets
+from fakes.ecs_buckets import THROTTLED, Buckets
+
 from .proxy import Answer, Proxy, serving
 
 _ECS = "AmazonEC2ContainerServiceV20141113."

@@ -29,11 +29,11 @@ from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
+from fakes.fake_dynamodb import TABLE, FakeDynamodb
+from fakes.fake_ecs import REGION, SERVICE_ARN
+from fakes.simulated_ecs import Killed, SimulatedEcs
+from fakes.simulated_ecs.deployments import Deployment
 
-from .fake_dynamodb import TABLE, FakeDynamodb
-from .fake_ecs import REGION, SERVICE_ARN
-from .simulated_ecs import Killed, SimulatedEcs
-from .simulated_ecs.deployments import Deployment
 from .trouble import DYNAMODB, ECS, Process, Trouble
 
 EVENT = {

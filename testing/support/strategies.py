@@ -13,7 +13,8 @@ from botocore.model import Shape
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from .fake_ecs import CONNECTION_RESET, TIMED_OUT, UNREACHABLE
+from fakes.fake_ecs import CONNECTION_RESET, TIMED_OUT, UNREACHABLE
+
 from .task_definition_shapes import REGISTERED
 
 REPEATABLE = settings(derandomize=True, database=None, deadline=None)

@@ -11,9 +11,8 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
-
-from . import fake_dynamodb, fake_ecs
-from .simulated_ecs import Killed
+from fakes import fake_dynamodb, fake_ecs
+from fakes.simulated_ecs import Killed
 
 ECS, DYNAMODB = "ecs", "dynamodb"
 _ATTEMPTS = {

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import update
-from support.fake_ecs import FakeEcs
+from fakes.fake_ecs import FakeEcs
 from support.strategies import REPEATABLE
 
 _EVENT = {

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from ecs_updater.handlers import update as door
-from support.fleet import Fleet
+from fakes.fleet import Fleet
 from support.fleet_run import FleetRun
 
 READS = {"DescribeServices": 1, "DescribeTaskDefinition": 1}

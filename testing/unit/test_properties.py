@@ -38,8 +38,8 @@ from ecs_updater.model.event_parser import parse
 from ecs_updater.model.image import ImageReference
 from ecs_updater.model.tags import LIMIT, TagChanges, wrong_character
 from ecs_updater.settings import Settings
+from fakes.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
 from support import strategies
-from support.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
 from support.strategies import REPEATABLE, TaskDefinition
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 

@@ -1,0 +1,1 @@
+"""Tests with real programs: emulator, SAM, Terraform, containers, browser."""

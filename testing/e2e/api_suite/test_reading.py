@@ -1,0 +1,184 @@
+"""What the API tells of itself and of the services that run."""
+
+import html.parser
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from e2e.api_suite.answers import answered
+
+ROUTES = {
+    "GET /": False,
+    "POST /update": True,
+    "POST /rollback": True,
+    "GET /list": True,
+    "GET /deployments": True,
+    "GET /deployments/{id}": True,
+    "GET /openapi.json": True,
+}
+"""The routes, and whether each wants the key."""
+
+
+def test_the_help_needs_no_key_and_lists_the_routes(api):
+    told = answered(api.call("GET", "", key=""))
+
+    assert told.keys() == {"name", "routes", "authentication", "tagFilters", "openapi"}
+    assert {f"{one['method']} {one['path']}" for one in told["routes"]} == set(ROUTES)
+    assert told["tagFilters"] == ["environment", "owner", "contact"]
+
+
+def test_a_browser_gets_a_page_in_which_nothing_runs_but_its_own_script(api):
+    reply = api.call("GET", "", headers={"Accept": "text/html,application/xhtml+xml"}, key="")
+    policy = dict(
+        part.split(maxsplit=1)
+        for part in map(str.strip, reply.headers["content-security-policy"].split(";"))
+        if part
+    )
+    found = []
+    parser = html.parser.HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))  # type: ignore[method-assign]
+    parser.feed(reply.content.decode())
+
+    assert reply.status == 200 and reply.headers["content-type"].startswith("text/html")
+    assert policy["default-src"] == "'none'" and policy["script-src"].startswith("'sha256-")
+    assert (
+        reply.headers["referrer-policy"] == "no-referrer"
+        and reply.headers["cache-control"] == "no-store"
+    )
+    assert {"html", "script"} <= {tag for tag, _ in found}
+    assert not [one for one in found if {"src", "onclick", "onload"} & one[1].keys()]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json"])
+def test_a_program_gets_json_from_the_same_address(accept, api):
+    assert answered(api.call("GET", "", headers={"Accept": accept}))["name"] == "ecs-updater"
+
+
+def services(reply) -> dict[tuple[str, str], dict[str, Any]]:
+    """The services that are told of, by cluster and name."""
+    return {(one["clusterName"], one["serviceName"]): one for one in answered(reply)["services"]}
+
+
+@pytest.mark.usefixtures("service")
+def test_the_list_has_the_service_as_it_is(api, names, at_first):
+    found = services(api.call("GET", "list?launch_type=ALL&images=1"))[
+        names["cluster"], names["service"]
+    ]
+
+    assert list(found["images"].values()) == [at_first.image]
+    assert found["tags"] == [{"key": key, "value": value} for key, value in at_first.tags.items()]
+    assert found["taskDefinition"].count(":") == 1 and found["desiredCount"] == 1
+    assert found["launchType"] in ("FARGATE", "EC2")
+    assert (
+        "images"
+        not in services(api.call("GET", "list?launch_type=ALL"))[names["cluster"], names["service"]]
+    )
+
+
+def test_the_list_is_filtered_by_tags_that_must_all_fit(api, names, service, at_first):
+    service.restore(
+        type(at_first)(at_first.image, {"owner": "api suite", "contact": "someone@example.com"})
+    )
+    ours = names["cluster"], names["service"]
+    everything = "list?launch_type=ALL&"
+
+    assert ours in services(api.call("GET", f"{everything}owner=api%20suite"))
+    assert ours in services(
+        api.call("GET", f"{everything}owner=api+suite&contact=someone%40example.com")
+    )
+    assert ours not in services(api.call("GET", f"{everything}owner=api%20suite&contact=another"))
+    assert ours not in services(api.call("GET", f"{everything}owner=api"))
+
+
+def test_the_pages_of_the_list_have_everything_once(api):
+    whole = list(services(api.call("GET", "list?launch_type=ALL")))
+    found, following = [], ""
+    while following is not None:
+        page = answered(
+            api.call("GET", f"list?launch_type=ALL&limit=1{following and f'&next={following}'}")
+        )
+        found += [(one["clusterName"], one["serviceName"]) for one in page["services"]]
+        following = page["next"]
+
+    assert found == whole
+
+
+def test_the_openapi_document_is_one(api):
+    document = answered(api.call("GET", "openapi.json"))
+
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"].keys() >= {"title", "version"}
+    methods = [
+        (path, method, operation)
+        for path, found in document["paths"].items()
+        for method, operation in found.items()
+    ]
+    operations = {f"{method.upper()} {path}": operation for path, method, operation in methods}
+    assert {name: bool(operation["security"]) for name, operation in operations.items()} == ROUTES
+    assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
+    for name, operation in operations.items():
+        assert (
+            all(answer["description"] for answer in operation["responses"].values())
+            and operation["responses"]
+        )
+        in_path = {
+            one["name"]
+            for one in operation.get("parameters", [])
+            if one["in"] == "path" and one["required"]
+        }
+        assert in_path == ({"id"} if "{id}" in name else set())
+    for schema in schemas(document):
+        jsonschema.Draft202012Validator.check_schema(schema)
+    for reference in references(document):
+        assert resolved(document, reference), reference
+
+
+def test_the_openapi_document_describes_what_is_answered(api):
+    document = answered(api.call("GET", "openapi.json"))
+    told = {
+        "/": "",
+        "/list": "list?launch_type=ALL&images=1",
+        "/deployments": "deployments?limit=5",
+    }
+
+    for path, route in told.items():
+        content = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+        schema = content["schema"] | {"components": document["components"]}
+        jsonschema.validate(
+            answered(api.call("GET", route)), schema, jsonschema.Draft202012Validator
+        )
+
+
+def schemas(value: Any) -> list[Any]:
+    """Every schema of a document: those of components, and what stands under ``schema``."""
+    found = list(value.get("components", {}).get("schemas", {}).values())
+    pending = [value["paths"]]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            found += [one["schema"]] if "schema" in one else []
+            pending += one.values()
+        elif isinstance(one, list):
+            pending += one
+    return found
+
+
+def references(document: Any) -> set[str]:
+    """What the document refers to."""
+    found = set()
+    json.loads(
+        json.dumps(document),
+        object_hook=lambda one: found.add(one["$ref"]) if isinstance(one.get("$ref"), str) else one,
+    )
+    return found
+
+
+def resolved(document: Any, reference: str) -> Any:
+    """What a reference leads to, within the document."""
+    start, *path = reference.split("/")
+    assert start == "#"
+    for name in path:
+        document = document.get(name, {})
+    return document

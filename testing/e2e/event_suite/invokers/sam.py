@@ -1,0 +1,83 @@
+"""What the two ways of SAM have in common: running its program and reading what it prints."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import InvocationFailed
+
+_SAM = Path(__file__).parents[4] / "scripts" / "sam"
+_SECONDS = 300
+# Not the whole environment: SAM gives a function every variable of its own that the template
+# declares, IMAGE and the like.
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "BUILD_DIR",
+    "TOOLS_DIR",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "NO_PROXY",
+    "no_proxy",
+)
+
+
+def run(
+    environment: Mapping[str, str],
+    arguments: Sequence[str],
+    event_file: Path,
+    further: Mapping[str, str] | None = None,
+) -> Any:
+    """Runs ``sam ARGUMENTS``, with the variables ``further`` too; the payload that it prints.
+
+    What it logs lies in ``$BUILD_DIR/events``, called like the event.
+
+    Raises InvocationFailed when SAM fails, or prints no payload.
+    """
+    log_file = Path(environment["BUILD_DIR"], "events", f"{event_file.stem}.log")
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("wb") as log:
+        try:
+            done = subprocess.run(
+                [_SAM, *arguments],
+                env={name: environment[name] for name in _PASSED_ON if name in environment}
+                | dict(further or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                timeout=_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InvocationFailed(
+                f"sam {arguments[0]} invoke gave no answer in {_SECONDS} s, its log is {log_file}"
+            ) from error
+    # A function that prints nothing more than its answer ends SAM's output with it.
+    payload = done.stdout.decode(errors="replace").strip().rpartition("\n")[2]
+    try:
+        if done.returncode == 0 or "errorMessage" in payload:
+            return json.loads(payload)
+    except ValueError:
+        pass
+    last = next(
+        (
+            line
+            for line in reversed(log_file.read_text("utf-8", "replace").splitlines())
+            if line.strip()
+        ),
+        "no word",
+    )
+    raise InvocationFailed(
+        f"sam {arguments[0]} invoke failed with {done.returncode}: {last.strip()[:300]} "
+        f"(its log is {log_file})"
+    )

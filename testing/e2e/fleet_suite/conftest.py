@@ -1,0 +1,146 @@
+"""What the tests of the fleet share: the services that they are about, the queue, and what the
+ledger tells of a request.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import boto3
+import pytest
+
+from e2e.event_suite import cases
+from e2e.event_suite.cases import Case, ServiceState
+from e2e.event_suite.service import Service, ServiceMissing
+from ecs_updater.aws.dynamodb import Table
+from ecs_updater.ledger.queries import Progress
+from support.waking import waking
+from teardown.workload import services_of_the_suite
+
+PATIENCE = 600.0
+"""Seconds until a message is worked off, a function that has to be started first included."""
+WAKES = 3.0
+"""Seconds between two looks of the completer on the emulator."""
+
+Send = Callable[[Mapping[str, Any]], str]
+
+
+@pytest.fixture(scope="session", name="events")
+def _events() -> dict[str, Case]:
+    """The contract's events with this run's names, and what becomes of each, by name."""
+    return {case.name: case for case in cases.load(os.environ)}
+
+
+@pytest.fixture(scope="session", name="at_first")
+def _at_first() -> ServiceState:
+    """Image and tags of each service as it is made."""
+    return ServiceState(
+        os.environ["CONTAINER_IMAGE"], {os.environ["TAG_NAME"]: os.environ["TAG_VALUE"]}
+    )
+
+
+@pytest.fixture(scope="session", name="ecs")
+def _ecs() -> Any:
+    """The suite's own view of ECS."""
+    return boto3.client("ecs")
+
+
+@pytest.fixture(scope="session", name="services")
+def _services(ecs, at_first) -> Iterator[list[Service]]:
+    """The dummy service and two like it without tasks, which cost nothing; all are as they were
+    made at first.
+    """
+    cluster, dummy = os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"]
+    others = services_of_the_suite(dummy)
+    try:
+        Service(ecs, cluster, dummy).restore(at_first)
+        _make(ecs, cluster, dummy, others)
+        found = [Service(ecs, cluster, name) for name in (dummy, *others)]
+        for service in found:
+            service.restore(at_first)
+        yield found
+    except ServiceMissing as error:
+        pytest.fail(f"{error}: {cases.how_to_deploy(os.environ)}")
+    finally:
+        for name in others:
+            ecs.delete_service(cluster=cluster, service=name, force=True)
+
+
+def _make(ecs: Any, cluster: str, like: str, names: list[str]) -> None:
+    """Makes services that run what ``like`` does, where they are not there from a run that was
+    killed.
+    """
+    (model,) = ecs.describe_services(cluster=cluster, services=[like])["services"]
+    found = ecs.describe_services(cluster=cluster, services=names)["services"]
+    there = {one["serviceName"]: one["status"] for one in found}
+    draining = [name for name in names if there.get(name) == "DRAINING"]
+    if draining:
+        ecs.get_waiter("services_inactive").wait(cluster=cluster, services=draining)
+    for name in names:
+        if there.get(name) != "ACTIVE":
+            ecs.create_service(
+                cluster=cluster,
+                serviceName=name,
+                taskDefinition=model["taskDefinition"],
+                desiredCount=0,
+                launchType=model["launchType"],
+                networkConfiguration=model["networkConfiguration"],
+            )
+
+
+@pytest.fixture(scope="session", name="completer", autouse=True)
+def _completer() -> Iterator[None]:
+    """Where an emulator stands in for AWS, it sends no events of ECS: its root wakes the completer
+    instead.
+    """
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        yield
+        return
+    root = boto3.client("lambda", aws_access_key_id="test", aws_secret_access_key="test")
+    with waking(root, f"{os.environ['LAMBDA_FUNCTION_NAME']}-completer", WAKES):
+        yield
+
+
+@pytest.fixture(scope="session", name="send")
+def _send() -> Send:
+    """Sends an event as any program may, one after the other in one group; its ``request_id``, a
+    new one unless it has one.
+    """
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName=f"{os.environ['LAMBDA_FUNCTION_NAME']}-fleet.fifo")[
+        "QueueUrl"
+    ]
+
+    def send(event: Mapping[str, Any]) -> str:
+        number = event.get("request_id") or f"fleet-suite-{uuid.uuid4()}"
+        sqs.send_message(
+            QueueUrl=url,
+            MessageBody=json.dumps({**event, "request_id": number}),
+            MessageGroupId="fleet-suite",
+            MessageDeduplicationId=str(uuid.uuid4()),
+        )
+        return number
+
+    return send
+
+
+@pytest.fixture(scope="session", name="told")
+def _told() -> Callable[[str], dict[str, Any]]:
+    """What the ledger tells of a request that has ended, for which it waits."""
+    ledger = Progress(Table(f"{os.environ['LAMBDA_FUNCTION_NAME']}-ledger"))
+
+    def told(number: str) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            entry = ledger.of([number]).get(number, {"state": "not begun"})
+            if entry["state"] == "ENDED":
+                return entry
+            assert time.monotonic() < deadline, (
+                f"{number} is {entry['state']} after {PATIENCE:.0f} seconds"
+            )
+            time.sleep(0.5)
+
+    return told

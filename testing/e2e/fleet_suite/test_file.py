@@ -1,0 +1,148 @@
+"""A file of services through the command line and the queue: each has its verdict, and ECS has what
+it says.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.fleet_suite.command import Ran, batch_command, run
+from teardown.workload import services_of_the_suite
+
+MISSING = "-fleet-missing"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A file that was deployed."""
+
+    path: Path
+    ran: Ran
+    revision: str
+    """What the service ran before that was to stay as it is."""
+
+
+@pytest.fixture(scope="module", name="events_of_the_file")
+def _events_of_the_file(events, at_first, services) -> list[dict[str, Any]]:  # pylint: disable=unused-argument
+    """Tags that replace the others, one service in another way, one that is so already, one that is
+    not there.
+    """
+    first, second = services_of_the_suite(os.environ["SERVICE_NAME"])
+    return [
+        events["MULTIPLE_TAGS"].event,
+        events["base"].event | {"ecs_service_name": first},
+        {
+            "ecs_service_name": second,
+            "ecs_image_name": at_first.image,
+            "ecs_tag": dict(at_first.tags),
+        },
+        {
+            "ecs_service_name": os.environ["SERVICE_NAME"] + MISSING,
+            "ecs_image_name": "busybox:1.36",
+            "ecs_tag": {},
+        },
+    ]
+
+
+def revision(ecs, name: str) -> str:
+    """What a service runs."""
+    (found,) = ecs.describe_services(cluster=os.environ["CLUSTER_NAME"], services=[name])[
+        "services"
+    ]
+    return found["taskDefinition"]
+
+
+@pytest.fixture(scope="module", name="path")
+def _path(events_of_the_file, tmp_path_factory) -> Path:
+    """The file, in which the cluster is a default. JSON is YAML, too."""
+    path = tmp_path_factory.mktemp("fleet") / "deployments.yaml"
+    defaults = {"ecs_cluster_name": os.environ["CLUSTER_NAME"]}
+    path.write_text(json.dumps({"defaults": defaults, "deployments": events_of_the_file}), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module", name="deployed")
+def _deployed(path, ecs) -> Deployed:
+    """The file, deployed to the end."""
+    before = revision(ecs, services_of_the_suite(os.environ["SERVICE_NAME"])[1])
+    return Deployed(path, batch_command("deploy", "--file", str(path)), before)
+
+
+def test_a_dry_run_says_what_would_change_and_writes_nothing(path, services, at_first):
+    ran = run(
+        "deploy", "--file", str(path), "--dry-run", "--name", os.environ["LAMBDA_FUNCTION_NAME"]
+    )
+
+    assert ran.status == 1 and "busybox:1.36" in ran.output  # For one of them is not there.
+    assert [service.read() for service in services] == [at_first] * len(services)
+
+
+def test_each_service_has_its_verdict(deployed):
+    dummy = os.environ["SERVICE_NAME"]
+    first, second = services_of_the_suite(dummy)
+    states = {name: one["state"] for name, one in deployed.ran.ends.items()}
+    assert states == {
+        dummy: "succeeded",
+        first: "succeeded",
+        second: "unchanged",
+        dummy + MISSING: "failed",
+    }, deployed.ran
+    gone = deployed.ran.ends[dummy + MISSING]
+    assert (gone["cause"], gone["errorType"]) == (
+        f"ecs_service_name {dummy + MISSING} not found",
+        "ServiceNotFoundError",
+    )
+
+
+def test_the_whole_is_told_at_the_end_and_by_the_exit_code(deployed):
+    summary = deployed.ran.records[-1]
+    assert (summary["type"], summary["exitCode"], deployed.ran.status) == ("summary", 1, 1)
+    counts = {state: number for state, number in summary["states"].items() if number}
+    assert counts == {"succeeded": 2, "unchanged": 1, "failed": 1}
+
+
+@pytest.mark.usefixtures("deployed")
+def test_ecs_has_the_images_and_tags_of_the_file(events, services, at_first):
+    assert [service.read() for service in services] == [
+        events["MULTIPLE_TAGS"].ends_with,
+        events["base"].ends_with,
+        at_first,
+    ]
+
+
+def test_what_was_so_already_has_no_new_revision(deployed, ecs):
+    assert revision(ecs, services_of_the_suite(os.environ["SERVICE_NAME"])[1]) == deployed.revision
+
+
+def test_who_comes_back_is_told_the_same(deployed):
+    back = batch_command("watch", deployed.ran.batch)
+    assert back.status == 1
+
+    def seen(ran: Ran) -> list[tuple[Any, ...]]:
+        return sorted(
+            (one["service"], one["state"], one["cause"], one["requestId"])
+            for one in ran.ends.values()
+        )
+
+    assert seen(back) == seen(deployed.ran)
+
+
+def test_a_batch_that_is_over_can_be_stopped(deployed):
+    ran = run("stop", deployed.ran.batch, "--name", os.environ["LAMBDA_FUNCTION_NAME"])
+    assert (ran.status, ran.output) == (0, "") and "begins no further service" in ran.errors
+
+
+def test_a_message_that_comes_again_does_nothing(deployed, events, services, send, told, at_first):
+    """The second message is of the same group, so when that one is done with, the first is, too."""
+    dummy = services[0]
+    dummy.restore(at_first)
+    send(
+        events["MULTIPLE_TAGS"].event
+        | {"request_id": deployed.ran.ends[os.environ["SERVICE_NAME"]]["requestId"]}
+    )
+    told(send(events["WRONG_IMAGE_NAME"].event))
+    assert dummy.read() == at_first

@@ -1,0 +1,111 @@
+"""What the page's tests share: the system's browser, an API for each test, and a tab in which
+nothing may go wrong unseen.
+"""
+
+import os
+
+import pytest
+
+from e2e.page.browser import expect, find, launch, wait_until_loaded
+from e2e.page.samples import A_FEW_DEPLOYMENTS, A_FEW_SERVICES
+from fakes.scripted_api import KEY, ScriptedApi
+
+_WATCH = """addEventListener(
+  "securitypolicyviolation",
+  (event) => console.error("CSP:", event.effectiveDirective, event.sample),
+)"""
+# Under load a browser takes its time, and a test that passes waits no longer for that.
+expect.set_options(timeout=120_000)
+_HTTP_ERROR = "Failed to load resource: "
+"""How the browser's own note of an error that the test asked for begins."""
+
+
+@pytest.fixture(scope="session", name="browser")
+def _browser():
+    """The system's Chromium, in Debian's package chromium-headless-shell or chromium.
+
+    Without it the tests are skipped; with REQUIRE_BROWSER they fail.
+    """
+    path = find()
+    if not path:
+        (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(
+            "there is no chromium on this machine"
+        )
+    with launch(path) as browser:
+        yield browser
+
+
+@pytest.fixture(name="api")
+def _api():
+    """An API with a few services and deployments."""
+    with ScriptedApi() as api:
+        api.services, api.deployments = list(A_FEW_SERVICES), list(A_FEW_DEPLOYMENTS)
+        yield api
+
+
+@pytest.fixture(name="new_tab")
+def _new_tab(browser):
+    """Makes tabs, each a browser of its own, and watches them: errors, violations of the policy,
+    requests to elsewhere.
+    """
+    contexts, problems, allowed = [], [], []
+
+    def watch(page):
+        page.on(
+            "console",
+            lambda message: message.type in ("error", "warning") and problems.append(message.text),
+        )
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss())
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((*allowed, "data:"))
+                or problems.append(f"request {request.url}")
+            ),
+        )
+
+    def new_tab(api, **options):
+        allowed.append(api.origin)
+        context = browser.new_context(
+            **{"timezone_id": "Europe/Berlin", "locale": "en-GB", **options}
+        )
+        context.set_default_timeout(120_000)
+        context.add_init_script(_WATCH)
+        context.on("page", watch)
+        contexts.append(context)
+        return context.new_page()
+
+    yield new_tab
+    for context in contexts:
+        context.close()
+    assert [problem for problem in problems if not problem.startswith(_HTTP_ERROR)] == []
+
+
+@pytest.fixture(name="tab")
+def _tab(new_tab, api):
+    """A tab that shows the page, and asks for the key."""
+    page = new_tab(api)
+    page.goto(api.url)
+    return page
+
+
+@pytest.fixture(name="enter_key")
+def _enter_key():
+    """Enters a key on a page, as a reader does."""
+
+    def enter(page, key=KEY):
+        page.get_by_label("Key of this API").fill(key)
+        page.get_by_role("button", name="Show services").click()
+
+    return enter
+
+
+@pytest.fixture
+def lists(tab, enter_key):
+    """A tab that shows the lists, loaded."""
+    enter_key(tab)
+    wait_until_loaded(tab)
+    return tab

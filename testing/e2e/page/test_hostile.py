@@ -1,0 +1,140 @@
+"""Values that try to be more than text: everything is shown as it is, and nothing of it runs."""
+
+import json
+
+import pytest
+
+from e2e.page.browser import expect, has_no_sideways_scroll, wait_until_loaded
+from e2e.page.samples import deployment, service
+from support.make import until
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "'; alert(1); //",
+    "javascript:alert(1)",
+    "</td></tr></table><h1>elsewhere</h1>",
+    "${alert(1)} {{alert(1)}} &lt;b&gt; &amp;",
+    "\u202egnp.exe\u202c \u2066isolated\u2069",
+    "مرحبا بالعالم",
+    "😀👩‍👩‍👧‍👦 ünïcödé 漢字",
+    "__proto__",
+    "constructor",
+    "x" * 256,
+    " leading and  double  spaces ",
+]
+SHAPE = "(element) => [...element.querySelectorAll('*')].map((each) => each.localName)"
+
+
+def _service(text):
+    fields = {
+        "clusterName": text,
+        "taskDefinition": text,
+        "rolloutState": text,
+        "capacityProviders": [text],
+    }
+    return service(text, images={text: text, "second": text}, tags={text: text}, **fields)
+
+
+def _deployment(number, text):
+    side = {"taskDefinition": text, "images": {text: text}, "tags": [{"key": text, "value": text}]}
+    told = {
+        "cause": text,
+        "verdict": text,
+        "deploymentId": text,
+        "action": text,
+        "begunAt": text,
+        "state": text,
+        "updatedAt": text,
+    }
+    error = {
+        "errorType": text,
+        "errorMessage": text,
+        "rollback": {"taskDefinition": text},
+        "requestId": text,
+    }
+    return deployment(
+        str(number),
+        text,
+        text,
+        before={"images": {}, "tags": []},
+        after=side,
+        answer={text: text},
+        **told,
+        **error,
+    )
+
+
+@pytest.fixture(name="hostile")
+def _hostile(new_tab, api, enter_key):
+    """A tab with a harmless row in each list, and below it one for each hostile value."""
+    api.services = [_service(text) for text in ("harmless", *HOSTILE)]
+    api.deployments = [
+        _deployment(number, text) for number, text in enumerate(("harmless", *HOSTILE))
+    ]
+    tab = new_tab(api)
+    tab.goto(api.url)
+    enter_key(tab)
+    wait_until_loaded(tab)
+    return tab
+
+
+def test_hostile_values_in_the_lists_are_shown_literally_and_make_no_elements(hostile):
+    for name in ("services", "deployments"):
+        harmless, *rows = hostile.locator(f"#{name}-rows tr").all()
+        shape, text_of_harmless = harmless.evaluate(SHAPE), harmless.text_content()
+        for text, row in zip(HOSTILE, rows, strict=True):
+            assert row.text_content() == text_of_harmless.replace("harmless", text)
+            assert row.evaluate(SHAPE) == shape
+    assert has_no_sideways_scroll(hostile)
+    assert hostile.locator("a[href]:not([href^='#'])").count() == 0
+
+
+def test_hostile_values_in_the_details_are_shown_literally_and_make_no_elements(hostile):
+    shape, harmless = None, None
+    for text, row in zip(
+        ("harmless", *HOSTILE), hostile.locator("#deployments-rows tr").all(), strict=True
+    ):
+        row.get_by_role("button").click()
+        dialog = hostile.locator("dialog")
+        expect(dialog.locator("pre")).to_have_count(1)
+        assert json.loads(dialog.locator("pre").text_content()) == {text: text}
+        shown = hostile.locator("dialog dl").all_text_contents()
+        shape, harmless = shape or dialog.evaluate(SHAPE), harmless or shown
+        assert shown == [each.replace("harmless", text) for each in harmless]
+        assert dialog.locator("h2").text_content() == f"{text} in {text}"
+        assert dialog.evaluate(SHAPE) == shape
+        hostile.keyboard.press("Escape")
+
+
+def test_a_hostile_error_is_shown_literally(lists, api):
+    api.instead["list"] = (
+        500,
+        {},
+        {"errorType": HOSTILE[0], "errorMessage": HOSTILE[1], "requestId": HOSTILE[2]},
+    )
+    lists.get_by_role("button", name="Refresh").click()
+    expect(lists.locator("#services").get_by_role("alert")).to_have_text(
+        f"500 {HOSTILE[0]}: {HOSTILE[1]} (request {HOSTILE[2]})"
+    )
+
+
+def test_a_hostile_tag_filter_is_a_field_like_any_other(new_tab, api, enter_key):
+    api.tag_filters = ('"><script>alert(1)</script>', "it's & more", "مرحبا")
+    tab = new_tab(api)
+    tab.goto(api.url)
+    enter_key(tab)
+    for number, key in enumerate(api.tag_filters):
+        tab.get_by_label(f"Tag {key}").fill(f"value {number}")
+    tab.get_by_role("button", name="Refresh").click()
+    # Each field that is left loads the list, too, with what the fields hold by then.
+    until(
+        lambda: api.tag_filters[-1] in api.queries("list")[-1],
+        "the list is asked for with every filter",
+    )
+    expect(tab.get_by_text("There is no active service")).to_be_visible()
+    query = api.queries("list")[-1]
+    assert {key: query[key] for key in api.tag_filters} == {
+        key: f"value {number}" for number, key in enumerate(api.tag_filters)
+    }

@@ -1,0 +1,127 @@
+"""Everything works with the keyboard alone, in an order that follows the eye, and the focus is
+never lost.
+"""
+
+from e2e.page.browser import expect
+from e2e.page.samples import deployment
+from fakes.scripted_api import KEY
+
+FOCUSED = """() => {
+  const element = document.activeElement;
+  const label = element.labels?.[0]?.cloneNode(true);
+  label?.querySelector("select, input")?.remove();
+  return element.getAttribute("aria-label") ?? (label ?? element).textContent.trim();
+}"""
+
+
+def tabs_to(tab, count):
+    """Where so many presses of Tab lead: the names of what then has the focus."""
+    names = []
+    for _ in range(count):
+        tab.keyboard.press("Tab")
+        names.append(tab.evaluate(FOCUSED))
+    return names
+
+
+def test_the_key_is_entered_and_lists_are_read_without_a_mouse(tab):
+    tab.keyboard.type(KEY)  # The field has the focus from the beginning.
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    expect(tab.locator("#services")).to_be_focused()
+
+
+def test_the_order_of_the_focus_is_the_order_on_the_page(lists):
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    lists.reload()
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    names = tabs_to(lists, 12)
+    assert names[:3] == ["Skip to the services", "Skip to the deployments", "Forget key"]
+    assert names[3:8] == [
+        "Name or image contains",
+        "Launch type",
+        "Tag environment",
+        "Tag owner",
+        "Tag contact",
+    ]
+    assert names[8:] == ["Only what is updating", "Refresh automatically", "Refresh", "7 more tags"]
+
+
+def test_what_has_the_focus_shows_it(lists):
+    lists.reload()
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    for _ in range(12):
+        lists.keyboard.press("Tab")
+        outline = lists.evaluate("getComputedStyle(document.activeElement).outline")
+        assert outline.endswith(" solid 2px"), lists.evaluate(FOCUSED)
+
+
+def test_the_skip_link_leads_past_the_services(lists):
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    lists.get_by_role("link", name="Skip to the deployments").focus()
+    lists.keyboard.press("Enter")
+    expect(lists.locator("#deployments")).to_be_focused()
+    assert tabs_to(lists, 1) == ["Details of checkout, 2026-11-26T13:02:11.123456+00:00"]
+
+
+def test_details_open_and_close_by_key_and_give_the_focus_back(lists, api):
+    button = lists.get_by_role("button", name="Details of reports")
+    button.focus()
+    lists.keyboard.press("Enter")
+    dialog = lists.get_by_role("dialog")
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+    lists.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+
+    lists.keyboard.press("Enter")
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    api.deployments.insert(0, deployment("req-6", "newest"))
+    # As an automatic refresh, while the dialog is open.
+    lists.evaluate("document.getElementById('filters').requestSubmit()")
+    expect(lists.locator("#deployments-rows tr")).to_have_count(6)
+    lists.keyboard.press("Escape")
+    expect(button).to_be_focused()
+
+
+def test_details_that_are_opened_again_at_once_are_loaded(lists):
+    lists.get_by_role("button", name="Details of checkout").first.click()
+    dialog = lists.get_by_role("dialog")
+    expect(dialog.get_by_role("heading").first).to_have_text("checkout in shop")
+    # In one task: the first dialog's event comes when the second one is open.
+    lists.evaluate(
+        "document.getElementById('details').close(); "
+        "document.querySelector('[aria-label^=\"Details of reports\"]').click()"
+    )
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+
+
+def test_a_refresh_leaves_the_focus_where_it_is(lists, api):
+    button = lists.get_by_role("button", name="Details of reports")
+    button.focus()
+    api.deployments.insert(0, deployment("req-6", "newest"))
+    lists.evaluate("document.getElementById('filters').requestSubmit()")
+    expect(lists.locator("#deployments-rows tr")).to_have_count(6)
+    expect(button).to_be_focused()
+
+
+def test_loading_the_last_page_does_not_lose_the_focus(tab, api, enter_key):
+    api.deployments = [deployment(f"r{number}", "orders") for number in range(21)]
+    enter_key(tab)
+    tab.get_by_role("button", name="Load older deployments").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#deployments-rows tr")).to_have_count(21)
+    expect(tab.locator("#deployments")).to_be_focused()
+
+
+def test_filters_are_set_and_sent_by_key(lists, api):
+    lists.get_by_label("Name or image contains").focus()
+    lists.keyboard.type("mail")
+    expect(lists.locator("#services-rows th > bdi")).to_have_text(["mail"])
+    lists.keyboard.press("Tab")
+    # Whichever of the two keys sends it: a choice is a change, and Enter sends what is chosen.
+    with lists.expect_request("**/list?*launch_type=ALL*"):
+        lists.keyboard.press("End")
+        lists.keyboard.press("Enter")
+    assert api.queries("list")

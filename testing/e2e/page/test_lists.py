@@ -1,0 +1,224 @@
+"""What the page shows of services and deployments, and how it is filtered, paged and refreshed."""
+
+import pytest
+
+from e2e.page.browser import expect
+from e2e.page.samples import deployment, service
+
+
+def row(tab, name, table="services"):
+    """The row of a service in one of the two tables."""
+    return (
+        tab.locator(f"#{table}")
+        .get_by_role("row")
+        .filter(has=tab.get_by_role("rowheader", name=name))
+    )
+
+
+def test_a_service_is_shown_with_counts_images_rollout_and_tags(lists):
+    orders = row(lists, "orders")
+    for text in (
+        "shop",
+        "FARGATE",
+        "orders:7",
+        "2 of 2 running",
+        "Completed",
+        "shop/orders:2.0.1",
+        "envoy/envoy:v1.33",
+        "proxy",
+    ):
+        expect(orders).to_contain_text(text)
+    tags = ["environment production", "owner platform", "contact platform@example.com"]
+    expect(orders.get_by_role("listitem")).to_have_text(tags)
+    expect(row(lists, "mail")).to_contain_text("FARGATE, FARGATE_SPOT")
+    expect(row(lists, "reports")).to_contain_text("Failed")
+
+
+def test_many_tags_are_there_on_demand(lists):
+    search = row(lists, "search")
+    expect(search.get_by_text("unit 8")).to_be_hidden()
+    search.get_by_text("7 more tags").click()
+    expect(search.get_by_text("unit 8")).to_be_visible()
+
+
+def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lists, api):
+    checkout = row(lists, "checkout")
+    expect(checkout).to_contain_text("In progress")
+    expect(checkout).to_contain_text("1 of 2 running1 pending")
+    expect(checkout).to_have_class("moving")
+    expect(row(lists, "search")).to_contain_text("Not steady")
+    expect(lists.locator("#services").get_by_role("status")).to_have_text(
+        "5 services, 2 updating, 1 failed"
+    )
+
+    api.services[0] = service("checkout")
+    api.deployments[0] = deployment("req-5", "checkout")
+    lists.get_by_role("button", name="Refresh").click()
+    expect(checkout).to_contain_text("Completed")
+    expect(checkout).not_to_have_class("moving")
+    expect(row(lists, "checkout", "deployments")).to_contain_text("Succeeded")
+    expect(lists.locator("#services").get_by_role("status")).to_have_text(
+        "5 services, 1 updating, 1 failed"
+    )
+
+
+@pytest.mark.parametrize(
+    "typed, shown",
+    [("CHECK", ["checkout"]), ("office", ["mail", "reports"]), ("envoy:v1.33", ["orders"])],
+)
+def test_names_and_images_filter_while_typing(lists, api, typed, shown):
+    expect(row(lists, "checkout")).to_be_visible()
+    before = len(api.asked)
+    lists.get_by_label("Name or image contains").fill(typed)
+    expect(lists.locator("#services-rows th > bdi")).to_have_text(shown)
+    expect(lists.locator("#services").get_by_role("status")).to_contain_text(
+        f"{len(shown)} of 5 services"
+    )
+    assert len(api.asked) == before
+
+
+def test_only_what_is_updating_is_shown_on_demand(lists):
+    lists.get_by_label("Only what is updating").check()
+    expect(lists.locator("#services-rows th > bdi")).to_have_text(["checkout", "search"])
+    expect(lists.locator("#deployments-rows th > bdi")).to_have_text(["checkout"])
+
+
+def test_a_filter_that_matches_nothing_says_so(lists):
+    lists.get_by_label("Name or image contains").fill("no such thing")
+    expect(lists.get_by_text("Nothing that was loaded matches the filters.")).to_have_count(2)
+
+
+def test_tags_and_launch_type_are_the_servers_filters(lists, api):
+    expect(row(lists, "checkout")).to_be_visible()
+    api.services.append(service("batch", launchType="EC2", tags={"environment": "staging"}))
+    lists.get_by_label("Launch type").select_option("All")
+    expect(row(lists, "batch")).to_be_visible()
+    lists.get_by_label("Tag environment").fill("staging")
+    lists.get_by_label("Tag environment").press("Enter")
+    expect(lists.locator("#services-rows th > bdi")).to_have_text(["batch"])
+    query = api.queries("list")[-1]
+    assert query == {"environment": "staging", "launch_type": "ALL", "images": "1", "limit": "100"}
+    lists.get_by_label("Tag environment").fill("nowhere")
+    lists.get_by_role("button", name="Refresh").click()
+    expect(
+        lists.get_by_text("There is no active service with this launch type and these tags.")
+    ).to_be_visible()
+
+
+def test_enter_in_a_filter_loads_once(lists, api):
+    expect(row(lists, "checkout")).to_be_visible()
+    before = len(api.queries("list"))
+    lists.get_by_label("Tag owner").fill("platform")
+    lists.get_by_label("Tag owner").press("Enter")
+    expect(lists.locator("#services-rows th > bdi")).to_have_count(4)
+    assert len(api.queries("list")) == before + 1
+
+
+def test_nothing_there_is_said_in_words(tab, api, enter_key):
+    api.services, api.deployments = [], []
+    enter_key(tab)
+    expect(tab.get_by_text("There is no active service")).to_be_visible()
+    expect(tab.get_by_text("No deployment was recorded yet.")).to_be_visible()
+
+
+def test_while_it_loads_it_says_so(tab, api, enter_key):
+    api.hold.clear()
+    enter_key(tab)
+    expect(tab.locator("#services")).to_have_attribute("aria-busy", "true")
+    expect(tab.locator("#services-empty")).to_have_text("Loading…")
+    api.hold.set()
+    expect(tab.locator("#services")).to_have_attribute("aria-busy", "false")
+    expect(tab.locator("#services-empty")).to_be_hidden()
+
+
+def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api, enter_key):
+    api.services = [service(f"service-{number:03}") for number in range(250)]
+    enter_key(tab)
+    expect(tab.locator("#services-rows th > bdi")).to_have_text(
+        [f"service-{number:03}" for number in range(250)]
+    )
+    assert [query.get("next") for query in api.queries("list")] == [None, "100", "200"]
+    expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
+
+
+def test_after_ten_pages_it_asks_before_it_loads_more(tab, api, enter_key):
+    api.services = [service(f"service-{number:02}") for number in range(25)]
+    api.page_size = 2
+    enter_key(tab)
+    status = tab.locator("#services").get_by_role("status")
+    expect(status).to_have_text("20 services so far, none updating")
+    tab.get_by_role("button", name="Load more services").click()
+    expect(status).to_have_text("25 services, none updating")
+    expect(tab.locator("#services-rows th > bdi")).to_have_text(
+        [f"service-{number:02}" for number in range(25)]
+    )
+    expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
+
+
+def test_older_deployments_come_on_demand(tab, api, enter_key):
+    api.deployments = [deployment(f"r{number}", f"service-{number:02}") for number in range(45)]
+    enter_key(tab)
+    names = tab.locator("#deployments-rows th > bdi")
+    for shown in (20, 40, 45):
+        expect(names).to_have_count(shown)
+        if shown < 45:
+            tab.get_by_role("button", name="Load older deployments").click()
+    expect(names).to_have_text([f"service-{number:02}" for number in range(45)])
+    assert [query.get("next") for query in api.queries("deployments")] == [None, "20", "40"]
+
+
+def test_a_deployment_is_shown_with_its_change_verdict_and_cause(lists):
+    reports = row(lists, "reports", "deployments")
+    for text in (
+        "Rolled back",
+        "tasks failed to start (exit code 1)",
+        "shop/reports:1.4.2",
+        "was 1.4.1",
+    ):
+        expect(reports).to_contain_text(text)
+    expect(row(lists, "mail", "deployments")).to_contain_text("Rollback")
+    expect(row(lists, "checkout", "deployments")).to_contain_text("In progress")
+    expect(row(lists, "search", "deployments")).to_contain_text("Timed out")
+
+
+def test_times_are_in_the_readers_zone_with_the_exact_one_as_title(lists):
+    begun = row(lists, "reports", "deployments").locator("time")
+    expect(begun).to_have_text("26 Nov 2026, 14:02:11")  # Berlin is an hour ahead.
+    expect(begun).to_have_attribute("title", "2026-11-26T13:02:11.123Z")
+
+
+def test_details_of_a_deployment_are_read_when_they_are_opened(lists, api):
+    row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
+    dialog = lists.get_by_role("dialog", name="reports in office")
+    for text in (
+        "RolloutRolledBackError",
+        "reports:6 → reports:7",
+        "ecs-svc/1234567890123456789",
+        "req-3",
+        "none → 2026-11",
+    ):
+        expect(dialog).to_contain_text(text)
+    assert len(api.queries("deployments/{id}")) == 1
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+
+    row(lists, "orders", "deployments").get_by_role("button", name="Details").click()
+    lists.get_by_text("Recorded answer").click()
+    expect(lists.get_by_role("dialog").locator("pre")).to_contain_text('"changed": true')
+
+
+def test_a_deployment_that_is_gone_is_said_in_the_dialog(lists, api):
+    expect(row(lists, "reports", "deployments")).to_be_visible()
+    api.deployments = []
+    row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
+    told = "404 DeploymentNotFoundError: there is no such deployment"
+    expect(lists.get_by_role("dialog").get_by_role("alert")).to_contain_text(told)
+
+
+def test_a_refresh_that_changes_nothing_leaves_opened_tags_open(lists, api):
+    row(lists, "search").get_by_text("7 more tags").click()
+    with lists.expect_response("**/list?*"):
+        lists.get_by_role("button", name="Refresh").click()
+    expect(lists.locator("#services")).to_have_attribute("aria-busy", "false")
+    assert len(api.queries("list")) == 2
+    expect(row(lists, "search").get_by_text("unit 8")).to_be_visible()

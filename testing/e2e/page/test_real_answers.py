@@ -1,0 +1,126 @@
+"""The page with the function's own answers behind it: the routes as they are, on an ECS and a
+ledger of this process.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from e2e.page.browser import expect, violations, wait_until_loaded
+from ecs_updater.api.get_routes import Sources, door
+from ecs_updater.api.service_list import Listing
+from ecs_updater.ledger.entry import Entry, Side, to_item
+from fakes.fake_ecs import FAMILY_ARN
+from fakes.many_services import ARN, ManyServices, service
+from fakes.scripted_api import FORBIDDEN, KEY, STAGE, Answer, ScriptedApi
+from support.http import ask
+
+ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "API_AUTH": "key"}
+
+
+def entry(number: int, request_id: str, **fields: Any) -> Entry:
+    """An update of a service that is being rolled out."""
+    return Entry(
+        service=f"{ARN}service/shop/web",
+        number=number,
+        request_id=request_id,
+        owner="holder",
+        fence=number,
+        cluster_arn=f"{ARN}cluster/shop",
+        service_arn=f"{ARN}service/shop/web",
+        before=Side(f"{FAMILY_ARN}:1", {"app": "registry/web:1"}, {"owner": "me"}),
+        after=Side(f"{FAMILY_ARN}:2", {"app": "registry/web:2"}, {"owner": "me"}),
+        begun_at="2026-11-26T13:02:11.000000Z",
+        **fields,
+    )
+
+
+class _Feed:
+    """The ledger, as far as the routes read it."""
+
+    def __init__(self, entries: list[Entry]):
+        self.entries = entries
+
+    def of_all(
+        self, most: int, _after: Any = None, _cluster: Any = None
+    ) -> tuple[list[dict[str, Any]], None]:
+        """All entries on one page."""
+        return [to_item(each) for each in self.entries[:most]], None
+
+    def one(self, request_id: str) -> Entry | None:
+        """The entry of a request."""
+        return next((each for each in self.entries if each.request_id == request_id), None)
+
+
+class _RealApi(ScriptedApi):
+    """Asks the door; only the key is checked here, as the gateway does before."""
+
+    def __init__(self, resolve: Any):
+        super().__init__()
+        self.resolve = resolve
+
+    def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
+        route = path.removeprefix(STAGE) or "/"
+        if route != "/" and headers.get("x-api-key") != KEY:
+            return FORBIDDEN
+        answer = ask(self.resolve, "GET", f"{route}?{urlencode(query)}", headers=dict(headers))
+        return answer.status, answer.headers, answer.text
+
+
+@pytest.fixture(name="real")
+def _real():
+    moving = [{"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS"}]
+    shop = {
+        f"service-{number:03}": service("shop", f"service-{number:03}") for number in range(101)
+    }
+    shop["web"] = service(
+        "shop",
+        "web",
+        deployments=moving,
+        runningCount=0,
+        tags=[{"key": "owner", "value": "me & you"}],
+    )
+    ecs = ManyServices({"shop": shop, "tools": {"old": service("tools", "old", launchType="EC2")}})
+    answer = {"statusCode": 200, "body": {"changed": True}}
+    entries = [
+        entry(2, "pipeline/42 ?"),
+        entry(1, "request-1").answered("SUCCEEDED", "it runs", answer),
+    ]
+    with _RealApi(door(Sources(Listing(ecs.reader()), _Feed(entries), ENVIRONMENT)).resolve) as api:
+        yield api
+
+
+def test_the_page_works_with_the_functions_own_answers(new_tab, real, enter_key):
+    tab = new_tab(real)
+    assert tab.goto(real.url).status == 200
+    enter_key(tab)
+    wait_until_loaded(tab)
+    names = tab.locator("#services-rows th > bdi")
+    expect(names).to_have_text([f"service-{number:03}" for number in range(101)] + ["web"])
+    expect(tab.locator("#services-rows tr").last).to_contain_text("In progress")
+    expect(tab.locator("#services-rows tr").last).to_contain_text("registry/web:1")
+
+    tab.get_by_label("Tag owner").fill("me & you")
+    tab.get_by_role("button", name="Refresh").click()
+    expect(names).to_have_text(["web"])
+    tab.get_by_label("Tag owner").fill("")
+    tab.get_by_label("Launch type").select_option("EC2")
+    expect(names).to_have_text(["old"])
+    for name in ("External", "Managed Instances", "All"):
+        tab.get_by_label("Launch type").select_option(name)
+        expect(names).to_have_count(103 if name == "All" else 0)
+    expect(tab.locator("#services").get_by_role("alert")).to_be_empty()
+
+    expect(tab.locator("#deployments-rows tr")).to_have_count(2)
+    tab.get_by_role("button", name="Details of web").first.click()
+    expect(tab.get_by_role("dialog")).to_contain_text("pipeline/42 ?")
+    tab.keyboard.press("Escape")
+    tab.get_by_role("button", name="Details of web").last.click()
+    expect(tab.get_by_role("dialog")).to_contain_text("it runs")
+    expect(tab.get_by_role("dialog").locator("pre")).to_contain_text('"changed": true')
+    tab.keyboard.press("Escape")
+    tab.get_by_label("Name or image contains").fill("web")
+    expect(names).to_have_text(["web"])
+    assert violations(tab) == []

@@ -1,0 +1,166 @@
+"""Errors are told in words, and automatic refreshes give an API in trouble time."""
+
+import pytest
+
+from e2e.page.browser import expect, wait_until_loaded
+from e2e.page.samples import service
+from fakes.scripted_api import FORBIDDEN, error
+
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture(name="clocked")
+def _clocked(new_tab, api, enter_key):
+    """A tab with the lists, whose time only the test moves; returns it once everything is
+    loaded.
+    """
+    tab = new_tab(api)
+    tab.clock.install()
+    tab.goto(api.url)
+    tab.clock.pause_at("2030-01-01T12:00:00Z")
+    enter_key(tab)
+    wait_until_loaded(tab)
+    return tab
+
+
+def pass_seconds(tab, seconds):
+    """Lets time go on, with what is due in it, and waits for what then is loaded."""
+    tab.clock.run_for(seconds * 1000)
+    wait_until_loaded(tab)
+
+
+def alert(tab, section="services"):
+    """What went wrong with a section."""
+    return tab.locator(f"#{section}").get_by_role("alert")
+
+
+def test_the_functions_error_is_shown_with_its_request(lists, api):
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    api.instead["list"] = error(
+        502,
+        "ServiceReadError",
+        "[ERROR][ecs_service_read] reading ecs service unexpected error: slow",
+    )
+    lists.get_by_role("button", name="Refresh").click()
+    told = (
+        "502 ServiceReadError: [ERROR][ecs_service_read] reading ecs service unexpected error: "
+        "slow (request 4f1c2d3e)"
+    )
+    expect(alert(lists)).to_have_text(told)
+    # What was there stays.
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    expect(alert(lists, "deployments")).to_be_empty()
+    del api.instead["list"]
+    lists.get_by_role("button", name="Refresh").click()
+    expect(alert(lists)).to_be_empty()
+
+
+def test_an_error_at_the_first_load_is_no_empty_list(tab, api, enter_key):
+    api.instead["list"] = error(500, "InternalError", "something went wrong")
+    enter_key(tab)
+    expect(alert(tab)).to_contain_text("500 InternalError: something went wrong")
+    expect(tab.locator("#services-empty")).to_have_text("Nothing could be loaded.")
+
+
+@pytest.mark.parametrize("answer", [(502, {}, "<h1>Bad gateway</h1>"), (200, {}, "not JSON")])
+def test_an_answer_that_is_not_the_apis_is_said(lists, api, answer):
+    api.instead["deployments"] = answer
+    lists.get_by_role("button", name="Refresh").click()
+    expect(alert(lists, "deployments")).to_have_text(
+        f"{answer[0]} Error: the answer is not the API's"
+    )
+
+
+def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    api.instead["list"] = api.instead["deployments"] = FORBIDDEN
+    lists.get_by_role("button", name="Refresh").click()
+    expect(lists.get_by_role("alert").filter(has_text="does not accept this key")).to_be_visible()
+    expect(lists.get_by_label("Key of this API")).to_be_focused()
+    expect(lists.get_by_role("table")).to_have_count(0)
+
+
+def test_too_many_requests_are_told_with_the_time_to_wait(lists, api):
+    api.instead["list"] = error(
+        429, "QuotaExceeded", "the quota of this key is used up", Retry_After="3600"
+    )
+    lists.get_by_role("button", name="Refresh").click()
+    told = (
+        "Too many requests: try again in 3600 seconds. 429 QuotaExceeded: the quota of this key "
+        "is used up (request 4f1c2d3e)"
+    )
+    expect(alert(lists)).to_have_text(told)
+
+
+def test_an_api_that_cannot_be_reached_is_said(lists, api):
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    lists.route("**/list?*", lambda route: route.abort("connectionrefused"))
+    with lists.expect_event("console"):
+        lists.get_by_role("button", name="Refresh").click()
+    expect(alert(lists)).to_have_text("The API could not be reached.")
+    assert api.queries("list")
+
+
+def test_it_refreshes_by_itself_when_asked_to(clocked, api):
+    pass_seconds(clocked, 3600)
+    assert len(api.queries("list")) == 1
+    clocked.get_by_label("Refresh automatically").select_option("every minute")
+    pass_seconds(clocked, 1)
+    before = len(api.queries("list"))
+    api.services[0] = service("checkout", rolloutState="FAILED")
+    pass_seconds(clocked, 60)
+    expect(clocked.locator("#services-rows tr").first).to_contain_text("Failed")
+    pass_seconds(clocked, 60)
+    assert len(api.queries("list")) == len(api.queries("deployments")) == before + 2
+
+
+def test_it_does_not_refresh_while_the_tab_is_hidden(clocked, api):
+    clocked.get_by_label("Refresh automatically").select_option("every minute")
+    clocked.evaluate(HIDE, True)
+    before = len(api.queries("list"))
+    pass_seconds(clocked, 3600)
+    assert len(api.queries("list")) == before
+    clocked.evaluate(HIDE, False)
+    pass_seconds(clocked, 1)
+    assert len(api.queries("list")) == before + 1
+
+
+def test_it_waits_as_long_as_a_throttled_api_asks(clocked, api):
+    api.instead["list"] = error(429, "TooManyRequests", "slower", Retry_After="600")
+    clocked.get_by_label("Refresh automatically").select_option("every 15 s")
+    pass_seconds(clocked, 15)
+    expect(alert(clocked)).to_contain_text("try again in 600 seconds")
+    expect(clocked.locator("#loaded")).to_contain_text("again at")
+    before = len(api.queries("list"))
+    pass_seconds(clocked, 590)
+    clocked.evaluate(HIDE, True)
+    clocked.evaluate(HIDE, False)
+    assert len(api.queries("list")) == before
+    del api.instead["list"]
+    pass_seconds(clocked, 15)
+    expect(alert(clocked)).to_be_empty()
+    assert len(api.queries("list")) == before + 1
+
+
+def test_after_failures_it_waits_longer_and_longer(clocked, api):
+    api.instead["list"] = error(504, "GatewayTimeout", "no answer within 29 seconds")
+    clocked.get_by_label("Refresh automatically").select_option("every minute")
+    pass_seconds(clocked, 60)
+    counts = []
+    for _ in range(6):
+        pass_seconds(clocked, 60)
+        counts.append(len(api.queries("list")))
+    assert [after - counts[0] for after in counts] == [0, 1, 1, 1, 1, 2]
+
+
+def test_what_the_functions_role_may_not_do_says_nothing_of_the_key(lists, api):
+    api.instead["list"] = error(403, "ServiceReadError", "ListClusters: AccessDeniedException: no")
+    lists.get_by_role("button", name="Refresh").click()
+    expect(alert(lists)).to_contain_text(
+        "403 ServiceReadError: ListClusters: AccessDeniedException: no"
+    )
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    expect(lists.get_by_label("Key of this API")).to_be_hidden()

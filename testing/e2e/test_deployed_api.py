@@ -1,0 +1,339 @@
+"""The HTTP API as it is deployed, on an emulator that enforces IAM: README's examples, a fuzzer,
+and who may do what.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from botocore.exceptions import ClientError
+
+from e2e.event_suite.api import ApiUnusable
+from support.deployed_api import CLUSTER, SERVICE, STATUS, TABLE, DeployedApi
+from support.http import event
+from support.make import PROJECT, TOOLS
+from support.permissions import actions, document, without
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+needs_curl = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("jq")), reason="curl or jq is not installed"
+)
+
+README = (PROJECT / "README.md").read_text("utf-8")
+SHORT = {"cluster": CLUSTER, "service": SERVICE, "image": "busybox", "tag": "1.36"}
+KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+# A question that cannot be answered without the action.
+QUESTIONS = {
+    "ecs:ListClusters": "list",
+    "ecs:ListServices": "list",
+    "ecs:DescribeServices": "list",
+    "ecs:DescribeTaskDefinition": "list?images=1",
+    "dynamodb:Query": "deployments",
+    "dynamodb:GetItem": "deployments/no-such-id",
+}
+WRITES: dict[str, Callable[[Any, Any], object]] = {
+    "ecs:UpdateService": lambda ecs, _: ecs.update_service(
+        cluster=CLUSTER, service=SERVICE, desiredCount=0
+    ),
+    "ecs:DeleteService": lambda ecs, _: ecs.delete_service(
+        cluster=CLUSTER, service=SERVICE, force=True
+    ),
+    "ecs:RegisterTaskDefinition": lambda ecs, _: ecs.register_task_definition(
+        family="any", containerDefinitions=[{"name": "any", "image": "busybox", "memory": 64}]
+    ),
+    "dynamodb:PutItem": lambda _, dynamodb: dynamodb.put_item(TableName=TABLE, Item=KEY),
+    "dynamodb:DeleteItem": lambda _, dynamodb: dynamodb.delete_item(TableName=TABLE, Key=KEY),
+    "dynamodb:UpdateItem": lambda _, dynamodb: dynamodb.update_item(TableName=TABLE, Key=KEY),
+    "dynamodb:DeleteTable": lambda _, dynamodb: dynamodb.delete_table(TableName=TABLE),
+}
+
+
+@pytest.fixture(scope="module", name="api")
+def _api(workspace_with_package) -> Iterator[DeployedApi]:
+    here = workspace_with_package("api", EMULATOR_AUTH="true")
+    with mock.patch.dict(os.environ, {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}):
+        yield DeployedApi(here)
+    cleaned = here.make("clean")
+    assert cleaned.status == 0, cleaned.output
+    assert here.left() == []
+
+
+# README's examples
+
+
+def examples() -> list[str]:
+    """The shell blocks of README's chapter on HTTP, in their order."""
+    chapter = re.search(r"^### Over HTTP\n(.*?)^##", README, re.MULTILINE | re.DOTALL)
+    assert chapter, "README.md has no chapter on HTTP"
+    return re.findall(r"^```sh\n(.*?)^```", chapter[1], re.MULTILINE | re.DOTALL)
+
+
+class Completer(threading.Thread):
+    """Wakes the completer again and again, as ECS's events do, which the emulator does not send."""
+
+    def __init__(self, api: DeployedApi):
+        super().__init__(daemon=True)
+        self._invoke, self._is_over = api.client("lambda").invoke, threading.Event()
+
+    def run(self) -> None:
+        while not self._is_over.wait(1):
+            self._invoke(FunctionName="ecs-updater-completer", Payload=b"{}")
+
+    def __enter__(self) -> "Completer":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self.join()
+
+
+def run(api: DeployedApi, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a shell script in the project's directory, with ``make`` of this workspace."""
+    settings = " ".join(f"{name}={value}" for name, value in api.here.settings.items() if value)
+    shell = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and "proxy" not in name.lower()
+    }
+    shell |= {"MAKEFLAGS": f" -- {settings}", **environment}
+    command = ["bash", "-eu", "-o", "pipefail", "-c", script]
+    return subprocess.run(
+        command, cwd=PROJECT, env=shell, capture_output=True, text=True, timeout=900, check=False
+    )
+
+
+@needs_curl
+def test_the_examples_of_the_readme_do_what_it_says_as_they_are_written(api):
+    settings, calls, pipeline = examples()
+    with Completer(api):
+        ran = run(api, "\n".join([settings, calls, pipeline]))
+    assert ran.returncode == 0, ran
+    assert "SUCCEEDED" in ran.stdout and api.key not in ran.stdout
+    services, updated, updates = [
+        json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")
+    ]
+    assert [(one["serviceName"], one["images"]) for one in services["services"]] == [
+        ("ecs-dummy-service", {"ecs-dummy-container": "busybox"})
+    ]
+    assert (
+        updated["deployment"]["verdict"] == "SUCCEEDED"
+        and updated["AFTER"]["tags"] == updated["BEFORE"]["tags"]
+    )
+    assert [(one["id"], one["verdict"]) for one in updates["deployments"]] == [
+        (updated["requestId"], "SUCCEEDED")
+    ]
+
+
+@needs_curl
+def test_a_pipeline_that_is_refused_fails_with_the_sentence_that_says_why(api):
+    settings, _, pipeline = examples()
+    ran = run(
+        api, settings + pipeline.replace('"service": "ecs-dummy-service"', '"service": "nobody"')
+    )
+    assert ran.returncode != 0 and "ecs_service_name nobody not found" in ran.stdout + ran.stderr
+
+
+# What the document allows, and what it does not
+
+
+@pytest.fixture(scope="module", name="openapi")
+def _openapi(api, tmp_path_factory):
+    status, told = api.ask("GET", "openapi.json")
+    assert status == 200
+    file = tmp_path_factory.mktemp("openapi") / "openapi.json"
+    file.write_text(json.dumps(told), "utf-8")
+    return file
+
+
+def schemathesis(
+    program: str, directory: Path, *arguments: object
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program of that environment, which leaves files where it runs."""
+    subprocess.run(
+        [PROJECT / "scripts" / "install-tool", "schemathesis"],
+        check=True,
+        env={**os.environ, "TOOLS_DIR": str(TOOLS)},
+    )
+    command = [TOOLS / "schemathesis" / "bin" / program, *arguments]
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
+def test_the_openapi_document_is_one(openapi):
+    checked = schemathesis("openapi-spec-validator", openapi.parent, openapi)
+    assert checked.returncode == 0, checked
+
+
+def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(
+    api, openapi, tmp_path
+):
+    """Refused where the document refuses it, without a key refused, and each answer in the form
+    that the document gives it.
+
+    Left out: API Gateway has no 405, and ECS refuses more than a schema can say.
+    """
+    config = tmp_path / "schemathesis.toml"
+    config.write_text("", "utf-8")
+    ran = schemathesis(
+        *("schemathesis", tmp_path),
+        *(
+            "--config-file",
+            config,
+            "run",
+            openapi,
+            "--url",
+            api.api.url,
+            "--header",
+            f"x-api-key: {api.key}",
+        ),
+        *("--max-examples", 25, "--workers", 2, "--generation-deterministic", "--no-color"),
+        *("--exclude-checks", "unsupported_method,positive_data_acceptance"),
+    )
+    assert ran.returncode == 0, ran.stdout
+    (tried,) = re.findall(r"(\d+) generated, (\d+) passed", ran.stdout)
+    assert int(tried[0]) > 300 and tried[0] == tried[1], ran.stdout
+
+
+# Who may do what
+
+
+def test_the_status_functions_role_cannot_write_even_with_the_code_that_does(api):
+    """The same code as the writing function's, run as the one that only reads."""
+    functions = api.client("lambda")
+    before = api.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
+    reads = functions.get_function_configuration(FunctionName=STATUS)["Handler"]
+    functions.update_function_configuration(
+        FunctionName=STATUS, Handler="ecs_updater.handlers.api_update.lambda_handler"
+    )
+    try:
+        for body in ({**SHORT, "tag": "9.9"}, {**SHORT, "force_new_deployment": True}):
+            payload = json.dumps(event("POST", "/update", body)).encode()
+            answer = json.load(functions.invoke(FunctionName=STATUS, Payload=payload)["Payload"])
+            error = json.loads(answer["body"])
+            assert answer["statusCode"] >= 400 and "AccessDenied" in error["errorMessage"], error
+    finally:
+        functions.update_function_configuration(FunctionName=STATUS, Handler=reads)
+    after = api.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
+    assert (after["taskDefinition"], len(after["deployments"])) == (
+        before["taskDefinition"],
+        len(before["deployments"]),
+    )
+    assert api.ask("GET", "list")[0] == 200
+
+
+def test_with_its_own_role_the_status_function_answers_every_question(api):
+    status, answer = api.ask("GET", "list?images=1")
+    assert (status, [one["serviceName"] for one in answer["services"]]) == (200, [SERVICE])
+    assert answer["services"][0]["images"]
+    assert api.ask("GET", "deployments")[0] == 200
+    assert api.ask("GET", "deployments/no-such-id")[1]["errorType"] == "DeploymentNotFoundError"
+
+
+@pytest.mark.parametrize("action", QUESTIONS)
+def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_with_an_error(
+    api, action
+):
+    with api.status_permitted(without(api.status_statements, action)):
+        status, answer = api.ask("GET", QUESTIONS[action])
+    assert status in (403, 502) and answer.keys() == {"errorType", "errorMessage", "requestId"}, (
+        answer
+    )
+
+
+def test_these_are_all_the_actions_of_that_role_but_for_its_logs(api):
+    assert {
+        one for one in actions(api.status_statements) if not one.startswith("logs:")
+    } == QUESTIONS.keys()
+
+
+@pytest.mark.parametrize("action", WRITES)
+def test_whoever_has_the_permissions_of_that_role_cannot_write(api, action):
+    iam, user = api.client("iam"), action.replace(":", "-")
+    iam.create_user(UserName=user)
+    iam.put_user_policy(
+        UserName=user, PolicyName="all", PolicyDocument=document(api.status_statements)
+    )
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    ecs, dynamodb = api.client("ecs", **own), api.client("dynamodb", **own)
+
+    assert ecs.list_services(cluster=CLUSTER)["serviceArns"]
+    with pytest.raises(ClientError, match=f"not authorized to perform: {action}"):
+        WRITES[action](ecs, dynamodb)
+
+
+# Who has to wait
+
+
+def test_a_key_that_calls_too_often_is_told_when_to_call_again(api):
+    waits: list[float] = []
+    impatient = replace(api.api, sleep=waits.append)
+    try:
+        api.limit(1, 0.001)
+        with pytest.raises(ApiUnusable, match="TooManyRequests"):
+            for _ in range(2):
+                impatient.call("GET", "openapi.json")
+    finally:
+        api.limit(1000, 1000)
+    assert waits and set(waits) == {1.0}
+    assert api.ask("GET", "list")[0] == 200
+
+
+def test_a_service_that_another_update_holds_is_409_and_both_doors_go_on_afterwards(api):
+    table = api.client("dynamodb")
+    service = "arn:aws:ecs:eu-west-1:000000000000:service/ECSCluster/ecs-dummy-service"
+    key = {"pk": {"S": service}, "sk": {"S": "LEASE"}}
+    lease = table.get_item(TableName=TABLE, Key=key).get("Item", {**key, "fence": {"N": "1"}})
+    held = {
+        "holder": {"S": "h"},
+        "request_id": {"S": "another"},
+        "since": {"N": "1"},
+        "expires_at": {"N": "99999999999"},
+    }
+    table.put_item(TableName=TABLE, Item=lease | held)
+    try:
+        status, error = api.ask("POST", "update", SHORT | {"force_new_deployment": True})
+        assert (status, error["errorType"]) == (
+            409,
+            "LeaseHeldError",
+        ) and "request_id another" in error["errorMessage"]
+    finally:
+        table.put_item(TableName=TABLE, Item=lease)
+    assert api.ask("POST", "update", SHORT)[0] == 200
+
+
+@needs_curl
+def test_with_iam_a_key_alone_is_refused_and_a_signature_beside_it_is_let_in(api):
+    made = api.here.make("deploy-api-aws", API_AUTH="iam")
+    assert made.status == 0, made.output
+    try:
+        assert api.ask("GET", "list")[0] == 403
+        signed = (
+            'curl --silent --aws-sigv4 "aws:amz:eu-west-1:execute-api" --user '
+            f"test:test {api.api.url}/list"
+        )
+        assert "ecs-dummy-service" in run(api, f'{signed} -H "x-api-key: {api.key}"').stdout
+        assert json.loads(run(api, signed).stdout)["errorType"] == "Forbidden"
+        assert api.ask("GET", "")[1]["authentication"].startswith(
+            "the header x-api-key and a signature"
+        )
+    finally:
+        made = api.here.make("deploy-api-aws")
+        assert made.status == 0, made.output
+    assert api.ask("GET", "list")[0] == 200

@@ -1,0 +1,122 @@
+"""The live view in a real terminal: what is on the screen, after a resize, at the end and after
+Ctrl-C.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.picture import picture
+from support.pseudo_terminal import Terminal
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCREENS = PROJECT / "testing" / "unit" / "cli" / "screens"
+AT_THE_END_OF_THE_SCRIPT = "5 of 12 done"
+COLOURS = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7])(?:;\d+)*m")
+
+
+def terminal(columns: int, lines: int, options: dict | None = None, **environment: str) -> Terminal:
+    """The scripted batch in a terminal of this size."""
+    paths = os.pathsep.join(str(PROJECT / name) for name in ("lambda_code", "testing"))
+    shell = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": paths,
+        "TZ": "UTC",
+        "LANG": "C.UTF-8",
+        **environment,
+    }
+    return Terminal(
+        [sys.executable, "-m", "fakes.scripted_batch", json.dumps(options or {})],
+        columns,
+        lines,
+        shell,
+    )
+
+
+def stored(name: str) -> str:
+    """A screen that was looked at, and kept."""
+    return (SCREENS / f"{name}.txt").read_text("utf-8")
+
+
+def is_at_the_end(screen: Terminal) -> bool:
+    """Whether nothing changes on it any more."""
+    return AT_THE_END_OF_THE_SCRIPT in screen.text and " 0:04\n" in screen.text
+
+
+def test_the_readme_shows_a_screen_as_it_is(tmp_path):
+    said, readme = (
+        "container app ran out of memory (exit code 137)",
+        (PROJECT / "README.md").read_text("utf-8"),
+    )
+    with terminal(100, 22, {"said": said}) as screen:
+        screen.wait_for(lambda one: is_at_the_end(one) and one.text == stored("readme"))
+        received = screen.received
+    assert stored("readme") in readme
+    shown, made = SCREENS / "live-view.svg", tmp_path / "live-view.svg"
+    made.write_text(
+        picture(received, 100, "ecs-updater deploy --file deployments.yaml -i"), "utf-8"
+    )
+    assert f"]({shown.relative_to(PROJECT)})" in readme
+    assert made.read_bytes() == shown.read_bytes(), (
+        f"{made} is as it looks now: look at it, and put it into {SCREENS}"
+    )
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (140, 30)])
+def test_the_screen_is_as_it_was_looked_at(columns, lines):
+    with terminal(columns, lines) as screen:
+        screen.wait_for(lambda one: is_at_the_end(one) and one.text == stored(f"{columns}x{lines}"))
+        screen.press("\x03")
+        assert screen.ends() == 130
+
+
+def test_after_a_resize_the_screen_is_that_of_the_new_size():
+    with terminal(140, 30) as screen:
+        screen.wait_for(is_at_the_end)
+        screen.resize(80, 24)
+        screen.wait_for(lambda one: one.text == stored("80x24"))
+        screen.resize(140, 30)
+        screen.wait_for(lambda one: one.text == stored("140x30"))
+
+
+def test_the_result_stays_on_the_usual_screen():
+    with terminal(80, 24, {"ends": True}) as screen:
+        assert screen.ends() == 1
+        assert screen.text == stored("ended-80x24")
+
+
+def test_ctrl_c_detaches_says_how_to_come_back_and_gives_the_terminal_back():
+    with terminal(80, 24) as screen:
+        screen.wait_for(is_at_the_end)
+        screen.press("\x03")
+        assert screen.ends() == 130
+        assert screen.lines[-1] == "detached: ecs-updater watch 20270115T080000Z-5eed comes back"
+        assert screen.received.rstrip().endswith(b"comes back")
+        assert screen.received.rindex(b"\x1b[?1049l") > screen.received.rindex(b"\x1b[?1049h")
+        assert screen.received.rindex(b"\x1b[?25h") > screen.received.rindex(b"\x1b[?25l")
+
+
+def test_a_batch_larger_than_the_terminal_is_folded_into_it():
+    with terminal(80, 12, {"count": 200}) as screen:
+        screen.wait_for(lambda one: "5 of 200 done" in one.text and "more services" in one.text)
+        assert len(screen.lines) <= 12 and "✗ failed        checkout" in screen.text
+
+
+def test_there_are_colours_and_with_no_color_there_are_none():
+    with terminal(80, 24, {"ends": True}) as screen:
+        screen.ends()
+        assert COLOURS.search(screen.received)
+    with terminal(80, 24, {"ends": True}, NO_COLOR="1") as screen:
+        screen.ends()
+        assert not COLOURS.search(screen.received)
+        assert screen.text == stored("ended-80x24")
+
+
+def test_what_a_cause_holds_does_not_reach_the_terminal():
+    with terminal(80, 24, {"ends": True}) as screen:
+        screen.ends()
+        assert b"\x1b]0;" not in screen.received and "\u202e".encode() not in screen.received

@@ -1,0 +1,589 @@
+"""The function with its own role, and the pipelines with the policies of whoever deploys, on an
+emulator that enforces IAM.
+
+The emulator asks other questions than AWS for some calls, so statements are made into such for the
+emulator first: ``support.permissions.as_the_emulator_asks``. What it does not ask about at all,
+testing/contract/test_permissions.py holds.
+"""
+
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from e2e.event_suite.cases import ServiceState
+from e2e.event_suite.invokers import gateway
+from e2e.event_suite.service import Service
+from support.account import ON_ACCOUNT, Account
+from support.cloudformation import Stack, allows, load
+from support.deployer import IDLE_HERE, handled, needs, policies, printed, resource_types
+from support.events import OUTCOMES
+from support.make import PROJECT, Result, Workspace, until
+from support.permissions import (
+    NO_RESOURCE,
+    Statement,
+    actions,
+    as_the_emulator_asks,
+    document,
+    expanded,
+    listed,
+    without,
+)
+from support.recorder import Call, Recorder
+from support.terraform import Unavailable
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+PIPELINES = ["all-aws", "all-aws-tf"]
+ROLE, POLICY, TABLE = "ecs-updater-eu-west-1", "ecs-updater", "ecs-updater-ledger"
+COMPLETERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
+WORKER = {"RoleName": "ecs-updater-fleet-eu-west-1", "PolicyName": "ecs-updater-fleet"}
+STATUS = {"RoleName": "ecs-updater-api-status-eu-west-1", "PolicyName": "ecs-updater-api-status"}
+AT_FIRST = ServiceState("busybox", {"kept": "as it is", "old": "value"})
+EVENT = {
+    "ecs_cluster_name": "ECSCluster",
+    "ecs_service_name": "ecs-dummy-service",
+    "ecs_image_name": "busybox",
+}
+TAGS = dict(AT_FIRST.tags)
+
+READS = {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
+# A dry run leaves the ledger alone. An update tells it of its beginning and, unless nobody waits
+# for that, of its end.
+BEGINS = READS | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+ENDS = BEGINS | {"dynamodb:DeleteItem"}
+WAITS = ENDS | {"ecs:UpdateService", "ecs:ListTasks", "ecs:DescribeTasks"}
+NOTHING = EVENT | {"ecs_tag": TAGS}
+ROLLOUT = NOTHING | {"force_new_deployment": True, "wait_seconds": 60}
+EVENTS = {
+    "an event that changes nothing": (NOTHING, ENDS),
+    "a dry run": (
+        EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}, "dry_run": True},
+        READS,
+    ),
+    "a tag more": (EVENT | {"ecs_tag": TAGS | {"new": "value"}}, ENDS | {"ecs:TagResource"}),
+    "a tag less": (EVENT | {"ecs_tag": {"kept": "as it is"}}, ENDS | {"ecs:UntagResource"}),
+    "a new deployment": (NOTHING | {"force_new_deployment": True}, BEGINS | {"ecs:UpdateService"}),
+    "a new deployment that is waited for": (ROLLOUT, WAITS),
+    "another image": (
+        NOTHING | {"ecs_image_name": "nginx"},
+        BEGINS | {"ecs:RegisterTaskDefinition", "ecs:UpdateService"},
+    ),
+}
+EVERYTHING = EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}}
+ROLLBACK = {name: EVENT[name] for name in ("ecs_cluster_name", "ecs_service_name")} | {
+    "action": "rollback"
+}
+_LEDGER = "[ERROR][ecs_service_read] the function's role may not do "
+# What an event answers when its role lacks an action: the contract's messages. The last three come
+# after a registration.
+MESSAGES = {
+    "dynamodb:GetItem": _LEDGER + "GetItem on the table ",
+    "dynamodb:UpdateItem": _LEDGER + "UpdateItem on the table ",
+    "dynamodb:Query": _LEDGER + "Query on the table ",
+    "dynamodb:PutItem": _LEDGER + "TransactWriteItems on the table ",
+    "ecs:DescribeServices": "[ERROR][ecs_service_read] reading ecs service unexpected error: ",
+    "ecs:DescribeTaskDefinition": (
+        "[ERROR][ecs_service_read] reading ecs service unexpected error: "
+    ),
+    "ecs:RegisterTaskDefinition": (
+        "[ERROR][ecs_service_update] new task_definition could not be created "
+    ),
+    "ecs:UpdateService": (
+        "[ERROR][ecs_service_update] service could not be update with new task_definition "
+    ),
+    "ecs:TagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
+    "ecs:UntagResource": "[ERROR][ecs_service_update] updating service tag unexpected error: ",
+}
+# What an event can do without, as far as it gets: it is refused that, and answers as it does with
+# it.
+GOES_WITHOUT = {
+    # The entry stays open, and the next update of the service ends it.
+    "dynamodb:DeleteItem": NOTHING,
+    "ecs:ListTasks": ROLLOUT,  # The answer does not say what the tasks run.
+    "ecs:DescribeTasks": ROLLOUT,
+    "ecs:ListServiceDeployments": ROLLBACK,  # To what the ledger says has worked, if anything.
+}
+# What the emulator cannot show: it has no service deployments. testing/contract/test_permissions.py
+# holds these.
+NOT_HERE = {
+    "ecs:DescribeServiceDeployments": "a service has a current service deployment",
+    "ecs:DescribeServiceRevisions": "a revision is read that a service deployment names",
+    "ecs:StopServiceDeployment": "a service deployment is stopped",
+}
+
+
+def _in_the_template() -> list[str]:
+    """The actions of the role on ECS and on the ledger, as the template has them."""
+    parameters = {"ClusterName": "ECSCluster", "LedgerTableName": TABLE}
+    (role,) = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), parameters).of_type(
+        "AWS::IAM::Role"
+    )
+    (policy,) = role["Policies"]
+    return [
+        one
+        for one in actions(policy["PolicyDocument"]["Statement"])
+        if one.startswith(("ecs:", "dynamodb:"))
+    ]
+
+
+class Deployment:
+    """The function on an emulator that enforces IAM, its role's statements, and the service that it
+    changes.
+    """
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.account = Account(workspace)
+        steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws")
+        result = workspace.make(*steps)
+        assert result.status == 0, result.output
+        clients = (
+            _client(name, self.account.endpoint) for name in ("iam", "lambda", "dynamodb", "ecs")
+        )
+        self._iam, self._lambda, self._dynamodb, ecs = clients
+        self._completers = self._iam.get_role_policy(**COMPLETERS)
+        self.service = Service(ecs, "ECSCluster", "ecs-dummy-service")
+        self.deployed: list[Statement] = self._iam.get_role_policy(
+            RoleName=ROLE, PolicyName=POLICY
+        )["PolicyDocument"]["Statement"]
+        self.statements = [as_the_emulator_asks(one) for one in self.deployed]
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[Call]]:
+        """Sends the function's calls over a recorder until the end of the block; what they are."""
+        before = self._lambda.get_function_configuration(FunctionName="ecs-updater")["Environment"]
+        with Recorder(urlsplit(self.account.endpoint).port).serving() as recorder:
+            recording = {"Variables": before["Variables"] | {"AWS_ENDPOINT_URL": recorder.url}}
+            self._lambda.update_function_configuration(
+                FunctionName="ecs-updater", Environment=recording
+            )
+            try:
+                yield recorder.calls
+            finally:
+                self._lambda.update_function_configuration(
+                    FunctionName="ecs-updater", Environment=before
+                )
+
+    def forget(self) -> None:
+        """Empties the ledger."""
+        for item in self._dynamodb.scan(TableName=TABLE)["Items"]:
+            self._dynamodb.delete_item(
+                TableName=TABLE, Key={name: item[name] for name in ("pk", "sk")}
+            )
+
+    def permit(self, statements: Iterable[Statement]) -> None:
+        """Gives the function's role these permissions in the place of all that it had."""
+        self._iam.put_role_policy(
+            RoleName=ROLE, PolicyName=POLICY, PolicyDocument=document(statements)
+        )
+
+    def invoke(self, event: dict[str, Any], function: str = "ecs-updater") -> dict[str, Any]:
+        """The function's answer, or its error."""
+        return json.load(
+            self._lambda.invoke(FunctionName=function, Payload=json.dumps(event))["Payload"]
+        )
+
+    def complete(self, less: str = "") -> dict[str, Any]:
+        """What the completer answers to its schedule with its own role, or with one action
+        ``less``.
+        """
+        made = document(
+            without(
+                map(as_the_emulator_asks, self._completers["PolicyDocument"]["Statement"]), less
+            )
+        )
+        self._iam.put_role_policy(**COMPLETERS, PolicyDocument=made)
+        return self.invoke(
+            {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+            COMPLETERS["PolicyName"],
+        )
+
+    def refusal(self, event: dict[str, Any]) -> str:
+        """The function's error message. Fails when it answers."""
+        answer = self.invoke(event)
+        assert "errorMessage" in answer, answer
+        return answer["errorMessage"]
+
+
+class Run(NamedTuple):
+    """What became of a pipeline that was run by somebody with the policies of whoever deploys, and
+    nothing else.
+    """
+
+    result: Result
+    calls: list[Call]
+    """The calls of that person; the function's own are not among them."""
+    left: set[str]
+    """What is in the account, and was not before."""
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The tables at the end, by the way that the events went."""
+        _, *found = re.split(r"^The events through (\S+):$", self.result.output, flags=re.MULTILINE)
+        return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def _client(service: str, endpoint: str) -> Any:
+    config = Config(retries={"total_max_attempts": 1})
+    return boto3.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+
+
+def deployer(
+    endpoint: str, statements: Iterable[Statement], name: str = "deployer"
+) -> dict[str, str]:
+    """Makes a user with these permissions alone; what leads a shell to the emulator as that
+    user.
+    """
+    iam = _client("iam", endpoint)
+    iam.create_user(UserName=name)
+    iam.put_user_policy(
+        UserName=name,
+        PolicyName="all",
+        PolicyDocument=document(map(as_the_emulator_asks, statements)),
+    )
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+
+
+@contextmanager
+def functions_permitted(endpoint: str) -> Iterator[None]:
+    """Makes the roles of the function, the completer, the worker and the API that tells into such
+    for the emulator, once there.
+    """
+    iam = _client("iam", endpoint)
+    ended = threading.Event()
+
+    def permit() -> None:
+        while not ended.wait(0.2):
+            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, COMPLETERS, WORKER, STATUS):
+                with suppress(iam.exceptions.NoSuchEntityException):
+                    found = iam.get_role_policy(**one)["PolicyDocument"]["Statement"]
+                    # Terraform's second step puts back what it finds changed.
+                    if not any(NO_RESOURCE in listed(statement["Resource"]) for statement in found):
+                        iam.put_role_policy(
+                            **one, PolicyDocument=document(map(as_the_emulator_asks, found))
+                        )
+
+    thread = threading.Thread(target=permit)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+FOR_A_HINT = "ListServices"
+"""What the command line asks for the name that is nearest to one that is not there.
+
+It goes on where it may not.
+"""
+
+
+def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
+    """Runs a pipeline on an account of its own."""
+    account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
+    shell = deployer(account.endpoint, policies())
+    before = account.inventory()
+    here = workspace(f"{pipeline}-by-a-deployer", **ON_ACCOUNT)
+    with (
+        Recorder(urlsplit(account.endpoint).port).serving() as recorder,
+        functions_permitted(account.endpoint),
+    ):
+        result = here.make(pipeline, environment=shell | {"AWS_ENDPOINT_URL": recorder.url})
+    left = account.inventory() - before
+    account.end()
+    deployers = [
+        call
+        for call in recorder.calls
+        if call.access_key == shell["AWS_ACCESS_KEY_ID"] and call.operation != FOR_A_HINT
+    ]
+    return Run(result, deployers, left)
+
+
+@pytest.fixture(scope="module", name="runs")
+def _runs(workspace_with_package, why_no_terraform) -> Iterator[dict[str, Future]]:
+    """The pipelines, beside each other and beside the other tests."""
+
+    def with_terraform() -> Run:
+        if why_no_terraform:
+            raise Unavailable(why_no_terraform)
+        return run_as_deployer(workspace_with_package, "all-aws-tf")
+
+    with ThreadPoolExecutor() as pool:
+        yield {
+            "all-aws-tf": pool.submit(with_terraform),
+            "all-aws": pool.submit(run_as_deployer, workspace_with_package, "all-aws"),
+        }
+
+
+def _result(run: Future) -> Run:
+    """What became of a pipeline. Skips the test where there is no Terraform for it."""
+    if isinstance(reason := run.exception(), Unavailable):
+        pytest.skip(str(reason))
+    return run.result()
+
+
+@pytest.fixture(scope="module", name="recorded")
+def _recorded(runs) -> list[Call]:
+    """The calls of both pipelines."""
+    return [call for run in runs.values() for call in _result(run).calls]
+
+
+@pytest.fixture(scope="module", name="deployed")
+def _deployed(request, workspace_with_package) -> Deployment:
+    # The pipelines take longest: where they are wanted, they begin now.
+    if any("runs" in getattr(one, "fixturenames", ()) for one in request.session.items):
+        request.getfixturevalue("runs")
+    return Deployment(workspace_with_package("permissions", EMULATOR_AUTH="true"))
+
+
+@pytest.fixture(name="deployment")
+def _deployment(deployed: Deployment) -> Deployment:
+    """The deployment with its role as it was deployed, the service in its first state, and nothing
+    in the ledger.
+    """
+    deployed.forget()
+    deployed.permit(deployed.statements)
+    deployed.service.restore(AT_FIRST)
+    return deployed
+
+
+# The function
+
+
+def test_the_emulator_enforces_the_role(deployment):
+    deployment.permit([{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}])
+    assert "not authorized to perform: ecs:DescribeServices" in deployment.refusal(
+        EVERYTHING | {"dry_run": True}
+    )
+    assert "not authorized to perform: dynamodb:GetItem" in deployment.refusal(EVERYTHING)
+
+
+def test_what_is_made_of_the_role_for_the_emulator_allows_no_other_cluster_or_action(deployment):
+    assert [
+        one for one in actions(deployment.statements) if one != "sqs:SendMessageBatch"
+    ] == actions(deployment.deployed)
+    for ours, other, refused in (
+        ("/ECSCluster", "/Other", "ecs:UpdateService"),
+        (TABLE, "other-ledger", "dynamodb:GetItem"),
+    ):
+        elsewhere = [
+            {**one, "Resource": [arn.replace(ours, other) for arn in one["Resource"]]}
+            for one in deployment.statements
+        ]
+        assert elsewhere != deployment.statements
+        deployment.permit(elsewhere)
+        assert f"not authorized to perform: {refused}" in deployment.refusal(EVERYTHING)
+        assert deployment.service.read() == AT_FIRST
+
+
+@pytest.mark.parametrize("action", MESSAGES)
+def test_without_an_action_the_event_fails_as_the_contract_says_and_the_service_stays_as_it_was(
+    deployment, action
+):
+    event = EVENTS["a tag less"][0] if action == "ecs:UntagResource" else EVERYTHING
+    deployment.permit(without(deployment.statements, action))
+    message = deployment.refusal(event)
+    assert message.startswith(MESSAGES[action])
+    assert f"not authorized to perform: {action} because" in message
+    assert "read" in MESSAGES[action] or "; the service is as it was" in message
+    assert deployment.service.read() == AT_FIRST
+    deployment.permit(deployment.statements)
+    assert deployment.invoke(event)["statusCode"] == 200
+
+
+def test_without_the_right_to_remove_tags_an_error_says_that_the_tags_could_not_be_restored(
+    deployment,
+):
+    deployment.permit(without(deployment.statements, "ecs:UntagResource"))
+    message = deployment.refusal(EVERYTHING)
+    assert "the service runs its old revision, but its tags could not be put back" in message
+    assert message.startswith(MESSAGES["ecs:UntagResource"]) and json.dumps(TAGS) in message
+    assert deployment.service.read() == ServiceState("busybox", TAGS | {"new": "value"})
+
+
+@pytest.mark.parametrize("action", GOES_WITHOUT)
+def test_what_an_event_can_do_without_it_asks_for_and_goes_on_without(deployment, action):
+    deployment.permit(without(deployment.statements, action))
+    with deployment.recorded() as calls:
+        answer = deployment.invoke(GOES_WITHOUT[action])
+    assert [call for call in calls if f"not authorized to perform: {action} because" in call.answer]
+    told = answer.get("errorMessage") or answer["body"]["deployment"]["verdict"]
+    assert told in ("NO_CHANGE", "SUCCEEDED") or "has no earlier revision than " in told
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_an_event_needs_the_actions_of_what_it_does_and_no_more(deployment, kind):
+    event, needed = EVENTS[kind]
+    statements = deployment.statements
+    for action in set(actions(statements)) - needed:
+        statements = without(statements, action)
+    deployment.permit(statements)
+    assert deployment.invoke(event)["statusCode"] == 200
+
+
+def test_of_every_action_of_the_template_is_shown_here_that_it_is_needed_or_said_why_it_cannot_be():
+    assert sorted([*MESSAGES, *GOES_WITHOUT, *NOT_HERE]) == sorted(_in_the_template())
+    in_events = set().union(*(needed for _, needed in EVENTS.values()))
+    assert in_events == set(_in_the_template()) - {"ecs:ListServiceDeployments", *NOT_HERE}
+
+
+def test_the_emulator_has_no_service_deployments(deployment):
+    """When it has some, the actions for them can be shown here."""
+    with deployment.recorded() as calls:
+        assert deployment.invoke(ROLLOUT)["statusCode"] == 200
+        assert "has no earlier revision than " in deployment.refusal(ROLLBACK)
+    assert [
+        json.loads(call.answer) for call in calls if call.operation == "ListServiceDeployments"
+    ] == [{"serviceDeployments": []}]
+
+
+# Its completer
+
+
+def test_the_completer_ends_with_its_own_role_what_nobody_waited_for(deployment):
+    assert deployment.complete() == {"ended": [], "open": 0, "skipped": []}
+    assert deployment.invoke(EVERYTHING)["body"]["deployment"]["verdict"] == "IN_PROGRESS"
+
+    (skipped,) = deployment.complete(less="ecs:DescribeServices")["skipped"]
+    assert "not authorized to perform: ecs:DescribeServices" in skipped
+    assert "not authorized to perform: dynamodb:UpdateItem" in str(
+        deployment.complete(less="dynamodb:UpdateItem")
+    )
+    answers: list[dict[str, Any]] = []
+    until(
+        lambda: answers.append(deployment.complete()) or answers[-1]["ended"],
+        "the rollout has ended",
+        pause=0.5,
+    )
+
+    assert [one["verdict"] for one in answers[-1]["ended"]] == ["SUCCEEDED"] and not answers[-1][
+        "skipped"
+    ]
+    assert deployment.service.read() == ServiceState("nginx", {"new": "value"})
+    assert deployment.complete() == {"ended": [], "open": 0, "skipped": []}
+
+
+# Whoever deploys
+
+
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [
+        ("cloudformation:CreateChangeSet", "deploy-ecs-cluster"),
+        ("ecs:UpdateService", "deploy-ecs-service"),
+        ("lambda:GetFunctionConfiguration", "run-lambda-test-aws"),
+    ],
+)
+def test_without_an_action_of_the_deployers_a_target_fails_and_says_which(
+    deployment, workspace_with_package, action, target
+):
+    shell = deployer(deployment.account.endpoint, without(policies(), action), target)
+    result = workspace_with_package(f"{target}-less", **ON_ACCOUNT).make(target, environment=shell)
+    assert result.status != 0
+    assert f"not authorized to perform: {action}" in result.output
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_pipeline_passes_with_all_suites_and_leaves_nothing(runs, pipeline):
+    run = _result(runs[pipeline])
+    assert run.result.status == 0, run.result.output
+    assert list(run.tables) == ["aws-cli", "http"]
+    for table in run.tables.values():
+        assert [line.split()[0] for line in table.splitlines() if line.endswith("  ok")] == list(
+            OUTCOMES
+        )
+    assert re.search(r"= \d+ passed, 5 skipped in", run.result.output)
+    assert re.search(r"= \d+ passed, 1 skipped in", run.result.output)
+    assert not run.left
+
+
+@pytest.mark.parametrize("pipeline, by_the_gateway", [("all-aws", False), ("all-aws-tf", True)])
+def test_the_gateway_refuses_a_body_itself_where_terraform_has_told_it_to(
+    runs, pipeline, by_the_gateway
+):
+    """The emulator passes over that from CloudFormation, and AWS does not."""
+    assert (gateway.VIOLATION in _result(runs[pipeline]).tables["http"]) is by_the_gateway
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_these_policies_and_the_roles_of_the_functions_are_enough_for_the_pipeline_and_its_suites(
+    runs, pipeline
+):
+    run = _result(runs[pipeline])
+    assert run.result.status == 0, run.result.output
+    assert run.calls and not [call for call in run.calls if "not authorized" in call.answer]
+
+
+def test_the_policies_are_printed_for_the_account_that_the_aws_cli_reaches(deployment):
+    asked = printed(ACCOUNT="", **deployment.account.shell)
+    assert asked.returncode == 0 and asked.stdout == printed(ACCOUNT="000000000000").stdout, (
+        asked.stderr
+    )
+    nowhere = printed(ACCOUNT="", **deployment.account.shell | {"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN"})
+    assert (
+        nowhere.returncode
+        and not nowhere.stdout
+        and nowhere.stderr.startswith("✗ aws sts get-caller-identity failed: ")
+    )
+
+
+def test_whoever_deploys_can_do_so_again_with_other_tags(deployment, workspace_with_package):
+    shell = deployer(deployment.account.endpoint, policies(), "again")
+    here = workspace_with_package("again", **ON_ACCOUNT, OWNER="another")
+    result = here.make(
+        "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", environment=shell
+    )
+    assert result.status == 0, result.output
+
+
+def test_aws_would_allow_every_call_of_the_pipelines(recorded):
+    allowed = list(expanded(policies()))
+    refused = {
+        (need.action, need.resource, str(need.context))
+        for _, need in needs(recorded)
+        if not allows(allowed, need.action, need.resource, need.context)
+    }
+    assert not refused
+
+
+def test_nothing_in_the_policies_is_idle(recorded):
+    """Without any action of any statement a recorded call is refused, or a handler of
+    CloudFormation's, or a clean-up.
+    """
+    asked = {
+        (need.action, need.resource, tuple(need.context.items())) for _, need in needs(recorded)
+    }
+    by_cloudformation = set().union(*handled(resource_types()).values())
+    if not by_cloudformation:
+        pytest.skip(
+            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
+        )
+    idle = set()
+    for index, statement in enumerate(policies()):
+        for action in listed(statement["Action"]):
+            fewer = [*policies()[:index], *without([statement], action), *policies()[index + 1 :]]
+            allowed = list(expanded(one for one in fewer if action in listed(one["Action"])))
+            if all(
+                allows(allowed, action, resource, dict(context))
+                for one, resource, context in asked
+                if one == action
+            ):
+                idle.add((statement["Sid"], action))
+    assert {one for one in idle if one[1] not in by_cloudformation} == set(IDLE_HERE)
+    assert not {action for _, action in idle} >= set(actions(policies()))

@@ -1,0 +1,480 @@
+"""Images in a real registry, Debian's package docker-registry, on loopback: one that everybody may
+read, and one that wants tokens.
+
+What is pushed is a few bytes: an image for each of ECS's processors, an index of both, and a Helm
+chart, which is no image.
+"""
+
+import base64
+import datetime
+import gzip
+import hashlib
+import http.client
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.x509.oid import NameOID
+
+from ecs_updater.aws.ecr import Ecr
+from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.oci_registry import Oci
+from ecs_updater.aws.safe_http import Http
+from ecs_updater.deployments.deploy import update
+from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
+from ecs_updater.model.image import ImageReference
+from ecs_updater.registry.client import Lookup
+from ecs_updater.registry.platform import Platform
+from ecs_updater.registry.verify import verify
+from fakes.fake_ecs import FakeEcs
+
+PROGRAM = shutil.which("docker-registry")
+pytestmark = pytest.mark.skipif(
+    not PROGRAM, reason="docker-registry, of Debian's package of that name, is not on PATH"
+)
+
+X86_64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+OCI = "application/vnd.oci.image"
+DOCKER = "application/vnd.docker"
+ISSUER, SERVICE = "issuer", "registry.example"
+NOT_SHOWN = (
+    "the registry shows it to nobody without credentials: it is private there, or does not exist"
+)
+
+
+def digest_of(content: bytes) -> str:
+    """The digest under which a registry keeps ``content``."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@dataclass
+class Registry:
+    """A running registry, and who may push to it."""
+
+    host: str
+    token: str = ""
+
+    def push(self, path: str, tag: str, manifest: dict[str, Any], *blobs: bytes) -> str:
+        """Pushes the manifest and the blobs that it names; the manifest's digest."""
+        for blob in blobs:
+            _, headers, _ = self._send("POST", f"/v2/{path}/blobs/uploads/", 202)
+            place = urlsplit(headers["Location"])
+            self._send(
+                "PUT",
+                f"{place.path}?{place.query}&digest={digest_of(blob)}",
+                201,
+                blob,
+                "application/octet-stream",
+            )
+        body = json.dumps(manifest).encode()
+        self._send("PUT", f"/v2/{path}/manifests/{tag}", 201, body, manifest["mediaType"])
+        return digest_of(body)
+
+    def push_image(self, path: str, tag: str, architecture: str, kind: str = OCI) -> str:
+        """Pushes a tiny image of one platform, in OCI's form or Docker's."""
+        config = json.dumps(
+            {
+                "os": "linux",
+                "architecture": architecture,
+                "rootfs": {"type": "layers", "diff_ids": []},
+            }
+        ).encode()
+        layer = gzip.compress(b"\0" * 1024, mtime=0)
+        types = {
+            OCI: (f"{OCI}.manifest.v1+json", f"{OCI}.config.v1+json", f"{OCI}.layer.v1.tar+gzip"),
+            DOCKER: (
+                f"{DOCKER}.distribution.manifest.v2+json",
+                f"{DOCKER}.container.image.v1+json",
+                f"{DOCKER}.image.rootfs.diff.tar.gzip",
+            ),
+        }[kind]
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": types[0],
+            "config": _descriptor(types[1], config),
+            "layers": [_descriptor(types[2], layer)],
+        }
+        return self.push(path, tag, manifest, config, layer)
+
+    def push_both(self, path: str, tag: str, kind: str = OCI) -> tuple[str, dict[str, str]]:
+        """Pushes an image for both processors; the digest of the index, and those of its
+        manifests.
+        """
+        digests = {
+            one: self.push_image(path, f"{tag}-{one}", one, kind) for one in ("amd64", "arm64")
+        }
+        entry_type = {
+            OCI: f"{OCI}.manifest.v1+json",
+            DOCKER: f"{DOCKER}.distribution.manifest.v2+json",
+        }[kind]
+        index_type = {
+            OCI: f"{OCI}.index.v1+json",
+            DOCKER: f"{DOCKER}.distribution.manifest.list.v2+json",
+        }[kind]
+        entries = [
+            {
+                "mediaType": entry_type,
+                "digest": digest,
+                "size": self._size(path, digest, entry_type),
+                "platform": {"os": "linux", "architecture": architecture},
+            }
+            for architecture, digest in digests.items()
+        ]
+        return self.push(
+            path, tag, {"schemaVersion": 2, "mediaType": index_type, "manifests": entries}
+        ), digests
+
+    def _size(self, path: str, digest: str, kind: str) -> int:
+        _, headers, _ = self._send("HEAD", f"/v2/{path}/manifests/{digest}", 200, accept=kind)
+        return int(headers["Content-Length"])
+
+    def _send(
+        self,
+        method: str,
+        target: str,
+        expected: int,
+        body: bytes = b"",
+        kind: str = "",
+        accept: str = "*/*",
+    ):
+        connection = http.client.HTTPConnection(self.host, timeout=300)
+        headers = {"Accept": accept, **({"Content-Type": kind} if kind else {})}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        connection.request(method, target, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        assert answer.status == expected, (method, target, answer.status, content)
+        return answer.status, answer.headers, content
+
+
+def _descriptor(kind: str, content: bytes) -> dict[str, Any]:
+    return {"mediaType": kind, "digest": digest_of(content), "size": len(content)}
+
+
+@contextmanager
+def running(directory: Path, auth: str = "") -> Iterator[str]:
+    """A registry with its data in ``directory``, on a port that is free; its ``host:port``."""
+    config = directory / "config.yml"
+    config.write_text(
+        "version: 0.1\nlog: {level: info, formatter: json}\nhttp: {addr: '127.0.0.1:0'}\n"
+        f"storage: {{filesystem: {{rootdirectory: '{directory}/data'}}}}\n{auth}",
+        encoding="utf-8",
+    )
+    with subprocess.Popen(
+        [PROGRAM, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield _where_it_listens(process)
+        finally:
+            process.terminate()
+
+
+def _where_it_listens(process: subprocess.Popen[str]) -> str:
+    """What the registry's log says first of all; from then on somebody has to read it."""
+    lines = iter(process.stderr)  # type: ignore[arg-type]
+    said = []
+    for line in lines:
+        said.append(line)
+        if match := re.search(r"listening on (127\.0\.0\.1:\d+)", line):
+            threading.Thread(target=lambda: list(lines), daemon=True).start()
+            return match[1]
+    raise AssertionError(f"docker-registry did not start: {''.join(said)}")
+
+
+def lookup(*hosts: str) -> Lookup:
+    """The real registries, of which only ``hosts`` may be private ones."""
+    return Lookup(Ecr(reach := Http(hosts)), Oci(reach))
+
+
+def parsed(registry: Registry, rest: str) -> ImageReference:
+    """A reference into ``registry``."""
+    return ImageReference.parse(f"{registry.host}/{rest}")
+
+
+@pytest.fixture(name="registry", scope="module")
+def _registry(tmp_path_factory):
+    """A registry that everybody may read."""
+    with running(tmp_path_factory.mktemp("registry")) as host:
+        yield Registry(host)
+
+
+@pytest.mark.parametrize("kind", [OCI, DOCKER])
+def test_an_index_is_found_by_tag_and_by_digest_and_each_processor_has_its_manifest(registry, kind):
+    digest, manifests = registry.push_both("team/both", "1", kind)
+    for rest in ("team/both:1", f"team/both@{digest}", f"team/both:elsewhere@{digest}"):
+        for platform in (X86_64, ARM64):
+            verified = verify(parsed(registry, rest), platform, lookup(registry.host))
+            assert (verified.digest, verified.platform_digest) == (
+                digest,
+                manifests[platform.architecture],
+            )
+            assert set(verified.platforms) == {X86_64, ARM64}
+
+
+@pytest.mark.parametrize("kind", [OCI, DOCKER])
+def test_an_image_for_one_processor_is_for_no_other(registry, kind):
+    digest = registry.push_image("team/arm", "latest", "arm64", kind)
+    verified = verify(parsed(registry, "team/arm"), ARM64, lookup(registry.host))
+    assert (verified.digest, verified.platforms) == (digest, (ARM64,))
+    with pytest.raises(ImageArchitectureError, match="is for arm64 and the task needs X86_64"):
+        verify(parsed(registry, "team/arm"), X86_64, lookup(registry.host))
+
+
+def test_a_pinned_reference_is_what_was_looked_at_after_the_tag_has_moved(registry):
+    digest = registry.push_image("team/moves", "1", "amd64")
+    pinned = verify(parsed(registry, "team/moves:1"), X86_64, lookup(registry.host)).pinned()
+    assert str(pinned) == f"{registry.host}/team/moves:1@{digest}"
+    assert registry.push_image("team/moves", "1", "arm64") != digest
+    assert verify(pinned, X86_64, lookup(registry.host)).digest == digest
+    with pytest.raises(ImageArchitectureError):
+        verify(parsed(registry, "team/moves:1"), X86_64, lookup(registry.host))
+
+
+def updated(registry: Registry, rest: str, **settings: str) -> tuple[FakeEcs, dict[str, Any]]:
+    """A service for X86_64 after an update to an image of the registry, which the function's
+    settings allow.
+    """
+    fake = FakeEcs(runtimePlatform={"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"})
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_tag": {},
+    }
+    environment = {"PRIVATE_REGISTRIES": registry.host, **settings}
+    answer = update(
+        {**event, "ecs_image_name": f"{registry.host}/{rest}"}, environment, Ecs(fake.client())
+    )
+    return fake, answer["body"]
+
+
+def test_an_update_pins_the_tag_to_what_the_registry_has(registry):
+    digest = registry.push_image("team/pin", "1", "amd64")
+    fake, body = updated(registry, "team/pin:1", PIN_DIGEST="tag")
+    assert (
+        fake.images["ecs-dummy-container"]
+        == body["AFTER"]["serviceImage"]
+        == f"{registry.host}/team/pin:1@{digest}"
+    )
+
+
+@pytest.mark.parametrize(
+    "rest, error", [("team/pin:9", ImageNotFoundError), ("team/other:1", ImageArchitectureError)]
+)
+def test_an_update_to_what_no_task_could_run_is_refused_before_any_write(
+    registry, rest, error, monkeypatch
+):
+    registry.push_image("team/pin", "1", "amd64")
+    registry.push_image("team/other", "1", "arm64")
+    fakes = []
+    monkeypatch.setattr(
+        FakeEcs,
+        "register",
+        lambda self, body, own=FakeEcs.register: (fakes.append(self), own(self, body))[1],
+    )
+    with pytest.raises(error):
+        updated(registry, rest, VERIFY_IMAGE="warn")
+    assert fakes[0].writes == []
+
+
+@pytest.mark.parametrize("rest", ["team/app:2", f"team/app@sha256:{'a' * 64}"])
+def test_a_tag_or_digest_that_is_not_there_is_refused(registry, rest):
+    registry.push_image("team/app", "1", "amd64")
+    with pytest.raises(
+        ImageNotFoundError, match="is not in the registry: its repository has no such tag or digest"
+    ):
+        verify(parsed(registry, rest), X86_64, lookup(registry.host), require=False)
+
+
+def test_a_repository_that_is_not_there_is_refused(registry):
+    with pytest.raises(ImageNotFoundError, match="is not in the registry: "):
+        verify(parsed(registry, "nobody/knows:1"), X86_64, lookup(registry.host), require=False)
+
+
+def test_a_chart_is_no_image(registry):
+    config = b'{"name": "chart"}'
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "config": _descriptor("application/vnd.cncf.helm.config.v1+json", config),
+        "layers": [],
+    }
+    registry.push("team/chart", "1", manifest, config)
+    with pytest.raises(
+        ImageNotFoundError,
+        match=r"no container image but application/vnd\.cncf\.helm\.config\.v1\+json",
+    ):
+        verify(parsed(registry, "team/chart:1"), X86_64, lookup(registry.host))
+
+
+def test_a_registry_inside_is_not_asked_unless_the_configuration_names_it(registry):
+    registry.push_image("team/app", "1", "amd64")
+    with pytest.raises(
+        ImageVerificationError,
+        match="has the private address 127.0.0.1, and this function asks public hosts only",
+    ):
+        verify(parsed(registry, "team/app:1"), X86_64, lookup())
+
+
+# With tokens
+
+
+class Authority:
+    """Gives tokens that a registry believes: for anybody to pull from ``team/open``, and to
+    ``push`` for the test itself.
+
+    https://distribution.github.io/distribution/spec/auth/jwt/
+    """
+
+    def __init__(self, directory: Path):
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ISSUER)])
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(self._key.public_key())
+            .serial_number(1)
+        )
+        builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(
+            now + datetime.timedelta(hours=1)
+        )
+        self._certificate = builder.sign(self._key, hashes.SHA256())
+        self.bundle = directory / "authority.pem"
+        self.bundle.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        self._numbers = itertools.count()
+        self.asked: list[tuple[dict[str, list[str]], str | None]] = []
+        """Query and Authorization of each request for a token."""
+
+    def token(self, access: list[dict[str, Any]]) -> str:
+        """A token, signed, for five minutes."""
+        now = int(datetime.datetime.now(datetime.UTC).timestamp())
+        certificate = base64.b64encode(
+            self._certificate.public_bytes(serialization.Encoding.DER)
+        ).decode()
+        header = {"typ": "JWT", "alg": "ES256", "x5c": [certificate]}
+        times = {"iat": now, "nbf": now - 60, "exp": now + 300}
+        claims = {
+            "iss": ISSUER,
+            "sub": "",
+            "aud": SERVICE,
+            "jti": str(next(self._numbers)),
+            "access": access,
+            **times,
+        }
+        signed = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
+        r, s = utils.decode_dss_signature(
+            self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256()))
+        )
+        return f"{signed}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """Its server; ``host:port``."""
+        authority = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """Answers with a token for what may be had without a name."""
+
+            def do_GET(self):  # pylint: disable=invalid-name
+                """A token."""
+                query = parse_qs(urlsplit(self.path).query)
+                authority.asked.append((query, self.headers["Authorization"]))
+                open_to_all = query["scope"] == ["repository:team/open:pull"]
+                access = (
+                    [{"type": "repository", "name": "team/open", "actions": ["pull"]}]
+                    if open_to_all
+                    else []
+                )
+                body = json.dumps({"token": authority.token(access)}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):  # pylint: disable=arguments-differ
+                """Nothing."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            try:
+                yield f"127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+@pytest.fixture(name="guarded", scope="module")
+def _guarded(tmp_path_factory):
+    """A registry that wants tokens, with the image ``1`` in two repositories; the registry, the
+    authority and its host.
+    """
+    directory = tmp_path_factory.mktemp("guarded")
+    authority = Authority(directory)
+    with ExitStack() as stack:
+        realm = stack.enter_context(authority.running())
+        token = (
+            f"realm: 'http://{realm}/token', service: {SERVICE}, issuer: {ISSUER}, "
+            f"rootcertbundle: '{authority.bundle}'"
+        )
+        host = stack.enter_context(running(directory, f"auth: {{token: {{{token}}}}}\n"))
+        names = ("team/open", "team/closed")
+        access = [
+            {"type": "repository", "name": name, "actions": ["pull", "push"]} for name in names
+        ]
+        registry = Registry(host, authority.token(access))
+        for name in names:
+            registry.push_image(name, "1", "amd64")
+        yield registry, authority, realm
+
+
+def test_a_registry_that_wants_tokens_gets_one_that_was_given_to_nobody_in_particular(guarded):
+    registry, authority, realm = guarded
+    authority.asked.clear()
+    verified = verify(parsed(registry, "team/open:1"), X86_64, lookup(registry.host, realm))
+    assert verified.platforms == (X86_64,) and verified.digest
+    assert authority.asked == [
+        ({"service": [SERVICE], "scope": ["repository:team/open:pull"]}, None)
+    ]
+    with pytest.raises(ImageNotFoundError, match="its repository has no such tag or digest"):
+        verify(parsed(registry, "team/open:2"), X86_64, lookup(registry.host, realm))
+
+
+@pytest.mark.parametrize("name", ["team/closed", "team/nowhere"])
+def test_a_repository_that_is_not_shown_to_everybody_is_in_doubt(guarded, name):
+    registry, _, realm = guarded
+    image = parsed(registry, f"{name}:1")
+    with pytest.raises(ImageVerificationError, match=NOT_SHOWN):
+        verify(image, X86_64, lookup(registry.host, realm))
+    verified = verify(image, X86_64, lookup(registry.host, realm), require=False)
+    assert (verified.digest, verified.doubt) == (
+        None,
+        f"{image} could not be verified: {NOT_SHOWN}",
+    )
+
+
+def test_a_registry_cannot_send_the_function_to_an_authority_inside(guarded):
+    registry, authority, _ = guarded
+    authority.asked.clear()
+    with pytest.raises(ImageVerificationError, match="has the private address 127.0.0.1"):
+        verify(parsed(registry, "team/open:1"), X86_64, lookup(registry.host))
+    assert authority.asked == []

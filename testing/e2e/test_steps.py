@@ -1,0 +1,523 @@
+"""The targets of the Makefile one at a time, as a person calls them: on one emulator that they
+share, with one deployment on it.
+"""
+
+import io
+import json
+import shutil
+import sys
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from e2e.event_suite.payload import LIMIT
+from support.events import OUTCOMES
+from support.make import PROJECT, Result, Workspace, until
+from support.shell import CANARY, HOSTILE
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+# A stack whose creation fails: nobody sends the signal that it waits for.
+NEVER_COMPLETE = """\
+Resources:
+  Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
+  Never:
+    Type: AWS::CloudFormation::WaitCondition
+    Properties: {Handle: !Ref Handle, Timeout: "1", Count: 1}
+"""
+SCHEDULED = json.dumps(
+    {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []}
+)
+PROBE = "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n"
+
+
+def client(workspace: Workspace, service: str):
+    """An SDK client of the workspace's emulator."""
+    return boto3.client(
+        service, endpoint_url=f"http://127.0.0.1:{workspace.port}", config=Config(proxies={})
+    )
+
+
+@pytest.fixture(scope="module", name="started")
+def _started(workspace, path_without_docker) -> Iterator[tuple[Workspace, Result]]:
+    """An emulator that was started in a hostile shell, where SAM's mode was left to the machine and
+    there is no Docker.
+    """
+    here = workspace("steps", SAM_MODE="auto")
+    yield here, here.make("emulator-up", environment=HOSTILE | {"PATH": path_without_docker})
+    assert here.make("clean").status == 0
+    assert not here.left()
+
+
+@pytest.fixture(scope="module", name="emulator")
+def _emulator(started) -> Workspace:
+    """The workspace of an emulator that runs."""
+    here, result = started
+    assert result.status == 0, result.output
+    return here
+
+
+@pytest.fixture(scope="module", name="deployment")
+def _deployment(emulator, package) -> Result:
+    """Everything deployed, where the creation of the first stack had failed before."""
+    create_stack_that_fails(emulator, "ecs-updater-vpc", "ROLLBACK_COMPLETE", OnFailure="ROLLBACK")
+    steps = ["deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"]
+    return emulator.make(*steps, environment=HOSTILE, LAMBDA_PACKAGE=str(package))
+
+
+@pytest.fixture(scope="module", name="deployed")
+def _deployed(emulator, deployment) -> Workspace:
+    """The workspace of an emulator with everything deployed."""
+    assert deployment.status == 0, deployment.output
+    return emulator
+
+
+def create_stack_that_fails(here: Workspace, name: str, status: str, **options: str) -> None:
+    """Creates a stack, as one of ours, and waits until it has this status."""
+    cloudformation = client(here, "cloudformation")
+    tags = [{"Key": "ecs-updater", "Value": name.rpartition("-")[0]}]
+    cloudformation.create_stack(StackName=name, TemplateBody=NEVER_COMPLETE, Tags=tags, **options)
+    until(
+        lambda: (
+            cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == status
+        ),
+        f"{name} is {status}",
+    )
+
+
+def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
+    assert "SAM mode emulator: Docker is not installed" in started[1].output
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "deploy-ecs-cluster",
+            "deploy-ecs-service",
+            "run-lambda-test-sam",
+            "run-lambda-test-aws",
+            "invoke-sam EVENT=e.json",
+        ),
+        *("api-key", "api-url", "run-api-test", "run-fleet-test"),
+    ],
+)
+def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
+    here = workspace("nothing")
+
+    expected = (
+        f"no emulator answers on 127.0.0.1:{here.port}: make emulator-up, or "
+        "TARGET=aws for an account"
+    )
+    assert here.make(*target.split()).complaint() == expected
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "deploy-lambda-sam",
+        "deploy-api-aws",
+        "deploy-api-aws-tf",
+        "deploy-fleet-aws",
+        "deploy-fleet-aws-tf",
+    ],
+)
+def test_the_function_cannot_be_deployed_without_a_bundle(target, workspace):
+    here = workspace("nothing")
+
+    complaint = here.make(target).complaint()
+
+    assert complaint == (
+        f"there is no bundle {here.build}/ecs-updater-package.zip: make "
+        "build-lambda-package TARGET=local"
+    )
+
+
+DEPLOY_CLUSTER = "make deploy-ecs-cluster TARGET=local"
+DEPLOY_API = "make deploy-api-aws TARGET=local"
+DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGET=local"
+
+
+@pytest.mark.parametrize(
+    "target, expected",
+    [
+        (
+            "deploy-ecs-service",
+            f"the stacks absent-vpc and absent-ecs have no output SubnetIds: {DEPLOY_CLUSTER}",
+        ),
+        (
+            "deploy-lambda-sam",
+            f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}",
+        ),
+        (
+            "deploy-api-aws",
+            (
+                "the stacks absent-ledger and absent-lambda have no output LedgerTableName: make "
+                "deploy-lambda-sam TARGET=local"
+            ),
+        ),
+        (
+            "deploy-fleet-aws",
+            f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}",
+        ),
+        *(
+            (target, f"there is no API of ecs-updater: {DEPLOY_API}")
+            for target in ("api-key", "api-url", "run-api-test")
+        ),
+        (
+            "run-fleet-test",
+            "there is no queue ecs-updater-fleet.fifo: make deploy-fleet-aws TARGET=local",
+        ),
+        ("run-lambda-test-sam", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
+        ("invoke-sam EVENT=e.json", f"there is no stack absent-lambda: {DEPLOY_ALL}"),
+    ],
+)
+def test_a_step_without_the_stacks_before_it_says_what_to_do(target, expected, emulator, package):
+    assert (
+        emulator.make(*target.split(), STACK_NAME="absent", LAMBDA_PACKAGE=str(package)).complaint()
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({"SERVICE_NAME": "absent"}, "cluster ECSCluster has no service absent"),
+        ({"CLUSTER_NAME": "absent"}, "Cluster not found."),
+    ],
+)
+def test_the_events_need_the_service_that_they_are_about(settings, expected, deployed):
+    complaint = deployed.make("run-lambda-test-sam", **settings).complaint()
+
+    assert complaint.endswith(
+        f"{expected}: make deploy-ecs-cluster deploy-ecs-service TARGET=local"
+    )
+
+
+def test_a_stack_whose_creation_was_rolled_back_is_replaced(deployment):
+    assert (
+        "• removing stack ecs-updater-vpc: its creation failed before, and was rolled back"
+        in deployment.output
+    )
+    assert deployment.status == 0
+
+
+def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
+    create_stack_that_fails(emulator, "half-built-vpc", "CREATE_FAILED", OnFailure="DO_NOTHING")
+
+    complaint = emulator.make("deploy-ecs-cluster", STACK_NAME="half-built").complaint()
+
+    way_out = "make clean TARGET=local removes it, then run this again."
+    assert complaint.startswith(f"stack half-built-vpc is half-built (CREATE_FAILED): {way_out}")
+    assert "Never (AWS::CloudFormation::WaitCondition): WaitCondition timed out" in complaint
+
+
+def test_the_aws_cli_sends_the_events_too(deployed):
+    result = deployed.make("run-lambda-test-aws")
+
+    assert result.status == 0, result
+    assert [
+        line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")
+    ] == list(OUTCOMES)
+
+
+def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deployed, tmp_path):
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_image_name": "busybox:2",
+    }
+    event_file = tmp_path / "an event.json"
+    event_file.write_text(json.dumps(event | {"ecs_tag": {"owner": "someone"}}), "utf-8")
+
+    answer = deployed.make("invoke-sam", EVENT=str(event_file))
+    changed = state(deployed)
+    put_back = deployed.make("deploy-ecs-service", environment=HOSTILE)
+
+    assert json.loads(answer.output)["body"]["AFTER"]["serviceImage"] == "busybox:2"
+    assert changed == ("busybox:2", {"owner": "someone"})
+    assert put_back.status == 0, put_back.output
+    assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
+
+
+def test_a_service_without_a_tag_can_be_put_back_too(deployed):
+    ecs = client(deployed, "ecs")
+    (found,) = ecs.describe_services(cluster="ECSCluster", services=["ecs-dummy-service"])[
+        "services"
+    ]
+    ecs.untag_resource(resourceArn=found["serviceArn"], tagKeys=["old-custom-tag-name"])
+
+    result = deployed.make("deploy-ecs-service")
+
+    assert result.status == 0, result.output
+    assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
+
+
+def test_a_file_of_services_is_deployed_and_standard_input_is_none(deployed, tmp_path):
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_image_name": "busybox:4",
+    }
+    (tmp_path / "file.json").write_text(
+        json.dumps([event | {"ecs_tag": {"release": "4"}}]), "utf-8"
+    )
+
+    done = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"), OPTIONS="--direct")
+    without_queue = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"))
+
+    assert done.status == 0 and "1 succeeded" in done.output, done.output
+    assert state(deployed) == ("busybox:4", {"release": "4"})
+    assert "OPTIONS=--direct to do without one" in without_queue.complaint()
+    assert deployed.make("deploy-fleet", FILE="-").complaint().startswith("FILE has to be a file: ")
+    assert deployed.make("deploy-ecs-service").status == 0
+
+
+def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulators_schedule(
+    deployed, tmp_path
+):
+    lambda_ = client(deployed, "lambda")
+    variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
+        "Variables"
+    ]
+    tables = client(deployed, "dynamodb").list_tables()["TableNames"]
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_image_name": "busybox:3",
+    }
+    (tmp_path / "event.json").write_text(
+        json.dumps(event | {"ecs_tag": {}, "request_id": "not waited for"}), "utf-8"
+    )
+
+    assert deployed.make("invoke-sam", EVENT=str(tmp_path / "event.json")).status == 0
+    before = state(deployed)
+    answers = []
+
+    def has_ended() -> bool:
+        # As EventBridge's schedule of the emulator does after five minutes.
+        answer = lambda_.invoke(FunctionName="ecs-updater-completer", Payload=SCHEDULED)
+        answers.extend(json.load(answer["Payload"])["ended"])
+        return any(one["requestId"] == "not waited for" for one in answers)
+
+    until(has_ended, "the rollout has ended")
+
+    assert (variables["LEDGER_TABLE"], tables) == ("ecs-updater-ledger", ["ecs-updater-ledger"])
+    assert {one["requestId"]: one["verdict"] for one in answers}["not waited for"] == "SUCCEEDED"
+    assert state(deployed) == before == ("busybox:3", {})
+    assert deployed.make("deploy-ecs-service").status == 0
+
+
+# The API
+
+
+@pytest.fixture(scope="module", name="api")
+def _api(deployed, package) -> Workspace:
+    """The same workspace, with the API deployed, where another one writes the logs of the account's
+    APIs.
+    """
+    change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": OTHERS_ROLE}
+    client(deployed, "apigateway").update_account(patchOperations=[change])
+    result = deployed.make("deploy-api-aws", environment=HOSTILE, LAMBDA_PACKAGE=str(package))
+    assert result.status == 0, result.output
+    return deployed
+
+
+OTHERS_ROLE = "arn:aws:iam::000000000000:role/of-others"
+
+
+def status_of(url: str, **headers: str) -> int:
+    """The status of what the API answers."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(
+        url, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    try:
+        with opener.open(request, timeout=600) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_address_and_key_are_printed_alone_and_lead_to_the_api(api):
+    url, key = (api.make(target, environment=HOSTILE).output for target in ("api-url", "api-key"))
+
+    assert [text.count("\n") for text in (url, key)] == [1, 1] and not [
+        text for text in (url, key) if " " in text
+    ]
+    assert url.startswith(f"http://127.0.0.1:{api.port}/restapis/") and url.endswith(
+        "/v1/_user_request_\n"
+    )
+    assert [
+        status_of(f"{url.strip()}/list", X_Api_Key=one)
+        for one in (key.strip(), "another-key-of-some-length")
+    ] == [200, 403]
+
+
+def test_the_role_that_somebody_else_writes_logs_with_is_kept(api):
+    assert client(api, "apigateway").get_account()["cloudwatchRoleArn"] == OTHERS_ROLE
+    roles = client(api, "iam").get_paginator("list_roles").paginate()
+    assert "ecs-updater-api-logs-eu-west-1" not in [
+        role["RoleName"] for page in roles for role in page["Roles"]
+    ]
+
+
+def test_the_apis_own_suite_passes_and_shows_no_key(api):
+    key = api.make("api-key").output.strip()
+
+    result = api.make("run-api-test", environment={"PYTHONDONTWRITEBYTECODE": ""})
+
+    assert result.status == 0, result.output
+    assert [
+        line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")
+    ] == list(OUTCOMES)
+    assert (
+        " passed, 1 skipped in " in result.output
+        and "API_AUTH=key asks for no signature" in result.output
+    )
+    assert key not in result.output
+    assert not (PROJECT / "testing" / "e2e" / "api_suite" / "__pycache__").exists()
+
+
+def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
+    lambda_, name = client(api, "lambda"), "ecs-updater-api-update"
+    variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    lambda_.update_function_configuration(
+        FunctionName=name, Environment={"Variables": variables | {"TASK_DEF": "another"}}
+    )
+    try:
+        result = api.make("run-api-test")
+    finally:
+        lambda_.update_function_configuration(
+            FunctionName=name, Environment={"Variables": variables}
+        )
+
+    assert result.status != 0
+    assert (
+        "base: The regular case: a new image, and one tag in the place of another. FAILED"
+        in result.output
+    )
+    assert "FAILED testing/e2e/api_suite/test_updating.py::test_the_short" in result.output
+
+
+def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
+    url, key = (api.make(target).output.strip() for target in ("api-url", "api-key"))
+    made = [deployment_of(api)]
+
+    for auth, expected in (("iam", [403, 403]), ("key", [200, 404])):
+        result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth)
+        assert result.status == 0, result.output
+        # What the gateway answers itself is what the stage's deployment has, and no later one.
+        assert [
+            status_of(f"{url}/{route}", X_Api_Key=key) for route in ("list", "nowhere")
+        ] == expected
+        made.append(deployment_of(api))
+
+    assert len(set(made)) == 3, "another one for each change"
+    assert api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package)).status == 0
+    assert deployment_of(api) == made[-1], "the same one where nothing changed"
+
+
+def deployment_of(here: Workspace) -> str:
+    """The deployment that the stage has.
+
+    Fails when it is not the one of the stack, or not the only one of the API.
+    """
+    gateway, cloudformation = client(here, "apigateway"), client(here, "cloudformation")
+    found = cloudformation.describe_stack_resources(StackName="ecs-updater-api")["StackResources"]
+    by_type = {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
+    rest_api = by_type["AWS::ApiGateway::RestApi"]
+    (stage,) = gateway.get_stages(restApiId=rest_api)["item"]
+    deployments = [one["id"] for one in gateway.get_deployments(restApiId=rest_api)["items"]]
+    assert deployments == [by_type["AWS::ApiGateway::Deployment"]] == [stage["deploymentId"]]
+    return deployments[0]
+
+
+def state(here: Workspace) -> tuple[str, dict[str, str]]:
+    """Image and tags of the service."""
+    ecs = client(here, "ecs")
+    (found,) = ecs.describe_services(
+        cluster="ECSCluster", services=["ecs-dummy-service"], include=["TAGS"]
+    )["services"]
+    revision = ecs.describe_task_definition(taskDefinition=found["taskDefinition"])[
+        "taskDefinition"
+    ]
+    return revision["containerDefinitions"][0]["image"], {
+        tag["key"]: tag["value"] for tag in found["tags"]
+    }
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [(b"[1]", "[1] is not of type 'object'"), (b'"%s"' % (b"a" * 5_000_000), "aaa…aaa")],
+    ids=["a list", "5 MB"],
+)
+def test_an_event_that_the_function_refuses_gives_its_one_short_line(
+    content, words, deployed, tmp_path
+):
+    (tmp_path / "event.json").write_bytes(content)
+
+    result = deployed.make("invoke-sam", EVENT=str(tmp_path / "event.json"))
+
+    (line,) = (line for line in result.output.splitlines() if not line.startswith("make: ***"))
+    assert line.startswith("[ERROR][json_validation] wrong input event format: ") and words in line
+    assert result.status != 0 and len(line) < 400
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "is no JSON: Expecting value"),
+        (b"{", "is no JSON: Expecting property name"),
+        (b"\xff\x00\xfe", "is no JSON: 'utf-8' codec can't decode"),
+        (b"[" * 200_000 + b"]" * 200_000, "is nested too deeply"),
+        (b" " * LIMIT + b"1", f"is too large: Lambda takes events of at most {LIMIT} bytes"),
+    ],
+    ids=["missing", "empty", "no JSON", "binary", "deep", "above 6 MB"],
+)
+def test_an_event_that_lambda_would_refuse_is_refused_before(content, words, deployed, tmp_path):
+    event_file = tmp_path / "event.json"
+    if content is not None:
+        event_file.write_bytes(content)
+
+    assert (
+        deployed.make("invoke-sam", EVENT=str(event_file))
+        .complaint()
+        .startswith(f"{event_file} {words}")
+    )
+
+
+def test_invoking_without_an_event_says_how_to_name_one(workspace):
+    assert (
+        workspace("nothing").make("invoke-sam").complaint()
+        == "which event? make invoke-sam EVENT=event.json"
+    )
+
+
+def test_a_function_sees_nothing_of_the_shell(emulator):
+    """The shell in which the emulator was started, that is."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("probe.py", PROBE)
+    lambda_ = client(emulator, "lambda")
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    lambda_.create_function(
+        FunctionName="probe",
+        Handler="probe.handler",
+        Runtime=runtime,
+        Role="arn:aws:iam::000000000000:role/probe",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    lambda_.get_waiter("function_active_v2").wait(FunctionName="probe")
+
+    environment = json.load(lambda_.invoke(FunctionName="probe")["Payload"])
+
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "probe"
+    assert not [name for name, value in environment.items() if CANARY in value]

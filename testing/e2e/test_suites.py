@@ -1,0 +1,333 @@
+"""The suite of unittest classes on the emulator and in Docker, and what both suites do when the
+function is busy.
+
+One emulator with everything deployed is shared, and one more whose function runs in Docker.
+"""
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from e2e.event_suite.invokers import aws_cli, lambda_api
+from support.docker import docker, in_docker
+from support.make import PROJECT, TOOLS, Result, Workspace
+from support.relay import Relay, relay
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+SUITE = PROJECT / "testing" / "e2e" / "unittest_suite"
+CHECKS = 49
+ERROR_TYPES = ["2.1.3", "2.2.3", "3.1.3", "3.2.3", "4.1.3"]
+DRY_RUN = {
+    "ecs_cluster_name": "ECSCluster",
+    "ecs_service_name": "ecs-dummy-service",
+    "ecs_image_name": "busybox:1.36",
+    "ecs_tag": {},
+    "dry_run": True,
+}
+
+ANSWERS_WRONGLY = (
+    "def handler(event, context):\n    return {'statusCode': 200, 'body': "
+    "{'AFTER': {'tags': []}}}\n"
+)
+
+
+def client(port: int, service: str) -> Any:
+    """An SDK client of the emulator on a port, which sends nothing twice."""
+    config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=600)
+    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config)
+
+
+@pytest.fixture(scope="module", name="deployed")
+def _deployed(workspace_with_package) -> Iterator[Workspace]:
+    """The workspace of an emulator with everything deployed."""
+    here = workspace_with_package("suites")
+    result = here.make(
+        "emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"
+    )
+    assert result.status == 0, result.output
+    yield here
+    assert here.make("clean").status == 0
+    assert not here.left()
+
+
+def verdicts(result: Result) -> dict[str, str]:
+    """What pytest says of each check, by the check's number, in the order in which they ran."""
+    lines = re.findall(r"::test_(\d_\d_\d)_\w+ (PASSED|FAILED|SKIPPED|ERROR)", result.output)
+    return {number.replace("_", "."): verdict for number, verdict in lines}
+
+
+def failures(result: Result) -> list[str]:
+    """The message of each check that failed, without what differs."""
+    return re.findall(r"^E\s+AssertionError: (\[FAILED CHECK .*)$", result.output, re.MULTILINE)
+
+
+# On the emulator
+
+
+@pytest.fixture(scope="module", name="suite")
+def _suite(deployed) -> Result:
+    """The suite, from a shell that would compile its sources and has an endpoint of its own."""
+    shutil.rmtree(SUITE / "__pycache__", ignore_errors=True)
+    shell = {"PYTHONDONTWRITEBYTECODE": "", "LAMBDA_ENDPOINT_URL": "http://127.0.0.1:1"}
+    return deployed.make("run-lambda-test-unittest", environment=shell)
+
+
+def test_every_check_passes_but_those_that_the_emulator_cannot_show(suite):
+    assert suite.status == 0, suite.output
+    assert list(verdicts(suite)) == sorted(verdicts(suite)) and len(verdicts(suite)) == CHECKS
+    assert [
+        number for number, verdict in verdicts(suite).items() if verdict != "PASSED"
+    ] == ERROR_TYPES
+    skipped = re.findall(r"^SKIPPED .*: (.*)$", suite.output, re.MULTILINE)
+    assert skipped == [
+        f"[SKIPPED CHECK {number}] the emulator does not show the type of an error"
+        for number in ERROR_TYPES
+    ]
+
+
+def test_the_suite_writes_nothing_into_the_sources(suite):
+    assert suite.status == 0, suite.output
+    assert not [
+        path for path in (SUITE / "__pycache__", PROJECT / ".pytest_cache") if path.exists()
+    ]
+
+
+def test_the_reverse_order_does_as_well(deployed):
+    plugin = {"PYTHONPATH": str(PROJECT / "testing"), "PYTEST_ADDOPTS": "-p support.reverse"}
+
+    result = deployed.make("run-lambda-test-unittest", environment=plugin)
+
+    assert result.status == 0, result.output
+    assert (
+        list(verdicts(result)) == sorted(verdicts(result), reverse=True)
+        and len(verdicts(result)) == CHECKS
+    )
+
+
+def test_a_function_that_answers_wrongly_fails_the_checks_of_what_is_wrong(deployed):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("wrong.py", ANSWERS_WRONGLY)
+    lambda_ = client(deployed.port, "lambda")
+    lambda_.create_function(
+        FunctionName="wrong",
+        Handler="wrong.handler",
+        Runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
+        Role="arn:aws:iam::000000000000:role/wrong",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    lambda_.get_waiter("function_active_v2").wait(FunctionName="wrong")
+
+    result = deployed.make("run-lambda-test-unittest", LAMBDA_FUNCTION_NAME="wrong")
+
+    assert result.status != 0
+    assert [
+        number
+        for number, verdict in verdicts(result).items()
+        if number < "2" and verdict == "PASSED"
+    ] == ["1.1.1"]
+    assert "[FAILED CHECK 1.2.1] ecs-updater RegularCase - Image Before" in failures(result)
+    assert "answer.body.BEFORE.serviceImage is nothing, not 'busybox'" in result.output
+    assert "[FAILED CHECK 1.3.3] ecs-updater RegularCase - Image in ECS" in failures(result)
+    assert "service.image is 'busybox', not 'busybox:1.36'" in result.output
+    assert (
+        "[FAILED CHECK 2.1.1] ecs-updater JsonMissingField - Lambda Execution ResponseCode"
+        in failures(result)
+    )
+
+
+def test_a_function_that_is_not_there_is_one_line(deployed):
+    complaint = deployed.make("run-lambda-test-unittest", LAMBDA_FUNCTION_NAME="absent").complaint()
+
+    assert complaint.startswith("there is no function absent: make ")
+
+
+def test_a_service_that_is_not_there_fails_the_suite_and_says_what_to_do(deployed):
+    result = deployed.make("run-lambda-test-unittest", SERVICE_NAME="absent")
+
+    assert result.status != 0 and "PASSED" not in verdicts(result).values()
+    assert (
+        "cluster ECSCluster has no service absent: make deploy-ecs-cluster "
+        "deploy-ecs-service TARGET=local"
+    ) in result.output
+
+
+def test_the_shells_profile_and_endpoint_reach_the_suite_when_it_goes_to_an_account(
+    deployed, workspace, tmp_path
+):
+    (tmp_path / "config").write_text(
+        "[profile somebody]\naws_access_key_id = test\naws_secret_access_key = test\n", "utf-8"
+    )
+    shell = dict.fromkeys(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], "") | {
+        "AWS_CONFIG_FILE": str(tmp_path / "config")
+    }
+    emulator = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{deployed.port}"}
+    account = workspace("account", TARGET="aws", YES="1")
+
+    result = account.make(
+        "run-lambda-test-unittest", environment=shell | emulator | {"AWS_PROFILE": "somebody"}
+    )
+
+    assert result.status == 0, result.output
+    assert "account 000000000000, region eu-west-1, as " in result.output
+    assert len(verdicts(result)) == CHECKS
+    # Without the profile nothing would do: there are no other credentials.
+    nobody = account.make("run-lambda-test-unittest", environment=shell | emulator)
+    assert nobody.complaint().startswith("AWS does not know who you are: ")
+
+
+# In Docker
+
+
+@pytest.mark.usefixtures("docker", "alone_in_docker")
+def test_the_suite_passes_with_error_types_against_sam_local_start_lambda_and_nothing_of_it_is_left(
+    workspace_with_package,
+):
+    before, containers = in_docker(), docker("container", "ls", "--all", "--quiet")
+    here = workspace_with_package("start-lambda", SAM_MODE="docker")
+    deployed = here.make(
+        "emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"
+    )
+    assert deployed.status == 0, deployed.output
+
+    failed = here.make("run-lambda-test-unittest-sam", SERVICE_NAME="absent")
+    result = here.make("run-lambda-test-unittest-sam")
+    containers_left = set(docker("container", "ls", "--all", "--quiet").split()) - set(
+        containers.split()
+    )
+    processes_left = [
+        pid
+        for pid in here.processes()
+        if b"start-lambda" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+    assert failed.status != 0 and "cluster ECSCluster has no service absent" in failed.output
+    assert result.status == 0, result.output
+    assert (
+        verdicts(result) == dict.fromkeys(verdicts(result), "PASSED")
+        and len(verdicts(result)) == CHECKS
+    )
+    assert (containers_left, processes_left) == (set(), [])
+    assert here.make("clean").status == 0
+    assert not here.left() and not in_docker() - before
+
+
+def test_sam_local_start_lambda_without_docker_says_what_to_do(deployed):
+    complaint = deployed.make("run-lambda-test-unittest-sam").complaint()
+
+    assert complaint.startswith(
+        "sam local start-lambda needs Docker, and what is deployed here is for SAM_MODE=emulator: "
+    )
+
+
+# One call at a time
+
+
+class Busy(NamedTuple):
+    """A function with a reserved concurrency of 1 that works on a call, and will until ``ecs`` is
+    opened.
+    """
+
+    port: int
+    """The emulator's."""
+    ecs: Relay
+    first: Future[dict[str, Any]]
+    """What it is answered, read to its end."""
+
+    def end(self, status: int) -> None:
+        """Lets the first call go on when another one has been refused."""
+        if status == 429:
+            self.ecs.open.set()
+
+
+@pytest.fixture(name="busy")
+def _busy(deployed) -> Iterator[Busy]:
+    """A call whose first request to ECS is held back."""
+    lambda_ = client(deployed.port, "lambda")
+    lambda_.put_function_concurrency(FunctionName="ecs-updater", ReservedConcurrentExecutions=1)
+    variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
+        "Variables"
+    ]
+    with relay(deployed.port, held=True) as ecs, ThreadPoolExecutor(1) as pool:
+        moved = {"Variables": variables | {"AWS_ENDPOINT_URL": ecs.url}}
+        lambda_.update_function_configuration(FunctionName="ecs-updater", Environment=moved)
+        first = pool.submit(
+            lambda: json.load(
+                lambda_.invoke(FunctionName="ecs-updater", Payload=json.dumps(DRY_RUN))["Payload"]
+            )
+        )
+        assert ecs.asked.wait(600)
+        try:
+            yield Busy(deployed.port, ecs, first)
+        finally:
+            ecs.open.set()
+            first.result(60)
+            lambda_.update_function_configuration(
+                FunctionName="ecs-updater", Environment={"Variables": variables}
+            )
+
+
+def test_a_second_call_is_refused_while_the_first_one_runs_and_the_first_one_is_answered(busy):
+    with pytest.raises(ClientError) as refusal:
+        client(busy.port, "lambda").invoke(FunctionName="ecs-updater", Payload=json.dumps(DRY_RUN))
+    busy.ecs.open.set()
+    answer = busy.first.result(60)
+
+    assert refusal.value.response["Error"]["Code"] == "TooManyRequestsException"
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert answer["statusCode"] == 200
+
+
+def aws_cli_2() -> str:
+    """A version 2 of the aws cli on this machine. Skips the test where there is none."""
+    for program in filter(
+        None, (shutil.which("aws", path=directory) for directory in os.get_exec_path())
+    ):
+        version = subprocess.run(
+            [program, "--version"], check=False, capture_output=True, text=True
+        ).stdout
+        if version.startswith("aws-cli/2"):
+            return program
+    return pytest.skip("there is no aws cli 2 on this machine")
+
+
+CLIENTS = {
+    "SDK": lambda_api.invoker,
+    "aws cli 1": lambda settings: aws_cli.invoker(
+        settings | {"AWS_CLI": str(TOOLS / "aws" / "bin" / "aws")}
+    ),
+    "aws cli 2": lambda settings: aws_cli.invoker(settings | {"AWS_CLI": aws_cli_2()}),
+}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_client_of_the_suites_calls_again_when_the_function_is_busy(name, busy, tmp_path):
+    (tmp_path / "event.json").write_text(json.dumps(DRY_RUN), "utf-8")
+    with relay(busy.port, on_answer=busy.end) as api:
+        settings = {
+            "LAMBDA_ENDPOINT_URL": api.url,
+            "LAMBDA_FUNCTION_NAME": "ecs-updater",
+            "BUILD_DIR": str(tmp_path),
+        }
+        invoke = CLIENTS[name](os.environ | settings)
+        api.statuses.clear()  # Whether this is the emulator was asked there too.
+        invocation = invoke(tmp_path / "event.json")
+
+    assert api.statuses[0] == 429 and api.statuses[-1] == 200
+    assert invocation.answer["body"]["dryRun"] is True
+    assert busy.first.result(60)["statusCode"] == 200

@@ -1,0 +1,1 @@
+"""Test doubles: stand-ins for AWS, its services and other programs."""

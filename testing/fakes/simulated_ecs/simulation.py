@@ -1,0 +1,144 @@
+"""A whole simulated ECS, for tests: the world, the wire and the clock put together, and what a test
+looks at.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.config import Config
+
+from fakes.fake_ecs import Request
+
+from .clock import Clock
+from .happenings import Happenings
+from .images import Registry
+from .operations import Operations
+from .runner import Pace
+from .scheduler import Quirks, Scheduler
+from .wire import Call, Wire
+from .world import World
+
+CLUSTER, SERVICE, FAMILY, CONTAINER = (
+    "ECSCluster",
+    "ecs-dummy-service",
+    "ecs-dummy-task",
+    "ecs-dummy-container",
+)
+OLD_TAGS = {"old-custom-tag-name": "old-custom-tag-value"}
+BREAKER = {"enable": True, "rollback": True}
+BREAKER_WITHOUT_ROLLBACK = {"enable": True, "rollback": False}
+
+
+class SimulatedEcs(Happenings):
+    """One cluster with one service, ``ecs-dummy-service``, which has been running
+    ``ecs-dummy-task:1`` for an hour.
+
+    ``breaker`` is the service's circuit breaker, off by default. ``service_deployments=False``, or
+    the code and message of a refusal, is a partition or an emulator without service deployments.
+    ``stale_reads``: for so many seconds after an UpdateService the service is still read as it was.
+    ``express``: ECS manages the service's resources. ``added_containers``: what ECS adds to each
+    task. ``rollback_reuses_id``, ``deployment_has_number_of_revision``: see Quirks.
+    """
+
+    def __init__(  # pylint: disable=too-many-locals  # Settings, each with a default.
+        self,
+        clock: Clock | None = None,
+        *,
+        desired: int = 1,
+        containers: list[dict[str, Any]] | None = None,
+        tags: Mapping[str, str] | None = None,
+        breaker: Mapping[str, Any] | None = None,
+        configuration: Mapping[str, Any] | None = None,
+        launch_type: str = "FARGATE",
+        service_deployments: bool | tuple[str, str] = True,
+        rollback_reuses_id: bool = False,
+        deployment_has_number_of_revision: bool = False,
+        stale_reads: float = 0,
+        express: bool = False,
+        added_containers: tuple[str, ...] = (),
+        pace: Pace | None = None,
+        latency: float = 0.05,
+        time_out: float = 10,
+        seed: int = 0,
+        **task_definition: Any,
+    ):
+        self.clock = clock or Clock()
+        self.images = Registry()
+        quirks = Quirks(rollback_reuses_id, deployment_has_number_of_revision)
+        self.world = World(self.clock, self.images, pace or Pace(), seed, CLUSTER, quirks)
+        self.wire = Wire(
+            self.clock,
+            Operations(self.world, service_deployments, stale_reads).answer,
+            latency,
+            time_out,
+        )
+        first = self.world.register(
+            {
+                "family": FAMILY,
+                "containerDefinitions": containers
+                or [{"name": CONTAINER, "image": "busybox", "memory": 128}],
+                "cpu": "256",
+                "memory": "512",
+                **task_definition,
+            }
+        )
+        self.scheduler: Scheduler = self.world.add_service(
+            SERVICE,
+            first,
+            desired,
+            OLD_TAGS if tags is None else tags,
+            launch_type,
+            breaker,
+            configuration or {},
+        )
+        self.service.is_express, self.service.added_containers = express, added_containers
+
+    # What the code under test is given.
+
+    def client(self, config: Config | None = None) -> Any:
+        """A real boto3 client whose requests end here instead of on a socket."""
+        return self.wire.client(config)
+
+    # What a test looks at.
+
+    @property
+    def primary_id(self) -> str:
+        """The id of its newest deployment."""
+        return self.service.primary.id
+
+    @property
+    def running_images(self) -> dict[str, str]:
+        """Image by container, of the revision that the service runs or is about to run."""
+        return {
+            c["name"]: c["image"]
+            for c in self.service.primary.revision.task_definition["containerDefinitions"]
+        }
+
+    @property
+    def messages(self) -> list[str]:
+        """The service's events, the oldest first."""
+        return [event["message"] for event in reversed(self.service.events)]
+
+    @property
+    def calls(self) -> list[Call]:
+        """Time and operation of each request that went over the wire, retries included."""
+        return self.wire.calls
+
+    @property
+    def requests(self) -> list[Request]:
+        """The same with their bodies."""
+        return self.wire.requests
+
+    @property
+    def operations(self) -> list[str]:
+        """The operations alone."""
+        return [call.operation for call in self.calls]
+
+    @property
+    def writes(self) -> list[str]:
+        """Those of them that write."""
+        return [
+            operation
+            for operation in self.operations
+            if not operation.startswith(("Describe", "List"))
+        ]

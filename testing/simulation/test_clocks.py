@@ -1,0 +1,193 @@
+"""The command line on a machine whose clock is wrong, beside functions whose clocks are right."""
+
+import threading
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from ecs_updater.aws import clients, session
+from ecs_updater.aws.session import ServerTime
+from ecs_updater.context import Call
+from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.reconciler import complete
+from ecs_updater.errors import LeaseHeldError
+from ecs_updater.ledger.lease import LEASE_SECONDS
+from ecs_updater.ledger.queries import Progress
+from ecs_updater.ledger.rate_limiter import Pace
+from ecs_updater.throttling import RATES, REGISTER
+from ecs_updater_cli.backends import batches
+from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.local import LocalBackend
+from ecs_updater_cli.backends.settings import environment
+from ecs_updater_cli.backends.sqs import LedgerPoller
+from ecs_updater_cli.backends.task_counts import TaskCounter
+from fakes.answers import answer_of
+from fakes.fake_dynamodb import TABLE
+from support.rollout_world import EVENT
+
+SECOND_EVENT = {**EVENT, "ecs_image_name": "app:3", "request_id": "second"}
+PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
+CLOSE = 3.0
+"""Seconds by which the corrected clock may be wrong: less than a lease allows for."""
+PATIENCE = 600
+"""Seconds after which a test that hangs ends."""
+
+
+@pytest.fixture(name="world")
+def _world(make_world):
+    return make_world()
+
+
+@pytest.fixture(name="laptop", params=[-300, -130, 0, 130, 300])
+def _laptop(world, request):
+    """The clock of a machine that is so many seconds ahead, as the command line makes it of AWS's
+    answers.
+    """
+    server_time = ServerTime(lambda: world.ecs.clock.now() + request.param)
+    for client in (world.boundary._client, world.table._client):  # pylint: disable=protected-access
+        server_time.watch(client.meta.events)
+    world.table.query("nothing")  # The command line asks for the table before anything else.
+    return replace(world.clock, epoch=server_time)
+
+
+def send(world, clock):
+    """One update by the machine with this clock."""
+    return world.told(
+        lambda: update(
+            SECOND_EVENT,
+            world.environment,
+            world.boundary,
+            Call("second", clock=clock),
+            world.table,
+        )
+    )
+
+
+def test_a_lease_that_is_held_is_not_taken(world, laptop):
+    give_back = world.hold("first")
+    assert isinstance(send(world, laptop).error, LeaseHeldError)
+    assert give_back()
+    assert send(world, laptop).verdict == "IN_PROGRESS"
+
+
+def test_a_lease_is_taken_from_a_dead_holder_as_soon_as_it_expires_and_no_sooner(world, laptop):
+    true_time, world.clock = world.clock, laptop
+    world.hold("first")
+    world.clock = true_time
+    world.pass_time(LEASE_SECONDS - CLOSE - 1)
+    assert isinstance(world.send().error, LeaseHeldError)
+    world.pass_time(2 * CLOSE + 2)
+    assert world.send().verdict == "IN_PROGRESS"
+
+
+def test_nobody_waits_for_a_token_because_of_the_clock(world, laptop):
+    at_right, at_wrong = (
+        Pace(world.table, RATES, clock=clock.epoch, sleep=clock.sleep)
+        for clock in (world.clock, laptop)
+    )
+    for _ in range(8):
+        assert at_wrong.take(REGISTER, 1, 10) and at_right.take(REGISTER, 1, 10)
+    assert sum(world.ecs.clock.slept) < CLOSE
+
+
+def test_an_update_of_a_function_is_completed_with_its_own_verdict(world, laptop):
+    world.send()
+    world.pass_time(100)
+    call = Call("completer", None, lambda: 900.0, laptop)
+    (entry,) = complete(None, world.environment, world.boundary, world.table, call).ended
+    assert entry.verdict == "SUCCEEDED"
+
+
+def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right_end(world, laptop):
+    begin, written, before = world.clock.epoch(), [], world.dynamodb.before
+    is_updating = threading.Event()
+    world.boundary._client.meta.events.register_first(  # pylint: disable=protected-access
+        "before-send.ecs.UpdateService", lambda **_: is_updating.set()
+    )
+
+    def note(request):
+        values = request.body.get("ExpressionAttributeValues", {})
+        written.extend(
+            float(values[name]["N"]) - world.clock.epoch()
+            for name in (":now", ":full_at")
+            if name in values
+        )
+        return before(request)
+
+    world.dynamodb.before = note
+    ledger = Ledger(world.table, PREFIX)
+    begun = batches.new_batch([EVENT], [None], None, laptop)
+    batches.begin(ledger, begun)
+    status = LedgerPoller(Progress(world.table), TaskCounter(world.boundary, laptop))
+    backend = LocalBackend(
+        world.boundary, ledger, environment(TABLE, PREFIX, {}), status, begun.batch.id, laptop
+    )
+    backend.begin(begun.members)
+    assert is_updating.wait(PATIENCE)
+    backend.leave(PATIENCE)
+    world.pass_time(100)
+    call = Call("completer", None, lambda: 900.0, laptop)
+    (entry,) = complete(
+        None, world.environment, world.boundary, world.table, call, begun.batch.id
+    ).ended
+    moments = [
+        datetime.fromisoformat(one).timestamp()
+        for one in (begun.batch.begun_at, entry.begun_at, entry.ended_at)
+    ]
+    assert (
+        moments == sorted(moments)
+        and begin - CLOSE <= moments[0]
+        and moments[-1] <= world.clock.epoch() + CLOSE
+    )
+    assert entry.verdict == "SUCCEEDED" and abs(max(written, key=abs)) < CLOSE
+
+
+def test_every_client_that_the_command_line_makes_corrects_its_clock(request):
+    request.addfinalizer(clients.session.cache_clear)
+    server_time = ServerTime(lambda: 1_000_000.0)
+    session.use(None, "eu-west-1", server_time)
+    for service, call in (
+        ("dynamodb", "list_tables"),
+        ("ecs", "list_clusters"),
+        ("sqs", "list_queues"),
+    ):
+        client = clients.session().create_client(
+            service, aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        moment = server_time() + 400
+        client.meta.events.register_first(
+            f"before-send.{service}",
+            lambda request, moment=moment, **_: answer_of(request.url, 200, {}, moment),
+        )
+        getattr(client, call)()
+        assert abs(server_time() - moment) <= 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 9.0])
+def test_a_right_clock_stays_as_it_is_however_long_an_answer_takes(world, seconds):
+    server_time = ServerTime(world.clock.epoch)
+    client = world.boundary._client  # pylint: disable=protected-access
+    server_time.watch(client.meta.events)
+    client.meta.events.register_first("before-send.ecs", lambda **_: world.pass_time(seconds))
+    for _ in range(20):
+        world.pass_time(0.37)
+        world.boundary.describe_service("ECSCluster", "ecs-dummy-service")
+        assert server_time() == world.clock.epoch()
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 32 Foo 2026 99:99:99 GMT"])
+def test_an_answer_without_a_date_corrects_nothing(world, date):
+    server_time = ServerTime(world.clock.epoch)
+    client = world.boundary._client  # pylint: disable=protected-access
+    server_time.watch(client.meta.events)
+
+    def answer(request, **_):
+        told = answer_of(request.url, 200, {"services": [], "failures": []})
+        if date is not None:
+            told.headers["Date"] = date
+        return told
+
+    client.meta.events.register_first("before-send.ecs", answer)
+    world.boundary.describe_service("ECSCluster", "ecs-dummy-service")
+    assert server_time() == world.clock.epoch()

@@ -1,0 +1,204 @@
+"""The cause of a failure is what ended the tasks, in whatever order ECS lists their containers, or
+what ECS says of it.
+"""
+
+import pytest
+
+from fakes.simulated_ecs import BREAKER, Image
+from fakes.simulated_ecs.images import OUT_OF_MEMORY
+from support.rollout_world import EVENT
+
+APP = {"name": "app", "image": "busybox", "memory": 128}
+PROXY = {"name": "proxy", "image": "proxy:1", "memory": 64}
+MIGRATE = {"name": "migrate", "image": "migrate:1", "memory": 64, "essential": False}
+LOG = {"name": "log", "image": "log:1", "memory": 64, "essential": False}
+ADDED = ("ecs-service-connect-abc12", "aws-guardduty-agent-x1")
+"""ECS ends these with 1 when the task ends, as it may."""
+WAIT = {"ecs_container_name": "app", "wait_seconds": 180}
+HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
+BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}
+ALARMS = {
+    "alarms": {"enable": True, "rollback": True, "alarmNames": ["fewer-orders", "more-errors"]}
+}
+
+
+def send(world, app, others=(), **fields):
+    """One update to an image that fares so, beside other images."""
+    world.ecs.publish("app:2", app)
+    for reference, image in others:
+        world.ecs.publish(reference, image)
+    return world.send({**EVENT, **WAIT}, **fields)
+
+
+ENDS = {
+    "an exit code": (Image.exits(code=3), "container app exited with code 3, 3 times"),
+    "a kill that nobody explains": (
+        Image.exits(code=137),
+        "container app exited with code 137, 3 times",
+    ),
+    "memory": (Image.oom(), "container app ran out of memory (exit code 137), 3 times"),
+    "its own end without a failure": (
+        Image.exits(code=0),
+        "container app exited with code 0, 3 times",
+    ),
+    "a start that fails": (
+        Image.cannot_start("CannotStartContainerError: exec: permission denied"),
+        (
+            "container app could not be started: CannotStartContainerError: exec: "
+            "permission denied, 3 times"
+        ),
+    ),
+    "an image that is not there": (
+        Image.cannot_pull("not found"),
+        "could not pull its image: CannotPullContainerError: not found",
+    ),
+}
+
+
+@pytest.mark.parametrize("launch_type", ["FARGATE", "EC2"])
+@pytest.mark.parametrize("end", ENDS)
+def test_the_container_that_ended_the_task_is_the_cause_among_any_others(
+    make_world, end, launch_type
+):
+    """Beside one that has done its work, one that failed and does not matter, one that is only
+    stopped, and those that ECS adds.
+    """
+    image, says = ENDS[end]
+    world = make_world(
+        containers=[MIGRATE, LOG, PROXY, APP], added_containers=ADDED, launch_type=launch_type
+    )
+    done, failed = Image.exits(code=0, after=0), Image.exits(code=1, after=0)
+    told = send(world, image, [("migrate:1", done), ("log:1", failed)])
+    assert f"FAILED: {says}" in told.text or (end.startswith("an image") and says in told.text), (
+        told.text
+    )
+    assert "3 times" in told.text
+
+
+def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that_is_stopped_with_it(
+    make_world,
+):
+    world = make_world(containers=[APP, PROXY], added_containers=ADDED)
+    world.ecs.images.becomes("proxy:1", Image.exits(code=7, starts_after=8))
+    told = send(world, Image.good())
+    assert "FAILED: container proxy exited with code 7, 3 times" in told.text
+
+
+def test_a_rolled_back_deployment_has_the_same_cause(make_world):
+    world = make_world(containers=[MIGRATE, LOG, APP], added_containers=ADDED, breaker=BREAKER)
+    told = send(world, Image.exits(code=9), [("log:1", Image.exits(code=1, after=0))])
+    assert (
+        "ROLLED_BACK: container app exited with code 9, 3 times; ECS's circuit breaker "
+        "returned the service"
+    ) in told.text
+
+
+def test_the_completer_knows_the_containers_too(make_world):
+    world = make_world(containers=[LOG, APP], added_containers=ADDED)
+    send(world, Image.exits(code=137), [("log:1", Image.exits(code=1, after=0))], wait_seconds=None)
+    world.pass_time(120)
+    (ended,) = world.complete().ended
+    assert "FAILED: container app exited with code 137" in ended.cause
+
+
+def test_what_a_container_died_of_is_read_with_no_call_more_than_for_one_container(make_world):
+    calls = []
+    for containers in ([APP], [MIGRATE, LOG, APP]):
+        world = make_world(containers=containers)
+        send(world, Image.exits(code=3))
+        calls.append(dict(world.calls))
+    assert calls[0] == calls[1]
+
+
+@pytest.mark.parametrize("stopped", [150, 450])
+def test_tasks_are_found_among_any_number_of_stopped_ones(make_world, stopped):
+    world = make_world(desired=stopped)
+    world.ecs.set_desired(1)
+    told = world.send(wait_seconds=1)
+    world.ecs.publish("app:3", Image.exits(code=5))
+    told = world.send(ecs_image_name="app:3", wait_seconds=180)
+    assert "FAILED: container ecs-dummy-container exited with code 5, 3 times" in told.text
+
+
+def test_memory_that_only_the_task_speaks_of_is_the_container_that_was_killed():
+    from ecs_updater.rollout.task_failures import death_of  # pylint: disable=import-outside-toplevel
+
+    task = {
+        "taskArn": "t/1",
+        "stopCode": "EssentialContainerExited",
+        "stoppedReason": OUT_OF_MEMORY,
+        "containers": [{"name": "a", "exitCode": 0}, {"name": "b", "exitCode": 137}],
+    }
+    death = death_of(task)
+    assert death and death.cause == "container b ran out of memory (exit code 137)"
+
+
+# What ECS says beside the tasks.
+
+STRATEGIES = {
+    "rolling": {},
+    "blue/green": BLUE_GREEN,
+    "canary": {**BLUE_GREEN, "strategy": "CANARY"},
+}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_lifecycle_hook_that_fails_is_the_cause(make_world, strategy):
+    world = make_world(configuration=STRATEGIES[strategy])
+    stage = "SCALE_UP" if strategy == "rolling" else "POST_TEST_TRAFFIC_SHIFT"
+    world.ecs.fail_hook(stage, HOOK)
+    told = world.send(wait_seconds=300)
+    reason = (
+        f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle "
+        f"hook target {HOOK} returned"
+    )
+    assert (
+        f"ROLLED_BACK: {reason} FAILED status; ECS returned the service to ecs-dummy-task:1"
+        in told.text
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("rollback", [True, False])
+def test_an_alarm_is_the_cause_and_is_named(make_world, strategy, rollback):
+    alarms = {"alarms": {**ALARMS["alarms"], "rollback": rollback}}
+    world = make_world(configuration={**STRATEGIES[strategy], **alarms})
+    world.ecs.at(18).trigger_alarm("more-errors")
+    told = world.send(wait_seconds=300)
+    assert f"{'ROLLED_BACK' if rollback else 'FAILED'}: Service deployment " in told.text
+    assert "alarm more-errors was triggered" in told.text and "fewer-orders" not in told.text
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "blue/green"])
+def test_the_cause_is_found_however_many_events_come_after_it(make_world, strategy):
+    """Without ECS's own record of the deployment: an event says it, and forty others come after
+    that one.
+    """
+    world = make_world(service_deployments=False, configuration=STRATEGIES[strategy])
+    world.ecs.fail_hook("SCALE_UP" if strategy == "rolling" else "POST_SCALE_UP", HOOK)
+    for second in range(21, 61):
+        world.ecs.at(second).warn("(service {service}) has begun draining connections on 1 tasks.")
+    told = world.send(wait_seconds=300)
+    assert (
+        f"lifecycle hook(s) failed. Lifecycle hook target {HOOK} returned FAILED status"
+        in told.text.partition("ECS's last")[0]
+    )
+
+
+def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(make_world):
+    world = make_world()
+    world.ecs.warn("(service {service}) was unable to place a task because of yesterday.")
+    world.pass_time(60)
+    world.ecs.publish("app:2", Image.slow(600))
+    world.ecs.fail_hook("SCALE_UP", HOOK)
+    assert "yesterday" not in world.send(wait_seconds=120).text.partition("ECS's last")[0]
+
+
+def test_a_task_that_cannot_be_placed_is_a_better_cause_than_that_tasks_failed_to_start(make_world):
+    world = make_world(breaker=BREAKER)
+    world.ecs.publish("app:2", Image.never_placed())
+    told = world.send(wait_seconds=300)
+    assert (
+        "ROLLED_BACK: was unable to place a task because no container instance "
+        "met all of its requirements"
+    ) in told.text

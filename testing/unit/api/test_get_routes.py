@@ -1,0 +1,234 @@
+"""``GET``: help, page, lists and updates over HTTP, for programs and browsers; and what it
+refuses.
+"""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+
+from ecs_updater.api import query
+from ecs_updater.api.get_routes import Sources, door
+from ecs_updater.api.routes import ROUTES
+from ecs_updater.api.service_list import Listing
+from ecs_updater.errors import InvalidQueryError
+from ecs_updater.ledger.queries import Feed
+from fakes.many_services import ManyServices, service
+from support.http import CONTEXT, REQUEST_ID, ask, event
+from support.ledger import intent, succeeded
+
+pytest_plugins = ["support.ledger_fixtures"]
+ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "API_AUTH": "key"}
+PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
+
+
+@pytest.fixture(name="ecs", scope="module")
+def _ecs():
+    owned = {"tags": [{"key": "owner", "value": "me & you"}]}
+    of_c = {"web": service("c", "web", **owned), "api": service("c", "api")}
+    return ManyServices({"c": of_c, "d": {"old": service("d", "old", launchType="EC2")}})
+
+
+@pytest.fixture(name="sources")
+def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
+    ecs.calls.clear()
+    return Sources(Listing(ecs.reader()), Feed(table), ENVIRONMENT)
+
+
+@pytest.fixture(name="get")
+def _get(sources):
+    resolve = door(sources).resolve
+    return lambda address, **more: ask(resolve, "GET", address, **more)
+
+
+def test_help_is_json_for_programs_and_lists_every_route(get):
+    answer = get("/", headers={"Accept": "*/*"})
+    assert answer.status == 200 and answer.headers["Vary"] == "Accept"
+    assert answer.json["routes"] == [
+        {"method": one.method, "path": one.path, "what": one.what} for one in ROUTES
+    ]
+    assert (
+        answer.json["tagFilters"] == ["environment", "owner", "contact"]
+        and "x-api-key" in answer.json["authentication"]
+    )
+
+
+def test_a_browser_gets_the_page_with_a_strict_policy_and_reaches_no_aws_for_it(get, ecs):
+    answer = get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert answer.status == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = answer.headers["Content-Security-Policy"]
+    assert (
+        policy.startswith("default-src 'none'") and "unsafe" not in policy and "sha256-" in policy
+    )
+    assert answer.text.lstrip().lower().startswith("<!doctype html>") and not ecs.calls
+
+
+def test_services_are_listed_and_filtered(get):
+    assert [one["serviceName"] for one in get("/list").json["services"]] == ["api", "web"]
+    assert [one["serviceName"] for one in get("/list?owner=me+%26+you").json["services"]] == ["web"]
+    assert [one["serviceName"] for one in get("/list?launch_type=ALL").json["services"]] == [
+        "api",
+        "web",
+        "old",
+    ]
+    assert get("/list?images=1&limit=1").json["services"][0]["images"] == {"app": "registry/api:1"}
+
+
+def test_a_page_leads_to_the_next(get):
+    first = get("/list?limit=1").json
+    second = get(f"/list?limit=1&next={first['next']}").json
+    # Only then it is known that nothing else fits the query.
+    last = get(f"/list?limit=1&next={second['next']}").json
+    assert [one["serviceName"] for page in (first, second) for one in page["services"]] == [
+        "api",
+        "web",
+    ]
+    assert last == {"services": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    "address, message",
+    [
+        (
+            "/list?team=x",
+            (
+                "there is no filter 'team': there are environment, owner, contact, "
+                "launch_type, images, limit, next"
+            ),
+        ),
+        ("/list?owner=a&owner=b", "owner: is given 2 times, once is enough"),
+        ("/list?limit=0", "limit: '0' is not a number from 1 to 1000"),
+        ("/list?limit=1001", "limit: '1001' is not a number from 1 to 1000"),
+        ("/list?limit=0000010001", "limit: '0000010001' is not a number from 1 to 1000"),
+        ("/deployments?limit=0000000019", "limit: '0000000019' is not a number from 1 to 100"),
+        ("/list?limit=%D9%A3", "limit: '٣' is not a number from 1 to 1000"),
+        ("/list?images=yes", "images: 'yes' is neither 0 nor 1"),
+        (
+            "/list?launch_type=FARGATE,X",
+            "launch_type: 'FARGATE,X' is not one of FARGATE, EC2, EXTERNAL, "
+            "MANAGED_INSTANCES, ALL, "
+            "or several with commas",
+        ),
+        ("/list?next=x", "next: this is not what an earlier page of the same list gave as next"),
+        (
+            "/deployments?owner=x",
+            "there is no parameter 'owner': there are cluster, service, limit, next",
+        ),
+        ("/deployments?limit=101", "limit: '101' is not a number from 1 to 100"),
+        (
+            "/deployments?service=web",
+            (
+                "service: web may be in several clusters: name the cluster too, or "
+                "take the service's ARN"
+            ),
+        ),
+        ("/deployments?cluster=a/b", "cluster: 'a/b' is neither the name of a cluster nor its ARN"),
+        (
+            "/deployments?service=arn:x",
+            "service: 'arn:x' is neither the name of a service nor its ARN",
+        ),
+        (
+            f"/deployments?cluster=c&service={PREFIX}service/d/web",
+            f"service: '{PREFIX}service/d/web' is not in the cluster '{PREFIX}cluster/c'",
+        ),
+    ],
+)
+def test_a_query_that_means_nothing_is_refused_with_what_there_is(get, ecs, address, message):
+    answer = get(address)
+    assert answer.status == 400 and not ecs.calls
+    error = {"errorType": "InvalidQueryError", "errorMessage": f"[ERROR][http_request] {message}"}
+    assert answer.json == {**error, "requestId": REQUEST_ID}
+
+
+@pytest.mark.parametrize(
+    "parameters, key",
+    [
+        ({"cluster": ["c"], "service": ["web"]}, f"{PREFIX}service/c/web"),
+        ({"cluster": [f"{PREFIX}cluster/c"], "service": ["web"]}, f"{PREFIX}service/c/web"),
+        ({"service": [f"{PREFIX}service/c/web"]}, f"{PREFIX}service/c/web"),
+        ({"cluster": ["c"], "service": [f"{PREFIX}service/web"]}, f"{PREFIX}service/c/web"),
+        ({"cluster": ["c"], "service": [f"{PREFIX}service/c/web"]}, f"{PREFIX}service/c/web"),
+    ],
+)
+def test_a_service_is_found_however_it_is_named(parameters, key):
+    assert query.deployments_query(parameters, PREFIX).service == key
+
+
+def test_a_short_arn_needs_its_cluster():
+    with pytest.raises(InvalidQueryError):
+        query.deployments_query({"service": [f"{PREFIX}service/web"]}, PREFIX)
+
+
+def test_updates_are_told_by_service_and_by_their_id(get, history, lease):
+    key = f"{PREFIX}service/ECSCluster/ecs-dummy-service"
+    entry = history.begin(intent(lease("r-1"))).entry
+    history.end(succeeded(entry))
+    listed = get("/deployments?cluster=ECSCluster&service=ecs-dummy-service").json
+    assert [one["id"] for one in listed["deployments"]] == ["r-1"] and listed["deployments"][0][
+        "serviceArn"
+    ] == key
+    assert [one["id"] for one in get("/deployments").json["deployments"]] == ["r-1"]
+    told = {"answer": {"changed": True}, "errorType": None, "errorMessage": None}
+    assert get("/deployments/r-1").json == {**listed["deployments"][0], **told}
+    missing = get("/deployments/nobody")
+    assert (missing.status, missing.json["errorType"]) == (404, "DeploymentNotFoundError")
+
+
+@pytest.mark.parametrize("setting", [{"API_AUTH": "none"}, {"TAG_FILTERS": "owner,limit"}])
+def test_a_wrong_setting_is_one_sentence_that_names_it(sources, setting):
+    resolve = door(dataclasses.replace(sources, environment=ENVIRONMENT | setting)).resolve
+    for address in ("/", "/list", "/openapi.json"):
+        answer = ask(resolve, "GET", address)
+        assert answer.status == 500 and next(iter(setting)) in answer.json["errorMessage"]
+
+
+def test_without_a_ledger_lists_of_services_still_work(sources):
+    resolve = door(dataclasses.replace(sources, feed=None)).resolve
+    assert ask(resolve, "GET", "/list").status == 200
+    assert ask(resolve, "GET", "/deployments").json["errorType"] == "ConfigurationError"
+
+
+def test_trouble_of_aws_is_502_and_logged_without_a_traceback_for_the_caller(get, ecs, log):
+    ecs.before = lambda operation, body: (
+        400,
+        "AccessDeniedException",
+        "User: x is not authorized. Token: secret",
+    )
+    answer = get("/list")
+    ecs.before = lambda operation, body: None
+    assert (
+        answer.status == 403
+        and answer.json["errorType"] == "ServiceReadError"
+        and "secret" not in answer.text
+    )
+    assert log()[-1]["error_type"] == "ServiceReadError"
+
+
+def test_the_log_says_what_was_asked_how_much_was_told_and_what_it_cost(get, ecs, log):
+    get("/list")
+    (line,) = log()
+    assert (
+        line["aws_calls"] == dict(sorted(ecs.calls.items())) and ecs.calls["DescribeServices"] == 2
+    )
+    assert (line["message"], line["path"], line["services"], line["http_request_id"]) == (
+        "read",
+        "/list",
+        2,
+        REQUEST_ID,
+    )
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/lists", "/deployments/a/b", "/openapi"])
+def test_another_route_is_404(get, path):
+    assert get(path).json["errorType"] == "RouteNotFoundError"
+
+
+def test_a_context_of_another_partition_gives_its_arns(sources):
+    context = SimpleNamespace(
+        **{
+            **vars(CONTEXT),
+            "invoked_function_arn": "arn:aws-cn:lambda:cn-north-1:123456789012:function:f",
+        }
+    )
+    answer = door(sources).resolve(event("GET", "/deployments?cluster=c"), context)
+    assert answer["statusCode"] == 200

@@ -1,0 +1,135 @@
+"""The OpenAPI document is made of the schemas that decide, and what the doors answer is what it
+says.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ecs_updater.api import openapi
+from ecs_updater.api.get_routes import Sources, door
+from ecs_updater.api.post_routes import door as updating_door
+from ecs_updater.api.routes import ROUTES
+from ecs_updater.api.service_list import Listing
+from ecs_updater.ledger.queries import Feed
+from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
+from fakes.many_services import ManyServices, service
+from support.http import ask
+from support.ledger import intent, succeeded
+
+pytest_plugins = ["support.ledger_fixtures"]
+DOCUMENT = openapi.document(["environment", "owner"], "key")
+
+
+def operations() -> Iterator[tuple[str, str, dict]]:
+    """Path, method and operation of each."""
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            yield path, method.upper(), operation
+
+
+def references(value) -> Iterator[str]:
+    """Every reference in the document."""
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from references(one)
+
+
+def validator(name: str) -> Draft202012Validator:
+    """Checks with a schema of the document."""
+    return Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    )
+
+
+def test_it_has_every_route_and_no_other_and_says_where_a_key_is_needed():
+    assert sorted((path, method) for path, method, _ in operations()) == sorted(
+        (one.path, one.method) for one in ROUTES
+    )
+    needs_key = {
+        (path, method) for path, method, operation in operations() if operation["security"]
+    }
+    assert needs_key == {(one.path, one.method) for one in ROUTES if one.needs_key}
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(set(names)) == len(names) and all(name.isidentifier() for name in names)
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_one():
+    schemas = DOCUMENT["components"]["schemas"]
+    assert {
+        reference.removeprefix("#/components/schemas/") for reference in references(DOCUMENT)
+    } <= schemas.keys()
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    "name, schema",
+    [
+        ("Update", SCHEMAS[UPDATE]),
+        ("Rollback", SCHEMAS[ROLLBACK]),
+        ("ShortUpdate", SHORT_SCHEMAS[UPDATE]),
+        ("ShortRollback", SHORT_SCHEMAS[ROLLBACK]),
+    ],
+)
+def test_what_is_asked_is_checked_with_the_very_schema_that_is_told(name, schema):
+    told = DOCUMENT["components"]["schemas"][name]
+    assert {"$schema": "http://json-schema.org/draft-04/schema#", **told} == schema.document
+
+
+def test_the_filters_that_are_set_are_its_parameters():
+    parameters = [one["name"] for one in DOCUMENT["paths"]["/list"]["get"]["parameters"]]
+    assert parameters == ["launch_type", "images", "limit", "next", "environment", "owner"]
+
+
+def test_with_iam_a_signature_is_needed_beside_the_key():
+    document = openapi.document([], "iam")
+    assert document["paths"]["/update"]["post"]["security"] == [{"key": [], "iam": []}]
+    assert document["paths"]["/"]["get"]["security"] == []
+
+
+def test_what_reads_answers_as_the_document_says(table, history, lease, log):  # pylint: disable=unused-argument
+    ecs = ManyServices({"c": {"web": service("c", "web", tags=[{"key": "a", "value": "b"}])}})
+    entry = history.begin(intent(lease("r"))).entry
+    history.end(succeeded(entry))
+    resolve = door(Sources(Listing(ecs.reader()), Feed(table), {"TAG_FILTERS": "owner"})).resolve
+    for address, name in {
+        "/": "Help",
+        "/list?images=1": "Services",
+        "/deployments": "Deployments",
+        "/deployments/r": "WholeDeployment",
+        "/list?x=1": "Error",
+        "/nothing": "Error",
+        "/deployments/x": "Error",
+    }.items():
+        answer = ask(resolve, "GET", address).json
+        assert not list(validator(name).iter_errors(answer)), address
+
+
+def test_what_changes_answers_as_the_document_says(ecs_fake, send, event, log):  # pylint: disable=unused-argument
+    body = send(ecs_fake, event())
+    resolve = updating_door(lambda *_: {"statusCode": 200, "body": body}).resolve
+    assert not list(validator("Result").iter_errors(ask(resolve, "POST", "/update", event()).json))
+    assert not list(validator("Error").iter_errors(ask(resolve, "POST", "/update", "{").json))
+
+
+def test_the_schemas_of_answers_refuse_what_is_no_such_answer():
+    assert list(validator("Services").iter_errors({"services": [{}], "next": None}))
+    assert list(validator("Result").iter_errors({}))
+    assert list(
+        validator("Error").iter_errors(
+            {"errorType": "x", "errorMessage": "y", "requestId": "z", "trace": "t"}
+        )
+    )
+
+
+def test_it_is_served_with_an_address_that_is_relative_to_its_own(table, log):  # pylint: disable=unused-argument
+    environment = {"TAG_FILTERS": "environment,owner"}
+    resolve = door(Sources(Listing(ManyServices({}).reader()), Feed(table), environment)).resolve
+    assert ask(resolve, "GET", "/openapi.json").json == DOCUMENT
+    assert DOCUMENT["servers"] == [{"url": "."}]

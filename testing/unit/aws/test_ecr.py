@@ -1,0 +1,434 @@
+"""Images in Amazon ECR, on the wire: what is asked, where, how often, and what each of ECR's
+answers means for an update.
+"""
+
+import hashlib
+import json
+
+import boto3
+import moto
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectTimeoutError
+
+from ecs_updater.aws.ecr import _CONFIG, Ecr
+from ecs_updater.aws.oci_registry import Oci
+from ecs_updater.aws.safe_http import Http, HttpFailure, Response
+from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
+from ecs_updater.model.image import ImageReference
+from ecs_updater.registry.client import Lookup
+from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES
+from ecs_updater.registry.platform import Platform
+from ecs_updater.registry.verify import verify, verify_all
+from fakes.fake_ecs import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED
+
+OWNER = "999999999999"
+HOST = f"{OWNER}.dkr.ecr.us-east-2.amazonaws.com"
+X86_64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+CONFIG = json.dumps({"os": "linux", "architecture": "amd64"}).encode()
+CONFIG_DIGEST = f"sha256:{hashlib.sha256(CONFIG).hexdigest()}"
+URL = "https://bucket.s3.us-east-2.amazonaws.com/config?X-Amz-Signature=secret"
+SINGLE = {
+    "schemaVersion": 2,
+    "mediaType": IMAGE_TYPES[1],
+    "config": {
+        "mediaType": "application/vnd.docker.container.image.v1+json",
+        "digest": CONFIG_DIGEST,
+        "size": len(CONFIG),
+    },
+}
+CHART = SINGLE | {
+    "config": {
+        "mediaType": "application/vnd.cncf.helm.config.v1+json",
+        "digest": CONFIG_DIGEST,
+        "size": 2,
+    }
+}
+
+
+def index(kind):
+    """An index for both of ECS's processors."""
+    entries = [
+        {
+            "digest": "sha256:" + digit * 64,
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for digit, architecture in (("1", "amd64"), ("2", "arm64"))
+    ]
+    return {"schemaVersion": 2, "mediaType": kind, "manifests": entries}
+
+
+class FakeEcr:
+    """Repository ``team/app`` in one registry, behind botocore's ``before-send`` in every
+    region.
+    """
+
+    def __init__(self, manifest=None, **faults):
+        self.text = json.dumps(manifest, indent=3)
+        self.digest = f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
+        self.faults = {operation: list(faults_of) for operation, faults_of in faults.items()}
+        self.requests = []
+        self.cached = []
+
+    def client(self, region):
+        """A real client for ``region`` whose requests end here."""
+        client = boto3.client("ecr", region_name=region, config=_CONFIG)
+        client.meta.events.register_last("before-send.ecr", self._send)
+        return client
+
+    @property
+    def operations(self):
+        """The operations as they went over the wire."""
+        return [operation for _, operation, _ in self.requests]
+
+    def _send(self, request, **_):
+        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        self.requests.append((request.url, operation, json.loads(request.body)))
+        status, body = 200, self._answer(operation)
+        if self.faults.get(operation):
+            fault = self.faults[operation].pop(0)
+            if isinstance(fault, Exception):
+                raise fault
+            if isinstance(fault, dict):
+                body = fault
+            else:
+                status, body = fault[0], {"__type": fault[1], "message": fault[2]}
+        content = json.dumps(body).encode()
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "Content-Length": str(len(content)),
+        }
+        return AWSResponse(
+            request.url,
+            status,
+            headers,
+            type("Raw", (), {"stream": lambda self, **_: iter([content])})(),
+        )
+
+    def _answer(self, operation):
+        if operation == "GetDownloadUrlForLayer":
+            return {"downloadUrl": URL, "layerDigest": CONFIG_DIGEST}
+        if operation == "DescribePullThroughCacheRules":
+            return {
+                "pullThroughCacheRules": [{"ecrRepositoryPrefix": prefix} for prefix in self.cached]
+            }
+        kind = json.loads(self.text).get("mediaType") if self.text != "null" else ""
+        image_id = {"imageDigest": self.digest, "imageTag": "1"}
+        return {
+            "images": [
+                {"imageId": image_id, "imageManifest": self.text, "imageManifestMediaType": kind}
+            ],
+            "failures": [],
+        }
+
+
+IS_CONFIG = Response(200, {}, CONFIG)
+
+
+class FakeHttp:
+    """Says the same to every GET, and remembers what was asked."""
+
+    def __init__(self, answer=IS_CONFIG):
+        self.answer, self.asked = answer, []
+
+    def get(self, url, headers, limit, seconds, trusted=False):
+        """The prepared answer."""
+        self.asked.append((url, dict(headers), trusted, limit < 5_000_000, seconds))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def lookup(fake, http=None):
+    """The real registries, with ``fake`` in place of AWS."""
+    return Lookup(Ecr(http or FakeHttp(), fake.client), Oci(Http()))
+
+
+def image(rest=":1", host=HOST):
+    """A reference into the fake registry."""
+    return ImageReference.parse(f"{host}/team/app{rest}")
+
+
+def failures(code, reason="Requested image not found"):
+    """BatchGetImage's way of saying what went wrong with one image."""
+    return {
+        "images": [],
+        "failures": [{"imageId": {"imageTag": "1"}, "failureCode": code, "failureReason": reason}],
+    }
+
+
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+def test_an_index_is_one_call_to_the_registry_of_its_account_in_its_region(kind):
+    fake = FakeEcr(index(kind))
+    verified = verify(image(), ARM64, lookup(fake))
+    assert (verified.digest, verified.platform_digest) == (fake.digest, "sha256:" + "2" * 64)
+    assert len(fake.requests) == 1
+    url, operation, body = fake.requests[0]
+    assert url == "https://api.ecr.us-east-2.amazonaws.com/" and operation == "BatchGetImage"
+    assert body == {
+        "registryId": OWNER,
+        "repositoryName": "team/app",
+        "imageIds": [{"imageTag": "1"}],
+        "acceptedMediaTypes": [*IMAGE_TYPES, *INDEX_TYPES],
+    }
+
+
+@pytest.mark.parametrize(
+    "rest, image_id",
+    [
+        ("", {"imageTag": "latest"}),
+        (":1", {"imageTag": "1"}),
+        ("@sha256:" + "a" * 64, {"imageDigest": "sha256:" + "a" * 64}),
+        (":moved@sha256:" + "a" * 64, {"imageDigest": "sha256:" + "a" * 64}),
+    ],
+)
+def test_the_digest_decides_then_the_tag_then_latest(rest, image_id):
+    fake = FakeEcr(index(INDEX_TYPES[0]))
+    verify(image(rest), X86_64, lookup(fake))
+    assert fake.requests[0][2]["imageIds"] == [image_id]
+
+
+def test_the_processor_of_a_single_image_takes_a_second_call_and_one_download():
+    fake, http = FakeEcr(SINGLE), FakeHttp()
+    verified = verify(image(), X86_64, lookup(fake, http))
+    assert (verified.digest, verified.platforms) == (fake.digest, (X86_64,))
+    assert fake.operations == ["BatchGetImage", "GetDownloadUrlForLayer"]
+    assert fake.requests[1][2] == {
+        "registryId": OWNER,
+        "repositoryName": "team/app",
+        "layerDigest": CONFIG_DIGEST,
+    }
+    assert http.asked == [(URL, {}, True, True, 10.0)]
+    with pytest.raises(ImageArchitectureError):
+        verify(image(), ARM64, lookup(FakeEcr(SINGLE)))
+
+
+def test_each_region_has_its_own_client_and_each_image_is_asked_for_once():
+    fake = FakeEcr(index(INDEX_TYPES[0]))
+    registries = lookup(fake)
+    elsewhere = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
+    verify_all([image(), image(":2"), image(host=elsewhere), image()], X86_64, registries)
+    hosts = [url for url, _, _ in fake.requests]
+    assert (
+        sorted(hosts)
+        == ["https://api.ecr.cn-north-1.amazonaws.com.cn/"]
+        + ["https://api.ecr.us-east-2.amazonaws.com/"] * 2
+    )
+
+
+WHERE = f"registry {OWNER} in us-east-2: "
+
+
+@pytest.mark.parametrize(
+    "answer, reason",
+    [
+        (failures("ImageNotFound"), "its repository has no such tag or digest"),
+        (
+            failures("ImageInaccessible"),
+            "it is archived there, and no task can pull it until it is restored",
+        ),
+        (failures("InvalidImageTag", "Invalid tag"), "Invalid tag"),
+        (
+            (400, "RepositoryNotFoundException", "The repository does not exist"),
+            "it has no repository of that name",
+        ),
+        (
+            (400, "InvalidParameterException", "Invalid parameter at 'repositoryName'"),
+            "Invalid parameter at 'repositoryName'",
+        ),
+    ],
+)
+def test_a_tag_digest_or_repository_that_ecr_does_not_have_is_refused(answer, reason):
+    fake = FakeEcr(SINGLE, BatchGetImage=[answer])
+    with pytest.raises(ImageNotFoundError) as refused:
+        verify(image(), X86_64, lookup(fake), require=False)
+    assert f"{image()} is not in the registry: {WHERE}{reason}" in str(refused.value)
+    assert fake.operations[0] == "BatchGetImage" and set(fake.operations[1:]) <= {
+        "DescribePullThroughCacheRules"
+    }
+
+
+NOT_THERE = [
+    failures("ImageNotFound"),
+    (400, "RepositoryNotFoundException", "The repository does not exist"),
+]
+
+
+@pytest.mark.parametrize("answer", NOT_THERE, ids=["tag", "repository"])
+@pytest.mark.parametrize("prefix", ["team", "team/", "ROOT"])
+@pytest.mark.parametrize("rest", [":1", "", "@sha256:" + "a" * 64, ":1@sha256:" + "a" * 64])
+def test_what_a_pull_through_cache_gets_with_the_first_pull_is_a_doubt(answer, prefix, rest):
+    fake = FakeEcr(SINGLE, BatchGetImage=[answer, answer])
+    fake.cached = ["other", prefix]
+    doubt = verify(image(rest), X86_64, lookup(fake), require=False).doubt
+    assert f"the pull-through cache {prefix} gets it with the first pull" in doubt
+    assert ("pull the tag once" in doubt) is ("@" in rest)
+    with pytest.raises(ImageVerificationError, match="gets it with the first pull"):
+        verify(image(rest), X86_64, lookup(fake))
+    assert (
+        fake.requests[1][2]["registryId"] == OWNER
+        and fake.requests[1][0] == "https://api.ecr.us-east-2.amazonaws.com/"
+    )
+    assert fake.operations == ["BatchGetImage", "DescribePullThroughCacheRules"] * 2
+
+
+@pytest.mark.parametrize("answer", NOT_THERE, ids=["tag", "repository"])
+@pytest.mark.parametrize("prefixes", [[], ["tea"], ["team/app/deeper", "eam", "app"], ["team/app"]])
+def test_a_rule_for_other_repositories_leaves_it_missing(answer, prefixes):
+    fake = FakeEcr(SINGLE, BatchGetImage=[answer])
+    fake.cached = prefixes
+    with pytest.raises(ImageNotFoundError):
+        verify(image(), X86_64, lookup(fake), require=False)
+
+
+@pytest.mark.parametrize(
+    "fault, why",
+    [
+        (DENIED, "allow the role ecr:DescribePullThroughCacheRules"),
+        (THROTTLED, "ThrottlingException"),
+    ],
+)
+def test_rules_that_cannot_be_read_leave_it_in_doubt_and_the_sentence_says_what_to_allow(
+    fault, why
+):
+    fake = FakeEcr(
+        SINGLE,
+        BatchGetImage=[failures("ImageNotFound")] * 2,
+        DescribePullThroughCacheRules=[fault] * 6,
+    )
+    assert why in verify(image(), X86_64, lookup(fake), require=False).doubt
+    with pytest.raises(
+        ImageVerificationError, match=f"could not be verified: {WHERE}.* is not known: {why}"
+    ):
+        verify(image(), X86_64, lookup(fake))
+
+
+def test_an_uncached_image_is_deployed_as_it_is_written_also_where_digests_are_pinned():
+    fake = FakeEcr(SINGLE, BatchGetImage=[failures("ImageNotFound")])
+    fake.cached = ["team"]
+    verified = verify(image(), X86_64, lookup(fake), require=False)
+    assert verified.pinned() is verified.image and not verified.digests
+
+
+@pytest.mark.parametrize(
+    "answers, reason, calls",
+    [
+        ([DENIED], "AccessDeniedException: User is not authorized to perform this action", 1),
+        (
+            [(400, "UnrecognizedClientException", "The security token is invalid.")],
+            "UnrecognizedClientException: The security",
+            1,
+        ),
+        ([THROTTLED] * 3, "ThrottlingException: Rate exceeded", 3),
+        ([SERVER_ERROR] * 3, "ServerException: Service Unavailable", 3),
+        (
+            [ConnectTimeoutError(endpoint_url="https://ecr")] * 3,
+            "ConnectTimeoutError: Connect timeout on endpoint",
+            3,
+        ),
+        ([failures("UpstreamUnavailable", "upstream")], "UpstreamUnavailable: upstream", 1),
+        ([failures("KmsError", "key")], "KmsError: key", 1),
+        (
+            [(400, "UnableToGetUpstreamImageException", "upstream")],
+            "UnableToGetUpstreamImageException: upstream",
+            1,
+        ),
+        (
+            [{"images": [], "failures": []}],
+            "UnreadableAnswer: the answer to BatchGetImage cannot be read",
+            1,
+        ),
+        ([{"images": [{}]}], "UnreadableAnswer: the answer to BatchGetImage cannot be read", 1),
+    ],
+)
+def test_when_ecr_does_not_say_it_is_a_doubt(answers, reason, calls):
+    fake = FakeEcr(SINGLE, BatchGetImage=answers)
+    with pytest.raises(ImageVerificationError) as failed:
+        verify(image(), X86_64, lookup(fake))
+    assert f"{image()} could not be verified: {WHERE}{reason}" in str(failed.value)
+    assert fake.operations == ["BatchGetImage"] * calls
+
+
+def test_an_artifact_that_is_no_image_is_refused():
+    with pytest.raises(ImageNotFoundError) as refused:
+        verify(image(), X86_64, lookup(FakeEcr(CHART)))
+    assert (
+        "by that name there is no container image but application/vnd.cncf.helm.config.v1+json"
+        in str(refused.value)
+    )
+
+
+@pytest.mark.parametrize(
+    "answer, reason",
+    [
+        (
+            Response(403, {}, b"<Error>X-Amz-Signature=secret</Error>"),
+            "Amazon S3 answered with the status 403",
+        ),
+        (
+            HttpFailure("no connection"),
+            "NoBlob: the image's configuration could not be got: no connection",
+        ),
+        (
+            Response(200, {}, CONFIG + b" "),
+            "the registry answered with other content than the digest says",
+        ),
+    ],
+    ids=["refused", "no answer", "other content"],
+)
+def test_a_configuration_that_cannot_be_got_leaves_the_processor_in_doubt_and_the_url_unsaid(
+    answer, reason
+):
+    fake = FakeEcr(SINGLE)
+    verified = verify(image(), ARM64, lookup(fake, FakeHttp(answer)), require=False)
+    assert (
+        verified.digest == fake.digest
+        and "it is there, but not for which processor: " in verified.doubt
+    )
+    assert verified.doubt.endswith(reason) and "secret" not in verified.doubt
+
+
+def test_a_download_url_that_is_denied_leaves_the_processor_in_doubt():
+    fake = FakeEcr(SINGLE, GetDownloadUrlForLayer=[DENIED])
+    doubt = verify(image(), ARM64, lookup(fake), require=False).doubt
+    assert doubt.endswith(
+        "not for which processor: AccessDeniedException: User is not "
+        "authorized to perform this action"
+    )
+
+
+def test_every_request_is_counted_retries_included():
+    fake = FakeEcr(SINGLE, BatchGetImage=[THROTTLED])
+    ecr = Ecr(FakeHttp(), fake.client)
+    verify(image(), X86_64, Lookup(ecr, Oci(Http())))
+    assert ecr.calls == {"BatchGetImage": 2, "GetDownloadUrlForLayer": 1}
+
+
+def test_another_ecr_understands_the_calls_and_refuses_in_the_same_words(monkeypatch):
+    """That of moto, which was not made for this code, and has no pull-through caches."""
+    monkeypatch.setattr(Ecr, "cached_prefixes", lambda *_: [])
+    text = json.dumps(index(INDEX_TYPES[0]))
+    with moto.mock_aws():
+        client = boto3.client("ecr", region_name="us-east-2")
+        client.create_repository(repositoryName="team/app")
+        put = client.put_image(
+            repositoryName="team/app",
+            imageManifest=text,
+            imageManifestMediaType=INDEX_TYPES[0],
+            imageTag="1",
+        )
+        host = f"{ACCOUNT}.dkr.ecr.us-east-2.amazonaws.com"
+        registries = Lookup(
+            Ecr(FakeHttp(), lambda region: boto3.client("ecr", region_name=region)), Oci(Http())
+        )
+        digest = put["image"]["imageId"]["imageDigest"]
+        for rest in (":1", f"@{digest}", f":moved@{digest}"):
+            assert verify(image(rest, host), X86_64, registries).digest == digest
+        for rest in (":2", "", "@sha256:" + "a" * 64):
+            with pytest.raises(
+                ImageNotFoundError, match="its repository has no such tag or digest"
+            ):
+                verify(image(rest, host), X86_64, registries)
+        client.delete_repository(repositoryName="team/app", force=True)
+        with pytest.raises(ImageNotFoundError, match="it has no repository of that name"):
+            verify(image(":1", host), X86_64, registries)

@@ -1,0 +1,145 @@
+"""The boundary to AWS: what a failed call means, which calls are repeated, and what is counted."""
+
+from collections import Counter
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+from ecs_updater.aws.errors import AwsFailure, Outcome, translated
+from fakes.fake_ecs import SERVER_ERROR, THROTTLED, TIMED_OUT, FakeEcs
+
+HTTPS = "https://ecs"
+
+
+def failed(error):
+    """What ``error``, raised by the SDK, is translated to."""
+    with pytest.raises(AwsFailure) as raised, translated("UpdateService"):
+        raise error
+    assert raised.value.operation == "UpdateService"
+    return raised.value
+
+
+def client_error(status, code, message="why"):
+    """The SDK's error for an answer of ECS."""
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "UpdateService")
+
+
+@pytest.mark.parametrize(
+    "status, code, outcome",
+    [
+        (400, "ClientException", Outcome.REFUSED),
+        (400, "InvalidParameterException", Outcome.REFUSED),
+        (400, "ClusterNotFoundException", Outcome.REFUSED),
+        (400, "ServiceNotActiveException", Outcome.REFUSED),
+        (400, "PlatformUnknownException", Outcome.REFUSED),
+        (400, "ThrottlingException", Outcome.NOT_NOW),
+        (400, "ThrottledException", Outcome.NOT_NOW),
+        (400, "RequestThrottled", Outcome.NOT_NOW),
+        (400, "SlowDown", Outcome.NOT_NOW),
+        (429, "Anything", Outcome.NOT_NOW),
+        (400, "AccessDeniedException", Outcome.NOT_PERMITTED),
+        (403, "UnrecognizedClientException", Outcome.NOT_PERMITTED),
+        (400, "ExpiredTokenException", Outcome.NOT_PERMITTED),
+        (403, "SignatureDoesNotMatch", Outcome.NOT_PERMITTED),
+        (403, "OptInRequired", Outcome.NOT_PERMITTED),
+        (400, "InvalidSignatureException", Outcome.NOT_PERMITTED),
+        (500, "ServerException", Outcome.UNKNOWN),
+        (503, "ServiceUnavailable", Outcome.UNKNOWN),
+        (200, "Odd", Outcome.UNKNOWN),
+    ],
+)
+def test_an_answer_says_whether_the_call_may_have_had_its_effect(status, code, outcome):
+    failure = failed(client_error(status, code))
+    assert (failure.outcome, failure.code, failure.reason, str(failure)) == (
+        outcome,
+        code,
+        "why",
+        f"{code}: why",
+    )
+
+
+@pytest.mark.parametrize(
+    "error, outcome",
+    [
+        (EndpointConnectionError(endpoint_url=HTTPS), Outcome.NOT_NOW),
+        (ConnectTimeoutError(endpoint_url=HTTPS), Outcome.NOT_NOW),
+        (ReadTimeoutError(endpoint_url=HTTPS), Outcome.UNKNOWN),
+        (ConnectionClosedError(endpoint_url=HTTPS), Outcome.UNKNOWN),
+        (NoCredentialsError(), Outcome.NOT_PERMITTED),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_without_an_answer_only_a_call_that_was_never_sent_is_sure_to_have_had_no_effect(
+    error, outcome
+):
+    failure = failed(error)
+    assert (failure.outcome, failure.code, failure.reason) == (
+        outcome,
+        type(error).__name__,
+        str(error),
+    )
+
+
+def test_a_refusal_without_a_message_still_has_a_reason():
+    assert "UpdateService" in failed(client_error(400, "ClientException", "")).reason
+
+
+def test_what_the_sdk_does_not_raise_is_not_translated():
+    with pytest.raises(ZeroDivisionError), translated("UpdateService"):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("operation", ["DescribeServices", "TagResource"])
+@pytest.mark.parametrize(
+    "fault", [TIMED_OUT, SERVER_ERROR, THROTTLED], ids=["timed out", "500", "throttled"]
+)
+def test_idempotent_calls_are_repeated_three_times(send, event, waits, operation, fault):
+    fake = FakeEcs()
+    fake.fail(operation, *[fault] * 3)
+    send(fake, event())
+    assert fake.operations.count(operation) == 4 and len(waits) == 3
+
+
+def test_every_request_on_the_wire_is_counted_retries_included(ecs_of, waits):
+    fake = FakeEcs()
+    ecs = ecs_of(fake)
+    fake.fail("DescribeServices", THROTTLED, THROTTLED)
+    ecs.describe_service("ECSCluster", "ecs-dummy-service")
+    ecs.describe_task_definition("ecs-dummy-task")
+    assert (
+        ecs.calls
+        == Counter(fake.operations)
+        == {"DescribeServices": 3, "DescribeTaskDefinition": 1}
+    )
+    assert len(waits) == 2
+
+
+def test_a_raw_body_goes_over_the_wire_and_comes_back_as_it_is(ecs_of):
+    fake = FakeEcs()
+    body = {
+        "family": "f",
+        "containerDefinitions": [{"name": "", "odd": None}],
+        "future": [{"ä": ""}],
+    }
+    answer = ecs_of(fake).register_task_definition(body)
+    assert fake.requests[-1].body == body
+    assert answer["future"] == [{"ä": ""}] and answer["containerDefinitions"] == [
+        {"name": "", "odd": None}
+    ]
+
+
+def test_two_clients_of_one_process_count_for_themselves(ecs_of):
+    one, other = ecs_of(FakeEcs()), ecs_of(FakeEcs())
+    one.describe_service("ECSCluster", "ecs-dummy-service")
+    assert (sum(one.calls.values()), sum(other.calls.values())) == (1, 0)

@@ -1,0 +1,458 @@
+"""Where updates are begun and seen: what goes to the queue, what comes from ECS, and what this
+process does alone.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from ecs_updater.aws import session
+from ecs_updater.aws.errors import AwsFailure, Outcome
+from ecs_updater.context import Clock
+from ecs_updater.errors import LedgerError
+from ecs_updater.throttling import RATES
+from ecs_updater_cli.backends.buckets import Buckets
+from ecs_updater_cli.backends.dry_run import DryRun
+from ecs_updater_cli.backends.local_queue import MOST_RECEIVES, LocalQueue
+from ecs_updater_cli.backends.services import FilteredEcsReader, list_services
+from ecs_updater_cli.backends.settings import environment
+from ecs_updater_cli.backends.sqs import SqsBackend
+from ecs_updater_cli.backends.task_counts import TaskCounter
+from ecs_updater_cli.backends.unrecorded import UnrecordedBackend
+from ecs_updater_cli.batch.row import Row
+from ecs_updater_cli.batch.state import State, Status, TaskCounts
+from ecs_updater_cli.errors import AwsError, CommandError, aws_error_of, told
+from fakes.fake_ecs import SERVER_ERROR
+from fakes.many_services import ManyServices, service
+from fakes.scripted_batch import BATCH, ScriptedClock, batch
+from fakes.simulated_ecs import Image
+from support.rollout_world import EVENT, World
+
+PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
+PATIENCE = 600
+"""Seconds after which a test that hangs ends."""
+
+
+class Sent:
+    """A queue that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.calls: list[list] = []
+
+    def send(self, messages):
+        """Notes it."""
+        self.calls.append(list(messages))
+
+
+def queued(queue, items=None, counts=None) -> SqsBackend:
+    """The queue's door, with a ledger that has these items."""
+    progress = SimpleNamespace(of=lambda ids: {one: items[one] for one in ids if one in items})
+    return SqsBackend(queue, progress, counts, BATCH, PREFIX)
+
+
+def test_a_message_is_the_event_in_its_services_group_and_known_by_its_id():
+    queue, begun = Sent(), batch([("web", "web:2", None)])
+    queued(queue).begin(begun.members)
+    message = queue.calls[0][0]
+    assert len(queue.calls) == len(queue.calls[0]) == 1
+    request_id = f"{BATCH}-00001"
+    assert json.loads(message.body) == {**begun.members[0].event, "request_id": request_id}
+    assert message.group == hashlib.sha256(f"{PREFIX}service/shop/web".encode()).hexdigest()
+    assert message.deduplication == hashlib.sha256(request_id.encode()).hexdigest()
+    assert message.attributes == {"batch": BATCH}
+
+
+def test_ten_messages_go_with_one_call():
+    queue, begun = Sent(), batch([(f"s{number}", "i", None) for number in range(23)])
+    queued(queue).begin(begun.members)
+    assert [len(call) for call in queue.calls] == [10, 10, 3]
+
+
+def test_what_the_ledger_has_is_seen_by_number():
+    item = {"state": "BEGUN", "after": {}, "cluster_arn": "c", "service_arn": "s"}
+    rows = [Row.of(member) for member in batch([("a", "i", None), ("b", "i", None)]).members]
+    assert {
+        number: status.state
+        for number, status in queued(Sent(), {f"{BATCH}-00002": item}).poll(rows).items()
+    } == {2: State.BEGUN}
+
+
+def rolling(count: int, cluster: str = "c") -> list[Row]:
+    """Rows whose rollout goes on."""
+    rows = [
+        Row.of(member)
+        for member in batch([(f"s{number}", "i", None) for number in range(count)]).members
+    ]
+    status = [
+        Status(
+            State.DEPLOYING,
+            cluster_arn=cluster,
+            service_arn=f"arn:{row.number}",
+            deployment_id="new",
+        )
+        for row in rows
+    ]
+    return [row.with_status(one) for row, one in zip(rows, status, strict=True)]
+
+
+def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
+    asked, clock = [], ScriptedClock()
+
+    def describe(cluster, services):
+        asked.append((cluster, [int(arn[4:]) for arn in services]))
+        deployments = [
+            {"id": "old", "runningCount": 5, "desiredCount": 5},
+            {"id": "new", "runningCount": 1, "desiredCount": 2},
+        ]
+        return [
+            {"serviceArn": arn, "deployments": deployments, "runningCount": 6, "desiredCount": 2}
+            for arn in services
+        ], []
+
+    counts = TaskCounter(SimpleNamespace(describe_services=describe), clock.clock)
+    rows = rolling(12)
+    assert counts.of(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}
+    assert counts.of(rows) == {}
+    clock.sleep(1)
+    assert set(counts.of(rows)) == {11, 12, *range(1, 9)}
+    clock.sleep(1)
+    assert counts.of([row.with_status(Status(State.SUCCEEDED)) for row in rows]) == {}
+    assert len(asked) == 2
+
+
+def test_a_local_message_comes_again_until_it_is_worked_off():
+    moment = [0.0]
+    queue = LocalQueue(BATCH, "me", Clock(now=lambda: moment[0]))
+    members = batch([("a", "i", None), ("b", "i", None)]).members
+    queue.put(members)
+    queue.put(members)
+    first = queue.take(10)
+    assert [record["attributes"]["ApproximateReceiveCount"] for record in first] == [
+        "1",
+        "1",
+    ] and queue.take(10) == []
+    queue.hide(first[0]["receiptHandle"], 30)
+    queue.settle(first, [first[0]["messageId"]])
+    assert queue.take(10) == [] and queue.left == 1
+    moment[0] = 30.0
+    (again,) = queue.take(10)
+    assert (again["messageId"], queue.receives(again)) == (f"{BATCH}-00001", 2)
+    queue.settle([again], [again["messageId"]])
+    for _ in range(MOST_RECEIVES):
+        moment[0] += 100.0
+        last = queue.take(10)
+        queue.settle(last, [again["messageId"]])
+    assert queue.receives(last[0]) == MOST_RECEIVES + 2 and queue.left == 1
+    moment[0] += 100.0
+    queue.settle(queue.take(10), [])
+    assert queue.left == 0
+    assert (
+        json.loads(again["body"])["ecs_service_name"] == "a"
+        and again["messageAttributes"]["batch"]["stringValue"] == BATCH
+    )
+
+
+# This process alone, on the simulated ECS.
+
+
+@pytest.fixture(name="play")
+def _play(monkeypatch):
+    """Plays batches of the one service that the simulated ECS has; what each came to."""
+
+    def play(world: World, *events: dict, max_failures: int | None = None):
+        world.ecs.clock.drive_sdk(monkeypatch)
+        begun = batch(
+            [(f"ECSCluster/ecs-dummy-service{number}", "i", None) for number in range(len(events))],
+            max_failures,
+        )
+        members = [
+            type(one)(one.number, one.request_id, {**EVENT, **event}, None)
+            for one, event in zip(begun.members, events, strict=True)
+        ]
+        backend = UnrecordedBackend(world.boundary, environment("none"), begun.batch, world.clock)
+        rows = [Row.of(member) for member in members]
+        courses = {row.number: [] for row in rows}
+        for member in members:
+            backend.begin([member])
+            deadline = time.monotonic() + PATIENCE
+            while not (status := backend.poll(rows).get(member.number)) or not status.state.is_over:
+                assert time.monotonic() < deadline, status
+                if status and (
+                    not courses[member.number] or courses[member.number][-1] != status.state.value
+                ):
+                    courses[member.number].append(status.state.value)
+                if status and status.state.rolls:
+                    world.pass_time(5)
+                else:
+                    time.sleep(0.001)
+            courses[member.number].append(status.state.value)
+        return courses, backend.poll(rows)
+
+    return play
+
+
+def world_with(image: Image) -> World:
+    """A service, and an image ``app:2`` that fares so."""
+    world = World()
+    world.ecs.images.publish("app:2", image)
+    return world
+
+
+def test_alone_it_succeeds_with_what_ecs_says(play):
+    world = world_with(Image.good())
+    courses, status = play(world, {}, {})
+    assert courses[1][-2:] == ["deploying", "succeeded"] and courses[2][-1] == "unchanged"
+    assert (status[1].cause, status[1].counts) == (
+        "1 of 1 tasks run ecs-dummy-task:2",
+        TaskCounts(1, 1),
+    )
+    assert status[2].cause == "nothing differs"
+
+
+def test_alone_it_rolls_back_what_fails_where_that_was_asked_for(play):
+    world = world_with(Image.exits(code=3))
+    courses, status = play(world, {"rollback_on_failure": True})
+    assert courses[1][-2:] == ["rolling back", "rolled back"]
+    assert (
+        "exited with code 3, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1"
+        in status[1].cause
+    )
+
+
+def test_alone_what_is_tried_again_takes_the_revision_that_the_first_attempt_registered(play):
+    world = world_with(Image.good())
+    world.ecs.wire.fail("UpdateService", SERVER_ERROR, times=2)
+    _, status = play(world, {})
+    assert (status[1].state, status[1].cause) == (
+        State.SUCCEEDED,
+        "1 of 1 tasks run ecs-dummy-task:2",
+    )
+    assert (world.calls["UpdateService"], world.calls["RegisterTaskDefinition"]) == (3, 1)
+
+
+def test_alone_it_begins_nothing_after_too_many_failures(play):
+    world = world_with(Image.exits(code=3))
+    courses, status = play(world, {"ecs_service_name": "no-such-service"}, {}, max_failures=1)
+    assert [course[-1] for course in courses.values()] == ["failed", "not started"]
+    assert status[1].cause == "ecs_service_name no-such-service not found"
+    assert (
+        status[2].cause
+        == "one update of the batch has failed, and after 1 no further one was to begin"
+    )
+
+
+def test_alone_the_event_again_over_a_failed_rollout_is_the_same_failure(play):
+    world = world_with(Image.exits(code=3))
+    courses, rows = play(world, {}, {}, {"ecs_tag": {"release": "2b"}})
+    assert [course[-1] for course in courses.values()] == ["failed"] * 3, courses
+    assert all(
+        "container ecs-dummy-container exited with code 3" in status.cause
+        for status in rows.values()
+    )
+    assert world.calls["UpdateService"] == 1
+
+
+def test_alone_the_event_again_is_rolled_back_where_it_asks_for_that(play):
+    world = world_with(Image.exits(code=3))
+    courses, rows = play(world, {}, {"rollback_on_failure": True})
+    assert courses[2][-1] == "rolled back" and "its tags were left as they are" in rows[2].cause, (
+        courses,
+        rows,
+    )
+
+
+def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypatch):
+    world = world_with(Image.good())
+    world.ecs.clock.drive_sdk(monkeypatch)
+    turns, left = threading.Event(), threading.Event()
+
+    def sleep(_):
+        turns.set()
+        left.wait(PATIENCE)
+
+    clock = replace(world.clock, sleep=sleep)
+    settings = environment("none", "", {"ECS_RATES": "RegisterTaskDefinition=1/0.001"})
+    backend = UnrecordedBackend(world.boundary, settings, batch([]).batch, clock)
+    backend._buckets.take("RegisterTaskDefinition", 1, 0)  # pylint: disable=protected-access
+    (member,) = batch([("ECSCluster/ecs-dummy-service", "app:2", None)]).members
+    backend.begin([member])
+    assert turns.wait(PATIENCE)
+    threading.Timer(0.05, left.set).start()
+    backend.leave(PATIENCE)
+    (status,) = backend.poll([Row.of(member)]).values()
+    assert (status.state, status.cause) == (State.NOT_STARTED, "the command was left before")
+    assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
+
+
+def test_alone_who_leaves_begins_no_later_wave_and_says_so():
+    world = world_with(Image.good())
+    backend = UnrecordedBackend(world.boundary, environment("none"), batch([]).batch, world.clock)
+    rows = [Row.of(member) for member in batch([("web", "web:2", "edge")]).members]
+    assert backend.poll(rows) == {}
+    backend.leave(1)
+    assert [(status.state, status.cause) for status in backend.poll(rows).values()] == [
+        (State.NOT_STARTED, "the command was left before")
+    ]
+
+
+def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):
+    world = world_with(Image.good())
+    world.ecs.clock.drive_sdk(monkeypatch)
+    planning = DryRun(
+        world.boundary, None, environment("none"), Buckets(RATES, world.clock), world.clock
+    )
+    begun = batch(
+        [("ECSCluster/ecs-dummy-service", "app:2", None), ("ECSCluster/gone", "app:2", None)]
+    )
+    changes, gone = planning.plans(begun.members)
+    assert [change["what"] for change in changes.changes] == [
+        "image.ecs-dummy-container",
+        "tag.old-custom-tag-name",
+    ]
+    assert changes.deploys and (gone.error, gone.error_type) == (
+        "ecs_service_name gone not found",
+        "ServiceNotFoundError",
+    )
+    assert set(world.calls) == {"DescribeServices", "DescribeTaskDefinition"}
+
+
+def narrowed(*arguments) -> tuple[FilteredEcsReader, ManyServices]:
+    """A list narrowed so, of two clusters with two services each."""
+    clusters = {
+        name: {
+            one: service(name, one, tags=[{"key": "stage", "value": one}]) for one in ("api", "web")
+        }
+        for name in "ab"
+    }
+    fake = ManyServices(clusters)
+    client = boto3.client(
+        "ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    reader = FilteredEcsReader(*arguments, client=client)
+    client.meta.events.register_last("before-send.ecs", fake._answer)  # pylint: disable=protected-access
+    return reader, fake
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tags", "found"),
+    [
+        ((None, []), {}, ["a/api", "a/web", "b/api", "b/web"]),
+        (("b", []), {}, ["b/api", "b/web"]),
+        (("a", ["web"]), {}, ["a/web"]),
+        ((None, ["web"]), {"stage": "web"}, ["a/web", "b/web"]),
+        (("c", []), {}, []),
+    ],
+)
+def test_lists_are_of_one_cluster_some_services_or_tags(arguments, tags, found):
+    reader, _ = narrowed(*arguments)
+    assert [
+        f"{one['clusterName']}/{one['serviceName']}" for one in list_services(reader, tags)
+    ] == found
+
+
+def test_the_ledgers_table_tells_whose_account_it_is():
+    client = boto3.client(
+        "dynamodb", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stub:
+        stub.add_response(
+            "describe_table",
+            {"Table": {"TableArn": "arn:aws:dynamodb:e:1:table/t"}},
+            {"TableName": "t"},
+        )
+        stub.add_client_error("describe_table", "ResourceNotFoundException", http_status_code=400)
+        stub.add_client_error("describe_table", "AccessDeniedException", http_status_code=400)
+        assert session.table_arn("t", client) == "arn:aws:dynamodb:e:1:table/t"
+        assert session.table_arn("t", client) is None
+        with pytest.raises(AwsFailure):
+            session.table_arn("t", client)
+
+
+# What goes wrong.
+
+
+def failure(code: str, outcome: Outcome = Outcome.REFUSED, reason: str = "Because.") -> AwsFailure:
+    """A call that failed so."""
+    return AwsFailure("SendMessageBatch", outcome, code, reason)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence", "is_transient"),
+    [
+        (
+            failure("NoCredentialsError", Outcome.NOT_PERMITTED),
+            "there are no credentials: log in",
+            False,
+        ),
+        (
+            failure("ProfileNotFound", reason="There is no profile x"),
+            "There is no profile x: aws configure",
+            False,
+        ),
+        (
+            failure("ExpiredTokenException", Outcome.NOT_PERMITTED),
+            "the credentials have expired: log in",
+            False,
+        ),
+        (
+            failure("InvalidClientTokenId", Outcome.NOT_PERMITTED),
+            "AWS does not take the credentials",
+            False,
+        ),
+        (
+            failure("AccessDenied", Outcome.NOT_PERMITTED),
+            "SendMessageBatch is not permitted: Because",
+            False,
+        ),
+        (failure("EndpointConnectionError", Outcome.NOT_NOW), "Because: check the network", True),
+        (
+            failure("Throttling", Outcome.NOT_NOW),
+            "SendMessageBatch failed: Throttling: Because",
+            True,
+        ),
+        (
+            failure("ReadTimeoutError", Outcome.UNKNOWN),
+            "SendMessageBatch failed: ReadTimeoutError",
+            True,
+        ),
+    ],
+)
+def test_what_aws_says_becomes_a_sentence_with_what_to_do(given, sentence, is_transient):
+    trouble = aws_error_of(given)
+    assert (
+        str(trouble).startswith(sentence)
+        and trouble.is_transient is is_transient
+        and trouble.code == 3
+    )
+
+
+def test_an_error_of_the_ledger_is_told_as_aws_said_it():
+    with pytest.raises(AwsError, match="^SendMessageBatch is not permitted: Because$"), told():
+        raise LedgerError("of its LEDGER_TABLE").caused_by(
+            failure("AccessDenied", Outcome.NOT_PERMITTED)
+        )
+
+
+def test_the_shell_says_how_updates_are_done_and_never_which():
+    shell = {
+        "TASK_FAILURES": "5",
+        "IMAGE": "x",
+        "CLUSTER_NAME": "c",
+        "SERVICE_NAME": "s",
+        "PIN_DIGEST": "",
+    }
+    assert environment("table", "arn:", shell) == {
+        "TASK_FAILURES": "5",
+        "LEDGER_TABLE": "table",
+        "ECS_ARN_PREFIX": "arn:",
+    }
+    with pytest.raises(CommandError, match="the environment's TASK_FAILURES is 'x'") as raised:
+        environment("table", "", {"TASK_FAILURES": "x"})
+    assert raised.value.code == 2

@@ -1,0 +1,595 @@
+"""The file of deployments: what is read, where each problem is, and that each is told."""
+
+import json
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecs_updater_cli.commands.reading import read_entries
+from ecs_updater_cli.errors import CommandError
+from ecs_updater_cli.manifest import nodes
+from ecs_updater_cli.manifest.checks import checked, problems_of_event
+from ecs_updater_cli.manifest.place import ManifestError
+from ecs_updater_cli.manifest.reader import MOST_VALUES, read
+from support.strategies import REPEATABLE
+
+WEB = {
+    "ecs_cluster_name": "shop",
+    "ecs_service_name": "web",
+    "ecs_image_name": "web:2",
+    "ecs_tag": {"owner": "platform"},
+}
+API = {**WEB, "ecs_service_name": "api"}
+
+
+def problems(text: str, name: str = "deployments.yaml") -> list[str]:
+    """Each problem as a person reads it."""
+    with pytest.raises(ManifestError) as raised:
+        checked(read(textwrap.dedent(text).encode(), name))
+    return [problem.told(name) for problem in raised.value.problems]
+
+
+def events(value: object, name: str = "deployments.json") -> list[dict]:
+    """The events of a file with this value."""
+    return [entry.event for entry in checked(read(json.dumps(value).encode(), name))]
+
+
+def test_a_list_and_a_map_with_deployments_are_the_same():
+    assert events([WEB, API]) == events({"deployments": [WEB, API]}) == [WEB, API]
+
+
+def test_defaults_lie_under_each_entry_and_a_map_of_the_entry_takes_the_place_of_theirs():
+    common = {"ecs_cluster_name": "shop", "ecs_tag": {"owner": "platform", "stage": "test"}}
+    web = {"ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "web team"}}
+    assert events({"defaults": common, "deployments": [web]}) == [
+        {**web, "ecs_cluster_name": "shop"}
+    ]
+
+
+def test_a_rollback_takes_of_the_defaults_what_it_has_fields_for():
+    common = {
+        "ecs_cluster_name": "shop",
+        "ecs_tag": {},
+        "ecs_image_name": "web:2",
+        "rollback_on_failure": True,
+    }
+    rollback = {"action": "rollback", "ecs_service_name": "web"}
+    assert events({"defaults": common, "deployments": [rollback]}) == [
+        {**rollback, "ecs_cluster_name": "shop"}
+    ]
+
+
+def test_a_group_is_no_part_of_the_event():
+    (entry,) = checked(
+        read(json.dumps({"defaults": {"group": "edge"}, "deployments": [WEB]}).encode(), "x.json")
+    )
+    assert (entry.group, entry.event) == ("edge", WEB)
+
+
+def test_every_problem_of_every_entry_is_told_with_its_position():
+    text = """\
+        - ecs_cluster_name: shop
+          ecs_service_name: web
+          ecs_image_name: "web:"
+          ecs_tag: {"aws:a": x}
+        - ecs_service_name: a b
+          ecs_cluster_name: shop
+          ecs_image_name: api:2
+          ecs_tag: {owner: "a;b"}
+          nonsense: 1
+        - web
+        """
+    pattern = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
+    assert problems(text) == [
+        "deployments.yaml:3:19: deployments[0].ecs_image_name: image 'web:' is no reference like "
+        "registry/repository:tag@digest: "
+        "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
+        (
+            "deployments.yaml:4:13: deployments[0].ecs_tag: 'aws:a' does not match any of "
+            f"the regexes: {pattern}"
+        ),
+        "deployments.yaml:9:3: deployments[1]: unknown field nonsense: leave it out",
+        "deployments.yaml:10:3: deployments[2]: this has to be a map, with the fields of an event",
+    ]
+
+
+def test_a_misspelled_field_is_named_where_it_stands_with_the_one_that_was_meant():
+    text = """\
+        defaults: {ecs_cluster: shop, ecs_cluster_name: shop, ecs_tag: {}}
+        deployments:
+        - {ecs_service_name: web, ecs_image: web, gruop: edge}
+        """
+    assert problems(text) == [
+        (
+            "deployments.yaml:1:12: defaults.ecs_cluster: there is no field of this name: did "
+            "you mean ecs_cluster_name?"
+        ),
+        "deployments.yaml:3:3: deployments[0]: 'ecs_image_name' is a required property",
+        (
+            "deployments.yaml:3:27: deployments[0]: unknown field ecs_image: did you "
+            "mean ecs_image_name?"
+        ),
+        "deployments.yaml:3:43: deployments[0]: unknown field gruop: did you mean group?",
+    ]
+
+
+def test_what_a_schema_cannot_say_has_its_position_too():
+    text = (
+        "- {ecs_cluster_name: shop, ecs_service_name: a b, ecs_image_name: api, ecs_tag: "
+        '{"a.b: c": "x;y"}}\n'
+    )
+    service, tag = text.index("a b") + 1, text.index('"x;y"') + 1
+    assert problems(text) == [
+        f"deployments.yaml:1:{service}: deployments[0].ecs_service_name: 'a b' is neither the "
+        "name of a service (letters, digits, "
+        "- and _) nor its ARN",
+        f"deployments.yaml:1:{tag}: deployments[0].ecs_tag.a.b: c: the character ';' cannot be "
+        "in a tag's value, only letters, "
+        "digits, spaces and _ . : / = + - @",
+    ]
+
+
+def test_a_missing_field_is_told_where_the_entry_begins():
+    assert problems("- {ecs_service_name: web, ecs_image_name: web, ecs_tag: {}}\n") == [
+        "deployments.yaml:1:3: deployments[0]: 'ecs_cluster_name' is a required property"
+    ]
+
+
+def test_json_with_tabs_has_right_columns():
+    text = (
+        '[\n\t{\n\t\t"ecs_cluster_name": "shop",\t"ecs_service_name": 7,\n\t\t"ecs_image_name": '
+        '"w", "ecs_tag": {}\n\t}\n]\n'
+    )
+    assert problems(text, "deployments.json") == [
+        "deployments.json:3:51: deployments[0].ecs_service_name: 7 is not of type "
+        "'string'; 7 is a number here: "
+        'write "7", in quotes'
+    ]
+
+
+def test_json_has_right_positions_after_what_yaml_counts_as_a_line():
+    web = json.dumps({**WEB, "ecs_tag": {"a": "\u2028\x85\x7f"}}, ensure_ascii=False)
+    (problem,) = problems(f'[{web}, {{"x"', "deployments.json")[:1]
+    assert problem == f"deployments.json:1:{len(web) + 8}: this is no JSON: Expecting ':' delimiter"
+    found = problems(f"[{web}, 7]", "deployments.json")
+    assert found[-1].startswith(f"deployments.json:1:{len(web) + 4}: deployments[1]: ")
+
+
+def test_json_strings_are_read_as_json():
+    web = {**WEB, "ecs_tag": {"smile": "\U0001f600", "slash": "/", "back": "\\ud83d"}}
+    text = json.dumps([web]).replace("/", "\\/")
+    assert "\\ud83d" in text
+    with pytest.raises(ManifestError) as raised:
+        checked(read(text.encode(), "x.json"))
+    smile, back = raised.value.problems
+    assert "'\U0001f600'" in smile.sentence and "'\\\\'" in back.sentence
+
+
+def test_a_file_without_a_telling_name_is_json_when_it_can_be():
+    assert [
+        entry.event
+        for entry in checked(read(json.dumps([WEB]).replace(" ", "\t").encode(), "standard input"))
+    ] == [WEB]
+
+
+@pytest.mark.parametrize(
+    ("word", "shown", "advice"),
+    [
+        ("1.10", "1.10", 'is a number here: write "1.10", in quotes'),
+        ("12", "12", 'is a number here: write "12", in quotes'),
+        ("1:30", "90", 'is a number here: write "1:30", in quotes'),
+        ("on", "True", 'is true or false here: write "on", in quotes'),
+        ("2026-01-31", "2026-01-31", 'is a date here: write "2026-01-31", in quotes'),
+        ("2026-02-31", "2026-02-31", 'is a date here: write "2026-02-31", in quotes'),
+        (
+            "null",
+            "None",
+            'is nothing: leave it out, or write "null", in quotes, where the word is meant',
+        ),
+    ],
+)
+def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and_a_hint(
+    word, shown, advice
+):
+    text = (
+        "- {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: "
+        f"{{release: {word}}}}}\n"
+    )
+    assert problems(text) == [
+        f"deployments.yaml:1:{text.rindex(word) + 1}: deployments[0].ecs_tag.release: {shown} is "
+        "not of type 'string'; "
+        f"{word} {advice}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("!!bool maybe", 'the tag !!bool does not suit "maybe": leave it out'),
+        ('!!int ""', 'the tag !!int does not suit "": leave it out'),
+        ("!!int many", 'the tag !!int does not suit "many": leave it out'),
+        ('!!float ""', 'the tag !!float does not suit "": leave it out'),
+        ("!!timestamp x", 'the tag !!timestamp does not suit "x": leave it out'),
+        ('!!int "a\n\n b"', 'the tag !!int does not suit "a\\nb": leave it out'),
+    ],
+)
+def test_a_tag_before_a_word_that_it_does_not_suit_is_told_so(written, told):
+    text = (
+        "- {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: "
+        f"{{release: {written}}}}}\n"
+    )
+    assert problems(text) == [f"deployments.yaml:1:{text.index('!!') + 1}: {told}"]
+
+
+@pytest.mark.parametrize("word", ["9" * 5000, "0x_", f"1{':00' * 200}.0"])
+def test_a_number_that_nobody_can_count_is_a_number(word):
+    text = (
+        "- {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: "
+        f"{{release: {word}}}}}\n"
+    )
+    (problem,) = problems(text)
+    assert problem.endswith(f'{word} is a number here: write "{word}", in quotes')
+
+
+def test_a_problem_of_the_defaults_is_told_once():
+    text = """\
+        defaults: {ecs_cluster_name: shop, ecs_tag: {release: 42}, colour: red, wait_seconds: 5}
+        deployments:
+        - {ecs_service_name: web, ecs_image_name: web}
+        - {ecs_service_name: api, ecs_image_name: api}
+        """
+    assert problems(text) == [
+        "deployments.yaml:1:55: defaults.ecs_tag.release: 42 is not of type "
+        "'string'; 42 is a number here: "
+        'write "42", in quotes',
+        "deployments.yaml:1:60: defaults.colour: there is no field of this name",
+        (
+            "deployments.yaml:1:87: defaults.wait_seconds: leave it out: the command itself "
+            "waits, for as long as --timeout says"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("field", ["wait_seconds", "dry_run", "request_id"])
+def test_what_the_command_decides_no_entry_decides(field):
+    values = {"wait_seconds": 5, "dry_run": True, "request_id": "x"}
+    (problem,) = problems(json.dumps([{**WEB, field: values[field]}]), "x.json")
+    assert f"deployments[0].{field}: leave it out: " in problem
+
+
+ARN = "arn:aws:ecs:eu-west-1:123456789012:"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        WEB,
+        {**WEB, "ecs_cluster_name": f"{ARN}cluster/shop"},
+        {**WEB, "ecs_service_name": f"{ARN}service/shop/web"},
+        {**WEB, "ecs_service_name": f"{ARN}service/web"},
+        {"action": "rollback", "ecs_cluster_name": "shop", "ecs_service_name": "web"},
+    ],
+)
+def test_two_entries_for_one_service_are_refused_with_both_positions(other):
+    text = json.dumps([WEB, API, other], indent=0)
+    third = text[: text.rindex("\n{\n")].count("\n") + 2
+    assert problems(text, "x.json") == [
+        (
+            f"x.json:{third}:1: deployments[2]: this is shop/web again, which deployments[0] in "
+            "line 2, column 1 deploys already"
+        )
+    ]
+
+
+def test_services_of_one_name_in_two_clusters_or_accounts_are_two():
+    elsewhere = {**WEB, "ecs_service_name": f"{ARN}service/shop/web"}
+    assert len(events([WEB, {**WEB, "ecs_cluster_name": "other"}])) == 2
+    other = {
+        **WEB,
+        "ecs_service_name": elsewhere["ecs_service_name"].replace("123456789012", "999999999999"),
+    }
+    assert len(events([elsewhere, other])) == 2
+
+
+def test_a_name_that_stands_twice_is_refused():
+    assert problems("- ecs_cluster_name: a\n  ecs_cluster_name: b\n") == [
+        "deployments.yaml:2:3: 'ecs_cluster_name' stands here twice, first in line 1, column 3"
+    ]
+    assert problems('[{"a": 1, "a": 2}]', "x.json") == [
+        "x.json:1:11: 'a' stands here twice, first in line 1, column 3"
+    ]
+
+
+def test_a_name_that_is_no_text_is_refused():
+    assert problems("- {on: 1, [a]: 2}\n") == [
+        'deployments.yaml:1:4: a name has to be text: write "on", in quotes',
+        "deployments.yaml:1:11: a name has to be text",
+    ]
+
+
+def test_aliases_and_merges_are_read():
+    text = """\
+        - &web
+          {ecs_cluster_name: a, ecs_service_name: web, ecs_image_name: web, ecs_tag: &tags {a: b}}
+        - {<<: *web, ecs_service_name: api}
+        - {<<: [*web], ecs_service_name: mail, ecs_tag: *tags}
+        """
+    found = [entry.event for entry in checked(read(textwrap.dedent(text).encode(), "x.yml"))]
+    assert [event["ecs_service_name"] for event in found] == ["web", "api", "mail"]
+    assert {event["ecs_image_name"] for event in found} == {"web"} and found[2]["ecs_tag"] == {
+        "a": "b"
+    }
+
+
+def test_an_entry_by_alias_stands_where_the_alias_stands_and_its_values_where_they_are_written():
+    text = """\
+        - &web {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: "web:", ecs_tag: {}}
+        - [[], *web]
+
+        - *web
+        """
+    assert [problem.partition(": ")[0::2] for problem in problems(text)] == [
+        (
+            "deployments.yaml:1:72",
+            "deployments[0].ecs_image_name: image 'web:' is no reference like "
+            "registry/repository:tag@digest: "
+            "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
+        ),
+        (
+            "deployments.yaml:2:3",
+            "deployments[1]: this has to be a map, with the fields of an event",
+        ),
+        (
+            "deployments.yaml:4:3",
+            (
+                "deployments[2]: this is shop/web again, which deployments[0] in line 1, "
+                "column 3 deploys already"
+            ),
+        ),
+    ]
+
+
+def test_a_bomb_of_aliases_is_refused():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [
+        f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)
+    ]
+    (problem,) = problems("\n".join(lines))
+    assert problem.endswith(f": with its aliases the file has more than {MOST_VALUES:,} values")
+
+
+def test_a_tower_of_aliases_is_refused():
+    lines = ["a0: &a0 [x]", *[f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 60)]]
+    assert problems("\n".join(lines)) == [
+        "deployments.yaml:49:6: with its aliases it is nested deeper than 50 times"
+    ]
+
+
+def test_an_alias_in_itself_is_refused():
+    assert problems("&a [*a]\n") == [
+        "deployments.yaml:1:1: an alias leads to a value that it is in"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        (b"", "x.yaml", "x.yaml:1:1: the file is empty"),
+        (b"[]", "x.json", "x.json:1:1: deployments: the list is empty"),
+        (
+            b"{}",
+            "x.json",
+            (
+                "x.json:1:1: there are no deployments: a file is a list, or a map in which "
+                "the list has this name"
+            ),
+        ),
+        (
+            b'{"ecs_image_name": "a"}',
+            "x.json",
+            "x.json:1:1: this is one event alone: a file is a list of them",
+        ),
+        (
+            b"7",
+            "x.json",
+            "x.json:1:1: deployments: this has to be a list of deployments, one for each service",
+        ),
+        (b"[1,\n 2", "x.json", "x.json:2:3: this is no JSON: Expecting ',' delimiter"),
+        (b'["NaN\\"",\n NaN]', "x.json", "x.json:2:2: this is no JSON: NaN is no value of JSON"),
+        (b"[-Infinity]", "x.json", "x.json:1:2: this is no JSON: -Infinity is no value of JSON"),
+        (b"[NaN]", "x.json", "x.json:1:2: this is no JSON: NaN is no value of JSON"),
+        (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
+        (
+            "# é é é\n- \x01\n- \x01".encode(),
+            "x.yaml",
+            "x.yaml:2:3: the character '\\x01' cannot be in YAML",
+        ),
+        (
+            b"- !!python/name:os.system x",
+            "x.yaml",
+            "x.yaml:1:3: the tag !!python/name:os.system means nothing here: leave it out",
+        ),
+        (b"[" * 100_000, "x.json", "x.json:1:51: it is nested deeper than 50 times"),
+        (b"[" * 100_000, "x.yaml", "x.yaml:1:51: it is nested deeper than 50 times"),
+        (b"- " * 100_000, "x.yaml", "x.yaml:1:101: it is nested deeper than 50 times"),
+        (b"[" * 900 + b"]" * 900, "x.json", "x.json:1:51: it is nested deeper than 50 times"),
+        (b"{deployments: [], more: 1}", "x.yaml", "x.yaml:1:15: deployments: the list is empty"),
+        (
+            b"defaults: 7\ndeployments: [1]",
+            "x.yaml",
+            (
+                "x.yaml:1:11: defaults: this has to be a map, with fields that the "
+                "deployments leave out"
+            ),
+        ),
+        (
+            b"- {group: ''}",
+            "x.yaml",
+            "x.yaml:1:11: deployments[0].group: a group's name is a text of 1 to 128 characters",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_so(content, name, told):
+    with pytest.raises(ManifestError) as raised:
+        checked(read(content, name))
+    assert told in [problem.told(name) for problem in raised.value.problems]
+
+
+def test_yaml_that_is_none_is_told_with_the_place():
+    (problem,) = problems("- a: b\n  c\n- d: [\n")
+    assert problem.startswith("deployments.yaml:3:") and "this is no YAML: " in problem
+
+
+def test_a_byte_order_mark_is_no_problem():
+    assert [
+        entry.event
+        for entry in checked(read(b"\xef\xbb\xbf" + json.dumps([WEB]).encode(), "x.json"))
+    ] == [WEB]
+
+
+_WORDS = ["web", "maybe", "1.10", "2026-02-31", "~", "<<", "é", "\x01", '"q"', "x: y"]
+_NAMES = ["deployments: ", "defaults: ", "ecs_tag: ", "group: "]
+_TAGS = [
+    f"!!{name} "
+    for name in (
+        "bool",
+        "int",
+        "float",
+        "null",
+        "timestamp",
+        "str",
+        "map",
+        "seq",
+        "binary",
+        "python/none",
+    )
+]
+_SIGNS = ["- ", "? ", ": ", "[", "]", "{", "}", ", ", "\n", "\n  ", "# ", "--- ", "| ", '"', "\\u"]
+_ALIASES = ["&a ", "*a ", "&b ", "*b ", "<<: *a, "]
+_VALUES = st.recursive(
+    st.sampled_from(
+        [
+            *_WORDS[:9],
+            "*a",
+            "&a x",
+            *(f"{tag}{word}" for tag in _TAGS for word in ("maybe", '""', "1")),
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda some: f"[{', '.join(some)}]")
+        | st.lists(
+            st.tuples(
+                st.sampled_from(["ecs_tag", "ecs_cluster_name", "group", "<<", "? x"]), inner
+            ),
+            max_size=3,
+        ).map(lambda some: f"{{{', '.join(f'{name}: {value}' for name, value in some)}}}")
+    ),
+    max_leaves=8,
+)
+
+
+@settings(REPEATABLE, max_examples=250)
+@given(
+    st.lists(st.sampled_from([*_WORDS, *_NAMES, *_TAGS, *_SIGNS, *_ALIASES]), max_size=30).map(
+        "".join
+    )
+    | st.lists(_VALUES, min_size=2, max_size=4).map(
+        lambda some: "\n- ".join([f"defaults: {some[0]}\ndeployments:", *some[1:]])
+    ),
+    st.sampled_from(["x.yaml", "x.json", "standard input"]),
+)
+def test_no_text_at_all_is_anything_else_than_good_or_a_sentence_with_a_place_in_it(text, name):
+    try:
+        checked(read(text.encode(), name))
+    except ManifestError as invalid:
+        lines = [*text.split("\n"), ""]  # What is missing may be told where the file ends.
+        for problem in invalid.problems:
+            assert problem.sentence.isprintable() and problem.place
+            assert (
+                problem.place.line <= len(lines)
+                and problem.place.column <= len(lines[problem.place.line - 1]) + 1
+            )
+
+
+def test_arguments_are_checked_as_events_are_and_stand_in_no_file():
+    (problem,) = problems_of_event({**WEB, "ecs_image_name": "WEB:2"})
+    assert problem.place is None and problem.path == "ecs_image_name"
+    assert problem.told("x").startswith("x: ecs_image_name: image 'WEB:2' is no reference")
+
+
+def test_the_files_of_the_readme_are_good():
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert [entry.group for entry in checked(read(block.encode(), "deployments.yaml"))] == [
+        None,
+        "edge",
+    ]
+
+
+def test_no_more_entries_than_a_batch_can_have():
+    with pytest.raises(ManifestError, match="has to be a map"):
+        checked(read(json.dumps([0] * 10_000).encode(), "x.json"))
+    (problem,) = problems(json.dumps([0] * 10_001), "x.json")
+    assert problem == "x.json:1:1: there are more than 10,000 deployments, and 10,000 are the most"
+
+
+ENTRY = "- {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: {}}\n"
+TOO_MANY = "there are more than 10,000 deployments, and 10,000 are the most"
+TOO_LARGE = {
+    "a list in YAML": (ENTRY * 30_000, "x.yaml", f"x.yaml:1:1: {TOO_MANY}"),
+    "a map with a list": (
+        f"defaults: {{}}\ndeployments:\n{ENTRY * 30_000}",
+        "x.yaml",
+        f"x.yaml:3:1: {TOO_MANY}",
+    ),
+    "a list in JSON": (json.dumps([{"ecs_tag": {}}] * 50_000), "x.json", f"x.json:1:1: {TOO_MANY}"),
+    "a list in JSON that is not called so": (
+        json.dumps([{"ecs_tag": {}}] * 50_000),
+        "-",
+        f"-:1:1: {TOO_MANY}",
+    ),
+    "a list that has no end": ("[" + "1," * 500_000, "x.json", f"x.json:1:1: {TOO_MANY}"),
+    "aliases": ("- &a {b: 1}\n" + "- *a\n" * 200_000, "x.yaml", f"x.yaml:1:1: {TOO_MANY}"),
+    "a list in an entry": ("- [" + "1," * 500_000 + "1]", "x.yaml", f"x.yaml:1:3: {TOO_MANY}"),
+    "names in one map": (
+        "defaults:\n" + "".join(f"  k{number}: 1\n" for number in range(50_000)),
+        "x.yaml",
+        "x.yaml:2:3: there are more than 10,000 names in one map, and 10,000 are the most",
+    ),
+}
+
+
+@pytest.mark.parametrize("text, name, sentence", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, sentence):
+    status, parse = [0], yaml.parse
+
+    def counted(*arguments, **options):
+        for event in parse(*arguments, **options):
+            status[0] += 1
+            yield event
+
+    def never(*_, **__):
+        raise AssertionError("no value is made of it")
+
+    monkeypatch.setattr(yaml, "parse", counted)
+    monkeypatch.setattr(yaml, "compose", never)
+    monkeypatch.setattr(json, "loads", never)
+    assert problems(text, name) == [sentence] and status[0] < 130_000
+
+
+def test_reading_stops_too_where_there_are_too_many_values_in_all(monkeypatch):
+    monkeypatch.setattr(nodes, "MOST_NODES", 1000)
+    (problem,) = problems("- [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" * 200)
+    assert problem == "deployments.yaml:100:28: the file has more than 1,000 values and names"
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end():
+    with pytest.raises(
+        CommandError, match="/dev/zero:1:1: the file has more than 16,777,216 bytes"
+    ):
+        read_entries(Path("/dev/zero"))

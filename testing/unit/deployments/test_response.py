@@ -1,0 +1,190 @@
+"""The answer: its shape, exactly, and that AFTER is made of what the writes answered."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from ecs_updater.deployments.response import _iso
+from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
+
+OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}
+
+
+def test_the_answer_to_an_update_is_the_contracts(ecs_fake, send, event):
+    ecs_fake.tags |= {"aws:b": "c"}
+    body = send(ecs_fake, event())
+    before = {
+        "clusterArn": CLUSTER_ARN,
+        "serviceArn": SERVICE_ARN,
+        "taskDefinitionName": "ecs-dummy-container",
+        "taskDefinitionFamily": "ecs-dummy-task",
+        "serviceImage": "busybox",
+        "serviceMemory": 128,
+        "tags": [
+            {"key": "aws:b", "value": "c"},
+            {"key": "old-custom-tag-name", "value": "old-custom-tag-value"},
+        ],
+        "updatedOn": "2023-11-14T22:13:22.000Z",
+    }
+    assert body == {
+        "BEFORE": before,
+        "AFTER": before
+        | {
+            "serviceImage": "busybox:1.36",
+            "tags": [{"key": "aws:b", "value": "c"}, {"key": "new", "value": "value"}],
+            "updatedOn": "2023-11-14T22:13:24.000Z",
+        },
+        "changed": True,
+        "changes": [
+            {"what": "image.ecs-dummy-container", "from": "busybox", "to": "busybox:1.36"},
+            {"what": "tag.new", "from": None, "to": "value"},
+            {"what": "tag.old-custom-tag-name", "from": "old-custom-tag-value", "to": None},
+        ],
+        "taskDefinitionArn": {"before": f"{FAMILY_ARN}:1", "after": f"{FAMILY_ARN}:2"},
+        "deployment": {
+            "id": "ecs-svc/1700000004",
+            "verdict": "IN_PROGRESS",
+            "reason": "the deployment was started, and not waited for",
+        },
+    }
+
+
+def test_after_is_what_the_service_then_is(ecs_fake, send, event):
+    after = send(ecs_fake, event())["AFTER"]
+    assert after == send(ecs_fake, event())["BEFORE"]
+    assert {tag["key"]: tag["value"] for tag in after["tags"]} == ecs_fake.tags
+
+
+def test_the_answer_is_200_and_json(invoke, ecs_fake, event):
+    answer = invoke(ecs_fake, event())
+    assert answer["statusCode"] == 200 and set(answer) == {"statusCode", "body"}
+    assert json.loads(json.dumps(answer)) == answer
+
+
+@pytest.mark.parametrize(
+    "fields, changed, verdict, reason",
+    [
+        ({"ecs_image_name": "busybox", "ecs_tag": OLD_TAG}, False, "NO_CHANGE", "nothing differs"),
+        ({"ecs_image_name": "busybox"}, True, "NO_CHANGE", "only tags changed"),
+    ],
+)
+def test_without_a_deployment_the_verdict_is_no_change(
+    ecs_fake, send, event, fields, changed, verdict, reason
+):
+    body = send(ecs_fake, event(**fields))
+    assert body["changed"] is changed
+    assert body["deployment"] == {"id": None, "verdict": verdict, "reason": reason}
+    assert body["taskDefinitionArn"] == {"before": f"{FAMILY_ARN}:1", "after": f"{FAMILY_ARN}:1"}
+    assert body["AFTER"]["updatedOn"] == body["BEFORE"]["updatedOn"]
+
+
+def test_a_forced_deployment_is_listed_as_a_change(ecs_fake, send, event):
+    body = send(
+        ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, force_new_deployment=True)
+    )
+    assert body["changes"] == [{"what": "deployment", "from": None, "to": "forced"}]
+    assert body["deployment"]["id"] == ecs_fake.service["deployments"][0]["id"]
+    assert body["taskDefinitionArn"]["after"] == body["taskDefinitionArn"]["before"]
+
+
+def test_an_update_service_that_answers_without_deployments_is_still_in_progress(
+    ecs_fake, send, event
+):
+    ecs_fake.deploy = lambda arn: ecs_fake.service.update(taskDefinition=arn, deployments=[])
+    assert send(ecs_fake, event())["deployment"]["verdict"] == "IN_PROGRESS"
+
+
+def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
+    plan = send(ecs_fake, event(dry_run=True))
+    done = send(ecs_fake, event())
+    assert plan.pop("dryRun") is True
+    assert plan["deployment"].pop("notes") == [
+        "not verified: the registry was not asked for busybox:1.36 (VERIFY_IMAGE is off)"
+    ]
+    assert plan["deployment"] == {
+        "id": None,
+        "verdict": None,
+        "reason": "dry run: nothing was written",
+    }
+    assert plan["taskDefinitionArn"] == {"before": f"{FAMILY_ARN}:1", "after": None}
+    for body in (plan, done):
+        del body["deployment"], body["taskDefinitionArn"], body["AFTER"]["updatedOn"]
+    assert plan == done
+
+
+def test_a_dry_run_without_a_change_says_so(ecs_fake, send, event):
+    plan = send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, dry_run=True))
+    assert (
+        plan["changed"] is False
+        and plan["deployment"]["verdict"] == "NO_CHANGE"
+        and plan["BEFORE"] == plan["AFTER"]
+    )
+
+
+def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
+    ecs_fake.tags = {"c": "1", "b": "1", "aws:q": "1"}
+    body = send(ecs_fake, event(ecs_tag={"y": "1", "a": "1", "b": "2"}))
+    assert [tag["key"] for tag in body["BEFORE"]["tags"]] == ["aws:q", "b", "c"]
+    assert [tag["key"] for tag in body["AFTER"]["tags"]] == ["a", "aws:q", "b", "y"]
+    assert [change["what"] for change in body["changes"][1:]] == [
+        "tag.a",
+        "tag.b",
+        "tag.c",
+        "tag.y",
+    ]
+
+
+@pytest.mark.parametrize(
+    "container, expected",
+    [({"memory": 64}, 64), ({"memoryReservation": 64}, 512), ({}, 512)],
+)
+def test_memory_is_an_integer_also_where_it_is_the_tasks(send, event, container, expected):
+    body = send(FakeEcs([{"name": "app", "image": "busybox"} | container]), event())
+    assert body["AFTER"]["serviceMemory"] == expected and isinstance(
+        body["AFTER"]["serviceMemory"], int
+    )
+
+
+def test_the_addressed_container_is_the_one_that_is_told_of(send, event):
+    fake = FakeEcs(
+        [
+            {"name": "web", "image": "nginx", "memory": 1},
+            {"name": "side", "image": "envoy", "memory": 2},
+        ]
+    )
+    body = send(fake, event(ecs_image_name="envoy:2", ecs_container_images={"web": "nginx:2"}))
+    assert [
+        body["AFTER"][key] for key in ("taskDefinitionName", "serviceImage", "serviceMemory")
+    ] == ["side", "envoy:2", 2]
+    assert [change["what"] for change in body["changes"][:2]] == ["image.web", "image.side"]
+
+
+@pytest.mark.parametrize(
+    "moment, text",
+    [
+        (None, None),
+        (datetime(2024, 2, 29, 12, 0, 0, 123456, UTC), "2024-02-29T12:00:00.123Z"),
+        (
+            datetime(2024, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2))),
+            "2023-12-31T23:00:00.000Z",
+        ),
+    ],
+)
+def test_times_are_iso_8601_in_utc(moment, text):
+    assert _iso(moment) == text
+
+
+def test_no_time_of_an_answer_depends_on_the_machines_zone(ecs_fake, send, event, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        body = send(ecs_fake, event())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (body["BEFORE"]["updatedOn"], body["AFTER"]["updatedOn"]) == (
+        "2023-11-14T22:13:22.000Z",
+        "2023-11-14T22:13:24.000Z",
+    )

@@ -1,0 +1,191 @@
+"""A batch in the ledger: who is in it, how many failed, and whether what has not begun still
+may.
+"""
+
+from unittest.mock import MagicMock
+
+import pytest
+
+from ecs_updater.aws.dynamodb import Table
+from ecs_updater.errors import InvalidEventError, LedgerError, Outcome, RolloutFailedError
+from ecs_updater.ledger.batch import Batch, Batches, members_of, new_id
+from ecs_updater.ledger.queries import Progress
+from fakes.fake_dynamodb import TABLE, THROTTLED
+from support.ledger import succeeded
+
+pytest_plugins = ["support.ledger_fixtures"]
+
+EVENTS = [{"ecs_service_name": f"web-{number}", "ecs_tag": {"é": "ü"}} for number in range(60)]
+
+
+@pytest.fixture(name="batches")
+def _batches(table, clock):
+    return Batches(table, retention_days=90, clock=clock)
+
+
+@pytest.fixture(name="failed")
+def _failed(history, begin):
+    """Begins an update of the batch ``b`` and ends it with an error."""
+
+    def fail(request_id, may_be_repeated=False):
+        error = RolloutFailedError("it crashes")
+        return history.end(
+            begin(request_id, batch="b").refused(
+                "FAILED", "it crashes", error, may_be_repeated=may_be_repeated
+            )
+        )
+
+    return fail
+
+
+def test_a_batch_and_its_members_come_back_as_they_went_in_their_order(batches, fake):
+    members = list(members_of("b", EVENTS, ["a", None] * 30))
+    batch = Batch("b", "2027-01-15T08:00:00.000Z", 60, "somebody", max_failures=3)
+    batches.begin(batch, members)
+    assert fake.operations == ["PutItem"] + ["TransactWriteItems"] * 3
+    assert batches.find("b") == batch and batches.members("b") == members
+    assert [one.request_id for one in members[:2]] == ["b-00001", "b-00002"]
+    assert all(int(item["expires"]["N"]) > 1_800_000_000 for item in fake.items.values())
+
+
+def test_a_batch_that_there_is_not_is_none(batches):
+    assert batches.find("b") is None and batches.members("b") == []
+    batches.stop("b", "nobody wants it")
+    assert batches.find("b") is None
+
+
+def test_an_id_is_taken_once(batches):
+    batches.begin(Batch("b", "now", 0), [])
+    with pytest.raises(InvalidEventError, match="there is one of the id b already"):
+        batches.begin(Batch("b", "now", 0), [])
+
+
+def test_ids_sort_by_the_moment_at_which_they_begin():
+    assert (
+        new_id(1_800_000_000.9, "5eed") == "20270115T080000Z-5eed" < new_id(1_800_000_001, "0000")
+    )
+
+
+def test_a_failure_counts_once_with_the_end_that_it_is_and_success_does_not(
+    batches, history, begin, failed
+):
+    batches.begin(Batch("b", "now", 3, max_failures=2), [])
+    history.end(succeeded(begin("one", batch="b")))
+    ended = failed("two")
+    history.end(ended)  # An answer that got lost is asked for again.
+    found = batches.find("b")
+    assert found.failures == 1 and found.why_over is None
+    failed("three")
+    found = batches.find("b")
+    assert (
+        found.why_over
+        == "2 updates of the batch have failed, and after 2 no further one was to begin"
+    )
+
+
+def test_what_may_be_tried_again_counts_when_it_is_given_up_and_only_once(batches, history, failed):
+    batches.begin(Batch("b", "now", 1), [])
+    entry = failed("one", may_be_repeated=True)
+    assert batches.find("b").failures == 0
+    history.give_up(entry)
+    history.give_up(entry)
+    assert batches.find("b").failures == 1 and not history.find("one").may_be_repeated
+
+
+def test_what_was_begun_again_is_not_given_up(batches, history, begin, failed):
+    batches.begin(Batch("b", "now", 1), [])
+    entry = failed("one", may_be_repeated=True)
+    again = begin("one", batch="b")
+    history.give_up(entry)
+    assert history.find("one") == again
+
+
+def test_an_end_is_written_although_the_batch_is_forgotten(history, failed):
+    assert failed("one").is_ended and history.unfinished() == []
+
+
+def test_the_first_reason_to_stop_stays(batches):
+    batches.begin(Batch("b", "now", 1), [])
+    batches.stop("b", "one")
+    batches.stop("b", "two")
+    assert batches.find("b").why_over == "one"
+
+
+# How far they are
+
+
+def test_the_entries_of_many_requests_cost_two_calls_for_a_hundred_and_what_has_ended_none(
+    table, history, begin, fake
+):
+    begin("open")
+    history.end(succeeded(begin("ended")))
+    progress = Progress(table)
+    fake.requests.clear()
+    found = progress.of(["open", "ended", "nobody"])
+    assert {name: item["state"] for name, item in found.items()} == {
+        "open": "BEGUN",
+        "ended": "ENDED",
+    }
+    assert fake.operations == ["BatchGetItem"] * 2 and "answer" not in found["ended"]
+    assert (
+        progress.of(["ended"])["ended"]["verdict"] == "SUCCEEDED"
+        and fake.operations == ["BatchGetItem"] * 2
+    )
+
+
+def test_a_repetition_is_found_in_the_place_of_what_it_repeats(table, begin, failed):
+    progress = Progress(table)
+    failed("one", may_be_repeated=True)
+    assert progress.of(["one"])["one"]["state"] == "ENDED"
+    begin("one")
+    assert progress.of(["one"])["one"]["state"] == "BEGUN"
+
+
+def test_more_than_a_hundred_keys_are_asked_for_in_parts_and_all_are_found(table, batches):
+    batches.begin(Batch("b", "now", 60), list(members_of("b", EVENTS, [None] * 60)))
+    keys = [("BATCH#b", f"MEMBER#{number:05d}") for number in range(1, 150)]
+    assert len(table.get_many(keys, ["number"])) == 60
+
+
+class Busy:
+    """A client that leaves keys out ``times`` times."""
+
+    def __init__(self, times):
+        self.meta, self.times, self.asked = MagicMock(), times, []
+
+    def batch_get_item(self, RequestItems):  # pylint: disable=invalid-name  # Its name there.
+        """The first of the keys, until it has been busy for long enough."""
+        keys = RequestItems[TABLE]["Keys"]
+        self.asked.append(len(keys))
+        answered = keys[:1] if len(self.asked) <= self.times else keys
+        left = keys[len(answered) :]
+        return {
+            "Responses": {TABLE: answered},
+            "UnprocessedKeys": {TABLE: {"Keys": left}} if left else {},
+        }
+
+
+@pytest.fixture(name="slept")
+def _slept(monkeypatch):
+    slept = []
+    monkeypatch.setattr("ecs_updater.aws.dynamodb.time.sleep", slept.append)
+    return slept
+
+
+def test_what_a_busy_table_left_out_is_asked_for_again_after_a_while(slept):
+    client = Busy(2)
+    found = Table(TABLE, client).get_many([("p", "1"), ("p", "2"), ("p", "3")])
+    assert sorted(item["sk"] for item in found) == ["1", "2", "3"]
+    assert client.asked == [3, 2, 1] and len(slept) == 2 and slept[0] < slept[1]
+
+
+def test_a_table_that_stays_busy_is_trouble_that_may_pass(slept):
+    with pytest.raises(LedgerError, match="too busy") as raised:
+        Table(TABLE, Busy(99)).get_many([("p", str(number)) for number in range(20)])
+    assert raised.value.outcome is Outcome.NOT_NOW and sum(slept) < 10
+
+
+def test_a_throttle_is_repeated_by_the_sdk(table, batches, fake):
+    batches.begin(Batch("b", "now", 1), [])
+    fake.fail("BatchGetItem", THROTTLED)
+    assert len(table.get_many([("BATCH#b", "BATCH")])) == 1

@@ -1,0 +1,274 @@
+"""The ledger for who only reads it: page by page, the newest first, by service, by cluster, and of
+all.
+"""
+
+import json
+import string
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+
+from ecs_updater.api import deployment_list as told
+from ecs_updater.api.pagination import token_of
+from ecs_updater.api.query import DeploymentsQuery
+from ecs_updater.api.serializers import id_of, request_id_of
+from ecs_updater.aws.dynamodb import Put
+from ecs_updater.errors import (
+    ConfigurationError,
+    DeploymentNotFoundError,
+    InvalidQueryError,
+    LedgerError,
+)
+from ecs_updater.ledger.lease import Holder
+from ecs_updater.ledger.queries import Feed
+from fakes.fake_dynamodb import DENIED
+from fakes.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
+from support.ledger import intent, refused, succeeded
+
+pytest_plugins = ["support.ledger_fixtures"]
+ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
+
+
+@pytest.fixture(name="feed")
+def _feed(table):
+    return Feed(table)
+
+
+@pytest.fixture(name="made")
+def _made(history, leases, clock):
+    """Makes so many updates of each service, one after another; their request_ids as they were
+    made.
+    """
+
+    def make(count, *services):
+        made = []
+        for number in range(count):
+            for service in services or (SERVICE_ARN,):
+                clock.now += 1
+                name = service.rpartition("service/")[2]
+                lease = leases.acquire(service, Holder.of(f"{name.replace('/', '-')}-{number}"))
+                cluster = f"{ARN}cluster/{name.partition('/')[0]}"
+                entry = history.begin(
+                    replace(intent(lease), cluster_arn=cluster, service_arn=service)
+                ).entry
+                history.end(succeeded(entry))
+                leases.release(service, lease.holder)
+                made.append(entry.request_id)
+        return made
+
+    return make
+
+
+def all_pages(feed, **query):
+    """The request_ids of every page."""
+    pages, token = [], None
+    while True:
+        page = told.deployments(feed, DeploymentsQuery(**query, next=token))
+        pages.append([one["requestId"] for one in page["deployments"]])
+        token = page["next"]
+        if token is None:
+            return pages
+
+
+def joined(pages):
+    """What all pages list."""
+    return list(chain.from_iterable(pages))
+
+
+def test_the_updates_of_a_service_come_page_by_page_the_newest_first(feed, made):
+    ids = made(7)
+    pages = all_pages(feed, service=SERVICE_ARN, limit=3)
+    assert [len(page) for page in pages] in ([3, 3, 1],) and joined(pages) == ids[::-1]
+
+
+def test_the_updates_of_all_services_are_ordered_by_their_beginning(feed, made):
+    ids = made(5, f"{ARN}service/a/web", f"{ARN}service/b/web", SERVICE_ARN)
+    pages = all_pages(feed, limit=4)
+    assert joined(pages) == ids[::-1]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"before": None},
+        {"after": "nothing"},
+        {"request_id": 7},
+        {"cluster_arn": None},
+        {"state": 1},
+        {"rollback": {"x": "y"}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "query", [{}, {"service": SERVICE_ARN}, {"cluster_arn": CLUSTER_ARN}], ids=str
+)
+def test_an_item_that_is_not_an_entry_is_left_out_of_every_list(feed, made, table, odd, query):
+    ids = made(3)
+    (item,) = (one for one in table.query(SERVICE_ARN, "UPDATE#") if one["request_id"] == ids[1])
+    table.put(Put({name: value for name, value in {**item, **odd}.items() if value is not None}))
+    assert joined(all_pages(feed, limit=1, **query)) == [ids[2], ids[0]]
+
+
+def test_the_updates_of_a_cluster_are_found_among_those_of_all(feed, made):
+    ids = made(6, f"{ARN}service/a/web", f"{ARN}service/b/web", f"{ARN}service/b/api")
+    found = joined(all_pages(feed, cluster_arn=f"{ARN}cluster/a", limit=2))
+    assert found == [id_ for id_ in reversed(ids) if id_.startswith("a-")]
+    assert not joined(all_pages(feed, cluster_arn=f"{ARN}cluster/c", limit=2))
+
+
+def test_an_update_that_is_begun_while_one_pages_moves_nothing(feed, made):
+    ids = made(4)
+    first = told.deployments(feed, DeploymentsQuery(limit=2))
+    made(1, f"{ARN}service/z/later")
+    second = told.deployments(feed, DeploymentsQuery(limit=2, next=first["next"]))
+    assert [one["requestId"] for page in (first, second) for one in page["deployments"]] == ids[
+        ::-1
+    ]
+
+
+def test_an_update_is_told_whole_with_what_its_caller_got(feed, made):
+    made(1)
+    (listed,) = told.deployments(feed, DeploymentsQuery())["deployments"]
+    assert (
+        listed["verdict"] == "SUCCEEDED"
+        and listed["state"] == "ENDED"
+        and listed["deploymentId"] == "ecs-svc/2"
+    )
+    assert listed["before"] == {
+        "taskDefinition": "ecs-dummy-task:1",
+        "images": {"app": "busybox"},
+        "tags": [{"key": "old", "value": "tag"}],
+    }
+    assert (listed["clusterName"], listed["serviceName"], listed["rollback"]) == (
+        "ECSCluster",
+        "ecs-dummy-service",
+        None,
+    )
+    whole = told.deployment(feed, listed["id"])
+    assert whole == {**listed, "answer": {"changed": True}, "errorType": None, "errorMessage": None}
+
+
+def test_an_update_that_goes_on_has_no_verdict_yet_and_one_that_is_returned_says_where_to(
+    feed, history, lease
+):
+    entry = history.begin(intent(lease("r"), cluster_arn=CLUSTER_ARN)).entry
+    history.advance(
+        entry.deployed("ecs-svc/9").rolling_back(
+            "it exited", "arn:aws:ecs:r:1:task-definition/f:1", "ecs-svc/10"
+        )
+    )
+    whole = told.deployment(feed, "r")
+    assert (whole["state"], whole["verdict"], whole["endedAt"]) == ("ROLLING_BACK", None, None)
+    assert whole["rollback"] == {"taskDefinition": "f:1", "deploymentId": "ecs-svc/10"}
+
+
+@pytest.mark.parametrize(
+    "request_id", ["simple-1.2_3", "a/b", "~", ".", "..", "é ü", "a b", "%2F", "x" * 128, "~eA"]
+)
+def test_any_request_id_has_an_address(feed, history, lease, request_id):
+    history.begin(intent(lease(request_id)))
+    part = id_of(request_id)
+    assert request_id_of(part) == request_id and set(part) <= {
+        *string.ascii_letters,
+        *string.digits,
+        *"~._-",
+    }
+    assert part.strip(".") and told.deployment(feed, part)["id"] == part
+
+
+@pytest.mark.parametrize("id_", ["nobody", "~", "~!", "~e", "", "x" * 5000])
+def test_an_update_that_there_is_not_is_named(feed, id_):
+    assert "has no update" in refused(DeploymentNotFoundError, told.deployment, feed, id_)
+
+
+def test_a_place_of_another_list_is_refused(feed, made):
+    made(3)
+    of_all = told.deployments(feed, DeploymentsQuery(limit=1))["next"]
+    of_service = told.deployments(feed, DeploymentsQuery(service=SERVICE_ARN, limit=1))["next"]
+    for query in (
+        DeploymentsQuery(next=of_service),
+        DeploymentsQuery(service=SERVICE_ARN, next=of_all),
+        DeploymentsQuery(service=f"{ARN}service/a/b", next=of_service),
+    ):
+        assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"feed": "X", "begun_at": "t", "pk": SERVICE_ARN, "sk": "UPDATE#1"},
+        {"feed": "UPDATES", "begun_at": "", "pk": SERVICE_ARN, "sk": "UPDATE#1"},
+        {"feed": "UPDATES", "begun_at": "t", "pk": "", "sk": "UPDATE#1"},
+        {"pk": SERVICE_ARN, "sk": ""},
+        {"pk": SERVICE_ARN, "sk": "LEASE"},
+    ],
+)
+def test_a_place_that_no_page_could_have_given_is_refused_and_not_asked_for(feed, fake, place):
+    query = DeploymentsQuery(next=token_of(place), service=None if "feed" in place else SERVICE_ARN)
+    assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
+    assert not fake.requests
+
+
+class LargeTable:
+    """A table with so many large entries: a real one takes too long to fill."""
+
+    name = "a-table"
+
+    def __init__(self, count, size):
+        side = {"task_definition_arn": "arn:t/f:1", "images": {}, "tags": {"k": "é" * size}}
+        entry = {
+            "action": "update",
+            "cluster_arn": CLUSTER_ARN,
+            "service_arn": SERVICE_ARN,
+            "state": "ENDED",
+        }
+        entry |= {
+            "before": side,
+            "after": side,
+            "pk": SERVICE_ARN,
+            "feed": "UPDATES",
+            "service": SERVICE_ARN,
+        }
+        of_each = (
+            {
+                "request_id": f"r-{number}",
+                "number": number,
+                "sk": f"UPDATE#{number}",
+                "begun_at": f"2027-01-15T08:00:{number:02}Z",
+            }
+            for number in range(count)
+        )
+        self.items = [{**entry, **own} for own in of_each]
+
+    def page(self, _, most, *, after, **__):
+        """As ``aws.dynamodb.Table`` does, in the order in which they are."""
+        first = [item["sk"] for item in self.items].index(after["sk"]) + 1 if after else 0
+        found = self.items[first : first + most]
+        names = ("pk", "sk", "feed", "begun_at")
+        return found, {name: found[-1][name] for name in names} if first + most < len(
+            self.items
+        ) else None
+
+
+@pytest.mark.parametrize("service", [None, SERVICE_ARN])
+def test_a_page_is_no_larger_than_lambdas_answer(service):
+    feed = Feed(LargeTable(count=40, size=20_000))
+    pages, token = [], None
+    while token or not pages:
+        pages.append(
+            told.deployments(feed, DeploymentsQuery(service=service, limit=100, next=token))
+        )
+        token = pages[-1]["next"]
+    assert len(pages) > 1 and max(len(json.dumps(page)) for page in pages) < 5_000_000
+    ids = [one["requestId"] for page in pages for one in page["deployments"]]
+    assert ids == [f"r-{number}" for number in range(40)]
+
+
+def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(feed, fake):
+    assert "LEDGER_TABLE is empty" in refused(
+        ConfigurationError, told.deployments, None, DeploymentsQuery()
+    )
+    fake.fail("Query", DENIED)
+    message = refused(LedgerError, told.deployments, feed, DeploymentsQuery())
+    assert "Query on the table ecs-updater-ledger" in message and "secret" not in message

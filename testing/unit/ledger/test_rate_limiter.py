@@ -1,0 +1,138 @@
+"""The pace of all who share a ledger: no faster than ECS's buckets, no token lost, nobody passed
+over.
+"""
+
+import threading
+
+import pytest
+
+from ecs_updater.errors import LedgerError
+from ecs_updater.ledger.rate_limiter import Pace
+from ecs_updater.throttling import RATES, REGISTER, UPDATE, Rate, parse_rates
+from fakes.ecs_buckets import Buckets
+from fakes.fake_dynamodb import THROTTLED
+
+pytest_plugins = ["support.ledger_fixtures"]
+
+FOREVER = 1e6
+
+
+@pytest.fixture(name="pace")
+def _pace(table, clock):
+    return Pace(table, RATES, clock=clock, sleep=clock.sleep)
+
+
+def test_a_full_bucket_lets_all_but_one_of_its_burst_go_at_once(pace, clock):
+    for _ in range(19):
+        assert pace.take(REGISTER, 1, FOREVER)
+    assert clock.slept == []
+    assert pace.take(REGISTER, 1, FOREVER)
+    assert clock.slept == [pytest.approx(1 / 0.98)]
+
+
+def test_at_that_pace_ecs_throttles_nothing_and_loses_hardly_a_token(pace, clock):
+    ecs, begin = Buckets(), clock()
+    for _ in range(100):
+        pace.take(REGISTER, 1, FOREVER)
+        assert ecs.take("RegisterTaskDefinition", clock())
+    assert 80 <= clock() - begin <= 83
+
+
+def test_calls_that_reach_ecs_a_little_late_or_early_are_not_throttled_either(pace, clock):
+    ecs = Buckets()
+    for number in range(200):
+        pace.take(REGISTER, 1, FOREVER)
+        assert ecs.take("RegisterTaskDefinition", clock() + (0.0, 0.4, -0.4)[number % 3])
+
+
+def test_several_tokens_are_taken_with_one_wait(pace, clock):
+    assert pace.take(REGISTER, 19, FOREVER) and pace.take(REGISTER, 3, FOREVER)
+    assert clock.slept == [pytest.approx(3 / 0.98)]
+
+
+def test_more_than_a_burst_at_once_waits_for_what_is_beyond_it(pace, clock):
+    assert pace.take(REGISTER, 29, FOREVER)
+    assert clock.slept == [pytest.approx(10 / 0.98)]
+
+
+def test_what_is_not_used_is_there_again_but_never_more_than_a_burst(pace, clock):
+    pace.take(REGISTER, 19, FOREVER)
+    clock.now += 3600
+    pace.take(REGISTER, 19, FOREVER)
+    assert clock.slept == []
+    pace.take(REGISTER, 1, FOREVER)
+    assert len(clock.slept) == 1
+
+
+def test_no_token_is_taken_by_who_cannot_wait_so_long(pace, clock, fake):
+    pace.take(REGISTER, 19, FOREVER)
+    assert not pace.take(REGISTER, 5, 4.0)
+    assert not pace.take(REGISTER, 40, 4.0)
+    assert clock.slept == []
+    assert pace.take(REGISTER, 3, 4.0)
+    assert sum(operation == "UpdateItem" for operation in fake.operations) == 2 + 1 + 0 + 1
+
+
+def test_even_a_full_bucket_is_not_enough_for_who_wants_more_than_it_ever_has_in_that_time(pace):
+    assert not pace.take(REGISTER, 40, 4.0)
+    assert pace.take(REGISTER, 19, 0.0)
+
+
+def test_each_bucket_is_one_of_its_own(pace, clock):
+    pace.take(REGISTER, 19, FOREVER)
+    pace.take(UPDATE, 49, FOREVER)
+    assert clock.slept == []
+
+
+def test_nothing_costs_nothing(pace, fake):
+    assert pace.take(REGISTER, 0, 0.0)
+    assert fake.operations == []
+
+
+def test_a_busy_bucket_costs_one_write_and_an_idle_one_two(pace, fake):
+    pace.take(REGISTER, 1, FOREVER)
+    assert len(fake.operations) == 2
+    pace.take(REGISTER, 1, FOREVER)
+    assert len(fake.operations) == 3
+
+
+def test_many_at_once_get_a_token_each_and_none_twice(table, clock):
+    waits = []
+    paces = [Pace(table, RATES, clock=clock, sleep=waits.append) for _ in range(40)]
+    threads = [threading.Thread(target=pace.take, args=(REGISTER, 1, FOREVER)) for pace in paces]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(waits) == pytest.approx([number / 0.98 for number in range(1, 22)])
+
+
+def test_a_table_that_cannot_be_used_is_the_ledgers_one_error(pace, fake):
+    fake.fail("UpdateItem", *[THROTTLED] * 3)
+    with pytest.raises(LedgerError, match="LEDGER_TABLE"):
+        pace.take(REGISTER, 1, FOREVER)
+
+
+def test_rates_are_those_of_ecs_unless_said_otherwise():
+    assert parse_rates("") == dict(RATES)
+    changed = parse_rates(" RegisterTaskDefinition=40/2.5, UpdateService=10/1")
+    assert (changed[REGISTER], changed[UPDATE]) == (Rate(40, 2.5), Rate(10, 1))
+    assert changed.keys() == RATES.keys()
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        (
+            "RegisterTaskDefinition",
+            "'RegisterTaskDefinition' is not a valid rate: write a burst and calls per second",
+        ),
+        ("RegisterTaskDefinition=20/0", "is not a valid rate"),
+        ("RegisterTaskDefinition=0/1", "is not a valid rate"),
+        ("RegisterTaskDefinition=-1/1", "is not a valid rate"),
+        ("RunTask=20/1", "'RunTask' has no rate of its own: write one of RegisterTaskDefinition, "),
+    ],
+)
+def test_a_wrong_rate_is_said(text, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        parse_rates(text)
