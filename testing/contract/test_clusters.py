@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import ConfigurationError
 from fakes.fake_ecs import FakeEcs
 from support.cloudformation import Stack, load
@@ -76,7 +76,7 @@ def variables(name: str, own: str, ledger: str | None) -> dict[str, str]:
 def test_an_event_is_refused_when_the_reconciler_would_not_complete_its_update(name, own, ledger):
     fake = FakeEcs()
     with pytest.raises(ConfigurationError) as refused:
-        update(EVENT, variables(name, own, ledger), Ecs(fake.client(_CONFIG)))
+        deploy(EVENT, variables(name, own, ledger), Ecs(fake.client(_CONFIG)))
     assert repr(own) in str(refused.value) and repr(ledger) in str(refused.value)
     assert "deploy ledger, function, API and fleet with the same ClusterName" in str(refused.value)
     assert not fake.requests
@@ -88,7 +88,7 @@ def test_an_event_is_taken_when_the_reconciler_completes_updates_of_every_cluste
     name, own, ledger
 ):
     assert (
-        update(EVENT, variables(name, own, ledger), Ecs(FakeEcs().client(_CONFIG)))["statusCode"]
+        deploy(EVENT, variables(name, own, ledger), Ecs(FakeEcs().client(_CONFIG)))["statusCode"]
         == 200
     )
 
@@ -96,6 +96,6 @@ def test_an_event_is_taken_when_the_reconciler_completes_updates_of_every_cluste
 @every_function
 def test_a_deployment_that_does_not_say_the_cluster_of_its_ledger_goes_on_working(name):
     assert (
-        update(EVENT, variables(name, "team-a", None), Ecs(FakeEcs().client(_CONFIG)))["statusCode"]
+        deploy(EVENT, variables(name, "team-a", None), Ecs(FakeEcs().client(_CONFIG)))["statusCode"]
         == 200
     )

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from fakes.fake_ecs import FakeEcs
 from support.cloudformation import Stack, allows, load
 from support.deployer import (
@@ -234,7 +234,7 @@ def _asked():
     """
     fake = FakeEcs(taskRoleArn=TASK_ROLE, executionRoleArn=EXECUTION_ROLE)
     fake.revision_tags[0] = [{"key": "team", "value": "a"}]
-    update(EVENT, {}, Ecs(fake.client(_CONFIG)))
+    deploy(EVENT, {}, Ecs(fake.client(_CONFIG)))
     bodies = [
         json.loads(json.dumps(one.body).replace("123456789012", ACCOUNT)) for one in fake.requests
     ]

@@ -34,7 +34,7 @@ from ecs_updater.aws.ecr import Ecr
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.oci_registry import Oci
 from ecs_updater.aws.safe_http import Http
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import Lookup
@@ -257,7 +257,7 @@ def updated(registry: Registry, rest: str, **settings: str) -> tuple[FakeEcs, di
         "ecs_tag": {},
     }
     environment = {"PRIVATE_REGISTRIES": registry.host, **settings}
-    answer = update(
+    answer = deploy(
         {**event, "ecs_image_name": f"{registry.host}/{rest}"}, environment, Ecs(fake.client())
     )
     return fake, answer["body"]

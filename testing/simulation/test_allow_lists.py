@@ -12,7 +12,7 @@ import pytest
 
 import ecs_updater
 from ecs_updater.api import post_routes
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import NotAllowedError
 from fakes.simulated_ecs import Image
 from support.fleet_run import FleetRun
@@ -107,7 +107,7 @@ def test_a_failed_rollout_returns_to_an_image_that_is_not_allowed_any_more(make_
 def test_a_request_over_http_is_answered_403_in_both_forms(make_world, body):
     world = make_world(ledger=False)
     resolve = post_routes.door(
-        lambda event, call: update(event, IMAGES, world.boundary, call)
+        lambda event, call: deploy(event, IMAGES, world.boundary, call)
     ).resolve
     answer = ask(resolve, "POST", "/update", body)
     assert (answer.status, answer.json["errorType"], answer.json["errorMessage"]) == (

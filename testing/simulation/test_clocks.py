@@ -9,7 +9,7 @@ import pytest
 from ecs_updater.aws import clients, session
 from ecs_updater.aws.session import ServerTime
 from ecs_updater.context import Call
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS
@@ -54,7 +54,7 @@ def _laptop(world, request):
 def send(world, clock):
     """One update by the machine with this clock."""
     return world.told(
-        lambda: update(
+        lambda: deploy(
             SECOND_EVENT,
             world.environment,
             world.boundary,

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_updater.api import deployment_list, post_routes
 from ecs_updater.api.query import DeploymentsQuery
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.ledger.queries import Feed
 from fakes.simulated_ecs import Image, Pace
 from support.http import ask
@@ -37,7 +37,7 @@ def _post(world):
         own = replace(
             call, id=f"request-{next(_NUMBERS)}", time_left=lambda: 120.0, clock=world.clock
         )
-        return update(event, world.environment, world.boundary, own, world.table)
+        return deploy(event, world.environment, world.boundary, own, world.table)
 
     resolve = post_routes.door(do).resolve
     return lambda path, body: ask(resolve, "POST", path, body)

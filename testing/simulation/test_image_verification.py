@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from ecs_updater.context import Call
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import (
     ImageArchitectureError,
     ImageNotFoundError,
@@ -66,7 +66,7 @@ def _world(make_world):
 def send(world, registry, environment, **fields):
     """One update with this registry; the body of the answer."""
     call = Call(clock=world.clock)
-    return update(
+    return deploy(
         {**EVENT, **fields}, environment, world.boundary, call, None, lambda settings: registry
     )["body"]
 
@@ -174,7 +174,7 @@ def test_a_registry_takes_no_more_of_an_update_than_the_functions_time_leaves(wo
 
     def body(mode):
         call = Call(clock=world.clock, time_left=lambda: left)
-        return update(
+        return deploy(
             event, {"VERIFY_IMAGE": mode}, world.boundary, call, None, lambda _: registry
         )["body"]
 

@@ -5,7 +5,7 @@ undone, no verdict is a guess.
 import pytest
 
 from ecs_updater.context import Call
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import EcsUpdaterError, RolloutFailedError
 from fakes.fake_ecs import DENIED, REFUSED, TIMED_OUT
 from fakes.simulated_ecs import BREAKER, Image, Killed, Pace
@@ -407,7 +407,7 @@ def test_a_call_with_its_return_ends_before_the_function_is_ended(bad_world, lef
     call = Call("x", None, lambda: left - (world.clock.now() - begin), world.clock)
     event = {**EVENT, "wait_seconds": 840, "rollback_on_failure": True}
     try:
-        update(event, world.environment, world.boundary, call, world.table)
+        deploy(event, world.environment, world.boundary, call, world.table)
     except EcsUpdaterError:
         pass
     assert world.clock.now() - begin < left
@@ -419,7 +419,7 @@ def test_a_call_that_hangs_at_the_end_ends_before_the_function_is_ended(make_wor
     begin = world.clock.now()
     world.ecs.clock.after(65, lambda: world.ecs.fail("DescribeServices", *[TIMED_OUT] * 9))
     call = Call("x", None, lambda: 120 - (world.clock.now() - begin), world.clock)
-    update({**EVENT, "wait_seconds": 840}, world.environment, world.boundary, call, world.table)
+    deploy({**EVENT, "wait_seconds": 840}, world.environment, world.boundary, call, world.table)
     assert world.clock.now() - begin < 120
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from ecs_updater.aws.errors import Outcome
 from ecs_updater.deployments import writer
-from ecs_updater.deployments.journal import Record
+from ecs_updater.deployments.journal import Journal
 from ecs_updater.ledger.lease import SORT_KEY, Lease, Leases
 from fakes.memory_dynamodb import MemoryDynamodb
 from fakes.simulated_ecs import Clock
@@ -148,7 +148,7 @@ def test_a_plan_made_before_a_holder_that_did_not_give_back_the_lease_is_found(
 
 
 def test_a_write_without_a_confirmed_lease_is_found(function, monkeypatch, figure):
-    monkeypatch.setattr(Record, "before_write", lambda self: None)
+    monkeypatch.setattr(Journal, "before_write", lambda self: None)
     found = first_found(function)
     assert found is not None
     figure("write without confirmed lease found with seed", str(found))

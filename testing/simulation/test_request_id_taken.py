@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ecs_updater.context import REAL_TIME
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import InvalidEventError
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
@@ -84,7 +84,7 @@ def test_a_request_id_that_another_service_takes_in_the_same_moment_is_in_the_de
             is_begun.append(True)
             run.dynamodb.before = None
             run.dynamodb._one_at_a_time.release()  # pylint: disable=protected-access  # This request waits for the other update.
-            update(event, run.environment, run.boundary, table=run.table)
+            deploy(event, run.environment, run.boundary, table=run.table)
             run.dynamodb._one_at_a_time.acquire()  # pylint: disable=protected-access,consider-using-with
 
     run.dynamodb.before = begin
@@ -97,10 +97,10 @@ def test_the_same_event_is_another_update_where_a_function_has_another_default_s
     for number, service in enumerate(("web-001", "web-002")):
         environment = {**run.environment, "CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": service}
         if not number:
-            update(event, environment, run.boundary, table=run.table)
+            deploy(event, environment, run.boundary, table=run.table)
             continue
         with pytest.raises(InvalidEventError, match="was another event's"):
-            update(event, environment, run.boundary, table=run.table)
+            deploy(event, environment, run.boundary, table=run.table)
         run.environment = environment
         run.send(event)
         assert run.work() == [] and "was another event's" in run.letter()[1]

@@ -28,7 +28,7 @@ from botocore.config import Config
 
 from ecs_updater.aws import dynamodb, ecs
 from ecs_updater.context import Call
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.store import History
@@ -338,7 +338,7 @@ class Service:
         began = time.time()
         try:
             told = Told(
-                update(
+                deploy(
                     self.event(image, **fields),
                     settings,
                     self._boundary,

@@ -23,7 +23,7 @@ from botocore.useragent import UserAgentString
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
 from ecs_updater.context import Call
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SORT_KEY
@@ -306,7 +306,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             call = Call(f"{name} {self.turns.switches}", "test", lambda: 900.0, self.world.clock)
             event = {**intent.event, "request_id": intent.request_id}
             result = self._result(
-                lambda call=call, event=event: update(
+                lambda call=call, event=event: deploy(
                     event, self.world.environment, self.world.boundary, call, self.world.table
                 )
             )

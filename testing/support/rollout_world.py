@@ -23,7 +23,7 @@ from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.context import Call, Clock
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import Completed, complete
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
@@ -181,7 +181,7 @@ class World:
         }
         call = Call(f"invocation-{next(self._ids)}", "test", lambda: 900.0, self.clock)
         settings = {**self.environment, **(environment or {})}
-        return self.told(lambda: update(whole, settings, self.boundary, call, self.table))
+        return self.told(lambda: deploy(whole, settings, self.boundary, call, self.table))
 
     def told(self, process: Callable[[], dict[str, Any]]) -> Told:
         """What comes of ``process``, whatever that is."""

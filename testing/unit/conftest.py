@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from fakes.fake_ecs import FakeEcs
 from support.strategies import REPEATABLE
 
@@ -63,7 +63,7 @@ def send(ecs_of):
 
     Returns the body of the answer.
     """
-    return lambda fake, event, **environment: update(event, environment, ecs_of(fake))["body"]
+    return lambda fake, event, **environment: deploy(event, environment, ecs_of(fake))["body"]
 
 
 @pytest.fixture(scope="session")

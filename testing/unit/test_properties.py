@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import Call, Clock
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import (
     MESSAGE_LIMIT,
     CallerFault,
@@ -54,7 +54,7 @@ def run(fake: FakeEcs, event: Any, **environment: str) -> dict[str, Any]:
     """One update on the wire."""
     clock = Ticking()
     call = Call(clock=Clock(now=lambda: clock.time, sleep=clock.sleep, random=lambda: 0.5))
-    return update(event, environment, boundary_to(fake), call)
+    return deploy(event, environment, boundary_to(fake), call)
 
 
 ASKED: list[FakeEcs] = [FakeEcs()]

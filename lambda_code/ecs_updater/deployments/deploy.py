@@ -1,37 +1,53 @@
-"""One update, or one rollback, from end to end, whatever the door that it came through."""
+"""One update or rollback, from event to response: ``deploy`` has the steps in their order.
 
+Every handler, the queue's worker and the command line call it. Without a table the same steps run
+on a ledger in memory.
+"""
+
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure
 from ..context import Call
-from ..errors import EcsUpdaterError, LedgerError, ServiceUpdateError
-from ..ledger.entry import Entry
-from ..model import event_parser as events
+from ..errors import (
+    EcsUpdaterError,
+    InternalError,
+    LeaseHeldError,
+    ServiceUpdateError,
+    UnknownOutcomeError,
+)
+from ..ledger.entry import Entry, State
+from ..ledger.lease import Hold, Leases
+from ..ledger.memory import MemoryHistory, MemoryLeases
+from ..ledger.store import History
+from ..model import event_parser
+from ..model.arn import revision_name, service_key
 from ..model.plan import Plan
-from ..model.request import Request, UpdateRequest
+from ..model.request import UpdateRequest
+from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..registry.verify import Registries
+from ..rollout.rollback_target import with_tags
 from ..settings import Settings
-from . import response
-from .idempotency import Recorded
-from .journal import Record, intent
+from .idempotency import Identity, has_ended_for_good, replay
+from .journal import Journal, intent
 from .planner import Pace, Planner
-from .reader import Told
-from .response import Answer, Conclusion
+from .recovery import Recovery, in_order
+from .response import DRY_RUN, Answer, Conclusion, merged, of_dry_run, of_entry
 from .tag_writer import AS_IT_WAS
 from .waiter import NOT_ASKED_FOR, Rolling
 from .writer import NOTHING, Earlier, apply
 
-_PLANNED_AT_MOST = 3
+_MOST_PLANS = 3
 """How often an update is planned because somebody else deploys in between."""
 
 
-def real_registries(settings: Settings) -> Registries:
-    """Amazon ECR and every other registry. Imported here: most updates ask none."""
+def registry_clients(settings: Settings) -> Registries:
+    """Returns the clients of Amazon ECR and of all other registries."""
+    # Imported here: most updates ask no registry.
     # pylint: disable=import-outside-toplevel
     from ..aws.ecr import Ecr
     from ..aws.oci_registry import Oci
@@ -42,212 +58,394 @@ def real_registries(settings: Settings) -> Registries:
     return Lookup(Ecr(http), Oci(http))
 
 
-def _at_once(_: Plan) -> None:
-    """No pace of one's own: ECS says when it is too fast, and the SDK tries again."""
+def no_wait(_: Plan) -> None:
+    """Waits for no rate limit: ECS throttles, and the SDK retries."""
 
 
-def update(
+def deploy(
     event: Any,
     environment: Mapping[str, str],
     ecs: Ecs,
     call: Call | None = None,
     table: Table | None = None,
-    registries: Callable[[Settings], Registries] = real_registries,
+    registries: Callable[[Settings], Registries] = registry_clients,
     *,
-    told: Told | None = None,
-    pace: Pace = _at_once,
+    service: ServiceDescription | None = None,
+    wait_for_rate_limit: Pace = no_wait,
 ) -> Answer:
-    """Does what ``event`` says; the answer as the contract has it.
+    """Does what an event says and returns the response of the contract.
 
     ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the
-    ledger's, which it has exactly when the environment says LEDGER_TABLE. ``told`` is what
-    DescribeServices has said already; ``pace`` waits, before anything is held or written, until the
-    plan's calls may be made. Raises the errors of ``errors``; the message of one that comes after a
-    write says what became of the service.
+    ledger's: there is one exactly when the environment has LEDGER_TABLE. ``service`` is an answer
+    of DescribeServices that was read already. ``wait_for_rate_limit`` waits until the calls of the
+    plan may be made, before the lease is taken. Raises the errors of ``errors``; the message of an
+    error after a write says in which state the service is.
     """
-    call = call or Call()
-    settings = Settings.from_environment(environment)
-    request = events.parse(event, settings)
-    work = Work(request, settings, ecs, call, registries, told, pace)
-    recorded = Recorded(work, table, event) if table else None
-    return recorded.run() if recorded and not request.dry_run else work.unrecorded()
+    attempt = Attempt(event, environment, ecs, call or Call(), table, registries)
+    if attempt.request.dry_run:
+        return _dry_run(attempt, attempt.planner.plan(attempt.request, service))
+    earlier = attempt.identity.find()
+    if earlier and has_ended_for_good(earlier):
+        return replay(earlier)
+    plan, read_at = None, -math.inf
+    if earlier is None or earlier.is_ended:
+        read_at = service.read_at if service else attempt.call.clock.epoch()
+        plan = attempt.planner.plan(attempt.request, service)
+        wait_for_rate_limit(plan)
+    key = _key(plan) if plan else earlier.service if earlier else ""
+    with attempt.leases.hold(key, attempt.identity.holder, attempt.latest_begin()) as lease:
+        step = _resume_or_begin(attempt, lease, plan, read_at)
+        if has_ended_for_good(step.journal.entry):
+            return replay(step.journal.entry)
+        conclusion = _write_and_wait(attempt, step)
+        response = _finish(attempt, step.journal, conclusion)
+    if lease.not_released:
+        notes = [*response["body"]["deployment"].get("notes", []), str(lease.not_released)]
+        response = of_entry(step.journal.entry, response["body"]["deployment"], notes=notes)
+    return response
 
 
-class Work:
-    """What one request makes of one service."""
+class Attempt:
+    """One attempt at one request: what its steps share."""
 
     def __init__(
         self,
-        request: Request,
-        settings: Settings,
+        event: Any,
+        environment: Mapping[str, str],
         ecs: Ecs,
         call: Call,
+        table: Table | None,
         registries: Callable[[Settings], Registries],
-        told: Told | None = None,
-        pace: Pace = _at_once,
     ):
-        self.request, self.settings, self.ecs, self.call = request, settings, ecs, call
-        self.told, self.pace = told, pace
-        self.deadline = call.deadline(request.wait_seconds)
+        self.settings = Settings.from_environment(environment)
+        self.request = event_parser.parse(event, self.settings)
+        self.ecs, self.call, clock = ecs, call, call.clock
+        self.history: History = MemoryHistory(clock.epoch)
+        self.leases: Leases = MemoryLeases(clock.epoch)
+        if table:
+            days = self.settings.ledger_retention_days
+            self.history = History(table, retention_days=days, clock=clock.epoch)
+            self.leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
+        self.deadline = call.deadline(self.request.wait_seconds)
         """The moment of the clock until which may be waited, for the lease, the rollout and the
         rollback together.
         """
-        self.planner = Planner(ecs, settings, registries, call)
-        self.rolling = Rolling(ecs, settings, call.clock)
+        self.identity = Identity(self.history, self.request, event, call.id)
+        self.planner = Planner(ecs, self.settings, registries, call, self.history)
+        self.waiter = Rolling(ecs, self.settings, clock)
+        self.recovery = Recovery(ecs, self.waiter, self.history)
 
-    def unrecorded(self) -> Answer:
-        """Does it without a ledger; a dry run ends after the plan."""
-        plan = self.planner.plan(self.request, self.told)
-        if self.request.dry_run:
-            return self._dry_run(plan)
-        self.pace(plan)
-        record = Record(self.intent(plan))
-        conclusion = self.done(plan, record)
-        if conclusion.error:
-            raise conclusion.error
-        assert conclusion.answer is not None
-        return response.with_notes(conclusion.answer, self.notes(record, conclusion))
-
-    def _dry_run(self, plan: Plan) -> Answer:
-        """What the update would answer.
-
-        Raises the rollout's error where it would make no deployment over one that failed.
-        """
-        record = Record(replace(self.intent(plan), rollback_on_failure=False))
-        conclusion = self._judged_by_running(plan, record)
-        if conclusion.error:
-            raise conclusion.error.also(response.DRY_RUN, instead_of=NOT_ASKED_FOR)
-        assert conclusion.answer is not None
-        return response.of_dry_run(
-            plan,
-            conclusion.answer,
-            [*self.planner.notes, *self.planner.not_verified(plan, self.request)],
-        )
+    def latest_begin(self) -> float:
+        """Until when the lease may be waited for, in seconds since the epoch."""
+        wait = min(self.deadline, self.call.latest_begin()) - self.call.clock.now()
+        return self.call.clock.epoch() + wait
 
     def intent(self, plan: Plan) -> Entry:
-        """What is about to be done, as an entry of the ledger."""
-        return intent(plan, self.request, self.planner.digests(plan), plan.snapshot.completed)
+        """Returns the plan as an entry of the ledger."""
+        digests = self.planner.digests(plan)
+        return intent(plan, self.request, digests, plan.snapshot.completed)
 
-    def done(self, plan: Plan, record: Record, earlier: Earlier = NOTHING) -> Conclusion:
-        """Writes the plan and waits for what comes of it.
 
-        Raises what ``apply`` raises; a rollout's end is in the conclusion.
-        """
-        if plan.writes:
-            self._write(plan, record, earlier)
-        conclusion = self._judged_by_running(plan, record)
-        return conclusion if conclusion.is_final else self.rolling.wait(record, self.deadline)
+@dataclass(frozen=True)
+class Step:
+    """What is left to do under the lease."""
 
-    def _judged_by_running(self, plan: Plan, record: Record) -> Conclusion:
-        """What an update without a deployment of its own comes to: the verdict on the one that
-        runs.
+    journal: Journal
+    plan: Plan | None
+    """None: an earlier attempt has made the deployment."""
+    left_behind: Earlier = NOTHING
 
-        Not final where the update made a deployment, or while the one that runs is in progress. No
-        call where that has completed.
-        """
-        no_change = record.entry.answer
-        if plan.deploys or plan.snapshot.has_completed or plan.snapshot.deployment_id is None:
-            return Conclusion(no_change, is_final=not plan.deploys, verdict=Verdict.NO_CHANGE)
-        record.joined(plan.snapshot.deployment_id, plan.snapshot.service_deployment_arn)
+
+def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
+    """Returns what the update would answer.
+
+    Raises the rollout's error where it would make no deployment over one that failed.
+    """
+    entry = replace(attempt.intent(plan), rollback_on_failure=False)
+    memory = MemoryHistory(attempt.call.clock.epoch)
+    with MemoryLeases().hold(entry.service, attempt.identity.holder) as lease:
+        journal = Journal(entry, memory, lease)
+    notes = [*attempt.planner.notes, *attempt.planner.not_verified(plan, attempt.request)]
+    if plan.deploys:
+        return of_dry_run(plan, entry.answer or {}, notes)
+    past = attempt.planner.past_of
+    conclusion = attempt.waiter.judge_without_deployment(
+        # A dry run settles none of the open updates.
+        journal,
+        plan.snapshot,
+        lambda: [update for update in past(plan.snapshot) if update.is_ended],
+    )
+    if conclusion.error:
+        conclusion.error.also(DRY_RUN, instead_of=NOT_ASKED_FOR)
+        raise conclusion.error
+    return of_dry_run(plan, of_entry(journal.entry, conclusion.deployment), notes)
+
+
+def _resume_or_begin(attempt: Attempt, lease: Hold, plan: Plan | None, read_at: float) -> Step:
+    """Settles what was interrupted; then resumes this request, or begins it."""
+    unfinished = in_order(attempt.history.unfinished(lease.lease.service))
+    request_id = attempt.identity.holder.request_id
+    for entry in unfinished:
+        if entry.request_id == request_id:
+            return _resume(attempt, lease, entry, unfinished)
+    if plan is None:
+        ended = attempt.identity.find()  # It ended while the lease was waited for.
+        if ended and has_ended_for_good(ended):
+            return Step(Journal(ended, attempt.history, lease), None)
+    if plan is None or lease.lease.is_stale(read_at):
+        plan = attempt.planner.plan(attempt.request)
+    if not _settle(attempt, lease, unfinished, plan):
+        plan = attempt.planner.plan(attempt.request)
+    return _begin(attempt, lease, plan)
+
+
+def _settle(attempt: Attempt, lease: Hold, unfinished: list[Entry], plan: Plan) -> bool:
+    """Settles the open updates of others; whether the service is still as it was read."""
+    is_current = True
+    for entry in unfinished:
+        known = plan.snapshot.service if is_current else None
         try:
-            # A dry run has looked at none of the open ones.
-            past = [
-                one
-                for one in self.planner.past_of(plan.snapshot)
-                if one.is_ended or not self.request.dry_run
-            ]
-            conclusion = self.rolling.look(record, plan.snapshot.service, past=past)
-        except (AwsFailure, LedgerError) as failure:
-            record.notes.append(str(failure))
-            conclusion = Conclusion(is_final=False)
-        if (
-            conclusion.error
-            and plan.tags
-            and record.entry.rollback is None
-            and not self.request.dry_run
-        ):
-            conclusion.error.also("the tags of this event are set")
-        if conclusion.verdict == Verdict.SUCCEEDED:
-            return Conclusion(no_change, verdict=Verdict.NO_CHANGE)
-        return (
-            conclusion if conclusion.is_final else replace(conclusion, answer=record.entry.answer)
-        )
+            settled = attempt.recovery.settle(
+                entry, lease, known, is_followed_by_a_deployment=plan.deploys
+            )
+        except InternalError:
+            # It is logged. It must not stop the updates of its service for good.
+            is_current = False
+            continue
+        if settled.rollback or settled.verdict == Verdict.INTERRUPTED:
+            is_current = False
+    return is_current
 
-    def notes(self, record: Record, conclusion: Conclusion) -> list[str]:
-        """What the caller should know beside the answer."""
-        notes = [*self.planner.notes, *record.notes]
-        if self.request.wait_seconds and conclusion.verdict == Verdict.IN_PROGRESS:
-            notes.append("no time was left to wait for the rollout")
-        waits_in_vain = (
-            record.entry.rollback_on_failure
-            and not conclusion.is_final
-            and not self.settings.ledger_table
-        )
-        return (
-            [*notes, "nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)"]
-            if waits_in_vain
-            else notes
-        )
 
-    def _write(self, plan: Plan, record: Record, earlier: Earlier) -> None:
-        """Writes the plan, and another one when somebody else's deployment came between reading and
-        writing.
-        """
-        applied = apply(self.ecs, plan, record, earlier)
-        for left in reversed(range(_PLANNED_AT_MOST)):
-            if plan.deploys and (applied.deployment_id or applied.foreign is None):
-                record.deployed(
-                    applied.deployment_id,
-                    applied.updated_on,
-                    applied.service_deployment_arn,
-                    applied.deployed_arn,
-                )
-            foreign = applied.foreign
-            if foreign is None:
-                return
-            theirs = f"deployment {foreign['id']} of {foreign['taskDefinition'].rpartition('/')[2]}"
-            if not isinstance(self.request, UpdateRequest):
-                record.notes.append(
-                    f"{theirs}, of somebody else, came in between: this rollback took its place"
-                )
-                return
-            ours = applied.task_definition["taskDefinitionArn"].rpartition("/")[2]
-            now = f"runs {ours} of this update, without what {theirs}, of somebody else, changed"
-            if applied.deployment_id is None:
-                now = (
-                    f"runs {theirs}, of somebody else; {ours} of this update may "
-                    "have been deployed before it"
-                )
-            if not left:
-                raise ServiceUpdateError(
-                    "service could not be update with new task_definition: "
-                    "somebody else deployed it "
-                    f"{_PLANNED_AT_MOST} times meanwhile; it {now}"
-                )
-            try:
-                again = self.planner.plan_again(plan, self.request, applied)
-                if again is None:
-                    return
-                record.notes.append(f"{theirs} came in between: planned again from it")
-                record.entry = self._replanned(again, record)
-                if not again.deploys:
-                    record.planned_again()
-                    return
-                plan, applied = again, apply(self.ecs, again, record)
-            except EcsUpdaterError as error:
-                error.also(f"the service {now}", instead_of=AS_IT_WAS)
-                raise
-
-    def _replanned(self, plan: Plan, record: Record) -> Entry:
-        """The entry with what the new plan says of the service before and after; its tags are
-        written, and a deployment is made.
-        """
-        new, entry = self.intent(plan), record.entry
-        body = (entry.answer or {})["body"]
-        return replace(
+def _begin(attempt: Attempt, lease: Hold, plan: Plan) -> Step:
+    """Writes what is about to be done into the ledger."""
+    entry, identity, history = attempt.intent(plan), attempt.identity, attempt.history
+    rollback_to, rollback_tags = entry.rollback_to, None
+    if entry.rollback_on_failure:
+        success = None
+        if rollback_to is None and (success := history.last_success(entry.service)):
+            rollback_to = success.task_definition_arn
+        if rollback_to and rollback_to != entry.before.task_definition_arn:
+            # A rollout is going on, or has failed: the tags are that one's.
+            rollback_tags = with_tags(rollback_to, attempt.planner.past_of(plan.snapshot)).tags
+            if rollback_tags is None:
+                success = success or history.last_success(entry.service)
+                if success and success.task_definition_arn == rollback_to:
+                    rollback_tags = success.tags
+    begun = history.begin(
+        replace(
             entry,
-            before=replace(new.before, tags=entry.before.tags),
-            after=new.after,
-            digests=new.digests,
-            answer=response.planned_again(new.answer or {}, body),
+            number=lease.lease.fence,
+            fence=lease.lease.fence,
+            owner=identity.holder.id,
+            request_id=identity.holder.request_id,
+            caller=attempt.call.caller,
+            batch=attempt.call.batch,
+            fingerprint=identity.fingerprint,
+            rollback_to=rollback_to,
+            rollback_tags=rollback_tags,
+        ),
+        lease.lease,
+    )
+    if not begun.is_new:
+        identity.check_begun_elsewhere(begun.entry)
+    left_behind = Earlier(may_have_registered=identity.is_repetition)
+    return Step(Journal(begun.entry, history, lease), plan, left_behind)
+
+
+def _resume(attempt: Attempt, lease: Hold, entry: Entry, unfinished: list[Entry]) -> Step:
+    """Goes on with an earlier attempt where it stopped."""
+    for other in unfinished[: unfinished.index(entry)]:
+        if other.is_before_deployment:
+            attempt.recovery.settle(other, lease)
+    taken = attempt.history.take_over(entry, lease.lease)
+    journal = Journal(taken, attempt.history, lease)
+    entry = journal.entry
+    if entry.rollback or entry.state is State.DEPLOYED:
+        return Step(journal, None)
+    service = attempt.recovery.describe(entry)
+    if deployment := attempt.recovery.deployment_of(entry, service):
+        revision = deployment.get("taskDefinition")
+        journal.deployed(deployment["id"], deployment.get("updatedAt"), None, revision)
+        return Step(journal, None)
+    return _resume_before_deployment(attempt, journal, attempt.planner.plan(attempt.request))
+
+
+def _resume_before_deployment(attempt: Attempt, journal: Journal, plan: Plan) -> Step:
+    """Plans the rest of an attempt that made no deployment."""
+    entry = journal.entry
+    running = (plan.snapshot.task_definition_arn, plan.snapshot.deployment_id)
+    if running == (entry.before.task_definition_arn, entry.previous_deployment_id):
+        # Its tags may be written already: the entry has the tags before.
+        snapshot = replace(plan.snapshot, tags=entry.before.tags)
+        again = attempt.planner.plan_from(snapshot, attempt.request)
+        if _is_begun_as(entry, again, attempt.intent(again)):
+            registered = entry.after.task_definition_arn if again.revision is not None else None
+            return Step(journal, again, Earlier(registered, may_have_registered=True))
+    new = attempt.intent(plan)
+    journal.entry = replace(
+        entry,
+        before=replace(new.before, tags=entry.before.tags),
+        after=new.after,
+        answer=new.answer,
+        digests=new.digests,
+        deploys=new.deploys,
+        rollback_to=new.rollback_to or entry.rollback_to,
+        previous_deployment_id=new.previous_deployment_id,
+    )
+    if journal.entry.before.tags != new.after.tags and not plan.tags:
+        journal.tagged()  # The attempt before has written them.
+    return Step(journal, plan)
+
+
+def _is_begun_as(entry: Entry, plan: Plan, planned: Entry) -> bool:
+    """Whether an entry was begun for a plan.
+
+    The target of a rollback may have been deregistered or deleted since.
+    """
+    target = plan.target["taskDefinitionArn"] if plan.target is not None else None
+    is_to_target = target is not None and entry.after.task_definition_arn == target
+    has_target = target is None or is_to_target == (plan.revision is None)
+    return has_target and entry.after.images == planned.after.images
+
+
+def _write_and_wait(attempt: Attempt, step: Step) -> Conclusion:
+    """Writes what is left to write, and waits for the rollout."""
+    journal, plan, waiter = step.journal, step.plan, attempt.waiter
+    if plan is None:
+        return waiter.wait(journal, attempt.deadline)
+    # An earlier attempt may have written the tags, which a failure of this one does not put back.
+    entry = journal.entry
+    may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
+    try:
+        conclusion = write_and_wait(attempt, plan, journal, step.left_behind)
+        if journal.has_deployed:
+            attempt.recovery.end_overtaken()
+        return conclusion
+    except (LeaseHeldError, UnknownOutcomeError):
+        raise  # The entry stays open: the reconciler reads what became of the service.
+    except EcsUpdaterError as error:
+        # With tags that were not put back it stays open too: the reconciler puts them back.
+        if not journal.has_deployed and not may_have_tags and "tags_before" not in error.details:
+            journal.failed(Verdict.NOT_DEPLOYED, error, is_untouched=True)
+        raise
+
+
+def write_and_wait(
+    attempt: Attempt, plan: Plan, journal: Journal, left_behind: Earlier = NOTHING
+) -> Conclusion:
+    """Writes the plan and waits for the rollout. Raises what ``writer.apply`` raises."""
+    if plan.writes:
+        _write(attempt, plan, journal, left_behind)
+    if not plan.deploys:
+        planner, snapshot = attempt.planner, plan.snapshot
+        conclusion = attempt.waiter.judge_without_deployment(
+            journal, snapshot, lambda: planner.past_of(snapshot)
         )
+        if conclusion.error and plan.tags and journal.entry.rollback is None:
+            conclusion.error.also("the tags of this event are set")
+        if conclusion.is_final:
+            return conclusion
+    return attempt.waiter.wait(journal, attempt.deadline)
+
+
+def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: Earlier) -> None:
+    """Writes the plan, and another one where somebody else's deployment came between reading and
+    writing.
+    """
+    applied = apply(attempt.ecs, plan, journal, left_behind)
+    for plans_left in reversed(range(_MOST_PLANS)):
+        if plan.deploys and (applied.deployment_id or applied.foreign is None):
+            journal.deployed(
+                applied.deployment_id,
+                applied.updated_on,
+                applied.service_deployment_arn,
+                applied.deployed_arn,
+            )
+        foreign = applied.foreign
+        if foreign is None:
+            return
+        theirs = f"deployment {foreign['id']} of {revision_name(foreign['taskDefinition'])}"
+        if not isinstance(attempt.request, UpdateRequest):
+            journal.notes.append(
+                f"{theirs}, of somebody else, came in between: this rollback took its place"
+            )
+            return
+        ours = revision_name(applied.task_definition["taskDefinitionArn"])
+        now = f"runs {ours} of this update, without what {theirs}, of somebody else, changed"
+        if applied.deployment_id is None:
+            now = (
+                f"runs {theirs}, of somebody else; {ours} of this update may have been deployed "
+                "before it"
+            )
+        if not plans_left:
+            raise ServiceUpdateError(
+                "service could not be update with new task_definition: somebody else "
+                f"deployed it {_MOST_PLANS} times meanwhile; it {now}"
+            )
+        try:
+            again = attempt.planner.plan_again(plan, attempt.request, applied)
+            if again is None:
+                return
+            journal.notes.append(f"{theirs} came in between: planned again from it")
+            journal.entry = _planned_again(attempt, again, journal.entry)
+            if not again.deploys:
+                journal.planned_again()
+                return
+            plan, applied = again, apply(attempt.ecs, again, journal)
+        except EcsUpdaterError as error:
+            error.also(f"the service {now}", instead_of=AS_IT_WAS)
+            raise
+
+
+def _planned_again(attempt: Attempt, plan: Plan, entry: Entry) -> Entry:
+    """Returns the entry with the service before and after as the new plan has them; the tags of
+    the first plan are written.
+    """
+    new = attempt.intent(plan)
+    return replace(
+        entry,
+        before=replace(new.before, tags=entry.before.tags),
+        after=new.after,
+        digests=new.digests,
+        answer=merged(new.answer or {}, entry.answer or {}),
+    )
+
+
+def _finish(attempt: Attempt, journal: Journal, conclusion: Conclusion) -> Answer:
+    """Writes the end into the ledger, and returns the response or raises the error."""
+    if conclusion.error:
+        conclusion.error.details["notes"] = _notes(attempt, journal, conclusion)
+        if conclusion.is_final:
+            journal.failed(conclusion.verdict, conclusion.error)
+            # With a note where that could not be written.
+            conclusion.error.details["notes"] = _notes(attempt, journal, conclusion)
+        raise conclusion.error
+    notes = _notes(attempt, journal, conclusion)
+    response = of_entry(journal.entry, conclusion.deployment, notes=notes)
+    if conclusion.is_final:
+        journal.ended(response)
+    else:
+        journal.answered(response)
+    with_failures = _notes(attempt, journal, conclusion)
+    if with_failures == notes:
+        return response
+    return of_entry(journal.entry, response["body"]["deployment"], notes=with_failures)
+
+
+def _notes(attempt: Attempt, journal: Journal, conclusion: Conclusion) -> list[str]:
+    """Returns what the caller should know beside the response."""
+    notes = [*attempt.planner.notes, *journal.notes]
+    if attempt.request.wait_seconds and conclusion.verdict == Verdict.IN_PROGRESS:
+        notes.append("no time was left to wait for the rollout")
+    if (
+        journal.entry.rollback_on_failure
+        and not conclusion.is_final
+        and not attempt.settings.ledger_table
+    ):
+        notes.append("nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)")
+    return notes
+
+
+def _key(plan: Plan) -> str:
+    return service_key(plan.snapshot.service_arn, plan.snapshot.cluster_arn)

@@ -1,11 +1,13 @@
-"""One update's entry while the update is at work: what ``service.progress`` is told goes into the
-ledger, where there is one.
+"""The ledger's entry of one update, advanced before and after each step of it.
+
+A step that is about to change the service raises where the ledger cannot be written, so nothing is
+done that nobody could find. What follows the deployment raises nothing: it is done, and whoever
+finds the entry open finishes it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
 from ..ledger.entry import Entry, Side
@@ -16,22 +18,22 @@ from ..model.arn import service_key
 from ..model.plan import Plan
 from ..model.request import Request, RollbackRequest, UpdateRequest
 from ..model.tags import REPLACE
-from .response import of_plan, with_deployment, with_revision, with_running_deployment
+from .response import Answer, of_entry, of_plan, running_deployment
 
 
 def intent(
     plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], rollback_to: str | None
 ) -> Entry:
-    """The entry of ``plan``, without what only a lease gives: its number and its owner.
+    """Returns the entry of a plan, without what only a lease gives: its number and its owner.
 
-    ``digests`` is what each container may show as the digest of its image, where that is known.
+    ``digests``: what each container may show as the digest of its image, where that is known.
     """
-    snapshot = plan.snapshot
+    snapshot, planned = plan.snapshot, plan.after
     before = {
         one["name"]: one.get("image", "")
         for one in snapshot.task_definition["containerDefinitions"]
     }
-    after = {one["name"]: one.get("image", "") for one in plan.after["containerDefinitions"]}
+    after = {one["name"]: one.get("image", "") for one in planned["containerDefinitions"]}
     return Entry(
         service=service_key(snapshot.service_arn, snapshot.cluster_arn),
         number=0,
@@ -48,10 +50,10 @@ def intent(
             td.essential_containers(snapshot.task_definition, plan.container),
         ),
         after=Side(
-            plan.after.get("taskDefinitionArn") if plan.revision is None else None,
+            planned.get("taskDefinitionArn") if plan.revision is None else None,
             after,
             plan.tags.after,
-            td.essential_containers(plan.after, plan.container),
+            td.essential_containers(planned, plan.container),
         ),
         rollback_on_failure=isinstance(request, UpdateRequest) and request.rollback_on_failure,
         rollback_to=rollback_to,
@@ -72,55 +74,56 @@ long.
 """
 
 
-class Record:
-    """The entry of an update, its place in the ledger, and the lease under which it is written; the
-    last two may be None.
-    """
+class Journal:
+    """The entry of one update, where it is kept, and the lease under which it is written."""
 
-    def __init__(self, entry: Entry, history: History | None = None, hold: Hold | None = None):
+    def __init__(self, entry: Entry, history: History, lease: Hold):
         self.entry = entry
+        self.history = history
         self.notes: list[str] = []
-        """What could not be written, for the answer and the log."""
+        """What could not be written, for the response and the log."""
         self.has_deployed = False
-        """Whether a deployment was made, told or not."""
-        self.history, self._hold = history, hold
+        """Whether this attempt made a deployment."""
+        self._lease = lease
         self._is_behind = False
         """Whether the ledger lacks the last step, since it could not be written."""
 
-    @property
-    def is_remembered(self) -> bool:
-        """Whether there is a ledger, so that somebody else can go on."""
-        return self.history is not None
-
-    # What service.progress is told.
+    # Before a change of the service. All raise LeaseHeldError or LedgerError.
 
     def before_write(self) -> None:
-        """Makes sure that the service is still this update's to write.
-
-        Raises LeaseHeldError or LedgerError.
-        """
-        if self._hold:
-            self._hold.confirm(WRITE_SECONDS)
-
-    def may_take_back(self) -> bool:
-        """Whether the service is still this update's to write, without asking the ledger, which
-        just failed.
-        """
-        return self._hold is None or self._hold.lasts(WRITE_SECONDS)
+        """Confirms that the service is still this update's to write."""
+        self._lease.confirm(WRITE_SECONDS)
 
     def registered(self, task_definition_arn: str) -> None:
-        """Raises LeaseHeldError or LedgerError."""
+        """The new revision is registered."""
         entry = self.entry.registered(task_definition_arn)
-        entry = entry.told(with_revision(entry.answer or {}, task_definition_arn))
+        entry = replace(entry, answer=of_entry(entry))
         if self.has_deployed:
-            # Planned again: the ledger names the revision that is deployed until the next one is.
+            # Planned again: the ledger names the deployed revision until the next one is deployed.
             self.entry = entry
         else:
             self._advance(entry)
 
     def tagged(self) -> None:
-        """Raises LeaseHeldError or LedgerError."""
+        """The tags are written."""
         self._advance(self.entry.tagged())
+
+    def redirected(self, task_definition_arn: str, tags: Mapping[str, str] | None) -> None:
+        """The rollback goes to this revision instead, with ``tags`` where they are known."""
+        entry = self.entry if tags is None else replace(self.entry, rollback_tags=tags)
+        self._advance(entry.rolling_back(entry.cause or "", task_definition_arn))
+
+    # After the deployment. None raises.
+
+    def may_take_back(self) -> bool:
+        """Whether the service is still this update's to write, without asking the ledger, which
+        just failed.
+        """
+        return self._lease.lasts(WRITE_SECONDS)
+
+    def keep_lease(self) -> None:
+        """Keeps the lease during a wait."""
+        self._write(self._lease.keep)
 
     def deployed(
         self,
@@ -129,52 +132,24 @@ class Record:
         service_deployment_arn: str | None = None,
         task_definition_arn: str | None = None,
     ) -> None:
-        """Raises nothing: the deployment is made, and the ledger follows when it can be written
-        again.
+        """The deployment is made.
 
         ``task_definition_arn``: the revision that it runs, where that is known.
         """
         self.has_deployed = True
         entry = self.entry.deployed(deployment_id, service_deployment_arn, task_definition_arn)
-        self._tell(
-            self._advance,
-            entry.told(with_deployment(entry.answer or {}, deployment_id, updated_on)),
-        )
+        entry = replace(entry, answer=of_entry(entry, updated_on=updated_on))
+        self._write(self._advance, entry)
 
     def planned_again(self) -> None:
-        """Writes an entry that says something else of the deployment, which is made already.
-
-        Raises nothing.
-        """
-        self._tell(self._advance, self.entry)
+        """The plan has changed since the deployment was made."""
+        self._write(self._advance, self.entry)
 
     def joined(self, deployment_id: str, service_deployment_arn: str | None) -> None:
-        """Judges the update by a deployment that runs already, for it makes none of its own.
-
-        Raises nothing.
-        """
+        """The update makes no deployment: it is judged by the one that runs."""
         entry = self.entry.joined(deployment_id, service_deployment_arn)
-        revision = (entry.after.task_definition_arn or "").rpartition("/")[2]
-        self._tell(
-            self._advance,
-            entry.told(with_running_deployment(entry.answer or {}, deployment_id, revision)),
-        )
-
-    def redirected(self, task_definition_arn: str, tags: Mapping[str, str] | None) -> None:
-        """The rollback goes to this revision instead, with ``tags`` where they are known.
-
-        Raises LeaseHeldError or LedgerError.
-        """
-        entry = self.entry if tags is None else replace(self.entry, rollback_tags=tags)
-        self._advance(entry.rolling_back(entry.cause or "", task_definition_arn))
-
-    # What comes after the deployment. None of it raises: what was done is done, and whoever finds
-    # the entry open finishes it.
-
-    def keep(self) -> None:
-        """Keeps the lease during a wait."""
-        if self._hold:
-            self._tell(self._hold.keep)
+        answer = of_entry(entry, running_deployment(entry, deployment_id))
+        self._write(self._advance, replace(entry, answer=answer))
 
     def rolling_back(
         self, cause: str, task_definition_arn: str, deployment_id: str | None = None
@@ -182,37 +157,33 @@ class Record:
         """See ``Entry.rolling_back``."""
         entry = self.entry.rolling_back(cause, task_definition_arn, deployment_id)
         if entry != self.entry or self._is_behind:  # Its age counts from its last change.
-            self._tell(self._advance, entry)
+            self._write(self._advance, entry)
 
-    def told(self, answer: Mapping[str, Any]) -> None:
-        """The caller gets this answer, and the rollout goes on."""
+    def answered(self, answer: Answer) -> None:
+        """The caller gets this response, and the rollout goes on."""
         if answer != self.entry.answer:
-            self._tell(self._advance, self.entry.told(answer))
+            self._write(self._advance, replace(self.entry, answer=answer))
 
-    def answered(self, answer: Mapping[str, Any]) -> None:
-        """The update has ended with this answer."""
+    def ended(self, answer: Answer) -> None:
+        """The update has ended with this response."""
         deployment = answer["body"]["deployment"]
-        self._tell(
-            self._end, self.entry.answered(deployment["verdict"], deployment["reason"], answer)
-        )
+        entry = self.entry.answered(deployment["verdict"], deployment["reason"], answer)
+        self._write(self._end, entry)
 
-    def refused(self, verdict: str, error: EcsUpdaterError, *, is_untouched: bool = False) -> None:
+    def failed(self, verdict: str, error: EcsUpdaterError, *, is_untouched: bool = False) -> None:
         """The update has ended with this error. ``is_untouched``: the service is as it was."""
         again = is_untouched and isinstance(error, ServerFault)
-        self._tell(
-            self._end,
-            self.entry.refused(
-                verdict, self.entry.cause or str(error), error, may_be_repeated=again
-            ),
-        )
+        cause = self.entry.cause or str(error)
+        self._write(self._end, self.entry.refused(verdict, cause, error, may_be_repeated=again))
 
     def _advance(self, entry: Entry) -> None:
-        self.entry = self.history.advance(entry) if self.history else entry
+        self.entry = self.history.advance(entry)
 
     def _end(self, entry: Entry) -> None:
-        self.entry = self.history.end(entry) if self.history else entry
+        self.entry = self.history.end(entry)
 
-    def _tell(self, write: Callable[..., None], *arguments: Entry) -> None:
+    def _write(self, write: Callable[..., None], *arguments: Entry) -> None:
+        """Writes, and notes where that failed."""
         try:
             write(*arguments)
             self._is_behind = self._is_behind and not arguments

@@ -36,25 +36,22 @@ class Planner:
     """Makes the plans of one request."""
 
     def __init__(
-        self, ecs: Ecs, settings: Settings, registries: Callable[[Settings], Registries], call: Call
+        self,
+        ecs: Ecs,
+        settings: Settings,
+        registries: Callable[[Settings], Registries],
+        call: Call,
+        history: History,
     ):
-        self._ecs, self._settings, self._call = ecs, settings, call
+        self._ecs, self._settings, self._call, self._history = ecs, settings, call, history
         self._registries = registries
-        self._history: History | None = None
         self._passed_over: list[str] = []
         self._verified: dict[str, Verified] | None = None
 
-    def remember(self, history: History) -> None:
-        """Lets it know the past of the services."""
-        self._history = history
-
     def past_of(self, snapshot: Snapshot) -> Sequence[Entry]:
-        """The service's past updates, the latest first, as far as there is a ledger.
-
-        Raises LedgerError.
-        """
+        """Returns the service's past updates, the latest first. Raises LedgerError."""
         key = service_key(snapshot.service_arn, snapshot.cluster_arn)
-        return self._history.latest(key) if self._history else ()
+        return self._history.latest(key)
 
     @property
     def notes(self) -> list[str]:

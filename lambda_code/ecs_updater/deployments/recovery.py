@@ -25,8 +25,8 @@ from ..model.service import own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
 from . import tag_writer
-from .journal import Record
-from .response import Conclusion
+from .journal import Journal
+from .response import Conclusion, of_entry
 from .waiter import Rolling, running_deployment
 
 GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
@@ -58,7 +58,7 @@ class Recovery:
 
     def __init__(self, ecs: Ecs, rolling: Rolling, history: History):
         self._ecs, self._rolling, self._history = ecs, rolling, history
-        self._overtaken: list[Record] = []
+        self._overtaken: list[Journal] = []
 
     def settle(
         self,
@@ -94,50 +94,50 @@ class Recovery:
         is_followed_by_a_deployment: bool,
     ) -> Entry:
         try:
-            record = Record(self._history.take_over(entry, hold.lease), self._history, hold)
+            journal = Journal(self._history.take_over(entry, hold.lease), self._history, hold)
         except LeaseHeldError:
             return entry  # It has ended since it was found.
         try:
-            conclusion = self._look(record, service, is_followed_by_a_deployment)
+            conclusion = self._look(journal, service, is_followed_by_a_deployment)
             is_stuck = conclusion.error is not None and not conclusion.is_final
-            if is_stuck and self._rolling.without_an_end(record.entry, str(conclusion.error)):
+            if is_stuck and self._rolling.without_an_end(journal.entry, str(conclusion.error)):
                 conclusion = replace(conclusion, is_final=True)
         except EcsUpdaterError as failure:
             given_up = (
                 None
                 if isinstance(failure, _OF_THE_LEDGER)
-                else self._rolling.without_an_end(record.entry, str(failure))
+                else self._rolling.without_an_end(journal.entry, str(failure))
             )
             if given_up is None:
                 raise
             conclusion = given_up
-        self._end(record, conclusion)
-        return record.entry
+        self._end(journal, conclusion)
+        return journal.entry
 
     def _look(
-        self, record: Record, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
+        self, journal: Journal, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
     ) -> Conclusion:
         """What an entry comes to, as far as that can be seen now."""
-        entry = record.entry
+        entry = journal.entry
         try:
             if service is None:
                 service = self.describe(entry)
             if entry.state not in (State.DEPLOYED, State.ROLLING_BACK):
                 deployment = self.deployment_of(entry, service)
                 if deployment is None:
-                    self._undo(record, service)
+                    self._undo(journal, service)
                     return Conclusion(is_final=False)
-                record.deployed(
+                journal.deployed(
                     deployment["id"],
                     deployment.get("updatedAt"),
                     None,
                     deployment.get("taskDefinition"),
                 )
-            is_failing = primary_deployment(service).get("id") == record.entry.deployment_id
+            is_failing = primary_deployment(service).get("id") == journal.entry.deployment_id
             may_return = not (is_followed_by_a_deployment and is_failing)
             past = [] if entry.deploys else self._history.latest(entry.service)
-            conclusion = self._rolling.look(record, service, may_return=may_return, past=past)
-            back = record.entry.rollback
+            conclusion = self._rolling.look(journal, service, may_return=may_return, past=past)
+            back = journal.entry.rollback
             if (
                 may_return
                 and not conclusion.is_final
@@ -145,9 +145,9 @@ class Recovery:
                 and back.deployment_id == primary_deployment(service).get("id", "")
             ):
                 # Its tags are put back now; perhaps the return is done, too.
-                conclusion = self._rolling.look(record, service)
+                conclusion = self._rolling.look(journal, service)
             if conclusion.verdict == Verdict.FAILED and not conclusion.is_final and not may_return:
-                self._overtaken.append(record)
+                self._overtaken.append(journal)
             return conclusion
         except AwsFailure as failure:
             raise ServiceReadError(
@@ -159,11 +159,11 @@ class Recovery:
         """Ends the updates that would have been returned, after a later one has deployed over
         them.
         """
-        for record in self._overtaken:
+        for journal in self._overtaken:
             error = RolloutFailedError(
-                f"{record.entry.cause}; a later update came before the service was returned"
+                f"{journal.entry.cause}; a later update came before the service was returned"
             )
-            record.refused(Verdict.FAILED, error)
+            journal.failed(Verdict.FAILED, error)
         self._overtaken.clear()
 
     def describe(self, entry: Entry) -> Mapping[str, Any]:
@@ -211,25 +211,25 @@ class Recovery:
         )
 
     @staticmethod
-    def _end(record: Record, conclusion: Conclusion) -> None:
+    def _end(journal: Journal, conclusion: Conclusion) -> None:
         if not conclusion.is_final:
             return
         if conclusion.error:
-            record.refused(conclusion.verdict, conclusion.error)
-        elif conclusion.answer:
-            record.answered(conclusion.answer)
+            journal.failed(conclusion.verdict, conclusion.error)
+        else:
+            journal.ended(of_entry(journal.entry, conclusion.deployment))
 
-    def _undo(self, record: Record, service: Mapping[str, Any]) -> None:
+    def _undo(self, journal: Journal, service: Mapping[str, Any]) -> None:
         """Takes back the tags of an update that came to no deployment, as far as nobody has changed
         them since.
         """
-        entry = record.entry
+        entry = journal.entry
         error: EcsUpdaterError = ServiceUpdateError(
             "the update was interrupted before its deployment: the service runs what it ran, its "
             "tags are what they were"
         )
         changes = taken_back(own_tags(service), TagChanges(entry.before.tags, entry.after.tags))
         if changes and service.get("status") == "ACTIVE":
-            record.before_write()
+            journal.before_write()
             tag_writer.write(self._ecs, entry.service_arn, changes)
-        record.refused(Verdict.INTERRUPTED, error, is_untouched=True)
+        journal.failed(Verdict.INTERRUPTED, error, is_untouched=True)

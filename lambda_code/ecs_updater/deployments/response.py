@@ -5,11 +5,12 @@ made. Pure.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import EcsUpdaterError, rebuilt
 from ..ledger.entry import Entry
 from ..model import task_definition as td
+from ..model.arn import revision_name
 from ..model.plan import Plan
 from ..model.tags import listed
 from ..model.verdict import Verdict
@@ -21,9 +22,9 @@ Answer = Mapping[str, Any]
 
 
 def of_plan(plan: Plan) -> Answer:
-    """The answer to an update that is about to be done: what has no name yet is null.
+    """The response to an update that is about to be done: what has no name yet is null.
 
-    ``with_…`` fill it in.
+    ``of_entry`` fills it in.
     """
     snapshot = plan.snapshot
     if plan.deploys:
@@ -60,75 +61,63 @@ def of_dry_run(plan: Plan, answer: Answer, notes: Sequence[str] = ()) -> Answer:
     deployment = answer["body"]["deployment"]
     verdict = None if plan.deploys else deployment["verdict"]
     reason = f"{deployment['reason']}; {DRY_RUN}" if verdict == Verdict.IN_PROGRESS else DRY_RUN
-    return _with_body(
-        answer,
-        deployment=_deployment(deployment["id"], verdict, reason, notes=list(notes)),
-        dryRun=True,
-    )
+    shown = _deployment(deployment["id"], verdict, reason, notes=list(notes))
+    return {**answer, "body": {**answer["body"], "deployment": shown, "dryRun": True}}
 
 
-def with_revision(answer: Answer, task_definition_arn: str) -> Answer:
-    """The answer with the name of the revision that was registered."""
-    return _with_body(
-        answer,
-        taskDefinitionArn={**answer["body"]["taskDefinitionArn"], "after": task_definition_arn},
-    )
-
-
-def with_deployment(
-    answer: Answer, deployment_id: str | None, updated_on: datetime | None
+def of_entry(
+    entry: Entry,
+    deployment: Mapping[str, Any] | None = None,
+    *,
+    updated_on: datetime | Literal["as before"] | None = "as before",
+    notes: Sequence[str] = (),
 ) -> Answer:
-    """The answer with the deployment that was made."""
-    body = answer["body"]
-    return _with_body(
-        answer,
-        AFTER={**body["AFTER"], "updatedOn": _iso(updated_on)},
-        deployment={**body["deployment"], "id": deployment_id},
-    )
+    """Returns the response of an entry, from the one that it has: with its revision, and with
+    ``deployment`` and ``notes``.
 
-
-def with_running_deployment(answer: Answer, deployment_id: str | None, revision: str) -> Answer:
-    """The answer of an update that makes no deployment, while ``deployment_id``, of ``revision``,
-    is in progress.
+    ``updated_on``: when the deployment was made, where it was made just now.
     """
-    reason = (
-        f"{answer['body']['deployment']['reason']}; deployment {deployment_id} of {revision}, "
-        "which runs, is in progress"
-    )
-    return _with_body(answer, deployment=_deployment(deployment_id, Verdict.IN_PROGRESS, reason))
+    answer = entry.answer or {}
+    body = dict(answer["body"])
+    if entry.after.task_definition_arn:
+        arns = body["taskDefinitionArn"]
+        body["taskDefinitionArn"] = {**arns, "after": entry.after.task_definition_arn}
+    if updated_on != "as before":
+        body["AFTER"] = {**body["AFTER"], "updatedOn": _iso(updated_on)}
+    shown = {**(body["deployment"] if deployment is None else deployment)}
+    if deployment is None and entry.deployment_id:
+        shown["id"] = entry.deployment_id
+    if notes:
+        shown["notes"] = list(notes)
+    return {**answer, "body": {**body, "deployment": shown}}
 
 
-def with_notes(answer: Answer, notes: Sequence[str]) -> Answer:
-    """The answer with what the caller should know beside it; unchanged without."""
-    return (
-        _with_body(answer, deployment={**answer["body"]["deployment"], "notes": list(notes)})
-        if notes
-        else answer
-    )
+def running_deployment(entry: Entry, deployment_id: str) -> dict[str, Any]:
+    """Returns the ``deployment`` of an update that makes none, while the running one goes on."""
+    revision = revision_name(entry.after.task_definition_arn or "")
+    reason = (entry.answer or {})["body"]["deployment"]["reason"]
+    sentence = f"{reason}; deployment {deployment_id} of {revision}, which runs, is in progress"
+    return _deployment(deployment_id, Verdict.IN_PROGRESS, sentence)
 
 
-def planned_again(answer: Answer, first: Mapping[str, Any]) -> Answer:
-    """The answer to a second plan, after one whose answer had the body ``first``: the tags and the
-    deployment are that one's.
+def merged(second: Answer, first: Answer) -> Answer:
+    """Returns the response of a second plan, after a first one was written: the changes of both,
+    and the tags and the deployment of the first.
     """
-    body = answer["body"]
-    changes = [
-        *body["changes"],
-        *(one for one in first["changes"] if not one["what"].startswith("image.")),
-    ]
-    return _with_body(
-        answer,
-        BEFORE={**body["BEFORE"], "tags": first["BEFORE"]["tags"]},
-        AFTER={**body["AFTER"], "updatedOn": first["AFTER"]["updatedOn"]},
-        changed=True,
-        changes=[one for index, one in enumerate(changes) if one not in changes[:index]],
-        deployment=first["deployment"],
-    )
-
-
-def with_verdict(answer: Answer, deployment: Mapping[str, Any]) -> Answer:
-    """The answer with what became of the deployment."""
-    return _with_body(answer, deployment=dict(deployment))
+    body, before = second["body"], first["body"]
+    others = [change for change in before["changes"] if not change["what"].startswith("image.")]
+    changes = [*body["changes"], *others]
+    return {
+        **second,
+        "body": {
+            **body,
+            "BEFORE": {**body["BEFORE"], "tags": before["BEFORE"]["tags"]},
+            "AFTER": {**body["AFTER"], "updatedOn": before["AFTER"]["updatedOn"]},
+            "changed": True,
+            "changes": [one for index, one in enumerate(changes) if one not in changes[:index]],
+            "deployment": before["deployment"],
+        },
+    }
 
 
 def followed_deployment(
@@ -161,10 +150,6 @@ def cause_with_events(reason: str, followed: Followed) -> str:
         if event.rstrip(". ") not in reason
     )
     return f"{reason}. ECS's last events: {events}" if events else reason
-
-
-def _with_body(answer: Answer, **body: Any) -> Answer:
-    return {**answer, "body": {**answer["body"], **body}}
 
 
 def _state(
@@ -235,10 +220,12 @@ def _iso(moment: datetime | None) -> str | None:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What the caller is told: an answer or an error, or neither while nothing is known yet."""
+    """What an update, a wait or a rollback came to."""
 
-    answer: Answer | None = None
+    deployment: Mapping[str, Any] | None = None
+    """The ``deployment`` of the response; None: the one that the entry has."""
     error: EcsUpdaterError | None = None
+    """What is raised instead of a response."""
     is_final: bool = True
     """Whether nothing follows: otherwise the rollout, or the rollback, goes on."""
     verdict: str = ""

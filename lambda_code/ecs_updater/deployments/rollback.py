@@ -33,7 +33,7 @@ from ..rollout.judgement import (
 from ..rollout.poller import Follower, Rollout
 from ..settings import Settings
 from . import response, tag_writer
-from .journal import Record
+from .journal import Journal
 from .response import Conclusion, failed
 from .target_search import RollbackTarget, TargetSearch
 from .writer import register_once
@@ -45,11 +45,11 @@ class Following:
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
         self._ecs, self._settings, self._clock = ecs, settings, clock
 
-    def follower(self, rollout: Rollout, record: Record) -> Follower:
-        """One that follows ``rollout`` and keeps the lease of ``record`` meanwhile."""
+    def follower(self, rollout: Rollout, journal: Journal) -> Follower:
+        """One that follows ``rollout`` and keeps the lease of ``journal`` meanwhile."""
 
         def sleep(seconds: float) -> None:
-            record.keep()
+            journal.keep_lease()
             self._clock.sleep(seconds)
 
         return Follower(
@@ -153,17 +153,17 @@ class Returning:
         self._ecs, self._settings, self._clock, self._following = ecs, settings, clock, following
 
     def roll_back(
-        self, record: Record, finding: Finding, followed: Followed, deadline: float
+        self, journal: Journal, finding: Finding, followed: Followed, deadline: float
     ) -> Conclusion:
         """Returns service and tags to what worked, or does the rest where ECS has returned the
         service.
         """
-        entry, seen = record.entry, followed.seen
+        entry, seen = journal.entry, followed.seen
         cause = finding.reason
         back = seen.rollback if seen else None
         deployment = response.followed_deployment(entry.deployment_id, finding, followed, {})
         if finding.verdict == Verdict.ROLLED_BACK and back:
-            record.rolling_back(cause, back.task_definition)
+            journal.rolling_back(cause, back.task_definition)
         elif entry.rollback_to is None:
             sentence = (
                 f"{cause}; the service was not rolled back, for no revision of it is "
@@ -171,15 +171,15 @@ class Returning:
             )
             return failed(RolloutFailedError, sentence, Verdict.FAILED, entry, deployment)
         else:
-            record.rolling_back(cause, entry.rollback_to)
-        return self.go_on(record, followed.service_deployment_arn or "", deadline)
+            journal.rolling_back(cause, entry.rollback_to)
+        return self.go_on(journal, followed.service_deployment_arn or "", deadline)
 
-    def go_on(self, record: Record, service_deployment_arn: str, deadline: float) -> Conclusion:
+    def go_on(self, journal: Journal, service_deployment_arn: str, deadline: float) -> Conclusion:
         """Does what is left of a rollback: the deployment, the tags, the wait.
 
         All of it can be done twice.
         """
-        entry = record.entry
+        entry = journal.entry
         assert entry.rollback is not None
         target = entry.rollback.task_definition_arn
         try:
@@ -196,14 +196,14 @@ class Returning:
                     service_deployment_arn or None,
                     target,
                 )
-                primary = self._begun(record, back, deadline)
-            back_to = record.entry.rollback
+                primary = self._begun(journal, back, deadline)
+            back_to = journal.entry.rollback
             if primary and back_to and primary.get("taskDefinition") != back_to.task_definition_arn:
                 if not is_rollback_of_ecs(primary):
                     return self._overtaken(entry, primary)
-                record.redirected(primary["taskDefinition"], None)
+                journal.redirected(primary["taskDefinition"], None)
         except (AwsFailure, LeaseHeldError, LedgerError) as failure:
-            where = f"{_revision(target)}{_again(record, failure)}"
+            where = f"{_revision(target)}{_again(journal, failure)}"
             sentence = (
                 f"{entry.cause}; and the service could not be returned to "
                 f"{where}: {_plain(failure)}"
@@ -211,44 +211,44 @@ class Returning:
             return failed(
                 RolloutFailedError, sentence, Verdict.FAILED, entry, is_final=_is_for_good(failure)
             )
-        return self._returning(record, service, primary.get("id"), deadline)
+        return self._returning(journal, service, primary.get("id"), deadline)
 
-    def _begun(self, record: Record, back: Return, deadline: float) -> Mapping[str, Any]:
+    def _begun(self, journal: Journal, back: Return, deadline: float) -> Mapping[str, Any]:
         """See ``return_service``.
 
         A revision that ECS refuses is registered again, or the one that worked before it is taken.
         """
         try:
-            return return_service(self._ecs, back, self._clock, deadline, record.before_write)
+            return return_service(self._ecs, back, self._clock, deadline, journal.before_write)
         except AwsFailure as failure:
-            target = self._instead(record, back) if failure.outcome is Outcome.REFUSED else None
+            target = self._instead(journal, back) if failure.outcome is Outcome.REFUSED else None
             if target is None or (target.is_active and target.arn == back.task_definition_arn):
                 raise  # It is not the revision that ECS refuses.
-        arn = target.arn if target.is_active else self._registered_again(record, target)
-        record.redirected(arn, target.tags)
+        arn = target.arn if target.is_active else self._registered_again(journal, target)
+        journal.redirected(arn, target.tags)
         back = replace(back, service_deployment_arn=None, task_definition_arn=arn)
-        return return_service(self._ecs, back, self._clock, deadline, record.before_write)
+        return return_service(self._ecs, back, self._clock, deadline, journal.before_write)
 
-    def _instead(self, record: Record, back: Return) -> RollbackTarget | None:
-        """The target of a rollback that ECS has refused; ``record`` notes which revisions are
+    def _instead(self, journal: Journal, back: Return) -> RollbackTarget | None:
+        """The target of a rollback that ECS has refused; ``journal`` notes which revisions are
         passed over.
         """
         search = TargetSearch(
             self._ecs,
             self._settings,
-            record.history,
+            journal.history,
             back.cluster,
             back.service,
-            leaves=record.entry.after.task_definition_arn or "",
+            leaves=journal.entry.after.task_definition_arn or "",
             completed=back.task_definition_arn,
         )
         target = search.first()
-        record.notes += search.notes
+        journal.notes += search.notes
         return target
 
-    def _registered_again(self, record: Record, target: RollbackTarget) -> str:
+    def _registered_again(self, journal: Journal, target: RollbackTarget) -> str:
         """The ARN of a new revision with the content of ``target``."""
-        record.before_write()
+        journal.before_write()
         tags, fields = target.task_definition_tags, self._ecs.fields
         revision, _ = registration(target.task_definition, tags, {}, fields, self._settings)
         # An interrupted attempt may have registered it already.
@@ -256,15 +256,19 @@ class Returning:
         return arn
 
     def _returning(
-        self, record: Record, service: Mapping[str, Any], deployment_id: str | None, deadline: float
+        self,
+        journal: Journal,
+        service: Mapping[str, Any],
+        deployment_id: str | None,
+        deadline: float,
     ) -> Conclusion:
         """The service is on its way back: does the rest, and waits."""
-        entry = record.entry
+        entry = journal.entry
         assert entry.rollback is not None
-        tags, are_back = self._put_tags_back(record, service)
+        tags, are_back = self._put_tags_back(journal, service)
         # Whoever finds the entry puts the tags back as long as it does not say which deployment
         # does the return.
-        record.rolling_back(
+        journal.rolling_back(
             entry.cause or "",
             entry.rollback.task_definition_arn,
             deployment_id if are_back else None,
@@ -272,9 +276,9 @@ class Returning:
         followed = None
         if deployment_id and deadline > self._clock.now():
             followed = self._following.follower(
-                return_rollout(entry, deployment_id), record
+                return_rollout(entry, deployment_id), journal
             ).follow(deadline)
-        conclusion = self.returned(record, deployment_id, tags, followed)
+        conclusion = self.returned(journal, deployment_id, tags, followed)
         return conclusion if are_back else replace(conclusion, is_final=False)
 
     @staticmethod
@@ -286,30 +290,26 @@ class Returning:
         sentence = f"{entry.cause}; the service was not returned, for {theirs} took its place"
         return failed(RolloutSupersededError, sentence, Verdict.SUPERSEDED, entry)
 
-    def _put_tags_back(self, record: Record, service: Mapping[str, Any]) -> tuple[str, bool]:
+    def _put_tags_back(self, journal: Journal, service: Mapping[str, Any]) -> tuple[str, bool]:
         """What became of the tags, for the message, and whether nothing is left to do."""
-        entry = record.entry
+        entry = journal.entry
         changes = taken_back(own_tags(service), _tags_to_take_back(entry))
         try:
-            if (
-                changes
-                and record.history
-                and any(one.has_replaced_tags for one in record.history.later(entry))
-            ):
-                record.entry = replace(entry, rollback_tags=entry.after.tags)
+            if changes and any(one.has_replaced_tags for one in journal.history.later(entry)):
+                journal.entry = replace(entry, rollback_tags=entry.after.tags)
                 return ", its tags are those of a later update", True
             if changes:
-                record.before_write()
+                journal.before_write()
                 tag_writer.write(self._ecs, entry.service_arn, changes)
         except EcsUpdaterError as failure:
             is_for_good = isinstance(failure, CallerFault)
-            again = "" if is_for_good else _again(record, failure)
+            again = "" if is_for_good else _again(journal, failure)
             return f", but its tags could not be put back{again}: {_plain(failure)}", is_for_good
         return tags_afterwards(entry), True
 
     @staticmethod
     def returned(
-        record: Record,
+        journal: Journal,
         deployment_id: str | None,
         tags: str,
         followed: Followed | None,
@@ -320,7 +320,7 @@ class Returning:
 
         ``is_over``: it is waited for no longer.
         """
-        entry = record.entry
+        entry = journal.entry
         assert entry.rollback is not None
         revision = _revision(entry.rollback.task_definition_arn)
         finding = followed.finding if followed else None
@@ -378,11 +378,11 @@ def _plain(failure: Exception) -> str:
     return re.sub(r"^\[ERROR\]\[\w+\] ", "", str(failure))
 
 
-def _again(record: Record, failure: Exception) -> str:
+def _again(journal: Journal, failure: Exception) -> str:
     """What to expect after a failure: with a ledger somebody tries again, unless ECS will never do
     it.
     """
-    return "" if _is_for_good(failure) or not record.is_remembered else ", which is tried again"
+    return "" if _is_for_good(failure) or not journal.history.is_kept else ", which is tried again"
 
 
 def _is_for_good(failure: Exception) -> bool:

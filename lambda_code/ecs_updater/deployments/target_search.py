@@ -61,7 +61,7 @@ class TargetSearch:
         self,
         ecs: Ecs,
         settings: Settings,
-        history: History | None,
+        history: History,
         cluster_arn: str,
         service_arn: str,
         *,
@@ -118,12 +118,12 @@ class TargetSearch:
         """
         key = service_key(self._service_arn, self._cluster_arn)
         for most in _UPDATES_READ:
-            self._past = self._history.latest(key, most) if self._history else ()
+            self._past = self._history.latest(key, most)
             yield from known_good(self._leaves, self._completed, self._past)
             if len(self._past) < most:
                 break
         left = left_behind(self._leaves, self._past)
-        success = self._history.last_success(key) if self._history else None
+        success = self._history.last_success(key)
         if success and success.task_definition_arn not in left:
             yield Target(success.task_definition_arn, success.tags)
         try:

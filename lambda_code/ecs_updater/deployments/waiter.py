@@ -4,7 +4,7 @@ Works on a ledger's entry, so that whoever finds one can go on.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -12,6 +12,7 @@ from ..aws.errors import AwsFailure
 from ..context import Clock
 from ..errors import (
     EcsUpdaterError,
+    LedgerError,
     RolloutFailedError,
     RolloutRolledBackError,
     RolloutStoppedError,
@@ -19,7 +20,7 @@ from ..errors import (
 )
 from ..ledger.entry import Entry, seconds
 from ..log import logger
-from ..model.service import primary_deployment
+from ..model.service import Snapshot, primary_deployment
 from ..model.verdict import Verdict
 from ..rollout.image_digests import (
     Digests,
@@ -36,7 +37,7 @@ from ..rollout.poller import Rollout
 from ..rollout.task_failures import Containers
 from ..settings import Settings
 from . import response
-from .journal import Record
+from .journal import Journal
 from .response import Conclusion, error_of, failed
 from .rollback import Following, Returning, return_rollout, tags_afterwards
 
@@ -62,23 +63,44 @@ class Rolling:
         self._following = Following(ecs, settings, clock)
         self._returning = Returning(ecs, settings, clock, self._following)
 
-    def wait(self, record: Record, deadline: float) -> Conclusion:
+    def wait(self, journal: Journal, deadline: float) -> Conclusion:
         """Follows to the end, or to ``deadline``: the deployment, and the rollback after it.
 
         Raises nothing.
         """
-        entry = record.entry
+        entry = journal.entry
         if entry.rollback:
-            return self._returning.go_on(record, "", deadline)
+            return self._returning.go_on(journal, "", deadline)
         if entry.deployment_id is None or deadline <= self._clock.now():
             return _open(entry)
         return self._conclude(
-            record, self._following.follower(_rollout(entry), record).follow(deadline), deadline
+            journal, self._following.follower(_rollout(entry), journal).follow(deadline), deadline
         )
+
+    def judge_without_deployment(
+        self, journal: Journal, snapshot: Snapshot, past: Callable[[], Sequence[Entry]]
+    ) -> Conclusion:
+        """Judges an update that makes no deployment by the one that runs.
+
+        Not final while that one is in progress. No call where it has completed. ``past`` reads the
+        service's updates, the latest first.
+        """
+        no_change = (journal.entry.answer or {})["body"]["deployment"]
+        if snapshot.has_completed or snapshot.deployment_id is None:
+            return Conclusion(no_change, verdict=Verdict.NO_CHANGE)
+        journal.joined(snapshot.deployment_id, snapshot.service_deployment_arn)
+        try:
+            conclusion = self.look(journal, snapshot.service, past=past())
+        except (AwsFailure, LedgerError) as failure:
+            journal.notes.append(str(failure))
+            return Conclusion(is_final=False)
+        if conclusion.verdict == Verdict.SUCCEEDED:
+            return Conclusion(no_change, verdict=Verdict.NO_CHANGE)
+        return conclusion
 
     def look(
         self,
-        record: Record,
+        journal: Journal,
         service: Mapping[str, Any] | None = None,
         *,
         may_return: bool = True,
@@ -92,9 +114,9 @@ class Rolling:
         oldest comes first. Without ``may_return`` an update that has to be returned stays open
         instead. Raises AwsFailure.
         """
-        if record.entry.rollback:
-            return self._look_at_return(record, service, may_return)
-        entry = record.entry
+        if journal.entry.rollback:
+            return self._look_at_return(journal, service, may_return)
+        entry = journal.entry
         known = _known_of(entry, past)
         if known and not known.is_ended:
             return Conclusion(is_final=False)
@@ -107,11 +129,11 @@ class Rolling:
                 finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn
             )
         else:
-            follower = self._following.follower(_rollout(entry), record)
+            follower = self._following.follower(_rollout(entry), journal)
             followed = follower.look(service)
             if followed is None:
                 return self._while_it_goes_on(
-                    record, follower.overdue(self._most_seconds), may_return
+                    journal, follower.overdue(self._most_seconds), may_return
                 )
         if (
             followed.finding.verdict == Verdict.FAILED
@@ -121,19 +143,19 @@ class Rolling:
             return Conclusion(is_final=False, verdict=Verdict.FAILED)
         # Nobody waits to hear which digests run: unless they were asked for, two calls for each
         # service of a fleet are too many.
-        return self._conclude(record, followed, self._clock.now(), asks_tasks=bool(entry.digests))
+        return self._conclude(journal, followed, self._clock.now(), asks_tasks=bool(entry.digests))
 
     def _look_at_return(
-        self, record: Record, service: Mapping[str, Any] | None, may_return: bool
+        self, journal: Journal, service: Mapping[str, Any] | None, may_return: bool
     ) -> Conclusion:
-        entry = record.entry
+        entry = journal.entry
         assert entry.rollback is not None
         if entry.rollback.deployment_id is None and not may_return:
             return Conclusion(is_final=False, verdict=Verdict.FAILED)
         if entry.rollback.deployment_id is None:
-            return self._returning.go_on(record, "", self._clock.now())
+            return self._returning.go_on(journal, "", self._clock.now())
         follower = self._following.follower(
-            return_rollout(entry, entry.rollback.deployment_id), record
+            return_rollout(entry, entry.rollback.deployment_id), journal
         )
         followed = follower.look(service)
         overdue = None if followed else follower.overdue(self._most_seconds)
@@ -143,16 +165,16 @@ class Rolling:
             _warn(entry, overdue.finding.reason)
         tags = tags_afterwards(entry)
         return self._returning.returned(
-            record, entry.rollback.deployment_id, tags, followed or overdue, is_over=bool(overdue)
+            journal, entry.rollback.deployment_id, tags, followed or overdue, is_over=bool(overdue)
         )
 
     def _while_it_goes_on(
-        self, record: Record, overdue: Followed | None, may_return: bool
+        self, journal: Journal, overdue: Followed | None, may_return: bool
     ) -> Conclusion:
         """Ends an update whose rollout goes on, if it is ``overdue``; rolls it back where it asked
         for that.
         """
-        entry = record.entry
+        entry = journal.entry
         if overdue is None:
             return Conclusion(is_final=False)
         if entry.rollback_on_failure and not may_return:
@@ -161,12 +183,10 @@ class Rolling:
         _warn(entry, reason)
         if entry.rollback_on_failure:
             return self._returning.roll_back(
-                record, Finding(Verdict.FAILED, reason), overdue, self._clock.now()
+                journal, Finding(Verdict.FAILED, reason), overdue, self._clock.now()
             )
         deployment = response.followed_deployment(entry.deployment_id, overdue.finding, overdue, {})
-        return Conclusion(
-            response.with_verdict(entry.answer or {}, deployment), verdict=Verdict.TIMED_OUT
-        )
+        return Conclusion(deployment, verdict=Verdict.TIMED_OUT)
 
     def without_an_end(self, entry: Entry, why: str) -> Conclusion | None:
         """The end of an update that could not be looked at, or returned, since its last change, if
@@ -182,25 +202,23 @@ class Rolling:
             "verdict": Verdict.TIMED_OUT,
             "reason": f"{aged}: {why}",
         }
-        return Conclusion(
-            response.with_verdict(entry.answer or {}, deployment), verdict=Verdict.TIMED_OUT
-        )
+        return Conclusion(deployment, verdict=Verdict.TIMED_OUT)
 
     def _conclude(
-        self, record: Record, followed: Followed, deadline: float, *, asks_tasks: bool = True
+        self, journal: Journal, followed: Followed, deadline: float, *, asks_tasks: bool = True
     ) -> Conclusion:
-        entry, finding = record.entry, followed.finding
+        entry, finding = journal.entry, followed.finding
         images: dict[str, Any] = {}
         if finding.verdict == Verdict.SUCCEEDED:
             running = self._running(entry, followed) if asks_tasks else {}
-            finding = self._compared(record, finding, running)
+            finding = self._compared(journal, finding, running)
             images = {
                 name: {"image": image, "digests": list(running.get(name, ()))}
                 for name, image in sorted(entry.after.images.items())
                 if name in running
             }
         if finding.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
-            return self._returning.roll_back(record, finding, followed, deadline)
+            return self._returning.roll_back(journal, finding, followed, deadline)
         deployment = response.followed_deployment(entry.deployment_id, finding, followed, images)
         if kind := _ERRORS.get(finding.verdict):
             reason = finding.reason
@@ -218,10 +236,9 @@ class Rolling:
                 entry,
                 deployment,
             )
-        record.notes += [note for note in followed.notes if note not in record.notes]
-        answer = response.with_verdict(entry.answer or {}, deployment)
+        journal.notes += [note for note in followed.notes if note not in journal.notes]
         return Conclusion(
-            answer, is_final=finding.verdict != Verdict.TIMED_OUT, verdict=finding.verdict
+            deployment, is_final=finding.verdict != Verdict.TIMED_OUT, verdict=finding.verdict
         )
 
     def _running(self, entry: Entry, followed: Followed) -> Digests:
@@ -234,25 +251,25 @@ class Rolling:
             if digests := digests_of_tasks(tasks, entry.deployment_id or "", deployment):
                 return digests
             if arn := followed.service_deployment_arn:
-                record = self._ecs.service_deployment(arn) or {}
-                if revision := record.get("targetServiceRevision", {}).get("arn"):
+                service_deployment = self._ecs.service_deployment(arn) or {}
+                if revision := service_deployment.get("targetServiceRevision", {}).get("arn"):
                     return digests_of_revision(self._ecs.service_revision(revision) or {})
         except AwsFailure:
             pass  # The rollout has succeeded all the same.
         return {}
 
     @staticmethod
-    def _compared(record: Record, finding: Finding, running: Digests) -> Finding:
+    def _compared(journal: Journal, finding: Finding, running: Digests) -> Finding:
         """The finding, unless the tasks run another image than the digest in the reference says."""
-        for name, digests in others_than_asked(record.entry.digests, running).items():
-            image = record.entry.after.images.get(name, "")
+        for name, digests in others_than_asked(journal.entry.digests, running).items():
+            image = journal.entry.after.images.get(name, "")
             what = (
                 f"container {name} runs {', '.join(digests)}, and {image} was "
-                f"{', '.join(record.entry.digests[name])}"
+                f"{', '.join(journal.entry.digests[name])}"
             )
             if "@" in image:
                 return Finding(Verdict.FAILED, what)
-            record.notes.append(f"{what} when it was looked at: the tag has moved since")
+            journal.notes.append(f"{what} when it was looked at: the tag has moved since")
         return finding
 
 
@@ -329,8 +346,5 @@ def _rollout(entry: Entry) -> Rollout:
 
 def _open(entry: Entry) -> Conclusion:
     is_over = entry.deployment_id is None
-    return Conclusion(
-        entry.answer,
-        is_final=is_over,
-        verdict=(entry.answer or {})["body"]["deployment"]["verdict"],
-    )
+    verdict = (entry.answer or {})["body"]["deployment"]["verdict"]
+    return Conclusion(is_final=is_over, verdict=verdict)

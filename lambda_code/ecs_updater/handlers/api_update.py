@@ -10,7 +10,7 @@ from typing import Any
 from ..api.post_routes import door
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
-from ..deployments.deploy import update
+from ..deployments.deploy import deploy
 from ..log import say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
 from . import start_garbage_collection
 
@@ -18,7 +18,7 @@ ECS = Ecs()
 LEDGER = table_of(os.environ)
 say_whether_there_is_a_ledger(LEDGER)
 warn_of_what_is_unrestricted(os.environ)
-DOOR = door(lambda event, call: update(event, os.environ, ECS, call, LEDGER))
+DOOR = door(lambda event, call: deploy(event, os.environ, ECS, call, LEDGER))
 start_garbage_collection()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..context import Call
-from ..deployments.deploy import update
+from ..deployments.deploy import deploy
 from ..log import logged, say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
 from . import start_garbage_collection
 
@@ -28,4 +28,4 @@ def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
 
     An error's class is Lambda's ``errorType``, its text Lambda's ``errorMessage``.
     """
-    return logged(event, context, lambda: update(event, os.environ, ECS, Call.of(context), LEDGER))
+    return logged(event, context, lambda: deploy(event, os.environ, ECS, Call.of(context), LEDGER))

@@ -44,6 +44,9 @@ class Begun:
 class History:
     """The entries in the ledger's table. All methods raise LedgerError."""
 
+    is_kept = True
+    """Whether another process can go on with what is in it."""
+
     def __init__(
         self,
         table: Table,

@@ -22,7 +22,7 @@ from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure, Outcome
 from ..aws.sqs import Outgoing
 from ..context import Call
-from ..deployments.deploy import update
+from ..deployments.deploy import deploy
 from ..deployments.idempotency import is_replayed
 from ..deployments.recovery import Recovery
 from ..deployments.waiter import Rolling
@@ -252,8 +252,14 @@ class Worker:
                     f"service could not be update with new task_definition: {over}"
                 )
             pace = paced(self._tokens, self._seconds_left)
-            return update(
-                event, self._environment, self._ecs, call, self._table, told=told, pace=pace
+            return deploy(
+                event,
+                self._environment,
+                self._ecs,
+                call,
+                self._table,
+                service=told,
+                wait_for_rate_limit=pace,
             )
 
         try:

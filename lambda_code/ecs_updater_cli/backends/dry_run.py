@@ -12,7 +12,7 @@ from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.service_batches import SERVICES_PER_CALL
 from ecs_updater.context import Call, Clock
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import CallerFault, EcsUpdaterError
 from ecs_updater.ledger.batch import Member
 from ecs_updater.model.service import ServiceDescription
@@ -95,13 +95,13 @@ class DryRun:
             "dry_run": True,
         }
         try:
-            body = update(
+            body = deploy(
                 event,
                 self._environment,
                 self._ecs,
                 Call(clock=self._clock),
                 self._table,
-                told=known,
+                service=known,
             )["body"]
         except CallerFault as error:
             return ServicePlan(

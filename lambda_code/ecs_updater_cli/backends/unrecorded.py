@@ -13,15 +13,13 @@ from dataclasses import dataclass, replace
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.errors import Outcome
 from ecs_updater.context import Call, Clock
-from ecs_updater.deployments.deploy import Work, real_registries
-from ecs_updater.deployments.journal import Record
+from ecs_updater.deployments.deploy import Attempt, registry_clients, write_and_wait
+from ecs_updater.deployments.journal import Journal
 from ecs_updater.deployments.recovery import NO_SERVICE
 from ecs_updater.deployments.response import Conclusion
 from ecs_updater.deployments.writer import Earlier
 from ecs_updater.errors import EcsUpdaterError, ServerFault, ServiceReadError, UnknownOutcomeError
 from ecs_updater.ledger.batch import Batch, Member
-from ecs_updater.model import event_parser as events
-from ecs_updater.settings import Settings
 from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, parse_rates
 from ecs_updater.worker.run import paced
 
@@ -43,8 +41,8 @@ _NO_AWS = Status(State.NOT_STARTED, "AWS could not be called")
 class _Open:
     """An update whose rollout goes on."""
 
-    work: Work
-    record: Record
+    attempt: Attempt
+    journal: Journal
     looked_at: float
 
 
@@ -56,7 +54,7 @@ class UnrecordedBackend:
         self._buckets = Buckets(
             parse_rates(environment.get("ECS_RATES", "")), replace(clock, sleep=self._sleep)
         )
-        self._settings = Settings.from_environment(environment)
+        self._environment = environment
         self._seen: dict[int, Status] = {}
         self._counts: dict[int, TaskCounts] = {}
         self._open: dict[int, _Open] = {}
@@ -158,21 +156,20 @@ class UnrecordedBackend:
             )
 
     def _update(self, member: Member, begun_at: float, earlier: Earlier) -> None:
-        request = events.parse(
-            {name: value for name, value in member.event.items() if name != "request_id"},
-            self._settings,
-        )
+        event = {name: value for name, value in member.event.items() if name != "request_id"}
         call = Call(id=member.request_id, caller=self._batch.caller, clock=self._clock)
         pace = paced(self._buckets, call.time_left)
-        work = Work(request, self._settings, self._ecs, call, real_registries, None, pace)
+        attempt = Attempt(event, self._environment, self._ecs, call, None, registry_clients)
         self._buckets.take(DESCRIBE, 1, 0)
         self._buckets.take(DESCRIBE_REVISION, 1, 0)
-        plan = work.planner.plan(request)
+        plan = attempt.planner.plan(attempt.request)
         self._has_read = True
         pace(plan)
-        record = Record(work.intent(plan))
-        conclusion = work.done(plan, record, earlier)
-        entry = record.entry
+        entry = attempt.intent(plan)
+        with attempt.leases.hold(entry.service, attempt.identity.holder) as lease:
+            journal = Journal(entry, attempt.history, lease)
+            conclusion = write_and_wait(attempt, plan, journal, earlier)
+        entry = journal.entry
         status = Status(
             State.DEPLOYING,
             f"to {(entry.after.task_definition_arn or '').rpartition('/')[2]}",
@@ -185,7 +182,7 @@ class UnrecordedBackend:
             self._concluded(member.number, status, conclusion)
             return
         with self._lock:
-            self._open[member.number] = _Open(work, record, self._clock.now())
+            self._open[member.number] = _Open(attempt, journal, self._clock.now())
             self._seen[member.number] = status
 
     def _ends_all(self, error: ServerFault, is_last: bool) -> bool:
@@ -227,21 +224,21 @@ class UnrecordedBackend:
 
     def _look(self, now: float) -> None:
         oldest = sorted(self._open.items(), key=lambda item: (item[1].looked_at, item[0]))
-        cluster = oldest[0][1].record.entry.cluster_arn
-        some = [(number, one) for number, one in oldest if one.record.entry.cluster_arn == cluster][
-            :AT_ONCE
-        ]
+        cluster = oldest[0][1].journal.entry.cluster_arn
+        some = [
+            (number, one) for number, one in oldest if one.journal.entry.cluster_arn == cluster
+        ][:AT_ONCE]
         self._buckets.take(DESCRIBE, 1, 0)
         with told():
             services, _ = self._ecs.describe_services(
-                cluster, [one.record.entry.service_arn for _, one in some]
+                cluster, [one.journal.entry.service_arn for _, one in some]
             )
             by_arn = {service["serviceArn"]: service for service in services}
             for number, one in some:
                 one.looked_at = now
-                service = by_arn.get(one.record.entry.service_arn, NO_SERVICE)
-                conclusion = one.work.rolling.look(one.record, service)
-                entry = one.record.entry
+                service = by_arn.get(one.journal.entry.service_arn, NO_SERVICE)
+                conclusion = one.attempt.waiter.look(one.journal, service)
+                entry = one.journal.entry
                 self._counts[number] = counts_in(
                     service,
                     (entry.rollback and entry.rollback.deployment_id) or entry.deployment_id,
@@ -268,7 +265,7 @@ class UnrecordedBackend:
                 ),
             )
             return
-        deployment = (conclusion.answer or {})["body"]["deployment"]
+        deployment = conclusion.deployment or {}
         self._ended(
             number,
             replace(

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_updater.api import post_routes
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater_cli.backends.account import Account
 from ecs_updater_cli.backends.services import FilteredEcsReader
@@ -51,7 +51,7 @@ def _ecs(many):
 def refused(ecs, event):
     """The error of an update."""
     with pytest.raises(EcsUpdaterError) as error:
-        update(event, {}, ecs)
+        deploy(event, {}, ecs)
     return error.value
 
 
@@ -109,7 +109,7 @@ def test_an_update_that_finds_its_service_reads_no_list(monkeypatch):
 
 def test_over_http_the_hint_is_a_field_of_its_own(many):
     function = Ecs(client_of(many))
-    resolve = post_routes.door(lambda event, call: update(event, {}, function, call)).resolve
+    resolve = post_routes.door(lambda event, call: deploy(event, {}, function, call)).resolve
     answer = ask(
         resolve,
         "POST",

@@ -9,7 +9,7 @@ from moto.backends import get_backend
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.errors import AwsFailure, Outcome
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import (
     ClusterNotFoundError,
     DeploymentControllerError,
@@ -79,7 +79,7 @@ def _backend(moto_ecs):  # pylint: disable=unused-argument  # There is a backend
 def refused(event, kind, ecs=None):
     """The message of the error, of this kind, that the update ends with."""
     with pytest.raises(kind) as raised:
-        update(event, {}, ecs or Ecs())
+        deploy(event, {}, ecs or Ecs())
     return str(raised.value)
 
 
@@ -99,7 +99,7 @@ def vanishing_after(call, backend):
 
 def test_moto_serves_an_update(service, event):
     service()
-    assert update(event(), {}, Ecs())["body"]["changed"]
+    assert deploy(event(), {}, Ecs())["body"]["changed"]
     assert service.look() == ("f:2", {"new": "value"})
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_updater import errors
 from ecs_updater.api.http_response import of_error
-from ecs_updater.deployments.deploy import update
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from ecs_updater.ledger.entry import Entry, Side
 from ecs_updater.log import logged
@@ -80,7 +80,7 @@ def replayed(run, error, change=lambda item: None):
         next(item for (_, sk), item in run.dynamodb.items.items() if sk == f"UPDATE#{number:015d}")
     )
     with pytest.raises(EcsUpdaterError) as raised:
-        logged(event, None, lambda: update(event, run.environment, run.boundary, table=run.table))
+        logged(event, None, lambda: deploy(event, run.environment, run.boundary, table=run.table))
     of_error(raised.value, "id")
     return raised.value
 
