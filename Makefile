@@ -5,7 +5,7 @@
 
 # What runs on this machine and nowhere else
 LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
-  lambda-base-image test test-page test-rollouts bench-fleet
+  lambda-base-image test test-all test-e2e test-faults test-page bench-fleet
 
 # The ECS service that the pipeline makes, as it is before the first update
 CLUSTER_NAME         := ECSCluster
@@ -108,18 +108,24 @@ help: ## List the targets
 	  '/^[a-z][a-z-]*:.*## / { printf "%s%-28s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
-.PHONY: all-local test test-page test-rollouts bench-fleet lint
+.PHONY: all-local test test-all test-e2e test-faults test-page bench-fleet lint
 all-local: ## Build, deploy to the emulator, run the eight test events through SAM, remove everything
 	@scripts/pipeline $(STEPS_LOCAL)
 
-test: ## Everything that needs no account: unit, contract and local tests
+test: ## Run unit, contract and simulation tests, with a sample of the faults
 	@scripts/test
 
-test-page: ## Only the tests of the API's page, in the system's Chromium; screenshots lie in build/page-screenshots
-	@scripts/test page
+test-all: ## Run every test, with all faults, on the emulator, in containers and in a browser
+	@scripts/test all
 
-test-rollouts: ## Only the tests of rollouts, with their figures: verdicts, faults at every call, real containers
-	@scripts/test rollouts
+test-e2e: ## Run only the tests with emulator, SAM, Terraform, containers and browser
+	@scripts/test e2e
+
+test-faults: ## Run only the faults and interleavings, all of them, and print their figures
+	@scripts/test faults
+
+test-page: ## Run only the tests of the API's page in Chromium; screenshots go to build/page-screenshots
+	@scripts/test page
 
 bench-fleet: ## Measure how long a fleet takes against ECS's own quotas, beside another tool; SERVICES=100
 	@scripts/bench-fleet $(OPTIONS)

@@ -6,7 +6,6 @@ The order of the packages is the one of SOLUTION.md.
 import ast
 import graphlib
 import inspect
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,10 +178,3 @@ def test_errors_are_defined_in_one_file_and_those_of_the_sdk_in_aws():
         and not is_in(module, "ecs_updater.aws")
     ]
     assert elsewhere == []
-
-
-def test_the_files_of_tests_that_are_begun_first_are_there():
-    """A file under another name would begin last and run alone."""
-    testing = Path(__file__).resolve().parents[1]
-    named = re.findall(r'"(test_\w+)"', (testing / "conftest.py").read_text("utf-8"))
-    assert named and not [name for name in named if not any(testing.rglob(f"{name}.py"))]

@@ -5,6 +5,8 @@ Each scenario runs once as it is, to learn its requests; then once for every req
 in which that can go wrong.
 """
 
+import itertools
+
 import pytest
 from botocore.useragent import UserAgentString
 
@@ -22,6 +24,7 @@ from support.fault_runs import (
     the_same_again,
 )
 from support.rollout_world import Function
+from support.sampling import sample
 from support.trouble import FAILURES, KILLS, Reach, Trouble
 
 BACK = {"rollback_on_failure": True}
@@ -173,12 +176,12 @@ def test_whatever_goes_wrong_the_same_event_again_makes_all_well(
     scenario, function, time_of_the_sdk, figure
 ):
     requests, figures = requests_of(scenario, function, time_of_the_sdk), Figures()
-    for trouble, recovery in troubles(requests, scenario.begins_at):
+    for trouble, recovery in sample(troubles(requests, scenario.begins_at)):
         run = Run(scenario, function, figures)
         time_of_the_sdk(run.world)
         run.with_trouble(trouble, recovery)
     assert not figures.violations, "\n".join(["", *figures.violations])
-    assert figures.counts["noticed"] and figures.counts["runs"] >= 4 * len(requests)
+    assert figures.counts["noticed"] and figures.counts["runs"] >= len(sample(4 * requests))
     figure(f"faults: {scenario.name}", f"{len(requests)} requests, {figures}")
 
 
@@ -192,11 +195,10 @@ def test_whoever_is_killed_the_next_update_of_the_service_makes_all_well(
     scenario, image, function, time_of_the_sdk, figure
 ):
     requests, figures = requests_of(scenario, function, time_of_the_sdk), Figures()
-    for at in range(len(requests)):
-        for kind in KILLS:
-            run = Run(scenario, function, figures)
-            time_of_the_sdk(run.world)
-            run.with_another_update(Trouble(at, kind), image)
+    for at, kind in sample(itertools.product(range(len(requests)), KILLS)):
+        run = Run(scenario, function, figures)
+        time_of_the_sdk(run.world)
+        run.with_another_update(Trouble(at, kind), image)
     assert not figures.violations, "\n".join(["", *figures.violations])
     what = f"{scenario.name}, killed, then {'a good' if image is GOOD else 'a bad'} one"
     figure(f"faults: {what}", f"{len(requests)} requests, {figures}")

@@ -24,6 +24,7 @@ from support.interleaved_checks import violations
 from support.interleaved_run import InterleavedRun
 from support.interleaving import Interleaving
 from support.rollout_world import Function
+from support.sampling import sample
 
 SEEDS = int(os.environ.get("INTERLEAVING_SEEDS") or 300)
 MOST_UNTIL_FOUND = 1000
@@ -59,8 +60,9 @@ def first_found(function, focus=""):
 
 
 def test_whatever_the_order_the_result_is_that_of_a_serial_one(function, figure):
-    counts, begin = Counter(seeds=SEEDS), time.process_time()
-    for seed in range(SEEDS):
+    seeds = sample(range(SEEDS), every=5)
+    counts, begin = Counter(seeds=len(seeds)), time.process_time()
+    for seed in seeds:
         run, wrong = run_of(seed, function)
         assert not wrong, "\n".join([f"SEED={seed}", *wrong, *map(str, run.turns.schedule)])
         counts += run.counts

@@ -21,6 +21,7 @@ from support.fault_runs import (
     the_same_again,
 )
 from support.rollout_world import Function
+from support.sampling import sample
 from support.trouble import KILLS, Trouble
 
 
@@ -114,7 +115,7 @@ def test_whoever_is_killed_the_same_event_the_completer_and_the_next_update_work
     run = begin(scenario, Figures())
     scenario.send(run.world)
     requests, figures = list(run.world.process.sent), Figures()
-    for at in range(len(requests)):
+    for at in sample(range(len(requests))):
         for kind, recovery in zip(KILLS, (the_same_again, the_completer_first), strict=True):
             begin(scenario, figures).with_trouble(Trouble(at, kind), recovery)
         another_update_after_a_kill(begin(scenario, figures), Trouble(at, KILLS[at % len(KILLS)]))

@@ -14,6 +14,7 @@ import pytest
 from ecs_updater import errors
 from fakes.simulated_ecs import ANY, BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
 from support.rollout_world import OLD_TAGS, World
+from support.sampling import with_variants
 
 SOLUTION = Path(__file__).resolve().parents[2] / "SOLUTION.md"
 OLD, NEW, OTHER = "old", "new", "another"
@@ -175,6 +176,7 @@ VARIANTS = {
     "no service deployments": {"service_deployments": False},
     "rollback has the old id": {"rollback_reuses_id": True},
     "revisions numbered like deployments": {"deployment_has_number_of_revision": True},
+    "no ledger": {"ledger": False},
 }
 
 
@@ -187,6 +189,7 @@ CANNOT_BE = {
         "the rollback fails too",
         "rollback has the old id",
     ): "the old deployment goes on with its old task, so nothing can fail",
+    ("the same, and nobody waits", "no ledger"): "the event is refused: nobody would roll back",
 }
 
 
@@ -210,29 +213,22 @@ def play(make_world, name: str, **options: Any) -> tuple[World, Any, float]:
     return world, told, world.clock.now() - begin
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_caller_is_told_what_became_of_the_rollout(make_world, figure, name, variant):
+@pytest.mark.parametrize("name, variant", with_variants(SCENARIOS, VARIANTS, CANNOT_BE))
+def test_the_caller_the_service_and_the_ledger_agree_on_the_verdict(
+    make_world, figure, name, variant
+):
     scenario, options = SCENARIOS[name], VARIANTS[variant]
-    if why := CANNOT_BE.get((name, variant)):
-        pytest.skip(why)
-
     world, told, seconds = play(make_world, name, **options)
 
     assert scenario.says in told.text, told.text
     if kind := ERRORS.get(scenario.verdict):
-        assert (
-            isinstance(told.error, kind)
-            and f"[ecs_service_rollout] {scenario.verdict}: " in told.text
-        )
+        assert isinstance(told.error, kind)
+        assert f"[ecs_service_rollout] {scenario.verdict}: " in told.text
     else:
         assert told.verdict == scenario.verdict
     assert seconds <= max(scenario.wait, 20)
-    if name != "somebody deletes the service":
-        images, tags = world.state
-        if scenario.final != "ROLLED_BACK":
-            assert IMAGES[images["ecs-dummy-container"]] == scenario.ends
-            assert tags == (OLD_TAGS if scenario.tags == OLD else {"release": "2"})
+    if scenario.final != "ROLLED_BACK":
+        assert_state(world, name)
     calls = sum(world.calls.values())
     if scenario.wait and not variant:
         figure(f"verdict: {name}", f"{scenario.verdict}, {seconds:.0f} s, {calls} ECS calls")
@@ -241,43 +237,33 @@ def test_the_caller_is_told_what_became_of_the_rollout(make_world, figure, name,
         assert calls <= WRITES + rollouts * CALLS_IN_THREE_MINUTES
     if "in seconds" in name:
         assert calls <= WRITES + CALLS_IN_SECONDS
+    if variant != "no ledger":
+        assert_end(world, told, name)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_the_ledger_says_the_same_in_the_end(make_world, name):
+def assert_state(world, name):
+    """The service has the image and the tags that the scenario ends with."""
+    if name != "somebody deletes the service":
+        scenario, (images, tags) = SCENARIOS[name], world.state
+        assert IMAGES[images["ecs-dummy-container"]] == scenario.ends
+        assert tags == (OLD_TAGS if scenario.tags == OLD else {"release": "2"})
+
+
+def assert_end(world, told, name):
+    """Once the reconciler has nothing left to do, the ledger has the same verdict and error."""
     scenario = SCENARIOS[name]
-    world, told, _ = play(make_world, name)
+    world.pass_time(400)
     if scenario.final == "open":
-        world.pass_time(400)
         assert world.complete().open == 1
         return
-    world.pass_time(400)
     world.complete_until_all_is_done()
     (entry,) = world.history
     assert (entry.is_ended, entry.verdict) == (True, scenario.final or scenario.verdict)
     if told.error:
-        assert (entry.error_type, entry.error_message) == (
-            type(told.error).__name__,
-            str(told.error),
-        )
-    if name != "somebody deletes the service":
-        assert IMAGES[world.state[0]["ecs-dummy-container"]] == scenario.ends
-        assert world.tags == (OLD_TAGS if scenario.tags == OLD else {"release": "2"})
+        error = (entry.error_type, entry.error_message)
+        assert error == (type(told.error).__name__, str(told.error))
+    assert_state(world, name)
     assert world.lease_is_free
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_without_a_ledger_the_caller_is_told_the_same(make_world, name):
-    scenario = SCENARIOS[name]
-    if scenario.event.get("rollback_on_failure") and not scenario.wait:
-        pytest.skip("without a ledger nobody would roll back, so the event is refused")
-    _, told, _ = play(make_world, name, ledger=False)
-    assert scenario.says in told.text
-    assert (
-        (f"] {scenario.verdict}: " in told.text)
-        if told.error
-        else (told.verdict == scenario.verdict)
-    )
 
 
 def test_every_verdict_has_a_scenario():

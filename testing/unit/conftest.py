@@ -2,7 +2,6 @@
 for nothing.
 """
 
-import gc
 import io
 import json
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from hypothesis import settings
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import deploy
 from fakes.fake_ecs import FakeEcs
+from support.sampling import IS_ALL
 from support.strategies import REPEATABLE
 
 _EVENT = {
@@ -23,16 +23,9 @@ _EVENT = {
     "ecs_tag": {"new": "value"},
 }
 
-settings.register_profile("repeatable", REPEATABLE)
-settings.load_profile("repeatable")
-
-
-def pytest_collection_finish():
-    """Lets the garbage collector leave alone what stays, the SDK's models above all: that took a
-    sixth of the time.
-    """
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+settings.register_profile("few", REPEATABLE, max_examples=25)
+settings.register_profile("many", REPEATABLE, max_examples=250)
+settings.load_profile("many" if IS_ALL else "few")
 
 
 @pytest.fixture(autouse=True)

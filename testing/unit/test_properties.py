@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.validate import ParamValidator
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_updater.aws.ecs import Ecs
@@ -40,7 +40,7 @@ from ecs_updater.model.tags import LIMIT, TagChanges, wrong_character
 from ecs_updater.settings import Settings
 from fakes.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
 from support import strategies
-from support.strategies import REPEATABLE, TaskDefinition
+from support.strategies import TaskDefinition
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
 # The SDK would wait between two: no test sleeps.
@@ -290,7 +290,6 @@ ENVIRONMENTS: list[dict[str, str]] = [
 ]
 
 
-@settings(REPEATABLE, max_examples=300)
 @given(event=strategies.events, environment=st.sampled_from(ENVIRONMENTS))
 def test_any_json_value_is_either_planned_and_applied_or_refused_by_the_contract_without_a_write(
     event, environment
@@ -336,13 +335,11 @@ def test_an_event_of_any_depth_is_refused_like_any_other(levels, field):
     assert not accepted(deep(levels) if field is None else event | {field: deep(levels)})
 
 
-@settings(REPEATABLE, max_examples=400)
 @given(event=strategies.events)
 def test_the_schema_and_the_checks_beside_it_accept_exactly_the_events_of_the_contract(event):
     assert accepted(event) == fits(event)
 
 
-@settings(REPEATABLE, max_examples=400)
 @given(tags=strategies.tags | strategies.almost_tags)
 def test_exactly_the_tags_that_ecs_takes_are_accepted(tags):
     event = {
@@ -354,7 +351,6 @@ def test_exactly_the_tags_that_ecs_takes_are_accepted(tags):
     assert accepted(event) == are_tags(tags)
 
 
-@settings(REPEATABLE, max_examples=500)
 @given(names=strategies.clusters_and_services)
 def test_exactly_names_and_arns_of_ecs_are_accepted(names):
     cluster, service = names
@@ -375,7 +371,6 @@ def test_of_all_of_unicode_exactly_letters_digits_spaces_and_eight_signs_can_be_
 # Task definitions
 
 
-@settings(REPEATABLE, max_examples=80)
 @given(
     data=st.data(),
     task_definition=strategies.task_definitions(),
@@ -412,7 +407,6 @@ def test_any_task_definition_comes_through_with_nothing_but_its_images_changed(
     )
 
 
-@settings(REPEATABLE, max_examples=40)
 @given(task_definition=strategies.task_definitions())
 def test_no_task_definition_is_registered_again_with_the_images_that_it_has(
     task_definition: TaskDefinition,
@@ -506,7 +500,6 @@ def accepted_by_the_sdk(body: dict[str, Any]) -> bool:
 # Image references
 
 
-@settings(REPEATABLE, max_examples=250)
 @given(written=strategies.references)
 def test_every_form_of_an_image_reference_parses_into_what_it_was_made_of(written):
     parsed = ImageReference.parse(written.text)
@@ -535,7 +528,6 @@ LOOSE_REFERENCE = re.compile(
 )
 
 
-@settings(REPEATABLE, max_examples=300)
 @given(text=strategies.mutated(strategies.reference_texts) | strategies.hostile_text)
 def test_any_text_is_either_a_sound_reference_or_refused_in_one_line(text):
     try:
@@ -613,7 +605,6 @@ def states(start: dict[str, str], changes: TagChanges) -> list[dict[str, str]]:
     return through
 
 
-@settings(REPEATABLE, max_examples=150)
 @given(pair=strategies.tags_before_and_after() | st.tuples(strategies.tags, strategies.tags))
 def test_tag_changes_lead_from_before_to_after_and_from_wherever_they_stopped_back_again(pair):
     """And never through more tags than a resource can have, nor through none where it need not
@@ -642,7 +633,6 @@ FAILURES = [
 """A write, and whether it had its effect all the same."""
 
 
-@settings(REPEATABLE, max_examples=80)
 @given(
     pair=strategies.tags_before_and_after(),
     failure=st.sampled_from(FAILURES),
@@ -683,7 +673,6 @@ def test_whichever_write_fails_the_service_keeps_the_tags_and_the_revision_that_
 # What AWS answers
 
 
-@settings(REPEATABLE, max_examples=250)
 @given(failures=strategies.failures(), force=st.booleans())
 def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says_nothing_wrong(
     failures, force

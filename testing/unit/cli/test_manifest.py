@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_updater_cli.commands.reading import read_entries
@@ -16,7 +16,6 @@ from ecs_updater_cli.manifest import nodes
 from ecs_updater_cli.manifest.checks import checked, problems_of_event
 from ecs_updater_cli.manifest.place import ManifestError
 from ecs_updater_cli.manifest.reader import MOST_VALUES, read
-from support.strategies import REPEATABLE
 
 WEB = {
     "ecs_cluster_name": "shop",
@@ -493,7 +492,6 @@ _VALUES = st.recursive(
 )
 
 
-@settings(REPEATABLE, max_examples=250)
 @given(
     st.lists(st.sampled_from([*_WORDS, *_NAMES, *_TAGS, *_SIGNS, *_ALIASES]), max_size=30).map(
         "".join

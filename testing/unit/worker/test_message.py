@@ -228,7 +228,7 @@ FIELDS = (
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     fields=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3),
     is_odd=st.booleans(),
