@@ -107,18 +107,6 @@ def test_the_suite_writes_nothing_into_the_sources(suite):
     ]
 
 
-def test_the_reverse_order_does_as_well(deployed):
-    plugin = {"PYTHONPATH": str(PROJECT / "testing"), "PYTEST_ADDOPTS": "-p support.reverse"}
-
-    result = deployed.make("run-lambda-test-unittest", environment=plugin)
-
-    assert result.status == 0, result.output
-    assert (
-        list(verdicts(result)) == sorted(verdicts(result), reverse=True)
-        and len(verdicts(result)) == CHECKS
-    )
-
-
 def test_a_function_that_answers_wrongly_fails_the_checks_of_what_is_wrong(deployed):
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
