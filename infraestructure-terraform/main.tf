@@ -14,12 +14,7 @@
 module "vpc" {
   source = "./modules/ecs-updater-vpc"
 
-  name     = "${var.stack_name}-vpc"
-  vpc_cidr = var.vpc_cidr
-
-  environment = var.environment
-  owner       = var.owner
-  contact     = var.contact
+  name = "${var.stack_name}-vpc"
 }
 
 module "ecs_cluster" {
@@ -27,21 +22,11 @@ module "ecs_cluster" {
 
   name                 = "${var.stack_name}-ecs"
   cluster_name         = var.cluster_name
-  container_insights   = var.container_insights
-  log_retention_days   = var.log_retention_days
   permissions_boundary = var.permissions_boundary
 
   launch_type            = var.launch_type
-  instance_type          = var.instance_type
-  instance_count         = var.instance_count
-  instance_image         = var.instance_image
-  key_pair_name          = var.key_pair_name
   subnet_ids             = module.vpc.subnet_ids
   task_security_group_id = module.vpc.task_security_group_id
-
-  environment = var.environment
-  owner       = var.owner
-  contact     = var.contact
 }
 
 module "ledger" {
@@ -54,23 +39,12 @@ module "ledger" {
 
   cluster_name           = module.ecs_cluster.cluster_name
   task_definition_family = var.task_definition_family
-  passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  passable_role_arns     = [module.ecs_cluster.task_execution_role_arn]
   permissions_boundary   = var.permissions_boundary
 
-  ledger_retention_days = var.ledger_retention_days
-  deletion_protection   = var.deletion_protection
+  deletion_protection = var.deletion_protection
 
-  poll_minutes          = var.poll_minutes
-  task_failures         = var.task_failures
-  open_update_max_hours = var.open_update_max_hours
-  endpoint_url          = var.endpoint_url
-
-  log_level          = var.log_level
-  log_retention_days = var.log_retention_days
-
-  environment = var.environment
-  owner       = var.owner
-  contact     = var.contact
+  endpoint_url = var.endpoint_url
 }
 
 module "lambda" {
@@ -80,57 +54,29 @@ module "lambda" {
   lambda_package       = var.lambda_package
   runtime              = var.runtime
   architecture         = var.architecture
-  memory_size          = var.memory_size
-  timeout              = var.timeout
   reserved_concurrency = var.reserved_concurrency
 
   cluster_name           = module.ecs_cluster.cluster_name
   task_definition_family = var.task_definition_family
-  passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  passable_role_arns     = [module.ecs_cluster.task_execution_role_arn]
   allowed_images         = var.allowed_images
   allowed_services       = var.allowed_services
   permissions_boundary   = var.permissions_boundary
 
-  alarm_topic_arn = var.alarm_topic_arn
+  endpoint_url = var.endpoint_url
 
-  event_cluster_name   = var.event_cluster_name
-  event_service_name   = var.event_service_name
-  event_container_name = var.event_container_name
-  event_image          = var.event_image
-
-  expected_task_definition_family = var.expected_task_definition_family
-  unknown_fields                  = var.unknown_fields
-  task_failures                   = var.task_failures
-  open_update_max_hours           = var.open_update_max_hours
-  circuit_breaker                 = var.circuit_breaker
-  endpoint_url                    = var.endpoint_url
-
-  verify_image       = var.verify_image
-  pin_digest         = var.pin_digest
-  private_registries = var.private_registries
-
-  ledger_table_name     = module.ledger.ledger_table_name
-  ledger_cluster_name   = module.ledger.ledger_cluster_name
-  ledger_retention_days = var.ledger_retention_days
-
-  log_level          = var.log_level
-  log_retention_days = var.log_retention_days
-
-  environment = var.environment
-  owner       = var.owner
-  contact     = var.contact
+  ledger_table_name   = module.ledger.ledger_table_name
+  ledger_cluster_name = module.ledger.ledger_cluster_name
 }
 
 module "api" {
   source = "./modules/ecs-updater-api"
 
-  function_name      = var.function_name
-  lambda_package     = var.lambda_package
-  schemas_directory  = var.schemas_directory
-  runtime            = var.runtime
-  architecture       = var.architecture
-  update_memory_size = var.update_memory_size
-  status_memory_size = var.status_memory_size
+  function_name     = var.function_name
+  lambda_package    = var.lambda_package
+  schemas_directory = var.schemas_directory
+  runtime           = var.runtime
+  architecture      = var.architecture
 
   updater_role_arn       = module.lambda.function_role_arn
   updater_cluster_name   = module.lambda.function_cluster_name
@@ -139,37 +85,14 @@ module "api" {
   allowed_services       = var.allowed_services
   permissions_boundary   = var.permissions_boundary
 
-  api_auth       = var.api_auth
-  stage_name     = var.stage_name
-  throttle_rate  = var.throttle_rate
-  throttle_burst = var.throttle_burst
-  key_rate       = var.key_rate
-  key_burst      = var.key_burst
-  daily_quota    = var.daily_quota
+  api_auth = var.api_auth
 
-  tag_filters                     = var.tag_filters
-  expected_task_definition_family = var.expected_task_definition_family
-  unknown_fields                  = var.unknown_fields
-  task_failures                   = var.task_failures
-  open_update_max_hours           = var.open_update_max_hours
-  circuit_breaker                 = var.circuit_breaker
-  endpoint_url                    = var.endpoint_url
+  endpoint_url = var.endpoint_url
 
-  verify_image       = var.verify_image
-  pin_digest         = var.pin_digest
-  private_registries = var.private_registries
+  ledger_table_name   = module.ledger.ledger_table_name
+  ledger_cluster_name = module.ledger.ledger_cluster_name
 
-  ledger_table_name     = module.ledger.ledger_table_name
-  ledger_cluster_name   = module.ledger.ledger_cluster_name
-  ledger_retention_days = var.ledger_retention_days
-
-  log_level          = var.log_level
-  log_retention_days = var.log_retention_days
-  account_log_role   = var.account_log_role
-
-  environment = var.environment
-  owner       = var.owner
-  contact     = var.contact
+  account_log_role = var.account_log_role
 }
 
 module "fleet" {
@@ -180,37 +103,14 @@ module "fleet" {
   runtime        = var.runtime
   architecture   = var.architecture
 
-  cluster_name           = module.ecs_cluster.cluster_name
-  task_definition_family = var.task_definition_family
-  passable_role_arns     = concat([module.ecs_cluster.task_execution_role_arn], var.passable_role_arns)
+  updater_role_arn       = module.lambda.function_role_arn
+  updater_cluster_name   = module.lambda.function_cluster_name
+  updater_log_group_name = module.lambda.function_log_group_name
   allowed_images         = var.allowed_images
   allowed_services       = var.allowed_services
-  permissions_boundary   = var.permissions_boundary
 
-  queue_retention_days = var.queue_retention_days
-  maximum_concurrency  = var.maximum_concurrency
-  alarm_topic_arn      = var.alarm_topic_arn
+  endpoint_url = var.endpoint_url
 
-  ecs_rates                       = var.ecs_rates
-  expected_task_definition_family = var.expected_task_definition_family
-  unknown_fields                  = var.unknown_fields
-  task_failures                   = var.task_failures
-  open_update_max_hours           = var.open_update_max_hours
-  circuit_breaker                 = var.circuit_breaker
-  endpoint_url                    = var.endpoint_url
-
-  verify_image       = var.verify_image
-  pin_digest         = var.pin_digest
-  private_registries = var.private_registries
-
-  ledger_table_name     = module.ledger.ledger_table_name
-  ledger_cluster_name   = module.ledger.ledger_cluster_name
-  ledger_retention_days = var.ledger_retention_days
-
-  log_level          = var.log_level
-  log_retention_days = var.log_retention_days
-
-  environment = var.environment
-  owner       = var.owner
-  contact     = var.contact
+  ledger_table_name   = module.ledger.ledger_table_name
+  ledger_cluster_name = module.ledger.ledger_cluster_name
 }

@@ -1,661 +1,14 @@
-# The same variables as those of the modules, with the same bounds, each once.
+# The settings of the Makefile. The modules check what is passed to them, and have the default of a variable that is null here. Set a
+# module's other variables in main.tf, or in a file main_override.tf beside it.
+
 variable "stack_name" {
-  description = "Beginning of the names of everything but the cluster and the function: STACK_NAME of the Makefile."
+  description = "Beginning of the names of the network, the cluster's roles and the tag of ownership: STACK_NAME of the Makefile."
   type        = string
   default     = "ecs-updater"
-  nullable    = false
 
   validation {
     condition     = can(regex("^[a-zA-Z][a-zA-Z0-9-]{0,24}$", var.stack_name))
-    error_message = "stack_name must be 1 to 25 letters, digits and hyphens, a letter first: the name of the bucket for bundles carries it, the account and the region."
-  }
-}
-
-variable "lambda_package" {
-  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
-  type        = string
-  default     = "../build/ecs-updater-package.zip"
-  nullable    = false
-
-  validation {
-    condition     = var.lambda_package != ""
-    error_message = "lambda_package must be the path of the bundle, a zip file."
-  }
-}
-
-variable "schemas_directory" {
-  description = "Directory of the schemas of the function's events, absolute or from the root module's directory."
-  type        = string
-  default     = "../lambda_code/ecs_updater/schemas"
-  nullable    = false
-
-  validation {
-    condition     = var.schemas_directory != ""
-    error_message = "schemas_directory must be the path of a directory."
-  }
-}
-
-variable "vpc_cidr" {
-  description = "Addresses of the VPC, a /16 to /23 network; the first two /24 networks of it are the subnets."
-  type        = string
-  default     = "10.42.0.0/20"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)
-    error_message = "vpc_cidr must be an IPv4 network from /16 to /23, such as 10.42.0.0/20."
-  }
-}
-
-variable "cluster_name" {
-  description = "Name of the cluster."
-  type        = string
-  default     = "ECSCluster"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,255}$", var.cluster_name))
-    error_message = "cluster_name must be 1 to 255 letters, digits, underscores and hyphens."
-  }
-}
-
-variable "container_insights" {
-  description = "Whether CloudWatch collects metrics of the containers, which costs per metric."
-  type        = string
-  default     = "disabled"
-  nullable    = false
-
-  validation {
-    condition     = contains(["disabled", "enabled", "enhanced"], var.container_insights)
-    error_message = "container_insights must be disabled, enabled or enhanced."
-  }
-}
-
-variable "launch_type" {
-  description = "Where tasks run: FARGATE needs no machine, EC2 makes a group of ECS-optimised instances."
-  type        = string
-  default     = "FARGATE"
-  nullable    = false
-
-  validation {
-    condition     = contains(["FARGATE", "EC2"], var.launch_type)
-    error_message = "launch_type must be FARGATE or EC2."
-  }
-}
-
-variable "instance_type" {
-  description = "Type of the instances; t3.small is the smallest with network interfaces for itself and two tasks, which a rollout of one needs."
-  type        = string
-  default     = "t3.small"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.instance_type))
-    error_message = "instance_type must be an instance type, such as t3.small."
-  }
-}
-
-variable "instance_count" {
-  description = "Number of instances."
-  type        = number
-  default     = 1
-  nullable    = false
-
-  validation {
-    condition     = var.instance_count >= 1 && var.instance_count <= 10 && var.instance_count == floor(var.instance_count)
-    error_message = "instance_count must be 1 to 10."
-  }
-}
-
-variable "instance_image" {
-  description = "Image of the instances, or the SSM parameter that EC2 reads it from at every launch; an arm64 instance_type needs the one of arm64."
-  type        = string
-  default     = "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(ami-[0-9a-f]{8,17}|resolve:ssm:[a-zA-Z0-9_./:-]+)$", var.instance_image))
-    error_message = "instance_image must be the id of an image, or resolve:ssm: and the name of a parameter."
-  }
-}
-
-variable "key_pair_name" {
-  description = "Optional key pair for SSH through Session Manager, which itself needs none; from outside nothing comes in."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^([!-~]([ -~]{0,253}[!-~])?)?$", var.key_pair_name))
-    error_message = "key_pair_name must be empty or the name of a key pair."
-  }
-}
-
-variable "function_name" {
-  description = "Name of the function."
-  type        = string
-  default     = "ecs-updater"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,38}$", var.function_name))
-    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its completer carries the name and the region."
-  }
-}
-
-variable "runtime" {
-  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
-  type        = string
-  default     = "python3.13"
-  nullable    = false
-
-  validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
-    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
-  }
-}
-
-variable "architecture" {
-  description = "Processor architecture of the function; the bundle must be built for the same one."
-  type        = string
-  default     = "x86_64"
-  nullable    = false
-
-  validation {
-    condition     = contains(["x86_64", "arm64"], var.architecture)
-    error_message = "architecture must be x86_64 or arm64."
-  }
-}
-
-variable "memory_size" {
-  description = "Memory of the function in MB; its share of a processor grows with it."
-  type        = number
-  default     = 256
-  nullable    = false
-
-  validation {
-    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && var.memory_size == floor(var.memory_size)
-    error_message = "memory_size must be 128 to 10240 MB."
-  }
-}
-
-variable "timeout" {
-  description = "Seconds that one call may take, the wait for a rollout included."
-  type        = number
-  default     = 900
-  nullable    = false
-
-  validation {
-    condition     = var.timeout >= 10 && var.timeout <= 900 && var.timeout == floor(var.timeout)
-    error_message = "timeout must be 10 to 900 seconds."
-  }
-}
-
-variable "reserved_concurrency" {
-  description = "Calls that may run at the same time: 1 lets no two updates overlap; -1 reserves nothing, for accounts too small to reserve."
-  type        = number
-  default     = 1
-  nullable    = false
-
-  validation {
-    condition     = var.reserved_concurrency >= -1 && var.reserved_concurrency <= 1000 && var.reserved_concurrency == floor(var.reserved_concurrency)
-    error_message = "reserved_concurrency must be -1, for no reservation, or 0 to 1000."
-  }
-}
-
-variable "task_definition_family" {
-  description = "Family, or a pattern such as team-*, of which the function may register revisions."
-  type        = string
-  default     = "*"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.task_definition_family))
-    error_message = "task_definition_family must be a family of letters, digits, underscores and hyphens, or a pattern with *."
-  }
-}
-
-variable "passable_role_arns" {
-  description = "Optional ARNs or patterns of the task and execution roles of further services; the cluster's own execution role is always among them."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for arn in var.passable_role_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@/*-]+$", arn))])
-    error_message = "passable_role_arns must be ARNs of roles."
-  }
-}
-
-variable "allowed_images" {
-  description = "Optional patterns of the images that may be deployed, such as registry.example.com/team/*; without one, every image."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for pattern in var.allowed_images : can(regex("^[a-zA-Z0-9._/:@*?!\\[\\]-]+$", pattern))])
-    error_message = "allowed_images must be patterns of images: letters, digits and . _ - / : @, with * ? [ ] as in a shell."
-  }
-}
-
-variable "allowed_services" {
-  description = "Optional patterns of the services that may be updated, as cluster/service; without one, every service of the cluster."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for pattern in var.allowed_services : can(regex("^[a-zA-Z0-9_/*?!\\[\\]-]+$", pattern))])
-    error_message = "allowed_services must be patterns such as team-*/web: letters, digits and _ - /, with * ? [ ] as in a shell."
-  }
-}
-
-variable "permissions_boundary" {
-  description = "Optional ARN of a managed policy that bounds every role."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(arn:aws[a-z-]*:iam::(\\d{12}|aws):policy/.+)?$", var.permissions_boundary))
-    error_message = "permissions_boundary must be empty or the ARN of a managed policy."
-  }
-}
-
-variable "event_cluster_name" {
-  description = "Optional cluster of events that name none."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^\\S*$", var.event_cluster_name))
-    error_message = "event_cluster_name must be empty or a name or ARN without spaces."
-  }
-}
-
-variable "event_service_name" {
-  description = "Optional service of events that name none."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^\\S*$", var.event_service_name))
-    error_message = "event_service_name must be empty or a name or ARN without spaces."
-  }
-}
-
-variable "event_container_name" {
-  description = "Optional container of events that name none."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^\\S*$", var.event_container_name))
-    error_message = "event_container_name must be empty or a name without spaces."
-  }
-}
-
-variable "event_image" {
-  description = "Optional image of events that name none."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^\\S*$", var.event_image))
-    error_message = "event_image must be empty or an image without spaces."
-  }
-}
-
-variable "expected_task_definition_family" {
-  description = "Optional task-definition family that a service must run to be updated."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^\\S*$", var.expected_task_definition_family))
-    error_message = "expected_task_definition_family must be empty or a family without spaces."
-  }
-}
-
-variable "unknown_fields" {
-  description = "What becomes of task-definition fields that are newer than the function: keep sends them back, drop leaves them out."
-  type        = string
-  default     = "keep"
-  nullable    = false
-
-  validation {
-    condition     = contains(["keep", "drop"], var.unknown_fields)
-    error_message = "unknown_fields must be keep or drop."
-  }
-}
-
-variable "task_failures" {
-  description = "How many tasks have to die the same death until a rollout counts as failed, where no circuit breaker decides that."
-  type        = number
-  default     = 3
-  nullable    = false
-
-  validation {
-    condition     = var.task_failures >= 1 && var.task_failures <= 50 && var.task_failures == floor(var.task_failures)
-    error_message = "task_failures must be 1 to 50."
-  }
-}
-
-variable "open_update_max_hours" {
-  description = "Hours after which an update that ECS neither completes nor fails ends as timed out; they count from the last change that ECS shows."
-  type        = number
-  default     = 24
-  nullable    = false
-
-  validation {
-    condition     = var.open_update_max_hours >= 1 && var.open_update_max_hours <= 720 && var.open_update_max_hours == floor(var.open_update_max_hours)
-    error_message = "open_update_max_hours must be 1 to 720 hours."
-  }
-}
-
-variable "circuit_breaker" {
-  description = "Whether a service without the deployment circuit breaker of ECS stays without (keep) or gets it, with rollback, in its next deployment (enable)."
-  type        = string
-  default     = "keep"
-  nullable    = false
-
-  validation {
-    condition     = contains(["keep", "enable"], var.circuit_breaker)
-    error_message = "circuit_breaker must be keep or enable."
-  }
-}
-
-variable "endpoint_url" {
-  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(https?://[\\w.-]+(:\\d+)?)?$", var.endpoint_url))
-    error_message = "endpoint_url must be empty or an address such as http://127.0.0.1:4566."
-  }
-}
-
-variable "verify_image" {
-  description = "Whether the registry is asked before any write if the image is there and suits the processor of the task: off, warn, or require an answer."
-  type        = string
-  default     = "off"
-  nullable    = false
-
-  validation {
-    condition     = contains(["off", "warn", "require"], var.verify_image)
-    error_message = "verify_image must be off, warn or require."
-  }
-}
-
-variable "pin_digest" {
-  description = "Whether an image is deployed by its digest: off, tag for repository:tag@digest, digest for repository@digest."
-  type        = string
-  default     = "off"
-  nullable    = false
-
-  validation {
-    condition     = contains(["off", "tag", "digest"], var.pin_digest)
-    error_message = "pin_digest must be off, tag or digest."
-  }
-}
-
-variable "private_registries" {
-  description = "Optional hosts of registries that may have a private address; with a port as host:port."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for registry in var.private_registries : can(regex("^([a-zA-Z0-9.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?$", registry))])
-    error_message = "private_registries must be hosts, each with or without a port."
-  }
-}
-
-variable "ledger_retention_days" {
-  description = "Days that an update stays in the ledger after its end."
-  type        = number
-  default     = 90
-  nullable    = false
-
-  validation {
-    condition     = var.ledger_retention_days >= 1 && var.ledger_retention_days <= 3650 && var.ledger_retention_days == floor(var.ledger_retention_days)
-    error_message = "ledger_retention_days must be 1 to 3650 days."
-  }
-}
-
-variable "deletion_protection" {
-  description = "Whether DynamoDB refuses to delete the table of the ledger; set it to false before a removal."
-  type        = bool
-  default     = true
-  nullable    = false
-
-  validation {
-    condition     = contains([true, false], var.deletion_protection)
-    error_message = "deletion_protection must be true or false."
-  }
-}
-
-variable "poll_minutes" {
-  description = "Minutes between two looks at updates that nobody waits for; ECS reports most ends at once, and not all."
-  type        = number
-  default     = 5
-  nullable    = false
-
-  validation {
-    condition     = var.poll_minutes >= 1 && var.poll_minutes <= 1440 && var.poll_minutes == floor(var.poll_minutes)
-    error_message = "poll_minutes must be 1 to 1440 minutes."
-  }
-}
-
-variable "update_memory_size" {
-  description = "Memory in MB of the function that updates; its share of a processor grows with it."
-  type        = number
-  default     = 256
-  nullable    = false
-
-  validation {
-    condition     = var.update_memory_size >= 128 && var.update_memory_size <= 10240 && var.update_memory_size == floor(var.update_memory_size)
-    error_message = "update_memory_size must be 128 to 10240 MB."
-  }
-}
-
-variable "status_memory_size" {
-  description = "Memory in MB of the function that reads; its share of a processor grows with it."
-  type        = number
-  default     = 512
-  nullable    = false
-
-  validation {
-    condition     = var.status_memory_size >= 128 && var.status_memory_size <= 10240 && var.status_memory_size == floor(var.status_memory_size)
-    error_message = "status_memory_size must be 128 to 10240 MB."
-  }
-}
-
-variable "api_auth" {
-  description = "What a call has to carry, but for the help: key, an API key; iam, a signature of IAM besides."
-  type        = string
-  default     = "key"
-  nullable    = false
-
-  validation {
-    condition     = contains(["key", "iam"], var.api_auth)
-    error_message = "api_auth must be key or iam."
-  }
-}
-
-variable "stage_name" {
-  description = "Name of the stage, the first part of every path."
-  type        = string
-  default     = "v1"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,128}$", var.stage_name))
-    error_message = "stage_name must be 1 to 128 letters, digits, underscores and hyphens."
-  }
-}
-
-variable "throttle_rate" {
-  description = "Calls per second that each route takes of everybody together."
-  type        = number
-  default     = 20
-  nullable    = false
-
-  validation {
-    condition     = var.throttle_rate >= 1 && var.throttle_rate <= 10000 && var.throttle_rate == floor(var.throttle_rate)
-    error_message = "throttle_rate must be 1 to 10000."
-  }
-}
-
-variable "throttle_burst" {
-  description = "Calls at the same moment that each route takes of everybody together."
-  type        = number
-  default     = 40
-  nullable    = false
-
-  validation {
-    condition     = var.throttle_burst >= 1 && var.throttle_burst <= 5000 && var.throttle_burst == floor(var.throttle_burst)
-    error_message = "throttle_burst must be 1 to 5000."
-  }
-}
-
-variable "key_rate" {
-  description = "Calls per second that one key may make."
-  type        = number
-  default     = 10
-  nullable    = false
-
-  validation {
-    condition     = var.key_rate >= 1 && var.key_rate <= 10000 && var.key_rate == floor(var.key_rate)
-    error_message = "key_rate must be 1 to 10000."
-  }
-}
-
-variable "key_burst" {
-  description = "Calls at the same moment that one key may make."
-  type        = number
-  default     = 20
-  nullable    = false
-
-  validation {
-    condition     = var.key_burst >= 1 && var.key_burst <= 5000 && var.key_burst == floor(var.key_burst)
-    error_message = "key_burst must be 1 to 5000."
-  }
-}
-
-variable "daily_quota" {
-  description = "Calls that one key may make in a day, by UTC."
-  type        = number
-  default     = 20000
-  nullable    = false
-
-  validation {
-    condition     = var.daily_quota >= 1 && var.daily_quota <= 10000000 && var.daily_quota == floor(var.daily_quota)
-    error_message = "daily_quota must be 1 to 10000000."
-  }
-}
-
-variable "queue_retention_days" {
-  description = "Days that a message waits in the queue for its turn before it is forgotten."
-  type        = number
-  default     = 4
-  nullable    = false
-
-  validation {
-    condition     = var.queue_retention_days >= 1 && var.queue_retention_days <= 14 && var.queue_retention_days == floor(var.queue_retention_days)
-    error_message = "queue_retention_days must be 1 to 14 days."
-  }
-}
-
-variable "maximum_concurrency" {
-  description = "Workers that may run at the same time; with more, the wait of each for its turn in the rates of ECS outlasts its time-out."
-  type        = number
-  default     = 5
-  nullable    = false
-
-  validation {
-    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 20 && var.maximum_concurrency == floor(var.maximum_concurrency)
-    error_message = "maximum_concurrency must be 2 to 20."
-  }
-}
-
-variable "alarm_topic_arn" {
-  description = "Optional ARN of an SNS topic that gets a message when a dead-letter queue gets its first one, and when it is empty again."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\\d{12}:[\\w-]{1,256})?$", var.alarm_topic_arn))
-    error_message = "alarm_topic_arn must be empty or the ARN of a topic."
-  }
-}
-
-variable "ecs_rates" {
-  description = "Optional rates at which ECS may be called in this account and region, where they are not the usual ones: a burst and calls per second, as in RegisterTaskDefinition=20/1."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for rate in var.ecs_rates : can(regex("^(RegisterTaskDefinition|DescribeTaskDefinition|UpdateService|TagResource|DescribeServices|ListClusters)=[1-9]\\d{0,4}/(0\\.\\d{0,2}[1-9]|[1-9]\\d{0,3}(\\.\\d{1,3})?)$", rate))])
-    error_message = "ecs_rates must be rates such as RegisterTaskDefinition=20/1."
-  }
-}
-
-variable "tag_filters" {
-  description = "Optional keys of tags that the list of services can be filtered by."
-  type        = list(string)
-  default     = ["environment", "owner", "contact"]
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && !contains(["launch_type", "limit", "next", "images"], key)])
-    error_message = "tag_filters must be keys of tags but no parameter of the list itself, such as limit."
-  }
-}
-
-variable "account_log_role" {
-  description = "API Gateway writes logs with one role for all REST APIs of a region: keep needs one in the settings of the account, which stays, or the stage is refused; make makes one and sets it."
-  type        = string
-  default     = "keep"
-  nullable    = false
-
-  validation {
-    condition     = contains(["keep", "make"], var.account_log_role)
-    error_message = "account_log_role must be keep or make."
-  }
-}
-
-variable "log_level" {
-  description = "Least severe log lines that are kept."
-  type        = string
-  default     = "INFO"
-  nullable    = false
-
-  validation {
-    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
-    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
-  }
-}
-
-variable "log_retention_days" {
-  description = "Days that the logs of the function and of the tasks are kept."
-  type        = number
-  default     = 14
-  nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+    error_message = "stack_name must be 1 to 25 letters, digits and hyphens, a letter first: the name of the bucket for bundles contains it, the account and the region."
   }
 }
 
@@ -663,7 +16,6 @@ variable "environment" {
   description = "Value of the tag environment, on every resource."
   type        = string
   default     = "development"
-  nullable    = false
 
   validation {
     condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.environment))
@@ -675,7 +27,6 @@ variable "owner" {
   description = "Value of the tag owner, on every resource: who is responsible."
   type        = string
   default     = "platform"
-  nullable    = false
 
   validation {
     condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.owner))
@@ -687,10 +38,105 @@ variable "contact" {
   description = "Value of the tag contact, on every resource: whom to ask."
   type        = string
   default     = "not-set"
-  nullable    = false
 
   validation {
     condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.contact))
     error_message = "contact must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
   }
+}
+
+variable "cluster_name" {
+  description = "Name of the cluster."
+  type        = string
+  default     = null
+}
+
+variable "launch_type" {
+  description = "Where tasks run: FARGATE, or EC2 for a group of instances."
+  type        = string
+  default     = "FARGATE"
+}
+
+variable "function_name" {
+  description = "Name of the function. The names of the ledger, the API and the fleet begin with it."
+  type        = string
+  default     = null
+}
+
+variable "lambda_package" {
+  description = "Path of the function's bundle, absolute or from this directory; make build-lambda-package makes it."
+  type        = string
+  default     = "../build/ecs-updater-package.zip"
+}
+
+variable "schemas_directory" {
+  description = "Directory of the schemas of the function's events, absolute or from this directory."
+  type        = string
+  default     = "../lambda_code/ecs_updater/schemas"
+}
+
+variable "runtime" {
+  description = "Runtime of the functions; the bundle must be built for the same one."
+  type        = string
+  default     = null
+}
+
+variable "architecture" {
+  description = "Processor architecture of the functions; the bundle must be built for the same one."
+  type        = string
+  default     = null
+}
+
+variable "reserved_concurrency" {
+  description = "Concurrency reserved for the function that is invoked directly; -1 for none."
+  type        = number
+  default     = null
+}
+
+variable "task_definition_family" {
+  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+  type        = string
+  default     = null
+}
+
+variable "allowed_images" {
+  description = "Patterns of the images that may be deployed; without one, every image."
+  type        = list(string)
+  default     = null
+}
+
+variable "allowed_services" {
+  description = "Patterns of the services that may be updated, as cluster/service; without one, every service of the cluster."
+  type        = list(string)
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "Optional ARN of a managed policy that bounds every role."
+  type        = string
+  default     = null
+}
+
+variable "deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the table of the ledger."
+  type        = bool
+  default     = null
+}
+
+variable "api_auth" {
+  description = "What a call of the API must carry: key, or iam for a key and a signature."
+  type        = string
+  default     = null
+}
+
+variable "account_log_role" {
+  description = "Whether API Gateway's role for logs, one per account and region, is made and set (make) or left alone (keep)."
+  type        = string
+  default     = null
+}
+
+variable "endpoint_url" {
+  description = "Address of an AWS emulator, for local runs; never set on AWS."
+  type        = string
+  default     = null
 }

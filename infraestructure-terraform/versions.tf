@@ -21,11 +21,14 @@ terraform {
 # the aws cli: the same configuration goes to an account and, with AWS_ENDPOINT_URL and dummy credentials, to an emulator.
 # The emulator answers all that the provider asks at its start (STS), so no check has to be skipped for it.
 provider "aws" {
-  # Whose it is: `make clean` removes nothing that does not carry this. With CloudFormation it is a tag of the stack, which
-  # goes to all resources that can be tagged.
+  # `make clean` removes nothing that lacks the tag ecs-updater. With CloudFormation these are tags of the stacks, which
+  # CloudFormation gives to every resource that it can tag.
   default_tags {
     tags = {
       ecs-updater = var.stack_name
+      environment = var.environment
+      owner       = var.owner
+      contact     = var.contact
     }
   }
 }

@@ -17,6 +17,21 @@ need_cluster_outputs() {
     fail "the stack $ECS_STACK has no output TaskExecutionRoleArn: $(hint deploy-ecs-cluster)"
 }
 
+# need_function_outputs: reads the outputs of the stacks of ledger and function, and fills the array `updater` with the parameters of
+# the API and the fleet that are made of them.
+need_function_outputs() {
+  local name
+  read_stack "$LEDGER_STACK"
+  read_stack "$LAMBDA_STACK"
+  for name in LedgerTableName LedgerClusterName FunctionRoleArn FunctionClusterName FunctionLogGroupName; do
+    [ -n "${output[$name]:-}" ] ||
+      fail "the stacks $LEDGER_STACK and $LAMBDA_STACK have no output $name: $(hint "${DEPLOY_FUNCTION[-1]}")"
+  done
+  updater=("UpdaterRoleArn=${output[FunctionRoleArn]}" "UpdaterLogGroupName=${output[FunctionLogGroupName]}"
+    "UpdaterClusterName=${output[FunctionClusterName]}" "LedgerClusterName=${output[LedgerClusterName]}"
+    "LedgerTableName=${output[LedgerTableName]}")
+}
+
 # make_bucket: makes the bucket for bundles unless it is there, and sets `bucket`. One without tags and objects is one that was
 # made a moment before a run was killed.
 make_bucket() {
@@ -88,7 +103,7 @@ deploy_ledger() {
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
   say "uploading the bundle"
   package_template 02-ledger
-  adopt_table "${given[@]}" "Environment=$ENVIRONMENT" "Owner=$OWNER" "Contact=$CONTACT"
+  adopt_table "${given[@]}"
   deploy_stack "$LEDGER_STACK" "$template" "${given[@]}"
   read_stack "$LEDGER_STACK"
 }
@@ -114,7 +129,7 @@ adopt_table() {
     fail "stack $LEDGER_STACK could not be deployed: $(first_failure "$LEDGER_STACK")"
 }
 
-# function_parameters: fills the array `parameters` with the template's parameters, but for the tags.
+# function_parameters: fills the array `parameters` with the template's parameters.
 function_parameters() {
   parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
     "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"

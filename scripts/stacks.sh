@@ -78,7 +78,6 @@ deploy_stack() {
   stack_tags
   say "deploying stack $stack"
   aws_cli cloudformation deploy --stack-name "$stack" --template-file "$template" --capabilities CAPABILITY_NAMED_IAM \
-    --no-fail-on-empty-changeset --parameter-overrides "$@" "Environment=$ENVIRONMENT" "Owner=$OWNER" "Contact=$CONTACT" \
-    --tags "${tags[@]}" >"$log" 2>&1 && return
+    --no-fail-on-empty-changeset ${1:+--parameter-overrides "$@"} --tags "${tags[@]}" >"$log" 2>&1 && return
   fail "stack $stack could not be deployed: $(why "$stack" "$log")"
 }

@@ -256,30 +256,6 @@ run "without_a_permissions_boundary_there_is_none" {
   }
 }
 
-run "everything_carries_the_three_tags" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-api"
-  }
-  variables {
-    account_log_role = "make"
-    environment      = "e"
-    owner            = "o"
-    contact          = "c"
-  }
-
-  assert {
-    condition = alltrue([
-      for tags in [
-        aws_lambda_function.update.tags, aws_lambda_function.status.tags, aws_iam_role.status.tags, aws_iam_role.logs[0].tags,
-        aws_cloudwatch_log_group.status.tags, aws_cloudwatch_log_group.access.tags, aws_api_gateway_rest_api.this.tags,
-        aws_api_gateway_stage.this.tags, aws_api_gateway_usage_plan.this.tags, aws_api_gateway_api_key.this.tags,
-      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
-    ])
-    error_message = "A resource has not the tags environment, owner and contact."
-  }
-}
-
 run "the_longest_name_leaves_room_for_what_is_named_after_it" {
   command = plan
   module {
@@ -403,9 +379,6 @@ run "values_below_the_bounds_are_refused" {
     log_level                       = "info"
     log_retention_days              = 0
     account_log_role                = "ours"
-    environment                     = ""
-    owner                           = ""
-    contact                         = ""
   }
   expect_failures = [
     var.lambda_package, var.schemas_directory, var.function_name, var.runtime, var.architecture, var.update_memory_size,
@@ -413,7 +386,7 @@ run "values_below_the_bounds_are_refused" {
     var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters,
     var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.endpoint_url,
     var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.updater_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.log_level,
-    var.log_retention_days, var.account_log_role, var.environment, var.owner, var.contact,
+    var.log_retention_days, var.account_log_role,
   ]
 }
 

@@ -41,26 +41,6 @@ run "tasks_are_started_by_this_account_alone_and_write_to_their_own_log_group_al
   }
 }
 
-run "everything_carries_the_three_tags" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-ecs-cluster"
-  }
-  variables {
-    environment = "e"
-    owner       = "o"
-    contact     = "c"
-  }
-
-  assert {
-    condition = alltrue([
-      for tags in [aws_ecs_cluster.this.tags, aws_cloudwatch_log_group.tasks.tags, aws_iam_role.task_execution.tags] :
-      tags == tomap({ environment = "e", owner = "o", contact = "c" })
-    ])
-    error_message = "A resource has not the tags environment, owner and contact."
-  }
-}
-
 run "the_longest_name_leaves_room_for_the_region_in_the_name_of_the_role" {
   command = plan
   module {
@@ -98,12 +78,8 @@ run "values_out_of_bounds_are_refused" {
     container_insights   = "on"
     log_retention_days   = 15
     permissions_boundary = "arn:aws:iam::111122223333:role/boundary"
-    environment          = ""
-    owner                = "platform\n"
-    contact              = "platform#example.com"
   }
   expect_failures = [
-    var.name, var.cluster_name, var.container_insights, var.log_retention_days, var.permissions_boundary, var.environment,
-    var.owner, var.contact,
+    var.name, var.cluster_name, var.container_insights, var.log_retention_days, var.permissions_boundary,
   ]
 }

@@ -3,9 +3,11 @@ mock_provider "aws" {
 }
 
 variables {
-  cluster_name      = "team-one"
-  lambda_package    = "main.tf" # Any file does: nothing is uploaded.
-  ledger_table_name = "a-ledger"
+  updater_role_arn       = "arn:aws-iso-b:iam::111122223333:role/updater"
+  updater_cluster_name   = "team-one"
+  updater_log_group_name = "/aws/lambda/updater"
+  lambda_package         = "main.tf" # Any file does: nothing is uploaded.
+  ledger_table_name      = "a-ledger"
 }
 
 run "a_service_keeps_its_order_and_waits_for_no_other" {
@@ -132,50 +134,22 @@ run "the_worker_takes_ten_messages_each_of_which_can_fail_alone_in_as_many_place
   }
 }
 
-run "the_worker_changes_services_of_one_cluster_and_takes_from_one_queue" {
+run "the_worker_has_the_updaters_role_and_log_group_and_takes_from_one_queue" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
   }
-  variables {
-    task_definition_family = "web"
-    passable_role_arns     = ["arn:aws:iam::111122223333:role/one"]
-    pin_digest             = "tag"
-  }
 
   assert {
-    condition = { for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => one.Resource } == {
-      ReadServices            = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*"
-      ChangeServices          = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
-      FollowDeployments       = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
-      ReadServiceRevisions    = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-revision/team-one/*"]
-      StopDeployments         = ["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/team-one/*"]
-      ReadTasks               = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
-      ListTasks               = "*"
-      ReadTaskDefinitions     = "*"
-      RegisterTaskDefinitions = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
-      TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
-      PassTaskRoles           = ["arn:aws:iam::111122223333:role/one"]
-      ReadImages              = "arn:aws-iso-b:ecr:*:*:repository/*"
-      ReadCacheRules          = "*"
-      UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"
-      WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-fleet:*"
-      WorkOffMessages         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"
-      SendDeadLetters         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo"
+    condition     = aws_lambda_function.this.role == var.updater_role_arn && aws_lambda_function.this.logging_config[0].log_group == var.updater_log_group_name
+    error_message = "The worker has a role that may not write its logs, or not update."
+  }
+  assert {
+    condition = aws_iam_role_policy.this.role == "updater" && { for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => one.Resource } == {
+      WorkOffMessages = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"
+      SendDeadLetters = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo"
     }
-    error_message = "A statement of the policy allows another resource than its own."
-  }
-}
-
-run "without_roles_to_pass_and_images_to_read_there_is_no_permission_for_them" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-fleet"
-  }
-
-  assert {
-    condition     = !strcontains(aws_iam_role_policy.this.policy, "iam:PassRole") && !strcontains(aws_iam_role_policy.this.policy, "ecr:")
-    error_message = "The worker may pass roles, or read images that nobody asks for."
+    error_message = "Another role may take messages, or a statement of the policy allows another resource than its own."
   }
 }
 
@@ -243,8 +217,7 @@ run "with_an_endpoint_the_queues_are_the_emulators" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    endpoint_url         = "http://127.0.0.1:4566"
-    permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+    endpoint_url = "http://127.0.0.1:4566"
   }
 
   assert {
@@ -259,44 +232,6 @@ run "with_an_endpoint_the_queues_are_the_emulators" {
     condition     = length(aws_sqs_queue_policy.this) + length(aws_sqs_queue_policy.dead_letters) == 0
     error_message = "The emulator, which has no TLS, would be refused."
   }
-  assert {
-    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::aws:policy/PowerUserAccess"
-    error_message = "The role has no permissions boundary."
-  }
-}
-
-run "without_a_permissions_boundary_there_is_none" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-fleet"
-  }
-
-  assert {
-    condition     = aws_iam_role.this.permissions_boundary == null
-    error_message = "Without a permissions boundary there must be none, rather than an empty one."
-  }
-}
-
-run "everything_carries_the_three_tags" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-fleet"
-  }
-  variables {
-    environment = "e"
-    owner       = "o"
-    contact     = "c"
-  }
-
-  assert {
-    condition = alltrue([
-      for tags in [
-        aws_sqs_queue.this.tags, aws_sqs_queue.dead_letters.tags, aws_cloudwatch_metric_alarm.dead_letters.tags, aws_lambda_function.this.tags,
-        aws_lambda_event_source_mapping.this.tags, aws_iam_role.this.tags, aws_cloudwatch_log_group.this.tags, aws_iam_policy.sender.tags,
-      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
-    ])
-    error_message = "A resource has not the tags environment, owner and contact."
-  }
 }
 
 run "the_longest_name_leaves_room_for_what_is_named_after_it" {
@@ -309,8 +244,8 @@ run "the_longest_name_leaves_room_for_what_is_named_after_it" {
   }
 
   assert {
-    condition     = length(aws_iam_role.this.name) <= 64 && length(aws_lambda_function.this.function_name) <= 64
-    error_message = "IAM and Lambda take no name longer than 64 characters."
+    condition     = length(aws_lambda_function.this.function_name) <= 64
+    error_message = "Lambda takes no name longer than 64 characters."
   }
   assert {
     condition     = length(aws_sqs_queue.this.name) <= 80 && length(aws_sqs_queue.dead_letters.name) <= 80
@@ -342,7 +277,6 @@ run "the_lowest_values_are_accepted" {
     open_update_max_hours = 1
     ledger_table_name     = "a-b"
     ledger_retention_days = 1
-    log_retention_days    = 1
   }
 }
 
@@ -358,7 +292,6 @@ run "the_highest_values_are_accepted" {
     task_failures         = 50
     open_update_max_hours = 720
     ledger_retention_days = 3650
-    log_retention_days    = 3653
   }
 }
 
@@ -372,10 +305,9 @@ run "values_below_the_bounds_are_refused" {
     function_name                   = ""
     runtime                         = "python3.10"
     architecture                    = "amd64"
-    cluster_name                    = ""
-    task_definition_family          = ""
-    passable_role_arns              = [""]
-    permissions_boundary            = "boundary"
+    updater_cluster_name            = ""
+    updater_role_arn                = ""
+    updater_log_group_name          = ""
     queue_retention_days            = 0
     maximum_concurrency             = 1
     alarm_topic_arn                 = "alarms"
@@ -395,17 +327,13 @@ run "values_below_the_bounds_are_refused" {
     ledger_table_name               = ""
     ledger_retention_days           = 0
     log_level                       = "info"
-    log_retention_days              = 0
-    environment                     = ""
-    owner                           = ""
-    contact                         = ""
   }
   expect_failures = [
-    var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name, var.task_definition_family,
-    var.passable_role_arns, var.permissions_boundary, var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn,
+    var.lambda_package, var.function_name, var.runtime, var.architecture, var.updater_cluster_name, var.updater_role_arn,
+    var.updater_log_group_name, var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn,
     var.ecs_rates, var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker,
     var.endpoint_url, var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.ledger_table_name,
-    var.ledger_retention_days, var.log_level, var.log_retention_days, var.environment, var.owner, var.contact,
+    var.ledger_retention_days, var.log_level,
   ]
 }
 
@@ -416,10 +344,9 @@ run "values_above_the_bounds_are_refused" {
   }
   variables {
     function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
-    cluster_name           = "team/one"
-    task_definition_family = "web:7"
-    passable_role_arns     = ["arn:aws:iam::111122223333:role/one", "*"]
-    permissions_boundary   = "arn:aws:iam::111122223333:role/boundary"
+    updater_cluster_name   = "team/one"
+    updater_role_arn       = "arn:aws:iam::111122223333:role/team/one"
+    updater_log_group_name = "a log group"
     queue_retention_days   = 15
     maximum_concurrency    = 21
     alarm_topic_arn        = "arn:aws:sqs:eu-west-1:111122223333:alarms"
@@ -434,16 +361,11 @@ run "values_above_the_bounds_are_refused" {
     ledger_table_name      = "a/b/c"
     ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
-    log_retention_days     = 3654
-    environment            = "a#b"
-    owner                  = "a\nb"
-    contact                = "a;b"
   }
   expect_failures = [
-    var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
+    var.function_name, var.updater_cluster_name, var.updater_role_arn, var.updater_log_group_name,
     var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.task_failures, var.open_update_max_hours,
     var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
-    var.log_retention_days, var.environment, var.owner, var.contact,
   ]
 }
 

@@ -133,9 +133,6 @@ run "the_group_has_as_many_instances_as_wanted_with_their_tags_and_their_owner" 
   }
   variables {
     instance_count = 10
-    environment    = "e"
-    owner          = "o"
-    contact        = "c"
   }
 
   assert {
@@ -154,13 +151,6 @@ run "the_group_has_as_many_instances_as_wanted_with_their_tags_and_their_owner" 
       name => tomap({ Name = "example-ecs-instances", ecs-updater = "example", environment = "e", owner = "o", contact = "c" })
     }
     error_message = "A volume or a network interface has not the tags of its instance."
-  }
-  assert {
-    condition = alltrue([
-      for tags in [aws_launch_template.instances[0].tags, aws_iam_role.instance[0].tags, aws_iam_instance_profile.instance[0].tags] :
-      tags == tomap({ environment = "e", owner = "o", contact = "c" })
-    ])
-    error_message = "A resource has not the tags environment, owner and contact."
   }
 }
 

@@ -176,27 +176,6 @@ run "an_endpoint_and_a_permissions_boundary_reach_function_and_role" {
   }
 }
 
-run "everything_carries_the_three_tags" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-lambda"
-  }
-  variables {
-    environment = "e"
-    owner       = "o"
-    contact     = "c"
-  }
-
-  assert {
-    condition = alltrue([
-      for tags in [
-        aws_lambda_function.this.tags, aws_iam_role.this.tags, aws_cloudwatch_log_group.this.tags, aws_sqs_queue.dead_letters.tags,
-      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
-    ])
-    error_message = "A resource has not the tags environment, owner and contact."
-  }
-}
-
 run "the_longest_name_leaves_room_for_the_region_in_the_name_of_the_role" {
   command = plan
   module {
@@ -294,9 +273,6 @@ run "values_below_the_bounds_are_refused" {
     endpoint_url                    = "127.0.0.1:4566"
     log_level                       = "info"
     log_retention_days              = 0
-    environment                     = ""
-    owner                           = ""
-    contact                         = ""
   }
   expect_failures = [
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.memory_size, var.timeout,
@@ -305,7 +281,6 @@ run "values_below_the_bounds_are_refused" {
     var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.verify_image,
     var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_level, var.log_retention_days,
-    var.environment, var.owner, var.contact,
   ]
 }
 
@@ -335,15 +310,12 @@ run "values_above_the_bounds_are_refused" {
     ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
     log_retention_days     = 3654
-    environment            = "a#b"
-    owner                  = "a\nb"
-    contact                = "a;b"
   }
   expect_failures = [
     var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
     var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures, var.open_update_max_hours,
     var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
-    var.log_retention_days, var.environment, var.owner, var.contact,
+    var.log_retention_days,
   ]
 }
 

@@ -195,28 +195,6 @@ run "an_endpoint_and_a_permissions_boundary_reach_completer_and_role" {
   }
 }
 
-run "everything_carries_the_three_tags" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-ledger"
-  }
-  variables {
-    environment = "e"
-    owner       = "o"
-    contact     = "c"
-  }
-
-  assert {
-    condition = alltrue([
-      for tags in [
-        aws_dynamodb_table.this.tags, aws_lambda_function.completer.tags, aws_iam_role.completer.tags,
-        aws_cloudwatch_log_group.completer.tags, aws_cloudwatch_event_rule.deployments.tags, aws_cloudwatch_event_rule.poll.tags,
-      ] : tags == tomap({ environment = "e", owner = "o", contact = "c" })
-    ])
-    error_message = "A resource has not the tags environment, owner and contact."
-  }
-}
-
 run "the_longest_name_leaves_room_for_what_is_named_after_it" {
   command = plan
   module {
@@ -294,15 +272,12 @@ run "values_below_the_bounds_are_refused" {
     endpoint_url           = "127.0.0.1:4566"
     log_level              = "info"
     log_retention_days     = 0
-    environment            = ""
-    owner                  = ""
-    contact                = ""
   }
   expect_failures = [
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name,
     var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
     var.ledger_retention_days, var.poll_minutes, var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_level,
-    var.log_retention_days, var.environment, var.owner, var.contact,
+    var.log_retention_days,
   ]
 }
 
@@ -323,14 +298,11 @@ run "values_above_the_bounds_are_refused" {
     open_update_max_hours  = 721
     endpoint_url           = "http://127.0.0.1:4566/path"
     log_retention_days     = 3654
-    environment            = "a#b"
-    owner                  = "a\nb"
-    contact                = "a;b"
   }
   expect_failures = [
     var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
     var.ledger_retention_days, var.poll_minutes,
-    var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_retention_days, var.environment, var.owner, var.contact,
+    var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_retention_days,
   ]
 }
 

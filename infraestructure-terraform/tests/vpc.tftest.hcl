@@ -37,44 +37,16 @@ run "the_smallest_network_holds_both_subnets" {
   }
 }
 
-run "everything_carries_the_three_tags" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-vpc"
-  }
-  variables {
-    environment = "e"
-    owner       = "o"
-    contact     = "c"
-  }
-
-  assert {
-    condition = alltrue([
-      for tags in concat(
-        [for one in aws_subnet.public : one.tags],
-        [
-          aws_vpc.this.tags, aws_internet_gateway.this.tags, aws_route_table.public.tags, aws_security_group.tasks.tags,
-          aws_vpc_security_group_egress_rule.https.tags,
-        ],
-      ) : tomap(merge(tags, { environment = "e", owner = "o", contact = "c" })) == tags && startswith(tags.Name, "example-vpc")
-    ])
-    error_message = "A resource has not its name and the tags environment, owner and contact."
-  }
-}
-
 run "a_network_that_is_too_small_for_two_subnets_is_refused" {
   command = plan
   module {
     source = "./modules/ecs-updater-vpc"
   }
   variables {
-    vpc_cidr    = "10.42.0.0/24"
-    name        = "-vpc"
-    environment = ""
-    owner       = "platform\n"
-    contact     = "platform#example.com"
+    vpc_cidr = "10.42.0.0/24"
+    name     = "-vpc"
   }
-  expect_failures = [var.vpc_cidr, var.name, var.environment, var.owner, var.contact]
+  expect_failures = [var.vpc_cidr, var.name]
 }
 
 run "a_network_larger_than_a_vpc_is_refused" {

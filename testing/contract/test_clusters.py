@@ -57,7 +57,7 @@ def variables(name: str, own: str, ledger: str | None) -> dict[str, str]:
     """
     template, function = FUNCTIONS[name]
     given: dict[str, Any] = {"ClusterName": own, "LedgerTableName": "a-ledger", **OF_THE_API}
-    if name == "API":  # It has the role of the function.
+    if name != "function":  # They have its role.
         given["UpdaterClusterName"] = Stack(LAMBDA, {"ClusterName": own}).outputs[
             "FunctionClusterName"
         ]["Value"]

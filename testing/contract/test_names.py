@@ -12,7 +12,7 @@ import pytest
 
 from support.cloudformation import Stack, load
 from support.make import PROJECT
-from support.parity_list import MODULES
+from support.parity_declarations import MODULES
 
 ACCOUNT = "111122223333"
 LONGEST = {"STACK_NAME": 25, "LAMBDA_FUNCTION_NAME": 38}
@@ -44,6 +44,7 @@ NEEDED = {
     "LedgerTableName": "a-ledger",
     "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/r",
     "UpdaterLogGroupName": "g",
+    "UpdaterClusterName": "c",
 }
 
 
@@ -194,6 +195,16 @@ def test_what_was_made_under_a_longer_name_can_still_be_removed(tmp_path):
 
 
 def test_terraform_takes_what_the_scripts_take():
-    variables = (PROJECT / "infraestructure-terraform" / "variables.tf").read_text("utf-8")
-    assert f'{{0,{LONGEST["STACK_NAME"] - 1}}}$", var.stack_name' in variables
-    assert f'{{1,{LONGEST["LAMBDA_FUNCTION_NAME"]}}}$", var.function_name' in variables
+    tree = PROJECT / "infraestructure-terraform"
+    assert f'{{0,{LONGEST["STACK_NAME"] - 1}}}$", var.stack_name' in (
+        tree / "variables.tf"
+    ).read_text("utf-8")
+    named = [
+        text
+        for text in (path.read_text("utf-8") for path in tree.glob("modules/*/variables.tf"))
+        if "var.function_name" in text
+    ]
+    assert len(named) == 4
+    assert all(
+        f'{{1,{LONGEST["LAMBDA_FUNCTION_NAME"]}}}$", var.function_name' in text for text in named
+    )

@@ -171,6 +171,7 @@ UNUSED = {
         "UpdateKinesisStreamingDestination|UpdateContributorInsights|(Put|Delete)ResourcePolicy|Scan|BatchWriteItem|"
         "DeleteItem)|kinesis:.*|s3:GetObjectMetadata|logs:(CreateLogStream|DescribeLogStreams|PutLogEvents)"
     ),
+    "the worker's policy is of a role": "iam:(Delete|Get|Put)(Group|User)Policy",
     "the log groups have a retention and nothing else": (
         "logs:(CreateLogDelivery|DeleteDataProtectionPolicy|DeleteIndexPolicy|DeleteResourcePolicy|DeleteRetentionPolicy|"
         "PutBearerTokenAuthentication|PutDataProtectionPolicy|PutIndexPolicy|PutLogGroupDeletionProtection|PutResourcePolicy)|"
@@ -450,9 +451,7 @@ def test_whoever_deploys_writes_and_passes_the_roles_of_this_project_alone(name)
     assert not allows(
         statements, "iam:PassRole", logs, {"iam:PassedToService": "lambda.amazonaws.com"}
     )
-    for own in (
-        f"ecs-updater{part}-eu-west-1" for part in ("", "-completer", "-api-status", "-fleet")
-    ):
+    for own in (f"ecs-updater{part}-eu-west-1" for part in ("", "-completer", "-api-status")):
         assert allows(
             statements, "iam:PassRole", role + own, {"iam:PassedToService": "lambda.amazonaws.com"}
         )

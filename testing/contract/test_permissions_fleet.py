@@ -43,7 +43,13 @@ Asked = tuple[str, str, dict[str, Any]]
 @pytest.fixture(scope="module", name="stack")
 def _stack() -> Stack:
     """The fleet, as the scripts deploy it."""
-    parameters = {"ClusterName": "ECSCluster", "LedgerTableName": TABLE, "AWS::AccountId": ACCOUNT}
+    role = f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}"
+    updater = {
+        "UpdaterRoleArn": role,
+        "UpdaterClusterName": "ECSCluster",
+        "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+    }
+    parameters = {**updater, "LedgerTableName": TABLE, "AWS::AccountId": ACCOUNT}
     return Stack(load(PROJECT / "infraestructure" / "05-fleet.yml"), parameters, by_name=True)
 
 
@@ -56,10 +62,9 @@ def _sender(stack) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module", name="worker")
 def _worker(stack) -> list[dict[str, Any]]:
-    """The statements of the worker's role about queues."""
-    (role,) = stack.of_type("AWS::IAM::Role")
-    found = [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
-    return [one for one in found if listed(one["Action"])[0].startswith("sqs:")]
+    """The statements that the fleet adds to the role of the updater."""
+    (policy_of_the_worker,) = stack.of_type("AWS::IAM::Policy")
+    return policy_of_the_worker["PolicyDocument"]["Statement"]
 
 
 def called_of_sqs() -> set[str]:

@@ -176,7 +176,10 @@ def test_instances_are_named_tagged_and_as_many_as_wanted():
         "LaunchTemplateId": "LaunchTemplate",
         "Version": "LaunchTemplate.LatestVersionNumber",
     }
-    assert {one["Key"]: one["Value"] for one in group["Tags"] if one["PropagateAtLaunch"]} == wanted
+    # The others are the stack's, which CloudFormation passes on to the instances.
+    assert {one["Key"]: one["Value"] for one in group["Tags"] if one["PropagateAtLaunch"]} == {
+        "Name": wanted["Name"]
+    }
     for kind in stack.launched["TagSpecifications"]:
         assert {one["Key"]: one["Value"] for one in kind["Tags"]} == wanted
     assert {one["ResourceType"] for one in stack.launched["TagSpecifications"]} == {

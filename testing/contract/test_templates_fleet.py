@@ -1,8 +1,7 @@
-"""The fleet's template against the worker behind it: what the queue promises, what the worker is
-told, who may send.
+"""The fleet's template against the worker: the queue, the worker's settings, and who may send.
 
-The emulator has no TLS to ask for, refuses nobody for a key of the table, and its CloudFormation
-passes over the tags of the mapping; so these are held here, as the template has them.
+The emulator has no TLS to require, and its IAM does not evaluate keys of the table: both are
+tested here, as the template has them.
 """
 
 import importlib
@@ -22,8 +21,15 @@ from support.permissions import actions
 FLEET, LAMBDA = (
     load(PROJECT / "infraestructure" / name) for name in ("05-fleet.yml", "03-lambda.yml")
 )
-NEEDED = {"ClusterName": "ECSCluster", "LedgerTableName": "a-ledger"}
 ARN = "arn:aws:%s:eu-west-1:111122223333:%s"
+ROLE = "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1"
+NEEDED = {
+    "UpdaterRoleArn": ROLE,
+    "UpdaterClusterName": "ECSCluster",
+    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+    "LedgerTableName": "a-ledger",
+}
+OF_THE_FUNCTION = {"ClusterName": "ECSCluster", "LedgerTableName": "a-ledger"}
 QUEUE, LETTERS = (ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters"))
 TABLE = ARN % ("dynamodb", "table/a-ledger")
 SERVICE = ARN % ("ecs", "service/ECSCluster/web")
@@ -44,10 +50,10 @@ def variables(**parameters: Any) -> dict[str, str]:
     return made("FleetFunction", **parameters)["Environment"]["Variables"]
 
 
-def statements_of_a_role(one: Stack, name: str) -> list[dict[str, Any]]:
-    """Returns the statements of a role."""
-    (policy,) = one.resources[name]["Properties"]["Policies"]
-    return policy["PolicyDocument"]["Statement"]
+def statements_of_the_worker() -> list[dict[str, Any]]:
+    """Returns the statements that the fleet adds to the role of the updater."""
+    found: list[dict[str, Any]] = made("FleetWorkerPolicy")["PolicyDocument"]["Statement"]
+    return found
 
 
 # The queue
@@ -153,7 +159,6 @@ def test_the_queue_calls_the_worker_with_as_many_services_as_are_read_together()
     assert mapping["BatchSize"] == SERVICES_PER_CALL == 10
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": "7"}
-    assert {"environment", "owner", "contact"} == {tag["Key"] for tag in mapping["Tags"]}
 
 
 def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in_its_time():
@@ -183,9 +188,9 @@ def test_what_is_set_reaches_the_worker():
         "PrivateRegistries": "registry.internal:5000,10.0.0.7",
         "LedgerRetentionDays": 7,
     }
-    by_the_function = Stack(LAMBDA, {**NEEDED, **given}).resources["Function"]["Properties"][
-        "Environment"
-    ]["Variables"]
+    by_the_function = Stack(LAMBDA, {**OF_THE_FUNCTION, **given}).resources["Function"][
+        "Properties"
+    ]["Environment"]["Variables"]
     assert Settings.from_environment(variables(**given)) == Settings.from_environment(
         by_the_function
     )
@@ -265,10 +270,7 @@ def test_the_endpoint_is_set_for_local_runs_only():
 
 def test_names_of_the_longest_kind_are_not_too_long():
     longest = {"FunctionName": "n" * 38, "AWS::Region": "ap-southeast-1"}
-    assert (
-        len(made("FleetRole", **longest)["RoleName"]) <= 64
-        and len(made("FleetFunction", **longest)["FunctionName"]) <= 64
-    )
+    assert len(made("FleetFunction", **longest)["FunctionName"]) <= 64
     assert (
         max(
             len(made(name, **longest)["QueueName"])
@@ -281,23 +283,21 @@ def test_names_of_the_longest_kind_are_not_too_long():
 # What the worker may, and what a sender
 
 
-def test_the_worker_may_what_the_function_may_and_beside_it_work_off_its_queue():
-    every = {
-        **NEEDED,
-        "PassableRoleArns": "arn:aws:iam::111122223333:role/task",
-        "VerifyImage": "warn",
-    }
-    worker = statements_of_a_role(stack(**every), "FleetRole")
-    function = statements_of_a_role(Stack(LAMBDA, every, by_name=True), "FunctionRole")
-    own = {"WriteLogs", "SendDeadLetters", "WorkOffMessages"}
-    assert [one for one in worker if one["Sid"] not in own] == [
-        one for one in function if one["Sid"] not in own
-    ]
-    assert {one["Sid"]: one["Resource"] for one in worker if one["Sid"] in own} == {
-        "WriteLogs": ARN % ("logs", "log-group:/aws/lambda/ecs-updater-fleet:*"),
-        "WorkOffMessages": QUEUE,
-        "SendDeadLetters": LETTERS,
-    }
+def test_the_worker_has_the_role_and_the_log_group_of_the_function():
+    worker = made("FleetFunction")
+    assert (worker["Role"], worker["LoggingConfig"]["LogGroup"]) == (
+        ROLE,
+        "/aws/lambda/ecs-updater",
+    )
+    assert not stack().of_type("AWS::IAM::Role") and not stack().of_type("AWS::Logs::LogGroup")
+
+
+def test_the_role_may_work_off_the_queue_beside_what_the_function_may():
+    assert made("FleetWorkerPolicy")["Roles"] == ["ecs-updater-eu-west-1"]
+    statements = {one["Sid"]: one["Resource"] for one in statements_of_the_worker()}
+    assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": LETTERS}
+    # Lambda refuses a mapping from a queue that the role may not receive from.
+    assert FLEET["Resources"]["FleetMapping"]["DependsOn"] == "FleetWorkerPolicy"
 
 
 WORKED_OFF = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
@@ -316,7 +316,7 @@ WORKED_OFF = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "Get
     ],
 )
 def test_the_worker_takes_from_the_one_queue_and_sends_to_the_other(action, resource, allowed):
-    assert allows(statements_of_a_role(stack(), "FleetRole"), action, resource) is allowed
+    assert allows(statements_of_the_worker(), action, resource) is allowed
 
 
 SENDER = made("FleetSenderPolicy")["PolicyDocument"]["Statement"]

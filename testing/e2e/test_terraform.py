@@ -1,6 +1,4 @@
-"""The Terraform tree by Terraform's own tests against a mocked provider, and by what the project
-asks of every variable.
-"""
+"""Runs Terraform's own tests against a mocked provider, and checks every variable and output."""
 
 import json
 import os
@@ -10,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from support.terraform import declared_variables
-
 PROJECT = Path(__file__).resolve().parents[2]
 TREE = PROJECT / "infraestructure-terraform"
 CHECK = PROJECT / "scripts" / "terraform-check"
@@ -20,8 +16,13 @@ SKIPPED = 77
 FILES = {
     str(path.relative_to(TREE)): path.read_text("utf-8") for path in sorted(TREE.rglob("*.tf"))
 }
-VARIABLES, OUTPUTS = (
-    {name: text for name, text in FILES.items() if Path(name).name == kind}
+ROOT = "variables.tf"
+VARIABLES, OUTPUTS = (  # Of the modules: the root repeats no bound and no description of an output.
+    {
+        name: text
+        for name, text in FILES.items()
+        if name.startswith("modules/") and Path(name).name == kind
+    }
     for kind in ("variables.tf", "outputs.tf")
 )
 
@@ -139,15 +140,14 @@ def test_a_finding_fails_the_check_and_a_provider_that_is_missing_skips_it(
 @pytest.mark.parametrize("file", VARIABLES)
 def test_every_variable_is_typed_described_bounded_and_never_null(file):
     declared = blocks("variable", VARIABLES[file])
-    bounds = declared_variables(VARIABLES[file])
-    assert declared and declared.keys() == bounds.keys()
+    assert declared
     for name, body in declared.items():
         assert re.search(r'^  description = "[A-Z].*\."$', body, re.MULTILINE), name
         assert re.search(r"^  type +=", body, re.MULTILINE) and "  nullable    = false\n" in body, (
             name
         )
-        assert f"var.{name}" in bounds[name].condition, name
-        assert re.match(rf"{name} must be .+\.$", bounds[name].error_message), name
+        assert re.search(rf"^    condition +=.*var\.{name}\b", body, re.MULTILINE), name
+        assert re.search(rf'^    error_message = "{name} must be .+\."$', body, re.MULTILINE), name
         assert not re.search(r'default += (""|\[])', body) or 'description = "Optional' in body, (
             name
         )
@@ -161,16 +161,25 @@ def test_every_output_is_described(file):
         assert re.search(r'^  description = "[A-Z].*\."$', body, re.MULTILINE), name
 
 
-@pytest.mark.parametrize("file", [name for name in VARIABLES if name != "variables.tf"])
-def test_the_root_and_its_modules_bound_a_variable_in_the_same_way(file):
-    root, module = (declared_variables(VARIABLES[name]) for name in ("variables.tf", file))
-    shared = root.keys() & module.keys()
-    # Of the cluster the root makes one; the function may be given a pattern of clusters.
-    for name in shared - {"cluster_name"}:
-        assert (root[name].type, root[name].condition) == (
-            module[name].type,
-            module[name].condition,
-        ), name
+def test_the_root_bounds_what_no_module_is_given_and_nothing_else():
+    declared = blocks("variable", FILES[ROOT])
+    assert all(
+        re.search(r'^  description = "[A-Z].*\."$', body, re.MULTILINE)
+        for body in declared.values()
+    )
+    bounded = {name for name, body in declared.items() if "validation" in body}
+    assert bounded == {"stack_name", "environment", "owner", "contact"}
+    given = {name for text in VARIABLES.values() for name in blocks("variable", text)}
+    assert declared.keys() - bounded <= given
+
+
+def test_every_output_of_a_module_is_one_of_the_root():
+    found = set(
+        re.findall(
+            r'^output "(\w+)" \{ value = module\.\w+\.\1 }$', FILES["outputs.tf"], re.MULTILINE
+        )
+    )
+    assert found == {name for text in OUTPUTS.values() for name in blocks("output", text)}
 
 
 def test_every_finding_of_a_scanner_that_is_skipped_says_why():
@@ -201,7 +210,7 @@ def test_every_variable_that_a_script_gives_exists():
     text = (PROJECT / "scripts" / "terraform.sh").read_text("utf-8")
     given = set(re.findall(r"\[(\w+)]=\$", text)) | set(re.findall(r'"(\w+)": %s', text))
     assert "stack_name" in given
-    assert given <= declared_variables(VARIABLES["variables.tf"]).keys()
+    assert given == blocks("variable", FILES[ROOT]).keys()
 
 
 def test_no_lock_file_or_state_is_committed():

@@ -208,6 +208,8 @@ class Stack:
                 )
             case "Fn::Select", [index, members]:
                 return self.resolve(members)[int(index)]
+            case "Fn::Split", [separator, text]:
+                return self.resolve(text).split(separator)
             case "Fn::Cidr", [network, count, bits]:
                 return list(
                     map(

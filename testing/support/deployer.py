@@ -80,6 +80,7 @@ _EC2_ID = re.compile(r"\b(vpc|subnet|igw|rtb|sg)-[0-9a-f]+\b")
 _OF_THE_API = {
     "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}",
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+    "UpdaterClusterName": "ECSCluster",
     "LedgerTableName": "ecs-updater-ledger",
     "AccountLogRole": "make",
 }

@@ -62,8 +62,6 @@ resource "aws_lambda_function" "update" {
     )
   }
 
-  tags = local.tags
-
   lifecycle {
     precondition {
       condition     = fileexists(var.lambda_package)
@@ -113,8 +111,6 @@ resource "aws_lambda_function" "status" {
       local.endpoint,
     )
   }
-
-  tags = local.tags
 
   # Callers have it as soon as it is there: then it is to be allowed what it does.
   depends_on = [aws_iam_role_policy.status]

@@ -18,8 +18,6 @@ resource "aws_api_gateway_usage_plan" "this" {
     limit  = var.daily_quota
     period = "DAY"
   }
-
-  tags = local.tags
 }
 
 # API Gateway makes its value up. No output has it; the state, which has everything, does: keep it where no one else reads.
@@ -29,8 +27,6 @@ resource "aws_api_gateway_api_key" "this" {
   enabled     = true
   # The provider sends an empty one, which the emulator takes for one that is too short.
   value = local.is_emulated ? sha256("${local.api} of an emulator") : null
-
-  tags = local.tags
 }
 
 resource "aws_api_gateway_usage_plan_key" "this" {

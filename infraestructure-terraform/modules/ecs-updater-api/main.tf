@@ -9,11 +9,6 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  tags = {
-    environment = var.environment
-    owner       = var.owner
-    contact     = var.contact
-  }
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
@@ -32,8 +27,6 @@ resource "aws_api_gateway_rest_api" "this" {
   endpoint_configuration {
     types = ["REGIONAL"]
   }
-
-  tags = local.tags
 }
 
 resource "aws_api_gateway_request_validator" "this" {

@@ -15,28 +15,20 @@ locals {
         "\"there is no such route or method, or the request is not signed: GET / lists the routes\"" :
       "\"there is no such route or method: GET / lists them\"")
     }
-    ACCESS_DENIED     = { status = "403", type = "Forbidden", text = local.message }
-    INVALID_SIGNATURE = { status = "403", type = "Forbidden", text = local.message }
-    EXPIRED_TOKEN     = { status = "403", type = "Forbidden", text = local.message }
-    UNAUTHORIZED      = { status = "403", type = "Forbidden", text = local.message }
-    THROTTLED         = { status = "429", type = "TooManyRequests", text = local.message, retry_after = "1" }
-    QUOTA_EXCEEDED    = { status = "429", type = "QuotaExceeded", text = local.message, retry_after = "3600" }
+    THROTTLED      = { status = "429", type = "TooManyRequests", text = local.message, retry_after = "1" }
+    QUOTA_EXCEEDED = { status = "429", type = "QuotaExceeded", text = local.message, retry_after = "3600" }
     BAD_REQUEST_BODY = {
       status = "400", type = "InvalidEventError"
       text   = "\"[ERROR][json_validation] wrong input event format: the body is not what the schema in /openapi.json says\""
       more   = ", \"violations\": [\"$context.error.validationErrorString\"]"
     }
-    BAD_REQUEST_PARAMETERS = { status = "400", type = "BadRequest", text = local.message }
-    UNSUPPORTED_MEDIA_TYPE = { status = "415", type = "UnsupportedMediaType", text = local.message }
-    REQUEST_TOO_LARGE      = { status = "413", type = "PayloadTooLarge", text = local.message }
     INTEGRATION_TIMEOUT = {
       status = "504", type = "GatewayTimeout"
       text   = "\"no answer within 29 seconds: an update goes on; GET /deployments tells what became of it, and the same request_id gets its answer\""
     }
-    INTEGRATION_FAILURE = { status = "504", type = "IntegrationFailure", text = local.message }
-    # Of the rest each keeps the status that it has.
-    DEFAULT_4XX = { status = null, type = "BadRequest", text = local.message }
-    DEFAULT_5XX = { status = null, type = "InternalServerError", text = local.message }
+    # Every other error keeps its own status, and its type is the type of the response, such as ACCESS_DENIED.
+    DEFAULT_4XX = { status = null, type = "$context.error.responseType", text = local.message }
+    DEFAULT_5XX = { status = null, type = "$context.error.responseType", text = local.message }
   }
 }
 

@@ -17,14 +17,9 @@ resource "aws_api_gateway_deployment" "this" {
   }
 
   depends_on = [
-    aws_api_gateway_gateway_response.this,
-    aws_api_gateway_integration.help,
-    aws_api_gateway_integration.update,
-    aws_api_gateway_integration.rollback,
-    aws_api_gateway_integration.list,
-    aws_api_gateway_integration.deployments,
-    aws_api_gateway_integration.deployment,
-    aws_api_gateway_integration.openapi,
+    aws_api_gateway_gateway_response.this, aws_api_gateway_integration.help, aws_api_gateway_integration.update,
+    aws_api_gateway_integration.rollback, aws_api_gateway_integration.list, aws_api_gateway_integration.deployments,
+    aws_api_gateway_integration.deployment, aws_api_gateway_integration.openapi,
   ]
 
   lifecycle {
@@ -62,8 +57,6 @@ resource "aws_api_gateway_stage" "this" {
     })
   }
 
-  tags = local.tags
-
   # Without a role in the account API Gateway takes no stage that writes logs.
   depends_on = [aws_api_gateway_account.this]
 }
@@ -91,6 +84,4 @@ resource "aws_cloudwatch_log_group" "access" {
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/apigateway/${local.api}"
   retention_in_days = var.log_retention_days
-
-  tags = local.tags
 }

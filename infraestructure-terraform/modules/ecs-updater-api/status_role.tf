@@ -6,15 +6,9 @@ resource "aws_iam_role" "status" {
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "lambda.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
-
-  tags = local.tags
 }
 
 locals {
@@ -30,42 +24,17 @@ resource "aws_iam_role_policy" "status" {
     Version = "2012-10-17"
     Statement = [
       # ECS knows no resource for these three, so that they cannot be narrowed: of the whole region it reads anyway.
-      {
-        Sid      = "ListClusters"
-        Effect   = "Allow"
-        Action   = "ecs:ListClusters"
-        Resource = "*"
-      },
-      {
-        Sid      = "ListServices"
-        Effect   = "Allow"
-        Action   = "ecs:ListServices"
-        Resource = "*"
-      },
-      {
-        Sid      = "ReadTaskDefinitions"
-        Effect   = "Allow"
-        Action   = "ecs:DescribeTaskDefinition"
-        Resource = "*"
-      },
+      { Sid = "ListClusters", Effect = "Allow", Action = "ecs:ListClusters", Resource = "*" },
+      { Sid = "ListServices", Effect = "Allow", Action = "ecs:ListServices", Resource = "*" },
+      { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
       {
         Sid      = "ReadServices"
         Effect   = "Allow"
         Action   = "ecs:DescribeServices"
         Resource = "arn:${local.partition}:ecs:${local.region}:${local.account}:service/*"
       },
-      {
-        Sid      = "ReadLedger"
-        Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:Query"]
-        Resource = local.table
-      },
-      {
-        Sid      = "ReadRecent"
-        Effect   = "Allow"
-        Action   = "dynamodb:Query"
-        Resource = "${local.table}/index/recent"
-      },
+      { Sid = "ReadLedger", Effect = "Allow", Action = ["dynamodb:GetItem", "dynamodb:Query"], Resource = local.table },
+      { Sid = "ReadRecent", Effect = "Allow", Action = "dynamodb:Query", Resource = "${local.table}/index/recent" },
       {
         Sid      = "WriteLogs"
         Effect   = "Allow"
@@ -81,6 +50,4 @@ resource "aws_cloudwatch_log_group" "status" {
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.api}-status"
   retention_in_days = var.log_retention_days
-
-  tags = local.tags
 }

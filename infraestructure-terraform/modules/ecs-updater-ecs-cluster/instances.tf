@@ -6,7 +6,7 @@ locals {
   instance_groups = var.launch_type == "EC2" ? 1 : 0
   instances_name  = "${var.name}-instances"
   # The provider puts its default tags neither on a group, nor on what a launch template makes.
-  instances_tags = merge(data.aws_default_tags.current.tags, local.tags, { Name = local.instances_name })
+  instances_tags = merge(data.aws_default_tags.current.tags, { Name = local.instances_name })
 }
 
 # Of two managed policies that would do, one lets every instance join every cluster, the other read every SSM parameter.
@@ -18,15 +18,9 @@ resource "aws_iam_role" "instance" {
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "ec2.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
-
-  tags = local.tags
 }
 
 resource "aws_iam_role_policy" "instance" {
@@ -39,12 +33,7 @@ resource "aws_iam_role_policy" "instance" {
     Version = "2012-10-17"
     Statement = [
       # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
-      {
-        Sid      = "FindEcs"
-        Effect   = "Allow"
-        Action   = "ecs:DiscoverPollEndpoint"
-        Resource = "*"
-      },
+      { Sid = "FindEcs", Effect = "Allow", Action = "ecs:DiscoverPollEndpoint", Resource = "*" },
       {
         Sid    = "JoinTheCluster"
         Effect = "Allow"
@@ -90,8 +79,6 @@ resource "aws_iam_instance_profile" "instance" {
 
   name = aws_iam_role.instance[0].name
   role = aws_iam_role.instance[0].name
-
-  tags = local.tags
 }
 
 # A change holds for the instances that start afterwards: those that run are not taken from under their tasks.
@@ -155,8 +142,6 @@ resource "aws_launch_template" "instances" {
       tags          = local.instances_tags
     }
   }
-
-  tags = local.tags
 
   lifecycle {
     precondition {

@@ -5,11 +5,6 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  tags = {
-    environment = var.environment
-    owner       = var.owner
-    contact     = var.contact
-  }
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
@@ -23,8 +18,6 @@ resource "aws_ecs_cluster" "this" {
     name  = "containerInsights"
     value = var.container_insights
   }
-
-  tags = local.tags
 }
 
 resource "aws_cloudwatch_log_group" "tasks" {
@@ -32,8 +25,6 @@ resource "aws_cloudwatch_log_group" "tasks" {
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/ecs/${var.name}"
   retention_in_days = var.log_retention_days
-
-  tags = local.tags
 }
 
 # What ECS itself needs to start a task: to write its logs. A public image needs no permission to be pulled, and the
@@ -55,8 +46,6 @@ resource "aws_iam_role" "task_execution" {
       }
     }]
   })
-
-  tags = local.tags
 }
 
 resource "aws_iam_role_policy" "task_execution" {

@@ -1,16 +1,11 @@
 # The fleet door, a queue in which services keep their order, with the function that works it off. Here is the queue; beside it:
-#   worker.tf   the function, its role and its logs        sender.tf   what those may do who send
+#   worker.tf   the function and its permissions        sender.tf   the policy for senders
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  tags = {
-    environment = var.environment
-    owner       = var.owner
-    contact     = var.contact
-  }
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
@@ -25,8 +20,7 @@ locals {
   arn_of_the_table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
   # So are the addresses, as AWS and as the emulator put them together.
   address_of_queues = "${var.endpoint_url == "" ? "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}" : var.endpoint_url}/${local.account}"
-  services          = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
-  task_definitions  = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
+  services          = "${local.arn_of_ecs}:service/${var.updater_cluster_name}/*"
 }
 
 # One message for each service to update. Those of one service are a group, and come one after the other.
@@ -47,8 +41,6 @@ resource "aws_sqs_queue" "this" {
     deadLetterTargetArn = "${local.arn_of_queues}:${aws_sqs_queue.dead_letters.name}"
     maxReceiveCount     = local.max_receives
   })
-
-  tags = local.tags
 }
 
 # What could not be read, and what came again for half an hour and could not be worked off.
@@ -67,8 +59,6 @@ resource "aws_sqs_queue" "dead_letters" {
     redrivePermission = "byQueue"
     sourceQueueArns   = ["${local.arn_of_queues}:${local.fleet}.fifo"]
   })
-
-  tags = local.tags
 }
 
 resource "aws_sqs_queue_policy" "this" {
@@ -122,6 +112,4 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
   ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
-
-  tags = local.tags
 }

@@ -14,12 +14,7 @@ resource "aws_iam_policy" "sender" {
         Resource = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
       },
       # Whether there is a ledger, and in which account.
-      {
-        Sid      = "FindLedger"
-        Effect   = "Allow"
-        Action   = "dynamodb:DescribeTable"
-        Resource = local.arn_of_the_table
-      },
+      { Sid = "FindLedger", Effect = "Allow", Action = "dynamodb:DescribeTable", Resource = local.arn_of_the_table },
       # Which services belong together, in items whose key begins so: of leases and history it changes nothing.
       {
         Sid      = "UseBatches"
@@ -43,21 +38,9 @@ resource "aws_iam_policy" "sender" {
           Null                      = { "dynamodb:LeadingKeys" = "false" }
         }
       },
-      {
-        Sid      = "ReadServices"
-        Effect   = "Allow"
-        Action   = "ecs:DescribeServices"
-        Resource = local.services
-      },
+      { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
       # For the plan of a dry run. ECS knows no resource for this action.
-      {
-        Sid      = "ReadTaskDefinitions"
-        Effect   = "Allow"
-        Action   = "ecs:DescribeTaskDefinition"
-        Resource = "*"
-      },
+      { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
     ]
   })
-
-  tags = local.tags
 }

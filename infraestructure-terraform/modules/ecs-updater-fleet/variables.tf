@@ -45,38 +45,36 @@ variable "architecture" {
   }
 }
 
-variable "cluster_name" {
-  description = "Name of the cluster whose services the function may change, or a pattern such as team-*; a lone * means every cluster of the region."
+variable "updater_role_arn" {
+  description = "ARN of the role of the updater, with which the worker runs too."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.cluster_name))
-    error_message = "cluster_name must be a name of letters, digits, underscores and hyphens, or a pattern with *."
+    condition     = can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@-]+$", var.updater_role_arn))
+    error_message = "updater_role_arn must be the ARN of a role without a path."
   }
 }
 
-variable "task_definition_family" {
-  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+variable "updater_cluster_name" {
+  description = "Cluster, or pattern of clusters, whose services the role of the updater may change: an output of the function."
   type        = string
-  default     = "*"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.task_definition_family))
-    error_message = "task_definition_family must be a family of letters, digits, underscores and hyphens, or a pattern with *."
+    condition     = can(regex("^[a-zA-Z0-9_*-]{1,255}$", var.updater_cluster_name))
+    error_message = "updater_cluster_name must be a name of letters, digits, underscores and hyphens, or a pattern with *."
   }
 }
 
-variable "passable_role_arns" {
-  description = "Optional ARNs or patterns of the task and execution roles of the services; without one, only services whose tasks have no role can be updated."
-  type        = list(string)
-  default     = []
+variable "updater_log_group_name" {
+  description = "Log group of the updater, to which the worker writes too: the role allows no other."
+  type        = string
   nullable    = false
 
   validation {
-    condition     = alltrue([for arn in var.passable_role_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@/*-]+$", arn))])
-    error_message = "passable_role_arns must be ARNs of roles."
+    condition     = can(regex("^[a-zA-Z0-9_/.#-]{1,512}$", var.updater_log_group_name))
+    error_message = "updater_log_group_name must be the name of a log group."
   }
 }
 
@@ -101,18 +99,6 @@ variable "allowed_services" {
   validation {
     condition     = alltrue([for pattern in var.allowed_services : can(regex("^[a-zA-Z0-9_/*?!\\[\\]-]+$", pattern))])
     error_message = "allowed_services must be patterns such as team-*/web: letters, digits and _ - /, with * ? [ ] as in a shell."
-  }
-}
-
-variable "permissions_boundary" {
-  description = "Optional ARN of a managed policy that bounds every role of this module."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(arn:aws[a-z-]*:iam::(\\d{12}|aws):policy/.+)?$", var.permissions_boundary))
-    error_message = "permissions_boundary must be empty or the ARN of a managed policy."
   }
 }
 
@@ -316,53 +302,5 @@ variable "log_level" {
   validation {
     condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
     error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
-  }
-}
-
-variable "log_retention_days" {
-  description = "Days that the logs of the function are kept."
-  type        = number
-  default     = 14
-  nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
-  }
-}
-
-variable "environment" {
-  description = "Value of the tag environment, on every resource."
-  type        = string
-  default     = "development"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.environment))
-    error_message = "environment must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
-  }
-}
-
-variable "owner" {
-  description = "Value of the tag owner, on every resource: who is responsible."
-  type        = string
-  default     = "platform"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.owner))
-    error_message = "owner must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
-  }
-}
-
-variable "contact" {
-  description = "Value of the tag contact, on every resource: whom to ask."
-  type        = string
-  default     = "not-set"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.contact))
-    error_message = "contact must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
   }
 }

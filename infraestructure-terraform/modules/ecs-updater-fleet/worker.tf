@@ -1,4 +1,4 @@
-# The function that works off the queue, what it may do, and its logs.
+# The function that works off the queue, with the role and the log group of the updater.
 
 # Begins the updates, at the rate that ECS allows, and waits for none: the completer of the ledger ends them.
 resource "aws_lambda_function" "this" {
@@ -18,10 +18,10 @@ resource "aws_lambda_function" "this" {
   memory_size                    = 256
   timeout                        = local.worker_timeout
   reserved_concurrent_executions = -1
-  role                           = aws_iam_role.this.arn
+  role                           = var.updater_role_arn
 
   logging_config {
-    log_group             = aws_cloudwatch_log_group.this.name
+    log_group             = var.updater_log_group_name
     log_format            = "JSON"
     application_log_level = var.log_level
   }
@@ -41,7 +41,7 @@ resource "aws_lambda_function" "this" {
         ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
         ALLOWED_IMAGES          = join(",", var.allowed_images)
         ALLOWED_SERVICES        = join(",", var.allowed_services)
-        CLUSTER_PATTERN         = var.cluster_name
+        CLUSTER_PATTERN         = var.updater_cluster_name
         LEDGER_CLUSTER_PATTERN  = var.ledger_cluster_name
         TASK_DEF                = var.expected_task_definition_family
         UNKNOWN_FIELDS          = var.unknown_fields
@@ -61,11 +61,6 @@ resource "aws_lambda_function" "this" {
     )
   }
 
-  tags = local.tags
-
-  # The queue calls it as soon as the mapping is there: then it is to be allowed what it does.
-  depends_on = [aws_iam_role_policy.this]
-
   lifecycle {
     precondition {
       condition     = fileexists(var.lambda_package)
@@ -84,167 +79,32 @@ resource "aws_lambda_event_source_mapping" "this" {
     maximum_concurrency = var.maximum_concurrency
   }
 
-  tags = local.tags
+  # Lambda refuses a mapping from a queue that the role may not receive from.
+  depends_on = [aws_iam_role_policy.this]
 }
 
-resource "aws_iam_role" "this" {
-  name                 = "${local.fleet}-${local.region}"
-  description          = "Lets the worker of the queue read ECS services, and change those of one cluster"
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "lambda.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
-  })
-
-  tags = local.tags
-}
-
+# What the worker does beyond what the role of the updater allows.
 resource "aws_iam_role_policy" "this" {
   name = "ecs-updater-fleet"
-  role = aws_iam_role.this.name
+  role = basename(var.updater_role_arn)
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat(
-      [
-        # Reading is allowed in every cluster, so that a wrong name is answered with "not found" and not with
-        # "access denied". Changing is not.
-        {
-          Sid      = "ReadServices"
-          Effect   = "Allow"
-          Action   = "ecs:DescribeServices"
-          Resource = "${local.arn_of_ecs}:service/*"
-        },
-        {
-          Sid      = "ChangeServices"
-          Effect   = "Allow"
-          Action   = ["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"]
-          Resource = local.services
-        },
-        # Nothing is waited for here. But an earlier update of the service that was broken off is settled before: by what ECS
-        # itself has to say of its rollout, by what runs, and by what its tasks died of.
-        {
-          Sid      = "FollowDeployments"
-          Effect   = "Allow"
-          Action   = "ecs:ListServiceDeployments"
-          Resource = local.services
-        },
-        # Of these two actions ECS may ask about the service as well.
-        {
-          Sid      = "ReadServiceRevisions"
-          Effect   = "Allow"
-          Action   = "ecs:DescribeServiceRevisions"
-          Resource = [local.services, "${local.arn_of_ecs}:service-revision/${var.cluster_name}/*"]
-        },
-        {
-          Sid      = "StopDeployments"
-          Effect   = "Allow"
-          Action   = ["ecs:DescribeServiceDeployments", "ecs:StopServiceDeployment"]
-          Resource = [local.services, "${local.arn_of_ecs}:service-deployment/${var.cluster_name}/*"]
-        },
-        {
-          Sid      = "ReadTasks"
-          Effect   = "Allow"
-          Action   = "ecs:DescribeTasks"
-          Resource = "${local.arn_of_ecs}:task/${var.cluster_name}/*"
-        },
-        # Asked for the tasks of a service, ECS asks about no resource, only about the cluster.
-        {
-          Sid       = "ListTasks"
-          Effect    = "Allow"
-          Action    = "ecs:ListTasks"
-          Resource  = "*"
-          Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
-        },
-        # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
-        {
-          Sid      = "ReadTaskDefinitions"
-          Effect   = "Allow"
-          Action   = "ecs:DescribeTaskDefinition"
-          Resource = "*"
-        },
-        {
-          Sid      = "RegisterTaskDefinitions"
-          Effect   = "Allow"
-          Action   = "ecs:RegisterTaskDefinition"
-          Resource = local.task_definitions
-        },
-        # A new revision keeps the tags of the running one.
-        {
-          Sid       = "TagNewTaskDefinitions"
-          Effect    = "Allow"
-          Action    = "ecs:TagResource"
-          Resource  = local.task_definitions
-          Condition = { StringEquals = { "ecs:CreateAction" = "RegisterTaskDefinition" } }
-        },
-      ],
-      length(var.passable_role_arns) == 0 ? [] : [
-        {
-          Sid       = "PassTaskRoles"
-          Effect    = "Allow"
-          Action    = "iam:PassRole"
-          Resource  = var.passable_role_arns
-          Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
-        },
-      ],
-      # An image may be of another account or region, whose own repository policy decides.
-      var.verify_image == "off" && var.pin_digest == "off" ? [] : [
-        {
-          Sid      = "ReadImages"
-          Effect   = "Allow"
-          Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-          Resource = "arn:${local.partition}:ecr:*:*:repository/*"
-        },
-        # An image that ECR does not have may come with the first pull. The action has no resource type.
-        {
-          Sid      = "ReadCacheRules"
-          Effect   = "Allow"
-          Action   = ["ecr:DescribePullThroughCacheRules"]
-          Resource = "*"
-        },
-      ],
-      [
-        {
-          Sid      = "UseLedger"
-          Effect   = "Allow"
-          Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-          Resource = local.arn_of_the_table
-        },
-        {
-          Sid      = "WriteLogs"
-          Effect   = "Allow"
-          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.this.name}:*"
-        },
-        # All but the third are Lambda's own calls; the function lets a message come again sooner than the queue would.
-        {
-          Sid      = "WorkOffMessages"
-          Effect   = "Allow"
-          Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
-          Resource = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
-        },
-        # What cannot even be read goes there at once, with the reason.
-        {
-          Sid      = "SendDeadLetters"
-          Effect   = "Allow"
-          Action   = "sqs:SendMessage"
-          Resource = "${local.arn_of_queues}:${aws_sqs_queue.dead_letters.name}"
-        },
-      ],
-    )
+    Statement = [
+      # All but the third are Lambda's own calls; the function lets a message come again sooner than the queue would.
+      {
+        Sid      = "WorkOffMessages"
+        Effect   = "Allow"
+        Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
+        Resource = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
+      },
+      # What cannot even be read goes there at once, with the reason.
+      {
+        Sid      = "SendDeadLetters"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = "${local.arn_of_queues}:${aws_sqs_queue.dead_letters.name}"
+      },
+    ]
   })
-}
-
-resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
-  #checkov:skip=CKV_AWS_338:log_retention_days decides
-  name              = "/aws/lambda/${local.fleet}"
-  retention_in_days = var.log_retention_days
-
-  tags = local.tags
 }

@@ -5,11 +5,6 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  tags = {
-    environment = var.environment
-    owner       = var.owner
-    contact     = var.contact
-  }
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
@@ -82,8 +77,6 @@ resource "aws_lambda_function" "this" {
     )
   }
 
-  tags = local.tags
-
   # Lambda refuses a dead-letter queue that the role may not send to.
   depends_on = [aws_iam_role_policy.this]
 
@@ -101,15 +94,9 @@ resource "aws_iam_role" "this" {
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "lambda.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
-
-  tags = local.tags
 }
 
 resource "aws_iam_role_policy" "this" {
@@ -135,12 +122,7 @@ resource "aws_iam_role_policy" "this" {
           Resource = local.services
         },
         # To follow a rollout: what ECS itself has to say of it, what runs, and what its tasks died of.
-        {
-          Sid      = "FollowDeployments"
-          Effect   = "Allow"
-          Action   = "ecs:ListServiceDeployments"
-          Resource = local.services
-        },
+        { Sid = "FollowDeployments", Effect = "Allow", Action = "ecs:ListServiceDeployments", Resource = local.services },
         # Of these two actions ECS may ask about the service as well.
         {
           Sid      = "ReadServiceRevisions"
@@ -169,12 +151,7 @@ resource "aws_iam_role_policy" "this" {
           Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
         },
         # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
-        {
-          Sid      = "ReadTaskDefinitions"
-          Effect   = "Allow"
-          Action   = "ecs:DescribeTaskDefinition"
-          Resource = "*"
-        },
+        { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
         {
           Sid      = "RegisterTaskDefinitions"
           Effect   = "Allow"
@@ -208,12 +185,7 @@ resource "aws_iam_role_policy" "this" {
           Resource = "arn:${local.partition}:ecr:*:*:repository/*"
         },
         # An image that ECR does not have may come with the first pull. The action has no resource type.
-        {
-          Sid      = "ReadCacheRules"
-          Effect   = "Allow"
-          Action   = ["ecr:DescribePullThroughCacheRules"]
-          Resource = "*"
-        },
+        { Sid = "ReadCacheRules", Effect = "Allow", Action = ["ecr:DescribePullThroughCacheRules"], Resource = "*" },
       ],
       var.ledger_table_name == "" ? [] : [
         {
@@ -247,8 +219,6 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${var.function_name}"
   retention_in_days = var.log_retention_days
-
-  tags = local.tags
 }
 
 # Events of asynchronous calls that failed to the last attempt.
@@ -257,8 +227,6 @@ resource "aws_sqs_queue" "dead_letters" {
   message_retention_seconds = 1209600
   max_message_size          = 262144
   sqs_managed_sse_enabled   = true
-
-  tags = local.tags
 }
 
 resource "aws_sqs_queue_policy" "dead_letters" {
@@ -294,6 +262,4 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
   ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
-
-  tags = local.tags
 }

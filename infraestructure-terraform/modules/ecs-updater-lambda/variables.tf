@@ -379,39 +379,3 @@ variable "log_retention_days" {
     error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
   }
 }
-
-variable "environment" {
-  description = "Value of the tag environment, on every resource."
-  type        = string
-  default     = "development"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.environment))
-    error_message = "environment must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
-  }
-}
-
-variable "owner" {
-  description = "Value of the tag owner, on every resource: who is responsible."
-  type        = string
-  default     = "platform"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.owner))
-    error_message = "owner must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
-  }
-}
-
-variable "contact" {
-  description = "Value of the tag contact, on every resource: whom to ask."
-  type        = string
-  default     = "not-set"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[\\w .:/=+@-]{1,256}$", var.contact))
-    error_message = "contact must be 1 to 256 letters, digits, spaces and _ . : / = + - @."
-  }
-}

@@ -5,11 +5,6 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  tags = {
-    environment = var.environment
-    owner       = var.owner
-    contact     = var.contact
-  }
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
@@ -66,8 +61,6 @@ resource "aws_dynamodb_table" "this" {
     enabled = true
   }
 
-  tags = local.tags
-
   # It holds the history and the leases: with another function_name it keeps its name, rather than being replaced by an empty one.
   lifecycle {
     ignore_changes = [name]
@@ -120,8 +113,6 @@ resource "aws_lambda_function" "completer" {
     )
   }
 
-  tags = local.tags
-
   # A rule calls it as soon as it is there: then it is to be allowed what it does.
   depends_on = [aws_iam_role_policy.completer]
 
@@ -139,15 +130,9 @@ resource "aws_iam_role" "completer" {
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "lambda.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
-
-  tags = local.tags
 }
 
 resource "aws_iam_role_policy" "completer" {
@@ -157,12 +142,7 @@ resource "aws_iam_role_policy" "completer" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat([
-      {
-        Sid      = "ReadServices"
-        Effect   = "Allow"
-        Action   = "ecs:DescribeServices"
-        Resource = local.services
-      },
+      { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
       # A rollback returns the service to a revision, and its tags to what they were.
       {
         Sid      = "ChangeServices"
@@ -170,12 +150,7 @@ resource "aws_iam_role_policy" "completer" {
         Action   = ["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"]
         Resource = local.services
       },
-      {
-        Sid      = "FollowDeployments"
-        Effect   = "Allow"
-        Action   = "ecs:ListServiceDeployments"
-        Resource = local.services
-      },
+      { Sid = "FollowDeployments", Effect = "Allow", Action = "ecs:ListServiceDeployments", Resource = local.services },
       # Of these two actions ECS may ask about the service as well.
       {
         Sid      = "ReadServiceRevisions"
@@ -204,12 +179,7 @@ resource "aws_iam_role_policy" "completer" {
         Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
       },
       # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
-      {
-        Sid      = "ReadTaskDefinitions"
-        Effect   = "Allow"
-        Action   = "ecs:DescribeTaskDefinition"
-        Resource = "*"
-      },
+      { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
       # UpdateService refuses an INACTIVE revision: a rollback to one registers its content again.
       {
         Sid      = "RegisterTaskDefinitions"
@@ -262,8 +232,6 @@ resource "aws_cloudwatch_log_group" "completer" {
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.completer}"
   retention_in_days = var.log_retention_days
-
-  tags = local.tags
 }
 
 # A deployment of one of the cluster's services ended.
@@ -279,8 +247,6 @@ resource "aws_cloudwatch_event_rule" "deployments" {
     resources = [{ wildcard = local.services }]
     detail    = { eventName = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"] }
   })
-
-  tags = local.tags
 }
 
 resource "aws_cloudwatch_event_target" "deployments" {
@@ -302,8 +268,6 @@ resource "aws_cloudwatch_event_rule" "poll" {
   description         = "Calls the completer for the updates whose end no event tells"
   state               = "ENABLED"
   schedule_expression = var.poll_minutes == 1 ? "rate(1 minute)" : "rate(${var.poll_minutes} minutes)"
-
-  tags = local.tags
 }
 
 resource "aws_cloudwatch_event_target" "poll" {

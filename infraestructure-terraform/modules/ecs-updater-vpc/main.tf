@@ -1,11 +1,6 @@
 # A small VPC with two public subnets and no NAT gateway, for tasks that only call out.
 
 locals {
-  tags = {
-    environment = var.environment
-    owner       = var.owner
-    contact     = var.contact
-  }
   prefix_length = tonumber(split("/", var.vpc_cidr)[1])
 }
 
@@ -27,13 +22,13 @@ resource "aws_vpc" "this" {
   enable_dns_support   = true
   enable_dns_hostnames = true
 
-  tags = merge(local.tags, { Name = var.name })
+  tags = { Name = var.name }
 }
 
 resource "aws_internet_gateway" "this" {
   vpc_id = aws_vpc.this.id
 
-  tags = merge(local.tags, { Name = var.name })
+  tags = { Name = var.name }
 }
 
 # Public by their route alone: whether a task gets a public address is its service's own decision.
@@ -45,7 +40,7 @@ resource "aws_subnet" "public" {
   cidr_block              = cidrsubnet(var.vpc_cidr, 24 - local.prefix_length, each.value)
   map_public_ip_on_launch = false
 
-  tags = merge(local.tags, { Name = "${var.name}-${each.key}" })
+  tags = { Name = "${var.name}-${each.key}" }
 
   # A zone that AWS adds may come before these two: no reason to make the subnets anew.
   lifecycle {
@@ -56,7 +51,7 @@ resource "aws_subnet" "public" {
 resource "aws_route_table" "public" {
   vpc_id = aws_vpc.this.id
 
-  tags = merge(local.tags, { Name = var.name })
+  tags = { Name = var.name }
 }
 
 resource "aws_route" "internet" {
@@ -79,7 +74,7 @@ resource "aws_security_group" "tasks" {
   description = "Tasks: nothing comes in, HTTPS goes out"
   vpc_id      = aws_vpc.this.id
 
-  tags = merge(local.tags, { Name = "${var.name}-tasks" })
+  tags = { Name = "${var.name}-tasks" }
 }
 
 resource "aws_vpc_security_group_egress_rule" "https" {
@@ -90,5 +85,5 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   to_port           = 443
   cidr_ipv4         = "0.0.0.0/0"
 
-  tags = merge(local.tags, { Name = "${var.name}-tasks" })
+  tags = { Name = "${var.name}-tasks" }
 }

@@ -26,6 +26,6 @@ mock_data "aws_availability_zones" {
 
 mock_data "aws_default_tags" {
   defaults = {
-    tags = { ecs-updater = "example" }
+    tags = { ecs-updater = "example", environment = "e", owner = "o", contact = "c" }
   }
 }
