@@ -1,17 +1,77 @@
-"""Says in the same words what the CloudFormation templates and the Terraform modules ask for and
-give: parameters and outputs.
-"""
+"""Compares what templates and Terraform modules declare: parameters with variables, outputs, and
+the sentences with which both reject values that do not go together. One line per difference."""
 
 import json
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from support.parity import snake
-from support.terraform import Variable
+from e2e.event_suite.comparison import differences
 
-_TYPES = {
+MODULES = {
+    "01-vpc.yml": ("ecs-updater-vpc", "-vpc"),
+    "02-ecs.yml": ("ecs-updater-ecs-cluster", "-ecs"),
+    "02-ledger.yml": ("ecs-updater-ledger", "-ledger"),
+    "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
+    "04-api.yml": ("ecs-updater-api", "-api"),
+    "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
+}
+"""Each template's module, and the end of its stack's name."""
+
+ONLY_PARAMETERS = {
+    (
+        "02-ecs.yml",
+        name,
+    ): "CloudFormation passes no tag of a stack to what a launch template creates"
+    for name in ("environment", "owner", "contact")
+}
+"""Parameters without a variable, and why."""
+
+ONLY_VARIABLES = {
+    ("01-vpc.yml", "name"): "CloudFormation has AWS::StackName",
+    ("02-ecs.yml", "name"): "CloudFormation has AWS::StackName",
+    (
+        "04-api.yml",
+        "schemas_directory",
+    ): "`aws cloudformation package` finds the schemas in the template",
+    **{
+        (
+            template,
+            "lambda_package",
+        ): "`aws cloudformation package` finds the bundle in the template"
+        for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+    },
+}
+"""Variables without a parameter, and why."""
+
+RUNTIME = "Runtime of the function; the bundle must be built for the same one."
+DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
+    # Terraform can check that the address is that of the network. A pattern cannot.
+    ("01-vpc.yml", "vpc_cidr", "allows"): (
+        r"^(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-3])$",
+        'can(regex("^[0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && '
+        "try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)",
+    ),
+    # Terraform's patterns have no negative lookahead.
+    ("04-api.yml", "tag_filters", "allows"): (
+        r"^(?!(launch_type|limit|next|images)$)[\w .:/=+@-]{1,128}$",
+        r'alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && '
+        '!contains(["launch_type", "limit", "next", "images"], key)])',
+    ),
+    # A limit of the provider.
+    **{
+        (template, "runtime", "description"): (
+            RUNTIME,
+            f"{RUNTIME} Version 5.100 of the provider does not know python3.14 yet.",
+        )
+        for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+    },
+}
+"""The fields of a parameter that its variable has in other words, and why."""
+
+ONLY_PRECONDITIONS = r"there is no (bundle|schema) "  # `aws cloudformation package` fails without.
+
+TYPES = {
     "String": "string",
     "Boolean": "bool",
     "Number": "number",
@@ -19,141 +79,139 @@ _TYPES = {
 }
 
 
-def parameters(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a template says of its parameters, by their names in Terraform."""
-    names = [name for name in template["Parameters"] if len(snake(name).split("_")) > 1]
-    return {snake(name): _parameter(one, names) for name, one in template["Parameters"].items()}
+def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator[str]:
+    """Yields the differences between a template and the text of its module's ``.tf`` files."""
+    here, there = parameters(declared), variables(source)
+    for name, side in (
+        *((name, here) for name in ONLY_PARAMETERS),
+        *((name, there) for name in ONLY_VARIABLES),
+    ):
+        if name[0] == template and side.pop(name[1], None) is None:
+            yield f"{'.'.join(name)} is declared by neither side"
+    for (of_template, name, field), wanted in DIFFERENT.items():
+        if of_template == template:
+            found = (here.get(name, {}).pop(field, None), there.get(name, {}).pop(field, None))
+            yield from differences(wanted, found, f"{template}.{name}.{field}")
+    yield from differences(here, there, template)
+    outputs = {
+        snake(name): words(output["Description"]) for name, output in declared["Outputs"].items()
+    }
+    yield from differences(outputs, outputs_of(source), f"{template}.outputs")
+    rules = {
+        plain(assertion["AssertDescription"])
+        for rule in declared.get("Rules", {}).values()
+        for assertion in rule["Assertions"]
+    }
+    sentences = set(re.findall(r'precondition \{.*?error_message += (".*?")\n', source, re.DOTALL))
+    for sentence in sorted(
+        rules
+        ^ {
+            text
+            for text in map(plain, map(json.loads, sentences))
+            if not re.match(ONLY_PRECONDITIONS, text)
+        }
+    ):
+        yield f"{template}: only one side has: {sentence}"
 
 
-def variables(configuration: Mapping[str, Any], declared: Mapping[str, Variable]) -> dict[str, Any]:
-    """Returns what a module says of its variables: ``configuration`` is the plan's, ``declared``
-    the source's.
-    """
-    names = [name for name in declared if "_" in name]
+def parameters(template: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns the parameters of a template by their names in Terraform, in Terraform's words."""
+    return {snake(name): parameter(declared) for name, declared in template["Parameters"].items()}
+
+
+def parameter(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a parameter in Terraform's words."""
+    kind, default, allows = (
+        declared["Type"],
+        declared.get("Default"),
+        declared.get("AllowedPattern"),
+    )
+    if "AllowedValues" in declared:
+        allows = declared["AllowedValues"]
+        if (kind, sorted(allows, key=str)) == (
+            "String",
+            ["false", "true"],
+        ):  # CloudFormation has no boolean.
+            kind, allows, default = (
+                "Boolean",
+                [json.loads(value) for value in allows],
+                json.loads(declared["Default"]),
+            )
+    elif "MinValue" in declared or "MaxValue" in declared:
+        allows = [declared.get("MinValue"), declared.get("MaxValue")]
+    elif kind == "CommaDelimitedList":
+        # The pattern applies to each member, and an empty list has one empty member.
+        allows = re.sub(r"^\^\((.*)\)\?\$$", r"^\1$", declared["AllowedPattern"])
+        default = None if default is None else [member for member in default.split(",") if member]
     return {
-        name: _variable(name, configuration["variables"][name], one, names)
-        for name, one in declared.items()
+        "type": TYPES[kind],
+        "description": words(declared["Description"]),
+        "must": words(declared["ConstraintDescription"]),
+        "allows": allows,
+        "default": default,
     }
 
 
-def outputs_of_template(template: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the description of every output by its name in Terraform."""
-    return {
-        snake(name): _sentence(one["Description"], []) for name, one in template["Outputs"].items()
+def variables(source: str) -> dict[str, dict[str, Any]]:
+    """Returns the variables that a module declares, each with one validation."""
+    found = {}
+    for name, body in re.findall(
+        r'^variable "(\w+)" \{\n(.*?)^}', source, re.MULTILINE | re.DOTALL
+    ):
+        said = dict(re.findall(r"^ +(\w+) += (.+)$", body, re.MULTILINE))
+        sentence = json.loads(said["error_message"])
+        assert sentence.startswith(f"{name} must "), (
+            f"{name}: the sentence must begin with its name"
+        )
+        assert said["nullable"] == "false", f"{name} must not be null"
+        found[name] = {
+            "type": said["type"],
+            "description": words(json.loads(said["description"])),
+            "must": words(sentence.removeprefix(f"{name} ").removesuffix(".")),
+            "allows": allowed(name, said["condition"]),
+            "default": json.loads(said.get("default", "null")),
+        }
+    return found
+
+
+def allowed(name: str, condition: str) -> Any:
+    """Returns what a condition allows, as a parameter has it: values, bounds or a pattern."""
+    value = rf"var\.{name}"
+    forms: dict[str, Callable[[re.Match[str]], Any]] = {
+        rf"contains\((\[.*]), {value}\)": lambda match: json.loads(match[1]),
+        rf"{value} >= (\S+) && {value} <= (\S+) && {value} == floor\({value}\)": (
+            lambda match: [int(match[1]), int(match[2])]
+        ),
+        rf'can\(regex\((".*"), {value}\)\)': lambda match: json.loads(match[1]),
+        rf'alltrue\(\[for \w+ in {value} : can\(regex\((".*"), \w+\)\)]\)': lambda match: (
+            json.loads(match[1])
+        ),
     }
+    return next(
+        (read(match) for form, read in forms.items() if (match := re.fullmatch(form, condition))),
+        condition,
+    )
 
 
-def outputs_of_module(configuration: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the description of every output."""
-    return {
-        name: _sentence(one.get("description", ""), [])
-        for name, one in configuration.get("outputs", {}).items()
-    }
+def outputs_of(source: str) -> dict[str, str]:
+    """Returns the description of every output that a module declares."""
+    found = re.findall(r'^output "(\w+)" \{\n  description = (".*")$', source, re.MULTILINE)
+    return {name: words(json.loads(text)) for name, text in found}
 
 
-def assertions(template: Mapping[str, Any]) -> list[str]:
-    """Returns the sentences of a template's rules, in which a parameter is words."""
-    rules = template.get("Rules", {}).values()
-    return [plain(one["AssertDescription"]) for rule in rules for one in rule["Assertions"]]
-
-
-def preconditions(source: str) -> list[str]:
-    """Returns the sentences of a module's preconditions, in which a variable is words."""
-    sentences = re.findall(r"precondition \{.*?error_message += (\".*?\")\n", source, re.DOTALL)
-    return [plain(json.loads(one)) for one in sentences]
+def words(sentence: str) -> str:
+    """A sentence in the words of both sides: lists have no commas, and a module is a stack."""
+    names = r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b|\b[a-z]+(?:_[a-z]+)+\b"
+    text = re.sub(names, lambda name: plain(name[0]), sentence)
+    return re.sub(", separated by commas,?", "", text).replace("this module", "this stack")
 
 
 def plain(sentence: str) -> str:
-    """Returns a sentence with every name of several words, of either side, as words."""
-    return re.sub(
-        r"\b[A-Za-z]+([A-Z]|_)\w+\b", lambda name: snake(name[0]).replace("_", " "), sentence
-    ).lower()
+    """A sentence with every name of several words, of either side, as words."""
+    names = r"\b[A-Za-z]+([A-Z]|_)\w+\b"
+    return re.sub(names, lambda name: snake(name[0]).replace("_", " "), sentence).lower()
 
 
-def _parameter(parameter: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    # CloudFormation has no other type for it.
-    if sorted(parameter.get("AllowedValues", []), key=str) == ["false", "true"]:
-        parameter = {
-            **parameter,
-            "Type": "Boolean",
-            **{key: _loaded(parameter[key]) for key in ("AllowedValues", "Default")},
-        }
-    said = {
-        "type": _TYPES[parameter["Type"]],
-        "description": _sentence(parameter["Description"], names),
-        "must": _sentence(parameter["ConstraintDescription"], names),
-        "allows": _allowed(parameter),
-    }
-    if "Default" in parameter:
-        default = parameter["Default"]
-        said["default"] = (
-            [one for one in default.split(",") if one]
-            if said["type"].startswith("list")
-            else default
-        )
-    return said
-
-
-def _loaded(value: Any) -> Any:
-    return [json.loads(one) for one in value] if isinstance(value, list) else json.loads(value)
-
-
-def _variable(
-    name: str, configured: Mapping[str, Any], declared: Variable, names: list[str]
-) -> dict[str, Any]:
-    assert declared.error_message.startswith(f"{name} must "), (
-        f"{name}: the sentence must begin with the variable's name"
-    )
-    said = {
-        "type": declared.type,
-        "description": _sentence(configured["description"], names),
-        "must": _sentence(declared.error_message.removeprefix(f"{name} ").removesuffix("."), names),
-        "allows": _condition(name, declared.condition),
-    }
-    return said | ({"default": configured["default"]} if "default" in configured else {})
-
-
-def _sentence(text: str, names: list[str]) -> str:
-    """A sentence in which a name of a parameter is words, a module a stack, and a list one that
-    needs no commas.
-    """
-    return _in_words(text, tuple(names))
-
-
-@cache  # Of each change that is tried, all sentences but one are the same.
-def _in_words(text: str, names: tuple[str, ...]) -> str:
-    for name in sorted(names, key=len, reverse=True):
-        text = re.sub(rf"\b{name}\b", snake(name).replace("_", " "), text)
-    return re.sub(", separated by commas,?", "", text.replace("this module", "this stack"))
-
-
-def _allowed(parameter: Mapping[str, Any]) -> Any:
-    if "AllowedValues" in parameter:
-        return parameter["AllowedValues"]
-    if "MinValue" in parameter:
-        return [parameter["MinValue"], parameter["MaxValue"]]
-    # CloudFormation holds the pattern to each member of a list, and an empty list has one: an empty
-    # text.
-    empty = (
-        re.fullmatch(r"\^\((.*)\)\?\$", parameter["AllowedPattern"])
-        if parameter["Type"] == "CommaDelimitedList"
-        else None
-    )
-    return f"^{empty[1]}$" if empty else parameter["AllowedPattern"]
-
-
-def _condition(name: str, condition: str) -> Any:
-    value = rf"var\.{name}"
-    if values := re.fullmatch(rf"contains\((\[.*]), {value}\)", condition):
-        return json.loads(values[1])
-    if bounds := re.fullmatch(
-        rf"{value} >= (\S+) && {value} <= (\S+) && {value} == floor\({value}\)", condition
-    ):
-        return [int(bounds[1]), int(bounds[2])]
-    if pattern := re.fullmatch(rf'can\(regex\((".*"), {value}\)\)', condition):
-        return json.loads(pattern[1])
-    if pattern := re.fullmatch(
-        rf'alltrue\(\[for (\w+) in {value} : can\(regex\((".*"), \1\)\)]\)', condition
-    ):
-        return json.loads(pattern[2])
-    return condition
+def snake(name: str) -> str:
+    """A name of CloudFormation as Terraform has it."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
