@@ -1,4 +1,4 @@
-"""One invocation, whatever the door that it came through."""
+"""One invocation of a handler or command: its id, caller, time and clock."""
 
 import math
 import random
@@ -13,30 +13,29 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as the code knows it."""
+    """Source of time, which a test replaces."""
 
     now: Callable[[], float] = time.monotonic
-    """Seconds, from any beginning."""
+    """Returns seconds since an arbitrary moment."""
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
-    """From 0 to 1."""
+    """Returns a number between 0 and 1."""
     epoch: Callable[[], float] = time.time
-    """Seconds since 1970, which other machines know too."""
+    """Returns seconds since 1970, the same on all machines."""
 
 
 REAL_TIME = Clock()
 
 
 CALLS: ContextVar[list[str] | None] = ContextVar("calls", default=None)
-"""The operations of the requests that the current work has sent; None: nobody counts them."""
+"""Operations of the requests that the current work has sent. None: they are not counted."""
 
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """Lists the requests that this context sends until the end of the block, retries included.
+    """Yields a list to which each request of this context is added, retries included.
 
-    A thread has a context of its own: work that hands a part of itself to other threads runs them
-    in a copy of its context.
+    A thread has its own context: work that starts threads runs them in a copy of its context.
     """
     calls: list[str] = []
     token = CALLS.set(calls)
@@ -47,42 +46,34 @@ def counted() -> Iterator[list[str]]:
 
 
 _LAST_SECONDS, _LAST_SHARE = 50.0, 0.4
-"""What is left of the function's time when a wait ends: for the last call to run into its
-time-outs, and to answer.
-
-Where a function has little time, this share of it.
+"""Remaining seconds when a wait ends, for the time-outs of the last call and the response. A
+function with little time keeps this share of it.
 """
-
 
 _UPDATE_SECONDS = 45.0
-"""What is left of the function's time when an update begins that had to wait for its turn."""
-
+"""Minimum remaining seconds to start an update after waiting for the lease."""
 
 ANSWER_BYTES = 4 << 20
-"""The most bytes that an answer is made of: Lambda's end at 6 MB, in which its text is quoted once
-more.
-"""
+"""Maximum bytes of a response's content. Lambda's limit is 6 MB and counts escaped text."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """Which invocation it is, and how long it may take."""
+    """One invocation and its remaining time."""
 
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    """The ``request_id`` of events that bring none: Lambda's own retries have the same, a client's
-    have another one.
-    """
+    """Default `request_id` of an event. Lambda's own retries have the same, a client's do not."""
     caller: str | None = None
-    """Who asks, as far as the door knows."""
+    """The caller, as far as the handler knows it."""
     time_left: Callable[[], float] = lambda: math.inf
-    """Seconds until the function is ended."""
+    """Returns the seconds until the function's time-out."""
     clock: Clock = REAL_TIME
     batch: str | None = None
-    """The batch of the ledger that it is of, if of one."""
+    """Id of the batch in the ledger."""
 
     @classmethod
     def of(cls, context: Any) -> "Call":
-        """That of Lambda's context.
+        """Returns the call of a Lambda context.
         https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
         """
         left = getattr(context, "get_remaining_time_in_millis", None)
@@ -93,14 +84,14 @@ class Call:
         )
 
     def seconds_to_wait(self, most: float) -> float:
-        """At most ``most`` seconds, and no more than the function's time leaves for a wait."""
+        """Returns the seconds that a wait may take: at most `most`."""
         left = self.time_left()
         return min(most, left - min(_LAST_SECONDS, _LAST_SHARE * left))
 
     def deadline(self, wait_seconds: float) -> float:
-        """The moment of the clock until which a call that may wait so long waits."""
+        """Returns the moment of `clock.now` at which a wait of `wait_seconds` ends."""
         return self.clock.now() + self.seconds_to_wait(wait_seconds)
 
     def latest_begin(self) -> float:
-        """The moment of the clock after which nothing is begun any more."""
+        """Returns the moment of `clock.now` after which no update starts."""
         return self.clock.now() + self.time_left() - _UPDATE_SECONDS

@@ -1,7 +1,6 @@
-"""One structured line of log per update: what it was about, what changed, how long it took and how
-many AWS calls it cost.
+"""One structured log line per update: service, changes, duration and number of AWS calls.
 
-Never the environment, the event as a whole, or a credential.
+Never the environment, the whole event, or a credential.
 """
 
 import os
@@ -17,82 +16,69 @@ from .errors import NEEDED, CallerFault, EcsUpdaterError, InternalError, Invalid
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater")
 
+Answer = Mapping[str, Any]
 
-def say_whether_there_is_a_ledger(table: object) -> None:
-    """Logs, once for a function's environment, that it works without a ledger."""
+
+def log_missing_ledger(table: object) -> None:
+    """Logs, once per execution environment, that the function has no ledger."""
     if table is None:
         logger.info("no LEDGER_TABLE: this function works without lease and history")
 
 
-def warn_of_what_is_unrestricted(environment: Mapping[str, str]) -> None:
-    """Logs one warning, once for a function's environment, where a list of what may be deployed is
-    empty.
-    """
+def warn_if_unrestricted(environment: Mapping[str, str]) -> None:
+    """Logs a warning, once per execution environment, for each empty allow list."""
     everything = {"ALLOWED_IMAGES": "every image", "ALLOWED_SERVICES": "every service"}
     if empty := [setting for setting in everything if not environment.get(setting)]:
         every = " and ".join(everything[setting] for setting in empty)
         logger.warning(f"no {' and no '.join(empty)}: this function accepts {every}")
 
 
-def tell_about(event: Any, request_id: str | None = None) -> None:
-    """Lets the lines of this invocation name the cluster and the service of ``event``, and the id
-    of a request over HTTP.
+def add_log_keys(event: Any, request_id: str | None = None) -> None:
+    """Adds cluster and service of `event`, and the id of an HTTP request, to the log lines."""
+    http_request = {"http_request_id": request_id} if request_id else {}
+    logger.thread_safe_append_keys(**_names_in(event), **http_request)
+
+
+def log_update(event: Any, context: Any, work: Callable[[], Answer]) -> Answer:
+    """Runs `work`, which handles `event`, and logs its outcome and its AWS calls.
+
+    Raises EcsUpdaterError only: any other error is logged with its traceback and becomes an
+    InternalError.
     """
-    logger.thread_safe_append_keys(
-        **_about(event), **({"http_request_id": request_id} if request_id else {})
-    )
+    add_log_keys(event)
 
-
-def logged(event: Any, context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Does ``work``, the handling of ``event``, and logs what came of it, with the AWS calls that
-    it cost.
-
-    Raises the errors of ``errors`` only: what is none of them is logged with its traceback and
-    becomes an InternalError.
-    """
-    tell_about(event)
-
-    def work_and_tell() -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
-        answer = work()
+    def fields(answer: Answer) -> Mapping[str, Any]:
         body = answer["body"]
-        told = {name: body.get(name) for name in ("changed", "changes", "deployment")}
-        return "update", {"service_arn": body.get("AFTER", {}).get("serviceArn"), **told}, answer
+        return {
+            "service_arn": body.get("AFTER", {}).get("serviceArn"),
+            **{name: body.get(name) for name in ("changed", "changes", "deployment")},
+        }
 
-    return _logged(context, work_and_tell)
-
-
-def logged_run(context: Any, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The same for a run of the completer: its whole answer is the line."""
-
-    def work_and_tell() -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
-        answer = work()
-        return "complete", answer, answer
-
-    return _logged(context, work_and_tell)
+    return _log(context, work, "update", fields)
 
 
-def logged_read(
-    path: str, context: Any, work: Callable[[], Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    """The same for a question over HTTP, to which nothing changes: the line says what was asked and
-    how many there were.
-    """
+def log_run(context: Any, work: Callable[[], Answer]) -> Answer:
+    """Like `log_update` for a run of the reconciler. Logs the whole answer."""
+    return _log(context, work, "complete", lambda answer: answer)
 
-    def work_and_tell() -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
-        answer = work()
+
+def log_read(path: str, context: Any, work: Callable[[], Answer]) -> Answer:
+    """Like `log_update` for a read request over HTTP. Logs the path and the lengths of lists."""
+
+    def fields(answer: Answer) -> Mapping[str, Any]:
         counts = {name: len(value) for name, value in answer.items() if isinstance(value, list)}
-        return "read", {"path": one_line(path), **counts}, answer
+        return {"path": one_line(path), **counts}
 
-    return _logged(context, work_and_tell)
+    return _log(context, work, "read", fields)
 
 
-def _logged(
-    context: Any, work: Callable[[], tuple[str, Mapping[str, Any], Mapping[str, Any]]]
-) -> Mapping[str, Any]:
-    """Does ``work``, which returns a line's message and fields and the answer.
-
-    For any number of threads.
-    """
+def _log(
+    context: Any,
+    work: Callable[[], Answer],
+    message: str,
+    fields: Callable[[Answer], Mapping[str, Any]],
+) -> Answer:
+    """Runs `work` and logs `message` with the `fields` of its answer. For any number of threads."""
     begin = time.monotonic()
     logger.thread_safe_append_keys(request_id=getattr(context, "aws_request_id", None))
 
@@ -104,13 +90,12 @@ def _logged(
 
     with counted() as calls:
         try:
-            message, fields, answer = work()
-            logger.info(message, **fields, **figures())
+            answer = work()
+            logger.info(message, **fields(answer), **figures())
             return answer
         except EcsUpdaterError as error:
             _log_error(error, figures())
-            # Lambda puts the traceback into its answer: the caller gets this one line of it, not
-            # our frames and AWS's.
+            # Lambda returns the traceback to the caller, who needs only the message.
             raise error.with_traceback(None) from None
         except Exception as error:
             logger.exception("a defect of this function", **figures())
@@ -122,14 +107,12 @@ def _logged(
             logger.thread_safe_clear_keys()
 
 
-def _about(event: Any) -> dict[str, str]:
-    """The cluster and the service as the event, whatever it is, or the function's environment names
-    them.
-    """
-    named = event if isinstance(event, dict) else {}
+def _names_in(event: Any) -> dict[str, str]:
+    """Returns cluster and service of the event, else of the environment."""
+    fields = event if isinstance(event, dict) else {}
     defaults = {"ecs_cluster_name": "CLUSTER_NAME", "ecs_service_name": "SERVICE_NAME"}
     values = {
-        name: named.get(name, os.environ.get(variable)) for name, variable in defaults.items()
+        name: fields.get(name, os.environ.get(variable)) for name, variable in defaults.items()
     }
     return {
         name: one_line(value) for name, value in values.items() if isinstance(value, str) and value

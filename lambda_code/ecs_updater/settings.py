@@ -1,4 +1,4 @@
-"""What the function's environment variables mean. An empty variable counts as unset."""
+"""Settings from the environment variables. An empty variable counts as unset."""
 
 import re
 from collections.abc import Mapping
@@ -14,68 +14,59 @@ OFF, WARN, REQUIRE = "off", "warn", "require"
 TAG, DIGEST = "tag", "digest"
 KEY, IAM = "key", "iam"
 LIST_PARAMETERS = ("launch_type", "images", "limit", "next")
-"""Parameters of a list of services that no tag to filter by can have the name of."""
+"""Query parameters of `GET /list`. A tag filter cannot have these names."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The function's configuration, read once per invocation."""
+    """Settings of an update, read once per invocation."""
 
     cluster: str | None = None
-    """``CLUSTER_NAME``: the cluster of events that name none."""
+    """`CLUSTER_NAME`: default cluster."""
     service: str | None = None
-    """``SERVICE_NAME``: the service of events that name none."""
+    """`SERVICE_NAME`: default service."""
     container: str | None = None
-    """``CONTAINER_NAME``: the container of events that name none."""
+    """`CONTAINER_NAME`: default container."""
     image: str | None = None
-    """``IMAGE``: the image of events that name none; with it, an event without tags leaves the tags
-    alone.
-    """
+    """`IMAGE`: default image. If set, an event without tags does not change the tags."""
     family: str | None = None
-    """``TASK_DEF``: the task-definition family that the service must be running."""
+    """`TASK_DEF`: task-definition family that the service must run."""
     unknown_fields: str = KEEP
-    """``UNKNOWN_FIELDS``: what becomes of task-definition fields newer than the SDK, ``keep`` or
-    ``drop``.
-    """
+    """`UNKNOWN_FIELDS`: `keep` or `drop` task-definition fields newer than the SDK."""
     task_failures: int = 3
-    """``TASK_FAILURES``: how many tasks have to die the same death for a failure, where no circuit
-    breaker decides that.
+    """`TASK_FAILURES`: identical task failures before a rollout without circuit breaker counts as
+    failed.
     """
     circuit_breaker: str = KEEP
-    """``CIRCUIT_BREAKER``: ``enable`` gives a service without ECS's circuit breaker one that rolls
-    back.
-    """
+    """`CIRCUIT_BREAKER`: `enable` adds a circuit breaker with rollback to a service without one."""
     verify_image: str = OFF
-    """``VERIFY_IMAGE``: whether the registry is asked for the image before any write, ``off``,
-    ``warn`` or ``require``.
+    """`VERIFY_IMAGE`: whether the image is looked up in its registry before any write.
 
-    What the registry is known not to have is refused either way; ``require`` also refuses what
-    could not be found out.
+    With `warn` and `require` an image that does not exist is an error. With `require` a registry
+    that does not answer is one, too.
     """
     pin_digest: str = OFF
-    """``PIN_DIGEST``: ``tag`` deploys ``repository:tag@digest``, ``digest`` ``repository@digest``;
-    the registry is asked for it.
+    """`PIN_DIGEST`: `tag` deploys `repository:tag@digest`, `digest` deploys `repository@digest`,
+    with the digest from the registry.
     """
     private_registries: frozenset[str] = frozenset()
-    """``PRIVATE_REGISTRIES``: hosts of registries, separated by commas, that may have a private
-    address.
-    """
+    """`PRIVATE_REGISTRIES`: hosts, separated by commas, that may have a private address."""
     allowed_images: str = ""
-    """``ALLOWED_IMAGES``: which images an event may ask for."""
+    """`ALLOWED_IMAGES`: allowed images of an event."""
     allowed_services: str = ""
-    """``ALLOWED_SERVICES``: which services an event may name, as ``cluster/service``."""
+    """`ALLOWED_SERVICES`: allowed services of an event, as `cluster/service`."""
     ledger_table: str | None = None
-    """``LEDGER_TABLE``: the table of lease and history; without one there is neither."""
+    """`LEDGER_TABLE`: DynamoDB table of lease and history. None: no ledger."""
     ledger_retention_days: int = 90
-    """``LEDGER_RETENTION_DAYS``: for how long the history is kept."""
+    """`LEDGER_RETENTION_DAYS`: days that the history is kept."""
     open_update_max_hours: int = 24
-    """``OPEN_UPDATE_MAX_HOURS``: for how long an update may stay open while nothing changes; then
-    it ends or is rolled back.
+    """`OPEN_UPDATE_MAX_HOURS`: hours without a change after which an open update ends or is rolled
+    back.
     """
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
+        """Reads `os.environ` or a similar mapping. Raises ConfigurationError."""
         _compare_clusters(environment)
         return cls(
             cluster=environment.get("CLUSTER_NAME") or None,
@@ -100,24 +91,22 @@ class Settings:
 
     @property
     def asks_registries(self) -> bool:
-        """Whether the registry is asked for an image before it is deployed."""
+        """Returns whether images are looked up in their registries."""
         return self.verify_image != OFF or self.pin_digest != OFF
 
 
 @dataclass(frozen=True)
 class StatusSettings:
-    """The configuration of the function that only tells."""
+    """Settings of the function that only reads."""
 
     tag_filters: tuple[str, ...] = ()
-    """``TAG_FILTERS``: keys, separated by commas, of the tags that lists of services can be
-    filtered by.
-    """
+    """`TAG_FILTERS`: tag keys, separated by commas, that lists of services can be filtered by."""
     api_auth: str = KEY
-    """``API_AUTH``: what the API asks for, ``key`` or, beside it, a signature: ``iam``."""
+    """`API_AUTH`: `key` (API key) or `iam` (API key and signature)."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "StatusSettings":
-        """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
+        """Reads `os.environ` or a similar mapping. Raises ConfigurationError."""
         keys = dict.fromkeys(
             filter(None, map(str.strip, environment.get("TAG_FILTERS", "").split(",")))
         )
@@ -130,42 +119,40 @@ class StatusSettings:
 
 @dataclass(frozen=True)
 class QueueSettings:
-    """The configuration of the function that works off the queue, beside the updater's."""
+    """Settings of the queue's worker, in addition to those of an update."""
 
     arn_prefix: str
-    """``ECS_ARN_PREFIX``: how the ARNs of ECS begin in this account and region,
-    ``arn:aws:ecs:eu-west-1:123456789012:``.
+    """`ECS_ARN_PREFIX`: beginning of ECS's ARNs in this account and region, such as
+    `arn:aws:ecs:eu-west-1:123456789012:`.
     """
     ecs_rates: str = ""
-    """``ECS_RATES``: where ECS's rates are others than the usual, see ``rates``."""
+    """`ECS_RATES`: rates of the ECS API that differ from `throttling.RATES`."""
     max_receives: int = 20
-    """``MAX_RECEIVES``: how often the queue lets a message come."""
+    """`MAX_RECEIVES`: maximum receives of a message."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "QueueSettings":
-        """Reads ``os.environ`` or a mapping like it. Raises ConfigurationError."""
-        rates_text = environment.get("ECS_RATES") or ""
+        """Reads `os.environ` or a similar mapping. Raises ConfigurationError."""
+        ecs_rates = environment.get("ECS_RATES") or ""
         try:
-            throttling.parse_rates(rates_text)
+            throttling.parse_rates(ecs_rates)
         except ValueError as error:
             raise ConfigurationError(f"the function's ECS_RATES: {error}") from None
         return cls(
             arn_prefix=environment.get("ECS_ARN_PREFIX") or "",
-            ecs_rates=rates_text,
+            ecs_rates=ecs_rates,
             max_receives=_count(environment, "MAX_RECEIVES", 20, most=1000),
         )
 
 
 def _compare_clusters(environment: Mapping[str, str]) -> None:
-    """Refuses a function that changes services whose updates the reconciler of its ledger cannot
-    complete.
+    """Raises ConfigurationError if the reconciler of the ledger cannot end the function's updates.
 
-    ``CLUSTER_PATTERN`` is the cluster, or the pattern of clusters, that the function's role may
-    change. ``LEDGER_CLUSTER_PATTERN`` is that of the reconciler. Without both there is nothing to
-    compare.
+    `CLUSTER_PATTERN` is the cluster, or the pattern of clusters, that the function's role may
+    change. `LEDGER_CLUSTER_PATTERN` is that of the reconciler's role.
     """
     own, ledger = environment.get("CLUSTER_PATTERN"), environment.get("LEDGER_CLUSTER_PATTERN")
-    # A pattern has no special character but *, which also matches the * of a narrower pattern.
+    # The only special character of a pattern is *. It also matches the * of a narrower pattern.
     if own and ledger and not fnmatchcase(own, ledger):
         raise ConfigurationError(
             f"the function updates services of the cluster {own!r}, but the reconciler of its "

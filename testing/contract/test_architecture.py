@@ -35,7 +35,7 @@ ORDER = (
 
 PURE = (
     "ecs_updater.model",
-    *(f"ecs_updater.api.{name}" for name in ("body", "openapi", "pagination", "query", "routes")),
+    *(f"ecs_updater.api.{name}" for name in ("body", "openapi", "query")),
     *(f"ecs_updater.registry.{name}" for name in ("ecr", "manifest", "platform", "verify")),
     *(
         f"ecs_updater.rollout.{name}"

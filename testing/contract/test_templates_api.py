@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ecs_updater.api.http_response import status_of
-from ecs_updater.api.routes import ROUTES
+from ecs_updater.api.app import status_of
+from ecs_updater.api.openapi import ROUTES
 from ecs_updater.ledger.queries import RECENT
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from ecs_updater.settings import Settings, StatusSettings

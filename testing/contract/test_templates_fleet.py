@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ecs_updater import throttling
-from ecs_updater.aws.service_batches import SERVICES_PER_CALL
+from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.settings import QueueSettings, Settings
 from ecs_updater.worker.run import NEEDED_SECONDS
 from support.cloudformation import Stack, allows, load

@@ -12,7 +12,7 @@ from ecs_updater.context import REAL_TIME, Call
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import History
-from ecs_updater.worker.rejection import Refusals
+from ecs_updater.worker.rejection import Rejections
 from ecs_updater.worker.run import Worker
 from ecs_updater_cli.backends import batches, local
 from ecs_updater_cli.backends.account import Ledger
@@ -172,7 +172,7 @@ def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer,
     def fail(*_):
         raise RecursionError("maximum recursion depth exceeded")
 
-    monkeypatch.setattr(Refusals, "write", fail)
+    monkeypatch.setattr(Rejections, "write", fail)
     ledger, batch = begun(world, EVENT, GONE)
     backend = direct_of(world, ledger, batch)
     with Passing(world):
@@ -296,7 +296,7 @@ def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer
     ledger, batch = begun(world, EVENT)
     queue = Messages()
     queued_of(world, ledger, batch, queue).begin(batch.members)
-    assert not worker_of(world, queue).work_off(queue.records())
+    assert not worker_of(world, queue).process(queue.records())
     with Passing(world):
         assert (
             wait_for_batch(
@@ -373,7 +373,7 @@ def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     backend = queued_of(world, ledger, batch, queue)
     backend.begin(batch.members)
     backend.begin(batch.members)
-    assert not worker_of(world, queue).work_off(queue.records())
+    assert not worker_of(world, queue).process(queue.records())
     rows = follow_rows(batch)
     status = backend.poll(rows)
     assert [status[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
@@ -405,7 +405,7 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
     call = Call(time_left=lambda: 900.0, clock=world.clock)
     assert not Worker(
         environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call
-    ).work_off(queue.records())
+    ).process(queue.records())
     rows = follow_rows(batch)
     assert backend.poll(rows)[1].state is State.DEPLOYING
     world.pass_time(120)
@@ -424,7 +424,7 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
 
     assert wait_for_batch(opened(), batch, ViewOptions(timeout=0), printer) == 1
     assert "SUCCEEDED" not in printer.console.file.getvalue()
-    assert not worker_of(world, queue).work_off(queue.records())
+    assert not worker_of(world, queue).process(queue.records())
     for _ in range(20):
         world.pass_time(30)
         world.complete()
@@ -457,7 +457,7 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
     queue = Messages()
     backend = queued_of(world, ledger, batch, queue)
     backend.begin(batch.members)
-    assert not worker_of(world, queue).work_off(queue.records())
+    assert not worker_of(world, queue).process(queue.records())
     status = backend.poll(follow_rows(batch))
     assert [one.state for one in status.values()] == [State.NOT_STARTED] * 2 and world.made == made
     assert "the batch was stopped with ecs-updater" in status[1].cause

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ecs_updater.api import deployment_list, post_routes
+from ecs_updater.api import get_routes, post_routes
 from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.ledger.queries import Feed
@@ -39,13 +39,13 @@ def _post(world):
         )
         return deploy(event, world.environment, world.boundary, own, world.table)
 
-    resolve = post_routes.door(do).resolve
+    resolve = post_routes.update_app(do).resolve
     return lambda path, body: ask(resolve, "POST", path, body)
 
 
 def told(world, id_):
     """What ``GET /deployments/{id}`` tells."""
-    return deployment_list.deployment(Feed(world.table), id_)
+    return get_routes.deployment(Feed(world.table), id_)
 
 
 def test_a_short_update_deploys_and_leaves_the_tags_alone(world, post):
@@ -144,7 +144,7 @@ def test_a_rollback_goes_back_to_what_worked(world, post):
     )
     assert (answer.status, world.tags) == (200, OLD_TAGS)
     assert set(world.ecs.running_images.values()) != {"app:2"}
-    page = deployment_list.deployments(Feed(world.table), DeploymentsQuery())
+    page = get_routes.deployments(Feed(world.table), DeploymentsQuery())
     assert [one["action"] for one in page["deployments"]] == ["rollback", "update"]
 
 

@@ -138,7 +138,7 @@ def work_with(run, trouble):
         assert (turns := turns + 1) < 1000, "it never ends"
         records = run.queue.receive()
         try:
-            failed = run.worker().work_off(records)
+            failed = run.worker().process(records)
         except KeyboardInterrupt:
             run.time.now += 200
             run.queue.come_again()  # Nobody answered for these.

@@ -56,7 +56,7 @@ class FleetRun:
     def work(self, most: int = 10, seconds: float = TIMEOUT) -> list[str]:
         """One invocation of the worker, with so many messages; the ids of those that failed."""
         records = self.queue.receive(most)
-        failed = self.worker(seconds).work_off(records)
+        failed = self.worker(seconds).process(records)
         self.queue.done(records, failed)
         return failed
 
@@ -99,7 +99,7 @@ class FleetRun:
                 once()
                 records = self.queue.receive()
                 if records:
-                    self.queue.done(records, self.worker().work_off(records))
+                    self.queue.done(records, self.worker().process(records))
                 else:
                     self.time.sleep(1)
 

@@ -98,9 +98,7 @@ def test_two_workers_of_one_process_tell_each_of_its_own_messages(log):
         run.ecs.event("web-002", "registry/app:1", request_id="b"),
     )
     first, second = ([record] for record in run.queue.receive(2))
-    both = Interleaved(
-        lambda: run.worker().work_off(first), lambda: run.worker().work_off(second), 2
-    )
+    both = Interleaved(lambda: run.worker().process(first), lambda: run.worker().process(second), 2)
     run.boundary._client.meta.events.register_first("before-send.ecs", both.hook)  # pylint: disable=protected-access
     both.run()
     lines = {line["ecs_service_name"]: line for line in log()}

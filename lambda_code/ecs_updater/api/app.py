@@ -1,25 +1,50 @@
-"""What both doors of HTTP share: every request gets an answer in the same words, also for no route,
-and for a defect.
+"""What both HTTP handlers share: the router and the form of responses and errors.
+
+An error's response has its message only, no internals.
 """
+
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from ..errors import EcsUpdaterError, InternalError, RouteNotFoundError
+from .. import errors
+from ..errors import EcsUpdaterError, Outcome
 from ..log import logger
-from . import http_response
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+RETRY_AFTER = "5"
+"""Seconds after which the caller tries again while the lease is held: most updates take less."""
+
+_STATUS: dict[type[EcsUpdaterError], int] = {
+    errors.InvalidEventError: 400,
+    errors.InvalidQueryError: 400,
+    errors.NotAllowedError: 403,
+    errors.ClusterNotFoundError: 404,
+    errors.ServiceNotFoundError: 404,
+    errors.DeploymentNotFoundError: 404,
+    errors.RouteNotFoundError: 404,
+    errors.LeaseHeldError: 409,
+    errors.PayloadTooLargeError: 413,
+    errors.MediaTypeError: 415,
+    errors.ConfigurationError: 500,
+    errors.InternalError: 500,
+    errors.UnknownOutcomeError: 504,
+}
 
 
 def new_app() -> APIGatewayRestResolver:
-    """Powertools' router, without routes."""
+    """Returns Powertools' router without routes. Every error becomes a response."""
     app = APIGatewayRestResolver()
 
-    def _refused(error: EcsUpdaterError) -> Response[str]:
-        return http_response.of_error(error, request_id(app))
+    def _error(error: EcsUpdaterError) -> Response[str]:
+        return error_response(error, request_id(app))
 
     def _defect(error: Exception) -> Response[str]:
         logger.exception("a defect of this function")
-        return _refused(
-            InternalError(
+        return _error(
+            errors.InternalError(
                 f"{type(error).__name__}: a defect of ecs-updater, the "
                 "function's log has the details"
             )
@@ -28,20 +53,57 @@ def new_app() -> APIGatewayRestResolver:
     @app.not_found
     def _not_found(_: Exception) -> Response[str]:
         request = app.current_event
-        return _refused(
-            RouteNotFoundError(
+        return _error(
+            errors.RouteNotFoundError(
                 f"there is no {request.http_method} {request.path}: GET / lists the routes"
             )
         )
 
     # Calls instead of decorators: Powertools does not annotate what exception_handler returns.
-    app.exception_handler(EcsUpdaterError)(_refused)
+    app.exception_handler(EcsUpdaterError)(_error)
     app.exception_handler(Exception)(_defect)
     return app
 
 
 def request_id(app: APIGatewayRestResolver) -> str:
-    """The id that a request's update has, or would have: the event's own, else API Gateway's of the
-    request.
-    """
+    """Returns the event's `request_id`, by default API Gateway's id of the request."""
     return app.context.get("request_id") or app.current_event.request_context.request_id
+
+
+def status_of(error: EcsUpdaterError) -> int:
+    """Returns the HTTP status of an error.
+
+    403: AWS does not permit the call, or a setting does not allow the request. 422: AWS rejected
+    the request, or the rollout failed. 504: AWS did not answer. 502: any other fault of AWS.
+    """
+    if status := _STATUS.get(type(error)):
+        return status
+    if error.outcome is Outcome.NOT_PERMITTED and not isinstance(error, errors.LedgerError):
+        return 403
+    if isinstance(error, errors.ServerFault):
+        return 504 if error.outcome is Outcome.UNKNOWN else 502
+    return 422
+
+
+def json_response(
+    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response[str]:
+    """Returns a JSON response that ends with a newline, for a terminal."""
+    # In ASCII: a request_id can have a lone surrogate, which the runtime cannot encode.
+    text = json.dumps(value) + "\n"
+    return Response(status, "application/json", text, headers={**HEADERS, **(headers or {})})
+
+
+def error_response(error: EcsUpdaterError, request_id_: str) -> Response[str]:
+    """Returns the response of an error, with the field names of Lambda."""
+    body: dict[str, Any] = {
+        "errorType": type(error).__name__,
+        "errorMessage": str(error),
+        "requestId": request_id_,
+    }
+    if error.hint:
+        body["hint"] = error.hint
+    if isinstance(error, errors.InvalidEventError):
+        body["violations"] = list(error.violations) or [str(error)]
+    headers = {"Retry-After": RETRY_AFTER} if isinstance(error, errors.LeaseHeldError) else None
+    return json_response(body, status_of(error), headers)

@@ -1,4 +1,4 @@
-"""The body of a request as an event of the contract. Pure: text in, event out."""
+"""Turns the body of an HTTP request into an event of the contract."""
 
 import re
 from collections.abc import Mapping
@@ -15,49 +15,47 @@ from ..errors import (
     ServiceNotFoundError,
     one_line,
 )
-from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS, UPDATE
+from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS, UPDATE, parse_json
 from ..model.image import ImageReference
-from ..model.json_document import json_document
 
 LONGEST_WAIT = 25
-"""The most seconds that a request waits for a rollout: API Gateway gives up after 29."""
+"""Maximum seconds that a request waits for a rollout. API Gateway's time-out is 29 seconds."""
 
-_MOST = SCHEMAS[UPDATE].document["properties"]["wait_seconds"]["maximum"]
+_MAX_WAIT = SCHEMAS[UPDATE].document["properties"]["wait_seconds"]["maximum"]
 
-_BYTES_AT_MOST = 256 << 10
-"""An event with all that the schema allows is less than half of it."""
+_MAX_BYTES = 256 << 10
+"""Maximum bytes of a body. The longest valid event has less than half of them."""
 
 _CONTRACT = {
     "cluster": "ecs_cluster_name",
     "service": "ecs_service_name",
     "container": "ecs_container_name",
 }
-"""Fields of the short form that have another name in the contract."""
+"""Contract's names of fields that have another name in the short form."""
 
 _SHORT = {**{long: short for short, long in _CONTRACT.items()}, "ecs_image_name": "image"}
 _LONG_NAMES = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
 
-_TO_THE_LETTER = (ClusterNotFoundError, NotAllowedError, ServiceNotFoundError)
-"""Errors whose sentences the contract gives, field names included: callers compare them."""
+_FIXED_MESSAGES = (ClusterNotFoundError, NotAllowedError, ServiceNotFoundError)
+"""Errors whose messages the contract fixes, field names included: callers compare them."""
 
 
 def value_of(body: str | None, media_type: str | None) -> Any:
-    """The JSON value of a request's body.
+    """Returns the JSON value of a body.
 
     Raises MediaTypeError, PayloadTooLargeError or InvalidEventError.
     """
     if (media_type or "").partition(";")[0].strip().lower() != "application/json":
-        given = one_line(media_type or "without a type", 100)
-        raise MediaTypeError(f"the body must be application/json, not {given}: set Content-Type")
+        actual = one_line(media_type or "without a type", 100)
+        raise MediaTypeError(f"the body must be application/json, not {actual}: set Content-Type")
     return _parsed(body or "")
 
 
 def event_of(value: Any, action: str) -> Any:
-    """The event of a body for ``action``, which need not fit the contract yet: any JSON value, the
-    short form made a long one.
+    """Returns the event of a body. A short form becomes an event, any other value stays.
 
-    Raises InvalidEventError for another action or a wrong short form, InvalidImageError for a short
-    form's image.
+    Raises InvalidEventError for another action or an invalid short form, and InvalidImageError for
+    the image of a short form.
     """
     if not isinstance(value, dict):
         return value
@@ -67,32 +65,28 @@ def event_of(value: Any, action: str) -> Any:
         event = _long(value)
     if event.get("action", action) != action:
         raise InvalidEventError(
-            f"action: this is POST /{action}, which does {action} alone: leave the field out"
+            f"action: this is POST /{action}, which only does {action}: leave the field out"
         )
     return {"action": action} | event
 
 
 def waits_too_long(event: Any) -> bool:
-    """Whether ``event`` asks to wait for longer than a request can.
-
-    What the schema does not take, it is left to refuse.
-    """
+    """Returns whether `event` has a valid `wait_seconds` that is too long for a request."""
     seconds = event.get("wait_seconds") if isinstance(event, dict) else None
-    # True is an int too, and small.
-    return isinstance(seconds, int) and LONGEST_WAIT < seconds <= _MOST
+    # True is an int, and less than the limit.
+    return isinstance(seconds, int) and LONGEST_WAIT < seconds <= _MAX_WAIT
 
 
 def is_short(event: Any) -> bool:
-    """Whether an event is in the short form: it has fields of that one, and none of the contract's
-    own.
-    """
-    is_named_so = isinstance(event, dict) and event.keys() & {"cluster", "service", "image", "tag"}
-    return bool(is_named_so) and not any(name.startswith("ecs_") for name in event)
+    """Returns whether an event has fields of the short form and none of the contract's own."""
+    if not isinstance(event, dict) or any(name.startswith("ecs_") for name in event):
+        return False
+    return bool(event.keys() & {"cluster", "service", "image", "tag"})
 
 
 def in_short_names(error: EcsUpdaterError) -> EcsUpdaterError:
-    """The same error with the names that the fields have in the short form."""
-    if not isinstance(error, _TO_THE_LETTER):
+    """Replaces the field names in the error's messages by those of the short form."""
+    if not isinstance(error, _FIXED_MESSAGES):
         error.args = (_renamed(str(error)),)
     if isinstance(error, InvalidEventError):
         error.violation, error.violations = (
@@ -107,10 +101,7 @@ def _renamed(sentence: str) -> str:
 
 
 def _long(short: Mapping[str, Any]) -> dict[str, Any]:
-    """The contract's event for a short one.
-
-    No tags to merge is how the contract says that the tags stay.
-    """
+    """Returns the event of a short form. Merging no tags leaves the service's tags unchanged."""
     event = {
         _CONTRACT.get(name, name): value
         for name, value in short.items()
@@ -127,15 +118,14 @@ def _long(short: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _image(repository: str, tag: str) -> str:
-    """The reference.
+    """Returns the image reference.
 
-    ``tag`` is a tag, a digest, or both: ``1.36``, ``sha256:…``, ``1.36@sha256:…``.
+    `tag` is a tag, a digest, or both: `1.36`, `sha256:…`, `1.36@sha256:…`.
     """
     name = repository.rpartition("/")[2]
     if ":" in name or "@" in name:
-        given = one_line(repository, 100)
         raise InvalidEventError(
-            f"image: {given!r} has a tag or a digest of its own: leave it out, tag says it"
+            f"image: {one_line(repository, 100)!r} has a tag or a digest: move it to the field tag"
         )
     ImageReference.parse(repository)
     separator = "" if tag.startswith("@") else "@" if ":" in tag and "@" not in tag else ":"
@@ -152,11 +142,11 @@ def _image(repository: str, tag: str) -> str:
 
 
 def _parsed(body: str) -> Any:
-    if len(body.encode("utf-8", "surrogatepass")) > _BYTES_AT_MOST:
+    if len(body.encode("utf-8", "surrogatepass")) > _MAX_BYTES:
         raise PayloadTooLargeError(
-            f"the body has more than {_BYTES_AT_MOST >> 10} KB, which no event needs"
+            f"the body has more than {_MAX_BYTES >> 10} KB, which no event needs"
         )
     try:
-        return json_document(body, "the body")
+        return parse_json(body, "the body")
     except RecursionError:
         raise InvalidEventError("the event is nested too deeply") from None

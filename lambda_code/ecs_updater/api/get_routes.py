@@ -1,4 +1,4 @@
-"""``GET``: what only tells. Services, updates, and the API itself."""
+"""The `GET` routes, which only read: services, deployments, and the API's own description."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,95 +8,134 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from .. import log
 from ..context import Call
+from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
+from ..ledger.entry import ENTRY, to_item
 from ..ledger.queries import Feed
+from ..ledger.store import UPDATES
 from ..model.arn import account_prefix
 from ..settings import StatusSettings
-from . import deployment_list, http_response, openapi, query, ui
-from . import routes as help_document
-from .app import new_app, request_id
-from .serializers import Json
-from .service_list import Listing
+from . import openapi, query, ui
+from .app import HEADERS, json_response, new_app, request_id
+from .query import INVALID_NEXT, DeploymentsQuery, next_token, position_of
+from .serializers import Json, deployment_view, request_id_of, whole_deployment_view
+from .service_list import ServiceList
+
+_SERVICE_KEYS = ("pk", "sk")
+_ALL_KEYS = ("feed", "begun_at", "pk", "sk")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What the answers are made of."""
+    """The data behind the routes."""
 
-    listing: Listing
-    feed: Feed | None
+    services: ServiceList
+    ledger: Feed | None
     environment: Mapping[str, str]
-    """The function's."""
+    """The function's environment variables."""
 
 
-def door(sources: Sources) -> APIGatewayRestResolver:
-    """The routes."""
+def status_app(sources: Sources) -> APIGatewayRestResolver:
+    """Returns the router."""
     app = new_app()
 
-    def told(make: Callable[[], Json]) -> Response[str]:
-        """The answer that ``make`` makes, with its line in the log."""
-        log.tell_about(None, request_id(app))
-        return http_response.of_json(
-            log.logged_read(app.current_event.path, app.lambda_context, make)
-        )
+    def answer(read: Callable[[], Json]) -> Response[str]:
+        log.add_log_keys(None, request_id(app))
+        return json_response(log.log_read(app.current_event.path, app.lambda_context, read))
+
+    def settings() -> StatusSettings:
+        return StatusSettings.from_environment(sources.environment)
 
     @app.get("/")
     def _help() -> Response[str]:
-        settings = StatusSettings.from_environment(sources.environment)
-        if not _wants_a_page(app.current_event.headers):
-            return http_response.of_json(
-                help_document.document(settings.tag_filters, settings.api_auth),
+        of_api = settings()
+        if not _accepts_html(app.current_event.headers):
+            return json_response(
+                openapi.help_document(of_api.tag_filters, of_api.api_auth),
                 headers={"Vary": "Accept"},
             )
-        document, headers = ui.document(settings.tag_filters, settings.api_auth)
+        page, headers = ui.document(of_api.tag_filters, of_api.api_auth)
         return Response(
             200,
             "text/html; charset=utf-8",
-            document,
-            headers={**http_response.HEADERS, **headers, "Vary": "Accept"},
+            page,
+            headers={**HEADERS, **headers, "Vary": "Accept"},
         )
 
     @app.get("/list")
     def _list() -> Response[str]:
-        def page_of_services() -> Json:
-            filters = StatusSettings.from_environment(sources.environment).tag_filters
-            return sources.listing.page(
-                query.list_query(_parameters(app), filters), Call.of(app.lambda_context).time_left
-            )
+        def page() -> Json:
+            list_query = query.list_query(_parameters(app), settings().tag_filters)
+            return sources.services.page(list_query, Call.of(app.lambda_context).time_left)
 
-        return told(page_of_services)
+        return answer(page)
 
     @app.get("/deployments")
     def _deployments() -> Response[str]:
-        prefix = _arn_prefix(app.lambda_context)
-        return told(
-            lambda: deployment_list.deployments(
-                sources.feed, query.deployments_query(_parameters(app), prefix)
-            )
+        # The function's own ARN has account and region.
+        prefix = account_prefix(app.lambda_context.invoked_function_arn)
+        return answer(
+            lambda: deployments(sources.ledger, query.deployments_query(_parameters(app), prefix))
         )
 
     @app.get("/deployments/<id_>")
     def _deployment(id_: str) -> Response[str]:
-        return told(lambda: deployment_list.deployment(sources.feed, id_))
+        return answer(lambda: deployment(sources.ledger, id_))
 
     @app.get("/openapi.json")
     def _openapi() -> Response[str]:
-        settings = StatusSettings.from_environment(sources.environment)
-        return http_response.of_json(openapi.document(settings.tag_filters, settings.api_auth))
+        of_api = settings()
+        return json_response(openapi.document(of_api.tag_filters, of_api.api_auth))
 
     return app
+
+
+def deployments(ledger: Feed | None, request: DeploymentsQuery) -> Json:
+    """Returns a page of updates, the newest first.
+
+    Raises InvalidQueryError, ConfigurationError without a ledger, LedgerError.
+    """
+    key = position_of(request.next, _SERVICE_KEYS if request.service else _ALL_KEYS)
+    # A key that DynamoDB would reject, or that belongs to another list.
+    if key and not (key["sk"].startswith(ENTRY) and key["pk"] and key.get("begun_at", "-")):
+        raise InvalidQueryError(INVALID_NEXT)
+    if key and (key["pk"] != request.service if request.service else key["feed"] != UPDATES):
+        raise InvalidQueryError(INVALID_NEXT)
+    if request.service:
+        items, position = _existing(ledger).of_service(request.service, request.limit, key)
+    else:
+        items, position = _existing(ledger).of_all(request.limit, key, request.cluster_arn)
+    return {
+        "deployments": [deployment_view(item) for item in items],
+        "next": next_token(position) if position else None,
+    }
+
+
+def deployment(ledger: Feed | None, id_: str) -> Json:
+    """Returns one update by its id in the lists.
+
+    Raises DeploymentNotFoundError, LedgerError, ConfigurationError.
+    """
+    request_id_ = request_id_of(id_)
+    entry = _existing(ledger).one(request_id_) if 0 < len(request_id_) <= 128 else None
+    if entry is None:
+        raise DeploymentNotFoundError(
+            f"the ledger has no update {one_line(request_id_, 128)!r}, or none any more"
+        )
+    return whole_deployment_view(to_item(entry))
+
+
+def _existing(ledger: Feed | None) -> Feed:
+    if ledger is None:
+        raise ConfigurationError(
+            "the function's LEDGER_TABLE is empty: without a ledger there is no history"
+        )
+    return ledger
 
 
 def _parameters(app: APIGatewayRestResolver) -> query.Parameters:
     return app.current_event.raw_event.get("multiValueQueryStringParameters") or {}
 
 
-def _wants_a_page(headers: Mapping[str, str]) -> bool:
-    """Whether a browser asks: programs accept anything, or JSON."""
+def _accepts_html(headers: Mapping[str, Any]) -> bool:
+    """Returns whether a browser sent the request: programs accept anything, or JSON."""
     return "text/html" in (headers.get("accept") or "")
-
-
-def _arn_prefix(context: Any) -> str:
-    """The beginning of ECS's ARNs where the function is: its own ARN says account and region, so
-    nobody need be asked.
-    """
-    return account_prefix(context.invoked_function_arn)

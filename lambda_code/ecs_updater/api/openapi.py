@@ -1,20 +1,71 @@
-"""This API as an OpenAPI document, made of the schemas that the function itself checks with. Pure.
+"""The API's routes, its help and its OpenAPI document, which has the schemas of the event parser.
 
-Version 3.1, whose schemas are JSON Schema: 3.0 has no ``patternProperties``, which tags need.
+OpenAPI 3.1, because its schemas are JSON Schema: 3.0 has no `patternProperties`, which tags need.
 https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS
 from .body import LONGEST_WAIT
 from .query import ALL, LAUNCH_TYPES, MOST_DEPLOYMENTS, MOST_SERVICES, SOME_DEPLOYMENTS
-from .routes import ROUTES, Route
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route."""
+
+    name: str
+    """Name of the call in generated clients."""
+    method: str
+    path: str
+    summary: str
+    answer: str | None
+    """Schema of the response, in `schemas/answers.json`."""
+    needs_key: bool = True
+
+
+ROUTES = (
+    Route("help", "GET", "/", "this help, or a page in a browser", "Help", needs_key=False),
+    Route("update", "POST", "/update", "change the image and the tags of a service", "Result"),
+    Route(
+        "rollback",
+        "POST",
+        "/rollback",
+        "return a service to the last revision that worked",
+        "Result",
+    ),
+    Route("listServices", "GET", "/list", "the services of every cluster", "Services"),
+    Route(
+        "listDeployments",
+        "GET",
+        "/deployments",
+        "the updates that were made, the newest first",
+        "Deployments",
+    ),
+    Route(
+        "getDeployment",
+        "GET",
+        "/deployments/{id}",
+        "one update and its outcome",
+        "WholeDeployment",
+    ),
+    Route("openapi", "GET", "/openapi.json", "this API as an OpenAPI document", None),
+)
+
+_AUTHENTICATION = {
+    "key": "the header x-api-key, on every route but this one",
+    "iam": (
+        "the header x-api-key and a signature of AWS (Signature Version 4), on "
+        "every route but this one"
+    ),
+}
 
 _QueryParameter = tuple[str, Json, str]
 """Name, schema and description of a parameter."""
@@ -22,7 +73,7 @@ _QueryParameter = tuple[str, Json, str]
 _NEXT: _QueryParameter = (
     "next",
     {"type": "string"},
-    "Where the page begins: what the page before gave as next.",
+    "Start of the page: the value of next in the page before.",
 )
 _EXAMPLE = {
     "cluster": "ECSCluster",
@@ -45,13 +96,26 @@ _ERRORS = {
     "429": "too many requests with this key: try again after Retry-After seconds",
     "500": "the function is at fault",
     "502": "AWS is at fault: a retry may help",
-    "504": "AWS did not answer in time; GET /deployments/{id} tells what became of an update",
+    "504": "AWS did not answer in time; GET /deployments/{id} returns the outcome of an update",
 }
-_OF_READING, _OF_CHANGING = ("400", "403", "404", "429", "500", "502", "504"), tuple(_ERRORS)
+_READ_ERRORS, _WRITE_ERRORS = ("400", "403", "404", "429", "500", "502", "504"), tuple(_ERRORS)
+
+
+def help_document(tag_filters: Sequence[str], auth: str) -> Json:
+    """Returns the help."""
+    return {
+        "name": "ecs-updater",
+        "routes": [
+            {"method": route.method, "path": route.path, "what": route.summary} for route in ROUTES
+        ],
+        "authentication": _AUTHENTICATION[auth],
+        "tagFilters": list(tag_filters),
+        "openapi": "openapi.json",
+    }
 
 
 def document(tag_filters: Sequence[str], auth: str) -> Json:
-    """The document. Its server is where it is itself: an address that is relative to its own."""
+    """Returns the OpenAPI document. The server's address is relative to the document's."""
     paths: dict[str, Json] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(
@@ -63,7 +127,7 @@ def document(tag_filters: Sequence[str], auth: str) -> Json:
             "title": "ecs-updater",
             "version": "1",
             "description": (
-                "Changes the image and the tags of an Amazon ECS service, and tells what runs."
+                "Changes the image and the tags of an Amazon ECS service, and reports what runs."
             ),
         },
         "servers": [{"url": "."}],
@@ -75,9 +139,9 @@ def document(tag_filters: Sequence[str], auth: str) -> Json:
 def _operation(route: Route, tag_filters: Sequence[str], auth: str) -> Json:
     return {
         "operationId": route.name,
-        "summary": route.what,
+        "summary": route.summary,
         "security": [{name: [] for name in _security_schemes(auth)}] if route.needs_key else [],
-        **_asked(route, tag_filters),
+        **_input(route, tag_filters),
         "responses": _responses(route),
     }
 
@@ -95,8 +159,8 @@ def _security_schemes(auth: str) -> Json:
     return schemes
 
 
-def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
-    """The parameters or the body of a route."""
+def _input(route: Route, tag_filters: Sequence[str]) -> Json:
+    """Returns the parameters or the body of a route."""
     match route.path:
         case "/update":
             return _body("Update", "ShortUpdate", _EXAMPLE)
@@ -119,22 +183,26 @@ def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
                     {"type": "string", "enum": ["0", "1"]},
                     "1: with the image of every container.",
                 ),
-                ("limit", _limit(MOST_SERVICES, MOST_SERVICES), "The most services of a page."),
+                ("limit", _limit(MOST_SERVICES, MOST_SERVICES), "Maximum services of a page."),
                 _NEXT,
             ]
-            return {"parameters": [_parameter(*one) for one in (*own, *by_tag)]}
+            return {"parameters": [_parameter(*parameter) for parameter in (*own, *by_tag)]}
         case "/deployments":
             own = [
-                ("cluster", {"type": "string"}, "Of this cluster, by name or ARN."),
-                ("service", {"type": "string"}, "Of this service, by name, with cluster, or ARN."),
+                ("cluster", {"type": "string"}, "Only of this cluster, by name or ARN."),
+                (
+                    "service",
+                    {"type": "string"},
+                    "Only of this service, by ARN, or by name with cluster.",
+                ),
                 (
                     "limit",
                     _limit(MOST_DEPLOYMENTS, SOME_DEPLOYMENTS),
-                    "The most updates of a page.",
+                    "Maximum updates of a page.",
                 ),
                 _NEXT,
             ]
-            return {"parameters": [_parameter(*one) for one in own]}
+            return {"parameters": [_parameter(*parameter) for parameter in own]}
         case "/deployments/{id}":
             of_path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
             return {"parameters": [of_path | {"description": "The update's id."}]}
@@ -144,8 +212,8 @@ def _asked(route: Route, tag_filters: Sequence[str]) -> Json:
 def _body(schema: str, short: str, example: Json) -> Json:
     either = {"anyOf": [_reference(schema), _reference(short)]}
     waits = (
-        f"A wait of more than {LONGEST_WAIT} seconds is answered at once, with 202 "
-        "and where to follow it."
+        f"For a wait of more than {LONGEST_WAIT} seconds the response is 202 at once, with "
+        "the address of the update."
     )
     return {
         "requestBody": {
@@ -168,14 +236,14 @@ def _responses(route: Route) -> Json:
     answers: Json = {"200": {"description": "OK", "content": content}}
     if changes:
         location = {
-            "Location": {"description": "Where it is followed.", "schema": {"type": "string"}}
+            "Location": {"description": "Address of the update.", "schema": {"type": "string"}}
         }
         answers["202"] = {
-            "description": "the rollout goes on, and was not waited for",
+            "description": "the rollout is in progress",
             "headers": location,
             "content": content,
         }
-    for status in _OF_CHANGING if changes else _OF_READING:
+    for status in _WRITE_ERRORS if changes else _READ_ERRORS:
         answers[status] = {
             "description": _ERRORS[status],
             "content": {"application/json": {"schema": _reference("Error")}},
@@ -184,10 +252,13 @@ def _responses(route: Route) -> Json:
 
 
 def _schemas() -> Json:
-    """The schemas of what is asked, as the function checks with them, and of what is answered."""
-    asked = [schema.document for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values())]
+    """Returns the schemas of requests and responses."""
+    requests = [schema.document for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values())]
     titles = {"UpdateEvent": "Update", "RollbackEvent": "Rollback"}
-    by_name = {titles.get(one["title"], one["title"]): _without_dialect(one) for one in asked}
+    by_name = {
+        titles.get(schema["title"], schema["title"]): _without_dialect(schema)
+        for schema in requests
+    }
     answers: Mapping[str, Json] = json.loads(
         resources.files("ecs_updater").joinpath("schemas/answers.json").read_text("utf-8")
     )
@@ -195,7 +266,7 @@ def _schemas() -> Json:
 
 
 def _without_dialect(schema: Json) -> Json:
-    """Without the name of its draft: what these schemas say is the same in OpenAPI's."""
+    """Returns a schema without `$schema`: it means the same in OpenAPI's dialect."""
     return {key: value for key, value in schema.items() if key != "$schema"}
 
 
@@ -203,8 +274,14 @@ def _reference(schema: str) -> Json:
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
-def _parameter(name: str, schema: Json, what: str) -> Json:
-    return {"name": name, "in": "query", "required": False, "description": what, "schema": schema}
+def _parameter(name: str, schema: Json, description: str) -> Json:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
 
 
 def _limit(most: int, default: int) -> Json:

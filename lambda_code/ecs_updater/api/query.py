@@ -1,8 +1,12 @@
-"""The parameters of a query, checked.
+"""Checks the query parameters. Every function raises InvalidQueryError.
 
-Pure: mappings in, dataclasses out. Everything here raises InvalidQueryError.
+`next` is the key of an entry and not a count: entries that appear or disappear between two pages
+are neither skipped nor returned twice.
 """
 
+import base64
+import binascii
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +17,7 @@ from ..model.service import EC2, FARGATE
 from ..settings import LIST_PARAMETERS
 
 Parameters = Mapping[str, Sequence[str]]
-"""What API Gateway's ``multiValueQueryStringParameters`` is: each name with its values."""
+"""API Gateway's `multiValueQueryStringParameters`: the values of each name."""
 
 EXTERNAL, MANAGED_INSTANCES, ALL = "EXTERNAL", "MANAGED_INSTANCES", "ALL"
 LAUNCH_TYPES = (FARGATE, EC2, EXTERNAL, MANAGED_INSTANCES)
@@ -22,17 +26,20 @@ MOST_DEPLOYMENTS, SOME_DEPLOYMENTS = 100, 20
 
 DEPLOYMENTS_PARAMETERS = ("cluster", "service", "limit", "next")
 
+INVALID_NEXT = "next: this is not what an earlier page of the same list gave as next"
+_LONGEST_NEXT = 8192
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True)
 class ListQuery:
-    """Which services, and how many of them."""
+    """Query of `GET /list`."""
 
     launch_types: frozenset[str] = frozenset({FARGATE})
     tags: Mapping[str, str] = field(default_factory=dict)
-    """The tags that a service must have, all of them."""
+    """Tags that a service must have."""
     images: bool = False
     limit: int = MOST_SERVICES
     next: str | None = None
@@ -40,33 +47,31 @@ class ListQuery:
 
 @dataclass(frozen=True)
 class DeploymentsQuery:
-    """Which updates, and how many of them."""
+    """Query of `GET /deployments`."""
 
     cluster_arn: str | None = None
     service: str | None = None
-    """The service's key, see ``ledger.key``."""
+    """The service's key, see `model.arn`."""
     limit: int = SOME_DEPLOYMENTS
     next: str | None = None
 
 
 def list_query(parameters: Parameters, filters: Sequence[str]) -> ListQuery:
-    """The query of ``GET /list``, where ``filters`` are the tags that it may name."""
-    given = _single(parameters, [*filters, *LIST_PARAMETERS], "filter")
+    """Returns the query of `GET /list`. `filters`: the tag keys that it accepts."""
+    values = _single(parameters, [*filters, *LIST_PARAMETERS], "filter")
     return ListQuery(
-        launch_types=_launch_types(given.get("launch_type")),
-        tags={key: given[key] for key in filters if key in given},
-        images=_flag("images", given.get("images")),
-        limit=_limit(given.get("limit"), MOST_SERVICES, MOST_SERVICES),
-        next=given.get("next"),
+        launch_types=_launch_types(values.get("launch_type")),
+        tags={key: values[key] for key in filters if key in values},
+        images=_flag("images", values.get("images")),
+        limit=_limit(values.get("limit"), MOST_SERVICES, MOST_SERVICES),
+        next=values.get("next"),
     )
 
 
 def deployments_query(parameters: Parameters, arn_prefix: str) -> DeploymentsQuery:
-    """The query of ``GET /deployments``; ``arn_prefix`` is that of ECS where the function is,
-    ``arn:aws:ecs:REGION:ACCOUNT:``.
-    """
-    given = _single(parameters, DEPLOYMENTS_PARAMETERS, "parameter")
-    cluster, service = given.get("cluster"), given.get("service")
+    """Returns the query of `GET /deployments`. `arn_prefix`: `arn:aws:ecs:REGION:ACCOUNT:`."""
+    values = _single(parameters, DEPLOYMENTS_PARAMETERS, "parameter")
+    cluster, service = values.get("cluster"), values.get("service")
     if cluster is not None and not _NAME.fullmatch(cluster) and not _CLUSTER_ARN.fullmatch(cluster):
         raise InvalidQueryError(
             f"cluster: {_shown(cluster)} is neither the name of a cluster nor its ARN"
@@ -77,8 +82,8 @@ def deployments_query(parameters: Parameters, arn_prefix: str) -> DeploymentsQue
     return DeploymentsQuery(
         cluster_arn=cluster_arn,
         service=None if service is None else _service_key(service, cluster_arn),
-        limit=_limit(given.get("limit"), SOME_DEPLOYMENTS, MOST_DEPLOYMENTS),
-        next=given.get("next"),
+        limit=_limit(values.get("limit"), SOME_DEPLOYMENTS, MOST_DEPLOYMENTS),
+        next=values.get("next"),
     )
 
 
@@ -103,12 +108,12 @@ def _service_key(service: str, cluster_arn: str | None) -> str:
     return key
 
 
-def _single(parameters: Parameters, names: Sequence[str], what: str) -> dict[str, str]:
-    """Each parameter with its one value."""
+def _single(parameters: Parameters, names: Sequence[str], kind: str) -> dict[str, str]:
+    """Returns the parameters, each of which must have one value."""
     for name, values in parameters.items():
         if name not in names:
             raise InvalidQueryError(
-                f"there is no {what} {_shown(name)}: there are {', '.join(names)}"
+                f"there is no {kind} {_shown(name)}: there are {', '.join(names)}"
             )
         if len(values) != 1:
             raise InvalidQueryError(f"{name}: is given {len(values)} times, once is enough")
@@ -118,13 +123,13 @@ def _single(parameters: Parameters, names: Sequence[str], what: str) -> dict[str
 def _launch_types(value: str | None) -> frozenset[str]:
     if value is None:
         return frozenset({FARGATE})
-    asked = frozenset(value.upper().split(","))
-    if not asked <= {*LAUNCH_TYPES, ALL}:
-        there_are = ", ".join((*LAUNCH_TYPES, ALL))
+    launch_types = frozenset(value.upper().split(","))
+    if not launch_types <= {*LAUNCH_TYPES, ALL}:
+        choices = ", ".join((*LAUNCH_TYPES, ALL))
         raise InvalidQueryError(
-            f"launch_type: {_shown(value)} is not one of {there_are}, or several with commas"
+            f"launch_type: {_shown(value)} is not one of {choices}, or several with commas"
         )
-    return frozenset(LAUNCH_TYPES) if ALL in asked else asked
+    return frozenset(LAUNCH_TYPES) if ALL in launch_types else launch_types
 
 
 def _flag(name: str, value: str | None) -> bool:
@@ -143,3 +148,30 @@ def _limit(value: str | None, default: int, most: int) -> int:
 
 def _shown(value: str) -> str:
     return repr(one_line(value, 100))
+
+
+def next_token(position: Mapping[str, str]) -> str:
+    """Returns the `next` of a position, whose names and values are strings."""
+    text = json.dumps(position, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def position_of(token: str | None, names: tuple[str, ...]) -> dict[str, str] | None:
+    """Returns the position of a `next`, which has these names. None: the first page."""
+    if token is None:
+        return None
+    try:
+        if len(token) > _LONGEST_NEXT:
+            raise ValueError
+        position = json.loads(
+            base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        )
+    except (ValueError, binascii.Error, RecursionError):
+        position = None
+    if (
+        not isinstance(position, dict)
+        or set(position) != set(names)
+        or not all(isinstance(value, str) for value in position.values())
+    ):
+        raise InvalidQueryError(INVALID_NEXT)
+    return position

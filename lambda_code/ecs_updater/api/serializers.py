@@ -12,14 +12,12 @@ from ..model.tags import listed
 
 Json = dict[str, Any]
 
-_IN_AN_ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_IN_PATH = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def id_of(request_id: str) -> str:
-    """A ``request_id``, which may be any text, as a part of an address: as it is where it can be,
-    else ``~`` and base64.
-    """
-    if _IN_AN_ADDRESS.fullmatch(request_id) and request_id.strip("."):
+    """Returns a `request_id` for a URL path: itself if possible, else `~` and base64."""
+    if _IN_PATH.fullmatch(request_id) and request_id.strip("."):
         return request_id
     return "~" + base64.urlsafe_b64encode(
         request_id.encode("utf-8", "surrogatepass")
@@ -27,7 +25,7 @@ def id_of(request_id: str) -> str:
 
 
 def request_id_of(text: str) -> str:
-    """The ``request_id`` of such a part of an address; of any other text, the text itself."""
+    """Returns the `request_id` of a part of a URL path made by `id_of`, else the text itself."""
     if not text.startswith("~"):
         return text
     try:
@@ -40,12 +38,12 @@ def request_id_of(text: str) -> str:
 
 
 def launch_type(service: Mapping[str, Any]) -> str:
-    """Where a service's tasks run; ECS's own default where it does not say."""
+    """Returns the launch type of a service, by default EC2 as in ECS."""
     return service_description.launch_type(service) or service_description.EC2
 
 
 def service_view(service: Mapping[str, Any]) -> Json:
-    """A service, as DescribeServices tells it with its tags."""
+    """Returns the view of a service of DescribeServices."""
     return {
         "clusterName": cluster_name(service["clusterArn"]),
         "clusterArn": service["clusterArn"],
@@ -63,7 +61,7 @@ def service_view(service: Mapping[str, Any]) -> Json:
 
 
 def deployment_view(item: Mapping[str, Any]) -> Json:
-    """An update, as the ledger's index has it: see ``ledger.feed.SHOWN``."""
+    """Returns the view of an entry as the ledger's index has it, see `ledger.queries.SHOWN`."""
     rollback = item.get("rollback")
     return {
         "id": id_of(item["request_id"]),
@@ -90,7 +88,7 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
 
 
 def whole_deployment_view(item: Mapping[str, Any]) -> Json:
-    """An update with what its caller was told."""
+    """Returns the view of an entry with the response or the error of its caller."""
     answer = item.get("answer")
     return {
         **deployment_view(item),

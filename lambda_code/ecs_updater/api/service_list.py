@@ -1,8 +1,7 @@
-"""The services of every cluster, page by page, in the order of their clusters' ARNs and their
-names.
+"""Lists the services of all clusters, page by page, ordered by cluster ARN and name.
 
-A thousand services of one cluster are 111 calls: one for the clusters, ten for the names, a hundred
-for the services.
+A thousand services of one cluster take 111 calls: one for the clusters, ten for the names, and a
+hundred for the services.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html
 """
 
@@ -12,46 +11,37 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..aws.ecs_reader import PARALLEL, EcsReader
-from ..aws.errors import AwsFailure, Outcome
+from ..aws.ecs_reader import PARALLEL, SERVICES_PER_CALL, EcsReader, service_batches
 from ..context import ANSWER_BYTES
-from ..errors import ServiceReadError
+from ..errors import AwsFailure, Outcome, ServiceReadError
 from ..log import logger
 from ..model import service as service_description
 from ..model.arn import service_name
-from .pagination import place_of, token_of
-from .query import ListQuery
+from .query import ListQuery, next_token, position_of
 from .serializers import Json, launch_type, service_view
 
-_SERVICES_AT_ONCE = 10
-"""The most services of one DescribeServices."""
-
 _LAST_SECONDS = 8.0
-"""What is left of the function's time when a page ends for the lack of it: for one more round of
-calls, and to answer.
-"""
+"""Remaining seconds at which a page ends: one more round of calls, and the response."""
 
 _NAMES_SECONDS = 16.0
-"""What has to be left to read the names of ten clusters more: 200 calls, when nothing is left of
-the burst.
-"""
+"""Minimum remaining seconds to read the names of ten more clusters: 200 calls without a burst."""
 
-_IMAGES_KEPT = 5000
+_MAX_CACHED_IMAGES = 5000
 
-Names = tuple[str, tuple[str, ...]]
-"""A cluster, and names of services in it that are read with one call."""
+Batch = tuple[str, list[str]]
+"""A cluster and up to ten of its services."""
 
 
 @dataclass(frozen=True, order=True)
-class _Place:
+class _Position:
     cluster_arn: str
     service_name: str
 
 
-class Listing:
+class ServiceList:
     """Lists services.
 
-    Make it at module scope: a revision never changes, so its images are read once.
+    Create it at module scope: a revision never changes, so its images are read once.
     """
 
     def __init__(self, ecs: EcsReader):
@@ -59,11 +49,12 @@ class Listing:
         self._images: dict[str, dict[str, str] | None] = {}
 
     def page(self, query: ListQuery, time_left: Callable[[], float]) -> Json:
-        """The services that ``query`` asks for, as many as fit into its limit, an answer and the
-        time. Raises ServiceReadError.
+        """Returns the services of `query`, bounded by its limit, the response's size and the time.
+
+        Raises InvalidQueryError or ServiceReadError.
         """
-        place = place_of(query.next, ("cluster", "service"))
-        after = _Place(place["cluster"], place["service"]) if place else None
+        position = position_of(query.next, ("cluster", "service"))
+        after = _Position(position["cluster"], position["service"]) if position else None
         try:
             return self._page(query, after, time_left)
         except AwsFailure as failure:
@@ -71,43 +62,45 @@ class Listing:
                 failure
             ) from failure
 
-    def _page(self, query: ListQuery, after: _Place | None, time_left: Callable[[], float]) -> Json:
+    def _page(
+        self, query: ListQuery, after: _Position | None, time_left: Callable[[], float]
+    ) -> Json:
         found: list[Json] = []
-        size, seen = 0, after
-        cut: list[_Place] = []
-        names = self._names(after, time_left, cut)
-        while batch := list(islice(names, self._calls_at_once(query, len(found)))):
-            read = self._read(batch, query)
-            for place, service in read:
+        size, last = 0, after
+        cut: list[_Position] = []
+        all_batches = self._batches(after, time_left, cut)
+        while batches := list(islice(all_batches, self._parallel_calls(query, len(found)))):
+            services = self._read(batches, query)
+            for position, service in services:
                 if service:
                     size += len(json.dumps(service))
-                    # A page has one service at least, or nobody would come past it.
+                    # A page has at least one service: with none the next page would be the same.
                     if found and size > ANSWER_BYTES:
-                        return _answer(found, seen)
+                        return _answer(found, last)
                     found.append(service)
-                seen = place
+                last = position
                 if len(found) == query.limit:
-                    is_last = place == read[-1][0] and next(names, None) is None and not cut
-                    return _answer(found, None if is_last else seen)
+                    is_read = position == services[-1][0] and next(all_batches, None) is None
+                    return _answer(found, None if is_read and not cut else last)
             if time_left() < _LAST_SECONDS:
-                return _answer(found, seen)
+                return _answer(found, last)
         return _answer(found, cut[0] if cut else None)
 
     @staticmethod
-    def _calls_at_once(query: ListQuery, found: int) -> int:
-        """How many DescribeServices come next: no more than the page may need, and few where each
-        costs ten calls for images.
+    def _parallel_calls(query: ListQuery, found: int) -> int:
+        """Returns the number of the next DescribeServices calls.
+
+        Few with images: then each service can cost a call of its own.
         """
-        needed = -(-(query.limit - found) // _SERVICES_AT_ONCE)
+        needed = -(-(query.limit - found) // SERVICES_PER_CALL)
         return min(needed, 2 if query.images else PARALLEL)
 
-    def _names(
-        self, after: _Place | None, time_left: Callable[[], float], cut: list[_Place]
-    ) -> Iterator[Names]:
-        """The names of services in the order of the list, those of ten clusters at once.
+    def _batches(
+        self, after: _Position | None, time_left: Callable[[], float], cut: list[_Position]
+    ) -> Iterator[Batch]:
+        """Yields the services in the order of the list, reading the names of ten clusters at once.
 
-        Where the time does not last for more of them, the place from which they are missing is put
-        into ``cut``.
+        If the time is over, the first position that was not read is added to `cut`.
         """
         clusters = sorted(
             arn for arn in self._ecs.clusters() if after is None or arn >= after.cluster_arn
@@ -115,57 +108,51 @@ class Listing:
         for first in range(0, len(clusters), PARALLEL):
             some = clusters[first : first + PARALLEL]
             if first and time_left() < _NAMES_SECONDS:
-                cut.append(_Place(some[0], ""))
+                cut.append(_Position(some[0], ""))
                 return
             for cluster, arns in zip(
                 some, self._ecs.in_parallel(self._ecs.services, some), strict=True
             ):
-                names = sorted({service_name(arn) for arn in arns})
-                left = [name for name in names if after is None or _Place(cluster, name) > after]
-                for start in range(0, len(left), _SERVICES_AT_ONCE):
-                    yield cluster, tuple(left[start : start + _SERVICES_AT_ONCE])
+                yield from service_batches(
+                    (cluster, name)
+                    for name in sorted({service_name(arn) for arn in arns})
+                    if after is None or _Position(cluster, name) > after
+                )
 
-    def _read(self, batch: Sequence[Names], query: ListQuery) -> list[tuple[_Place, Json | None]]:
-        """Each place of the batch, with the service where it is one that ``query`` asks for."""
-        answers = self._ecs.in_parallel(lambda names: self._ecs.describe_services(*names), batch)
-        read: list[tuple[_Place, dict[str, Any] | None, Json | None]] = []
-        for (cluster, names), services in zip(batch, answers, strict=True):
-            views = {
-                name: (service, view)
-                for service in services
-                for name, view in _views(service, query)
-            }
-            read += [(_Place(cluster, name), *views.get(name, (None, None))) for name in names]
+    def _read(
+        self, batches: Sequence[Batch], query: ListQuery
+    ) -> list[tuple[_Position, Json | None]]:
+        """Returns each position of the batches, with its service if `query` selects it."""
+        answers = self._ecs.in_parallel(lambda batch: self._ecs.describe_services(*batch), batches)
+        views: list[tuple[_Position, Json | None]] = []
+        revisions: dict[_Position, str | None] = {}
+        for (cluster, names), services in zip(batches, answers, strict=True):
+            selected = {}
+            for service in services:
+                for name, view in _views(service, query):
+                    selected[name] = view
+                    revision = service_description.task_definition(service)
+                    revisions[_Position(cluster, name)] = revision
+            views += [(_Position(cluster, name), selected.get(name)) for name in names]
         if not query.images:
-            return [(place, view) for place, _, view in read]
-        self._read_images(
-            {
-                arn
-                for _, service, _ in read
-                if service and (arn := service_description.task_definition(service))
-            }
-        )
-        images = self._images
+            return views
+        self._read_images(set(filter(None, revisions.values())))
         return [
             (
-                place,
-                view
-                and view
-                | {"images": images.get(service_description.task_definition(service or {}) or "")},
+                position,
+                view and view | {"images": self._images.get(revisions[position] or "")},
             )
-            for place, service, view in read
+            for position, view in views
         ]
 
     def _read_images(self, revisions: set[str]) -> None:
         missing = sorted(revisions - self._images.keys())
-        if len(self._images) + len(missing) > _IMAGES_KEPT:
+        if len(self._images) + len(missing) > _MAX_CACHED_IMAGES:
             self._images = {arn: images for arn, images in self._images.items() if arn in revisions}
         self._images |= zip(missing, self._ecs.in_parallel(self._images_of, missing), strict=True)
 
     def _images_of(self, revision: str) -> dict[str, str] | None:
-        """The images of a revision; None of one that ECS does not show, such as one that was
-        deleted while a service runs it.
-        """
+        """Returns the images of a revision. None: it was deleted while a service runs it."""
         try:
             return self._ecs.images(revision)
         except AwsFailure as failure:
@@ -175,12 +162,12 @@ class Listing:
 
 
 def _views(service: dict[str, Any], query: ListQuery) -> Iterator[tuple[str, Json]]:
-    """The name and the view of a service that is asked for.
+    """Yields name and view of a service if `query` selects it.
 
-    One whose description cannot be read is left out and logged.
+    A service with an unreadable description is logged and left out.
     """
     try:
-        if _is_asked_for(service, query):
+        if _is_selected(service, query):
             yield service["serviceName"], service_view(service)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         logger.warning(
@@ -190,7 +177,7 @@ def _views(service: dict[str, Any], query: ListQuery) -> Iterator[tuple[str, Jso
         )
 
 
-def _is_asked_for(service: dict[str, Any], query: ListQuery) -> bool:
+def _is_selected(service: dict[str, Any], query: ListQuery) -> bool:
     tags = service_description.tags(service)
     return (
         service["status"] == "ACTIVE"
@@ -199,8 +186,6 @@ def _is_asked_for(service: dict[str, Any], query: ListQuery) -> bool:
     )
 
 
-def _answer(services: list[Json], place: _Place | None) -> Json:
-    token = (
-        token_of({"cluster": place.cluster_arn, "service": place.service_name}) if place else None
-    )
-    return {"services": services, "next": token}
+def _answer(services: list[Json], last: _Position | None) -> Json:
+    position = last and {"cluster": last.cluster_arn, "service": last.service_name}
+    return {"services": services, "next": next_token(position) if position else None}

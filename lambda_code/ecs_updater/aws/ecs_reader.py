@@ -1,12 +1,8 @@
-"""The calls of Amazon ECS that only read, for lists of services: in parallel, and no faster than
-ECS answers.
+"""Reads many services of Amazon ECS: lists in parallel, descriptions in batches.
 
-Every failure is an ``AwsFailure``.
-
-ECS counts calls per account and region, and throttles what comes too fast, see ``rates``. A fifth
-of each bucket is left to others, such as updates; the SDK's retries are counted as they are sent.
-Each process keeps to that for itself: what several at once ask too much ECS throttles, and the SDK
-repeats.
+ECS throttles calls per account and region, see `throttling`. `EcsReader` uses four fifths of each
+bucket, retries of the SDK included, and leaves the rest to updates. Several processes do not share
+these buckets: what they call too fast is throttled, and the SDK retries.
 """
 
 from collections import Counter
@@ -20,13 +16,20 @@ from botocore.config import Config
 
 from .. import throttling
 from ..context import REAL_TIME, Clock
+from ..errors import AwsFailure
+from ..model.arn import service_name
+from ..model.service import ServiceDescription
 from ..throttling import TokenBucket
 from . import botocore_hooks
 from .clients import session
-from .errors import AwsFailure, translated
+from .ecs import Ecs
+from .errors import translated
+
+SERVICES_PER_CALL = 10
+"""Maximum services of one DescribeServices."""
 
 PARALLEL = 10
-"""The most calls at once."""
+"""Maximum parallel calls."""
 
 _CONFIG = Config(
     connect_timeout=2,
@@ -36,23 +39,82 @@ _CONFIG = Config(
     user_agent_appid="ecs-updater",
 )
 
-_SHARING = {
+_ACTIONS = {
     throttling.DESCRIBE: ("ListServices", "DescribeServices"),
     throttling.LIST_CLUSTERS: ("ListClusters",),
     throttling.DESCRIBE_REVISION: ("DescribeTaskDefinition",),
 }
-"""The actions here by the bucket that they share."""
+"""The actions of `EcsReader` by the bucket that they share."""
 
 _SHARE = 0.8
 
-Given = TypeVar("Given")
+Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
-class EcsReader:
-    """One client of Amazon ECS that writes nothing.
+def service_batches(services: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Yields a cluster and up to ten of its services, each once and in their order.
 
-    Make it at module scope: its buckets are the function's, not one call's.
+    `services` are pairs of cluster and service, each by name or ARN.
+    """
+    by_cluster: dict[str, dict[str, None]] = {}
+    for cluster, service in services:
+        by_cluster.setdefault(cluster, {})[service] = None
+    for cluster, names in by_cluster.items():
+        for first in range(0, len(names), SERVICES_PER_CALL):
+            yield cluster, list(names)[first : first + SERVICES_PER_CALL]
+
+
+def describe_batch(
+    ecs: Ecs, cluster: str, services: Sequence[str], read_at: float
+) -> dict[str, ServiceDescription]:
+    """Returns the description of up to ten services, by the name or ARN in `services`.
+
+    A service is left out if ECS returns neither the service nor a failure. `read_at`: the time of
+    the call in seconds since the epoch. Raises AwsFailure.
+    """
+    found, failures = ecs.describe_services(cluster, services)
+    descriptions = {}
+    for name in services:
+        service = next((s for s in found if name in (s["serviceArn"], s.get("serviceName"))), None)
+        reasons = tuple(
+            failure
+            for failure in failures
+            if service_name(failure.get("arn", "")) == service_name(name)
+        )
+        if service or reasons:
+            descriptions[name] = ServiceDescription(read_at, service, reasons)
+    return descriptions
+
+
+def describe_services(
+    ecs: Ecs, services: Sequence[tuple[Any, Any]], clock: Callable[[], float]
+) -> list[ServiceDescription | None]:
+    """Returns the description of each pair of cluster and service, in their order.
+
+    None if the call failed, if the pair has no two names, and for the second pair of a service,
+    which the update of the first one changes. The update then reads the service itself and raises
+    the error.
+    """
+    indexes: dict[tuple[str, str], int] = {}
+    for index, (cluster, service) in enumerate(services):
+        if isinstance(cluster, str) and isinstance(service, str) and cluster and service:
+            indexes.setdefault((cluster, service), index)
+    descriptions: list[ServiceDescription | None] = [None] * len(services)
+    for cluster, names in service_batches(indexes):
+        try:
+            batch = describe_batch(ecs, cluster, names, clock())
+        except AwsFailure:
+            continue
+        for service, description in batch.items():
+            descriptions[indexes[cluster, service]] = description
+    return descriptions
+
+
+class EcsReader:
+    """Client of Amazon ECS that writes nothing, for any number of threads.
+
+    Create it at module scope: its buckets are those of the function, not of one invocation.
     """
 
     def __init__(
@@ -61,18 +123,18 @@ class EcsReader:
         self._client = client or session().create_client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         botocore_hooks.count_calls(self._client, self.calls)
-        for name, operations in _SHARING.items():
+        for name, operations in _ACTIONS.items():
             bucket = TokenBucket(*throttling.RATES[name].share(_SHARE), clock)
             for operation in operations:
                 botocore_hooks.pace_calls(self._client, operation, bucket)
         self._pool = ThreadPoolExecutor(PARALLEL)
 
     def in_parallel(
-        self, call: Callable[[Given], Result], arguments: Iterable[Given]
+        self, call: Callable[[Argument], Result], arguments: Iterable[Argument]
     ) -> list[Result]:
-        """The results of ``call`` for each argument, in their order.
+        """Returns the results of `call` for each argument, in their order.
 
-        Raises the first failure, once all have come to their end.
+        Raises the first failure after all calls have ended.
         """
         futures = [self._pool.submit(copy_context().run, call, argument) for argument in arguments]
         for future in futures:
@@ -80,7 +142,7 @@ class EcsReader:
         return [future.result() for future in futures]
 
     def clusters(self) -> list[str]:
-        """The ARNs of all clusters."""
+        """Returns the ARNs of all clusters. Raises AwsFailure, as all methods do."""
         with translated("ListClusters"):
             pages = self._client.get_paginator("list_clusters").paginate(
                 PaginationConfig={"PageSize": 100}
@@ -88,24 +150,24 @@ class EcsReader:
             return [arn for page in pages for arn in page["clusterArns"]]
 
     def services(self, cluster: str) -> list[str]:
-        """The ARNs of a cluster's services; none of one that was deleted meanwhile."""
-        with _no_more_than_is_there("ListServices") as found:
+        """Returns the ARNs of a cluster's services. Empty: the cluster was deleted meanwhile."""
+        with _empty_without_cluster("ListServices") as arns:
             for page in self._client.get_paginator("list_services").paginate(
                 cluster=cluster, PaginationConfig={"PageSize": 100}
             ):
-                found += page["serviceArns"]
-        return found
+                arns += page["serviceArns"]
+        return arns
 
     def describe_services(self, cluster: str, services: Sequence[str]) -> list[dict[str, Any]]:
-        """Those of at most ten services that are still there, with their tags."""
-        with _no_more_than_is_there("DescribeServices") as found:
+        """Returns those of at most ten services that still exist, with their tags."""
+        with _empty_without_cluster("DescribeServices") as found:
             found += self._client.describe_services(
                 cluster=cluster, services=list(services), include=["TAGS"]
             )["services"]
         return found
 
     def images(self, task_definition: str) -> dict[str, str]:
-        """The image of each container of a revision."""
+        """Returns the image of each container of a revision."""
         with translated("DescribeTaskDefinition"):
             answer = self._client.describe_task_definition(taskDefinition=task_definition)
             containers = answer["taskDefinition"]["containerDefinitions"]
@@ -113,11 +175,8 @@ class EcsReader:
 
 
 @contextmanager
-def _no_more_than_is_there(operation: str) -> Iterator[list[Any]]:
-    """A list to fill, which stays as it is where the cluster is not there any more.
-
-    Raises AwsFailure for everything else.
-    """
+def _empty_without_cluster(operation: str) -> Iterator[list[Any]]:
+    """Yields a list to fill. It stays empty if the cluster does not exist any more."""
     try:
         with translated(operation):
             yield []

@@ -1,5 +1,4 @@
-"""The HTTP door for what only tells, in a function that cannot write: ``GET``, as API Gateway hands
-it to Lambda.
+"""Handler of the `GET` requests behind API Gateway. Its role cannot write.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
@@ -7,8 +6,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 import os
 from typing import Any
 
-from ..api.get_routes import Sources, door
-from ..api.service_list import Listing
+from ..api.get_routes import Sources, status_app
+from ..api.service_list import ServiceList
 from ..aws.dynamodb import table_of
 from ..aws.ecs_reader import EcsReader
 from ..ledger.queries import Feed
@@ -16,10 +15,10 @@ from . import start_garbage_collection
 
 ECS = EcsReader()
 LEDGER = table_of(os.environ)
-DOOR = door(Sources(Listing(ECS), Feed(LEDGER) if LEDGER else None, os.environ))
+APP = status_app(Sources(ServiceList(ECS), Feed(LEDGER) if LEDGER else None, os.environ))
 start_garbage_collection()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers one question; every error is an answer."""
-    return DOOR.resolve(event, context)
+    """Answers one request. An error becomes an HTTP response."""
+    return APP.resolve(event, context)

@@ -1,5 +1,4 @@
-"""The HTTP door for what changes a service: ``POST /update`` and ``POST /rollback``, as API Gateway
-hands them to Lambda.
+"""Handler of `POST /update` and `POST /rollback` behind API Gateway.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
@@ -7,21 +6,21 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 import os
 from typing import Any
 
-from ..api.post_routes import door
+from ..api.post_routes import update_app
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..deployments.deploy import deploy
-from ..log import say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
+from ..log import log_missing_ledger, warn_if_unrestricted
 from . import start_garbage_collection
 
 ECS = Ecs()
 LEDGER = table_of(os.environ)
-say_whether_there_is_a_ledger(LEDGER)
-warn_of_what_is_unrestricted(os.environ)
-DOOR = door(lambda event, call: deploy(event, os.environ, ECS, call, LEDGER))
+log_missing_ledger(LEDGER)
+warn_if_unrestricted(os.environ)
+APP = update_app(lambda event, call: deploy(event, os.environ, ECS, call, LEDGER))
 start_garbage_collection()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Does one update or rollback; every error is an answer."""
-    return DOOR.resolve(event, context)
+    """Runs one update or rollback. An error becomes an HTTP response."""
+    return APP.resolve(event, context)

@@ -1,5 +1,4 @@
-"""The completer's door: events of EventBridge, of ECS's deployments or of a schedule, or any event
-sent by hand.
+"""Handler of the reconciler: EventBridge's events of ECS deployments or a schedule, or any event.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
 """
@@ -12,7 +11,7 @@ from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..context import Call
 from ..deployments.reconciler import complete
-from ..log import logged_run
+from ..log import log_run
 from . import start_garbage_collection
 
 ECS = Ecs()
@@ -21,7 +20,7 @@ start_garbage_collection()
 
 
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
-    """Completes what is open, and says what that was."""
-    return logged_run(
+    """Ends the open updates whose rollouts have ended, and reports them."""
+    return log_run(
         context, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json()
     )

@@ -1,5 +1,4 @@
-"""The direct door: whoever may invoke the function sends the event itself and gets the result
-itself.
+"""Handler of direct invocations: the event is the request, the result is the response.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 """
@@ -12,20 +11,21 @@ from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..context import Call
 from ..deployments.deploy import deploy
-from ..log import logged, say_whether_there_is_a_ledger, warn_of_what_is_unrestricted
+from ..log import log_missing_ledger, log_update, warn_if_unrestricted
 from . import start_garbage_collection
 
-# At module scope: Lambda initialises with full CPU, and keeps it for the invocations that follow.
+# At module scope: Lambda initialises it with full CPU and keeps it for later invocations.
 ECS = Ecs()
 LEDGER = table_of(os.environ)
-say_whether_there_is_a_ledger(LEDGER)
-warn_of_what_is_unrestricted(os.environ)
+log_missing_ledger(LEDGER)
+warn_if_unrestricted(os.environ)
 start_garbage_collection()
 
 
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
-    """Does one update.
+    """Runs one update.
 
-    An error's class is Lambda's ``errorType``, its text Lambda's ``errorMessage``.
+    The class of an error becomes Lambda's `errorType`, its text Lambda's `errorMessage`.
     """
-    return logged(event, context, lambda: deploy(event, os.environ, ECS, Call.of(context), LEDGER))
+    call = Call.of(context)
+    return log_update(event, context, lambda: deploy(event, os.environ, ECS, call, LEDGER))

@@ -1,39 +1,35 @@
-"""The name that a misspelled one was probably meant to be. Pure."""
+"""Finds the name that a misspelled one probably means."""
 
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-_ALIKE = 0.6
-"""From which similarity on, between 0 and 1, a name is offered: the default of
-``difflib.get_close_matches``.
-"""
+_MIN_SIMILARITY = 0.6
+"""Minimum similarity, between 0 and 1: the default of `difflib.get_close_matches`."""
 
-_LONGEST, _SHORTEST_PART = 128, 3
-"""Characters of a name that are compared, and of a name that only has to be a part of the other
-one.
-"""
+_MAX_COMPARED, _SHORTEST_PART = 128, 3
+"""Maximum compared characters, and minimum characters of a name that is part of the other one."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of ``names`` that is most like ``name``, or None.
+    """Returns the element of `names` most similar to `name`, or None.
 
-    Case, ``_`` and ``-`` do not count.
+    Case, `_` and `-` do not count.
     """
-    given = _plain(name)
+    plain = _plain(name)
     matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(given)
+    matcher.set_seq2(plain)
     best, best_ratio = None, 0.0
-    for one in sorted(names):
-        known = _plain(one)
+    for candidate in sorted(names):
+        known = _plain(candidate)
         matcher.set_seq1(known)
-        is_part = len(given) >= _SHORTEST_PART and given in known
+        is_part = len(plain) >= _SHORTEST_PART and plain in known
         if matcher.real_quick_ratio() > best_ratio or is_part:
             ratio = matcher.ratio()
-            if ratio > best_ratio and (ratio >= _ALIKE or is_part):
-                best, best_ratio = one, ratio
+            if ratio > best_ratio and (ratio >= _MIN_SIMILARITY or is_part):
+                best, best_ratio = candidate, ratio
     return best
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name[:_LONGEST].lower())
+    return re.sub(r"[\W_]", "", name[:_MAX_COMPARED].lower())

@@ -1,4 +1,4 @@
-"""A message of the queue: an event of the contract, and how often it has come. Pure.
+"""A message of the SQS queue: an event of the contract and how often it was received.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
@@ -9,58 +9,49 @@ from typing import Any
 
 from ..errors import InvalidEventError, one_line
 from ..ledger.entry import check_types
-from ..model.json_document import json_document
+from ..model.event_parser import parse_json
 from ..model.request import fingerprint
 
 BATCH = "batch"
-"""The attribute of a message that names the batch of the ledger that it is of."""
+"""Message attribute with the id of the batch in the ledger."""
 
 LONGEST_ID = 128
-"""The most characters of a ``request_id``, by the contract, and of a batch: DynamoDB takes no key
-of more than 2048 bytes.
-"""
+"""Maximum characters of a `request_id` (contract) and of a batch's id."""
 
-_MOST_DEPTH = 20
-"""The deepest nesting of an event; the contract's is 2.
-
-Python fails on deeper values in places that nobody expects.
-"""
+_MAX_DEPTH = 20
+"""Maximum nesting of an event; the contract's is 2. Python fails at deeper values."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One record."""
+    """One record of Lambda's event."""
 
     id: str
     receipt: str
-    """Of this receive: by it the message is hidden for longer or shorter."""
+    """Receipt handle of this receive, for ChangeMessageVisibility."""
     group: str
-    """Messages of one group, one service's, come one after the other."""
+    """Message group: SQS delivers the messages of one group, one service's, in order."""
     receives: int
-    """How often it has come, this time included."""
+    """Number of receives, this one included."""
     first_received_at: float
-    """When it came first, in seconds since the epoch."""
+    """Time of the first receive, in seconds since the epoch."""
     body: str
     batch: str | None = None
     sender: str | None = None
-    """Who sent it, as AWS knows them."""
+    """The sender's id in SQS."""
     fault: str | None = None
-    """Why the record is not one of a FIFO queue; None where it is."""
+    """Why the record is not a message of a FIFO queue. None: it is one."""
 
     @classmethod
     def of(cls, record: Any) -> "Message":
-        """That of a record as Lambda hands it over.
-
-        An odd record becomes a message with a ``fault`` and what it has.
-        """
+        """Returns the message of a record. A malformed record becomes a message with a `fault`."""
         try:
             return cls._of(record)
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            given = record if isinstance(record, Mapping) else {}
+            fields = record if isinstance(record, Mapping) else {}
             names = ("messageId", "receiptHandle", "body")
-            id_, receipt, body = (
-                one if isinstance(one := given.get(name), str) else "" for name in names
-            )
+            values = (fields.get(name) for name in names)
+            id_, receipt, body = (value if isinstance(value, str) else "" for value in values)
             body = body or one_line(str(record))
             fault = (
                 f"the record is not a message of a FIFO queue: {type(error).__name__}: "
@@ -88,29 +79,28 @@ class Message:
         return message
 
     def event(self) -> dict[str, Any]:
-        """What it carries, with the ``request_id`` by which a second delivery is known.
+        """Returns the event. Its default `request_id` is the message's id.
 
         Raises InvalidEventError.
         """
         if self.fault:
             raise InvalidEventError(self.fault)
         try:
-            event = json_document(self.body, "the message")
+            event = parse_json(self.body, "the message")
         except RecursionError as error:
-            raise InvalidEventError(f"the message is no JSON: {error}") from None
-        if _is_deeper(event, _MOST_DEPTH):
-            raise InvalidEventError(f"the message is nested more than {_MOST_DEPTH} deep")
+            raise InvalidEventError(f"the message is not valid JSON: {error}") from None
+        if _is_deeper(event, _MAX_DEPTH):
+            raise InvalidEventError(f"the message is nested more than {_MAX_DEPTH} deep")
         if not isinstance(event, dict):
-            raise InvalidEventError(f"the message is no object of JSON but {type(event).__name__}")
-        # Nobody waits here: the completer ends what this begins.
+            raise InvalidEventError(
+                f"the message is not a JSON object but of type {type(event).__name__}"
+            )
+        # The worker does not wait: the reconciler ends what it begins.
         return {"request_id": self.id, **event, "wait_seconds": 0}
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether a JSON value is nested deeper than that.
-
-    Level by level, since a recursion ends at some depth itself.
-    """
+    """Returns whether a JSON value is nested deeper than `depth`, without recursion."""
     level = [value]
     while level and depth >= 0:
         containers = [

@@ -1,14 +1,13 @@
-"""Tells the ledger at once of an update that cannot succeed, so that nobody waits for it."""
+"""Ends an update that cannot succeed in the ledger, so that nobody waits for it."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..context import Call
 from ..deployments.recovery import Recovery
 from ..errors import EcsUpdaterError, one_line
-from ..ledger.entry import Entry, Side, State
+from ..ledger.entry import Entry, Side
 from ..ledger.lease import Holder, Leases
 from ..ledger.store import History
 from ..model.arn import cluster_arn_of, cluster_name, service_key
@@ -17,11 +16,11 @@ from ..model.request import fingerprint_of_event
 from ..settings import Settings
 from .message import LONGEST_ID
 
-_NAMED = re.compile(r"[\w-]{1,255}|arn:.{1,1024}", re.ASCII)
+_NAME_OR_ARN = re.compile(r"[\w-]{1,255}|arn:.{1,1024}", re.ASCII)
 
 
-class Refusals:
-    """The ends of updates that nobody tries again."""
+class Rejections:
+    """Writes the rejections of updates that are not retried."""
 
     def __init__(
         self,
@@ -31,49 +30,39 @@ class Refusals:
         arn_prefix: str,
         settings: Settings,
     ):
-        """``arn_prefix``: of the account's services, ``arn:aws:ecs:eu-west-1:123456789012:``, for
-        events that name them.
+        """`arn_prefix`: `arn:aws:ecs:eu-west-1:123456789012:`, for events that name the service.
 
-        ``settings`` have the cluster and the service of events that name none.
+        `settings`: the default cluster and service.
         """
-        self._history, self._leases, self._recovery, self._prefix = (
-            history,
-            leases,
-            recovery,
-            arn_prefix,
-        )
-        self._settings = settings
+        self._history, self._leases, self._recovery = history, leases, recovery
+        self._prefix, self._settings = arn_prefix, settings
 
     def key(self, event: Mapping[str, Any]) -> str | None:
-        """The key of the service that an event names; None where it names none that there could
-        be.
-        """
+        """Returns the key of the event's service. None: the event names no possible service."""
         cluster = event.get("ecs_cluster_name", self._settings.cluster)
         service = event.get("ecs_service_name", self._settings.service)
         if not isinstance(cluster, str) or not isinstance(service, str):
             return None
-        if not all(_NAMED.fullmatch(one) for one in (cluster, service)):
+        if not _NAME_OR_ARN.fullmatch(cluster) or not _NAME_OR_ARN.fullmatch(service):
             return None
-        cluster_arn = cluster if cluster.startswith("arn:") else f"{self._prefix}cluster/{cluster}"
-        service_arn = (
-            service
-            if service.startswith("arn:")
-            else f"{self._prefix}service/{cluster_name(cluster_arn)}/{service}"
-        )
+        if not cluster.startswith("arn:"):
+            cluster = f"{self._prefix}cluster/{cluster}"
+        if not service.startswith("arn:"):
+            service = f"{self._prefix}service/{cluster_name(cluster)}/{service}"
         try:
-            return service_key(service_arn, cluster_arn)
+            return service_key(service, cluster)
         except ValueError:
             return None
 
     def write(
         self, event: Mapping[str, Any], error: EcsUpdaterError, call: Call, verdict: str
     ) -> bool:
-        """Lets the update of ``event`` have ended with ``error``, for good.
+        """Writes that the update of `event` ended with `error`, for good.
 
-        False where the event names no service, and where another update has its ``request_id``. An
-        end that the update itself has written stays. An update that has begun and not ended is
-        settled as it is found: undone, or, where its deployment was made after all, left for the
-        completer. Raises LeaseHeldError, LedgerError or ServiceReadError.
+        Returns False if the event names no service, or if another update has its `request_id`. An
+        end that the update has written itself stays. An update that is open is reconciled: it is
+        undone or, if its deployment was made, left to the reconciler. Raises LeaseHeldError,
+        LedgerError or ServiceReadError.
         """
         request_id = event["request_id"]
         key = self.key(event)
@@ -81,43 +70,40 @@ class Refusals:
             return False
         entry = self._history.find(request_id)
         if entry is None:
-            with self._leases.hold(key, holder := Holder.of(request_id)) as hold:
-                fence = hold.lease.fence
-                new = replace(
-                    _entry(key, event, call),
-                    number=fence,
-                    fence=fence,
-                    owner=holder.id,
-                    request_id=request_id,
-                )
-                entry = self._history.refuse(new.refused(verdict, str(error), error))
+            with self._leases.hold(key, holder := Holder.of(request_id)) as lease:
+                rejected = _entry(
+                    key, event, call, request_id, owner=holder.id, fence=lease.lease.fence
+                ).refused(verdict, str(error), error)
+                entry = self._history.refuse(rejected)
         if entry.service != key or entry.fingerprint not in (None, fingerprint_of_event(event)):
             return False
-        if entry.state in (State.BEGUN, State.REGISTERED, State.TAGGED):
-            with self._leases.hold(entry.service, Holder.of(request_id)) as hold:
-                entry = self._recovery.settle(entry, hold)
+        if entry.is_before_deployment:
+            with self._leases.hold(entry.service, Holder.of(request_id)) as lease:
+                entry = self._recovery.settle(entry, lease)
         if entry.is_ended and entry.may_be_repeated:
             self._history.give_up(entry)
         return True
 
 
-def _entry(key: str, event: Mapping[str, Any], call: Call) -> Entry:
+def _entry(
+    key: str, event: Mapping[str, Any], call: Call, request_id: str, *, owner: str, fence: int
+) -> Entry:
     image, container = event.get("ecs_image_name"), event.get("ecs_container_name")
-    wanted = (
+    images = (
         {one_line(container): one_line(image)}
         if container and isinstance(container, str) and isinstance(image, str)
         else {}
     )
     return Entry(
         service=key,
-        number=0,
-        request_id="",
-        owner="",
-        fence=0,
+        number=fence,
+        request_id=request_id,
+        owner=owner,
+        fence=fence,
         cluster_arn=cluster_arn_of(key),
         service_arn=key,
         before=Side(),
-        after=Side(images=wanted),
+        after=Side(images=images),
         action=ROLLBACK if event.get("action") == ROLLBACK else "update",
         caller=call.caller,
         batch=call.batch,

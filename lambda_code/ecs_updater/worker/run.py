@@ -1,15 +1,17 @@
-"""One invocation of the worker: up to ten messages, each in its turn, none waited for.
+"""One invocation of the queue's worker: processes up to ten messages without waiting for rollouts.
 
-A message ends in one of four ways. Its update is begun, and the completer ends it. It cannot
-succeed: the ledger says why, at once. A retry may help: it comes again later, and with it what
-follows in its group; when it has done so for half an hour the ledger says that it was given up, and
-so does the dead-letter queue. It cannot even be read, names no service, or has the ``request_id``
-of another update: it goes to the dead-letter queue at once, with the reason. Whatever a message
-raises, the others are worked off.
+A message ends in one of four ways:
 
-How often a message has come says little: each time counts at which the service was held, the time
-was over, or the one before it in its group failed. So the time decides, and the queue's own count
-is only for a message that ends the worker each time.
+- Its update is started. The reconciler ends it.
+- The update cannot succeed. The ledger gets the reason at once.
+- A retry may help. The message comes back later, together with the later ones of its group. After
+  `PATIENCE` the ledger gets the reason, and the message goes to the dead-letter queue.
+- It cannot be read, names no service, or has the `request_id` of another update. It goes to the
+  dead-letter queue at once, with the reason.
+
+An error of one message never stops the others. SQS's count of receives also counts those at which
+the service's lease was held or the time was over. So the time decides when to give up, and the
+count only for a message that ends the worker's process every time.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +21,7 @@ from typing import Any, Protocol
 from .. import log
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome
+from ..aws.ecs_reader import describe_services
 from ..aws.sqs import Outgoing
 from ..context import Call
 from ..deployments.deploy import deploy
@@ -27,11 +29,13 @@ from ..deployments.idempotency import is_replayed
 from ..deployments.recovery import Recovery
 from ..deployments.waiter import Rolling
 from ..errors import (
+    AwsFailure,
     CallerFault,
     ConfigurationError,
     EcsUpdaterError,
     InternalError,
     InvalidEventError,
+    Outcome,
     RateError,
     ServerFault,
     ServiceUpdateRefusedError,
@@ -47,16 +51,34 @@ from ..model.request import fingerprint
 from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..settings import QueueSettings, Settings
-from ..throttling import DESCRIBE_REVISION, REGISTER, TAG, UPDATE, RateLimiter, backoff, parse_rates
+from ..throttling import (
+    DESCRIBE_REVISION,
+    REGISTER,
+    TAG,
+    UPDATE,
+    RateLimiter,
+    backoff,
+    parse_rates,
+)
 from .message import BATCH, Message
-from .prefetch import describe_services
-from .rejection import Refusals
+from .rejection import Rejections
+
+NEEDED_SECONDS = 45.0
+"""Minimum remaining seconds of the function to start one more update."""
+
+PATIENCE = 1800.0
+"""Seconds after the first receive in which a message is retried: twice the longest lease."""
+
+_FIRST_RETRY, _LONGEST_RETRY = 30, 300
+"""Seconds until a message comes back: the first time, and at most."""
+
+Event = dict[str, Any]
 
 
-def paced(tokens: RateLimiter, seconds_left: Callable[[], float]) -> Callable[[Plan], None]:
-    """Waits for the calls of a plan, for ``seconds_left`` at most.
+def limit_rate(limiter: RateLimiter, seconds_left: Callable[[], float]) -> Callable[[Plan], None]:
+    """Returns a function that waits for the tokens of a plan's calls, at most `seconds_left`.
 
-    Raises RateError where they cannot be made by then.
+    It raises RateError if they come later.
     """
 
     def wait(plan: Plan) -> None:
@@ -66,179 +88,162 @@ def paced(tokens: RateLimiter, seconds_left: Callable[[], float]) -> Callable[[P
             TAG: bool(plan.tags.to_set) + bool(plan.tags.to_remove),
         }
         for name, count in calls.items():
-            if not tokens.take(name, count, seconds_left()):
+            if not limiter.take(name, count, seconds_left()):
                 raise RateError(
-                    f"ECS lets {name} be called no faster than it is, and this function "
-                    "ends before: try again"
+                    f"the rate limit of {name} allows the call only after the end of this "
+                    "function: try again"
                 )
 
     return wait
 
 
-NEEDED_SECONDS = 45.0
-"""What has to be left of the function's time to begin one more update."""
-
-PATIENCE = 1800.0
-"""For how many seconds after it came first a message is tried again: twice as long as any update
-may hold a service.
-"""
-
-_FIRST_RETRY, _LAST_RETRY = 30, 300
-"""Seconds after which a message comes again: at first, and at most."""
-
-
-class Hiding(Protocol):
-    """Of a queue, what lets a message come again."""
+class MessageQueue(Protocol):
+    """What the worker calls of a queue, see `aws.sqs.Queue`."""
 
     def hide(self, receipt: str, seconds: int) -> None:
-        """See ``aws.sqs.Queue``."""
-
-
-class Sending(Protocol):
-    """Of a queue, what takes messages."""
+        """Hides a received message for this time."""
 
     def send(self, messages: Sequence[Outgoing]) -> None:
-        """See ``aws.sqs.Queue``."""
+        """Sends messages."""
 
 
 class Worker:
-    """What one invocation works off."""
+    """Processes the messages of one invocation."""
 
     def __init__(
         self,
         environment: Mapping[str, str],
         ecs: Ecs,
         table: Table | None,
-        queue: Hiding,
-        letters: Sending,
+        queue: MessageQueue,
+        dead_letter_queue: MessageQueue,
         call: Call,
-        door: str = "queue, sent by",
+        caller_prefix: str = "queue, sent by",
         retries_denied: bool = True,
     ):
-        """``door``: what the ledger says before a message's sender. Raises ConfigurationError.
+        """`caller_prefix`: text before a message's sender in the ledger.
 
-        ``retries_denied``: whether a call that is not permitted is tried again. A new role's policy
-        takes a while to reach all of AWS, and a function gets new credentials before the old ones
-        expire. Nobody gives new ones to a command that runs: what AWS says about its credentials
-        ends ``work_off``.
+        `retries_denied`: whether a call that is not permitted is retried. A function gets new
+        credentials, and a new role's policy takes a while to reach all of AWS. A command does not
+        get new credentials: an error about them is raised by `process`. Raises ConfigurationError.
         """
         if table is None:
             raise ConfigurationError(
-                "the function's LEDGER_TABLE is empty: without a ledger nobody ends "
+                "the function's LEDGER_TABLE is empty: without a ledger nothing ends "
                 "what a message begins"
             )
         own = QueueSettings.from_environment(environment)
         self._environment, self._ecs, self._table, self._call = environment, ecs, table, call
-        self._queue, self._letters, self._door = queue, letters, door
-        self._most_receives = own.max_receives
-        self._retries_denied = retries_denied
+        self._queue, self._dead_letter_queue = queue, dead_letter_queue
+        self._caller_prefix, self._retries_denied = caller_prefix, retries_denied
+        self._max_receives = own.max_receives
         clock, settings = call.clock, _settings(environment)
         days = settings.ledger_retention_days
         history = History(table, retention_days=days, clock=clock.epoch)
         self._batches = Batches(table, retention_days=days, clock=clock.epoch)
-        recovery = Recovery(ecs, Rolling(ecs, settings, clock), history)
-        self._refusals = Refusals(
+        self._rejections = Rejections(
             history,
             Leases(table, clock=clock.epoch, sleep=clock.sleep),
-            recovery,
+            Recovery(ecs, Rolling(ecs, settings, clock), history),
             own.arn_prefix,
             settings,
         )
-        self._tokens = Pace(table, parse_rates(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep)
+        self._limiter = Pace(
+            table, parse_rates(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep
+        )
 
-    def work_off(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
-        """Works off the records of an event; the ids of those messages that are to come again."""
+    def process(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
+        """Processes the records of an event. Returns the ids of the messages to deliver again."""
         messages = [Message.of(record) for record in records]
-        # By group, in how many seconds its messages come again: whatever follows one that failed
-        # waits with it.
-        again: dict[str, int] = {}
+        # Seconds until the messages of a group come back: those after a failed one wait with it.
+        delays: dict[str, int] = {}
         failed: list[str] = []
-        for message, event, told in self._told(messages):
-            seconds = again.get(message.group)
-            if seconds is None:
-                seconds = self._isolated(message, event, told, context)
-            if seconds is not None:
-                again[message.group] = seconds
+        for message, event, description in self._described(messages):
+            delay = delays.get(message.group)
+            if delay is None:
+                delay = self._isolated(message, event, description, context)
+            if delay is not None:
+                delays[message.group] = delay
                 failed.append(message.id)
-                # Each one of them: the queue gives out nothing of a group while it has one of its
-                # messages out.
-                self._hide(message, seconds)
+                # Each of them: SQS delivers no message of a group while another one is hidden.
+                self._hide(message, delay)
         return failed
 
-    def _told(
+    def _described(
         self, messages: Sequence[Message]
-    ) -> Iterator[tuple[Message, dict[str, Any] | InvalidEventError, ServiceDescription | None]]:
-        """The messages with their events, and what ECS tells of their services."""
+    ) -> Iterator[tuple[Message, Event | InvalidEventError, ServiceDescription | None]]:
+        """Yields the messages with their events and the descriptions of their services."""
         events = [_event_of(message) for message in messages]
-        is_accepted = [self._is_accepted(event) for event in events]
-        accepted = [
-            event
-            for event, is_one in zip(events, is_accepted, strict=True)
-            if is_one and isinstance(event, dict)
+        accepted = [event for event in events if self._is_accepted(event)]
+        services = [
+            (
+                event.get("ecs_cluster_name", ""),
+                event.get("ecs_service_name", ""),
+            )
+            for event in accepted
+            if isinstance(event, dict)
         ]
-        told: Iterator[ServiceDescription | None] = iter([])
+        descriptions: Iterator[ServiceDescription | None] = iter([])
         try:
-            # What is read now is as old as the wait for the others; the lease tells whether
-            # somebody has changed it since.
-            if self._tokens.take(DESCRIBE_REVISION, len(accepted), self._seconds_left()):
-                told = iter(describe_services(self._ecs, accepted, self._call.clock.epoch))
+            # A description is as old as the wait for the messages before it. The lease shows
+            # whether another update has changed the service since.
+            if self._limiter.take(DESCRIBE_REVISION, len(services), self._seconds_left()):
+                descriptions = iter(describe_services(self._ecs, services, self._call.clock.epoch))
         except Exception as error:  # pylint: disable=broad-exception-caught
-            # Each message meets this trouble by itself, and comes again by itself.
+            # Each message meets the same error, and is retried for it, separately.
             log.logger.warning(
                 "the services are read one by one",
                 reason=f"{type(error).__name__}: {one_line(str(error))}",
             )
-        for message, event, is_one in zip(messages, events, is_accepted, strict=True):
-            yield message, event, next(told, None) if is_one else None
+        for message, event in zip(messages, events, strict=True):
+            yield message, event, next(descriptions, None) if event in accepted else None
 
-    def _is_accepted(self, event: dict[str, Any] | InvalidEventError) -> bool:
-        """Whether the update will read the service: ECS is asked nothing about an event that is
-        refused.
+    def _is_accepted(self, event: Event | InvalidEventError) -> bool:
+        """Returns whether the update will read the service.
 
-        For one bad name it would refuse the call for all ten.
+        ECS rejects a call about ten services because of one bad name.
         """
         try:
             parse_event(event, Settings.from_environment(self._environment))
-        except Exception:  # pylint: disable=broad-exception-caught  # The update says what is wrong.
+        except Exception:  # pylint: disable=broad-exception-caught  # The update raises it again.
             return False
         return True
 
     def _isolated(
         self,
         message: Message,
-        event: dict[str, Any] | InvalidEventError,
-        told: ServiceDescription | None,
+        event: Event | InvalidEventError,
+        description: ServiceDescription | None,
         context: Any,
     ) -> int | None:
-        """``_worked_off``; what is raised in it beside the errors of an update is this message's
-        trouble alone.
-        """
+        """Calls `_process`. An unexpected error ends this message only."""
         try:
-            return self._worked_off(message, event, told, context)
+            return self._process(message, event, description, context)
         except Exception as defect:  # pylint: disable=broad-exception-caught
             if isinstance(defect, ServerFault) and not self._retries_denied:
-                raise  # Without credentials no message can be worked off.
-            log.logger.exception("a message cannot be worked off", message_id=message.id)
+                raise  # Without credentials no message can be processed.
+            log.logger.exception("a message cannot be processed", message_id=message.id)
             error = InternalError(
                 f"{type(defect).__name__}: a defect of ecs-updater, the "
                 "function's log has the details"
             )
-            return None if self._buried(message, error) else _FIRST_RETRY
+            return self._dead_letter_or_retry(message, error)
 
-    def _worked_off(
+    def _process(
         self,
         message: Message,
-        event: dict[str, Any] | InvalidEventError,
-        told: ServiceDescription | None,
+        event: Event | InvalidEventError,
+        description: ServiceDescription | None,
         context: Any,
     ) -> int | None:
-        """Does one message; None when it is done with, else in how many seconds it is to come
-        again.
-        """
+        """Processes one message. Returns the seconds until it comes back. None: it is done."""
         if isinstance(event, InvalidEventError):
-            return None if self._buried(message, event) else _FIRST_RETRY
+            return self._dead_letter_or_retry(message, event)
         call = replace(
-            self._call, id=message.id, caller=f"{self._door} {message.sender}", batch=message.batch
+            self._call,
+            id=message.id,
+            caller=f"{self._caller_prefix} {message.sender}",
+            batch=message.batch,
         )
         if call.time_left() < NEEDED_SECONDS:
             return 0
@@ -246,109 +251,104 @@ class Worker:
 
         def work() -> Mapping[str, Any]:
             nonlocal verdict
-            if over := self._why_over(message):
+            if reason := self._why_batch_is_over(message):
                 verdict = Verdict.NOT_STARTED
                 raise ServiceUpdateRefusedError(
-                    f"service could not be update with new task_definition: {over}"
+                    f"service could not be update with new task_definition: {reason}"
                 )
-            pace = paced(self._tokens, self._seconds_left)
+            wait = limit_rate(self._limiter, self._seconds_left)
             return deploy(
                 event,
                 self._environment,
                 self._ecs,
                 call,
                 self._table,
-                service=told,
-                wait_for_rate_limit=pace,
+                service=description,
+                wait_for_rate_limit=wait,
             )
 
         try:
-            log.logged(event, context, work)
+            log.log_update(event, context, work)
         except CallerFault as error:
-            return (
-                None
-                if self._refused(message, event, error, call, verdict)
-                else self._again(message, error)
-            )
+            if not self._rejected(message, event, error, call, verdict):
+                return self._delay(message, error)
         except ServerFault as error:
             if is_replayed(error):
-                return None  # It was given up before, and is told.
-            failure = error.failure
-            if not self._retries_denied and failure and failure.is_about_credentials:
+                return None  # It was given up before, and the ledger has the reason.
+            if not self._retries_denied and error.failure and error.failure.is_about_credentials:
                 raise
             is_denied = not self._retries_denied and error.outcome is Outcome.NOT_PERMITTED
-            if not (is_denied or self._is_last(message)) or not self._refused(
-                message, event, error, call, verdict
-            ):
-                return self._again(message, error)
-            # Something is wrong here, not with the event: the alarm reports it.
-            self._buried(message, error)
+            gives_up = is_denied or self._is_last(message)
+            if not (gives_up and self._rejected(message, event, error, call, verdict)):
+                return self._delay(message, error)
+            # The function or AWS failed, not the event: the dead-letter queue's alarm reports it.
+            self._dead_lettered(message, error)
         return None
 
-    def _again(self, message: Message, error: EcsUpdaterError) -> int | None:
-        """In how many seconds the message comes again; None where the queue would give it up
-        without a cause.
+    def _delay(self, message: Message, error: EcsUpdaterError) -> int | None:
+        """Returns the seconds until the message comes back.
+
+        None: it is in the dead-letter queue, before SQS moves it there without a cause.
         """
-        if message.receives >= self._most_receives and self._buried(message, error):
+        if message.receives >= self._max_receives and self._dead_lettered(message, error):
             return None
-        return int(backoff(message.receives - 1, _FIRST_RETRY, _LAST_RETRY))
+        return int(backoff(message.receives - 1, _FIRST_RETRY, _LONGEST_RETRY))
 
     def _is_last(self, message: Message) -> bool:
-        """Whether a message is not to be tried again."""
         is_old = self._call.clock.epoch() - message.first_received_at >= PATIENCE
-        return is_old or message.receives >= self._most_receives
+        return is_old or message.receives >= self._max_receives
 
-    def _why_over(self, message: Message) -> str | None:
+    def _why_batch_is_over(self, message: Message) -> str | None:
         batch = self._batches.find(message.batch) if message.batch else None
         return batch.why_over if batch else None
 
-    def _refused(
-        self,
-        message: Message,
-        event: Mapping[str, Any],
-        error: EcsUpdaterError,
-        call: Call,
-        verdict: str,
+    def _rejected(
+        self, message: Message, event: Event, error: EcsUpdaterError, call: Call, verdict: Verdict
     ) -> bool:
-        """Tells the ledger, or the dead letters where the event names no service; whether that
-        could be done.
+        """Writes a rejection to the ledger, or to the dead-letter queue if it names no service.
+
+        Returns whether that was possible.
         """
         try:
-            return self._refusals.write(event, error, call, verdict) or self._buried(message, error)
+            is_written = self._rejections.write(event, error, call, verdict)
         except EcsUpdaterError as failure:
             log.logger.error(
-                "a refusal could not be told",
+                "a rejection could not be written",
                 message_id=message.id,
                 reason=str(failure),
                 cause=str(error),
             )
             return False
+        return is_written or self._dead_lettered(message, error)
 
     def _hide(self, message: Message, seconds: int) -> None:
-        """Lets the message come again sooner than the queue by itself would."""
+        """Makes the message come back sooner than after the queue's visibility timeout."""
         try:
             self._queue.hide(message.receipt, seconds)
         except AwsFailure as failure:
             log.logger.warning(
-                "a message comes again only after the queue's own time",
+                "a message comes back only after the queue's visibility timeout",
                 message_id=message.id,
                 reason=str(failure),
             )
 
-    def _buried(self, message: Message, error: EcsUpdaterError) -> bool:
-        """Sends the message to the dead letters; whether that could be done."""
+    def _dead_letter_or_retry(self, message: Message, error: EcsUpdaterError) -> int | None:
+        return None if self._dead_lettered(message, error) else _FIRST_RETRY
+
+    def _dead_lettered(self, message: Message, error: EcsUpdaterError) -> bool:
+        """Sends the message to the dead-letter queue. Returns whether that was possible."""
         attributes = {
             "cause": one_line(str(error)),
             **({BATCH: message.batch} if message.batch else {}),
         }
-        # Half a character, which JSON can bring, is none that a queue takes.
+        # JSON can have a lone surrogate, which SQS does not take.
         body = message.body.encode("utf-8", "backslashreplace").decode()
-        letter = Outgoing(body, message.group, fingerprint([message.id, body]), attributes)
+        outgoing = Outgoing(body, message.group, fingerprint([message.id, body]), attributes)
         try:
-            self._letters.send([letter])
+            self._dead_letter_queue.send([outgoing])
         except AwsFailure as failure:
             log.logger.error(
-                "a dead letter could not be sent",
+                "a message could not be sent to the dead-letter queue",
                 message_id=message.id,
                 reason=str(failure),
                 cause=str(error),
@@ -361,7 +361,7 @@ class Worker:
         return self._call.time_left() - NEEDED_SECONDS
 
 
-def _event_of(message: Message) -> dict[str, Any] | InvalidEventError:
+def _event_of(message: Message) -> Event | InvalidEventError:
     try:
         return message.event()
     except InvalidEventError as error:
@@ -369,7 +369,7 @@ def _event_of(message: Message) -> dict[str, Any] | InvalidEventError:
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:
-    """The updater's. Where they are wrong its updates say so, one by one."""
+    """Returns the updater's settings. If they are wrong, each update raises the error."""
     try:
         return Settings.from_environment(environment)
     except ConfigurationError:

@@ -10,14 +10,13 @@ from typing import Any
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.service_batches import SERVICES_PER_CALL
+from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL, describe_services
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import CallerFault, EcsUpdaterError
 from ecs_updater.ledger.batch import Member
 from ecs_updater.model.service import ServiceDescription
 from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION
-from ecs_updater.worker.prefetch import describe_services
 
 from ..batch.row import Row
 from ..batch.state import plain_cause
@@ -84,7 +83,11 @@ class DryRun:
     def _chunk(self, members: Sequence[Member]) -> list[ServicePlan]:
         events = [member.event for member in members]
         self._buckets.take(DESCRIBE, len({event["ecs_cluster_name"] for event in events}), 0)
-        ahead = describe_services(self._ecs, events, self._clock.epoch)
+        ahead = describe_services(
+            self._ecs,
+            [(event["ecs_cluster_name"], event["ecs_service_name"]) for event in events],
+            self._clock.epoch,
+        )
         return [self._plan(member, known) for member, known in zip(members, ahead, strict=True)]
 
     def _plan(self, member: Member, known: ServiceDescription | None) -> ServicePlan:

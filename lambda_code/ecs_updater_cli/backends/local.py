@@ -124,10 +124,10 @@ class LocalBackend:
                             self._queue,
                             self._call(),
                         ),
-                        door="direct,",
+                        caller_prefix="direct,",
                         retries_denied=False,
                     )
-                    failed = worker.work_off(records)
+                    failed = worker.process(records)
             except AwsError as trouble:
                 # Before any of them was looked at, such as when the ledger gave no token: all come
                 # again.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecs_updater.api.query import LAUNCH_TYPES, ListQuery
-from ecs_updater.api.service_list import Listing
+from ecs_updater.api.service_list import ServiceList
 from ecs_updater.aws.ecs_reader import EcsReader
 
 from ..errors import told
@@ -45,7 +45,7 @@ def list_services(reader: EcsReader, tags: Mapping[str, str]) -> list[dict[str, 
 
     Raises Trouble.
     """
-    listing = Listing(reader)
+    listing = ServiceList(reader)
     found: list[dict[str, Any]] = []
     watcher: str | None = None
     while True:

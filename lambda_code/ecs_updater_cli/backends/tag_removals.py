@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.aws.errors import AwsFailure
-from ecs_updater.aws.service_batches import SERVICES_PER_CALL
 from ecs_updater.model import service as service_description
 from ecs_updater.model.event_parser import UPDATE
 from ecs_updater.model.tags import REPLACE

@@ -21,7 +21,7 @@ from ecs_updater.deployments.writer import Earlier
 from ecs_updater.errors import EcsUpdaterError, ServerFault, ServiceReadError, UnknownOutcomeError
 from ecs_updater.ledger.batch import Batch, Member
 from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, parse_rates
-from ecs_updater.worker.run import paced
+from ecs_updater.worker.run import limit_rate
 
 from ..batch.row import Row
 from ..batch.state import State, Status, TaskCounts, plain_cause, state_of_verdict
@@ -158,7 +158,7 @@ class UnrecordedBackend:
     def _update(self, member: Member, begun_at: float, earlier: Earlier) -> None:
         event = {name: value for name, value in member.event.items() if name != "request_id"}
         call = Call(id=member.request_id, caller=self._batch.caller, clock=self._clock)
-        pace = paced(self._buckets, call.time_left)
+        pace = limit_rate(self._buckets, call.time_left)
         attempt = Attempt(event, self._environment, self._ecs, call, None, registry_clients)
         self._buckets.take(DESCRIBE, 1, 0)
         self._buckets.take(DESCRIBE_REVISION, 1, 0)

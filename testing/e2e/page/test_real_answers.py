@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 
 from e2e.page.browser import expect, violations, wait_until_loaded
-from ecs_updater.api.get_routes import Sources, door
-from ecs_updater.api.service_list import Listing
+from ecs_updater.api.get_routes import Sources, status_app
+from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.entry import Entry, Side, to_item
 from fakes.fake_ecs import FAMILY_ARN
 from fakes.many_services import ARN, ManyServices, service
@@ -88,7 +88,9 @@ def _real():
         entry(2, "pipeline/42 ?"),
         entry(1, "request-1").answered("SUCCEEDED", "it runs", answer),
     ]
-    with _RealApi(door(Sources(Listing(ecs.reader()), _Feed(entries), ENVIRONMENT)).resolve) as api:
+    with _RealApi(
+        status_app(Sources(ServiceList(ecs.reader()), _Feed(entries), ENVIRONMENT)).resolve
+    ) as api:
         yield api
 
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from ecs_updater.api import query
-from ecs_updater.api.get_routes import Sources, door
-from ecs_updater.api.routes import ROUTES
-from ecs_updater.api.service_list import Listing
+from ecs_updater.api.get_routes import Sources, status_app
+from ecs_updater.api.openapi import ROUTES
+from ecs_updater.api.service_list import ServiceList
 from ecs_updater.errors import InvalidQueryError
 from ecs_updater.ledger.queries import Feed
 from fakes.many_services import ManyServices, service
@@ -32,12 +32,12 @@ def _ecs():
 @pytest.fixture(name="sources")
 def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
     ecs.calls.clear()
-    return Sources(Listing(ecs.reader()), Feed(table), ENVIRONMENT)
+    return Sources(ServiceList(ecs.reader()), Feed(table), ENVIRONMENT)
 
 
 @pytest.fixture(name="get")
 def _get(sources):
-    resolve = door(sources).resolve
+    resolve = status_app(sources).resolve
     return lambda address, **more: ask(resolve, "GET", address, **more)
 
 
@@ -45,7 +45,7 @@ def test_help_is_json_for_programs_and_lists_every_route(get):
     answer = get("/", headers={"Accept": "*/*"})
     assert answer.status == 200 and answer.headers["Vary"] == "Accept"
     assert answer.json["routes"] == [
-        {"method": one.method, "path": one.path, "what": one.what} for one in ROUTES
+        {"method": one.method, "path": one.path, "what": one.summary} for one in ROUTES
     ]
     assert (
         answer.json["tagFilters"] == ["environment", "owner", "contact"]
@@ -176,14 +176,14 @@ def test_updates_are_told_by_service_and_by_their_id(get, history, lease):
 
 @pytest.mark.parametrize("setting", [{"API_AUTH": "none"}, {"TAG_FILTERS": "owner,limit"}])
 def test_a_wrong_setting_is_one_sentence_that_names_it(sources, setting):
-    resolve = door(dataclasses.replace(sources, environment=ENVIRONMENT | setting)).resolve
+    resolve = status_app(dataclasses.replace(sources, environment=ENVIRONMENT | setting)).resolve
     for address in ("/", "/list", "/openapi.json"):
         answer = ask(resolve, "GET", address)
         assert answer.status == 500 and next(iter(setting)) in answer.json["errorMessage"]
 
 
 def test_without_a_ledger_lists_of_services_still_work(sources):
-    resolve = door(dataclasses.replace(sources, feed=None)).resolve
+    resolve = status_app(dataclasses.replace(sources, ledger=None)).resolve
     assert ask(resolve, "GET", "/list").status == 200
     assert ask(resolve, "GET", "/deployments").json["errorType"] == "ConfigurationError"
 
@@ -230,5 +230,5 @@ def test_a_context_of_another_partition_gives_its_arns(sources):
             "invoked_function_arn": "arn:aws-cn:lambda:cn-north-1:123456789012:function:f",
         }
     )
-    answer = door(sources).resolve(event("GET", "/deployments?cluster=c"), context)
+    answer = status_app(sources).resolve(event("GET", "/deployments?cluster=c"), context)
     assert answer["statusCode"] == 200

@@ -8,10 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ecs_updater.api import openapi
-from ecs_updater.api.get_routes import Sources, door
-from ecs_updater.api.post_routes import door as updating_door
-from ecs_updater.api.routes import ROUTES
-from ecs_updater.api.service_list import Listing
+from ecs_updater.api.get_routes import Sources, status_app
+from ecs_updater.api.openapi import ROUTES
+from ecs_updater.api.post_routes import update_app
+from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.queries import Feed
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from fakes.many_services import ManyServices, service
@@ -97,7 +97,9 @@ def test_what_reads_answers_as_the_document_says(table, history, lease, log):  #
     ecs = ManyServices({"c": {"web": service("c", "web", tags=[{"key": "a", "value": "b"}])}})
     entry = history.begin(intent(lease("r"))).entry
     history.end(succeeded(entry))
-    resolve = door(Sources(Listing(ecs.reader()), Feed(table), {"TAG_FILTERS": "owner"})).resolve
+    resolve = status_app(
+        Sources(ServiceList(ecs.reader()), Feed(table), {"TAG_FILTERS": "owner"})
+    ).resolve
     for address, name in {
         "/": "Help",
         "/list?images=1": "Services",
@@ -113,7 +115,7 @@ def test_what_reads_answers_as_the_document_says(table, history, lease, log):  #
 
 def test_what_changes_answers_as_the_document_says(ecs_fake, send, event, log):  # pylint: disable=unused-argument
     body = send(ecs_fake, event())
-    resolve = updating_door(lambda *_: {"statusCode": 200, "body": body}).resolve
+    resolve = update_app(lambda *_: {"statusCode": 200, "body": body}).resolve
     assert not list(validator("Result").iter_errors(ask(resolve, "POST", "/update", event()).json))
     assert not list(validator("Error").iter_errors(ask(resolve, "POST", "/update", "{").json))
 
@@ -130,6 +132,8 @@ def test_the_schemas_of_answers_refuse_what_is_no_such_answer():
 
 def test_it_is_served_with_an_address_that_is_relative_to_its_own(table, log):  # pylint: disable=unused-argument
     environment = {"TAG_FILTERS": "environment,owner"}
-    resolve = door(Sources(Listing(ManyServices({}).reader()), Feed(table), environment)).resolve
+    resolve = status_app(
+        Sources(ServiceList(ManyServices({}).reader()), Feed(table), environment)
+    ).resolve
     assert ask(resolve, "GET", "/openapi.json").json == DOCUMENT
     assert DOCUMENT["servers"] == [{"url": "."}]

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from ecs_updater import errors
-from ecs_updater.api.http_response import status_of
-from ecs_updater.api.post_routes import door
+from ecs_updater.api.app import status_of
+from ecs_updater.api.post_routes import update_app
 from ecs_updater.aws.errors import AwsFailure, Outcome
 from support.http import CONTEXT, REQUEST_ID, ask, event
 
@@ -50,7 +50,7 @@ class Updates:
 
 def post(updates, path, body, **more):
     """What is answered to a body."""
-    return ask(door(updates).resolve, "POST", path, body, **more)
+    return ask(update_app(updates).resolve, "POST", path, body, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -116,50 +116,54 @@ def test_a_rollback_needs_only_cluster_and_service_in_either_form(body):
             "/update",
             "{",
             (
-                "the body is no JSON: Expecting property name enclosed in double quotes: "
+                "the body is not valid JSON: Expecting property name enclosed in double quotes: "
                 "line 1 column 2 (char 1)"
             ),
         ),
-        ("/update", "", "the body is no JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("/update", '{"wait_seconds": NaN}', "the body is no JSON: NaN is no number of JSON"),
+        ("/update", "", "the body is not valid JSON: Expecting value: line 1 column 1 (char 0)"),
+        (
+            "/update",
+            '{"wait_seconds": NaN}',
+            "the body is not valid JSON: NaN is not a valid JSON number",
+        ),
         ("/update", "[" * 100_000, "the event is nested too deeply"),
         (
             "/update",
             {**SHORT, "image": "web:1"},
-            "image: 'web:1' has a tag or a digest of its own: leave it out, tag says it",
+            "image: 'web:1' has a tag or a digest: move it to the field tag",
         ),
         (
             "/update",
             {**SHORT, "image": "r:5/web@sha256:0"},
-            "image: 'r:5/web@sha256:0' has a tag or a digest of its own: leave it out, tag says it",
+            "image: 'r:5/web@sha256:0' has a tag or a digest: move it to the field tag",
         ),
         ("/update", {**SHORT, "cluster": 1}, "cluster: 1 is not of type 'string'"),
         (
             "/update",
             '{"cluster": "c", "service": "s", "cluster": "c"}',
-            "the body has the key 'cluster' twice in one object: leave one of the two out",
+            "the body has the key 'cluster' twice in one object: remove one of them",
         ),
         (
             "/update",
             json.dumps(LONG)[:-2] + ', "a": "c"}}',
-            "the body has the key 'a' twice in one object: leave one of the two out",
+            "the body has the key 'a' twice in one object: remove one of them",
         ),
         (
             "/rollback",
             '{"cluster": "c", "service": "s", "service": "t"}',
-            "the body has the key 'service' twice in one object: leave one of the two out",
+            "the body has the key 'service' twice in one object: remove one of them",
         ),
         ("/update", {**SHORT, "wait": 5}, "unknown field wait: did you mean wait_seconds?"),
         ("/update", {**SHORT, "tags": {}}, "unknown field tags: did you mean tag?"),
         (
             "/update",
             {**LONG, "action": "rollback"},
-            "action: this is POST /update, which does update alone: leave the field out",
+            "action: this is POST /update, which only does update: leave the field out",
         ),
         (
             "/rollback",
             {"action": "update"},
-            "action: this is POST /rollback, which does rollback alone: leave the field out",
+            "action: this is POST /rollback, which only does rollback: leave the field out",
         ),
     ],
 )
@@ -367,9 +371,9 @@ def test_a_body_in_base64_is_read():
     }
     encoded["headers"]["content-type"] = "application/json"
     updates = Updates()
-    assert door(updates).resolve(encoded, CONTEXT)["statusCode"] == 200 and updates.asked[0][0][
-        "ecs_tag"
-    ] == {"a": "b"}
+    assert update_app(updates).resolve(encoded, CONTEXT)["statusCode"] == 200 and updates.asked[0][
+        0
+    ]["ecs_tag"] == {"a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -490,7 +494,7 @@ def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_af
             raise kind("why").caused_by(failure) from failure
 
     assert status_of(failed(kind, outcome)) == status
-    assert ask(door(fails).resolve, "POST", "/update", LONG).status == status
+    assert ask(update_app(fails).resolve, "POST", "/update", LONG).status == status
 
 
 def test_a_defect_of_the_door_itself_is_no_different(log, monkeypatch):
@@ -540,7 +544,7 @@ def test_an_error_that_the_ledger_remembers_is_told_too():
     ],
 )
 def test_another_route_or_method_is_404(method, path):
-    answer = ask(door(Updates()).resolve, method, path, LONG)
+    answer = ask(update_app(Updates()).resolve, method, path, LONG)
     assert answer.status == 404
     assert (
         answer.json["errorMessage"]

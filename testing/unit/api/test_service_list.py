@@ -8,7 +8,7 @@ import math
 import pytest
 
 from ecs_updater.api.query import ListQuery
-from ecs_updater.api.service_list import Listing
+from ecs_updater.api.service_list import ServiceList
 from ecs_updater.errors import InvalidQueryError, ServiceReadError
 from fakes.many_services import ARN, ManyServices, service
 
@@ -49,7 +49,7 @@ def pages(listing, after_each=lambda: None, **query):
 
 def test_a_thousand_services_of_one_cluster_cost_111_calls_and_none_is_throttled():
     ecs = world(1, 1000)
-    page = Listing(ecs.reader()).page(ListQuery(), forever)
+    page = ServiceList(ecs.reader()).page(ListQuery(), forever)
     assert len(page["services"]) == 1000 and page["next"] is None
     assert ecs.calls == {"ListClusters": 1, "ListServices": 10, "DescribeServices": 100}
     assert ecs.throttled == 0
@@ -57,7 +57,7 @@ def test_a_thousand_services_of_one_cluster_cost_111_calls_and_none_is_throttled
 
 def test_a_thousand_services_of_twenty_clusters_cost_121_calls_in_a_stable_order():
     ecs = world(20, 50)
-    listing = Listing(ecs.reader())
+    listing = ServiceList(ecs.reader())
     first, second = (listing.page(ListQuery(), forever) for _ in range(2))
     assert ecs.calls == {"ListClusters": 2, "ListServices": 40, "DescribeServices": 200}
     assert names(first) == names(second) == sorted(names(first)) and len(set(names(first))) == 1000
@@ -66,7 +66,7 @@ def test_a_thousand_services_of_twenty_clusters_cost_121_calls_in_a_stable_order
 
 def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages():
     ecs = world(2, 30, taskDefinition=f"{ARN}task-definition/shared:7")
-    listing = Listing(ecs.reader())
+    listing = ServiceList(ecs.reader())
     for _ in range(2):
         page = listing.page(ListQuery(images=True), forever)
     assert {json.dumps(one["images"]) for one in page["services"]} == {
@@ -77,7 +77,7 @@ def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages()
 
 def test_a_thousand_images_stay_inside_the_rates_of_ecs():
     ecs = world(1, 300)
-    page = Listing(ecs.reader()).page(ListQuery(images=True), forever)
+    page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
     assert len(page["services"]) == 300 and ecs.calls["DescribeTaskDefinition"] == 300
     assert ecs.throttled == 0
 
@@ -89,14 +89,14 @@ def test_a_revision_that_was_deleted_has_no_images_and_disturbs_nobody():
         if operation == "DescribeTaskDefinition" and "0001" in body["taskDefinition"]
         else None
     )
-    page = Listing(ecs.reader()).page(ListQuery(images=True), forever)
+    page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
     assert [one["images"] for one in page["services"]] == [{"app": "registry/web-0000:1"}, None]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 10, 99, 250])
 def test_pages_put_together_are_the_list(limit):
     ecs = world(3, 33) if limit < 10 else world(20, 50)
-    listing = Listing(ecs.reader())
+    listing = ServiceList(ecs.reader())
     whole = names(listing.page(ListQuery(), forever))
     told = pages(listing, limit=limit)
     assert [len(page["services"]) for page in told[:-1]] == [limit] * (len(told) - 1)
@@ -117,7 +117,7 @@ def test_services_that_appear_during_paging_make_none_lost_and_none_told_twice()
         ecs.clusters[f"a-{number}"] = {"web": service(f"a-{number}", "web")}
 
     told = [
-        name for page in pages(Listing(ecs.reader()), another, limit=90) for name in names(page)
+        name for page in pages(ServiceList(ecs.reader()), another, limit=90) for name in names(page)
     ]
     assert len(told) == len(set(told)) and before <= set(told)
 
@@ -130,7 +130,9 @@ def test_services_and_clusters_that_go_during_paging_are_passed_over():
         ecs.clusters.pop(next(gone, ""), None)
         ecs.clusters["cluster-03"].pop("web-0029", None)
 
-    told = [name for page in pages(Listing(ecs.reader()), less, limit=20) for name in names(page)]
+    told = [
+        name for page in pages(ServiceList(ecs.reader()), less, limit=20) for name in names(page)
+    ]
     assert {cluster for cluster, _ in told} == {"cluster-00", "cluster-01", "cluster-03"}
     assert ("cluster-03", "web-0029") not in told and len(told) == len(set(told))
 
@@ -144,7 +146,7 @@ def test_what_is_deleted_between_list_and_description_is_no_failure():
             ecs.clusters["cluster-01"].pop("web-0003", None)
 
     ecs.before = vanish
-    assert len(Listing(ecs.reader()).page(ListQuery(), forever)["services"]) == 11
+    assert len(ServiceList(ecs.reader()).page(ListQuery(), forever)["services"]) == 11
 
 
 def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
@@ -164,7 +166,7 @@ def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
     ecs = ManyServices(
         {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
     )
-    listing = Listing(ecs.reader())
+    listing = ServiceList(ecs.reader())
 
     def told(*launch_types):
         query = ListQuery(launch_types=frozenset(launch_types)) if launch_types else ListQuery()
@@ -188,7 +190,7 @@ def test_filters_by_tag_have_to_hold_all():
     ecs = ManyServices(
         {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
     )
-    listing = Listing(ecs.reader())
+    listing = ServiceList(ecs.reader())
 
     def told(**named):
         return [name for _, name in names(listing.page(ListQuery(tags=named), forever))]
@@ -201,13 +203,13 @@ def test_filters_by_tag_have_to_hold_all():
 def test_a_filter_that_few_services_fit_goes_through_all_of_them_and_ends():
     ecs = world(3, 40)
     ecs.clusters["cluster-02"]["web-0031"]["tags"] = [{"key": "owner", "value": "me"}]
-    page = Listing(ecs.reader()).page(ListQuery(tags={"owner": "me"}, limit=5), forever)
+    page = ServiceList(ecs.reader()).page(ListQuery(tags={"owner": "me"}, limit=5), forever)
     assert names(page) == [("cluster-02", "web-0031")] and page["next"] is None
 
 
 def test_a_page_ends_before_the_functions_time_does_and_the_next_one_goes_on():
     ecs = world(2, 200)
-    listing = Listing(ecs.reader())
+    listing = ServiceList(ecs.reader())
     page = listing.page(ListQuery(), lambda: 1.0)
     assert 0 < len(page["services"]) < 400 and page["next"]
     rest = listing.page(ListQuery(next=page["next"]), forever)
@@ -217,7 +219,7 @@ def test_a_page_ends_before_the_functions_time_does_and_the_next_one_goes_on():
 def test_names_of_more_clusters_are_read_only_while_the_time_lasts_and_every_page_comes_further():
     ecs = world(45, 0)
     ecs.clusters["cluster-44"]["web"] = service("cluster-44", "web")
-    listing, found, token, pages_read = Listing(ecs.reader()), [], None, 0
+    listing, found, token, pages_read = ServiceList(ecs.reader()), [], None, 0
     while token or not pages_read:
         page = listing.page(ListQuery(next=token), lambda: 10.0)
         found, token, pages_read = found + names(page), page["next"], pages_read + 1
@@ -228,7 +230,7 @@ def test_names_of_more_clusters_are_read_only_while_the_time_lasts_and_every_pag
 def test_a_page_is_no_larger_than_lambdas_answer():
     large = [{"key": f"{number:02d}" + "k" * 126, "value": "v" * 256} for number in range(50)]
     ecs = world(1, 400, tags=large)
-    told = pages(Listing(ecs.reader()))
+    told = pages(ServiceList(ecs.reader()))
     assert len(told) > 1 and max(len(json.dumps(page)) for page in told) < 5_000_000
     assert len({name for page in told for name in names(page)}) == 400
 
@@ -245,7 +247,7 @@ def test_a_service_is_told_in_the_words_of_ecs():
         ],
     }
     ecs = ManyServices({"c": {"web": service("c", "web", **fields)}})
-    (told,) = Listing(ecs.reader()).page(ListQuery(), forever)["services"]
+    (told,) = ServiceList(ecs.reader()).page(ListQuery(), forever)["services"]
     assert told == {
         "clusterName": "c",
         "clusterArn": f"{ARN}cluster/c",
@@ -266,12 +268,12 @@ def test_a_throttle_is_retried_and_a_refusal_is_one_error_that_names_the_call():
     ecs = world(1, 3)
     refusals = iter([(400, "ThrottlingException", "Rate exceeded")])
     ecs.before = lambda operation, body: next(refusals, None)
-    assert len(Listing(ecs.reader()).page(ListQuery(), forever)["services"]) == 3
+    assert len(ServiceList(ecs.reader()).page(ListQuery(), forever)["services"]) == 3
     ecs.before = lambda operation, body: (
         (400, "AccessDeniedException", "no") if operation == "ListServices" else None
     )
     with pytest.raises(ServiceReadError, match="ListServices: AccessDeniedException: no"):
-        Listing(ecs.reader()).page(ListQuery(), forever)
+        ServiceList(ecs.reader()).page(ListQuery(), forever)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_a_throttle_is_retried_and_a_refusal_is_one_error_that_names_the_call():
 )
 def test_a_token_that_no_page_gave_is_refused(token):
     with pytest.raises(InvalidQueryError, match="next: this is not what an earlier page"):
-        Listing(world(1, 1).reader()).page(ListQuery(next=token), forever)
+        ServiceList(world(1, 1).reader()).page(ListQuery(next=token), forever)
 
 
 def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
@@ -303,7 +305,7 @@ def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
     ecs = ManyServices(
         {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
     )
-    page = Listing(ecs.reader()).page(ListQuery(images=True), forever)
+    page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
     told = {one["serviceName"]: (one["taskDefinition"], one["images"]) for one in page["services"]}
     assert told == {
         "express": ("express:3", {"app": "registry/express:1"}),

@@ -109,7 +109,7 @@ def test_an_update_that_finds_its_service_reads_no_list(monkeypatch):
 
 def test_over_http_the_hint_is_a_field_of_its_own(many):
     function = Ecs(client_of(many))
-    resolve = post_routes.door(lambda event, call: deploy(event, {}, function, call)).resolve
+    resolve = post_routes.update_app(lambda event, call: deploy(event, {}, function, call)).resolve
     answer = ask(
         resolve,
         "POST",

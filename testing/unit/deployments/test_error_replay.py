@@ -8,11 +8,11 @@ import json
 import pytest
 
 from ecs_updater import errors
-from ecs_updater.api.http_response import of_error
+from ecs_updater.api.app import error_response
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from ecs_updater.ledger.entry import Entry, Side
-from ecs_updater.log import logged
+from ecs_updater.log import log_update
 from ecs_updater.model.request import fingerprint
 from fakes.fake_ecs import CLUSTER_ARN, SERVICE_ARN
 from support.fleet_run import FleetRun
@@ -80,8 +80,10 @@ def replayed(run, error, change=lambda item: None):
         next(item for (_, sk), item in run.dynamodb.items.items() if sk == f"UPDATE#{number:015d}")
     )
     with pytest.raises(EcsUpdaterError) as raised:
-        logged(event, None, lambda: deploy(event, run.environment, run.boundary, table=run.table))
-    of_error(raised.value, "id")
+        log_update(
+            event, None, lambda: deploy(event, run.environment, run.boundary, table=run.table)
+        )
+    error_response(raised.value, "id")
     return raised.value
 
 
@@ -106,7 +108,7 @@ def test_an_error_of_an_earlier_version_and_one_of_a_later_version_are_replayed_
 
     again = replayed(run, InvalidEventError("a", ["a", "b"]), by_an_earlier_version)
     assert isinstance(again, InvalidEventError) and str(again).endswith("format: a")
-    assert json.loads(of_error(again, "id").body)["violations"] == [str(again)]
+    assert json.loads(error_response(again, "id").body)["violations"] == [str(again)]
 
     def by_a_later_version(item):
         item["error_type"] = {"S": "NotKnownYetError"}

@@ -9,9 +9,8 @@ from itertools import chain
 
 import pytest
 
-from ecs_updater.api import deployment_list as told
-from ecs_updater.api.pagination import token_of
-from ecs_updater.api.query import DeploymentsQuery
+from ecs_updater.api import get_routes as told
+from ecs_updater.api.query import DeploymentsQuery, next_token
 from ecs_updater.api.serializers import id_of, request_id_of
 from ecs_updater.aws.dynamodb import Put
 from ecs_updater.errors import (
@@ -205,7 +204,9 @@ def test_a_place_of_another_list_is_refused(feed, made):
     ],
 )
 def test_a_place_that_no_page_could_have_given_is_refused_and_not_asked_for(feed, fake, place):
-    query = DeploymentsQuery(next=token_of(place), service=None if "feed" in place else SERVICE_ARN)
+    query = DeploymentsQuery(
+        next=next_token(place), service=None if "feed" in place else SERVICE_ARN
+    )
     assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
     assert not fake.requests
 

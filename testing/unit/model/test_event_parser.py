@@ -521,6 +521,6 @@ def test_the_schema_is_a_valid_draft_04_schema():
 
 def test_an_empty_container_name_is_refused(event):
     with pytest.raises(
-        InvalidEventError, match="ecs_container_images: '' is no name of a container"
+        InvalidEventError, match="ecs_container_images: '' is not a valid container name"
     ):
         parse(event(ecs_container_images={"": "busybox"}), Settings())

@@ -165,7 +165,7 @@ def work(body=None, change=lambda record: record):
     if body is not None:
         records[4]["body"] = body
     records[4] = change(records[4])
-    return run, run.worker().work_off(records)
+    return run, run.worker().process(records)
 
 
 def check(run, failed, reads=2):
@@ -250,7 +250,7 @@ def test_a_message_that_raises_the_unexpected_is_a_dead_letter_and_the_others_ar
             raise RecursionError("maximum recursion depth exceeded")
         raise AssertionError
 
-    monkeypatch.setattr("ecs_updater.worker.rejection.Refusals.write", fail)
+    monkeypatch.setattr("ecs_updater.worker.rejection.Rejections.write", fail)
     run, failed = work(json.dumps(FleetRun(0).ecs.event(SERVICE, surplus=1)))
     assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"} and not failed
     assert "RecursionError" in run.letter()[1]

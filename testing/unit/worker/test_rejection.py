@@ -175,7 +175,7 @@ def test_a_worker_that_does_not_wait_for_permission_ends_the_update_at_once(run)
     ids = run.begin_batch([run.ecs.event("web-001")])
     run.ecs.before = refusing(DENIED, "UpdateService")
     records = run.queue.receive()
-    assert run.worker(retries_denied=False).work_off(records) == []
+    assert run.worker(retries_denied=False).process(records) == []
     assert run.entry(ids[0]).verdict == "NOT_DEPLOYED" and not run.entry(ids[0]).may_be_repeated
 
 
@@ -205,10 +205,10 @@ def test_what_was_given_up_and_comes_once_more_is_done_with(run):
     run.ecs.before = refusing(DENIED, "UpdateService")
     records = run.queue.receive()
     run.time.now += PATIENCE
-    assert run.worker().work_off(records) == []
+    assert run.worker().process(records) == []
     made = run.ecs.buckets.calls.total()
     # The look at ten services at once.
-    assert run.worker().work_off(records) == [] and run.ecs.buckets.calls.total() == made + 1
+    assert run.worker().process(records) == [] and run.ecs.buckets.calls.total() == made + 1
 
 
 def test_a_message_that_ends_the_worker_each_time_goes_to_the_dead_letters(run):
@@ -274,9 +274,9 @@ def test_tags_that_could_not_be_put_back_are_put_back_when_the_update_is_given_u
 def test_a_running_update_is_left_to_the_completer_when_its_stopped_batchs_message_comes_again(run):
     ids = run.begin_batch([run.ecs.event("web-001")])
     records = run.queue.receive()
-    assert run.worker().work_off(records) == []
+    assert run.worker().process(records) == []
     run.batches.stop("b", "stopped by somebody")
-    assert run.worker().work_off(records) == [] and run.entry(ids[0]).state is State.DEPLOYED
+    assert run.worker().process(records) == [] and run.entry(ids[0]).state is State.DEPLOYED
     assert run.batches.find("b").failures == 0
 
 

@@ -58,15 +58,15 @@ def test_nobody_waits_and_the_completer_ends_what_was_begun_ten_with_one_call_an
 def test_a_service_whose_update_came_twice_gets_it_once(run):
     run.send(run.ecs.event("web-001", request_id="r"))
     records = run.queue.receive()
-    assert run.worker().work_off(records) == run.worker().work_off(records) == []
+    assert run.worker().process(records) == run.worker().process(records) == []
     assert run.ecs.registered == ["web-001:2"] and run.ecs.updates == [("web-001", "web-001:2")]
 
 
 def test_without_a_request_id_the_messages_own_id_tells_a_second_delivery(run):
     run.send(run.ecs.event("web-001"))
     records = run.queue.receive()
-    run.worker().work_off(records)
-    run.worker().work_off(records)
+    run.worker().process(records)
+    run.worker().process(records)
     assert (
         run.ecs.updates == [("web-001", "web-001:2")]
         and run.entry(records[0]["messageId"]).state == "DEPLOYED"
@@ -126,20 +126,20 @@ def test_what_cannot_succeed_is_in_the_ledger_at_once_with_its_cause_and_does_no
 def test_a_second_delivery_of_what_cannot_succeed_changes_nothing(run):
     run.send(run.ecs.event("nobody", request_id="r"))
     records = run.queue.receive()
-    run.worker().work_off(records)
+    run.worker().process(records)
     first = run.entry("r")
-    assert run.worker().work_off(records) == [] and run.entry("r") == first
+    assert run.worker().process(records) == [] and run.entry("r") == first
 
 
 @pytest.mark.parametrize(
     "body, cause",
     [
-        ("{", "the message is no JSON"),
-        ("[1]", "the message is no object of JSON but list"),
+        ("{", "the message is not valid JSON"),
+        ("[1]", "the message is not a JSON object but of type list"),
         (json.dumps({"ecs_image_name": "x"}), "'ecs_cluster_name' is a required property"),
         (json.dumps({**NAMELESS, "ecs_cluster_name": "a/b"}), "neither the name"),
         (json.dumps({**NAMELESS, "ecs_cluster_name": 7}), "7 is not of type"),
-        ("[" * 100_000, "the message is no JSON"),
+        ("[" * 100_000, "the message is not valid JSON"),
         (
             json.dumps(NAMELESS)[:-1] + ', "ecs_image_name": "a", "ecs_image_name": "b"}',
             "the key 'ecs_image_name' twice",
