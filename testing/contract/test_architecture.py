@@ -36,7 +36,7 @@ ORDER = (
 PURE = (
     "ecs_updater.model",
     *(f"ecs_updater.api.{name}" for name in ("body", "openapi", "query")),
-    *(f"ecs_updater.registry.{name}" for name in ("ecr", "manifest", "platform", "verify")),
+    *(f"ecs_updater.registry.{name}" for name in ("manifest", "verify")),
     *(
         f"ecs_updater.rollout.{name}"
         for name in ("image_digests", "judgement", "rollback_target", "rollout_state")

@@ -37,8 +37,8 @@ from ecs_updater.aws.safe_http import Http
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
-from ecs_updater.registry.client import Lookup
-from ecs_updater.registry.platform import Platform
+from ecs_updater.registry.client import RegistryClient
+from ecs_updater.registry.manifest import Platform
 from ecs_updater.registry.verify import verify
 from fakes.fake_ecs import FakeEcs
 
@@ -197,9 +197,9 @@ def _where_it_listens(process: subprocess.Popen[str]) -> str:
     raise AssertionError(f"docker-registry did not start: {''.join(said)}")
 
 
-def lookup(*hosts: str) -> Lookup:
+def lookup(*hosts: str) -> RegistryClient:
     """The real registries, of which only ``hosts`` may be private ones."""
-    return Lookup(Ecr(reach := Http(hosts)), Oci(reach))
+    return RegistryClient(Ecr(reach := Http(hosts)), Oci(reach))
 
 
 def parsed(registry: Registry, rest: str) -> ImageReference:

@@ -1,22 +1,25 @@
-"""Three read calls of Amazon ECR, typed. Every failure is an ``AwsFailure``.
+"""Amazon ECR: three read calls, and the repository of an image reference.
 
-BatchGetImage gives the manifest itself, once per image, as a pull does; an image of a single
-platform says only in its configuration which one, and GetDownloadUrlForLayer leads there.
-DescribeImages would say neither. What a pull-through cache has not got yet is not found, whichever
-call asks: DescribePullThroughCacheRules says for which repositories that is so.
+BatchGetImage returns the manifest, and counts as a pull. The configuration of an image for one
+platform names that platform; GetDownloadUrlForLayer leads to it. An image that a pull-through cache
+has not pulled yet is not found: DescribePullThroughCacheRules names the repositories of caches.
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
 """
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.config import Config
 
+from ..errors import AwsFailure, Outcome
+from ..model.image import ImageReference
 from . import botocore_hooks
 from .clients import session
-from .errors import AwsFailure, Outcome, translated
+from .errors import translated
 from .safe_http import Http, HttpFailure
 
 _CONFIG = Config(
@@ -27,14 +30,58 @@ _CONFIG = Config(
 )
 _BLOB_LIMIT = 4 << 20
 _SECONDS = 10.0
-_MAKING = threading.Lock()
-"""The SDK's session makes one client at a time."""
+_CLIENT_LOCK = threading.Lock()
+"""The SDK's session creates one client at a time."""
+
+
+_ANYWHERE = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}"
+_CHINA = r"cn-[a-z]+-[0-9]{1,2}"
+# Domain of each partition, with its regions: a host that mixes two partitions is not one of AWS.
+# Hosts and FIPS hosts: https://docs.aws.amazon.com/general/latest/gr/ecr.html. Dual-stack hosts:
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html. `public.ecr.aws` is an
+# open registry and is handled like Docker Hub.
+_DOMAINS = {
+    "amazonaws.com": rf"(?!cn-|us-iso|eu-iso|eusc-){_ANYWHERE}",
+    "amazonaws.com.cn": _CHINA,
+    "amazonaws.eu": r"eusc-[a-z]+-[a-z]+-[0-9]{1,2}",
+    "c2s.ic.gov": r"us-iso-[a-z]+-[0-9]{1,2}",
+    "sc2s.sgov.gov": r"us-isob-[a-z]+-[0-9]{1,2}",
+    "cloud.adc-e.uk": r"eu-isoe-[a-z]+-[0-9]{1,2}",
+    "csp.hci.ic.gov": r"us-isof-[a-z]+-[0-9]{1,2}",
+}
+_DUAL_STACK_DOMAINS = {
+    "on.aws": rf"(?!cn-|us-iso|eu-iso|eusc-){_ANYWHERE}",
+    "on.amazonwebservices.com.cn": _CHINA,
+}
+_HOSTS = [
+    re.compile(
+        rf"(?P<account>[0-9]{{12}})\.{label}(?:-fips)?\.(?P<region>{region})\.{re.escape(domain)}(?::443)?"
+    )
+    for label, domains in ((r"dkr\.ecr", _DOMAINS), ("dkr-ecr", _DUAL_STACK_DOMAINS))
+    for domain, region in domains.items()
+]
+
+
+@dataclass(frozen=True)
+class EcrRepository:
+    """A repository in a private registry of Amazon ECR."""
+
+    account: str
+    """Id of the registry: its account, which can be another one than the function's."""
+    region: str
+    name: str
+
+
+def ecr_repository(image: ImageReference) -> EcrRepository | None:
+    """Returns the ECR repository of an image. None: its registry is not a private one of ECR."""
+    for host in _HOSTS:
+        if match := host.fullmatch(image.registry):
+            return EcrRepository(match["account"], match["region"], image.path)
+    return None
 
 
 class Ecr:
-    """Clients of Amazon ECR, one per region, made when an image of that region is first asked
-    for.
-    """
+    """Clients of Amazon ECR, one per region. Every failure is an AwsFailure."""
 
     def __init__(self, http: Http, client_of: Callable[[str], Any] | None = None):
         self._http = http
@@ -43,26 +90,23 @@ class Ecr:
         )
         self._clients: dict[str, Any] = {}
         self.calls: Counter[str] = Counter()
-        """The requests that went over the wire, by operation, retries included."""
+        """Number of requests by operation, retries included."""
 
     def manifest(
         self,
-        region: str,
-        account: str,
-        repository: str,
+        repository: EcrRepository,
         image_id: dict[str, str],
         accept: Sequence[str],
     ) -> tuple[str, str, bytes]:
-        """Digest, media type and bytes of a manifest. ``image_id``: ``imageTag`` or
-        ``imageDigest``.
+        """Returns digest, media type and bytes of a manifest.
 
-        A failure that ECR lists in its answer, such as ``ImageNotFound``, is an AwsFailure with
-        that code too.
+        `image_id` has `imageTag` or `imageDigest`. A failure in ECR's answer, such as
+        `ImageNotFound`, is an AwsFailure with that code, too.
         """
         with translated("BatchGetImage"):
-            answer = self._client(region).batch_get_image(
-                registryId=account,
-                repositoryName=repository,
+            answer = self._client(repository.region).batch_get_image(
+                registryId=repository.account,
+                repositoryName=repository.name,
                 imageIds=[image_id],
                 acceptedMediaTypes=list(accept),
             )
@@ -73,20 +117,19 @@ class Ecr:
                 )
             image = next(iter(answer["images"]), None)
             if image is None:
-                raise KeyError("images")  # Which makes it an answer that cannot be read.
+                raise KeyError("images")  # Becomes the failure of an unreadable answer.
             body = image["imageManifest"].encode("utf-8", "surrogatepass")
             return image["imageId"]["imageDigest"], image.get("imageManifestMediaType", ""), body
 
-    def blob(self, region: str, account: str, repository: str, digest: str) -> bytes:
-        """The bytes of a small blob of the repository, not compared with its digest."""
+    def blob(self, repository: EcrRepository, digest: str) -> bytes:
+        """Returns a small blob of the repository, not compared with its digest."""
         with translated("GetDownloadUrlForLayer"):
-            answer = self._client(region).get_download_url_for_layer(
-                registryId=account, repositoryName=repository, layerDigest=digest
+            answer = self._client(repository.region).get_download_url_for_layer(
+                registryId=repository.account, repositoryName=repository.name, layerDigest=digest
             )
             url = answer["downloadUrl"]
         try:
-            # The URL is a credential of its own: neither it nor what its host answers comes into a
-            # message.
+            # The URL is a credential: neither it nor its host's answer is part of a message.
             response = self._http.get(url, {}, _BLOB_LIMIT, _SECONDS, trusted=True)
         except HttpFailure as failure:
             raise _no_blob(str(failure)) from failure
@@ -95,10 +138,9 @@ class Ecr:
         return response.body
 
     def cached_prefixes(self, region: str, account: str) -> list[str]:
-        """For which repositories the registry is a pull-through cache: how their names begin, or
-        ``ROOT`` for all of them.
+        """Returns the repository prefixes of the registry's pull-through caches. `ROOT`: all.
 
-        A registry has at most 50 rules, so they are all on the first page.
+        A registry has at most 50 rules, which fit on the first page.
         https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribePullThroughCacheRules.html
         """
         with translated("DescribePullThroughCacheRules"):
@@ -108,7 +150,7 @@ class Ecr:
             return [rule["ecrRepositoryPrefix"] for rule in answer["pullThroughCacheRules"]]
 
     def _client(self, region: str) -> Any:
-        with _MAKING:
+        with _CLIENT_LOCK:
             if region not in self._clients:
                 client = self._client_of(region)
                 botocore_hooks.count_calls(client, self.calls)

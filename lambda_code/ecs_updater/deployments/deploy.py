@@ -52,10 +52,10 @@ def registry_clients(settings: Settings) -> Registries:
     from ..aws.ecr import Ecr
     from ..aws.oci_registry import Oci
     from ..aws.safe_http import Http
-    from ..registry.client import Lookup
+    from ..registry.client import RegistryClient
 
     http = Http(settings.private_registries)
-    return Lookup(Ecr(http), Oci(http))
+    return RegistryClient(Ecr(http), Oci(http))
 
 
 def no_wait(_: Plan) -> None:

@@ -16,7 +16,7 @@ from ..model.image import ImageReference
 from ..model.plan import Applied, Plan, make_plan, make_rollback_plan, registration
 from ..model.request import Request, RollbackRequest, UpdateRequest
 from ..model.service import Snapshot
-from ..registry.platform import needed_platform
+from ..registry.manifest import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..settings import OFF, REQUIRE, TAG, Settings
 from .reader import Told, check_family, read

@@ -1,14 +1,12 @@
-"""Looks whether an image is in its registry and fits the task, before anything is written. Reads
-only.
+"""Verifies before any write that an image exists in its registry and fits the task. Reads only.
 
-**What is known to be wrong is refused**, whatever the mode: a tag, digest or repository that is not
-there, something by that name that is no container image, an image for another processor or
-operating system. **What could not be found out** is refused with ``VERIFY_IMAGE=require`` and a
-warning with ``warn``: the registry gave no answer, or shows the image to nobody without credentials
-(a private registry other than ECR: this function has no credentials for it and sends none).
+**An image that cannot run is rejected**: the tag, digest or repository does not exist, the artifact
+is not a container image, or it is for another processor or operating system. **An image that cannot
+be verified** is rejected with `VERIFY_IMAGE=require`, and logged as a warning with `warn`: the
+registry did not answer, or requires credentials. The function sends none to a registry other than
+ECR.
 
-The digest is the one that the tag stands for: of the index when the image has several platforms.
-That is what ECS resolves a tag to, and what a pull by digest needs so that each machine finds its
-own platform in it.
+The digest of an image with several platforms is that of its index. ECS resolves a tag to it, and
+each machine finds its own platform there.
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
 """

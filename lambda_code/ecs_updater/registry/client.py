@@ -1,41 +1,37 @@
-"""Asks the registry that a reference names: Amazon ECR through its API, every other one through the
-OCI distribution API.
-"""
+"""Reads images from their registry: Amazon ECR by its API, others by the OCI distribution API."""
 
 import hashlib
 
-from ..aws.ecr import Ecr
-from ..aws.errors import AwsFailure, Outcome
+from ..aws.ecr import Ecr, EcrRepository, ecr_repository
 from ..aws.oci_registry import Oci, OciFailure
+from ..errors import AwsFailure, Outcome
 from ..model.image import ImageReference
-from .ecr import EcrRepository, ecr_repository
 from .manifest import MANIFEST_TYPES
 from .verify import Answer, Found, Missing, NoAnswer
 
 _DEFAULT_TAG = "latest"
-_NOT_THERE = {
+_MISSING = {
     "ImageNotFound": "its repository has no such tag or digest",
     "ImageInaccessible": "it is archived there, and no task can pull it until it is restored",
     "RepositoryNotFoundException": "it has no repository of that name",
 }
 _MAY_BE_CACHED = {"ImageNotFound", "RepositoryNotFoundException"}
-_CANNOT_BE = {"InvalidImageDigest", "InvalidImageTag", "InvalidParameterException"}
+_INVALID = {"InvalidImageDigest", "InvalidImageTag", "InvalidParameterException"}
 
 
-class Lookup:
-    """The real registries, for ``verify``."""
+class RegistryClient:
+    """The real registries, for `verify`."""
 
     def __init__(self, ecr: Ecr, oci: Oci):
         self._ecr = ecr
         self._oci = oci
 
     def manifest(self, image: ImageReference) -> Answer:
-        """See ``verify.Registries``."""
+        """See `verify.Registries`."""
         if repository := ecr_repository(image):
             return self._ecr_manifest(repository, image)
         try:
-            # The digest decides for a reference that has both: it is what ECS and every engine pull
-            # by.
+            # ECS and every engine pull a reference with tag and digest by its digest.
             reference = image.digest or image.tag or _DEFAULT_TAG
             media_type, body = self._oci.manifest(
                 image.registry, image.path, reference, MANIFEST_TYPES
@@ -45,12 +41,10 @@ class Lookup:
         return _compared(image.digest, body, media_type)
 
     def blob(self, image: ImageReference, digest: str) -> Answer:
-        """See ``verify.Registries``."""
+        """See `verify.Registries`."""
         try:
             if repository := ecr_repository(image):
-                body = self._ecr.blob(
-                    repository.region, repository.account, repository.name, digest
-                )
+                body = self._ecr.blob(repository, digest)
             else:
                 body = self._oci.blob(image.registry, image.path, digest)
         except OciFailure as failure:
@@ -66,26 +60,23 @@ class Lookup:
             else {"imageTag": image.tag or _DEFAULT_TAG}
         )
         try:
-            digest, media_type, body = self._ecr.manifest(
-                repository.region, repository.account, repository.name, image_id, MANIFEST_TYPES
-            )
+            digest, media_type, body = self._ecr.manifest(repository, image_id, MANIFEST_TYPES)
         except AwsFailure as failure:
             where = f"registry {repository.account} in {repository.region}"
-            if failure.code in _NOT_THERE:
-                reason = f"{where}: {_NOT_THERE[failure.code]}"
+            if failure.code in _MISSING:
+                reason = f"{where}: {_MISSING[failure.code]}"
                 return (
                     self._not_cached(repository, image, reason)
                     if failure.code in _MAY_BE_CACHED
                     else Missing(reason)
                 )
-            if failure.code in _CANNOT_BE and failure.outcome is Outcome.REFUSED:
+            if failure.code in _INVALID and failure.outcome is Outcome.REFUSED:
                 return Missing(f"{where}: {failure.reason}")
             return NoAnswer(f"{where}: {failure}")
         return Found(digest, body, media_type)
 
     def _not_cached(self, repository: EcrRepository, image: ImageReference, reason: str) -> Answer:
-        """What an image is that ECR does not have: missing, unless a pull-through cache gets it
-        with the first pull.
+        """Returns Missing, or NoAnswer if a pull-through cache gets the image at the first pull.
 
         https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
         """
@@ -117,10 +108,7 @@ def _of_oci_failure(failure: OciFailure) -> Answer:
 
 
 def _compared(digest: str | None, body: bytes, media_type: str = "") -> Answer:
-    """The content under its own digest, unless that is another than was asked for.
-
-    A digest is of the bytes, whoever sends them.
-    """
+    """Returns the content with its digest, or NoAnswer if that is not the requested one."""
     algorithm = digest.partition(":")[0] if digest else "sha256"
     if algorithm not in ("sha256", "sha384", "sha512"):
         return NoAnswer(f"a digest of the kind {algorithm} cannot be compared")

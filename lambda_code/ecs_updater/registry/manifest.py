@@ -1,15 +1,16 @@
-"""What an image's manifest, its index and its configuration say.
+"""Parses manifests, indexes and configurations of images, and compares platforms.
 
-https://github.com/opencontainers/image-spec/blob/main/manifest.md and image-index.md, and Docker's
-two forms before them: https://distribution.github.io/distribution/spec/manifest-v2-2/
+Platforms have the words of the OCI image format.
+https://github.com/opencontainers/image-spec/blob/main/manifest.md and image-index.md; Docker's two
+earlier forms: https://distribution.github.io/distribution/spec/manifest-v2-2/; a task's platform:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html
 """
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from .platform import Platform
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -20,18 +21,73 @@ IMAGE_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 MANIFEST_TYPES = IMAGE_TYPES + INDEX_TYPES
-"""What is asked for.
-
-Docker's first form is not among them: neither Fargate nor a current Docker engine pulls it.
-"""
+"""Accepted media types. Docker's first form is missing: Fargate and current engines reject it."""
 
 _CONFIG_TYPES = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
-    # Of builders before the types were settled; the engines still run such images.
+    # From builders before the types were fixed. Engines still run such images.
     "application/octet-stream",
 }
 _DIGEST = re.compile(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+_ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
+_ECS_NAMES = {architecture: name for name, architecture in _ARCHITECTURES.items()}
+# A container runtime runs a 32-bit image on 64-bit x86 if there is no other. This does not hold for
+# ARM: not every Graviton runs 32-bit programs, and Fargate's documentation does not mention it.
+_ALSO_RUNS = {"amd64": {"386"}}
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Operating system and processor of an image, or those that a task needs.
+
+    None: a task can run any; an image does not declare it.
+    """
+
+    os: str | None = None
+    architecture: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.os or 'any system'}/{self.architecture or 'any processor'}"
+
+    @property
+    def ecs_architecture(self) -> str:
+        """Returns ECS's name of the processor."""
+        return _ECS_NAMES.get(self.architecture or "", self.architecture or "any processor")
+
+    def accepts_os(self, image: "Platform") -> bool:
+        """Returns whether a task that needs this system can run an image for `image`."""
+        return None in (self.os, image.os) or self.os == image.os
+
+    def accepts(self, image: "Platform") -> bool:
+        """Returns whether a task that needs this platform can run an image for `image`."""
+        if not self.accepts_os(image):
+            return False
+        if None in (self.architecture, image.architecture):
+            return True
+        return self.architecture == image.architecture or image.architecture in _ALSO_RUNS.get(
+            self.architecture or "", ()
+        )
+
+
+def needed_platform(task_definition: Mapping[str, Any], on_fargate: bool | None = None) -> Platform:
+    """Returns the platform that tasks of `task_definition` need.
+
+    Without a `runtimePlatform` Fargate uses LINUX on X86_64. On other launch types ECS places the
+    task on any instance. `on_fargate`: whether the service runs on Fargate. None: whether the task
+    definition requires it.
+    """
+    declared = task_definition.get("runtimePlatform") or {}
+    if on_fargate is None:
+        on_fargate = "FARGATE" in (task_definition.get("requiresCompatibilities") or ())
+    family = declared.get("operatingSystemFamily") or ("LINUX" if on_fargate else None)
+    architecture = declared.get("cpuArchitecture") or ("X86_64" if on_fargate else None)
+    return Platform(
+        os=None if family is None else "windows" if family.startswith("WINDOWS") else "linux",
+        architecture=None
+        if architecture is None
+        else _ARCHITECTURES.get(architecture, architecture.lower()),
+    )
 
 
 @dataclass(frozen=True)
@@ -44,44 +100,41 @@ class Entry:
 
 @dataclass(frozen=True)
 class Index:
-    """One name for the images of several platforms."""
+    """Images of several platforms under one name."""
 
     entries: tuple[Entry, ...]
-    """Without what is no image for any platform, such as the attestations that builders add."""
+    """Without entries that are not images, such as the attestations that builders add."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """The image of one platform; which one says its configuration."""
+    """Image of one platform, which its configuration names."""
 
     config_digest: str
 
 
 @dataclass(frozen=True)
 class NoImage:
-    """Something that is kept in a registry and that no container can be made of, such as a Helm
-    chart or a signature.
-    """
+    """Artifact that is not a container image, such as a Helm chart or a signature."""
 
-    what: str
+    artifact: str
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Nothing that this code understands."""
+    """Manifest of an unknown form."""
 
-    why: str
+    reason: str
 
 
 def read_manifest(body: bytes, media_type: str = "") -> Index | Image | NoImage | Unreadable:
-    """What the manifest says.
+    """Returns the content of a manifest.
 
-    ``media_type`` is the registry's word, for a manifest that does not say it itself.
+    `media_type`: the registry's, for a manifest without one.
     """
     try:
         manifest = json.loads(body)
-        # Docker's forms name their type; in OCI's the field came late, and the registry's word is
-        # all there is.
+        # Docker's forms have a type. Older OCI manifests do not: then the registry's counts.
         kind = manifest.get("mediaType") or media_type.partition(";")[0].strip().lower()
         if manifest.get("schemaVersion") != 2:
             return Unreadable(f"its manifest has the form {manifest.get('schemaVersion')!r}, not 2")
@@ -95,7 +148,7 @@ def read_manifest(body: bytes, media_type: str = "") -> Index | Image | NoImage 
 
 
 def platform_of_config(body: bytes) -> Platform | None:
-    """The platform that an image's configuration says; None when it cannot be read or says none."""
+    """Returns the platform of an image's configuration. None: it is unreadable or has none."""
     try:
         config = json.loads(body)
         system, architecture = config.get("os") or "linux", config["architecture"]

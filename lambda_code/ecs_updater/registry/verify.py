@@ -1,7 +1,4 @@
-"""Decides whether an image may be deployed, and which reference names exactly what was looked at.
-
-What asks is handed in.
-"""
+"""Decides whether an image can be deployed, and returns the reference of exactly that image."""
 
 import math
 import threading
@@ -13,32 +10,37 @@ from typing import Any, Protocol
 
 from ..errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError, one_line
 from ..model.image import ImageReference
-from .manifest import Image, Index, NoImage, Unreadable, platform_of_config, read_manifest
-from .platform import Platform
+from .manifest import (
+    Image,
+    Index,
+    NoImage,
+    Platform,
+    Unreadable,
+    platform_of_config,
+    read_manifest,
+)
 
 
 @dataclass(frozen=True)
 class Found:
-    """It is there."""
+    """The registry has it."""
 
     digest: str
     body: bytes
     media_type: str = ""
-    """As the registry says; empty where it says nothing."""
+    """The registry's, which may be empty."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """The registry knows that it is not there, or that it can never be."""
+    """The registry does not have it."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """Nothing is known: the registry could not be reached, was too busy, or does not say it to
-    us.
-    """
+    """The registry could not be reached, was too busy, or requires credentials."""
 
     reason: str
 
@@ -47,56 +49,44 @@ Answer = Found | Missing | NoAnswer
 
 
 class Registries(Protocol):
-    """Where to ask; ``lookup`` has the real ones."""
+    """Source of images; `client` has the real ones."""
 
     def manifest(self, image: ImageReference) -> Answer:
-        """The manifest or index that ``image`` names: by its digest where it has one, else by its
-        tag, else ``latest``.
-        """
+        """Returns the manifest or index of `image`: by digest, else by tag, else `latest`."""
 
     def blob(self, image: ImageReference, digest: str) -> Answer:
-        """A small blob of the image's repository."""
+        """Returns a small blob of the image's repository."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What the registry said about one image, and that nothing speaks against it."""
+    """An image that can be deployed, as far as the registry answered."""
 
     image: ImageReference
     digest: str | None = None
-    """Of the manifest, or of the index; None when neither the reference nor the registry said
-    it.
-    """
+    """Digest of the manifest or index. None: neither the reference nor the registry has it."""
     platforms: tuple[Platform, ...] = ()
-    """What the image is for."""
+    """Platforms of the image."""
     platform_digest: str | None = None
-    """Of the one manifest in the index that the task runs; ``digest`` where there is no index, None
-    where it is not known.
-    """
+    """Digest of the manifest that the task runs; `digest` without an index. None: unknown."""
     doubt: str | None = None
-    """What could not be found out, as the message of an error, for the log; None when everything
-    could.
-    """
+    """Why the image could not be verified, as the message of an error. None: it was."""
 
     @property
     def digests(self) -> frozenset[str]:
-        """What a running task may show as ``imageDigest``: ECS's launch types differ in which of
-        the two they report.
-        """
+        """Returns the possible values of a task's `imageDigest`: it depends on the launch type."""
         return frozenset(
             digest for digest in (self.digest, self.platform_digest) if digest is not None
         )
 
     def pinned(self, keep_tag: bool = True) -> ImageReference:
-        """The reference with the digest in it, so that every task runs what was looked at, wherever
-        the tag moves.
+        """Returns the reference with the digest, so that every task runs the verified image.
 
-        ``repository:tag@digest``: the digest decides and the tag stays readable; it is the form
-        that ECS itself makes of a tag
-        (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html). A
-        reference without a tag, or ``keep_tag=False``, gives ``repository@digest``, the one form
-        with a digest that ECS's documentation of ``ContainerDefinition.image`` writes down. A
-        reference that has a digest stays as it is, and so does one whose digest is not known.
+        `repository:tag@digest` keeps the tag readable. ECS itself makes this form of a tag:
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html. A
+        reference without a tag, or `keep_tag=False`, becomes `repository@digest`, the form in ECS's
+        documentation of `ContainerDefinition.image`. A reference with a digest, or whose digest is
+        unknown, stays.
         """
         if self.digest is None or self.image.digest is not None:
             return self.image
@@ -113,39 +103,38 @@ def verify_all(
     require: bool = True,
     seconds: float = math.inf,
 ) -> dict[str, Verified]:
-    """``verify`` for each of ``images`` at the same time, by their text, each distinct one once.
+    """Calls `verify` for each distinct image in parallel. Returns the results by reference.
 
-    An image about which nothing is known after ``seconds`` is in doubt. Of several errors that of
-    the first image is raised.
+    An image without a result after `seconds` is in doubt. Of several errors that of the first image
+    is raised.
     """
     distinct = list(dict.fromkeys(images))
-    asked = (
+    futures = (
         [_in_thread(_verify, image, platform, registries) for image in distinct]
         if seconds > 0
         else []
     )
-    wait(asked, None if seconds == math.inf else seconds)
+    wait(futures, None if seconds == math.inf else seconds)
     late = (
         f"there was no answer within {max(seconds, 0.0):.1f} s, all the time "
         "that is left for registries"
     )
-    known = [one.result() if one.done() else None for one in asked] or [None] * len(distinct)
+    results = [future.result() if future.done() else None for future in futures]
     return {
         str(image): _without_doubt(
             verified or Verified(image, image.digest, doubt=_doubt(image, late)), require
         )
-        for image, verified in zip(distinct, known, strict=True)
+        for image, verified in zip(distinct, results or [None] * len(distinct), strict=True)
     }
 
 
 def verify(
     image: ImageReference, platform: Platform, registries: Registries, require: bool = True
 ) -> Verified:
-    """Looks whether ``image`` is in its registry and whether a task on ``platform`` can run it.
+    """Verifies that `image` is in its registry and that a task on `platform` can run it.
 
-    Raises ImageNotFoundError or ImageArchitectureError when it is known that no task can run it.
-    What could not be found out is ImageVerificationError with ``require``, else it is the answer's
-    ``doubt``.
+    Raises ImageNotFoundError or ImageArchitectureError if no task can run it. An image that cannot
+    be verified raises ImageVerificationError with `require`, else it has a `doubt`.
     """
     return _without_doubt(_verify(image, platform, registries), require)
 
@@ -157,17 +146,14 @@ def _without_doubt(verified: Verified, require: bool) -> Verified:
 
 
 def _in_thread(work: Callable[..., Verified], *arguments: Any) -> Future[Verified]:
-    """The result of ``work``, some time.
-
-    The thread ends with the process: nobody waits for one that is late.
-    """
+    """Starts `work` in a thread that ends with the process."""
     future: Future[Verified] = Future()
     context = copy_context()
 
     def run() -> None:
         try:
             future.set_result(context.run(work, *arguments))
-        except BaseException as error:  # pylint: disable=broad-exception-caught  # It is raised where the result is asked for.
+        except BaseException as error:  # pylint: disable=broad-exception-caught  # Raised by `future.result()`.
             future.set_exception(error)
 
     threading.Thread(target=run, name="registry", daemon=True).start()
@@ -182,25 +168,26 @@ def _verify(image: ImageReference, platform: Platform, registries: Registries) -
         return Verified(image, image.digest, doubt=_doubt(image, answer.reason))
     contents = read_manifest(answer.body, answer.media_type)
     if isinstance(contents, NoImage):
-        what = one_line(contents.what)
+        artifact = one_line(contents.artifact)
         raise ImageNotFoundError(
-            f"{image} is not in the registry: by that name there is no container image but {what}"
+            f"{image} is not in the registry: by that name there is no container image but "
+            f"{artifact}"
         )
     if isinstance(contents, Unreadable):
-        return Verified(image, answer.digest, doubt=_doubt(image, one_line(contents.why)))
+        return Verified(image, answer.digest, doubt=_doubt(image, one_line(contents.reason)))
     if isinstance(contents, Index):
         return _of_index(image, answer.digest, contents, platform)
     return _of_image(image, answer.digest, contents, platform, registries)
 
 
 def _of_index(image: ImageReference, digest: str, index: Index, platform: Platform) -> Verified:
-    offered = tuple(dict.fromkeys(entry.platform for entry in index.entries))
+    platforms = tuple(dict.fromkeys(entry.platform for entry in index.entries))
     suitable = [entry for entry in index.entries if platform.accepts(entry.platform)]
     if not suitable:
-        raise _wrong_platform(image, offered, platform)
+        raise _wrong_platform(image, platforms, platform)
     exact = [entry for entry in suitable if entry.platform == platform]
     known = exact or suitable
-    return Verified(image, digest, offered, known[0].digest if len(known) == 1 else None)
+    return Verified(image, digest, platforms, known[0].digest if len(known) == 1 else None)
 
 
 def _of_image(
@@ -224,13 +211,13 @@ def _doubt(image: ImageReference, reason: str) -> str:
 
 
 def _wrong_platform(
-    image: ImageReference, offered: tuple[Platform, ...], platform: Platform
+    image: ImageReference, platforms: tuple[Platform, ...], platform: Platform
 ) -> ImageArchitectureError:
-    same_os = [one for one in offered if platform.accepts_os(one)]
+    same_os = [candidate for candidate in platforms if platform.accepts_os(candidate)]
     if not same_os:
-        systems = ", ".join(sorted({one.os or "" for one in offered}))
+        systems = ", ".join(sorted({candidate.os or "" for candidate in platforms}))
         return ImageArchitectureError(f"{image} is for {systems} and the task needs {platform.os}")
-    architectures = ", ".join(sorted({one.architecture or "" for one in same_os}))
+    architectures = ", ".join(sorted({candidate.architecture or "" for candidate in same_os}))
     return ImageArchitectureError(
         f"{image} is for {architectures} and the task needs {platform.ecs_architecture}: build "
         f"it for {platform}, or change "

@@ -16,9 +16,8 @@ from ecs_updater.aws.oci_registry import Oci
 from ecs_updater.aws.safe_http import Http, HttpFailure, Response
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
-from ecs_updater.registry.client import Lookup
-from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES
-from ecs_updater.registry.platform import Platform
+from ecs_updater.registry.client import RegistryClient
+from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, Platform
 from ecs_updater.registry.verify import verify, verify_all
 from fakes.fake_ecs import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED
 
@@ -141,7 +140,7 @@ class FakeHttp:
 
 def lookup(fake, http=None):
     """The real registries, with ``fake`` in place of AWS."""
-    return Lookup(Ecr(http or FakeHttp(), fake.client), Oci(Http()))
+    return RegistryClient(Ecr(http or FakeHttp(), fake.client), Oci(Http()))
 
 
 def image(rest=":1", host=HOST):
@@ -400,7 +399,7 @@ def test_a_download_url_that_is_denied_leaves_the_processor_in_doubt():
 def test_every_request_is_counted_retries_included():
     fake = FakeEcr(SINGLE, BatchGetImage=[THROTTLED])
     ecr = Ecr(FakeHttp(), fake.client)
-    verify(image(), X86_64, Lookup(ecr, Oci(Http())))
+    verify(image(), X86_64, RegistryClient(ecr, Oci(Http())))
     assert ecr.calls == {"BatchGetImage": 2, "GetDownloadUrlForLayer": 1}
 
 
@@ -418,7 +417,7 @@ def test_another_ecr_understands_the_calls_and_refuses_in_the_same_words(monkeyp
             imageTag="1",
         )
         host = f"{ACCOUNT}.dkr.ecr.us-east-2.amazonaws.com"
-        registries = Lookup(
+        registries = RegistryClient(
             Ecr(FakeHttp(), lambda region: boto3.client("ecr", region_name=region)), Oci(Http())
         )
         digest = put["image"]["imageId"]["imageDigest"]

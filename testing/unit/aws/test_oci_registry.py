@@ -15,9 +15,8 @@ from ecs_updater.aws.oci_registry import Oci
 from ecs_updater.aws.safe_http import Http, HttpFailure, Response
 from ecs_updater.errors import ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
-from ecs_updater.registry.client import Lookup
-from ecs_updater.registry.manifest import IMAGE_TYPES, MANIFEST_TYPES
-from ecs_updater.registry.platform import Platform
+from ecs_updater.registry.client import RegistryClient
+from ecs_updater.registry.manifest import IMAGE_TYPES, MANIFEST_TYPES, Platform
 from ecs_updater.registry.verify import verify
 
 X86_64 = Platform("linux", "amd64")
@@ -89,7 +88,7 @@ def found(body=MANIFEST, kind=IMAGE_TYPES[0]):
 
 def check(http, text="registry.example/team/app:1", require=True, clock=None):
     """What ``verify`` says of an image in a registry that answers like ``http``."""
-    registries = Lookup(Ecr(http), Oci(http, clock or Clock()))
+    registries = RegistryClient(Ecr(http), Oci(http, clock or Clock()))
     return verify(ImageReference.parse(text), X86_64, registries, require)
 
 
@@ -351,7 +350,7 @@ class Played:
 
         http = Http(private, resolve)
         return verify(
-            ImageReference.parse(text), X86_64, Lookup(Ecr(http), Oci(http)), require=False
+            ImageReference.parse(text), X86_64, RegistryClient(Ecr(http), Oci(http)), require=False
         )
 
 

@@ -4,8 +4,8 @@ nothing that only looks like it.
 
 import pytest
 
+from ecs_updater.aws.ecr import EcrRepository, ecr_repository
 from ecs_updater.model.image import ImageReference
-from ecs_updater.registry.ecr import EcrRepository, ecr_repository
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 ACCOUNT = "123456789012"

@@ -13,11 +13,12 @@ from ecs_updater.registry.manifest import (
     IMAGE_TYPES,
     INDEX_TYPES,
     NoImage,
+    Platform,
     Unreadable,
+    needed_platform,
     platform_of_config,
     read_manifest,
 )
-from ecs_updater.registry.platform import Platform, needed_platform
 from ecs_updater.registry.verify import Found, Missing, NoAnswer, Verified, verify, verify_all
 
 DIGESTS = ["sha256:" + character * 64 for character in "0123456789"]
