@@ -1,1 +1,1 @@
-"""The command line ``ecs-updater``: updates services from a file and waits for their verdicts."""
+"""The command line `ecs-updater`: updates services from a file and waits for their verdicts."""

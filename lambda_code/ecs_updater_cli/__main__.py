@@ -1,4 +1,4 @@
-"""``python -m ecs_updater_cli``: the same as the console script."""
+"""`python -m ecs_updater_cli`: the same as the console script."""
 
 from .main import main
 

@@ -1,6 +1,4 @@
-"""An error of AWS as the sentence that a person needs: what is the matter, and what to do about
-it.
-"""
+"""Errors of the command line: the exit code, and what failed, why, and what to do next."""
 
 import re
 from collections.abc import Iterator
@@ -12,14 +10,14 @@ from ecs_updater.errors import EcsUpdaterError, one_line
 from .batch.state import plain_cause
 
 SUCCEEDED, NOT_ALL, INPUT, AWS = 0, 1, 2, 3
-"""All is as it was asked for; something is not; the input is wrong; AWS is not to be had."""
+"""Exit codes: all succeeded; not all succeeded; invalid input; AWS could not be called."""
 
 DETACHED = 130
-"""Ctrl-C, as shells count it."""
+"""Exit code after Ctrl-C, as in a shell."""
 
 
 class CommandError(Exception):
-    """The command ends here, with this exit code and these lines on standard error."""
+    """Ends the command with this exit code and these lines on standard error."""
 
     def __init__(self, code: int, *lines: str):
         self.code, self.lines = code, lines
@@ -27,16 +25,16 @@ class CommandError(Exception):
 
 
 class AwsError(CommandError):
-    """AWS does not do what the command needs."""
+    """A call of AWS failed."""
 
     def __init__(self, sentence: str, *, is_transient: bool = False):
         self.is_transient = is_transient
-        """Whether the same may go well a moment later."""
+        """Whether a retry may help."""
         super().__init__(AWS, sentence)
 
 
 def input_error(*lines: str) -> CommandError:
-    """The end of a command that was asked for something that cannot be."""
+    """Returns the error of invalid input."""
     return CommandError(INPUT, *lines)
 
 
@@ -46,7 +44,7 @@ _ADVICE = {
     "PartialCredentialsError": f"the credentials are not complete ({{reason}}): {_LOG_IN}",
     "ConfigParseError": "{reason}: correct the file, or name another one in AWS_CONFIG_FILE",
     "NoRegionError": "there is no region: name one with --region, or set AWS_DEFAULT_REGION",
-    "ProfileNotFound": "{reason}: aws configure list-profiles names those that there are",
+    "ProfileNotFound": "{reason}: aws configure list-profiles lists the existing profiles",
 }
 _EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "LoginRefreshRequired", "UnauthorizedSSOTokenError"}
@@ -56,28 +54,27 @@ _UNREACHABLE = frozenset({*(error.__name__ for error in NEVER_SENT), "SSLError"}
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Raises what goes wrong with AWS inside as Trouble."""
+def aws_errors() -> Iterator[None]:
+    """Translates the errors of AWS calls to AwsError. Is a decorator, too."""
     try:
         yield
     except AwsFailure as failure:
         raise aws_error_of(failure) from failure
     except EcsUpdaterError as error:
-        # Beneath an error of the ledger is what AWS said; the error itself speaks of the function's
-        # settings.
-        cause = error.failure
+        # The failed call is more specific: an error of the ledger names the function's settings.
+        failed = error.failure
         raise (
-            aws_error_of(cause) if cause else AwsError(plain_cause(str(error)), is_transient=True)
+            aws_error_of(failed) if failed else AwsError(plain_cause(str(error)), is_transient=True)
         ) from error
 
 
 def is_unreachable(failure: AwsFailure) -> bool:
-    """Whether no connection to AWS was made."""
+    """Returns whether no connection to AWS was made."""
     return failure.code in _UNREACHABLE
 
 
 def aws_error_of(failure: AwsFailure) -> AwsError:
-    """That of a call that failed."""
+    """Returns the error of a failed call, with advice where there is some."""
     reason = one_line(failure.reason).rstrip(".")
     sentence = f"{failure.operation} failed: {one_line(str(failure)).rstrip('.')}"
     if advice := _ADVICE.get(failure.code):
@@ -85,11 +82,11 @@ def aws_error_of(failure: AwsFailure) -> AwsError:
     elif failure.code == "RequestTimeTooSkewed" or (
         failure.is_about_credentials and _WRONG_CLOCK.search(reason)
     ):
-        sentence = f"AWS does not take the signature ({reason}): set this machine's clock"
+        sentence = f"AWS rejected the signature ({reason}): set this machine's clock"
     elif failure.code in _EXPIRED or (failure.is_about_credentials and "expired" in reason.lower()):
         sentence = f"the credentials have expired: {_LOG_IN}"
     elif failure.code in CREDENTIALS:
-        sentence = f"AWS does not take the credentials ({failure.code}): {_LOG_IN}"
+        sentence = f"AWS rejected the credentials ({failure.code}): {_LOG_IN}"
     elif failure.is_about_credentials:
         sentence = f"there are no credentials: {reason}: {_LOG_IN}"
     elif failure.outcome is Outcome.NOT_PERMITTED:

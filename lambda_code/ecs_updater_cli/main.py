@@ -1,4 +1,4 @@
-"""The console script ``ecs-updater``: its commands, and what becomes of an error."""
+"""The console script `ecs-updater`: its commands, and the exit code of an error."""
 
 import functools
 import io
@@ -9,16 +9,13 @@ from typing import NoReturn
 
 import typer
 
-from .commands.deploy import deploy
+from .commands.deploy import deploy, validate
 from .commands.history import history
-from .commands.rollback import rollback
 from .commands.status import status
-from .commands.stop import stop
-from .commands.update import update
-from .commands.validate import validate
-from .commands.watch import watch
+from .commands.update import rollback, update
+from .commands.watch import stop, watch
 from .errors import DETACHED, CommandError
-from .output.printer import Printer
+from .output.terminal import Printer
 
 COMMANDS: tuple[Callable[..., int], ...] = (
     deploy,
@@ -31,14 +28,12 @@ COMMANDS: tuple[Callable[..., int], ...] = (
     validate,
 )
 
-_BEGINNING = (deploy, update, rollback)
+_STARTING = (deploy, update, rollback)
+"""Commands that start updates."""
 
 app = typer.Typer(
     name="ecs-updater",
-    help=(
-        "Change images and tags of Amazon ECS services, many together, and see "
-        "what becomes of each."
-    ),
+    help="Change the images and tags of many Amazon ECS services, and see the outcome of each.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -46,41 +41,42 @@ app = typer.Typer(
 )
 
 
-def guarded(command: Callable[..., int]) -> Callable[..., None]:
-    """``command`` with its number as the exit code, and its errors as lines on standard error."""
+def with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
+    """Returns the command with its result as exit code, and its errors on standard error."""
 
     @functools.wraps(command)
-    def guard(*arguments: object, **options: object) -> None:
+    def run(*arguments: object, **options: object) -> None:
         try:
             code = command(*arguments, **options)
-        except CommandError as end:
-            for line in end.lines:
+        except CommandError as error:
+            for line in error.lines:
                 Printer().note(line)
-            code = end.code
+            code = error.code
         except KeyboardInterrupt:
-            # Whoever was following a batch by then has been told of it.
-            Printer().note("stopped: nothing was begun" if command in _BEGINNING else "interrupted")
+            # Before a batch has started: `commands.wait` handles Ctrl-C afterwards.
+            is_starting = command in _STARTING
+            Printer().note("stopped: no update was started" if is_starting else "interrupted")
             code = DETACHED
         raise typer.Exit(code)
 
-    return guard
+    return run
 
 
 for _command in COMMANDS:
-    app.command()(guarded(_command))
+    app.command()(with_exit_code(_command))
 
 
-def _interrupted(*_: object) -> NoReturn:
-    # No SIGINT of its own: in the background of a script that one is ignored.
+def _interrupt(*_: object) -> NoReturn:
+    # Not by SIGINT, which a script's background processes ignore.
     raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command of these arguments, or of the shell's, and exits."""
+    """Runs the command of these arguments, by default the shell's, and exits."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a sign is no reason to end.
+            # A character that the terminal lacks is not an error.
             stream.reconfigure(errors="replace")
-    # Who ends a container asks so; the terminal has to be given back then, too.
-    signal.signal(signal.SIGTERM, _interrupted)
+    # Docker stops a container with SIGTERM. The terminal must be restored then, too.
+    signal.signal(signal.SIGTERM, _interrupt)
     app(args=None if arguments is None else list(arguments), prog_name="ecs-updater")

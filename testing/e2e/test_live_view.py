@@ -94,8 +94,8 @@ def test_ctrl_c_detaches_says_how_to_come_back_and_gives_the_terminal_back():
         screen.wait_for(is_at_the_end)
         screen.press("\x03")
         assert screen.ends() == 130
-        assert screen.lines[-1] == "detached: ecs-updater watch 20270115T080000Z-5eed comes back"
-        assert screen.received.rstrip().endswith(b"comes back")
+        assert screen.lines[-1] == "detached: resume with ecs-updater watch 20270115T080000Z-5eed"
+        assert screen.received.rstrip().endswith(b"5eed")
         assert screen.received.rindex(b"\x1b[?1049l") > screen.received.rindex(b"\x1b[?1049h")
         assert screen.received.rindex(b"\x1b[?25h") > screen.received.rindex(b"\x1b[?25l")
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Batch, Member, members_of
-from ecs_updater_cli.backends.batches import StartedBatch
+from ecs_updater_cli.backends.account import StartedBatch
 from ecs_updater_cli.backends.factory import OpenBackend
-from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
-from ecs_updater_cli.commands.following import wait_for_batch
+from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands.options import ViewOptions
-from ecs_updater_cli.output.printer import Printer
+from ecs_updater_cli.commands.wait import wait_for_batch
+from ecs_updater_cli.output.terminal import Printer
 
 START = 1_800_000_000.0
 BATCH = "20270115T080000Z-5eed"
@@ -86,7 +86,7 @@ class ScriptedDoor:
         """Whether the script has been played."""
         return not self._steps
 
-    def begin(self, members: Sequence[Member]) -> None:
+    def start(self, members: Sequence[Member]) -> None:
         """Notes which."""
         self.begun.append([member.number for member in members])
 
@@ -124,7 +124,7 @@ def opened(
         )
 
     return OpenBackend(
-        backend, lambda *_: f"ecs-updater watch {BATCH} comes back", hint, id_, close
+        backend, lambda *_: f"resume with ecs-updater watch {BATCH}", hint, id_, close
     )
 
 

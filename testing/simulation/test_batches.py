@@ -14,20 +14,19 @@ from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import History
 from ecs_updater.worker.rejection import Rejections
 from ecs_updater.worker.run import Worker
-from ecs_updater_cli.backends import batches, local
-from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends import local
+from ecs_updater_cli.backends.account import Account, Ledger, new_batch
 from ecs_updater_cli.backends.factory import OpenBackend
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import LedgerPoller, SqsBackend
-from ecs_updater_cli.backends.task_counts import TaskCounter
-from ecs_updater_cli.batch.row import Row
+from ecs_updater_cli.backends.sqs import SqsBackend, TaskCounter
 from ecs_updater_cli.batch.state import State
-from ecs_updater_cli.commands import stop
-from ecs_updater_cli.commands.following import wait_for_batch
+from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands.options import ViewOptions
+from ecs_updater_cli.commands.wait import wait_for_batch
+from ecs_updater_cli.commands.watch import stop
 from ecs_updater_cli.errors import CommandError
-from ecs_updater_cli.output.printer import Printer
+from ecs_updater_cli.output.terminal import Printer
 from fakes.fake_dynamodb import TABLE
 from fakes.scripted_batch import shop
 from fakes.simulated_ecs import Image
@@ -75,25 +74,23 @@ def _world(make_world, monkeypatch):
             return make(*arguments, **options)
 
     monkeypatch.setattr(world.boundary._client, "_make_api_call", call)  # pylint: disable=protected-access
-    monkeypatch.setattr(local, "COMPLETE_EVERY", 0.05)
+    monkeypatch.setattr(local, "RECONCILE_SECONDS", 0.05)
     return world
 
 
 def begun(world, *events, max_failures=None):
     """A batch of these events, in the ledger."""
     ledger = Ledger(world.table, PREFIX)
-    found = batches.new_batch(list(events), [None] * len(events), max_failures, REAL_TIME)
-    batches.begin(ledger, found)
-    assert batches.find(ledger, found.batch.id) == found
+    found = new_batch(list(events), [None] * len(events), max_failures, REAL_TIME)
+    ledger.save_batch(found)
+    assert ledger.find_batch(found.batch.id) == found
     return ledger, found
 
 
 def direct_of(world, ledger, batch):
     """The door without a queue."""
-    status = LedgerPoller(Progress(world.table), TaskCounter(world.boundary, REAL_TIME))
-    return LocalBackend(
-        world.boundary, ledger, environment(TABLE, PREFIX, {}), status, batch.batch.id, REAL_TIME
-    )
+    settings = environment(TABLE, PREFIX, {})
+    return LocalBackend(world.boundary, ledger, settings, batch.batch.id, REAL_TIME)
 
 
 def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
@@ -101,12 +98,12 @@ def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
     backend = direct_of(world, ledger, batch)
     with Passing(world):
         code = wait_for_batch(
-            OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.leave(5)),
+            OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.close(5)),
             batch,
             ViewOptions(),
             printer,
         )
-    backend.leave(5)
+    backend.close(5)
     assert code == 1
     out = printer.console.file.getvalue()
     assert (
@@ -135,7 +132,7 @@ def test_from_this_machine_what_fails_is_rolled_back(world, printer):
         wait_for_batch(
             OpenBackend(backend, lambda *_: "", str, batch.batch.id), batch, ViewOptions(), printer
         )
-    backend.leave(5)
+    backend.close(5)
     assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
 
 
@@ -146,10 +143,10 @@ def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave
     world.send(wait_seconds=180)
     made = len(world.made)
     ledger = Ledger(world.table, PREFIX)
-    batch = batches.new_batch(
+    batch = new_batch(
         [EVENT, {**EVENT, "ecs_service_name": "next"}], ["first", "second"], None, REAL_TIME
     )
-    batches.begin(ledger, batch)
+    ledger.save_batch(batch)
     with Passing(world):
         assert (
             wait_for_batch(
@@ -177,7 +174,7 @@ def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer,
     backend = direct_of(world, ledger, batch)
     with Passing(world):
         code = wait_for_batch(opened_of(backend, batch), batch, ViewOptions(), printer)
-    backend.leave(5)
+    backend.close(5)
     out = printer.console.file.getvalue()
     assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
     assert (
@@ -201,9 +198,9 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
     monkeypatch.setattr(local, "complete", counted)
     writes = list(world.ecs.writes)
     backend = direct_of(world, ledger, batch)
-    backend.begin(batch.members)
+    backend.start(batch.members)
     assert runs[-1].wait(600)
-    backend.leave(600)
+    backend.close(600)
     assert not world.history[0].is_ended and world.ecs.writes == writes
     world.complete_until_all_is_done()
     assert world.history[0].verdict == "ROLLED_BACK"
@@ -246,7 +243,7 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
                 batch,
                 ViewOptions(timeout=15),
                 printer,
-                again=True,
+                resumes=True,
             )
             == 0
         )
@@ -256,15 +253,15 @@ def test_who_leaves_begins_nothing_further(world):
     ledger, batch = begun(world, EVENT)
     made = dict(world.made)
     backend = direct_of(world, ledger, batch)
-    backend.leave(5)
-    backend.begin(batch.members)
-    backend.leave(5)  # Its threads have ended by then.
+    backend.close(5)
+    backend.start(batch.members)
+    backend.close(5)  # Its threads have ended by then.
     assert not backend.poll([]) and world.made == made
 
 
 def opened_of(backend, batch):
     """The door from this machine as the commands have it."""
-    return OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.leave(5))
+    return OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.close(5))
 
 
 def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(world, printer):
@@ -281,7 +278,7 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
                 batch,
                 ViewOptions(timeout=300),
                 printer,
-                again=True,
+                resumes=True,
             )
             == 0
         )
@@ -295,7 +292,7 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
 def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer):
     ledger, batch = begun(world, EVENT)
     queue = Messages()
-    queued_of(world, ledger, batch, queue).begin(batch.members)
+    queued_of(world, ledger, batch, queue).start(batch.members)
     assert not worker_of(world, queue).process(queue.records())
     with Passing(world):
         assert (
@@ -304,7 +301,7 @@ def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer
                 batch,
                 ViewOptions(timeout=300),
                 printer,
-                again=True,
+                resumes=True,
             )
             == 0
         )
@@ -351,8 +348,8 @@ class Messages:
 
 def queued_of(world, ledger, batch, queue):
     """The door that is a queue."""
-    counts = TaskCounter(world.boundary, REAL_TIME)
-    return SqsBackend(queue, Progress(world.table), counts, batch.batch.id, ledger.arn_prefix)
+    counter = TaskCounter(world.boundary, REAL_TIME)
+    return SqsBackend(queue, Progress(world.table), counter, batch.batch.id, ledger.arn_prefix)
 
 
 def worker_of(world, queue):
@@ -371,8 +368,8 @@ def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     ledger, batch = begun(world, GONE, EVENT, max_failures=1)
     queue = Messages()
     backend = queued_of(world, ledger, batch, queue)
-    backend.begin(batch.members)
-    backend.begin(batch.members)
+    backend.start(batch.members)
+    backend.start(batch.members)
     assert not worker_of(world, queue).process(queue.records())
     rows = follow_rows(batch)
     status = backend.poll(rows)
@@ -401,7 +398,7 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
         batch.batch.id,
         ledger.arn_prefix,
     )
-    backend.begin(batch.members)
+    backend.start(batch.members)
     call = Call(time_left=lambda: 900.0, clock=world.clock)
     assert not Worker(
         environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call
@@ -432,7 +429,7 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
     again = Printer(io.StringIO(), io.StringIO())
     assert (
         wait_for_batch(
-            opened(), batches.find(ledger, batch.batch.id), ViewOptions(), again, again=True
+            opened(), ledger.find_batch(batch.batch.id), ViewOptions(), again, resumes=True
         )
         == 1
     )
@@ -447,16 +444,16 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
 def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, capsys):
     ledger, batch = begun(world, EVENT, GONE)
     made = dict(world.made)
-    monkeypatch.setattr(stop.Account, "needed_ledger", ledger)
-    assert stop.stop(batch.batch.id, region="eu-west-1") == 0
+    monkeypatch.setattr(Account, "needed_ledger", ledger)
+    assert stop(batch=batch.batch.id, name="ecs-updater", region="eu-west-1", profile=None) == 0
     watch = f"ecs-updater watch {batch.batch.id} --region eu-west-1"
     assert (
         capsys.readouterr().err
-        == f"batch {batch.batch.id} begins no further service; {watch} shows what had begun\n"
+        == f"batch {batch.batch.id} starts no further service; {watch} shows the others\n"
     )
     queue = Messages()
     backend = queued_of(world, ledger, batch, queue)
-    backend.begin(batch.members)
+    backend.start(batch.members)
     assert not worker_of(world, queue).process(queue.records())
     status = backend.poll(follow_rows(batch))
     assert [one.state for one in status.values()] == [State.NOT_STARTED] * 2 and world.made == made
@@ -465,7 +462,7 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
 
 def test_a_batch_that_there_is_not_cannot_be_stopped(world):
     with pytest.raises(CommandError, match="has no batch nope") as result:
-        batches.stop(Ledger(world.table, PREFIX), "nope")
+        Ledger(world.table, PREFIX).stop_batch("nope")
     assert result.value.code == 2
 
 
@@ -476,9 +473,10 @@ def follow_rows(batch):
 
 def test_a_batch_that_the_ledger_does_not_have_is_exit_code_2(world):
     with pytest.raises(
-        CommandError, match=f"the ledger {TABLE} has no batch nope, or none any more"
+        CommandError,
+        match=f"the ledger {TABLE} has no batch nope: it never existed, or has expired",
     ) as result:
-        batches.find(Ledger(world.table, PREFIX), "nope")
+        Ledger(world.table, PREFIX).find_batch("nope")
     assert result.value.code == 2
 
 

@@ -13,15 +13,11 @@ from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.rate_limiter import Pace
 from ecs_updater.throttling import RATES, REGISTER
-from ecs_updater_cli.backends import batches
-from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.account import Ledger, new_batch
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import LedgerPoller
-from ecs_updater_cli.backends.task_counts import TaskCounter
 from fakes.answers import answer_of
 from fakes.fake_dynamodb import TABLE
 from support.rollout_world import EVENT
@@ -117,15 +113,13 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
 
     world.dynamodb.before = note
     ledger = Ledger(world.table, PREFIX)
-    begun = batches.new_batch([EVENT], [None], None, laptop)
-    batches.begin(ledger, begun)
-    status = LedgerPoller(Progress(world.table), TaskCounter(world.boundary, laptop))
-    backend = LocalBackend(
-        world.boundary, ledger, environment(TABLE, PREFIX, {}), status, begun.batch.id, laptop
-    )
-    backend.begin(begun.members)
+    begun = new_batch([EVENT], [None], None, laptop)
+    ledger.save_batch(begun)
+    settings = environment(TABLE, PREFIX, {})
+    backend = LocalBackend(world.boundary, ledger, settings, begun.batch.id, laptop)
+    backend.start(begun.members)
     assert is_updating.wait(PATIENCE)
-    backend.leave(PATIENCE)
+    backend.close(PATIENCE)
     world.pass_time(100)
     call = Call("completer", None, lambda: 900.0, laptop)
     (entry,) = complete(

@@ -12,10 +12,10 @@ from ecs_updater.errors import InvalidEventError
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
 from ecs_updater.ledger.queries import Progress
-from ecs_updater_cli.backends.batches import new_batch
+from ecs_updater_cli.backends.account import new_batch
 from ecs_updater_cli.backends.sqs import LedgerPoller
-from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State as RowState
+from ecs_updater_cli.batch.tracker import Row
 from support.fleet_run import FleetRun
 
 

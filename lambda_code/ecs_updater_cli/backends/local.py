@@ -1,79 +1,100 @@
-"""This process in place of the queue's worker and of the completer: the same code, the same ledger,
-the same pace.
-"""
+"""This process as backend: it runs the code of worker and reconciler, with the same ledger."""
 
+import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.sqs import Outgoing
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.ledger.batch import Member
+from ecs_updater.ledger.queries import Progress
 from ecs_updater.log import logger
+from ecs_updater.worker.message import BATCH
 from ecs_updater.worker.run import Worker
 
-from ..batch.row import Row
-from ..batch.state import State, Status, TaskCounts, plain_cause
-from ..errors import AwsError, told
-from .account import Ledger
-from .batches import caller
-from .local_queue import MOST_RECEIVES, LocalQueue
-from .sqs import LedgerPoller
+from ..batch.state import State, Status, plain_cause
+from ..batch.tracker import Row
+from ..errors import AwsError, aws_errors
+from .account import Ledger, caller
+from .sqs import LedgerPoller, TaskCounter
 
 THREADS = 5
 _AT_ONCE = 10
-"""The most messages of one run of the worker, which reads their services with one call."""
+"""Maximum messages of one run of the worker, which reads their services with one call."""
 
-_SECONDS = 900.0
-"""For how long one run of the worker may take: as long as the function."""
+MAX_RECEIVES = 20
+"""How often the SQS queue delivers a message."""
 
-COMPLETE_EVERY = 4.0
+_RETRY_SECONDS = 30.0
+"""Time until a failed message is delivered again, unless the worker sets another one."""
+
+_RUN_SECONDS = 900.0
+"""Time limit of one run of the worker: Lambda's."""
+
+RECONCILE_SECONDS = 4.0
+"""Time between two runs of the reconciler."""
+
 _IDLE_SECONDS = 0.2
 
 
-class LocalBackend:
-    """A batch whose updates are begun and ended from here."""
+@contextmanager
+def _all_errors() -> Iterator[None]:
+    """Translates every error of a thread to AwsError, so that none is lost."""
+    try:
+        with aws_errors():
+            yield
+    except AwsError:
+        raise
+    except Exception as error:
+        raise AwsError(f"a defect of ecs-updater: {type(error).__name__}: {error}") from error
 
-    def __init__(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+
+def _silence(log: Logger) -> None:
+    """Keeps the function's log off standard output.
+
+    With POWERTOOLS_LOG_LEVEL it goes to standard error.
+    """
+    log.registered_handler.setStream(sys.stderr)  # type: ignore[attr-defined]  # Powertools declares its StreamHandler as Handler.
+    if not os.environ.get("POWERTOOLS_LOG_LEVEL"):
+        log.setLevel("CRITICAL")
+
+
+class LocalBackend(LedgerPoller):
+    """Runs the updates of a batch in threads."""
+
+    def __init__(
         self,
         ecs: Ecs,
         ledger: Ledger,
         environment: Mapping[str, str],
-        status: LedgerPoller,
         batch: str,
         clock: Clock,
     ):
-        """``clock``: its ``epoch`` is that of other machines, too; the rest of it is this
-        thread's.
-        """
-        self._ecs, self._ledger, self._environment, self._seen, self._batch = (
-            ecs,
-            ledger,
-            environment,
-            status,
-            batch,
-        )
-        self._clock = clock
-        quiet(logger)
+        """`clock.epoch` agrees with AWS's clocks."""
+        super().__init__(Progress(ledger.table), TaskCounter(ecs, clock))
+        self._ecs, self._ledger, self._environment = ecs, ledger, environment
+        self._batch, self._clock = batch, clock
+        _silence(logger)
         self._queue = LocalQueue(batch, caller(), clock)
         self._stopped = threading.Event()
-        self._troubles: list[AwsError] = []
-        self._threads = [
-            threading.Thread(target=self._work_off, daemon=True) for _ in range(THREADS)
-        ]
-        self._threads.append(threading.Thread(target=self._complete, daemon=True))
+        self._errors: list[AwsError] = []
+        targets = [self._work] * THREADS + [self._reconcile]
+        self._threads = [threading.Thread(target=target, daemon=True) for target in targets]
         self._chunk = _AT_ONCE
 
-    def begin(self, members: Sequence[Member]) -> None:
-        """Lets the threads have them; without any, lets what was begun come to its end."""
-        # Several runs for each thread, so that they are begun about in the order of the file.
+    def start(self, members: Sequence[Member]) -> None:
+        """Queues the updates. The threads continue earlier ones in any case."""
+        # Several runs for each thread, so that updates start roughly in the order of the file.
         self._chunk = max(1, min(_AT_ONCE, -(-len(members) // (4 * THREADS))))
         self._queue.put(members)
         for thread in self._threads:
@@ -81,32 +102,26 @@ class LocalBackend:
                 thread.start()
 
     def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
-        """What the ledger tells. Raises Trouble, also that of a thread."""
-        if self._troubles:
-            raise self._troubles.pop(0)
-        status = dict(self._seen.poll(waiting))
+        """Returns the status in the ledger. Raises AwsError, that of a thread included."""
+        if self._errors:
+            raise self._errors.pop(0)
+        statuses = dict(super().poll(waiting))
         for row in waiting:
-            known, cause = (
-                status.get(row.number, row.status),
-                self._queue.letters.get(row.request_id),
-            )
-            if cause and not known.state.is_over:
-                status[row.number] = replace(known, state=State.FAILED, cause=plain_cause(cause))
-        return status
+            status = statuses.get(row.number, row.status)
+            cause = self._queue.rejections.get(row.request_id)
+            if cause and not status.state.is_over:
+                statuses[row.number] = replace(status, state=State.FAILED, cause=plain_cause(cause))
+        return statuses
 
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
-        """See ``FromLedger``."""
-        return self._seen.counts(waiting)
-
-    def leave(self, seconds: float) -> None:
-        """Begins nothing further, and gives what is being written so many seconds to be written."""
+    def close(self, seconds: float) -> None:
+        """Starts nothing further. Waits up to `seconds` for writes in progress."""
         self._stopped.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             if thread.ident:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _work_off(self) -> None:
+    def _work(self) -> None:
         while not self._stopped.is_set():
             records = self._queue.take(self._chunk)
             if not records:
@@ -114,77 +129,139 @@ class LocalBackend:
                 continue
             failed = [record["messageId"] for record in records]
             try:
-                with self._told():
-                    worker = Worker(
-                        *(
-                            self._environment,
-                            self._ecs,
-                            self._ledger.table,
-                            self._queue,
-                            self._queue,
-                            self._call(),
-                        ),
-                        caller_prefix="direct,",
-                        retries_denied=False,
-                    )
-                    failed = worker.process(records)
-            except AwsError as trouble:
-                # Before any of them was looked at, such as when the ledger gave no token: all come
-                # again.
-                is_last = any(self._queue.receives(record) >= MOST_RECEIVES for record in records)
-                self._troubles.append(
-                    AwsError(str(trouble), is_transient=trouble.is_transient and not is_last)
-                )
+                failed = self._work_off(records)
+            except AwsError as error:
+                # No message was started, for example because the ledger could not be read.
+                receives = max(map(self._queue.receives, records))
+                is_transient = error.is_transient and receives < MAX_RECEIVES
+                self._errors.append(AwsError(str(error), is_transient=is_transient))
             finally:
-                self._queue.settle(records, failed)
+                self._queue.finish(records, failed)
 
-    def _complete(self) -> None:
-        while not self._stopped.wait(COMPLETE_EVERY):
+    def _reconcile(self) -> None:
+        while not self._stopped.wait(RECONCILE_SECONDS):
             try:
-                with self._told():
-                    complete(
-                        None,
-                        self._environment,
-                        self._ecs,
-                        self._ledger.table,
-                        self._call(),
-                        self._batch,
-                    )
-            except AwsError as trouble:
-                self._troubles.append(trouble)
+                self._reconcile_once()
+            except AwsError as error:
+                self._errors.append(error)
 
-    @staticmethod
-    @contextmanager
-    def _told() -> Iterator[None]:
-        """A thread tells of everything that goes wrong in it, or the batch would go on without it,
-        and nobody know why.
-        """
-        try:
-            with told():
-                yield
-        except AwsError:
-            raise
-        except Exception as error:
-            raise AwsError(f"a defect of ecs-updater: {type(error).__name__}: {error}") from error
+    @_all_errors()
+    def _work_off(self, records: list[dict[str, Any]]) -> list[str]:
+        worker = Worker(
+            self._environment,
+            self._ecs,
+            self._ledger.table,
+            self._queue,
+            self._queue,
+            self._call(),
+            caller_prefix="direct,",
+            retries_denied=False,
+        )
+        return worker.process(records)
+
+    @_all_errors()
+    def _reconcile_once(self) -> None:
+        table = self._ledger.table
+        complete(None, self._environment, self._ecs, table, self._call(), self._batch)
 
     def _call(self) -> Call:
-        end = time.monotonic() + _SECONDS
+        end = time.monotonic() + _RUN_SECONDS
         return Call(
             time_left=lambda: end - time.monotonic(), clock=replace(self._clock, sleep=self._sleep)
         )
 
     def _sleep(self, seconds: float) -> None:
-        """Ends the thread when the command is left: who waits, for a token or for a lease, is not
-        in the middle of a write.
-        """
+        """Ends the thread when the backend closes: while it sleeps, no write is in progress."""
         if self._stopped.wait(seconds):
             raise SystemExit
 
 
-def quiet(log: Logger) -> None:
-    """Keeps the function's log off what a person reads; with POWERTOOLS_LOG_LEVEL it goes to
-    standard error.
+@dataclass
+class _Message:
+    member: Member
+    receives: int = 0
+    first_received_at: float = 0.0
+    ready_at: float = 0.0
+    is_taken: bool = False
+
+
+class LocalQueue:
+    """A queue with its dead-letter queue in memory, with the records of Lambda's SQS events.
+
+    Is thread-safe. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
-    log.registered_handler.setStream(sys.stderr)  # type: ignore[attr-defined]  # Powertools declares its StreamHandler as Handler.
-    if not os.environ.get("POWERTOOLS_LOG_LEVEL"):
-        log.setLevel("CRITICAL")
+
+    def __init__(self, batch: str, sender: str, clock: Clock):
+        self._batch, self._sender, self._clock = batch, sender, clock
+        self._messages: dict[str, _Message] = {}
+        self._lock = threading.Lock()
+        self.rejections: dict[str, str] = {}
+        """Cause of each message in the dead-letter queue, by `request_id`."""
+
+    def put(self, members: Sequence[Member]) -> None:
+        """Adds a message for each member that has none."""
+        with self._lock:
+            for member in members:
+                self._messages.setdefault(member.request_id, _Message(member))
+
+    def take(self, most: int) -> list[dict[str, Any]]:
+        """Returns records for one run of the worker. `finish` must follow."""
+        with self._lock:
+            now = self._clock.now()
+            ready = [
+                message
+                for message in self._messages.values()
+                if not message.is_taken and message.ready_at <= now
+            ][:most]
+            for message in ready:
+                message.is_taken, message.ready_at = True, now + _RETRY_SECONDS
+                message.receives += 1
+                message.first_received_at = message.first_received_at or self._clock.epoch()
+            return [self._record(message) for message in ready]
+
+    def finish(self, records: Sequence[dict[str, Any]], failed: Sequence[str]) -> None:
+        """Removes the records, except those whose ids have `failed`: they are delivered again.
+
+        There is no limit of deliveries: the worker rejects a message itself.
+        """
+        with self._lock:
+            for record in records:
+                if record["messageId"] in failed:
+                    self._messages[record["messageId"]].is_taken = False
+                else:
+                    del self._messages[record["messageId"]]
+
+    @property
+    def left(self) -> int:
+        """Number of messages that are not taken."""
+        with self._lock:
+            return sum(not message.is_taken for message in self._messages.values())
+
+    def receives(self, record: dict[str, Any]) -> int:
+        """Returns how often a record was delivered."""
+        return int(record["attributes"]["ApproximateReceiveCount"])
+
+    def hide(self, receipt: str, seconds: int) -> None:
+        """Delays the next delivery of a message. Called by the worker."""
+        with self._lock:
+            self._messages[receipt].ready_at = self._clock.now() + seconds
+
+    def send(self, messages: Sequence[Outgoing]) -> None:
+        """Stores rejected messages. Called by the worker."""
+        for message in messages:
+            self.rejections[json.loads(message.body)["request_id"]] = message.attributes["cause"]
+
+    def _record(self, message: _Message) -> dict[str, Any]:
+        id_ = message.member.request_id
+        return {
+            "messageId": id_,
+            "receiptHandle": id_,
+            "body": json.dumps(message.member.event),
+            "attributes": {
+                "MessageGroupId": id_,  # Each service has one message only.
+                "ApproximateReceiveCount": str(message.receives),
+                "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
+                "SenderId": self._sender,
+            },
+            "messageAttributes": {BATCH: {"stringValue": self._batch}},
+        }

@@ -1,5 +1,6 @@
-"""What the shell says of how updates are done from this machine: the function's settings, and none
-of its defaults for events.
+"""Settings of the updates from the environment of the shell: the function's, without its defaults.
+
+Cluster, service and image come from the event only: a shell may use these names for other things.
 """
 
 import os
@@ -13,60 +14,55 @@ from ecs_updater.settings import QueueSettings, Settings
 from ..batch.state import plain_cause
 from ..errors import input_error
 
-_ALLOWING = (IMAGES, SERVICES)
+_ALLOW_LISTS = (IMAGES, SERVICES)
 _NAMES = (
-    *(
-        "TASK_FAILURES",
-        "UNKNOWN_FIELDS",
-        "CIRCUIT_BREAKER",
-        "VERIFY_IMAGE",
-        "PIN_DIGEST",
-        "PRIVATE_REGISTRIES",
-    ),
-    *("LEDGER_RETENTION_DAYS", "OPEN_UPDATE_MAX_HOURS", "ECS_RATES", *_ALLOWING),
+    *_ALLOW_LISTS,
+    "TASK_FAILURES",
+    "UNKNOWN_FIELDS",
+    "CIRCUIT_BREAKER",
+    "VERIFY_IMAGE",
+    "PIN_DIGEST",
+    "PRIVATE_REGISTRIES",
+    "LEDGER_RETENTION_DAYS",
+    "OPEN_UPDATE_MAX_HOURS",
+    "ECS_RATES",
 )
 
 
 def environment(
     table: str, arn_prefix: str = "", shell: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of an update: settings of ``shell`` (``os.environ``), and the ledger's
-    ``table``.
+    """Returns the environment of an update: settings of `shell`, and the ledger's `table`.
 
-    Cluster, service and image always are the event's: the same names stand in many a shell for
-    something else. Raises CommandEnd.
+    `shell` is `os.environ` by default. Raises CommandError for an invalid setting.
     """
-    given = os.environ if shell is None else shell
-    found = {name: given[name] for name in _NAMES if given.get(name)}
+    shell = os.environ if shell is None else shell
+    found = {name: shell[name] for name in _NAMES if shell.get(name)}
     found |= {"LEDGER_TABLE": table, "ECS_ARN_PREFIX": arn_prefix}
-    with _wrong_input():
+    with _input_errors():
         allow_lists(Settings.from_environment(found))
         QueueSettings.from_environment(found)
     return found
 
 
-def allowing(shell: Mapping[str, str] | None = None) -> Settings:
-    """Settings that allow the images and services that ``shell`` (``os.environ``) allows. Raises
-    CommandEnd.
+def allowing() -> Settings:
+    """Returns settings with the allow lists of the shell. Raises CommandError.
 
-    They hold with a queue as well, whose worker has settings of its own.
+    They apply to the queue as well, whose worker has its own.
     """
-    given = os.environ if shell is None else shell
-    with _wrong_input():
-        # With a ledger: whether there is one is known when the file is deployed.
-        settings = Settings.from_environment(
-            {name: given[name] for name in _ALLOWING if name in given} | {"LEDGER_TABLE": "ledger"}
-        )
+    # With a ledger, as in `manifest.checks`.
+    names = {name: os.environ[name] for name in _ALLOW_LISTS if name in os.environ}
+    with _input_errors():
+        settings = Settings.from_environment(names | {"LEDGER_TABLE": "ledger"})
         allow_lists(settings)
         return settings
 
 
 @contextmanager
-def _wrong_input() -> Iterator[None]:
-    """Raises an error of the settings as the end of the command."""
+def _input_errors() -> Iterator[None]:
+    """Translates an invalid setting to a CommandError."""
     try:
         yield
     except ConfigurationError as error:
-        raise input_error(
-            plain_cause(str(error)).replace("the function's ", "the environment's ", 1)
-        ) from None
+        sentence = plain_cause(str(error))
+        raise input_error(sentence.replace("the function's ", "the environment's ", 1)) from None

@@ -1,76 +1,115 @@
-"""The queue as a door: the worker begins what is sent, the completer ends it, and the ledger tells
-of both.
-"""
+"""The queue as backend: worker and reconciler run the updates, and the ledger has their state."""
 
 import hashlib
 import json
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.aws.sqs import AT_ONCE, Outgoing, Queue
+from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.queries import Progress
 from ecs_updater.model.arn import group_id
 from ecs_updater.worker.message import BATCH
 
-from ..batch.row import Row
 from ..batch.state import Status, TaskCounts, status_for
-from ..errors import told
-from ..manifest.identity import ServiceIdentity
-from .task_counts import TaskCounter
+from ..batch.tracker import Row
+from ..errors import aws_errors
+from ..manifest.entries import ServiceIdentity
+
+POLL_SECONDS = 1.0
 
 
-class SqsBackend:
-    """A batch whose updates are begun by messages."""
+class TaskCounter:
+    """Reads the number of tasks of services that are rolling out.
 
-    def __init__(
-        self, queue: Queue, progress: Progress, counts: TaskCounter, batch: str, arn_prefix: str
-    ):
-        self._queue, self._batch, self._prefix = queue, batch, arn_prefix
-        self._ledger = LedgerPoller(progress, counts)
+    One DescribeServices a second reads ten services of a cluster.
+    """
 
-    def begin(self, members: Sequence[Member]) -> None:
-        """Sends their messages. One that is sent twice is known by its id."""
-        messages = [self._message(member) for member in members]
-        # Ten by ten, so that a Ctrl-C comes between two calls and not after hundreds.
-        for first in range(0, len(messages), AT_ONCE):
-            with told():
-                self._queue.send(messages[first : first + AT_ONCE])
+    def __init__(self, ecs: Ecs, clock: Clock):
+        self._ecs, self._clock = ecs, clock
+        self._read_at: dict[int, float] = defaultdict(lambda: -math.inf)
+        self._next = -math.inf
 
-    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
-        """See ``FromLedger``."""
-        return self._ledger.poll(waiting)
-
+    @aws_errors()
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
-        """See ``FromLedger``."""
-        return self._ledger.counts(waiting)
+        """Returns the counts of the rows that were not read for the longest time, by number."""
+        now = self._clock.now()
+        rolling = [
+            row
+            for row in waiting
+            if row.state.is_rolling_out and row.status.cluster_arn and row.status.service_arn
+        ]
+        if not rolling or now < self._next:
+            return {}
+        self._next = now + POLL_SECONDS
+        rolling.sort(key=lambda row: (self._read_at[row.number], row.number))
+        cluster = rolling[0].status.cluster_arn
+        rows = [row for row in rolling if row.status.cluster_arn == cluster][:SERVICES_PER_CALL]
+        self._read_at |= {row.number: now for row in rows}
+        services, _ = self._ecs.describe_services(cluster, [row.status.service_arn for row in rows])
+        by_arn = {service["serviceArn"]: service for service in services}
+        return {
+            row.number: counts_of(by_arn[row.status.service_arn], row.status.deployment_id)
+            for row in rows
+            if row.status.service_arn in by_arn
+        }
 
-    def _message(self, member: Member) -> Outgoing:
-        key = ServiceIdentity.of(member.event).key(self._prefix)
-        body = json.dumps(member.event)
-        return Outgoing(body, group_id(key), message_id(member.request_id), {BATCH: self._batch})
+
+def counts_of(service: Mapping[str, Any], deployment_id: str | None) -> TaskCounts:
+    """Returns the counts of a deployment in the output of DescribeServices.
+
+    Those of the service if the deployment is not listed.
+    """
+    by_id = {deployment.get("id"): deployment for deployment in service.get("deployments", [])}
+    found = by_id.get(deployment_id, service)
+    return TaskCounts(found.get("runningCount", 0), found.get("desiredCount", 0))
 
 
 class LedgerPoller:
-    """What the ledger and ECS tell of the services of a batch."""
+    """Reads the status of a batch's services from the ledger and ECS."""
 
-    def __init__(self, progress: Progress, counts: TaskCounter):
-        self._progress, self._counts = progress, counts
+    def __init__(self, progress: Progress, counter: TaskCounter):
+        self._progress, self._counter = progress, counter
 
+    @aws_errors()
     def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
-        """What the ledger has of these; nothing of one that nobody has begun."""
+        """Returns the status of each service with an entry in the ledger, by number."""
         rows = {row.request_id: row for row in waiting}
-        with told():
-            items = self._progress.of(rows)
-        found = (
-            (rows[request_id], item) for request_id, item in items.items() if request_id in rows
-        )
-        return {row.number: status_for(row.event, item) for row, item in found}
+        return {
+            rows[request_id].number: status_for(rows[request_id].event, item)
+            for request_id, item in self._progress.of(rows).items()
+            if request_id in rows
+        }
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
-        """See ``TaskCounts``."""
-        return self._counts.of(waiting)
+        """See `TaskCounter`."""
+        return self._counter.counts(waiting)
 
 
-def message_id(request_id: str) -> str:
-    """By what the queue knows a second sending of the same."""
-    return hashlib.sha256(request_id.encode()).hexdigest()
+class SqsBackend(LedgerPoller):
+    """Starts the updates of a batch by messages."""
+
+    def __init__(
+        self, queue: Queue, progress: Progress, counter: TaskCounter, batch: str, arn_prefix: str
+    ):
+        super().__init__(progress, counter)
+        self._queue, self._batch, self._prefix = queue, batch, arn_prefix
+
+    @aws_errors()
+    def start(self, members: Sequence[Member]) -> None:
+        """Sends a message for each service. The worker recognises a repeated one by its id."""
+        messages = [self._message(member) for member in members]
+        # One call at a time, so that Ctrl-C takes effect between two calls.
+        for first in range(0, len(messages), AT_ONCE):
+            self._queue.send(messages[first : first + AT_ONCE])
+
+    def _message(self, member: Member) -> Outgoing:
+        key = ServiceIdentity.of(member.event).key(self._prefix)
+        deduplication = hashlib.sha256(member.request_id.encode()).hexdigest()
+        body = json.dumps(member.event)
+        return Outgoing(body, group_id(key), deduplication, {BATCH: self._batch})

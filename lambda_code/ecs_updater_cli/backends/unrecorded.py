@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.aws.errors import Outcome
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import Attempt, registry_clients, write_and_wait
@@ -20,14 +21,13 @@ from ecs_updater.deployments.response import Conclusion
 from ecs_updater.deployments.writer import Earlier
 from ecs_updater.errors import EcsUpdaterError, ServerFault, ServiceReadError, UnknownOutcomeError
 from ecs_updater.ledger.batch import Batch, Member
-from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, parse_rates
+from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, LocalRateLimiter, parse_rates
 from ecs_updater.worker.run import limit_rate
 
-from ..batch.row import Row
 from ..batch.state import State, Status, TaskCounts, plain_cause, state_of_verdict
-from ..errors import AwsError, aws_error_of, is_unreachable, told
-from .buckets import Buckets
-from .task_counts import AT_ONCE, EVERY_SECONDS, counts_in
+from ..batch.tracker import Row
+from ..errors import AwsError, aws_error_of, aws_errors, is_unreachable
+from .sqs import POLL_SECONDS, counts_of
 
 THREADS = 5
 _TRIES = 5
@@ -51,7 +51,7 @@ class UnrecordedBackend:
 
     def __init__(self, ecs: Ecs, environment: Mapping[str, str], batch: Batch, clock: Clock):
         self._ecs, self._batch, self._clock = ecs, batch, clock
-        self._buckets = Buckets(
+        self._rate_limiter = LocalRateLimiter(
             parse_rates(environment.get("ECS_RATES", "")), replace(clock, sleep=self._sleep)
         )
         self._environment = environment
@@ -68,7 +68,7 @@ class UnrecordedBackend:
         self._next_look = 0.0
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="update")
 
-    def begin(self, members: Sequence[Member]) -> None:
+    def start(self, members: Sequence[Member]) -> None:
         """Lets the threads have them."""
         for member in members:
             self._futures[member.number] = self._pool.submit(self._begin, member)
@@ -81,7 +81,7 @@ class UnrecordedBackend:
             raise self._trouble
         now = self._clock.now()
         if self._open and now >= self._next_look and not self._stopped.is_set():
-            self._next_look = now + EVERY_SECONDS
+            self._next_look = now + POLL_SECONDS
             self._look(now)
         # Whoever has left begins no later wave either.
         unknown = {row.number: _LEFT for row in waiting if self._stopped.is_set()}
@@ -95,7 +95,7 @@ class UnrecordedBackend:
             row.number: self._counts[row.number] for row in waiting if row.number in self._counts
         }
 
-    def leave(self, seconds: float) -> None:
+    def close(self, seconds: float) -> None:
         """Begins nothing further, and gives what is being written so many seconds to be written."""
         self._stopped.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -158,10 +158,10 @@ class UnrecordedBackend:
     def _update(self, member: Member, begun_at: float, earlier: Earlier) -> None:
         event = {name: value for name, value in member.event.items() if name != "request_id"}
         call = Call(id=member.request_id, caller=self._batch.caller, clock=self._clock)
-        pace = limit_rate(self._buckets, call.time_left)
+        pace = limit_rate(self._rate_limiter, call.time_left)
         attempt = Attempt(event, self._environment, self._ecs, call, None, registry_clients)
-        self._buckets.take(DESCRIBE, 1, 0)
-        self._buckets.take(DESCRIBE_REVISION, 1, 0)
+        self._rate_limiter.take(DESCRIBE, 1, 0)
+        self._rate_limiter.take(DESCRIBE_REVISION, 1, 0)
         plan = attempt.planner.plan(attempt.request)
         self._has_read = True
         pace(plan)
@@ -227,9 +227,9 @@ class UnrecordedBackend:
         cluster = oldest[0][1].journal.entry.cluster_arn
         some = [
             (number, one) for number, one in oldest if one.journal.entry.cluster_arn == cluster
-        ][:AT_ONCE]
-        self._buckets.take(DESCRIBE, 1, 0)
-        with told():
+        ][:SERVICES_PER_CALL]
+        self._rate_limiter.take(DESCRIBE, 1, 0)
+        with aws_errors():
             services, _ = self._ecs.describe_services(
                 cluster, [one.journal.entry.service_arn for _, one in some]
             )
@@ -239,7 +239,7 @@ class UnrecordedBackend:
                 service = by_arn.get(one.journal.entry.service_arn, NO_SERVICE)
                 conclusion = one.attempt.waiter.look(one.journal, service)
                 entry = one.journal.entry
-                self._counts[number] = counts_in(
+                self._counts[number] = counts_of(
                     service,
                     (entry.rollback and entry.rollback.deployment_id) or entry.deployment_id,
                 )

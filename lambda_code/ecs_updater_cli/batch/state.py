@@ -1,4 +1,4 @@
-"""How far one update is, in words."""
+"""State of one update, as its entry in the ledger shows it."""
 
 import json
 import re
@@ -9,20 +9,20 @@ from enum import StrEnum
 from typing import Any
 
 from ecs_updater.errors import InvalidEventError
-from ecs_updater.model.arn import is_named
+from ecs_updater.model.arn import is_named, revision_name
 from ecs_updater.model.request import fingerprint_of_event
 from ecs_updater.model.verdict import Verdict
 
 
 class State(StrEnum):
-    """How far one update is. The value is what a person reads."""
+    """How far one update is. The value is shown to the user."""
 
     QUEUED = "queued"
     BEGUN = "begun"
     DEPLOYING = "deploying"
     ROLLING_BACK = "rolling back"
     RETRYING = "retrying"
-    """It came to nothing, and is tried again."""
+    """An attempt failed, and another one follows."""
     SUCCEEDED = "succeeded"
     UNCHANGED = "unchanged"
     """Nothing differed, or only tags."""
@@ -34,32 +34,27 @@ class State(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether it is as it was asked for."""
+        """Whether the service is as requested."""
         return self in (State.SUCCEEDED, State.UNCHANGED)
 
     @property
     def is_bad(self) -> bool:
-        """Whether it ended in another way."""
-        return self in (
-            State.FAILED,
-            State.ROLLED_BACK,
-            State.SUPERSEDED,
-            State.STOPPED,
-            State.NOT_STARTED,
-        )
+        """Whether the update is over and the service is not as requested."""
+        return self in _BAD
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing follows."""
+        """Whether the update is over."""
         return self.is_good or self.is_bad
 
     @property
-    def rolls(self) -> bool:
-        """Whether ECS is at work on a deployment."""
+    def is_rolling_out(self) -> bool:
+        """Whether ECS is rolling out a deployment."""
         return self in (State.DEPLOYING, State.ROLLING_BACK)
 
 
-_BY_VERDICT: dict[str, State] = {
+_BAD = (State.FAILED, State.ROLLED_BACK, State.SUPERSEDED, State.STOPPED, State.NOT_STARTED)
+_BY_VERDICT: Mapping[str, State] = {
     Verdict.SUCCEEDED: State.SUCCEEDED,
     Verdict.NO_CHANGE: State.UNCHANGED,
     Verdict.ROLLED_BACK: State.ROLLED_BACK,
@@ -67,15 +62,15 @@ _BY_VERDICT: dict[str, State] = {
     Verdict.STOPPED: State.STOPPED,
     Verdict.NOT_STARTED: State.NOT_STARTED,
 }
-_BY_STATE = {"DEPLOYED": State.DEPLOYING, "ROLLING_BACK": State.ROLLING_BACK}
+_BY_LEDGER_STATE = {"DEPLOYED": State.DEPLOYING, "ROLLING_BACK": State.ROLLING_BACK}
 
 _PREFIX = re.compile(r"^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|STOPPED|SUPERSEDED): )?")
-_COUNTS = re.compile(r"^(\d+) of (\d+) tasks run ")
+_TASK_COUNTS = re.compile(r"^(\d+) of (\d+) tasks run ")
 
 
 @dataclass(frozen=True)
 class TaskCounts:
-    """The tasks of a service's deployment."""
+    """Number of tasks of a service's deployment."""
 
     running: int
     desired: int
@@ -86,11 +81,11 @@ class TaskCounts:
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of one update."""
+    """State of one update, with its details."""
 
     state: State = State.QUEUED
     cause: str = ""
-    """Why it ended so or, while it goes on, what it is on its way to."""
+    """Reason of the final state or, during the rollout, its target."""
     begun_at: float | None = None
     ended_at: float | None = None
     """Seconds since the epoch."""
@@ -99,24 +94,25 @@ class Status:
     deployment_id: str | None = None
     error_type: str | None = None
     hint: str | None = None
-    """What helps, beside the cause."""
+    """Advice beside the cause."""
 
     @property
     def counts(self) -> TaskCounts | None:
-        """The tasks that the cause tells of."""
-        told = _COUNTS.match(self.cause)
-        return TaskCounts(int(told[1]), int(told[2])) if told else None
+        """The number of tasks, if the cause contains it."""
+        match = _TASK_COUNTS.match(self.cause)
+        return TaskCounts(int(match[1]), int(match[2])) if match else None
 
 
 def status_for(event: Mapping[str, Any], item: Mapping[str, Any]) -> Status:
-    """What an entry says about the update that ``event`` asks for: it failed where the entry of its
-    ``request_id`` is another's.
+    """Returns the status of the update that `event` requests, from the entry of its `request_id`.
+
+    The update has failed if the entry belongs to another update.
     """
     service = item.get("service")
-    is_named_so = service is None or is_named(
+    is_service = service is None or is_named(
         service, event["ecs_cluster_name"], event["ecs_service_name"]
     )
-    if is_named_so and item.get("fingerprint") in (None, fingerprint_of_event(event)):
+    if is_service and item.get("fingerprint") in (None, fingerprint_of_event(event)):
         return status_of(item)
     cause = (
         f"its request_id {event.get('request_id')} is taken by another update, of "
@@ -126,30 +122,24 @@ def status_for(event: Mapping[str, Any], item: Mapping[str, Any]) -> Status:
 
 
 def status_of(item: Mapping[str, Any]) -> Status:
-    """What an entry of the ledger tells, see ``fleet.progress``."""
+    """Returns the status that an entry of the ledger shows. See `ecs_updater.ledger.queries`."""
     if item.get("state") != "ENDED":
-        state = _BY_STATE.get(item.get("state", ""), State.BEGUN)
+        state = _BY_LEDGER_STATE.get(item.get("state", ""), State.BEGUN)
     elif item.get("may_be_repeated"):
         state = State.RETRYING
     else:
         state = state_of_verdict(item.get("verdict"))
-    rollback = item.get("rollback") or {}
-    target = (
-        rollback.get("task_definition_arn")
-        if state is State.ROLLING_BACK
-        else item["after"].get("task_definition_arn")
-    )
-    on_its_way = (
-        f"{'back ' if state is State.ROLLING_BACK else ''}to {target.rpartition('/')[2]}"
-        if state.rolls and target
-        else ""
-    )
-    cause = plain_cause(item.get("cause") or "")
+    rollback, cause = item.get("rollback") or {}, plain_cause(item.get("cause") or "")
+    if state.is_rolling_out:
+        is_rollback = state is State.ROLLING_BACK
+        revision = (rollback if is_rollback else item["after"]).get("task_definition_arn")
+        target = f"{'back ' if is_rollback else ''}to {revision_name(revision)}" if revision else ""
+        cause = ", ".join(filter(None, (target, cause)))
     return Status(
         state=state,
-        cause=", ".join(part for part in (on_its_way, cause) if part) if state.rolls else cause,
-        begun_at=_moment(item.get("begun_at")),
-        ended_at=_moment(item.get("ended_at")),
+        cause=cause,
+        begun_at=_epoch(item.get("begun_at")),
+        ended_at=_epoch(item.get("ended_at")),
         cluster_arn=item["cluster_arn"],
         service_arn=item["service_arn"],
         deployment_id=rollback.get("deployment_id") or item.get("deployment_id"),
@@ -159,14 +149,14 @@ def status_of(item: Mapping[str, Any]) -> Status:
 
 
 def state_of_verdict(verdict: str | None) -> State:
-    """The state of an update that ended for good."""
+    """Returns the state of an update that is over."""
     return _BY_VERDICT.get(verdict or "", State.FAILED)
 
 
 def plain_cause(text: str) -> str:
-    """An error's message without what programs read of it."""
+    """Returns an error's message without the prefix for programs, such as `[ERROR][stage]`."""
     return _PREFIX.sub("", text)
 
 
-def _moment(text: str | None) -> float | None:
+def _epoch(text: str | None) -> float | None:
     return datetime.fromisoformat(text).timestamp() if text else None

@@ -1,81 +1,139 @@
-"""All services of a batch, and what changed."""
+"""The services of a batch with their status, and the changes between two polls."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ecs_updater.ledger.batch import Member
+from ecs_updater.model.arn import cluster_name, service_name
+from ecs_updater.model.event_parser import ROLLBACK
 
-from .row import Row
 from .state import State, Status, TaskCounts
 
 
 @dataclass(frozen=True)
+class Row:
+    """One service of the batch, with its status."""
+
+    number: int
+    """From 1, in the order of the file."""
+    cluster: str
+    service: str
+    """Both are names, not ARNs."""
+    image: str
+    """The requested image, or `rollback`."""
+    group: str | None = None
+    request_id: str = ""
+    event: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = field(default_factory=Status)
+    counts: TaskCounts | None = None
+
+    @classmethod
+    def of(cls, member: Member) -> "Row":
+        """Returns the row of a queued service."""
+        event = member.event
+        return cls(
+            number=member.number,
+            cluster=cluster_name(event["ecs_cluster_name"]),
+            service=service_name(event["ecs_service_name"]),
+            image=ROLLBACK if event.get("action") == ROLLBACK else event["ecs_image_name"],
+            group=member.group,
+            request_id=member.request_id,
+            event=event,
+        )
+
+    @property
+    def name(self) -> str:
+        """Cluster and service."""
+        return f"{self.cluster}/{self.service}"
+
+    @property
+    def state(self) -> State:
+        """State of the update."""
+        return self.status.state
+
+    @property
+    def member(self) -> Member:
+        """The service as the batch in the ledger has it."""
+        return Member(self.number, self.request_id, self.event, self.group)
+
+    def seconds(self, now: float) -> float | None:
+        """Returns the duration of the update until its end or `now`, in seconds since the epoch.
+
+        None if the update has not begun.
+        """
+        if self.status.begun_at is None:
+            return None
+        return max(0.0, (self.status.ended_at or now) - self.status.begun_at)
+
+
+@dataclass(frozen=True)
 class Change:
-    """A row that is in another state than before."""
+    """A row whose state has changed."""
 
     row: Row
     before: State
 
 
 class Tracker:
-    """The rows of a batch, by their numbers.
+    """The rows of a batch by number.
 
-    Read by the live view's own thread, so a row is replaced, never changed.
+    The thread of the live view reads it, so a row is replaced and never modified.
     """
 
     def __init__(self, members: Sequence[Member], begun_at: float, batch: str | None = None):
-        """``batch``: its id; None where no ledger knows it.
-
-        ``begun_at``: seconds since the epoch.
-        """
+        """`batch` is the id in the ledger, if any; `begun_at` is in seconds since the epoch."""
         self.batch, self.begun_at = batch, begun_at
         self._rows = {member.number: Row.of(member) for member in members}
 
     @property
     def rows(self) -> list[Row]:
-        """All of them, in the order of the file."""
+        """All rows in the order of the file."""
         return list(self._rows.values())
 
     @property
     def waiting(self) -> list[Row]:
-        """Those without an end."""
+        """The rows whose update is not over."""
         return [row for row in self.rows if not row.state.is_over]
 
     @property
     def is_over(self) -> bool:
-        """Whether each has its end."""
+        """Whether all updates are over."""
         return not self.waiting
 
     @property
     def is_good(self) -> bool:
-        """Whether each is as it was asked for."""
+        """Whether all services are as requested."""
         return all(row.state.is_good for row in self.rows)
 
     @property
     def tally(self) -> Counter[State]:
-        """How many are in each state."""
+        """Number of rows by state."""
         return Counter(row.state for row in self.rows)
 
     def seconds(self, now: float) -> float:
-        """For how long the whole has gone on, or went on; ``now`` in seconds since the epoch."""
+        """Returns the duration of the batch until its end or `now`, in seconds since the epoch."""
         ends = [row.status.ended_at or 0.0 for row in self.rows]
         return max(0.0, (max(ends) if self.is_over and any(ends) else now) - self.begun_at)
 
-    def see(self, status: Mapping[int, Status]) -> list[Change]:
-        """Takes what is known now; what changed by that."""
+    def apply(self, statuses: Mapping[int, Status]) -> list[Change]:
+        """Stores the current statuses by number. Returns the rows whose state has changed.
+
+        A status that contains the number of tasks replaces the counts of the row.
+        """
         changes = []
-        for number, now in sorted(status.items()):
-            before = self._rows[number]
-            if now != before.status:
-                self._rows[number] = before.with_status(now)
-            if now.state is not before.state:
-                changes.append(Change(self._rows[number], before.state))
+        for number, status in sorted(statuses.items()):
+            row = self._rows[number]
+            if status != row.status:
+                counts = status.counts or row.counts
+                self._rows[number] = replace(row, status=status, counts=counts)
+            if status.state is not row.state:
+                changes.append(Change(self._rows[number], row.state))
         return changes
 
-    def count(self, counts: Mapping[int, TaskCounts]) -> None:
-        """Takes tasks as they are now."""
-        for number, told in counts.items():
-            row = self._rows[number]
-            if not row.state.is_over:
-                self._rows[number] = row.with_task_counts(told)
+    def apply_counts(self, counts: Mapping[int, TaskCounts]) -> None:
+        """Stores the current number of tasks by number of the row."""
+        for number, count in counts.items():
+            if not self._rows[number].state.is_over:
+                self._rows[number] = replace(self._rows[number], counts=count)

@@ -1,56 +1,87 @@
-"""The loop that follows a batch: begin what may begin, look, show, until all have their verdict."""
+"""The loop that waits for a batch: starts waves, polls and shows changes until all are over."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from ecs_updater.context import Clock
+from ecs_updater.ledger.batch import Member
 
 from ..errors import AwsError
-from .backend import Backend, View
-from .tracker import Change, Tracker
+from .state import Status, TaskCounts
+from .tracker import Change, Row, Tracker
 from .waves import Waves
 
 POLL_SECONDS = 1.0
-_ROWS_A_SECOND = 200
-"""A larger batch is looked at less often: two calls of the ledger tell of a hundred services."""
+_ROWS_PER_SECOND = 200
+"""A larger batch is polled less often: the ledger reads a hundred services with two calls."""
 
 PATIENCE_SECONDS = 120.0
-"""For how long AWS may not be to be had before the command gives up."""
+"""How long transient AWS errors are retried before the command fails."""
+
+
+class Backend(Protocol):
+    """Runs the updates of a batch.
+
+    All methods raise AwsError and can be called again afterwards.
+    """
+
+    def start(self, members: Sequence[Member]) -> None:
+        """Starts these updates, and continues those that have started before.
+
+        Is also called without members. Starting an update twice has no effect.
+        """
+
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
+        """Returns the status of these services by number; an omitted one has not changed."""
+
+    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
+        """Returns the number of tasks of some of these services, with at most one call a second."""
+
+
+class View(Protocol):
+    """Shows a batch to the user."""
+
+    def show_changes(self, tracker: Tracker, changes: Sequence[Change]) -> None:
+        """Shows the rows whose state has changed."""
+
+    def show_problem(self, sentence: str) -> None:
+        """Shows why AWS cannot be called at the moment; an empty text ends the problem."""
 
 
 class Watcher:
-    """One batch, followed to its end."""
+    """Waits for one batch."""
 
-    def __init__(self, tracker: Tracker, backend: Backend, waves: Waves, show: View, clock: Clock):
-        self._board, self._door, self._waves, self._show, self._clock = (
-            tracker,
-            backend,
-            waves,
-            show,
-            clock,
-        )
-        self._trouble_since: float | None = None
+    def __init__(self, tracker: Tracker, backend: Backend, waves: Waves, view: View, clock: Clock):
+        self._tracker, self._backend, self._waves = tracker, backend, waves
+        self._view, self._clock = view, clock
+        self._failing_since: float | None = None
 
     def poll(self) -> None:
-        """Looks once, for who comes back to a batch."""
-        self._tell(self._board.see(self._door.poll(self._board.waiting)))
+        """Polls once."""
+        self._show(self._tracker.apply(self._backend.poll(self._tracker.waiting)))
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Whether all came to their end within ``timeout`` seconds; None waits for as long as it
-        takes.
+        """Returns whether all updates are over within `timeout` seconds; None waits for all.
 
-        Raises Trouble when AWS is not to be had for a while, and nothing else but what a signal
-        raises.
+        Raises AwsError for a permanent error, and for transient ones after PATIENCE_SECONDS.
         """
         deadline = None if timeout is None else self._clock.now() + timeout
         while True:
             try:
                 self._turn()
-                if self._trouble_since is not None:
-                    self._trouble_since = None
-                    self._show.trouble("")
-            except AwsError as trouble:
-                self._bear(trouble)
-            if self._board.is_over:
+                if self._failing_since is not None:
+                    self._failing_since = None
+                    self._view.show_problem("")
+            except AwsError as error:
+                now = self._clock.now()
+                if self._failing_since is None:
+                    self._failing_since = now
+                if not error.is_transient or now - self._failing_since > PATIENCE_SECONDS:
+                    raise
+                self._view.show_problem(str(error))
+            if self._tracker.is_over:
                 return True
-            pause = max(POLL_SECONDS, len(self._board.waiting) / _ROWS_A_SECOND)
+            pause = max(POLL_SECONDS, len(self._tracker.waiting) / _ROWS_PER_SECOND)
             if deadline is not None:
                 left = deadline - self._clock.now()
                 if left <= 0:
@@ -59,28 +90,21 @@ class Watcher:
             self._clock.sleep(pause)
 
     def _turn(self) -> None:
-        self._begin()
+        self._start_wave()
         self.poll()
-        self._begin()
-        if waiting := self._board.waiting:
-            self._board.count(self._door.counts(waiting))
+        self._start_wave()
+        if waiting := self._tracker.waiting:
+            self._tracker.apply_counts(self._backend.counts(waiting))
 
-    def _begin(self) -> None:
-        step = self._waves.step({row.number: row for row in self._board.rows})
+    def _start_wave(self) -> None:
+        step = self._waves.next_step({row.number: row for row in self._tracker.rows})
         if step.give_up:
-            self._tell(self._board.see(step.give_up))
-        if step.begin is not None:
-            wanted = set(step.begin)
-            self._door.begin([row.member for row in self._board.rows if row.number in wanted])
-            self._waves.begun()
+            self._show(self._tracker.apply(step.give_up))
+        if step.start is not None:
+            wave = set(step.start)
+            self._backend.start([row.member for row in self._tracker.rows if row.number in wave])
+            self._waves.mark_started()
 
-    def _bear(self, trouble: AwsError) -> None:
-        now = self._clock.now()
-        since = self._trouble_since = now if self._trouble_since is None else self._trouble_since
-        if not trouble.is_transient or now - since > PATIENCE_SECONDS:
-            raise trouble
-        self._show.trouble(str(trouble))
-
-    def _tell(self, changes: list[Change]) -> None:
+    def _show(self, changes: list[Change]) -> None:
         if changes:
-            self._show.changed(self._board, changes)
+            self._view.show_changes(self._tracker, changes)

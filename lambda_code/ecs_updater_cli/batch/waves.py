@@ -1,38 +1,41 @@
-"""Groups of a batch, one after another: the next begins when every update of the one before is as
-it was asked for.
+"""Waves: the groups of a batch one after another.
+
+A wave starts when all updates of the waves before it have succeeded.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .row import Row
 from .state import State, Status
+from .tracker import Row
 
 
 @dataclass(frozen=True)
 class Wave:
-    """The services that are begun together."""
+    """Services that start together."""
 
     name: str | None
-    """The group's; None for those without one, and for a batch without waves."""
+    """Name of the group. None for services without a group, and for a batch without waves."""
     numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What comes next."""
+    """What to do now."""
 
-    begin: tuple[int, ...] | None = None
-    """The numbers of the services to begin now, none where a wave has begun already; None where no
-    wave comes yet.
+    start: tuple[int, ...] | None = None
+    """Numbers of the services of the next wave to start; empty if all are rolling out already.
+
+    None if no wave starts now.
     """
     give_up: Mapping[int, Status] | None = None
-    """Those that are not begun any more, and why."""
+    """Status of the services that no longer start."""
 
 
 def waves_of(groups: Mapping[int, str | None]) -> list[Wave]:
-    """The waves of services by number, in the order in which their groups come first; those without
-    a group are the first.
+    """Returns the waves in the order of the first service of each group.
+
+    Services without a group come first.
     """
     by_group: dict[str | None, list[int]] = {None: []}
     for number, group in groups.items():
@@ -41,48 +44,44 @@ def waves_of(groups: Mapping[int, str | None]) -> list[Wave]:
 
 
 class Waves:
-    """Says which services are to be begun."""
+    """Decides which services start next."""
 
     def __init__(self, waves: Sequence[Wave]):
         self.all = tuple(waves)
-        self._begun = 0
+        self._started = 0
 
     @property
     def current(self) -> int:
-        """Which wave is under way, from 1."""
-        return max(1, self._begun)
+        """Number of the current wave, from 1."""
+        return max(1, self._started)
 
     @property
     def left(self) -> frozenset[int]:
-        """The numbers of the services whose wave has not begun."""
-        return frozenset(number for wave in self.all[self._begun :] for number in wave.numbers)
+        """Numbers of the services whose wave has not started."""
+        return frozenset(number for wave in self.all[self._started :] for number in wave.numbers)
 
-    def begun(self) -> None:
-        """The wave of the last step has begun, all of it."""
-        self._begun += 1
+    def mark_started(self) -> None:
+        """Records that the wave of the last step has started completely."""
+        self._started += 1
 
-    def step(self, rows: Mapping[int, Row]) -> Step:
-        """What comes next, where ``rows`` is what is known: the same until that has changed, or the
-        wave has begun.
+    def next_step(self, rows: Mapping[int, Row]) -> Step:
+        """Returns what to do for the current `rows`.
+
+        The result is the same until a row changes or the wave is marked as started.
         """
-        if self._begun == len(self.all):
+        if self._started == len(self.all):
             return Step()
-        before = [rows[number] for wave in self.all[: self._begun] for number in wave.numbers]
+        before = [rows[number] for wave in self.all[: self._started] for number in wave.numbers]
         if not all(row.state.is_over for row in before):
             return Step()
         if failed := [row for row in before if not row.state.is_good]:
-            self._begun = len(self.all)
+            self._started = len(self.all)
             others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
             cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
             left = [row.number for row in rows.values() if not row.state.is_over]
             return Step(give_up={number: Status(State.NOT_STARTED, cause) for number in left})
-        # A rollout goes on by itself. What came to nothing may have been waiting for its next
-        # attempt in a process that has ended.
-        numbers = self.all[self._begun].numbers
-        return Step(
-            begin=tuple(
-                number
-                for number in numbers
-                if not (rows[number].state.is_over or rows[number].state.rolls)
-            )
-        )
+        # ECS continues a rollout by itself. Any other update may have waited for its next attempt
+        # in a process that has ended.
+        wave = [rows[number] for number in self.all[self._started].numbers]
+        idle = [row for row in wave if not (row.state.is_over or row.state.is_rolling_out)]
+        return Step(start=tuple(row.number for row in idle))

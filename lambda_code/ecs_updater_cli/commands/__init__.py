@@ -1,1 +1,1 @@
-"""One file per command: options in, exit code out."""
+"""The commands: options in, exit code out."""

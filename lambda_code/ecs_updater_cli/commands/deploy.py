@@ -1,81 +1,146 @@
-"""``ecs-updater deploy``: many services from a file."""
+"""`ecs-updater deploy` and `validate`: a file of deployments; and the start of any batch."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .batching import RunOptions, deploy_batch
-from .options import (
-    FUNCTION,
-    AccountOptions,
-    AsJson,
-    Direct,
-    DryRun,
-    File,
-    Interactive,
-    Name,
-    NoLedger,
-    Profile,
-    Region,
-    Timeout,
-    ViewOptions,
-    flag,
-)
-from .reading import read_entries
+from ecs_updater.context import REAL_TIME
+from ecs_updater.ledger.batch import Member
+from ecs_updater.throttling import DESCRIBE, RATES, LocalRateLimiter, parse_rates
 
-Waves = Annotated[
-    bool,
-    flag(
-        "--waves",
-        about=(
-            "Deploy group after group, services without one first; the next begins when "
-            "all before succeeded."
-        ),
-    ),
-]
-MaxFailures = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="Begin no further service after so many failures. Default: begin all.",
-    ),
-]
+from ..backends.account import Account, new_batch
+from ..backends.factory import ledger_of, local_backend, sqs_backend, unrecorded_backend
+from ..backends.preview import DryRun, removal_lines
+from ..backends.settings import environment
+from ..errors import SUCCEEDED, input_error
+from ..manifest.entries import ServiceIdentity
+from ..output.plan import PlanView
+from ..output.terminal import Printer, number_of
+from .options import BatchOptions, File, flag, read_entries, with_options
+from .wait import wait_for_batch
+
+_SHARE = 0.8
+"""Share of ECS's rates for the reads before a batch. The rest is for updates at the same time."""
 
 
-def deploy(  # pylint: disable=too-many-locals  # Each option is one.
+@with_options
+def deploy(
     file: File = Path("deployments.json"),
-    dry_run: DryRun = False,
-    waves: Waves = False,
-    max_failures: MaxFailures = None,
-    direct: Direct = False,
-    no_ledger: NoLedger = False,
-    interactive: Interactive = False,
-    as_json: AsJson = False,
-    timeout: Timeout = None,
-    name: Name = FUNCTION,
-    region: Region = None,
-    profile: Profile = None,
+    waves: Annotated[
+        bool,
+        flag(
+            "--waves",
+            about=(
+                "Deploy group after group, services without one first; the next starts when "
+                "all before succeeded."
+            ),
+        ),
+    ] = False,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Start no further service after this many failures. Default: start all.",
+        ),
+    ] = None,
+    *,
+    options: BatchOptions,
 ) -> int:
-    """Deploy the services of a file together, and watch until each has its verdict.
+    """Deploy the services of a file together, and wait until each has its verdict.
 
     The file is a list of events, or a map with `defaults` and `deployments`. It is checked as a
-    whole before anything is sent. Ctrl-C detaches, and `ecs-updater watch` comes back.
+    whole before anything is sent. Ctrl-C detaches, and `ecs-updater watch` resumes.
 
     Exit codes:
 
     - 0: all succeeded, or had nothing to change
     - 1: some did not, or not within the `--timeout`
-    - 2: the input is wrong or not allowed, and nothing was deployed
-    - 3: AWS is not to be had
+    - 2: the input is invalid or not allowed, and nothing was deployed
+    - 3: AWS could not be reached or rejected the call
     - 130: detached, by Ctrl-C
     """
-    how, way = (
-        ViewOptions(interactive, as_json, timeout),
-        RunOptions(direct, no_ledger, max_failures, dry_run),
-    )
     entries = read_entries(file)
     events = [entry.event for entry in entries]
     groups = [entry.group if waves else None for entry in entries]
-    return deploy_batch(events, groups, AccountOptions(name, region, profile), way, how)
+    return deploy_batch(events, groups, options, max_failures)
+
+
+def validate(file: File = Path("deployments.json")) -> int:
+    """Check a file as `deploy` does before it sends anything. Makes no call of AWS.
+
+    Prints a line with the position of each problem. Exit codes: 0 valid, 2 invalid.
+    """
+    entries = read_entries(file)
+    groups = Counter(entry.group for entry in entries if entry.group)
+    inside = f" in {number_of(len(groups), 'group')}" if groups else ""
+    Printer().line(f"{file}: {number_of(len(entries), 'service')}{inside}, nothing is wrong")
+    return SUCCEEDED
+
+
+def deploy_batch(
+    events: Sequence[dict[str, Any]],
+    groups: Sequence[str | None],
+    options: BatchOptions,
+    max_failures: int | None = None,
+) -> int:
+    """Starts the updates and waits for them, or plans them. Returns the exit code.
+
+    Raises CommandError.
+    """
+    account, printer = Account(options.name, options.region, options.profile), Printer()
+    if options.dry_run:
+        return _plan(events, account, printer, options)
+    if options.direct:
+        ledger = ledger_of(account, options.no_ledger, printer.note)
+    else:
+        _ = account.needed_queue  # Before anything is written.
+        ledger = account.needed_ledger
+    if ledger:
+        _check_account(events, ledger.arn_prefix)
+    rate_limiter = LocalRateLimiter({DESCRIBE: RATES[DESCRIBE].share(_SHARE)}, account.clock)
+    for line in removal_lines(account.ecs, events, rate_limiter):
+        printer.note(line)
+    started = new_batch(events, groups, max_failures, account.clock)
+    if ledger is None:
+        backend = unrecorded_backend(account, started)
+    elif options.direct:
+        backend = local_backend(account, ledger, started, options)
+    else:
+        backend = sqs_backend(account, started, options)
+    if ledger:
+        ledger.save_batch(started)
+    return wait_for_batch(backend, started, options, printer, account.clock)
+
+
+def _plan(
+    events: Sequence[dict[str, Any]], account: Account, printer: Printer, options: BatchOptions
+) -> int:
+    """Prints what the events would change. Returns the exit code."""
+    ledger = None if options.no_ledger else account.ledger
+    if ledger:
+        _check_account(events, ledger.arn_prefix)
+    settings = environment(account.table_name)
+    rates = parse_rates(settings.get("ECS_RATES", "")).items()
+    rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in rates})
+    table = ledger.table if ledger else None
+    dry_run = DryRun(account.ecs, table, settings, rate_limiter, REAL_TIME)
+    members = [Member(number, "", event) for number, event in enumerate(events, 1)]
+    view = PlanView(printer, options.as_json)
+    for plan in dry_run.plans(members):
+        view.show(plan)
+    return view.show_summary()
+
+
+def _check_account(events: Sequence[dict[str, Any]], arn_prefix: str) -> None:
+    """Raises CommandError if an event's ARN is of another account or region."""
+    for event in events:
+        identity = ServiceIdentity.of(event)
+        if identity.account not in (None, arn_prefix):
+            raise input_error(
+                f"{identity} is in {identity.account.rstrip(':')}, and this command works in "
+                f"{arn_prefix.rstrip(':')}: take another --profile or --region"
+            )

@@ -1,4 +1,4 @@
-"""``ecs-updater history``: what was deployed."""
+"""`ecs-updater history`: the updates in the ledger."""
 
 import json
 from typing import Annotated, Any
@@ -13,62 +13,65 @@ from ecs_updater.ledger.queries import Feed
 
 from ..backends.account import Account
 from ..batch.state import plain_cause
-from ..errors import SUCCEEDED, input_error, told
-from ..output.printer import Printer
+from ..errors import SUCCEEDED, aws_errors, input_error
 from ..output.tables import updates_table
-from .options import FUNCTION, AsJson, Name, Profile, Region
+from ..output.terminal import Printer
+from .options import AccountOptions, AsJson, with_options
+
+_PAGE = 100
 
 
+@with_options
 def history(
     cluster: Annotated[
-        str | None, typer.Option(help="Updates in this cluster alone, by name or ARN.")
+        str | None, typer.Option(help="Only updates in this cluster, by name or ARN.")
     ] = None,
     service: Annotated[
         str | None,
-        typer.Option(help="Updates of this service alone, by name with --cluster, or by ARN."),
+        typer.Option(help="Only updates of this service, by name with --cluster, or by ARN."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most updates to list.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Maximum number of updates to list.")
+    ] = 20,
     as_json: AsJson = False,
-    name: Name = FUNCTION,
-    region: Region = None,
-    profile: Profile = None,
+    *,
+    options: AccountOptions,
 ) -> int:
-    """List updates of the ledger, the newest first, with what became of them.
+    """List updates of the ledger with their outcome, the newest first.
 
-    Exit codes: 0, 2 the input is wrong, 3 AWS is not to be had.
+    Exit codes: 0, 2 the input is invalid, 3 AWS could not be reached or rejected the call.
     """
-    ledger = Account(name, region, profile).needed_ledger
-    given = {
-        key: [value]
-        for key, value in (("cluster", cluster), ("service", service))
-        if value is not None
-    }
+    ledger = Account(options.name, options.region, options.profile).needed_ledger
+    given = {"cluster": cluster, "service": service}
     try:
-        query = deployments_query(given, ledger.arn_prefix)
+        query = deployments_query(
+            {name: [value] for name, value in given.items() if value is not None}, ledger.arn_prefix
+        )
     except InvalidQueryError as error:
         raise input_error(plain_cause(str(error))) from None
-    with told():
-        items = _items(Feed(ledger.table), query, limit)
-    printer = Printer()
-    for item in items if as_json else ():
-        printer.raw(json.dumps(deployment_view(item)))
-    for line in updates_table(items, printer.width) if items and not as_json else ():
-        printer.line(line)
+    items, printer = _items(Feed(ledger.table), query, limit), Printer()
     if not items:
         printer.note("the ledger has no such update")
+    elif as_json:
+        for item in items:
+            printer.raw(json.dumps(deployment_view(item)))
+    else:
+        for line in updates_table(items, printer.width):
+            printer.line(line)
     return SUCCEEDED
 
 
+@aws_errors()
 def _items(feed: Feed, query: DeploymentsQuery, limit: int) -> list[Item]:
     found: list[Item] = []
-    place: Any = None
+    key: Any = None
     while len(found) < limit:
-        most = min(100, limit - len(found))
+        most = min(_PAGE, limit - len(found))
         if query.service:
-            page, place = feed.of_service(query.service, most, place)
+            page, key = feed.of_service(query.service, most, key)
         else:
-            page, place = feed.of_all(most, place, query.cluster_arn)
+            page, key = feed.of_all(most, key, query.cluster_arn)
         found += page
-        if place is None:
+        if key is None:
             break
     return found

@@ -1,34 +1,23 @@
-"""``ecs-updater update``: one service."""
+"""`ecs-updater update` and `rollback`: one service."""
 
 from typing import Annotated, Any
 
 import typer
 
+from ecs_updater.model.event_parser import ROLLBACK
 from ecs_updater.model.tags import REPLACE
 
-from .batching import RunOptions, deploy_batch
-from .options import (
-    FUNCTION,
-    AccountOptions,
-    AsJson,
-    Direct,
-    DryRun,
-    Interactive,
-    Name,
-    NoLedger,
-    Profile,
-    Region,
-    Timeout,
-    ViewOptions,
-    flag,
-    pairs,
-)
-from .reading import check_event
+from .deploy import deploy_batch
+from .options import BatchOptions, check_event, flag, pairs, with_options
+
+Cluster = Annotated[str, typer.Argument(help="The cluster, by name or ARN.")]
+Service = Annotated[str, typer.Argument(help="The service, by name or ARN.")]
 
 
-def update(  # pylint: disable=too-many-locals  # Each option is one.
-    cluster: Annotated[str, typer.Argument(help="The cluster, by name or ARN.")],
-    service: Annotated[str, typer.Argument(help="The service, by name or ARN.")],
+@with_options
+def update(
+    cluster: Cluster,
+    service: Service,
     image: Annotated[
         str, typer.Argument(help="The new image: [registry/]repository[:tag][@digest].")
     ],
@@ -44,7 +33,7 @@ def update(  # pylint: disable=too-many-locals  # Each option is one.
         bool, flag("--replace-tags", about="The service has exactly these tags afterwards.")
     ] = False,
     container: Annotated[
-        str | None, typer.Option(help="The container that gets the image, where there are several.")
+        str | None, typer.Option(help="The container that gets the image, if there are several.")
     ] = None,
     container_image: Annotated[
         list[str] | None,
@@ -55,38 +44,40 @@ def update(  # pylint: disable=too-many-locals  # Each option is one.
         bool,
         flag(
             "--rollback-on-failure",
-            about="Return the service to what it was when the rollout fails.",
+            about="Return the service to its last good revision if the rollout fails.",
         ),
     ] = False,
-    dry_run: DryRun = False,
-    direct: Direct = False,
-    no_ledger: NoLedger = False,
-    interactive: Interactive = False,
-    as_json: AsJson = False,
-    timeout: Timeout = None,
-    name: Name = FUNCTION,
-    region: Region = None,
-    profile: Profile = None,
+    *,
+    options: BatchOptions,
 ) -> int:
-    """Give one service another image, and watch until it has its verdict.
+    """Give one service another image, and wait until it has its verdict.
 
     Without `--tag` its tags stay as they are. The exit codes are those of `ecs-updater deploy`.
     """
-    how, way = (
-        ViewOptions(interactive, as_json, timeout),
-        RunOptions(direct, no_ledger, dry_run=dry_run),
-    )
     event: dict[str, Any] = {
         "ecs_cluster_name": cluster,
         "ecs_service_name": service,
         "ecs_image_name": image,
-        "ecs_tag": pairs(tag or [], "--tag"),
+        "ecs_tag": pairs(tag, "--tag"),
         "ecs_tag_mode": REPLACE if replace_tags else "merge",
         "ecs_container_name": container,
-        "ecs_container_images": pairs(container_image or [], "--container-image") or None,
+        "ecs_container_images": pairs(container_image, "--container-image") or None,
         "force_new_deployment": force or None,
         "rollback_on_failure": rollback_on_failure or None,
     }
-    event = {field: value for field, value in event.items() if value is not None}
+    return _deploy({name: value for name, value in event.items() if value is not None}, options)
+
+
+@with_options
+def rollback(cluster: Cluster, service: Service, *, options: BatchOptions) -> int:
+    """Return one service to the last revision that worked, with the tags that it had then.
+
+    The exit codes are those of `ecs-updater deploy`.
+    """
+    event = {"action": ROLLBACK, "ecs_cluster_name": cluster, "ecs_service_name": service}
+    return _deploy(event, options)
+
+
+def _deploy(event: dict[str, Any], options: BatchOptions) -> int:
     check_event(event)
-    return deploy_batch([event], [None], AccountOptions(name, region, profile), way, how)
+    return deploy_batch([event], [None], options)

@@ -1,57 +1,57 @@
-"""``ecs-updater watch``: back to a batch."""
+"""`ecs-updater watch` and `stop`: a batch that has started."""
 
 from typing import Annotated
 
 import typer
 
-from ..backends import batches
 from ..backends.account import Account
 from ..backends.factory import local_backend, sqs_backend
-from ..output.printer import Printer
-from .following import wait_for_batch
-from .options import (
-    FUNCTION,
-    AccountOptions,
-    AsJson,
-    Interactive,
-    Name,
-    Profile,
-    Region,
-    Timeout,
-    ViewOptions,
-    flag,
-)
+from ..errors import SUCCEEDED
+from ..output.terminal import Printer
+from .options import AccountOptions, WatchOptions, flag, with_options
+from .wait import wait_for_batch
+
+BatchId = Annotated[str, typer.Argument(help="The batch's id, which deploy printed first.")]
 
 
+@with_options
 def watch(
-    batch: Annotated[str, typer.Argument(help="The batch's id, which deploy printed first.")],
+    batch: BatchId,
     direct: Annotated[
         bool,
         flag(
             "--direct",
-            about="Begin from this machine what has not begun, for a batch that was deployed so.",
+            about="Start the remaining updates from this machine, for a batch deployed so.",
         ),
     ] = False,
-    interactive: Interactive = False,
-    as_json: AsJson = False,
-    timeout: Timeout = None,
-    name: Name = FUNCTION,
-    region: Region = None,
-    profile: Profile = None,
+    *,
+    options: WatchOptions,
 ) -> int:
-    """Come back to a batch, and watch until each of its services has its verdict.
+    """Resume a batch, and wait until each of its services has its verdict.
 
-    What its sender did not come to send is sent, and its waves go on. The exit codes are those of
+    Updates that were not sent are sent, and the waves continue. The exit codes are those of
     `ecs-updater deploy`.
     """
-    how = ViewOptions(interactive, as_json, timeout)
-    where = AccountOptions(name, region, profile)
-    account = Account(name, region, profile)
+    account = Account(options.name, options.region, options.profile)
     ledger = account.needed_ledger
-    begun = batches.find(ledger, batch)
-    opened = (
-        local_backend(account, ledger, begun, where)
+    started = ledger.find_batch(batch)
+    backend = (
+        local_backend(account, ledger, started, options)
         if direct
-        else sqs_backend(account, begun, where)
+        else sqs_backend(account, started, options)
     )
-    return wait_for_batch(opened, begun, how, Printer(), account.clock, again=True)
+    return wait_for_batch(backend, started, options, Printer(), account.clock, resumes=True)
+
+
+@with_options
+def stop(batch: BatchId, *, options: AccountOptions) -> int:
+    """Start no further service of a batch. Started updates continue until they have their verdict.
+
+    Exit codes: 0, also if it is over already; 2 the batch does not exist, 3 AWS could not be
+    reached or rejected the call.
+    """
+    account = Account(options.name, options.region, options.profile)
+    account.needed_ledger.stop_batch(batch)
+    watch_command = options.command("watch", batch)
+    Printer().note(f"batch {batch} starts no further service; {watch_command} shows the others")
+    return SUCCEEDED

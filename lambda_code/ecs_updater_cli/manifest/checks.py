@@ -1,6 +1,4 @@
-"""Every problem of every entry, found before anything is sent: by the function's own checks, and by
-what many together need.
-"""
+"""Checks all entries before anything is sent: each by the function's checks, and all together."""
 
 import re
 from collections import defaultdict
@@ -15,21 +13,18 @@ from ecs_updater.model import event_parser as events
 from ecs_updater.model.image import ImageReference
 from ecs_updater.settings import Settings
 
-from .entries import GROUP, LIST, ManifestEntry, Path, entries
-from .identity import ServiceIdentity
-from .place import ManifestError, Position, Problem
-from .scalar import hint
-from .value import Value
+from .entries import GROUP, LIST, ManifestEntry, Path, ServiceIdentity, entries
+from .values import ManifestError, Position, Problem, Value, text_advice
 
-MOST_PROBLEMS = 1000
-_MOST_OF_ONE = 50
+MAX_PROBLEMS = 1000
+_MAX_OF_ENTRY = 50
 
-_OURS = {
+_COMMAND_FIELDS = {
     "wait_seconds": "leave it out: the command itself waits, for as long as --timeout says",
     "dry_run": "leave it out: --dry-run shows what all of them would change",
     "request_id": "leave it out: each update gets an id of its batch",
 }
-"""Fields of the contract that the command decides."""
+"""Fields of the event that the command sets."""
 
 _NAMES = ("ecs_cluster_name", "ecs_service_name")
 
@@ -38,117 +33,97 @@ _SETTINGS = Settings(ledger_table="ledger")
 
 
 def checked(document: Value, settings: Settings = _SETTINGS) -> list[ManifestEntry]:
-    """The entries of a file in which nothing is wrong. Raises InvalidDocument with all that is, in
-    the order of the file.
+    """Returns the entries of a valid file. Raises ManifestError with all problems in their order.
 
-    Of ``settings`` count those that allow images and services.
+    Only the allow lists of `settings` are used.
     """
     problems: list[Problem] = []
     found = entries(document, problems)
     for entry in found:
-        problems += islice(_problems(entry, settings), _MOST_OF_ONE)
-    problems += _doubles(found)
+        problems += islice(_problems(entry, settings), _MAX_OF_ENTRY)
+    problems += _duplicates(found)
     if problems:
-        # What is wrong in the defaults, or behind an alias, is wrong for every entry, and said
-        # once.
-        each = {(problem.place, problem.sentence): problem for problem in reversed(problems)}
-        ordered = sorted(each.values(), key=lambda problem: problem.place or Position(0, 0))
-        raise ManifestError(ordered[:MOST_PROBLEMS])
+        # A problem of the defaults, or behind an alias, is reported once for all entries.
+        by_place = {(problem.position, problem.sentence): problem for problem in problems[::-1]}
+        ordered = sorted(by_place.values(), key=lambda problem: problem.position or Position(0, 0))
+        raise ManifestError(ordered[:MAX_PROBLEMS])
     return found
 
 
 def problems_of_event(event: dict[str, Any], settings: Settings = _SETTINGS) -> list[Problem]:
-    """What is wrong with an event that stands in no file."""
+    """Returns the problems of an event that is not in a file."""
     nowhere = Value(Position(0, 0), event)
-    found = _problems(ManifestEntry(0, nowhere, None, event), settings)
     return [
         Problem(None, problem.path.removeprefix(f"{LIST}[0]").lstrip("."), problem.sentence)
-        for problem in found
+        for problem in _problems(ManifestEntry(0, nowhere, None, event), settings)
     ]
 
 
 def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
     if not isinstance(entry.event, dict):
-        yield Problem(
-            entry.own.place, entry.name, "this has to be a map, with the fields of an event"
-        )
+        sentence = "this has to be a map, with the fields of an event"
+        yield Problem(entry.own.position, entry.name, sentence)
         return
-    yield from _of_group(entry)
-    for name, sentence in _OURS.items():
+    yield from _group_problems(entry)
+    for name, sentence in _COMMAND_FIELDS.items():
         if name in entry.event:
             yield _problem(entry, [name], sentence)
-    event = {name: value for name, value in entry.event.items() if name not in _OURS}
+    event = {name: value for name, value in entry.event.items() if name not in _COMMAND_FIELDS}
     action = event.get("action", events.UPDATE)
     if isinstance(action, str) and action not in events.SCHEMAS:
         yield _problem(entry, ["action"], f"{action!r} is not one of {list(events.SCHEMAS)}")
         return
     schema = events.SCHEMAS[action if isinstance(action, str) else events.UPDATE]
-    violations = list(islice(schema.validator.iter_errors(event), _MOST_OF_ONE))
+    violations = list(islice(schema.validator.iter_errors(event), _MAX_OF_ENTRY))
     for violation in violations:
         if events.names_unknown_fields(violation):
-            yield from _unknown_fields(entry, event, {*schema.fields, GROUP})
+            known = {*schema.fields, GROUP}
+            for name in [name for name in event if name not in known]:
+                position = entry.position_of_name([], name)
+                yield Problem(position, entry.name, events.unknown_field(name, known))
         else:
-            yield _violation(entry, violation)
-    yield from _of_images(entry, event)
+            yield _violation_problem(entry, violation)
+    yield from _image_problems(entry, event)
     if not violations:
-        yield from _further(entry, event, settings)
+        yield from _parser_problems(entry, event, settings)
 
 
-def _of_group(entry: ManifestEntry) -> Iterator[Problem]:
+def _group_problems(entry: ManifestEntry) -> Iterator[Problem]:
     group = entry.group
-    if group is not None and not (
-        isinstance(group, str) and 0 < len(group) <= 128 and group.isprintable()
-    ):
-        place, path, value = entry.where([GROUP])
-        advice = f"; {hint(value.data, value.written)}" if value.written is not None else ""
-        yield Problem(place, path, f"a group's name is a text of 1 to 128 characters{advice}")
+    is_text = isinstance(group, str) and 0 < len(group) <= 128 and group.isprintable()
+    if group is not None and not is_text:
+        position, path, value = entry.where([GROUP])
+        sentence = "a group's name is a text of 1 to 128 characters"
+        yield Problem(position, path, sentence + _advice(value))
 
 
-def _violation(entry: ManifestEntry, error: ValidationError) -> Problem:
+def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
     path = list(error.absolute_path)
     sentence = one_line(error.message)
-    place, text, value = entry.where(path)
-    if (
-        error.validator == "type"
-        and error.validator_value == "string"
-        and value.written is not None
-    ):
-        sentence += f"; {hint(value.data, value.written)}"
+    position, name, value = entry.where(path)
+    if (error.validator, error.validator_value) == ("type", "string"):
+        sentence += _advice(value)
     if error.validator == "additionalProperties":
-        # Only a schema that is an object has this keyword, and only an object violates it.
-        schema, instance = (
-            cast(Mapping[str, Any], error.schema),
-            cast(Mapping[str, Any], error.instance),
-        )
-        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-        odd_names = (
-            name
-            for name in instance
-            if name not in known and not any(re.search(one, name) for one in patterns)
-        )
-        odd = next(odd_names, None)
-        place = place if odd is None else entry.place_of_name(path, odd)
-    return Problem(place, text, sentence)
+        # Only the schema of an object has this keyword, and only an object violates it.
+        schema = cast(Mapping[str, Any], error.schema)
+        patterns = schema.get("patternProperties", {})
+        for member in cast(Mapping[str, Any], error.instance):
+            is_known = member in schema.get("properties", {})
+            if not is_known and not any(re.search(pattern, member) for pattern in patterns):
+                position = entry.position_of_name(path, member)
+                break
+    return Problem(position, name, sentence)
 
 
-def _unknown_fields(
-    entry: ManifestEntry, event: dict[str, Any], known: set[str]
-) -> Iterator[Problem]:
-    for name in event:
-        if name not in known:
-            yield Problem(
-                entry.place_of_name([], name), entry.name, events.unknown_field(name, known)
-            )
+def _advice(value: Value) -> str:
+    return "" if value.spelling is None else f"; {text_advice(value.data, value.spelling)}"
 
 
-def _of_images(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Problem]:
-    further = event.get("ecs_container_images")
+def _image_problems(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Problem]:
     images: dict[tuple[str, ...], Any] = {("ecs_image_name",): event.get("ecs_image_name")}
-    images |= (
-        {("ecs_container_images", name): image for name, image in further.items()}
-        if isinstance(further, dict)
-        else {}
-    )
+    further = event.get("ecs_container_images")
+    if isinstance(further, dict):
+        images |= {("ecs_container_images", name): image for name, image in further.items()}
     for path, image in images.items():
         if isinstance(image, str):
             try:
@@ -157,26 +132,28 @@ def _of_images(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Problem]
                 yield _problem(entry, path, error.reason)
 
 
-def _further(entry: ManifestEntry, event: dict[str, Any], settings: Settings) -> Iterator[Problem]:
-    """What the schema cannot say, in the words of the function, each of which begins with the
-    field.
-    """
+def _parser_problems(
+    entry: ManifestEntry, event: dict[str, Any], settings: Settings
+) -> Iterator[Problem]:
+    """Yields the problems that the schema cannot express, as the function reports them."""
     try:
         events.parse(event, settings)
     except InvalidEventError as error:
         for violation in error.violations:
             path = _path_in(violation, event)
-            yield _problem(
-                entry, path, violation.removeprefix(f"{'.'.join(path)}: ") if path else violation
-            )
+            prefix = f"{'.'.join(path)}: " if path else ""
+            yield _problem(entry, path, violation.removeprefix(prefix))
     except NotAllowedError as error:
         yield Problem(entry.where(error.field.split(".", 1))[0], entry.name, error.reason)
     except InvalidImageError:
-        pass  # Each image has been looked at.
+        pass  # Reported by `_image_problems`.
 
 
 def _path_in(violation: str, event: dict[str, Any]) -> list[str]:
-    """Which field a violation is about: a tag's key may have any dots and colons."""
+    """Returns the path of the field with which a violation begins.
+
+    The key of a tag may contain dots and colons.
+    """
     for name, value in event.items():
         for key in value if isinstance(value, dict) else ():
             if violation.startswith(f"{name}.{key}: "):
@@ -186,27 +163,27 @@ def _path_in(violation: str, event: dict[str, Any]) -> list[str]:
     return []
 
 
-def _doubles(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
-    """Two entries for one service: which of the two came last would be luck."""
-    status: dict[tuple[str, str], list[tuple[ServiceIdentity, ManifestEntry]]] = defaultdict(list)
+def _duplicates(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
+    """Yields a problem for each further entry of a service: their order is not defined."""
+    known: dict[tuple[str, str], list[tuple[ServiceIdentity, ManifestEntry]]] = defaultdict(list)
     for entry in found:
         if not isinstance(entry.event, dict) or not all(
             isinstance(entry.event.get(name), str) for name in _NAMES
         ):
             continue
         identity = ServiceIdentity.of(entry.event)
-        same = status[identity.cluster, identity.service]
-        first = next((other for known, other in same if identity.may_be(known)), None)
+        same = known[identity.cluster, identity.service]
+        first = next((other for service, other in same if identity.may_be(service)), None)
         if first:
-            place = first.own.place
+            position = first.own.position
             sentence = (
-                f"this is {identity} again, which {first.name} in line {place.line}, column "
-                f"{place.column} deploys already"
+                f"this is {identity} again, which {first.name} in line {position.line}, column "
+                f"{position.column} deploys already"
             )
-            yield Problem(entry.own.place, entry.name, sentence)
+            yield Problem(entry.own.position, entry.name, sentence)
         same.append((identity, entry))
 
 
 def _problem(entry: ManifestEntry, path: Path, sentence: str) -> Problem:
-    place, text, _ = entry.where(path)
-    return Problem(place, text, sentence)
+    position, name, _ = entry.where(path)
+    return Problem(position, name, sentence)

@@ -1,14 +1,14 @@
-"""The list of deployments, with the defaults under each."""
+"""The list of deployments with their defaults, and the service of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ecs_updater.model.arn import account_prefix, cluster_name, service_key, service_name
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, UPDATE
 from ecs_updater.model.nearest_name import nearest
 
-from .place import Position, Problem
-from .value import Value
+from .values import Position, Problem, Value
 
 LIST, DEFAULTS, GROUP = "deployments", "defaults", "group"
 
@@ -16,123 +16,129 @@ Path = Sequence[str | int]
 
 
 @dataclass(frozen=True)
+class ServiceIdentity:
+    """The service of an event. Names and ARNs of one service are equal."""
+
+    cluster: str
+    service: str
+    """Both are names."""
+    account: str | None = None
+    """Beginning of the ARN, `arn:aws:ecs:eu-west-1:123456789012:`. None without an ARN."""
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "ServiceIdentity":
+        """Returns the service of an event, whose names are strings."""
+        cluster, service = event["ecs_cluster_name"], event["ecs_service_name"]
+        arn = next((text for text in (cluster, service) if text.startswith("arn:")), None)
+        account = account_prefix(arn) if arn and arn.count(":") >= 5 else None
+        return cls(cluster_name(cluster), service_name(service), account)
+
+    def may_be(self, other: "ServiceIdentity") -> bool:
+        """Returns whether both can be the same service, in the account of the command."""
+        is_one_account = None in (self.account, other.account) or self.account == other.account
+        return is_one_account and (self.cluster, self.service) == (other.cluster, other.service)
+
+    def key(self, account: str) -> str:
+        """Returns the key in the ledger of this `account`."""
+        return service_key(f"{account}service/{self.cluster}/{self.service}")
+
+    def __str__(self) -> str:
+        return f"{self.cluster}/{self.service}"
+
+
+@dataclass(frozen=True)
 class ManifestEntry:
-    """One service of the file."""
+    """One deployment of the file."""
 
     index: int
-    """From 0, as a program counts."""
+    """From 0."""
     own: Value
-    """What stands in the list itself."""
+    """The item of the list, without defaults."""
     defaults: Value | None
     event: Any
-    """The contract's event, defaults included and without ``group``; any value at all where the
-    entry is no map.
-    """
+    """The event with the defaults, without `group`. Any value if the item is not a map."""
     group: Any = None
 
     @property
     def name(self) -> str:
-        """How problems call it."""
+        """Name in problems."""
         return f"{LIST}[{self.index}]"
 
     def where(self, path: Path) -> tuple[Position, str, Value]:
-        """Where the value of this path of the event stands, how problems call it, and the value
-        itself.
+        """Returns the position, the name in problems and the value of a path of the event."""
+        root, name = self.own, self.name
+        common = self.defaults.members if self.defaults else {}
+        if self.defaults and path and path[0] in common.keys() - self.own.members.keys():
+            root, name = self.defaults, DEFAULTS
+        value = root.at(path)
+        return value.position, path_text([name, *path]), value
 
-        One of the defaults has a name of its own.
-        """
-        if (
-            self.defaults
-            and path
-            and path[0] not in self.own.members
-            and path[0] in self.defaults.members
-        ):
-            found = self.defaults.at(path)
-            return found.place, path_text([DEFAULTS, *path]), found
-        found = self.own.at(path)
-        return found.place, path_text([self.name, *path]), found
-
-    def place_of_name(self, path: Path, name: str) -> Position:
-        """Where a name stands that is in the map of this path."""
+    def position_of_name(self, path: Path, name: str) -> Position:
+        """Returns the position of a name in the map at `path`."""
         for root in (self.own, self.defaults):
             members = root.at(path).members if root else {}
             if name in members:
-                return members[name].place
-        return self.own.place
+                return members[name].position
+        return self.own.position
 
 
 def path_text(path: Path) -> str:
-    """``deployments[3].ecs_tag.owner``"""
+    """Returns for example `deployments[3].ecs_tag.owner`."""
     return ".".join(str(step) for step in path)
 
 
 def entries(document: Value, problems: list[Problem]) -> list[ManifestEntry]:
-    """The entries of a file; what is wrong with their list goes into ``problems``."""
-    list_services, defaults = document, None
+    """Returns the entries of a file. Adds the problems of their list to `problems`."""
+    listed, defaults = document, None
     if isinstance(document.data, dict):
         if LIST not in document.members:
             problems += _no_list(document)
             return []
         problems += _unknown_names(document)
-        list_services, defaults = (
-            document.at([LIST]),
-            document.members[DEFAULTS].value if DEFAULTS in document.members else None,
-        )
-    if not isinstance(list_services.data, list):
-        problems.append(
-            Problem(
-                list_services.place,
-                LIST,
-                "this has to be a list of deployments, one for each service",
-            )
-        )
+        listed = document.at([LIST])
+        if DEFAULTS in document.members:
+            defaults = document.members[DEFAULTS].value
+    if not isinstance(listed.data, list):
+        sentence = "this has to be a list of deployments, one for each service"
+        problems.append(Problem(listed.position, LIST, sentence))
         return []
-    if not list_services.items:
-        problems.append(Problem(list_services.place, LIST, "the list is empty"))
+    if not listed.items:
+        problems.append(Problem(listed.position, LIST, "the list is empty"))
     if defaults is not None:
         problems += _problems_of_defaults(defaults)
         defaults = defaults if isinstance(defaults.data, dict) else None
-    return [_entry(index, own, defaults) for index, own in enumerate(list_services.items)]
+    return [_entry(index, own, defaults) for index, own in enumerate(listed.items)]
 
 
 def _no_list(document: Value) -> Iterator[Problem]:
     if not document.members.keys().isdisjoint(SCHEMAS[UPDATE].fields):
-        yield Problem(document.place, "", "this is one event alone: a file is a list of them")
+        sentence = "this is a single event: a file is a list of events"
+        yield Problem(document.position, "", sentence)
         return
     yield from _unknown_names(document)
-    yield Problem(
-        document.place,
-        "",
-        f"there are no {LIST}: a file is a list, or a map in which the list has this name",
-    )
+    sentence = f"there are no {LIST}: a file is a list, or a map in which the list has this name"
+    yield Problem(document.position, "", sentence)
 
 
 def _unknown_names(document: Value) -> Iterator[Problem]:
+    sentence = f"this name means nothing here: a file has {DEFAULTS} and {LIST}"
     for name, member in document.members.items():
         if name not in (LIST, DEFAULTS):
-            yield Problem(
-                member.place,
-                name,
-                f"this name means nothing here: a file has {DEFAULTS} and {LIST}",
-            )
+            yield Problem(member.position, name, sentence)
 
 
 def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
     if not isinstance(defaults.data, dict):
-        yield Problem(
-            defaults.place,
-            DEFAULTS,
-            "this has to be a map, with fields that the deployments leave out",
-        )
+        sentence = "this has to be a map, with fields that the deployments leave out"
+        yield Problem(defaults.position, DEFAULTS, sentence)
         return
     known = {*SCHEMAS[UPDATE].fields, *SCHEMAS[ROLLBACK].fields, GROUP}
     for name, member in defaults.members.items():
         if name not in known:
             meant = nearest(name, known)
-            sentence = (
-                f"there is no field of this name{f': did you mean {meant}?' if meant else ''}"
-            )
-            yield Problem(member.place, path_text([DEFAULTS, name]), sentence)
+            question = f": did you mean {meant}?" if meant else ""
+            sentence = f"there is no field of this name{question}"
+            yield Problem(member.position, path_text([DEFAULTS, name]), sentence)
 
 
 def _entry(index: int, own: Value, defaults: Value | None) -> ManifestEntry:
@@ -140,11 +146,9 @@ def _entry(index: int, own: Value, defaults: Value | None) -> ManifestEntry:
         return ManifestEntry(index, own, None, own.data)
     common: Mapping[str, Any] = defaults.data if defaults else {}
     action = own.data.get("action", common.get("action", UPDATE))
-    # What a rollback has no field for is meant for the updates beside it.
-    fields = {
-        *SCHEMAS[action if isinstance(action, str) and action in SCHEMAS else UPDATE].fields,
-        GROUP,
-    }
+    # Defaults may have fields of updates that a rollback does not have.
+    known = isinstance(action, str) and action in SCHEMAS
+    fields = {*SCHEMAS[action if known else UPDATE].fields, GROUP}
     event = {**{name: value for name, value in common.items() if name in fields}, **own.data}
     group = event.pop(GROUP, None)
     return ManifestEntry(index, own, defaults, event, group)

@@ -1,1 +1,1 @@
-"""What a person or a program reads: lines, JSON objects, the live view, tables."""
+"""Output for people and programs: lines, JSON objects, the live view, tables."""

@@ -1,74 +1,172 @@
-"""One line for each change, for logs, pipes and whoever likes lines."""
+"""A batch as lines: one for each change and one summary, as text or as JSON objects."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rich.text import Text
 
 from ecs_updater.context import Clock
+from ecs_updater.ledger.entry import iso
 
-from ..batch.row import Row
-from ..batch.tracker import Change, Tracker
-from .printer import Printer
-from .summary import BatchResult, print_end
-from .text import LONGEST_STATE, STYLES, cell, number_of, safe, time_of_day
+from ..batch.state import State
+from ..batch.tracker import Change, Row, Tracker
+from .terminal import (
+    STATE_WIDTH,
+    STYLES,
+    Printer,
+    cell,
+    duration,
+    number_of,
+    safe,
+    tally,
+    time_of_day,
+)
 
-_WIDEST = 60
+_MAX_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """How the command ends."""
+
+    code: int
+    """Exit code."""
+    outcome: str = "over"
+    """`over`, `timed out`, `detached` or `trouble` (AWS could not be called)."""
+    notes: tuple[str, ...] = ()
+    """What to do next, for standard error."""
+
+
+def print_summary(printer: Printer, tracker: Tracker, result: BatchResult, now: float) -> None:
+    """Prints one line about the batch, and the notes."""
+    is_good = tracker.is_over and tracker.is_good
+    is_bad = any(row.state.is_bad for row in tracker.rows)
+    style = "green" if is_good else "bold red" if is_bad else ""
+    services = f"{number_of(len(tracker.rows), 'service')} in {duration(tracker.seconds(now))}"
+    printer.line(Text.assemble(f"{services}: ", (tally(tracker.tally), style)))
+    for note in result.notes:
+        printer.note(note)
 
 
 class LineView:
-    """A batch as lines."""
+    """Prints a line for each change."""
 
     def __init__(self, printer: Printer, clock: Clock):
         self._printer, self._clock = printer, clock
-        self._name, self._image = 0, 0
-        self._trouble = ""
+        self._name_width, self._image_width = 0, 0
+        self._problem = ""
 
-    def begins(self, tracker: Tracker) -> None:
-        """The batch's id, at once: with it somebody comes back."""
-        self._name = min(_WIDEST, max(len(safe(row.name)) for row in tracker.rows))
-        self._image = min(_WIDEST, max(len(safe(row.image)) for row in tracker.rows))
+    def show_start(self, tracker: Tracker) -> None:
+        """Prints the id of the batch at once: `ecs-updater watch` needs it."""
+        self._name_width = min(_MAX_WIDTH, max(len(safe(row.name)) for row in tracker.rows))
+        self._image_width = min(_MAX_WIDTH, max(len(safe(row.image)) for row in tracker.rows))
         batch = f"batch {tracker.batch}, " if tracker.batch else ""
         self._printer.line(
-            Text(
-                f"{time_of_day(self._clock.epoch())}  "
-                f"{batch}{number_of(len(tracker.rows), 'service')}"
-            )
+            Text(f"{self._time()}  {batch}{number_of(len(tracker.rows), 'service')}")
         )
 
-    def changed(self, tracker: Tracker, changes: Sequence[Change]) -> None:
-        """Rows are in other states than before."""
-        del tracker
+    def show_changes(self, _: Tracker, changes: Sequence[Change]) -> None:
+        """Prints a line for each change, and its hint."""
         for change in changes:
             self._printer.line(self._line(change.row))
             if change.row.status.hint:
                 self._printer.line(Text(f"{'':10}{safe(change.row.status.hint)}"))
 
-    def trouble(self, sentence: str) -> None:
-        """Said once, as long as it is the same."""
-        if sentence and sentence != self._trouble:
-            self._printer.note(f"{time_of_day(self._clock.epoch())}  {sentence}; still trying")
-        self._trouble = sentence
+    def show_problem(self, sentence: str) -> None:
+        """Prints a problem once."""
+        if sentence and sentence != self._problem:
+            self._printer.note(f"{self._time()}  {sentence}; still trying")
+        self._problem = sentence
 
-    def leaves(self) -> None:
-        """Nothing: the line that says so comes in a moment."""
+    def show_detaching(self) -> None:
+        """Prints nothing: the summary follows."""
 
-    def ends(self, tracker: Tracker, result: BatchResult) -> None:
-        """How it ended."""
-        print_end(self._printer, tracker, result, self._clock.epoch())
+    def show_result(self, tracker: Tracker, result: BatchResult) -> None:
+        """Prints the summary."""
+        print_summary(self._printer, tracker, result, self._clock.epoch())
 
     def _line(self, row: Row) -> Text:
-        line = Text(f"{time_of_day(self._clock.epoch())}  ", end="")
-        line.append_text(cell(row.state.upper(), LONGEST_STATE, STYLES[row.state]))
-        line.append("  ").append_text(_padded(row.name, self._name)).append("  ").append_text(
-            _padded(row.image, self._image)
-        )
+        state = cell(row.state.upper(), STATE_WIDTH, STYLES[row.state])
+        name, image = _padded(row.name, self._name_width), _padded(row.image, self._image_width)
+        line = Text.assemble(f"{self._time()}  ", state, f"  {name}  {image}")
         line.append(f"  {safe(row.status.cause)}")
         line.rstrip()
         return line
 
+    def _time(self) -> str:
+        return time_of_day(self._clock.epoch())
 
-def _padded(text: str, width: int) -> Text:
-    """In so many columns, or more where it is longer: in a line nothing is cut."""
-    padded = Text(safe(text), end="")
+
+def _padded(text: str, width: int) -> str:
+    """Returns the safe text in at least `width` columns: a line is never cut."""
+    padded = Text(safe(text))
     padded.pad_right(max(0, width - padded.cell_len))
-    return padded
+    return padded.plain
+
+
+class JsonView:
+    """Prints JSON objects, one per line, of `type` `batch`, `change` or `summary`."""
+
+    def __init__(self, printer: Printer, clock: Clock):
+        self._printer, self._clock = printer, clock
+
+    def show_start(self, tracker: Tracker) -> None:
+        """Prints the id of the batch at once."""
+        self._print("batch", tracker, services=len(tracker.rows))
+
+    def show_changes(self, tracker: Tracker, changes: Sequence[Change]) -> None:
+        """Prints an object for each change."""
+        for change in changes:
+            self._print("change", tracker, **self._fields(change.row))
+
+    def show_problem(self, sentence: str) -> None:
+        """Prints nothing."""
+
+    def show_detaching(self) -> None:
+        """Prints nothing."""
+
+    def show_result(self, tracker: Tracker, result: BatchResult) -> None:
+        """Prints the summary, with the number of services in each state."""
+        self._print(
+            "summary",
+            tracker,
+            outcome=result.outcome,
+            exitCode=result.code,
+            services=len(tracker.rows),
+            seconds=round(tracker.seconds(self._clock.epoch()), 1),
+            states={_camel_case(state): tracker.tally[state] for state in State},
+        )
+        for note in result.notes:
+            self._printer.note(note)
+
+    def _fields(self, row: Row) -> dict[str, Any]:
+        seconds, counts = row.seconds(self._clock.epoch()), row.counts
+        return {
+            "number": row.number,
+            "cluster": row.cluster,
+            "service": row.service,
+            "image": row.image,
+            "group": row.group,
+            "state": row.state.value,
+            "cause": row.status.cause or None,
+            "errorType": row.status.error_type,
+            **({"hint": row.status.hint} if row.status.hint else {}),
+            "tasks": {"running": counts.running, "desired": counts.desired} if counts else None,
+            "seconds": None if seconds is None else round(seconds, 1),
+            "deploymentId": row.status.deployment_id,
+            "requestId": row.request_id,
+        }
+
+    def _print(self, kind: str, tracker: Tracker, **fields: Any) -> None:
+        time = iso(self._clock.epoch())
+        self._printer.raw(
+            json.dumps({"type": kind, "time": time, "batch": tracker.batch, **fields})
+        )
+
+
+def _camel_case(state: State) -> str:
+    """Returns for example `rolledBack`."""
+    first, *others = state.split()
+    return first + "".join(word.capitalize() for word in others)

@@ -1,6 +1,4 @@
-"""The live view on a terminal: drawn again and again, on a screen of its own, so that a resize
-leaves nothing behind.
-"""
+"""The live view: redraws a terminal's alternate screen, so that a resize leaves nothing behind."""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -12,69 +10,57 @@ from ecs_updater.context import Clock
 
 from ..batch.tracker import Change, Tracker
 from ..batch.waves import Waves
-from .printer import Printer
+from .lines import BatchResult, print_summary
 from .screen import Frame, draw, result_lines
-from .summary import BatchResult, print_end
+from .terminal import Printer
 
-_DRAWINGS_A_SECOND = 4
+_REFRESHES_PER_SECOND = 4
 
 
 class LiveView:
-    """A batch on the whole terminal; what it came to stays on the usual screen afterwards."""
+    """Shows a batch on the whole terminal. The result stays on the normal screen."""
 
-    def __init__(
-        self,
-        printer: Printer,
-        clock: Clock,
-        waves: Waves,
-        hint: Callable[[bool], str],
-        *,
-        turns: bool = True,
-    ):
-        """``hint``: what Ctrl-C does, while some were not let begin yet, or when all were.
-        ``turns``: whether it is drawn by itself too, as time goes by.
-        """
+    def __init__(self, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]):
+        """`hint` returns the effect of Ctrl-C; its argument is whether waves are left to start."""
         self._printer, self._clock, self._waves, self._hint = printer, clock, waves, hint
-        self._board: Tracker | None = None
-        self._trouble = ""
+        self._tracker: Tracker | None = None
+        self._problem = ""
         self._live = Live(
             console=printer.console,
             screen=True,
-            auto_refresh=turns,
-            refresh_per_second=_DRAWINGS_A_SECOND,
-            get_renderable=self._drawn,
+            refresh_per_second=_REFRESHES_PER_SECOND,
+            get_renderable=self._draw,
             redirect_stdout=False,
             redirect_stderr=False,
         )
 
-    def begins(self, tracker: Tracker) -> None:
-        """The batch's id stays on the usual screen; then the view opens."""
-        self._board = tracker
+    def show_start(self, tracker: Tracker) -> None:
+        """Prints the id of the batch on the normal screen, and opens the view."""
+        self._tracker = tracker
         if tracker.batch:
             self._printer.line(f"batch {tracker.batch}")
         self._live.start(refresh=True)
 
-    def changed(self, tracker: Tracker, changes: Sequence[Change]) -> None:
-        """Rows are in other states than before."""
-        del tracker, changes
+    def show_changes(self, *_: Tracker | Sequence[Change]) -> None:
+        """Draws the changed rows."""
         self._live.refresh()
 
-    def trouble(self, sentence: str) -> None:
-        """Said at the foot."""
-        self._trouble = sentence
+    def show_problem(self, sentence: str) -> None:
+        """Shows a problem in the last line."""
+        self._problem = sentence
         self._live.refresh()
 
-    def leaves(self) -> None:
-        """Ctrl-C was heard, and it takes a moment."""
+    def show_detaching(self) -> None:
+        """Shows that Ctrl-C takes effect in a moment."""
         self._hint = lambda _: "Leaving: what is in the middle of being written is finished first"
         self._live.refresh()
 
-    def ends(self, tracker: Tracker, result: BatchResult) -> None:
-        """Closes the view, and prints what it came to."""
+    def show_result(self, tracker: Tracker, result: BatchResult) -> None:
+        """Closes the view, and prints the rows and the summary."""
         self._live.stop()
         for line in result_lines(self._frame(tracker)):
             self._printer.line(line)
-        print_end(self._printer, tracker, result, self._clock.epoch())
+        print_summary(self._printer, tracker, result, self._clock.epoch())
 
     def __enter__(self) -> "LiveView":
         return self
@@ -85,20 +71,19 @@ class LiveView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._live.stop()  # Whatever happened: the terminal is the person's again.
+        self._live.stop()  # After any error: gives the terminal back.
 
-    def _drawn(self) -> Group:
-        return draw(self._frame(self._board)) if self._board else Group()
+    def _draw(self) -> Group:
+        return draw(self._frame(self._tracker)) if self._tracker else Group()
 
     def _frame(self, tracker: Tracker) -> Frame:
         console = self._printer.console
-        has_symbols, hint = not console.options.ascii_only, self._hint(bool(self._waves.left))
         return Frame(
             tracker,
             self._waves,
             self._clock.epoch(),
             *console.size,
-            self._trouble,
-            hint,
-            has_symbols,
+            self._problem,
+            self._hint(bool(self._waves.left)),
+            not console.options.ascii_only,
         )

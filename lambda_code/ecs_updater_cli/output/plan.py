@@ -1,115 +1,97 @@
-"""What a dry run found: for each service what would change."""
+"""The result of a dry run: what would change in each service."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
 
 from rich.text import Text
 
+from ..backends.preview import ServicePlan
 from ..errors import NOT_ALL, SUCCEEDED
-from .printer import Printer
-from .text import number_of, safe
+from .terminal import Printer, number_of, safe
 
-
-def plan_lines(
-    name: str,
-    image: str,
-    changes: Sequence[Mapping[str, Any]],
-    error: str | None,
-    notes: Sequence[str],
-    hint: str | None = None,
-) -> list[Text]:
-    """The lines about one service; ``changes`` as the result has them, ``error`` why it could not
-    be updated, and a ``hint``.
-    """
-    if error is not None:
-        refused = ("cannot be updated", "bold red")
-        line = Text.assemble(
-            ("✗ ", "bold red"), (safe(name), "bold"), "  ", refused, f": {safe(error)}"
-        )
-        return [line, Text(f"    {safe(hint)}")] if hint else [line]
-    if not changes:
-        return [
-            Text.assemble(
-                ("= ", "dim"), (safe(name), "bold"), f"  nothing to change: {safe(image)}"
-            )
-        ]
-    lines = [Text.assemble(("~ ", "cyan"), (safe(name), "bold"))]
-    widest = max(len(safe(change["what"])) for change in changes)
-    for change in changes:
-        before, after = change["from"], change["to"]
-        what = Text(f"    {safe(change['what']):{widest}}  ", "")
-        if before is None:
-            what.append("+ ", "green").append(safe(str(after)), "green")
-        elif after is None:
-            what.append("- ", "red").append(safe(before), "red")
-        else:
-            what.append(safe(before), "red").append(" → ").append(safe(after), "green")
-        lines.append(what)
-    return lines + [Text(f"    {safe(note)}", "yellow") for note in notes]
+_KINDS = {
+    "deploy": "to deploy",
+    "tags": "to tag only",
+    "unchanged": "unchanged",
+    "refused": "that cannot be updated",
+}
+"""Kinds of plans, as JSON has them, and their words in the summary."""
 
 
 class PlanView:
-    """Plans as lines, or as JSON objects."""
+    """Prints plans as lines or as JSON objects."""
 
     def __init__(self, printer: Printer, as_json: bool):
         self._printer, self._as_json = printer, as_json
-        self._counted = {"deploy": 0, "tags": 0, "unchanged": 0, "refused": 0}
+        self._counts: Counter[str] = Counter(dict.fromkeys(_KINDS, 0))
 
-    def planned(self, one: Any) -> None:
-        """One service's, a ``doors.planned.Planned``."""
-        kind = (
-            "refused"
-            if one.error
-            else "deploy"
-            if one.deploys
-            else "tags"
-            if one.changes
-            else "unchanged"
-        )
-        self._counted[kind] += 1
-        if self._as_json:
-            record = {
-                "type": "plan",
-                "cluster": one.row.cluster,
-                "service": one.row.service,
-                "image": one.row.image,
-                "deploys": one.deploys,
-                "changes": list(one.changes),
-                "error": one.error,
-                "errorType": one.error_type,
-                **({"hint": one.hint} if one.hint else {}),
-                "notes": list(one.notes),
-            }
-            self._printer.raw(json.dumps(record))
+    def show(self, plan: ServicePlan) -> None:
+        """Prints the plan of one service."""
+        self._counts[_kind(plan)] += 1
+        if not self._as_json:
+            for line in _lines(plan):
+                self._printer.line(line)
             return
-        for line in plan_lines(
-            one.row.name, one.row.image, one.changes, one.error, one.notes, one.hint
-        ):
-            self._printer.line(line)
+        record = {
+            "type": "plan",
+            "cluster": plan.row.cluster,
+            "service": plan.row.service,
+            "image": plan.row.image,
+            "deploys": plan.deploys,
+            "changes": list(plan.changes),
+            "error": plan.error,
+            "errorType": plan.error_type,
+            **({"hint": plan.hint} if plan.hint else {}),
+            "notes": list(plan.notes),
+        }
+        self._printer.raw(json.dumps(record))
 
-    def ends(self) -> int:
-        """The sum, and the exit code."""
-        counted = self._counted
-        code = NOT_ALL if counted["refused"] else SUCCEEDED
+    def show_summary(self) -> int:
+        """Prints the summary. Returns the exit code."""
+        code = NOT_ALL if self._counts["refused"] else SUCCEEDED
+        total = self._counts.total()
         if self._as_json:
-            self._printer.raw(
-                json.dumps(
-                    {
-                        "type": "summary",
-                        "services": sum(counted.values()),
-                        "exitCode": code,
-                        **counted,
-                    }
-                )
-            )
+            summary = {"type": "summary", "services": total, "exitCode": code, **self._counts}
+            self._printer.raw(json.dumps(summary))
             return code
-        parts = [f"{counted['deploy']} to deploy"]
-        parts += [f"{counted['tags']} to tag alone"] if counted["tags"] else []
-        parts += [f"{counted['unchanged']} unchanged"] if counted["unchanged"] else []
-        parts += [f"{counted['refused']} that cannot be updated"] if counted["refused"] else []
+        parts = [
+            f"{self._counts[kind]} {words}"
+            for kind, words in _KINDS.items()
+            if self._counts[kind] or kind == "deploy"
+        ]
         self._printer.line(
-            f"{number_of(sum(counted.values()), 'service')}: {', '.join(parts)}. A dry run: "
-            "nothing was written."
+            f"{number_of(total, 'service')}: {', '.join(parts)}. A dry run: nothing was written."
         )
         return code
+
+
+def _kind(plan: ServicePlan) -> str:
+    if plan.error:
+        return "refused"
+    if plan.deploys:
+        return "deploy"
+    return "tags" if plan.changes else "unchanged"
+
+
+def _lines(plan: ServicePlan) -> list[Text]:
+    """Returns the lines about one service."""
+    name = (safe(plan.row.name), "bold")
+    if plan.error is not None:
+        failed = ("cannot be updated", "bold red")
+        line = Text.assemble(("✗ ", "bold red"), name, "  ", failed, f": {safe(plan.error)}")
+        return [line, Text(f"    {safe(plan.hint)}")] if plan.hint else [line]
+    if not plan.changes:
+        return [Text.assemble(("= ", "dim"), name, f"  nothing to change: {safe(plan.row.image)}")]
+    lines = [Text.assemble(("~ ", "cyan"), name)]
+    widest = max(len(safe(change["what"])) for change in plan.changes)
+    for change in plan.changes:
+        before, after = change["from"], change["to"]
+        line = Text(f"    {safe(change['what']):{widest}}  ")
+        if before is None:
+            line.append(f"+ {safe(str(after))}", "green")
+        elif after is None:
+            line.append(f"- {safe(before)}", "red")
+        else:
+            line.append(safe(before), "red").append(" → ").append(safe(after), "green")
+        lines.append(line)
+    return lines + [Text(f"    {safe(note)}", "yellow") for note in plan.notes]

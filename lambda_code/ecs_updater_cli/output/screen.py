@@ -1,49 +1,59 @@
-"""The live view as text, for any width and height.
+"""The live view as text for a width and height: which rows fit, and how each line looks. Pure."""
 
-Pure: what is known and what time it is in, lines out.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Group
 from rich.text import Text
 
-from ..batch.row import Row
 from ..batch.state import State
-from ..batch.tracker import Tracker
+from ..batch.tracker import Row, Tracker
 from ..batch.waves import Waves
-from .folding import fold
-from .text import (
-    LONGEST_STATE,
+from .terminal import (
+    ACTIVE,
+    STATE_WIDTH,
     STYLES,
     cell,
     columns_of,
     duration,
-    ending_cell,
+    image_cell,
     number_of,
     safe,
     tally,
 )
 
-_WIDE, _ROOMY = 120, 100
-"""From so many columns on, the cause stands beside its service, and the image has a column."""
+_CAUSE_MIN_WIDTH, _IMAGE_MIN_WIDTH = 120, 100
+"""Terminal columns from which the cause stands beside its service, and the image is shown."""
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_TURNS_A_SECOND = 8
+_SPINNER_STEPS_PER_SECOND = 8
 
 _FIXED_LINES = 7
-"""What stands above and below the rows."""
+"""Lines above and below the rows."""
 
 _TASKS, _TIME = 7, 7
 
-_MOST_IN_RESULT = 40
-"""The most services that are all listed at the end."""
+_MAX_RESULT_ROWS = 40
+"""A larger batch lists only the services that are not as requested."""
+
+_ASCII = str.maketrans(
+    {
+        "█": "#",
+        "▒": "=",
+        "░": ".",
+        "✓": "+",
+        "✗": "x",
+        "·": "-",
+        "…": "~",
+        **dict.fromkeys(_SPINNER, "*"),
+    }
+)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What one drawing is made of."""
+    """Content of one drawing."""
 
     tracker: Tracker
     waves: Waves
@@ -51,74 +61,104 @@ class Frame:
     """Seconds since the epoch."""
     width: int
     height: int
-    trouble: str = ""
+    problem: str = ""
     hint: str = "Ctrl-C detaches, and the updates go on"
     has_symbols: bool = True
     """Whether the terminal can show more than ASCII."""
-    turns: bool = True
-    """Whether it is drawn again, so that what goes on can turn."""
+    is_animated: bool = True
+    """Whether more frames follow, so that the spinner turns."""
 
 
 def draw(frame: Frame) -> Group:
-    """The view, of exactly so many lines as fit."""
+    """Returns the view with at most `frame.height` lines."""
     rows = frame.tracker.rows
     columns = _Columns.of(rows, frame.width)
-    folded = fold(rows, max(1, frame.height - _FIXED_LINES), columns.lines_of)
+    folded = fold(rows, max(1, frame.height - _FIXED_LINES), columns.height)
     lines = [_title(frame), _bar(frame), Text(), columns.head()]
     for row in folded.rows:
         lines += columns.lines(row, frame)
     if folded.others:
         more = number_of(folded.others.total(), "more service")
         lines.append(cell(f"  … and {more}: {tally(folded.others)}", frame.width, "dim"))
-    lines += [Text(), _foot(frame)]
-    return Group(
-        *(
-            _as_line(line if frame.has_symbols else _plain(line), frame.width)
-            for line in lines[: frame.height]
-        )
-    )
+    foot = (f"{frame.problem}; still trying", "yellow") if frame.problem else (frame.hint, "dim")
+    lines += [Text(), cell(foot[0], frame.width, foot[1])]
+    lines = [_in_charset(line, frame) for line in lines[: frame.height]]
+    for line in lines:
+        line.truncate(frame.width)
+        line.end, line.no_wrap = "\n", True
+    return Group(*lines)
 
 
 def result_lines(frame: Frame) -> list[Text]:
-    """What stays of it on the usual screen: each service or, of many, those that are not as they
-    were asked for; causes in full.
+    """Returns the lines that stay on the normal screen: the services with their full causes.
+
+    A large batch has only the services that are not as requested.
     """
-    frame, rows = replace(frame, turns=False), frame.tracker.rows
-    columns = _Columns.of(rows, frame.width)
-    rows = [row for row in rows if row.state is not State.QUEUED]
-    if len(rows) > _MOST_IN_RESULT:
+    frame, columns = (
+        replace(frame, is_animated=False),
+        _Columns.of(frame.tracker.rows, frame.width),
+    )
+    rows = [row for row in frame.tracker.rows if row.state is not State.QUEUED]
+    if len(rows) > _MAX_RESULT_ROWS:
         rows = [row for row in rows if not row.state.is_good and row.state is not State.NOT_STARTED]
     lines = [columns.head()] if rows else []
     for row in rows:
         first, *others = columns.lines(row, frame)
-        lines.append(first)
-        if others:
-            lines.append(Text(f"    {safe(row.status.cause)}"))
-        if row.status.hint:
-            lines.append(Text(f"    {safe(row.status.hint)}"))
+        details = (row.status.cause if others else None, row.status.hint)
+        lines += [first, *(Text(f"    {safe(detail)}") for detail in details if detail)]
     for line in lines:
         line.rstrip()
         line.end = "\n"
-    return [line if frame.has_symbols else _plain(line) for line in lines]
+    return [_in_charset(line, frame) for line in lines]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The rows to show, and the number of the others by state."""
+
+    rows: tuple[Row, ...]
+    """In the order of the file."""
+    others: Counter[State]
+
+
+def fold(rows: Sequence[Row], lines: int, height: Callable[[Row], int]) -> Folded:
+    """Returns the rows that fit into `lines` lines, where a row takes `height(row)` of them.
+
+    Successful rows are left out first, and failed rows last. One line is kept for the others.
+    """
+    if sum(map(height, rows)) <= lines:
+        return Folded(tuple(rows), Counter())
+    left, kept = lines - 1, set()
+    for row in sorted(rows, key=_importance):
+        if height(row) > left:
+            break
+        left -= height(row)
+        kept.add(row.number)
+    shown = tuple(row for row in rows if row.number in kept)
+    return Folded(shown, Counter(row.state for row in rows if row.number not in kept))
+
+
+def _importance(row: Row) -> tuple[int, float, int]:
+    """Returns a sort key: the most important row comes first."""
+    if row.state.is_good:
+        # The update that ended last is left out last.
+        return len(ACTIVE) + 1, -(row.status.ended_at or 0.0), row.number
+    if row.state is State.NOT_STARTED:
+        return len(ACTIVE) + 2, 0.0, row.number
+    return 0 if row.state.is_bad else 1 + ACTIVE.index(row.state), 0.0, row.number
 
 
 def _title(frame: Frame) -> Text:
-    tracker = frame.tracker
+    tracker, waves = frame.tracker, frame.waves
+    clusters = {row.cluster for row in tracker.rows}
     parts = [
         f"batch {tracker.batch}" if tracker.batch else "from this machine",
         number_of(len(tracker.rows), "service"),
+        f"cluster {min(clusters)}" if len(clusters) == 1 else number_of(len(clusters), "cluster"),
     ]
-    clusters = {row.cluster for row in tracker.rows}
-    parts.append(
-        f"cluster {next(iter(clusters))}"
-        if len(clusters) == 1
-        else number_of(len(clusters), "cluster")
-    )
-    if len(frame.waves.all) > 1:
-        name = frame.waves.all[frame.waves.current - 1].name
-        parts.append(
-            f"wave {frame.waves.current} of {len(frame.waves.all)}{f', {name}' if name else ''}"
-        )
+    if len(waves.all) > 1:
+        name = waves.all[waves.current - 1].name
+        parts.append(f"wave {waves.current} of {len(waves.all)}{f', {name}' if name else ''}")
     elapsed = duration(tracker.seconds(frame.now))
     title = Text.assemble(("ecs-updater", "bold"), "  ", " · ".join(map(safe, parts)), end="")
     title.truncate(max(0, frame.width - len(elapsed) - 1), overflow="ellipsis", pad=True)
@@ -126,32 +166,27 @@ def _title(frame: Frame) -> Text:
 
 
 def _bar(frame: Frame) -> Text:
-    rows, counted = frame.tracker.rows, frame.tracker.tally
-    over = sum(row.state.is_over for row in rows)
+    counts, total = frame.tracker.tally, len(frame.tracker.rows)
+    good = sum(count for state, count in counts.items() if state.is_good)
+    bad = sum(count for state, count in counts.items() if state.is_bad)
     width = max(10, min(40, frame.width // 3))
-    good = sum(count for state, count in counted.items() if state.is_good)
-    bad = sum(count for state, count in counted.items() if state.is_bad)
-    going_on = len(rows) - over - counted[State.QUEUED]
-    ends = [round(width * part / len(rows)) for part in (good, good + bad, good + bad + going_on)]
-    line = Text(end="")
-    line.append("█" * ends[0], "green").append("█" * (ends[1] - ends[0]), "red")
-    line.append("▒" * (ends[2] - ends[1]), "cyan").append("░" * (width - ends[2]), "dim")
-    line.append(f"  {over} of {len(rows)} done").append(
-        f"  {tally(counted)}", "dim" if not bad else ""
+    ends = [
+        round(width * part / total)
+        for part in (0, good, good + bad, total - counts[State.QUEUED], total)
+    ]
+    line, styles = Text(end=""), zip("██▒░", ("green", "red", "cyan", "dim"), strict=True)
+    for (sign, style), first, last in zip(styles, ends, ends[1:], strict=False):
+        line.append(sign * (last - first), style)
+    line.append(f"  {good + bad} of {total} done").append(
+        f"  {tally(counts)}", "" if bad else "dim"
     )
     line.truncate(frame.width, overflow="ellipsis")
     return line
 
 
-def _foot(frame: Frame) -> Text:
-    if frame.trouble:
-        return cell(f"{frame.trouble}; still trying", frame.width, "yellow")
-    return cell(frame.hint, frame.width, "dim")
-
-
 @dataclass(frozen=True)
 class _Columns:
-    """How wide each column is; one of none is left out."""
+    """Widths of the columns; a column of width 0 is left out."""
 
     name: int
     image: int
@@ -161,48 +196,44 @@ class _Columns:
 
     @classmethod
     def of(cls, rows: Sequence[Row], width: int) -> "_Columns":
-        """Those for these rows."""
+        """Returns the widths for these rows."""
         has_one_cluster = len({row.cluster for row in rows}) == 1
         names = max(columns_of(row.service if has_one_cluster else row.name) for row in rows)
-        left = width - (2 + LONGEST_STATE + 2) - _TASKS - _TIME - 2
+        left = width - (2 + STATE_WIDTH + 2) - _TASKS - _TIME - 2
         image = (
             min(max(columns_of(row.image) for row in rows), max(12, left // 3))
-            if width >= _ROOMY
+            if width >= _IMAGE_MIN_WIDTH
             else 0
         )
         left -= image + 2 if image else 0
         name = max(8, min(max(names, 7), left - 12 if left > 24 else left))
         return cls(name, image, max(0, left - name - 2), width, has_one_cluster)
 
-    def lines_of(self, row: Row) -> int:
-        """How many lines a row takes: the cause of a failure has one of its own where it would be
-        cut.
-        """
+    def height(self, row: Row) -> int:
+        """Returns the number of lines of a row: 2 if the cause of a failure needs its own."""
         return 2 if self._has_cause_below(row) else 1
 
     def head(self) -> Text:
-        """The columns' names."""
-        return self._line(
-            "", "STATE", "SERVICE", "IMAGE", "TASKS", "TIME", "", "bold dim", "bold dim"
-        )
+        """Returns the names of the columns."""
+        return self._line("", "STATE", "SERVICE", "IMAGE", "TASKS", "TIME", "", "bold dim")
 
     def lines(self, row: Row, frame: Frame) -> Iterator[Text]:
-        """A row's lines."""
+        """Returns the lines of a row."""
         mark = "✓" if row.state.is_good else "✗" if row.state.is_bad else "·"
-        if frame.turns and mark == "·" and row.state is not State.QUEUED:
-            mark = _SPINNER[int(frame.now * _TURNS_A_SECOND) % len(_SPINNER)]
+        if frame.is_animated and mark == "·" and row.state is not State.QUEUED:
+            mark = _SPINNER[int(frame.now * _SPINNER_STEPS_PER_SECOND) % len(_SPINNER)]
         name = row.service if self.has_one_cluster else row.name
         tasks, time = str(row.counts or ""), duration(row.seconds(frame.now))
-        below = self._has_cause_below(row)
-        cause = "" if below else row.status.cause
+        is_below = self._has_cause_below(row)
+        cause = "" if is_below else row.status.cause
         yield self._line(mark, row.state, name, row.image, tasks, time, cause, STYLES[row.state])
-        if below:
+        if is_below:
             yield Text(" " * 4).append_text(cell(row.status.cause, self.width - 4))
 
     def _has_cause_below(self, row: Row) -> bool:
         if not row.state.is_bad or row.state is State.NOT_STARTED or not row.status.cause:
             return False
-        return self.width < _WIDE or columns_of(row.status.cause) > self.cause
+        return self.width < _CAUSE_MIN_WIDTH or columns_of(row.status.cause) > self.cause
 
     def _line(
         self,
@@ -214,43 +245,24 @@ class _Columns:
         time: str,
         cause: str,
         style: str,
-        rest: str = "",
     ) -> Text:
-        line = (
-            cell(mark, 2, style)
-            .append_text(cell(state, LONGEST_STATE + 2, style))
-            .append_text(cell(name, self.name, rest))
+        return Text.assemble(
+            cell(mark, 2),
+            cell(state, STATE_WIDTH + 2),
+            cell(name, self.name),
+            *(("  ", image_cell(image, self.image)) if self.image else ()),
+            cell(tasks, _TASKS, right=True),
+            cell(time, _TIME, right=True),
+            "  ",
+            cell(cause, self.cause, "dim"),
+            style=style,
         )
-        if self.image:
-            line.append("  ").append_text(ending_cell(image, self.image, rest))
-        line.append_text(cell(tasks, _TASKS, rest, right=True)).append_text(
-            cell(time, _TIME, rest, right=True)
-        )
-        line.append("  ").append_text(cell(cause, self.cause, rest or "dim"))
+
+
+def _in_charset(line: Text, frame: Frame) -> Text:
+    """Returns the line in ASCII if the terminal cannot show more."""
+    if frame.has_symbols:
         return line
-
-
-def _as_line(line: Text, width: int) -> Text:
-    """One line, whatever is in it."""
-    line.truncate(width)
-    line.end, line.no_wrap = "\n", True
+    line = line.copy()
+    line.plain = line.plain.translate(_ASCII)
     return line
-
-
-def _plain(line: Text) -> Text:
-    """With ASCII alone, for terminals that know no more."""
-    table = str.maketrans(
-        {
-            "█": "#",
-            "▒": "=",
-            "░": ".",
-            "✓": "+",
-            "✗": "x",
-            "·": "-",
-            "…": "~",
-            **dict.fromkeys(_SPINNER, "*"),
-        }
-    )
-    plain = line.copy()
-    plain.plain = line.plain.translate(table)
-    return plain

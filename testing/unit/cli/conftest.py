@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ecs_updater_cli.main import main
-from ecs_updater_cli.output.printer import Printer
+from ecs_updater_cli.output.terminal import Printer
 
 
 @pytest.fixture(autouse=True)

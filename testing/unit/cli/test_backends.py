@@ -17,18 +17,16 @@ from ecs_updater.aws import session
 from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.context import Clock
 from ecs_updater.errors import LedgerError
-from ecs_updater.throttling import RATES
-from ecs_updater_cli.backends.buckets import Buckets
-from ecs_updater_cli.backends.dry_run import DryRun
-from ecs_updater_cli.backends.local_queue import MOST_RECEIVES, LocalQueue
-from ecs_updater_cli.backends.services import FilteredEcsReader, list_services
+from ecs_updater.throttling import RATES, LocalRateLimiter
+from ecs_updater_cli.backends.local import MAX_RECEIVES, LocalQueue
+from ecs_updater_cli.backends.preview import DryRun
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import SqsBackend
-from ecs_updater_cli.backends.task_counts import TaskCounter
+from ecs_updater_cli.backends.sqs import SqsBackend, TaskCounter
 from ecs_updater_cli.backends.unrecorded import UnrecordedBackend
-from ecs_updater_cli.batch.row import Row
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
-from ecs_updater_cli.errors import AwsError, CommandError, aws_error_of, told
+from ecs_updater_cli.batch.tracker import Row
+from ecs_updater_cli.commands.status import FilteredEcsReader, list_services
+from ecs_updater_cli.errors import AwsError, CommandError, aws_error_of, aws_errors
 from fakes.fake_ecs import SERVER_ERROR
 from fakes.many_services import ManyServices, service
 from fakes.scripted_batch import BATCH, ScriptedClock, batch
@@ -59,7 +57,7 @@ def queued(queue, items=None, counts=None) -> SqsBackend:
 
 def test_a_message_is_the_event_in_its_services_group_and_known_by_its_id():
     queue, begun = Sent(), batch([("web", "web:2", None)])
-    queued(queue).begin(begun.members)
+    queued(queue).start(begun.members)
     message = queue.calls[0][0]
     assert len(queue.calls) == len(queue.calls[0]) == 1
     request_id = f"{BATCH}-00001"
@@ -71,7 +69,7 @@ def test_a_message_is_the_event_in_its_services_group_and_known_by_its_id():
 
 def test_ten_messages_go_with_one_call():
     queue, begun = Sent(), batch([(f"s{number}", "i", None) for number in range(23)])
-    queued(queue).begin(begun.members)
+    queued(queue).start(begun.members)
     assert [len(call) for call in queue.calls] == [10, 10, 3]
 
 
@@ -99,7 +97,7 @@ def rolling(count: int, cluster: str = "c") -> list[Row]:
         )
         for row in rows
     ]
-    return [row.with_status(one) for row, one in zip(rows, status, strict=True)]
+    return [replace(row, status=one) for row, one in zip(rows, status, strict=True)]
 
 
 def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
@@ -118,12 +116,12 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
 
     counts = TaskCounter(SimpleNamespace(describe_services=describe), clock.clock)
     rows = rolling(12)
-    assert counts.of(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}
-    assert counts.of(rows) == {}
+    assert counts.counts(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}
+    assert counts.counts(rows) == {}
     clock.sleep(1)
-    assert set(counts.of(rows)) == {11, 12, *range(1, 9)}
+    assert set(counts.counts(rows)) == {11, 12, *range(1, 9)}
     clock.sleep(1)
-    assert counts.of([row.with_status(Status(State.SUCCEEDED)) for row in rows]) == {}
+    assert counts.counts([replace(row, status=Status(State.SUCCEEDED)) for row in rows]) == {}
     assert len(asked) == 2
 
 
@@ -139,19 +137,19 @@ def test_a_local_message_comes_again_until_it_is_worked_off():
         "1",
     ] and queue.take(10) == []
     queue.hide(first[0]["receiptHandle"], 30)
-    queue.settle(first, [first[0]["messageId"]])
+    queue.finish(first, [first[0]["messageId"]])
     assert queue.take(10) == [] and queue.left == 1
     moment[0] = 30.0
     (again,) = queue.take(10)
     assert (again["messageId"], queue.receives(again)) == (f"{BATCH}-00001", 2)
-    queue.settle([again], [again["messageId"]])
-    for _ in range(MOST_RECEIVES):
+    queue.finish([again], [again["messageId"]])
+    for _ in range(MAX_RECEIVES):
         moment[0] += 100.0
         last = queue.take(10)
-        queue.settle(last, [again["messageId"]])
-    assert queue.receives(last[0]) == MOST_RECEIVES + 2 and queue.left == 1
+        queue.finish(last, [again["messageId"]])
+    assert queue.receives(last[0]) == MAX_RECEIVES + 2 and queue.left == 1
     moment[0] += 100.0
-    queue.settle(queue.take(10), [])
+    queue.finish(queue.take(10), [])
     assert queue.left == 0
     assert (
         json.loads(again["body"])["ecs_service_name"] == "a"
@@ -180,7 +178,7 @@ def _play(monkeypatch):
         rows = [Row.of(member) for member in members]
         courses = {row.number: [] for row in rows}
         for member in members:
-            backend.begin([member])
+            backend.start([member])
             deadline = time.monotonic() + PATIENCE
             while not (status := backend.poll(rows).get(member.number)) or not status.state.is_over:
                 assert time.monotonic() < deadline, status
@@ -188,7 +186,7 @@ def _play(monkeypatch):
                     not courses[member.number] or courses[member.number][-1] != status.state.value
                 ):
                     courses[member.number].append(status.state.value)
-                if status and status.state.rolls:
+                if status and status.state.is_rolling_out:
                     world.pass_time(5)
                 else:
                     time.sleep(0.001)
@@ -280,12 +278,12 @@ def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypat
     clock = replace(world.clock, sleep=sleep)
     settings = environment("none", "", {"ECS_RATES": "RegisterTaskDefinition=1/0.001"})
     backend = UnrecordedBackend(world.boundary, settings, batch([]).batch, clock)
-    backend._buckets.take("RegisterTaskDefinition", 1, 0)  # pylint: disable=protected-access
+    backend._rate_limiter.take("RegisterTaskDefinition", 1, 0)  # pylint: disable=protected-access
     (member,) = batch([("ECSCluster/ecs-dummy-service", "app:2", None)]).members
-    backend.begin([member])
+    backend.start([member])
     assert turns.wait(PATIENCE)
     threading.Timer(0.05, left.set).start()
-    backend.leave(PATIENCE)
+    backend.close(PATIENCE)
     (status,) = backend.poll([Row.of(member)]).values()
     assert (status.state, status.cause) == (State.NOT_STARTED, "the command was left before")
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
@@ -296,7 +294,7 @@ def test_alone_who_leaves_begins_no_later_wave_and_says_so():
     backend = UnrecordedBackend(world.boundary, environment("none"), batch([]).batch, world.clock)
     rows = [Row.of(member) for member in batch([("web", "web:2", "edge")]).members]
     assert backend.poll(rows) == {}
-    backend.leave(1)
+    backend.close(1)
     assert [(status.state, status.cause) for status in backend.poll(rows).values()] == [
         (State.NOT_STARTED, "the command was left before")
     ]
@@ -306,7 +304,7 @@ def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):
     world = world_with(Image.good())
     world.ecs.clock.drive_sdk(monkeypatch)
     planning = DryRun(
-        world.boundary, None, environment("none"), Buckets(RATES, world.clock), world.clock
+        world.boundary, None, environment("none"), LocalRateLimiter(RATES, world.clock), world.clock
     )
     begun = batch(
         [("ECSCluster/ecs-dummy-service", "app:2", None), ("ECSCluster/gone", "app:2", None)]
@@ -403,7 +401,7 @@ def failure(code: str, outcome: Outcome = Outcome.REFUSED, reason: str = "Becaus
         ),
         (
             failure("InvalidClientTokenId", Outcome.NOT_PERMITTED),
-            "AWS does not take the credentials",
+            "AWS rejected the credentials",
             False,
         ),
         (
@@ -434,7 +432,10 @@ def test_what_aws_says_becomes_a_sentence_with_what_to_do(given, sentence, is_tr
 
 
 def test_an_error_of_the_ledger_is_told_as_aws_said_it():
-    with pytest.raises(AwsError, match="^SendMessageBatch is not permitted: Because$"), told():
+    with (
+        pytest.raises(AwsError, match="^SendMessageBatch is not permitted: Because$"),
+        aws_errors(),
+    ):
         raise LedgerError("of its LEDGER_TABLE").caused_by(
             failure("AccessDenied", Outcome.NOT_PERMITTED)
         )

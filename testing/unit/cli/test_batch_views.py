@@ -21,14 +21,14 @@ class Told:
         self.changes: list[tuple[str, str, str]] = []
         self.troubles: list[str] = []
 
-    def changed(self, tracker, changes):
+    def show_changes(self, tracker, changes):
         """Notes service, state before and after."""
         del tracker
         self.changes += [
             (change.row.service, change.before.value, change.row.state.value) for change in changes
         ]
 
-    def trouble(self, sentence):
+    def show_problem(self, sentence):
         """Notes it."""
         self.troubles.append(sentence)
 
@@ -242,14 +242,14 @@ def test_what_is_not_permitted_ends_it_at_once():
 
 def test_a_wave_that_could_not_be_begun_is_begun_again():
     played = Played("-", {1: GOOD})
-    begin, failures = played.backend.begin, [AwsError("throttled", is_transient=True)]
+    begin, failures = played.backend.start, [AwsError("throttled", is_transient=True)]
 
     def shaky(members):
         if failures:
             raise failures.pop()
         begin(members)
 
-    played.backend.begin = shaky
+    played.backend.start = shaky
     assert played.watcher.wait() is True
     assert played.backend.begun == [[1]]
 
@@ -261,11 +261,11 @@ def test_a_wave_in_the_middle_of_which_somebody_leaves_is_left_to_begin():
     def interrupted(_):
         raise KeyboardInterrupt
 
-    begin, played.backend.begin = played.backend.begin, interrupted
+    begin, played.backend.start = played.backend.start, interrupted
     with pytest.raises(KeyboardInterrupt):
         played.watcher.wait()
     assert played.waves.left == {1, 2, 3}
-    played.backend.begin = begin
+    played.backend.start = begin
     played.watcher.wait(0)
     assert played.backend.begun == [[1, 2], [3]] and not played.waves.left
 
@@ -295,9 +295,9 @@ def test_tasks_are_kept_until_the_end_tells_its_own():
         "-", {1: Status(State.DEPLOYING)}, {}, {1: Status(State.SUCCEEDED, "2 of 2 tasks run a:1")}
     )
     played.watcher.poll()
-    played.tracker.count({1: TaskCounts(1, 2)})
+    played.tracker.apply_counts({1: TaskCounts(1, 2)})
     played.watcher.poll()
     assert played.tracker.rows[0].counts == TaskCounts(1, 2)
     played.watcher.poll()
-    played.tracker.count({1: TaskCounts(0, 9)})
+    played.tracker.apply_counts({1: TaskCounts(0, 9)})
     assert played.tracker.rows[0].counts == TaskCounts(2, 2)

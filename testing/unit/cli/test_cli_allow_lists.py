@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from ecs_updater_cli.batch.state import State, Status
-from ecs_updater_cli.commands.following import wait_for_batch
 from ecs_updater_cli.commands.options import ViewOptions
+from ecs_updater_cli.commands.wait import wait_for_batch
 from ecs_updater_cli.main import main
 from fakes.scripted_batch import ScriptedClock, ScriptedDoor, batch, opened
 
@@ -58,7 +58,7 @@ def test_what_the_shell_does_not_allow_is_exit_code_2_before_aws_is_asked(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ALLOWED_IMAGES", "docker.io/library/*")
     monkeypatch.setattr(
-        "ecs_updater_cli.commands.batching.Account", lambda *_: pytest.fail("AWS was asked")
+        "ecs_updater_cli.commands.deploy.Account", lambda *_: pytest.fail("AWS was asked")
     )
     place = "" if words[0] == "update" else "deployments.json:1:76: deployments[0]: "
     code, told = run(*words)

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,17 +17,18 @@ import pytest
 
 from ecs_updater.aws import session, sqs
 from ecs_updater.context import REAL_TIME
-from ecs_updater_cli.backends.dry_run import DryRun
 from ecs_updater_cli.backends.factory import local_backend, sqs_backend, unrecorded_backend
-from ecs_updater_cli.batch.row import Row
+from ecs_updater_cli.backends.preview import DryRun
 from ecs_updater_cli.batch.state import State, Status
-from ecs_updater_cli.commands import batching, watch
-from ecs_updater_cli.commands.following import wait_for_batch
-from ecs_updater_cli.commands.options import FUNCTION, AccountOptions, ViewOptions
+from ecs_updater_cli.batch.tracker import Row
+from ecs_updater_cli.commands import deploy as deploy_command
+from ecs_updater_cli.commands import watch
+from ecs_updater_cli.commands.options import AccountOptions, ViewOptions
+from ecs_updater_cli.commands.wait import wait_for_batch
 from ecs_updater_cli.errors import AwsError, CommandError
 from ecs_updater_cli.main import COMMANDS
 from ecs_updater_cli.output.lines import LineView
-from ecs_updater_cli.output.printer import Printer
+from ecs_updater_cli.output.terminal import Printer
 from fakes.scripted_batch import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 
 WEB = {
@@ -119,7 +121,10 @@ def test_standard_input_that_is_closed_is_exit_code_2(run, monkeypatch):
     ("arguments", "told"),
     [
         (["-m", "ecs_updater_cli", "validate"], ""),
-        (["-m", "fakes.scripted_batch", "{}"], f"detached: ecs-updater watch {BATCH} comes back\n"),
+        (
+            ["-m", "fakes.scripted_batch", "{}"],
+            f"detached: resume with ecs-updater watch {BATCH}\n",
+        ),
     ],
     ids=["a command", "a batch that is followed"],
 )
@@ -182,7 +187,7 @@ def test_arguments_that_mean_nothing_are_exit_code_2(run, file):
         (
             {},
             ("--profile", "nope"),
-            "The config profile (nope) could not be found: aws configure list-profiles names those",
+            "The config profile (nope) could not be found: aws configure list-profiles",
         ),
         (
             {"AWS_ENDPOINT_URL": "nonsense"},
@@ -299,8 +304,8 @@ def interrupted(*_):
 
 def test_ctrl_c_before_anything_was_begun_says_so(run, file, monkeypatch):
     file([WEB])
-    monkeypatch.setattr(batching, "Account", interrupted)
-    assert run("deploy") == (130, "", "stopped: nothing was begun\n")
+    monkeypatch.setattr(deploy_command, "Account", interrupted)
+    assert run("deploy") == (130, "", "stopped: no update was started\n")
     monkeypatch.setattr(watch, "Account", interrupted)
     assert run("watch", BATCH) == (130, "", "interrupted\n")
 
@@ -308,10 +313,10 @@ def test_ctrl_c_before_anything_was_begun_says_so(run, file, monkeypatch):
 def test_who_is_asked_to_end_ends_also_where_ctrl_c_is_ignored(run, file, monkeypatch):
     """So does a shell start what a script puts in the background."""
     file([WEB])
-    monkeypatch.setattr(batching, "Account", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(deploy_command, "Account", lambda *_: signal.raise_signal(signal.SIGTERM))
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert run("deploy") == (130, "", "stopped: nothing was begun\n")
+        assert run("deploy") == (130, "", "stopped: no update was started\n")
     finally:
         signal.signal(signal.SIGINT, usual)
 
@@ -336,13 +341,13 @@ class Interrupting(ScriptedDoor):
         (
             KeyboardInterrupt(),
             130,
-            "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n",
+            "detached: resume with ecs-updater watch 20270115T080000Z-5eed\n",
         ),
-        (BrokenPipeError(), 130, "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n"),
+        (BrokenPipeError(), 130, "detached: resume with ecs-updater watch 20270115T080000Z-5eed\n"),
         (
             AwsError("no way"),
             3,
-            "no way\nnothing is lost: ecs-updater watch 20270115T080000Z-5eed comes back\n",
+            "no way\nnothing is lost: resume with ecs-updater watch 20270115T080000Z-5eed\n",
         ),
     ],
 )
@@ -375,7 +380,7 @@ def test_without_a_ledger_nobody_says_that_nothing_is_lost(printer):
         )
         == 3
     )
-    assert printer.err() == "no way\necs-updater watch 20270115T080000Z-5eed comes back\n"
+    assert printer.err() == "no way\nresume with ecs-updater watch 20270115T080000Z-5eed\n"
 
 
 def test_the_door_is_closed_also_after_a_defect(printer):
@@ -432,7 +437,7 @@ def test_an_update_that_ends_while_somebody_leaves_decides_how_the_whole_ended(
     assert printer.err() == told
 
 
-@pytest.mark.parametrize("moment", ["leaves", "ends"])
+@pytest.mark.parametrize("moment", ["show_detaching", "show_result"])
 def test_who_presses_ctrl_c_again_while_leaving_is_told_how_to_come_back_too(
     printer, monkeypatch, moment
 ):
@@ -447,7 +452,7 @@ def test_who_presses_ctrl_c_again_while_leaving_is_told_how_to_come_back_too(
         )
     assert (result.value.code, result.value.lines) == (
         130,
-        ("detached: ecs-updater watch 20270115T080000Z-5eed comes back",),
+        ("detached: resume with ecs-updater watch 20270115T080000Z-5eed",),
     )
     assert len(closed) == 1
 
@@ -470,7 +475,7 @@ def test_who_reads_the_output_no_more_detaches():
         )
         assert (done.returncode, done.stderr) == (
             130,
-            "detached: ecs-updater watch 20270115T080000Z-5eed comes back\n",
+            "detached: resume with ecs-updater watch 20270115T080000Z-5eed\n",
         )
     os.close(write)
 
@@ -482,8 +487,8 @@ LEFT = [
     ).members
 ]
 UNDER_WAY = [
-    LEFT[0].with_status(Status(State.DEPLOYING, begun_at=1.0)),
-    LEFT[1].with_status(Status(State.RETRYING, begun_at=1.0)),
+    replace(LEFT[0], status=Status(State.DEPLOYING, begun_at=1.0)),
+    replace(LEFT[1], status=Status(State.RETRYING, begun_at=1.0)),
     LEFT[2],
 ]
 
@@ -495,7 +500,7 @@ def backends(monkeypatch):
         table=SimpleNamespace(name="t"), arn_prefix="arn:aws:ecs:eu-west-1:123456789012:"
     )
     account = SimpleNamespace(ecs=None, needed_ledger=ledger, needed_queue=None, clock=REAL_TIME)
-    begun, where = batch([("web", "web:2", None)]), AccountOptions(FUNCTION, None, None)
+    begun, where = batch([("web", "web:2", None)]), AccountOptions()
     return (
         sqs_backend(account, begun, where),
         local_backend(account, ledger, begun, where),
@@ -506,30 +511,30 @@ def backends(monkeypatch):
 def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_him(monkeypatch):
     queue, _, _ = backends(monkeypatch)
     assert (
-        queue.detach_note(UNDER_WAY, False) == "ecs-updater watch 20270115T080000Z-5eed comes back"
+        queue.detach_note(UNDER_WAY, False) == "resume with ecs-updater watch 20270115T080000Z-5eed"
     )
     assert queue.detach_note(UNDER_WAY, True) == (
-        "what was sent goes on; ecs-updater watch 20270115T080000Z-5eed comes back and sends the "
-        "rest, which nobody else does"
+        "sent updates continue; resume with ecs-updater watch 20270115T080000Z-5eed, which "
+        "sends the rest"
     )
     assert queue.hint(False) == "Ctrl-C detaches, and the updates go on"
     assert (
         queue.hint(True)
-        == "Ctrl-C detaches: what was sent goes on, what has not waits for you to come back"
+        == "Ctrl-C detaches: sent updates continue, the others wait for ecs-updater watch"
     )
 
 
 def test_from_this_machine_whoever_leaves_is_told_what_goes_on_and_what_does_not(monkeypatch):
     _, direct, alone = backends(monkeypatch)
-    back = "ecs-updater watch 20270115T080000Z-5eed --direct comes back"
-    ends = "1 update under way (shop/web), and the completer ends what has begun"
-    assert direct.detach_note(UNDER_WAY, False) == f"{ends}; {back} and begins the rest"
+    back = "resume with ecs-updater watch 20270115T080000Z-5eed --direct"
+    ends = "1 update under way (shop/web), which the reconciler finishes"
+    assert direct.detach_note(UNDER_WAY, False) == f"{ends}; {back}, which starts the rest"
     assert direct.detach_note(UNDER_WAY[:1], False) == f"{ends}; {back}"
-    assert direct.detach_note(UNDER_WAY[1:], True) == f"{back} and begins the rest"
+    assert direct.detach_note(UNDER_WAY[1:], True) == f"{back}, which starts the rest"
     assert alone.detach_note(UNDER_WAY[:1], False).startswith(
-        "1 update under way (shop/web); nobody rolls them back if they fail"
+        "1 update under way (shop/web); without a ledger no process rolls them back on failure"
     )
-    assert alone.detach_note(UNDER_WAY[1:], True) == "nothing is under way"
+    assert alone.detach_note(UNDER_WAY[1:], True) == "no update is under way"
 
 
 def test_the_live_views_hint_changes_when_the_last_wave_has_begun(monkeypatch):
@@ -559,7 +564,7 @@ def test_the_live_views_hint_changes_when_the_last_wave_has_begun(monkeypatch):
 
 
 def test_the_way_back_is_to_the_same_place():
-    assert AccountOptions(FUNCTION, None, None).command("watch", "b") == "ecs-updater watch b"
+    assert AccountOptions().command("watch", "b") == "ecs-updater watch b"
     assert AccountOptions("x", "eu-west-1", "my profile").command("watch", "b") == (
         "ecs-updater watch b --name x --region eu-west-1 --profile 'my profile'"
     )

@@ -175,7 +175,7 @@ REFUSALS = {
     **{
         f"{code} {status}": (
             (status, code, "The security token is invalid."),
-            f"AWS does not take the credentials ({code})",
+            f"AWS rejected the credentials ({code})",
         )
         for status in (400, 403)
         for code in (
@@ -191,7 +191,7 @@ REFUSALS = {
             "InvalidSignatureException",
             "The request signature we calculated does not match. secret",
         ),
-        "AWS does not take the credentials (InvalidSignatureException): log in",
+        "AWS rejected the credentials (InvalidSignatureException): log in",
     ),
     "a wrong clock": (
         (
@@ -200,7 +200,7 @@ REFUSALS = {
             "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z",
         ),
         (
-            "AWS does not take the signature (Signature expired: 20260101T000000Z is now earlier "
+            "AWS rejected the signature (Signature expired: 20260101T000000Z is now earlier "
             "than 20260101T001000Z): set this"
         ),
     ),
@@ -231,7 +231,7 @@ def test_what_aws_does_not_take_is_exit_code_3_at_once_and_nothing_is_retried(
     assert (
         code == 3
         and said_once(err, sentence)
-        and err.endswith("nothing is under way\n")
+        and err.endswith("no update is under way\n")
         and "secret" not in out + err
     )
     assert "FAILED" not in out and "RETRYING" not in out
@@ -269,7 +269,10 @@ def test_credentials_that_expire_while_rollouts_go_on_are_exit_code_3_with_what_
     world.ecs.wire.before = expire
     code, _, err = run(*COMMANDS["update --direct --no-ledger"])
     assert code == 3 and said_once(err, "the credentials have expired: log in")
-    assert "1 update under way (ECSCluster/ecs-dummy-service); nobody rolls them back" in err
+    assert (
+        "1 update under way (ECSCluster/ecs-dummy-service); without a ledger no process rolls "
+        "them back" in err
+    )
 
 
 def test_what_is_not_permitted_is_the_services_own_failure_and_not_retried(run, world):

@@ -12,9 +12,9 @@ from ecs_updater.aws.ecs import Ecs
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater_cli.backends.account import Account
-from ecs_updater_cli.backends.services import FilteredEcsReader
 from ecs_updater_cli.batch import watcher
 from ecs_updater_cli.commands import status as status_command
+from ecs_updater_cli.commands.status import FilteredEcsReader
 from fakes.many_services import ManyServices, client_of, service
 from fakes.simulated_ecs import Image
 from support.http import ask

@@ -10,12 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_updater_cli.commands.reading import read_entries
+from ecs_updater_cli.commands.options import read_entries
 from ecs_updater_cli.errors import CommandError
-from ecs_updater_cli.manifest import nodes
+from ecs_updater_cli.manifest import values
 from ecs_updater_cli.manifest.checks import checked, problems_of_event
-from ecs_updater_cli.manifest.place import ManifestError
-from ecs_updater_cli.manifest.reader import MOST_VALUES, read
+from ecs_updater_cli.manifest.reader import MAX_VALUES, read
+from ecs_updater_cli.manifest.values import ManifestError
 
 WEB = {
     "ecs_cluster_name": "shop",
@@ -30,7 +30,7 @@ def problems(text: str, name: str = "deployments.yaml") -> list[str]:
     """Each problem as a person reads it."""
     with pytest.raises(ManifestError) as raised:
         checked(read(textwrap.dedent(text).encode(), name))
-    return [problem.told(name) for problem in raised.value.problems]
+    return [problem.in_file(name) for problem in raised.value.problems]
 
 
 def events(value: object, name: str = "deployments.json") -> list[dict]:
@@ -154,7 +154,10 @@ def test_json_with_tabs_has_right_columns():
 def test_json_has_right_positions_after_what_yaml_counts_as_a_line():
     web = json.dumps({**WEB, "ecs_tag": {"a": "\u2028\x85\x7f"}}, ensure_ascii=False)
     (problem,) = problems(f'[{web}, {{"x"', "deployments.json")[:1]
-    assert problem == f"deployments.json:1:{len(web) + 8}: this is no JSON: Expecting ':' delimiter"
+    assert (
+        problem
+        == f"deployments.json:1:{len(web) + 8}: this is not valid JSON: Expecting ':' delimiter"
+    )
     found = problems(f"[{web}, 7]", "deployments.json")
     assert found[-1].startswith(f"deployments.json:1:{len(web) + 4}: deployments[1]: ")
 
@@ -359,7 +362,7 @@ def test_a_bomb_of_aliases_is_refused():
         f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)
     ]
     (problem,) = problems("\n".join(lines))
-    assert problem.endswith(f": with its aliases the file has more than {MOST_VALUES:,} values")
+    assert problem.endswith(f": with its aliases the file has more than {MAX_VALUES:,} values")
 
 
 def test_a_tower_of_aliases_is_refused():
@@ -391,18 +394,26 @@ def test_an_alias_in_itself_is_refused():
         (
             b'{"ecs_image_name": "a"}',
             "x.json",
-            "x.json:1:1: this is one event alone: a file is a list of them",
+            "x.json:1:1: this is a single event: a file is a list of events",
         ),
         (
             b"7",
             "x.json",
             "x.json:1:1: deployments: this has to be a list of deployments, one for each service",
         ),
-        (b"[1,\n 2", "x.json", "x.json:2:3: this is no JSON: Expecting ',' delimiter"),
-        (b'["NaN\\"",\n NaN]', "x.json", "x.json:2:2: this is no JSON: NaN is no value of JSON"),
-        (b"[-Infinity]", "x.json", "x.json:1:2: this is no JSON: -Infinity is no value of JSON"),
-        (b"[NaN]", "x.json", "x.json:1:2: this is no JSON: NaN is no value of JSON"),
-        (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is no UTF-8"),
+        (b"[1,\n 2", "x.json", "x.json:2:3: this is not valid JSON: Expecting ',' delimiter"),
+        (
+            b'["NaN\\"",\n NaN]',
+            "x.json",
+            "x.json:2:2: this is not valid JSON: JSON has no value NaN",
+        ),
+        (
+            b"[-Infinity]",
+            "x.json",
+            "x.json:1:2: this is not valid JSON: JSON has no value -Infinity",
+        ),
+        (b"[NaN]", "x.json", "x.json:1:2: this is not valid JSON: JSON has no value NaN"),
+        (b"- a\n- \xff", "x.yaml", "x.yaml:2:3: the byte 0xff is not valid UTF-8"),
         (
             "# é é é\n- \x01\n- \x01".encode(),
             "x.yaml",
@@ -436,12 +447,12 @@ def test_an_alias_in_itself_is_refused():
 def test_a_file_that_cannot_be_used_is_told_so(content, name, told):
     with pytest.raises(ManifestError) as raised:
         checked(read(content, name))
-    assert told in [problem.told(name) for problem in raised.value.problems]
+    assert told in [problem.in_file(name) for problem in raised.value.problems]
 
 
 def test_yaml_that_is_none_is_told_with_the_place():
     (problem,) = problems("- a: b\n  c\n- d: [\n")
-    assert problem.startswith("deployments.yaml:3:") and "this is no YAML: " in problem
+    assert problem.startswith("deployments.yaml:3:") and "this is not valid YAML: " in problem
 
 
 def test_a_byte_order_mark_is_no_problem():
@@ -507,17 +518,17 @@ def test_no_text_at_all_is_anything_else_than_good_or_a_sentence_with_a_place_in
     except ManifestError as invalid:
         lines = [*text.split("\n"), ""]  # What is missing may be told where the file ends.
         for problem in invalid.problems:
-            assert problem.sentence.isprintable() and problem.place
+            assert problem.sentence.isprintable() and problem.position
             assert (
-                problem.place.line <= len(lines)
-                and problem.place.column <= len(lines[problem.place.line - 1]) + 1
+                problem.position.line <= len(lines)
+                and problem.position.column <= len(lines[problem.position.line - 1]) + 1
             )
 
 
 def test_arguments_are_checked_as_events_are_and_stand_in_no_file():
     (problem,) = problems_of_event({**WEB, "ecs_image_name": "WEB:2"})
-    assert problem.place is None and problem.path == "ecs_image_name"
-    assert problem.told("x").startswith("x: ecs_image_name: image 'WEB:2' is no reference")
+    assert problem.position is None and problem.path == "ecs_image_name"
+    assert problem.in_file("x").startswith("x: ecs_image_name: image 'WEB:2' is no reference")
 
 
 def test_the_files_of_the_readme_are_good():
@@ -581,7 +592,7 @@ def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, senten
 
 
 def test_reading_stops_too_where_there_are_too_many_values_in_all(monkeypatch):
-    monkeypatch.setattr(nodes, "MOST_NODES", 1000)
+    monkeypatch.setattr(values, "MAX_NODES", 1000)
     (problem,) = problems("- [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" * 200)
     assert problem == "deployments.yaml:100:28: the file has more than 1,000 values and names"
 

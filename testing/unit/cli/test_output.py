@@ -11,15 +11,12 @@ from rich.console import Console
 from ecs_updater_cli.batch.state import State, Status
 from ecs_updater_cli.batch.tracker import Tracker
 from ecs_updater_cli.batch.waves import Waves, waves_of
-from ecs_updater_cli.commands.following import wait_for_batch
 from ecs_updater_cli.commands.options import ViewOptions
-from ecs_updater_cli.output.columns import Column, table
-from ecs_updater_cli.output.folding import fold
+from ecs_updater_cli.commands.wait import wait_for_batch
 from ecs_updater_cli.output.plan import PlanView
-from ecs_updater_cli.output.printer import Printer
-from ecs_updater_cli.output.screen import Frame, draw, result_lines
-from ecs_updater_cli.output.tables import services_table, updates_table
-from ecs_updater_cli.output.text import duration, ending_cell, tally
+from ecs_updater_cli.output.screen import Frame, draw, fold, result_lines
+from ecs_updater_cli.output.tables import Column, services_table, table, updates_table
+from ecs_updater_cli.output.terminal import Printer, duration, image_cell, tally
 from fakes.scripted_batch import (
     HOSTILE,
     START,
@@ -70,8 +67,8 @@ def test_without_a_terminal_the_live_view_is_lines_and_a_sentence(printer):
     assert played(printer, interactive=True) == 1
     assert printer.out() == stored("lines")
     assert printer.err() == (
-        "--interactive needs a terminal, and standard output is none: here is a "
-        "line for each change\n"
+        "--interactive needs a terminal, and standard output is not one: "
+        "printing a line for each change instead\n"
     )
 
 
@@ -99,7 +96,7 @@ def test_all_good_is_exit_code_0_and_time_is_up_is_1_with_the_way_back(printer):
         )
         == 1
     )
-    assert printer.err() == "timed out: ecs-updater watch 20270115T080000Z-5eed comes back\n"
+    assert printer.err() == "timed out: resume with ecs-updater watch 20270115T080000Z-5eed\n"
 
 
 def test_colours_say_nothing_that_words_do_not(monkeypatch):
@@ -125,9 +122,9 @@ def board_in_the_middle(count: int = 12) -> tuple[Tracker, Waves]:
         Tracker(begun.members, START, "20270115T080000Z-5eed"),
     )
     for _ in steps:
-        tracker.see(backend.poll(tracker.waiting))
+        tracker.apply(backend.poll(tracker.waiting))
         clock.sleep(1)
-    tracker.count(counts)
+    tracker.apply_counts(counts)
     return tracker, Waves(waves_of({member.number: member.group for member in begun.members}))
 
 
@@ -180,16 +177,16 @@ def test_what_stays_on_the_screen_does_not_turn_and_leaves_out_what_has_not_begu
 
 
 def test_trouble_is_told_at_the_foot():
-    assert drawn(80, 24, trouble="no answer")[-1].rstrip() == "no answer; still trying"
+    assert drawn(80, 24, problem="no answer")[-1].rstrip() == "no answer; still trying"
 
 
 def test_the_wave_that_is_under_way_is_named():
     begun = batch([("a", "i", None), ("b", "i", "edge")])
     waves, tracker = Waves(waves_of({1: None, 2: "edge"})), Tracker(begun.members, START)
-    tracker.see({1: Status(State.SUCCEEDED)})
+    tracker.apply({1: Status(State.SUCCEEDED)})
     for _ in range(2):
-        waves.step({row.number: row for row in tracker.rows})
-        waves.begun()
+        waves.next_step({row.number: row for row in tracker.rows})
+        waves.mark_started()
     title = draw(Frame(tracker, waves, START, 100, 20)).renderables[0].plain
     assert "wave 2 of 2, edge" in title
 
@@ -214,7 +211,7 @@ def test_lengths_of_time_tallies_and_cut_images():
         tally({State.QUEUED: 1, State.FAILED: 2, State.SUCCEEDED: 3})
         == "3 succeeded, 2 failed, 1 queued"
     )
-    cut = [ending_cell("registry/app:42", width).plain for width in (15, 11, 3, 1)]
+    cut = [image_cell("registry/app:42", width).plain for width in (15, 11, 3, 1)]
     assert cut == ["registry/app:42", "…/app:42   ", "…42", "…"]
 
 
@@ -259,7 +256,7 @@ def test_a_table_fits_the_terminal_by_cutting_what_is_widest():
     assert max(line.cell_len for line in lines) <= 70
     assert [
         line.cell_len
-        for line in table([Column("A"), Column("B", may_shrink=True)], [["x" * 90, "y" * 90]], 40)
+        for line in table([Column("A"), Column("B", can_shrink=True)], [["x" * 90, "y" * 90]], 40)
     ] == [93, 100]
 
 
@@ -332,16 +329,16 @@ def plans():
 def test_a_plan_says_what_would_change(printer):
     show = PlanView(printer, as_json=False)
     for one in plans():
-        show.planned(one)
-    assert show.ends() == 1
+        show.show(one)
+    assert show.show_summary() == 1
     assert printer.out() == stored("plan")
 
 
 def test_a_plan_is_objects_for_programs(printer):
     show = PlanView(printer, as_json=True)
     for one in plans():
-        show.planned(one)
-    assert show.ends() == 1
+        show.show(one)
+    assert show.show_summary() == 1
     *records, summary = [json.loads(line) for line in printer.out().splitlines()]
     assert [record["errorType"] for record in records] == [None, None, None, "ServiceNotFoundError"]
     assert summary == {

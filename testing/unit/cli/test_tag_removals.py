@@ -8,7 +8,7 @@ import pytest
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater_cli.backends.account import Account, Ledger
-from ecs_updater_cli.commands import batching
+from ecs_updater_cli.commands import deploy as deploy_command
 from ecs_updater_cli.main import main
 from fakes.many_services import ManyServices, client_of, service
 
@@ -51,9 +51,9 @@ def _deploy(monkeypatch, tmp_path, capsys, many):
     monkeypatch.setattr(Account, "ecs", Ecs(client_of(many)))
     monkeypatch.setattr(Account, "needed_queue", "queue")
     monkeypatch.setattr(Account, "needed_ledger", Ledger(None, PREFIX))
-    monkeypatch.setattr(batching, "sqs_backend", lambda *_: None)
-    monkeypatch.setattr(batching.batches, "begin", lambda ledger, begun: sent.extend(begun.members))
-    monkeypatch.setattr(batching, "wait_for_batch", lambda *_: 0)
+    monkeypatch.setattr(deploy_command, "sqs_backend", lambda *_: None)
+    monkeypatch.setattr(Ledger, "save_batch", lambda _, started: sent.extend(started.members))
+    monkeypatch.setattr(deploy_command, "wait_for_batch", lambda *_: 0)
 
     def deploy(events, *words):
         (tmp_path / "deployments.json").write_text(json.dumps(events), "utf-8")
@@ -118,7 +118,7 @@ def test_what_could_not_be_read_is_said_in_one_line_and_changes_nothing(deploy, 
     code, err, sent = deploy([event(f"web-{number:02}") for number in range(25)])
     assert (code, sent, len(err.splitlines())) == (0, 25, 1 + 15 + 1)
     assert err.splitlines()[-1] == (
-        "the tags of 10 services could not be read, and what is removed there is not listed: "
+        "the tags of 10 services could not be read, so removed tags are not listed there: "
         "DescribeServices is not permitted: "
         "User is not authorized to perform: ecs:DescribeServices"
     )

@@ -1,0 +1,168 @@
+"""Reads before a batch starts: the dry run of each event, and the tags that will be removed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_updater.aws.dynamodb import Table
+from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.ecs_reader import (
+    SERVICES_PER_CALL,
+    describe_batch,
+    describe_services,
+    service_batches,
+)
+from ecs_updater.aws.errors import AwsFailure
+from ecs_updater.context import Call, Clock
+from ecs_updater.deployments.deploy import deploy
+from ecs_updater.errors import CallerFault
+from ecs_updater.ledger.batch import Member
+from ecs_updater.model.event_parser import UPDATE
+from ecs_updater.model.service import ServiceDescription, own_tags
+from ecs_updater.model.tags import REPLACE
+from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, RateLimiter
+
+from ..batch.state import plain_cause
+from ..batch.tracker import Row
+from ..errors import aws_error_of, aws_errors, is_unreachable
+from ..manifest.entries import ServiceIdentity
+from ..output.terminal import number_of
+
+_PARALLEL = 10
+_MAX_KEYS = 10
+"""Number of removed tags that are named for one service."""
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """What an update would change."""
+
+    row: Row
+    changes: Sequence[Mapping[str, Any]] = ()
+    """Each with `what`, `from` and `to`, as in the result."""
+    deploys: bool = False
+    notes: Sequence[str] = ()
+    error: str | None = None
+    """Why the update would fail."""
+    error_type: str | None = None
+    hint: str | None = None
+    """Advice beside the error."""
+
+
+class DryRun:
+    """Plans many updates, within ECS's rate limits."""
+
+    def __init__(
+        self,
+        ecs: Ecs,
+        table: Table | None,
+        environment: Mapping[str, str],
+        rate_limiter: RateLimiter,
+        clock: Clock,
+    ):
+        """`table` is the ledger's, if any: a rollback reads its target there."""
+        self._ecs, self._table, self._environment = ecs, table, environment
+        self._rate_limiter, self._clock = rate_limiter, clock
+
+    def plans(self, members: Sequence[Member]) -> Iterator[ServicePlan]:
+        """Yields the plan of each member, in their order.
+
+        Raises AwsError for an error that concerns all services.
+        """
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            size = SERVICES_PER_CALL
+            chunks = [members[first : first + size] for first in range(0, len(members), size)]
+            try:
+                for plans in pool.map(self._plan_chunk, chunks):
+                    yield from plans
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _plan_chunk(self, members: Sequence[Member]) -> list[ServicePlan]:
+        names = [
+            (member.event["ecs_cluster_name"], member.event["ecs_service_name"])
+            for member in members
+        ]
+        self._rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in names}), 0)
+        services = describe_services(self._ecs, names, self._clock.epoch)
+        return [
+            self._plan(member, service) for member, service in zip(members, services, strict=True)
+        ]
+
+    @aws_errors()
+    def _plan(self, member: Member, service: ServiceDescription | None) -> ServicePlan:
+        self._rate_limiter.take(DESCRIBE_REVISION, 1, 0)
+        row, event = Row.of(member), {**member.event, "dry_run": True}
+        event.pop("request_id", None)
+        call = Call(clock=self._clock)
+        try:
+            body = deploy(event, self._environment, self._ecs, call, self._table, service=service)[
+                "body"
+            ]
+        except CallerFault as error:
+            return ServicePlan(
+                row, error=plain_cause(str(error)), error_type=type(error).__name__, hint=error.hint
+            )
+        deployment = body["deployment"]
+        return ServicePlan(
+            row, body["changes"], deployment["verdict"] is None, deployment.get("notes", [])
+        )
+
+
+def removal_lines(
+    ecs: Ecs, events: Sequence[Mapping[str, Any]], rate_limiter: RateLimiter
+) -> Iterator[str]:
+    """Yields a line for each service that loses tags, and one for services that were not readable.
+
+    Raises AwsError for rejected credentials and if AWS cannot be reached.
+    """
+    replaced = {
+        (event["ecs_cluster_name"], event["ecs_service_name"]): event
+        for event in events
+        if event.get("action", UPDATE) == UPDATE and event.get("ecs_tag_mode", REPLACE) == REPLACE
+    }
+    batches = list(service_batches(replaced))
+
+    def removed_keys(batch: tuple[str, list[str]]) -> dict[str, list[str]] | AwsFailure:
+        cluster, names = batch
+        rate_limiter.take(DESCRIBE, 1, 0)
+        try:
+            found = describe_batch(ecs, cluster, names, 0.0)
+        except AwsFailure as failure:
+            return failure
+        tags = {name: own_tags(service.service or {}) for name, service in found.items()}
+        return {
+            name: sorted(keys)
+            for name in names
+            if (keys := tags.get(name, {}).keys() - replaced[cluster, name]["ecs_tag"].keys())
+        }
+
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        answers = list(zip(batches, pool.map(removed_keys, batches), strict=True))
+    removals = [
+        (ServiceIdentity.of(replaced[cluster, name]), keys)
+        for (cluster, _), answer in answers
+        if not isinstance(answer, AwsFailure)
+        for name, keys in answer.items()
+    ]
+    if removals:
+        yield "ecs_tag_mode is replace: these tags are removed, and merge would keep them"
+    for service, keys in removals:
+        more = f" and {len(keys) - _MAX_KEYS} more" if len(keys) > _MAX_KEYS else ""
+        yield f"  {service}: {', '.join(keys[:_MAX_KEYS])}{more}"
+    failures = [
+        (answer, len(names))
+        for (_, names), answer in answers
+        # The update itself fails if the cluster does not exist.
+        if isinstance(answer, AwsFailure) and answer.code != "ClusterNotFoundException"
+    ]
+    for failure, _ in failures:
+        if failure.is_about_credentials or is_unreachable(failure):
+            raise aws_error_of(failure)
+    if failures:
+        unread = number_of(sum(count for _, count in failures), "service")
+        yield (
+            f"the tags of {unread} could not be read, so removed tags are not listed there: "
+            f"{aws_error_of(failures[0][0])}"
+        )
