@@ -89,11 +89,6 @@ class Settings:
             open_update_max_hours=_count(environment, "OPEN_UPDATE_MAX_HOURS", 24, most=720),
         )
 
-    @property
-    def asks_registries(self) -> bool:
-        """Returns whether images are looked up in their registries."""
-        return self.verify_image != OFF or self.pin_digest != OFF
-
 
 @dataclass(frozen=True)
 class StatusSettings:

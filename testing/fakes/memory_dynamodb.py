@@ -114,7 +114,9 @@ class MemoryDynamodb(FakeDynamodb):
 
     def _update_item(self, body: Json) -> tuple[int, Json]:
         status, content = self._write_one("Update", body)
-        return status, content or {"Attributes": self._items[_key(body["Key"])]}
+        if content or body.get("ReturnValues") != "ALL_NEW":
+            return status, content
+        return status, {"Attributes": self._items[_key(body["Key"])]}
 
     def _write_one(self, kind: str, write: Json) -> tuple[int, Json]:
         if (refused := self._refusal(write)) is not None:

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
+from ecs_updater.deployments.tag_writer import removes_first
 from ecs_updater.errors import (
     MESSAGE_LIMIT,
     CallerFault,
@@ -600,7 +601,7 @@ def states(start: dict[str, str], changes: TagChanges) -> list[dict[str, str]]:
         for key in changes.to_remove:
             through.append({k: v for k, v in through[-1].items() if k != key})
 
-    for step in (remove_tags, set_tags) if changes.remove_first else (set_tags, remove_tags):
+    for step in (remove_tags, set_tags) if removes_first(changes) else (set_tags, remove_tags):
         step()
     return through
 
@@ -619,7 +620,7 @@ def test_tag_changes_lead_from_before_to_after_and_from_wherever_they_stopped_ba
         back = states(stop, changes.reverse)
         assert back[-1] == before
         assert all(len(state) <= LIMIT for state in (stop, *back))
-        if before and after and not changes.remove_first:
+        if before and after and not removes_first(changes):
             assert all((stop, *back))
 
 

@@ -83,11 +83,3 @@ def test_private_registries_are_separated_by_commas():
         {"PRIVATE_REGISTRIES": "registry.internal:5000, other.internal,"}
     ).private_registries
     assert hosts == {"registry.internal:5000", "other.internal"}
-
-
-@pytest.mark.parametrize(
-    "environment, asks",
-    [({}, False), ({"VERIFY_IMAGE": "warn"}, True), ({"PIN_DIGEST": "tag"}, True)],
-)
-def test_registries_are_asked_to_verify_and_to_pin(environment, asks):
-    assert Settings.from_environment(environment).asks_registries == asks

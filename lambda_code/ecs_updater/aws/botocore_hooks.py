@@ -5,7 +5,9 @@ https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html
 """
 
 import json
+import random
 from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from botocore.exceptions import HTTPClientError
@@ -120,3 +122,26 @@ def pace_calls(client: Any, operation: str, bucket: TokenBucket) -> None:
         bucket.take()
 
     client.meta.events.register(f"before-send.ecs.{operation}", wait)
+
+
+def retry_conflicts(client: Any, codes: Collection[str], most_attempts: int) -> None:
+    """Lets the SDK repeat a write that met another write of the same item, which it does not by
+    itself.
+
+    ``codes``: of such an answer, and of a transaction's cancellation.
+    """
+
+    def judge(response: Any, attempts: int, **_: Any) -> float | None:
+        if response is None or response[0].status_code < 300 or attempts >= most_attempts:
+            return None
+        found = error_codes(response[1])
+        again = found & set(codes) and "ConditionalCheckFailed" not in found
+        return random.uniform(0.05, 0.2) * attempts if again else None
+
+    client.meta.events.register_first("needs-retry.dynamodb", judge)
+
+
+def error_codes(answer: Mapping[str, Any]) -> set[str]:
+    """Returns the codes of a failed call: its own and, of a transaction, those of its writes."""
+    codes = {reason.get("Code", "") for reason in answer.get("CancellationReasons") or []}
+    return codes | {answer.get("Error", {}).get("Code", "")}

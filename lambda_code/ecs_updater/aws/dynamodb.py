@@ -25,6 +25,8 @@ from . import botocore_hooks
 from .clients import session
 from .errors import SDK_ERRORS, AwsFailure, Outcome, failure_from
 
+_KEY = ("pk", "sk")
+
 Item = dict[str, Any]
 """An item's attributes: strings, numbers, booleans, mappings and lists.
 
@@ -35,62 +37,49 @@ Attributes = dict[str, dict[str, Any]]
 """The same as they travel."""
 
 
-def to_key(pk: str, sk: str) -> Attributes:
-    """An item's key."""
-    return {"pk": {"S": _text(pk)}, "sk": {"S": _text(sk)}}
-
-
 def to_item(attributes: Mapping[str, Any]) -> Item:
-    """An item, from its attributes as they travelled."""
+    """Returns an item, from its attributes as DynamoDB returned them."""
     item = {}
     for name, wire in attributes.items():
         ((kind, value),) = wire.items()
-        item[name] = value if kind in ("S", "BOOL") else _value(kind, value)
+        if kind == "N":
+            value = float(value) if re.search(r"[.eE]", value) else int(value)
+        elif kind == "M":
+            value = to_item(value)
+        elif kind == "L":
+            members: dict[Any, Any] = dict(enumerate(value))
+            value = list(to_item(members).values())
+        item[name] = value
     return item
 
 
-def to_attributes(item: Mapping[str, Any], prefix: str = "") -> Attributes:
-    """The members of ``item`` as they travel, each under ``prefix`` and its name, without None.
+def to_attributes(item: Mapping[Any, Any], prefix: str = "") -> Attributes:
+    """Returns the members of ``item`` as DynamoDB takes them, without None; the names begin with
+    ``prefix``.
 
     Raises TypeError for a value that has no form in a table.
     """
     attributes: Attributes = {}
     for name, value in item.items():
-        if value is not None:
-            plain = isinstance(value, str) and value.isascii()
-            attributes[prefix + name] = {"S": value} if plain else _to_wire(value)
+        wire: dict[str, Any]
+        if value is None:
+            continue
+        if isinstance(value, str):
+            # DynamoDB cannot keep a lone surrogate, which JSON can bring.
+            text = value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+            wire = {"S": text}
+        elif isinstance(value, bool):
+            wire = {"BOOL": value}
+        elif isinstance(value, int | float):
+            wire = {"N": str(value)}
+        elif isinstance(value, Mapping):
+            wire = {"M": to_attributes(value)}
+        elif isinstance(value, list | tuple) and None not in value:
+            wire = {"L": list(to_attributes(dict(enumerate(value))).values())}
+        else:
+            raise TypeError(f"{type(value).__name__} has no form in a table")
+        attributes[f"{prefix}{name}"] = wire
     return attributes
-
-
-def _to_wire(value: Any) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": _text(value)}
-        case int() | float():
-            return {"N": str(value)}
-        case Mapping():
-            return {"M": to_attributes(value)}
-        case list() | tuple():
-            return {"L": list(map(_to_wire, value))}
-    raise TypeError(f"{type(value).__name__} has no form in a table")
-
-
-def _text(value: str) -> str:
-    # DynamoDB cannot keep a lone surrogate, which JSON can bring.
-    return value.encode("utf-8", "backslashreplace").decode()
-
-
-def _value(kind: str, value: Any) -> Any:
-    match kind:
-        case "N":
-            return float(value) if re.search(r"[.eE]", value) else int(value)
-        case "M":
-            return to_item(value)
-        case "L":
-            return [_value(*one) for member in value for one in member.items()]
-    return value
 
 
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
@@ -195,13 +184,16 @@ class Table:
         self.calls = Counter[str]() if calls is None else calls
         """Every request that went over the wire, by operation, retries included."""
         botocore_hooks.count_calls(self._client, self.calls)
-        self._client.meta.events.register_first(
-            "needs-retry.dynamodb", _retry_what_is_gone_a_moment_later
-        )
+        botocore_hooks.retry_conflicts(self._client, _FOR_A_MOMENT, ATTEMPTS)
 
     def get(self, pk: str, sk: str) -> Item | None:
         """The item of this key, or None."""
-        answer = self._call("GetItem", TableName=self.name, Key=to_key(pk, sk), ConsistentRead=True)
+        answer = self._call(
+            "GetItem",
+            TableName=self.name,
+            Key=to_attributes({"pk": pk, "sk": sk}),
+            ConsistentRead=True,
+        )
         return to_item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[tuple[str, str]], only: Sequence[str] = ()) -> list[Item]:
@@ -221,7 +213,7 @@ class Table:
             else {}
         )
         found: list[Item] = []
-        left = [to_key(*key) for key in keys]
+        left = [to_attributes(dict(zip(_KEY, key, strict=True))) for key in keys]
         for attempt in range(_BATCH_TRIES):
             if not left:
                 return found
@@ -269,7 +261,7 @@ class Table:
             "ScanIndexForward": not newest_first,
         }
         if after:
-            parameters["ExclusiveStartKey"] = to_key(pk, after)
+            parameters["ExclusiveStartKey"] = to_attributes({"pk": pk, "sk": after})
         while most is None or len(found) < most:
             if most is not None:
                 parameters["Limit"] = most - len(found)
@@ -329,10 +321,14 @@ class Table:
         self._call("PutItem", **self._parameters(put))
 
     def update(self, update: Update) -> Item:
-        """Does one update; the item as it then is. Raises ConditionFailed."""
+        """Does one update and returns the item as it then is. Raises ConditionFailed."""
         parameters = self._parameters(update)
         answer = self._call("UpdateItem", "Attributes", **parameters, ReturnValues="ALL_NEW")
         return to_item(answer["Attributes"])
+
+    def change(self, update: Update) -> None:
+        """Does one update. Raises ConditionFailed."""
+        self._call("UpdateItem", **self._parameters(update))
 
     def write(self, *writes: Write) -> None:
         """Does all of ``writes`` or, when a condition does not hold, none. Raises ConditionFailed.
@@ -358,7 +354,7 @@ class Table:
                 raise ConditionFailed((_item_in(sent_back),)) from error
             if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
                 raise ConditionFailed(tuple(_item_in(reason) for reason in reasons)) from error
-            if _codes(sent_back) & _FOR_A_MOMENT:
+            if botocore_hooks.error_codes(sent_back) & _FOR_A_MOMENT:
                 failure = AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason)
             raise self._error(failure) from failure
 
@@ -387,7 +383,7 @@ class Table:
         if isinstance(write, Put):
             parameters["Item"] = to_attributes(write.item)
         else:
-            parameters["Key"] = to_key(write.pk, write.sk)
+            parameters["Key"] = to_attributes({"pk": write.pk, "sk": write.sk})
         if isinstance(write, Delete):
             return parameters
         change = write.change if isinstance(write, Update) else ""
@@ -400,8 +396,11 @@ class Table:
             }
         # Through placeholders, because many a good name (state, owner, name …) is a word that
         # DynamoDB reserves.
-        if names := set(re.findall(r"#(\w+)", f"{change} {write.condition or ''}")):
-            parameters["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
+        names = {}
+        for placeholder, name in re.findall(r"(#(\w+))", f"{change} {write.condition or ''}"):
+            names[placeholder] = name
+        if names:
+            parameters["ExpressionAttributeNames"] = names
         if write.values:
             parameters["ExpressionAttributeValues"] = to_attributes(write.values, ":")
         return parameters
@@ -411,23 +410,6 @@ def table_of(environment: Mapping[str, str]) -> Table | None:
     """The table that the function's ``LEDGER_TABLE`` names; None without one."""
     name = environment.get("LEDGER_TABLE")
     return Table(name) if name else None
-
-
-def _retry_what_is_gone_a_moment_later(response: Any, attempts: int, **_: Any) -> float | None:
-    """Lets the SDK repeat a write that met another one of the same item, which it does not by
-    itself.
-    """
-    if response is None or response[0].status_code < 300 or attempts >= ATTEMPTS:
-        return None
-    codes = _codes(response[1])
-    again = codes & _FOR_A_MOMENT and "ConditionalCheckFailed" not in codes
-    return random.uniform(0.05, 0.2) * attempts if again else None
-
-
-def _codes(answer: Mapping[str, Any]) -> set[str]:
-    """Why a call failed: its code and, of a transaction, the codes of its writes."""
-    codes = {reason.get("Code", "") for reason in answer.get("CancellationReasons") or []}
-    return codes | {answer.get("Error", {}).get("Code", "")}
 
 
 def _item_in(answer: Mapping[str, Any]) -> Item | None:

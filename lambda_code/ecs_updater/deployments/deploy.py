@@ -7,6 +7,7 @@ on a ledger in memory.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ..aws.dynamodb import Table
@@ -20,13 +21,13 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..ledger.entry import Entry, State
-from ..ledger.lease import Hold, Leases
+from ..ledger.lease import Hold, Holder, Leases
 from ..ledger.memory import MemoryHistory, MemoryLeases
 from ..ledger.store import History
 from ..model import event_parser
-from ..model.arn import revision_name, service_key
+from ..model.arn import revision_name
 from ..model.plan import Plan
-from ..model.request import UpdateRequest
+from ..model.request import UpdateRequest, fingerprint_of_event
 from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..registry.verify import Registries
@@ -92,10 +93,10 @@ def deploy(
         read_at = service.read_at if service else attempt.call.clock.epoch()
         plan = attempt.planner.plan(attempt.request, service)
         wait_for_rate_limit(plan)
-    key = _key(plan) if plan else earlier.service if earlier else ""
+    key = plan.snapshot.key if plan else earlier.service if earlier else ""
     with attempt.leases.hold(key, attempt.identity.holder, attempt.latest_begin()) as lease:
         step = _resume_or_begin(attempt, lease, plan, read_at)
-        if has_ended_for_good(step.journal.entry):
+        if step.has_ended:
             return replay(step.journal.entry)
         conclusion = _write_and_wait(attempt, step)
         response = _finish(attempt, step.journal, conclusion)
@@ -120,20 +121,28 @@ class Attempt:
         self.settings = Settings.from_environment(environment)
         self.request = event_parser.parse(event, self.settings)
         self.ecs, self.call, clock = ecs, call, call.clock
-        self.history: History = MemoryHistory(clock.epoch)
-        self.leases: Leases = MemoryLeases(clock.epoch)
+        self.history: History
+        self.leases: Leases
         if table:
             days = self.settings.ledger_retention_days
             self.history = History(table, retention_days=days, clock=clock.epoch)
             self.leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
+        else:
+            self.history, self.leases = MemoryHistory(clock.epoch), MemoryLeases(clock.epoch)
+        holder = Holder.of(self.request.request_id or call.id)
         self.deadline = call.deadline(self.request.wait_seconds)
         """The moment of the clock until which may be waited, for the lease, the rollout and the
         rollback together.
         """
-        self.identity = Identity(self.history, self.request, event, call.id)
         self.planner = Planner(ecs, self.settings, registries, call, self.history)
         self.waiter = Rolling(ecs, self.settings, clock)
-        self.recovery = Recovery(ecs, self.waiter, self.history)
+        fingerprint = fingerprint_of_event(event)
+        self.identity = Identity(self.history, self.request, holder, fingerprint)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """What settles the open updates of the service; most services have none."""
+        return Recovery(self.ecs, self.waiter, self.history)
 
     def latest_begin(self) -> float:
         """Until when the lease may be waited for, in seconds since the epoch."""
@@ -154,6 +163,10 @@ class Step:
     plan: Plan | None
     """None: an earlier attempt has made the deployment."""
     left_behind: Earlier = NOTHING
+    has_ended: bool = False
+    """Whether an earlier attempt ended for good meanwhile."""
+    has_settled: bool = False
+    """Whether other updates of the service were open."""
 
 
 def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
@@ -183,7 +196,9 @@ def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
 
 def _resume_or_begin(attempt: Attempt, lease: Hold, plan: Plan | None, read_at: float) -> Step:
     """Settles what was interrupted; then resumes this request, or begins it."""
-    unfinished = in_order(attempt.history.unfinished(lease.lease.service))
+    unfinished = attempt.history.unfinished(lease.lease.service)
+    if unfinished:
+        unfinished = in_order(unfinished)
     request_id = attempt.identity.holder.request_id
     for entry in unfinished:
         if entry.request_id == request_id:
@@ -191,12 +206,12 @@ def _resume_or_begin(attempt: Attempt, lease: Hold, plan: Plan | None, read_at: 
     if plan is None:
         ended = attempt.identity.find()  # It ended while the lease was waited for.
         if ended and has_ended_for_good(ended):
-            return Step(Journal(ended, attempt.history, lease), None)
+            return Step(Journal(ended, attempt.history, lease), None, has_ended=True)
     if plan is None or lease.lease.is_stale(read_at):
         plan = attempt.planner.plan(attempt.request)
-    if not _settle(attempt, lease, unfinished, plan):
+    if unfinished and not _settle(attempt, lease, unfinished, plan):
         plan = attempt.planner.plan(attempt.request)
-    return _begin(attempt, lease, plan)
+    return replace(_begin(attempt, lease, plan), has_settled=bool(unfinished))
 
 
 def _settle(attempt: Attempt, lease: Hold, unfinished: list[Entry], plan: Plan) -> bool:
@@ -250,7 +265,8 @@ def _begin(attempt: Attempt, lease: Hold, plan: Plan) -> Step:
     if not begun.is_new:
         identity.check_begun_elsewhere(begun.entry)
     left_behind = Earlier(may_have_registered=identity.is_repetition)
-    return Step(Journal(begun.entry, history, lease), plan, left_behind)
+    journal = Journal(begun.entry, history, lease)
+    return Step(journal, plan, left_behind, has_ended=not begun.is_new)
 
 
 def _resume(attempt: Attempt, lease: Hold, entry: Entry, unfinished: list[Entry]) -> Step:
@@ -319,7 +335,7 @@ def _write_and_wait(attempt: Attempt, step: Step) -> Conclusion:
     may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
     try:
         conclusion = write_and_wait(attempt, plan, journal, step.left_behind)
-        if journal.has_deployed:
+        if journal.has_deployed and step.has_settled:
             attempt.recovery.end_overtaken()
         return conclusion
     except (LeaseHeldError, UnknownOutcomeError):
@@ -421,16 +437,17 @@ def _finish(attempt: Attempt, journal: Journal, conclusion: Conclusion) -> Answe
             # With a note where that could not be written.
             conclusion.error.details["notes"] = _notes(attempt, journal, conclusion)
         raise conclusion.error
+    known = len(journal.notes)
     notes = _notes(attempt, journal, conclusion)
     response = of_entry(journal.entry, conclusion.deployment, notes=notes)
     if conclusion.is_final:
         journal.ended(response)
     else:
         journal.answered(response)
-    with_failures = _notes(attempt, journal, conclusion)
-    if with_failures == notes:
+    if len(journal.notes) == known:
         return response
-    return of_entry(journal.entry, response["body"]["deployment"], notes=with_failures)
+    notes = _notes(attempt, journal, conclusion)
+    return of_entry(journal.entry, response["body"]["deployment"], notes=notes)
 
 
 def _notes(attempt: Attempt, journal: Journal, conclusion: Conclusion) -> list[str]:
@@ -445,7 +462,3 @@ def _notes(attempt: Attempt, journal: Journal, conclusion: Conclusion) -> list[s
     ):
         notes.append("nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)")
     return notes
-
-
-def _key(plan: Plan) -> str:
-    return service_key(plan.snapshot.service_arn, plan.snapshot.cluster_arn)

@@ -1,7 +1,5 @@
 """Recognises a repeated request by its ``request_id`` and returns what the first one came to."""
 
-from typing import Any
-
 from ..errors import (
     EcsUpdaterError,
     InvalidEventError,
@@ -14,7 +12,7 @@ from ..ledger.entry import Entry
 from ..ledger.lease import Holder
 from ..ledger.store import History
 from ..model.arn import is_named
-from ..model.request import Request, fingerprint_of_event
+from ..model.request import Request
 from .response import Answer, of_entry
 
 _FIRST_REQUEST = "request_id_of"
@@ -28,10 +26,9 @@ nothing.
 class Identity:
     """What makes two requests the same: the ``request_id`` and what the event asks for."""
 
-    def __init__(self, history: History, request: Request, event: Any, invocation_id: str):
+    def __init__(self, history: History, request: Request, holder: Holder, fingerprint: str):
         self._history, self._request = history, request
-        self.holder = Holder.of(request.request_id or invocation_id)
-        self.fingerprint = fingerprint_of_event(event)
+        self.holder, self.fingerprint = holder, fingerprint
         self.is_repetition = False
         """Whether the request was begun before, and so may have registered what it needs."""
 

@@ -14,7 +14,6 @@ from ..ledger.entry import Entry, Side
 from ..ledger.lease import Hold
 from ..ledger.store import History
 from ..model import task_definition as td
-from ..model.arn import service_key
 from ..model.plan import Plan
 from ..model.request import Request, RollbackRequest, UpdateRequest
 from ..model.tags import REPLACE
@@ -35,7 +34,7 @@ def intent(
     }
     after = {one["name"]: one.get("image", "") for one in planned["containerDefinitions"]}
     return Entry(
-        service=service_key(snapshot.service_arn, snapshot.cluster_arn),
+        service=snapshot.key,
         number=0,
         request_id="",
         owner="",

@@ -11,7 +11,6 @@ from ..context import Call
 from ..errors import RollbackTargetError, ServiceReadError
 from ..ledger.entry import Entry
 from ..ledger.store import History
-from ..model.arn import service_key
 from ..model.image import ImageReference
 from ..model.plan import Applied, Plan, make_plan, make_rollback_plan, registration
 from ..model.request import Request, RollbackRequest, UpdateRequest
@@ -50,16 +49,15 @@ class Planner:
 
     def past_of(self, snapshot: Snapshot) -> Sequence[Entry]:
         """Returns the service's past updates, the latest first. Raises LedgerError."""
-        key = service_key(snapshot.service_arn, snapshot.cluster_arn)
-        return self._history.latest(key)
+        return self._history.latest(snapshot.key)
 
     @property
     def notes(self) -> list[str]:
         """What could not be found out about the images, and what a rollback does not return to."""
-        return [
-            *(one.doubt for one in (self._verified or {}).values() if one.doubt),
-            *self._passed_over,
-        ]
+        if not self._verified:
+            return list(self._passed_over)
+        doubts = [image.doubt for image in self._verified.values() if image.doubt]
+        return [*doubts, *self._passed_over]
 
     def not_verified(self, plan: Plan, request: Request) -> list[str]:
         """That no registry was asked for the images that ``plan`` deploys.
@@ -89,9 +87,8 @@ class Planner:
         """The plan for a service that has been read."""
         if isinstance(request, UpdateRequest):
             plan = make_plan(snapshot, request, self._ecs.fields, self._settings)
-            if self._settings.asks_registries and (
-                plan.deploys or self._settings.pin_digest != OFF
-            ):
+            has_to_verify = plan.deploys and self._settings.verify_image != OFF
+            if has_to_verify or self._settings.pin_digest != OFF:
                 pinned = self._pinned(request, snapshot)
                 plan = make_plan(snapshot, pinned, self._ecs.fields, self._settings)
             return plan
@@ -138,6 +135,8 @@ class Planner:
         """What each container of the plan may show as the digest of its image, where the registry
         said all of it.
         """
+        if not self._verified:
+            return {}
         return {
             container["name"]: verified.digests
             for container in plan.after["containerDefinitions"]

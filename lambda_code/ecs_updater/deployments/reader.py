@@ -19,10 +19,10 @@ from ..errors import (
     TaskDefinitionFamilyError,
 )
 from ..model import service as service_description
+from ..model.arn import service_key
 from ..model.nearest_name import nearest
 from ..model.request import Request
 from ..model.service import ServiceDescription, Snapshot
-from ..model.tags import is_reserved
 from ..rollout.rollout_state import Observation, ServiceDeployment, observe
 
 Told = ServiceDescription
@@ -49,23 +49,27 @@ def read(
     except AwsFailure as failure:
         # Not the caller's fault even when it was refused: the name is ECS's own.
         raise ServiceReadError(str(failure)).caused_by(failure) from failure
-    check_family(task_definition, request, family)
+    if family:
+        check_family(task_definition, request, family)
     primary = service_description.primary_deployment(service)
-    seen = _with_record(
-        ecs, observe(service, primary.get("id", "")), service.get("currentServiceDeployment")
-    )
-    tags = service_description.tags(service)
+    tags, own_tags = service_description.tags(service), service_description.own_tags(service)
     launch_type = service_description.launch_type(service)
+    deployment_ids = service_description.deployment_ids(service)
+    key = service_key(service["serviceArn"], service["clusterArn"])
+    seen = observe(service, primary.get("id", ""))
+    if seen.needs_service_deployment and (arn := service.get("currentServiceDeployment")):
+        seen = _with_record(ecs, seen, arn)
     return Snapshot(
+        key=key,
         cluster_arn=service["clusterArn"],
         service_arn=service["serviceArn"],
         task_definition=task_definition,
         task_definition_tags=tuple(task_definition_tags),
-        tags=service_description.own_tags(service),
-        reserved_tags={key: value for key, value in tags.items() if is_reserved(key)},
+        tags=own_tags,
+        reserved_tags=dict(tags.items() - own_tags.items()),
         deployment_id=primary.get("id"),
         updated_on=primary.get("updatedAt") or service.get("createdAt"),
-        deployment_ids=service_description.deployment_ids(service),
+        deployment_ids=deployment_ids,
         completed=seen.completed,
         service_deployment_arn=service.get("currentServiceDeployment"),
         deployment_configuration=service.get("deploymentConfiguration") or {},
@@ -145,12 +149,10 @@ def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
         )
 
 
-def _with_record(ecs: Ecs, seen: Observation, service_deployment_arn: str | None) -> Observation:
-    """With ECS's own record of the PRIMARY deployment, where that has to say whether it is
-    complete.
+def _with_record(ecs: Ecs, seen: Observation, service_deployment_arn: str) -> Observation:
+    """Returns the rollout state with ECS's service deployment, which has to say whether the
+    deployment is complete.
     """
-    if not service_deployment_arn or not seen.needs_service_deployment:
-        return seen
     try:
         record = ecs.service_deployment(service_deployment_arn)
     except AwsFailure:

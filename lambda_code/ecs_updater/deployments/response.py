@@ -12,7 +12,6 @@ from ..ledger.entry import Entry
 from ..model import task_definition as td
 from ..model.arn import revision_name
 from ..model.plan import Plan
-from ..model.tags import listed
 from ..model.verdict import Verdict
 from ..rollout.judgement import Finding, Followed
 
@@ -168,9 +167,13 @@ def _state(
         "taskDefinitionFamily": task_definition["family"],
         "serviceImage": container.get("image"),
         "serviceMemory": td.memory(task_definition, container),
-        "tags": listed({**tags, **plan.snapshot.reserved_tags}),
+        "tags": _listed({**tags, **plan.snapshot.reserved_tags}),
         "updatedOn": _iso(plan.snapshot.updated_on),
     }
+
+
+def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": tags[key]} for key in sorted(tags)]
 
 
 def _changes(plan: Plan) -> list[dict[str, Any]]:

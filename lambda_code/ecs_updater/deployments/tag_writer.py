@@ -9,7 +9,7 @@ import json
 from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure, Outcome
 from ..errors import EcsUpdaterError, ServiceTagsError, ServiceTagsRefusedError
-from ..model.tags import TagChanges
+from ..model.tags import LIMIT, TagChanges
 
 AS_IT_WAS = "the service is as it was"
 
@@ -66,7 +66,12 @@ def _steps(changes: TagChanges) -> list[Step]:
         steps.append((changes.to_set, []))
     if changes.to_remove:
         steps.append(({}, changes.to_remove))
-    return steps[::-1] if changes.remove_first else steps
+    return steps[::-1] if removes_first(changes) else steps
+
+
+def removes_first(changes: TagChanges) -> bool:
+    """Whether removing cannot wait for adding: old and new tags together would not fit."""
+    return len(changes.before.keys() | changes.after.keys()) > LIMIT
 
 
 def _do(ecs: Ecs, service_arn: str, step: Step) -> None:

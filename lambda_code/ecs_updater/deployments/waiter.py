@@ -5,6 +5,7 @@ Works on a ledger's entry, so that whoever finds one can go on.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -60,8 +61,15 @@ class Rolling:
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
         self._ecs, self._clock = ecs, clock
         self._most_seconds = settings.open_update_max_hours * 3600
-        self._following = Following(ecs, settings, clock)
-        self._returning = Returning(ecs, settings, clock, self._following)
+        self._settings = settings
+
+    @cached_property
+    def _following(self) -> Following:
+        return Following(self._ecs, self._settings, self._clock)
+
+    @cached_property
+    def _returning(self) -> Returning:
+        return Returning(self._ecs, self._settings, self._clock, self._following)
 
     def wait(self, journal: Journal, deadline: float) -> Conclusion:
         """Follows to the end, or to ``deadline``: the deployment, and the rollback after it.

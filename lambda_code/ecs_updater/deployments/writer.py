@@ -111,7 +111,7 @@ def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) 
             f"service could not be update with new task_definition {arn}: no answer, and {error}"
         ) from error
     except _LookFailed as failure:
-        tags = ", its tags are the new ones" if plan.tags else ""
+        tags = ", its tags are the new ones" if plan.changes_tags else ""
         raise UnknownOutcomeError(
             f"service could not be update with new task_definition {arn}: {failure}; it is not "
             "known whether the service took it"
@@ -179,7 +179,7 @@ def _write_tags(ecs: Ecs, plan: Plan, progress: Progress, unused: str) -> None:
     """
     is_written = False
     try:
-        if plan.tags:
+        if plan.changes_tags:
             progress.before_write()
             is_written = True
             tag_writer.write(ecs, plan.snapshot.service_arn, plan.tags, unused)
@@ -188,9 +188,8 @@ def _write_tags(ecs: Ecs, plan: Plan, progress: Progress, unused: str) -> None:
             progress.before_write()
     except LeaseHeldError as error:
         # Whoever has the service now finds this update in the ledger, and takes its tags back.
-        error.also(
-            f"no deployment was made{', the tags may be the new ones' if plan.tags else ''}{unused}"
-        )
+        tags = ", the tags may be the new ones" if plan.changes_tags else ""
+        error.also(f"no deployment was made{tags}{unused}")
         raise
     except LedgerError as error:
         if not is_written:

@@ -64,9 +64,6 @@ _ATTRIBUTES_LIMIT = 40_000
 first.
 """
 
-_AS_TEXT = ("answer", "error_attributes")
-"""Fields that are kept as text, so that a repetition gets them back to the letter."""
-
 
 class State(StrEnum):
     """How far an update came. An entry goes forward only, and may leave states out."""
@@ -89,8 +86,10 @@ class State(StrEnum):
         """The states from which this one can follow, itself included: to say the same twice changes
         nothing.
         """
-        order = tuple(State)
-        return order[: order.index(self) + 1]
+        return _REACHED_FROM[self]
+
+
+_REACHED_FROM = {state: tuple(State)[: number + 1] for number, state in enumerate(State)}
 
 
 @dataclass(frozen=True)
@@ -324,7 +323,7 @@ class Entry:
 
         Raises ValueError for a step back, or for one after the end.
         """
-        if self.is_ended or self.state not in state.reached_from:
+        if self.state is State.ENDED or self.state not in _REACHED_FROM[state]:
             raise ValueError(f"an entry cannot go from {self.state} to {state}")
         return replace(self, state=state, **facts)
 
@@ -375,17 +374,20 @@ def seconds(text: str | None) -> float | None:
 
 def to_item(entry: Entry) -> dict[str, Any]:
     """The entry's attributes, without the table's keys; one that is None is left out."""
-    item = {one.name: getattr(entry, one.name) for one in fields(Entry) if one.name not in _AS_TEXT}
+    item = {name: value for name, value in vars(entry).items() if value is not None}
     for name in ("before", "after", "rollback"):
-        item[name] = {**vars(item[name])} if item[name] else None
+        if name in item:
+            item[name] = dict(vars(item[name]))
     item["state"] = entry.state.value
-    item = {name: value for name, value in item.items() if value is not None}
+    answer = item.pop("answer", None)
     if entry.error_attributes is not None:
         item["error_attributes"] = json.dumps(entry.error_attributes, ensure_ascii=False)
-    if entry.answer is not None:
-        item["answer"] = stored_answer.kept(
-            entry.answer, item, ITEM_LIMIT - stored_answer.size(item)
-        )
+    if answer is not None:
+        text = json.dumps(answer, ensure_ascii=False)
+        # A character has at most four bytes.
+        if 4 * (len(text) + len(json.dumps(item, ensure_ascii=False))) > ITEM_LIMIT:
+            text = stored_answer.kept(answer, item, ITEM_LIMIT - stored_answer.size(item))
+        item["answer"] = text
     return item
 
 

@@ -135,7 +135,7 @@ class Leases:
             },
         )
         try:
-            self._table.update(renewal)
+            self._table.change(renewal)
         except ConditionFailed as refused:
             raise lost(lease, refused.items[0]) from refused
         return replace(lease, expires_at=until)
@@ -164,7 +164,7 @@ class Leases:
             {"holder": holder.id, "now": self._clock()},
         )
         try:
-            self._table.update(give_back)
+            self._table.change(give_back)
         except ConditionFailed:
             return False
         return True

@@ -60,7 +60,10 @@ class OpenEntries:
 
         One call, and one for each that there is.
         """
-        markers = self._table.query(OPEN, f"{service}#" if service else "")
+        return self.named_by(self._table.query(OPEN, f"{service}#" if service else ""))
+
+    def named_by(self, markers: Sequence[Item]) -> list[OpenEntry]:
+        """Returns the entries that markers name. One call for each."""
         items = [
             self._table.get(*_entry_key(one["sk"])) if _names_an_entry(one["sk"]) else None
             for one in markers

@@ -9,13 +9,14 @@ another holder cannot write it any more.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
 from ..errors import LeaseHeldError, LedgerError, one_line
 from ..log import logger
 from .batch import failure_of
-from .entry import ENTRY, Entry, State, Success, check_types, from_item, iso, to_item
+from .entry import ENTRY, Entry, State, Success, check_types, from_item, to_item
 from .lease import Lease, lost, still_held
 from .open_entries import OPEN, OpenEntries, read
 
@@ -68,7 +69,7 @@ class History:
         entries sort as updates happen. Where there is an entry of this ``request_id`` already, that
         one is the answer, unless it may be repeated.
         """
-        now = iso(self._clock())
+        now = self._now()
         entry = replace(entry, begun_at=now, updated_at=now)
         earlier: Item | None = None
         for _ in range(_BEGIN_TRIES):
@@ -99,7 +100,7 @@ class History:
 
         One call, two where there is an earlier one.
         """
-        now = iso(self._clock())
+        now = self._now()
         entry = replace(entry, begun_at=now, updated_at=now, ended_at=now)
         written, request, _ = self._intent(entry, instead_of=None)
         assert isinstance(written, Put)
@@ -129,7 +130,7 @@ class History:
 
         One call. Raises LeaseHeldError if another holder has taken the entry.
         """
-        entry = replace(entry, updated_at=iso(self._clock()))
+        entry = replace(entry, updated_at=self._now())
         try:
             self._table.put(self._progress(entry))
         except ConditionFailed as refused:
@@ -144,7 +145,7 @@ class History:
         one did. What has ended stays as it is: the same end again is harmless. Raises
         LeaseHeldError as ``advance``.
         """
-        now = iso(self._clock())
+        now = self._now()
         entry = replace(entry, updated_at=now, ended_at=now)
         request = _request_item(entry) | {"expires": self._expires()}
         writes: list[Write] = [
@@ -219,7 +220,10 @@ class History:
         One that cannot be read is logged, and left as it is: it must not stop the updates of its
         service.
         """
-        entries = _readable(one.found for one in OpenEntries(self._table).of(service or ""))
+        markers = self._table.query(OPEN, f"{service}#" if service else "")
+        if not markers:
+            return []
+        entries = _readable(one.found for one in OpenEntries(self._table).named_by(markers))
         return sorted(entries, key=lambda entry: entry.number)
 
     def last_success(self, service: str) -> Success | None:
@@ -260,13 +264,10 @@ class History:
 
     def _progress(self, entry: Entry) -> Put:
         """The entry as it becomes, if its owner is the same and it has not gone further."""
-        item, states = _item(entry), entry.state.reached_from
-        if entry.is_ended:
+        item, (condition, states) = _item(entry), _ADVANCE[entry.state]
+        if entry.state is State.ENDED:
             item |= {"expires": self._expires()}
-            states = states[:-1]
-        names = {f"state{index}": state.value for index, state in enumerate(states)}
-        condition = f"#owner = :owner AND #state IN ({', '.join(f':{name}' for name in names)})"
-        return Put(item, condition, {"owner": entry.owner} | names)
+        return Put(item, condition, states | {"owner": entry.owner})
 
     def _not_written(self, entry: Entry, stored: Item | None) -> Exception:
         which = f"the update of request_id {one_line(entry.request_id)}"
@@ -294,8 +295,22 @@ class History:
             [failure_of(entry.batch, self._expires())] if entry.batch and entry.has_failed else []
         )
 
+    def _now(self) -> str:
+        moment = datetime.fromtimestamp(self._clock(), UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def _expires(self) -> int:
         return int(self._clock() + self._retention)
+
+
+def _advance_condition(state: State) -> tuple[str, dict[str, str]]:
+    """Returns the condition for an entry to come to ``state``, and its values."""
+    before = state.reached_from[:-1] if state is State.ENDED else state.reached_from
+    names = {f"state{index}": earlier.value for index, earlier in enumerate(before)}
+    return f"#owner = :owner AND #state IN ({', '.join(f':{name}' for name in names)})", names
+
+
+_ADVANCE = {state: _advance_condition(state) for state in State}
 
 
 def request_key(request_id: str) -> tuple[str, str]:

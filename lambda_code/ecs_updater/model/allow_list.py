@@ -54,7 +54,7 @@ class AllowList:
         Raises ConfigurationError for one that cannot be right.
         """
         given = [pattern.strip(" ") for pattern in text.split(",")] if text else []
-        return cls(setting, text, tuple(_checked(setting, pattern) for pattern in given))
+        return cls(setting, text, tuple([_checked(setting, pattern) for pattern in given]))
 
     def check(self, field: str, given: str, normalised: str) -> None:
         """Raises NotAllowedError where no pattern matches ``normalised``.
@@ -70,10 +70,8 @@ class AllowList:
 
 def allow_lists(settings: Settings) -> tuple[AllowList, AllowList]:
     """The lists of images and services. Raises ConfigurationError for one that cannot be right."""
-    return (
-        AllowList.of(IMAGES, settings.allowed_images),
-        AllowList.of(SERVICES, settings.allowed_services),
-    )
+    services = AllowList.of(SERVICES, settings.allowed_services)
+    return AllowList.of(IMAGES, settings.allowed_images), services
 
 
 def check_allowed(request: Request, settings: Settings) -> None:
@@ -82,12 +80,16 @@ def check_allowed(request: Request, settings: Settings) -> None:
     A rollback asks for none. Raises ConfigurationError for a list that cannot be right.
     """
     images, services = allow_lists(settings)
+    wanted = []
+    if isinstance(request, UpdateRequest):
+        wanted = [("ecs_image_name", str(request.image), request.image.normalised)]
+        for container, image in request.container_images.items():
+            field = f"ecs_container_images.{container}"
+            wanted.append((field, str(image), image.normalised))
     service = f"{cluster_name(request.cluster)}/{service_name(request.service)}"
     services.check("ecs_service_name", request.service, service)
-    if isinstance(request, UpdateRequest):
-        images.check("ecs_image_name", str(request.image), request.image.normalised)
-        for container, image in request.container_images.items():
-            images.check(f"ecs_container_images.{container}", str(image), image.normalised)
+    for field, given, normalised in wanted:
+        images.check(field, given, normalised)
 
 
 def _checked(setting: str, pattern: str) -> str:

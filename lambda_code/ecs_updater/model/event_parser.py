@@ -191,15 +191,13 @@ def _request(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
         _check_without_ledger(event)
     if schema is SCHEMAS[ROLLBACK]:
         return RollbackRequest(**common)
+    images = event.get("ecs_container_images")
     return UpdateRequest(
         **common,
         image=ImageReference.parse(event["ecs_image_name"]),
         tags=None if event.get("ecs_tag") is _NO_TAGS else event["ecs_tag"],
         tag_mode=event.get("ecs_tag_mode", REPLACE),
-        container_images={
-            name: _image_of(name, image)
-            for name, image in event.get("ecs_container_images", {}).items()
-        },
+        container_images=_images_of(images) if images else {},
         force_new_deployment=event.get("force_new_deployment", False),
         rollback_on_failure=event.get("rollback_on_failure", False),
     )
@@ -296,6 +294,10 @@ def _violations_beside_schema(event: Mapping[str, Any]) -> Iterator[str]:
                     f"ecs_tag.{key}: the character {wrong!r} cannot be in a tag's {part}, "
                     "only letters, digits, spaces and _ . : / = + - @"
                 )
+
+
+def _images_of(images: Mapping[str, str]) -> dict[str, ImageReference]:
+    return {name: _image_of(name, image) for name, image in images.items()}
 
 
 def _image_of(container: str, image: str) -> ImageReference:

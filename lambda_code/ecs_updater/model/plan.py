@@ -4,7 +4,7 @@ Pure: whatever can be refused is refused here, before the first write.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -49,22 +49,26 @@ class Plan:
     deployment_configuration: Mapping[str, Any] | None = None
     """What takes the place of the service's, as it goes over the wire; None leaves it as it is."""
 
-    @property
-    def deploys(self) -> bool:
-        """Whether the service gets a new deployment."""
-        return self.revision is not None or self.target is not None or self.force_new_deployment
+    after: Mapping[str, Any] = field(init=False)
+    """The task definition that the service runs afterwards; one that is to be registered has no
+    name yet.
+    """
+    deploys: bool = field(init=False)
+    """Whether the service gets a new deployment."""
+    changes_tags: bool = field(init=False)
+    """Whether tags have to be written."""
+    writes: bool = field(init=False)
+    """Whether anything has to be written at all."""
 
-    @property
-    def after(self) -> Mapping[str, Any]:
-        """The task definition that the service runs afterwards; one that is to be registered has no
-        name yet.
-        """
-        return self.revision or self.target or self.snapshot.task_definition
-
-    @property
-    def writes(self) -> bool:
-        """Whether anything has to be written at all."""
-        return self.deploys or bool(self.tags)
+    def __post_init__(self) -> None:
+        has_revision = self.revision is not None or self.target is not None
+        derived: dict[str, Any] = {
+            "after": self.revision or self.target or self.snapshot.task_definition,
+            "deploys": has_revision or self.force_new_deployment,
+            "changes_tags": bool(self.tags),
+        }
+        derived["writes"] = derived["deploys"] or derived["changes_tags"]
+        vars(self).update(derived)
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ def _with_breaker(snapshot: Snapshot) -> Mapping[str, Any] | None:
 
 
 def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
-    if changes and snapshot.has_short_arn:
+    if snapshot.has_short_arn and changes:
         raise ServiceTagsRefusedError(
             f"service tags could not be updated {snapshot.service_arn} is an ARN of the short "
             "form, and ECS takes tags only for "
@@ -221,10 +225,11 @@ def _image_changes(
     wanted = {name: str(image) for name, image in request.container_images.items()}
     for name in wanted:
         td.container(running, name)
-    if wanted.setdefault(addressed, str(request.image)) != str(request.image):
+    image = str(request.image)
+    if wanted.setdefault(addressed, image) != image:
         raise InvalidEventError(
             f"ecs_container_images.{addressed}: this container gets ecs_image_name, "
-            f"{request.image}, and cannot have "
+            f"{image}, and cannot have "
             f"{wanted[addressed]} as well"
         )
     return tuple(

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from .tags import is_reserved
+from .tags import RESERVED
 
 Service = Mapping[str, Any]
 
@@ -19,12 +20,19 @@ def tags(service: Service) -> dict[str, str]:
 
 def own_tags(service: Service) -> dict[str, str]:
     """Its tags without the reserved ones, which only AWS sets and removes."""
-    return {key: value for key, value in tags(service).items() if not is_reserved(key)}
+    own = tags(service)
+    for key in list(own):
+        if key.lower().startswith(RESERVED):
+            del own[key]
+    return own
 
 
 def primary_deployment(service: Service) -> Mapping[str, Any]:
     """The deployment that the service is at or on its way to; empty when there is none."""
-    return next((d for d in service.get("deployments") or () if d.get("status") == "PRIMARY"), {})
+    for deployment in service.get("deployments") or ():
+        if deployment.get("status") == "PRIMARY":
+            return dict(deployment)
+    return {}
 
 
 def task_definition(service: Service) -> str | None:
@@ -76,6 +84,8 @@ class ServiceDescription:
 class Snapshot:
     """One service and the task definition that it runs, read with two calls."""
 
+    key: str
+    """The service's key in ledger and queue, see ``arn.service_key``."""
     cluster_arn: str
     service_arn: str
     task_definition: Mapping[str, Any]
@@ -111,7 +121,7 @@ class Snapshot:
     service: Mapping[str, Any] = field(default_factory=dict)
     """The service as DescribeServices returned it."""
 
-    @property
+    @cached_property
     def task_definition_arn(self) -> str:
         """The ARN of the running revision."""
         arn: str = self.task_definition["taskDefinitionArn"]

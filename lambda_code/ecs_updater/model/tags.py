@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..errors import ServiceTagsRefusedError
 
@@ -14,9 +15,13 @@ LIMIT = 50
 """The most tags of one resource; those of the reserved prefix do not count."""
 
 
+RESERVED = "aws:"
+"""Prefix, in any case, of the keys of tags that only AWS sets and removes."""
+
+
 def is_reserved(key: str) -> bool:
     """Whether only AWS may set or remove a tag of this key: the prefix ``aws:`` in any case."""
-    return key.lower().startswith("aws:")
+    return key.lower().startswith(RESERVED)
 
 
 def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -30,9 +35,10 @@ def wrong_character(text: str) -> str | None:
     Letters, digits and spaces of any script, and ``_ . : / = + - @``: AWS's
     ``[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*``.
     """
-    return next(
-        (c for c in text if c not in "_.:/=+-@" and unicodedata.category(c)[0] not in "LZN"), None
-    )
+    for character in text:
+        if character not in "_.:/=+-@" and unicodedata.category(character)[0] not in "LZN":
+            return character
+    return None
 
 
 @dataclass(frozen=True)
@@ -45,26 +51,16 @@ class TagChanges:
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def to_set(self) -> dict[str, str]:
         """Tags to add or to give another value, sorted by key."""
-        return {
-            key: self.after[key]
-            for key in sorted(self.after)
-            if self.before.get(key) != self.after[key]
-        }
+        changed = sorted(self.after.items() - self.before.items())
+        return dict(changed)
 
-    @property
+    @cached_property
     def to_remove(self) -> list[str]:
         """Keys to take away, sorted."""
         return sorted(self.before.keys() - self.after.keys())
-
-    @property
-    def remove_first(self) -> bool:
-        """Whether old and new tags together would not fit, so that removing cannot wait until the
-        new ones are there.
-        """
-        return len(self.before.keys() | self.after.keys()) > LIMIT
 
     @property
     def reverse(self) -> "TagChanges":

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -230,10 +230,15 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     @property
     def completed(self) -> str | None:
         """The task definition of the newest deployment that is complete, if there is one."""
-        every = (*((self.ours,) if self.ours else ()), *self.others)
+        candidates = [self.ours, *self.others] if self.ours else list(self.others)
         # ECS lists the others from the newest on.
-        in_order = sorted(every, key=lambda one: one.status != "PRIMARY")
-        return next((one.task_definition for one in in_order if self._is_complete(one)), None)
+        if self.primary in candidates:
+            candidates.remove(self.primary)
+            candidates.insert(0, self.primary)
+        for deployment in candidates:
+            if deployment and self._is_complete(deployment):
+                return deployment.task_definition
+        return None
 
     def _is_complete(self, deployment: Deployment) -> bool:
         if self.is_rolling and deployment.rollout_state is not None:
@@ -292,51 +297,73 @@ def observe(
     """
     if service is None:
         return Observation("MISSING", None, None)
-    answers = service.get("deployments") or []
-    deployments = [_deployment(one) for one in answers]
     configuration = service.get("deploymentConfiguration") or {}
-    begun = (
-        next((one.get("createdAt") for one in answers if one["id"] == deployment_id), None) or since
-    )
-    events = [
-        event
-        for event in service.get("events") or []
-        if begun is None or event.get("createdAt", begun) >= begun
-    ]
-    heard = [event.get("message", "") for event in events]
-    ours = [one for one in deployments if one.id == deployment_id]
-    own = [message for message in heard if f"(deployment {deployment_id}) " in message]
-    breaker, alarms = (
-        configuration.get("deploymentCircuitBreaker") or {},
-        configuration.get("alarms") or {},
-    )
+    breaker = configuration.get("deploymentCircuitBreaker") or {}
+    alarms = configuration.get("alarms") or {}
+    ours, primary, others, begun = None, None, [], since
+    for answer in service.get("deployments") or []:
+        deployment = _deployment(answer)
+        if primary is None and deployment.status == "PRIMARY":
+            primary = deployment
+        if deployment.id != deployment_id:
+            others.append(deployment)
+        elif ours is None:
+            ours, begun = deployment, answer.get("createdAt") or since
+    events = service.get("events") or []
+    heard = _Heard(deployment_id, begun, events) if events else None
     return Observation(
         service_status=service["status"],
-        ours=next(iter(ours), None),
-        primary=next((one for one in deployments if one.status == "PRIMARY"), None),
-        others=tuple(one for one in deployments if one.id != deployment_id),
+        ours=ours,
+        primary=primary,
+        others=tuple(others),
         is_rolling=(configuration.get("strategy") or _ROLLING) == _ROLLING,
         has_circuit_breaker=bool(breaker.get("enable")),
-        rolls_back=any(one.get("enable") and one.get("rollback") for one in (breaker, alarms)),
-        has_completed=any("deployment completed" in message for message in own),
-        has_failed=any(_FAILED in message for message in own)
-        or any(one.rollout_state == "FAILED" for one in ours),
-        another_has_failed=any(_FAILED in message and message not in own for message in heard),
-        failure=next(
-            (message.partition(f"{_FAILED}: ")[2] for message in own if _FAILED in message), ""
+        rolls_back=bool(
+            (breaker.get("enable") and breaker.get("rollback"))
+            or (alarms.get("enable") and alarms.get("rollback"))
         ),
-        rollbacks=frozenset(
-            found[1] for message in heard if (found := _ROLLING_BACK.search(message))
-        ),
-        heard=tuple(map(_without_subject, heard)),
-        moved_at=_newest(
-            event.get("createdAt") for event in events if _MOVED.search(event.get("message", ""))
-        ),
+        has_completed=heard is not None and heard.has_completed,
+        has_failed=(heard is not None and heard.has_failed)
+        or (ours is not None and ours.rollout_state == "FAILED"),
+        another_has_failed=heard is not None and heard.another_has_failed,
+        failure=heard.failure if heard else "",
+        rollbacks=frozenset(heard.rollbacks) if heard else frozenset(),
+        heard=tuple(heard.messages) if heard else (),
+        moved_at=heard.moved_at if heard else None,
         events=tuple(
-            _without_subject(event.get("message", ""))
-            for event in (service.get("events") or [])[:_EVENTS_SHOWN]
+            [_without_subject(event.get("message", "")) for event in events[:_EVENTS_SHOWN]]
         ),
     )
+
+
+class _Heard:
+    """What a service's events say since a deployment began, the newest first."""
+
+    def __init__(
+        self, deployment_id: str, begun: datetime | None, events: Sequence[Mapping[str, Any]]
+    ):
+        self.messages: list[str] = []
+        self.rollbacks: set[str] = set()
+        self.has_completed = self.has_failed = self.another_has_failed = False
+        self.failure = ""
+        self.moved_at: datetime | None = None
+        for event in events:
+            at, message = event.get("createdAt"), event.get("message", "")
+            if begun is not None and at is not None and at < begun:
+                continue
+            self.messages.append(_without_subject(message))
+            if found := _ROLLING_BACK.search(message):
+                self.rollbacks.add(found[1])
+            if at and (self.moved_at is None or at > self.moved_at) and _MOVED.search(message):
+                self.moved_at = at
+            if f"(deployment {deployment_id}) " in message:
+                self.has_completed = self.has_completed or "deployment completed" in message
+                if _FAILED in message:
+                    if not self.has_failed:
+                        self.failure = message.partition(f"{_FAILED}: ")[2]
+                    self.has_failed = True
+            elif _FAILED in message:
+                self.another_has_failed = True
 
 
 def _newest(moments: Iterable[datetime | None]) -> datetime | None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ecs_updater.deployments.tag_writer import removes_first
 from ecs_updater.errors import ServiceTagsRefusedError
 from ecs_updater.model.tags import (
     LIMIT,
@@ -102,7 +103,7 @@ def test_more_than_fifty_tags_after_a_merge_are_refused(before, wanted):
     [(25, 25, False), (25, 26, True), (50, 1, True), (0, 50, False), (50, 0, False)],
 )
 def test_removing_comes_first_only_where_old_and_new_tags_together_do_not_fit(before, after, first):
-    assert TagChanges(many(before, "old"), many(after, "new")).remove_first is first
+    assert removes_first(TagChanges(many(before, "old"), many(after, "new"))) is first
 
 
 def test_the_reverse_of_a_change_leads_back():
