@@ -70,6 +70,8 @@ class Call:
     clock: Clock = REAL_TIME
     batch: str | None = None
     """Id of the batch in the ledger."""
+    wait_seconds: float | None = None
+    """Time to wait for the rollout, instead of the event's `wait_seconds`."""
 
     @classmethod
     def of(cls, context: Any) -> "Call":

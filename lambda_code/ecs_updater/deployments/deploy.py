@@ -71,18 +71,20 @@ def deploy(
     table: Table | None = None,
     registries: Callable[[Settings], Registries] = registry_clients,
     *,
+    memory: MemoryHistory | None = None,
     service: ServiceDescription | None = None,
     wait_for_rate_limit: Pace = no_wait,
 ) -> Answer:
     """Does what an event says and returns the response of the contract.
 
     ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the
-    ledger's: there is one exactly when the environment has LEDGER_TABLE. ``service`` is an answer
+    ledger's: there is one exactly when the environment has LEDGER_TABLE. Without one, ``memory``
+    may be shared by several updates, whose progress can be read there. ``service`` is an answer
     of DescribeServices that was read already. ``wait_for_rate_limit`` waits until the calls of the
     plan may be made, before the lease is taken. Raises the errors of ``errors``; the message of an
     error after a write says in which state the service is.
     """
-    attempt = Attempt(event, environment, ecs, call or Call(), table, registries)
+    attempt = Attempt(event, environment, ecs, call or Call(), table, registries, memory)
     if attempt.request.dry_run:
         return _dry_run(attempt, attempt.planner.plan(attempt.request, service))
     earlier = attempt.identity.find()
@@ -117,6 +119,7 @@ class Attempt:
         call: Call,
         table: Table | None,
         registries: Callable[[Settings], Registries],
+        memory: MemoryHistory | None = None,
     ):
         self.settings = Settings.from_environment(environment)
         self.request = event_parser.parse(event, self.settings)
@@ -128,9 +131,11 @@ class Attempt:
             self.history = History(table, retention_days=days, clock=clock.epoch)
             self.leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         else:
-            self.history, self.leases = MemoryHistory(clock.epoch), MemoryLeases(clock.epoch)
+            self.history = memory or MemoryHistory(clock.epoch)
+            self.leases = MemoryLeases(clock.epoch)
         holder = Holder.of(self.request.request_id or call.id)
-        self.deadline = call.deadline(self.request.wait_seconds)
+        wait = self.request.wait_seconds if call.wait_seconds is None else call.wait_seconds
+        self.deadline = call.deadline(wait)
         """The moment of the clock until which may be waited, for the lease, the rollout and the
         rollback together.
         """

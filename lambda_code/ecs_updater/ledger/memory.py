@@ -59,10 +59,20 @@ class MemoryHistory(History):
         """Returns nothing, likewise."""
         return []
 
+    def of_request(self, request_id: str) -> Entry | None:
+        """Returns the latest entry of a request of this process, for who shows its progress."""
+        with self._lock:
+            entries = [entry for entry in self._entries.values() if entry.request_id == request_id]
+        return max(entries, key=lambda entry: entry.number, default=None)
+
     def _keep(self, entry: Entry) -> Entry:
         with self._lock:
             self._entries[entry.number] = entry
         return entry
+
+
+_FENCES = itertools.count(1)
+"""One for all ledgers of this process: entries are numbered by it."""
 
 
 class MemoryLeases(Leases):
@@ -70,12 +80,11 @@ class MemoryLeases(Leases):
 
     def __init__(self, clock: Callable[[], float] = time.time):  # pylint: disable=super-init-not-called
         self._clock = clock
-        self._fences = itertools.count(int(clock() * 1000))
 
     @contextmanager
     def hold(self, service: str, holder: Holder, deadline: float = 0.0) -> Iterator[Hold]:
         """Holds a lease without an end."""
-        yield _MemoryHold(self, Lease(service, holder, next(self._fences), 0.0), self._clock)
+        yield _MemoryHold(self, Lease(service, holder, next(_FENCES), 0.0), self._clock)
 
 
 class _MemoryHold(Hold):
