@@ -9,9 +9,7 @@ import pytest
 
 from ecs_updater.api import query
 from ecs_updater.api.get_routes import Sources, status_app
-from ecs_updater.api.openapi import ROUTES
 from ecs_updater.api.service_list import ServiceList
-from ecs_updater.errors import InvalidQueryError
 from ecs_updater.ledger.queries import Feed
 from fakes.many_services import ManyServices, service
 from support.http import CONTEXT, REQUEST_ID, ask, event
@@ -41,18 +39,6 @@ def _get(sources):
     return lambda address, **more: ask(resolve, "GET", address, **more)
 
 
-def test_help_is_json_for_programs_and_lists_every_route(get):
-    answer = get("/", headers={"Accept": "*/*"})
-    assert answer.status == 200 and answer.headers["Vary"] == "Accept"
-    assert answer.json["routes"] == [
-        {"method": one.method, "path": one.path, "what": one.summary} for one in ROUTES
-    ]
-    assert (
-        answer.json["tagFilters"] == ["environment", "owner", "contact"]
-        and "x-api-key" in answer.json["authentication"]
-    )
-
-
 def test_a_browser_gets_the_page_with_a_strict_policy_and_reaches_no_aws_for_it(get, ecs):
     answer = get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert answer.status == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -72,18 +58,6 @@ def test_services_are_listed_and_filtered(get):
         "old",
     ]
     assert get("/list?images=1&limit=1").json["services"][0]["images"] == {"app": "registry/api:1"}
-
-
-def test_a_page_leads_to_the_next(get):
-    first = get("/list?limit=1").json
-    second = get(f"/list?limit=1&next={first['next']}").json
-    # Only then it is known that nothing else fits the query.
-    last = get(f"/list?limit=1&next={second['next']}").json
-    assert [one["serviceName"] for page in (first, second) for one in page["services"]] == [
-        "api",
-        "web",
-    ]
-    assert last == {"services": [], "next": None}
 
 
 @pytest.mark.parametrize(
@@ -154,11 +128,6 @@ def test_a_service_is_found_however_it_is_named(parameters, key):
     assert query.deployments_query(parameters, PREFIX).service == key
 
 
-def test_a_short_arn_needs_its_cluster():
-    with pytest.raises(InvalidQueryError):
-        query.deployments_query({"service": [f"{PREFIX}service/web"]}, PREFIX)
-
-
 def test_updates_are_told_by_service_and_by_their_id(get, history, lease):
     key = f"{PREFIX}service/ECSCluster/ecs-dummy-service"
     entry = history.begin(intent(lease("r-1"))).entry
@@ -202,25 +171,6 @@ def test_trouble_of_aws_is_502_and_logged_without_a_traceback_for_the_caller(get
         and "secret" not in answer.text
     )
     assert log()[-1]["error_type"] == "ServiceReadError"
-
-
-def test_the_log_says_what_was_asked_how_much_was_told_and_what_it_cost(get, ecs, log):
-    get("/list")
-    (line,) = log()
-    assert (
-        line["aws_calls"] == dict(sorted(ecs.calls.items())) and ecs.calls["DescribeServices"] == 2
-    )
-    assert (line["message"], line["path"], line["services"], line["http_request_id"]) == (
-        "read",
-        "/list",
-        2,
-        REQUEST_ID,
-    )
-
-
-@pytest.mark.parametrize("path", ["/nothing", "/lists", "/deployments/a/b", "/openapi"])
-def test_another_route_is_404(get, path):
-    assert get(path).json["errorType"] == "RouteNotFoundError"
 
 
 def test_a_context_of_another_partition_gives_its_arns(sources):

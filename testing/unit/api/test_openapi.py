@@ -82,17 +82,6 @@ def test_what_is_asked_is_checked_with_the_very_schema_that_is_told(name, schema
     assert {"$schema": "http://json-schema.org/draft-04/schema#", **told} == schema.document
 
 
-def test_the_filters_that_are_set_are_its_parameters():
-    parameters = [one["name"] for one in DOCUMENT["paths"]["/list"]["get"]["parameters"]]
-    assert parameters == ["launch_type", "images", "limit", "next", "environment", "owner"]
-
-
-def test_with_iam_a_signature_is_needed_beside_the_key():
-    document = openapi.document([], "iam")
-    assert document["paths"]["/update"]["post"]["security"] == [{"key": [], "iam": []}]
-    assert document["paths"]["/"]["get"]["security"] == []
-
-
 def test_what_reads_answers_as_the_document_says(table, history, lease, log):  # pylint: disable=unused-argument
     ecs = ManyServices({"c": {"web": service("c", "web", tags=[{"key": "a", "value": "b"}])}})
     entry = history.begin(intent(lease("r"))).entry
@@ -118,22 +107,3 @@ def test_what_changes_answers_as_the_document_says(ecs_fake, send, event, log): 
     resolve = update_app(lambda *_: {"statusCode": 200, "body": body}).resolve
     assert not list(validator("Result").iter_errors(ask(resolve, "POST", "/update", event()).json))
     assert not list(validator("Error").iter_errors(ask(resolve, "POST", "/update", "{").json))
-
-
-def test_the_schemas_of_answers_refuse_what_is_no_such_answer():
-    assert list(validator("Services").iter_errors({"services": [{}], "next": None}))
-    assert list(validator("Result").iter_errors({}))
-    assert list(
-        validator("Error").iter_errors(
-            {"errorType": "x", "errorMessage": "y", "requestId": "z", "trace": "t"}
-        )
-    )
-
-
-def test_it_is_served_with_an_address_that_is_relative_to_its_own(table, log):  # pylint: disable=unused-argument
-    environment = {"TAG_FILTERS": "environment,owner"}
-    resolve = status_app(
-        Sources(ServiceList(ManyServices({}).reader()), Feed(table), environment)
-    ).resolve
-    assert ask(resolve, "GET", "/openapi.json").json == DOCUMENT
-    assert DOCUMENT["servers"] == [{"url": "."}]

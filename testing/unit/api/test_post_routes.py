@@ -316,31 +316,6 @@ def test_an_error_names_the_fields_of_the_form_that_the_caller_wrote(error, said
     assert log()[-1]["message"] == said
 
 
-def test_the_fields_of_an_update_are_unknown_to_a_rollback():
-    answer = post(Updates(), "/rollback", SHORT)
-    assert answer.json["violations"] == [
-        "unknown field image: leave it out",
-        "unknown field tag: leave it out",
-    ]
-
-
-def test_every_violation_of_a_short_form_is_listed():
-    violations = post(Updates(), "/update", {"cluster": "", "tag": 1}).json["violations"]
-    assert sorted(violations) == [
-        "'image' is a required property",
-        "'service' is a required property",
-        "cluster: '' should be non-empty",
-        "tag: 1 is not of type 'string'",
-    ]
-
-
-@pytest.mark.parametrize("body", [[], "x", 1, None, {}, {"cluster": "c", "ecs_tag": {}}])
-def test_what_is_not_in_the_short_form_is_the_updates_to_refuse(body):
-    updates = Updates()
-    assert post(updates, "/update", json.dumps(body)).status == 200
-    assert updates.asked[0][0] == ({"action": "update", **body} if isinstance(body, dict) else body)
-
-
 @pytest.mark.parametrize(
     "media_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"]
 )
@@ -351,11 +326,6 @@ def test_another_media_type_is_415(media_type):
         "must be application/json" in answer.json["errorMessage"]
         and "set Content-Type" in answer.json["errorMessage"]
     )
-
-
-@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
-def test_json_may_be_written_in_any_case_and_with_parameters(media_type):
-    assert post(Updates(), "/update", LONG, headers={"Content-Type": media_type}).status == 200
 
 
 def test_a_body_larger_than_any_event_is_413():
@@ -389,22 +359,6 @@ def test_a_wait_that_is_too_long_for_a_request_is_not_waited_and_answered_202(wa
     assert (answer.status, updates.asked[0][0]["wait_seconds"]) == (status, given)
     assert answer.headers.get("Location") == (
         f"deployments/{REQUEST_ID}" if status == 202 else None
-    )
-
-
-def test_the_id_to_follow_is_the_events_own_where_it_has_one():
-    answer = post(Updates(), "/update", {**LONG, "wait_seconds": 300, "request_id": "a/b"})
-    assert answer.json["requestId"] == "a/b" and answer.headers["Location"] == "deployments/~YS9i"
-
-
-@pytest.mark.parametrize("verdict", ["NO_CHANGE", None])
-def test_nothing_to_follow_is_200_whatever_may_be_waited(verdict):
-    body = {**BODY, "deployment": {**BODY["deployment"], "verdict": verdict}}
-    assert (
-        post(
-            Updates({"statusCode": 200, "body": body}), "/update", {**LONG, "wait_seconds": 300}
-        ).status
-        == 200
     )
 
 
@@ -497,59 +451,11 @@ def test_what_aws_does_not_permit_is_403_and_what_it_does_not_answer_504_also_af
     assert ask(update_app(fails).resolve, "POST", "/update", LONG).status == status
 
 
-def test_a_defect_of_the_door_itself_is_no_different(log, monkeypatch):
-    monkeypatch.setattr("ecs_updater.api.post_routes._caller", lambda event: event["no such thing"])
-    answer = post(Updates(), "/update", LONG)
-    assert (answer.status, answer.json["errorType"], answer.json["requestId"]) == (
-        500,
-        "InternalError",
-        REQUEST_ID,
-    )
-    assert "no such thing" not in answer.json["errorMessage"] and "no such thing" in str(log()[-1])
-
-
 def test_a_defect_is_500_without_internals_and_with_its_traceback_in_the_log(log):
     answer = post(Updates(KeyError("/var/task/secret")), "/update", LONG)
     assert answer.status == 500 and answer.json["errorType"] == "InternalError"
     assert "Traceback" not in answer.text and "secret" not in answer.text
     assert "KeyError" in log()[-1]["exception"]
-
-
-def test_half_a_character_in_an_id_comes_back_in_an_answer_that_has_bytes():
-    for body in ({**LONG, "request_id": "\ud800"}, {**SHORT, "request_id": "\ud800", "tag": 1}):
-        answer = post(Updates(), "/update", body)
-        assert answer.status in (200, 400) and answer.text.encode()
-        assert answer.json["requestId"] in ("\ud800", REQUEST_ID)
-
-
-def test_an_error_that_the_ledger_remembers_is_told_too():
-    error = errors.InvalidEventError.__new__(errors.InvalidEventError)
-    Exception.__init__(error, "[ERROR][json_validation] as it was")
-    error.details = {}
-    error.violations = ()
-    answer = post(Updates(error), "/update", LONG)
-    assert answer.status == 400 and answer.json["violations"] == [
-        "[ERROR][json_validation] as it was"
-    ]
-
-
-@pytest.mark.parametrize(
-    "method, path",
-    [
-        ("GET", "/update"),
-        ("PUT", "/update"),
-        ("POST", "/"),
-        ("POST", "/updates"),
-        ("POST", "/list"),
-    ],
-)
-def test_another_route_or_method_is_404(method, path):
-    answer = ask(update_app(Updates()).resolve, method, path, LONG)
-    assert answer.status == 404
-    assert (
-        answer.json["errorMessage"]
-        == f"[ERROR][http_request] there is no {method} {path}: GET / lists the routes"
-    )
 
 
 @pytest.mark.parametrize(

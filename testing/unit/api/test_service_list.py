@@ -55,15 +55,6 @@ def test_a_thousand_services_of_one_cluster_cost_111_calls_and_none_is_throttled
     assert ecs.throttled == 0
 
 
-def test_a_thousand_services_of_twenty_clusters_cost_121_calls_in_a_stable_order():
-    ecs = world(20, 50)
-    listing = ServiceList(ecs.reader())
-    first, second = (listing.page(ListQuery(), forever) for _ in range(2))
-    assert ecs.calls == {"ListClusters": 2, "ListServices": 40, "DescribeServices": 200}
-    assert names(first) == names(second) == sorted(names(first)) and len(set(names(first))) == 1000
-    assert ecs.throttled == 0
-
-
 def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages():
     ecs = world(2, 30, taskDefinition=f"{ARN}task-definition/shared:7")
     listing = ServiceList(ecs.reader())
@@ -73,24 +64,6 @@ def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages()
         '{"app": "registry/shared:1"}'
     }
     assert ecs.calls["DescribeTaskDefinition"] == 1
-
-
-def test_a_thousand_images_stay_inside_the_rates_of_ecs():
-    ecs = world(1, 300)
-    page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
-    assert len(page["services"]) == 300 and ecs.calls["DescribeTaskDefinition"] == 300
-    assert ecs.throttled == 0
-
-
-def test_a_revision_that_was_deleted_has_no_images_and_disturbs_nobody():
-    ecs = world(1, 2)
-    ecs.before = lambda operation, body: (
-        (400, "ClientException", "Unable to describe task definition.")
-        if operation == "DescribeTaskDefinition" and "0001" in body["taskDefinition"]
-        else None
-    )
-    page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
-    assert [one["images"] for one in page["services"]] == [{"app": "registry/web-0000:1"}, None]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 10, 99, 250])
@@ -135,18 +108,6 @@ def test_services_and_clusters_that_go_during_paging_are_passed_over():
     ]
     assert {cluster for cluster, _ in told} == {"cluster-00", "cluster-01", "cluster-03"}
     assert ("cluster-03", "web-0029") not in told and len(told) == len(set(told))
-
-
-def test_what_is_deleted_between_list_and_description_is_no_failure():
-    ecs = world(2, 12)
-
-    def vanish(operation, _):
-        if operation == "DescribeServices":
-            ecs.clusters.pop("cluster-00", None)
-            ecs.clusters["cluster-01"].pop("web-0003", None)
-
-    ecs.before = vanish
-    assert len(ServiceList(ecs.reader()).page(ListQuery(), forever)["services"]) == 11
 
 
 def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
@@ -200,13 +161,6 @@ def test_filters_by_tag_have_to_hold_all():
     assert told(owner="X") == [] and told(owner="") == []
 
 
-def test_a_filter_that_few_services_fit_goes_through_all_of_them_and_ends():
-    ecs = world(3, 40)
-    ecs.clusters["cluster-02"]["web-0031"]["tags"] = [{"key": "owner", "value": "me"}]
-    page = ServiceList(ecs.reader()).page(ListQuery(tags={"owner": "me"}, limit=5), forever)
-    assert names(page) == [("cluster-02", "web-0031")] and page["next"] is None
-
-
 def test_a_page_ends_before_the_functions_time_does_and_the_next_one_goes_on():
     ecs = world(2, 200)
     listing = ServiceList(ecs.reader())
@@ -216,52 +170,12 @@ def test_a_page_ends_before_the_functions_time_does_and_the_next_one_goes_on():
     assert names(page) + names(rest) == names(listing.page(ListQuery(), forever))
 
 
-def test_names_of_more_clusters_are_read_only_while_the_time_lasts_and_every_page_comes_further():
-    ecs = world(45, 0)
-    ecs.clusters["cluster-44"]["web"] = service("cluster-44", "web")
-    listing, found, token, pages_read = ServiceList(ecs.reader()), [], None, 0
-    while token or not pages_read:
-        page = listing.page(ListQuery(next=token), lambda: 10.0)
-        found, token, pages_read = found + names(page), page["next"], pages_read + 1
-    assert found == [("cluster-44", "web")] and pages_read == 5
-    assert ecs.calls["ListServices"] == 45
-
-
 def test_a_page_is_no_larger_than_lambdas_answer():
     large = [{"key": f"{number:02d}" + "k" * 126, "value": "v" * 256} for number in range(50)]
     ecs = world(1, 400, tags=large)
     told = pages(ServiceList(ecs.reader()))
     assert len(told) > 1 and max(len(json.dumps(page)) for page in told) < 5_000_000
     assert len({name for page in told for name in names(page)}) == 400
-
-
-def test_a_service_is_told_in_the_words_of_ecs():
-    fields = {
-        "desiredCount": 3,
-        "runningCount": 1,
-        "pendingCount": 2,
-        "tags": [{"key": "b", "value": "2"}, {"key": "a"}],
-        "deployments": [
-            {"id": "2", "status": "ACTIVE", "rolloutState": "COMPLETED"},
-            {"id": "1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS"},
-        ],
-    }
-    ecs = ManyServices({"c": {"web": service("c", "web", **fields)}})
-    (told,) = ServiceList(ecs.reader()).page(ListQuery(), forever)["services"]
-    assert told == {
-        "clusterName": "c",
-        "clusterArn": f"{ARN}cluster/c",
-        "serviceName": "web",
-        "serviceArn": f"{ARN}service/c/web",
-        "launchType": "FARGATE",
-        "capacityProviders": [],
-        "taskDefinition": "web:1",
-        "desiredCount": 3,
-        "runningCount": 1,
-        "pendingCount": 2,
-        "rolloutState": "IN_PROGRESS",
-        "tags": [{"key": "a", "value": ""}, {"key": "b", "value": "2"}],
-    }
 
 
 def test_a_throttle_is_retried_and_a_refusal_is_one_error_that_names_the_call():

@@ -2,14 +2,12 @@
 and every request is counted.
 """
 
-from collections import Counter
-
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Table, Update
+from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
 from ecs_updater.errors import LedgerError, Outcome
-from fakes.fake_dynamodb import CONFLICT, DENIED, SERVER_ERROR, TABLE, THROTTLED
+from fakes.fake_dynamodb import CONFLICT, DENIED, SERVER_ERROR, THROTTLED
 
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb")
@@ -63,11 +61,6 @@ def test_a_value_comes_back_as_it_went(table, value):
     assert found == value and type(found) is type(value)
 
 
-def test_what_is_none_is_not_there(table):
-    table.put(Put({"pk": "p", "sk": "s", "none": None, "in": {"none": None, "one": 1}}))
-    assert table.get("p", "s") == {"pk": "p", "sk": "s", "in": {"one": 1}}
-
-
 def test_half_a_character_is_kept_in_words(table):
     table.put(Put({"pk": "p\ud800", "sk": "s"}))
     assert table.get("p\ud800", "s") == {"pk": "p\\ud800", "sk": "s"}
@@ -76,10 +69,6 @@ def test_half_a_character_is_kept_in_words(table):
 def test_what_has_no_form_in_a_table_is_a_defect(table):
     with pytest.raises(TypeError, match="bytes has no form in a table"):
         table.put(Put({"pk": "p", "sk": "s", "value": b""}))
-
-
-def test_what_is_not_there_is_none(table):
-    assert table.get("p", "s") is None
 
 
 def test_reads_are_strongly_consistent(table, fake):
@@ -123,32 +112,6 @@ def test_a_condition_that_does_not_hold_brings_what_is_there(table):
         with pytest.raises(ConditionFailed) as raised:
             write()
         assert raised.value.items == ({"pk": "p", "sk": "s", "state": "old"},)
-
-
-def test_a_condition_that_fails_on_nothing_brings_nothing(table):
-    with pytest.raises(ConditionFailed) as raised:
-        table.update(Update("p", "s", "SET #a = :a", "#a = :a", {"a": 1}))
-    assert raised.value.items == (None,)
-
-
-def test_an_update_gives_the_item_as_it_then_is(table):
-    table.put(Put({"pk": "p", "sk": "s", "a": 1, "b": 2}))
-    update = Update("p", "s", "SET #a = :two REMOVE #b", "#b = :two", {"two": 2})
-    assert table.update(update) == {"pk": "p", "sk": "s", "a": 2}
-
-
-def test_of_several_writes_all_are_done(table, fake):
-    table.put(Put({"pk": "p", "sk": "gone"}))
-    table.put(Put({"pk": "p", "sk": "changed", "n": 1}))
-    table.write(
-        Put({"pk": "p", "sk": "new"}, NEW),
-        Delete("p", "gone"),
-        Update("p", "changed", "SET #n = :two", "#n = :one", {"one": 1, "two": 2}),
-    )
-    assert (
-        sorted(sk for _, sk in fake.items) == ["changed", "new"]
-        and table.get("p", "changed")["n"] == 2
-    )
 
 
 def test_of_several_writes_none_is_done_when_one_condition_does_not_hold(table, fake):
@@ -217,10 +180,3 @@ def test_a_repeated_transaction_says_that_it_is_the_same(table, fake):
     table.write(Put({"pk": "p", "sk": "t"}))
     tokens = [request.body["ClientRequestToken"] for request in fake.requests]
     assert len(tokens) == 4 and tokens[0] == tokens[1] == tokens[2] != tokens[3]
-
-
-def test_calls_can_be_counted_together_with_those_of_other_clients(fake):
-    calls = Counter({"DescribeServices": 1})
-    table = Table(TABLE, fake.client(), calls)
-    table.get("p", "s")
-    assert calls == {"DescribeServices": 1, "GetItem": 1}

@@ -8,9 +8,9 @@ import pytest
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.errors import InvalidEventError, LedgerError, Outcome, RolloutFailedError
-from ecs_updater.ledger.batch import Batch, Batches, members_of, new_id
+from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.queries import Progress
-from fakes.fake_dynamodb import TABLE, THROTTLED
+from fakes.fake_dynamodb import TABLE
 from support.ledger import succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -48,22 +48,10 @@ def test_a_batch_and_its_members_come_back_as_they_went_in_their_order(batches, 
     assert all(int(item["expires"]["N"]) > 1_800_000_000 for item in fake.items.values())
 
 
-def test_a_batch_that_there_is_not_is_none(batches):
-    assert batches.find("b") is None and batches.members("b") == []
-    batches.stop("b", "nobody wants it")
-    assert batches.find("b") is None
-
-
 def test_an_id_is_taken_once(batches):
     batches.begin(Batch("b", "now", 0), [])
     with pytest.raises(InvalidEventError, match="there is one of the id b already"):
         batches.begin(Batch("b", "now", 0), [])
-
-
-def test_ids_sort_by_the_moment_at_which_they_begin():
-    assert (
-        new_id(1_800_000_000.9, "5eed") == "20270115T080000Z-5eed" < new_id(1_800_000_001, "0000")
-    )
 
 
 def test_a_failure_counts_once_with_the_end_that_it_is_and_success_does_not(
@@ -90,18 +78,6 @@ def test_what_may_be_tried_again_counts_when_it_is_given_up_and_only_once(batche
     history.give_up(entry)
     history.give_up(entry)
     assert batches.find("b").failures == 1 and not history.find("one").may_be_repeated
-
-
-def test_what_was_begun_again_is_not_given_up(batches, history, begin, failed):
-    batches.begin(Batch("b", "now", 1), [])
-    entry = failed("one", may_be_repeated=True)
-    again = begin("one", batch="b")
-    history.give_up(entry)
-    assert history.find("one") == again
-
-
-def test_an_end_is_written_although_the_batch_is_forgotten(history, failed):
-    assert failed("one").is_ended and history.unfinished() == []
 
 
 def test_the_first_reason_to_stop_stays(batches):
@@ -141,12 +117,6 @@ def test_a_repetition_is_found_in_the_place_of_what_it_repeats(table, begin, fai
     assert progress.of(["one"])["one"]["state"] == "BEGUN"
 
 
-def test_more_than_a_hundred_keys_are_asked_for_in_parts_and_all_are_found(table, batches):
-    batches.begin(Batch("b", "now", 60), list(members_of("b", EVENTS, [None] * 60)))
-    keys = [("BATCH#b", f"MEMBER#{number:05d}") for number in range(1, 150)]
-    assert len(table.get_many(keys, ["number"])) == 60
-
-
 class Busy:
     """A client that leaves keys out ``times`` times."""
 
@@ -183,9 +153,3 @@ def test_a_table_that_stays_busy_is_trouble_that_may_pass(slept):
     with pytest.raises(LedgerError, match="too busy") as raised:
         Table(TABLE, Busy(99)).get_many([("p", str(number)) for number in range(20)])
     assert raised.value.outcome is Outcome.NOT_NOW and sum(slept) < 10
-
-
-def test_a_throttle_is_repeated_by_the_sdk(table, batches, fake):
-    batches.begin(Batch("b", "now", 1), [])
-    fake.fail("BatchGetItem", THROTTLED)
-    assert len(table.get_many([("BATCH#b", "BATCH")])) == 1

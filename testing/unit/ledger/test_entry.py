@@ -3,20 +3,17 @@ never too large for it.
 """
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
-from ecs_updater.errors import LedgerError, ServiceUpdateError
+from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.entry import (
-    ITEM_LIMIT,
     Entry,
-    Rollback,
     Side,
     State,
     Success,
     from_item,
-    iso,
     to_item,
 )
 from ecs_updater.model.arn import group_id, service_key
@@ -75,41 +72,6 @@ def test_an_entry_goes_forward_or_stays_and_never_back(entry, state, to):
             STEPS[to](entry)
 
 
-def test_each_step_adds_what_is_known_by_then_and_forgets_nothing(entry):
-    entry = entry.registered("arn:2").tagged().deployed("ecs-svc/2")
-    assert entry.after == replace(AFTER, task_definition_arn="arn:2") and entry.before == BEFORE
-    entry = entry.rolling_back("why", "arn:1").rolling_back("why", "arn:1", "ecs-svc/3")
-    assert entry.rollback == Rollback("arn:1", "ecs-svc/3") and entry.deployment_id == "ecs-svc/2"
-    entry = entry.refused("ROLLED_BACK", "it died", ServiceUpdateError("why"), may_be_repeated=True)
-    assert (entry.verdict, entry.cause, entry.may_be_repeated, entry.is_ended) == (
-        "ROLLED_BACK",
-        "it died",
-        True,
-        True,
-    )
-    assert (entry.error_type, entry.error_message) == (
-        "ServiceUpdateError",
-        "[ERROR][ecs_service_update] why",
-    )
-
-
-def test_a_step_leaves_the_entry_that_it_starts_from_as_it_was(entry):
-    same = replace(entry)
-    entry.registered("arn:2").deployed("ecs-svc/2").answered("SUCCEEDED", "", {})
-    assert entry == same
-
-
-def test_what_the_caller_was_told_stays_until_there_is_another_answer(entry):
-    told = entry.deployed("ecs-svc/1").told({"is": "first"})
-    assert told.state is State.DEPLOYED and told.answered("SUCCEEDED", "").answer == {"is": "first"}
-    assert told.answered("SUCCEEDED", "", {"is": "last"}).answer == {"is": "last"}
-
-
-def test_a_cause_is_one_line_of_a_bounded_length(entry):
-    cause = entry.answered("FAILED", "two\nlines" + "x" * 10_000, {}).cause
-    assert cause.startswith("two\\nlines") and len(cause) == 2000
-
-
 # As an item
 
 
@@ -142,32 +104,15 @@ def filled(entry):
     )
 
 
-def test_the_entry_with_everything_has_everything(entry):
-    assert [
-        one.name for one in fields(Entry) if getattr(filled(entry), one.name) in (None, "", False)
-    ] == []
-
-
 @pytest.mark.parametrize("make", [lambda entry: entry, filled], ids=["begun", "with everything"])
 def test_an_item_becomes_the_same_entry_again(entry, make):
     assert from_item(to_item(make(entry))) == make(entry)
-
-
-def test_an_item_has_nothing_that_is_not_known_yet(entry):
-    item = to_item(entry)
-    assert None not in item.values() and "verdict" not in item and "answer" not in item
-    assert {"pk", "sk", "expires"} & item.keys() == set()
 
 
 def test_what_a_later_version_adds_to_an_item_is_left_out(entry):
     item = to_item(entry) | {"new": 1}
     item["before"] = {**item["before"], "new": 1}
     assert from_item(item) == entry
-
-
-def test_a_recorded_answer_comes_back_to_the_letter(entry):
-    answer = {"body": {"é": "ü\u2028", "n": 1.0, "none": None, "empty": "", "list": [[], {}]}}
-    assert from_item(to_item(entry.answered("SUCCEEDED", "", answer))).answer == answer
 
 
 def largest(character):
@@ -292,18 +237,6 @@ def test_an_item_that_is_not_an_entry_as_this_version_knows_them_is_one_error_th
         from_item({name: value for name, value in item.items() if value is not None})
 
 
-def test_an_item_without_a_field_is_the_same_error(entry):
-    item = to_item(entry)
-    for name in ("service", "before", "after", "owner", "cluster_arn", "state", "number", "fence"):
-        with pytest.raises(LedgerError, match="cannot be read"):
-            from_item({key: value for key, value in item.items() if key != name})
-
-
-def test_a_text_that_is_no_text_does_not_stop_an_entry(entry):
-    assert to_item(entry.answered("FAILED", "\ud800", {"body": "\ud800" * 10}))["answer"]
-    assert ITEM_LIMIT < 400 * 1024
-
-
 def test_only_what_succeeded_is_a_success(entry):
     entry = entry.registered("arn:2").deployed("ecs-svc/2")
     assert Success.of(entry) is None
@@ -320,10 +253,6 @@ def test_only_what_succeeded_is_a_success(entry):
         "ecs-svc/2",
         "then",
     )
-
-
-def test_times_are_iso_8601_in_utc():
-    assert iso(1_800_000_000.0625) == "2027-01-15T08:00:00.062Z"
 
 
 # Keys

@@ -10,12 +10,11 @@ from itertools import chain
 import pytest
 
 from ecs_updater.api import get_routes as told
-from ecs_updater.api.query import DeploymentsQuery, next_token
+from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.api.serializers import id_of, request_id_of
 from ecs_updater.aws.dynamodb import Put
 from ecs_updater.errors import (
     ConfigurationError,
-    DeploymentNotFoundError,
     InvalidQueryError,
     LedgerError,
 )
@@ -176,11 +175,6 @@ def test_any_request_id_has_an_address(feed, history, lease, request_id):
     assert part.strip(".") and told.deployment(feed, part)["id"] == part
 
 
-@pytest.mark.parametrize("id_", ["nobody", "~", "~!", "~e", "", "x" * 5000])
-def test_an_update_that_there_is_not_is_named(feed, id_):
-    assert "has no update" in refused(DeploymentNotFoundError, told.deployment, feed, id_)
-
-
 def test_a_place_of_another_list_is_refused(feed, made):
     made(3)
     of_all = told.deployments(feed, DeploymentsQuery(limit=1))["next"]
@@ -191,24 +185,6 @@ def test_a_place_of_another_list_is_refused(feed, made):
         DeploymentsQuery(service=f"{ARN}service/a/b", next=of_service),
     ):
         assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        {"feed": "X", "begun_at": "t", "pk": SERVICE_ARN, "sk": "UPDATE#1"},
-        {"feed": "UPDATES", "begun_at": "", "pk": SERVICE_ARN, "sk": "UPDATE#1"},
-        {"feed": "UPDATES", "begun_at": "t", "pk": "", "sk": "UPDATE#1"},
-        {"pk": SERVICE_ARN, "sk": ""},
-        {"pk": SERVICE_ARN, "sk": "LEASE"},
-    ],
-)
-def test_a_place_that_no_page_could_have_given_is_refused_and_not_asked_for(feed, fake, place):
-    query = DeploymentsQuery(
-        next=next_token(place), service=None if "feed" in place else SERVICE_ARN
-    )
-    assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
-    assert not fake.requests
 
 
 class LargeTable:

@@ -45,25 +45,6 @@ def test_calls_that_reach_ecs_a_little_late_or_early_are_not_throttled_either(pa
         assert ecs.take("RegisterTaskDefinition", clock() + (0.0, 0.4, -0.4)[number % 3])
 
 
-def test_several_tokens_are_taken_with_one_wait(pace, clock):
-    assert pace.take(REGISTER, 19, FOREVER) and pace.take(REGISTER, 3, FOREVER)
-    assert clock.slept == [pytest.approx(3 / 0.98)]
-
-
-def test_more_than_a_burst_at_once_waits_for_what_is_beyond_it(pace, clock):
-    assert pace.take(REGISTER, 29, FOREVER)
-    assert clock.slept == [pytest.approx(10 / 0.98)]
-
-
-def test_what_is_not_used_is_there_again_but_never_more_than_a_burst(pace, clock):
-    pace.take(REGISTER, 19, FOREVER)
-    clock.now += 3600
-    pace.take(REGISTER, 19, FOREVER)
-    assert clock.slept == []
-    pace.take(REGISTER, 1, FOREVER)
-    assert len(clock.slept) == 1
-
-
 def test_no_token_is_taken_by_who_cannot_wait_so_long(pace, clock, fake):
     pace.take(REGISTER, 19, FOREVER)
     assert not pace.take(REGISTER, 5, 4.0)
@@ -71,29 +52,6 @@ def test_no_token_is_taken_by_who_cannot_wait_so_long(pace, clock, fake):
     assert clock.slept == []
     assert pace.take(REGISTER, 3, 4.0)
     assert sum(operation == "UpdateItem" for operation in fake.operations) == 2 + 1 + 0 + 1
-
-
-def test_even_a_full_bucket_is_not_enough_for_who_wants_more_than_it_ever_has_in_that_time(pace):
-    assert not pace.take(REGISTER, 40, 4.0)
-    assert pace.take(REGISTER, 19, 0.0)
-
-
-def test_each_bucket_is_one_of_its_own(pace, clock):
-    pace.take(REGISTER, 19, FOREVER)
-    pace.take(UPDATE, 49, FOREVER)
-    assert clock.slept == []
-
-
-def test_nothing_costs_nothing(pace, fake):
-    assert pace.take(REGISTER, 0, 0.0)
-    assert fake.operations == []
-
-
-def test_a_busy_bucket_costs_one_write_and_an_idle_one_two(pace, fake):
-    pace.take(REGISTER, 1, FOREVER)
-    assert len(fake.operations) == 2
-    pace.take(REGISTER, 1, FOREVER)
-    assert len(fake.operations) == 3
 
 
 def test_many_at_once_get_a_token_each_and_none_twice(table, clock):

@@ -8,10 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ecs_updater.errors import LeaseHeldError, LedgerError, ServiceUpdateError
-from ecs_updater.ledger.entry import State, iso
+from ecs_updater.errors import LeaseHeldError, LedgerError
 from ecs_updater.ledger.lease import Holder, Leases
-from ecs_updater.ledger.store import RETENTION_DAYS, History
+from ecs_updater.ledger.store import RETENTION_DAYS
 from fakes.fake_dynamodb import TABLE
 from fakes.fake_ecs import FAMILY_ARN, SERVICE_ARN
 from support.ledger import ANSWER, intent, refused, succeeded
@@ -20,59 +19,6 @@ pytest_plugins = ["support.ledger_fixtures"]
 
 
 # Beginning
-
-
-def test_what_is_begun_is_found_by_its_request_and_by_its_service(history, lease, clock):
-    entry = intent(lease())
-    begun = history.begin(entry)
-    assert begun.is_new and begun.entry == replace(
-        entry, begun_at=iso(clock()), updated_at=iso(clock())
-    )
-    assert history.find("request-1") == begun.entry
-    assert (
-        history.unfinished(SERVICE_ARN)
-        == history.unfinished()
-        == history.latest(SERVICE_ARN)
-        == [begun.entry]
-    )
-
-
-def test_what_was_never_begun_is_not_found(history):
-    assert history.find("request-1") is None and history.last_success(SERVICE_ARN) is None
-    assert (
-        history.unfinished(SERVICE_ARN) == history.unfinished() == history.latest(SERVICE_ARN) == []
-    )
-
-
-def test_a_second_attempt_of_a_request_finds_the_first_one_begun(history, begin, lease):
-    first = history.advance(begin().registered("arn:2"))
-    second = history.begin(intent(lease()))
-    assert not second.is_new and second.entry == first
-    assert history.latest(SERVICE_ARN) == [first]
-
-
-def test_a_second_attempt_of_a_request_finds_the_first_ones_answer(history, begin, lease):
-    history.end(succeeded(begin()))
-    second = history.begin(intent(lease()))
-    assert not second.is_new and second.entry.is_ended and second.entry.answer == ANSWER
-    assert history.unfinished() == []
-
-
-def test_a_request_that_may_be_repeated_is_another_attempt(history, begin):
-    first = history.end(
-        begin().refused(
-            "FAILED", "throttled", ServiceUpdateError("throttled"), may_be_repeated=True
-        )
-    )
-    second = begin()
-    assert history.find("request-1") == second != first
-    assert history.latest(SERVICE_ARN) == [second, first] and history.unfinished() == [second]
-
-
-def test_a_request_that_failed_for_good_is_not_repeated(history, begin, lease):
-    first = history.end(begin().refused("FAILED", "exit code 1", ServiceUpdateError("exit code 1")))
-    second = history.begin(intent(lease()))
-    assert not second.is_new and second.entry == first
 
 
 def test_a_request_whose_entry_is_forgotten_is_begun_anew(history, begin, fake):
@@ -110,27 +56,6 @@ def test_of_fifty_that_begin_one_request_at_once_one_wins(history, lease):
     assert history.unfinished() == [won]
 
 
-def test_of_fifty_that_repeat_one_request_at_once_one_wins(history, begin, lease):
-    history.end(
-        begin().refused("FAILED", "", ServiceUpdateError("throttled"), may_be_repeated=True)
-    )
-    entries = [intent(lease(service=f"{SERVICE_ARN}{index}")) for index in range(50)]
-    begun, together = [], threading.Barrier(50)
-
-    def repeat(entry):
-        together.wait()
-        begun.append(history.begin(entry))
-
-    threads = [threading.Thread(target=repeat, args=(entry,)) for entry in entries]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    (won,) = [one.entry for one in begun if one.is_new]
-    assert [one.entry for one in begun] == [won] * 50
-    assert history.unfinished() == [won]
-
-
 def test_two_updates_under_one_lease_are_a_defect(history, lease):
     entry = intent(lease())
     history.begin(entry)
@@ -139,26 +64,6 @@ def test_two_updates_under_one_lease_are_a_defect(history, lease):
 
 
 # Going on
-
-
-def test_how_far_an_update_came_is_seen_at_each_step(history, begin, clock):
-    entry = begin(rollback_on_failure=True, caller="somebody")
-    for step in (
-        lambda entry: entry.registered("arn:2"),
-        lambda entry: entry.tagged(),
-        lambda entry: entry.deployed("ecs-svc/2"),
-        lambda entry: entry.told(ANSWER),
-        lambda entry: entry.rolling_back("why", "arn:1"),
-        lambda entry: entry.rolling_back("why", "arn:1", "ecs-svc/3"),
-    ):
-        clock.now += 1
-        entry = history.advance(step(entry))
-        assert history.find("request-1") == entry and entry.updated_at == iso(clock())
-
-
-def test_the_same_step_twice_changes_nothing(history, begin):
-    entry = begin().registered("arn:2")
-    assert history.advance(entry) == history.advance(entry) == history.find("request-1")
 
 
 def test_a_step_back_is_refused(history, begin):
@@ -184,18 +89,6 @@ def test_an_entry_that_is_gone_is_told(history, begin, fake):
 # Ending
 
 
-def test_what_has_ended_is_not_open_and_keeps_its_answer(history, begin, clock):
-    entry = begin()
-    clock.now += 60
-    ended = history.end(succeeded(entry))
-    assert (
-        ended == history.find("request-1")
-        and ended.answer == ANSWER
-        and ended.ended_at == iso(clock())
-    )
-    assert history.unfinished() == history.unfinished(SERVICE_ARN) == []
-
-
 def test_what_has_ended_stays_as_it_is(history, begin):
     entry = history.advance(begin().deployed("ecs-svc/2"))
     ended = history.end(entry.answered("SUCCEEDED", "", ANSWER))
@@ -205,13 +98,6 @@ def test_what_has_ended_stays_as_it_is(history, begin):
     )
     refused(LeaseHeldError, history.advance, entry.deployed("ecs-svc/9"))
     assert history.find("request-1") == ended
-
-
-def test_the_same_end_twice_is_harmless(history, begin, clock):
-    entry = succeeded(begin())
-    ended = history.end(entry)
-    clock.now += 10
-    assert history.end(entry) == ended == history.find("request-1")
 
 
 def test_the_last_success_is_that_of_the_last_update_that_succeeded(history, begin):
@@ -259,12 +145,6 @@ def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothi
     assert {"LEASE", "LAST_SUCCESS"} <= {sk for _, sk in fake.items}
 
 
-def test_how_long_it_keeps_can_be_set(table, clock, lease, fake):
-    history = History(table, retention_days=1, clock=clock)
-    history.end(succeeded(history.begin(intent(lease())).entry))
-    assert fake.items["REQUEST#request-1", "REQUEST"]["expires"]["N"] == str(int(clock()) + 86_400)
-
-
 # Finding what was begun
 
 
@@ -298,24 +178,6 @@ def test_who_lost_an_entry_cannot_write_it_any_more(history, begin, lease):
     assert history.find("request-1") == taken
 
 
-def test_taking_over_brings_what_was_written_in_the_meantime(history, begin, lease):
-    found = begin("request-1")
-    history.advance(found.deployed("ecs-svc/2"))
-    assert history.take_over(found, lease("request-2")).deployment_id == "ecs-svc/2"
-
-
-def test_what_has_ended_is_not_taken_over(history, begin, lease):
-    found = begin("request-1")
-    ended = history.end(succeeded(found))
-    assert "has been ended" in refused(LeaseHeldError, history.take_over, found, lease("request-2"))
-    assert history.find("request-1") == ended
-
-
-def test_taking_over_twice_is_harmless(history, begin, lease):
-    found, later = begin("request-1"), lease("request-2")
-    assert history.take_over(found, later) == history.take_over(found, later)
-
-
 def test_open_updates_of_services_whose_names_begin_alike_are_not_mixed_up(history, begin):
     one, other = begin("request-1"), begin("request-2", service=SERVICE_ARN + "2")
     assert history.unfinished(SERVICE_ARN) == [one] and history.unfinished(SERVICE_ARN + "2") == [
@@ -335,13 +197,3 @@ def test_the_latest_entries_come_first_whatever_the_clock_says(history, table, c
         begun[3],
     ]
     assert history.unfinished(SERVICE_ARN) == begun
-
-
-def test_every_state_that_is_not_the_last_is_open(history, begin):
-    for index, state in enumerate(State):
-        entry = replace(begin(f"request-{index}"), state=state)
-        if state is State.ENDED:
-            history.end(entry)
-        else:
-            history.advance(entry)
-    assert [entry.state for entry in history.unfinished()] == list(State)[:-1]

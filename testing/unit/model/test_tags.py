@@ -5,11 +5,8 @@ import pytest
 from ecs_updater.deployments.tag_writer import removes_first
 from ecs_updater.errors import ServiceTagsRefusedError
 from ecs_updater.model.tags import (
-    LIMIT,
     MERGE,
-    REPLACE,
     TagChanges,
-    is_reserved,
     tag_changes,
     wrong_character,
 )
@@ -18,21 +15,6 @@ from ecs_updater.model.tags import (
 def many(count, prefix="k"):
     """``count`` tags."""
     return {f"{prefix}{number}": "v" for number in range(count)}
-
-
-@pytest.mark.parametrize(
-    "key, reserved",
-    [
-        ("aws:x", True),
-        ("AWS:x", True),
-        ("aWs:", True),
-        ("aws", False),
-        ("xaws:", False),
-        ("", False),
-    ],
-)
-def test_the_prefix_aws_is_reserved_in_any_case(key, reserved):
-    assert is_reserved(key) is reserved
 
 
 @pytest.mark.parametrize(
@@ -49,41 +31,6 @@ def test_letters_digits_and_spaces_of_any_script_and_eight_signs_are_taken(text)
 )
 def test_the_first_wrong_character_is_found(wrong):
     assert wrong_character(f"ok{wrong}€") == wrong
-
-
-@pytest.mark.parametrize(
-    "before, wanted, mode, to_set, to_remove, after",
-    [
-        ({"a": "1"}, {"a": "1"}, REPLACE, {}, [], {"a": "1"}),
-        ({"a": "1"}, {"a": "2"}, REPLACE, {"a": "2"}, [], {"a": "2"}),
-        ({"a": "1"}, {"b": "2"}, REPLACE, {"b": "2"}, ["a"], {"b": "2"}),
-        ({"a": "1"}, {}, REPLACE, {}, ["a"], {}),
-        ({"b": "1", "a": "1"}, {}, REPLACE, {}, ["a", "b"], {}),
-        ({}, {"b": "1", "a": ""}, REPLACE, {"a": "", "b": "1"}, [], {"a": "", "b": "1"}),
-        ({"a": ""}, {"a": "1"}, REPLACE, {"a": "1"}, [], {"a": "1"}),
-        ({"A": "1"}, {"a": "1"}, REPLACE, {"a": "1"}, ["A"], {"a": "1"}),
-        ({"a": "1"}, {"b": "2"}, MERGE, {"b": "2"}, [], {"a": "1", "b": "2"}),
-        ({"a": "1"}, {"a": "2"}, MERGE, {"a": "2"}, [], {"a": "2"}),
-        ({"a": "1"}, {}, MERGE, {}, [], {"a": "1"}),
-        ({"a": "1"}, None, REPLACE, {}, [], {"a": "1"}),
-        ({"a": "1"}, None, MERGE, {}, [], {"a": "1"}),
-    ],
-)
-def test_the_changes_lead_from_the_tags_that_are_to_those_that_are_wanted(
-    before, wanted, mode, to_set, to_remove, after
-):
-    changes = tag_changes(before, wanted, mode)
-    assert (changes.to_set, changes.to_remove, changes.after) == (to_set, to_remove, after)
-    assert bool(changes) is bool(to_set or to_remove)
-
-
-def test_tags_are_set_and_removed_in_the_order_of_their_keys():
-    changes = tag_changes({"z": "1", "y": "1"}, {"b": "1", "a": "1"}, REPLACE)
-    assert (list(changes.to_set), changes.to_remove) == (["a", "b"], ["y", "z"])
-
-
-def test_fifty_tags_are_taken():
-    assert len(tag_changes({}, many(LIMIT), REPLACE).to_set) == 50
 
 
 @pytest.mark.parametrize(
@@ -104,12 +51,3 @@ def test_more_than_fifty_tags_after_a_merge_are_refused(before, wanted):
 )
 def test_removing_comes_first_only_where_old_and_new_tags_together_do_not_fit(before, after, first):
     assert removes_first(TagChanges(many(before, "old"), many(after, "new"))) is first
-
-
-def test_the_reverse_of_a_change_leads_back():
-    back = TagChanges({"a": "1", "b": "1"}, {"b": "2", "c": "1"}).reverse
-    assert (back.to_set, back.to_remove, back.after) == (
-        {"a": "1", "b": "1"},
-        ["c"],
-        {"a": "1", "b": "1"},
-    )

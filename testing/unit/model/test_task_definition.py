@@ -1,7 +1,5 @@
 """The new revision out of the running one, and the container that an image is for."""
 
-import copy
-
 import pytest
 
 from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError
@@ -10,8 +8,6 @@ from ecs_updater.model.task_definition import (
     addressed_container,
     container,
     memory,
-    new_revision,
-    registrable_tags,
     revision_name,
 )
 
@@ -29,10 +25,6 @@ def running(**images):
 def addressed(task_definition, image, name=None):
     """The name of the container that is addressed."""
     return addressed_container(task_definition, name, ImageReference.parse(image))["name"]
-
-
-def test_a_container_is_found_by_its_name():
-    assert container(running(web="nginx", side="envoy"), "side")["image"] == "envoy"
 
 
 def test_a_container_that_is_not_there_is_refused_with_the_names_that_are():
@@ -85,37 +77,6 @@ def test_no_container_of_the_repository_lists_them_all():
         "[ERROR][ecs_service_read] no container runs an image of docker.io/team/nginx: name one "
         "of db, web in ecs_container_name"
     )
-
-
-def test_a_new_revision_has_other_images_and_nothing_else_changed():
-    before = running(web="nginx", side="envoy") | {
-        "cpu": "256",
-        "volumes": [],
-        "future": {"empty": "", "zero": 0, "null": None},
-    }
-    untouched = copy.deepcopy(before)
-    revision = new_revision(before, {"web": "nginx:2"}, {"revision", "status"})
-    assert revision == {
-        "family": "family",
-        "containerDefinitions": [
-            {"name": "web", "image": "nginx:2"},
-            {"name": "side", "image": "envoy"},
-        ],
-        "cpu": "256",
-        "volumes": [],
-        "future": {"empty": "", "zero": 0, "null": None},
-    }
-    assert before == untouched
-
-
-def test_tags_of_a_task_definition_are_kept_but_those_of_aws():
-    tags = [
-        {"key": "a", "value": ""},
-        {"key": "aws:x", "value": "1"},
-        {"key": "AWS:y", "value": "1"},
-        {"key": "b", "value": "2"},
-    ]
-    assert registrable_tags(tags) == [tags[0], tags[3]]
 
 
 @pytest.mark.parametrize(

@@ -194,27 +194,6 @@ def test_which_manifest_of_an_index_runs_is_not_guessed(platforms, platform):
     assert (verified.platform_digest, verified.digests) == (None, {TOP})
 
 
-@pytest.mark.parametrize(
-    "platforms, mine",
-    [(["linux/386", "linux/amd64"], 2), (["linux/386", "linux/arm64"], 1), ([None], 1)],
-)
-def test_of_an_index_the_manifest_for_the_very_processor_comes_before_what_it_also_runs(
-    platforms, mine
-):
-    assert verify(image(), X86_64, Fake(index(*platforms))).platform_digest == DIGESTS[mine]
-
-
-def test_an_entry_of_an_index_without_a_proper_digest_is_no_image():
-    manifests = [{"digest": "../x", "platform": {"os": "linux", "architecture": "amd64"}}]
-    with pytest.raises(ImageNotFoundError):
-        verify(image(), X86_64, Fake(found({"schemaVersion": 2, "manifests": manifests})))
-
-
-def test_attestations_in_an_index_are_no_images():
-    verified = verify(image(), X86_64, Fake(index("linux/amd64", "unknown/unknown")))
-    assert verified.platforms == (X86_64,) and verified.platform_digest == DIGESTS[1]
-
-
 @pytest.mark.parametrize("require", [True, False])
 @pytest.mark.parametrize(
     "manifest, what",
@@ -288,24 +267,6 @@ def test_each_distinct_image_is_asked_for_once():
     assert sorted(registries.asked) == ["a", "b:1"]
 
 
-class Together(Fake):
-    """Registries that answer when ``number`` images are asked for at the same time."""
-
-    def __init__(self, number):
-        super().__init__(index("linux/amd64"))
-        self.barrier = threading.Barrier(number, timeout=30)
-
-    def manifest(self, asked):
-        self.barrier.wait()
-        return super().manifest(asked)
-
-
-def test_the_images_of_an_event_are_asked_for_at_the_same_time():
-    registries = Together(11)
-    verified = verify_all([image(f"app:{number}") for number in range(11)], X86_64, registries)
-    assert len(registries.asked) == 11 and all(one.doubt is None for one in verified.values())
-
-
 class Slow(Fake):
     """Registries that answer for ``quick`` at once, and for others when the test is over."""
 
@@ -338,27 +299,6 @@ def test_what_is_not_known_when_the_time_is_up_is_in_doubt_and_nobody_waits_for_
         registries.over.set()
 
 
-def test_a_slow_image_takes_nothing_from_a_quick_one(monkeypatch):
-    registries = Slow()
-    # The time is up as soon as the quick one is known.
-    monkeypatch.setattr(
-        "ecs_updater.registry.verify.wait", lambda futures, timeout: futures[1].result(timeout)
-    )
-    try:
-        verified = verify_all(
-            [image("slow"), image("quick")], X86_64, registries, require=False, seconds=60
-        )
-        assert verified["quick"].doubt is None and verified["slow"].doubt
-    finally:
-        registries.over.set()
-
-
-def test_of_several_images_that_are_wrong_the_first_one_is_named():
-    for _ in range(20):
-        with pytest.raises(ImageNotFoundError, match=r"created b:1 is not in the registry"):
-            verify_all([image("b:1"), image("a"), image("c")], X86_64, Fake(Missing("gone")))
-
-
 # Pinning
 
 
@@ -381,10 +321,6 @@ def test_pinning_adds_the_digest_and_keeps_the_tag_readable(text, tag_kept, tag_
     verified = Verified(image(text), TOP)
     assert (str(verified.pinned()), str(verified.pinned(keep_tag=False))) == (tag_kept, tag_dropped)
     assert verified.pinned().digest and verified.pinned().repository == image(text).repository
-
-
-def test_nothing_is_pinned_without_a_digest():
-    assert Verified(image()).pinned() == image() and Verified(image()).digests == frozenset()
 
 
 # What a task needs
@@ -464,11 +400,6 @@ def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(
 def test_no_manifest_however_odd_breaks_the_reading(body):
     assert isinstance(read_manifest(body), Unreadable)
     assert platform_of_config(body) is None
-
-
-@pytest.mark.parametrize("architecture", ["7\n", "", None, 7, "x" * 33, "A"])
-def test_an_architecture_that_is_no_word_is_none(architecture):
-    assert platform_of_config(json.dumps({"architecture": architecture}).encode()) is None
 
 
 def test_a_manifest_without_a_type_is_what_the_registry_says_or_what_it_has_in_it():
