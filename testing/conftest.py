@@ -66,28 +66,23 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 50)
 
 
-# The files that take longest, which are begun first: what is begun last is not to go on alone.
-# Behind test_concurrent_function, which is one test, a worker has the next file already, so that
-# one is a short one.
+# The files that take longest begin first, so that the last one does not run alone.
 _LONGEST_FIRST = (
-    *(
-        "test_aws_pipelines",
-        "test_permissions_enforced",
-        "test_account",
-        "test_all_local",
-        "test_concurrent_function",
-        "test_bundle",
-    ),
-    *(
-        "test_faults",
-        "test_interleavings",
-        "test_steps",
-        "test_terraform",
-        "test_containers",
-        "test_parity",
-        "test_suites",
-    ),
-    *("test_deployed_api", "test_teardown", "test_misuse"),
+    "test_aws_pipelines",
+    "test_permissions_enforced",
+    "test_account",
+    "test_all_local",
+    "test_bundle",
+    "test_faults",
+    "test_interleavings",
+    "test_steps",
+    "test_terraform",
+    "test_containers",
+    "test_parity",
+    "test_suites",
+    "test_deployed_api",
+    "test_teardown",
+    "test_misuse",
 )
 
 

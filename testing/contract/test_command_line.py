@@ -2,9 +2,7 @@
 more than it has to.
 """
 
-import os
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -43,15 +41,6 @@ def test_the_locked_environments_of_command_and_tests_have_the_same_versions():
     assert {name: locked["test"][name] for name in locked["cli"]} == locked["cli"]
 
 
-def test_the_console_script_is_there_with_both_packages():
-    module, _, function = PYPROJECT["project"]["scripts"]["ecs-updater"].partition(":")
-    assert (
-        PROJECT / "lambda_code" / f"{module.replace('.', '/')}.py"
-    ).exists() and function == "main"
-    packages = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert packages == ["lambda_code/ecs_updater", "lambda_code/ecs_updater_cli"]
-
-
 def test_the_container_is_no_root_has_no_tools_and_writes_nothing():
     *_, final = (PACKAGE / "Dockerfile").read_text("utf-8").split("\nFROM ")
     assert (
@@ -75,19 +64,3 @@ def test_the_container_finds_credentials_and_logins_where_their_readers_look_for
     (aws,) = [volume for volume in service["volumes"] if ".aws" in volume]
     assert aws.removesuffix(":ro").rpartition(":")[2] == f"{service['environment']['HOME']}/.aws"
     assert not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} & service["environment"].keys()
-
-
-def test_the_container_runs_as_who_calls_by_a_line_that_a_shell_takes():
-    """Files of credentials are their owner's alone."""
-    content = (PACKAGE / "compose.yaml").read_text("utf-8")
-    user = yaml.safe_load(content)["services"]["ecs-updater"]["user"]
-    lines = [
-        line
-        for line in (PROJECT / "README.md").read_text("utf-8").splitlines()
-        if "docker compose -f" in line
-    ]
-    assert lines and f"#   {lines[0]}" in content.splitlines()
-    # Docker itself is not asked: what its command would be given is.
-    shell = f"docker() {{ echo {user}; }}; {lines[0]}"
-    told = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == f"{os.getuid()}:{os.getgid()}"

@@ -23,7 +23,6 @@ CONFIGURED = Settings(cluster="ECSCluster", service="ecs-dummy-service", image="
 _FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _CODE_SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)")
-_TARGET = re.compile(r"[a-z][a-z0-9-]*")
 
 
 @pytest.fixture(name="document", params=DOCUMENTS)
@@ -152,47 +151,3 @@ def test_the_readme_shows_an_event_that_needs_no_configuration():
 
 # What the tests above see, on a document of their own: a reader that finds nothing would let
 # everything pass.
-
-SAMPLE = """
-Run `make all-local`, or `make test LAMBDA_ARCH=arm64`; make sure that it works.
-See [the schema](lambda_code/nowhere.json#x),
-[AWS](https://aws.amazon.com/), `scripts/lib.sh`, `scripts/no-such-script`,
-`testing/*/no-such-*.py`, `application/json`,
-`no-such.md`.
-
-```sh
-$ make -j2 lint && AWS_PROFILE=x make no-such-target SAM_MODE=docker # make it so
-```
-
-```json
-{"ecs_cluster_name": "ECSCluster"}
-```
-
-```json
-{"statusCode": 200}
-```
-"""
-
-
-def test_a_documents_make_targets_are_found_in_code_only():
-    assert list(make_targets(SAMPLE)) == ["all-local", "test", "lint", "no-such-target"]
-
-
-def test_a_documents_paths_are_found_and_wrong_ones_noticed():
-    missing = [path for path in paths(SAMPLE) if not exists(path)]
-    assert missing == [
-        "lambda_code/nowhere.json",
-        "scripts/no-such-script",
-        "testing/*/no-such-*.py",
-        "no-such.md",
-    ]
-    assert "scripts/lib.sh" in list(paths(SAMPLE))
-
-
-def test_a_documents_example_events_are_found():
-    assert example_events(SAMPLE) == [{"ecs_cluster_name": "ECSCluster"}]
-
-
-def test_the_makefiles_targets_are_found():
-    assert {"help", "all-local", "test", "lint", "clean"} <= makefile_targets()
-    assert all(_TARGET.fullmatch(target) for target in makefile_targets())

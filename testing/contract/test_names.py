@@ -129,17 +129,6 @@ def test_every_name_fits_with_the_longest_settings_in_every_region_but_those_wit
         ), region
 
 
-def test_with_one_character_more_a_name_is_too_long():
-    longest = {name: "s" * most for name, most in LONGEST.items()}
-    for name, prefix in (
-        ("STACK_NAME", "s" * 26 + "-artifacts-"),
-        ("LAMBDA_FUNCTION_NAME", "s" * 39),
-    ):
-        given = longest | {name: longest[name] + "s"}
-        found = list(too_long(given["STACK_NAME"], given["LAMBDA_FUNCTION_NAME"], "ap-southeast-1"))
-        assert found and all(one.startswith(prefix) for one in found)
-
-
 GOALS = [
     "deploy-ecs-cluster",
     "deploy-ecs-cluster-tf",
@@ -160,17 +149,6 @@ def test_a_setting_that_is_too_long_is_refused_before_anything_is_made(goal, nam
         f"✗ {name}={value} has {most + 1} characters and cannot be used: it "
         f"takes 1 to {most} letters"
     )
-
-
-@pytest.mark.parametrize("value", ["under_score", "1st", "-dash", "a b", "ä"])
-def test_a_stack_name_that_cloudformation_would_refuse_is_refused(value):
-    assert "letters, digits and hyphens, a letter first" in refusal(
-        "deploy-ecs-cluster", STACK_NAME=value
-    )
-
-
-def test_the_longest_settings_are_taken():
-    assert not refusal("deploy-ecs-cluster", **{name: "s" * most for name, most in LONGEST.items()})
 
 
 @pytest.mark.parametrize("region", [one for one in regions() if len(one) > 14])

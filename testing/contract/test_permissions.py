@@ -178,32 +178,10 @@ UNUSED = {
         "firehose:TagDeliveryStream|s3:REST.PUT.OBJECT"
     ),
 }
+
+
 # The same for those of the instances.
-UNUSED_BY_INSTANCES = {
-    "of what there is to read, the policies name what is read": "(ec2|ssm):Get[*]|ec2:Describe[*]",
-    "the group has no load balancer, lattice or fleet": (
-        "(elasticloadbalancing|vpc-lattice|managed-fleets):.*|autoscaling:(At|De)tach.*"
-    ),
-    "the group has no alarm, metric, notification or hook, and no process of it is stopped": (
-        "cloudwatch:PutMetricAlarm|autoscaling:((En|Dis)ableMetricsCollection|"
-        "(Put|Delete)(NotificationConfiguration|LifecycleHook)|(Suspend|Resume)Processes)"
-    ),
-    "instances that run are not taken from under their tasks": (
-        "autoscaling:(Start|Cancel)InstanceRefresh"
-    ),
-}
 # What of the instances' policy no handler of CloudFormation does.
-BESIDE_THE_HANDLERS = {
-    "ec2:DescribeLaunchTemplateVersions": "Terraform reads the template",
-    "iam:ListInstanceProfilesForRole": "Terraform and make clean look for what holds on to a role",
-    "iam:TagInstanceProfile": "Terraform tags the profile, CloudFormation cannot",
-    "iam:UntagInstanceProfile": "Terraform tags the profile, CloudFormation cannot",
-    "ecs:DeregisterContainerInstance": "make clean, after a break",
-    "ecs:ListContainerInstances": "make clean, after a break",
-    "ssm:GetParameters": "EC2 reads the image's number with the rights of whoever makes the group",
-}
-
-
 @pytest.fixture(scope="module", name="function_policy")
 def _function_policy():
     """The statements of the function's role, for one cluster, one family and the roles of its
@@ -389,36 +367,6 @@ def test_the_deployers_policies_know_the_partition_of_every_region(part):
             assert set(re.findall(r"arn:([\w-]+):", text)) == {partition}, region
 
 
-def test_the_deployers_policies_are_refused_with_names_that_are_too_long():
-    refused = printed(STACK_NAME="s" * 100)
-    assert refused.returncode and not refused.stdout
-    assert re.fullmatch(
-        r"✗ with these names the policy has \d{4} characters, and IAM takes 6144: .*\n",
-        refused.stderr,
-    )
-
-
-def test_a_policy_that_is_not_there_is_refused():
-    assert printed("other").stderr.startswith("✗ there is no policy called other")
-
-
-def test_the_names_of_the_settings_are_in_the_policies():
-    names = {
-        "STACK_NAME": "one",
-        "CLUSTER_NAME": "two",
-        "SERVICE_NAME": "three",
-        "TASK_DEFINITION_NAME": "four",
-    }
-    text = str(policy(**names, LAMBDA_FUNCTION_NAME="five", ACCOUNT="111122223333"))
-    assert (
-        "ecs-updater" not in text
-        and "ECSCluster" not in text
-        and "ecs-dummy" not in text
-        and ACCOUNT not in text
-    )
-    assert "s3:::one-artifacts-111122223333-eu-west-1'" in text
-
-
 def test_a_star_is_for_actions_that_know_no_resource_and_no_action_has_one():
     for statement in policies() + policy("instances"):
         assert not [
@@ -510,27 +458,6 @@ def test_with_instances_one_more_role_can_be_written_and_passed_to_instances_alo
     )
 
 
-@pytest.mark.parametrize("resource_type", sorted(resource_types("EC2") - resource_types()))
-def test_with_instances_whoever_deploys_may_do_what_their_handlers_do(resource_type):
-    found = handled([resource_type])
-    if not found:
-        pytest.skip(
-            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
-        )
-    unused = re.compile("|".join(UNUSED_BY_INSTANCES.values()))
-    missing = found[resource_type] - set(actions(policies() + policy("instances")))
-    assert not {action for action in missing if not unused.fullmatch(action)}
-
-
-def test_nothing_in_the_policy_of_the_instances_is_idle():
-    by_cloudformation = set().union(*handled(resource_types("EC2")).values())
-    if not by_cloudformation:
-        pytest.skip(
-            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
-        )
-    assert set(actions(policy("instances"))) - by_cloudformation == set(BESIDE_THE_HANDLERS)
-
-
 @pytest.mark.parametrize("resource_type", sorted(resource_types()))
 def test_whoever_deploys_may_do_what_the_handlers_of_cloudformation_do(resource_type):
     found = handled([resource_type])
@@ -541,16 +468,3 @@ def test_whoever_deploys_may_do_what_the_handlers_of_cloudformation_do(resource_
     unused = re.compile("|".join(UNUSED.values()))
     missing = found[resource_type] - set(actions(policies()))
     assert not {action for action in missing if not unused.fullmatch(action)}
-
-
-def test_what_is_said_to_be_unused_is_in_a_handler_and_in_no_policy():
-    found = set().union(*handled(resource_types()).values())
-    if not found:
-        pytest.skip(
-            "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
-        )
-    for reason, pattern in UNUSED.items():
-        assert any(re.fullmatch(pattern, action) for action in found), reason
-        assert not [action for action in actions(policies()) if re.fullmatch(pattern, action)], (
-            reason
-        )

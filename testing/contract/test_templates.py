@@ -213,21 +213,12 @@ def test_without_passable_roles_no_role_can_be_passed():
     assert "iam:PassRole" not in actions(policy())
 
 
-def test_several_roles_can_be_passed():
-    statements = policy(PassableRoleArns=f"{ROLE},{ROLE}-*")
-    assert allows(statements, "iam:PassRole", ROLE + "-two", PASSED)
-
-
 def test_one_family_bounds_what_can_be_registered():
     statements = policy(TaskDefinitionFamily="web")
     assert allows(statements, "ecs:RegisterTaskDefinition", REVISION)
     assert allows(statements, "ecs:TagResource", REVISION, REGISTERED)
     assert not allows(statements, "ecs:RegisterTaskDefinition", REVISION.replace("web", "web-two"))
     assert not allows(statements, "ecs:TagResource", REVISION.replace("web", "web-two"), REGISTERED)
-
-
-def test_whoever_deploys_names_the_cluster():
-    assert "Default" not in LAMBDA["Parameters"]["ClusterName"]
 
 
 @pytest.mark.parametrize(
@@ -286,14 +277,6 @@ def test_the_handler_is_there():
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_code_is_the_bundle_that_make_builds():
-    bundle = (PROJECT / "infraestructure" / function()["Code"]).resolve()
-    assert bundle == PROJECT / "build" / "ecs-updater-package.zip"
-    assert "$(BUILD_DIR)/ecs-updater-package.zip" in (PROJECT / "Makefile").read_text(
-        encoding="utf-8"
-    )
-
-
 def test_the_settings_that_the_function_reads_are_declared_and_no_others():
     class Recorder(dict):
         """An empty environment that remembers what was asked for."""
@@ -308,12 +291,6 @@ def test_the_settings_that_the_function_reads_are_declared_and_no_others():
     assert Recorder.asked
     by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
     assert Recorder.asked == set(function()["Environment"]["Variables"]) - by_others
-
-
-def test_a_deployment_without_event_defaults_leaves_the_settings_unset():
-    assert Settings.from_environment(
-        function()["Environment"]["Variables"]
-    ) == Settings.from_environment({})
 
 
 def test_what_is_set_reaches_the_settings():
@@ -388,12 +365,6 @@ def test_what_a_caller_may_ask_for_reaches_every_function_that_updates(template)
     )
 
 
-def test_the_endpoint_is_set_for_local_runs_only():
-    assert "AWS_ENDPOINT_URL" not in function()["Environment"]["Variables"]
-    local = function(EndpointUrl="http://127.0.0.1:4566")["Environment"]["Variables"]
-    assert local["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-
-
 def test_one_call_at_a_time_unless_nothing_is_to_be_reserved():
     assert function()["ReservedConcurrentExecutions"] == "1"
     assert "ReservedConcurrentExecutions" not in function(ReservedConcurrency=-1)
@@ -449,39 +420,6 @@ def test_every_queue_of_every_template_refuses_calls_without_tls():
         assert sorted(queues) == sorted(one["Ref"] for queue in policies for one in queue)
 
 
-def test_no_default_of_a_tag_looks_like_somebody():
-    assert ECS["Parameters"]["Contact"]["Default"] == "not-set"
-    assert "CONTACT              := not-set" in (PROJECT / "Makefile").read_text(encoding="utf-8")
-
-
-# The network
-
-
-def test_nothing_comes_in_from_outside_and_there_is_no_nat_gateway():
-    stack = Stack(VPC)
-    (group,) = stack.of_type("AWS::EC2::SecurityGroup")
-    assert "SecurityGroupIngress" not in group
-    assert not stack.of_type("AWS::EC2::NatGateway")
-    assert not stack.of_type("AWS::EC2::SecurityGroupIngress")
-
-
-def test_two_subnets_in_two_zones_lead_to_the_internet():
-    stack = Stack(VPC)
-    subnets = stack.of_type("AWS::EC2::Subnet")
-    assert (
-        len({one["AvailabilityZone"] for one in subnets})
-        == len({one["CidrBlock"] for one in subnets})
-        == 2
-    )
-    routed = {
-        one["SubnetId"]: one["RouteTableId"]
-        for one in stack.of_type("AWS::EC2::SubnetRouteTableAssociation")
-    }
-    (route,) = stack.of_type("AWS::EC2::Route")
-    assert routed == {"SubnetA": route["RouteTableId"], "SubnetB": route["RouteTableId"]}
-    assert route["GatewayId"] == "InternetGateway"
-
-
 # What every template keeps to
 
 
@@ -518,13 +456,6 @@ def test_every_stack_that_a_script_creates_has_the_four_tags():
     ):
         (command,) = [one for one in scripts(name).replace("\\\n", "").splitlines() if call in one]
         assert '--tags "${tags[@]}"' in command, name
-
-
-@every_template
-def test_every_log_group_has_a_retention(template):
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::Logs::LogGroup":
-            assert resource["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
 
 
 @every_template
@@ -587,11 +518,6 @@ def test_every_bound_says_what_is_wanted_and_holds_for_the_default(template):
 @every_template
 def test_conditions_are_named_has(template):
     assert all(name.startswith("Has") for name in template.get("Conditions", {}))
-
-
-@every_template
-def test_every_output_is_described(template):
-    assert all(one["Description"].endswith(".") for one in template["Outputs"].values())
 
 
 # The scripts that deploy them

@@ -12,8 +12,7 @@ import pytest
 from ecs_updater.api.app import status_of
 from ecs_updater.api.openapi import ROUTES
 from ecs_updater.ledger.queries import RECENT
-from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
-from ecs_updater.settings import Settings, StatusSettings
+from ecs_updater.settings import Settings
 from support.cloudformation import Stack, allows, load
 from support.make import PROJECT
 from support.permissions import actions
@@ -105,26 +104,7 @@ def test_api_gateway_may_call_each_function_by_its_own_verb_alone(name, verb):
     assert permission["SourceArn"].endswith(f":RestApi/*/{verb}/*")
 
 
-@pytest.mark.parametrize("name", ["Update", "Status"])
-def test_the_handlers_are_there(name):
-    module, _, handler = function(name)["Handler"].rpartition(".")
-    assert callable(getattr(importlib.import_module(module), handler))
-
-
 # Bodies
-
-
-@pytest.mark.parametrize(
-    "model, schema",
-    [
-        ("UpdateModel", SCHEMAS[UPDATE]),
-        ("ShortModel", SHORT_SCHEMAS[UPDATE]),
-        ("RollbackModel", SCHEMAS[ROLLBACK]),
-        ("ShortRollbackModel", SHORT_SCHEMAS[ROLLBACK]),
-    ],
-)
-def test_a_model_is_the_file_that_the_function_checks_with(model, schema):
-    assert stack().resources[model]["Properties"]["Schema"] == schema.document
 
 
 @pytest.mark.parametrize(
@@ -176,15 +156,6 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
     assert answer["errorMessage"].startswith(str(kind("")).rstrip()) and status_of(kind("")) == 400
 
 
-@pytest.mark.parametrize("kind", ["THROTTLED", "QUOTA_EXCEEDED"])
-def test_who_calls_too_often_is_told_when_to_try_again(kind):
-    (value,) = responses()[kind]["ResponseParameters"].values()
-    assert (
-        "gatewayresponse.header.Retry-After" in responses()[kind]["ResponseParameters"]
-        and int(value.strip("'")) > 0
-    )
-
-
 def test_every_response_and_every_method_is_there_before_the_deployment_is_made():
     resources = stack().resources
     kinds = ("AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse")
@@ -193,22 +164,6 @@ def test_every_response_and_every_method_is_there_before_the_deployment_is_made(
 
 
 # The stage and the key
-
-
-def test_access_is_logged_as_json_with_the_keys_number_and_never_its_value():
-    stage = stack().resources["Stage"]["Properties"]
-    line = json.loads(stage["AccessLogSetting"]["Format"])
-    assert line["apiKeyId"] == "$context.identity.apiKeyId"
-    assert "$context.identity.apiKey" not in line.values() and not any(
-        "header" in value for value in line.values()
-    )
-    assert {"requestId", "status", "route", "method", "latency"} <= line.keys()
-    (settings,) = stage["MethodSettings"]
-    assert (
-        settings["DataTraceEnabled"] is False
-        and settings["LoggingLevel"] == "OFF"
-        and settings["CachingEnabled"] is False
-    )
 
 
 def test_the_stage_and_the_key_are_throttled_and_the_key_has_a_quota():
@@ -225,27 +180,6 @@ def test_the_stage_and_the_key_are_throttled_and_the_key_has_a_quota():
     assert (str(plan["Quota"]["Limit"]), plan["Quota"]["Period"]) == ("99", "DAY")
 
 
-def test_no_output_has_the_keys_value():
-    outputs = stack().outputs
-    assert outputs["ECSUpdateApiKey"]["Value"] == "ApiKey"  # Its reference, which is its number.
-    assert "Value" not in stack().resources["ApiKey"]["Properties"]
-
-
-@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:4566"])
-def test_the_address_is_amazons_or_the_emulators(endpoint):
-    address = stack(EndpointUrl=endpoint).outputs["ApiInvokeUrl"]["Value"]
-    if endpoint:
-        assert address == f"{endpoint}/restapis/RestApi/v1/_user_request_"
-    else:
-        assert re.fullmatch(r"https://RestApi\.execute-api\.[a-z0-9-]+\.amazonaws\.com/v1", address)
-
-
-def test_the_accounts_role_for_logs_is_left_alone_unless_one_is_to_be_made():
-    assert not stack().of_type("AWS::ApiGateway::Account") and "LogsRole" not in stack().resources
-    (account,) = stack(AccountLogRole="make").of_type("AWS::ApiGateway::Account")
-    assert account["CloudWatchRoleArn"].endswith("role/ecs-updater-api-logs-eu-west-1")
-
-
 # The functions
 
 
@@ -258,24 +192,6 @@ def test_the_writing_function_is_the_updater_by_another_door():
     assert settings == Settings(ledger_table="a-ledger")
     # A request names what it is about: no default makes of an empty body an update.
     assert not variables.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
-
-
-def test_an_update_that_the_gateway_gave_up_on_has_the_time_to_come_to_its_end():
-    assert function("Update")["Timeout"] >= 29 + 75 and function("Status")["Timeout"] <= 29
-
-
-def test_what_is_set_reaches_the_function_that_tells():
-    variables = function("Status", TagFilters="team,stage", ApiAuth="iam")["Environment"][
-        "Variables"
-    ]
-    assert StatusSettings.from_environment(variables) == StatusSettings(("team", "stage"), "iam")
-    assert StatusSettings.from_environment(
-        function("Status")["Environment"]["Variables"]
-    ).tag_filters == (
-        "environment",
-        "owner",
-        "contact",
-    )
 
 
 def test_the_function_that_tells_can_read_and_nothing_else():

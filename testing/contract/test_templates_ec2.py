@@ -113,11 +113,6 @@ def test_instances_without_a_network_are_refused(missing, named):
     assert f"needs {named}" in refusal
 
 
-def test_instances_in_a_network_and_fargate_without_one_are_not_refused():
-    assert not Instances().refusals()
-    assert not Instances(LaunchType="FARGATE", SubnetIds="", TaskSecurityGroupId="").refusals()
-
-
 # An instance
 
 
@@ -137,33 +132,6 @@ def test_no_container_takes_the_role_of_its_instance():
         "HttpPutResponseHopLimit": 1,
     }
     assert "ECS_AWSVPC_BLOCK_IMDS=true" in launched["UserData"].splitlines()
-
-
-def test_an_instance_has_a_way_out_and_only_the_group_that_lets_nobody_in():
-    (interface,) = Instances().launched["NetworkInterfaces"]
-    assert interface["AssociatePublicIpAddress"] is True
-    assert interface["Groups"] == [NETWORK["TaskSecurityGroupId"]]
-
-
-def test_its_volume_is_encrypted_and_goes_with_it():
-    (volume,) = Instances().launched["BlockDeviceMappings"]
-    assert volume == {
-        "DeviceName": "/dev/xvda",
-        "Ebs": {"VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True},
-    }
-
-
-def test_it_costs_no_detailed_monitoring_and_has_a_key_pair_only_when_one_is_named():
-    assert Instances().launched["Monitoring"] == {"Enabled": False}
-    assert "KeyName" not in Instances().launched
-    assert Instances(KeyPairName="my key").launched["KeyName"] == "my key"
-
-
-def test_its_image_is_the_newest_at_every_launch_without_cloudformation_reading_it():
-    image = Instances().launched["ImageId"]
-    assert (
-        image == "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
-    )
 
 
 def test_instances_are_named_tagged_and_as_many_as_wanted():

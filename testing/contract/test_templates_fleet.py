@@ -4,7 +4,6 @@ The emulator has no TLS to require, and its IAM does not evaluate keys of the ta
 tested here, as the template has them.
 """
 
-import importlib
 import re
 from typing import Any
 
@@ -29,7 +28,6 @@ NEEDED = {
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
     "LedgerTableName": "a-ledger",
 }
-OF_THE_FUNCTION = {"ClusterName": "ECSCluster", "LedgerTableName": "a-ledger"}
 QUEUE, LETTERS = (ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters"))
 TABLE = ARN % ("dynamodb", "table/a-ledger")
 SERVICE = ARN % ("ecs", "service/ECSCluster/web")
@@ -76,11 +74,6 @@ def test_a_message_stays_hidden_for_six_of_the_workers_time_outs():
     assert made("FleetQueue")["VisibilityTimeout"] == 6 * made("FleetFunction")["Timeout"]
 
 
-@pytest.mark.parametrize("days", range(1, 15))
-def test_a_message_waits_for_its_turn_as_many_days_as_are_wanted(days):
-    assert made("FleetQueue", QueueRetentionDays=days)["MessageRetentionPeriod"] == days * 86_400
-
-
 def test_dead_letters_stay_as_long_as_sqs_keeps_any_and_longer_than_they_waited():
     # In a FIFO queue a dead letter's time begins anew when it is moved.
     most = max(made("FleetQueue", QueueRetentionDays=14)["MessageRetentionPeriod"], 1_209_600)
@@ -98,59 +91,7 @@ def test_what_was_not_worked_off_goes_to_the_dead_letters_which_take_it_from_thi
     assert str(redrive["maxReceiveCount"]) == variables()["MAX_RECEIVES"]
 
 
-@pytest.mark.parametrize("name, queue", [("FleetQueue", QUEUE), ("FleetDeadLetterQueue", LETTERS)])
-def test_both_queues_refuse_what_does_not_come_over_tls(name, queue):
-    policy, resources = made(f"{name}Policy"), stack().resources
-    assert (
-        policy["Queues"] == [Stack(FLEET, NEEDED, by_name=True).resolve({"Ref": name})]
-        and name in resources
-    )
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Sid": "RefuseWithoutTls",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sqs:*",
-            "Resource": queue,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    ]
-
-
-def test_an_emulator_which_has_no_tls_is_not_refused():
-    assert not stack(EndpointUrl="http://127.0.0.1:4566").of_type("AWS::SQS::QueuePolicy")
-
-
-@pytest.mark.parametrize("topic", ["", ARN % ("sns", "alarms")])
-def test_one_dead_letter_is_enough_for_the_alarm(topic):
-    alarm = made("FleetAlarm", AlarmTopicArn=topic)
-    assert alarm["Dimensions"] == [
-        {"Name": "QueueName", "Value": "ecs-updater-fleet-dead-letters.fifo"}
-    ]
-    assert (alarm["Namespace"], alarm["MetricName"]) == (
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesVisible",
-    )
-    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (
-        "GreaterThanThreshold",
-        0,
-        1,
-    )
-    # A queue that nobody uses has no figures, and is no reason for a state of its own.
-    assert alarm["TreatMissingData"] == "notBreaching"
-    assert [alarm.get(name) for name in ("AlarmActions", "OKActions")] == (
-        [[topic]] * 2 if topic else [None] * 2
-    )
-
-
 # The worker
-
-
-def test_the_worker_is_in_the_bundle_of_the_function():
-    worker = made("FleetFunction")
-    assert worker["Code"] == LAMBDA["Resources"]["Function"]["Properties"]["Code"]
-    module, _, name = worker["Handler"].rpartition(".")
-    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_the_queue_calls_the_worker_with_as_many_services_as_are_read_together():
@@ -175,26 +116,6 @@ def test_the_worker_is_the_updater_by_another_door():
     assert Settings.from_environment(told) == Settings(ledger_table="a-ledger")
     # A message names what it is about: no default makes of an empty one an update.
     assert not told.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
-
-
-def test_what_is_set_reaches_the_worker():
-    given = {
-        "ExpectedTaskDefinitionFamily": "f",
-        "UnknownFields": "drop",
-        "TaskFailures": 5,
-        "CircuitBreaker": "enable",
-        "VerifyImage": "require",
-        "PinDigest": "digest",
-        "PrivateRegistries": "registry.internal:5000,10.0.0.7",
-        "LedgerRetentionDays": 7,
-    }
-    by_the_function = Stack(LAMBDA, {**OF_THE_FUNCTION, **given}).resources["Function"][
-        "Properties"
-    ]["Environment"]["Variables"]
-    assert Settings.from_environment(variables(**given)) == Settings.from_environment(
-        by_the_function
-    )
-    assert all(name in FLEET["Parameters"] for name in given)
 
 
 def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
@@ -227,13 +148,6 @@ def test_the_settings_that_the_worker_reads_are_declared_and_no_others():
     assert Recorder.asked - left_to_messages == variables().keys() - by_others
 
 
-@pytest.mark.parametrize("name", throttling.RATES)
-@pytest.mark.parametrize("rate", ["20/1", "1/0.5", "99999/9999.125"])
-def test_every_rate_that_the_code_knows_can_be_set(name, rate):
-    assert re.fullmatch(FLEET["Parameters"]["EcsRates"]["AllowedPattern"], f"{name}={rate}")
-    assert throttling.parse_rates(f"{name}={rate}")
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -260,26 +174,6 @@ def test_what_both_functions_are_asked_is_asked_in_the_same_words():
     assert "Default" not in FLEET["Parameters"]["LedgerTableName"]
 
 
-def test_the_endpoint_is_set_for_local_runs_only():
-    assert "AWS_ENDPOINT_URL" not in variables()
-    assert (
-        variables(EndpointUrl="http://127.0.0.1:4566")["AWS_ENDPOINT_URL"]
-        == "http://127.0.0.1:4566"
-    )
-
-
-def test_names_of_the_longest_kind_are_not_too_long():
-    longest = {"FunctionName": "n" * 38, "AWS::Region": "ap-southeast-1"}
-    assert len(made("FleetFunction", **longest)["FunctionName"]) <= 64
-    assert (
-        max(
-            len(made(name, **longest)["QueueName"])
-            for name in ("FleetQueue", "FleetDeadLetterQueue")
-        )
-        <= 80
-    )
-
-
 # What the worker may, and what a sender
 
 
@@ -298,25 +192,6 @@ def test_the_role_may_work_off_the_queue_beside_what_the_function_may():
     assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": LETTERS}
     # Lambda refuses a mapping from a queue that the role may not receive from.
     assert FLEET["Resources"]["FleetMapping"]["DependsOn"] == "FleetWorkerPolicy"
-
-
-WORKED_OFF = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
-
-
-@pytest.mark.parametrize(
-    ("action", "resource", "allowed"),
-    [
-        *((f"sqs:{one}", QUEUE, True) for one in WORKED_OFF),
-        *((f"sqs:{one}", LETTERS, False) for one in ("ReceiveMessage", "DeleteMessage")),
-        ("sqs:SendMessage", LETTERS, True),
-        ("sqs:SendMessage", QUEUE, False),
-        ("sqs:PurgeQueue", QUEUE, False),
-        ("sqs:ReceiveMessage", QUEUE.replace("ecs-updater", "other"), False),
-        ("dynamodb:BatchGetItem", TABLE, False),
-    ],
-)
-def test_the_worker_takes_from_the_one_queue_and_sends_to_the_other(action, resource, allowed):
-    assert allows(statements_of_the_worker(), action, resource) is allowed
 
 
 SENDER = made("FleetSenderPolicy")["PolicyDocument"]["Statement"]

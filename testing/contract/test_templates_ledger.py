@@ -2,7 +2,6 @@
 what both functions may for it.
 """
 
-import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -111,33 +110,7 @@ def test_the_table_forgets_what_the_code_lets_expire(fake, begin):
     ]
 
 
-def test_the_table_can_be_recovered_and_is_encrypted_without_a_key_of_the_accounts_own():
-    assert made("LedgerTable")["PointInTimeRecoverySpecification"] == {
-        "PointInTimeRecoveryEnabled": True
-    }
-    assert "SSESpecification" not in made("LedgerTable")
-
-
-@pytest.mark.parametrize(
-    ("parameters", "protected"), [({}, True), ({"DeletionProtection": "false"}, False)]
-)
-def test_the_table_is_protected_from_deletion_unless_that_is_switched_off(parameters, protected):
-    assert made("LedgerTable", **parameters)["DeletionProtectionEnabled"] is protected
-
-
-def test_the_table_outlives_its_stack_and_the_name_of_the_function():
-    table = stack().resources["LedgerTable"]
-    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
-
-
 # The completer
-
-
-def test_the_completer_is_in_the_bundle_of_the_function():
-    completer, function = made("Completer"), LAMBDA["Resources"]["Function"]["Properties"]
-    assert completer["Code"] == function["Code"]
-    module, _, name = completer["Handler"].rpartition(".")
-    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_the_settings_of_the_completer_are_those_of_the_ledger():
@@ -175,24 +148,6 @@ def test_both_functions_have_the_same_defaults():
     assert LEDGER["Parameters"]["ClusterName"] == LAMBDA["Parameters"]["ClusterName"]
     for name in LEDGER["Parameters"].keys() & LAMBDA["Parameters"].keys():
         assert LEDGER["Parameters"][name] == LAMBDA["Parameters"][name], name
-
-
-def test_the_endpoint_is_set_for_local_runs_only():
-    local = made("Completer", EndpointUrl="http://127.0.0.1:4566")["Environment"]["Variables"]
-    assert local["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-
-
-def test_names_of_the_longest_kind_are_not_too_long():
-    name = "n" * 38
-    assert re.fullmatch(LEDGER["Parameters"]["FunctionName"]["AllowedPattern"], name)
-    assert not re.fullmatch(LEDGER["Parameters"]["FunctionName"]["AllowedPattern"], name + "n")
-    longest = {"FunctionName": name, "AWS::Region": "ap-southeast-1"}
-    names = [
-        made("CompleterRole", **longest)["RoleName"],
-        made("Completer", **longest)["FunctionName"],
-    ]
-    names += [made(rule, **longest)["Name"] for rule in ("DeploymentRule", "PollRule")]
-    assert max(map(len, names)) <= 64
 
 
 # What both functions may for a rollout and its ledger
@@ -363,14 +318,6 @@ def test_a_pattern_of_clusters_means_the_same_to_the_rule_as_to_the_role():
     )
     assert calls(one, ClusterName="team-*") and calls(other, ClusterName="*")
     assert not calls(other, ClusterName="team-*")
-
-
-@pytest.mark.parametrize(
-    ("minutes", "schedule"),
-    [(1, "rate(1 minute)"), (2, "rate(2 minutes)"), (1440, "rate(1440 minutes)")],
-)
-def test_the_schedule_is_written_as_eventbridge_wants_it(minutes, schedule):
-    assert made("PollRule", PollMinutes=minutes)["ScheduleExpression"] == schedule
 
 
 @pytest.mark.parametrize("rule", ["DeploymentRule", "PollRule"])

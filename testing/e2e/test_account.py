@@ -12,8 +12,7 @@ import boto3
 import pytest
 
 from support.account import NUMBER, ON_ACCOUNT, Account
-from support.make import PROJECT, TOOLS, Result, Workspace
-from support.shell import another_program
+from support.make import PROJECT, Result, Workspace
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -84,25 +83,6 @@ def test_without_a_terminal_an_account_is_not_changed_unless_one_says_so(target,
     assert account.inventory() == before
 
 
-@pytest.mark.parametrize("target", ["api-key", "api-url"])
-def test_who_only_reads_is_not_asked_and_leaves_nothing(target, here, account):
-    output = here.make(target, environment=account.shell | {"ONLY_READS": ""}, YES=None).output
-
-    assert (
-        f"• {PLACE}, as " in output
-        and "✗ there is no API of ecs-updater: make deploy-api-aws\n" in output
-    )
-    assert not (here.build / "account").exists()
-
-
-def test_a_shell_cannot_say_that_a_run_only_reads(here, account):
-    output = here.make(
-        "deploy-ecs-cluster", environment=account.shell | {"ONLY_READS": "yes"}, YES=None
-    ).output
-
-    assert f"✗ this changes {PLACE}" in output
-
-
 @pytest.mark.parametrize("answer", ["n", "", "no", "account"])
 def test_on_a_terminal_the_account_is_named_and_anything_but_yes_changes_nothing(
     answer, here, account
@@ -116,13 +96,6 @@ def test_on_a_terminal_the_account_is_named_and_anything_but_yes_changes_nothing
     assert account.inventory() == before
 
 
-def test_on_a_terminal_a_yes_is_enough_for_all_that_follows(here, account):
-    result = answered(here, account, "y")
-
-    assert result.status == 0, result.output
-    assert "deploying stack ecs-updater-ecs" in result.output
-
-
 def test_clean_asks_too(here, account):
     assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
     before = account.inventory()
@@ -131,14 +104,6 @@ def test_clean_asks_too(here, account):
 
     assert result.status != 0 and f"✗ this changes {PLACE}" in result.output
     assert account.inventory() == before
-
-
-def test_clean_alone_goes_to_no_account_to_which_nothing_was_deployed(here):
-    with another_program() as program:
-        result = here.make("clean", environment={"AWS_ENDPOINT_URL": program.url}, TARGET=None)
-
-    assert result == Result(0, "")
-    assert not program.received
 
 
 def test_a_local_clean_leaves_what_is_known_of_an_account(here, account):
@@ -160,15 +125,6 @@ def test_another_region_than_that_of_the_deployment_is_refused(here, account):
 
     places = f"is in {PLACE}, and this is account {NUMBER}, region us-west-2: "
     assert f"✗ what {here.build} has deployed {places}" in output
-
-
-def test_the_region_is_the_settings_whatever_the_shell_prefers(here, account):
-    result = here.make(
-        "deploy-ecs-cluster", environment=account.shell | {"AWS_REGION": "us-west-2"}
-    )
-
-    assert f"• {PLACE}" in result.output
-    assert client(account, "cloudformation").describe_stacks(StackName="ecs-updater-ecs")["Stacks"]
 
 
 def test_a_shell_without_credentials_is_told_so(workspace):
@@ -241,28 +197,6 @@ def test_a_cluster_with_instances_is_made_and_removed(here, account):
     )["services"]
     assert service["launchType"] == "EC2"
     assert service["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
-
-
-def test_another_launch_type_than_that_of_the_cluster_is_refused(here, account):
-    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
-
-    output = here.make("deploy-ecs-service", environment=account.shell, LAUNCH_TYPE="EC2").output
-
-    assert (
-        "✗ LAUNCH_TYPE=EC2, but cluster ECSCluster was made for FARGATE: give "
-        "that, or make clean first"
-    ) in output
-
-
-def test_other_names_than_those_of_the_deployment_are_refused(here, account):
-    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
-
-    output = here.make("clean", environment=account.shell, STACK_NAME="another").output
-
-    assert (
-        f"✗ what {here.build} has deployed has other names: give STACK_NAME=ecs-updater "
-        "CLUSTER_NAME=ECSCluster "
-    ) in output
 
 
 @pytest.mark.usefixtures("terraform")
@@ -389,47 +323,6 @@ def test_a_revision_is_not_added_to_the_family_of_somebody_else(here, account):
     assert revisions == [theirs["taskDefinitionArn"]]
 
 
-def test_a_bucket_that_a_kill_left_without_a_tag_is_used_and_removed(here, account, package):
-    s3, name = client(account, "s3"), f"ecs-updater-artifacts-{NUMBER}-eu-west-1"
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    steps = ["deploy-ecs-cluster", "deploy-lambda-aws"]
-
-    result = here.make(*steps, environment=account.shell, LAMBDA_PACKAGE=str(package))
-
-    assert result.status == 0 and "making bucket" not in result.output, result.output
-    assert {"Key": "ecs-updater", "Value": "ecs-updater"} in s3.get_bucket_tagging(Bucket=name)[
-        "TagSet"
-    ]
-
-
-def test_a_stack_that_was_only_announced_is_filled(here, account):
-    cloudformation = client(account, "cloudformation")
-    cloudformation.create_change_set(
-        StackName="ecs-updater-vpc",
-        ChangeSetName="announced",
-        ChangeSetType="CREATE",
-        TemplateBody=EMPTY_TEMPLATE,
-    )
-
-    result = here.make("deploy-ecs-cluster", environment=account.shell)
-
-    assert result.status == 0, result.output
-
-
-def test_what_the_cli_warns_of_is_no_part_of_its_answer(here, account, tmp_path):
-    cli = tmp_path / "aws"
-    cli.write_text(
-        f'#!/bin/sh\necho "a warning: old" >&2\nexec {TOOLS}/aws/bin/aws "$@"\n', "utf-8"
-    )
-    cli.chmod(0o755)
-
-    result = here.make(
-        "deploy-ecs-cluster", "deploy-ecs-service", environment=account.shell, AWS_CLI=str(cli)
-    )
-
-    assert result.status == 0 and f"• {PLACE}, as " in result.output, result.output
-
-
 def test_a_pipeline_on_an_account_leaves_the_emulator_of_the_same_directory_alone(here, account):
     assert here.make("emulator-up", TARGET="local").status == 0
 
@@ -444,68 +337,3 @@ def test_a_pipeline_on_an_account_leaves_the_emulator_of_the_same_directory_alon
 
 # What CloudFormation says of a stack whose creation failed: the newest event first, and the cause
 # neither first nor last.
-EVENTS = [
-    ("ecs-updater-vpc", "AWS::CloudFormation::Stack", "ROLLBACK_COMPLETE", ""),
-    ("RouteTable", "AWS::EC2::RouteTable", "CREATE_FAILED", "Resource creation cancelled"),
-    (
-        "SubnetA",
-        "AWS::EC2::Subnet",
-        "CREATE_FAILED",
-        "The CIDR '10.42.0.0/24' conflicts with another subnet",
-    ),
-    ("Vpc", "AWS::EC2::VPC", "CREATE_COMPLETE", ""),
-    ("ecs-updater-vpc", "AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS", "User Initiated"),
-    ("SubnetB", "AWS::EC2::Subnet", "CREATE_FAILED", "The failure of an operation before this one"),
-]
-CLI = """\
-#!/usr/bin/env bash
-case "$*" in
-  *get-caller-identity*) printf '123456789012\\tarn:aws:iam::123456789012:user/someone\\n' ;;
-  *describe-stacks*)
-    echo "An error occurred ({refusal}) when calling the DescribeStacks operation" >&2
-    exit 255 ;;
-  *describe-stack-events*) printf '{events}' ;;
-  *"cloudformation deploy"*) echo "{says}" >&2; exit 255 ;;
-  *) exit 255 ;;
-esac
-"""
-
-
-@pytest.mark.parametrize(
-    "says, refusal, expected",
-    [
-        (
-            "Failed to create/update the stack. Run the following command",
-            "ValidationError: Stack with id ecs-updater-vpc does not exist",
-            (
-                "could not be deployed: SubnetA (AWS::EC2::Subnet): The CIDR '10.42.0.0/24' "
-                "conflicts with another subnet"
-            ),
-        ),
-        (
-            "Failed to create the changeset: Waiter failed. Reason: Y",
-            "ValidationError: Stack with id ecs-updater-vpc does not exist",
-            "could not be deployed: Failed to create the changeset: Waiter failed. Reason: Y",
-        ),
-        (
-            "",
-            "AccessDenied",
-            (
-                "cannot be read: An error occurred (AccessDenied) when calling the "
-                "DescribeStacks operation"
-            ),
-        ),
-    ],
-    ids=["a resource", "a change set", "not allowed to look"],
-)
-def test_a_stack_that_could_not_be_deployed_is_named_with_what_failed_first(
-    says, refusal, expected, workspace, tmp_path
-):
-    cli = tmp_path / "aws"
-    events = "\\n".join("\\t".join(event) for event in EVENTS).replace("'", r"'\''")
-    cli.write_text(CLI.format(events=events, says=says, refusal=refusal), "utf-8")
-    cli.chmod(0o755)
-
-    output = workspace("failing", **ON_ACCOUNT, AWS_CLI=str(cli)).make("deploy-ecs-cluster").output
-
-    assert f"✗ stack ecs-updater-vpc {expected}\n" in output

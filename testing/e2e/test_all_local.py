@@ -175,28 +175,12 @@ def test_all_local_in_docker_has_all_eight_events_and_their_error_types_as_expec
     assert "skipped" not in run.result.output
 
 
-@pytest.mark.usefixtures("docker")
-def test_docker_has_nothing_afterwards_that_was_not_there_before(whole_runs):
-    assert not whole_runs["docker"].docker_left
-
-
 @pytest.mark.parametrize("name", ["emulator", "mismatch", "docker"])
 def test_nothing_is_left_of_a_whole_run(name, whole_runs, request):
     if name == "docker":
         request.getfixturevalue("docker")
 
     assert not whole_runs[name].workspace.left()
-
-
-def test_nothing_is_written_into_the_home_directory(whole_runs):
-    assert not list((whole_runs["emulator"].workspace.directory / "home").iterdir())
-
-
-@linux
-def test_the_emulator_listens_on_one_address_only(whole_runs):
-    run = whole_runs["emulator"]
-
-    assert run.listened == {("127.0.0.1", run.workspace.port)}
 
 
 @linux

@@ -25,8 +25,6 @@ import botocore.loaders
 import botocore.session
 import pytest
 from botocore import xform_name
-from botocore.exceptions import EndpointVariantError
-from botocore.regions import EndpointResolver
 
 import lambda_package
 
@@ -319,15 +317,6 @@ def test_the_bundle_has_the_data_of_the_services_that_the_code_makes_clients_for
     assert set().union(*map(services_in, syntax_trees().values())) == SERVICES
 
 
-@pytest.mark.parametrize(
-    "source",
-    ["boto3.client(name)", "session.create_client(f'e{x}')", "boto3.client(service_name=name)"],
-)
-def test_a_client_whose_service_cannot_be_told_from_the_code_is_refused(source):
-    with pytest.raises(ValueError, match="name the service literally"):
-        services_in(ast.parse(source))
-
-
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_every_call_that_the_code_makes_is_tried_from_the_bundle(service):
     assert (
@@ -384,97 +373,6 @@ for module in list(sys.modules.values()):
     assert [path for path, compiled in ours.items() if compiled == "False"] == []
 
 
-@runs_here
-def test_no_module_in_the_bundle_misses_one_that_was_left_out(unzipped, installed):
-    program = """
-import importlib, warnings
-warnings.simplefilter("ignore")
-for name in sys.argv[1:]:
-    try:
-        importlib.import_module(name)
-    except ImportError as error:
-        print(name, error)
-"""
-    paths = (path.relative_to(unzipped).with_suffix("") for path in sorted(unzipped.rglob("*.py")))
-    names = [
-        ".".join(path.parts).removesuffix(".__init__") for path in paths if path.name != "__main__"
-    ]
-    theirs = [name for name in names if not name.startswith("ecs_updater")]
-    failures, expected = (
-        run_in_bundle(directory, program, *theirs).replace(str(directory), "")
-        for directory in (unzipped, installed)
-    )
-    assert failures.splitlines() == expected.splitlines()
-
-
-@runs_here
-@pytest.mark.parametrize(
-    ("region", "settings", "address"),
-    [
-        ("eu-west-1", {}, "https://ecs.eu-west-1.amazonaws.com"),
-        (
-            "us-east-1",
-            {"AWS_USE_FIPS_ENDPOINT": "true"},
-            "https://ecs-fips.us-east-1.amazonaws.com",
-        ),
-        (
-            "us-gov-west-1",
-            {"AWS_USE_FIPS_ENDPOINT": "true"},
-            "https://ecs-fips.us-gov-west-1.amazonaws.com",
-        ),
-        ("cn-north-1", {}, "https://ecs.cn-north-1.amazonaws.com.cn"),
-        ("us-iso-east-1", {}, "https://ecs.us-iso-east-1.c2s.ic.gov"),
-        ("eu-west-99", {}, "https://ecs.eu-west-99.amazonaws.com"),
-    ],
-)
-def test_a_client_from_the_bundle_finds_its_endpoint(unzipped, region, settings, address):
-    program = """
-from botocore.session import get_session
-print(get_session().create_client("ecs").meta.endpoint_url)
-"""
-    assert (
-        run_in_bundle(unzipped, program, **settings, AWS_DEFAULT_REGION=region).strip() == address
-    )
-
-
-def resolved(
-    resolver: EndpointResolver, prefix: str, region: str, fips: bool, dualstack: bool
-) -> dict | str | None:
-    """An endpoint, or why there is none."""
-    try:
-        return resolver.construct_endpoint(
-            prefix, region, use_fips_endpoint=fips, use_dualstack_endpoint=dualstack
-        )
-    except EndpointVariantError as error:
-        return str(error)
-
-
-@pytest.mark.parametrize("service", ["ecs", "ecr", "dynamodb", "sqs", "sts"])
-def test_pruned_endpoints_resolve_as_the_full_ones_do_in_every_region(service):
-    loader = botocore.loaders.Loader()
-    full = loader.load_data("endpoints")
-    prefix = loader.load_service_model(service, "service-2")["metadata"]["endpointPrefix"]
-    whole, pruned = (
-        EndpointResolver(full),
-        EndpointResolver(lambda_package.prune_endpoints(full, {prefix})),
-    )
-    regions = [
-        region
-        for partition in full["partitions"]
-        for region in [*partition["regions"], "aws-global", "xx-new-1"]
-    ]
-    ways = [
-        (region, fips, dualstack)
-        for region in regions
-        for fips in (False, True)
-        for dualstack in (False, True)
-    ]
-    answers = {way: resolved(whole, prefix, *way) for way in ways}
-    assert {way: resolved(pruned, prefix, *way) for way in ways} == answers
-    assert sum(isinstance(answer, dict) for answer in answers.values()) > len(regions)
-    assert pruned.get_available_partitions() == whole.get_available_partitions()
-
-
 def test_a_model_loses_its_documentation_and_nothing_else():
     model = {
         "documentation": "text",
@@ -483,44 +381,6 @@ def test_a_model_loses_its_documentation_and_nothing_else():
     assert lambda_package.without_documentation(model) == {
         "shapes": [{"members": {"documentation": {"shape": "S"}}}]
     }
-
-
-@pytest.mark.parametrize("service", sorted(SERVICES))
-def test_the_bundle_has_every_operation_paginator_and_waiter_of_its_services(
-    package, installed, service
-):
-    kept = {
-        name: json.loads(content)
-        for name, content in contents(package).items()
-        if name.endswith(".json")
-    }
-    loader = botocore.loaders.Loader(
-        [str(installed / "botocore" / "data")], include_default_search_paths=False
-    )
-    version = loader.determine_latest_version(service, "service-2")
-    for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
-        if service not in loader.list_available_services(kind):
-            continue  # Queues have no waiters.
-        model = lambda_package.without_documentation(loader.load_service_model(service, kind))
-        assert kept[f"botocore/data/{service}/{version}/{kind}.json"] == model, kind
-
-
-@pytest.mark.parametrize("service", sorted(SERVICES))
-def test_the_bundle_has_the_endpoints_of_its_services_in_every_partition(
-    package, installed, service
-):
-    full = json.loads((installed / "botocore" / "data" / "endpoints.json").read_bytes())
-    kept = json.loads(contents(package)["botocore/data/endpoints.json"])
-    prefix = botocore.session.get_session().get_service_model(service).endpoint_prefix
-    expected = {
-        partition["partition"]: partition["services"].get(prefix)
-        for partition in full["partitions"]
-    }
-    assert {
-        partition["partition"]: partition["services"].get(prefix)
-        for partition in kept["partitions"]
-    } == expected
-    assert any(expected.values())
 
 
 # What is in the bundle
@@ -532,16 +392,6 @@ def test_the_bundle_is_at_most_4_mb_with_botocore_in_it_and_without_boto3(packag
     assert package.stat().st_size <= MOST_BYTES
 
 
-def test_the_bundle_holds_only_the_data_of_the_declared_services(package):
-    data = {
-        tuple(name.split("/")[:3])
-        for name in contents(package)
-        if re.match(r"botocore/data/[^/]+/", name)
-    }
-    assert ("botocore", "data", "ecs") in data
-    assert {service for _, _, service in data} == SERVICES
-
-
 def test_names_are_sorted_and_modes_and_times_fixed(package):
     with zipfile.ZipFile(package) as archive:
         entries = archive.infolist()
@@ -549,17 +399,6 @@ def test_names_are_sorted_and_modes_and_times_fixed(package):
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     modes = {(entry.filename.endswith(".so"), oct(entry.external_attr >> 16)) for entry in entries}
     assert modes == {(False, "0o100644"), (True, "0o100755")}
-
-
-def test_licences_and_the_metadata_of_every_dependency_stay(package):
-    requirements = (PROJECT / "lambda_code" / "requirements.txt").read_text(encoding="utf-8")
-    locked = {
-        f"{name.replace('-', '_')}-{version}"
-        for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", requirements, re.M)
-    }
-    information = [name.split(".dist-info/") for name in contents(package) if ".dist-info/" in name]
-    assert {name for name, file in information if file == "METADATA"} == locked
-    assert {name for name, file in information if re.search("licen[cs]e", file, re.I)} == locked
 
 
 def code_objects(code: CodeType) -> list[CodeType]:
@@ -696,24 +535,6 @@ def test_a_bundle_that_is_up_to_date_is_left_alone_and_any_change_or_damage_make
         "NEW = True\n", encoding="utf-8"
     )
     assert "ecs_updater/new.py" in contents(built(package, project))
-
-
-def test_a_python_that_is_not_here_means_no_byte_compiled_code_and_a_line_that_says_so(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(lambda_package, "find_interpreter", lambda uv, version: None)
-    output = tmp_path / "package.zip"
-    assert (
-        f"not byte-compiled (no {HERE.replace('python', 'Python ')} here)"
-        in lambda_package.build(options(output))
-    )
-    assert [name for name in contents(output) if name.endswith(".pyc")] == []
-
-
-def test_only_an_interpreter_of_the_functions_python_compiles():
-    path, _ = lambda_package.find_interpreter(UV, HERE.removeprefix("python"))
-    assert path == sys.executable
-    assert lambda_package.find_interpreter(UV, "3.99") is None
 
 
 @pytest.mark.parametrize(

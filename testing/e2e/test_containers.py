@@ -175,41 +175,6 @@ def test_what_the_circuit_breaker_gave_up_is_rolled_back(
     assert ours.lease() is None
 
 
-def test_a_circuit_breaker_that_does_not_roll_back_leaves_that_to_the_event(
-    world: Containers, service, figure
-):
-    ours = service("breaker-only", breaker={"enable": True, "rollback": False})
-
-    sent = ours.send(world.reference(EXITS))
-
-    gone = sent.ended - ours.gave_up_at()
-    story = f"containers: {STORIES[EXITS]}, circuit breaker without rollback"
-    figure(story, line(sent, f", {gone:.1f} s after ECS gave up"))
-    assert sent.told.verdict == "RolloutFailedError" and re.search(CAUSES[EXITS], sent.told.text)
-    assert gone <= MOST_SECONDS
-    assert (ours.revision, ours.tags) == (2, NEW_TAGS)
-
-
-def test_the_circuit_breaker_that_the_function_switches_on_rolls_back(
-    world: Containers, service, figure
-):
-    ours = service("switched-on", percents=(50, 250))
-
-    sent = ours.send(world.reference(EXITS), {"CIRCUIT_BREAKER": "enable"})
-
-    figure(f"containers: {STORIES[EXITS]}, CIRCUIT_BREAKER=enable", line(sent))
-    assert sent.told.verdict == "RolloutRolledBackError" and re.search(
-        CAUSES[EXITS], sent.told.text
-    )
-    until(lambda: ours.revisions_running() == [1], "the good image runs alone")
-    configuration = ours.told()["deploymentConfiguration"]
-    assert configuration == {
-        "minimumHealthyPercent": 50,
-        "maximumPercent": 250,
-        "deploymentCircuitBreaker": BREAKER,
-    }
-
-
 def test_a_second_deployment_in_the_middle_supersedes(world: Containers, service, figure):
     # One task after the other, so that there is a middle.
     ours = service("two-at-once", desired=3, percents=(50, 100))

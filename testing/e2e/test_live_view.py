@@ -100,12 +100,6 @@ def test_ctrl_c_detaches_says_how_to_come_back_and_gives_the_terminal_back():
         assert screen.received.rindex(b"\x1b[?25h") > screen.received.rindex(b"\x1b[?25l")
 
 
-def test_a_batch_larger_than_the_terminal_is_folded_into_it():
-    with terminal(80, 12, {"count": 200}) as screen:
-        screen.wait_for(lambda one: "5 of 200 done" in one.text and "more services" in one.text)
-        assert len(screen.lines) <= 12 and "✗ failed        checkout" in screen.text
-
-
 def test_there_are_colours_and_with_no_color_there_are_none():
     with terminal(80, 24, {"ends": True}) as screen:
         screen.ends()
@@ -114,9 +108,3 @@ def test_there_are_colours_and_with_no_color_there_are_none():
         screen.ends()
         assert not COLOURS.search(screen.received)
         assert screen.text == stored("ended-80x24")
-
-
-def test_what_a_cause_holds_does_not_reach_the_terminal():
-    with terminal(80, 24, {"ends": True}) as screen:
-        screen.ends()
-        assert b"\x1b]0;" not in screen.received and "\u202e".encode() not in screen.received

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from support.docker import base_image, docker, in_docker
 from support.inventory import inventory
-from support.make import Result, Workspace, is_free
+from support.make import Workspace, is_free
 from support.shell import another_program
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -29,18 +28,6 @@ def _emulator(workspace) -> Iterator[Workspace]:
     yield here
     assert here.make("clean").status == 0
     assert not here.left()
-
-
-def test_an_emulator_whose_pid_file_is_lost_is_found_again(emulator):
-    pid_file = emulator.build / "emulator" / "pid"
-    pid = pid_file.read_text("ascii")
-    pid_file.unlink()
-
-    assert (
-        f"the emulator already runs on 127.0.0.1:{emulator.port} (process {pid.strip()})"
-        in emulator.make("emulator-up").output
-    )
-    assert pid_file.read_text("ascii") == pid
 
 
 def test_an_emulator_all_of_whose_files_are_lost_can_be_stopped(workspace):
@@ -78,19 +65,6 @@ def test_a_pipeline_leaves_an_emulator_that_ran_before_running_and_as_it_was(emu
     assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
 
 
-@pytest.mark.usefixtures("terraform")
-def test_so_does_one_with_terraform_that_is_ended_in_the_middle(emulator):
-    before = inventory(f"http://127.0.0.1:{emulator.port}")
-    run = emulator.start("all-aws-tf")
-    run.until_it_says("creating service")
-    assert inventory(f"http://127.0.0.1:{emulator.port}") > before
-    run.send(signal.SIGTERM)
-    result = run.result()
-    assert result.status != 0 and KEPT in result.output, result.output
-    assert inventory(f"http://127.0.0.1:{emulator.port}") == before
-    assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
-
-
 def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
     here = workspace("beside", EMULATOR_PORT=str(emulator.port), SAM_MODE="emulator")
 
@@ -101,19 +75,6 @@ def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
     )
     assert here.make("clean").status == 0
     assert not is_free(emulator.port)
-
-
-def test_a_process_that_has_the_number_of_an_emulator_that_ended_is_left_alone(workspace):
-    here = workspace("number")
-    (here.build / "emulator").mkdir(parents=True)
-    # The emulator is stopped with its group.
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as innocent:
-        (here.build / "emulator" / "pid").write_text(f"{innocent.pid}\n", "ascii")
-        status = here.make("emulator-down").status
-        survived = innocent.poll() is None
-        innocent.kill()
-
-    assert (status, survived) == (0, True)
 
 
 def test_a_taken_port_is_named_with_a_way_around_it(workspace_with_package):
@@ -131,20 +92,6 @@ def test_a_taken_port_is_named_with_a_way_around_it(workspace_with_package):
 
 
 # Clean
-
-
-def test_clean_has_nothing_to_do_twice(workspace):
-    here = workspace("nothing")
-
-    assert [here.make("clean") for _ in range(2)] == [Result(0, "")] * 2
-
-
-def test_clean_leaves_files_that_are_not_its_own(workspace_with_package):
-    here = workspace_with_package("shared")
-    (here.build / "thesis.txt").write_text("years of work", "utf-8")
-
-    assert here.make("clean") == Result(0, f"• left alone in {here.build}: thesis.txt\n")
-    assert [path.name for path in here.build.iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.usefixtures("docker")
@@ -224,16 +171,6 @@ def test_a_setting_that_cannot_be_is_named(target, setting, words, workspace):
 
 
 @pytest.mark.parametrize("target", ["all-local", "emulator-up", "build-lambda-package"])
-def test_a_python_that_is_not_there_is_named(target, workspace):
-    complaint = workspace("python").make(target, PYTHON="does-not-exist").complaint()
-
-    assert complaint == (
-        "does-not-exist is not installed: install Python 3.11 or newer, or name one: "
-        "make PYTHON=python3.13 …"
-    )
-
-
-@pytest.mark.parametrize("target", ["all-local", "emulator-up", "build-lambda-package"])
 def test_an_older_python_is_refused(target, workspace):
     found = Path(os.environ.get("PYENV_ROOT", "/nowhere"), "versions").glob("3.10.*/bin/python3")
     old = next(map(str, found), shutil.which("python3.10"))
@@ -245,21 +182,6 @@ def test_an_older_python_is_refused(target, workspace):
     )
 
 
-def test_a_python_without_its_venv_module_is_named_with_the_way_to_get_it(workspace, tmp_path):
-    python = tmp_path / "python"
-    python.write_text(
-        f'#!/bin/sh\n[ "$1 $2" != "-m venv" ] || exit 1\nexec {sys.executable} "$@"\n', "utf-8"
-    )
-    python.chmod(0o755)
-
-    complaint = (
-        workspace("venv")
-        .make("emulator-up", PYTHON=str(python), TOOLS_DIR=str(tmp_path / "tools"))
-        .output
-    )
-    assert f"✗ {python} cannot make virtual environments: install its venv module" in complaint
-
-
 def test_docker_is_named_when_it_is_asked_for_and_not_there(workspace, path_without_docker):
     result = workspace("docker").make(
         "emulator-up", SAM_MODE="docker", environment={"PATH": path_without_docker}
@@ -268,25 +190,4 @@ def test_docker_is_named_when_it_is_asked_for_and_not_there(workspace, path_with
     assert (
         result.complaint()
         == "SAM_MODE=docker cannot be: Docker is not installed; without Docker: SAM_MODE=emulator"
-    )
-
-
-@pytest.mark.skipif(not shutil.which("docker"), reason="there is no Docker client")
-def test_docker_is_named_when_it_is_asked_for_and_does_not_answer(workspace):
-    result = workspace("docker").make(
-        "emulator-up", SAM_MODE="docker", environment={"DOCKER_HOST": "unix:///nowhere"}
-    )
-
-    assert (
-        result.complaint()
-        == "SAM_MODE=docker cannot be: no Docker engine answers; without Docker: SAM_MODE=emulator"
-    )
-
-
-def test_the_mode_of_sam_cannot_change_under_a_deployment(emulator):
-    complaint = emulator.make("emulator-up", SAM_MODE="docker").complaint()
-
-    assert (
-        complaint
-        == "SAM_MODE=docker, but what is deployed here is for SAM_MODE=emulator: make clean first"
     )

@@ -15,7 +15,6 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from e2e.event_suite.payload import LIMIT
 from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
 from support.shell import CANARY, HOSTILE
@@ -90,54 +89,6 @@ def create_stack_that_fails(here: Workspace, name: str, status: str, **options: 
     )
 
 
-def test_without_docker_the_emulator_is_chosen_and_that_is_said(started):
-    assert "SAM mode emulator: Docker is not installed" in started[1].output
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        *(
-            "deploy-ecs-cluster",
-            "deploy-ecs-service",
-            "run-lambda-test-sam",
-            "run-lambda-test-aws",
-            "invoke-sam EVENT=e.json",
-        ),
-        *("api-key", "api-url", "run-api-test", "run-fleet-test"),
-    ],
-)
-def test_a_step_without_an_emulator_says_what_to_do(target, workspace):
-    here = workspace("nothing")
-
-    expected = (
-        f"no emulator answers on 127.0.0.1:{here.port}: make emulator-up, or "
-        "TARGET=aws for an account"
-    )
-    assert here.make(*target.split()).complaint() == expected
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "deploy-lambda-sam",
-        "deploy-api-aws",
-        "deploy-api-aws-tf",
-        "deploy-fleet-aws",
-        "deploy-fleet-aws-tf",
-    ],
-)
-def test_the_function_cannot_be_deployed_without_a_bundle(target, workspace):
-    here = workspace("nothing")
-
-    complaint = here.make(target).complaint()
-
-    assert complaint == (
-        f"there is no bundle {here.build}/ecs-updater-package.zip: make "
-        "build-lambda-package TARGET=local"
-    )
-
-
 DEPLOY_CLUSTER = "make deploy-ecs-cluster TARGET=local"
 DEPLOY_API = "make deploy-api-aws TARGET=local"
 DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGET=local"
@@ -184,29 +135,6 @@ def test_a_step_without_the_stacks_before_it_says_what_to_do(target, expected, e
     )
 
 
-@pytest.mark.parametrize(
-    "settings, expected",
-    [
-        ({"SERVICE_NAME": "absent"}, "cluster ECSCluster has no service absent"),
-        ({"CLUSTER_NAME": "absent"}, "Cluster not found."),
-    ],
-)
-def test_the_events_need_the_service_that_they_are_about(settings, expected, deployed):
-    complaint = deployed.make("run-lambda-test-sam", **settings).complaint()
-
-    assert complaint.endswith(
-        f"{expected}: make deploy-ecs-cluster deploy-ecs-service TARGET=local"
-    )
-
-
-def test_a_stack_whose_creation_was_rolled_back_is_replaced(deployment):
-    assert (
-        "• removing stack ecs-updater-vpc: its creation failed before, and was rolled back"
-        in deployment.output
-    )
-    assert deployment.status == 0
-
-
 def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
     create_stack_that_fails(emulator, "half-built-vpc", "CREATE_FAILED", OnFailure="DO_NOTHING")
 
@@ -242,19 +170,6 @@ def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deploy
     assert json.loads(answer.output)["body"]["AFTER"]["serviceImage"] == "busybox:2"
     assert changed == ("busybox:2", {"owner": "someone"})
     assert put_back.status == 0, put_back.output
-    assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
-
-
-def test_a_service_without_a_tag_can_be_put_back_too(deployed):
-    ecs = client(deployed, "ecs")
-    (found,) = ecs.describe_services(cluster="ECSCluster", services=["ecs-dummy-service"])[
-        "services"
-    ]
-    ecs.untag_resource(resourceArn=found["serviceArn"], tagKeys=["old-custom-tag-name"])
-
-    result = deployed.make("deploy-ecs-service")
-
-    assert result.status == 0, result.output
     assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
 
 
@@ -343,29 +258,6 @@ def status_of(url: str, **headers: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
-
-
-def test_address_and_key_are_printed_alone_and_lead_to_the_api(api):
-    url, key = (api.make(target, environment=HOSTILE).output for target in ("api-url", "api-key"))
-
-    assert [text.count("\n") for text in (url, key)] == [1, 1] and not [
-        text for text in (url, key) if " " in text
-    ]
-    assert url.startswith(f"http://127.0.0.1:{api.port}/restapis/") and url.endswith(
-        "/v1/_user_request_\n"
-    )
-    assert [
-        status_of(f"{url.strip()}/list", X_Api_Key=one)
-        for one in (key.strip(), "another-key-of-some-length")
-    ] == [200, 403]
-
-
-def test_the_role_that_somebody_else_writes_logs_with_is_kept(api):
-    assert client(api, "apigateway").get_account()["cloudwatchRoleArn"] == OTHERS_ROLE
-    roles = client(api, "iam").get_paginator("list_roles").paginate()
-    assert "ecs-updater-api-logs-eu-west-1" not in [
-        role["RoleName"] for page in roles for role in page["Roles"]
-    ]
 
 
 def test_the_apis_own_suite_passes_and_shows_no_key(api):
@@ -468,37 +360,6 @@ def test_an_event_that_the_function_refuses_gives_its_one_short_line(
     (line,) = (line for line in result.output.splitlines() if not line.startswith("make: ***"))
     assert line.startswith("[ERROR][json_validation] wrong input event format: ") and words in line
     assert result.status != 0 and len(line) < 400
-
-
-@pytest.mark.parametrize(
-    "content, words",
-    [
-        (None, "cannot be read: No such file or directory"),
-        (b"", "is no JSON: Expecting value"),
-        (b"{", "is no JSON: Expecting property name"),
-        (b"\xff\x00\xfe", "is no JSON: 'utf-8' codec can't decode"),
-        (b"[" * 200_000 + b"]" * 200_000, "is nested too deeply"),
-        (b" " * LIMIT + b"1", f"is too large: Lambda takes events of at most {LIMIT} bytes"),
-    ],
-    ids=["missing", "empty", "no JSON", "binary", "deep", "above 6 MB"],
-)
-def test_an_event_that_lambda_would_refuse_is_refused_before(content, words, deployed, tmp_path):
-    event_file = tmp_path / "event.json"
-    if content is not None:
-        event_file.write_bytes(content)
-
-    assert (
-        deployed.make("invoke-sam", EVENT=str(event_file))
-        .complaint()
-        .startswith(f"{event_file} {words}")
-    )
-
-
-def test_invoking_without_an_event_says_how_to_name_one(workspace):
-    assert (
-        workspace("nothing").make("invoke-sam").complaint()
-        == "which event? make invoke-sam EVENT=event.json"
-    )
 
 
 def test_a_function_sees_nothing_of_the_shell(emulator):
