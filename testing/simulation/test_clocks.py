@@ -58,7 +58,7 @@ def send(world, clock):
 
 
 def test_a_lease_that_is_held_is_not_taken(world, laptop):
-    give_back = world.hold("first")
+    give_back = world.held("first")
     assert isinstance(send(world, laptop).error, LeaseHeldError)
     assert give_back()
     assert send(world, laptop).verdict == "IN_PROGRESS"
@@ -66,7 +66,7 @@ def test_a_lease_that_is_held_is_not_taken(world, laptop):
 
 def test_a_lease_is_taken_from_a_dead_holder_as_soon_as_it_expires_and_no_sooner(world, laptop):
     true_time, world.clock = world.clock, laptop
-    world.hold("first")
+    world.held("first")
     world.clock = true_time
     world.pass_time(LEASE_SECONDS - CLOSE - 1)
     assert isinstance(world.send().error, LeaseHeldError)

@@ -103,7 +103,7 @@ def test_tasks_are_found_among_any_number_of_stopped_ones(make_world, stopped):
 
 
 def test_memory_that_only_the_task_speaks_of_is_the_container_that_was_killed():
-    from ecs_updater.rollout.task_failures import death_of  # pylint: disable=import-outside-toplevel
+    from ecs_updater.rollout.task_failures import task_failure_of  # pylint: disable=import-outside-toplevel
 
     task = {
         "taskArn": "t/1",
@@ -111,8 +111,8 @@ def test_memory_that_only_the_task_speaks_of_is_the_container_that_was_killed():
         "stoppedReason": OUT_OF_MEMORY,
         "containers": [{"name": "a", "exitCode": 0}, {"name": "b", "exitCode": 137}],
     }
-    death = death_of(task)
-    assert death and death.cause == "container b ran out of memory (exit code 137)"
+    task_failure = task_failure_of(task)
+    assert task_failure and task_failure.cause == "container b ran out of memory (exit code 137)"
 
 
 # What ECS says beside the tasks.

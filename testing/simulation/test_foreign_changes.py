@@ -86,7 +86,7 @@ def test_an_update_that_came_in_between_is_read_again_under_the_lease(world):
     """Another update ended after this one had read the service, and before it had the lease."""
 
     def another_update():
-        release = world.hold("another")
+        release = world.held("another")
         redeploy_with_sidecar(world)
         release()
 

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_updater.api import get_routes, post_routes
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.ledger.queries import Feed
+from ecs_updater.ledger.queries import UpdateQueries
 from fakes.simulated_ecs import Image, Pace
 from support.http import ask
 from support.rollout_world import EVENT, OLD_TAGS
@@ -43,7 +43,7 @@ def _post(world):
 
 def told(world, id_):
     """What ``GET /deployments/{id}`` tells."""
-    return get_routes.deployment(Feed(world.table), id_)
+    return get_routes.deployment(UpdateQueries(world.table), id_)
 
 
 def test_a_long_wait_is_202_and_its_id_leads_to_the_verdict(world, post):
@@ -86,7 +86,7 @@ def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_v
 def test_a_service_that_another_update_holds_is_409_with_when_to_try_again_and_nothing_is_written(
     world, post
 ):
-    give_back = world.hold("another")
+    give_back = world.held("another")
     answer = post("/update", EVENT)
     assert (answer.status, answer.json["errorType"], answer.headers["Retry-After"]) == (
         409,

@@ -57,7 +57,7 @@ def test_an_event_of_another_service_is_none_of_this_ones_business(world):
 def test_a_service_that_an_update_holds_is_left_to_it(world):
     world.send()
     world.pass_time(60)
-    release = world.hold("somebody")
+    release = world.held("somebody")
     assert world.complete().open == 1
     release()
     assert len(world.complete().ended) == 1

@@ -97,7 +97,7 @@ def test_what_may_succeed_later_is_tried_again(world):
 
 
 def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(world):
-    holder = world.hold("somebody")
+    holder = world.held("somebody")
     told = world.send()
     assert isinstance(told.error, LeaseHeldError)
     assert "is held by another update (request_id somebody" in str(
@@ -109,7 +109,7 @@ def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(w
 
 
 def test_a_service_that_another_update_holds_is_waited_for_within_the_time_to_wait(world):
-    holder = world.hold("somebody")
+    holder = world.held("somebody")
     world.ecs.clock.after(40, holder)
     told = world.send(wait_seconds=120)
     assert told.verdict == "SUCCEEDED" and world.clock.now() - world.ecs.clock.start <= 120

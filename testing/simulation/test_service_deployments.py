@@ -7,7 +7,7 @@ import pytest
 from ecs_updater import errors
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import Clock
-from ecs_updater.rollout.poller import Follower, Rollout
+from ecs_updater.rollout.poller import Poller, Rollout
 from fakes.simulated_ecs import BREAKER, Image, Pace, SimulatedEcs
 from support.rollout_world import EVENT, OLD_TAGS
 
@@ -66,12 +66,12 @@ def test_the_status_of_the_service_deployment_decides_in_every_stage(baking, sta
     simulation.show(status=status, lifecycleStage=stage)
     clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5, simulation.clock.now)
     rollout = Rollout("ECSCluster", simulation.service.arn, deployment_id)
-    followed = Follower(ecs, rollout, 3, clock).follow(clock.now() + 12)
-    assert followed.finding.verdict == (VERDICTS[status] or "TIMED_OUT")
+    polled = Poller(ecs, rollout, 3, clock).follow(clock.now() + 12)
+    assert polled.judgement.verdict == (VERDICTS[status] or "TIMED_OUT")
     if status.startswith("ROLLBACK_") and VERDICTS[status] is None:
-        assert "ECS is rolling back" in followed.finding.reason
+        assert "ECS is rolling back" in polled.judgement.reason
     elif VERDICTS[status] is None and stage:
-        assert f"1 of 1 tasks run ecs-dummy-task:2, stage {stage}" in followed.finding.reason
+        assert f"1 of 1 tasks run ecs-dummy-task:2, stage {stage}" in polled.judgement.reason
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -385,7 +385,7 @@ class Service:
             digest.partition("@")[2] for line in shown.splitlines() for digest in json.loads(line)
         }
 
-    def deaths(self, revision: int) -> list[float]:
+    def task_failures(self, revision: int) -> list[float]:
         """When the containers of a revision ended, as Docker says, in seconds since 1970; the first
         one first.
         """

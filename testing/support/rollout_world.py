@@ -222,7 +222,7 @@ class World:
     def _before(self, service: str, request: Any) -> Any:
         return self.process.before(service, request)
 
-    def hold(self, request_id: str) -> Callable[[], object]:
+    def held(self, request_id: str) -> Callable[[], object]:
         """Takes the service's lease as another update does; call what is returned to give it
         back.
         """

@@ -10,7 +10,7 @@ from .. import log
 from ..context import Call
 from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
 from ..ledger.entry import ENTRY, to_item
-from ..ledger.queries import Feed
+from ..ledger.queries import UpdateQueries
 from ..ledger.store import UPDATES
 from ..model.arn import account_prefix
 from ..settings import StatusSettings
@@ -29,7 +29,7 @@ class Sources:
     """The data behind the routes."""
 
     services: ServiceList
-    ledger: Feed | None
+    ledger: UpdateQueries | None
     environment: Mapping[str, str]
     """The function's environment variables."""
 
@@ -89,7 +89,7 @@ def status_app(sources: Sources) -> APIGatewayRestResolver:
     return app
 
 
-def deployments(ledger: Feed | None, request: DeploymentsQuery) -> Json:
+def deployments(ledger: UpdateQueries | None, request: DeploymentsQuery) -> Json:
     """Returns a page of updates, the newest first.
 
     Raises InvalidQueryError, ConfigurationError without a ledger, LedgerError.
@@ -110,7 +110,7 @@ def deployments(ledger: Feed | None, request: DeploymentsQuery) -> Json:
     }
 
 
-def deployment(ledger: Feed | None, id_: str) -> Json:
+def deployment(ledger: UpdateQueries | None, id_: str) -> Json:
     """Returns one update by its id in the lists.
 
     Raises DeploymentNotFoundError, LedgerError, ConfigurationError.
@@ -124,7 +124,7 @@ def deployment(ledger: Feed | None, id_: str) -> Json:
     return whole_deployment_view(to_item(entry))
 
 
-def _existing(ledger: Feed | None) -> Feed:
+def _existing(ledger: UpdateQueries | None) -> UpdateQueries:
     if ledger is None:
         raise ConfigurationError(
             "the function's LEDGER_TABLE is empty: without a ledger there is no history"

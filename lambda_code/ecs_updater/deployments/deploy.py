@@ -21,7 +21,7 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..ledger.entry import Entry, State
-from ..ledger.lease import Hold, Holder, Leases
+from ..ledger.lease import Holder, Lease, Leases
 from ..ledger.memory import MemoryHistory, MemoryLeases
 from ..ledger.store import History
 from ..model import event_parser
@@ -37,10 +37,10 @@ from .idempotency import Identity, has_ended_for_good, replay
 from .journal import Journal, intent
 from .planner import Pace, Planner
 from .recovery import Recovery, in_order
-from .response import DRY_RUN, Answer, Conclusion, merged, of_dry_run, of_entry
+from .response import DRY_RUN, Answer, RolloutOutcome, merged, of_dry_run, of_entry
 from .tag_writer import AS_IT_WAS
-from .waiter import NOT_ASKED_FOR, Rolling
-from .writer import NOTHING, Earlier, apply
+from .waiter import NOT_ASKED_FOR, Waiter
+from .writer import NOTHING, LeftBehind, apply
 
 _MOST_PLANS = 3
 """How often an update is planned because somebody else deploys in between."""
@@ -96,12 +96,12 @@ def deploy(
         plan = attempt.planner.plan(attempt.request, service)
         wait_for_rate_limit(plan)
     key = plan.snapshot.key if plan else earlier.service if earlier else ""
-    with attempt.leases.hold(key, attempt.identity.holder, attempt.latest_begin()) as lease:
+    with attempt.leases.held(key, attempt.identity.holder, attempt.latest_begin()) as lease:
         step = _resume_or_begin(attempt, lease, plan, read_at)
         if step.has_ended:
             return replay(step.journal.entry)
-        conclusion = _write_and_wait(attempt, step)
-        response = _finish(attempt, step.journal, conclusion)
+        outcome = _write_and_wait(attempt, step)
+        response = _finish(attempt, step.journal, outcome)
     if lease.not_released:
         notes = [*response["body"]["deployment"].get("notes", []), str(lease.not_released)]
         response = of_entry(step.journal.entry, response["body"]["deployment"], notes=notes)
@@ -140,7 +140,7 @@ class Attempt:
         rollback together.
         """
         self.planner = Planner(ecs, self.settings, registries, call, self.history)
-        self.waiter = Rolling(ecs, self.settings, clock)
+        self.waiter = Waiter(ecs, self.settings, clock)
         fingerprint = fingerprint_of_event(event)
         self.identity = Identity(self.history, self.request, holder, fingerprint)
 
@@ -167,7 +167,7 @@ class Step:
     journal: Journal
     plan: Plan | None
     """None: an earlier attempt has made the deployment."""
-    left_behind: Earlier = NOTHING
+    left_behind: LeftBehind = NOTHING
     has_ended: bool = False
     """Whether an earlier attempt ended for good meanwhile."""
     has_settled: bool = False
@@ -181,27 +181,27 @@ def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
     """
     entry = replace(attempt.intent(plan), rollback_on_failure=False)
     memory = MemoryHistory(attempt.call.clock.epoch)
-    with MemoryLeases().hold(entry.service, attempt.identity.holder) as lease:
+    with MemoryLeases().held(entry.service, attempt.identity.holder) as lease:
         journal = Journal(entry, memory, lease)
     notes = [*attempt.planner.notes, *attempt.planner.not_verified(plan, attempt.request)]
     if plan.deploys:
         return of_dry_run(plan, entry.answer or {}, notes)
     past = attempt.planner.past_of
-    conclusion = attempt.waiter.judge_without_deployment(
+    outcome = attempt.waiter.judge_without_deployment(
         # A dry run settles none of the open updates.
         journal,
         plan.snapshot,
         lambda: [update for update in past(plan.snapshot) if update.is_ended],
     )
-    if conclusion.error:
-        conclusion.error.also(DRY_RUN, instead_of=NOT_ASKED_FOR)
-        raise conclusion.error
-    return of_dry_run(plan, of_entry(journal.entry, conclusion.deployment), notes)
+    if outcome.error:
+        outcome.error.also(DRY_RUN, instead_of=NOT_ASKED_FOR)
+        raise outcome.error
+    return of_dry_run(plan, of_entry(journal.entry, outcome.deployment), notes)
 
 
-def _resume_or_begin(attempt: Attempt, lease: Hold, plan: Plan | None, read_at: float) -> Step:
+def _resume_or_begin(attempt: Attempt, lease: Lease, plan: Plan | None, read_at: float) -> Step:
     """Settles what was interrupted; then resumes this request, or begins it."""
-    unfinished = attempt.history.unfinished(lease.lease.service)
+    unfinished = attempt.history.unfinished(lease.term.service)
     if unfinished:
         unfinished = in_order(unfinished)
     request_id = attempt.identity.holder.request_id
@@ -212,14 +212,14 @@ def _resume_or_begin(attempt: Attempt, lease: Hold, plan: Plan | None, read_at: 
         ended = attempt.identity.find()  # It ended while the lease was waited for.
         if ended and has_ended_for_good(ended):
             return Step(Journal(ended, attempt.history, lease), None, has_ended=True)
-    if plan is None or lease.lease.is_stale(read_at):
+    if plan is None or lease.term.is_stale(read_at):
         plan = attempt.planner.plan(attempt.request)
     if unfinished and not _settle(attempt, lease, unfinished, plan):
         plan = attempt.planner.plan(attempt.request)
     return replace(_begin(attempt, lease, plan), has_settled=bool(unfinished))
 
 
-def _settle(attempt: Attempt, lease: Hold, unfinished: list[Entry], plan: Plan) -> bool:
+def _settle(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan) -> bool:
     """Settles the open updates of others; whether the service is still as it was read."""
     is_current = True
     for entry in unfinished:
@@ -237,7 +237,7 @@ def _settle(attempt: Attempt, lease: Hold, unfinished: list[Entry], plan: Plan) 
     return is_current
 
 
-def _begin(attempt: Attempt, lease: Hold, plan: Plan) -> Step:
+def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
     """Writes what is about to be done into the ledger."""
     entry, identity, history = attempt.intent(plan), attempt.identity, attempt.history
     rollback_to, rollback_tags = entry.rollback_to, None
@@ -255,8 +255,8 @@ def _begin(attempt: Attempt, lease: Hold, plan: Plan) -> Step:
     begun = history.begin(
         replace(
             entry,
-            number=lease.lease.fence,
-            fence=lease.lease.fence,
+            number=lease.term.fence,
+            fence=lease.term.fence,
             owner=identity.holder.id,
             request_id=identity.holder.request_id,
             caller=attempt.call.caller,
@@ -265,21 +265,21 @@ def _begin(attempt: Attempt, lease: Hold, plan: Plan) -> Step:
             rollback_to=rollback_to,
             rollback_tags=rollback_tags,
         ),
-        lease.lease,
+        lease.term,
     )
     if not begun.is_new:
         identity.check_begun_elsewhere(begun.entry)
-    left_behind = Earlier(may_have_registered=identity.is_repetition)
+    left_behind = LeftBehind(may_have_registered=identity.is_repetition)
     journal = Journal(begun.entry, history, lease)
     return Step(journal, plan, left_behind, has_ended=not begun.is_new)
 
 
-def _resume(attempt: Attempt, lease: Hold, entry: Entry, unfinished: list[Entry]) -> Step:
+def _resume(attempt: Attempt, lease: Lease, entry: Entry, unfinished: list[Entry]) -> Step:
     """Goes on with an earlier attempt where it stopped."""
     for other in unfinished[: unfinished.index(entry)]:
         if other.is_before_deployment:
             attempt.recovery.settle(other, lease)
-    taken = attempt.history.take_over(entry, lease.lease)
+    taken = attempt.history.take_over(entry, lease.term)
     journal = Journal(taken, attempt.history, lease)
     entry = journal.entry
     if entry.rollback or entry.state is State.DEPLOYED:
@@ -302,7 +302,7 @@ def _resume_before_deployment(attempt: Attempt, journal: Journal, plan: Plan) ->
         again = attempt.planner.plan_from(snapshot, attempt.request)
         if _is_begun_as(entry, again, attempt.intent(again)):
             registered = entry.after.task_definition_arn if again.revision is not None else None
-            return Step(journal, again, Earlier(registered, may_have_registered=True))
+            return Step(journal, again, LeftBehind(registered, may_have_registered=True))
     new = attempt.intent(plan)
     journal.entry = replace(
         entry,
@@ -330,7 +330,7 @@ def _is_begun_as(entry: Entry, plan: Plan, planned: Entry) -> bool:
     return has_target and entry.after.images == planned.after.images
 
 
-def _write_and_wait(attempt: Attempt, step: Step) -> Conclusion:
+def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
     """Writes what is left to write, and waits for the rollout."""
     journal, plan, waiter = step.journal, step.plan, attempt.waiter
     if plan is None:
@@ -339,10 +339,10 @@ def _write_and_wait(attempt: Attempt, step: Step) -> Conclusion:
     entry = journal.entry
     may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
     try:
-        conclusion = write_and_wait(attempt, plan, journal, step.left_behind)
+        outcome = write_and_wait(attempt, plan, journal, step.left_behind)
         if journal.has_deployed and step.has_settled:
             attempt.recovery.end_overtaken()
-        return conclusion
+        return outcome
     except (LeaseHeldError, UnknownOutcomeError):
         raise  # The entry stays open: the reconciler reads what became of the service.
     except EcsUpdaterError as error:
@@ -353,24 +353,24 @@ def _write_and_wait(attempt: Attempt, step: Step) -> Conclusion:
 
 
 def write_and_wait(
-    attempt: Attempt, plan: Plan, journal: Journal, left_behind: Earlier = NOTHING
-) -> Conclusion:
+    attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind = NOTHING
+) -> RolloutOutcome:
     """Writes the plan and waits for the rollout. Raises what ``writer.apply`` raises."""
     if plan.writes:
         _write(attempt, plan, journal, left_behind)
     if not plan.deploys:
         planner, snapshot = attempt.planner, plan.snapshot
-        conclusion = attempt.waiter.judge_without_deployment(
+        outcome = attempt.waiter.judge_without_deployment(
             journal, snapshot, lambda: planner.past_of(snapshot)
         )
-        if conclusion.error and plan.tags and journal.entry.rollback is None:
-            conclusion.error.also("the tags of this event are set")
-        if conclusion.is_final:
-            return conclusion
+        if outcome.error and plan.tags and journal.entry.rollback is None:
+            outcome.error.also("the tags of this event are set")
+        if outcome.is_final:
+            return outcome
     return attempt.waiter.wait(journal, attempt.deadline)
 
 
-def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: Earlier) -> None:
+def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind) -> None:
     """Writes the plan, and another one where somebody else's deployment came between reading and
     writing.
     """
@@ -433,36 +433,36 @@ def _planned_again(attempt: Attempt, plan: Plan, entry: Entry) -> Entry:
     )
 
 
-def _finish(attempt: Attempt, journal: Journal, conclusion: Conclusion) -> Answer:
+def _finish(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> Answer:
     """Writes the end into the ledger, and returns the response or raises the error."""
-    if conclusion.error:
-        conclusion.error.details["notes"] = _notes(attempt, journal, conclusion)
-        if conclusion.is_final:
-            journal.failed(conclusion.verdict, conclusion.error)
+    if outcome.error:
+        outcome.error.details["notes"] = _notes(attempt, journal, outcome)
+        if outcome.is_final:
+            journal.failed(outcome.verdict, outcome.error)
             # With a note where that could not be written.
-            conclusion.error.details["notes"] = _notes(attempt, journal, conclusion)
-        raise conclusion.error
+            outcome.error.details["notes"] = _notes(attempt, journal, outcome)
+        raise outcome.error
     known = len(journal.notes)
-    notes = _notes(attempt, journal, conclusion)
-    response = of_entry(journal.entry, conclusion.deployment, notes=notes)
-    if conclusion.is_final:
+    notes = _notes(attempt, journal, outcome)
+    response = of_entry(journal.entry, outcome.deployment, notes=notes)
+    if outcome.is_final:
         journal.ended(response)
     else:
         journal.answered(response)
     if len(journal.notes) == known:
         return response
-    notes = _notes(attempt, journal, conclusion)
+    notes = _notes(attempt, journal, outcome)
     return of_entry(journal.entry, response["body"]["deployment"], notes=notes)
 
 
-def _notes(attempt: Attempt, journal: Journal, conclusion: Conclusion) -> list[str]:
+def _notes(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> list[str]:
     """Returns what the caller should know beside the response."""
     notes = [*attempt.planner.notes, *journal.notes]
-    if attempt.request.wait_seconds and conclusion.verdict == Verdict.IN_PROGRESS:
+    if attempt.request.wait_seconds and outcome.verdict == Verdict.IN_PROGRESS:
         notes.append("no time was left to wait for the rollout")
     if (
         journal.entry.rollback_on_failure
-        and not conclusion.is_final
+        and not outcome.is_final
         and not attempt.settings.ledger_table
     ):
         notes.append("nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)")

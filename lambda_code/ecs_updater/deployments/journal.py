@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
 from ..ledger.entry import Entry, Side
-from ..ledger.lease import Hold
+from ..ledger.lease import Lease
 from ..ledger.store import History
 from ..model import task_definition as td
 from ..model.plan import Plan
@@ -76,7 +76,7 @@ long.
 class Journal:
     """The entry of one update, where it is kept, and the lease under which it is written."""
 
-    def __init__(self, entry: Entry, history: History, lease: Hold):
+    def __init__(self, entry: Entry, history: History, lease: Lease):
         self.entry = entry
         self.history = history
         self.notes: list[str] = []

@@ -23,7 +23,7 @@ from ..model.arn import service_key
 from ..model.nearest_name import nearest
 from ..model.request import Request
 from ..model.service import ServiceDescription, Snapshot
-from ..rollout.rollout_state import Observation, ServiceDeployment, observe
+from ..rollout.rollout_state import RolloutState, ServiceDeployment, rollout_state_of
 
 Told = ServiceDescription
 
@@ -56,7 +56,7 @@ def read(
     launch_type = service_description.launch_type(service)
     deployment_ids = service_description.deployment_ids(service)
     key = service_key(service["serviceArn"], service["clusterArn"])
-    seen = observe(service, primary.get("id", ""))
+    seen = rollout_state_of(service, primary.get("id", ""))
     if seen.needs_service_deployment and (arn := service.get("currentServiceDeployment")):
         seen = _with_record(ecs, seen, arn)
     return Snapshot(
@@ -149,7 +149,7 @@ def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
         )
 
 
-def _with_record(ecs: Ecs, seen: Observation, service_deployment_arn: str) -> Observation:
+def _with_record(ecs: Ecs, seen: RolloutState, service_deployment_arn: str) -> RolloutState:
     """Returns the rollout state with ECS's service deployment, which has to say whether the
     deployment is complete.
     """

@@ -25,7 +25,7 @@ from ..model.arn import service_key
 from ..model.verdict import Verdict
 from ..settings import Settings
 from .recovery import GONE, NO_SERVICE, Recovery, in_order
-from .waiter import Rolling
+from .waiter import Waiter
 
 _SERVICES_AT_ONCE = 10
 """The most services of one DescribeServices."""
@@ -110,7 +110,7 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
         )
     history = History(table, retention_days=settings.ledger_retention_days, clock=call.clock.epoch)
     leases = Leases(table, clock=call.clock.epoch, sleep=call.clock.sleep)
-    recovery = Recovery(ecs, Rolling(ecs, settings, call.clock), history)
+    recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history)
     open_entries, service = OpenEntries(table), service_of(event)
     completed = Completed()
     for page in [Page(open_entries.of(service), True)] if service else open_entries.pages():
@@ -131,11 +131,11 @@ def _complete_service(
     read: "_Read", leases: Leases, recovery: Recovery, completed: Completed, holder: str
 ) -> None:
     try:
-        with leases.hold(read.key, Holder.of(holder)) as hold:
-            known = None if hold.lease.is_stale(read.at) else read.service
+        with leases.held(read.key, Holder.of(holder)) as lease:
+            known = None if lease.term.is_stale(read.at) else read.service
             for entry in in_order(read.readable):
                 try:
-                    settled = recovery.settle(entry, hold, known)
+                    settled = recovery.settle(entry, lease, known)
                     if settled.rollback or settled.verdict == Verdict.INTERRUPTED:
                         known = None
                     completed.settled(settled)

@@ -18,7 +18,7 @@ from ..errors import (
     ServiceUpdateError,
 )
 from ..ledger.entry import Entry, State
-from ..ledger.lease import Hold
+from ..ledger.lease import Lease
 from ..ledger.store import History, entry_key
 from ..log import logger
 from ..model.service import own_tags, primary_deployment
@@ -26,8 +26,8 @@ from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
 from . import tag_writer
 from .journal import Journal
-from .response import Conclusion, of_entry
-from .waiter import Rolling, running_deployment
+from .response import RolloutOutcome, of_entry
+from .waiter import Waiter, running_deployment
 
 GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
 """Codes of ECS that say that there is no such service any more."""
@@ -56,14 +56,14 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 class Recovery:
     """Brings open entries to their end. Whoever calls holds the service's lease."""
 
-    def __init__(self, ecs: Ecs, rolling: Rolling, history: History):
-        self._ecs, self._rolling, self._history = ecs, rolling, history
+    def __init__(self, ecs: Ecs, rolling: Waiter, history: History):
+        self._ecs, self._waiter, self._history = ecs, rolling, history
         self._overtaken: list[Journal] = []
 
     def settle(
         self,
         entry: Entry,
-        hold: Hold,
+        lease: Lease,
         service: Mapping[str, Any] | None = None,
         *,
         is_followed_by_a_deployment: bool = False,
@@ -76,7 +76,7 @@ class Recovery:
         LedgerError, and InternalError for an entry with which nothing can be done.
         """
         try:
-            return self._settled(entry, hold, service, is_followed_by_a_deployment)
+            return self._settled(entry, lease, service, is_followed_by_a_deployment)
         except EcsUpdaterError:
             raise
         except Exception as defect:
@@ -89,34 +89,34 @@ class Recovery:
     def _settled(
         self,
         entry: Entry,
-        hold: Hold,
+        lease: Lease,
         service: Mapping[str, Any] | None,
         is_followed_by_a_deployment: bool,
     ) -> Entry:
         try:
-            journal = Journal(self._history.take_over(entry, hold.lease), self._history, hold)
+            journal = Journal(self._history.take_over(entry, lease.term), self._history, lease)
         except LeaseHeldError:
             return entry  # It has ended since it was found.
         try:
-            conclusion = self._look(journal, service, is_followed_by_a_deployment)
-            is_stuck = conclusion.error is not None and not conclusion.is_final
-            if is_stuck and self._rolling.without_an_end(journal.entry, str(conclusion.error)):
-                conclusion = replace(conclusion, is_final=True)
+            outcome = self._look(journal, service, is_followed_by_a_deployment)
+            is_stuck = outcome.error is not None and not outcome.is_final
+            if is_stuck and self._waiter.without_an_end(journal.entry, str(outcome.error)):
+                outcome = replace(outcome, is_final=True)
         except EcsUpdaterError as failure:
             given_up = (
                 None
                 if isinstance(failure, _OF_THE_LEDGER)
-                else self._rolling.without_an_end(journal.entry, str(failure))
+                else self._waiter.without_an_end(journal.entry, str(failure))
             )
             if given_up is None:
                 raise
-            conclusion = given_up
-        self._end(journal, conclusion)
+            outcome = given_up
+        self._end(journal, outcome)
         return journal.entry
 
     def _look(
         self, journal: Journal, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
-    ) -> Conclusion:
+    ) -> RolloutOutcome:
         """What an entry comes to, as far as that can be seen now."""
         entry = journal.entry
         try:
@@ -126,7 +126,7 @@ class Recovery:
                 deployment = self.deployment_of(entry, service)
                 if deployment is None:
                     self._undo(journal, service)
-                    return Conclusion(is_final=False)
+                    return RolloutOutcome(is_final=False)
                 journal.deployed(
                     deployment["id"],
                     deployment.get("updatedAt"),
@@ -134,21 +134,21 @@ class Recovery:
                     deployment.get("taskDefinition"),
                 )
             is_failing = primary_deployment(service).get("id") == journal.entry.deployment_id
-            may_return = not (is_followed_by_a_deployment and is_failing)
+            may_roll_back = not (is_followed_by_a_deployment and is_failing)
             past = [] if entry.deploys else self._history.latest(entry.service)
-            conclusion = self._rolling.look(journal, service, may_return=may_return, past=past)
+            outcome = self._waiter.look(journal, service, may_roll_back=may_roll_back, past=past)
             back = journal.entry.rollback
             if (
-                may_return
-                and not conclusion.is_final
+                may_roll_back
+                and not outcome.is_final
                 and back
                 and back.deployment_id == primary_deployment(service).get("id", "")
             ):
                 # Its tags are put back now; perhaps the return is done, too.
-                conclusion = self._rolling.look(journal, service)
-            if conclusion.verdict == Verdict.FAILED and not conclusion.is_final and not may_return:
+                outcome = self._waiter.look(journal, service)
+            if outcome.verdict == Verdict.FAILED and not outcome.is_final and not may_roll_back:
                 self._overtaken.append(journal)
-            return conclusion
+            return outcome
         except AwsFailure as failure:
             raise ServiceReadError(
                 f"{failure}; an earlier update of the service (request_id "
@@ -211,13 +211,13 @@ class Recovery:
         )
 
     @staticmethod
-    def _end(journal: Journal, conclusion: Conclusion) -> None:
-        if not conclusion.is_final:
+    def _end(journal: Journal, outcome: RolloutOutcome) -> None:
+        if not outcome.is_final:
             return
-        if conclusion.error:
-            journal.failed(conclusion.verdict, conclusion.error)
+        if outcome.error:
+            journal.failed(outcome.verdict, outcome.error)
         else:
-            journal.ended(of_entry(journal.entry, conclusion.deployment))
+            journal.ended(of_entry(journal.entry, outcome.deployment))
 
     def _undo(self, journal: Journal, service: Mapping[str, Any]) -> None:
         """Takes back the tags of an update that came to no deployment, as far as nobody has changed

@@ -13,7 +13,7 @@ from ..model import task_definition as td
 from ..model.arn import revision_name
 from ..model.plan import Plan
 from ..model.verdict import Verdict
-from ..rollout.judgement import Finding, Followed
+from ..rollout.judgement import Judgement, PollResult
 
 DRY_RUN = "dry run: nothing was written"
 
@@ -119,19 +119,19 @@ def merged(second: Answer, first: Answer) -> Answer:
     }
 
 
-def followed_deployment(
-    deployment_id: str | None, finding: Finding, followed: Followed, images: Mapping[str, Any]
+def polled_deployment(
+    deployment_id: str | None, judgement: Judgement, polled: PollResult, images: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A deployment that was waited for: also how long, how many of its tasks run which image, and
     ECS's last events.
     """
-    seen = followed.seen
+    seen = polled.seen
     ours = seen.ours if seen else None
     return _deployment(
         deployment_id,
-        finding.verdict,
-        finding.reason,
-        waitedSeconds=round(followed.seconds, 1),
+        judgement.verdict,
+        judgement.reason,
+        waitedSeconds=round(polled.seconds, 1),
         tasks={"desired": ours.desired, "running": ours.running, "pending": ours.pending}
         if ours
         else None,
@@ -140,9 +140,9 @@ def followed_deployment(
     )
 
 
-def cause_with_events(reason: str, followed: Followed) -> str:
+def cause_with_events(reason: str, polled: PollResult) -> str:
     """The cause, and ECS's last events where they say more."""
-    seen = followed.seen
+    seen = polled.seen
     events = "; ".join(
         event.rstrip(". ")
         for event in (seen.events if seen else ())
@@ -222,7 +222,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class Conclusion:
+class RolloutOutcome:
     """What an update, a wait or a rollback came to."""
 
     deployment: Mapping[str, Any] | None = None
@@ -242,7 +242,7 @@ def failed(
     deployment: Mapping[str, Any] | None = None,
     *,
     is_final: bool = True,
-) -> Conclusion:
+) -> RolloutOutcome:
     """The conclusion that is an error.
 
     ``deployment`` is what the log is told of it beside the sentence.
@@ -251,7 +251,7 @@ def failed(
         "service_arn": entry.service_arn,
         "deployment": dict(deployment or {}),
     }
-    return Conclusion(
+    return RolloutOutcome(
         error=kind(sentence).with_details(details), is_final=is_final, verdict=verdict
     )
 

@@ -27,32 +27,32 @@ from ..model.service import own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
 from ..rollout.judgement import (
-    Finding,
-    Followed,
+    Judgement,
+    PollResult,
 )
-from ..rollout.poller import Follower, Rollout
+from ..rollout.poller import Poller, Rollout
 from ..settings import Settings
 from . import response, tag_writer
 from .journal import Journal
-from .response import Conclusion, failed
+from .response import RolloutOutcome, failed
 from .target_search import RollbackTarget, TargetSearch
 from .writer import register_once
 
 
-class Following:
+class Pollers:
     """Makes the followers of one invocation."""
 
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
         self._ecs, self._settings, self._clock = ecs, settings, clock
 
-    def follower(self, rollout: Rollout, journal: Journal) -> Follower:
+    def poller(self, rollout: Rollout, journal: Journal) -> Poller:
         """One that follows ``rollout`` and keeps the lease of ``journal`` meanwhile."""
 
         def sleep(seconds: float) -> None:
             journal.keep_lease()
             self._clock.sleep(seconds)
 
-        return Follower(
+        return Poller(
             self._ecs, rollout, self._settings.task_failures, replace(self._clock, sleep=sleep)
         )
 
@@ -78,7 +78,7 @@ class Return:
     """The revision to return to."""
 
 
-def return_service(
+def roll_back_service(
     ecs: Ecs, back: Return, clock: Clock, deadline: float, before_write: Callable[[], None]
 ) -> Mapping[str, Any]:
     """Starts the return; the PRIMARY deployment that does it, or somebody else's that came first;
@@ -146,23 +146,23 @@ def _update(ecs: Ecs, back: Return, before_write: Callable[[], None]) -> Mapping
     raise AssertionError("the last attempt returns or raises")
 
 
-class Returning:
+class RollbackRunner:
     """Does, and goes on with, the return of one service."""
 
-    def __init__(self, ecs: Ecs, settings: Settings, clock: Clock, following: Following):
-        self._ecs, self._settings, self._clock, self._following = ecs, settings, clock, following
+    def __init__(self, ecs: Ecs, settings: Settings, clock: Clock, following: Pollers):
+        self._ecs, self._settings, self._clock, self._pollers = ecs, settings, clock, following
 
     def roll_back(
-        self, journal: Journal, finding: Finding, followed: Followed, deadline: float
-    ) -> Conclusion:
+        self, journal: Journal, judgement: Judgement, polled: PollResult, deadline: float
+    ) -> RolloutOutcome:
         """Returns service and tags to what worked, or does the rest where ECS has returned the
         service.
         """
-        entry, seen = journal.entry, followed.seen
-        cause = finding.reason
+        entry, seen = journal.entry, polled.seen
+        cause = judgement.reason
         back = seen.rollback if seen else None
-        deployment = response.followed_deployment(entry.deployment_id, finding, followed, {})
-        if finding.verdict == Verdict.ROLLED_BACK and back:
+        deployment = response.polled_deployment(entry.deployment_id, judgement, polled, {})
+        if judgement.verdict == Verdict.ROLLED_BACK and back:
             journal.rolling_back(cause, back.task_definition)
         elif entry.rollback_to is None:
             sentence = (
@@ -172,9 +172,11 @@ class Returning:
             return failed(RolloutFailedError, sentence, Verdict.FAILED, entry, deployment)
         else:
             journal.rolling_back(cause, entry.rollback_to)
-        return self.go_on(journal, followed.service_deployment_arn or "", deadline)
+        return self.go_on(journal, polled.service_deployment_arn or "", deadline)
 
-    def go_on(self, journal: Journal, service_deployment_arn: str, deadline: float) -> Conclusion:
+    def go_on(
+        self, journal: Journal, service_deployment_arn: str, deadline: float
+    ) -> RolloutOutcome:
         """Does what is left of a rollback: the deployment, the tags, the wait.
 
         All of it can be done twice.
@@ -211,7 +213,7 @@ class Returning:
             return failed(
                 RolloutFailedError, sentence, Verdict.FAILED, entry, is_final=_is_for_good(failure)
             )
-        return self._returning(journal, service, primary.get("id"), deadline)
+        return self._rollback(journal, service, primary.get("id"), deadline)
 
     def _begun(self, journal: Journal, back: Return, deadline: float) -> Mapping[str, Any]:
         """See ``return_service``.
@@ -219,7 +221,7 @@ class Returning:
         A revision that ECS refuses is registered again, or the one that worked before it is taken.
         """
         try:
-            return return_service(self._ecs, back, self._clock, deadline, journal.before_write)
+            return roll_back_service(self._ecs, back, self._clock, deadline, journal.before_write)
         except AwsFailure as failure:
             target = self._instead(journal, back) if failure.outcome is Outcome.REFUSED else None
             if target is None or (target.is_active and target.arn == back.task_definition_arn):
@@ -227,7 +229,7 @@ class Returning:
         arn = target.arn if target.is_active else self._registered_again(journal, target)
         journal.redirected(arn, target.tags)
         back = replace(back, service_deployment_arn=None, task_definition_arn=arn)
-        return return_service(self._ecs, back, self._clock, deadline, journal.before_write)
+        return roll_back_service(self._ecs, back, self._clock, deadline, journal.before_write)
 
     def _instead(self, journal: Journal, back: Return) -> RollbackTarget | None:
         """The target of a rollback that ECS has refused; ``journal`` notes which revisions are
@@ -255,13 +257,13 @@ class Returning:
         arn: str = register_once(self._ecs, revision, look_first=True)["taskDefinitionArn"]
         return arn
 
-    def _returning(
+    def _rollback(
         self,
         journal: Journal,
         service: Mapping[str, Any],
         deployment_id: str | None,
         deadline: float,
-    ) -> Conclusion:
+    ) -> RolloutOutcome:
         """The service is on its way back: does the rest, and waits."""
         entry = journal.entry
         assert entry.rollback is not None
@@ -273,16 +275,16 @@ class Returning:
             entry.rollback.task_definition_arn,
             deployment_id if are_back else None,
         )
-        followed = None
+        polled = None
         if deployment_id and deadline > self._clock.now():
-            followed = self._following.follower(
-                return_rollout(entry, deployment_id), journal
-            ).follow(deadline)
-        conclusion = self.returned(journal, deployment_id, tags, followed)
-        return conclusion if are_back else replace(conclusion, is_final=False)
+            polled = self._pollers.poller(rollback_rollout(entry, deployment_id), journal).follow(
+                deadline
+            )
+        outcome = self.returned(journal, deployment_id, tags, polled)
+        return outcome if are_back else replace(outcome, is_final=False)
 
     @staticmethod
-    def _overtaken(entry: Entry, primary: Mapping[str, Any]) -> Conclusion:
+    def _overtaken(entry: Entry, primary: Mapping[str, Any]) -> RolloutOutcome:
         """What is told when somebody else's deployment came before the return: theirs is left
         alone.
         """
@@ -312,10 +314,10 @@ class Returning:
         journal: Journal,
         deployment_id: str | None,
         tags: str,
-        followed: Followed | None,
+        polled: PollResult | None,
         *,
         is_over: bool = False,
-    ) -> Conclusion:
+    ) -> RolloutOutcome:
         """The conclusion of a rollback: what failed, and how the return went.
 
         ``is_over``: it is waited for no longer.
@@ -323,23 +325,23 @@ class Returning:
         entry = journal.entry
         assert entry.rollback is not None
         revision = _revision(entry.rollback.task_definition_arn)
-        finding = followed.finding if followed else None
+        judgement = polled.judgement if polled else None
         deployment = {
             "id": deployment_id,
-            "verdict": finding.verdict if finding else Verdict.IN_PROGRESS,
+            "verdict": judgement.verdict if judgement else Verdict.IN_PROGRESS,
         }
-        if finding is None or (finding.verdict == Verdict.TIMED_OUT and not is_over):
+        if judgement is None or (judgement.verdict == Verdict.TIMED_OUT and not is_over):
             by = f" (deployment {deployment_id})" if deployment_id else ""
             sentence = f"{entry.cause}; the service is on its way back to {revision}{by}{tags}"
             return failed(
                 RolloutFailedError, sentence, Verdict.FAILED, entry, deployment, is_final=False
             )
-        if finding.verdict == Verdict.SUCCEEDED:
-            sentence = f"{entry.cause}; the service is back: {finding.reason}{tags}"
+        if judgement.verdict == Verdict.SUCCEEDED:
+            sentence = f"{entry.cause}; the service is back: {judgement.reason}{tags}"
             return failed(RolloutRolledBackError, sentence, Verdict.ROLLED_BACK, entry, deployment)
         sentence = (
-            f"{entry.cause}; and the return to {revision} came to {finding.verdict}: "
-            f"{finding.reason}{tags}"
+            f"{entry.cause}; and the return to {revision} came to {judgement.verdict}: "
+            f"{judgement.reason}{tags}"
         )
         return failed(RolloutFailedError, sentence, Verdict.FAILED, entry, deployment)
 
@@ -360,7 +362,7 @@ def _tags_to_take_back(entry: Entry) -> TagChanges:
     return TagChanges(entry.before.tags, entry.after.tags) if entry.deploys else TagChanges()
 
 
-def return_rollout(entry: Entry, deployment_id: str) -> Rollout:
+def rollback_rollout(entry: Entry, deployment_id: str) -> Rollout:
     """The deployment that returns an entry's service, to follow."""
     made_at = seconds(entry.updated_at)
     return Rollout(
@@ -369,7 +371,7 @@ def return_rollout(entry: Entry, deployment_id: str) -> Rollout:
         deployment_id,
         entry.deployment_id,
         made_at,
-        may_be_return=True,
+        may_be_rollback=True,
     )
 
 

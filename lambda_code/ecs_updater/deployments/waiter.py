@@ -30,8 +30,8 @@ from ..rollout.image_digests import (
     others_than_asked,
 )
 from ..rollout.judgement import (
-    Finding,
-    Followed,
+    Judgement,
+    PollResult,
     age,
 )
 from ..rollout.poller import Rollout
@@ -39,8 +39,8 @@ from ..rollout.task_failures import Containers
 from ..settings import Settings
 from . import response
 from .journal import Journal
-from .response import Conclusion, error_of, failed
-from .rollback import Following, Returning, return_rollout, tags_afterwards
+from .response import RolloutOutcome, error_of, failed
+from .rollback import Pollers, RollbackRunner, rollback_rollout, tags_afterwards
 
 _ERRORS: dict[str, type[EcsUpdaterError]] = {
     Verdict.FAILED: RolloutFailedError,
@@ -55,7 +55,7 @@ NOT_ASKED_FOR = (
 )
 
 
-class Rolling:
+class Waiter:
     """Follows an update's deployment, and returns the service where that was asked for."""
 
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
@@ -64,30 +64,30 @@ class Rolling:
         self._settings = settings
 
     @cached_property
-    def _following(self) -> Following:
-        return Following(self._ecs, self._settings, self._clock)
+    def _pollers(self) -> Pollers:
+        return Pollers(self._ecs, self._settings, self._clock)
 
     @cached_property
-    def _returning(self) -> Returning:
-        return Returning(self._ecs, self._settings, self._clock, self._following)
+    def _rollback(self) -> RollbackRunner:
+        return RollbackRunner(self._ecs, self._settings, self._clock, self._pollers)
 
-    def wait(self, journal: Journal, deadline: float) -> Conclusion:
+    def wait(self, journal: Journal, deadline: float) -> RolloutOutcome:
         """Follows to the end, or to ``deadline``: the deployment, and the rollback after it.
 
         Raises nothing.
         """
         entry = journal.entry
         if entry.rollback:
-            return self._returning.go_on(journal, "", deadline)
+            return self._rollback.go_on(journal, "", deadline)
         if entry.deployment_id is None or deadline <= self._clock.now():
             return _open(entry)
         return self._conclude(
-            journal, self._following.follower(_rollout(entry), journal).follow(deadline), deadline
+            journal, self._pollers.poller(_rollout(entry), journal).follow(deadline), deadline
         )
 
     def judge_without_deployment(
         self, journal: Journal, snapshot: Snapshot, past: Callable[[], Sequence[Entry]]
-    ) -> Conclusion:
+    ) -> RolloutOutcome:
         """Judges an update that makes no deployment by the one that runs.
 
         Not final while that one is in progress. No call where it has completed. ``past`` reads the
@@ -95,25 +95,25 @@ class Rolling:
         """
         no_change = (journal.entry.answer or {})["body"]["deployment"]
         if snapshot.has_completed or snapshot.deployment_id is None:
-            return Conclusion(no_change, verdict=Verdict.NO_CHANGE)
+            return RolloutOutcome(no_change, verdict=Verdict.NO_CHANGE)
         journal.joined(snapshot.deployment_id, snapshot.service_deployment_arn)
         try:
-            conclusion = self.look(journal, snapshot.service, past=past())
+            outcome = self.look(journal, snapshot.service, past=past())
         except (AwsFailure, LedgerError) as failure:
             journal.notes.append(str(failure))
-            return Conclusion(is_final=False)
-        if conclusion.verdict == Verdict.SUCCEEDED:
-            return Conclusion(no_change, verdict=Verdict.NO_CHANGE)
-        return conclusion
+            return RolloutOutcome(is_final=False)
+        if outcome.verdict == Verdict.SUCCEEDED:
+            return RolloutOutcome(no_change, verdict=Verdict.NO_CHANGE)
+        return outcome
 
     def look(
         self,
         journal: Journal,
         service: Mapping[str, Any] | None = None,
         *,
-        may_return: bool = True,
+        may_roll_back: bool = True,
         past: Sequence[Entry] = (),
-    ) -> Conclusion:
+    ) -> RolloutOutcome:
         """Looks once, and returns the service where that has to be. ``service``, where
         DescribeServices has told it already.
 
@@ -123,80 +123,80 @@ class Rolling:
         instead. Raises AwsFailure.
         """
         if journal.entry.rollback:
-            return self._look_at_return(journal, service, may_return)
+            return self._look_at_return(journal, service, may_roll_back)
         entry = journal.entry
         known = _known_of(entry, past)
         if known and not known.is_ended:
-            return Conclusion(is_final=False)
+            return RolloutOutcome(is_final=False)
         if known and not (entry.rollback_on_failure and known.is_left_failed):
-            return Conclusion(error=error_of(known), verdict=known.verdict or "")
-        followed: Followed | None
+            return RolloutOutcome(error=error_of(known), verdict=known.verdict or "")
+        polled: PollResult | None
         if known and known.verdict == Verdict.FAILED:
-            finding = Finding(Verdict.FAILED, _reason(known))
-            followed = Followed(
-                finding, None, 0.0, service_deployment_arn=entry.service_deployment_arn
+            judgement = Judgement(Verdict.FAILED, _reason(known))
+            polled = PollResult(
+                judgement, None, 0.0, service_deployment_arn=entry.service_deployment_arn
             )
         else:
-            follower = self._following.follower(_rollout(entry), journal)
-            followed = follower.look(service)
-            if followed is None:
+            poller = self._pollers.poller(_rollout(entry), journal)
+            polled = poller.look(service)
+            if polled is None:
                 return self._while_it_goes_on(
-                    journal, follower.overdue(self._most_seconds), may_return
+                    journal, poller.overdue(self._most_seconds), may_roll_back
                 )
         if (
-            followed.finding.verdict == Verdict.FAILED
+            polled.judgement.verdict == Verdict.FAILED
             and entry.rollback_on_failure
-            and not may_return
+            and not may_roll_back
         ):
-            return Conclusion(is_final=False, verdict=Verdict.FAILED)
+            return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
         # Nobody waits to hear which digests run: unless they were asked for, two calls for each
         # service of a fleet are too many.
-        return self._conclude(journal, followed, self._clock.now(), asks_tasks=bool(entry.digests))
+        return self._conclude(journal, polled, self._clock.now(), asks_tasks=bool(entry.digests))
 
     def _look_at_return(
-        self, journal: Journal, service: Mapping[str, Any] | None, may_return: bool
-    ) -> Conclusion:
+        self, journal: Journal, service: Mapping[str, Any] | None, may_roll_back: bool
+    ) -> RolloutOutcome:
         entry = journal.entry
         assert entry.rollback is not None
-        if entry.rollback.deployment_id is None and not may_return:
-            return Conclusion(is_final=False, verdict=Verdict.FAILED)
+        if entry.rollback.deployment_id is None and not may_roll_back:
+            return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
         if entry.rollback.deployment_id is None:
-            return self._returning.go_on(journal, "", self._clock.now())
-        follower = self._following.follower(
-            return_rollout(entry, entry.rollback.deployment_id), journal
+            return self._rollback.go_on(journal, "", self._clock.now())
+        poller = self._pollers.poller(
+            rollback_rollout(entry, entry.rollback.deployment_id), journal
         )
-        followed = follower.look(service)
-        overdue = None if followed else follower.overdue(self._most_seconds)
-        if followed is None and overdue is None:
-            return Conclusion(is_final=False)
+        polled = poller.look(service)
+        overdue = None if polled else poller.overdue(self._most_seconds)
+        if polled is None and overdue is None:
+            return RolloutOutcome(is_final=False)
         if overdue:
-            _warn(entry, overdue.finding.reason)
+            _warn(entry, overdue.judgement.reason)
         tags = tags_afterwards(entry)
-        return self._returning.returned(
-            journal, entry.rollback.deployment_id, tags, followed or overdue, is_over=bool(overdue)
+        return self._rollback.returned(
+            journal, entry.rollback.deployment_id, tags, polled or overdue, is_over=bool(overdue)
         )
 
     def _while_it_goes_on(
-        self, journal: Journal, overdue: Followed | None, may_return: bool
-    ) -> Conclusion:
+        self, journal: Journal, overdue: PollResult | None, may_roll_back: bool
+    ) -> RolloutOutcome:
         """Ends an update whose rollout goes on, if it is ``overdue``; rolls it back where it asked
         for that.
         """
         entry = journal.entry
         if overdue is None:
-            return Conclusion(is_final=False)
-        if entry.rollback_on_failure and not may_return:
-            return Conclusion(is_final=False, verdict=Verdict.FAILED)
-        reason = overdue.finding.reason
+            return RolloutOutcome(is_final=False)
+        if entry.rollback_on_failure and not may_roll_back:
+            return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
+        reason = overdue.judgement.reason
         _warn(entry, reason)
         if entry.rollback_on_failure:
-            return self._returning.roll_back(
-                journal, Finding(Verdict.FAILED, reason), overdue, self._clock.now()
+            return self._rollback.roll_back(
+                journal, Judgement(Verdict.FAILED, reason), overdue, self._clock.now()
             )
-        deployment = response.followed_deployment(entry.deployment_id, overdue.finding, overdue, {})
-        return Conclusion(deployment, verdict=Verdict.TIMED_OUT)
+        deployment = response.polled_deployment(entry.deployment_id, overdue.judgement, overdue, {})
+        return RolloutOutcome(deployment, verdict=Verdict.TIMED_OUT)
 
-    def without_an_end(self, entry: Entry, why: str) -> Conclusion | None:
+    def without_an_end(self, entry: Entry, why: str) -> RolloutOutcome | None:
         """The end of an update that could not be looked at, or returned, since its last change, if
         that is too long ago.
         """
@@ -210,46 +210,46 @@ class Rolling:
             "verdict": Verdict.TIMED_OUT,
             "reason": f"{aged}: {why}",
         }
-        return Conclusion(deployment, verdict=Verdict.TIMED_OUT)
+        return RolloutOutcome(deployment, verdict=Verdict.TIMED_OUT)
 
     def _conclude(
-        self, journal: Journal, followed: Followed, deadline: float, *, asks_tasks: bool = True
-    ) -> Conclusion:
-        entry, finding = journal.entry, followed.finding
+        self, journal: Journal, polled: PollResult, deadline: float, *, asks_tasks: bool = True
+    ) -> RolloutOutcome:
+        entry, judgement = journal.entry, polled.judgement
         images: dict[str, Any] = {}
-        if finding.verdict == Verdict.SUCCEEDED:
-            running = self._running(entry, followed) if asks_tasks else {}
-            finding = self._compared(journal, finding, running)
+        if judgement.verdict == Verdict.SUCCEEDED:
+            running = self._running(entry, polled) if asks_tasks else {}
+            judgement = self._compared(journal, judgement, running)
             images = {
                 name: {"image": image, "digests": list(running.get(name, ()))}
                 for name, image in sorted(entry.after.images.items())
                 if name in running
             }
-        if finding.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
-            return self._returning.roll_back(journal, finding, followed, deadline)
-        deployment = response.followed_deployment(entry.deployment_id, finding, followed, images)
-        if kind := _ERRORS.get(finding.verdict):
-            reason = finding.reason
-            if finding.verdict == Verdict.FAILED:
+        if judgement.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
+            return self._rollback.roll_back(journal, judgement, polled, deadline)
+        deployment = response.polled_deployment(entry.deployment_id, judgement, polled, images)
+        if kind := _ERRORS.get(judgement.verdict):
+            reason = judgement.reason
+            if judgement.verdict == Verdict.FAILED:
                 reason += f"; {NOT_ASKED_FOR}"
-            elif finding.verdict == Verdict.ROLLED_BACK and entry.before.tags != entry.after.tags:
+            elif judgement.verdict == Verdict.ROLLED_BACK and entry.before.tags != entry.after.tags:
                 reason += (
                     "; its tags are the new ones, for the event did not ask to put them back "
                     "(rollback_on_failure)"
                 )
             return failed(
                 kind,
-                response.cause_with_events(reason, followed),
-                finding.verdict,
+                response.cause_with_events(reason, polled),
+                judgement.verdict,
                 entry,
                 deployment,
             )
-        journal.notes += [note for note in followed.notes if note not in journal.notes]
-        return Conclusion(
-            deployment, is_final=finding.verdict != Verdict.TIMED_OUT, verdict=finding.verdict
+        journal.notes += [note for note in polled.notes if note not in journal.notes]
+        return RolloutOutcome(
+            deployment, is_final=judgement.verdict != Verdict.TIMED_OUT, verdict=judgement.verdict
         )
 
-    def _running(self, entry: Entry, followed: Followed) -> Digests:
+    def _running(self, entry: Entry, polled: PollResult) -> Digests:
         """The digests that the deployment's tasks show, else those that ECS resolved for it; none
         where neither can be read.
         """
@@ -258,7 +258,7 @@ class Rolling:
             deployment = {"taskDefinition": entry.after.task_definition_arn}
             if digests := digests_of_tasks(tasks, entry.deployment_id or "", deployment):
                 return digests
-            if arn := followed.service_deployment_arn:
+            if arn := polled.service_deployment_arn:
                 service_deployment = self._ecs.service_deployment(arn) or {}
                 if revision := service_deployment.get("targetServiceRevision", {}).get("arn"):
                     return digests_of_revision(self._ecs.service_revision(revision) or {})
@@ -267,7 +267,7 @@ class Rolling:
         return {}
 
     @staticmethod
-    def _compared(journal: Journal, finding: Finding, running: Digests) -> Finding:
+    def _compared(journal: Journal, judgement: Judgement, running: Digests) -> Judgement:
         """The finding, unless the tasks run another image than the digest in the reference says."""
         for name, digests in others_than_asked(journal.entry.digests, running).items():
             image = journal.entry.after.images.get(name, "")
@@ -276,9 +276,9 @@ class Rolling:
                 f"{', '.join(journal.entry.digests[name])}"
             )
             if "@" in image:
-                return Finding(Verdict.FAILED, what)
+                return Judgement(Verdict.FAILED, what)
             journal.notes.append(f"{what} when it was looked at: the tag has moved since")
-        return finding
+        return judgement
 
 
 def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
@@ -348,11 +348,11 @@ def _rollout(entry: Entry) -> Rollout:
         containers=Containers(
             entry.after.essential, entry.after.images.keys() - set(entry.after.essential)
         ),
-        may_be_return=not entry.deploys,
+        may_be_rollback=not entry.deploys,
     )
 
 
-def _open(entry: Entry) -> Conclusion:
+def _open(entry: Entry) -> RolloutOutcome:
     is_over = entry.deployment_id is None
     verdict = (entry.answer or {})["body"]["deployment"]["verdict"]
-    return Conclusion(is_final=is_over, verdict=verdict)
+    return RolloutOutcome(is_final=is_over, verdict=verdict)

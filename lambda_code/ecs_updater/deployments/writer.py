@@ -76,7 +76,7 @@ class _Overtaken(Exception):
 
 
 @dataclass(frozen=True)
-class Earlier:
+class LeftBehind:
     """What an interrupted attempt at the same update may have left behind."""
 
     registered: str | None = None
@@ -85,10 +85,10 @@ class Earlier:
     """Whether it may have registered one without having told."""
 
 
-NOTHING = Earlier()
+NOTHING = LeftBehind()
 
 
-def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier = NOTHING) -> Applied:
+def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: LeftBehind = NOTHING) -> Applied:
     """Writes ``plan``: at most one RegisterTaskDefinition, two tag calls and one UpdateService.
 
     Raises one of the errors of the stage ``ecs_service_update``, or LeaseHeldError or LedgerError
@@ -150,7 +150,7 @@ def _own_deployment(plan: Plan, service: Mapping[str, Any], arn: str) -> Mapping
 
 
 def _task_definition(
-    ecs: Ecs, plan: Plan, progress: Progress, earlier: Earlier
+    ecs: Ecs, plan: Plan, progress: Progress, earlier: LeftBehind
 ) -> Mapping[str, Any]:
     """What the service is to run, registered where that is new."""
     if plan.revision is None:

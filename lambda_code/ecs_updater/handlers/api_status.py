@@ -10,12 +10,12 @@ from ..api.get_routes import Sources, status_app
 from ..api.service_list import ServiceList
 from ..aws.dynamodb import table_of
 from ..aws.ecs_reader import EcsReader
-from ..ledger.queries import Feed
+from ..ledger.queries import UpdateQueries
 from . import start_garbage_collection
 
 ECS = EcsReader()
 LEDGER = table_of(os.environ)
-APP = status_app(Sources(ServiceList(ECS), Feed(LEDGER) if LEDGER else None, os.environ))
+APP = status_app(Sources(ServiceList(ECS), UpdateQueries(LEDGER) if LEDGER else None, os.environ))
 start_garbage_collection()
 
 

@@ -56,7 +56,7 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Lease:
+class LeaseTerm:
     """A lease as its holder knows it."""
 
     service: str
@@ -97,7 +97,7 @@ class Leases:
         self._clock = clock
         self._sleep = sleep
 
-    def acquire(self, service: str, holder: Holder, deadline: float = -math.inf) -> Lease:
+    def acquire(self, service: str, holder: Holder, deadline: float = -math.inf) -> LeaseTerm:
         """Takes the lease: when it is free or expired, or already this holder's, because an answer
         got lost.
 
@@ -109,14 +109,14 @@ class Leases:
         while True:
             tries += 1
             trouble, pause = self._take(service, holder, tries)
-            if isinstance(trouble, Lease):
+            if isinstance(trouble, LeaseTerm):
                 return trouble if tries == 1 else replace(trouble, previous_until=math.inf)
             now = self._clock()
             if now >= deadline:
                 raise trouble
             self._sleep(min(pause, deadline - now))
 
-    def renew(self, lease: Lease) -> Lease:
+    def renew(self, lease: LeaseTerm) -> LeaseTerm:
         """Makes the lease last its full time from now.
 
         Raises LeaseHeldError if it is not this holder's any more.
@@ -140,7 +140,7 @@ class Leases:
             raise lost(lease, refused.items[0]) from refused
         return replace(lease, expires_at=until)
 
-    def check(self, lease: Lease) -> float:
+    def check(self, lease: LeaseTerm) -> float:
         """For how many seconds the lease can still be relied on.
 
         Raises LeaseHeldError if it is not this holder's any more.
@@ -170,21 +170,21 @@ class Leases:
         return True
 
     @contextmanager
-    def hold(self, service: str, holder: Holder, deadline: float = -math.inf) -> Iterator["Hold"]:
+    def held(self, service: str, holder: Holder, deadline: float = -math.inf) -> Iterator["Lease"]:
         """Takes the lease as ``acquire`` does, and gives it back at the end."""
-        hold = Hold(self, self.acquire(service, holder, deadline), self._clock)
+        lease = Lease(self, self.acquire(service, holder, deadline), self._clock)
         try:
-            yield hold
+            yield lease
         finally:
             try:
                 self.release(service, holder)
             except LedgerError as error:
                 # What was done under the lease is done all the same; the lease expires.
-                hold.not_released = error
+                lease.not_released = error
 
     def _take(
         self, service: str, holder: Holder, tries: int
-    ) -> tuple[Lease | LedgerError | LeaseHeldError, float]:
+    ) -> tuple[LeaseTerm | LedgerError | LeaseHeldError, float]:
         """The lease, or why not and how long to wait before the next try.
 
         Raises LedgerError where trying again cannot help.
@@ -217,7 +217,7 @@ class Leases:
         )
         try:
             item = self._table.update(taking)
-            return Lease(service, holder, item["fence"], until, item["previous_until"]), 0
+            return LeaseTerm(service, holder, item["fence"], until, item["previous_until"]), 0
         except ConditionFailed as refused:
             item = refused.items[0] or {}
             rest = item.get("expires_at", now) - now
@@ -239,15 +239,15 @@ class Leases:
             pass  # Then it expires.
 
 
-class Hold:
+class Lease:
     """A lease while it is held: what an update confirms before each write, and keeps while it
     waits.
     """
 
-    def __init__(self, leases: Leases, lease: Lease, clock: Callable[[], float]):
+    def __init__(self, leases: Leases, lease: LeaseTerm, clock: Callable[[], float]):
         self._leases = leases
         self._clock = clock
-        self.lease = lease
+        self.term = lease
         self.not_released: LedgerError | None = None
         """Why the lease could not be given back, for the log."""
 
@@ -257,9 +257,9 @@ class Hold:
 
         Raises LeaseHeldError or LedgerError: then nothing may be written.
         """
-        self.lease = self._leases.renew(self.lease)
+        self.term = self._leases.renew(self.term)
         if not self.lasts(seconds):
-            service, margin = self.lease.service, self.lease.margin(self._clock())
+            service, margin = self.term.service, self.term.margin(self._clock())
             raise LedgerError(
                 f"the lease of {service} lasts for {margin:.0f} s, the next write "
                 f"may take {seconds:.0f} s"
@@ -267,15 +267,15 @@ class Hold:
 
     def lasts(self, seconds: float) -> bool:
         """Whether the lease can be relied on for ``seconds``, by the clock and without a call."""
-        return self.lease.margin(self._clock()) >= seconds
+        return self.term.margin(self._clock()) >= seconds
 
     def keep(self) -> None:
         """Renews the lease when half of it is over: at each turn of a wait.
 
         Raises LeaseHeldError or LedgerError.
         """
-        if self.lease.margin(self._clock()) < self._leases.seconds / 2:
-            self.lease = self._leases.renew(self.lease)
+        if self.term.margin(self._clock()) < self._leases.seconds / 2:
+            self.term = self._leases.renew(self.term)
 
 
 def _forgotten_at(until: float) -> int:
@@ -289,7 +289,7 @@ def _held(service: str, item: Item) -> LeaseHeldError:
     )
 
 
-def still_held(lease: Lease) -> Update:
+def still_held(lease: LeaseTerm) -> Update:
     """The write that changes nothing, for a transaction that may succeed only while no other holder
     has taken ``lease``.
     """
@@ -303,7 +303,7 @@ def still_held(lease: Lease) -> Update:
     )
 
 
-def lost(lease: Lease, item: Item | None) -> LeaseHeldError:
+def lost(lease: LeaseTerm, item: Item | None) -> LeaseHeldError:
     """The error of a holder whose lease is not its own any more; ``item`` is the lease as it is in
     the table.
     """

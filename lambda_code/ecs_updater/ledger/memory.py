@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from .entry import Entry, Success, iso
-from .lease import Hold, Holder, Lease, Leases
+from .lease import Holder, Lease, Leases, LeaseTerm
 from .store import Begun, History
 
 
@@ -25,7 +25,7 @@ class MemoryHistory(History):
         self._entries: dict[int, Entry] = {}
         self._lock = threading.Lock()
 
-    def begin(self, entry: Entry, lease: Lease | None = None) -> Begun:
+    def begin(self, entry: Entry, lease: LeaseTerm | None = None) -> Begun:
         """Keeps the entry."""
         now = iso(self._clock())
         return Begun(self._keep(replace(entry, begun_at=now, updated_at=now)), True)
@@ -39,7 +39,7 @@ class MemoryHistory(History):
         now = iso(self._clock())
         return self._keep(replace(entry, updated_at=now, ended_at=now))
 
-    def take_over(self, entry: Entry, lease: Lease) -> Entry:
+    def take_over(self, entry: Entry, lease: LeaseTerm) -> Entry:
         """Returns the entry: there is no other owner."""
         return self._entries.get(entry.number, entry)
 
@@ -82,12 +82,12 @@ class MemoryLeases(Leases):
         self._clock = clock
 
     @contextmanager
-    def hold(self, service: str, holder: Holder, deadline: float = 0.0) -> Iterator[Hold]:
+    def held(self, service: str, holder: Holder, deadline: float = 0.0) -> Iterator[Lease]:
         """Holds a lease without an end."""
-        yield _MemoryHold(self, Lease(service, holder, next(_FENCES), 0.0), self._clock)
+        yield _MemoryHold(self, LeaseTerm(service, holder, next(_FENCES), 0.0), self._clock)
 
 
-class _MemoryHold(Hold):
+class _MemoryHold(Lease):
     def confirm(self, seconds: float) -> None:
         """Confirms it: it has no end."""
 

@@ -40,7 +40,7 @@ _CALLS_AT_MOST = 20
 """How many calls one page may take to find the entries of one cluster among those of all."""
 
 
-class Feed:
+class UpdateQueries:
     """The entries in the ledger's table.
 
     A place is the key of an item: the page begins after it. All methods raise LedgerError.

@@ -17,7 +17,7 @@ from ..errors import LeaseHeldError, LedgerError, one_line
 from ..log import logger
 from .batch import failure_of
 from .entry import ENTRY, Entry, State, Success, check_types, from_item, to_item
-from .lease import Lease, lost, still_held
+from .lease import LeaseTerm, lost, still_held
 from .open_entries import OPEN, OpenEntries, read
 
 RETENTION_DAYS = 90
@@ -61,7 +61,7 @@ class History:
 
     # Writing
 
-    def begin(self, entry: Entry, lease: Lease | None = None) -> Begun:
+    def begin(self, entry: Entry, lease: LeaseTerm | None = None) -> Begun:
         """Writes the intent: the entry, what finds it by its ``request_id``, and that it is open.
         One call.
 
@@ -187,7 +187,7 @@ class History:
         except ConditionFailed:
             pass
 
-    def take_over(self, entry: Entry, lease: Lease) -> Entry:
+    def take_over(self, entry: Entry, lease: LeaseTerm) -> Entry:
         """Makes the holder of ``lease`` the owner of an entry that is not ended; the entry as it
         then is. One call.
 

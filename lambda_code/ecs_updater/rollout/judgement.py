@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from ..model.verdict import Verdict
-from .rollout_state import Deployment, Observation, ServiceDeployment
+from .rollout_state import Deployment, RolloutState, ServiceDeployment
 from .task_failures import most_frequent
 
 _TROUBLE = re.compile(r"unable|fail|unhealthy|error|cannot|could not", re.IGNORECASE)
@@ -41,7 +41,7 @@ _ASKED = "request to stop"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """A verdict, and why in one sentence without a full stop."""
 
     verdict: Verdict
@@ -49,11 +49,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Followed:
+class PollResult:
     """How a rollout went, as far as it was followed."""
 
-    finding: Finding
-    seen: Observation | None
+    judgement: Judgement
+    seen: RolloutState | None
     """The last that was seen."""
     seconds: float
     """How long it was followed."""
@@ -63,53 +63,53 @@ class Followed:
     """ECS's own record of the deployment, where it has one."""
 
 
-def judge(seen: Observation, same_deaths: int) -> Finding | None:
+def judge(seen: RolloutState, same_failures: int) -> Judgement | None:
     """The verdict that ``seen`` proves, or None while the rollout, or ECS's rollback, goes on.
 
     ``same_deaths`` is how many tasks have to die the same death for a failure where no circuit
     breaker decides that.
     """
     if seen.service_status != "ACTIVE":
-        return Finding(
+        return Judgement(
             Verdict.STOPPED,
             f"the service is {seen.service_status}: it was deleted during the rollout",
         )
     if seen.service_deployment:
-        finding = _by_service_deployment(seen, seen.service_deployment)
+        judgement = _by_service_deployment(seen, seen.service_deployment)
         may_die = seen.service_deployment.status in _STARTING
     else:
-        finding, may_die = _by_state(seen) or _by_replacement(seen), seen.rollback is None
+        judgement, may_die = _by_state(seen) or _by_replacement(seen), seen.rollback is None
     # Why, and what ECS does about it, is ECS's to say.
     has_failed = seen.ours is not None and seen.ours.rollout_state == "FAILED"
-    return finding or (_by_deaths(seen, same_deaths) if may_die and not has_failed else None)
+    return judgement or (_by_deaths(seen, same_failures) if may_die and not has_failed else None)
 
 
-def timed_out(seen: Observation | None, seconds: float, trouble: str | None = None) -> Finding:
+def timed_out(seen: RolloutState | None, seconds: float, trouble: str | None = None) -> Judgement:
     """The finding when the time is over: no failure, for the rollout goes on."""
     if seen and _is_rolling_back(seen):
         back = seen.rollback
         how_far = f" {back.running} of {back.desired} tasks run {back.revision};" if back else ""
-        return Finding(
+        return Judgement(
             Verdict.TIMED_OUT, f"ECS is rolling back: after {seconds:.0f} s{how_far} {cause(seen)}"
         )
     if seen is None or seen.ours is None:
-        return Finding(
+        return Judgement(
             Verdict.TIMED_OUT,
             f"after {seconds:.0f} s nothing could be read of the rollout: {trouble or 'no answer'}",
         )
-    return Finding(
+    return Judgement(
         Verdict.TIMED_OUT,
         f"the rollout goes on: after {seconds:.0f} s {_progress(seen, seen.ours)}",
     )
 
 
-def overdue(seen: Observation, why: str) -> Finding:
+def overdue(seen: RolloutState, why: str) -> Judgement:
     """The finding on a rollout, or a rollback of ECS, that is waited for no longer, with the reason
     that ``age`` gave.
     """
     back = f"; ECS is rolling back: {cause(seen)}" if _is_rolling_back(seen) else ""
     how_far = f": {_progress(seen, seen.ours)}" if seen.ours else ""
-    return Finding(Verdict.TIMED_OUT, f"{why}{back}{how_far}")
+    return Judgement(Verdict.TIMED_OUT, f"{why}{back}{how_far}")
 
 
 def age(since_change: float, since_begin: float, most_seconds: float) -> str | None:
@@ -126,25 +126,25 @@ def age(since_change: float, since_begin: float, most_seconds: float) -> str | N
     return None
 
 
-def _progress(seen: Observation, ours: Deployment) -> str:
+def _progress(seen: RolloutState, ours: Deployment) -> str:
     """How many tasks run, how far ECS is, and what was heard last."""
-    last, _ = most_frequent(seen.deaths)
+    last, _ = most_frequent(seen.task_failures)
     stage = seen.service_deployment.stage if seen.service_deployment else ""
     hint = last.cause if last else next(iter(seen.events), "")
     counts = f"{ours.running} of {ours.desired} tasks run {ours.revision}"
     return f"{counts}{_after(stage, ', stage ')}{_after(hint, '; the last that was heard: ')}"
 
 
-def cause(seen: Observation) -> str:
+def cause(seen: RolloutState) -> str:
     """Why the deployment failed: what ECS says, where that is more than that tasks failed; else why
     its tasks stopped; else an event that speaks of trouble; else what ECS says all the same.
     """
     record, ours = seen.service_deployment, seen.ours
     said = [record.cause if record else "", seen.failure, ours.reason if ours else ""]
     specific = next((text for text in said if text and not _GENERAL.search(text)), "")
-    death, times = most_frequent(seen.deaths)
-    if death and not specific:
-        return f"{death.cause}, {times} times" if times > 1 else death.cause
+    failure, times = most_frequent(seen.task_failures)
+    if failure and not specific:
+        return f"{failure.cause}, {times} times" if times > 1 else failure.cause
     telling = (
         event for event in seen.heard if _TROUBLE.search(event) and not _GENERAL.search(event)
     )
@@ -152,17 +152,17 @@ def cause(seen: Observation) -> str:
     return (specific or next(telling, "") or next(general, "no reason was reported")).rstrip(". ")
 
 
-def _by_service_deployment(seen: Observation, record: ServiceDeployment) -> Finding | None:  # pylint: disable=too-many-return-statements
+def _by_service_deployment(seen: RolloutState, record: ServiceDeployment) -> Judgement | None:  # pylint: disable=too-many-return-statements
     """ECS's own record is the best evidence there is."""
-    if record.has_succeeded and (seen.is_return or record.status == "SUCCESSFUL"):
+    if record.has_succeeded and (seen.is_rollback or record.status == "SUCCESSFUL"):
         return _success(seen)
     if record.status == "ROLLBACK_FAILED":
-        return Finding(
+        return Judgement(
             Verdict.FAILED, f"{cause(seen)}; and ECS could not roll back{_after(record.reason)}"
         )
     if record.status == "ROLLBACK_SUCCESSFUL" and _ASKED in record.reason:
         back = f"ECS returned the service{_returned_to(seen)}"
-        return Finding(
+        return Judgement(
             Verdict.STOPPED, f"somebody stopped the deployment, and {back}{_after(record.reason)}"
         )
     if record.status == "ROLLBACK_SUCCESSFUL":
@@ -170,7 +170,7 @@ def _by_service_deployment(seen: Observation, record: ServiceDeployment) -> Find
     if record.status == "STOPPED" and (
         _FAILURE.search(record.reason) or record.alarms or record.hooks
     ):
-        return Finding(Verdict.FAILED, cause(seen))
+        return Judgement(Verdict.FAILED, cause(seen))
     # A deployment with a record of its own takes the place of this one, and of its rollback.
     if (
         seen.primary
@@ -179,13 +179,13 @@ def _by_service_deployment(seen: Observation, record: ServiceDeployment) -> Find
     ):
         return _superseded(seen.primary)
     return (
-        Finding(Verdict.STOPPED, f"the deployment was stopped{_after(record.reason)}")
+        Judgement(Verdict.STOPPED, f"the deployment was stopped{_after(record.reason)}")
         if record.status == "STOPPED"
         else None
     )
 
 
-def _by_state(seen: Observation) -> Finding | None:
+def _by_state(seen: RolloutState) -> Judgement | None:
     """What the deployment itself says, where ECS has no record of its own."""
     ours = seen.ours
     if ours is None or seen.is_replaced:
@@ -195,7 +195,7 @@ def _by_state(seen: Observation) -> Finding | None:
     if ours.rollout_state == "FAILED":
         stays = seen.has_circuit_breaker and not seen.rolls_back
         return (
-            Finding(Verdict.FAILED, cause(seen))
+            Judgement(Verdict.FAILED, cause(seen))
             if stays or seen.failed_seconds >= _ROLLBACK_BEGINS_WITHIN
             else None
         )
@@ -204,7 +204,7 @@ def _by_state(seen: Observation) -> Finding | None:
     return None
 
 
-def _by_replacement(seen: Observation) -> Finding | None:
+def _by_replacement(seen: RolloutState) -> Judgement | None:
     """Another deployment is the PRIMARY one: ECS's rollback, which it says of it, or somebody
     else's.
     """
@@ -216,7 +216,7 @@ def _by_replacement(seen: Observation) -> Finding | None:
     if seen.rollback is None:
         return _superseded(primary)
     if primary.rollout_state == "FAILED":
-        return Finding(
+        return Judgement(
             Verdict.FAILED, f"{cause(seen)}; and ECS could not roll back{_after(primary.reason)}"
         )
     if primary.is_complete or (primary.rollout_state is None and primary.is_steady):
@@ -224,48 +224,52 @@ def _by_replacement(seen: Observation) -> Finding | None:
     return None
 
 
-def _by_deaths(seen: Observation, same_deaths: int) -> Finding | None:
-    _, times = most_frequent(seen.deaths)
+def _by_deaths(seen: RolloutState, same_failures: int) -> Judgement | None:
+    _, times = most_frequent(seen.task_failures)
     if seen.has_circuit_breaker:
         # It decides, and may roll back: to be quicker would be to be wrong. But it does not count
         # tasks that ran for a while before they died: that goes on for ever.
         is_blind = seen.ours is not None and not seen.ours.failed
         return (
-            Finding(Verdict.FAILED, cause(seen))
-            if is_blind and times >= _BLIND_TIMES * same_deaths
+            Judgement(Verdict.FAILED, cause(seen))
+            if is_blind and times >= _BLIND_TIMES * same_failures
             else None
         )
-    return Finding(Verdict.FAILED, cause(seen)) if times >= same_deaths else None
+    return Judgement(Verdict.FAILED, cause(seen)) if times >= same_failures else None
 
 
-def _success(seen: Observation) -> Finding:
+def _success(seen: RolloutState) -> Judgement:
     ours = seen.ours
     if ours is None or ours.status != "PRIMARY":
-        return Finding(
+        return Judgement(
             Verdict.SUCCEEDED,
             "ECS says that the deployment was completed, before another one took its place",
         )
     if not ours.desired:
-        return Finding(
+        return Judgement(
             Verdict.SUCCEEDED,
             "the service's desired count is 0: nothing runs, and the next "
             f"task will run {ours.revision}",
         )
-    return Finding(Verdict.SUCCEEDED, f"{ours.running} of {ours.desired} tasks run {ours.revision}")
+    return Judgement(
+        Verdict.SUCCEEDED, f"{ours.running} of {ours.desired} tasks run {ours.revision}"
+    )
 
 
-def _superseded(primary: Deployment) -> Finding:
-    return Finding(
+def _superseded(primary: Deployment) -> Judgement:
+    return Judgement(
         Verdict.SUPERSEDED, f"deployment {primary.id} to {primary.revision} took its place"
     )
 
 
-def _is_rolling_back(seen: Observation) -> bool:
+def _is_rolling_back(seen: RolloutState) -> bool:
     record = seen.service_deployment
-    return not seen.is_return and (record.is_rolling_back if record else seen.rollback is not None)
+    return not seen.is_rollback and (
+        record.is_rolling_back if record else seen.rollback is not None
+    )
 
 
-def _rolled_back(seen: Observation) -> Finding:
+def _rolled_back(seen: RolloutState) -> Judgement:
     record = seen.service_deployment
     by_breaker = (
         "circuit breaker" in f"{record.reason} {record.rollback_reason}"
@@ -273,12 +277,12 @@ def _rolled_back(seen: Observation) -> Finding:
         else seen.has_circuit_breaker
     )
     who = "ECS's circuit breaker" if by_breaker else "ECS"
-    return Finding(
+    return Judgement(
         Verdict.ROLLED_BACK, f"{cause(seen)}; {who} returned the service{_returned_to(seen)}"
     )
 
 
-def _returned_to(seen: Observation) -> str:
+def _returned_to(seen: RolloutState) -> str:
     return f" to {seen.rollback.revision}" if seen.rollback else ""
 
 

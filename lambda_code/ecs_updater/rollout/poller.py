@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from ..aws.errors import AwsFailure, Outcome
 from ..context import Clock
-from .judgement import Finding, Followed, age, judge, overdue, timed_out
-from .rollout_state import Observation, ServiceDeployment, observe
-from .task_failures import Containers, Death, deaths_of
+from .judgement import Judgement, PollResult, age, judge, overdue, timed_out
+from .rollout_state import RolloutState, ServiceDeployment, rollout_state_of
+from .task_failures import Containers, TaskFailure, task_failures_of
 
 _FIRST = 2.0
 _SOON = 3.0
@@ -60,7 +60,7 @@ _LOOK_SECONDS = 1.0
 """What the last look may take: it ends before the deadline too."""
 
 
-class Watched(Protocol):
+class EcsReads(Protocol):
     """What of ECS the follower asks. Every failure is an ``AwsFailure``."""
 
     def describe_service(
@@ -96,19 +96,19 @@ class Rollout:
     """
     containers: Containers = field(default_factory=Containers)
     """Those of its revision, where they are known."""
-    may_be_return: bool = False
+    may_be_rollback: bool = False
     """Whether it may be the return after a deployment that failed, which ECS may record as that
     one's rollback.
     """
 
 
-class Follower:
+class Poller:
     """Follows one deployment of one service."""
 
-    def __init__(self, ecs: Watched, rollout: Rollout, same_deaths: int, clock: Clock):
+    def __init__(self, ecs: EcsReads, rollout: Rollout, same_failures: int, clock: Clock):
         self._ecs = ecs
         self._rollout = rollout
-        self._same_deaths = same_deaths
+        self._same_deaths = same_failures
         self._clock = clock
         self._begin = clock.now()
         self._notes: dict[str, str] = {}
@@ -117,8 +117,8 @@ class Follower:
         """Whether the service has had no event since the first look."""
         self._deployment: Mapping[str, Any] | None = None
         """The deployment as ECS told it last."""
-        self._seen: Observation | None = None
-        self._deaths: tuple[Death, ...] = ()
+        self._seen: RolloutState | None = None
+        self._deaths: tuple[TaskFailure, ...] = ()
         self._record: str | None = rollout.service_deployment_arn
         """The ARN of ECS's own record of the deployment, once it is known."""
         self._told: ServiceDeployment | None = None
@@ -130,12 +130,12 @@ class Follower:
         self._failed_at: float | None = None
         self._made_at = clock.epoch() if rollout.made_at is None else rollout.made_at
 
-    def follow(self, deadline: float) -> Followed:
+    def follow(self, deadline: float) -> PollResult:
         """Looks until there is a verdict or ``deadline``, a moment of the clock, has come.
 
         Raises nothing of AWS.
         """
-        seen: Observation | None = None
+        seen: RolloutState | None = None
         trouble = None
         for pause in pauses(self._clock.random):
             left = deadline - self._clock.now() - _LOOK_SECONDS
@@ -152,21 +152,21 @@ class Follower:
                 if failure.outcome is Outcome.NOT_PERMITTED:
                     break
                 continue
-            if finding := judge(seen, self._same_deaths):
-                return self._followed(finding, seen)
+            if judgement := judge(seen, self._same_deaths):
+                return self._followed(judgement, seen)
         return self._followed(timed_out(seen, self._clock.now() - self._begin, trouble), seen)
 
-    def look(self, service: Mapping[str, Any] | None = None) -> Followed | None:
+    def look(self, service: Mapping[str, Any] | None = None) -> PollResult | None:
         """Looks once, at ``service`` where DescribeServices has told it already; None while the
         rollout goes on.
 
         Raises AwsFailure.
         """
         seen = self._look(service, thoroughly=True)
-        finding = judge(seen, self._same_deaths)
-        return self._followed(finding, seen) if finding else None
+        judgement = judge(seen, self._same_deaths)
+        return self._followed(judgement, seen) if judgement else None
 
-    def overdue(self, most_seconds: float) -> Followed | None:
+    def overdue(self, most_seconds: float) -> PollResult | None:
         """After a look without a verdict: the end of the wait, if nothing has changed for
         ``most_seconds``; else None.
         """
@@ -182,16 +182,16 @@ class Follower:
         why = age(now - changed_at, now - begun_at, most_seconds)
         return self._followed(overdue(self._seen, why), self._seen) if why else None
 
-    def _followed(self, finding: Finding, seen: Observation | None) -> Followed:
+    def _followed(self, judgement: Judgement, seen: RolloutState | None) -> PollResult:
         notes = tuple(f"{operation}: {text}" for operation, text in self._notes.items())
-        return Followed(finding, seen, self._clock.now() - self._begin, notes, self._record)
+        return PollResult(judgement, seen, self._clock.now() - self._begin, notes, self._record)
 
     def _look(
         self, service: Mapping[str, Any] | None = None, thoroughly: bool = False
-    ) -> Observation:
+    ) -> RolloutState:
         if service is None:
             service, _ = self._ecs.describe_service(self._rollout.cluster, self._rollout.service)
-        seen = observe(service, self._rollout.deployment_id, self._begun_at)
+        seen = rollout_state_of(service, self._rollout.deployment_id, self._begun_at)
         self._looks += 1
         every = service.get("deployments", []) if service else []
         self._deployment = next(
@@ -202,12 +202,12 @@ class Follower:
         seen = self._with_record(seen, service or {})
         self._has_failed = self._has_failed or seen.has_failed
         seen = replace(seen, has_failed=self._has_failed, failed_seconds=self._failed_seconds(seen))
-        seen = replace(seen, may_be_return=self._rollout.may_be_return)
+        seen = replace(seen, may_be_rollback=self._rollout.may_be_rollback)
         is_ending = seen.is_replaced or seen.has_failed
         if is_ending != self._is_ending or self._may_have_deaths(seen, thoroughly):
             self._look_at_tasks()
         self._is_ending = is_ending
-        self._seen = replace(seen, deaths=self._deaths)
+        self._seen = replace(seen, task_failures=self._deaths)
         return self._seen
 
     @property
@@ -217,7 +217,7 @@ class Follower:
         before = self._made_at if self._rollout.begun_at is None else self._rollout.begun_at
         return told or datetime.fromtimestamp(before - _STALE_SECONDS, UTC)
 
-    def _with_record(self, seen: Observation, service: Mapping[str, Any]) -> Observation:
+    def _with_record(self, seen: RolloutState, service: Mapping[str, Any]) -> RolloutState:
         """With ECS's own record of the deployment, where that has to decide.
 
         Raises AwsFailure while it cannot be read.
@@ -241,7 +241,7 @@ class Follower:
         self._told = ServiceDeployment.of(record) if record else None
         return replace(seen, service_deployment=self._told)
 
-    def _failed_seconds(self, seen: Observation) -> float:
+    def _failed_seconds(self, seen: RolloutState) -> float:
         """For how long ECS has called the deployment failed: since it said so, or since it was
         first seen.
         """
@@ -254,7 +254,7 @@ class Follower:
             seen.ours.updated_at.timestamp() if seen.ours.updated_at else self._made_at,
         )
 
-    def _may_have_deaths(self, seen: Observation, thoroughly: bool) -> bool:
+    def _may_have_deaths(self, seen: RolloutState, thoroughly: bool) -> bool:
         """Whether it is worth a call, or two, to ask what tasks of the deployment died of."""
         self._is_silent = self._is_silent and (
             self._seen is None or seen.events == self._seen.events
@@ -265,9 +265,9 @@ class Follower:
         if self._task_looks >= _TASK_LOOKS:
             return False
         is_time = thoroughly or (self._is_silent and self._looks in _EVEN_SO)
-        return seen.shows_a_death_since(self._seen) or (is_time and is_on_its_way)
+        return seen.shows_failure_since(self._seen) or (is_time and is_on_its_way)
 
-    def _is_stale(self, seen: Observation) -> bool:
+    def _is_stale(self, seen: RolloutState) -> bool:
         """Whether ECS still tells the service as it was before the deployment, which may be so for
         some seconds.
         """
@@ -285,7 +285,7 @@ class Follower:
         """
         try:
             stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
-            deaths = deaths_of(
+            task_failures = task_failures_of(
                 stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers
             )
         except AwsFailure as failure:
@@ -293,5 +293,5 @@ class Follower:
             is_for_good = failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED)
             self._task_looks += _TASK_LOOKS if is_for_good else 1
             return
-        self._task_looks += len(deaths) <= len(self._deaths)
-        self._deaths = deaths or self._deaths
+        self._task_looks += len(task_failures) <= len(self._deaths)
+        self._deaths = task_failures or self._deaths

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .task_failures import Death
+from .task_failures import TaskFailure
 
 _EVENTS_SHOWN = 3
 _ROLLING = "ROLLING"
@@ -120,7 +120,7 @@ class ServiceDeployment:
 
 
 @dataclass(frozen=True)
-class Observation:  # pylint: disable=too-many-instance-attributes
+class RolloutState:  # pylint: disable=too-many-instance-attributes
     """A service as seen from the deployment that is followed."""
 
     service_status: str
@@ -142,11 +142,11 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     service_deployment: ServiceDeployment | None = None
     is_current: bool | None = None
     """Whether that is the service's current one; None where ECS does not say."""
-    may_be_return: bool = False
+    may_be_rollback: bool = False
     """Whether the deployment that is followed may itself be the return after one that failed."""
     failed_seconds: float = 0
     """For how long ECS has called the deployment failed."""
-    deaths: tuple[Death, ...] = ()
+    task_failures: tuple[TaskFailure, ...] = ()
     """Why tasks of the deployment stopped, the last one first."""
     has_completed: bool = False
     """Whether an event says so of this deployment: it stays known when another one has taken its
@@ -167,7 +167,7 @@ class Observation:  # pylint: disable=too-many-instance-attributes
     """The last events of the service, the newest first."""
 
     @property
-    def not_yet_there(self) -> "Observation":
+    def not_yet_there(self) -> "RolloutState":
         """The same before the deployment: nothing is known of it."""
         return replace(self, primary=None, others=())
 
@@ -177,11 +177,11 @@ class Observation:  # pylint: disable=too-many-instance-attributes
         return self.ours is None or self.ours.status != "PRIMARY"
 
     @property
-    def is_return(self) -> bool:
+    def is_rollback(self) -> bool:
         """Whether it is that, if ECS has rolled back: ECS returns to the deployment that is PRIMARY
         then.
         """
-        return self.may_be_return and not self.is_replaced
+        return self.may_be_rollback and not self.is_replaced
 
     @property
     def needs_service_deployment(self) -> bool:
@@ -208,8 +208,8 @@ class Observation:  # pylint: disable=too-many-instance-attributes
             )
         reasons = f"{primary.reason} {self.ours.reason if self.ours else ''}".lower()
         is_said = primary.id in self.rollbacks or "rolling back" in reasons
-        may_return = self.rolls_back or not self.has_circuit_breaker
-        is_due = self.has_failed and may_return and not self.rollbacks
+        may_roll_back = self.rolls_back or not self.has_circuit_breaker
+        is_due = self.has_failed and may_roll_back and not self.rollbacks
         return (
             primary
             if (is_said and (self.has_failed or not self.another_has_failed)) or is_due
@@ -261,7 +261,7 @@ class Observation:  # pylint: disable=too-many-instance-attributes
             )
         )
 
-    def shows_a_death_since(self, earlier: "Observation | None") -> bool:
+    def shows_failure_since(self, earlier: "RolloutState | None") -> bool:
         """Whether a task of the deployment may have died since then: only in that case tasks are
         asked about.
         """
@@ -287,16 +287,16 @@ class Observation:  # pylint: disable=too-many-instance-attributes
         )
 
 
-def observe(
+def rollout_state_of(
     service: Mapping[str, Any] | None, deployment_id: str, since: datetime | None = None
-) -> Observation:
+) -> RolloutState:
     """What the answer of DescribeServices (``None``: no such service) says of a deployment.
 
     ECS brings the service's last hundred events with every answer: they tell of a deployment that
     is no longer listed. ``since`` is when that one began; of one that is listed, ECS says so.
     """
     if service is None:
-        return Observation("MISSING", None, None)
+        return RolloutState("MISSING", None, None)
     configuration = service.get("deploymentConfiguration") or {}
     breaker = configuration.get("deploymentCircuitBreaker") or {}
     alarms = configuration.get("alarms") or {}
@@ -311,7 +311,7 @@ def observe(
             ours, begun = deployment, answer.get("createdAt") or since
     events = service.get("events") or []
     heard = _Heard(deployment_id, begun, events) if events else None
-    return Observation(
+    return RolloutState(
         service_status=service["status"],
         ours=ours,
         primary=primary,

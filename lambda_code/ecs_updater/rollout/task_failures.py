@@ -53,7 +53,7 @@ class Containers:
 
 
 @dataclass(frozen=True)
-class Death:
+class TaskFailure:
     """Why one task stopped."""
 
     kind: str
@@ -72,12 +72,12 @@ class Death:
         return self.kind, self.container, self.exit_code, _PARTICULAR.sub("#", self.cause)
 
 
-def deaths_of(
+def task_failures_of(
     tasks: Iterable[Mapping[str, Any]],
     deployment_id: str,
     deployment: Mapping[str, Any] | None = None,
     containers: Containers = Containers(),
-) -> tuple[Death, ...]:
+) -> tuple[TaskFailure, ...]:
     """The deaths among the stopped ``tasks``, as DescribeTasks gives them, of one deployment; the
     last one first.
 
@@ -90,7 +90,7 @@ def deaths_of(
         key=lambda task: task.get("stoppedAt") or task.get("stoppingAt") or _EPOCH,
         reverse=True,
     )
-    return tuple(death for task in in_order if (death := death_of(task, containers)))
+    return tuple(failure for task in in_order if (failure := task_failure_of(task, containers)))
 
 
 def is_of(
@@ -108,7 +108,9 @@ def is_of(
     return task.get("taskDefinitionArn") == deployment["taskDefinition"] and not is_older
 
 
-def death_of(task: Mapping[str, Any], containers: Containers = Containers()) -> Death | None:
+def task_failure_of(
+    task: Mapping[str, Any], containers: Containers = Containers()
+) -> TaskFailure | None:
     """Why a stopped task died; None when it was ended on purpose, or has not stopped."""
     if task.get("lastStatus") not in (None, "STOPPED") or not (
         task.get("stopCode") or task.get("stoppedReason")
@@ -136,7 +138,9 @@ def death_of(task: Mapping[str, Any], containers: Containers = Containers()) -> 
                 else "a task could not be started"
             )
             kind, cause = "start", f"{what}: {_sentence(reason or code)}"
-    return Death(kind, cause, task.get("taskArn", "").rpartition("/")[2], name or "", exit_code)
+    return TaskFailure(
+        kind, cause, task.get("taskArn", "").rpartition("/")[2], name or "", exit_code
+    )
 
 
 _WITH_REASON, _FAILED, _DEPENDENCY, _ONLY_STOPPED, _ENDED_BY_ECS, _NOTHING = range(6)
@@ -206,12 +210,12 @@ def _of_container(name: str, exit_code: int | None, reason: str) -> tuple[str, s
     )
 
 
-def most_frequent(deaths: Sequence[Death]) -> tuple[Death | None, int]:
+def most_frequent(failures: Sequence[TaskFailure]) -> tuple[TaskFailure | None, int]:
     """The last of the deaths that happened most often, and how often."""
-    if not deaths:
+    if not failures:
         return None, 0
-    ((sameness, times),) = Counter(death.sameness for death in deaths).most_common(1)
-    return next(death for death in deaths if death.sameness == sameness), times
+    ((sameness, times),) = Counter(failure.sameness for failure in failures).most_common(1)
+    return next(failure for failure in failures if failure.sameness == sameness), times
 
 
 def _sentence(text: str) -> str:

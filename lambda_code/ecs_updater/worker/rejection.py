@@ -70,15 +70,15 @@ class Rejections:
             return False
         entry = self._history.find(request_id)
         if entry is None:
-            with self._leases.hold(key, holder := Holder.of(request_id)) as lease:
+            with self._leases.held(key, holder := Holder.of(request_id)) as lease:
                 rejected = _entry(
-                    key, event, call, request_id, owner=holder.id, fence=lease.lease.fence
+                    key, event, call, request_id, owner=holder.id, fence=lease.term.fence
                 ).refused(verdict, str(error), error)
                 entry = self._history.refuse(rejected)
         if entry.service != key or entry.fingerprint not in (None, fingerprint_of_event(event)):
             return False
         if entry.is_before_deployment:
-            with self._leases.hold(entry.service, Holder.of(request_id)) as lease:
+            with self._leases.held(entry.service, Holder.of(request_id)) as lease:
                 entry = self._recovery.settle(entry, lease)
         if entry.is_ended and entry.may_be_repeated:
             self._history.give_up(entry)

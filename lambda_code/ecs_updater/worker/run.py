@@ -27,7 +27,7 @@ from ..context import Call
 from ..deployments.deploy import deploy
 from ..deployments.idempotency import is_replayed
 from ..deployments.recovery import Recovery
-from ..deployments.waiter import Rolling
+from ..deployments.waiter import Waiter
 from ..errors import (
     AwsFailure,
     CallerFault,
@@ -144,7 +144,7 @@ class Worker:
         self._rejections = Rejections(
             history,
             Leases(table, clock=clock.epoch, sleep=clock.sleep),
-            Recovery(ecs, Rolling(ecs, settings, clock), history),
+            Recovery(ecs, Waiter(ecs, settings, clock), history),
             own.arn_prefix,
             settings,
         )

@@ -17,8 +17,8 @@ from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import Attempt, registry_clients, write_and_wait
 from ecs_updater.deployments.journal import Journal
 from ecs_updater.deployments.recovery import NO_SERVICE
-from ecs_updater.deployments.response import Conclusion
-from ecs_updater.deployments.writer import Earlier
+from ecs_updater.deployments.response import RolloutOutcome
+from ecs_updater.deployments.writer import LeftBehind
 from ecs_updater.errors import EcsUpdaterError, ServerFault, ServiceReadError, UnknownOutcomeError
 from ecs_updater.ledger.batch import Batch, Member
 from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, LocalRateLimiter, parse_rates
@@ -118,7 +118,7 @@ class UnrecordedBackend:
                     return
                 self._tell(member.number, Status(State.BEGUN, begun_at=begun_at))
                 try:
-                    self._update(member, begun_at, Earlier(may_have_registered=attempt > 0))
+                    self._update(member, begun_at, LeftBehind(may_have_registered=attempt > 0))
                     return
                 except ServerFault as error:
                     is_last = attempt == _TRIES - 1
@@ -155,7 +155,7 @@ class UnrecordedBackend:
                 ),
             )
 
-    def _update(self, member: Member, begun_at: float, earlier: Earlier) -> None:
+    def _update(self, member: Member, begun_at: float, earlier: LeftBehind) -> None:
         event = {name: value for name, value in member.event.items() if name != "request_id"}
         call = Call(id=member.request_id, caller=self._batch.caller, clock=self._clock)
         pace = limit_rate(self._rate_limiter, call.time_left)
@@ -166,9 +166,9 @@ class UnrecordedBackend:
         self._has_read = True
         pace(plan)
         entry = attempt.intent(plan)
-        with attempt.leases.hold(entry.service, attempt.identity.holder) as lease:
+        with attempt.leases.held(entry.service, attempt.identity.holder) as lease:
             journal = Journal(entry, attempt.history, lease)
-            conclusion = write_and_wait(attempt, plan, journal, earlier)
+            outcome = write_and_wait(attempt, plan, journal, earlier)
         entry = journal.entry
         status = Status(
             State.DEPLOYING,
@@ -178,8 +178,8 @@ class UnrecordedBackend:
             service_arn=entry.service_arn,
             deployment_id=entry.deployment_id,
         )
-        if conclusion.is_final:
-            self._concluded(member.number, status, conclusion)
+        if outcome.is_final:
+            self._concluded(member.number, status, outcome)
             return
         with self._lock:
             self._open[member.number] = _Open(attempt, journal, self._clock.now())
@@ -237,15 +237,15 @@ class UnrecordedBackend:
             for number, one in some:
                 one.looked_at = now
                 service = by_arn.get(one.journal.entry.service_arn, NO_SERVICE)
-                conclusion = one.attempt.waiter.look(one.journal, service)
+                outcome = one.attempt.waiter.look(one.journal, service)
                 entry = one.journal.entry
                 self._counts[number] = counts_of(
                     service,
                     (entry.rollback and entry.rollback.deployment_id) or entry.deployment_id,
                 )
-                if conclusion.is_final:
+                if outcome.is_final:
                     del self._open[number]
-                    self._concluded(number, self._seen[number], conclusion)
+                    self._concluded(number, self._seen[number], outcome)
                 elif entry.rollback:
                     back = (
                         f"back to {entry.rollback.task_definition_arn.rpartition('/')[2]}, "
@@ -255,17 +255,17 @@ class UnrecordedBackend:
                         number, replace(self._seen[number], state=State.ROLLING_BACK, cause=back)
                     )
 
-    def _concluded(self, number: int, status: Status, conclusion: Conclusion) -> None:
-        if conclusion.error:
-            kind, text = type(conclusion.error).__name__, plain_cause(str(conclusion.error))
+    def _concluded(self, number: int, status: Status, outcome: RolloutOutcome) -> None:
+        if outcome.error:
+            kind, text = type(outcome.error).__name__, plain_cause(str(outcome.error))
             self._ended(
                 number,
                 replace(
-                    status, state=state_of_verdict(conclusion.verdict), cause=text, error_type=kind
+                    status, state=state_of_verdict(outcome.verdict), cause=text, error_type=kind
                 ),
             )
             return
-        deployment = conclusion.deployment or {}
+        deployment = outcome.deployment or {}
         self._ended(
             number,
             replace(

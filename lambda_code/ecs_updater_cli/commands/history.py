@@ -9,7 +9,7 @@ from ecs_updater.api.query import DeploymentsQuery, deployments_query
 from ecs_updater.api.serializers import deployment_view
 from ecs_updater.aws.dynamodb import Item
 from ecs_updater.errors import InvalidQueryError
-from ecs_updater.ledger.queries import Feed
+from ecs_updater.ledger.queries import UpdateQueries
 
 from ..backends.account import Account
 from ..batch.state import plain_cause
@@ -49,7 +49,7 @@ def history(
         )
     except InvalidQueryError as error:
         raise input_error(plain_cause(str(error))) from None
-    items, printer = _items(Feed(ledger.table), query, limit), Printer()
+    items, printer = _items(UpdateQueries(ledger.table), query, limit), Printer()
     if not items:
         printer.note("the ledger has no such update")
     elif as_json:
@@ -62,7 +62,7 @@ def history(
 
 
 @aws_errors()
-def _items(feed: Feed, query: DeploymentsQuery, limit: int) -> list[Item]:
+def _items(feed: UpdateQueries, query: DeploymentsQuery, limit: int) -> list[Item]:
     found: list[Item] = []
     key: Any = None
     while len(found) < limit:

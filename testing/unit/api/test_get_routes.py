@@ -10,7 +10,7 @@ import pytest
 from ecs_updater.api import query
 from ecs_updater.api.get_routes import Sources, status_app
 from ecs_updater.api.service_list import ServiceList
-from ecs_updater.ledger.queries import Feed
+from ecs_updater.ledger.queries import UpdateQueries
 from fakes.many_services import ManyServices, service
 from support.http import CONTEXT, REQUEST_ID, ask, event
 from support.ledger import intent, succeeded
@@ -30,7 +30,7 @@ def _ecs():
 @pytest.fixture(name="sources")
 def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
     ecs.calls.clear()
-    return Sources(ServiceList(ecs.reader()), Feed(table), ENVIRONMENT)
+    return Sources(ServiceList(ecs.reader()), UpdateQueries(table), ENVIRONMENT)
 
 
 @pytest.fixture(name="get")

@@ -12,7 +12,7 @@ from ecs_updater.api.get_routes import Sources, status_app
 from ecs_updater.api.openapi import ROUTES
 from ecs_updater.api.post_routes import update_app
 from ecs_updater.api.service_list import ServiceList
-from ecs_updater.ledger.queries import Feed
+from ecs_updater.ledger.queries import UpdateQueries
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
 from fakes.many_services import ManyServices, service
 from support.http import ask
@@ -87,7 +87,7 @@ def test_what_reads_answers_as_the_document_says(table, history, lease, log):  #
     entry = history.begin(intent(lease("r"))).entry
     history.end(succeeded(entry))
     resolve = status_app(
-        Sources(ServiceList(ecs.reader()), Feed(table), {"TAG_FILTERS": "owner"})
+        Sources(ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"})
     ).resolve
     for address, name in {
         "/": "Help",

@@ -112,15 +112,15 @@ def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any
         Leases(table, seconds=3600, clock=lambda ahead=ahead: clock() + ahead)
         for ahead in (-skew, skew)
     )
-    with leases.hold(SERVICE_ARN, ONE) as hold:
+    with leases.held(SERVICE_ARN, ONE) as lease:
         for _ in range(60):
             clock.now += 1800
-            hold.keep()
+            lease.keep()
             assert expires() > clock() + 3600, "the TTL would remove a lease that is held"
     clock.now = expires()
     fake.admin.delete_item(TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}})
     assert clock() - START < 60 * 1800 + 2 * 86_400
-    assert others.acquire(SERVICE_ARN, OTHER).fence > hold.lease.fence
+    assert others.acquire(SERVICE_ARN, OTHER).fence > lease.term.fence
 
 
 # Waiting
@@ -217,42 +217,42 @@ def test_a_lease_of_which_nothing_can_be_known_is_not_counted_as_held(leases, fa
 
 
 def test_who_holds_a_lease_has_it_until_the_end_and_gives_it_back(leases):
-    with leases.hold(SERVICE_ARN, ONE) as hold:
+    with leases.held(SERVICE_ARN, ONE) as lease:
         refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
-        assert hold.lease.holder == ONE
-    assert leases.acquire(SERVICE_ARN, OTHER) and hold.not_released is None
+        assert lease.term.holder == ONE
+    assert leases.acquire(SERVICE_ARN, OTHER) and lease.not_released is None
 
 
 def test_before_each_write_the_lease_is_confirmed_with_its_full_time(leases, clock):
-    with leases.hold(SERVICE_ARN, ONE) as hold:
+    with leases.held(SERVICE_ARN, ONE) as lease:
         clock.now += LEASE_SECONDS - SKEW
-        hold.confirm(LEASE_SECONDS - SKEW)
-        assert leases.check(hold.lease) == LEASE_SECONDS - SKEW
+        lease.confirm(LEASE_SECONDS - SKEW)
+        assert leases.check(lease.term) == LEASE_SECONDS - SKEW
 
 
 def test_nothing_is_written_under_a_lease_that_another_took(leases, clock):
-    with leases.hold(SERVICE_ARN, ONE) as hold:
+    with leases.held(SERVICE_ARN, ONE) as lease:
         clock.now += LEASE_SECONDS + 1
-        with leases.hold(SERVICE_ARN, OTHER):
-            refused(LeaseHeldError, hold.confirm, 1)
-            refused(LeaseHeldError, hold.keep)
+        with leases.held(SERVICE_ARN, OTHER):
+            refused(LeaseHeldError, lease.confirm, 1)
+            refused(LeaseHeldError, lease.keep)
 
 
 def test_nothing_is_written_that_may_take_longer_than_the_lease_lasts(leases):
-    with leases.hold(SERVICE_ARN, ONE) as hold:
-        message = refused(LedgerError, hold.confirm, LEASE_SECONDS - SKEW + 1)
+    with leases.held(SERVICE_ARN, ONE) as lease:
+        message = refused(LedgerError, lease.confirm, LEASE_SECONDS - SKEW + 1)
     assert message.endswith(
         f"the lease of {SERVICE_ARN} lasts for 115 s, the next write may take 116 s"
     )
 
 
 def test_a_wait_keeps_its_lease_with_a_call_a_minute(leases, clock, fake):
-    with leases.hold(SERVICE_ARN, ONE) as hold:
+    with leases.held(SERVICE_ARN, ONE) as lease:
         before = len(fake.requests)
         for _ in range(200):
             clock.now += 3
-            hold.keep()
-            assert hold.lease.margin(clock()) > LEASE_SECONDS / 2 - SKEW
+            lease.keep()
+            assert lease.term.margin(clock()) > LEASE_SECONDS / 2 - SKEW
         assert 600 / LEASE_SECONDS < len(fake.requests) - before <= 600 / (LEASE_SECONDS / 2 - SKEW)
 
 

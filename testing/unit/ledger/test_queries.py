@@ -19,7 +19,7 @@ from ecs_updater.errors import (
     LedgerError,
 )
 from ecs_updater.ledger.lease import Holder
-from ecs_updater.ledger.queries import Feed
+from ecs_updater.ledger.queries import UpdateQueries
 from fakes.fake_dynamodb import DENIED
 from fakes.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
 from support.ledger import intent, refused, succeeded
@@ -30,7 +30,7 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 
 @pytest.fixture(name="feed")
 def _feed(table):
-    return Feed(table)
+    return UpdateQueries(table)
 
 
 @pytest.fixture(name="made")
@@ -230,7 +230,7 @@ class LargeTable:
 
 @pytest.mark.parametrize("service", [None, SERVICE_ARN])
 def test_a_page_is_no_larger_than_lambdas_answer(service):
-    feed = Feed(LargeTable(count=40, size=20_000))
+    feed = UpdateQueries(LargeTable(count=40, size=20_000))
     pages, token = [], None
     while token or not pages:
         pages.append(

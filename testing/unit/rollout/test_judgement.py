@@ -11,8 +11,14 @@ import pytest
 
 from ecs_updater.rollout.judgement import judge, timed_out
 from ecs_updater.rollout.poller import pauses
-from ecs_updater.rollout.rollout_state import ServiceDeployment, observe
-from ecs_updater.rollout.task_failures import Containers, death_of, deaths_of, is_of, most_frequent
+from ecs_updater.rollout.rollout_state import ServiceDeployment, rollout_state_of
+from ecs_updater.rollout.task_failures import (
+    Containers,
+    is_of,
+    most_frequent,
+    task_failure_of,
+    task_failures_of,
+)
 
 OURS, OTHER = "ecs-svc/2", "ecs-svc/3"
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/app"
@@ -66,13 +72,13 @@ def verdict(
     """Verdict and reason of an answer, with stopped tasks and ECS's own record of the deployment;
     None while it goes on.
     """
-    seen = observe(answer, OURS)
+    seen = rollout_state_of(answer, OURS)
     changes = {
-        "deaths": deaths_of(tasks or [], OURS),
+        "task_failures": task_failures_of(tasks or [], OURS),
         "service_deployment": ServiceDeployment(*record) if record else None,
     }
-    finding = judge(type(seen)(**{**vars(seen), **changes}), 3)
-    return finding and (finding.verdict, finding.reason)
+    judgement = judge(type(seen)(**{**vars(seen), **changes}), 3)
+    return judgement and (judgement.verdict, judgement.reason)
 
 
 STARTING = deployment()
@@ -315,9 +321,9 @@ TWO_ENDED = [{"name": "log", "exitCode": 143}, {"name": "app", "exitCode": 3}]
     ],
 )
 def test_why_a_task_died_is_one_readable_sentence(fields, expected):
-    death = death_of(task(**fields))
+    failure = task_failure_of(task(**fields))
 
-    assert (death and (death.kind, death.cause)) == expected
+    assert (failure and (failure.kind, failure.cause)) == expected
 
 
 @pytest.mark.parametrize(
@@ -336,7 +342,7 @@ def test_a_task_belongs_to_the_deployment_that_started_it_or_else_to_that_of_its
     one = task() | {"taskDefinitionArn": f"{FAMILY}:2", "createdAt": NOON} | fields
 
     assert is_of(one, OURS, deployment(createdAt=NOON)) is is_ours
-    assert bool(deaths_of([one], OURS, deployment(createdAt=NOON))) is is_ours
+    assert bool(task_failures_of([one], OURS, deployment(createdAt=NOON))) is is_ours
 
 
 def test_deaths_that_differ_in_ids_and_addresses_alone_are_the_same():
@@ -344,11 +350,11 @@ def test_deaths_that_differ_in_ids_and_addresses_alone_are_the_same():
         f"CannotPullContainerError: dial tcp 10.0.0.{n}:443: request 6f1e{n}c0ffee00{n}"
         for n in (1, 2, 3)
     ]
-    deaths = deaths_of(
+    task_failures = task_failures_of(
         [task(n, stoppedReason=reason, containers=[]) for n, reason in enumerate(reasons)], OURS
     )
 
-    last, times = most_frequent(deaths)
+    last, times = most_frequent(task_failures)
 
     assert times == 3 and last and last.cause.endswith(reasons[2])
 
@@ -358,12 +364,12 @@ def test_a_time_out_says_that_the_rollout_goes_on_and_what_was_heard_last():
         "(service app) was unable to place a task because no container instance met "
         "all of its requirements."
     )
-    seen = observe(service(STARTING, OLD, events=[{"message": unable}]), OURS)
+    seen = rollout_state_of(service(STARTING, OLD, events=[{"message": unable}]), OURS)
 
-    finding = timed_out(seen, 60.4)
+    judgement = timed_out(seen, 60.4)
 
-    assert finding.verdict == "TIMED_OUT"
-    assert finding.reason == (
+    assert judgement.verdict == "TIMED_OUT"
+    assert judgement.reason == (
         "the rollout goes on: after 60 s 1 of 2 tasks run app:2; the last that was heard: "
         "was unable to place a task because no container instance met all of its requirements"
     )
@@ -400,6 +406,9 @@ ONE_TASKS_CONTAINERS = [
 @pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
 def test_every_order_of_the_containers_is_the_same_death(order):
     one = task(containers=[ONE_TASKS_CONTAINERS[index] for index in order])
-    death = death_of(one, Containers(["app", "proxy"], {"migrate", "log"}))
-    assert death and death.cause == "container app exited with code 137"
-    assert death_of(one).sameness == death_of(task(containers=ONE_TASKS_CONTAINERS)).sameness
+    failure = task_failure_of(one, Containers(["app", "proxy"], {"migrate", "log"}))
+    assert failure and failure.cause == "container app exited with code 137"
+    assert (
+        task_failure_of(one).sameness
+        == task_failure_of(task(containers=ONE_TASKS_CONTAINERS)).sameness
+    )
