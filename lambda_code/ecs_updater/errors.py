@@ -1,41 +1,36 @@
-"""Everything that can go wrong, as one tree with two roots: whose fault it is.
+"""All errors: one tree with the roots CallerFault and ServerFault, and the failed calls of AWS.
 
-A class's name is Lambda's ``errorType``, so a state machine can catch it by name:
+The name of a class is Lambda's `errorType`, so that a state machine can catch it:
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 
-The text of an error is ``[ERROR][{stage}] {message}``: one line, printable, at most
-``MESSAGE_LIMIT`` characters, never a stack trace, a secret or a credential.
-
+The text of an error is `[ERROR][{stage}] {message}`: one printable line of at most `MESSAGE_LIMIT`
+characters, without stack trace, secret or credential.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Self
 
 NEEDED = (
     "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, ecs_image_name, ecs_tag"
 )
-"""The fields that an update event must have, for the log."""
+"""Required fields of an update event, for the log."""
 
 VIOLATION_LIMIT = 300
-"""The most characters of one violation of the schema, or of any other text that repeats the
-caller's own.
-"""
+"""Maximum characters of a violation of the schema, or of other text from the caller."""
 
 MESSAGE_LIMIT = 2000
-"""The most characters of one message: callers show it on one screen, whatever AWS or the event
-held.
-"""
+"""Maximum characters of a message, which fit on one screen."""
 
 _NOT_READ = "reading ecs service unexpected error: "
 _NOT_CREATED = "new task_definition could not be created "
 
 
 def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:
-    """``text`` on one line of printable characters, cut in its middle to ``limit`` characters.
+    """Returns `text` as one line of printable characters, shortened to `limit` in the middle.
 
-    The middle goes because both ends matter: ``'aaaa…aaaa' is too long``.
+    Both ends matter: `'aaaa…aaaa' is too long`.
     """
     if len(text) <= limit and text.isprintable():
         return text
@@ -66,28 +61,27 @@ CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""Codes with which AWS refuses the credentials or the signature of a request, whatever the request
-is for.
+"""Codes for rejected credentials or signatures.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
 """
 
 
 class Outcome(Enum):
-    """Whether a failed call may have had its effect, and who can do something about it."""
+    """Whether a failed call may have had its effect, and whether a retry can help."""
 
     REFUSED = "refused"
-    """AWS refused the request as it is: no effect; the same request fails again."""
+    """AWS rejected the request: no effect. The same request fails again."""
     NOT_PERMITTED = "not permitted"
-    """The function's role or credentials do not allow it: no effect."""
+    """Role or credentials do not allow the call: no effect."""
     NOT_NOW = "not now"
-    """Throttled, or AWS could not be reached, also after the SDK's retries: no effect."""
+    """Throttled, or AWS could not be reached after the SDK's retries: no effect."""
     UNKNOWN = "unknown"
     """No answer, or a server error: the call may have had its effect."""
 
 
 class AwsFailure(Exception):
-    """A call that AWS did not do, or did not say that it did."""
+    """A failed call of AWS."""
 
     def __init__(
         self,
@@ -103,26 +97,27 @@ class AwsFailure(Exception):
         self.code = code
         self.reason = reason
         self.is_about_credentials = is_about_credentials or code in CREDENTIALS
-        """Whether every other call fails as well until somebody logs in again."""
+        """Whether all calls fail until somebody logs in again."""
         super().__init__(f"{code}: {reason}" if code else reason)
 
 
+_CLASSES: dict[str, type["EcsUpdaterError"]] = {}
+
+
 class EcsUpdaterError(Exception):
-    """Anything this function refuses or fails with."""
+    """Any error of this function."""
 
     stage = "internal"
     prefix = ""
-    """How every message of this class begins, after its stage."""
+    """Beginning of every message of the class, after the stage."""
     hint: str | None = None
-    """A sentence that helps, beside the message, which callers compare.
-
-    Not in the message itself.
-    """
+    """Advice that is not part of the message, because callers compare messages."""
 
     failure: AwsFailure | None = None
     """The failed AWS call that caused this error."""
 
     def __init_subclass__(cls, stage: str = "", prefix: str = ""):
+        _CLASSES[cls.__name__] = cls
         cls.stage, cls.prefix = stage or cls.stage, prefix or cls.prefix
 
     def __init__(self, message: str):
@@ -130,9 +125,7 @@ class EcsUpdaterError(Exception):
         super().__init__(one_line(f"[ERROR][{self.stage}] {self.prefix}{message}", MESSAGE_LIMIT))
 
     def also(self, sentence: str, instead_of: str = "") -> Self:
-        """The same error with another sentence at its end, and without one that is not true any
-        more.
-        """
+        """Adds a sentence to the message, and removes `instead_of`."""
         text = str(self).replace(f"; {instead_of}", "") if instead_of else str(self)
         self.args = (one_line(f"{text}; {sentence}", MESSAGE_LIMIT),)
         return self
@@ -148,18 +141,21 @@ class EcsUpdaterError(Exception):
         return self
 
     def with_hint(self, hint: str) -> Self:
-        """The same error with a hint."""
+        """Returns this error with a hint."""
         self.hint = one_line(hint)
         return self
 
     def with_details(self, details: dict[str, object]) -> Self:
-        """The same error with fields for the log that its message may have to cut."""
+        """Returns this error with fields for the log."""
         self.details = details
         return self
 
 
+_CLASSES[EcsUpdaterError.__name__] = EcsUpdaterError
+
+
 class CallerFault(EcsUpdaterError):
-    """The event, or the service it names, has to change before a retry can succeed."""
+    """Event or service must change before a retry can succeed."""
 
 
 class ServerFault(EcsUpdaterError):
@@ -167,11 +163,11 @@ class ServerFault(EcsUpdaterError):
 
 
 class InvalidEventError(CallerFault, stage="json_validation"):
-    """The event does not fit the schema, or a value in it has characters that ECS does not take."""
+    """The event does not fit the schema, or a value has characters that ECS does not take."""
 
     violation = ""
     violations: tuple[str, ...] = ()
-    """All of them. Both are empty only on an error that an earlier version wrote to the ledger."""
+    """All violations. Both are empty only on an error of an earlier version in the ledger."""
 
     def __init__(self, violation: str, violations: Sequence[str] = ()):
         self.violation = one_line(violation)
@@ -180,18 +176,16 @@ class InvalidEventError(CallerFault, stage="json_validation"):
 
 
 class NotAllowedError(CallerFault, stage="json_validation"):
-    """The function's configuration does not allow this image, or this service: ALLOWED_IMAGES,
-    ALLOWED_SERVICES.
-    """
+    """ALLOWED_IMAGES or ALLOWED_SERVICES does not allow the image or service."""
 
     def __init__(self, reason: str, field: str = ""):
-        """``field``: the field of the event, such as ``ecs_container_images.sidecar``."""
+        """`field`: field of the event, such as `ecs_container_images.sidecar`."""
         self.reason, self.field = one_line(reason, MESSAGE_LIMIT), field
         super().__init__(self.reason)
 
 
 class ServiceReadRefusedError(CallerFault, stage="ecs_service_read", prefix=_NOT_READ):
-    """ECS refused to read the service as it is named."""
+    """ECS rejected the name of the service."""
 
 
 class ClusterNotFoundError(CallerFault, stage="ecs_service_read"):
@@ -213,13 +207,11 @@ class ServiceNotActiveError(CallerFault, stage="ecs_service_read"):
 
 
 class DeploymentControllerError(CallerFault, stage="ecs_service_read"):
-    """The service's deployments belong to another controller than ECS, or to ECS Express Mode:
-    UpdateService cannot serve these.
-    """
+    """The service has another deployment controller than ECS, or is of ECS Express Mode."""
 
 
 class TaskDefinitionFamilyError(CallerFault, stage="ecs_service_read"):
-    """The service runs another task-definition family than the function is configured for."""
+    """The service runs another task-definition family than TASK_DEF."""
 
 
 class ContainerNotFoundError(CallerFault, stage="ecs_service_read"):
@@ -227,19 +219,15 @@ class ContainerNotFoundError(CallerFault, stage="ecs_service_read"):
 
 
 class AmbiguousContainerError(CallerFault, stage="ecs_service_read"):
-    """The event names no container and the running task definition does not show which one is
-    meant.
-    """
+    """The event names no container, and the task definition has several candidates."""
 
 
 class RollbackTargetError(CallerFault, stage="ecs_service_read"):
-    """No earlier revision of the service is known to have worked, so there is nothing to return
-    to.
-    """
+    """No earlier revision of the service is known to have worked."""
 
 
 class InvalidImageError(CallerFault, stage="ecs_service_update"):
-    """The image reference cannot be right, whatever the registry holds."""
+    """The image reference is invalid."""
 
     reason = ""
 
@@ -249,7 +237,7 @@ class InvalidImageError(CallerFault, stage="ecs_service_update"):
 
 
 class TaskDefinitionRefusedError(CallerFault, stage="ecs_service_update"):
-    """RegisterTaskDefinition refused the new revision."""
+    """RegisterTaskDefinition rejected the new revision."""
 
 
 class ImageNotFoundError(CallerFault, stage="ecs_service_update", prefix=_NOT_CREATED):
@@ -257,11 +245,11 @@ class ImageNotFoundError(CallerFault, stage="ecs_service_update", prefix=_NOT_CR
 
 
 class ImageArchitectureError(CallerFault, stage="ecs_service_update", prefix=_NOT_CREATED):
-    """The image is there, but not for the processor architecture of the task."""
+    """The image is for another processor architecture than the task."""
 
 
 class ServiceUpdateRefusedError(CallerFault, stage="ecs_service_update"):
-    """UpdateService refused the new revision."""
+    """UpdateService rejected the new revision."""
 
 
 class ServiceTagsRefusedError(CallerFault, stage="ecs_service_update"):
@@ -269,21 +257,19 @@ class ServiceTagsRefusedError(CallerFault, stage="ecs_service_update"):
 
 
 class RolloutFailedError(CallerFault, stage="ecs_service_rollout", prefix="FAILED: "):
-    """The deployment of this update failed, and the service does not run what it ran before, or not
-    yet.
-    """
+    """The deployment failed. The service does not run its earlier revision, or not yet."""
 
 
 class RolloutRolledBackError(CallerFault, stage="ecs_service_rollout", prefix="ROLLED_BACK: "):
-    """The deployment of this update failed, and the service runs what it ran before."""
+    """The deployment failed. The service runs its earlier revision again."""
 
 
 class RolloutStoppedError(CallerFault, stage="ecs_service_rollout", prefix="STOPPED: "):
-    """Somebody stopped the deployment of this update, or deleted the service."""
+    """The deployment was stopped, or the service was deleted."""
 
 
 class RolloutSupersededError(CallerFault, stage="ecs_service_rollout", prefix="SUPERSEDED: "):
-    """Another deployment took the place of this update's before it was done."""
+    """Another deployment replaced this one."""
 
 
 class RouteNotFoundError(CallerFault, stage="http_request"):
@@ -291,27 +277,27 @@ class RouteNotFoundError(CallerFault, stage="http_request"):
 
 
 class MediaTypeError(CallerFault, stage="http_request"):
-    """The body is not said to be JSON."""
+    """The body's media type is not JSON."""
 
 
 class PayloadTooLargeError(CallerFault, stage="http_request"):
-    """The body has more bytes than any event needs."""
+    """The body is larger than any valid event."""
 
 
 class InvalidQueryError(CallerFault, stage="http_request"):
-    """A parameter of the query is unknown, or its value means nothing."""
+    """A query parameter is unknown or has an invalid value."""
 
 
 class DeploymentNotFoundError(CallerFault, stage="http_request"):
-    """The ledger has no update of this id, or none any more."""
+    """The ledger has no update of this id."""
 
 
 class ConfigurationError(ServerFault, stage="configuration"):
-    """An environment variable of the function has a value that means nothing."""
+    """An environment variable has an invalid value."""
 
 
 class LeaseHeldError(ServerFault, stage="ecs_service_read"):
-    """Another update of the same service is under way."""
+    """Another update of the service is running."""
 
 
 class LedgerError(ServerFault, stage="ecs_service_read"):
@@ -323,7 +309,7 @@ class ServiceReadError(ServerFault, stage="ecs_service_read", prefix=_NOT_READ):
 
 
 class ImageVerificationError(ServerFault, stage="ecs_service_update", prefix=_NOT_CREATED):
-    """The registry gave no answer about the image."""
+    """The registry did not answer about the image."""
 
 
 class TaskDefinitionError(ServerFault, stage="ecs_service_update"):
@@ -335,13 +321,11 @@ class ServiceUpdateError(ServerFault, stage="ecs_service_update"):
 
 
 class RateError(ServerFault, stage="ecs_service_update"):
-    """ECS's rates let the calls of this update be made only after the function's end."""
+    """The rate limit allows the calls only after the function's end."""
 
 
 class UnknownOutcomeError(ServerFault, stage="ecs_service_update"):
-    """UpdateService got no answer, and what became of it could not be read: the service is fully
-    old or fully new.
-    """
+    """UpdateService got no answer, and the service could not be read: it is fully old or new."""
 
 
 class ServiceTagsError(ServerFault, stage="ecs_service_update"):
@@ -366,25 +350,14 @@ def attributes_of(error: Exception) -> dict[str, Any]:
 
 
 def rebuilt(name: str, message: str, attributes: Mapping[str, Any]) -> EcsUpdaterError:
-    """The error of the class ``name`` with this message and these attributes, its lists as tuples.
+    """Returns the error of class `name` with this message and these attributes. Lists are tuples.
 
-    A class that this version does not know becomes InternalError. An attribute that was not kept
-    has the default of its class.
+    An unknown class becomes InternalError. A missing attribute has the default of its class.
     """
-    kind = next((one for one in _kinds(EcsUpdaterError) if one.__name__ == name), InternalError)
-    # Without __init__, which would make another message of this one.
+    kind = _CLASSES.get(name, InternalError)
+    # Without __init__, which builds a message.
     error = kind.__new__(kind, message)
     error.details = {}
-    vars(error).update(
-        {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in attributes.items()
-        }
-    )
+    for key, value in attributes.items():
+        setattr(error, key, tuple(value) if isinstance(value, list) else value)
     return error
-
-
-def _kinds(kind: type[EcsUpdaterError]) -> Iterator[type[EcsUpdaterError]]:
-    yield kind
-    for derived in kind.__subclasses__():
-        yield from _kinds(derived)

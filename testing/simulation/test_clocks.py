@@ -39,7 +39,7 @@ def _laptop(world, request):
     """
     server_time = ServerTime(lambda: world.ecs.clock.now() + request.param)
     for client in (world.boundary._client, world.table._client):  # pylint: disable=protected-access
-        server_time.watch(client.meta.events)
+        server_time.observe(client.meta.events)
     world.table.query("nothing")  # The command line asks for the table before anything else.
     return replace(world.clock, epoch=server_time)
 
@@ -128,7 +128,7 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
 def test_an_answer_without_a_date_corrects_nothing(world, date):
     server_time = ServerTime(world.clock.epoch)
     client = world.boundary._client  # pylint: disable=protected-access
-    server_time.watch(client.meta.events)
+    server_time.observe(client.meta.events)
 
     def answer(request, **_):
         told = answer_of(request.url, 200, {"services": [], "failures": []})

@@ -71,7 +71,7 @@ class Ecs:
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
             registered=shape_for("RegisterTaskDefinitionRequest"),
-            described=shape_for("TaskDefinition"),
+            returned=shape_for("TaskDefinition"),
         )
 
     def describe_service(

@@ -1,7 +1,4 @@
-"""What became of an AWS call that failed.
-
-Everything that the SDK raises becomes an ``AwsFailure`` at this one place.
-"""
+"""Translates all errors of the SDK into AwsFailure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,18 +18,16 @@ from ..errors import CREDENTIALS, AwsFailure, Outcome
 __all__ = ["CREDENTIALS", "AwsFailure", "Outcome", "translated"]
 
 NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
-"""What the SDK raises when no connection was made, so that the call cannot have had its effect."""
+"""Errors of the SDK without a connection: the call had no effect."""
 
 CONCURRENT_REGISTRATION = "Too many concurrent attempts to create a new revision"
-"""How the message begins with which ECS refuses, for the moment, two registrations in one family at
-once.
-"""
+"""Beginning of ECS's message about two registrations in one family at the same time."""
 
 NO_SUCH_REVISION = "Unable to describe task definition"
-"""How ECS refuses to describe a revision that was deleted, or a family without an active one."""
+"""Beginning of ECS's message about a deleted revision, or a family without an active one."""
 
 UNDECIDED = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
-"""Codes of the status 400 after which the request may have had its effect all the same."""
+"""Codes of status 400 after which the request may have had its effect."""
 
 THROTTLES = frozenset(
     {
@@ -56,7 +51,7 @@ _LOGINS = frozenset(
         "GetRoleCredentials",
     }
 )
-"""Calls that the SDK makes by itself for credentials, before the call that needs them."""
+"""Calls of the SDK to get credentials."""
 
 _NO_CREDENTIALS = (
     sdk.ConfigNotFound,
@@ -74,26 +69,21 @@ _NO_CREDENTIALS = (
     sdk.TokenRetrievalError,
     sdk.UnknownCredentialError,
 )
-"""What the SDK raises before it sends anything, because it finds no credentials to sign with, or
-none of the profile.
-"""
+"""Errors of the SDK about missing credentials or profiles, before it sends anything."""
 
 
 SDK_ERRORS = (BotoCoreError, ClientError, KeyError, ResponseParserError, TypeError)
-"""What a call of the SDK raises. The last three: an answer of the status 200 that is not one of
-this operation, such as a proxy's page.
-"""
+"""Errors of a call. The last three: a response of status 200 that is not AWS's, but a proxy's."""
 
 
 def failure_from(operation: str, error: BaseException) -> AwsFailure:
-    """Returns the failure of a call of ``operation`` that raised one of ``SDK_ERRORS``."""
+    """Returns the failure of a call of `operation` that raised one of `SDK_ERRORS`."""
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
         reason = error.response["Error"].get("Message") or str(error)
         outcome = _outcome(code, reason, error)
         if outcome is Outcome.NOT_PERMITTED:
-            # A refused signature is explained with the request that was signed, session token
-            # included.
+            # AWS explains a rejected signature with the signed request, session token included.
             reason = reason.partition(". ")[0].partition("\n")[0]
         is_login = error.operation_name in _LOGINS and outcome in (
             Outcome.REFUSED,
@@ -115,7 +105,7 @@ def failure_from(operation: str, error: BaseException) -> AwsFailure:
 
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
-    """Raises what the SDK raises inside as AwsFailure."""
+    """Raises the errors of the SDK inside as AwsFailure."""
     try:
         yield
     except SDK_ERRORS as error:

@@ -1,11 +1,8 @@
-"""Reads manifests and small blobs from any registry that speaks the OCI distribution API, as
-anybody: no credentials are sent.
+"""Reads manifests and small blobs by the OCI distribution API, without credentials.
 
-https://github.com/opencontainers/distribution-spec/blob/main/spec.md; the anonymous token of those
-registries that want one: https://distribution.github.io/distribution/spec/auth/token/
-
-A manifest is got, not only looked for with HEAD: which processors an image is for is in it. Docker
-Hub counts that as a pull.
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md. Some registries require an
+anonymous token: https://distribution.github.io/distribution/spec/auth/token/. Manifests are read
+with GET, because HEAD does not return the platforms. Docker Hub counts that as a pull.
 """
 
 import json
@@ -18,25 +15,23 @@ from urllib.parse import urlencode, urlsplit
 from .safe_http import Http, HttpFailure, Response
 
 MANIFEST_LIMIT = 4 << 20
-"""Bytes: what the specification wants registries to take at least, and most take at most."""
+"""Maximum bytes of a manifest: the minimum that registries must accept."""
 BLOB_LIMIT = 4 << 20
-"""Bytes of a configuration; a usual one has some thousands."""
+"""Maximum bytes of a configuration, which usually has some thousands."""
 
 _TOKEN_LIMIT = 1 << 16
 _SECONDS = 10.0
-"""For one manifest or blob, with its token and its redirects."""
+"""Maximum seconds for a manifest or blob, with token and redirects."""
 _TOKEN_SECONDS = 50.0
-"""How long a token is used again; the specification lets none end sooner than after 60."""
+"""Seconds that a token is reused. The specification requires at least 60 of validity."""
 _HOSTS = {"docker.io": "registry-1.docker.io"}
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}")
-_NOT_SHOWN = (
-    "the registry shows it to nobody without credentials: it is private there, or does not exist"
-)
+_PRIVATE = "the registry requires credentials for it: it is private there, or does not exist"
 
 
 class OciFailure(Exception):
-    """The registry did not give it. ``missing``: because it is not there."""
+    """The registry did not return the content. `missing`: it does not exist."""
 
     def __init__(self, reason: str, missing: bool = False):
         self.reason = reason
@@ -45,7 +40,7 @@ class OciFailure(Exception):
 
 
 class Oci:
-    """Registries by the host of an image reference. ``http`` says which hosts may be asked."""
+    """Client of registries, by the host of an image reference."""
 
     def __init__(self, http: Http, clock: Callable[[], float] = time.monotonic):
         self._http = http
@@ -55,8 +50,9 @@ class Oci:
     def manifest(
         self, registry: str, path: str, reference: str, accept: tuple[str, ...]
     ) -> tuple[str, bytes]:
-        """Media type and bytes of the manifest ``reference``, a tag or digest, of the repository
-        ``path``. Raises OciFailure.
+        """Returns media type and bytes of a manifest. `reference`: tag or digest.
+
+        Raises OciFailure.
         """
         response = self._get(
             registry, path, f"manifests/{reference}", MANIFEST_LIMIT, {"Accept": ", ".join(accept)}
@@ -64,7 +60,7 @@ class Oci:
         return response.headers.get("content-type", ""), response.body
 
     def blob(self, registry: str, path: str, digest: str) -> bytes:
-        """The bytes of a small blob, not compared with its digest. Raises OciFailure."""
+        """Returns a small blob, not compared with its digest. Raises OciFailure."""
         return self._get(registry, path, f"blobs/{digest}", BLOB_LIMIT, {}).body
 
     def _get(
@@ -76,7 +72,7 @@ class Oci:
             url = f"{origin}/v2/{path}/{what}"
             token = self._token_in_use(registry, path)
             response = self._http.get(url, _with(headers, token), limit, until - self._clock())
-            # A host to which the registry leads may not ask for a token: the registry would get it.
+            # A host to which the registry redirects must not request a token: it would get ours.
             if response.status == 401 and not response.is_of_another_origin:
                 token = self._new_token(registry, path, response, until, origin)
                 response = self._http.get(url, _with(headers, token), limit, until - self._clock())
@@ -94,13 +90,13 @@ class Oci:
         self, registry: str, path: str, challenged: Response, until: float, origin: str
     ) -> str:
         scheme, _, parameters = challenged.headers.get("www-authenticate", "").partition(" ")
-        asked = dict(_CHALLENGE.findall(parameters))
-        if scheme.lower() != "bearer" or "realm" not in asked:
-            raise OciFailure(_NOT_SHOWN)
-        query = {"service": asked.get("service"), "scope": f"repository:{path}:pull"}
-        separator = "&" if urlsplit(asked["realm"]).query else "?"
+        challenge = dict(_CHALLENGE.findall(parameters))
+        if scheme.lower() != "bearer" or "realm" not in challenge:
+            raise OciFailure(_PRIVATE)
+        query = {"service": challenge.get("service"), "scope": f"repository:{path}:pull"}
+        separator = "&" if urlsplit(challenge["realm"]).query else "?"
         url = (
-            asked["realm"]
+            challenge["realm"]
             + separator
             + urlencode({name: value for name, value in query.items() if value})
         )
@@ -112,7 +108,7 @@ class Oci:
             registry=origin,
         )
         if response.status in (401, 403):
-            raise OciFailure(_NOT_SHOWN)
+            raise OciFailure(_PRIVATE)
         if response.status != 200:
             raise _failure(response, "the registry's token service")
         token = _token(response.body)
@@ -136,22 +132,22 @@ def _token(body: bytes) -> str:
             return token
     except (ValueError, AttributeError, RecursionError):
         pass
-    raise OciFailure("the registry's token service gave no token")
+    raise OciFailure("the registry's token service returned no token")
 
 
-def _failure(response: Response, who: str = "the registry") -> OciFailure:
-    """What a status other than 200 says about what was asked for."""
-    if response.status == 404 and who == "the registry":
-        return OciFailure(_what_is_missing(response.body), missing=True)
+def _failure(response: Response, host: str = "the registry") -> OciFailure:
+    """Returns the failure of a response whose status is not 200."""
+    if response.status == 404 and host == "the registry":
+        return OciFailure(_missing_part(response.body), missing=True)
     if response.status in (401, 403):
-        return OciFailure(_NOT_SHOWN)
+        return OciFailure(_PRIVATE)
     if response.status == 429:
-        return OciFailure(f"{who} answers no more for now: too many requests")
-    return OciFailure(f"{who} answered with the status {response.status}")
+        return OciFailure(f"{host} rejects further requests for now: too many requests")
+    return OciFailure(f"{host} answered with the status {response.status}")
 
 
-def _what_is_missing(body: bytes) -> str:
-    """By the code in the registry's answer; its text is the registry's own, and not repeated."""
+def _missing_part(body: bytes) -> str:
+    """Returns what is missing, by the code in the response. Its text is not repeated."""
     try:
         code = json.loads(body)["errors"][0]["code"]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):

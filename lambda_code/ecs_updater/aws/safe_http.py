@@ -1,18 +1,15 @@
-"""One careful HTTP GET, for hosts that an event names: whoever sends an event must not be able to
-make the function reach inward.
+"""A restricted HTTP GET for hosts that an event names: no event can reach into a private network.
 
-- Only public addresses. A host that resolves to a private or loopback one is refused, unless it is
-  one of ``private_hosts``, which the function's configuration names; special-purpose ones, such as
-  those of a machine's metadata, are refused even then. The connection goes to the address that was
-  looked at: a name that resolves anew is no way round.
-- A registry leads to one of ``private_hosts``, by a redirect or by the address of its token
-  service, only when it is one itself.
-- https with certificates checked; http only where every address is loopback.
-- At most three redirects, each looked at like the first address. An Authorization header does not
-  follow to another origin.
-- No answer of more bytes, and none that takes more seconds, than was asked for, however slowly it
-  drips.
-- No credentials, no proxies, no cookies, nothing from a netrc.
+- Only public addresses. A host with a private or loopback address is rejected, unless it is one of
+  `private_hosts` of the settings. Special-purpose addresses, such as those of instance metadata,
+  are always rejected. The connection goes to the checked address: the name is not resolved again.
+- A registry can redirect to one of `private_hosts`, or name its token service there, only if it is
+  one itself.
+- https with certificate checks. http only if all addresses are loopback.
+- At most three redirects, each checked like the first address. The Authorization header is not sent
+  to another origin.
+- Maximum bytes and seconds for the whole response, however slowly it arrives.
+- No credentials, proxies, cookies or netrc.
 """
 
 import ipaddress
@@ -38,12 +35,12 @@ _PORTS = {"https": 443, "http": 80}
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MAPPED, _NAT64 = ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses that end in the IPv4 address to which a packet goes."""
+"""IPv6 networks whose addresses contain the IPv4 address of the destination."""
 _SPECIAL = [
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8",
-        # Link-local: the metadata of EC2 and of ECS, and what Lambda keeps for itself.
+        # Link-local: instance metadata of EC2, ECS and Lambda.
         "169.254.0.0/16",
         "192.0.0.0/24",  # Assigned to protocols.
         "192.88.99.0/24",  # Relays of 6to4.
@@ -53,34 +50,30 @@ _SPECIAL = [
         "3fff::/20",  # For documentation. Python knows it from 3.14 on.
     )
 ]
-"""Never asked. Python's ``is_global`` differs from one release to the next, so what it ever missed
-is here.
-"""
+"""Always rejected. Includes what `is_global` misses in some releases of Python."""
 _PRIVATE_IPV6 = [ipaddress.ip_network(network) for network in ("::1/128", "fc00::/7")]
 _ROUTED_IPV6 = ipaddress.ip_network("2000::/3")
 """https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml"""
 
 
 class HttpFailure(Exception):
-    """No answer that may be used, and why, in words that hold nothing of the answer itself."""
+    """No usable response. The text has nothing of the response."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back, whatever its status."""
+    """Response of any status."""
 
     status: int
     headers: Mapping[str, str]
     """By lower-case name."""
     body: bytes
     is_of_another_origin: bool = False
-    """Whether redirects led away from the host that was asked."""
+    """Whether redirects led to another origin."""
 
 
 class Http:
-    """``private_hosts``: hosts, as ``name`` or ``name:port``, that may have a private or loopback
-    address.
-    """
+    """HTTP client. `private_hosts`: `name` or `name:port` that may have a private address."""
 
     def __init__(
         self,
@@ -95,15 +88,13 @@ class Http:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """The system's authorities, where there are any, and those that the SDK brings."""
+        """Returns a context with the authorities of the system and of the SDK."""
         context = ssl.create_default_context()
         context.load_verify_locations(get_cert_path(True))
         return context
 
     def origin(self, host: str) -> str:
-        """The URL that begins all of a registry's: https, or http for a loopback host with a port
-        that the configuration allows.
-        """
+        """Returns a registry's origin: https, or http for an allowed loopback host with a port."""
         url = _checked(f"https://{host}")
         if not url.port or _authority(url) not in self._private:
             return f"https://{host}"
@@ -122,16 +113,15 @@ class Http:
         trusted: bool = False,
         registry: str | None = None,
     ) -> Response:
-        """GETs ``url``: at most ``limit`` bytes in at most ``seconds``, redirects included. Raises
-        HttpFailure.
+        """Returns the response of `url`: at most `limit` bytes in `seconds`, redirects included.
 
-        ``trusted``: AWS made the URL, not the event; it may lead into a private network, as S3's do
-        behind an endpoint in a VPC. ``registry``: the origin whose answer has named ``url``; None
-        where ``url`` is the registry's own.
+        `trusted`: AWS made the URL; it may lead into a private network, as S3's do behind a VPC
+        endpoint. `registry`: origin whose response named `url`; None: `url` is the registry's own.
+        Raises HttpFailure.
         """
         parts = _checked(url)
-        asked = _authority(_checked(registry or url))
-        bounds = _Bounds(limit, self._clock() + seconds, trusted, asked)
+        origin = _authority(_checked(registry or url))
+        bounds = _Bounds(limit, self._clock() + seconds, trusted, origin)
         sent = dict(headers)
         first = _origin(parts)
         for _ in range(_REDIRECTS + 1):
@@ -163,27 +153,28 @@ class Http:
         raise HttpFailure(f"no connection to {parts.netloc}: {_name(failure)}") from failure
 
     def _permitted(self, parts: SplitResult, bounds: "_Bounds") -> list[Address]:
-        """The addresses of the host, if all of them may be asked."""
+        """Returns the addresses of the host if all of them are permitted."""
         name = parts.hostname or ""
-        # A public registry must not be able to send us to a host that is allowed for the sake of
-        # another.
-        authority, is_asked_private = _authority(parts), bounds.asked in self._private
-        may_be_private = bounds.trusted or (is_asked_private and authority in self._private)
+        # A public registry must not redirect to a host that is allowed for another registry.
+        authority, is_registry_private = _authority(parts), bounds.registry in self._private
+        may_be_private = bounds.trusted or (is_registry_private and authority in self._private)
         addresses = self._addresses(name, _port(parts))
         for address in addresses:
-            if why := _why_not(address, may_be_private):
+            if kind := _rejected_kind(address, may_be_private):
                 raise HttpFailure(
-                    f"{name} has the {why} address {address}, and this "
+                    f"{name} has the {kind} address {address}, and this "
                     "function asks public hosts only"
                 )
-        is_led_to = not bounds.trusted and not is_asked_private and authority != bounds.asked
-        if is_led_to and _host(parts) in self._private_hosts:
+        is_redirected = (
+            not bounds.trusted and not is_registry_private and authority != bounds.registry
+        )
+        if is_redirected and _host(parts) in self._private_hosts:
             raise HttpFailure(
                 f"{name} is a private registry's host, and this function asks "
                 "it for that registry only"
             )
         if parts.scheme == "http" and not all(address.is_loopback for address in addresses):
-            raise HttpFailure(f"{name} is to be asked over http, without encryption")
+            raise HttpFailure(f"{name} requires http, without encryption")
         return addresses
 
     def _connection(self, parts: SplitResult, address: str) -> HTTPConnection:
@@ -210,11 +201,10 @@ class Http:
             connection.close()
             raise HttpFailure(f"no whole answer from {parts.netloc} in time")
         sock.settimeout(seconds)
-        # A socket's time-out is for each byte; the end of the whole answer needs a hand that pulls
-        # the plug.
-        plug = threading.Timer(seconds, _pull, [sock])
-        plug.daemon = True
-        plug.start()
+        # A socket's time-out applies to each byte: a timer ends the whole response.
+        timer = threading.Timer(seconds, _shut_down, [sock])
+        timer.daemon = True
+        timer.start()
         try:
             path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
             connection.request(
@@ -229,8 +219,7 @@ class Http:
             if len(body) > bounds.limit:
                 raise HttpFailure(f"{parts.netloc} answered with more than {bounds.limit} bytes")
             if self._clock() >= bounds.until or answer.length_remaining:
-                # A connection that ends early, by our hand or theirs, can look like the end of the
-                # answer.
+                # A connection that was closed early can look like the end of the response.
                 raise TimeoutError
             return Response(
                 answer.status, {name.lower(): value for name, value in answer.headers.items()}, body
@@ -240,11 +229,11 @@ class Http:
                 f"no whole answer from {parts.netloc} in time: {_name(error)}"
             ) from error
         finally:
-            plug.cancel()
+            timer.cancel()
             connection.close()
 
     def _addresses(self, name: str, port: int) -> list[Address]:
-        """What ``name`` stands for, IPv4 first: outside a VPC, Lambda has no other way out."""
+        """Returns the addresses of a name, IPv4 first: outside a VPC, Lambda has no IPv6."""
         try:
             found = self._resolve(name, port, type=socket.SOCK_STREAM)
             addresses = {ipaddress.ip_address(entry[4][0].partition("%")[0]) for entry in found}
@@ -255,20 +244,17 @@ class Http:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """What one ``get`` may use up, and where it may go."""
+    """Limits of one `get`."""
 
     limit: int
     until: float
     trusted: bool
-    asked: str
-    """The registry that the event names, as ``host:port``."""
+    registry: str
+    """`host:port` of the registry in the event."""
 
 
 def _checked(url: str, base: str = "") -> SplitResult:
-    """The parts of a URL, relative to ``base``.
-
-    Raises HttpFailure for one that is none of the web.
-    """
+    """Returns the parts of a URL, relative to `base`. Raises HttpFailure for an invalid one."""
     try:
         parts = urlsplit(urljoin(base, url))
         is_text = url.isascii() and url.isprintable() and " " not in url
@@ -282,7 +268,7 @@ def _checked(url: str, base: str = "") -> SplitResult:
             return parts
     except ValueError:
         pass
-    raise HttpFailure("the registry leads to an address that is none of the web")
+    raise HttpFailure("the registry leads to an invalid web address")
 
 
 def _port(parts: SplitResult) -> int:
@@ -301,11 +287,8 @@ def _origin(parts: SplitResult) -> tuple[str, str]:
     return parts.scheme, _authority(parts)
 
 
-def _why_not(address: Address, private: bool) -> str:
-    """The kind of an address that must not be asked; empty for one that may.
-
-    ``private``: private ones may be asked, too.
-    """
+def _rejected_kind(address: Address, private: bool) -> str:
+    """Returns why an address is rejected; empty: it is permitted. `private`: permits these, too."""
     if address in _MAPPED or address in _NAT64:
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address.is_multicast or _is_in(address, _SPECIAL):
@@ -323,13 +306,13 @@ def _is_in(
     return any(address in network for network in networks)
 
 
-def _pull(sock: socket.socket) -> None:
+def _shut_down(sock: socket.socket) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
-        pass  # It is closed already.
+        pass  # It is already closed.
 
 
 def _name(error: Exception | None) -> str:
-    """The kind of an error. Its text may hold what the other side sent."""
+    """Returns the class of an error. Its text can have parts of the response."""
     return type(error).__name__

@@ -1,4 +1,4 @@
-"""Account, region and time of a process that runs on a person's machine and not as a function."""
+"""Account, region and time of the command line, which runs outside of AWS."""
 
 import os
 import threading
@@ -21,52 +21,48 @@ _CONFIG = Config(
 )
 
 _TOLERATED = 1.0
-"""Seconds by which the two clocks may differ and nothing is corrected."""
+"""Maximum difference in seconds that is not corrected."""
 
 
 class ServerTime:
-    """Seconds since the epoch by AWS's clocks: those of this machine, corrected by the ``Date`` of
-    AWS's answers.
+    """Seconds since the epoch: this machine's clock, corrected by the `Date` of AWS's responses.
 
-    Leases, rates and times in the ledger are shared with functions, whose clocks agree. A ``Date``
-    has whole seconds, and an answer takes time: so it bounds the correction, which stays as it is
-    within these bounds. For any number of threads.
+    Leases, rates and times in the ledger are shared with functions, whose clocks agree. A `Date`
+    has whole seconds, and a response takes time: the correction stays within these bounds. For any
+    number of threads.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time):
         self._clock = clock
         self._correction = 0.0
-        self._own = threading.local()
+        self._local = threading.local()
 
     def __call__(self) -> float:
         return self._clock() + self._correction
 
-    def watch(self, events: Any) -> None:
-        """Reads the answers to the clients of these ``events`` of botocore, of one client or of a
-        session.
-        """
+    def observe(self, events: Any) -> None:
+        """Reads the responses to the clients of these botocore `events`."""
         events.register("request-created", self._sent)
         events.register("response-received", self._received)
 
     def _sent(self, **_: Any) -> None:
-        self._own.sent_at = self._clock()
+        self._local.sent_at = self._clock()
 
     def _received(self, response_dict: dict[str, Any] | None, **_: Any) -> None:
         date = parsedate_tz(response_dict["headers"].get("Date", "")) if response_dict else None
         if date is None:
             return
         moment = mktime_tz(date)
-        least, most = moment - self._clock(), moment + 1 - self._own.sent_at
+        least, most = moment - self._clock(), moment + 1 - self._local.sent_at
         if not least - _TOLERATED <= self._correction <= most + _TOLERATED:
             self._correction = (least + most) / 2
 
 
 def use(profile: str | None, region: str | None, server_time: ServerTime) -> str:
-    """Lets the clients that are made from now on take this profile and region, or those of the
-    environment; the region.
+    """Sets profile and region of later clients, by default those of the environment.
 
-    ``server_time`` is corrected by all answers that they get. Raises AwsFailure where there is no
-    such profile, or no region.
+    Returns the region. `server_time` observes the responses. Raises AwsFailure without such a
+    profile, or without a region.
     """
     try:
         with translated("Session"):
@@ -74,14 +70,14 @@ def use(profile: str | None, region: str | None, server_time: ServerTime) -> str
             current = session()
             if profile is not None:
                 current.set_config_variable("profile", profile)
-            # AWS_REGION is what other SDKs read, and botocore does not.
+            # Other SDKs read AWS_REGION, botocore does not.
             if region := region or os.environ.get("AWS_REGION"):
                 current.set_config_variable("region", region)
-            server_time.watch(current.get_component("event_emitter"))
+            server_time.observe(current.get_component("event_emitter"))
             found: str | None = current.get_config_variable("region")
             if not found:
                 raise NoRegionError()
-            # What cannot be an address, or a region, is said when a client is made.
+            # Raises the errors of an invalid endpoint or region.
             current.create_client("ecs")
             return found
     except ValueError as error:
@@ -89,8 +85,9 @@ def use(profile: str | None, region: str | None, server_time: ServerTime) -> str
 
 
 def table_arn(name: str, client: Any = None) -> str | None:
-    """The ARN of the table of this name, which says in which account it is; None where there is
-    none. Raises AwsFailure.
+    """Returns the ARN of a table, which has the account. None: it does not exist.
+
+    Raises AwsFailure.
     """
     try:
         with translated("DescribeTable"):

@@ -1,7 +1,7 @@
-"""A queue of Amazon SQS with an order (FIFO): send to it, and hide for a while what came from it.
+"""A FIFO queue of Amazon SQS. Every failure is an AwsFailure.
 
-Every failure is an ``AwsFailure``. The SDK repeats any call here: a message has an id of its own,
-by which the queue knows a second sending within five minutes.
+The SDK can retry every call: SQS drops a message with the deduplication id of an earlier one for
+five minutes.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
 """
 
@@ -14,8 +14,8 @@ from botocore.config import Config
 from .clients import session
 from .errors import AwsFailure, Outcome, translated
 
-AT_ONCE = 10
-"""The most messages that one call sends."""
+MESSAGES_PER_CALL = 10
+"""Maximum messages of one SendMessageBatch."""
 
 _CONFIG = Config(
     connect_timeout=2,
@@ -31,9 +31,9 @@ class Outgoing:
 
     body: str
     group: str
-    """Messages of one group are received in the order in which they were sent."""
+    """Message group, which SQS delivers in order."""
     deduplication: str
-    """Two messages with the same one, within five minutes, are one."""
+    """Deduplication id."""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,23 +45,17 @@ class Queue:
         self._client = client or session().create_client("sqs", config=_CONFIG)
 
     def hide(self, receipt: str, seconds: int) -> None:
-        """Keeps a message that was received hidden for so many seconds from now; 0 lets it come
-        again at once.
-        """
+        """Hides a received message for `seconds` from now. 0: SQS delivers it again at once."""
         with translated("ChangeMessageVisibility"):
             self._client.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
 
     def send(self, messages: Sequence[Outgoing]) -> None:
-        """Sends messages, ten with one call.
-
-        Where one fails, those before it are sent, and to send all again does no harm.
-        """
-        for first in range(0, len(messages), AT_ONCE):
-            entries = [
-                _entry(index, one) for index, one in enumerate(messages[first : first + AT_ONCE])
-            ]
+        """Sends messages, ten per call. After a failure all can be sent again."""
+        for first in range(0, len(messages), MESSAGES_PER_CALL):
+            batch = messages[first : first + MESSAGES_PER_CALL]
+            entries = [_entry(index, message) for index, message in enumerate(batch)]
             with translated("SendMessageBatch"):
                 answer = self._client.send_message_batch(QueueUrl=self.url, Entries=entries)
             for failed in answer.get("Failed", []):
@@ -70,7 +64,7 @@ class Queue:
                     "SendMessageBatch",
                     outcome,
                     failed.get("Code", ""),
-                    failed.get("Message") or "no reason given",
+                    failed.get("Message") or "no reason",
                 )
 
 
@@ -89,10 +83,7 @@ def _entry(index: int, message: Outgoing) -> dict[str, Any]:
 
 
 def queue_url(name: str, client: Any = None) -> str | None:
-    """The address of the queue of this name; None where there is none.
-
-    Raises AwsFailure for everything else.
-    """
+    """Returns the URL of a queue. None: it does not exist."""
     try:
         with translated("GetQueueUrl"):
             url: str = (client or session().create_client("sqs", config=_CONFIG)).get_queue_url(

@@ -1,6 +1,4 @@
-"""Which images and services the function's configuration allows: shell globs, compared with one
-spelling of each name. Pure.
-"""
+"""Allow lists of images and services: shell globs that are compared with normalised names."""
 
 import re
 from dataclasses import dataclass
@@ -15,8 +13,8 @@ from .request import Request, UpdateRequest
 
 IMAGES, SERVICES = "ALLOWED_IMAGES", "ALLOWED_SERVICES"
 
-_SHOWN = 1000
-"""The most characters of a list in an error."""
+_MAX_SHOWN = 1000
+"""Maximum characters of a list in an error."""
 
 _IMAGE, _SERVICE = r"[A-Za-z0-9._/:@+*?!\[\]-]", r"[A-Za-z0-9_*?!\[\]-]"
 _SHAPES = {
@@ -30,54 +28,48 @@ _SHAPES = {
     ),
 }
 _BALANCED = re.compile(r"(?:[^][]|\[!?+\]?+[^]]*+\])+")
-"""Each bracket of a shell glob opens or closes a set of characters."""
+"""A shell glob whose brackets are balanced."""
 
 
 @dataclass(frozen=True)
 class AllowList:
-    """The patterns of one setting.
-
-    ``*`` also matches ``/``. Without a pattern everything is allowed.
-    """
+    """Patterns of one setting. `*` also matches `/`. Without patterns everything is allowed."""
 
     setting: str
-    """``ALLOWED_IMAGES`` or ``ALLOWED_SERVICES``."""
+    """`ALLOWED_IMAGES` or `ALLOWED_SERVICES`."""
     text: str = ""
-    """As the setting has it."""
+    """Value of the setting."""
     patterns: tuple[str, ...] = ()
 
     @classmethod
     @lru_cache
     def of(cls, setting: str, text: str) -> "AllowList":
-        """The list of a setting, separated by commas.
+        """Parses a setting: patterns separated by commas. Raises ConfigurationError."""
+        globs = [pattern.strip(" ") for pattern in text.split(",")] if text else []
+        return cls(setting, text, tuple([_checked(setting, pattern) for pattern in globs]))
 
-        Raises ConfigurationError for one that cannot be right.
-        """
-        given = [pattern.strip(" ") for pattern in text.split(",")] if text else []
-        return cls(setting, text, tuple([_checked(setting, pattern) for pattern in given]))
+    def check(self, field: str, value: str, normalised: str) -> None:
+        """Raises NotAllowedError if no pattern matches `normalised`.
 
-    def check(self, field: str, given: str, normalised: str) -> None:
-        """Raises NotAllowedError where no pattern matches ``normalised``.
-
-        ``given`` is the value of ``field`` in the event.
+        `value`: the value of `field` in the event.
         """
         if self.patterns and not any(fnmatchcase(normalised, pattern) for pattern in self.patterns):
-            shown = one_line(self.text, _SHOWN)
+            shown = one_line(self.text, _MAX_SHOWN)
             raise NotAllowedError(
-                f"{one_line(field)} {one_line(given)} is not allowed: {self.setting}={shown}", field
+                f"{one_line(field)} {one_line(value)} is not allowed: {self.setting}={shown}", field
             )
 
 
 def allow_lists(settings: Settings) -> tuple[AllowList, AllowList]:
-    """The lists of images and services. Raises ConfigurationError for one that cannot be right."""
+    """Returns the lists of images and services. Raises ConfigurationError."""
     services = AllowList.of(SERVICES, settings.allowed_services)
     return AllowList.of(IMAGES, settings.allowed_images), services
 
 
 def check_allowed(request: Request, settings: Settings) -> None:
-    """Raises NotAllowedError where the service, or an image that is asked for, is not allowed.
+    """Raises NotAllowedError for a service or image that is not allowed, or ConfigurationError.
 
-    A rollback asks for none. Raises ConfigurationError for a list that cannot be right.
+    The images of a rollback are not checked.
     """
     images, services = allow_lists(settings)
     wanted = []
@@ -88,15 +80,12 @@ def check_allowed(request: Request, settings: Settings) -> None:
             wanted.append((field, str(image), image.normalised))
     service = f"{cluster_name(request.cluster)}/{service_name(request.service)}"
     services.check("ecs_service_name", request.service, service)
-    for field, given, normalised in wanted:
-        images.check(field, given, normalised)
+    for field, value, normalised in wanted:
+        images.check(field, value, normalised)
 
 
 def _checked(setting: str, pattern: str) -> str:
-    """``pattern`` in the spelling of what it is compared with.
-
-    Raises ConfigurationError for one that could match nothing.
-    """
+    """Returns the normalised pattern. Raises ConfigurationError if it could match nothing."""
     shape, form = _SHAPES[setting]
     try:
         if shape.fullmatch(pattern) and _BALANCED.fullmatch(pattern):

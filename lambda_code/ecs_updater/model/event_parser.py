@@ -113,7 +113,7 @@ SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
 """Schema of the short form of the HTTP API, by action, see `api.body`."""
 
 UPDATE_SCHEMA = SCHEMAS[UPDATE].document
-# Compiled at start-up, when Lambda gives full CPU. The other schemas are compiled when needed.
+# Compiled at start-up, with full CPU. The other schemas are compiled when they are needed.
 assert SCHEMAS[UPDATE].validator
 
 _VIOLATIONS_LOGGED = 20

@@ -1,8 +1,8 @@
-"""What a container image reference is made of.
+"""Parses container image references.
 
-The grammar is the OCI distribution project's: https://pkg.go.dev/github.com/distribution/reference
-A host part defaults to ``docker.io`` and a bare name there to ``library/``, as Docker and ECS
-resolve it.
+The grammar is that of the OCI distribution project. As in Docker and ECS, the default host is
+`docker.io`, and a name without a slash is in `library/` there.
+https://pkg.go.dev/github.com/distribution/reference
 """
 
 import re
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from ..errors import InvalidImageError
 
 EMPTY_REPOSITORY = "Container.image repository should not be null or empty."
-"""ECS's own words for a reference without a repository."""
+"""ECS's message for a reference without a repository."""
 
 DEFAULT_TAG = "latest"
-"""The tag of a reference that has neither a tag nor a digest."""
+"""Tag of a reference without tag and digest."""
 
 _PATH_LIMIT = 255
 _REFERENCE_LIMIT = 1024
@@ -25,8 +25,7 @@ _PATH = re.compile(
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-# Lower case, as in OCI's image specification: distribution's own pattern also takes SHA256, which
-# no registry knows.
+# Lower case as in OCI's image specification. The pattern of distribution also matches SHA256.
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-f]{32,}")
 _WILDCARD = re.compile(r"[*?[]")
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
@@ -35,13 +34,13 @@ _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 @dataclass(frozen=True)
 class ImageReference:
-    """A parsed reference; ``str()`` gives back exactly what was parsed."""
+    """A parsed reference. `str()` returns the parsed text."""
 
     text: str
     registry: str
-    """Host and port, ``docker.io`` where the reference has none."""
+    """Host and port, by default `docker.io`."""
     path: str
-    """The repository's path in its registry, with Docker Hub's ``library/`` filled in."""
+    """Path of the repository, with Docker Hub's `library/`."""
     tag: str | None = None
     digest: str | None = None
 
@@ -50,16 +49,12 @@ class ImageReference:
 
     @property
     def repository(self) -> str:
-        """Registry and path: equal for two references exactly when they name the same
-        repository.
-        """
+        """Returns registry and path, which identify a repository."""
         return f"{self.registry}/{self.path}"
 
     @property
     def normalised(self) -> str:
-        """The whole reference as the container engine resolves it:
-        ``docker.io/library/busybox:latest`` for ``busybox``.
-        """
+        """Returns the full reference: `docker.io/library/busybox:latest` for `busybox`."""
         tag = self.tag or (None if self.digest else DEFAULT_TAG)
         return (
             self.repository
@@ -69,7 +64,7 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> "ImageReference":
-        """Parses ``[registry[:port]/]repository[:tag][@digest]``. Raises InvalidImageError."""
+        """Parses `[registry[:port]/]repository[:tag][@digest]`. Raises InvalidImageError."""
         if len(text) > _REFERENCE_LIMIT:
             raise InvalidImageError(
                 f"an image reference of {len(text)} characters cannot be right: {text!r}"
@@ -103,11 +98,9 @@ class ImageReference:
 
 
 def normalised_pattern(pattern: str) -> str:
-    """``pattern``, a shell glob over ``ImageReference.normalised``, in the spelling of what it is
-    compared with.
+    """Returns a shell glob in the spelling of `ImageReference.normalised`.
 
-    Raises InvalidImageError where it has no registry, or is a reference without wildcards that
-    cannot be right.
+    Raises InvalidImageError for a pattern without registry, and for an invalid reference.
     """
     if _WILDCARD.search(pattern.partition("/")[0]):
         return pattern
@@ -122,7 +115,7 @@ def normalised_pattern(pattern: str) -> str:
 
 
 def _split(text: str) -> tuple[str, str | None, str | None]:
-    """Cuts a reference into name, tag and digest, without judging any of them."""
+    """Splits a reference into name, tag and digest without checking them."""
     name, at, digest = text.partition("@")
     slash, colon = name.rfind("/"), name.rfind(":")
     tag = None
@@ -132,27 +125,21 @@ def _split(text: str) -> tuple[str, str | None, str | None]:
 
 
 def _split_registry(name: str) -> tuple[str | None, str]:
-    """The first part is a host only when it looks like one: a dot, a colon, ``localhost``, or a
-    capital letter.
-    """
+    """Splits off the registry: a first part with a dot, colon or capital letter, or `localhost`."""
     first, slash, rest = name.partition("/")
-    looks_like_host = (
-        any(c in first for c in ".:") or first == "localhost" or first != first.lower()
-    )
-    return (first, rest) if slash and looks_like_host else (None, name)
+    is_host = any(c in first for c in ".:") or first == "localhost" or first != first.lower()
+    return (first, rest) if slash and is_host else (None, name)
 
 
 def _with_defaults(registry: str | None, path: str) -> tuple[str, str]:
     registry = (registry or "docker.io").lower()
     if registry in ("docker.io", "index.docker.io") and "/" not in path:
-        path = f"library/{path}"  # The engine fills it in for these two names only.
+        path = f"library/{path}"  # As the engine does for these two names only.
     return _normalised_registry(registry), path
 
 
 def _normalised_registry(registry: str) -> str:
-    """One spelling for each registry: lower case, without the default port 443, ``docker.io`` for
-    each name of Docker Hub.
-    """
+    """Returns a registry in lower case, without port 443. Docker Hub is `docker.io`."""
     host = re.sub(":0*443$", "", registry.lower())
     return "docker.io" if host in _DOCKER_HUB else host
 
@@ -163,7 +150,7 @@ def _is_digest(digest: str) -> bool:
     return bool(_DIGEST.fullmatch(digest)) and len(encoded) == length
 
 
-def _wrong(text: str, why: str) -> InvalidImageError:
+def _wrong(text: str, reason: str) -> InvalidImageError:
     return InvalidImageError(
-        f"image {text!r} is no reference like registry/repository:tag@digest: {why}"
+        f"image {text!r} is not a valid reference registry/repository:tag@digest: {reason}"
     )

@@ -1,7 +1,4 @@
-"""Decides what an update has to write, possibly nothing.
-
-Pure: whatever can be refused is refused here, before the first write.
-"""
+"""Decides what an update writes, possibly nothing. Raises its errors before the first write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +16,7 @@ from .task_definition import RegistrableFields
 
 @dataclass(frozen=True)
 class ImageChange:
-    """One container's image, before and after."""
+    """Image of one container before and after."""
 
     container: str
     before: str
@@ -32,33 +29,29 @@ class Plan:
 
     snapshot: Snapshot
     container: str
-    """The name of the container that was addressed."""
+    """Name of the addressed container."""
     images: tuple[ImageChange, ...]
     tags: TagChanges
     revision: Mapping[str, Any] | None
-    """The body of RegisterTaskDefinition, as it goes over the wire; None when no image changes."""
+    """Wire JSON of RegisterTaskDefinition. None: no image changes."""
     unknown_fields: tuple[str, ...]
-    """Paths in the running revision of fields that are newer than the SDK."""
+    """Paths of fields of the running revision that are newer than the SDK."""
     drops_unknown_fields: bool
-    """Whether ``revision`` is without them."""
+    """Whether `revision` is without them."""
     force_new_deployment: bool
     target: Mapping[str, Any] | None = None
-    """An earlier revision, for the service to return to; with ``revision``, its content is
-    registered again.
-    """
+    """Target of a rollback. With `revision`, its content is registered again."""
     deployment_configuration: Mapping[str, Any] | None = None
-    """What takes the place of the service's, as it goes over the wire; None leaves it as it is."""
+    """Wire JSON that replaces the service's. None: it does not change."""
 
     after: Mapping[str, Any] = field(init=False)
-    """The task definition that the service runs afterwards; one that is to be registered has no
-    name yet.
-    """
+    """Task definition that the service runs afterwards. It may have no ARN yet."""
     deploys: bool = field(init=False)
     """Whether the service gets a new deployment."""
     changes_tags: bool = field(init=False)
-    """Whether tags have to be written."""
+    """Whether there are tags to write."""
     writes: bool = field(init=False)
-    """Whether anything has to be written at all."""
+    """Whether there is anything to write."""
 
     def __post_init__(self) -> None:
         has_revision = self.revision is not None or self.target is not None
@@ -73,19 +66,19 @@ class Plan:
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of a plan, as the answers of its writes say."""
+    """Result of a plan's writes."""
 
     task_definition: Mapping[str, Any]
-    """The revision that the service runs or is about to run."""
+    """Revision that the service runs or will run."""
     deployment_id: str | None
-    """The deployment that this update made; None when it made none."""
+    """Deployment of this update. None: it made none."""
     updated_on: datetime | None
     service_deployment_arn: str | None = None
-    """ECS's own record of it, where it has one."""
+    """Its service deployment. None: ECS has none."""
     foreign: Mapping[str, Any] | None = None
-    """A deployment that somebody else made between reading and writing, as ECS tells it."""
+    """Deployment of another caller between read and write, as in DescribeServices."""
     deployed_arn: str | None = None
-    """The revision that the deployment runs: a forced one names none, and takes the service's."""
+    """Revision of the deployment. A forced one has that of the service."""
 
 
 _AS_SET = Settings()
@@ -97,11 +90,11 @@ def make_plan(
     fields: RegistrableFields,
     settings: Settings = _AS_SET,
 ) -> Plan:
-    """What to write so that the service of ``snapshot`` is as ``request`` says.
+    """Returns what to write for `request`.
 
-    ``fields`` knows what RegisterTaskDefinition takes; of ``settings`` count ``unknown_fields`` and
-    ``circuit_breaker``. Raises ContainerNotFoundError, AmbiguousContainerError, InvalidEventError
-    or ServiceTagsRefusedError.
+    `fields`: the fields of RegisterTaskDefinition. `settings`: `unknown_fields` and
+    `circuit_breaker` count. Raises ContainerNotFoundError, AmbiguousContainerError,
+    InvalidEventError or ServiceTagsRefusedError.
     """
     running = snapshot.task_definition
     addressed = td.addressed_container(running, request.container, request.image)["name"]
@@ -136,8 +129,8 @@ def registration(
     fields: RegistrableFields,
     settings: Settings = _AS_SET,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The body of RegisterTaskDefinition for ``task_definition`` with other ``images``, and the
-    paths of its unknown fields.
+    """Returns the wire JSON to register `task_definition` with other images, and the paths of its
+    unknown fields.
     """
     revision = td.new_revision(task_definition, images, fields.read_only)
     unknown = tuple(fields.unknown(revision))
@@ -157,26 +150,22 @@ def make_rollback_plan(
     *,
     again: tuple[dict[str, Any], tuple[str, ...]] | None = None,
 ) -> Plan:
-    """What to write so that the service runs ``target``, an earlier revision, and has ``tags``
-    (None: those that it has).
+    """Returns what to write so that the service runs `target`, an earlier revision.
 
-    ``again`` is the ``registration`` of a target that ECS does not deploy any more. ``container``
-    is the one that the answer shows; without it CONTAINER_NAME's, where the target has that. Raises
-    ContainerNotFoundError or ServiceTagsRefusedError.
+    `tags`: the tags afterwards; None: unchanged. `again`: the `registration` of a target that ECS
+    does not deploy any more. `container`: the container in the response, by default CONTAINER_NAME
+    if the target has it. Raises ContainerNotFoundError or ServiceTagsRefusedError.
     """
     revision, unknown = again or (None, ())
-    before = {
-        one["name"]: one.get("image", "")
-        for one in snapshot.task_definition["containerDefinitions"]
-    }
+    before, after = td.images(snapshot.task_definition), td.images(target)
     images = tuple(
-        ImageChange(one["name"], before.get(one["name"], ""), one.get("image", ""))
-        for one in target["containerDefinitions"]
-        if before.get(one["name"]) != one.get("image", "")
+        ImageChange(name, before.get(name, ""), image)
+        for name, image in after.items()
+        if before.get(name) != image
     )
     if container is not None:
         td.container(target, container)
-    names = [one["name"] for one in target["containerDefinitions"]]
+    names = list(after)
     default = settings.container if settings.container in names else None
     return Plan(
         snapshot=snapshot,
@@ -195,7 +184,7 @@ def make_rollback_plan(
 
 
 def _with_breaker(snapshot: Snapshot) -> Mapping[str, Any] | None:
-    """The service's deployment configuration with the circuit breaker on; None when it is."""
+    """Returns the deployment configuration with a circuit breaker. None: it has one."""
     configuration = snapshot.deployment_configuration
     if (configuration.get("deploymentCircuitBreaker") or {}).get("enable"):
         return None
@@ -212,7 +201,7 @@ def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
         raise ServiceTagsRefusedError(
             f"service tags could not be updated {snapshot.service_arn} is an ARN of the short "
             "form, and ECS takes tags only for "
-            "services with the long one, which has the cluster in it: make the service anew, or "
+            "services with the long one, which has the cluster in it: create the service again, or "
             "send the tags that it has"
         )
     return changes
@@ -221,7 +210,7 @@ def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
 def _image_changes(
     running: td.Json, addressed: str, request: UpdateRequest
 ) -> tuple[ImageChange, ...]:
-    """The images that differ, in the order of the containers."""
+    """Returns the images that differ, in the order of the containers."""
     wanted = {name: str(image) for name, image in request.container_images.items()}
     for name in wanted:
         td.container(running, name)

@@ -1,4 +1,4 @@
-"""What an event asks for, checked as far as that is possible without AWS."""
+"""The request of an event, checked as far as possible without AWS."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from .tags import REPLACE
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What every event says."""
+    """Fields of all requests."""
 
     cluster: str
     """Name or ARN."""
@@ -21,18 +21,18 @@ class Request:
     container: str | None = None
     dry_run: bool = False
     wait_seconds: int = 0
-    """The most seconds that the whole call may wait."""
+    """Maximum seconds that the whole call waits."""
     request_id: str | None = None
-    """Idempotency key; None: the invocation's own id."""
+    """Idempotency key. None: the id of the invocation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateRequest(Request):
-    """Another image, other tags."""
+    """Changes images and tags."""
 
     image: ImageReference
     tags: Mapping[str, str] | None
-    """The tags as asked for; None leaves the service's tags alone."""
+    """Requested tags. None: the service's tags do not change."""
     tag_mode: str = REPLACE
     container_images: Mapping[str, ImageReference] = field(default_factory=dict)
     force_new_deployment: bool = False
@@ -40,13 +40,13 @@ class UpdateRequest(Request):
 
     @property
     def images(self) -> tuple[ImageReference, ...]:
-        """Every image that is asked for, each once."""
+        """Returns the requested images, each once."""
         return tuple(dict.fromkeys((self.image, *self.container_images.values())))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackRequest(Request):
-    """Back to the last revision that worked."""
+    """Returns the service to the last revision that worked."""
 
 
 def fingerprint_of_event(event: Mapping[str, Any]) -> str:

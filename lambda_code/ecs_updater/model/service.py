@@ -1,4 +1,4 @@
-"""What one service is before an update, as far as the update needs to know."""
+"""The description of a service, and the snapshot that an update starts from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ FARGATE, EC2 = "FARGATE", "EC2"
 
 
 def tags(service: Service) -> dict[str, str]:
-    """All of its tags, reserved ones included, in ECS's order."""
+    """Returns all tags, reserved ones included, in ECS's order."""
     return {tag["key"]: tag.get("value", "") for tag in service.get("tags") or ()}
 
 
 def own_tags(service: Service) -> dict[str, str]:
-    """Its tags without the reserved ones, which only AWS sets and removes."""
+    """Returns the tags without the reserved ones, which only AWS sets."""
     own = tags(service)
     for key in list(own):
         if key.lower().startswith(RESERVED):
@@ -28,7 +28,7 @@ def own_tags(service: Service) -> dict[str, str]:
 
 
 def primary_deployment(service: Service) -> Mapping[str, Any]:
-    """The deployment that the service is at or on its way to; empty when there is none."""
+    """Returns the PRIMARY deployment. Empty: there is none."""
     for deployment in service.get("deployments") or ():
         if deployment.get("status") == "PRIMARY":
             return dict(deployment)
@@ -36,33 +36,28 @@ def primary_deployment(service: Service) -> Mapping[str, Any]:
 
 
 def task_definition(service: Service) -> str | None:
-    """The revision that it runs: of an Express service only the deployments name it.
+    """Returns the ARN of the revision that the service runs. None: it has task sets.
 
-    None for a service of task sets.
+    Only the deployments of an Express service have it.
     """
     return service.get("taskDefinition") or primary_deployment(service).get("taskDefinition")
 
 
 def deployment_ids(service: Service) -> frozenset[str]:
-    """The ids of all deployments that ECS lists."""
+    """Returns the ids of all listed deployments."""
     return frozenset(
         deployment["id"] for deployment in service.get("deployments") or () if "id" in deployment
     )
 
 
 def capacity_providers(service: Service) -> list[str]:
-    """The names of its capacity providers; none where it has a launch type."""
-    return [
-        one.get("capacityProvider", "") for one in service.get("capacityProviderStrategy") or ()
-    ]
+    """Returns the names of the capacity providers. Empty: the service has a launch type."""
+    strategy = service.get("capacityProviderStrategy") or ()
+    return [item.get("capacityProvider", "") for item in strategy]
 
 
 def launch_type(service: Service) -> str | None:
-    """Where its tasks run.
-
-    Capacity providers other than Fargate's are groups of instances: EC2. None where ECS does not
-    say.
-    """
+    """Returns the launch type, or None. Capacity providers other than Fargate's are EC2."""
     if providers := capacity_providers(service):
         return FARGATE if all(name in ("FARGATE", "FARGATE_SPOT") for name in providers) else EC2
     return service.get("launchType")
@@ -82,54 +77,46 @@ class ServiceDescription:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One service and the task definition that it runs, read with two calls."""
+    """A service and the task definition that it runs, read with two calls."""
 
     key: str
     """The service's key in ledger and queue, see ``arn.service_key``."""
     cluster_arn: str
     service_arn: str
     task_definition: Mapping[str, Any]
-    """The running revision, as it came over the wire: fields that are newer than the SDK
-    included.
-    """
+    """Wire JSON of the running revision, with fields that are newer than the SDK."""
     task_definition_tags: tuple[Mapping[str, str], ...]
-    """Tags of the running revision, ``{"key", "value"}``, as they came over the wire."""
+    """Tags of the running revision, `{"key", "value"}`."""
     tags: Mapping[str, str]
-    """The service's tags without the reserved ones."""
+    """Tags of the service without the reserved ones."""
     reserved_tags: Mapping[str, str]
-    """The service's ``aws:`` tags, which only AWS sets and removes."""
+    """The service's `aws:` tags, which only AWS sets."""
     deployment_id: str | None
-    """The PRIMARY deployment."""
+    """Id of the PRIMARY deployment."""
     updated_on: datetime | None
-    """When the PRIMARY deployment last changed."""
+    """Last change of the PRIMARY deployment."""
     deployment_ids: frozenset[str] = frozenset()
-    """All deployments that ECS lists: another one in a later answer was made after this was
-    read.
-    """
+    """Ids of all listed deployments: a later answer can have newer ones."""
     completed: str | None = None
-    """The revision of the newest deployment that is complete, so that it is known to work; None
-    when ECS shows none.
-    """
+    """Revision of the newest completed deployment, which is known to work. None: there is none."""
     service_deployment_arn: str | None = None
-    """ECS's own record of the PRIMARY deployment, where it has one."""
+    """Service deployment of the PRIMARY deployment. None: ECS has none."""
     deployment_configuration: Mapping[str, Any] = field(default_factory=dict)
-    """As it came over the wire."""
+    """Wire JSON."""
     on_fargate: bool | None = None
-    """Whether its tasks run on Fargate; None where ECS does not say."""
+    """Whether the tasks run on Fargate. None: unknown."""
     has_completed: bool = True
     """Whether the PRIMARY deployment has completed."""
     service: Mapping[str, Any] = field(default_factory=dict)
-    """The service as DescribeServices returned it."""
+    """Answer of DescribeServices."""
 
     @cached_property
     def task_definition_arn(self) -> str:
-        """The ARN of the running revision."""
+        """Returns the ARN of the running revision."""
         arn: str = self.task_definition["taskDefinitionArn"]
         return arn
 
     @property
     def has_short_arn(self) -> bool:
-        """Whether the service's ARN is of the form before 2018, without the cluster: ECS takes no
-        tags for it.
-        """
+        """Returns whether the ARN has no cluster (before 2018): ECS then takes no tags."""
         return self.service_arn.count("/") < 2

@@ -1,4 +1,4 @@
-"""Tags of an ECS service: what may be in them, and the difference between two sets.
+"""Tags of an ECS service: allowed characters, and the changes between two sets.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html
 """
@@ -12,7 +12,7 @@ from ..errors import ServiceTagsRefusedError
 
 REPLACE, MERGE = "replace", "merge"
 LIMIT = 50
-"""The most tags of one resource; those of the reserved prefix do not count."""
+"""Maximum tags of a resource, without those of the reserved prefix."""
 
 
 RESERVED = "aws:"
@@ -20,20 +20,20 @@ RESERVED = "aws:"
 
 
 def is_reserved(key: str) -> bool:
-    """Whether only AWS may set or remove a tag of this key: the prefix ``aws:`` in any case."""
+    """Returns whether only AWS sets this key: it has the prefix `aws:` in any case."""
     return key.lower().startswith(RESERVED)
 
 
 def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as answers have them, ``{"key", "value"}`` sorted by key."""
+    """Returns tags in the form of responses: `{"key", "value"}`, sorted by key."""
     return [{"key": key, "value": tags[key]} for key in sorted(tags)]
 
 
 def wrong_character(text: str) -> str | None:
-    """The first character of ``text`` that AWS does not take in a tag's key or value, or None.
+    """Returns the first character that AWS does not take in a tag's key or value, or None.
 
-    Letters, digits and spaces of any script, and ``_ . : / = + - @``: AWS's
-    ``[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*``.
+    Allowed are letters, digits and spaces of any script, and `_ . : / = + - @`: AWS's
+    `[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*`.
     """
     for character in text:
         if character not in "_.:/=+-@" and unicodedata.category(character)[0] not in "LZN":
@@ -43,30 +43,25 @@ def wrong_character(text: str) -> str | None:
 
 @dataclass(frozen=True)
 class TagChanges:
-    """What has to be written so that a service with the tags ``before`` has the tags ``after``.
-
-    Reserved tags are in neither.
-    """
+    """Changes of a service's tags from `before` to `after`, both without reserved tags."""
 
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def to_set(self) -> dict[str, str]:
-        """Tags to add or to give another value, sorted by key."""
+        """Returns the tags to add or to change, sorted by key."""
         changed = sorted(self.after.items() - self.before.items())
         return dict(changed)
 
     @cached_property
     def to_remove(self) -> list[str]:
-        """Keys to take away, sorted."""
+        """Returns the keys to remove, sorted."""
         return sorted(self.before.keys() - self.after.keys())
 
     @property
     def reverse(self) -> "TagChanges":
-        """What takes these changes back, wherever they were interrupted: every key that either set
-        has is written again.
-        """
+        """Returns the changes that undo these, also if they were interrupted."""
         return TagChanges(before=self.after, after=self.before)
 
     def __bool__(self) -> bool:
@@ -74,9 +69,7 @@ class TagChanges:
 
 
 def taken_back(current: Mapping[str, str], changes: TagChanges) -> TagChanges:
-    """What takes ``changes`` back from a service that has the tags ``current``: only where nobody
-    has changed a tag since.
-    """
+    """Returns the changes that undo `changes`, except for tags that were changed since."""
     restored = dict(current)
     for key in {*changes.to_set, *changes.to_remove}:
         if current.get(key) == changes.after.get(key):
@@ -89,10 +82,9 @@ def taken_back(current: Mapping[str, str], changes: TagChanges) -> TagChanges:
 def tag_changes(
     current: Mapping[str, str], wanted: Mapping[str, str] | None, mode: str
 ) -> TagChanges:
-    """The changes from ``current`` (without reserved tags) to ``wanted``; None means to leave them
-    alone.
+    """Returns the changes from `current`, without reserved tags, to `wanted`. None: no changes.
 
-    Raises ServiceTagsRefusedError when the service would end with more than ``LIMIT`` tags.
+    Raises ServiceTagsRefusedError if the service would have more than `LIMIT` tags.
     """
     if wanted is None:
         return TagChanges(current, current)

@@ -1,8 +1,6 @@
-"""The new revision of a task definition: the running one with other images, and nothing else
-changed.
+"""Builds the new revision of a task definition: the running one with other images.
 
-Works on the JSON that ECS sends and takes on the wire, not on what boto3 makes of it: boto3 drops
-the fields that are newer than its own model.
+Works on the wire JSON of ECS: the SDK drops the fields that are newer than its model.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
 """
 
@@ -18,10 +16,7 @@ Json = Mapping[str, Any]
 
 
 def container(task_definition: Json, name: str) -> Json:
-    """The definition of the container ``name``.
-
-    Raises ContainerNotFoundError, which lists the names that there are.
-    """
+    """Returns the definition of the container `name`. Raises ContainerNotFoundError."""
     definitions: Sequence[Json] = task_definition["containerDefinitions"]
     for definition in definitions:
         if definition["name"] == name:
@@ -33,11 +28,10 @@ def container(task_definition: Json, name: str) -> Json:
 
 
 def addressed_container(task_definition: Json, name: str | None, image: ImageReference) -> Json:
-    """The container that ``image`` is for.
+    """Returns the definition of the container that gets `image`.
 
-    It is the one called ``name``; without a name the only one; among several the one whose image
-    has the same repository. Raises ContainerNotFoundError or AmbiguousContainerError, which list
-    the names that there are.
+    That is the container `name`. Without a name it is the only container, else the only one whose
+    image has the same repository. Raises ContainerNotFoundError or AmbiguousContainerError.
     """
     if name is not None:
         return container(task_definition, name)
@@ -59,9 +53,9 @@ def addressed_container(task_definition: Json, name: str | None, image: ImageRef
 def new_revision(
     task_definition: Json, images: Mapping[str, str], read_only: Collection[str]
 ) -> dict[str, Any]:
-    """What to register so that the containers named in ``images`` run those images.
+    """Returns the wire JSON to register. `images`: new images by container.
 
-    ``read_only`` are the fields of a task definition that RegisterTaskDefinition does not take.
+    `read_only`: fields of a task definition that RegisterTaskDefinition does not take.
     """
     revision = {name: value for name, value in task_definition.items() if name not in read_only}
     revision["containerDefinitions"] = [
@@ -74,30 +68,36 @@ def new_revision(
 
 
 def registrable_tags(tags: Sequence[Json]) -> list[Json]:
-    """The task definition's tags that a new revision can be given: all but those that only AWS may
-    set.
-    """
+    """Returns the tags that a new revision can have: all but those that only AWS sets."""
     return [tag for tag in tags if not is_reserved(tag["key"])]
 
 
 def essential_containers(task_definition: Json, addressed: str) -> list[str]:
-    """Names of the containers whose end is the task's end: the addressed one first, if it is one,
-    then in their order.
-    """
+    """Returns the names of the essential containers, the addressed one first."""
     names = [
-        one["name"] for one in task_definition["containerDefinitions"] if one.get("essential", True)
+        definition["name"]
+        for definition in task_definition["containerDefinitions"]
+        if definition.get("essential", True)
     ]
     return sorted(names, key=lambda name: name != addressed)
 
 
+def images(task_definition: Json) -> dict[str, str]:
+    """Returns the image of each container."""
+    return {
+        definition["name"]: definition.get("image", "")
+        for definition in task_definition["containerDefinitions"]
+    }
+
+
 def memory(task_definition: Json, definition: Json) -> int | str | None:
-    """The container's hard limit in MiB or, where it has none, the task's."""
+    """Returns the container's hard limit in MiB, by default the task's."""
     limit = definition.get("memory") or task_definition.get("memory")
     return int(limit) if isinstance(limit, str) and limit.isdecimal() else limit
 
 
 def revision_name(task_definition: Json) -> str:
-    """``family:revision``, as people write it."""
+    """Returns `family:revision`."""
     return f"{task_definition['family']}:{task_definition['revision']}"
 
 
@@ -114,28 +114,24 @@ def _names(definitions: Sequence[Json]) -> str:
 
 @dataclass(frozen=True)
 class RegistrableFields:
-    """The fields that the SDK knows. A newer ECS may have more: those are unknown, not wrong."""
+    """Fields that the SDK knows. ECS may have newer ones."""
 
     registered: Any
-    """The shape RegisterTaskDefinitionRequest."""
-    described: Any
-    """The shape TaskDefinition."""
+    """Shape RegisterTaskDefinitionRequest."""
+    returned: Any
+    """Shape TaskDefinition."""
 
     @property
     def read_only(self) -> frozenset[str]:
-        """Fields that ECS adds to what was registered, such as ``revision`` and
-        ``registeredAt``.
-        """
-        return frozenset(self.described.members) - frozenset(self.registered.members)
+        """Returns the fields that ECS adds, such as `revision` and `registeredAt`."""
+        return frozenset(self.returned.members) - frozenset(self.registered.members)
 
     def unknown(self, revision: dict[str, Any]) -> Iterator[str]:
-        """Paths of the fields in ``revision`` that the SDK does not know, such as
-        ``containerDefinitions[0].newField``.
-        """
+        """Yields the paths of unknown fields, such as `containerDefinitions[0].newField`."""
         return _unknown(revision, self.registered, "")
 
     def known(self, revision: dict[str, Any]) -> dict[str, Any]:
-        """``revision`` without the fields that the SDK does not know, at any depth."""
+        """Returns `revision` without unknown fields, at any depth."""
         known: dict[str, Any] = _known(revision, self.registered)
         return known
 
@@ -176,7 +172,5 @@ def _known(value: Any, shape: Any) -> Any:
 
 
 def _lost_its_member(known: Any, value: Any, shape: Any) -> bool:
-    """Whether a union, which must have one member, has none left because its only one is
-    unknown.
-    """
+    """Returns whether the only member of a union was unknown."""
     return getattr(shape, "is_tagged_union", False) and not known and bool(value)

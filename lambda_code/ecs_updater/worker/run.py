@@ -158,7 +158,7 @@ class Worker:
         # Seconds until the messages of a group come back: those after a failed one wait with it.
         delays: dict[str, int] = {}
         failed: list[str] = []
-        for message, event, description in self._described(messages):
+        for message, event, description in self._with_descriptions(messages):
             delay = delays.get(message.group)
             if delay is None:
                 delay = self._isolated(message, event, description, context)
@@ -169,7 +169,7 @@ class Worker:
                 self._hide(message, delay)
         return failed
 
-    def _described(
+    def _with_descriptions(
         self, messages: Sequence[Message]
     ) -> Iterator[tuple[Message, Event | InvalidEventError, ServiceDescription | None]]:
         """Yields the messages with their events and the descriptions of their services."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
-from ecs_updater.aws.sqs import AT_ONCE, Outgoing, Queue
+from ecs_updater.aws.sqs import MESSAGES_PER_CALL, Outgoing, Queue
 from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.queries import Progress
@@ -105,8 +105,8 @@ class SqsBackend(LedgerPoller):
         """Sends a message for each service. The worker recognises a repeated one by its id."""
         messages = [self._message(member) for member in members]
         # One call at a time, so that Ctrl-C takes effect between two calls.
-        for first in range(0, len(messages), AT_ONCE):
-            self._queue.send(messages[first : first + AT_ONCE])
+        for first in range(0, len(messages), MESSAGES_PER_CALL):
+            self._queue.send(messages[first : first + MESSAGES_PER_CALL])
 
     def _message(self, member: Member) -> Outgoing:
         key = ServiceIdentity.of(member.event).key(self._prefix)

@@ -254,7 +254,7 @@ def test_a_wrong_image_of_the_short_form_is_quoted_as_the_caller_wrote_it(image)
         (400, "InvalidEventError"),
     )
     assert (
-        f"image {image!r} is no reference" in answer.json["errorMessage"]
+        f"image {image!r} is not a valid reference" in answer.json["errorMessage"]
         and "ecs_image_name" not in answer.text
     )
 

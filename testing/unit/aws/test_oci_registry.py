@@ -162,9 +162,7 @@ def test_one_question_has_ten_seconds_with_its_token():
     assert [seconds for _, _, seconds in http.asked] == [10, 7, 4, 10]
 
 
-NOT_SHOWN = (
-    "the registry shows it to nobody without credentials: it is private there, or does not exist"
-)
+NOT_SHOWN = "the registry requires credentials for it: it is private there, or does not exist"
 
 
 @pytest.mark.parametrize(
@@ -183,26 +181,32 @@ NOT_SHOWN = (
         ),
         (
             [UNAUTHORIZED, Response(429, {}, b"")],
-            "the registry's token service answers no more for now: too many requests",
+            "the registry's token service rejects further requests for now: too many requests",
         ),
         (
             [UNAUTHORIZED, Response(200, {}, b"<html>")],
-            "the registry's token service gave no token",
+            "the registry's token service returned no token",
         ),
-        ([UNAUTHORIZED, Response(200, {}, b"[]")], "the registry's token service gave no token"),
+        (
+            [UNAUTHORIZED, Response(200, {}, b"[]")],
+            "the registry's token service returned no token",
+        ),
         (
             [UNAUTHORIZED, Response(200, {}, b'{"token": "a\\r\\nX: y"}')],
-            "the registry's token service gave no token",
+            "the registry's token service returned no token",
         ),
         (
             [UNAUTHORIZED, Response(200, {}, b'{"token": 7}')],
-            "the registry's token service gave no token",
+            "the registry's token service returned no token",
         ),
         (
             [UNAUTHORIZED, HttpFailure("auth.example has the private address 10.0.0.1")],
             "auth.example has the private address",
         ),
-        ([Response(429, {}, b"")], "the registry answers no more for now: too many requests"),
+        (
+            [Response(429, {}, b"")],
+            "the registry rejects further requests for now: too many requests",
+        ),
         ([Response(500, {}, b"secret")], "the registry answered with the status 500"),
         ([Response(302, {}, b"")], "the registry answered with the status 302"),
         ([HttpFailure("no answer from registry.example")], "no answer from registry.example"),

@@ -290,15 +290,15 @@ def test_no_spelling_of_a_loopback_address_gets_through(url):
     ],
 )
 def test_what_is_no_plain_address_of_the_web_is_refused(url):
-    with pytest.raises(HttpFailure, match="an address that is none of the web"):
+    with pytest.raises(HttpFailure, match="an invalid web address"):
         get(Http(resolve=resolver("8.8.8.8")), url)
 
 
 def test_http_without_encryption_is_for_loopback_only():
     http = Http(["registry.example:80"], resolver("8.8.8.8"))
-    with pytest.raises(HttpFailure, match="is to be asked over http, without encryption"):
+    with pytest.raises(HttpFailure, match="requires http, without encryption"):
         get(http, "http://registry.example/")
-    with pytest.raises(HttpFailure, match="is to be asked over http, without encryption"):
+    with pytest.raises(HttpFailure, match="requires http, without encryption"):
         get(http, "http://other.example/")
 
 
@@ -415,13 +415,13 @@ def test_a_host_that_is_allowed_for_itself_cannot_be_reached_by_way_of_a_public_
     """
     inner = serve(hello)
     outer = serve(lambda _: (302, {"Location": f"http://{inner}/"}, b""))
-    real, looked_at = module._why_not, []  # pylint: disable=protected-access
+    real, looked_at = module._rejected_kind, []  # pylint: disable=protected-access
 
     def first_is_public(address, private):
         looked_at.append(address)
         return "" if len(looked_at) == 1 else real(address, private)
 
-    monkeypatch.setattr(module, "_why_not", first_is_public)
+    monkeypatch.setattr(module, "_rejected_kind", first_is_public)
     with pytest.raises(HttpFailure, match="127.0.0.1 has the private address"):
         get(Http([inner]), f"http://{outer}/")
     assert get(Http([inner]), f"http://{inner}/").body == b"hello"

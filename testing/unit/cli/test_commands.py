@@ -169,7 +169,7 @@ def test_arguments_that_mean_nothing_are_exit_code_2(run, file):
         "--no-ledger goes with --direct: the queue's worker needs the ledger\n",
     )
     code, _, err = run("update", "shop", "web", "WEB:1", "--tag", "a=;")
-    assert code == 2 and err.startswith("ecs_image_name: image 'WEB:1' is no reference")
+    assert code == 2 and err.startswith("ecs_image_name: image 'WEB:1' is not a valid reference")
     code, _, err = run("update", "shop", "web", "web:1", "--tag", "nothing")
     assert (code, err) == (2, "--tag 'nothing': write KEY=VALUE\n")
     code, _, err = run("rollback", "shop", "a b")

@@ -85,8 +85,8 @@ def test_every_problem_of_every_entry_is_told_with_its_position():
         """
     pattern = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
     assert problems(text) == [
-        "deployments.yaml:3:19: deployments[0].ecs_image_name: image 'web:' is no reference like "
-        "registry/repository:tag@digest: "
+        "deployments.yaml:3:19: deployments[0].ecs_image_name: image 'web:' is not a valid "
+        "reference registry/repository:tag@digest: "
         "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
         (
             "deployments.yaml:4:13: deployments[0].ecs_tag: 'aws:a' does not match any of "
@@ -338,7 +338,7 @@ def test_an_entry_by_alias_stands_where_the_alias_stands_and_its_values_where_th
     assert [problem.partition(": ")[0::2] for problem in problems(text)] == [
         (
             "deployments.yaml:1:72",
-            "deployments[0].ecs_image_name: image 'web:' is no reference like "
+            "deployments[0].ecs_image_name: image 'web:' is not a valid reference "
             "registry/repository:tag@digest: "
             "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
         ),
@@ -528,7 +528,9 @@ def test_no_text_at_all_is_anything_else_than_good_or_a_sentence_with_a_place_in
 def test_arguments_are_checked_as_events_are_and_stand_in_no_file():
     (problem,) = problems_of_event({**WEB, "ecs_image_name": "WEB:2"})
     assert problem.position is None and problem.path == "ecs_image_name"
-    assert problem.in_file("x").startswith("x: ecs_image_name: image 'WEB:2' is no reference")
+    assert problem.in_file("x").startswith(
+        "x: ecs_image_name: image 'WEB:2' is not a valid reference"
+    )
 
 
 def test_the_files_of_the_readme_are_good():
