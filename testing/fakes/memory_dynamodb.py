@@ -1,23 +1,52 @@
-"""A table of DynamoDB in a dictionary, with as much of DynamoDB as the ledger uses: hundreds of
-times as fast as moto's.
+"""The ledger's table of DynamoDB in a dictionary: one request at a time, recorded, and failing
+where a test says so.
 
-For tests that send tens of thousands of requests. What it answers is held against moto in
-``unit/test_memory_dynamodb.py``; what it does not know, it refuses with an exception instead of an
-answer.
+``unit/fakes/test_memory_dynamodb.py`` compares its answers with moto's. An expression that it does
+not know is an exception, not an answer.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 
 import json
 import re
+import threading
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
+from email.utils import formatdate
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+
+from ecs_updater.ledger.queries import RECENT
 
 from .answers import answer_of
-from .fake_dynamodb import FakeDynamodb
+from .fake_ecs import REGION
+
+TABLE = "ecs-updater-ledger"
+
+THROTTLED = (
+    400,
+    "ThrottlingException",
+    "Throughput exceeds the current capacity of your table or index.",
+)
+SERVER_ERROR = (500, "InternalServerError", "The request processing has failed.")
+DENIED = (
+    400,
+    "AccessDeniedException",
+    "User: arn:aws:sts::1:x is not authorized to perform: dynamodb:UpdateItem. Token: secret",
+)
+CONFLICT = (400, "TransactionConflictException", "Transaction is ongoing for the item")
+
+Fault = tuple[int, str, str] | dict[str, Any] | BaseException
+"""An answer's status, code and message; the whole body of an answer of the status 400; or what is
+raised instead of an answer.
+"""
+
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -32,20 +61,62 @@ ITEM_LIMIT = 400 << 10
 _ANSWER_LIMIT = 16 << 20
 """The most bytes of one answer of BatchGetItem."""
 
+_PAGE_LIMIT = 1 << 20
+"""The most bytes that one Query reads."""
+
 _REFUSED = "com.amazonaws.dynamodb.v20120810#"
+_NO_TABLE = "Requested resource not found"
 _NOT_HELD = "The conditional request failed"
 _TOO_LARGE = "Item size has exceeded the maximum allowed size"
+_KEY_CONDITION = re.compile(r"(#?\w+) = (:\w+)(?: AND begins_with\((#?\w+), (:\w+)\))?")
 _TOKEN = re.compile(r"\s*(#\w+|:\w+|<>|<=|>=|[=<>(),+]|\w+)")
 
 
-class MemoryDynamodb(FakeDynamodb):
-    """The ledger's table. Like FakeDynamodb, and needs no moto."""
+class Clock:
+    """A clock that only sleeping moves."""
 
-    def __init__(self) -> None:  # pylint: disable=super-init-not-called  # There is no table to be made anywhere.
-        self._prepare()
+    def __init__(self, now: float = 1_800_000_000.0):
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Lets ``seconds`` pass."""
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it left for AWS."""
+
+    operation: str
+    body: dict[str, Any]
+
+
+class MemoryDynamodb:
+    """The ledger's table, as the templates make it."""
+
+    def __init__(self) -> None:
         self._items: dict[Key, Json] = {}
+        self.requests: list[Request] = []
+        # Asked before each request, which it may let fail: with a fault, and whether that comes
+        # after the effect.
+        self.before: Callable[[Request], tuple[Fault, bool] | None] | None = None
+        # What the answers have as their ``Date``; None leaves them as they are.
+        self.now: Callable[[], float] | None = None
+        # Called for each request, which the function does: outside of the lock, so it may wait for
+        # other threads.
+        self.around: Callable[[Request, Callable[[], AWSResponse]], AWSResponse] = lambda _, send: (
+            send()
+        )
+        self._faults: dict[str, list[tuple[Fault, bool]]] = defaultdict(list)
+        self._one_at_a_time = threading.Lock()
 
     def clear(self) -> None:
+        """Empties the table and forgets what was sent."""
         self._items.clear()
         self.requests.clear()
         self._faults.clear()
@@ -53,15 +124,61 @@ class MemoryDynamodb(FakeDynamodb):
 
     @property
     def items(self) -> dict[Key, Json]:
+        """All items by their keys, in the form in which they travel."""
         return dict(self._items)
 
+    def delete(self, pk: str, sk: str) -> None:
+        """Deletes an item, as an operator or the TTL does."""
+        del self._items[pk, sk]
+
+    @property
+    def operations(self) -> list[str]:
+        """The operations in the order in which they went over the wire, retries included."""
+        return [request.operation for request in self.requests]
+
+    def fail(self, operation: str, *faults: Fault, after_effect: bool = False) -> None:
+        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after
+        having done their work.
+        """
+        self._faults[operation] += [(fault, after_effect) for fault in faults]
+
+    def client(self, config: Config | None = None) -> Any:
+        """A real client whose requests end here instead of on a socket."""
+        client = boto3.client("dynamodb", region_name=REGION, config=config)
+        client.meta.events.register_last("before-send.dynamodb", self._send)
+        return client
+
+    def _send(self, event_name: str, request: Any, **_: Any) -> AWSResponse:
+        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        sent = Request(operation, json.loads(request.body))
+        return self.around(sent, lambda: self._respond(sent, event_name, request))
+
+    def _respond(self, sent: Request, event_name: str, request: Any) -> AWSResponse:
+        operation = sent.operation
+        with self._one_at_a_time:
+            planned = self.before(sent) if self.before else None
+            self.requests.append(sent)
+            if planned is None and self._faults[operation]:
+                planned = self._faults[operation].pop(0)
+            fault, after_effect = planned or (None, False)
+            answer = self._effect(event_name, request) if fault is None or after_effect else None
+        if isinstance(fault, BaseException):
+            raise fault
+        told = _failed(request.url, fault) if fault else answer
+        if self.now:
+            told.headers["Date"] = formatdate(self.now(), usegmt=True)
+        return told
+
     def _effect(self, event_name: str, request: Any) -> AWSResponse:
+        """What comes of a request that does not fail."""
         operation = event_name.rpartition(".")[2]
         status, content = self.answer(operation, json.loads(request.body))
         return answer_of(request.url, status, content)
 
     def answer(self, operation: str, body: Json) -> tuple[int, Json]:
         """Status and body of the answer to one request. Whoever calls lets no two in at once."""
+        if TABLE not in json.dumps(body):
+            return 400, {"__type": f"{_REFUSED}ResourceNotFoundException", "message": _NO_TABLE}
         return getattr(self, f"_{re.sub('(?<!^)(?=[A-Z])', '_', operation).lower()}")(body)
 
     def _get_item(self, body: Json) -> tuple[int, Json]:
@@ -87,27 +204,43 @@ class MemoryDynamodb(FakeDynamodb):
         }
 
     def _query(self, body: Json) -> tuple[int, Json]:
+        names = body.get("ExpressionAttributeNames", {})
+        index = {None: ("pk", "sk"), RECENT.name: (RECENT.hash_key, RECENT.range_key)}
+        keys = index[body.get("IndexName")]
+        found = self._asked_for(body, keys, names)
+        fitting = sum(size <= _PAGE_LIMIT for size in accumulate(map(size_of, found)))
+        page = found[: min(fitting, body.get("Limit", fitting))]
+        more = {}
+        if len(page) < len(found):
+            more["LastEvaluatedKey"] = {name: page[-1][name] for name in (*keys, "pk", "sk")}
+        if shown := body.get("ProjectionExpression"):
+            only = [names[one] for one in shown.split(", ")]
+            page = [{one: item[one] for one in only if one in item} for item in page]
+        return 200, {"Items": page, "Count": len(page), "ScannedCount": len(page)} | more
+
+    def _asked_for(self, body: Json, keys: tuple[str, str], names: Json) -> list[Json]:
+        """The items of a query from its start on, on all its pages."""
+        asked = _KEY_CONDITION.fullmatch(body["KeyConditionExpression"])
+        assert asked, f"not understood: {body['KeyConditionExpression']}"
+        used = [names.get(name, name) for name in (asked[1], asked[3]) if name]
+        assert used == [*keys][: len(used)], f"no key of the index: {used}"
         values = body["ExpressionAttributeValues"]
-        wanted = {
-            "pk = :pk": {"S": ""},
-            "pk = :pk AND begins_with(sk, :prefix)": values.get(":prefix"),
-        }
-        prefix = wanted[body["KeyConditionExpression"]]["S"]
-        keys = sorted(
-            key for key in self._items if key[0] == values[":pk"]["S"] and key[1].startswith(prefix)
-        )
-        if not body.get("ScanIndexForward", True):
-            keys.reverse()
-        if start := body.get("ExclusiveStartKey"):
-            begins, is_reversed = _key(start), not body.get("ScanIndexForward", True)
-            keys = [key for key in keys if (key < begins if is_reversed else key > begins)]
-        found = [self._items[key] for key in keys[: body.get("Limit")]]
-        more = (
-            {"LastEvaluatedKey": {name: found[-1][name] for name in ("pk", "sk")}}
-            if len(found) < len(keys)
-            else {}
-        )
-        return 200, {"Items": found, "Count": len(found), "ScannedCount": len(found)} | more
+        prefix = values[asked[4]]["S"] if asked[4] else ""
+
+        def place(item: Json) -> tuple[str, ...]:
+            return tuple(item[name]["S"] for name in (keys[1], "pk", "sk"))
+
+        start, is_reversed = body.get("ExclusiveStartKey"), not body.get("ScanIndexForward", True)
+        found = [
+            item
+            for item in self._items.values()
+            if item.get(keys[0]) == values[asked[2]] and place(item)[0].startswith(prefix)
+        ]
+        found.sort(key=place, reverse=is_reversed)
+        if not start:
+            return found
+        begin = place(start)
+        return [i for i in found if (place(i) < begin if is_reversed else place(i) > begin)]
 
     def _put_item(self, body: Json) -> tuple[int, Json]:
         return self._write_one("Put", body)
@@ -196,6 +329,12 @@ class MemoryDynamodb(FakeDynamodb):
         assert kind == "Update", kind
         there = self._items.get(_key(write["Key"]), write["Key"])
         return _change(write["UpdateExpression"])(_scope(there, write))
+
+
+def _failed(url: str, fault: tuple[int, str, str] | Json) -> AWSResponse:
+    if isinstance(fault, dict):
+        return answer_of(url, 400, fault)
+    return answer_of(url, fault[0], {"__type": fault[1], "message": fault[2]})
 
 
 def size_of(item: Json) -> int:

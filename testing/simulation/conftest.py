@@ -1,22 +1,17 @@
 """What the simulations share: a world per test, and time that only sleeping moves."""
 
 import botocore.endpoint
-import moto
 import pytest
 
-from fakes.fake_dynamodb import FakeDynamodb
+from fakes.memory_dynamodb import MemoryDynamodb
 from support.rollout_world import World, boundary_of
 
 
-@pytest.fixture(name="dynamodb", scope="module")
+@pytest.fixture(name="dynamodb", scope="session")
 def _dynamodb():
-    """moto's DynamoDB, once for a module: to make its client takes longer than a test.
-
-    Other modules have their own stand-ins.
-    """
-    with moto.mock_aws():
-        fake = FakeDynamodb()
-        yield fake, boundary_of(fake)
+    """The table and the boundary to it, once: to make a client takes longer than a test."""
+    fake = MemoryDynamodb()
+    return fake, boundary_of(fake)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from ecs_updater_cli.commands.wait import wait_for_batch
 from ecs_updater_cli.commands.watch import stop
 from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.output.terminal import Printer
-from fakes.fake_dynamodb import TABLE
+from fakes.memory_dynamodb import TABLE
 from fakes.scripted_batch import shop
 from fakes.simulated_ecs import Image
 from support.rollout_world import EVENT

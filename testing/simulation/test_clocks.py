@@ -16,7 +16,7 @@ from ecs_updater_cli.backends.account import Ledger, new_batch
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.settings import environment
 from fakes.answers import answer_of
-from fakes.fake_dynamodb import TABLE
+from fakes.memory_dynamodb import TABLE
 from support.rollout_world import EVENT
 
 SECOND_EVENT = {**EVENT, "ecs_image_name": "app:3", "request_id": "second"}

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import botocore.endpoint
 import pytest
 
-from fakes.fake_dynamodb import THROTTLED
+from fakes.memory_dynamodb import THROTTLED
 from support.fleet_run import FleetRun
 
 WORKERS = 5

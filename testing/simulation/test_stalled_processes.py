@@ -3,8 +3,8 @@ by ``test_interleavings``.
 """
 
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from fakes.fake_dynamodb import SERVER_ERROR
 from fakes.fake_ecs import REFUSED
+from fakes.memory_dynamodb import SERVER_ERROR
 from support.rollout_world import OLD_TAGS
 
 OTHER = {"ecs_image_name": "app:3", "ecs_tag": {"release": "3"}, "request_id": "other"}

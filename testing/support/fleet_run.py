@@ -14,9 +14,8 @@ from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.store import History
 from ecs_updater.worker.run import Worker
-from fakes.fake_dynamodb import TABLE
 from fakes.fleet import PREFIX, Fleet
-from fakes.memory_dynamodb import MemoryDynamodb
+from fakes.memory_dynamodb import TABLE, MemoryDynamodb
 from fakes.queue import FifoQueue, message_of
 from fakes.shared_time import SharedTime
 

@@ -1,33 +1,27 @@
-"""What the tests of the ledger share, as a plugin of pytest: a table at moto, its leases and its
-history.
-"""
+"""The ledger's fixtures, as a plugin of pytest: a table, its leases and its history."""
 
-import moto
 import pytest
 
 from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
-from fakes.fake_dynamodb import TABLE, Clock, FakeDynamodb
 from fakes.fake_ecs import SERVICE_ARN
+from fakes.memory_dynamodb import TABLE, Clock, MemoryDynamodb
 
 from .ledger import START, intent
 
 
 @pytest.fixture(name="dynamodb_and_table", scope="module")
 def _dynamodb_and_table():
-    """One of each for a module: moto stands in for all of AWS while they last, and to make a client
-    takes time.
-    """
-    with moto.mock_aws():
-        fake = FakeDynamodb()
-        yield fake, Table(TABLE, fake.client(dynamodb._CONFIG))  # pylint: disable=protected-access  # The function's own settings.
+    """One of each for a module: to make a client takes longer than a test."""
+    fake = MemoryDynamodb()
+    return fake, Table(TABLE, fake.client(dynamodb._CONFIG))  # pylint: disable=protected-access  # The function's own settings.
 
 
 @pytest.fixture(name="fake")
 def _fake(dynamodb_and_table):
-    """An empty table at moto; see fakes.fake_dynamodb."""
+    """An empty table."""
     fake, table = dynamodb_and_table
     fake.clear()
     table.calls.clear()

@@ -17,7 +17,6 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.retries import quota
-from moto.core.models import botocore_stubber
 
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws.dynamodb import Table
@@ -29,8 +28,8 @@ from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
-from fakes.fake_dynamodb import TABLE, FakeDynamodb
 from fakes.fake_ecs import REGION, SERVICE_ARN
+from fakes.memory_dynamodb import TABLE, MemoryDynamodb
 from fakes.simulated_ecs import Killed, SimulatedEcs
 from fakes.simulated_ecs.deployments import Deployment
 
@@ -88,7 +87,7 @@ class Function:
     longer than most runs.
     """
 
-    def __init__(self, dynamodb: FakeDynamodb):
+    def __init__(self, dynamodb: MemoryDynamodb):
         self.dynamodb = dynamodb
         with mock.patch.object(quota, "RetryQuota", _EndlessQuota):
             self.client = boto3.client("ecs", region_name=REGION, config=_CONFIG.merge(_QUICK))
@@ -122,14 +121,11 @@ class _Watched(list[Deployment]):
 
 
 class World:
-    """One service, one ledger, one clock.
-
-    To be made under ``moto.mock_aws()``, unless the table is elsewhere.
-    """
+    """One service, one ledger, one clock."""
 
     def __init__(
         self,
-        table: FakeDynamodb | None = None,
+        table: MemoryDynamodb | None = None,
         boundary: Table | None = None,
         function: Function | None = None,
         **options: Any,
@@ -145,10 +141,7 @@ class World:
             self.ecs.wire.take(function.client)
             self.boundary = function.ecs
         else:
-            client = self.ecs.client(_CONFIG)
-            # moto stands in for all of AWS while it lasts: this client has its own stand-in.
-            client.meta.events.unregister("before-send", botocore_stubber)
-            self.boundary = Ecs(client, self.calls)
+            self.boundary = Ecs(self.ecs.client(_CONFIG), self.calls)
         self._ids = itertools.count(1)
         self.at_next: Trouble | None = None
         """What goes wrong with the next update, or run of the completer."""
@@ -262,9 +255,6 @@ class World:
         return self.ecs.running_images, self.tags
 
 
-def boundary_of(fake: FakeDynamodb) -> Table:
+def boundary_of(fake: MemoryDynamodb) -> Table:
     """The ledger's table with the client settings that the function has."""
     return Table(TABLE, fake.client(dynamodb_boundary._CONFIG))  # pylint: disable=protected-access
-
-
-Make = Callable[..., World]

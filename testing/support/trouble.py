@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
-from fakes import fake_dynamodb, fake_ecs
+from fakes import fake_ecs, memory_dynamodb
 from fakes.simulated_ecs import Killed
 
 ECS, DYNAMODB = "ecs", "dynamodb"
@@ -45,9 +45,9 @@ def _either_way(name: str, ecs: Any, dynamodb: Any) -> tuple[Kind, Kind]:
     return Kind(f"{name} before the effect", faults), Kind(f"{name} after the effect", faults, True)
 
 
-THROTTLED = Kind("throttled", {ECS: fake_ecs.THROTTLED, DYNAMODB: fake_dynamodb.THROTTLED})
+THROTTLED = Kind("throttled", {ECS: fake_ecs.THROTTLED, DYNAMODB: memory_dynamodb.THROTTLED})
 SERVER_ERROR, SERVER_ERROR_AFTER = _either_way(
-    "500", fake_ecs.SERVER_ERROR, fake_dynamodb.SERVER_ERROR
+    "500", fake_ecs.SERVER_ERROR, memory_dynamodb.SERVER_ERROR
 )
 TIMED_OUT, TIMED_OUT_AFTER = _either_way(
     "timed out", fake_ecs.TIMED_OUT, ReadTimeoutError(endpoint_url="https://dynamodb")

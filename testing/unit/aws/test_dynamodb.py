@@ -7,7 +7,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
 from ecs_updater.errors import LedgerError, Outcome
-from fakes.fake_dynamodb import CONFLICT, DENIED, SERVER_ERROR, THROTTLED
+from fakes.memory_dynamodb import CONFLICT, DENIED, SERVER_ERROR, THROTTLED
 
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb")

@@ -2,18 +2,62 @@
 
 import json
 
+import boto3
 import moto
 import pytest
+from moto.core.models import botocore_stubber
 
 from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
-from fakes.fake_dynamodb import FakeDynamodb
-from fakes.memory_dynamodb import MemoryDynamodb
+from ecs_updater.ledger.queries import RECENT
+from fakes.fake_ecs import REGION
+from fakes.memory_dynamodb import TABLE, MemoryDynamodb
 from support.fault_runs import BAD, GOOD, NEW, OLD, PACE
 from support.rollout_world import World, boundary_of
 from support.trouble import KILLED, KILLED_AFTER, Trouble
 
 NOT_COMPARED = {"ConsumedCapacity", "ItemCollectionMetrics"}
 """What moto adds unasked."""
+
+
+class Moto(MemoryDynamodb):
+    """moto's table. To be made and used under ``moto.mock_aws()``."""
+
+    def __init__(self):
+        super().__init__()
+        self.admin = boto3.client("dynamodb", region_name=REGION)
+        self.admin.create_table(
+            TableName=TABLE,
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("pk", "sk", RECENT.hash_key, RECENT.range_key)
+            ],
+            KeySchema=keys("pk", "sk"),
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": RECENT.name,
+                    "KeySchema": keys(RECENT.hash_key, RECENT.range_key),
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    @property
+    def items(self):
+        pages = self.admin.get_paginator("scan").paginate(TableName=TABLE)
+        items = [item for page in pages for item in page["Items"]]
+        return {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
+
+    def _effect(self, event_name, request):
+        return botocore_stubber(event_name, request)
+
+
+def keys(partition, sort):
+    """A schema of keys."""
+    return [
+        {"AttributeName": partition, "KeyType": "HASH"},
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]
 
 
 class Both(MemoryDynamodb):
@@ -23,6 +67,12 @@ class Both(MemoryDynamodb):
         super().__init__()
         self.other = other
         self.asked, self.refused, self.differences = set(), set(), []
+
+    def client(self, config=None):
+        client = super().client(config)
+        # The SDK asks all handlers: the effect would come twice.
+        client.meta.events.unregister("before-send", botocore_stubber)
+        return client
 
     def _effect(self, event_name, request):
         mine = super()._effect(event_name, request)
@@ -45,7 +95,7 @@ def without(content):
 @pytest.fixture(name="both", scope="module")
 def _both():
     with moto.mock_aws():
-        yield Both(FakeDynamodb())
+        yield Both(Moto())
 
 
 @pytest.fixture(name="table", scope="module")
@@ -155,15 +205,17 @@ def test_they_agree_on_conditions_pages_and_transactions(both, table):
 def test_what_it_does_not_know_it_refuses():
     table = MemoryDynamodb()
     key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+    named = {"TableName": TABLE}
     with pytest.raises(AssertionError, match="size"):
-        table.answer("PutItem", {"Item": key, "ConditionExpression": "size(#pk) > :one"})
-    with pytest.raises(KeyError):
+        table.answer("PutItem", named | {"Item": key, "ConditionExpression": "size(#pk) > :one"})
+    with pytest.raises(AssertionError):
         table.answer(
             "Query",
-            {
+            named
+            | {
                 "KeyConditionExpression": "sk = :sk",
                 "ExpressionAttributeValues": {":sk": {"S": "b"}},
             },
         )
     with pytest.raises(AttributeError):
-        table.answer("BatchWriteItem", {})
+        table.answer("BatchWriteItem", named)

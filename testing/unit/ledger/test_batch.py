@@ -10,7 +10,7 @@ from ecs_updater.aws.dynamodb import Table
 from ecs_updater.errors import InvalidEventError, LedgerError, Outcome, RolloutFailedError
 from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.queries import Progress
-from fakes.fake_dynamodb import TABLE
+from fakes.memory_dynamodb import TABLE
 from support.ledger import succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]

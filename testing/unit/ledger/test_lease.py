@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import moto
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
@@ -10,8 +9,8 @@ from ecs_updater.aws.dynamodb import LONGEST_CALL, Table
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.errors import LeaseHeldError, LedgerError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SKEW, Holder, Leases
-from fakes.fake_dynamodb import DENIED, SERVER_ERROR, TABLE
 from fakes.fake_ecs import SERVICE_ARN
+from fakes.memory_dynamodb import DENIED, SERVER_ERROR, TABLE
 from support.ledger import START, refused
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -95,9 +94,7 @@ def test_the_fence_grows_also_when_somebody_deleted_the_item(leases, fake, clock
         leases.release(SERVICE_ARN, Holder(f"holder-{index}", "r"))
         clock.now += 1
         if index % 2:
-            fake.admin.delete_item(
-                TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}}
-            )
+            fake.delete(SERVICE_ARN, "LEASE")
     assert all(one < next_one for one, next_one in pairwise(fences))
 
 
@@ -118,7 +115,7 @@ def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any
             lease.keep()
             assert expires() > clock() + 3600, "the TTL would remove a lease that is held"
     clock.now = expires()
-    fake.admin.delete_item(TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": "LEASE"}})
+    fake.delete(SERVICE_ARN, "LEASE")
     assert clock() - START < 60 * 1800 + 2 * 86_400
     assert others.acquire(SERVICE_ARN, OTHER).fence > lease.term.fence
 
@@ -273,8 +270,7 @@ def test_every_call_ends_well_inside_a_lease():
     """One that confirms the lease, then the longest write to ECS: all of it while nobody else can
     have it.
     """
-    with moto.mock_aws():
-        own = Table(TABLE)._client.meta.config  # pylint: disable=protected-access
+    own = Table(TABLE)._client.meta.config  # pylint: disable=protected-access
     ecs = Ecs()._client.meta.config  # pylint: disable=protected-access
     assert longest(own) == LONGEST_CALL
     assert LONGEST_CALL + longest(ecs) + SKEW < LEASE_SECONDS

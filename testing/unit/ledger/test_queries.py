@@ -20,8 +20,8 @@ from ecs_updater.errors import (
 )
 from ecs_updater.ledger.lease import Holder
 from ecs_updater.ledger.queries import UpdateQueries
-from fakes.fake_dynamodb import DENIED
 from fakes.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
+from fakes.memory_dynamodb import DENIED
 from support.ledger import intent, refused, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]

@@ -10,7 +10,7 @@ from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.rate_limiter import Pace
 from ecs_updater.throttling import RATES, REGISTER, UPDATE, Rate, parse_rates
 from fakes.ecs_buckets import Buckets
-from fakes.fake_dynamodb import THROTTLED
+from fakes.memory_dynamodb import THROTTLED
 
 pytest_plugins = ["support.ledger_fixtures"]
 

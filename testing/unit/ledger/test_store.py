@@ -11,7 +11,6 @@ import pytest
 from ecs_updater.errors import LeaseHeldError, LedgerError
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import RETENTION_DAYS
-from fakes.fake_dynamodb import TABLE
 from fakes.fake_ecs import FAMILY_ARN, SERVICE_ARN
 from support.ledger import ANSWER, intent, refused, succeeded
 
@@ -23,9 +22,7 @@ pytest_plugins = ["support.ledger_fixtures"]
 
 def test_a_request_whose_entry_is_forgotten_is_begun_anew(history, begin, fake):
     first = begin()
-    fake.admin.delete_item(
-        TableName=TABLE, Key={"pk": {"S": SERVICE_ARN}, "sk": {"S": f"UPDATE#{first.number:015d}"}}
-    )
+    fake.delete(SERVICE_ARN, f"UPDATE#{first.number:015d}")
     assert history.find("request-1") is None
     assert history.unfinished() == [] and [key for key in fake.items if key[0] == "OPEN"] == []
     second = begin()

@@ -5,8 +5,8 @@ import pytest
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.store import History
-from fakes.fake_dynamodb import DENIED, TABLE
 from fakes.fake_ecs import SERVICE_ARN
+from fakes.memory_dynamodb import DENIED, TABLE
 from support.ledger import intent, refused, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]

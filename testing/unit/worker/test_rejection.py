@@ -6,7 +6,7 @@ import pytest
 
 from ecs_updater.ledger.entry import State
 from ecs_updater.worker.run import PATIENCE
-from fakes import fake_dynamodb
+from fakes import memory_dynamodb
 from fakes.fake_ecs import DENIED, SERVER_ERROR, THROTTLED
 from support.fleet_run import FleetRun
 
@@ -80,7 +80,7 @@ def test_what_follows_in_a_group_is_told_too_when_what_goes_before_it_is_given_u
 
 def test_a_ledger_that_gives_no_token_lets_each_message_come_again_by_itself(run):
     run.send(run.ecs.event("web-001"), run.ecs.event("web-002"))
-    run.dynamodb.before = lambda request: (fake_dynamodb.THROTTLED, False)
+    run.dynamodb.before = lambda request: (memory_dynamodb.THROTTLED, False)
     assert run.work() == ["message-1", "message-2"] and run.queue.next_at == run.time() + 30
     run.dynamodb.before = None
     run.work_all()
