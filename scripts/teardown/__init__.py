@@ -1,18 +1,15 @@
-"""Removes from AWS, or from an emulator of it, what the pipelines made; what is not there any more
-is passed over.
+"""Removes from AWS, or from an emulator of it, what the pipelines created; what is missing is
+skipped.
 
-Whatever carries the tag ``ecs-updater`` with the stack's name as its value is this project's own. A
-thing that has the name of one of ours and lacks the tag is left alone and named, and everything
-else is removed all the same.
+A resource belongs to this project when its tag ``ecs-updater`` has the stack's name as its value. A
+resource with the name of this project and without the tag stays and is named, and everything else
+is removed all the same.
 
-``project``   which things are ours, and what is said about the others
-``waiting``   bounded waiting, and trying again while something is still in use
-``workload``  the service and the revisions of its task definition
+``project``   which resources belong to this project, and the sentences about the others
+``waiting``   bounded waiting, and new attempts while something is still in use
+``workload``  the service, the revisions of its task definition, and the senders' policy
 ``stacks``    the stacks of CloudFormation
-``orphans``   what a Terraform that was killed made and did not write down
-``api``       the same for the API: stage, key, functions, and the account's role for its logs
-``fleet``     the same for the fleet: mapping, worker, queues, alarm, and the senders' policy
-``ledger``    the same for the ledger: its table, the completer and the rules that call it
-``network``   the same for a VPC and what is in it
-``bucket``    the bucket for bundles
+``kinds``     the kinds of resources: how each is found, read and deleted
+``orphans``   the resources that a killed run of Terraform left, in the order in which they can go
+``network``   the same for a VPC and the resources in it
 """

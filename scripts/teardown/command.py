@@ -1,28 +1,31 @@
-"""Removes what the pipelines made, in two steps that may both be repeated; between them
-`terraform destroy` has its turn, if any.
+"""Removes what the pipelines created, in two steps that can be repeated. `terraform destroy` comes
+between them.
 
-`workload` removes the service, the revisions of its task definition, and what others hold of ours;
-`infrastructure` the stacks from last to first, then what is in no stack and no state, then the
-bucket for bundles.
+`workload` removes the service, the revisions of its task definition, and attachments of the
+senders' policy; `infrastructure` the stacks from last to first, then what is in no stack and no
+state, then the bucket for bundles. `owner STACK_NAME KIND NAME ...` only prints the owners of
+resources by their tags: ours, others or none.
 
-Region, endpoint and credentials come from the environment. Exits with 1 when something was left
-alone or could not be removed, each of which is named; everything else is removed by then.
+Region, endpoint and credentials come from the environment. Exits with 1 when a resource was left or
+could not be removed; each is named, and everything else is removed by then.
 """
 
 import argparse
+import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from teardown.api import remove_api
-from teardown.bucket import remove_bucket
-from teardown.fleet import remove_fleet
-from teardown.ledger import remove_ledger
+from teardown.kinds import remove, tags_of
 from teardown.network import remove_network
 from teardown.orphans import remove_orphans
-from teardown.project import Project, reason
-from teardown.senders import take_from_everybody
+from teardown.project import Project, reason, skipping_missing
 from teardown.stacks import remove_stack
-from teardown.workload import remove_revisions, remove_service, services_of_the_suite
+from teardown.workload import (
+    detach_senders,
+    remove_revisions,
+    remove_service,
+    services_of_the_suite,
+)
 from terminal import fail
 
 STACKS = ("fleet", "api", "lambda", "ledger", "ecs", "vpc")  # Last to first.
@@ -30,12 +33,8 @@ STACKS = ("fleet", "api", "lambda", "ledger", "ecs", "vpc")  # Last to first.
 
 def arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="teardown",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("teardown", description=__doc__, formatter_class=form)
     parser.add_argument("verbs", nargs="+", choices=STEPS)
     for name in ("stack-name", "cluster", "service", "family", "function"):
         parser.add_argument(f"--{name}", required=True)
@@ -44,7 +43,7 @@ def arguments() -> argparse.Namespace:
 
 def remove_workload(project: Project, given: argparse.Namespace) -> None:
     """Removes what runs in the cluster, what it ran, and what would keep a stack from going."""
-    take_from_everybody(project, f"{given.stack_name}-fleet", given.function)
+    detach_senders(project, f"{given.stack_name}-fleet", given.function)
     for service in (given.service, *services_of_the_suite(given.service)):
         remove_service(project, given.cluster, service)
     remove_revisions(project, given.family)
@@ -54,12 +53,27 @@ def remove_infrastructure(project: Project, given: argparse.Namespace) -> None:
     """Removes everything else."""
     for part in STACKS:
         remove_stack(project, f"{given.stack_name}-{part}")
-    remove_fleet(project, given.function)
-    remove_api(project, given.function)
-    remove_ledger(project, given.function)
     remove_orphans(project, given.cluster, given.function)
     remove_network(project)
-    remove_bucket(project)
+    # Names of buckets are unique over all accounts: the account is in it.
+    bucket = f"{given.stack_name}-artifacts-{project.account}-{project.region}".lower()
+    remove(project, "bucket", bucket, "STACK_NAME")
+
+
+def print_owners(stack_name: str, *resources: str) -> int:
+    """Prints for each kind and name the owner, the kind and the name."""
+    what = "the account"
+    try:
+        project = Project(stack_name)
+        for kind, name in zip(resources[::2], resources[1::2], strict=True):
+            what, tags = f"{kind} {name}", None
+            with skipping_missing():
+                tags = tags_of(project, kind, name)
+            owner = "none" if tags is None else "ours" if project.owns(tags) else "others"
+            print(owner, kind, name)
+    except (BotoCoreError, ClientError) as error:
+        fail(f"{what} cannot be read: {reason(error)}")
+    return 0
 
 
 STEPS = {"workload": remove_workload, "infrastructure": remove_infrastructure}
@@ -67,6 +81,8 @@ STEPS = {"workload": remove_workload, "infrastructure": remove_infrastructure}
 
 def main() -> int:
     """Removes what the command line names; returns the exit status."""
+    if sys.argv[1:2] == ["owner"]:
+        return print_owners(*sys.argv[2:])
     given = arguments()
     try:
         project = Project(given.stack_name)

@@ -1,7 +1,7 @@
 """Removes a VPC that is in no stack and no Terraform state, and what is in it.
 
-What is in a VPC has no name of its own, so it is found by its tag; the VPC is looked for by the
-name among its tags too, to see one of that name that is not ours.
+The resources in a VPC have no names and are found by their tag. The VPC is also found by its tag
+Name, to report one that does not belong to the project.
 """
 
 from collections.abc import Callable
@@ -9,171 +9,114 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from teardown.project import (
-    OWNERSHIP_TAG,
-    Project,
-    StillThere,
-    as_mapping,
-    passing_over_missing,
-    reason,
-)
+from teardown.project import OWNERSHIP_TAG, Project, StillThere, as_mapping, pages, reason
+from teardown.project import skipping_missing as skipping
 from teardown.waiting import IN_USE_SECONDS, is_in_use, until
 from terminal import say
 
 
 class Kind(NamedTuple):
-    """A kind of thing in a VPC: the call that finds it, where its answer has the things, and what
-    names one of them.
-    """
+    """A kind of resource in a VPC. Operations are `describe_` and `delete_` with its word."""
 
-    name: str
-    call: str
-    key: str
+    word: str
     id: str
-    delete: Callable[[Any, dict[str, Any]], object]
+    release: tuple[str, str, str] = ("", "", "")
+    """What holds it: the key, the operation that releases it, and the key of what that takes."""
+    is_default: Callable[[dict[str, Any]], bool] = lambda _: False
+    """Whether AWS created it with the VPC, and removes it with it."""
     vpc_filter: str = "vpc-id"
-    is_made_by_aws: Callable[[dict[str, Any]], bool] = lambda found: False
-    """Tells whether it came with the VPC and goes with it."""
 
 
 class Part(NamedTuple):
-    """Something in a VPC, or the VPC itself, as it was found."""
+    """A resource in a VPC, or the VPC itself."""
 
     kind: Kind
     id: str
     found: dict[str, Any]
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """Its tags."""
-        return as_mapping(self.found.get("Tags", []))
-
     def __str__(self) -> str:
-        return f"{self.kind.name} {self.id}"
+        return f"{self.kind.word.replace('_', ' ').replace('vpc', 'VPC')} {self.id}"
 
 
-def _delete_route_table(ec2, found: dict[str, Any]) -> None:
-    for association in found.get("Associations", []):
-        with passing_over_missing():
-            ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
-    ec2.delete_route_table(RouteTableId=found["RouteTableId"])
-
-
-def _delete_internet_gateway(ec2, found: dict[str, Any]) -> None:
-    for attachment in found.get("Attachments", []):
-        with passing_over_missing():
-            ec2.detach_internet_gateway(
-                InternetGatewayId=found["InternetGatewayId"], VpcId=attachment["VpcId"]
-            )
-    ec2.delete_internet_gateway(InternetGatewayId=found["InternetGatewayId"])
-
-
-# In the order in which they let go of one another.
+# In the order in which they can go.
 INSIDE = (
+    Kind("subnet", "SubnetId"),
     Kind(
-        "subnet",
-        "subnets",
-        "Subnets",
-        "SubnetId",
-        lambda ec2, found: ec2.delete_subnet(SubnetId=found["SubnetId"]),
+        *("route_table", "RouteTableId"),
+        ("Associations", "disassociate_route_table", "RouteTableAssociationId"),
+        lambda found: any(each.get("Main") for each in found.get("Associations", [])),
     ),
+    Kind("security_group", "GroupId", is_default=lambda found: found["GroupName"] == "default"),
     Kind(
-        "route table",
-        "route_tables",
-        "RouteTables",
-        "RouteTableId",
-        _delete_route_table,
-        is_made_by_aws=lambda found: any(
-            association.get("Main") for association in found.get("Associations", [])
-        ),
-    ),
-    Kind(
-        "security group",
-        "security_groups",
-        "SecurityGroups",
-        "GroupId",
-        lambda ec2, found: ec2.delete_security_group(GroupId=found["GroupId"]),
-        is_made_by_aws=lambda found: found["GroupName"] == "default",
-    ),
-    Kind(
-        "internet gateway",
-        "internet_gateways",
-        "InternetGateways",
-        "InternetGatewayId",
-        _delete_internet_gateway,
+        *("internet_gateway", "InternetGatewayId"),
+        ("Attachments", "detach_internet_gateway", "VpcId"),
         vpc_filter="attachment.vpc-id",
     ),
 )
-VPC = Kind("VPC", "vpcs", "Vpcs", "VpcId", lambda ec2, found: ec2.delete_vpc(VpcId=found["VpcId"]))
+VPC = Kind("vpc", "VpcId")
 
 
 def remove_network(project: Project) -> None:
-    """Removes every part that carries our tag.
-
-    A VPC in which there is something of others stays, and that is named.
-    """
+    """Removes every part that carries our tag. A VPC with parts of others stays, and is named."""
     name = f"{project.stack_name}-vpc"
     with project.removing(f"VPC {name}"):
         for vpc in find(project, VPC, "tag:Name", name):
-            if not project.owns(vpc.tags):
+            if not is_owned(project, vpc):
                 project.leave(f"VPC {vpc.id}, which is named {name},")
-        tag = f"tag:{OWNERSHIP_TAG}"
-        ours = [part for kind in INSIDE for part in find(project, kind, tag, project.stack_name)]
-        ours += [
-            vpc
-            for vpc in find(project, VPC, tag, project.stack_name)
-            if not is_shared(project, vpc.id)
-        ]
-        remove(project, ours)
+        tag = f"tag:{OWNERSHIP_TAG}", project.stack_name
+        parts = [part for kind in INSIDE for part in find(project, kind, *tag)]
+        vpcs = find(project, VPC, *tag)
+        remove(project, parts + [vpc for vpc in vpcs if not is_shared(project, vpc.id)])
+
+
+def is_owned(project: Project, part: Part) -> bool:
+    """Whether a part belongs to the project."""
+    return project.owns(as_mapping(part.found.get("Tags", [])))
 
 
 def find(project: Project, kind: Kind, name: str, value: str) -> list[Part]:
-    """Finds the parts of one kind by a filter of EC2, without those that AWS made and those that
-    are spared.
-    """
-    pages = (
-        project.client("ec2")
-        .get_paginator(f"describe_{kind.call}")
-        .paginate(Filters=[{"Name": name, "Values": [value]}])
-    )
-    found = [
-        Part(kind, one[kind.id], one)
-        for page in pages
-        for one in page[kind.key]
-        if not kind.is_made_by_aws(one)
-    ]
-    return [part for part in found if not project.spares(part.id)]
+    """Finds the parts of a kind by a filter, without those of AWS and of a stack that stays."""
+    operation, key = f"describe_{kind.word}s", kind.word.title().replace("_", "") + "s"
+    filters = [{"Name": name, "Values": [value]}]
+    listing = pages(project.client("ec2"), operation, key, Filters=filters)
+    parts = [Part(kind, found[kind.id], found) for found in listing if not kind.is_default(found)]
+    return [part for part in parts if not project.spares(part.id)]
 
 
 def is_shared(project: Project, vpc: str) -> bool:
-    """Tells whether there is something in a VPC that is not ours, and names it."""
-    others = [
-        part
-        for kind in INSIDE
-        for part in find(project, kind, kind.vpc_filter, vpc)
-        if not project.owns(part.tags)
-    ]
+    """Whether a VPC has parts of others, which are named."""
+    parts = [part for kind in INSIDE for part in find(project, kind, kind.vpc_filter, vpc)]
+    others = [part for part in parts if not is_owned(project, part)]
     for part in others:
         project.leave(f"{part}, which keeps VPC {vpc} in use,")
     return bool(others)
 
 
-def remove(project: Project, left: list[Part]) -> None:
-    """Removes the parts, round after round while AWS says that they are in use.
+def delete(ec2: Any, part: Part) -> None:
+    """Deletes a part after it is released from what holds it."""
+    key, operation, number = part.kind.release
+    of_part = {part.kind.id: part.id}
+    for holder in part.found.get(key, []):
+        parameter = {"RouteTableAssociationId": "AssociationId"}.get(number, number)
+        own = of_part if parameter == "VpcId" else {}
+        with skipping():
+            getattr(ec2, operation)(**own, **{parameter: holder[number]})
+    getattr(ec2, f"delete_{part.kind.word}")(**of_part)
 
-    Raises StillThere when they still are.
-    """
+
+def remove(project: Project, left: list[Part]) -> None:
+    """Removes the parts, in rounds while some are in use. Raises StillThere at the end."""
     ec2 = project.client("ec2")
     for part in left:
         say(f"removing {part}")
     refused: list[str] = []
 
-    def done() -> bool:
+    def is_done() -> bool:
         refused.clear()
         for part in list(left):
             try:
-                with passing_over_missing():
-                    part.kind.delete(ec2, part.found)
+                with skipping():
+                    delete(ec2, part)
                 left.remove(part)
             except ClientError as error:
                 if not is_in_use(error):
@@ -181,5 +124,5 @@ def remove(project: Project, left: list[Part]) -> None:
                 refused.append(f"{part}: {reason(error)}")
         return not left
 
-    if not until(done, IN_USE_SECONDS):
+    if not until(is_done, IN_USE_SECONDS):
         raise StillThere("; ".join(refused))

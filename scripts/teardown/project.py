@@ -1,10 +1,8 @@
-"""Which things are this project's own, and what is said about those that are not, or that will not
-go.
-"""
+"""Which resources belong to this project, and the sentences about those that do not or stay."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -14,42 +12,17 @@ from terminal import fail, say
 
 OWNERSHIP_TAG = "ecs-updater"
 
-# How the services say that something is not there; EC2 says it in many words that have ".NotFound"
-# in common.
+# The error codes of a missing resource. EC2 has many, which contain ".NotFound".
 _MISSING = {
-    "404",
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "ClusterNotFoundException",
-    "Gateway.NotAttached",
-    "NoSuchBucket",
-    "NoSuchEntity",
-    "NotFoundException",
-    "QueueDoesNotExist",
-    "ResourceNotFoundException",
-    "ServiceNotActiveException",
-    "ServiceNotFoundException",
+    *("404", "AWS.SimpleQueueService.NonExistentQueue", "ClusterNotFoundException"),
+    *("Gateway.NotAttached", "NoSuchBucket", "NoSuchEntity", "NotFoundException"),
+    *("QueueDoesNotExist", "ResourceNotFoundException"),
+    *("ServiceNotActiveException", "ServiceNotFoundException"),
 }
 
 
 class StillThere(Exception):
-    """Something did not go within its time, or the service refused to let it go; the message says
-    what and why.
-    """
-
-
-class Thing(NamedTuple):
-    """Something that may have been made here: what it is, and how to look at it and remove it."""
-
-    kind: str
-    name: str
-    tags: Callable[[], Mapping[str, str] | None]
-    """Reads its tags.
-
-    Returns None, or raises a "not found" of its service, when there is no such thing.
-    """
-    delete: Callable[[], object]
-    setting: str = "STACK_NAME"
-    """The setting that its name comes from."""
+    """A resource was not removed within its time, or AWS refused it; the message says why."""
 
 
 def code(error: ClientError) -> str:
@@ -58,7 +31,7 @@ def code(error: ClientError) -> str:
 
 
 def is_missing(error: ClientError) -> bool:
-    """Tells whether the error says that something is not there."""
+    """Whether the error says that something is not there."""
     return code(error) in _MISSING or ".NotFound" in code(error)
 
 
@@ -68,8 +41,8 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def passing_over_missing() -> Iterator[None]:
-    """Lets a block end early where the thing that it is about has gone meanwhile."""
+def skipping_missing() -> Iterator[None]:
+    """Ends a block early where its resource is already gone."""
     try:
         yield
     except ClientError as error:
@@ -77,20 +50,24 @@ def passing_over_missing() -> Iterator[None]:
             raise
 
 
-def as_mapping(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Returns a list of tags, in the spelling of any service, as a mapping."""
-    return {
-        tag.get("Key", tag.get("key", "")): tag.get("Value", tag.get("value", "")) for tag in tags
-    }
+def as_mapping(tags: Any) -> Mapping[str, str]:
+    """Returns tags, in the spelling of any service, as a mapping."""
+    if isinstance(tags, Mapping):
+        return tags
+    return {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags}
+
+
+def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
+    """Yields the members of every page of a listing."""
+    for page in client.get_paginator(operation).paginate(**parameters):
+        yield from page.get(key, [])
 
 
 class Project:
-    """What was made under one stack name: its mark, the clients to find it with, and whether
-    something of it is left.
-    """
+    """The resources of one stack name: their tag, the clients, and whether one is left."""
 
     def __init__(self, stack_name: str, session: boto3.Session | None = None):
-        """Asks for the account first: without credentials there is no use in going on."""
+        """Reads the account first: without credentials nothing else can succeed."""
         self.stack_name = stack_name
         self.something_is_left = False
         self._session = session or boto3.Session()
@@ -104,8 +81,7 @@ class Project:
     def client(self, service: str) -> Any:
         """Returns the client of a service, always the same one."""
         if service not in self._clients:
-            # The first call of all is to STS: whether there is an account should not take long to
-            # find out.
+            # The first call is to STS: a missing account is reported quickly.
             attempts = 3 if service == "sts" else 8
             config = Config(retries={"mode": "standard", "total_max_attempts": attempts})
             self._clients[service] = self._session.client(service, config=config)
@@ -117,56 +93,42 @@ class Project:
         return {OWNERSHIP_TAG: self.stack_name}
 
     def owns(self, tags: Mapping[str, str]) -> bool:
-        """Tells whether something with these tags is this project's own."""
+        """Whether something with these tags is this project's own."""
         return tags.get(OWNERSHIP_TAG) == self.stack_name
 
     def spare(self, *names: str) -> None:
-        """Notes the names or ids of things that stay because what they are part of stays, and was
-        named already.
-        """
+        """Notes names or ids of resources that stay with their stack, which was named already."""
         for name in names:
             self._spared |= {name, name.rpartition("/")[2]}
 
     def spares(self, *names: str) -> bool:
-        """Tells whether one of these names was noted."""
+        """Whether one of these names was noted."""
         return not self._spared.isdisjoint(names)
 
     def complain(self, sentence: str) -> None:
-        """Says what is left and goes on, also when nobody listens any more."""
+        """Reports what is left and goes on, also when the output is closed."""
         self.something_is_left = True
         with suppress(SystemExit, BrokenPipeError):
             fail(sentence)
 
     def leave(self, what: str, setting: str = "STACK_NAME") -> None:
-        """Says that something has the name of one of ours and is none."""
-        self.complain(
-            f"left alone: {what} has no tag {OWNERSHIP_TAG}={self.stack_name}, "
-            "so it was not made here: "
-            f"remove it yourself, or take another {setting}"
-        )
+        """Reports a resource that has a name of this project and not its tag."""
+        why = f"has no tag {OWNERSHIP_TAG}={self.stack_name}, so it was not made here"
+        self.complain(f"left alone: {what} {why}: remove it yourself, or take another {setting}")
 
     @contextmanager
     def removing(self, what: str) -> Iterator[None]:
-        """Turns what goes wrong with one thing into a sentence, so that the next one has its
-        turn.
-        """
+        """Reports an error of one resource, so that the others are removed all the same."""
         try:
-            with passing_over_missing():
+            with skipping_missing():
                 yield
         except (ClientError, StillThere) as error:
             self.complain(f"{what} could not be removed, make clean tries again: {reason(error)}")
 
-    def remove(self, thing: Thing) -> None:
-        """Removes something when it is there and ours."""
-        what = f"{thing.kind} {thing.name}"
-        if self.spares(thing.name):
-            return
-        with self.removing(what):
-            tags = thing.tags()
-            if tags is None:
-                return
-            if self.owns(tags):
-                say(f"removing {what}")
-                thing.delete()
-            else:
-                self.leave(what, thing.setting)
+    def claims(self, tags: Mapping[str, str], what: str, setting: str) -> bool:
+        """Whether a resource is to be removed, which is said; one of others is named."""
+        if self.owns(tags):
+            say(f"removing {what}")
+            return True
+        self.leave(what, setting)
+        return False

@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from teardown.project import Project, StillThere, as_mapping, code
+from teardown.project import Project, StillThere, as_mapping, code, pages
 from teardown.waiting import until
 from terminal import say
 
@@ -17,7 +17,7 @@ ATTEMPTS = 2
 
 
 def find_stack(project: Project, stack: str) -> dict[str, Any] | None:
-    """Returns the description of the stack with this name or id, or None when there is none."""
+    """The stack with this name or id, None when there is none."""
     try:
         return project.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
@@ -27,49 +27,34 @@ def find_stack(project: Project, stack: str) -> dict[str, Any] | None:
 
 
 def is_our_stack(project: Project, found: dict[str, Any]) -> bool:
-    """Tells whether the stack carries our tag.
-
-    One that is only announced may have it in its change set alone.
-    """
+    """Whether the stack carries our tag, or its change set before its resources are created."""
     if project.owns(as_mapping(found.get("Tags", []))):
         return True
     if found["StackStatus"] != "REVIEW_IN_PROGRESS":
         return False
     cloudformation = project.client("cloudformation")
     announced = cloudformation.list_change_sets(StackName=found["StackId"])["Summaries"]
-    changes = [
-        cloudformation.describe_change_set(ChangeSetName=one["ChangeSetId"]) for one in announced
-    ]
-    return any(project.owns(as_mapping(change.get("Tags", []))) for change in changes)
+    for summary in announced:
+        change = cloudformation.describe_change_set(ChangeSetName=summary["ChangeSetId"])
+        if project.owns(as_mapping(change.get("Tags", []))):
+            return True
+    return False
 
 
 def members(project: Project, stack_id: str) -> list[dict[str, Any]]:
-    """Returns the summaries of what is in a stack and has been made already."""
-    pages = (
-        project.client("cloudformation")
-        .get_paginator("list_stack_resources")
-        .paginate(StackName=stack_id)
-    )
-    return [
-        one
-        for page in pages
-        for one in page["StackResourceSummaries"]
-        if one.get("PhysicalResourceId")
-    ]
+    """The resources of a stack that were created."""
+    client, listing = project.client("cloudformation"), "list_stack_resources"
+    found = pages(client, listing, "StackResourceSummaries", StackName=stack_id)
+    return [member for member in found if member.get("PhysicalResourceId")]
 
 
 def resources(project: Project, stack: str, kind: str) -> set[str]:
-    """Returns the names or ids of the resources of one type in a stack of ours; none when it is not
-    there, or not ours.
-    """
+    """The names or ids of the resources of one type in a stack of the project, if there is one."""
     found = find_stack(project, stack)
     if found is None or not is_our_stack(project, found):
         return set()
-    return {
-        one["PhysicalResourceId"]
-        for one in members(project, found["StackId"])
-        if one["ResourceType"] == kind
-    }
+    listed = members(project, found["StackId"])
+    return {part["PhysicalResourceId"] for part in listed if part["ResourceType"] == kind}
 
 
 def remove_stack(project: Project, stack: str) -> None:
@@ -88,28 +73,20 @@ def remove_stack(project: Project, stack: str) -> None:
                 project.leave(f"stack {stack}")
         finally:
             if status_of(project, found["StackId"]) != "DELETE_COMPLETE":
-                project.spare(
-                    *(member["PhysicalResourceId"] for member in members(project, found["StackId"]))
-                )
+                listed = members(project, found["StackId"])
+                project.spare(*(member["PhysicalResourceId"] for member in listed))
 
 
 def status_of(project: Project, stack_id: str) -> str:
-    """Returns the status of a stack; by its id, one that is gone can still be read for some
-    months.
-    """
+    """The status of a stack, which can be read by its id for months after its deletion."""
     found = find_stack(project, stack_id)
     return found["StackStatus"] if found else "DELETE_COMPLETE"
 
 
 def is_busy(status: str) -> bool:
-    """Tells whether the stack is being created, updated or taken back.
-
-    One that is announced or being deleted can be deleted.
-    """
-    return status.endswith("_IN_PROGRESS") and status not in (
-        "REVIEW_IN_PROGRESS",
-        "DELETE_IN_PROGRESS",
-    )
+    """Whether the stack is in an operation in which it cannot be deleted."""
+    idle = ("REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS")
+    return status.endswith("_IN_PROGRESS") and status not in idle
 
 
 def delete_stack(project: Project, stack: str, found: dict[str, Any]) -> None:
@@ -118,10 +95,8 @@ def delete_stack(project: Project, stack: str, found: dict[str, Any]) -> None:
     say(f"removing stack {stack}")
     # CloudFormation refuses to delete a stack during an update.
     if is_busy(before):
-        until(
-            lambda: not is_busy(status_of(project, stack_id)),
-            STACK_SECONDS if "UPDATE" in before else CREATION_SECONDS,
-        )
+        seconds = STACK_SECONDS if "UPDATE" in before else CREATION_SECONDS
+        until(lambda: not is_busy(status_of(project, stack_id)), seconds)
     for _ in range(ATTEMPTS):
         if (status := _delete(project, stack_id, before)) == "DELETE_COMPLETE":
             return
@@ -134,28 +109,21 @@ def _delete(project: Project, stack_id: str, before: str) -> str:
     project.client("cloudformation").delete_stack(StackName=stack_id)
     # The next answer may be one from before.
     until(lambda: status_of(project, stack_id) != before, NEWS_SECONDS)
-    until(
-        lambda: status_of(project, stack_id) in ("DELETE_COMPLETE", "DELETE_FAILED"), STACK_SECONDS
-    )
+    final = ("DELETE_COMPLETE", "DELETE_FAILED")
+    until(lambda: status_of(project, stack_id) in final, STACK_SECONDS)
     return status_of(project, stack_id)
 
 
 def failed_deletions(project: Project, stack_id: str) -> str:
-    """Returns which resources would not go in the last deletion, and why, the first one first."""
+    """The resources that failed in the last deletion, and why, the first failure first."""
     reasons: list[str] = []
-    for page in (
-        project.client("cloudformation")
-        .get_paginator("describe_stack_events")
-        .paginate(StackName=stack_id)
-    ):
-        for event in page["StackEvents"]:  # The newest first.
-            is_stack = event.get("PhysicalResourceId") == stack_id
-            if is_stack and event["ResourceStatus"] == "DELETE_IN_PROGRESS":
-                return "; ".join(reasons)
-            if not is_stack and event["ResourceStatus"] == "DELETE_FAILED":
-                reasons.insert(
-                    0,
-                    f"{event['LogicalResourceId']}: "
-                    f"{event.get('ResourceStatusReason', 'no reason given')}",
-                )
+    client = project.client("cloudformation")
+    # The newest first.
+    for event in pages(client, "describe_stack_events", "StackEvents", StackName=stack_id):
+        is_stack = event.get("PhysicalResourceId") == stack_id
+        if is_stack and event["ResourceStatus"] == "DELETE_IN_PROGRESS":
+            break
+        if not is_stack and event["ResourceStatus"] == "DELETE_FAILED":
+            why = event.get("ResourceStatusReason", "no reason given")
+            reasons.insert(0, f"{event['LogicalResourceId']}: {why}")
     return "; ".join(reasons)

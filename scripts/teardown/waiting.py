@@ -1,4 +1,4 @@
-"""Waiting with a bound, and trying again while AWS says that something is still in use."""
+"""Bounded waiting, and new attempts while a resource is still in use."""
 
 import time
 from collections.abc import Callable
@@ -9,30 +9,20 @@ from teardown.project import code
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-# A task's network interface outlives it by up to a minute or two, and IAM hears of a change within
-# seconds.
+# A task's network interface stays for up to two minutes, and changes reach IAM within seconds.
 IN_USE_SECONDS = 180
 
 _IN_USE = {
-    "BucketNotEmpty",
-    "ClusterContainsContainerInstancesException",
-    "ClusterContainsTasksException",
-    "ConcurrentModification",
-    "ConflictException",
-    "DeleteConflict",
-    "DependencyViolation",
-    "OperationAborted",
-    "OperationAbortedException",
-    "ResourceConflictException",
-    "ResourceInUse",
-    "ResourceInUseException",
-    "ScalingActivityInProgress",
-    "UpdateInProgressException",
+    *("BucketNotEmpty", "ConcurrentModification", "ConflictException", "DeleteConflict"),
+    *("ClusterContainsContainerInstancesException", "ClusterContainsTasksException"),
+    *("DependencyViolation", "OperationAborted", "OperationAbortedException"),
+    *("ResourceConflictException", "ResourceInUse", "ResourceInUseException"),
+    *("ScalingActivityInProgress", "UpdateInProgressException"),
 }
 
 
 def until(done: Callable[[], bool], seconds: float) -> bool:
-    """Asks until the answer is true; returns False when it is not within the time."""
+    """Waits until a condition holds; returns False when it does not within the time."""
     deadline = time.monotonic() + seconds
     pause = FIRST_PAUSE
     while not done():
@@ -44,15 +34,12 @@ def until(done: Callable[[], bool], seconds: float) -> bool:
 
 
 def is_in_use(error: ClientError) -> bool:
-    """Tells whether the error says that something else still needs the thing, which may pass."""
+    """Whether another resource still needs this one, which is temporary."""
     return code(error) in _IN_USE
 
 
 def persist(call: Callable[[], object], seconds: float = IN_USE_SECONDS) -> None:
-    """Makes a call again while the thing is in use.
-
-    Raises the last error when it still is after the time.
-    """
+    """Makes a call again while the resource is in use. Raises the last error after the time."""
     refused: list[ClientError] = []
 
     def done() -> bool:

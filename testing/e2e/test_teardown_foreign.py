@@ -312,12 +312,6 @@ FOREIGN = {
     "stack of the fleet": Foreign(_stack_of_the_fleet, f"stack {STACK}-fleet"),
     "what calls the worker": Foreign(_mapping, "mapping ", "LAMBDA_FUNCTION_NAME"),
     "worker": Foreign(_function(FLEET), f"function {FLEET}", "LAMBDA_FUNCTION_NAME"),
-    "role of the worker": Foreign(
-        _role(f"{FLEET}-{REGION}"), f"role {FLEET}-{REGION}", "LAMBDA_FUNCTION_NAME"
-    ),
-    "log group of the worker": Foreign(
-        _log_group(f"/aws/lambda/{FLEET}"), f"log group /aws/lambda/{FLEET}", "LAMBDA_FUNCTION_NAME"
-    ),
     "queue of the fleet": Foreign(
         _fifo_queue(f"{FLEET}.fifo"), f"queue {FLEET}.fifo", "LAMBDA_FUNCTION_NAME"
     ),

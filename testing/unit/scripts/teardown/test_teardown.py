@@ -10,10 +10,10 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY
 
 from fakes.laid_out import ACCOUNT, OURS
-from teardown import api, command, ledger, network, orphans, stacks, waiting, workload
-from teardown.bucket import remove_bucket
+from teardown import command, kinds, network, orphans, stacks, waiting, workload
 
 ARN = f"arn:aws:ecs:eu-west-1:{ACCOUNT}"
+BUCKET = f"mine-artifacts-{ACCOUNT}-eu-west-1"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/mine-ecs/1"
 
 
@@ -241,7 +241,7 @@ def test_a_queue_that_sqs_still_lists_although_it_is_gone_is_no_queue(account, p
     account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"}, QueueName="q")
     account.refuses("sqs", "list_queue_tags", "AWS.SimpleQueueService.NonExistentQueue")
 
-    project.remove(orphans.queue(project, "q"))
+    kinds.remove(project, "queue", "q")
 
     assert not project.something_is_left
 
@@ -282,7 +282,7 @@ def test_an_auto_scaling_group_is_gone_when_its_instances_have_ended(account, pr
             "ec2", "describe_instances", {"Reservations": reservations}, InstanceIds=["i-1"]
         )
 
-    project.remove(orphans.auto_scaling_group(project, "g"))
+    kinds.remove(project, "Auto Scaling group", "g")
 
     assert not project.something_is_left
 
@@ -310,7 +310,7 @@ def test_a_cluster_lets_go_of_its_instances_first(account, project):
     account.refuses("ecs", "delete_cluster", "ClusterContainsTasksException")
     account.answers("ecs", "delete_cluster", {}, cluster="c")
 
-    project.remove(orphans.ecs_cluster(project, "c"))
+    kinds.remove(project, "cluster", "c")
 
     assert not project.something_is_left
 
@@ -324,8 +324,8 @@ def test_what_an_account_may_not_do_is_one_sentence_and_the_next_thing_has_its_t
     account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"})
     account.answers("sqs", "delete_queue", {})
 
-    project.remove(orphans.role(project, "r"))
-    project.remove(orphans.queue(project, "q"))
+    kinds.remove(project, "role", "r")
+    kinds.remove(project, "queue", "q")
 
     refused = "An error occurred (AccessDenied) when calling the GetRole operation: You may not."
     assert capsys.readouterr().err.splitlines() == [
@@ -428,7 +428,7 @@ def test_the_accounts_role_for_logs_is_reset_when_it_is_ours_or_was(
         change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
         account.answers("apigateway", "update_account", {}, patchOperations=[change])
 
-    assert api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+    assert orphans.reset_log_role(project, "f-api-logs-eu-west-1")
 
     assert not project.something_is_left
 
@@ -471,7 +471,7 @@ def test_the_accounts_role_for_logs_stays_while_a_stage_of_others_needs_it(
     log_role_is(account, "f-api-logs-eu-west-1", OURS)
     apis_are(account, **stages)
 
-    assert not api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+    assert not orphans.reset_log_role(project, "f-api-logs-eu-west-1")
 
     assert not project.something_is_left
     said = (
@@ -486,7 +486,7 @@ def test_the_accounts_role_for_logs_stays_where_nobody_can_say_who_needs_it(acco
     account.refuses("apigateway", "get_rest_apis", "AccessDeniedException")
     account.client("apigatewayv2")
 
-    assert not api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+    assert not orphans.reset_log_role(project, "f-api-logs-eu-west-1")
 
     assert project.something_is_left
 
@@ -495,7 +495,7 @@ def test_the_accounts_role_for_logs_stays_when_its_stack_does(account, project):
     project.spare("f-api-logs-eu-west-1")
     account.client("apigateway")
 
-    assert not api.reset_log_role(project, orphans.role(project, "f-api-logs-eu-west-1"))
+    assert not orphans.reset_log_role(project, "f-api-logs-eu-west-1")
 
 
 def test_a_usage_plan_lets_go_of_its_stages_and_waits_for_a_change_that_is_still_made(
@@ -521,8 +521,7 @@ def test_a_usage_plan_lets_go_of_its_stages_and_waits_for_a_change_that_is_still
         )
     account.answers("apigateway", "delete_usage_plan", {}, usagePlanId="p1")
 
-    for thing in list(api.named(project, api.KINDS[1], "f-api")):
-        project.remove(thing)
+    kinds.remove(project, "usage plan", "f-api")
 
     assert not project.something_is_left
 
@@ -536,8 +535,7 @@ def test_an_api_that_has_gone_since_it_was_listed_is_no_api(account, project):
     )
     account.refuses("apigateway", "get_rest_api", "NotFoundException")
 
-    for thing in list(api.named(project, api.KINDS[2], "f-api")):
-        project.remove(thing)
+    kinds.remove(project, "REST API", "f-api")
 
     assert not project.something_is_left
 
@@ -556,7 +554,7 @@ def test_a_rule_lets_go_of_its_targets_first_page_by_page(account, project):
         account.answers("events", "remove_targets", {}, Rule="r", Ids=[number])
     account.answers("events", "delete_rule", {}, Name="r")
 
-    project.remove(ledger.rule(project, "r"))
+    kinds.remove(project, "rule", "r")
 
     assert not project.something_is_left
 
@@ -588,7 +586,7 @@ def test_a_table_that_is_still_being_made_is_deleted_then_and_gone_when_dynamodb
     for status in ("DELETING", "DELETING", ""):
         table_is(account, status)
 
-    project.remove(ledger.table(project, "t"))
+    kinds.remove(project, "table", "t")
 
     assert not project.something_is_left
 
@@ -599,7 +597,7 @@ def test_a_table_that_is_being_deleted_since_a_break_is_waited_for(account, proj
     account.refuses("dynamodb", "delete_table", "ResourceInUseException")
     account.refuses("dynamodb", "delete_table", "ResourceNotFoundException")
 
-    project.remove(ledger.table(project, "t"))
+    kinds.remove(project, "table", "t")
 
     assert not project.something_is_left
 
@@ -616,7 +614,7 @@ def test_a_table_that_is_protected_against_deletion_is_named_with_the_command_th
         "Resource cannot be deleted: it is protected.",
     )
 
-    project.remove(ledger.table(project, "t"))
+    kinds.remove(project, "table", "t")
 
     said = capsys.readouterr().err
     assert "✗ table t could not be removed, make clean tries again: An error occurred" in said
@@ -645,7 +643,7 @@ def test_a_table_that_another_name_of_the_function_left_is_found_by_its_tag(acco
         account.answers("dynamodb", "describe_table", {"Table": {"TableArn": arn}}, TableName=name)
         account.answers("dynamodb", "list_tags_of_resource", {"Tags": tags}, ResourceArn=arn)
 
-    assert [thing.name for thing in ledger.earlier_tables(project, "f-ledger")] == ["t-ledger"]
+    assert list(kinds.find(project, "earlier table", "f-ledger")) == [("t-ledger", "t-ledger")]
 
 
 # The bucket
@@ -662,11 +660,10 @@ def test_an_object_that_may_not_go_is_named_with_the_bucket(account, project, ca
         {"Errors": [{"Key": "k", "Code": "AccessDenied", "Message": "It is locked."}]},
     )
 
-    remove_bucket(project)
+    kinds.remove(project, "bucket", BUCKET)
 
-    name = f"mine-artifacts-{ACCOUNT}-eu-west-1"
     assert (
-        f"✗ bucket {name} could not be removed, make clean tries again: k: It is locked."
+        f"✗ bucket {BUCKET} could not be removed, make clean tries again: k: It is locked."
         in capsys.readouterr().err
     )
     assert project.something_is_left
@@ -685,6 +682,6 @@ def test_a_bucket_into_which_something_came_meanwhile_is_emptied_again(account, 
             account.refuses("s3", "delete_bucket", answers)
     account.answers("s3", "delete_bucket", {})
 
-    remove_bucket(project)
+    kinds.remove(project, "bucket", BUCKET)
 
     assert not project.something_is_left

@@ -3,7 +3,7 @@
 import pytest
 
 from fakes.laid_out import ACCOUNT, OURS
-from teardown import fleet, orphans, senders
+from teardown import kinds, workload
 
 MAPPINGS = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:event-source-mapping"
 ONE, OTHER = (f"a0000000-0000-0000-0000-00000000000{number}" for number in "12")
@@ -24,8 +24,7 @@ def test_a_mapping_that_is_still_being_made_is_deleted_then_and_waited_for(accou
     account.answers("lambda", "get_event_source_mapping", {"State": "Deleting"}, UUID=ONE)
     account.refuses("lambda", "get_event_source_mapping", "ResourceNotFoundException")
 
-    for thing in list(fleet.mappings(project, "f")):
-        project.remove(thing)
+    kinds.remove(project, "mapping", "f")
 
     assert clock.now == pytest.approx(0.1 + 0.1) and not project.something_is_left
 
@@ -36,14 +35,13 @@ def test_a_mapping_that_does_not_go_is_named(account, project, clock, capsys):
     for _ in range(100):
         account.answers("lambda", "get_event_source_mapping", {"State": "Deleting"}, UUID=ONE)
 
-    for thing in list(fleet.mappings(project, "f")):
-        project.remove(thing)
+    kinds.remove(project, "mapping", "f")
 
     said = (
         f"mapping {ONE} of function f could not be removed, make clean tries again: it is still "
         "being deleted after 120 seconds"
     )
-    assert said in capsys.readouterr().err and clock.now > fleet.MAPPING_SECONDS
+    assert said in capsys.readouterr().err and clock.now > kinds.MAPPING_SECONDS
     account.forget("lambda")
 
 
@@ -58,8 +56,7 @@ def test_a_mapping_whose_stack_stays_and_one_of_others_stay(account, project):
     account.answers("lambda", "list_event_source_mappings", {"EventSourceMappings": [other]})
     account.answers("lambda", "list_tags", {"Tags": {}}, Resource=f"{MAPPINGS}:{OTHER}")
 
-    for thing in list(fleet.mappings(project, "f")):
-        project.remove(thing)
+    kinds.remove(project, "mapping", "f")
 
     assert project.something_is_left
 
@@ -73,7 +70,7 @@ def test_an_alarm_that_is_not_there_is_passed_over(account, project):
         AlarmTypes=["MetricAlarm"],
     )
 
-    project.remove(orphans.alarm(project, "a"))
+    kinds.remove(project, "alarm", "a")
 
     assert not project.something_is_left
 
@@ -113,7 +110,7 @@ def test_a_policy_is_taken_from_its_holders_page_by_page_and_goes_with_its_versi
     account.refuses("iam", "delete_policy", "DeleteConflict")
     account.answers("iam", "delete_policy", {}, PolicyArn=SENDERS)
 
-    project.remove(senders.policy(project, "f"))
+    kinds.remove(project, "policy", "f-fleet-sender-eu-west-1")
 
     assert not project.something_is_left
 
@@ -138,7 +135,7 @@ def test_a_policy_is_taken_from_its_holders_before_terraform_destroys_it_where_i
         account.answers("iam", "list_entities_for_policy", holders, PolicyArn=SENDERS)
         account.answers("iam", "detach_role_policy", {}, PolicyArn=SENDERS, RoleName="pipeline")
 
-    senders.take_from_everybody(project, "mine-fleet", "f")
+    workload.detach_senders(project, "mine-fleet", "f")
 
     assert not project.something_is_left
 
@@ -152,6 +149,6 @@ def test_where_there_is_no_policy_it_is_taken_from_nobody(account, project):
     )
     account.refuses("iam", "get_policy", "NoSuchEntity")
 
-    senders.take_from_everybody(project, "mine-fleet", "f")
+    workload.detach_senders(project, "mine-fleet", "f")
 
     assert not project.something_is_left
