@@ -129,17 +129,28 @@ account_log_role() {
   esac
 }
 
-# is_our_table: whether the table of the ledger, whose name it sets as LEDGER_TABLE, is there and was made here.
+# owners KIND NAME ...: prints for each resource its owner by its tag, its kind and its name. The owner is ours, others or none.
+owners() {
+  tool aws # The SDK, whichever aws cli is used.
+  "$TOOLS_DIR/aws/bin/python3" "$PROJECT_DIR/scripts/teardown" owner "$STACK_NAME" "$@"
+}
+
+# refuse_others SETTING KIND NAME ...: ends the script when one of these resources belongs to somebody else.
+refuse_others() {
+  local found whom what setting=$1
+  shift
+  found=$(owners "$@")
+  while read -r whom what; do
+    [ "$whom" != others ] || fail "$what was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another $setting"
+  done <<<"$found"
+}
+
+# is_our_table: whether the table of the ledger, whose name it sets as LEDGER_TABLE, exists and belongs to this deployment.
 is_our_table() {
-  local answer
+  local found
   LEDGER_TABLE=$LAMBDA_FUNCTION_NAME-ledger
-  capture dynamodb describe-table --table-name "$LEDGER_TABLE" --query Table.TableArn || {
-    [[ $answer = *ResourceNotFoundException* ]] || fail "table $LEDGER_TABLE cannot be read: $(error_of "$answer")"
-    return 1
-  }
-  capture dynamodb list-tags-of-resource --resource-arn "$answer" --query "Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" ||
-    fail "the tags of table $LEDGER_TABLE cannot be read: $(error_of "$answer")"
-  [ "$answer" = "$STACK_NAME" ]
+  found=$(owners table "$LEDGER_TABLE") || exit
+  [ "${found%% *}" = ours ]
 }
 
 # error_of TEXT: prints the one line that matters of what a program said before it failed, or all of it on one line. Of one that was

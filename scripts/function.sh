@@ -32,26 +32,20 @@ need_function_outputs() {
     "LedgerTableName=${output[LedgerTableName]}")
 }
 
-# make_bucket: makes the bucket for bundles unless it is there, and sets `bucket`. One without tags and objects is one that was
-# made a moment before a run was killed.
+# make_bucket: makes the bucket for bundles unless it exists, and sets `bucket`. One without tags and objects is from a run that was
+# killed just after its creation.
 make_bucket() {
-  local answer
+  local found
   bucket=$(bucket_name "$ACCOUNT")
-  if ! capture s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$ACCOUNT"; then
-    say "making bucket $bucket"
-    create_bucket
-  elif capture s3api get-bucket-tagging --bucket "$bucket" --query "TagSet[?Key=='$OWNERSHIP_TAG'].Value | [0]"; then
-    [ "$answer" = "$STACK_NAME" ] ||
-      fail "bucket $bucket was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
-    return
-  elif [[ $answer != *NoSuchTagSet* ]]; then
-    fail "bucket $bucket cannot be read: $(error_of "$answer")"
-  else
-    capture s3api list-objects-v2 --bucket "$bucket" --max-keys 1 --query 'Contents[0].Key' ||
-      fail "bucket $bucket cannot be read: $(error_of "$answer")"
-    [ "$answer" = None ] ||
-      fail "bucket $bucket was not made here, for it has objects and no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
-  fi
+  found=$(owners bucket "$bucket")
+  case ${found%% *} in
+    ours) ;;
+    none)
+      say "making bucket $bucket"
+      create_bucket
+      ;;
+    *) fail "bucket $bucket was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME" ;;
+  esac
   # The tag first: without it nobody would remove the bucket.
   ask s3api put-bucket-tagging --bucket "$bucket" --tagging '{"TagSet": [
     {"Key": "'"$OWNERSHIP_TAG"'", "Value": '"$(json "$STACK_NAME")"'},

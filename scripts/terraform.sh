@@ -52,56 +52,14 @@ prepare_terraform() {
   terraform_settings >"$TERRAFORM_TREE/settings.auto.tfvars.json"
 }
 
-# check_names: ECS, SQS, EventBridge and CloudWatch answer a request for a cluster, a queue, a rule or an alarm that is there with the
-# one that is there, and Terraform takes it for its own. What somebody else has by these names is refused before. API Gateway makes
-# another API, plan or key of a name that is taken; of its one setting for a whole account account_log_role takes care.
+# check_names [KIND NAME ...]: ends the script when a name is taken by somebody else. ECS, SQS, EventBridge and CloudWatch answer a
+# request for a cluster, a queue, a rule or an alarm with the existing one of that name, and Terraform would manage it. API Gateway
+# creates another API, plan or key; of its one setting for a whole account account_log_role takes care.
 check_names() {
-  check_cluster
-  check_queue "$LAMBDA_FUNCTION_NAME-dead-letters"
-  check_alarm "$LAMBDA_FUNCTION_NAME-dead-letters"
-  check_rule "$LAMBDA_FUNCTION_NAME-completer-deployments"
-  check_rule "$LAMBDA_FUNCTION_NAME-completer-poll"
-}
-
-# not_ours WHAT SETTING: ends the script, since something has the name of one of ours and is none.
-not_ours() { fail "$1 was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another $2"; }
-
-check_cluster() {
-  local answer
-  capture ecs describe-clusters --clusters "$CLUSTER_NAME" --include TAGS \
-    --query "clusters[?status=='ACTIVE'].[not_null((tags[?key=='$OWNERSHIP_TAG'].value)[0], '')] | [0]" ||
-    fail "cluster $CLUSTER_NAME cannot be read: $(error_of "$answer")"
-  [[ $answer = None || $answer = "$STACK_NAME" ]] || not_ours "cluster $CLUSTER_NAME" CLUSTER_NAME
-}
-
-check_queue() {
-  local answer queue
-  capture sqs get-queue-url --queue-name "$1" --query QueueUrl || return 0
-  queue=$answer
-  capture sqs list-queue-tags --queue-url "$queue" --query "Tags.\"$OWNERSHIP_TAG\"" ||
-    fail "the tags of queue $queue cannot be read: $(error_of "$answer")"
-  [ "$answer" = "$STACK_NAME" ] || not_ours "queue $1" LAMBDA_FUNCTION_NAME
-}
-
-check_alarm() {
-  local answer
-  capture cloudwatch describe-alarms --alarm-names "$1" --query 'MetricAlarms[0].AlarmArn' ||
-    fail "alarm $1 cannot be read: $(error_of "$answer")"
-  [ "$answer" != None ] || return 0
-  capture cloudwatch list-tags-for-resource --resource-arn "$answer" --query "Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" ||
-    fail "the tags of alarm $1 cannot be read: $(error_of "$answer")"
-  [ "$answer" = "$STACK_NAME" ] || not_ours "alarm $1" LAMBDA_FUNCTION_NAME
-}
-
-check_rule() {
-  local answer
-  capture events describe-rule --name "$1" --query Arn || {
-    [[ $answer = *ResourceNotFoundException* ]] || fail "rule $1 cannot be read: $(error_of "$answer")"
-    return 0
-  }
-  capture events list-tags-for-resource --resource-arn "$answer" --query "Tags[?Key=='$OWNERSHIP_TAG'].Value | [0]" ||
-    fail "the tags of rule $1 cannot be read: $(error_of "$answer")"
-  [ "$answer" = "$STACK_NAME" ] || not_ours "rule $1" LAMBDA_FUNCTION_NAME
+  local function=$LAMBDA_FUNCTION_NAME
+  refuse_others CLUSTER_NAME cluster "$CLUSTER_NAME"
+  refuse_others LAMBDA_FUNCTION_NAME queue "$function-dead-letters" alarm "$function-dead-letters" \
+    rule "$function-completer-deployments" rule "$function-completer-poll" "$@"
 }
 
 # knows ADDRESS: whether Terraform's state has a resource.
