@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 PIPELINES = ["all-aws", "all-aws-tf"]
 ROLE, POLICY, TABLE = "ecs-updater-eu-west-1", "ecs-updater", "ecs-updater-ledger"
 COMPLETERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
-WORKER = {"RoleName": "ecs-updater-fleet-eu-west-1", "PolicyName": "ecs-updater-fleet"}
+WORKER = {"RoleName": ROLE, "PolicyName": "ecs-updater-fleet"}
 STATUS = {"RoleName": "ecs-updater-api-status-eu-west-1", "PolicyName": "ecs-updater-api-status"}
 AT_FIRST = ServiceState("busybox", {"kept": "as it is", "old": "value"})
 EVENT = {
