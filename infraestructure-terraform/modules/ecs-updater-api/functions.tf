@@ -13,7 +13,7 @@ resource "aws_lambda_function" "update" {
   #checkov:skip=CKV_AWS_116:nothing calls it asynchronously: every caller waits for its answer
   #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
   #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
   function_name    = "${local.api}-update"
   description      = "Updates and rolls back ECS services, called by HTTP"
   handler          = "ecs_updater.handlers.api_update.lambda_handler"
@@ -75,7 +75,7 @@ resource "aws_lambda_function" "status" {
   #checkov:skip=CKV_AWS_116:nothing calls it asynchronously: every caller waits for its answer
   #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
   #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
   function_name                  = "${local.api}-status"
   description                    = "Tells by HTTP what runs and what was updated"
   handler                        = "ecs_updater.handlers.api_status.lambda_handler"

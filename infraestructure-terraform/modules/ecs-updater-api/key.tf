@@ -1,4 +1,4 @@
-# The key, and how much it may call.
+# The API key and its limits.
 
 resource "aws_api_gateway_usage_plan" "this" {
   name        = local.api

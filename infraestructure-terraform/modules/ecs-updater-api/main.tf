@@ -1,4 +1,4 @@
-# The HTTP door, a REST API with a key. Here is what everything else hangs on; beside it:
+# The HTTP API, a REST API with a key. Here is the API itself; beside it:
 #   functions.tf   the two functions behind it          status_role.tf  what the one that reads may do
 #   models.tf      what a body must be                  routes.tf       which route calls what
 #   responses.tf   what the gateway answers itself      stage.tf        the deployment, its logs and its limits

@@ -1,4 +1,4 @@
-# What the gateway answers itself has the form of what the functions answer.
+# The gateway's own errors have the form of the functions' answers.
 
 locals {
   by_iam  = var.api_auth == "iam"

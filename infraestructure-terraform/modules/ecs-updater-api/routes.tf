@@ -44,9 +44,9 @@ resource "aws_api_gateway_resource" "openapi" {
   path_part   = "openapi.json"
 }
 
-# Open: it tells what there is, and nothing of what runs.
+# Open: it lists the routes, and nothing of the services.
 resource "aws_api_gateway_method" "help" {
-  #checkov:skip=CKV_AWS_59:the help is open: it tells what there is, and nothing of what runs
+  #checkov:skip=CKV_AWS_59:the help is open: it lists the routes, and nothing of the services
   #checkov:skip=CKV2_AWS_53:there is no body, and the function checks what is asked for
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_rest_api.this.root_resource_id

@@ -1,7 +1,7 @@
-# The API as it is called: its deployment, its logs and its limits.
+# The stage: its deployment, its logs and its limits.
 
 locals {
-  # What the deployment was made of: a change of any of it is deployed.
+  # A change of any of these files is deployed.
   parts = ["main.tf", "models.tf", "responses.tf", "routes.tf"]
 }
 
@@ -30,7 +30,7 @@ resource "aws_api_gateway_deployment" "this" {
 resource "aws_api_gateway_stage" "this" {
   #checkov:skip=CKV_AWS_73:the functions pass traces on; X-Ray of the stage costs per call
   #checkov:skip=CKV_AWS_120:a cache would show services as they were, and costs per hour
-  #checkov:skip=CKV2_AWS_4:access logs tell of every call; execution logs hold what is in it, in a group without an end
+  #checkov:skip=CKV2_AWS_4:access logs have every call; execution logs also have bodies, in a group that is kept for ever
   #checkov:skip=CKV2_AWS_29:a firewall costs per month; a key, its quota and the throttling are what bounds the calls
   #checkov:skip=CKV2_AWS_51:callers have a key and, if wanted, a signature; certificates are for back ends that are not Lambda
   rest_api_id          = aws_api_gateway_rest_api.this.id
@@ -42,7 +42,7 @@ resource "aws_api_gateway_stage" "this" {
   access_log_settings {
     # Put together from the name: a plan shows it.
     destination_arn = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.access.name}"
-    # Of a key its number alone; one line of JSON per call.
+    # One line of JSON per call, with the id of a key instead of its value.
     format = jsonencode({
       requestId        = "$context.requestId"
       time             = "$context.requestTime"
@@ -61,7 +61,7 @@ resource "aws_api_gateway_stage" "this" {
   depends_on = [aws_api_gateway_account.this]
 }
 
-# Neither bodies nor headers are logged: the key is in one, what an event says in the other.
+# Neither bodies nor headers are logged: they contain events and the key.
 resource "aws_api_gateway_method_settings" "this" {
   #checkov:skip=CKV_AWS_225:a cache would show services as they were, and costs per hour
   #checkov:skip=CKV_AWS_308:there is no cache

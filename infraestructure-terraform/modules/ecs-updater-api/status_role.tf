@@ -1,4 +1,4 @@
-# The function that reads can read, and nothing else.
+# The role of the status function allows reading and nothing else.
 
 resource "aws_iam_role" "status" {
   name                 = "${local.api}-status-${local.region}"

@@ -28,7 +28,7 @@ variable "function_name" {
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_-]{1,38}$", var.function_name))
-    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its completer carries the name and the region."
+    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its reconciler contains the name and the region."
   }
 }
 
@@ -259,7 +259,7 @@ variable "expected_task_definition_family" {
 }
 
 variable "unknown_fields" {
-  description = "What becomes of task-definition fields that are newer than the function: keep sends them back, drop leaves them out."
+  description = "Whether task-definition fields that are newer than the function are kept (keep) or omitted (drop)."
   type        = string
   default     = "keep"
   nullable    = false
@@ -271,7 +271,7 @@ variable "unknown_fields" {
 }
 
 variable "task_failures" {
-  description = "How many tasks have to die the same death until a rollout counts as failed, where no circuit breaker decides that."
+  description = "Identical task failures before a rollout counts as failed, where no circuit breaker decides."
   type        = number
   default     = 3
   nullable    = false
@@ -366,7 +366,7 @@ variable "ledger_table_name" {
 }
 
 variable "ledger_cluster_name" {
-  description = "Optional cluster, or pattern of clusters, whose updates the completer of the ledger completes: an output of the ledger. Events are refused unless it covers the cluster of the function."
+  description = "Optional cluster, or pattern of clusters, whose updates the reconciler of the ledger finishes: an output of the ledger. Events are rejected unless it covers the cluster of the function."
   type        = string
   default     = ""
   nullable    = false

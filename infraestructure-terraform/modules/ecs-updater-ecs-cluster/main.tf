@@ -1,4 +1,4 @@
-# An ECS cluster, with what the dummy service needs to start and to log.
+# An ECS cluster, with the role and the log group of the dummy service.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}

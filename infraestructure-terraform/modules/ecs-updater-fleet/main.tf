@@ -1,4 +1,4 @@
-# The fleet door, a queue in which services keep their order, with the function that works it off. Here is the queue; beside it:
+# The queue for many services, which keeps the order of each, with its worker. Here is the queue; beside it:
 #   worker.tf   the function and its permissions        sender.tf   the policy for senders
 
 data "aws_caller_identity" "current" {}
@@ -27,7 +27,7 @@ locals {
 resource "aws_sqs_queue" "this" {
   name       = "${local.fleet}.fifo"
   fifo_queue = true
-  # What is the same is said with the message, by its request_id.
+  # A duplicate is recognised by the request_id of the message.
   content_based_deduplication = false
   deduplication_scope         = "messageGroup"
   fifo_throughput_limit       = "perMessageGroupId"
@@ -43,7 +43,7 @@ resource "aws_sqs_queue" "this" {
   })
 }
 
-# What could not be read, and what came again for half an hour and could not be worked off.
+# Messages that could not be read, and those that were received for half an hour without success.
 resource "aws_sqs_queue" "dead_letters" {
   name                        = "${local.fleet}-dead-letters.fifo"
   fifo_queue                  = true
@@ -108,7 +108,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  # SQS sends no figures of a queue that nobody has used for hours.
+  # SQS sends no metrics of a queue that is idle for hours.
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
   ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]

@@ -1,4 +1,4 @@
-# For people and pipelines that send: to be attached to their users and roles.
+# For senders, people and pipelines: attach it to their users and roles.
 
 resource "aws_iam_policy" "sender" {
   name        = "${local.fleet}-sender-${local.region}"

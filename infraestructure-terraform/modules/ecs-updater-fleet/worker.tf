@@ -1,12 +1,12 @@
 # The function that works off the queue, with the role and the log group of the updater.
 
-# Begins the updates, at the rate that ECS allows, and waits for none: the completer of the ledger ends them.
+# Begins updates at the rate that ECS allows, and waits for none: the reconciler of the ledger finishes them.
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:the mapping from the queue bounds how many run; what is reserved other functions of the account could not use
-  #checkov:skip=CKV_AWS_116:nothing calls it asynchronously: the queue has dead letters
+  #checkov:skip=CKV_AWS_116:nothing invokes it asynchronously: the queue has a dead-letter queue
   #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
   #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
   function_name = local.fleet
   description   = "Works off a queue of updates of ECS services"
   handler       = "ecs_updater.handlers.sqs_worker.lambda_handler"
@@ -98,7 +98,7 @@ resource "aws_iam_role_policy" "this" {
         Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
         Resource = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
       },
-      # What cannot even be read goes there at once, with the reason.
+      # A message that cannot be read goes there at once, with the reason.
       {
         Sid      = "SendDeadLetters"
         Effect   = "Allow"

@@ -1,4 +1,4 @@
-# The function that changes the image and the tags of an ECS service, with its role, logs and dead letters.
+# The function that changes the image and the tags of an ECS service, with its role, its logs and its dead-letter queue.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -18,7 +18,7 @@ locals {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
   #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
   function_name = var.function_name
   description   = "Changes the image and the tags of an ECS service"
   handler       = "ecs_updater.handlers.update.lambda_handler"
@@ -121,7 +121,7 @@ resource "aws_iam_role_policy" "this" {
           Action   = ["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"]
           Resource = local.services
         },
-        # To follow a rollout: what ECS itself has to say of it, what runs, and what its tasks died of.
+        # To wait for a rollout: its service deployment, what runs, and the failures of its tasks.
         { Sid = "FollowDeployments", Effect = "Allow", Action = "ecs:ListServiceDeployments", Resource = local.services },
         # Of these two actions ECS may ask about the service as well.
         {
@@ -221,7 +221,7 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.log_retention_days
 }
 
-# Events of asynchronous calls that failed to the last attempt.
+# Events of asynchronous invocations whose last attempt failed.
 resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.function_name}-dead-letters"
   message_retention_seconds = 1209600
@@ -258,7 +258,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  # SQS sends no figures of a queue that nobody has used for hours.
+  # SQS sends no metrics of a queue that is idle for hours.
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
   ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]

@@ -1,4 +1,4 @@
-# The ledger, a table of the updates and their leases, with the function that completes what nobody waits for.
+# The ledger, a table of the updates and their leases, with the reconciler, which finishes open updates.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -67,13 +67,13 @@ resource "aws_dynamodb_table" "this" {
   }
 }
 
-# Completes the updates whose caller did not wait, and rolls back those that asked for it.
+# The reconciler: finishes the updates whose caller did not wait, and rolls back where that was requested.
 resource "aws_lambda_function" "completer" {
   #checkov:skip=CKV_AWS_115:the lease of each service keeps two runs apart; what is reserved other functions of the account could not use
   #checkov:skip=CKV_AWS_116:no event is needed again: the next look at the ledger does what a failed run did not
   #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
   #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes by whoever deploys it; a signing profile is an organisation's
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
   function_name = local.completer
   description   = "Completes updates of ECS services that nobody waits for"
   handler       = "ecs_updater.handlers.reconcile.lambda_handler"
@@ -262,7 +262,7 @@ resource "aws_lambda_permission" "deployments" {
   source_arn    = aws_cloudwatch_event_rule.deployments.arn
 }
 
-# For what no event tells: without a circuit breaker ECS reports no failure, and an event may be lost.
+# For ends without an event: without a circuit breaker ECS reports no failure, and an event may be lost.
 resource "aws_cloudwatch_event_rule" "poll" {
   name                = "${local.completer}-poll"
   description         = "Calls the completer for the updates whose end no event tells"

@@ -1,5 +1,5 @@
 output "ledger_cluster_name" {
-  description = "Cluster, or pattern of clusters, whose updates the completer completes."
+  description = "Cluster, or pattern of clusters, whose updates the reconciler finishes."
   value       = var.cluster_name
 }
 
@@ -14,21 +14,21 @@ output "ledger_table_arn" {
 }
 
 output "completer_function_name" {
-  description = "Name of the function that completes updates."
+  description = "Name of the reconciler, the function that finishes open updates."
   value       = aws_lambda_function.completer.function_name
 }
 
 output "completer_function_arn" {
-  description = "ARN of the function that completes updates."
+  description = "ARN of the reconciler, the function that finishes open updates."
   value       = aws_lambda_function.completer.arn
 }
 
 output "completer_role_arn" {
-  description = "ARN of the role that the completer runs with."
+  description = "ARN of the role of the reconciler."
   value       = aws_iam_role.completer.arn
 }
 
 output "completer_log_group_name" {
-  description = "Name of the log group of the completer."
+  description = "Name of the log group of the reconciler."
   value       = aws_cloudwatch_log_group.completer.name
 }

@@ -17,7 +17,7 @@ variable "function_name" {
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_-]{1,38}$", var.function_name))
-    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its completer carries the name and the region."
+    error_message = "function_name must be 1 to 38 letters, digits, underscores and hyphens: the role of its reconciler contains the name and the region."
   }
 }
 
@@ -117,7 +117,7 @@ variable "deletion_protection" {
 }
 
 variable "poll_minutes" {
-  description = "Minutes between two looks at updates that nobody waits for; ECS reports most ends at once, and not all."
+  description = "Minutes between two polls of updates that no caller waits for; ECS reports most ends with events, but not all."
   type        = number
   default     = 5
   nullable    = false
@@ -129,7 +129,7 @@ variable "poll_minutes" {
 }
 
 variable "task_failures" {
-  description = "How many tasks have to die the same death until a rollout counts as failed, where no circuit breaker decides that."
+  description = "Identical task failures before a rollout counts as failed, where no circuit breaker decides."
   type        = number
   default     = 3
   nullable    = false

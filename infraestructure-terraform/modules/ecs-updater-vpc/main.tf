@@ -1,4 +1,4 @@
-# A small VPC with two public subnets and no NAT gateway, for tasks that only call out.
+# A small VPC with two public subnets and no NAT gateway, for tasks with outbound traffic only.
 
 locals {
   prefix_length = tonumber(split("/", var.vpc_cidr)[1])
@@ -16,7 +16,7 @@ data "aws_availability_zones" "regional" {
 }
 
 resource "aws_vpc" "this" {
-  #checkov:skip=CKV2_AWS_11:flow logs cost per GB, and the tasks take no connections; whoever needs them adds them
+  #checkov:skip=CKV2_AWS_11:flow logs cost per GB, and the tasks take no connections; add them where they are needed
   #checkov:skip=CKV2_AWS_12:nothing is in the default group, and CloudFormation, which makes the same network, cannot change it
   cidr_block           = var.vpc_cidr
   enable_dns_support   = true
