@@ -389,10 +389,10 @@ def apis_are(
         {"item": [{"stageName": "live", **(rest or {})}]},
         restApiId="a1",
     )
-    kinds = ("http", "websocket")
+    protocols = ("http", "websocket")
     v2 = [
         {"Name": name, "ApiId": name, "RouteSelectionExpression": "x", "ProtocolType": name.upper()}
-        for name in kinds
+        for name in protocols
     ]
     account.answers("apigatewayv2", "get_apis", {"Items": v2})
     account.answers(
