@@ -64,12 +64,10 @@ class Call:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Default `request_id` of an event. Lambda's own retries have the same, a client's do not."""
     caller: str | None = None
-    """The caller, as far as the handler knows it."""
     time_left: Callable[[], float] = lambda: math.inf
     """Returns the seconds until the function's time-out."""
     clock: Clock = REAL_TIME
     batch: str | None = None
-    """Id of the batch in the ledger."""
     wait_seconds: float | None = None
     """Time to wait for the rollout, instead of the event's `wait_seconds`."""
 

@@ -24,6 +24,7 @@ MESSAGE_LIMIT = 2000
 """Maximum characters of a message, which fit on one screen."""
 
 _NOT_READ = "reading ecs service unexpected error: "
+_TAGS_NOT_UPDATED = "updating service tag unexpected error: "
 _NOT_CREATED = "new task_definition could not be created "
 
 
@@ -114,7 +115,6 @@ class EcsUpdaterError(Exception):
     """Advice that is not part of the message, because callers compare messages."""
 
     failure: AwsFailure | None = None
-    """The failed AWS call that caused this error."""
 
     def __init_subclass__(cls, stage: str = "", prefix: str = ""):
         _CLASSES[cls.__name__] = cls
@@ -328,11 +328,8 @@ class UnknownOutcomeError(ServerFault, stage="ecs_service_update"):
     """UpdateService got no answer, and the service could not be read: it is fully old or new."""
 
 
-class ServiceTagsError(ServerFault, stage="ecs_service_update"):
+class ServiceTagsError(ServerFault, stage="ecs_service_update", prefix=_TAGS_NOT_UPDATED):
     """The service's tags could not be written: throttled, not permitted, or AWS failed."""
-
-    def __init__(self, reason: str):
-        super().__init__(f"updating service tag unexpected error: {reason}")
 
 
 class InternalError(ServerFault):

@@ -18,7 +18,6 @@ class Rate(NamedTuple):
     burst: float
     """Tokens of a full bucket: calls that can be made at once."""
     per_second: float
-    """Tokens added per second."""
 
     def share(self, part: float) -> "Rate":
         """Returns this part of the rate, between 0 and 1."""

@@ -31,7 +31,6 @@ class Sources:
     services: ServiceList
     ledger: UpdateQueries | None
     environment: Mapping[str, str]
-    """The function's environment variables."""
 
 
 def status_app(sources: Sources) -> APIGatewayRestResolver:

@@ -17,7 +17,6 @@ from .body import event_of, in_short_names, is_short, value_of, waits_too_long
 from .serializers import id_of
 
 Update = Callable[[Any, Call], Answer]
-"""Runs the update or rollback of an event."""
 
 
 def update_app(update: Update) -> APIGatewayRestResolver:

@@ -39,7 +39,6 @@ class ListQuery:
 
     launch_types: frozenset[str] = frozenset({FARGATE})
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags that a service must have."""
     images: bool = False
     limit: int = MOST_SERVICES
     next: str | None = None

@@ -90,7 +90,6 @@ class Ecr:
         )
         self._clients: dict[str, Any] = {}
         self.calls: Counter[str] = Counter()
-        """Number of requests by operation, retries included."""
 
     def manifest(
         self,

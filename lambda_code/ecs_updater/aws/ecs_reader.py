@@ -29,7 +29,6 @@ SERVICES_PER_CALL = 10
 """Maximum services of one DescribeServices."""
 
 PARALLEL = 10
-"""Maximum parallel calls."""
 
 _CONFIG = Config(
     connect_timeout=2,

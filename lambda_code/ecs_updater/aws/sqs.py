@@ -33,7 +33,6 @@ class Outgoing:
     group: str
     """Message group, which SQS delivers in order."""
     deduplication: str
-    """Deduplication id."""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -14,7 +14,6 @@ from .request import Request, UpdateRequest
 IMAGES, SERVICES = "ALLOWED_IMAGES", "ALLOWED_SERVICES"
 
 _MAX_SHOWN = 1000
-"""Maximum characters of a list in an error."""
 
 _IMAGE, _SERVICE = r"[A-Za-z0-9._/:@+*?!\[\]-]", r"[A-Za-z0-9_*?!\[\]-]"
 _SHAPES = {
@@ -28,7 +27,6 @@ _SHAPES = {
     ),
 }
 _BALANCED = re.compile(r"(?:[^][]|\[!?+\]?+[^]]*+\])+")
-"""A shell glob whose brackets are balanced."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,7 @@ class AllowList:
     """Patterns of one setting. `*` also matches `/`. Without patterns everything is allowed."""
 
     setting: str
-    """`ALLOWED_IMAGES` or `ALLOWED_SERVICES`."""
     text: str = ""
-    """Value of the setting."""
     patterns: tuple[str, ...] = ()
 
     @classmethod

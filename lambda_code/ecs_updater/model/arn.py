@@ -14,17 +14,17 @@ _CLUSTER = re.compile(r"arn:[^:]+:ecs:[^:]+:[^:]+:cluster/(?P<cluster>[\w-]+)")
 
 def cluster_name(cluster: str) -> str:
     """Returns the name of a cluster, given by name or ARN."""
-    return _last_part(cluster)
+    return cluster.rpartition("/")[2]
 
 
 def service_name(service: str) -> str:
     """Returns the name of a service, given by name or ARN."""
-    return _last_part(service)
+    return service.rpartition("/")[2]
 
 
 def revision_name(task_definition: str) -> str:
     """Returns `family:revision` of a task definition, given so or by ARN."""
-    return _last_part(task_definition)
+    return task_definition.rpartition("/")[2]
 
 
 def family(task_definition: str) -> str:
@@ -39,7 +39,7 @@ def revision_number(task_definition_arn: str) -> int:
 
 def task_id(task_arn: str) -> str:
     """Returns the id of a task."""
-    return _last_part(task_arn)
+    return task_arn.rpartition("/")[2]
 
 
 def account_prefix(arn: str) -> str:
@@ -91,7 +91,3 @@ def group_id(key: str) -> str:
     A group id has at most 128 characters, a key may have more.
     """
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _last_part(arn: str) -> str:
-    return arn.rpartition("/")[2]

@@ -108,7 +108,6 @@ def names_unknown_fields(error: ValidationError) -> bool:
 
 
 SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
-"""Schema by action."""
 SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
 """Schema of the short form of the HTTP API, by action, see `api.body`."""
 
@@ -117,7 +116,6 @@ UPDATE_SCHEMA = SCHEMAS[UPDATE].document
 assert SCHEMAS[UPDATE].validator
 
 _VIOLATIONS_LOGGED = 20
-"""Maximum logged violations of one event."""
 
 _VIOLATIONS_WEIGHED = 1000
 """Maximum violations among which the best is searched: a 6 MB event can have many."""

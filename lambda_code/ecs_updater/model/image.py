@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from ..errors import InvalidImageError
 
 EMPTY_REPOSITORY = "Container.image repository should not be null or empty."
-"""ECS's message for a reference without a repository."""
 
 DEFAULT_TAG = "latest"
-"""Tag of a reference without tag and digest."""
 
 _PATH_LIMIT = 255
 _REFERENCE_LIMIT = 1024

@@ -29,7 +29,6 @@ class Plan:
 
     snapshot: Snapshot
     container: str
-    """Name of the addressed container."""
     images: tuple[ImageChange, ...]
     tags: TagChanges
     revision: Mapping[str, Any] | None
@@ -47,11 +46,8 @@ class Plan:
     after: Mapping[str, Any] = field(init=False)
     """Task definition that the service runs afterwards. It may have no ARN yet."""
     deploys: bool = field(init=False)
-    """Whether the service gets a new deployment."""
     changes_tags: bool = field(init=False)
-    """Whether there are tags to write."""
     writes: bool = field(init=False)
-    """Whether there is anything to write."""
 
     def __post_init__(self) -> None:
         has_revision = self.revision is not None or self.target is not None
@@ -133,12 +129,12 @@ def registration(
     unknown fields.
     """
     revision = td.new_revision(task_definition, images, fields.read_only)
-    unknown = tuple(fields.unknown(revision))
+    known, unknown = fields.split(revision)
     if settings.unknown_fields == DROP:
-        revision = fields.known(revision)
+        revision = known
     if registrable := td.registrable_tags(tags):
         revision["tags"] = registrable
-    return revision, unknown
+    return revision, tuple(unknown)
 
 
 def make_rollback_plan(

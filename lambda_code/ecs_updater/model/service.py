@@ -88,13 +88,11 @@ class Snapshot:
     task_definition_tags: tuple[Mapping[str, str], ...]
     """Tags of the running revision, `{"key", "value"}`."""
     tags: Mapping[str, str]
-    """Tags of the service without the reserved ones."""
     reserved_tags: Mapping[str, str]
     """The service's `aws:` tags, which only AWS sets."""
     deployment_id: str | None
     """Id of the PRIMARY deployment."""
     updated_on: datetime | None
-    """Last change of the PRIMARY deployment."""
     deployment_ids: frozenset[str] = frozenset()
     """Ids of all listed deployments: a later answer can have newer ones."""
     completed: str | None = None
@@ -106,7 +104,6 @@ class Snapshot:
     on_fargate: bool | None = None
     """Whether the tasks run on Fargate. None: unknown."""
     has_completed: bool = True
-    """Whether the PRIMARY deployment has completed."""
     service: Mapping[str, Any] = field(default_factory=dict)
     """Answer of DescribeServices."""
 

@@ -4,7 +4,7 @@ Works on the wire JSON of ECS: the SDK drops the fields that are newer than its 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,63 +114,44 @@ def _names(definitions: Sequence[Json]) -> str:
 
 @dataclass(frozen=True)
 class RegistrableFields:
-    """Fields that the SDK knows. ECS may have newer ones."""
+    """Fields that the SDK knows, as shapes of its request and its answer. ECS may have newer ones."""
 
     registered: Any
-    """Shape RegisterTaskDefinitionRequest."""
     returned: Any
-    """Shape TaskDefinition."""
 
     @property
     def read_only(self) -> frozenset[str]:
         """Returns the fields that ECS adds, such as `revision` and `registeredAt`."""
         return frozenset(self.returned.members) - frozenset(self.registered.members)
 
-    def unknown(self, revision: dict[str, Any]) -> Iterator[str]:
-        """Yields the paths of unknown fields, such as `containerDefinitions[0].newField`."""
-        return _unknown(revision, self.registered, "")
+    def split(self, revision: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Returns `revision` without unknown fields, and the paths of these.
 
-    def known(self, revision: dict[str, Any]) -> dict[str, Any]:
-        """Returns `revision` without unknown fields, at any depth."""
-        known: dict[str, Any] = _known(revision, self.registered)
-        return known
-
-
-def _unknown(value: Any, shape: Any, path: str) -> Iterator[str]:
-    if shape.type_name == "structure" and isinstance(value, dict):
-        for name, member in value.items():
-            here = f"{path}.{name}" if path else name
-            if name in shape.members:
-                yield from _unknown(member, shape.members[name], here)
-            else:
-                yield here
-    elif shape.type_name == "list" and isinstance(value, list):
-        for index, member in enumerate(value):
-            yield from _unknown(member, shape.member, f"{path}[{index}]")
-    elif shape.type_name == "map" and isinstance(value, dict):
-        for name, member in value.items():
-            yield from _unknown(member, shape.value, f"{path}.{name}")
+        A path is, for example, `containerDefinitions[0].newField`.
+        """
+        unknown: list[str] = []
+        return _known(revision, self.registered, "", unknown), unknown
 
 
-def _known(value: Any, shape: Any) -> Any:
-    if shape.type_name == "structure" and isinstance(value, dict):
-        members = {
-            name: _known(member, shape.members[name])
-            for name, member in value.items()
-            if name in shape.members
-        }
-        return {
-            name: member
-            for name, member in members.items()
-            if not _lost_its_member(member, value[name], shape.members[name])
-        }
-    if shape.type_name == "list" and isinstance(value, list):
-        return [_known(member, shape.member) for member in value]
-    if shape.type_name == "map" and isinstance(value, dict):
-        return {name: _known(member, shape.value) for name, member in value.items()}
-    return value
-
-
-def _lost_its_member(known: Any, value: Any, shape: Any) -> bool:
-    """Returns whether the only member of a union was unknown."""
-    return getattr(shape, "is_tagged_union", False) and not known and bool(value)
+def _known(value: Any, shape: Any, path: str, unknown: list[str]) -> Any:
+    """Returns `value` without unknown fields, at any depth. Adds their paths to `unknown`."""
+    kind = shape.type_name
+    if kind == "list" and isinstance(value, list):
+        return [
+            _known(member, shape.member, f"{path}[{index}]", unknown)
+            for index, member in enumerate(value)
+        ]
+    if kind not in ("structure", "map") or not isinstance(value, dict):
+        return value
+    known = {}
+    for name, member in value.items():
+        here = f"{path}.{name}" if path else name
+        inner = shape.members.get(name) if kind == "structure" else shape.value
+        if inner is None:
+            unknown.append(here)
+            continue
+        kept = _known(member, inner, here, unknown)
+        # A union must have one member: one whose only member is unknown is left out.
+        if kept or not member or not getattr(inner, "is_tagged_union", False):
+            known[name] = kept
+    return known

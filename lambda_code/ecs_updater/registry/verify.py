@@ -66,7 +66,6 @@ class Verified:
     digest: str | None = None
     """Digest of the manifest or index. None: neither the reference nor the registry has it."""
     platforms: tuple[Platform, ...] = ()
-    """Platforms of the image."""
     platform_digest: str | None = None
     """Digest of the manifest that the task runs; `digest` without an index. None: unknown."""
     doubt: str | None = None

@@ -32,7 +32,6 @@ class Message:
     group: str
     """Message group: SQS delivers the messages of one group, one service's, in order."""
     receives: int
-    """Number of receives, this one included."""
     first_received_at: float
     """Time of the first receive, in seconds since the epoch."""
     body: str
