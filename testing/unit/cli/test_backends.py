@@ -16,7 +16,6 @@ from botocore.stub import Stubber
 from ecs_updater.aws import session
 from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.context import Clock
-from ecs_updater.errors import LedgerError
 from ecs_updater.throttling import RATES, LocalRateLimiter
 from ecs_updater_cli.backends.local import MAX_RECEIVES, LocalQueue
 from ecs_updater_cli.backends.preview import DryRun
@@ -25,10 +24,8 @@ from ecs_updater_cli.backends.sqs import SqsBackend, TaskCounter
 from ecs_updater_cli.backends.unrecorded import UnrecordedBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row
-from ecs_updater_cli.commands.status import FilteredEcsReader, list_services
-from ecs_updater_cli.errors import AwsError, CommandError, aws_error_of, aws_errors
+from ecs_updater_cli.errors import CommandError, aws_error_of
 from fakes.fake_ecs import SERVER_ERROR
-from fakes.many_services import ManyServices, service
 from fakes.scripted_batch import BATCH, ScriptedClock, batch
 from fakes.simulated_ecs import Image
 from support.rollout_world import EVENT, World
@@ -65,21 +62,6 @@ def test_a_message_is_the_event_in_its_services_group_and_known_by_its_id():
     assert message.group == hashlib.sha256(f"{PREFIX}service/shop/web".encode()).hexdigest()
     assert message.deduplication == hashlib.sha256(request_id.encode()).hexdigest()
     assert message.attributes == {"batch": BATCH}
-
-
-def test_ten_messages_go_with_one_call():
-    queue, begun = Sent(), batch([(f"s{number}", "i", None) for number in range(23)])
-    queued(queue).start(begun.members)
-    assert [len(call) for call in queue.calls] == [10, 10, 3]
-
-
-def test_what_the_ledger_has_is_seen_by_number():
-    item = {"state": "BEGUN", "after": {}, "cluster_arn": "c", "service_arn": "s"}
-    rows = [Row.of(member) for member in batch([("a", "i", None), ("b", "i", None)]).members]
-    assert {
-        number: status.state
-        for number, status in queued(Sent(), {f"{BATCH}-00002": item}).poll(rows).items()
-    } == {2: State.BEGUN}
 
 
 def rolling(count: int, cluster: str = "c") -> list[Row]:
@@ -321,40 +303,6 @@ def test_a_dry_run_reads_alone_and_tells_of_each_service(monkeypatch):
     assert set(world.calls) == {"DescribeServices", "DescribeTaskDefinition"}
 
 
-def narrowed(*arguments) -> tuple[FilteredEcsReader, ManyServices]:
-    """A list narrowed so, of two clusters with two services each."""
-    clusters = {
-        name: {
-            one: service(name, one, tags=[{"key": "stage", "value": one}]) for one in ("api", "web")
-        }
-        for name in "ab"
-    }
-    fake = ManyServices(clusters)
-    client = boto3.client(
-        "ecs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
-    )
-    reader = FilteredEcsReader(*arguments, client=client)
-    client.meta.events.register_last("before-send.ecs", fake._answer)  # pylint: disable=protected-access
-    return reader, fake
-
-
-@pytest.mark.parametrize(
-    ("arguments", "tags", "found"),
-    [
-        ((None, []), {}, ["a/api", "a/web", "b/api", "b/web"]),
-        (("b", []), {}, ["b/api", "b/web"]),
-        (("a", ["web"]), {}, ["a/web"]),
-        ((None, ["web"]), {"stage": "web"}, ["a/web", "b/web"]),
-        (("c", []), {}, []),
-    ],
-)
-def test_lists_are_of_one_cluster_some_services_or_tags(arguments, tags, found):
-    reader, _ = narrowed(*arguments)
-    assert [
-        f"{one['clusterName']}/{one['serviceName']}" for one in list_services(reader, tags)
-    ] == found
-
-
 def test_the_ledgers_table_tells_whose_account_it_is():
     client = boto3.client(
         "dynamodb", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
@@ -429,16 +377,6 @@ def test_what_aws_says_becomes_a_sentence_with_what_to_do(given, sentence, is_tr
         and trouble.is_transient is is_transient
         and trouble.code == 3
     )
-
-
-def test_an_error_of_the_ledger_is_told_as_aws_said_it():
-    with (
-        pytest.raises(AwsError, match="^SendMessageBatch is not permitted: Because$"),
-        aws_errors(),
-    ):
-        raise LedgerError("of its LEDGER_TABLE").caused_by(
-            failure("AccessDenied", Outcome.NOT_PERMITTED)
-        )
 
 
 def test_the_shell_says_how_updates_are_done_and_never_which():

@@ -122,36 +122,12 @@ def test_an_entry_of_the_ledger_is_a_state_in_words(item, state, cause):
     assert (status.state.value, status.cause, status.begun_at) == (state, cause, START)
 
 
-def test_a_success_tells_its_tasks_itself():
-    assert status_of(
-        {**ITEM, "state": "ENDED", "verdict": "SUCCEEDED", "cause": "2 of 3 tasks run web:7"}
-    ).counts == TaskCounts(2, 3)
-
-
-def test_every_state_is_either_good_or_bad_or_goes_on():
-    over = [state for state in State if state.is_over]
-    assert [state for state in over if state.is_good == state.is_bad] == []
-    assert [state.value for state in State if not state.is_over] == [
-        "queued",
-        "begun",
-        "deploying",
-        "rolling back",
-        "retrying",
-    ]
-
-
 def test_a_batch_is_followed_to_its_end_and_each_change_is_told_once():
     played = Played("--", {1: Status(State.BEGUN)}, {}, {1: GOOD, 2: Status(State.BEGUN)}, {2: BAD})
     assert played.watcher.wait() is True
     first = [("a", "queued", "begun"), ("a", "begun", "succeeded")]
     assert played.told.changes == [*first, ("b", "queued", "begun"), ("b", "begun", "failed")]
     assert played.backend.begun == [[1, 2]] and not played.tracker.is_good
-
-
-def test_a_look_takes_no_longer_than_the_time_out_says():
-    played = Played("--", {1: GOOD}, *[{}] * 20)
-    assert played.watcher.wait(5) is False
-    assert played.time.moment == START + 5
 
 
 def test_waves_come_one_after_another_in_the_order_of_their_groups():
@@ -193,27 +169,6 @@ def test_who_comes_back_begins_again_whatever_neither_rolls_nor_is_over():
     played.watcher.poll()
     assert played.watcher.wait() is True
     assert played.backend.begun == [[1, 2, 3]]
-
-
-def test_who_comes_back_to_a_wave_that_has_begun_lets_it_come_to_its_end():
-    played = Played("--x", {1: Status(State.DEPLOYING), 2: GOOD}, {1: GOOD}, {3: GOOD})
-    played.watcher.poll()
-    assert played.watcher.wait() is True
-    assert played.backend.begun == [[], [3]]
-
-
-def test_trouble_is_borne_for_a_while_and_told():
-    played = Played("-", {1: GOOD})
-    poll, failures = played.backend.poll, [AwsError("no answer", is_transient=True)] * 2
-
-    def shaky(waiting):
-        if failures:
-            raise failures.pop()
-        return poll(waiting)
-
-    played.backend.poll = shaky
-    assert played.watcher.wait() is True
-    assert played.told.troubles == ["no answer", "no answer", ""]
 
 
 def test_trouble_that_does_not_pass_ends_it():
@@ -268,26 +223,6 @@ def test_a_wave_in_the_middle_of_which_somebody_leaves_is_left_to_begin():
     played.backend.start = begin
     played.watcher.wait(0)
     assert played.backend.begun == [[1, 2], [3]] and not played.waves.left
-
-
-def test_a_large_batch_is_looked_at_less_often():
-    begun = batch([(f"s{number}", "i", None) for number in range(1000)])
-    clock, pauses = ScriptedClock(), []
-    clock.sleep = lambda seconds: (
-        pauses.append(seconds),
-        setattr(clock, "moment", clock.moment + seconds),
-    )
-    tracker = Tracker(begun.members, START)
-    Watcher(tracker, ScriptedDoor([], clock), Waves(waves_of({1: None})), Told(), clock.clock).wait(
-        12
-    )
-    assert pauses == [5.0, 5.0, 2.0]
-
-
-def test_the_time_of_a_batch_that_is_over_stands_still():
-    played = Played("--", {1: GOOD}, {2: GOOD})
-    played.watcher.wait()
-    assert played.tracker.seconds(START + 1000) == 1.0
 
 
 def test_tasks_are_kept_until_the_end_tells_its_own():

@@ -25,9 +25,7 @@ from ecs_updater_cli.commands import deploy as deploy_command
 from ecs_updater_cli.commands import watch
 from ecs_updater_cli.commands.options import AccountOptions, ViewOptions
 from ecs_updater_cli.commands.wait import wait_for_batch
-from ecs_updater_cli.errors import AwsError, CommandError
-from ecs_updater_cli.main import COMMANDS
-from ecs_updater_cli.output.lines import LineView
+from ecs_updater_cli.errors import AwsError
 from ecs_updater_cli.output.terminal import Printer
 from fakes.scripted_batch import BATCH, ScriptedClock, ScriptedDoor, batch, opened
 
@@ -37,7 +35,6 @@ WEB = {
     "ecs_image_name": "web:2",
     "ecs_tag": {},
 }
-TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/ecs-updater-ledger"
 
 
 @pytest.fixture(autouse=True)
@@ -75,12 +72,6 @@ def _file(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
-def test_every_command_has_help(run, command):
-    code, out, _ = run(command, "--help")
-    assert code == 0 and f"ecs-updater {command}" in out
-
-
 def test_a_good_file_is_exit_code_0_and_says_what_is_in_it(run, file):
     file([WEB, {**WEB, "ecs_service_name": "api", "group": "edge"}])
     assert run("validate") == (0, "deployments.json: 2 services in 1 group, nothing is wrong\n", "")
@@ -95,23 +86,6 @@ def test_what_is_wrong_in_the_file_is_exit_code_2_before_anything_is_asked_of_aw
     problem = f"deployments.json:1:76: {said}"
     for command in ("validate", "deploy"):
         assert run(command) == (2, "", f"{problem}\n1 problem: nothing was sent\n")
-
-
-def test_yaml_that_nothing_can_be_made_of_is_exit_code_2_and_one_sentence(run, tmp_path):
-    (tmp_path / "x.yaml").write_text("- {release: !!bool maybe}\n", "utf-8")
-    code, out, err = run("validate", "--file", "x.yaml")
-    assert (code, out) == (2, "") and err.startswith(
-        'x.yaml:1:13: the tag !!bool does not suit "maybe": leave it out\n'
-    )
-
-
-def test_standard_input_that_is_closed_is_exit_code_2(run, monkeypatch):
-    monkeypatch.setattr("sys.stdin", None)
-    assert run("validate", "--file", "-") == (
-        2,
-        "",
-        "standard input is closed: name the file of the deployments with --file\n",
-    )
 
 
 @pytest.mark.skipif(
@@ -145,13 +119,6 @@ def test_output_that_cannot_be_written_is_one_sentence_and_a_batch_is_not_left_w
         )
     assert done.stderr.endswith(f"the output cannot be written: No space left on device\n{told}")
     assert done.returncode == (130 if told else 1)
-
-
-def test_a_file_that_is_not_there_is_exit_code_2(run):
-    sentence = (
-        "nope.yaml: No such file or directory: name the file of the deployments with --file\n"
-    )
-    assert run("deploy", "--file", "nope.yaml") == (2, "", sentence)
 
 
 def test_arguments_that_mean_nothing_are_exit_code_2(run, file):
@@ -239,18 +206,6 @@ def test_a_dry_run_without_a_ledger_does_not_ask_for_one(run, file, monkeypatch)
     assert run("deploy", "--direct", "--dry-run")[0] == 0 and asked == ["ecs-updater-ledger"]
 
 
-def test_a_service_of_another_account_is_exit_code_2(run, file, monkeypatch):
-    file([{**WEB, "ecs_cluster_name": "arn:aws:ecs:eu-west-1:999999999999:cluster/shop"}])
-    monkeypatch.setattr(sqs, "queue_url", lambda name: "https://queue")
-    monkeypatch.setattr(session, "table_arn", lambda name: TABLE)
-    code, _, err = run("deploy")
-    assert code == 2 and err == (
-        "shop/web is in arn:aws:ecs:eu-west-1:999999999999, and this command works in "
-        "arn:aws:ecs:eu-west-1:123456789012: "
-        "take another --profile or --region\n"
-    )
-
-
 def test_an_update_without_tags_leaves_them_and_with_tags_adds_them(run, monkeypatch):
     given = []
     monkeypatch.setattr(
@@ -285,18 +240,6 @@ def test_an_update_without_tags_leaves_them_and_with_tags_adds_them(run, monkeyp
     ]
 
 
-def test_groups_count_only_with_waves(run, file, monkeypatch):
-    file([{**WEB, "group": "edge"}])
-    given = []
-    monkeypatch.setattr(
-        "ecs_updater_cli.commands.deploy.deploy_batch",
-        lambda events, groups, *_: given.append(groups) or 0,
-    )
-    run("deploy")
-    run("deploy", "--waves")
-    assert given == [[None], ["edge"]]
-
-
 def interrupted(*_):
     """Somebody presses Ctrl-C."""
     raise KeyboardInterrupt
@@ -308,17 +251,6 @@ def test_ctrl_c_before_anything_was_begun_says_so(run, file, monkeypatch):
     assert run("deploy") == (130, "", "stopped: no update was started\n")
     monkeypatch.setattr(watch, "Account", interrupted)
     assert run("watch", BATCH) == (130, "", "interrupted\n")
-
-
-def test_who_is_asked_to_end_ends_also_where_ctrl_c_is_ignored(run, file, monkeypatch):
-    """So does a shell start what a script puts in the background."""
-    file([WEB])
-    monkeypatch.setattr(deploy_command, "Account", lambda *_: signal.raise_signal(signal.SIGTERM))
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        assert run("deploy") == (130, "", "stopped: no update was started\n")
-    finally:
-        signal.signal(signal.SIGINT, usual)
 
 
 class Interrupting(ScriptedDoor):
@@ -383,18 +315,6 @@ def test_without_a_ledger_nobody_says_that_nothing_is_lost(printer):
     assert printer.err() == "no way\nresume with ecs-updater watch 20270115T080000Z-5eed\n"
 
 
-def test_the_door_is_closed_also_after_a_defect(printer):
-    clock, closed = ScriptedClock(), []
-    backend = opened(
-        Interrupting(clock, ZeroDivisionError()), close=lambda: closed.append(clock.moment)
-    )
-    with pytest.raises(ZeroDivisionError):
-        wait_for_batch(
-            backend, batch([("web", "web:2", None)]), ViewOptions(), printer, clock.clock
-        )
-    assert len(closed) == 1
-
-
 class Ending(Interrupting):
     """A door at which the last update ends while somebody leaves."""
 
@@ -435,26 +355,6 @@ def test_an_update_that_ends_while_somebody_leaves_decides_how_the_whole_ended(
         1,
     )
     assert printer.err() == told
-
-
-@pytest.mark.parametrize("moment", ["show_detaching", "show_result"])
-def test_who_presses_ctrl_c_again_while_leaving_is_told_how_to_come_back_too(
-    printer, monkeypatch, moment
-):
-    clock, closed = ScriptedClock(), []
-    monkeypatch.setattr(LineView, moment, interrupted)
-    backend = opened(
-        Interrupting(clock, KeyboardInterrupt()), close=lambda: closed.append(clock.moment)
-    )
-    with pytest.raises(CommandError) as result:
-        wait_for_batch(
-            backend, batch([("web", "web:2", None)]), ViewOptions(), printer, clock.clock
-        )
-    assert (result.value.code, result.value.lines) == (
-        130,
-        ("detached: resume with ecs-updater watch 20270115T080000Z-5eed",),
-    )
-    assert len(closed) == 1
 
 
 def test_who_reads_the_output_no_more_detaches():
@@ -560,11 +460,4 @@ def test_the_live_views_hint_changes_when_the_last_wave_has_begun(monkeypatch):
         before
         and "Ctrl-C detaches, and the updates go on" in after
         and "Ctrl-C detaches" not in before
-    )
-
-
-def test_the_way_back_is_to_the_same_place():
-    assert AccountOptions().command("watch", "b") == "ecs-updater watch b"
-    assert AccountOptions("x", "eu-west-1", "my profile").command("watch", "b") == (
-        "ecs-updater watch b --name x --region eu-west-1 --profile 'my profile'"
     )

@@ -2,7 +2,6 @@
 may be read, the nearest name.
 """
 
-import json
 from functools import partial
 
 import pytest
@@ -30,7 +29,6 @@ SERVICE, CLUSTER = (
     {**EVENT, "ecs_service_name": "web-fronted"},
     {**EVENT, "ecs_cluster_name": "Shops"},
 )
-DENIED = (400, "AccessDeniedException", "User is not authorized to perform: ecs:ListServices")
 
 
 @pytest.fixture(name="many")
@@ -79,19 +77,6 @@ def test_where_lists_may_be_read_the_nearest_name_is_offered_and_a_list_is_read_
     )
     assert (many.calls["ListServices"], many.calls["ListClusters"]) == (3, 1), (
         "253 names in pages of 100"
-    )
-
-
-@pytest.mark.parametrize(
-    "fault", [DENIED, (500, "ServerException", "no"), (400, "ClusterNotFoundException", "gone")]
-)
-def test_a_list_that_cannot_be_read_changes_nothing_about_the_error(many, ecs, fault, monkeypatch):
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
-    many.before = lambda operation, _: fault if operation.startswith("List") else None
-    error = refused(ecs, SERVICE)
-    assert (
-        type(error).__name__ == "ServiceNotFoundError"
-        and error.hint == "looked in cluster shop in eu-west-1"
     )
 
 
@@ -157,22 +142,6 @@ def test_the_command_line_has_the_hint_in_a_second_line(run):
         and lines[failed].endswith("ecs_service_name web-fronted not found")
         and lines[failed + 1].strip() == HINT
     )
-
-
-def test_a_dry_run_has_it_too(run):
-    _, out, _ = run(
-        "update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--dry-run"
-    )
-    assert f"ecs_service_name web-fronted not found\n    {HINT}\n" in out
-
-
-@pytest.mark.parametrize("words", [(), ("--dry-run",)])
-def test_programs_get_it_as_a_field(run, words):
-    _, out, _ = run(
-        "update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--json", *words
-    )
-    records = [json.loads(line) for line in out.splitlines()]
-    assert [record["hint"] for record in records if record.get("errorType")] == [HINT]
 
 
 @pytest.mark.parametrize(

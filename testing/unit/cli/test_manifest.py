@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from ecs_updater_cli.commands.options import read_entries
 from ecs_updater_cli.errors import CommandError
-from ecs_updater_cli.manifest import values
 from ecs_updater_cli.manifest.checks import checked, problems_of_event
 from ecs_updater_cli.manifest.reader import MAX_VALUES, read
 from ecs_updater_cli.manifest.values import ManifestError
@@ -61,13 +60,6 @@ def test_a_rollback_takes_of_the_defaults_what_it_has_fields_for():
     assert events({"defaults": common, "deployments": [rollback]}) == [
         {**rollback, "ecs_cluster_name": "shop"}
     ]
-
-
-def test_a_group_is_no_part_of_the_event():
-    (entry,) = checked(
-        read(json.dumps({"defaults": {"group": "edge"}, "deployments": [WEB]}).encode(), "x.json")
-    )
-    assert (entry.group, entry.event) == ("edge", WEB)
 
 
 def test_every_problem_of_every_entry_is_told_with_its_position():
@@ -139,29 +131,6 @@ def test_a_missing_field_is_told_where_the_entry_begins():
     ]
 
 
-def test_json_with_tabs_has_right_columns():
-    text = (
-        '[\n\t{\n\t\t"ecs_cluster_name": "shop",\t"ecs_service_name": 7,\n\t\t"ecs_image_name": '
-        '"w", "ecs_tag": {}\n\t}\n]\n'
-    )
-    assert problems(text, "deployments.json") == [
-        "deployments.json:3:51: deployments[0].ecs_service_name: 7 is not of type "
-        "'string'; 7 is a number here: "
-        'write "7", in quotes'
-    ]
-
-
-def test_json_has_right_positions_after_what_yaml_counts_as_a_line():
-    web = json.dumps({**WEB, "ecs_tag": {"a": "\u2028\x85\x7f"}}, ensure_ascii=False)
-    (problem,) = problems(f'[{web}, {{"x"', "deployments.json")[:1]
-    assert (
-        problem
-        == f"deployments.json:1:{len(web) + 8}: this is not valid JSON: Expecting ':' delimiter"
-    )
-    found = problems(f"[{web}, 7]", "deployments.json")
-    assert found[-1].startswith(f"deployments.json:1:{len(web) + 4}: deployments[1]: ")
-
-
 def test_json_strings_are_read_as_json():
     web = {**WEB, "ecs_tag": {"smile": "\U0001f600", "slash": "/", "back": "\\ud83d"}}
     text = json.dumps([web]).replace("/", "\\/")
@@ -170,13 +139,6 @@ def test_json_strings_are_read_as_json():
         checked(read(text.encode(), "x.json"))
     smile, back = raised.value.problems
     assert "'\U0001f600'" in smile.sentence and "'\\\\'" in back.sentence
-
-
-def test_a_file_without_a_telling_name_is_json_when_it_can_be():
-    assert [
-        entry.event
-        for entry in checked(read(json.dumps([WEB]).replace(" ", "\t").encode(), "standard input"))
-    ] == [WEB]
 
 
 @pytest.mark.parametrize(
@@ -207,35 +169,6 @@ def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and
         "not of type 'string'; "
         f"{word} {advice}"
     ]
-
-
-@pytest.mark.parametrize(
-    ("written", "told"),
-    [
-        ("!!bool maybe", 'the tag !!bool does not suit "maybe": leave it out'),
-        ('!!int ""', 'the tag !!int does not suit "": leave it out'),
-        ("!!int many", 'the tag !!int does not suit "many": leave it out'),
-        ('!!float ""', 'the tag !!float does not suit "": leave it out'),
-        ("!!timestamp x", 'the tag !!timestamp does not suit "x": leave it out'),
-        ('!!int "a\n\n b"', 'the tag !!int does not suit "a\\nb": leave it out'),
-    ],
-)
-def test_a_tag_before_a_word_that_it_does_not_suit_is_told_so(written, told):
-    text = (
-        "- {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: "
-        f"{{release: {written}}}}}\n"
-    )
-    assert problems(text) == [f"deployments.yaml:1:{text.index('!!') + 1}: {told}"]
-
-
-@pytest.mark.parametrize("word", ["9" * 5000, "0x_", f"1{':00' * 200}.0"])
-def test_a_number_that_nobody_can_count_is_a_number(word):
-    text = (
-        "- {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: web, ecs_tag: "
-        f"{{release: {word}}}}}\n"
-    )
-    (problem,) = problems(text)
-    assert problem.endswith(f'{word} is a number here: write "{word}", in quotes')
 
 
 def test_a_problem_of_the_defaults_is_told_once():
@@ -307,13 +240,6 @@ def test_a_name_that_stands_twice_is_refused():
     ]
 
 
-def test_a_name_that_is_no_text_is_refused():
-    assert problems("- {on: 1, [a]: 2}\n") == [
-        'deployments.yaml:1:4: a name has to be text: write "on", in quotes',
-        "deployments.yaml:1:11: a name has to be text",
-    ]
-
-
 def test_aliases_and_merges_are_read():
     text = """\
         - &web
@@ -328,34 +254,6 @@ def test_aliases_and_merges_are_read():
     }
 
 
-def test_an_entry_by_alias_stands_where_the_alias_stands_and_its_values_where_they_are_written():
-    text = """\
-        - &web {ecs_cluster_name: shop, ecs_service_name: web, ecs_image_name: "web:", ecs_tag: {}}
-        - [[], *web]
-
-        - *web
-        """
-    assert [problem.partition(": ")[0::2] for problem in problems(text)] == [
-        (
-            "deployments.yaml:1:72",
-            "deployments[0].ecs_image_name: image 'web:' is not a valid reference "
-            "registry/repository:tag@digest: "
-            "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
-        ),
-        (
-            "deployments.yaml:2:3",
-            "deployments[1]: this has to be a map, with the fields of an event",
-        ),
-        (
-            "deployments.yaml:4:3",
-            (
-                "deployments[2]: this is shop/web again, which deployments[0] in line 1, "
-                "column 3 deploys already"
-            ),
-        ),
-    ]
-
-
 def test_a_bomb_of_aliases_is_refused():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [
@@ -363,19 +261,6 @@ def test_a_bomb_of_aliases_is_refused():
     ]
     (problem,) = problems("\n".join(lines))
     assert problem.endswith(f": with its aliases the file has more than {MAX_VALUES:,} values")
-
-
-def test_a_tower_of_aliases_is_refused():
-    lines = ["a0: &a0 [x]", *[f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 60)]]
-    assert problems("\n".join(lines)) == [
-        "deployments.yaml:49:6: with its aliases it is nested deeper than 50 times"
-    ]
-
-
-def test_an_alias_in_itself_is_refused():
-    assert problems("&a [*a]\n") == [
-        "deployments.yaml:1:1: an alias leads to a value that it is in"
-    ]
 
 
 @pytest.mark.parametrize(
@@ -453,13 +338,6 @@ def test_a_file_that_cannot_be_used_is_told_so(content, name, told):
 def test_yaml_that_is_none_is_told_with_the_place():
     (problem,) = problems("- a: b\n  c\n- d: [\n")
     assert problem.startswith("deployments.yaml:3:") and "this is not valid YAML: " in problem
-
-
-def test_a_byte_order_mark_is_no_problem():
-    assert [
-        entry.event
-        for entry in checked(read(b"\xef\xbb\xbf" + json.dumps([WEB]).encode(), "x.json"))
-    ] == [WEB]
 
 
 _WORDS = ["web", "maybe", "1.10", "2026-02-31", "~", "<<", "é", "\x01", '"q"', "x: y"]
@@ -591,12 +469,6 @@ def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, senten
     monkeypatch.setattr(yaml, "compose", never)
     monkeypatch.setattr(json, "loads", never)
     assert problems(text, name) == [sentence] and status[0] < 130_000
-
-
-def test_reading_stops_too_where_there_are_too_many_values_in_all(monkeypatch):
-    monkeypatch.setattr(values, "MAX_NODES", 1000)
-    (problem,) = problems("- [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" * 200)
-    assert problem == "deployments.yaml:100:28: the file has more than 1,000 values and names"
 
 
 def test_a_file_without_an_end_is_not_read_to_its_end():

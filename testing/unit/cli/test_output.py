@@ -15,8 +15,7 @@ from ecs_updater_cli.commands.options import ViewOptions
 from ecs_updater_cli.commands.wait import wait_for_batch
 from ecs_updater_cli.output.plan import PlanView
 from ecs_updater_cli.output.screen import Frame, draw, fold, result_lines
-from ecs_updater_cli.output.tables import Column, services_table, table, updates_table
-from ecs_updater_cli.output.terminal import Printer, duration, image_cell, tally
+from ecs_updater_cli.output.tables import services_table, updates_table
 from fakes.scripted_batch import (
     HOSTILE,
     START,
@@ -63,15 +62,6 @@ def test_each_change_is_an_object_for_programs(printer):
     assert {record["type"] for record in records[1:-1]} == {"change"}
 
 
-def test_without_a_terminal_the_live_view_is_lines_and_a_sentence(printer):
-    assert played(printer, interactive=True) == 1
-    assert printer.out() == stored("lines")
-    assert printer.err() == (
-        "--interactive needs a terminal, and standard output is not one: "
-        "printing a line for each change instead\n"
-    )
-
-
 def test_all_good_is_exit_code_0_and_time_is_up_is_1_with_the_way_back(printer):
     begun = batch([("web", "web:2", None)])
     clock = ScriptedClock()
@@ -97,20 +87,6 @@ def test_all_good_is_exit_code_0_and_time_is_up_is_1_with_the_way_back(printer):
         == 1
     )
     assert printer.err() == "timed out: resume with ecs-updater watch 20270115T080000Z-5eed\n"
-
-
-def test_colours_say_nothing_that_words_do_not(monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    out = io.StringIO()
-    played(Printer(out, io.StringIO()))
-    assert (
-        "\x1b[32mSUCCEEDED   \x1b[0m" in out.getvalue()
-        and "\x1b[1;31mFAILED      \x1b[0m" in out.getvalue()
-    )
-    monkeypatch.setenv("NO_COLOR", "1")
-    out = io.StringIO()
-    played(Printer(out, io.StringIO()))
-    assert "\x1b[3" not in out.getvalue() and "\x1b[1;3" not in out.getvalue()
 
 
 def board_in_the_middle(count: int = 12) -> tuple[Tracker, Waves]:
@@ -165,19 +141,11 @@ def test_what_a_terminal_would_obey_is_shown_as_it_is_written():
     )
 
 
-def test_a_terminal_that_knows_ascii_alone_gets_ascii():
-    assert "\n".join(drawn(80, 24, has_symbols=False)).isascii()
-
-
 def test_what_stays_on_the_screen_does_not_turn_and_leaves_out_what_has_not_begun():
     tracker, waves = board_in_the_middle()
     lines = [line.plain for line in result_lines(Frame(tracker, waves, START + 4, 80, 24))]
     assert "· rolling back  mail" in "\n".join(lines) and "sessions" not in "\n".join(lines)
     assert not any(line[:1] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" for line in lines)
-
-
-def test_trouble_is_told_at_the_foot():
-    assert drawn(80, 24, problem="no answer")[-1].rstrip() == "no answer; still trying"
 
 
 def test_the_wave_that_is_under_way_is_named():
@@ -197,22 +165,6 @@ def test_a_fold_keeps_a_line_for_what_it_leaves_out():
         folded = fold(tracker.rows, lines, lambda row: 2 if row.state.is_bad else 1)
         assert sum(2 if row.state.is_bad else 1 for row in folded.rows) + 1 <= lines
         assert len(folded.rows) + folded.others.total() == 300
-
-
-def test_lengths_of_time_tallies_and_cut_images():
-    assert [duration(value) for value in (None, 0, 59.9, 61, 3661)] == [
-        "",
-        "0:00",
-        "0:59",
-        "1:01",
-        "1:01:01",
-    ]
-    assert (
-        tally({State.QUEUED: 1, State.FAILED: 2, State.SUCCEEDED: 3})
-        == "3 succeeded, 2 failed, 1 queued"
-    )
-    cut = [image_cell("registry/app:42", width).plain for width in (15, 11, 3, 1)]
-    assert cut == ["registry/app:42", "…/app:42   ", "…42", "…"]
 
 
 def plain(lines) -> str:
@@ -249,15 +201,6 @@ def test_services_are_a_table():
         "owner=web\\x1b[31m release=42\n"
         "shop/api     2/3               web:7     app=a:1 log=l:2\n"
     )
-
-
-def test_a_table_fits_the_terminal_by_cutting_what_is_widest():
-    lines = services_table([SERVICE, OTHER], 70)
-    assert max(line.cell_len for line in lines) <= 70
-    assert [
-        line.cell_len
-        for line in table([Column("A"), Column("B", can_shrink=True)], [["x" * 90, "y" * 90]], 40)
-    ] == [93, 100]
 
 
 def test_updates_of_the_past_are_a_table():
