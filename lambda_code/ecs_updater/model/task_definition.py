@@ -114,7 +114,7 @@ def _names(definitions: Sequence[Json]) -> str:
 
 @dataclass(frozen=True)
 class RegistrableFields:
-    """Fields that the SDK knows, as shapes of its request and its answer. ECS may have newer ones."""
+    """Fields that the SDK knows, as shapes of its request and answer. ECS can have newer ones."""
 
     registered: Any
     returned: Any
