@@ -40,8 +40,20 @@ def test_a_breaker_that_is_on_is_left_as_it_is(make_world, breaker):
     assert configuration(world) is None
 
 
+def test_by_default_the_configuration_is_kept(make_world):
+    world = make_world(configuration=REST)
+    world.send()
+    assert configuration(world) is None
+
+
 def test_with_it_a_bad_image_is_rolled_back_by_ecs(make_world):
     world = make_world()
     world.ecs.publish("app:2", Image.exits(code=3))
     told = world.send(environment=ENABLE, wait_seconds=180)
     assert "ECS's circuit breaker returned the service to ecs-dummy-task:1" in str(told.error)
+
+
+def test_tags_alone_do_not_switch_it_on(make_world):
+    world = make_world()
+    world.send(environment=ENABLE, ecs_image_name="busybox")
+    assert "UpdateService" not in world.ecs.operations

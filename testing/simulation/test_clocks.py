@@ -6,12 +6,15 @@ from datetime import datetime
 
 import pytest
 
+from ecs_updater.aws import clients, session
 from ecs_updater.aws.session import ServerTime
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS
+from ecs_updater.ledger.rate_limiter import Pace
+from ecs_updater.throttling import RATES, REGISTER
 from ecs_updater_cli.backends.account import Ledger, new_batch
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.settings import environment
@@ -74,6 +77,16 @@ def test_a_lease_is_taken_from_a_dead_holder_as_soon_as_it_expires_and_no_sooner
     assert world.send().verdict == "IN_PROGRESS"
 
 
+def test_nobody_waits_for_a_token_because_of_the_clock(world, laptop):
+    at_right, at_wrong = (
+        Pace(world.table, RATES, clock=clock.epoch, sleep=clock.sleep)
+        for clock in (world.clock, laptop)
+    )
+    for _ in range(8):
+        assert at_wrong.take(REGISTER, 1, 10) and at_right.take(REGISTER, 1, 10)
+    assert sum(world.ecs.clock.slept) < CLOSE
+
+
 def test_an_update_of_a_function_is_completed_with_its_own_verdict(world, laptop):
     world.send()
     world.pass_time(100)
@@ -122,6 +135,39 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
         and moments[-1] <= world.clock.epoch() + CLOSE
     )
     assert entry.verdict == "SUCCEEDED" and abs(max(written, key=abs)) < CLOSE
+
+
+def test_every_client_that_the_command_line_makes_corrects_its_clock(request):
+    request.addfinalizer(clients.session.cache_clear)
+    server_time = ServerTime(lambda: 1_000_000.0)
+    session.use(None, "eu-west-1", server_time)
+    for service, call in (
+        ("dynamodb", "list_tables"),
+        ("ecs", "list_clusters"),
+        ("sqs", "list_queues"),
+    ):
+        client = clients.session().create_client(
+            service, aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        moment = server_time() + 400
+        client.meta.events.register_first(
+            f"before-send.{service}",
+            lambda request, moment=moment, **_: answer_of(request.url, 200, {}, moment),
+        )
+        getattr(client, call)()
+        assert abs(server_time() - moment) <= 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 9.0])
+def test_a_right_clock_stays_as_it_is_however_long_an_answer_takes(world, seconds):
+    server_time = ServerTime(world.clock.epoch)
+    client = world.boundary._client  # pylint: disable=protected-access
+    server_time.watch(client.meta.events)
+    client.meta.events.register_first("before-send.ecs", lambda **_: world.pass_time(seconds))
+    for _ in range(20):
+        world.pass_time(0.37)
+        world.boundary.describe_service("ECSCluster", "ecs-dummy-service")
+        assert server_time() == world.clock.epoch()
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 32 Foo 2026 99:99:99 GMT"])

@@ -4,7 +4,7 @@ what ECS says of it.
 
 import pytest
 
-from fakes.simulated_ecs import Image
+from fakes.simulated_ecs import BREAKER, Image
 from fakes.simulated_ecs.images import OUT_OF_MEMORY
 from support.rollout_world import EVENT
 
@@ -84,12 +84,30 @@ def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that
     assert "FAILED: container proxy exited with code 7, 3 times" in told.text
 
 
+def test_a_rolled_back_deployment_has_the_same_cause(make_world):
+    world = make_world(containers=[MIGRATE, LOG, APP], added_containers=ADDED, breaker=BREAKER)
+    told = send(world, Image.exits(code=9), [("log:1", Image.exits(code=1, after=0))])
+    assert (
+        "ROLLED_BACK: container app exited with code 9, 3 times; ECS's circuit breaker "
+        "returned the service"
+    ) in told.text
+
+
 def test_the_completer_knows_the_containers_too(make_world):
     world = make_world(containers=[LOG, APP], added_containers=ADDED)
     send(world, Image.exits(code=137), [("log:1", Image.exits(code=1, after=0))], wait_seconds=None)
     world.pass_time(120)
     (ended,) = world.complete().ended
     assert "FAILED: container app exited with code 137" in ended.cause
+
+
+def test_what_a_container_died_of_is_read_with_no_call_more_than_for_one_container(make_world):
+    calls = []
+    for containers in ([APP], [MIGRATE, LOG, APP]):
+        world = make_world(containers=containers)
+        send(world, Image.exits(code=3))
+        calls.append(dict(world.calls))
+    assert calls[0] == calls[1]
 
 
 @pytest.mark.parametrize("stopped", [150, 450])
@@ -165,3 +183,22 @@ def test_the_cause_is_found_however_many_events_come_after_it(make_world, strate
         f"lifecycle hook(s) failed. Lifecycle hook target {HOOK} returned FAILED status"
         in told.text.partition("ECS's last")[0]
     )
+
+
+def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(make_world):
+    world = make_world()
+    world.ecs.warn("(service {service}) was unable to place a task because of yesterday.")
+    world.pass_time(60)
+    world.ecs.publish("app:2", Image.slow(600))
+    world.ecs.fail_hook("SCALE_UP", HOOK)
+    assert "yesterday" not in world.send(wait_seconds=120).text.partition("ECS's last")[0]
+
+
+def test_a_task_that_cannot_be_placed_is_a_better_cause_than_that_tasks_failed_to_start(make_world):
+    world = make_world(breaker=BREAKER)
+    world.ecs.publish("app:2", Image.never_placed())
+    told = world.send(wait_seconds=300)
+    assert (
+        "ROLLED_BACK: was unable to place a task because no container instance "
+        "met all of its requirements"
+    ) in told.text

@@ -72,6 +72,12 @@ def test_a_forced_deployment_alone_undoes_nothing_of_somebody_elses(world):
     )
 
 
+def test_somebody_elses_deployment_of_the_same_revision_needs_no_second_plan(world):
+    before(world, "UpdateService", lambda: world.ecs.redeploy("ecs-dummy-task:1"))
+    told = send(world, wait_seconds=120)
+    assert told.verdict == "SUCCEEDED" and world.ecs.operations.count("UpdateService") == 1
+
+
 def test_somebody_who_deploys_each_time_makes_an_error_that_says_so(world):
     images = iter(f"envoy:{number}" for number in range(2, 9))
     before(world, "UpdateService", lambda: redeploy_with_sidecar(world, next(images)), times=5)
@@ -106,6 +112,13 @@ def test_an_update_that_came_in_between_is_read_again_under_the_lease(world):
         world.ecs.operations.count("UpdateService") == 1
         and "notes" not in told.answer["body"]["deployment"]
     )
+
+
+def test_an_open_update_that_succeeded_is_known_as_such_when_the_next_one_comes(world):
+    send(world)
+    world.pass_time(60)
+    send(world, ecs_image_name="app:3")
+    assert [entry.verdict for entry in world.history] == [None, "SUCCEEDED"]
 
 
 def test_an_open_update_that_the_next_one_overtakes_is_superseded(world):

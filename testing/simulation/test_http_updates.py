@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 
 from ecs_updater.api import get_routes, post_routes
+from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.ledger.queries import UpdateQueries
 from fakes.simulated_ecs import Image, Pace
 from support.http import ask
 from support.rollout_world import EVENT, OLD_TAGS
 
+SHORT = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "app", "tag": "2"}
 _NUMBERS = itertools.count(1)
 
 
@@ -46,6 +48,12 @@ def told(world, id_):
     return get_routes.deployment(UpdateQueries(world.table), id_)
 
 
+def test_a_short_update_deploys_and_leaves_the_tags_alone(world, post):
+    answer = post("/update", {**SHORT, "wait_seconds": 25})
+    assert (answer.status, answer.json["deployment"]["verdict"]) == (200, "SUCCEEDED")
+    assert world.tags == OLD_TAGS and set(world.ecs.running_images.values()) == {"app:2"}
+
+
 def test_a_long_wait_is_202_and_its_id_leads_to_the_verdict(world, post):
     before = world.clock.now()
     answer = post("/update", {**EVENT, "wait_seconds": 600, "request_id": "r-1"})
@@ -70,6 +78,25 @@ def test_the_completer_returns_what_nobody_waited_for(world, post):
     assert (ended["verdict"], ended["errorType"]) == ("ROLLED_BACK", "RolloutRolledBackError")
     assert "exited with code 3" in ended["cause"] and world.tags == OLD_TAGS
     assert set(world.ecs.running_images.values()) != {"app:2"}
+
+
+def test_a_rollout_that_fails_while_it_is_waited_for_is_422_in_the_words_of_a_direct_call(
+    world, post
+):
+    world.ecs.publish("app:2", Image.exits(code=3, after=1, starts_after=2))
+    answer = post("/update", {**EVENT, "wait_seconds": 25})
+    assert answer.status == 422 and answer.json["errorType"] == "RolloutFailedError"
+    begins = "[ERROR][ecs_service_rollout] FAILED: container ecs-dummy-container exited with code 3"
+    assert answer.json["errorMessage"].startswith(begins)
+
+
+@pytest.mark.parametrize("body", [EVENT, SHORT], ids=["the event", "the short form"])
+def test_an_update_sent_again_over_a_rollout_that_failed_is_422_again(world, post, body):
+    world.ecs.publish("app:2", Image.exits(code=3, after=1, starts_after=2))
+    first = post("/update", {**body, "wait_seconds": 25})
+    again = post("/update", body)
+    assert (first.status, again.status, again.json["errorType"]) == (422, 422, "RolloutFailedError")
+    assert "exited with code 3" in again.json["errorMessage"]
 
 
 def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_verdict_of_that(
@@ -106,3 +133,33 @@ def test_the_same_request_id_gets_the_same_answer_whatever_it_waits_and_by_which
     direct = world.send(request_id="r", action="update")
     assert {"requestId": "r", **direct.answer["body"]} == first.json
     assert world.ecs.operations.count("UpdateService") == 1
+
+
+def test_a_rollback_goes_back_to_what_worked(world, post):
+    assert (
+        post("/update", {**EVENT, "wait_seconds": 25}).json["deployment"]["verdict"] == "SUCCEEDED"
+    )
+    answer = post(
+        "/rollback", {"cluster": "ECSCluster", "service": "ecs-dummy-service", "wait_seconds": 25}
+    )
+    assert (answer.status, world.tags) == (200, OLD_TAGS)
+    assert set(world.ecs.running_images.values()) != {"app:2"}
+    page = get_routes.deployments(UpdateQueries(world.table), DeploymentsQuery())
+    assert [one["action"] for one in page["deployments"]] == ["rollback", "update"]
+
+
+def test_a_dry_run_writes_nothing_and_is_200_however_long_it_might_wait(world, post):
+    answer = post("/update", {**SHORT, "dry_run": True, "wait_seconds": 600})
+    assert answer.status == 200 and answer.json["dryRun"] and not world.history
+    assert {"what": "image.ecs-dummy-container", "from": "busybox", "to": "app:2"} in answer.json[
+        "changes"
+    ]
+
+
+def test_a_cluster_and_a_service_that_there_are_not_are_404(post):
+    for fields, kind in (
+        ({"cluster": "nope"}, "ClusterNotFoundError"),
+        ({"service": "nope"}, "ServiceNotFoundError"),
+    ):
+        answer = post("/update", {**SHORT, **fields})
+        assert (answer.status, answer.json["errorType"]) == (404, kind)

@@ -84,6 +84,12 @@ def refused(kind, world, *arguments, **fields):
     return str(raised.value)
 
 
+def test_the_registry_is_not_asked_unless_a_setting_says_so(world):
+    registry = Registry("sha256:" + "0" * 64)
+    send(world, registry, {})
+    assert not registry.asked
+
+
 def test_an_image_that_is_not_there_is_refused_before_any_write(world):
     message = refused(
         ImageNotFoundError,
@@ -134,6 +140,17 @@ def test_a_dry_run_says_of_which_images_the_registry_was_not_asked(world):
     assert not registry.asked
 
 
+def test_a_dry_run_that_asked_the_registry_says_what_it_could_not_find_out_and_nothing_else(world):
+    registry = Registry("sha256:" + "0" * 64)
+    assert (
+        dry_run(world, registry, {"VERIFY_IMAGE": "warn"})
+        == dry_run(world, registry, {"PIN_DIGEST": "tag"})
+        == []
+    )
+    (note,) = dry_run(world, registry, {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
+    assert note == "app:silent could not be verified: it did not answer"
+
+
 class Silent(Registry):
     """A registry that says nothing until the test is over."""
 
@@ -173,6 +190,12 @@ def test_a_registry_takes_no_more_of_an_update_than_the_functions_time_leaves(wo
         registry.over.set()
 
 
+def test_nothing_is_asked_when_nothing_is_deployed(world):
+    registry = Registry("sha256:" + "0" * 64)
+    send(world, registry, {"VERIFY_IMAGE": "require"}, ecs_image_name="busybox")
+    assert not registry.asked
+
+
 @pytest.mark.parametrize("pin, form", [("tag", "app:2@{}"), ("digest", "app@{}")])
 def test_a_pinned_image_is_deployed_by_its_digest(world, pin, form):
     digest = digest_in(world, "app:2")
@@ -198,6 +221,14 @@ def test_the_answer_tells_the_digests_that_the_tasks_run(world):
     }
 
 
+def test_where_no_task_can_be_read_the_service_revision_tells_the_digests(make_world):
+    world = make_world(ledger=False, desired=0)
+    body = send(world, Registry(""), {}, wait_seconds=120)
+    assert body["deployment"]["images"]["ecs-dummy-container"]["digests"] == [
+        digest_in(world, "app:2")
+    ]
+
+
 def test_tasks_that_run_another_digest_than_the_one_asked_for_are_a_failure(world):
     pinned = "app:2@sha256:" + "7" * 64
     registry = Registry("sha256:" + "7" * 64)
@@ -208,3 +239,11 @@ def test_tasks_that_run_another_digest_than_the_one_asked_for_are_a_failure(worl
     assert "runs sha256:8888" in str(raised.value) and f"{pinned} was sha256:7777" in str(
         raised.value
     )
+
+
+def test_a_tag_that_moved_after_it_was_looked_at_is_noted(world):
+    body = send(
+        world, Registry("sha256:" + "7" * 64), {"VERIFY_IMAGE": "require"}, wait_seconds=120
+    )
+    assert body["deployment"]["verdict"] == "SUCCEEDED"
+    assert "the tag has moved since" in body["deployment"]["notes"][0]

@@ -201,6 +201,17 @@ def test_a_rollback_event_knows_no_tags_from_an_update_that_was_refused(make_wor
     assert world.tags == {"release": "2"}
 
 
+def test_a_rollback_event_notes_whose_deployment_it_took_the_place_of(make_world):
+    world = make_world()
+    world.send(wait_seconds=100)
+    before(world, "UpdateService", lambda: world.ecs.deploy("hotfix:1"))
+    told = world.send(ROLLBACK)
+    assert (
+        "of somebody else, came in between: this rollback took its place"
+        in told.answer["body"]["deployment"]["notes"][0]
+    )
+
+
 def test_a_return_that_could_not_be_made_says_that_it_is_tried_again(bad_world):
     world = bad_world()
     before(world, "StopServiceDeployment", lambda: world.ecs.fail("StopServiceDeployment", DENIED))
@@ -215,6 +226,15 @@ def test_a_return_that_could_not_be_made_says_that_it_is_tried_again(bad_world):
 
 
 # The completer comes late
+
+
+@WITH_AND_WITHOUT
+def test_a_rollback_by_ecs_is_known_minutes_later(bad_world, records):
+    world = bad_world(breaker=BREAKER, service_deployments=records)
+    world.send(rollback_on_failure=True)
+    world.pass_time(300)
+    world.complete_until_all_is_done()
+    assert world.history[0].verdict == "ROLLED_BACK" and world.tags == OLD_TAGS
 
 
 @WITH_AND_WITHOUT
@@ -263,6 +283,24 @@ def test_an_update_that_was_superseded_stays_so_when_the_other_one_fails(
     assert world.history[0].verdict == "SUPERSEDED"
 
 
+def test_a_read_that_is_stale_is_no_proof_of_another_deployment(make_world):
+    world = make_world(stale_reads=5)
+    world.send()
+    world.pass_time(1)
+    world.complete()
+    assert world.history[0].verdict is None
+
+
+def test_a_cluster_that_is_gone_ends_its_updates(make_world):
+    world = make_world()
+    world.send()
+    world.ecs.fail(
+        "DescribeServices", *[(400, "ClusterNotFoundException", "Cluster not found.")] * 3
+    )
+    world.complete()
+    assert world.history[0].verdict == "STOPPED"
+
+
 def test_a_service_deleted_before_its_return_is_said_to_be(bad_world):
     world = bad_world()
     told = []
@@ -307,6 +345,20 @@ def test_a_second_plan_that_is_refused_says_what_the_service_runs(make_world):
     world.pass_time(130)
     world.complete_until_all_is_done()
     assert world.history[0].verdict == "SUCCEEDED", "its first deployment did"
+
+
+def test_a_second_plan_without_the_container_says_what_the_service_runs(make_world):
+    world = make_world(containers=SIDECAR)
+    before(
+        world,
+        "UpdateService",
+        lambda: redeploy(world, {**SIDECAR[0], "name": "renamed"}, SIDECAR[1]),
+    )
+    text = str(world.send(OF_ONE).error)
+    assert (
+        "container ecs-dummy-container not found" in text
+        and "the service runs ecs-dummy-task:2 of this update" in text
+    )
 
 
 def test_a_forced_deployment_over_somebody_elses_is_no_no_change(make_world):
@@ -395,3 +447,8 @@ def test_an_update_killed_before_its_deployment_is_not_repeated_over_a_later_one
     assert (
         "a later update (request_id invocation-2" in str(again.error) and image_of(world) == "app:3"
     )
+
+
+def test_a_configuration_with_a_breaker_that_is_null_is_no_defect(make_world):
+    world = make_world(configuration={"deploymentCircuitBreaker": None, "maximumPercent": 200})
+    assert world.send(wait_seconds=60).verdict == "SUCCEEDED"

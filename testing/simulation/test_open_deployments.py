@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecs_updater.deployments.reconciler import complete
+from ecs_updater.deployments.reconciler import complete, service_of
 from ecs_updater.errors import ConfigurationError
 from fakes.fake_ecs import SERVICE_ARN
 from fakes.simulated_ecs import Image
@@ -45,6 +45,14 @@ def test_a_recorded_failure_event_leads_to_the_rollback_that_was_asked_for(world
     (ended,) = world.complete(FAILED).ended
     assert ended.verdict == "ROLLED_BACK" and "exited with code 3" in ended.cause
     assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS)
+
+
+def test_without_that_it_only_says_what_happened(world):
+    world.ecs.publish("app:2", Image.exits(code=3))
+    world.send()
+    world.pass_time(120)
+    (ended,) = world.complete().ended
+    assert (ended.verdict, world.ecs.operations.count("UpdateService")) == ("FAILED", 1)
 
 
 def test_an_event_of_another_service_is_none_of_this_ones_business(world):
@@ -93,8 +101,32 @@ def test_an_update_of_seconds_costs_the_completer_few_calls(world, figure):
     assert used[0] <= 4
 
 
+def test_with_nothing_open_it_asks_the_ledger_once_and_ecs_nothing(world):
+    before = sum(world.table.calls.values())
+    world.complete()
+    assert (sum(world.calls.values()), sum(world.table.calls.values()) - before) == (0, 1)
+
+
 def test_without_a_table_it_says_what_to_set(world):
     from ecs_updater.context import Call  # pylint: disable=import-outside-toplevel
 
     with pytest.raises(ConfigurationError, match="LEDGER_TABLE is empty"):
         complete({}, {}, world.boundary, None, Call())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        {"detail-type": "ECS Deployment State Change"},
+        {**COMPLETED, "resources": [1]},
+        SCHEDULE,
+    ],
+)
+def test_whatever_is_no_event_of_a_deployment_means_all_services(event):
+    assert service_of(event) is None
+
+
+def test_an_event_of_a_deployment_names_its_service():
+    assert service_of(COMPLETED) == service_of(FAILED) == SERVICE_ARN

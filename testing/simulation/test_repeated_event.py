@@ -10,6 +10,7 @@ from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
 from support.rollout_world import EVENT, OLD_TAGS
 
 READS = ("DescribeServices", "DescribeTaskDefinition")
+JUDGING = {"ListTasks", "DescribeTasks", "DescribeServiceDeployments"}
 WAYS = {"with a ledger": {}, "without a ledger": {"ledger": False}}
 REPEATED = {
     "the same event": {},
@@ -104,6 +105,20 @@ def test_the_event_again_over_a_completed_deployment_is_no_change_and_costs_two_
     assert judging_calls(world, before) == []
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "image", [Image.exits(code=3), Image.slow(900)], ids=["failed", "in progress"]
+)
+def test_the_judgement_of_the_deployment_that_runs_costs_three_reads_at_most(failing, way, image):
+    world = failing(image, **WAYS[way])
+    world.send()
+    world.pass_time(120)
+    before = len(world.ecs.operations)
+    world.send()
+    calls = judging_calls(world, before)
+    assert set(calls) <= JUDGING and len(calls) == len(set(calls)), calls
+
+
 def test_where_the_tasks_are_forgotten_the_ledger_knows_how_the_deployment_failed(failing):
     world = failing()
     first = world.send(wait_seconds=180)
@@ -146,6 +161,32 @@ def test_without_a_ledger_the_rollback_of_a_repeated_event_leaves_the_tags_and_s
     assert isinstance(again.error, errors.RolloutRolledBackError), again.text
     assert "its tags were left as they are" in again.text
     assert world.state == ({"ecs-dummy-container": "busybox"}, EVENT["ecs_tag"])
+
+
+def test_a_repeated_event_only_reports_where_it_does_not_ask_for_the_rollback(failing):
+    world = failing()
+    world.send(wait_seconds=180)
+    writes = list(world.ecs.writes)
+    assert "was not rolled back, for the event did not ask for it" in world.send().text
+    assert world.ecs.writes == writes
+
+
+def test_tags_that_were_set_over_a_failed_rollout_are_said_to_be_set(failing):
+    world = failing()
+    world.send(wait_seconds=180)
+    again = world.send(ecs_tag={"release": "2b"})
+    assert again.text.endswith("; the tags of this event are set") and world.tags == {
+        "release": "2b"
+    }
+
+
+def test_a_dry_run_of_a_repeated_event_rolls_nothing_back(failing):
+    world = failing()
+    world.send(wait_seconds=180)
+    writes = list(world.ecs.writes)
+    again = world.send(rollback_on_failure=True, dry_run=True)
+    assert again.text.endswith("dry run: nothing was written") and "did not ask" not in again.text
+    assert world.ecs.writes == writes and len(world.history) == 1
 
 
 def test_updates_that_nobody_waits_for_end_with_the_deployment_that_they_joined(failing):

@@ -73,6 +73,13 @@ def test_a_repetition_is_told_how_the_rollout_ended_meanwhile(world):
     assert again.verdict == "SUCCEEDED" and deployments(world) == 1
 
 
+def test_a_repetition_that_waits_follows_what_the_first_one_began(world):
+    assert world.send(request_id="r").verdict == "IN_PROGRESS"
+    again = world.send(request_id="r", wait_seconds=120)
+    assert again.verdict == "SUCCEEDED" and deployments(world) == 1
+    assert [entry.verdict for entry in world.history] == ["SUCCEEDED"]
+
+
 def test_the_same_request_id_for_another_event_is_refused(world):
     world.send(request_id="r")
     again = world.send(request_id="r", ecs_image_name="app:3")
@@ -96,6 +103,13 @@ def test_what_may_succeed_later_is_tried_again(world):
     assert [entry.verdict for entry in world.history] == [None, "NOT_DEPLOYED"]
 
 
+def test_an_event_without_one_is_a_new_update_each_time(world):
+    world.send()
+    world.pass_time(60)
+    assert world.send().verdict == "NO_CHANGE"
+    assert len({entry.request_id for entry in world.history}) == 2
+
+
 def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(world):
     holder = world.held("somebody")
     told = world.send()
@@ -113,6 +127,13 @@ def test_a_service_that_another_update_holds_is_waited_for_within_the_time_to_wa
     world.ecs.clock.after(40, holder)
     told = world.send(wait_seconds=120)
     assert told.verdict == "SUCCEEDED" and world.clock.now() - world.ecs.clock.start <= 120
+
+
+def test_the_wait_for_another_update_ends_with_the_time_to_wait(world):
+    world.held("somebody")
+    told = world.send(wait_seconds=30)
+    assert isinstance(told.error, LeaseHeldError)
+    assert world.clock.now() - world.ecs.clock.start <= 31
 
 
 def test_a_lease_that_could_not_be_given_back_is_noted_and_the_update_is_done_all_the_same(

@@ -6,10 +6,13 @@ import json
 
 import pytest
 
+from ecs_updater.context import REAL_TIME
 from ecs_updater.deployments.deploy import deploy
+from ecs_updater.errors import InvalidEventError
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
 from ecs_updater.ledger.queries import Progress
+from ecs_updater_cli.backends.account import new_batch
 from ecs_updater_cli.backends.sqs import LedgerPoller
 from ecs_updater_cli.batch.state import State as RowState
 from ecs_updater_cli.batch.tracker import Row
@@ -89,6 +92,28 @@ def test_a_request_id_that_another_service_takes_in_the_same_moment_is_in_the_de
     assert run.entry("r").service.endswith("/web-002")
 
 
+def test_the_same_event_is_another_update_where_a_function_has_another_default_service(run):
+    event = {"ecs_image_name": "registry/app:2", "ecs_tag": {}, "request_id": "r"}
+    for number, service in enumerate(("web-001", "web-002")):
+        environment = {**run.environment, "CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": service}
+        if not number:
+            deploy(event, environment, run.boundary, table=run.table)
+            continue
+        with pytest.raises(InvalidEventError, match="was another event's"):
+            deploy(event, environment, run.boundary, table=run.table)
+        run.environment = environment
+        run.send(event)
+        assert run.work() == [] and "was another event's" in run.letter()[1]
+    assert run.ecs.updates == [("web-001", "web-001:2")]
+
+
+def test_a_refusal_is_in_the_ledger_also_where_the_service_is_the_functions_default(run):
+    run.environment |= {"CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": "web-001"}
+    run.send({"ecs_image_name": ":", "ecs_tag": {}, "request_id": "r"})
+    assert run.work() == [] and len(run.letters) == 0
+    assert run.entry("r").service.endswith("/web-001") and run.entry("r").verdict == "NOT_DEPLOYED"
+
+
 # Rows of a batch
 
 
@@ -121,3 +146,12 @@ def test_a_row_whose_request_id_another_service_or_event_has_fails(run, is_ended
         )
     (status,) = backend.poll(rows_of(own)).values()
     assert status.state is (RowState.SUCCEEDED if is_ended else RowState.DEPLOYING)
+
+
+def test_the_ids_of_batches_have_64_random_bits(run):
+    ids = {
+        new_batch([run.ecs.event("web-001")], [None], None, REAL_TIME).batch.id for _ in range(3)
+    }
+    assert len(ids) == 3
+    for one in ids:
+        assert len(one.rpartition("-")[2]) >= 16 and int(one.rpartition("-")[2], 16) >= 0

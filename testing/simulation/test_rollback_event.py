@@ -4,7 +4,7 @@ number.
 
 import pytest
 
-from ecs_updater.errors import RollbackTargetError
+from ecs_updater.errors import ContainerNotFoundError, RollbackTargetError, RolloutFailedError
 from fakes.simulated_ecs import BREAKER, Image
 from support.rollout_world import OLD_TAGS
 
@@ -66,6 +66,13 @@ def test_a_revision_that_failed_is_passed_over(world):
     assert (image_of(world), world.tags) == ("app:2", {"release": "2"})
 
 
+def test_a_failing_deployment_is_left_for_the_one_that_works(world):
+    update(world, 2)
+    update(world, 3, Image.exits(code=3))
+    told = world.send(ROLLBACK, wait_seconds=120)
+    assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
+
+
 def test_without_a_ledger_ecs_own_records_say_what_worked(make_world):
     world = make_world(ledger=False)
     update(world, 2)
@@ -105,6 +112,16 @@ def test_where_nothing_is_known_to_have_worked_nothing_is_written(make_world):
     assert len(world.ecs.writes) == writes
 
 
+def test_a_dry_run_tells_where_to_and_writes_nothing(world):
+    update(world, 2)
+    writes = len(world.ecs.writes)
+    told = world.send(ROLLBACK, dry_run=True)
+    assert (
+        told.answer["body"]["AFTER"]["serviceImage"] == "busybox" and told.answer["body"]["dryRun"]
+    )
+    assert len(world.ecs.writes) == writes and len(world.history) == 1
+
+
 def test_a_rollback_is_in_the_history_and_is_done_once_for_each_request_id(world):
     update(world, 2)
     world.send(ROLLBACK, wait_seconds=120, request_id="r")
@@ -115,6 +132,25 @@ def test_a_rollback_is_in_the_history_and_is_done_once_for_each_request_id(world
         ("rollback", "SUCCEEDED"),
         ("update", "SUCCEEDED"),
     ]
+
+
+def test_a_rollback_to_what_no_longer_works_says_so(world):
+    update(world, 2)
+    world.ecs.images.remove("busybox")
+    told = world.send(ROLLBACK, wait_seconds=180)
+    assert isinstance(told.error, RolloutFailedError) and "could not pull" in str(told.error)
+
+
+def test_a_container_that_the_earlier_revision_has_not_is_refused(world):
+    update(world, 2)
+    told = world.send(ROLLBACK, ecs_container_name="no-such-container")
+    assert isinstance(told.error, ContainerNotFoundError)
+
+
+def test_the_tags_of_the_first_revision_come_back_from_the_update_that_changed_them(world):
+    update(world, 2)
+    world.send(ROLLBACK, wait_seconds=120)
+    assert (image_of(world), world.tags) == ("busybox", OLD_TAGS)
 
 
 def test_a_rollback_killed_before_its_tags_is_not_taken_for_ecs_own_rollback_to_the_same_revision(

@@ -6,10 +6,14 @@ import pytest
 
 from ecs_updater.aws.dynamodb import Delete
 from ecs_updater.errors import (
+    ContainerNotFoundError,
+    InvalidEventError,
     RolloutRolledBackError,
+    ServiceReadError,
     TaskDefinitionFamilyError,
 )
 from ecs_updater.ledger.store import entry_key
+from fakes.fake_ecs import ACCOUNT, DENIED, REGION, SERVER_ERROR
 from fakes.simulated_ecs import Image, Pace
 from support.rollout_world import OLD_TAGS
 
@@ -300,6 +304,21 @@ def test_without_a_ledger_forced_redeployments_of_the_running_revision_do_not_hi
     assert calls.count("DescribeTaskDefinition") == 2
 
 
+@pytest.mark.parametrize(
+    "event", [{"wait_seconds": None}, {"force_new_deployment": True}], ids=["no change", "forced"]
+)
+def test_with_a_ledger_many_updates_that_change_nothing_do_not_hide_the_earlier_revision(
+    make_world, event
+):
+    world = make_world(service_deployments=False, pace=QUICK)
+    update(world, 2)
+    update(world, 3)
+    for _ in range(21):
+        assert update(world, 3, **event) in ("NO_CHANGE", "SUCCEEDED")
+    told = world.send(ROLLBACK, wait_seconds=120)
+    assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
+
+
 def test_the_last_success_is_a_way_back_when_its_entry_has_expired(make_world):
     world = make_world(service_deployments=False)
     update(world, 2)
@@ -312,7 +331,64 @@ def test_the_last_success_is_a_way_back_when_its_entry_has_expired(make_world):
     assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
 
 
+@pytest.mark.parametrize(
+    ("fault", "is_for_good"), [(SERVER_ERROR, False), (DENIED, True)], ids=["500", "denied"]
+)
+def test_records_that_cannot_be_read_now_are_not_said_to_hold_nothing(
+    make_world, fault, is_for_good
+):
+    world = make_world(ledger=False)
+    update(world, 2)
+    world.ecs.fail("ListServiceDeployments", *[fault] * 4)
+    told = world.send(ROLLBACK)
+    assert isinstance(told.error, ServiceReadError) is not is_for_good
+    assert (
+        "ECS's records of the service's deployments could not be read: " in told.text
+    ) is is_for_good
+
+
 # Defaults.
+
+
+@pytest.mark.parametrize("default", ["no-such-container", "sidecar", "new-in-2"])
+def test_a_default_container_does_not_block_a_rollback_and_is_shown_where_the_target_has_it(
+    make_world, default
+):
+    containers = [
+        {"name": "app", "image": "busybox", "memory": 128},
+        {"name": "sidecar", "image": "envoy", "memory": 64},
+    ]
+    world = make_world(containers=containers)
+    running = world.ecs.world.task_definition(f"{FAMILY}:1")
+    body = {name: value for name, value in running.items() if name not in ADDED_BY_ECS}
+    body["containerDefinitions"] = [
+        *containers,
+        {"name": "new-in-2", "image": "busybox", "memory": 16},
+    ]
+    new = world.ecs.world.register(body)
+    world.ecs.redeploy(new["taskDefinitionArn"])
+    named = world.send(ROLLBACK, {"CONTAINER_NAME": "app"}, ecs_container_name="new-in-2")
+    assert isinstance(named.error, ContainerNotFoundError)
+    told = world.send(ROLLBACK, {"CONTAINER_NAME": default}, wait_seconds=120)
+    assert told.verdict == "SUCCEEDED"
+    assert told.answer["body"]["AFTER"]["taskDefinitionName"] == (
+        "sidecar" if default == "sidecar" else "app"
+    )
+
+
+def test_a_service_that_runs_another_family_by_mistake_returns_to_the_one_that_task_def_says(
+    make_world,
+):
+    world = make_world()
+    other = world.ecs.world.register(
+        {"family": "other", "containerDefinitions": [{"name": "x", "image": "busybox"}]}
+    )
+    world.ecs.redeploy(other["taskDefinitionArn"])
+    world.pass_time(60)
+    update_event = world.send(None, {"TASK_DEF": FAMILY})
+    told = world.send(ROLLBACK, {"TASK_DEF": FAMILY}, wait_seconds=120)
+    assert isinstance(update_event.error, TaskDefinitionFamilyError)
+    assert (told.verdict, change_of_revision(told)) == ("SUCCEEDED", f"{FAMILY}:1")
 
 
 def test_a_rollback_does_not_lead_out_of_the_family_that_task_def_says(make_world):
@@ -332,3 +408,33 @@ def test_a_rollback_does_not_lead_out_of_the_family_that_task_def_says(make_worl
     world.ecs.redeploy(other["taskDefinitionArn"])
     told = world.send(ROLLBACK, {"TASK_DEF": "third"})
     assert isinstance(told.error, TaskDefinitionFamilyError)
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        "Other",
+        f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/Other",
+        f"arn:aws:ecs:us-west-1:{ACCOUNT}:cluster/ECSCluster",
+        "ECSCluster",
+    ],
+)
+@pytest.mark.parametrize("event", [ROLLBACK, None], ids=["rollback", "update"])
+def test_a_default_cluster_does_not_refuse_a_service_whose_arn_names_its_cluster(
+    make_world, default, event
+):
+    world = make_world()
+    update(world, 3)
+    arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/ECSCluster/ecs-dummy-service"
+    told = world.send(
+        event,
+        {"CLUSTER_NAME": default},
+        ecs_cluster_name=None,
+        ecs_service_name=arn,
+        wait_seconds=120,
+    )
+    assert told.verdict == "SUCCEEDED"
+    named = world.send(
+        event, {"CLUSTER_NAME": default}, ecs_cluster_name="Other", ecs_service_name=arn
+    )
+    assert isinstance(named.error, InvalidEventError)

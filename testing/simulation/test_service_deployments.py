@@ -115,6 +115,33 @@ def test_a_revision_in_its_bake_time_is_not_where_a_failed_update_is_returned_to
     assert world.ecs.running_images == {"ecs-dummy-container": "app:1"}
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_an_event_that_changes_nothing_in_the_bake_time_is_no_success_yet(make_world, strategy):
+    world = make_world(configuration={**BLUE_GREEN, "strategy": strategy})
+    world.send()
+    world.pass_time(60)
+    assert world.send(request_id="again").verdict == "IN_PROGRESS"
+    world.pass_time(3000)
+    assert world.send(request_id="later").verdict == "NO_CHANGE"
+
+
+def test_what_an_update_of_a_rolling_service_reads_stays_the_same(make_world):
+    world = make_world()
+    world.send()
+    assert world.ecs.operations == [
+        "DescribeServices",
+        "DescribeTaskDefinition",
+        "RegisterTaskDefinition",
+        "TagResource",
+        "UntagResource",
+        "UpdateService",
+    ]
+    world.pass_time(100)
+    before = len(world.ecs.operations)
+    world.send(request_id="again")
+    assert world.ecs.operations[before:] == ["DescribeServices", "DescribeTaskDefinition"]
+
+
 # ECS's rollback
 
 
@@ -146,6 +173,21 @@ def test_a_rollback_of_ecs_that_fails_is_a_failure_that_says_so(make_world, reco
     told = world.send(wait_seconds=400)
     assert isinstance(told.error, errors.RolloutFailedError), told.text
     assert "exited with code 3" in told.text and "and ECS could not roll back: " in told.text
+
+
+def test_a_rollback_without_anything_to_go_back_to_is_a_failure_that_names_the_hook(make_world):
+    world = make_world(configuration=BLUE_GREEN)
+    world.ecs.forget_what_completed()
+    world.ecs.fail_hook("POST_SCALE_UP", HOOK)
+    told = world.send(wait_seconds=200)
+    assert (
+        "FAILED: Service deployment rolled back because POST_SCALE_UP lifecycle hook(s) failed"
+        in told.text
+    )
+    assert (
+        "and ECS could not roll back: No rollback candidate was found to run the rollback"
+        in told.text
+    )
 
 
 @RECORDS
@@ -185,6 +227,13 @@ def test_somebody_elses_deployment_after_the_failed_one_is_no_rollback(make_worl
     world.ecs.at(47).deploy("other:1")
     told = world.send(wait_seconds=200)
     assert isinstance(told.error, errors.RolloutSupersededError), told.text
+
+
+def test_a_record_that_cannot_be_read_for_a_moment_leads_to_no_verdict(make_world):
+    world = make_world(configuration={**BLUE_GREEN, "bakeTimeInMinutes": 2})
+    world.ecs.clock.after(20, lambda: world.ecs.throttle("DescribeServiceDeployments", 1000, 60))
+    assert world.send(wait_seconds=400).verdict == "SUCCEEDED"
+    assert world.ecs.service.history[-1].status == "SUCCESSFUL"
 
 
 def test_an_express_service_is_refused_with_what_to_use_instead(make_world):

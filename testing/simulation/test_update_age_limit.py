@@ -9,6 +9,7 @@ import pytest
 from ecs_updater.log import logger
 from fakes.fake_ecs import DENIED
 from fakes.simulated_ecs import Image, Pace
+from support.rollout_world import OLD_TAGS
 
 HOUR, DAY = 3600, 86_400
 BACK = {"rollback_on_failure": True}
@@ -62,6 +63,16 @@ def test_a_rollout_that_can_never_be_placed_ends_after_a_day_with_its_age_and_la
     assert again.verdict == "TIMED_OUT" and world.ecs.operations.count("UpdateService") == 1
 
 
+def test_where_a_rollback_was_asked_for_it_is_rolled_back_with_the_age_as_the_cause(
+    world, warnings
+):
+    world.send(request_id="r", **BACK)
+    (ended,) = complete_for(world, 33 * HOUR)
+    assert ended.verdict == "ROLLED_BACK"
+    assert re.match(AGED, ended.cause)
+    assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS) and len(warnings) == 1
+
+
 @pytest.mark.parametrize("hours", [1, 48, 720])
 def test_the_age_is_a_setting(world, hours):
     world.send()
@@ -69,6 +80,13 @@ def test_the_age_is_a_setting(world, hours):
     assert complete_for(world, 0.9 * hours * HOUR, 0.3 * hours * HOUR, **setting) == []
     (ended,) = complete_for(world, 0.3 * hours * HOUR, 0.3 * hours * HOUR, **setting)
     assert ended.verdict == "TIMED_OUT"
+
+
+def test_the_next_update_ends_it_as_well(world, warnings):
+    world.send(request_id="r")
+    world.pass_time(25 * HOUR)
+    world.send(ecs_image_name="app:3")
+    assert [entry.verdict for entry in world.history] == [None, "TIMED_OUT"] and len(warnings) == 1
 
 
 def test_the_age_counts_from_the_last_change(make_world):
@@ -86,6 +104,14 @@ def test_the_age_counts_from_the_last_change(make_world):
     ] and world.clock.now() - world.ecs.clock.start > 30 * HOUR
 
 
+def test_an_update_that_joins_a_rollout_is_not_as_old_as_that(world):
+    world.send()
+    world.pass_time(20 * HOUR)
+    assert world.send(request_id="again").verdict == "IN_PROGRESS"
+    assert len(complete_for(world, 6 * HOUR)) == 1 and world.complete().open == 1
+    assert [one.verdict for one in complete_for(world, 21 * HOUR)] == ["TIMED_OUT"]
+
+
 def test_a_crash_loop_that_changes_something_without_end_ends_after_thirty_days(make_world):
     world = make_world(pace=Pace(settles_after=2 * HOUR))
     codes = [Image.exits(code=code, seen_running=True, after=HOUR) for code in range(1, 120)]
@@ -95,6 +121,18 @@ def test_a_crash_loop_that_changes_something_without_end_ends_after_thirty_days(
     (ended,) = complete_for(world, 2 * DAY, DAY)
     assert ended.verdict == "TIMED_OUT" and ended.cause.startswith(
         "the rollout has gone on for 30 days"
+    )
+
+
+def test_a_return_that_can_never_be_placed_ends_too(world):
+    world.send(**BACK)
+    world.ecs.images.becomes("busybox", Image.never_placed())
+    world.ecs.set_desired(2)
+    (ended,) = complete_for(world, 60 * HOUR, 6 * HOUR)
+    assert ended.verdict == "FAILED"
+    assert (
+        "and the return to ecs-dummy-task:1 came to TIMED_OUT: nothing of the rollout"
+        in ended.error_message
     )
 
 
@@ -122,4 +160,14 @@ def test_the_request_id_is_remembered_until_the_entry_ends_and_then_as_long_as_t
     items = world.dynamodb.items
     assert (
         items[REQUEST]["expires"] == items[ended.service, f"UPDATE#{ended.number:015d}"]["expires"]
+    )
+
+
+def test_the_request_id_of_an_update_that_was_waited_for_expires_with_it(make_world):
+    world = make_world()
+    world.send(request_id="r", wait_seconds=120)
+    items = world.dynamodb.items
+    (entry,) = world.history
+    assert (
+        items[REQUEST]["expires"] == items[entry.service, f"UPDATE#{entry.number:015d}"]["expires"]
     )

@@ -6,6 +6,7 @@ import pytest
 
 from e2e.page.browser import expect, has_no_sideways_scroll, wait_until_loaded
 from e2e.page.samples import deployment, service
+from support.make import until
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -117,3 +118,23 @@ def test_a_hostile_error_is_shown_literally(lists, api):
     expect(lists.locator("#services").get_by_role("alert")).to_have_text(
         f"500 {HOSTILE[0]}: {HOSTILE[1]} (request {HOSTILE[2]})"
     )
+
+
+def test_a_hostile_tag_filter_is_a_field_like_any_other(new_tab, api, enter_key):
+    api.tag_filters = ('"><script>alert(1)</script>', "it's & more", "مرحبا")
+    tab = new_tab(api)
+    tab.goto(api.url)
+    enter_key(tab)
+    for number, key in enumerate(api.tag_filters):
+        tab.get_by_label(f"Tag {key}").fill(f"value {number}")
+    tab.get_by_role("button", name="Refresh").click()
+    # Each field that is left loads the list, too, with what the fields hold by then.
+    until(
+        lambda: api.tag_filters[-1] in api.queries("list")[-1],
+        "the list is asked for with every filter",
+    )
+    expect(tab.get_by_text("There is no active service")).to_be_visible()
+    query = api.queries("list")[-1]
+    assert {key: query[key] for key in api.tag_filters} == {
+        key: f"value {number}" for number, key in enumerate(api.tag_filters)
+    }

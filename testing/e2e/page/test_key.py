@@ -18,6 +18,16 @@ def test_it_loads_under_its_policy_and_asks_nothing_before_it_has_a_key(new_tab,
     assert api.headers == []
 
 
+def test_the_icon_of_the_tab_is_a_picture(tab):
+    width = """async () => {
+      const icon = new Image();
+      icon.src = document.querySelector("link[rel=icon]").href;
+      await icon.decode();
+      return icon.naturalWidth;
+    }"""
+    assert tab.evaluate(width) > 0
+
+
 def test_the_policy_would_stop_what_is_not_the_pages_own(browser, api):
     """Not by way of new_tab, which takes every violation for a defect: here it is the proof."""
     context = browser.new_context()
@@ -81,6 +91,17 @@ def test_a_wrong_key_is_said_and_not_kept(tab, enter_key):
     expect(tab.get_by_label("Key of this API")).to_be_focused()
     assert tab.evaluate(STORED) == [[], [], ""]
     enter_key(tab)
+    expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
+
+
+def test_a_key_that_is_no_header_is_refused_without_a_request(tab, api, enter_key):
+    enter_key(tab, "ключ")
+    expect(tab.get_by_role("alert").filter(has_text="letters of ASCII only")).to_be_visible()
+    assert api.headers == []
+
+
+def test_spaces_around_a_pasted_key_do_not_count(tab, enter_key):
+    enter_key(tab, f"  {KEY} ")
     expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
 
 

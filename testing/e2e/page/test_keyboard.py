@@ -46,6 +46,23 @@ def test_the_order_of_the_focus_is_the_order_on_the_page(lists):
     assert names[8:] == ["Only what is updating", "Refresh automatically", "Refresh", "7 more tags"]
 
 
+def test_what_has_the_focus_shows_it(lists):
+    lists.reload()
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    for _ in range(12):
+        lists.keyboard.press("Tab")
+        outline = lists.evaluate("getComputedStyle(document.activeElement).outline")
+        assert outline.endswith(" solid 2px"), lists.evaluate(FOCUSED)
+
+
+def test_the_skip_link_leads_past_the_services(lists):
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    lists.get_by_role("link", name="Skip to the deployments").focus()
+    lists.keyboard.press("Enter")
+    expect(lists.locator("#deployments")).to_be_focused()
+    assert tabs_to(lists, 1) == ["Details of checkout, 2026-11-26T13:02:11.123456+00:00"]
+
+
 def test_details_open_and_close_by_key_and_give_the_focus_back(lists, api):
     button = lists.get_by_role("button", name="Details of reports")
     button.focus()
@@ -67,6 +84,19 @@ def test_details_open_and_close_by_key_and_give_the_focus_back(lists, api):
     expect(button).to_be_focused()
 
 
+def test_details_that_are_opened_again_at_once_are_loaded(lists):
+    lists.get_by_role("button", name="Details of checkout").first.click()
+    dialog = lists.get_by_role("dialog")
+    expect(dialog.get_by_role("heading").first).to_have_text("checkout in shop")
+    # In one task: the first dialog's event comes when the second one is open.
+    lists.evaluate(
+        "document.getElementById('details').close(); "
+        "document.querySelector('[aria-label^=\"Details of reports\"]').click()"
+    )
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+
+
 def test_a_refresh_leaves_the_focus_where_it_is(lists, api):
     button = lists.get_by_role("button", name="Details of reports")
     button.focus()
@@ -74,6 +104,15 @@ def test_a_refresh_leaves_the_focus_where_it_is(lists, api):
     lists.evaluate("document.getElementById('filters').requestSubmit()")
     expect(lists.locator("#deployments-rows tr")).to_have_count(6)
     expect(button).to_be_focused()
+
+
+def test_loading_the_last_page_does_not_lose_the_focus(tab, api, enter_key):
+    api.deployments = [deployment(f"r{number}", "orders") for number in range(21)]
+    enter_key(tab)
+    tab.get_by_role("button", name="Load older deployments").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#deployments-rows tr")).to_have_count(21)
+    expect(tab.locator("#deployments")).to_be_focused()
 
 
 def test_filters_are_set_and_sent_by_key(lists, api):

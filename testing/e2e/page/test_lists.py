@@ -34,6 +34,13 @@ def test_a_service_is_shown_with_counts_images_rollout_and_tags(lists):
     expect(row(lists, "reports")).to_contain_text("Failed")
 
 
+def test_many_tags_are_there_on_demand(lists):
+    search = row(lists, "search")
+    expect(search.get_by_text("unit 8")).to_be_hidden()
+    search.get_by_text("7 more tags").click()
+    expect(search.get_by_text("unit 8")).to_be_visible()
+
+
 def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lists, api):
     checkout = row(lists, "checkout")
     expect(checkout).to_contain_text("In progress")
@@ -70,6 +77,17 @@ def test_names_and_images_filter_while_typing(lists, api, typed, shown):
     assert len(api.asked) == before
 
 
+def test_only_what_is_updating_is_shown_on_demand(lists):
+    lists.get_by_label("Only what is updating").check()
+    expect(lists.locator("#services-rows th > bdi")).to_have_text(["checkout", "search"])
+    expect(lists.locator("#deployments-rows th > bdi")).to_have_text(["checkout"])
+
+
+def test_a_filter_that_matches_nothing_says_so(lists):
+    lists.get_by_label("Name or image contains").fill("no such thing")
+    expect(lists.get_by_text("Nothing that was loaded matches the filters.")).to_have_count(2)
+
+
 def test_tags_and_launch_type_are_the_servers_filters(lists, api):
     expect(row(lists, "checkout")).to_be_visible()
     api.services.append(service("batch", launchType="EC2", tags={"environment": "staging"}))
@@ -85,6 +103,32 @@ def test_tags_and_launch_type_are_the_servers_filters(lists, api):
     expect(
         lists.get_by_text("There is no active service with this launch type and these tags.")
     ).to_be_visible()
+
+
+def test_enter_in_a_filter_loads_once(lists, api):
+    expect(row(lists, "checkout")).to_be_visible()
+    before = len(api.queries("list"))
+    lists.get_by_label("Tag owner").fill("platform")
+    lists.get_by_label("Tag owner").press("Enter")
+    expect(lists.locator("#services-rows th > bdi")).to_have_count(4)
+    assert len(api.queries("list")) == before + 1
+
+
+def test_nothing_there_is_said_in_words(tab, api, enter_key):
+    api.services, api.deployments = [], []
+    enter_key(tab)
+    expect(tab.get_by_text("There is no active service")).to_be_visible()
+    expect(tab.get_by_text("No deployment was recorded yet.")).to_be_visible()
+
+
+def test_while_it_loads_it_says_so(tab, api, enter_key):
+    api.hold.clear()
+    enter_key(tab)
+    expect(tab.locator("#services")).to_have_attribute("aria-busy", "true")
+    expect(tab.locator("#services-empty")).to_have_text("Loading…")
+    api.hold.set()
+    expect(tab.locator("#services")).to_have_attribute("aria-busy", "false")
+    expect(tab.locator("#services-empty")).to_be_hidden()
 
 
 def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api, enter_key):
@@ -137,6 +181,12 @@ def test_a_deployment_is_shown_with_its_change_verdict_and_cause(lists):
     expect(row(lists, "search", "deployments")).to_contain_text("Timed out")
 
 
+def test_times_are_in_the_readers_zone_with_the_exact_one_as_title(lists):
+    begun = row(lists, "reports", "deployments").locator("time")
+    expect(begun).to_have_text("26 Nov 2026, 14:02:11")  # Berlin is an hour ahead.
+    expect(begun).to_have_attribute("title", "2026-11-26T13:02:11.123Z")
+
+
 def test_details_of_a_deployment_are_read_when_they_are_opened(lists, api):
     row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
     dialog = lists.get_by_role("dialog", name="reports in office")
@@ -163,3 +213,12 @@ def test_a_deployment_that_is_gone_is_said_in_the_dialog(lists, api):
     row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
     told = "404 DeploymentNotFoundError: there is no such deployment"
     expect(lists.get_by_role("dialog").get_by_role("alert")).to_contain_text(told)
+
+
+def test_a_refresh_that_changes_nothing_leaves_opened_tags_open(lists, api):
+    row(lists, "search").get_by_text("7 more tags").click()
+    with lists.expect_response("**/list?*"):
+        lists.get_by_role("button", name="Refresh").click()
+    expect(lists.locator("#services")).to_have_attribute("aria-busy", "false")
+    assert len(api.queries("list")) == 2
+    expect(row(lists, "search").get_by_text("unit 8")).to_be_visible()

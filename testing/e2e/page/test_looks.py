@@ -62,6 +62,18 @@ def test_it_is_accessible_in_both_schemes_on_both_screens(show, screenshots, nam
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("auth", ["key", "iam"])
+def test_its_first_sight_is_accessible(new_tab, api, screenshots, scheme, auth):
+    api.auth = auth
+    tab = new_tab(api, color_scheme=scheme, **PHONE)
+    tab.goto(api.url)
+    expect(tab.locator("h2:visible")).to_have_count(1)
+    tab.screenshot(path=screenshots / f"first-{auth}-{scheme}.png")
+    assert violations(tab) == []
+    assert has_no_sideways_scroll(tab)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_errors_are_accessible(tab, api, enter_key, scheme):
     api.instead["list"] = 500, {}, {"errorType": "InternalError", "errorMessage": "x" * 300}
     tab.emulate_media(color_scheme=scheme)
@@ -84,6 +96,19 @@ def test_no_width_makes_the_page_scroll_sideways_whatever_the_names(show, api, s
     assert tab.evaluate(
         "((dialog) => dialog.scrollWidth <= dialog.clientWidth)(document.querySelector('dialog'))"
     )
+
+
+def test_two_hundred_services_are_shown_and_nothing_is(show, api, screenshots):
+    api.services = [
+        service(f"service-{number:03}", f"cluster-{number % 7}") for number in range(200)
+    ]
+    tab = show(**LAPTOP)
+    expect(tab.locator("#services-rows tr")).to_have_count(200)
+    tab.screenshot(path=screenshots / "many.png")
+    api.services, api.deployments = [], []
+    tab = show(**LAPTOP)
+    tab.screenshot(path=screenshots / "none.png")
+    expect(tab.locator("#services-rows tr")).to_have_count(0)
 
 
 def test_on_a_phone_a_row_is_a_card_and_still_a_row_of_a_table(show):
@@ -116,3 +141,12 @@ def test_a_screen_reader_finds_its_way(show):
     expect(tab.locator("#services").get_by_role("status")).to_have_text(
         "5 services, 2 updating, 1 failed"
     )
+
+
+def test_motion_is_only_where_the_reader_has_not_asked_for_less(new_tab, api, enter_key):
+    for wish, name in (("reduce", "none"), ("no-preference", "turn")):
+        tab = new_tab(api, reduced_motion=wish)
+        tab.goto(api.url)
+        enter_key(tab)
+        mark = tab.locator("#services-rows .badge.moving svg").first
+        assert mark.evaluate("(svg) => getComputedStyle(svg).animationName") == name

@@ -58,6 +58,22 @@ def test_the_functions_error_is_shown_with_its_request(lists, api):
     expect(alert(lists)).to_be_empty()
 
 
+def test_an_error_at_the_first_load_is_no_empty_list(tab, api, enter_key):
+    api.instead["list"] = error(500, "InternalError", "something went wrong")
+    enter_key(tab)
+    expect(alert(tab)).to_contain_text("500 InternalError: something went wrong")
+    expect(tab.locator("#services-empty")).to_have_text("Nothing could be loaded.")
+
+
+@pytest.mark.parametrize("answer", [(502, {}, "<h1>Bad gateway</h1>"), (200, {}, "not JSON")])
+def test_an_answer_that_is_not_the_apis_is_said(lists, api, answer):
+    api.instead["deployments"] = answer
+    lists.get_by_role("button", name="Refresh").click()
+    expect(alert(lists, "deployments")).to_have_text(
+        f"{answer[0]} Error: the answer is not the API's"
+    )
+
+
 def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
     expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
     api.instead["list"] = api.instead["deployments"] = FORBIDDEN
@@ -101,6 +117,17 @@ def test_it_refreshes_by_itself_when_asked_to(clocked, api):
     assert len(api.queries("list")) == len(api.queries("deployments")) == before + 2
 
 
+def test_it_does_not_refresh_while_the_tab_is_hidden(clocked, api):
+    clocked.get_by_label("Refresh automatically").select_option("every minute")
+    clocked.evaluate(HIDE, True)
+    before = len(api.queries("list"))
+    pass_seconds(clocked, 3600)
+    assert len(api.queries("list")) == before
+    clocked.evaluate(HIDE, False)
+    pass_seconds(clocked, 1)
+    assert len(api.queries("list")) == before + 1
+
+
 def test_it_waits_as_long_as_a_throttled_api_asks(clocked, api):
     api.instead["list"] = error(429, "TooManyRequests", "slower", Retry_After="600")
     clocked.get_by_label("Refresh automatically").select_option("every 15 s")
@@ -116,3 +143,24 @@ def test_it_waits_as_long_as_a_throttled_api_asks(clocked, api):
     pass_seconds(clocked, 15)
     expect(alert(clocked)).to_be_empty()
     assert len(api.queries("list")) == before + 1
+
+
+def test_after_failures_it_waits_longer_and_longer(clocked, api):
+    api.instead["list"] = error(504, "GatewayTimeout", "no answer within 29 seconds")
+    clocked.get_by_label("Refresh automatically").select_option("every minute")
+    pass_seconds(clocked, 60)
+    counts = []
+    for _ in range(6):
+        pass_seconds(clocked, 60)
+        counts.append(len(api.queries("list")))
+    assert [after - counts[0] for after in counts] == [0, 1, 1, 1, 1, 2]
+
+
+def test_what_the_functions_role_may_not_do_says_nothing_of_the_key(lists, api):
+    api.instead["list"] = error(403, "ServiceReadError", "ListClusters: AccessDeniedException: no")
+    lists.get_by_role("button", name="Refresh").click()
+    expect(alert(lists)).to_contain_text(
+        "403 ServiceReadError: ListClusters: AccessDeniedException: no"
+    )
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    expect(lists.get_by_label("Key of this API")).to_be_hidden()

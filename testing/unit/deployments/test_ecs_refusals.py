@@ -8,8 +8,13 @@ import pytest
 from moto.backends import get_backend
 
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import (
+    ClusterNotFoundError,
+    DeploymentControllerError,
+    ServiceNotActiveError,
+    ServiceNotFoundError,
     ServiceReadError,
     ServiceTagsRefusedError,
     ServiceUpdateRefusedError,
@@ -92,6 +97,39 @@ def vanishing_after(call, backend):
     return ecs
 
 
+def test_moto_serves_an_update(service, event):
+    service()
+    assert deploy(event(), {}, Ecs())["body"]["changed"]
+    assert service.look() == ("f:2", {"new": "value"})
+
+
+def test_a_missing_cluster_is_refused(service, event):
+    service()
+    assert (
+        refused(event(ecs_cluster_name="no"), ClusterNotFoundError)
+        == "[ERROR][ecs_service_read] ecs_cluster_name no not found"
+    )
+
+
+@pytest.mark.parametrize("name", ["no", f"{ARN}:service/{CLUSTER}/no"])
+def test_a_missing_service_is_refused(service, event, name):
+    service()
+    message = refused(event(ecs_service_name=name), ServiceNotFoundError)
+    assert message == f"[ERROR][ecs_service_read] ecs_service_name {name} not found"
+
+
+def test_a_deleted_service_is_refused_while_it_is_readable(service, event, moto_ecs):
+    service()
+    moto_ecs.delete_service(cluster=CLUSTER, service=SERVICE, force=True)
+    assert "is INACTIVE, not ACTIVE" in refused(event(), ServiceNotActiveError)
+
+
+@pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
+def test_a_foreign_deployment_controller_is_refused(service, event, controller):
+    service(deploymentController={"type": controller})
+    assert controller in refused(event(), DeploymentControllerError)
+
+
 def test_a_task_definition_that_is_gone_is_a_reading_error(service, event, backend):
     service()
     del backend.task_definitions["f"][1]
@@ -162,4 +200,72 @@ def test_tags_of_a_service_that_is_gone_are_refused(service, event, backend):
     )
     assert message.startswith(
         "[ERROR][ecs_service_update] service tags could not be updated Service not found."
+    )
+
+
+@pytest.mark.parametrize(
+    "call, code, reason",
+    [
+        (
+            lambda ecs: ecs.describe_service("no", SERVICE),
+            "ClusterNotFoundException",
+            "Cluster not found.",
+        ),
+        (
+            lambda ecs: ecs.describe_task_definition("no"),
+            "ClientException",
+            "Unable to describe task definition.",
+        ),
+        (
+            lambda ecs: ecs.register_task_definition(
+                {"family": "g", "containerDefinitions": [{"image": "busybox"}]}
+            ),
+            "ClientException",
+            "Container.name should not be null or empty.",
+        ),
+        (
+            lambda ecs: ecs.update_service("no", SERVICE, task_definition="f:1"),
+            "ClusterNotFoundException",
+            "Cluster not found.",
+        ),
+        (
+            lambda ecs: ecs.update_service(CLUSTER, "no", task_definition="f:1"),
+            "ServiceNotFoundException",
+            "Service not found.",
+        ),
+        (
+            lambda ecs: ecs.update_service(CLUSTER, SERVICE, task_definition="f:9"),
+            "ClientException",
+            "Unable to describe task definition.",
+        ),
+        (
+            lambda ecs: ecs.tag_resource("x", {"a": "b"}),
+            "InvalidParameterException",
+            "The ARN provided is invalid.",
+        ),
+        (
+            lambda ecs: ecs.untag_resource(f"{ARN}:service/{CLUSTER}/no", ["a"]),
+            "ServiceNotFoundException",
+            "Service not found.",
+        ),
+    ],
+    ids=[
+        "cluster",
+        "task definition",
+        "register",
+        "update cluster",
+        "update service",
+        "update revision",
+        "tag",
+        "untag",
+    ],
+)
+def test_each_of_the_six_calls_tells_what_ecs_refused(service, call, code, reason):
+    service()
+    with pytest.raises(AwsFailure) as raised:
+        call(Ecs())
+    assert (raised.value.outcome, raised.value.code, raised.value.reason) == (
+        Outcome.REFUSED,
+        code,
+        reason,
     )

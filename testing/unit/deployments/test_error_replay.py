@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from ecs_updater import errors
 from ecs_updater.api.app import error_response
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
@@ -119,3 +120,15 @@ def test_an_error_of_an_earlier_version_and_one_of_a_later_version_are_replayed_
         ),
         InternalError,
     )
+
+
+def test_an_error_with_more_than_an_entry_can_keep_is_replayed_without_what_is_for_the_log_alone(
+    run,
+):
+    first = InvalidEventError("a", ["𠀀" * 300] * 21).with_details({"everything": "x" * 500_000})
+    again = replayed(run, first)
+    assert again.violations == first.violations and "everything" not in again.details
+
+
+def test_there_are_errors_to_walk():
+    assert len(ALL) > 30 and {errors.InvalidEventError, errors.LedgerError} <= set(ALL)

@@ -12,7 +12,7 @@ from ecs_updater.errors import (
     ServiceReadError,
     TaskDefinitionFamilyError,
 )
-from fakes.fake_ecs import DENIED, SERVICE_ARN, FakeEcs
+from fakes.fake_ecs import CLUSTER_ARN, DENIED, SERVICE_ARN, FakeEcs
 
 
 class OddEcs(FakeEcs):
@@ -30,6 +30,30 @@ def refused(send, fake, event, kind, **environment):
         send(fake, event, **environment)
     assert not fake.writes
     return str(raised.value)
+
+
+def test_a_service_is_read_with_its_tags_and_the_revision_that_it_runs(ecs_fake, send, event):
+    send(ecs_fake, event(dry_run=True))
+    assert [(request.operation, request.body) for request in ecs_fake.requests] == [
+        (
+            "DescribeServices",
+            {"cluster": "ECSCluster", "services": ["ecs-dummy-service"], "include": ["TAGS"]},
+        ),
+        (
+            "DescribeTaskDefinition",
+            {"taskDefinition": ecs_fake.newest["taskDefinitionArn"], "include": ["TAGS"]},
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "cluster, service",
+    [(CLUSTER_ARN, "ecs-dummy-service"), ("ECSCluster", SERVICE_ARN), (CLUSTER_ARN, SERVICE_ARN)],
+)
+def test_an_arn_names_the_same_service_as_its_name(ecs_fake, send, event, cluster, service):
+    body = send(ecs_fake, event(ecs_cluster_name=cluster, ecs_service_name=service))
+    assert (body["AFTER"]["clusterArn"], body["AFTER"]["serviceArn"]) == (CLUSTER_ARN, SERVICE_ARN)
+    assert ecs_fake.images == {"ecs-dummy-container": "busybox:1.36"}
 
 
 def test_the_base_is_the_revision_that_runs_and_not_the_newest(ecs_fake, send, event):

@@ -72,6 +72,10 @@ UNREADABLE = {
     "an answer that is no JSON": with_value(answer={"S": "{"}),
     "no time": with_value(updated_at={"S": "yesterday"}),
 }
+UNUSABLE = {
+    "an answer without a body": with_value(answer={"S": "{}"}),
+    "another service's ARN": with_value(service_arn={"S": "web-006"}),
+}
 
 
 def the_nine_have_succeeded(run):
@@ -105,6 +109,15 @@ def test_an_entry_that_cannot_be_read_is_skipped_counted_and_logged_and_its_serv
         }
     )
     assert run.work() == [] and run.entry("back").state is State.DEPLOYED
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_an_entry_with_which_nothing_can_be_done_stops_nobody_either(run, kind):
+    UNUSABLE[kind](stored(run))
+    run.complete()
+    assert the_nine_have_succeeded(run)
+    run.send(run.ecs.event(ODD, "registry/app:3", request_id="next"))
+    assert run.work() == [] and run.ecs.image(ODD) == "registry/app:3"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +157,37 @@ def test_a_service_for_which_ecs_refuses_the_whole_call_costs_the_others_a_call(
     done = run.complete()
     assert len(done.ended) == 9 and the_nine_have_succeeded(run) and len(done.skipped) == 1
     assert run.ecs.buckets.calls["DescribeServices"] <= 11
+
+
+def test_an_entry_that_raises_what_nobody_expects_is_skipped_with_its_key(run, monkeypatch):
+    from ecs_updater.deployments.waiter import Waiter  # pylint: disable=import-outside-toplevel
+
+    look = Waiter.look
+
+    def fail(self, record, *arguments, **options):
+        if ODD in record.entry.service:
+            raise RecursionError("maximum recursion depth exceeded")
+        return look(self, record, *arguments, **options)
+
+    monkeypatch.setattr(Waiter, "look", fail)
+    done = run.complete()
+    (skipped,) = done.skipped
+    assert len(done.ended) == 9 and skipped.startswith(KEY + ODD) and "RecursionError" in skipped
+    run.send(run.ecs.event(ODD, "registry/app:3"))
+    assert run.work() == [] and run.ecs.image(ODD) == "registry/app:3"
+
+
+def test_many_reasons_are_counted_and_the_answer_stays_bounded(run):
+    for number in range(1000):
+        run.dynamodb._items["OPEN", f"x{number}"] = {"pk": {"S": "OPEN"}, "sk": {"S": f"x{number}"}}  # pylint: disable=protected-access
+    done = run.complete()
+    skipped = done.to_json()["skipped"]
+    assert (
+        len(done.skipped) == 1000
+        and skipped[-1] == "and 800 more, see the log"
+        and len(json.dumps(skipped)) < 100_000
+    )
+    assert len(done.ended) == 10
 
 
 # More than one run has time for
@@ -260,3 +304,10 @@ def test_open_entries_are_read_a_hundred_with_one_call():
         for keys in one.body.get("RequestItems", {}).values()
     )
     assert open_services(run) == set()
+
+
+def test_few_open_entries_need_no_place_to_go_on_from(run):
+    run.dynamodb.requests.clear()
+    run.complete()
+    assert ("OPEN-CURSOR", "OPEN-CURSOR") not in run.dynamodb.items
+    assert [one.operation for one in run.dynamodb.requests[:2]] == ["Query", "BatchGetItem"]

@@ -1,9 +1,12 @@
 """The answer: its shape, exactly, and that AFTER is made of what the writes answered."""
 
+import json
 import time
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from ecs_updater.deployments.response import _iso
 from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
 
 OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}
@@ -48,6 +51,18 @@ def test_the_answer_to_an_update_is_the_contracts(ecs_fake, send, event):
     }
 
 
+def test_after_is_what_the_service_then_is(ecs_fake, send, event):
+    after = send(ecs_fake, event())["AFTER"]
+    assert after == send(ecs_fake, event())["BEFORE"]
+    assert {tag["key"]: tag["value"] for tag in after["tags"]} == ecs_fake.tags
+
+
+def test_the_answer_is_200_and_json(invoke, ecs_fake, event):
+    answer = invoke(ecs_fake, event())
+    assert answer["statusCode"] == 200 and set(answer) == {"statusCode", "body"}
+    assert json.loads(json.dumps(answer)) == answer
+
+
 @pytest.mark.parametrize(
     "fields, changed, verdict, reason",
     [
@@ -63,6 +78,22 @@ def test_without_a_deployment_the_verdict_is_no_change(
     assert body["deployment"] == {"id": None, "verdict": verdict, "reason": reason}
     assert body["taskDefinitionArn"] == {"before": f"{FAMILY_ARN}:1", "after": f"{FAMILY_ARN}:1"}
     assert body["AFTER"]["updatedOn"] == body["BEFORE"]["updatedOn"]
+
+
+def test_a_forced_deployment_is_listed_as_a_change(ecs_fake, send, event):
+    body = send(
+        ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, force_new_deployment=True)
+    )
+    assert body["changes"] == [{"what": "deployment", "from": None, "to": "forced"}]
+    assert body["deployment"]["id"] == ecs_fake.service["deployments"][0]["id"]
+    assert body["taskDefinitionArn"]["after"] == body["taskDefinitionArn"]["before"]
+
+
+def test_an_update_service_that_answers_without_deployments_is_still_in_progress(
+    ecs_fake, send, event
+):
+    ecs_fake.deploy = lambda arn: ecs_fake.service.update(taskDefinition=arn, deployments=[])
+    assert send(ecs_fake, event())["deployment"]["verdict"] == "IN_PROGRESS"
 
 
 def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
@@ -81,6 +112,15 @@ def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
     for body in (plan, done):
         del body["deployment"], body["taskDefinitionArn"], body["AFTER"]["updatedOn"]
     assert plan == done
+
+
+def test_a_dry_run_without_a_change_says_so(ecs_fake, send, event):
+    plan = send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, dry_run=True))
+    assert (
+        plan["changed"] is False
+        and plan["deployment"]["verdict"] == "NO_CHANGE"
+        and plan["BEFORE"] == plan["AFTER"]
+    )
 
 
 def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
@@ -119,6 +159,21 @@ def test_the_addressed_container_is_the_one_that_is_told_of(send, event):
         body["AFTER"][key] for key in ("taskDefinitionName", "serviceImage", "serviceMemory")
     ] == ["side", "envoy:2", 2]
     assert [change["what"] for change in body["changes"][:2]] == ["image.web", "image.side"]
+
+
+@pytest.mark.parametrize(
+    "moment, text",
+    [
+        (None, None),
+        (datetime(2024, 2, 29, 12, 0, 0, 123456, UTC), "2024-02-29T12:00:00.123Z"),
+        (
+            datetime(2024, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2))),
+            "2023-12-31T23:00:00.000Z",
+        ),
+    ],
+)
+def test_times_are_iso_8601_in_utc(moment, text):
+    assert _iso(moment) == text
 
 
 def test_no_time_of_an_answer_depends_on_the_machines_zone(ecs_fake, send, event, monkeypatch):

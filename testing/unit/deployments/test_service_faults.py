@@ -180,6 +180,22 @@ def test_a_tag_call_that_fails_puts_the_tags_back(send, event, operation, fault,
     assert str(error).startswith(stage) and str(error).endswith(f"{AS_IT_WAS}; {NOT_USED}")
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [DENIED, REFUSED, THROTTLED, UNREACHABLE],
+    ids=["denied", "refused", "throttled", "unreachable"],
+)
+@pytest.mark.parametrize(
+    "tags, operation", [({"new": "value"}, "TagResource"), ({}, "UntagResource")]
+)
+def test_tags_that_were_never_written_need_not_be_put_back(send, event, tags, operation, fault):
+    fake = FakeEcs()
+    fake.fail(operation, *[fault] * FOR_GOOD)
+    error = failure(send, fake, event(ecs_tag=tags))
+    assert state(fake) == OLD
+    assert AS_IT_WAS in str(error) and "could not be put back" not in str(error)
+
+
 def test_tags_that_cannot_be_put_back_are_told(send, event):
     fake = FakeEcs()
     fake.fail("UntagResource", *[DENIED] * FOR_GOOD)
@@ -193,6 +209,33 @@ def test_tags_that_cannot_be_put_back_are_told(send, event):
     )
 
 
+def test_tags_that_cannot_be_put_back_after_a_refused_update_are_told(send, event):
+    fake = FakeEcs()
+    fake.fail("UpdateService", REFUSED)
+    fake.fail("UntagResource", PASSES, *[DENIED] * FOR_GOOD)
+    message = str(failure(send, fake, event()))
+    assert fake.images == OLD[0] and fake.tags == OLD_TAGS | {"new": "value"}
+    assert message.startswith(
+        f"{STAGES['UpdateService']}{fake.newest['taskDefinitionArn']}: {REFUSED[2]}; "
+    )
+    assert (
+        f"its tags could not be put back ({DENIED[2]}): they may be partly new; they were "
+        f"{json.dumps(OLD_TAGS)}"
+    ) in message
+
+
+@pytest.mark.parametrize("operation", ["TagResource", "UntagResource"])
+@pytest.mark.parametrize("fault", [TIMED_OUT, SERVER_ERROR], ids=["timed out", "500"])
+def test_tag_calls_that_work_but_never_answer_do_not_make_the_message_a_lie(
+    send, event, operation, fault
+):
+    fake = FakeEcs()
+    fake.fail(operation, *[fault] * FOR_GOOD, after_effect=True)
+    message = str(failure(send, fake, event()))
+    assert fake.images == OLD[0] and OLD_TAGS.items() <= fake.tags.items()
+    assert (AS_IT_WAS in message) <= (state(fake) == OLD)
+
+
 @pytest.mark.parametrize("operation", ["TagResource", "UntagResource", "UpdateService"])
 @pytest.mark.parametrize("old, new", [(50, 50), (49, 2), (1, 50)])
 def test_tags_that_were_removed_first_are_put_back(send, event, operation, old, new):
@@ -202,6 +245,32 @@ def test_tags_that_were_removed_first_are_put_back(send, event, operation, old, 
     message = str(failure(send, fake, event(ecs_tag=many(new, "new"))))
     assert state(fake) == (OLD[0], many(old, "old") | many(3, "aws:"))
     assert AS_IT_WAS in message
+
+
+def test_merged_and_changed_tags_are_put_back(send, event):
+    fake = FakeEcs()
+    fake.tags = {"a": "1", "b": "2"}
+    fake.fail("UpdateService", REFUSED)
+    failure(send, fake, event(ecs_tag={"b": "3", "c": "4"}, ecs_tag_mode="merge"))
+    assert fake.tags == {"a": "1", "b": "2"}
+
+
+def test_without_changed_tags_a_refused_update_writes_none(send, event):
+    fake = FakeEcs()
+    fake.fail("UpdateService", REFUSED)
+    error = failure(send, fake, event(ecs_tag=OLD_TAGS))
+    assert fake.writes == ["RegisterTaskDefinition", "UpdateService"]
+    assert str(error) == (
+        f"{STAGES['UpdateService']}{fake.newest['taskDefinitionArn']}: {REFUSED[2]}; "
+        f"{AS_IT_WAS}; {NOT_USED}"
+    )
+
+
+def test_a_refused_forced_deployment_registered_nothing_and_says_nothing_of_it(send, event):
+    fake = FakeEcs()
+    fake.fail("UpdateService", REFUSED)
+    error = failure(send, fake, event(ecs_image_name="busybox", force_new_deployment=True))
+    assert state(fake) == OLD and str(error).endswith(f"; {AS_IT_WAS}")
 
 
 # What is looked at before a write is sent again.
@@ -251,6 +320,13 @@ def test_anothers_revision_is_not_taken_for_the_one_whose_answer_got_lost(send, 
     )
     send(fake, event())
     assert state(fake) == NEW
+
+
+def test_the_deployment_that_was_there_is_not_taken_for_the_one_whose_answer_got_lost(send, event):
+    fake = FakeEcs()
+    fake.fail("UpdateService", TIMED_OUT)
+    send(fake, event(ecs_image_name="busybox", force_new_deployment=True))
+    assert fake.writes.count("UpdateService") == 2 and made(fake) == (0, 1)
 
 
 class ContendedEcs(FakeEcs):
@@ -347,6 +423,16 @@ def test_an_update_without_an_answer_twice_ends_fully_old_or_fully_new(
     assert message is None or (AS_IT_WAS in message) <= (state(fake) == OLD)
 
 
+def test_a_registration_without_an_answer_twice_is_made_twice_at_most_and_the_service_left_alone(
+    send, event
+):
+    fake = FakeEcs()
+    fake.fail("RegisterTaskDefinition", TIMED_OUT, TIMED_OUT)
+    error = failure(send, fake, event())
+    assert fake.writes == ["RegisterTaskDefinition"] * 2 and state(fake) == OLD
+    assert str(error).endswith(AS_IT_WAS)
+
+
 @pytest.mark.parametrize(
     "code", ["RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"]
 )
@@ -382,6 +468,15 @@ def test_two_registrations_at_once_are_waited_for(send, event, waits, times, sec
     assert state(fake) == NEW and waits == seconds
 
 
+def test_registrations_at_once_for_good_are_not_the_callers_fault(send, event):
+    fake = FakeEcs()
+    fake.fail("RegisterTaskDefinition", *[TOO_MANY_AT_ONCE] * FOR_GOOD)
+    error = failure(send, fake, event())
+    assert fake.writes == ["RegisterTaskDefinition"] * 5 and state(fake) == OLD
+    assert TOO_MANY_AT_ONCE[2] in str(error)
+    assert isinstance(error, ServerFault)
+
+
 # An answer that is no JSON, as a proxy on the way may give one.
 
 
@@ -412,6 +507,33 @@ def test_a_write_answered_without_json_is_looked_for_like_a_lost_answer(send, ev
     assert state(fake) == NEW and made(fake) == (1, 1)
 
 
+class ForgetfulEcs(FakeEcs):
+    """An ECS whose answer to a registration lacks a field."""
+
+    forgotten = ""
+
+    def _answer(self, operation, body):
+        status, answer = super()._answer(operation, body)
+        if operation == "RegisterTaskDefinition":
+            whole = answer["taskDefinition"]
+            answer = {
+                "taskDefinition": {
+                    name: value for name, value in whole.items() if name != self.forgotten
+                }
+            }
+        return status, answer
+
+
+@pytest.mark.parametrize("field", ["taskDefinitionArn", "family", "containerDefinitions"])
+def test_a_registration_whose_answer_lacks_a_field_is_looked_for_like_a_lost_answer(
+    send, event, field
+):
+    fake = ForgetfulEcs()
+    fake.forgotten = field
+    send(fake, event())
+    assert state(fake) == NEW and made(fake) == (1, 1)
+
+
 # What ECS may refuse because it is newer than the SDK, or older than the service.
 
 
@@ -425,6 +547,23 @@ def test_a_refused_revision_with_unknown_fields_names_them_and_the_setting(send,
         "refuses them, UNKNOWN_FIELDS=drop in "
         "the function's environment leaves them out); the service is as it was"
     )
+
+
+@pytest.mark.parametrize(
+    "fields, fault, environment",
+    [
+        ({}, REFUSED, {}),
+        ({"future": 1}, REFUSED, {"UNKNOWN_FIELDS": "drop"}),
+        ({"future": 1}, DENIED, {}),
+        ({"future": 1}, THROTTLED, {}),
+    ],
+)
+def test_unknown_fields_are_not_blamed_where_they_cannot_be_the_reason(
+    send, event, fields, fault, environment
+):
+    fake = FakeEcs(**fields)
+    fake.fail("RegisterTaskDefinition", *[fault] * FOR_GOOD)
+    assert "UNKNOWN_FIELDS" not in str(failure(send, fake, event(), **environment))
 
 
 def test_a_service_of_the_short_arn_that_takes_no_tags_is_refused_before_anything_is_registered(

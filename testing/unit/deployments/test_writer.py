@@ -63,6 +63,11 @@ def test_an_update_of_image_and_tags_costs_four_calls_and_two_for_the_tags(ecs_f
     ]
 
 
+def test_an_update_of_the_image_costs_four_calls(ecs_fake, send, event):
+    send(ecs_fake, event(ecs_tag=OLD_TAG))
+    assert ecs_fake.operations == [*READS, "RegisterTaskDefinition", "UpdateService"]
+
+
 def test_a_no_op_costs_two_reads(ecs_fake, send, event):
     body = send(ecs_fake, event(**SAME))
     assert ecs_fake.operations == READS
@@ -86,6 +91,13 @@ def test_tags_alone_cost_two_reads_and_at_most_two_writes(ecs_fake, send, event,
     assert len(ecs_fake.service["deployments"]) == 1
 
 
+def test_a_second_update_with_the_same_event_is_a_no_op(ecs_fake, send, event):
+    send(ecs_fake, event())
+    ecs_fake.requests.clear()
+    assert send(ecs_fake, event())["changed"] is False
+    assert ecs_fake.operations == READS
+
+
 def test_update_service_names_what_it_changes_and_nothing_else(ecs_fake, send, event):
     send(ecs_fake, event())
     (body,) = sent(ecs_fake, "UpdateService")
@@ -102,6 +114,23 @@ def test_a_forced_deployment_keeps_the_revision(ecs_fake, send, event):
     assert sent(ecs_fake, "UpdateService")[0]["forceNewDeployment"] is True
     assert len(ecs_fake.revisions) == 1 and len(ecs_fake.service["deployments"]) == 2
     assert body["changed"] is True and body["deployment"]["verdict"] == "IN_PROGRESS"
+
+
+def test_a_forced_deployment_of_another_image_is_one_deployment(ecs_fake, send, event):
+    send(ecs_fake, event(force_new_deployment=True))
+    assert len(ecs_fake.revisions) == 2 and len(ecs_fake.service["deployments"]) == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"force_new_deployment": True}, SAME, {"ecs_image_name": "busybox"}],
+    ids=json.dumps,
+)
+def test_a_dry_run_reads_everything_and_writes_nothing(ecs_fake, send, event, fields):
+    before = json.dumps([ecs_fake.service, ecs_fake.tags, ecs_fake.revisions])
+    send(ecs_fake, event(**fields, dry_run=True))
+    assert ecs_fake.operations == READS
+    assert json.dumps([ecs_fake.service, ecs_fake.tags, ecs_fake.revisions]) == before
 
 
 def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
@@ -123,6 +152,20 @@ def test_tags_are_removed_first_where_old_and_new_exceed_fifty(ecs_fake, send, e
     assert ecs_fake.tags == many(new, "new")
 
 
+def test_aws_tags_are_kept_and_not_counted(ecs_fake, send, event):
+    aws = many(10, "aws:x")
+    ecs_fake.tags = many(25, "old") | aws
+    send(ecs_fake, event(ecs_tag=many(25, "new")))
+    assert ecs_fake.tags == many(25, "new") | aws
+    assert ecs_fake.writes.index("TagResource") < ecs_fake.writes.index("UntagResource")
+    assert not any(key.startswith("aws:") for key in sent(ecs_fake, "UntagResource")[0]["tagKeys"])
+
+
+def test_merged_tags_are_added_to_those_that_are(ecs_fake, send, event):
+    send(ecs_fake, event(ecs_tag_mode="merge"))
+    assert ecs_fake.tags == OLD_TAG | {"new": "value"}
+
+
 def test_without_tags_in_event_and_an_image_configured_the_tags_stay(ecs_fake, send):
     environment = {
         "CLUSTER_NAME": "ECSCluster",
@@ -134,6 +177,13 @@ def test_without_tags_in_event_and_an_image_configured_the_tags_stay(ecs_fake, s
     assert ecs_fake.writes == ["RegisterTaskDefinition", "UpdateService"]
     assert ecs_fake.tags == OLD_TAG and ecs_fake.images == {"ecs-dummy-container": "busybox:2"}
     assert body["BEFORE"]["tags"] == body["AFTER"]["tags"]
+
+
+def test_images_of_several_containers_change_in_one_revision(send, event):
+    fake = FakeEcs(CONTAINERS)
+    send(fake, event(ecs_image_name="nginx:2", ecs_container_images={"side": "envoy:2"}))
+    assert fake.images == {"web": "nginx:2", "side": "envoy:2"}
+    assert fake.writes.count("RegisterTaskDefinition") == 1
 
 
 @pytest.mark.parametrize(
@@ -160,6 +210,18 @@ def test_the_new_revision_is_the_running_one_with_another_image_and_nothing_else
         "tags": [{"key": "b", "value": ""}, {"key": "a", "value": "1"}],
         **fields,
     }
+
+
+def test_a_second_update_keeps_what_the_first_one_kept(send, event):
+    fake = FakeEcs(CONTAINERS, **FUTURE)
+    send(fake, event(ecs_image_name="nginx:2"))
+    send(fake, event(ecs_image_name="nginx:1"))
+    own = ("taskDefinitionArn", "revision", "registeredAt")
+    first, _, third = (
+        {name: value for name, value in revision.items() if name not in own}
+        for revision in fake.revisions
+    )
+    assert first == third
 
 
 def test_unknown_fields_are_dropped_and_listed_when_the_setting_says_so(send, event):

@@ -1,5 +1,6 @@
 """The lease of a service: one holder at a time, whatever answers get lost, and nobody for ever."""
 
+import threading
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from ecs_updater.aws.ecs import Ecs
 from ecs_updater.errors import LeaseHeldError, LedgerError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SKEW, Holder, Leases
 from fakes.fake_ecs import SERVICE_ARN
-from fakes.memory_dynamodb import DENIED, SERVER_ERROR, TABLE
+from fakes.memory_dynamodb import CONFLICT, DENIED, SERVER_ERROR, TABLE, THROTTLED, Clock
 from support.ledger import START, refused
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -26,6 +27,11 @@ def test_a_lease_that_one_has_no_other_gets(leases):
         "(request_id request-1, "
         "since 2027-01-15T08:00:00.000Z) until 2027-01-15T08:02:00.000Z, try again"
     )
+
+
+def test_leases_of_two_services_have_nothing_to_do_with_each_other(leases):
+    leases.acquire(SERVICE_ARN, ONE)
+    assert leases.acquire(SERVICE_ARN + "2", OTHER).holder == OTHER
 
 
 def test_a_lease_given_back_is_free_and_the_fence_goes_on(leases):
@@ -75,6 +81,12 @@ def test_a_renewed_lease_lasts_its_full_time_from_then(leases, clock):
     refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
 
 
+def test_an_expired_lease_that_nobody_took_can_be_renewed(leases, clock):
+    lease = leases.acquire(SERVICE_ARN, ONE)
+    clock.now += 1000
+    assert leases.renew(lease).margin(clock()) == LEASE_SECONDS - SKEW
+
+
 @pytest.mark.parametrize("ask", ["check", "renew"])
 def test_a_lease_that_another_took_is_noticed(leases, clock, ask):
     lease = leases.acquire(SERVICE_ARN, ONE)
@@ -85,6 +97,27 @@ def test_a_lease_that_another_took_is_noticed(leases, clock, ask):
         "any more: another update "
         "(request_id request-2, since 2027-01-15T08:05:00.000Z) has taken it, try again"
     )
+
+
+@pytest.mark.parametrize("ask", ["check", "renew"])
+@pytest.mark.parametrize("gone", ["released", "deleted"])
+def test_a_lease_that_is_gone_is_noticed(leases, fake, ask, gone):
+    lease = leases.acquire(SERVICE_ARN, ONE)
+    if gone == "released":
+        leases.release(SERVICE_ARN, ONE)
+    else:
+        fake.delete(SERVICE_ARN, "LEASE")
+    assert "not held by this update any more: its lease is gone, try again" in refused(
+        LeaseHeldError, getattr(leases, ask), lease
+    )
+
+
+def test_a_holder_who_takes_its_lease_again_has_only_the_later_one(leases):
+    first = leases.acquire(SERVICE_ARN, ONE)
+    second = leases.acquire(SERVICE_ARN, ONE)
+    assert second.fence > first.fence and leases.check(second) > 0
+    refused(LeaseHeldError, leases.check, first)
+    refused(LeaseHeldError, leases.renew, first)
 
 
 def test_the_fence_grows_also_when_somebody_deleted_the_item(leases, fake, clock):
@@ -120,6 +153,13 @@ def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any
     assert others.acquire(SERVICE_ARN, OTHER).fence > lease.term.fence
 
 
+def test_two_attempts_of_one_request_are_two_holders(leases):
+    """Or a retry would write while the first attempt still runs."""
+    one, other = Holder.of("request-1"), Holder.of("request-1")
+    leases.acquire(SERVICE_ARN, one)
+    assert "request-1" in refused(LeaseHeldError, leases.acquire, SERVICE_ARN, other)
+
+
 # Waiting
 
 
@@ -151,6 +191,69 @@ def test_who_waits_in_vain_ends_at_the_deadline_with_one_last_try(leases, clock,
     assert 60 / 4.5 < len(clock.slept) == len(fake.requests) - 2 < 60
 
 
+def test_those_who_wait_do_not_poll_in_step(leases, table):
+    leases.acquire(SERVICE_ARN, ONE)
+    slept = []
+    for name in ("second", "third"):
+        clock = Clock(START)
+        refused(
+            LeaseHeldError,
+            Leases(table, clock=clock, sleep=clock.sleep).acquire,
+            SERVICE_ARN,
+            Holder(name, "r"),
+            START + 30,
+        )
+        slept.append(clock.slept)
+    assert slept[0] != slept[1] and len(set(slept[0])) > 3
+
+
+def test_without_a_deadline_nobody_waits(leases, clock):
+    leases.acquire(SERVICE_ARN, ONE)
+    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+    assert clock.slept == []
+
+
+def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table, clock):
+    inside, most_inside, fences, refused_ones = [], [], [], set()
+    turn = threading.Condition()
+    everybody_was_refused = threading.Event()
+
+    def sleep(_):
+        with turn:
+            refused_ones.add(threading.get_ident())
+            if len(refused_ones) == 50:
+                everybody_was_refused.set()
+            turn.wait(1)
+
+    leases = Leases(table, clock=clock, sleep=sleep)
+
+    def release(holder):
+        assert leases.release(SERVICE_ARN, holder)
+        with turn:
+            turn.notify(4)
+
+    def update(index):
+        holder = Holder(f"holder-{index}", f"request-{index}")
+        lease = leases.acquire(SERVICE_ARN, holder, deadline=START + 60)
+        inside.append(index)
+        leases.check(lease)  # While others try.
+        most_inside.append(len(inside))
+        fences.append(lease.fence)
+        inside.remove(index)
+        release(holder)
+
+    first = leases.acquire(SERVICE_ARN, ONE).fence
+    threads = [threading.Thread(target=update, args=(index,)) for index in range(50)]
+    for thread in threads:
+        thread.start()
+    assert everybody_was_refused.wait(timeout=600)
+    release(ONE)
+    for thread in threads:
+        thread.join()
+    assert most_inside == [1] * 50
+    assert fences == list(range(first + 1, first + 51))
+
+
 # Failures of the table
 
 
@@ -175,6 +278,30 @@ def test_a_lease_that_was_taken_without_anybody_knowing_is_given_back(leases, fa
         "function's LEDGER_TABLE: "
     )
     assert leases.acquire(SERVICE_ARN, OTHER).holder == OTHER
+
+
+def test_where_that_fails_too_the_lease_expires(leases, fake, clock):
+    fake.fail("UpdateItem", *[TIMED_OUT] * 3, after_effect=True)
+    fake.fail("UpdateItem", *[TIMED_OUT] * 3)
+    refused(LedgerError, leases.acquire, SERVICE_ARN, ONE)
+    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+    clock.now += LEASE_SECONDS + 1
+    assert leases.acquire(SERVICE_ARN, OTHER).holder == OTHER
+
+
+@pytest.mark.parametrize(
+    "fault", [THROTTLED, CONFLICT], ids=["throttled", "in another's transaction"]
+)
+def test_a_call_that_is_refused_for_a_moment_is_repeated(leases, fake, waits, fault):
+    fake.fail("UpdateItem", fault, fault)
+    leases.acquire(SERVICE_ARN, ONE)
+    assert fake.operations == ["UpdateItem"] * 3 and len(waits) == 2 and min(waits) >= 0
+
+
+def test_who_waits_outlasts_throttles_too(leases, fake, clock):
+    fake.fail("UpdateItem", *[THROTTLED] * 7)
+    assert leases.acquire(SERVICE_ARN, ONE, deadline=START + 60).holder == ONE
+    assert len(clock.slept) == 2
 
 
 def test_a_table_that_may_not_be_used_is_told_at_once(leases, fake, clock):
@@ -220,6 +347,18 @@ def test_who_holds_a_lease_has_it_until_the_end_and_gives_it_back(leases):
     assert leases.acquire(SERVICE_ARN, OTHER) and lease.not_released is None
 
 
+def test_an_error_gives_the_lease_back_too(leases):
+    with pytest.raises(ZeroDivisionError), leases.held(SERVICE_ARN, ONE):
+        raise ZeroDivisionError
+    assert leases.acquire(SERVICE_ARN, OTHER)
+
+
+def test_a_lease_that_cannot_be_given_back_spoils_nothing(leases, fake):
+    with leases.held(SERVICE_ARN, ONE) as lease:
+        fake.fail("UpdateItem", *[SERVER_ERROR] * 3)
+    assert "InternalServerError" in str(lease.not_released)
+
+
 def test_before_each_write_the_lease_is_confirmed_with_its_full_time(leases, clock):
     with leases.held(SERVICE_ARN, ONE) as lease:
         clock.now += LEASE_SECONDS - SKEW
@@ -254,6 +393,20 @@ def test_a_wait_keeps_its_lease_with_a_call_a_minute(leases, clock, fake):
 
 
 # What it costs, and how long that takes
+
+
+def test_each_step_is_one_call(leases, table):
+    lease = leases.acquire(SERVICE_ARN, ONE)
+    spent = [dict(table.calls)]
+    for step in (
+        lambda: leases.renew(lease),
+        lambda: leases.check(lease),
+        lambda: leases.release(SERVICE_ARN, ONE),
+    ):
+        table.calls.clear()
+        step()
+        spent.append(dict(table.calls))
+    assert spent == [{"UpdateItem": 1}, {"UpdateItem": 1}, {"GetItem": 1}, {"UpdateItem": 1}]
 
 
 def longest(config):

@@ -1,15 +1,20 @@
 """The history when its table fails, and what each of its steps costs."""
 
+from dataclasses import replace
+
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.store import History
 from fakes.fake_ecs import SERVICE_ARN
-from fakes.memory_dynamodb import DENIED, TABLE
-from support.ledger import intent, refused, succeeded
+from fakes.memory_dynamodb import DENIED, SERVER_ERROR, TABLE, THROTTLED
+from support.ledger import ANSWER, intent, refused, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
+
+TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
 
 STEPS = {
     "begin": ("TransactWriteItems", lambda history, entry, later: history.begin(entry)),
@@ -30,6 +35,55 @@ def prepared(step, history, lease):
     """An entry on which ``step`` can be done."""
     entry = intent(lease())
     return entry if step == "begin" else history.begin(entry).entry
+
+
+@pytest.mark.parametrize(
+    "fault, after_effect",
+    [
+        (TIMED_OUT, False),
+        (TIMED_OUT, True),
+        (SERVER_ERROR, False),
+        (SERVER_ERROR, True),
+        (THROTTLED, False),
+    ],
+    ids=["timed out before", "timed out after", "500 before", "500 after", "throttled"],
+)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_call_that_fails_once_ends_as_if_it_had_not(
+    history, lease, fake, step, after_effect, fault
+):
+    operation, do = STEPS[step]
+    entry = prepared(step, history, lease)
+    calls = fake.operations.count(operation) + (step == "take over")  # That of the later lease.
+    later = lease("request-2") if step == "take over" else None
+    fake.fail(operation, fault, after_effect=after_effect)
+    answer = do(history, entry, lambda: later)
+    assert fake.operations.count(operation) - calls >= 2
+    if step == "begin":
+        assert answer.is_new and answer.entry == history.find("request-1")
+        assert history.unfinished() == [answer.entry]
+    elif step in ("advance", "end", "take over"):
+        assert answer == history.find("request-1")
+        assert history.unfinished() == ([] if step == "end" else [answer])
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", ["begin", "advance", "end", "take over"])
+def test_a_step_whose_answer_never_came_can_be_done_again(history, lease, fake, step, after_effect):
+    operation, do = STEPS[step]
+    entry = prepared(step, history, lease)
+    later = lease("request-2") if step == "take over" else None
+    fake.fail(operation, SERVER_ERROR, SERVER_ERROR, SERVER_ERROR, after_effect=after_effect)
+    message = refused(LedgerError, do, history, entry, lambda: later)
+    assert message.startswith(
+        f"[ERROR][ecs_service_read] {operation} failed on the table {TABLE} of the "
+        "function's LEDGER_TABLE: "
+    )
+    answer = do(history, entry, lambda: later)
+    stored = history.find("request-1")
+    assert (answer.entry if step == "begin" else answer) == stored
+    assert step != "begin" or answer.is_new
+    assert stored.is_ended == (step == "end") and len(history.latest(SERVICE_ARN)) == 1
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -57,3 +111,47 @@ def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake, 
         lambda: later,
     )
     assert "the table elsewhere, which the function's LEDGER_TABLE names, does not exist" in message
+
+
+def test_a_request_that_others_begin_and_forget_without_end_is_told(
+    history, begin, lease, fake, monkeypatch
+):
+    begin("request-1")
+    monkeypatch.setattr(history, "_entry", lambda service, number: None)
+    body = {"Code": "ConditionalCheckFailed", "Item": {"service": {"S": "x"}, "number": {"N": "1"}}}
+    fault = {
+        "__type": "TransactionCanceledException",
+        "CancellationReasons": [{"Code": "None"}, body, {"Code": "None"}],
+    }
+    fake.fail("TransactWriteItems", fault, fault, fault)
+    assert "request_id request-1 is begun by too many at once" in refused(
+        LedgerError, history.begin, intent(lease())
+    )
+
+
+def test_each_step_costs_what_is_said(history, lease, table):
+    entry, later = intent(lease("request-1")), lease("request-2")
+
+    def cost(call):
+        table.calls.clear()
+        call()
+        return dict(table.calls)
+
+    assert cost(lambda: history.unfinished(SERVICE_ARN)) == {"Query": 1}
+    assert cost(lambda: history.find("request-1")) == {"GetItem": 1}
+    assert cost(lambda: history.begin(entry)) == {"TransactWriteItems": 1}
+    assert cost(lambda: history.find("request-1")) == {"GetItem": 2}
+    assert cost(lambda: history.begin(replace(entry, number=1, owner="x"))) == {
+        "TransactWriteItems": 1,
+        "GetItem": 1,
+    }
+    assert cost(lambda: history.unfinished(SERVICE_ARN)) == {"Query": 1, "GetItem": 1}
+    for step in (entry.registered("arn:2"), entry.tagged(), entry.deployed("ecs-svc/2")):
+        assert cost(lambda step=step: history.advance(step)) == {"PutItem": 1}
+    assert cost(lambda: history.take_over(entry, later)) == {"UpdateItem": 1}
+    mine = history.find("request-1")
+    assert cost(lambda: history.end(mine.answered("SUCCEEDED", "", ANSWER))) == {
+        "TransactWriteItems": 1
+    }
+    assert cost(lambda: history.last_success(SERVICE_ARN)) == {"GetItem": 1}
+    assert cost(lambda: history.latest(SERVICE_ARN)) == {"Query": 1}

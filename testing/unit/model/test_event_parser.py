@@ -3,14 +3,24 @@
 import json
 
 import pytest
+from jsonschema import Draft4Validator
 
 from ecs_updater.errors import InvalidEventError, InvalidImageError
-from ecs_updater.model.event_parser import parse
+from ecs_updater.model.event_parser import UPDATE_SCHEMA, parse
 from ecs_updater.model.image import ImageReference
 from ecs_updater.model.request import RollbackRequest
 from ecs_updater.settings import Settings
 
+ARN = "arn:aws:ecs:eu-west-1:123456789012"
 PREFIX = "[ERROR][json_validation] wrong input event format: "
+
+
+def nested(depth):
+    """A list in a list in a list …"""
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 def refusal(event, **settings):
@@ -83,6 +93,27 @@ def test_with_a_configured_image_an_event_without_tags_leaves_them_alone(event):
 
 def test_with_a_configured_image_an_event_with_empty_tags_asks_for_none(event):
     assert parse(event(ecs_tag={}), Settings(image="busybox")).tags == {}
+
+
+def test_null_is_not_left_out(event):
+    assert (
+        refusal(event() | {"ecs_tag": None}, image="busybox")
+        == "ecs_tag: None is not of type 'object'"
+    )
+
+
+def test_a_configured_name_is_checked_like_an_events():
+    assert refusal({}, cluster="a b", service="s", image="busybox").startswith(
+        "ecs_cluster_name: 'a b' is neither"
+    )
+
+
+def test_parsing_changes_neither_the_event_nor_what_the_next_one_gets(event):
+    sent = event(ecs_tag=None)
+    before = json.dumps(sent)
+    parse(sent, Settings(image="busybox", container="app"))
+    assert json.dumps(sent) == before
+    assert refusal(sent) == "'ecs_tag' is a required property"
 
 
 @pytest.mark.parametrize(
@@ -277,6 +308,39 @@ def test_a_rollback_takes_no_field_of_an_update(name, value):
     assert name in refusal(ROLLBACK | {name: value})
 
 
+@pytest.mark.parametrize("key", ["aws:x", "AWS:x", "aWs:cloudformation:stack-name", "aws:"])
+def test_a_tag_of_awss_prefix_is_refused_in_any_case(event, key):
+    assert key in refusal(event(ecs_tag={key: "v"}))
+
+
+@pytest.mark.parametrize("key", ["awsx", "xaws:", "aws", "a:b", "k" * 128])
+def test_a_tag_key_like_the_reserved_ones_is_taken(event, key):
+    assert parse(event(ecs_tag={key: "v" * 256}), Settings()).tags == {key: "v" * 256}
+
+
+def test_an_empty_tag_key_is_refused(event):
+    assert refusal(event(ecs_tag={"": "v"})).startswith(
+        "ecs_tag: '' does not match any of the regexes"
+    )
+
+
+def test_a_tag_key_of_more_than_128_characters_is_refused(event):
+    assert refusal(event(ecs_tag={"k" * 129: "v"})).startswith("ecs_tag: 'kkk")
+
+
+def test_a_tag_value_has_at_most_256_characters(event):
+    assert refusal(event(ecs_tag={"k": "v" * 257})).endswith(" is too long")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r", "\u2028\n", "\x00"])
+def test_a_tag_key_with_a_trailing_newline_is_refused(event, newline):
+    assert "cannot be in a tag's key" in refusal(event(ecs_tag={f"key{newline}": "v"}))
+
+
+def test_a_full_tag_key_with_a_trailing_newline_is_refused(event):
+    assert refusal(event(ecs_tag={"k" * 128 + "\n": "v"}))
+
+
 @pytest.mark.parametrize(
     "character, shown",
     [("\n", "\\n"), ("\ud800", "\\ud800"), ("*", "*"), ("€", "€"), ("😀", "😀")],
@@ -287,6 +351,96 @@ def test_a_wrong_character_in_a_tag_is_named_with_those_that_are_right(event, ch
         f"ecs_tag.key: the character '{shown}' cannot be in a tag's value, only letters, digits, "
         "spaces and _ . : / = + - @"
     )
+
+
+def test_fifty_tags_are_taken_and_51_are_not(event):
+    tags = {f"k{number}": "v" for number in range(51)}
+    assert refusal(event(ecs_tag=tags)).endswith(" has too many properties")
+    tags.popitem()
+    assert len(parse(event(ecs_tag=tags), Settings()).tags) == 50
+
+
+@pytest.mark.parametrize(
+    "cluster, service",
+    [
+        ("ECSCluster", "my_service-1"),
+        ("c" * 255, "s" * 255),
+        (f"{ARN}:cluster/ECSCluster", "s"),
+        ("ECSCluster", f"{ARN}:service/ECSCluster/s"),
+        ("ECSCluster", f"{ARN}:service/s"),
+        (f"{ARN}:cluster/ECSCluster", f"{ARN}:service/ECSCluster/s"),
+        ("arn:aws-cn:ecs:cn-north-1:123456789012:cluster/c", "s"),
+        ("arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/c", "s"),
+    ],
+)
+def test_cluster_and_service_are_taken_by_name_and_by_arn(event, cluster, service):
+    request = parse(event(ecs_cluster_name=cluster, ecs_service_name=service), Settings())
+    assert (request.cluster, request.service) == (cluster, service)
+
+
+BAD_NAMES = [
+    " ",
+    "a b",
+    "a\n",
+    "\n",
+    "a/b",
+    "../a",
+    "/etc/passwd",
+    "$(id)",
+    "`id`",
+    "a;b",
+    "a|b",
+    "a&b",
+    "a'b",
+    'a"b',
+    "a\\b",
+    "a*",
+    "a.b",
+    "a:b",
+    "ä",
+    "a\x00",
+    "\ud800",
+    "٣",
+    "a" * 256,
+    "arn:aws:ecs",
+    f"{ARN}:task/ECSCluster/a",
+    f"{ARN}:cluster/",
+    f"{ARN}:cluster/a b",
+    f"{ARN}:cluster/a\n",
+    f"x{ARN}:cluster/a",
+    "arn:aws:ecs:eu-west-1:12345:cluster/a",
+    "arn:aws:ec2:eu-west-1:123456789012:cluster/a",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
+def test_a_cluster_of_a_wrong_name_is_refused(event, name):
+    assert refusal(event(ecs_cluster_name=name)).startswith("ecs_cluster_name: ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*BAD_NAMES, f"{ARN}:service/a/b/c", f"{ARN}:service/a/", f"{ARN}:service//b"],
+    ids=ascii,
+)
+def test_a_service_of_a_wrong_name_is_refused(event, name):
+    assert refusal(event(ecs_service_name=name)).startswith("ecs_service_name: ")
+
+
+@pytest.mark.parametrize("cluster", ["other", f"{ARN}:cluster/other"])
+def test_a_service_arn_of_another_cluster_is_refused(event, cluster):
+    violation = refusal(
+        event(ecs_cluster_name=cluster, ecs_service_name=f"{ARN}:service/ECSCluster/s")
+    )
+    assert violation == "ecs_service_name: is in cluster ECSCluster, but ecs_cluster_name is other"
+
+
+@pytest.mark.parametrize(
+    "other", ["arn:aws:ecs:eu-west-1:999999999999", "arn:aws:ecs:us-east-1:123456789012"]
+)
+def test_a_service_arn_of_another_account_or_region_than_the_clusters_is_refused(event, other):
+    fields = {"ecs_cluster_name": f"{ARN}:cluster/c", "ecs_service_name": f"{other}:service/c/s"}
+    assert refusal(event(**fields)).startswith("ecs_service_name: ")
 
 
 @pytest.mark.parametrize(
@@ -312,6 +466,21 @@ def test_a_broken_image_reference_is_found_before_anything_is_read(event, fields
 )
 def test_the_message_about_a_huge_value_stays_short(event, fields):
     assert len(refusal(event(**fields))) <= 300
+
+
+@pytest.mark.parametrize("depth", [300, 100_000])
+@pytest.mark.parametrize("name", ["ecs_tag", "ecs_image_name", "surprise"])
+def test_a_deeply_nested_value_is_refused(event, name, depth):
+    assert len(refusal(event(**{name: nested(depth)}))) <= 300
+
+
+def test_a_deeply_nested_event_is_refused():
+    assert refusal(nested(100_000)) == "the event is nested too deeply"
+
+
+@pytest.mark.parametrize("number", [10**5000, -(10**5000)], ids=["positive", "negative"])
+def test_a_huge_number_is_refused(event, number):
+    assert len(refusal(event(ecs_image_name=number))) <= 300
 
 
 def test_all_violations_are_listed_and_the_best_match_is_the_message(event):
@@ -343,3 +512,15 @@ def test_one_hostile_event_lists_20_violations_and_says_that_there_are_more(even
         parse(event(ecs_tag=tags), Settings())
     assert len(refused.value.violations) == 21 and refused.value.violations[-1] == "and more"
     assert all(len(violation) <= 300 for violation in refused.value.violations)
+
+
+def test_the_schema_is_a_valid_draft_04_schema():
+    Draft4Validator.check_schema(UPDATE_SCHEMA)
+    assert UPDATE_SCHEMA["$schema"] == "http://json-schema.org/draft-04/schema#"
+
+
+def test_an_empty_container_name_is_refused(event):
+    with pytest.raises(
+        InvalidEventError, match="ecs_container_images: '' is not a valid container name"
+    ):
+        parse(event(ecs_container_images={"": "busybox"}), Settings())

@@ -69,6 +69,15 @@ def test_a_service_that_is_held_comes_again_and_what_follows_in_its_group_waits_
     assert run.ecs.image("web-001") == "registry/app:4"
 
 
+def test_a_service_that_somebody_holds_as_long_as_a_call_may_wait_is_updated_after_that(run):
+    ids = run.begin_batch([run.ecs.event("web-001")])
+    hold(run, "web-001", 900)
+    work_until_empty(run)
+    assert (
+        run.entry(ids[0]).state is State.DEPLOYED and run.queue.dead == [] and len(run.letters) == 0
+    )
+
+
 def test_what_follows_in_a_group_is_told_too_when_what_goes_before_it_is_given_up(run):
     run.ecs.before = refusing(THROTTLED, "UpdateService")
     first = run.begin_batch([run.ecs.event("web-001", "registry/app:2")], "b1")
@@ -76,6 +85,13 @@ def test_what_follows_in_a_group_is_told_too_when_what_goes_before_it_is_given_u
     work_until_empty(run)
     assert [run.entry(one).verdict for one in (*first, *second)] == ["NOT_DEPLOYED"] * 2
     assert run.queue.dead == [] and len(run.letters) == 2
+
+
+def test_what_had_no_time_left_is_not_given_up_for_it(run):
+    ids = run.begin_batch([run.ecs.event("web-001")])
+    for _ in range(6):
+        assert run.work(seconds=44) == ["message-1"]
+    assert run.work() == [] and run.entry(ids[0]).state is State.DEPLOYED
 
 
 def test_a_ledger_that_gives_no_token_lets_each_message_come_again_by_itself(run):
@@ -107,6 +123,13 @@ def test_trouble_of_aws_is_tried_again_later_each_time_for_half_an_hour_and_then
     assert body["request_id"] == ids[0] and "Rate exceeded" in cause and run.queue.dead == []
 
 
+def test_of_what_is_tried_again_one_revision_is_made(run):
+    run.send(run.ecs.event("web-001"))
+    run.ecs.before = refusing(THROTTLED, "UpdateService")
+    work_until_empty(run)
+    assert run.ecs.registered == ["web-001:2"]
+
+
 EXPIRED = (400, "ExpiredTokenException", "The security token included in the request is expired")
 
 
@@ -133,12 +156,48 @@ def test_what_is_not_permitted_is_retried_for_half_an_hour_and_then_a_dead_lette
     assert body["request_id"] == ids[0] and reason in cause and reason in (entry.cause or "")
 
 
+@pytest.mark.parametrize("answer", [DENIED, EXPIRED], ids=["denied", "expired"])
+def test_what_is_permitted_within_the_messages_time_is_done(run, answer):
+    ids = run.begin_batch([run.ecs.event("web-001")])
+    run.ecs.before = lambda operation, _: (
+        answer if operation == "UpdateService" and run.time() < begin + 600 else None
+    )
+    begin = run.time()
+    work_until_empty(run)
+    assert (
+        run.entry(ids[0]).state is State.DEPLOYED
+        and len(run.ecs.updates) == 1
+        and len(run.letters) == 0
+    )
+
+
 def test_a_worker_that_does_not_wait_for_permission_ends_the_update_at_once(run):
     ids = run.begin_batch([run.ecs.event("web-001")])
     run.ecs.before = refusing(DENIED, "UpdateService")
     records = run.queue.receive()
     assert run.worker(retries_denied=False).process(records) == []
     assert run.entry(ids[0]).verdict == "NOT_DEPLOYED" and not run.entry(ids[0]).may_be_repeated
+
+
+def test_an_attempt_after_another_waits_for_its_tokens_as_the_first_one_did(run):
+    run.environment["ECS_RATES"] = "RegisterTaskDefinition=2/1"
+    run.send(*(run.ecs.event(name) for name in run.ecs.names[:10]))
+    run.ecs.before = refusing(THROTTLED, "RegisterTaskDefinition")
+    run.work()
+    run.ecs.before = lambda operation, body: None
+    run.time.now = run.queue.next_at + 300
+    begin = run.time()
+    assert run.work() == [] and len(run.ecs.registered) == 10
+    assert run.time() - begin >= 8
+
+
+def test_a_function_that_is_set_up_wrongly_says_so_of_each_update_in_the_end(run):
+    run.environment["VERIFY_IMAGE"] = "nonsense"
+    ids = run.begin_batch([run.ecs.event("web-001")])
+    work_until_empty(run)
+    assert run.entry(ids[0]).verdict == "NOT_DEPLOYED" and "VERIFY_IMAGE" in (
+        run.entry(ids[0]).cause or ""
+    )
 
 
 def test_what_was_given_up_and_comes_once_more_is_done_with(run):
@@ -221,6 +280,24 @@ def test_a_running_update_is_left_to_the_completer_when_its_stopped_batchs_messa
     assert run.batches.find("b").failures == 0
 
 
+def test_what_did_not_begin_is_no_failure_of_its_batch(run):
+    ids = run.begin_batch(
+        [run.ecs.event(name) for name in ("nobody", "web-001", "web-002")], max_failures=1
+    )
+    run.work()
+    assert [run.entry(one).verdict for one in ids] == ["NOT_DEPLOYED", "NOT_STARTED", "NOT_STARTED"]
+    assert run.batches.find("b").failures == 1
+
+
+def test_a_batch_that_nobody_began_counts_nothing_that_anybody_reads_and_is_forgotten(run):
+    run.send(run.ecs.event("nobody", request_id="r"), batch="x")
+    run.work()
+    assert run.batches.find("x") is None
+    assert "expires" in run.dynamodb.items["BATCH#x", "BATCH"]
+    run.send(run.ecs.event("web-001"), batch="x")
+    assert run.work() == [] and run.ecs.image("web-001") == "registry/app:2"
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -232,3 +309,12 @@ def test_a_running_update_is_left_to_the_completer_when_its_stopped_batchs_messa
 def test_names_that_no_key_of_the_table_has_room_for_go_to_the_dead_letters_at_once(run, fields):
     run.send(run.ecs.event("web-001") | fields)
     assert run.work() == [] and "is too long" in run.letter()[1]
+
+
+def test_everything_that_the_ledger_keeps_of_a_service_that_there_is_not_is_forgotten(run):
+    run.send(run.ecs.event("no-such-service"))
+    run.work()
+    items = [
+        item for (key, _), item in run.dynamodb.items.items() if key.endswith("/no-such-service")
+    ]
+    assert len(items) == 2 and all("expires" in item for item in items)

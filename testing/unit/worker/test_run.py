@@ -2,11 +2,15 @@
 said at once.
 """
 
+import json
+
 import pytest
 
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.worker.run import Worker
 from support.fleet_run import FleetRun
+
+NAMELESS = {"ecs_service_name": "c", "ecs_image_name": "x", "ecs_tag": {}}
 
 
 @pytest.fixture(name="run")
@@ -69,6 +73,13 @@ def test_without_a_request_id_the_messages_own_id_tells_a_second_delivery(run):
     )
 
 
+def test_two_messages_of_one_service_are_worked_off_in_their_order(run):
+    run.send(run.ecs.event("web-001", "registry/app:2"), run.ecs.event("web-001", "registry/app:3"))
+    assert run.work() == []
+    assert [revision for _, revision in run.ecs.updates] == ["web-001:2", "web-001:3"]
+    assert run.ecs.image("web-001") == "registry/app:3"
+
+
 # What cannot succeed
 
 
@@ -112,6 +123,43 @@ def test_what_cannot_succeed_is_in_the_ledger_at_once_with_its_cause_and_does_no
     assert run.ecs.registered == [] and run.history.unfinished() == []
 
 
+def test_a_second_delivery_of_what_cannot_succeed_changes_nothing(run):
+    run.send(run.ecs.event("nobody", request_id="r"))
+    records = run.queue.receive()
+    run.worker().process(records)
+    first = run.entry("r")
+    assert run.worker().process(records) == [] and run.entry("r") == first
+
+
+@pytest.mark.parametrize(
+    "body, cause",
+    [
+        ("{", "the message is not valid JSON"),
+        ("[1]", "the message is not a JSON object but of type list"),
+        (json.dumps({"ecs_image_name": "x"}), "'ecs_cluster_name' is a required property"),
+        (json.dumps({**NAMELESS, "ecs_cluster_name": "a/b"}), "neither the name"),
+        (json.dumps({**NAMELESS, "ecs_cluster_name": 7}), "7 is not of type"),
+        ("[" * 100_000, "the message is not valid JSON"),
+        (
+            json.dumps(NAMELESS)[:-1] + ', "ecs_image_name": "a", "ecs_image_name": "b"}',
+            "the key 'ecs_image_name' twice",
+        ),
+        (
+            json.dumps(NAMELESS)[:-1] + ', "ecs_tag": {"a": "1", "a": "1"}}',
+            "the message has the key 'a' twice in one object",
+        ),
+    ],
+)
+def test_what_names_no_service_goes_to_the_dead_letters_at_once_and_the_others_are_worked_off(
+    run, body, cause
+):
+    run.send(body, run.ecs.event("web-001"))
+    assert run.work() == [] and len(run.queue) == 0
+    (letter,) = run.letters.receive()
+    assert cause in letter["messageAttributes"]["cause"]["stringValue"] and letter["body"] == body
+    assert run.ecs.updates == [("web-001", "web-001:2")]
+
+
 def test_a_message_that_cannot_be_moved_comes_again(run):
     run.letters.fails = True
     run.send("{")
@@ -126,6 +174,12 @@ def test_a_registration_that_would_come_too_late_is_left_for_the_next_worker_wit
     run.send(run.ecs.event("web-001"), run.ecs.event("web-002"), run.ecs.event("web-003"))
     assert run.work() == ["message-2", "message-3"]
     assert run.ecs.registered == ["web-001:2"] and run.queue.next_at == run.time() + 30
+
+
+def test_with_no_time_left_nothing_is_begun(run):
+    run.send(run.ecs.event("web-001"))
+    assert run.work(seconds=44) == ["message-1"]
+    assert run.ecs.updates == [] and run.queue.next_at == run.time()
 
 
 def test_a_worker_that_was_killed_leaves_nothing_half_done(run):
