@@ -66,7 +66,7 @@ def test_the_status_of_the_service_deployment_decides_in_every_stage(baking, sta
     simulation.show(status=status, lifecycleStage=stage)
     clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5, simulation.clock.now)
     rollout = Rollout("ECSCluster", simulation.service.arn, deployment_id)
-    polled = Poller(ecs, rollout, 3, clock).follow(clock.now() + 12)
+    polled = Poller(ecs, rollout, 3, clock).wait(clock.now() + 12)
     assert polled.judgement.verdict == (VERDICTS[status] or "TIMED_OUT")
     if status.startswith("ROLLBACK_") and VERDICTS[status] is None:
         assert "ECS is rolling back" in polled.judgement.reason

@@ -298,5 +298,5 @@ def test_readme_shows_what_a_user_reads_for_each_verdict(make_world, verdict):
     (row,) = (line for line in readme if line.startswith(f"| `{verdict}` |"))
     _, told, _ = play(make_world, SHOWN[verdict])
     said = str(told.error) if told.error else told.answer["body"]["deployment"]["reason"]
-    shown = said.partition(". ECS's last events")[0].partition("; the last that was heard")[0]
+    shown = said.partition(". ECS's last events")[0].partition("; latest report")[0]
     assert f"`{shown}`" in row

@@ -74,7 +74,7 @@ def read(
         service_deployment_arn=service.get("currentServiceDeployment"),
         deployment_configuration=service.get("deploymentConfiguration") or {},
         on_fargate=launch_type == service_description.FARGATE if launch_type else None,
-        has_completed=seen.ours is None or seen.is_complete,
+        has_completed=seen.deployment is None or seen.is_complete,
         service=service,
     )
 

@@ -125,8 +125,8 @@ def polled_deployment(
     """A deployment that was waited for: also how long, how many of its tasks run which image, and
     ECS's last events.
     """
-    seen = polled.seen
-    ours = seen.ours if seen else None
+    seen = polled.state
+    ours = seen.deployment if seen else None
     return _deployment(
         deployment_id,
         judgement.verdict,
@@ -142,7 +142,7 @@ def polled_deployment(
 
 def cause_with_events(reason: str, polled: PollResult) -> str:
     """The cause, and ECS's last events where they say more."""
-    seen = polled.seen
+    seen = polled.state
     events = "; ".join(
         event.rstrip(". ")
         for event in (seen.events if seen else ())

@@ -158,7 +158,7 @@ class RollbackRunner:
         """Returns service and tags to what worked, or does the rest where ECS has returned the
         service.
         """
-        entry, seen = journal.entry, polled.seen
+        entry, seen = journal.entry, polled.state
         cause = judgement.reason
         back = seen.rollback if seen else None
         deployment = response.polled_deployment(entry.deployment_id, judgement, polled, {})
@@ -277,7 +277,7 @@ class RollbackRunner:
         )
         polled = None
         if deployment_id and deadline > self._clock.now():
-            polled = self._pollers.poller(rollback_rollout(entry, deployment_id), journal).follow(
+            polled = self._pollers.poller(rollback_rollout(entry, deployment_id), journal).wait(
                 deadline
             )
         outcome = self.returned(journal, deployment_id, tags, polled)

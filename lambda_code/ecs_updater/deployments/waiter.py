@@ -27,7 +27,7 @@ from ..rollout.image_digests import (
     Digests,
     digests_of_revision,
     digests_of_tasks,
-    others_than_asked,
+    unexpected_digests,
 )
 from ..rollout.judgement import (
     Judgement,
@@ -82,7 +82,7 @@ class Waiter:
         if entry.deployment_id is None or deadline <= self._clock.now():
             return _open(entry)
         return self._conclude(
-            journal, self._pollers.poller(_rollout(entry), journal).follow(deadline), deadline
+            journal, self._pollers.poller(_rollout(entry), journal).wait(deadline), deadline
         )
 
     def judge_without_deployment(
@@ -138,7 +138,7 @@ class Waiter:
             )
         else:
             poller = self._pollers.poller(_rollout(entry), journal)
-            polled = poller.look(service)
+            polled = poller.poll(service)
             if polled is None:
                 return self._while_it_goes_on(
                     journal, poller.overdue(self._most_seconds), may_roll_back
@@ -165,7 +165,7 @@ class Waiter:
         poller = self._pollers.poller(
             rollback_rollout(entry, entry.rollback.deployment_id), journal
         )
-        polled = poller.look(service)
+        polled = poller.poll(service)
         overdue = None if polled else poller.overdue(self._most_seconds)
         if polled is None and overdue is None:
             return RolloutOutcome(is_final=False)
@@ -269,7 +269,7 @@ class Waiter:
     @staticmethod
     def _compared(journal: Journal, judgement: Judgement, running: Digests) -> Judgement:
         """The finding, unless the tasks run another image than the digest in the reference says."""
-        for name, digests in others_than_asked(journal.entry.digests, running).items():
+        for name, digests in unexpected_digests(journal.entry.digests, running).items():
             image = journal.entry.after.images.get(name, "")
             what = (
                 f"container {name} runs {', '.join(digests)}, and {image} was "

@@ -1,1 +1,1 @@
-"""The verdict on one deployment: the one that an update made, identified by its id."""
+"""Judges the deployment that an update made, identified by its id."""

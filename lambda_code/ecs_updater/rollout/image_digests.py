@@ -1,6 +1,6 @@
-"""Which images the tasks of a deployment really run. Pure.
+"""Image digests that the tasks of a deployment run. Pure.
 
-ECS resolves a tag to a digest once per deployment; a task shows in ``imageDigest`` what it pulled.
+ECS resolves a tag to a digest once per deployment. A task shows the pulled digest in `imageDigest`.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html
 """
 
@@ -18,8 +18,9 @@ def digests_of_tasks(
     deployment_id: str,
     deployment: Mapping[str, Any] | None = None,
 ) -> Digests:
-    """What the running ``tasks``, as DescribeTasks gives them, of one deployment show;
-    ``deployment``: see ``deaths.is_of``.
+    """Returns the digests in those `tasks` of DescribeTasks that a deployment started.
+
+    `deployment`: see `task_failures.is_of`.
     """
     found: dict[str, set[str]] = {}
     for task in tasks:
@@ -31,17 +32,19 @@ def digests_of_tasks(
 
 
 def digests_of_revision(service_revision: Mapping[str, Any]) -> Digests:
-    """What a service revision, as DescribeServiceRevisions gives it, was resolved to: also where no
-    task runs.
-    """
+    """Returns the digests in an item of DescribeServiceRevisions, which needs no running task."""
     images = service_revision.get("containerImages", [])
-    return {one["containerName"]: (one["imageDigest"],) for one in images if one.get("imageDigest")}
+    return {
+        image["containerName"]: (image["imageDigest"],)
+        for image in images
+        if image.get("imageDigest")
+    }
 
 
-def others_than_asked(asked: Mapping[str, Collection[str]], running: Digests) -> Digests:
-    """What runs and is none of the digests that were ``asked`` for, by container."""
+def unexpected_digests(expected: Mapping[str, Collection[str]], running: Digests) -> Digests:
+    """Returns the running digests that are not expected, by container."""
     others = {
-        name: tuple(one for one in running.get(name, ()) if one not in digests)
-        for name, digests in asked.items()
+        name: tuple(digest for digest in running.get(name, ()) if digest not in digests)
+        for name, digests in expected.items()
     }
     return {name: digests for name, digests in others.items() if digests}

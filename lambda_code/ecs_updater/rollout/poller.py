@@ -1,15 +1,16 @@
-"""Looks at a deployment until there is a verdict, or no time left.
+"""Polls a deployment until there is a verdict or no time is left.
 
-One DescribeServices per look. Tasks are asked about when something changed, and a few times when
-nothing did; ECS's record of the deployment when another one took its place: so a rollout of three
-minutes costs at most 40 calls, and one of seconds at most 8.
+Each poll is one DescribeServices. Tasks are read after a change, and a few times without one. The
+service deployment is read if another deployment is PRIMARY. A rollout of three minutes costs at
+most 40 calls, one of seconds at most 8.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
+from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure, Outcome
 from ..context import Clock
 from .judgement import Judgement, PollResult, age, judge, overdue, timed_out
@@ -22,14 +23,32 @@ _SOON_FOR = 60.0
 _GROWTH = 1.8
 _SELDOM = 15.0
 _JITTER = 0.1
-"""Callers that begin together do not ask together for long."""
+"""Separates callers that begin at the same time."""
+
+_TASK_POLLS = 8
+"""Maximum task polls of a rollout without a new failure."""
+
+_UNPROMPTED_TASK_POLLS = frozenset({1, 2, 3, 5})
+"""Polls that read the tasks although nothing shows a failure, as long as there is no event.
+
+Some implementations of ECS's API have no events of tasks, and count no failed tasks without a
+circuit breaker.
+"""
+
+_ROLLBACK_POLLS = 6
+"""Polls per read of the service deployment while the state of its rollback is IN_PROGRESS."""
+
+_STALE_SECONDS = 15.0
+"""Seconds for which ECS may return the service as it was before the deployment."""
+
+_POLL_SECONDS = 1.0
+"""Duration of the last poll, which ends before the deadline."""
+
+_LASTING = (Outcome.NOT_PERMITTED, Outcome.REFUSED)
 
 
 def pauses(random: Callable[[], float]) -> Iterator[float]:
-    """Yields the seconds to wait before each look, without end.
-
-    ``random`` gives numbers from 0 to 1.
-    """
+    """Yields the seconds to wait before each poll. `random` returns numbers from 0 to 1."""
     pause, gone = _FIRST, 0.0
     while True:
         yield pause * (1 + _JITTER * (2 * random() - 1))
@@ -37,261 +56,205 @@ def pauses(random: Callable[[], float]) -> Iterator[float]:
         pause = _SOON if gone < _SOON_FOR else min(max(pause, _SOON) * _GROWTH, _SELDOM)
 
 
-_TASK_LOOKS = 8
-"""The most looks at tasks, in one rollout, that show no further death."""
-
-_EVEN_SO = frozenset({1, 2, 3, 5})
-"""The looks at which tasks are asked about although nothing shows a death, as long as the service
-has had no event.
-
-Not everything with ECS's API tells events of tasks, and counts those that failed where there is no
-circuit breaker.
-"""
-
-_RECORD_LOOKS = 6
-"""At every so many looks ECS's record is asked for also while the state of a rollback's own
-deployment says that it goes on.
-"""
-
-_STALE_SECONDS = 15.0
-"""For how long an answer of ECS may be older than the deployment."""
-
-_LOOK_SECONDS = 1.0
-"""What the last look may take: it ends before the deadline too."""
-
-
-class EcsReads(Protocol):
-    """What of ECS the follower asks. Every failure is an ``AwsFailure``."""
-
-    def describe_service(
-        self, cluster: str, service: str
-    ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        """The service, or None, and ECS's ``failures``."""
-
-    def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """Tasks of the service that have stopped lately, as DescribeTasks gives them."""
-
-    def service_deployment(self, arn: str) -> dict[str, Any] | None:
-        """ECS's own record of a deployment, as DescribeServiceDeployments gives it, or None."""
-
-
 @dataclass(frozen=True)
 class Rollout:
-    """Which deployment is followed."""
+    """The deployment to poll."""
 
     cluster: str
     service: str
     """Names or ARNs."""
     deployment_id: str
     previous_deployment_id: str | None = None
-    """The PRIMARY one before it: ECS may still tell that one at the first looks."""
+    """The PRIMARY deployment before it, which ECS may still return at the first polls."""
     made_at: float | None = None
-    """When it was made, in seconds since the epoch; None: just now."""
+    """Time of the deployment in seconds since the epoch. None: now."""
     service_deployment_arn: str | None = None
     previous_service_deployment_arn: str | None = None
-    """ECS's own records of it and of the one before, where they are known."""
+    """The service deployments of it and of the one before, if they are known."""
     begun_at: float | None = None
-    """A moment before it was made, after which nothing of another deployment's was heard; None:
-    ``made_at``.
-    """
+    """A time before the deployment, after which no events of others follow. None: `made_at`."""
     containers: Containers = field(default_factory=Containers)
-    """Those of its revision, where they are known."""
+    """The containers of its revision, if they are known."""
     may_be_rollback: bool = False
-    """Whether it may be the return after a deployment that failed, which ECS may record as that
-    one's rollback.
-    """
+    """Whether ECS may have made it as the rollback of a failed deployment."""
 
 
 class Poller:
-    """Follows one deployment of one service."""
+    """Polls one deployment of one service."""
 
-    def __init__(self, ecs: EcsReads, rollout: Rollout, same_failures: int, clock: Clock):
-        self._ecs = ecs
-        self._rollout = rollout
-        self._same_deaths = same_failures
-        self._clock = clock
+    def __init__(self, ecs: Ecs, rollout: Rollout, same_failures: int, clock: Clock):
+        self._ecs, self._rollout, self._clock = ecs, rollout, clock
+        self._same_failures = same_failures
         self._begin = clock.now()
         self._notes: dict[str, str] = {}
-        self._looks = self._task_looks = 0
+        self._polls = self._task_polls = 0
         self._is_silent = True
-        """Whether the service has had no event since the first look."""
+        """Whether the service has had no event since the first poll."""
         self._deployment: Mapping[str, Any] | None = None
-        """The deployment as ECS told it last."""
-        self._seen: RolloutState | None = None
-        self._deaths: tuple[TaskFailure, ...] = ()
-        self._record: str | None = rollout.service_deployment_arn
-        """The ARN of ECS's own record of the deployment, once it is known."""
-        self._told: ServiceDeployment | None = None
-        """The record, as ECS returned it last."""
+        """The deployment at the latest poll that returned it."""
+        self._state: RolloutState | None = None
+        self._task_failures: tuple[TaskFailure, ...] = ()
+        self._service_deployment_arn: str | None = rollout.service_deployment_arn
+        self._service_deployment: ServiceDeployment | None = None
+        """The service deployment at its latest read."""
         self._has_failed = self._is_ending = False
-        """Whether ECS has said that the deployment failed, and whether tasks have been asked about
-        since.
-        """
+        """Whether the deployment has failed, and whether the tasks have been read since."""
         self._failed_at: float | None = None
         self._made_at = clock.epoch() if rollout.made_at is None else rollout.made_at
+        self._begun_at = self._made_at if rollout.begun_at is None else rollout.begun_at
 
-    def follow(self, deadline: float) -> PollResult:
-        """Looks until there is a verdict or ``deadline``, a moment of the clock, has come.
+    def wait(self, deadline: float) -> PollResult:
+        """Polls until there is a verdict, or until `deadline`, a moment of the clock.
 
-        Raises nothing of AWS.
+        Raises no AwsFailure.
         """
-        seen: RolloutState | None = None
+        state: RolloutState | None = None
         trouble = None
         for pause in pauses(self._clock.random):
-            left = deadline - self._clock.now() - _LOOK_SECONDS
+            left = deadline - self._clock.now() - _POLL_SECONDS
             if left <= 0:
                 break
             self._clock.sleep(min(pause, left))
             try:
-                seen = self._look()
+                state = self._read_state()
                 trouble = None
             except AwsFailure as failure:
-                # A throttle, or trouble that may pass: the next look will tell.
+                # Throttled or transient: the next poll may succeed.
                 trouble = str(failure)
                 self._notes[failure.operation] = trouble
                 if failure.outcome is Outcome.NOT_PERMITTED:
                     break
                 continue
-            if judgement := judge(seen, self._same_deaths):
-                return self._followed(judgement, seen)
-        return self._followed(timed_out(seen, self._clock.now() - self._begin, trouble), seen)
+            if judgement := judge(state, self._same_failures):
+                return self._result(judgement, state)
+        return self._result(timed_out(state, self._clock.now() - self._begin, trouble), state)
 
-    def look(self, service: Mapping[str, Any] | None = None) -> PollResult | None:
-        """Looks once, at ``service`` where DescribeServices has told it already; None while the
-        rollout goes on.
+    def poll(self, service: Mapping[str, Any] | None = None) -> PollResult | None:
+        """Polls once. Returns None while the rollout goes on. Raises AwsFailure.
 
-        Raises AwsFailure.
+        `service`: the service, if DescribeServices was called already.
         """
-        seen = self._look(service, thoroughly=True)
-        judgement = judge(seen, self._same_deaths)
-        return self._followed(judgement, seen) if judgement else None
+        state = self._read_state(service, is_thorough=True)
+        judgement = judge(state, self._same_failures)
+        return self._result(judgement, state) if judgement else None
 
     def overdue(self, most_seconds: float) -> PollResult | None:
-        """After a look without a verdict: the end of the wait, if nothing has changed for
-        ``most_seconds``; else None.
+        """Returns the end of the wait, if nothing has changed for `most_seconds`.
+
+        Call it after a poll without a verdict.
         """
-        if self._seen is None or (self._seen.ours is None and self._seen.rollback is None):
+        state, now = self._state, self._clock.epoch()
+        if state is None or (state.deployment is None and state.rollback is None):
             return None
-        now, begun_at = (
-            self._clock.epoch(),
-            self._made_at if self._rollout.begun_at is None else self._rollout.begun_at,
-        )
-        changed_at = (
-            max(self._seen.changed_at.timestamp(), begun_at) if self._seen.changed_at else begun_at
-        )
-        why = age(now - changed_at, now - begun_at, most_seconds)
-        return self._followed(overdue(self._seen, why), self._seen) if why else None
+        changed_at = self._begun_at
+        if state.changed_at:
+            changed_at = max(state.changed_at.timestamp(), changed_at)
+        why = age(now - changed_at, now - self._begun_at, most_seconds)
+        return self._result(overdue(state, why), state) if why else None
 
-    def _followed(self, judgement: Judgement, seen: RolloutState | None) -> PollResult:
+    def _result(self, judgement: Judgement, state: RolloutState | None) -> PollResult:
         notes = tuple(f"{operation}: {text}" for operation, text in self._notes.items())
-        return PollResult(judgement, seen, self._clock.now() - self._begin, notes, self._record)
+        seconds = self._clock.now() - self._begin
+        return PollResult(judgement, state, seconds, notes, self._service_deployment_arn)
 
-    def _look(
-        self, service: Mapping[str, Any] | None = None, thoroughly: bool = False
+    def _read_state(
+        self, service: Mapping[str, Any] | None = None, is_thorough: bool = False
     ) -> RolloutState:
         if service is None:
             service, _ = self._ecs.describe_service(self._rollout.cluster, self._rollout.service)
-        seen = rollout_state_of(service, self._rollout.deployment_id, self._begun_at)
-        self._looks += 1
-        every = service.get("deployments", []) if service else []
-        self._deployment = next(
-            (one for one in every if one["id"] == self._rollout.deployment_id), self._deployment
+        begun = self._deployment.get("createdAt") if self._deployment else None
+        begun = begun or datetime.fromtimestamp(self._begun_at - _STALE_SECONDS, UTC)
+        state = rollout_state_of(service, self._rollout.deployment_id, begun)
+        self._polls += 1
+        for deployment in service.get("deployments", []) if service else ():
+            if deployment["id"] == self._rollout.deployment_id:
+                self._deployment = deployment
+                break
+        if self._is_stale(state):
+            return state.not_yet_there
+        state = self._with_service_deployment(state, service or {})
+        self._has_failed = self._has_failed or state.has_failed
+        state = replace(
+            state,
+            has_failed=self._has_failed,
+            failed_seconds=self._failed_seconds(state),
+            may_be_rollback=self._rollout.may_be_rollback,
         )
-        if self._is_stale(seen):
-            return seen.not_yet_there
-        seen = self._with_record(seen, service or {})
-        self._has_failed = self._has_failed or seen.has_failed
-        seen = replace(seen, has_failed=self._has_failed, failed_seconds=self._failed_seconds(seen))
-        seen = replace(seen, may_be_rollback=self._rollout.may_be_rollback)
-        is_ending = seen.is_replaced or seen.has_failed
-        if is_ending != self._is_ending or self._may_have_deaths(seen, thoroughly):
-            self._look_at_tasks()
+        is_ending = state.is_replaced or state.has_failed
+        if is_ending != self._is_ending or self._may_have_failures(state, is_thorough):
+            self._read_task_failures()
         self._is_ending = is_ending
-        self._seen = replace(seen, task_failures=self._deaths)
-        return self._seen
+        self._state = replace(state, task_failures=self._task_failures)
+        return self._state
 
-    @property
-    def _begun_at(self) -> datetime:
-        """When the deployment began, by ECS's clock as far as that is known."""
-        told = self._deployment.get("createdAt") if self._deployment else None
-        before = self._made_at if self._rollout.begun_at is None else self._rollout.begun_at
-        return told or datetime.fromtimestamp(before - _STALE_SECONDS, UTC)
-
-    def _with_record(self, seen: RolloutState, service: Mapping[str, Any]) -> RolloutState:
-        """With ECS's own record of the deployment, where that has to decide.
-
-        Raises AwsFailure while it cannot be read.
-        """
-        current = service.get("currentServiceDeployment")
-        if not seen.is_replaced and current != self._rollout.previous_service_deployment_arn:
-            self._record = current or self._record
-        if not (self._record and seen.needs_service_deployment):
-            return seen
-        is_current = current == self._record if current else None
-        seen = replace(seen, service_deployment=self._told, is_current=is_current)
-        if seen.rollback_shows_its_state and self._looks % _RECORD_LOOKS:
-            return seen
-        try:
-            record = self._ecs.service_deployment(self._record)
-        except AwsFailure as failure:
-            if failure.outcome not in (Outcome.NOT_PERMITTED, Outcome.REFUSED):
-                raise
-            self._notes[failure.operation] = str(failure)
-            record = None  # Not every partition has records, nor does every emulator.
-        self._told = ServiceDeployment.of(record) if record else None
-        return replace(seen, service_deployment=self._told)
-
-    def _failed_seconds(self, seen: RolloutState) -> float:
-        """For how long ECS has called the deployment failed: since it said so, or since it was
-        first seen.
-        """
-        if seen.ours is None or seen.ours.rollout_state != "FAILED":
-            return 0
-        now = self._clock.epoch()
-        self._failed_at = now if self._failed_at is None else self._failed_at
-        return now - min(
-            self._failed_at,
-            seen.ours.updated_at.timestamp() if seen.ours.updated_at else self._made_at,
-        )
-
-    def _may_have_deaths(self, seen: RolloutState, thoroughly: bool) -> bool:
-        """Whether it is worth a call, or two, to ask what tasks of the deployment died of."""
-        self._is_silent = self._is_silent and (
-            self._seen is None or seen.events == self._seen.events
-        )
-        is_on_its_way = seen.ours is not None and not seen.ours.is_complete
-        if self._is_silent and self._deaths:
-            return is_on_its_way  # Nobody will tell of the next one either.
-        if self._task_looks >= _TASK_LOOKS:
-            return False
-        is_time = thoroughly or (self._is_silent and self._looks in _EVEN_SO)
-        return seen.shows_failure_since(self._seen) or (is_time and is_on_its_way)
-
-    def _is_stale(self, seen: RolloutState) -> bool:
-        """Whether ECS still tells the service as it was before the deployment, which may be so for
-        some seconds.
-        """
+    def _is_stale(self, state: RolloutState) -> bool:
+        """Returns whether ECS still returns the service as it was before the deployment."""
         return (
-            seen.ours is None
-            and self._seen is None
-            and seen.primary is not None
-            and seen.primary.id == self._rollout.previous_deployment_id
+            state.deployment is None
+            and self._state is None
+            and state.primary is not None
+            and state.primary.id == self._rollout.previous_deployment_id
             and self._clock.epoch() - self._made_at < _STALE_SECONDS
         )
 
-    def _look_at_tasks(self) -> None:
-        """Looks for deaths of the deployment's tasks; what cannot be read is noted once, and leaves
-        what is known as it is.
+    def _with_service_deployment(
+        self, state: RolloutState, service: Mapping[str, Any]
+    ) -> RolloutState:
+        """Returns the state with the service deployment, if that has to decide.
+
+        Raises AwsFailure after a transient failure.
         """
+        current = service.get("currentServiceDeployment")
+        if not state.is_replaced and current != self._rollout.previous_service_deployment_arn:
+            self._service_deployment_arn = current or self._service_deployment_arn
+        arn = self._service_deployment_arn
+        if not (arn and state.needs_service_deployment):
+            return state
+        is_current = current == arn if current else None
+        state = replace(state, service_deployment=self._service_deployment, is_current=is_current)
+        if state.rollback_is_in_progress and self._polls % _ROLLBACK_POLLS:
+            return state
+        answer = None
+        try:
+            answer = self._ecs.service_deployment(arn)
+        except AwsFailure as failure:
+            if failure.outcome not in _LASTING:
+                raise
+            # Not every partition and emulator has service deployments.
+            self._notes[failure.operation] = str(failure)
+        self._service_deployment = ServiceDeployment.of(answer) if answer else None
+        return replace(state, service_deployment=self._service_deployment)
+
+    def _failed_seconds(self, state: RolloutState) -> float:
+        """Returns the seconds since ECS or a poll first showed the state FAILED."""
+        if state.deployment is None or state.deployment.rollout_state != "FAILED":
+            return 0
+        now, updated_at = self._clock.epoch(), state.deployment.updated_at
+        self._failed_at = now if self._failed_at is None else self._failed_at
+        return now - min(self._failed_at, updated_at.timestamp() if updated_at else self._made_at)
+
+    def _may_have_failures(self, state: RolloutState, is_thorough: bool) -> bool:
+        """Returns whether to read the tasks, which costs one or two calls."""
+        earlier = self._state
+        self._is_silent = self._is_silent and (earlier is None or state.events == earlier.events)
+        is_in_progress = state.deployment is not None and not state.deployment.is_complete
+        if self._is_silent and self._task_failures:
+            return is_in_progress  # No event will report the next failure either.
+        if self._task_polls >= _TASK_POLLS:
+            return False
+        is_due = is_thorough or (self._is_silent and self._polls in _UNPROMPTED_TASK_POLLS)
+        return state.shows_failure_since(earlier) or (is_due and is_in_progress)
+
+    def _read_task_failures(self) -> None:
+        """Reads the failures of the deployment's tasks. Notes a failed read."""
         try:
             stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
-            task_failures = task_failures_of(
-                stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers
-            )
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
-            is_for_good = failure.outcome in (Outcome.NOT_PERMITTED, Outcome.REFUSED)
-            self._task_looks += _TASK_LOOKS if is_for_good else 1
+            self._task_polls += _TASK_POLLS if failure.outcome in _LASTING else 1
             return
-        self._task_looks += len(task_failures) <= len(self._deaths)
-        self._deaths = task_failures or self._deaths
+        task_failures = task_failures_of(
+            stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers
+        )
+        self._task_polls += len(task_failures) <= len(self._task_failures)
+        self._task_failures = task_failures or self._task_failures

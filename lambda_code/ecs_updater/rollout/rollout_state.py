@@ -1,22 +1,26 @@
-"""What ECS says of one deployment at one moment. Pure: answers of ECS in, dataclasses out.
+"""The state of one deployment at one poll. Pure: answers of ECS in, dataclasses out.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
+from ..model.arn import revision_name
 from .task_failures import TaskFailure
 
 _EVENTS_SHOWN = 3
 _ROLLING = "ROLLING"
 _ROLLING_BACK = re.compile(r"rolling back to deployment(?:Id)? (ecs-svc/\d+)", re.IGNORECASE)
 _FAILED = "deployment failed"
-_MOVED = re.compile(r"\bhas (started|stopped)\b|\b(de)?registered \d+ targets\b")
-"""An event about tasks that came or went. Others are repeated while nothing changes."""
+_TASKS_CHANGED = re.compile(r"\bhas (started|stopped)\b|\b(de)?registered \d+ targets\b")
+"""An event about started or stopped tasks. Other events are repeated while nothing changes."""
+_REPLACED_TASK = ("has started", "unhealthy", "health check")
+"""Texts of events after which a task may have failed."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Deployment:
     """A deployment of a service."""
 
     id: str
-    """``ecs-svc/`` and a number; tasks that it started carry it as ``startedBy``."""
+    """`ecs-svc/` and a number. Its tasks have this id in `startedBy`."""
     status: str
     """PRIMARY, ACTIVE or INACTIVE."""
     task_definition: str
@@ -32,20 +36,36 @@ class Deployment:
     running: int
     pending: int
     failed: int
-    """Tasks that failed in a row; back at 0 as soon as one has started."""
+    """Tasks that failed in a row, 0 again after one has started."""
     rollout_state: str | None
-    """IN_PROGRESS, COMPLETED, FAILED, or None where ECS does not say."""
+    """IN_PROGRESS, COMPLETED, FAILED, or None if ECS returns none."""
     reason: str
     updated_at: datetime | None = None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> "Deployment":
+        """Returns the deployment of an item in DescribeServices."""
+        return cls(
+            id=answer["id"],
+            status=answer["status"],
+            task_definition=answer.get("taskDefinition") or "",
+            desired=answer.get("desiredCount", 0),
+            running=answer.get("runningCount", 0),
+            pending=answer.get("pendingCount", 0),
+            failed=answer.get("failedTasks", 0),
+            rollout_state=answer.get("rolloutState"),
+            reason=answer.get("rolloutStateReason") or "",
+            updated_at=answer.get("updatedAt") or answer.get("createdAt"),
+        )
 
     @property
     def revision(self) -> str:
         """Family and number of its task definition."""
-        return self.task_definition.rpartition("/")[2]
+        return revision_name(self.task_definition)
 
     @property
     def is_complete(self) -> bool:
-        """Whether ECS says so."""
+        """Whether its rollout state is COMPLETED."""
         return self.rollout_state == "COMPLETED"
 
     @property
@@ -56,7 +76,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class ServiceDeployment:
-    """ECS's own record of a deployment and, where ECS rolls it back, of the rollback.
+    """ECS's service deployment, with its rollback if ECS rolls it back.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html
     """
@@ -64,174 +84,154 @@ class ServiceDeployment:
     status: str
     reason: str = ""
     stage: str = ""
-    """The lifecycle stage, such as BAKE_TIME."""
+    """The lifecycle stage, for example BAKE_TIME."""
     rollback_reason: str = ""
     alarms: tuple[str, ...] = ()
-    """Names of the alarms that were triggered."""
+    """Names of the triggered alarms."""
     hooks: tuple[str, ...] = ()
-    """The lifecycle hooks that failed."""
+    """The failed lifecycle hooks."""
     updated_at: datetime | None = None
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "ServiceDeployment":
-        """As DescribeServiceDeployments answers."""
-        hooks = [
-            one
-            for one in answer.get("lifecycleHookDetails") or ()
-            if one.get("status") in ("FAILED", "TIMED_OUT")
-        ]
+        """Returns the service deployment of an item in DescribeServiceDeployments."""
         return cls(
             status=answer.get("status", ""),
             reason=answer.get("statusReason") or "",
             stage=answer.get("lifecycleStage") or "",
             rollback_reason=(answer.get("rollback") or {}).get("reason") or "",
             alarms=tuple((answer.get("alarms") or {}).get("triggeredAlarmNames") or ()),
-            hooks=tuple(one.get("targetArn") or one.get("hookId") or "?" for one in hooks),
+            hooks=tuple(
+                hook.get("targetArn") or hook.get("hookId") or "?"
+                for hook in answer.get("lifecycleHookDetails") or ()
+                if hook.get("status") in ("FAILED", "TIMED_OUT")
+            ),
             updated_at=answer.get("updatedAt"),
         )
 
     @property
     def has_succeeded(self) -> bool:
-        """Whether the service is well with it: it succeeded, or was rolled back."""
+        """Whether the service runs a good deployment: this one, or the one of the rollback."""
         return self.status in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")
 
     @property
     def is_rolling_back(self) -> bool:
-        """Whether ECS returns the service at the moment."""
+        """Whether ECS is rolling the service back."""
         return self.status in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 
     @property
     def cause(self) -> str:
-        """Why it failed, as far as ECS says.
-
-        When the rollback failed too, ``reason`` is about that.
-        """
-        reasons = (
-            (self.rollback_reason,)
-            if self.status == "ROLLBACK_FAILED"
-            else (self.reason, self.rollback_reason)
-        )
-        said = list(dict.fromkeys(reason.rstrip(". ") for reason in reasons if reason))
-        said += [f"alarm {name} was triggered" for name in self.alarms if name not in "".join(said)]
-        said += [
-            f"lifecycle hook {name} failed" for name in self.hooks if name not in "".join(said)
-        ]
-        return "; ".join(said)
+        """Why it failed, as far as ECS returns a reason."""
+        # After a failed rollback, `reason` is the one of the rollback.
+        own_reason = "" if self.status == "ROLLBACK_FAILED" else self.reason
+        reasons = (own_reason.rstrip(". "), self.rollback_reason.rstrip(". "))
+        causes = [reason for reason in dict.fromkeys(reasons) if reason]
+        for names, text in (
+            (self.alarms, "alarm {} was triggered"),
+            (self.hooks, "lifecycle hook {} failed"),
+        ):
+            causes += [text.format(name) for name in names if name not in "".join(causes)]
+        return "; ".join(causes)
 
 
 @dataclass(frozen=True)
 class RolloutState:  # pylint: disable=too-many-instance-attributes
-    """A service as seen from the deployment that is followed."""
+    """A service at one poll, in relation to the polled deployment."""
 
     service_status: str
-    """ACTIVE, DRAINING, INACTIVE, or MISSING when there is no such service any more."""
-    ours: Deployment | None
-    """The deployment that is followed; ECS forgets one that was replaced."""
+    """ACTIVE, DRAINING, INACTIVE, or MISSING if the service does not exist any more."""
+    deployment: Deployment | None
+    """The polled deployment. ECS does not list one that was replaced."""
     primary: Deployment | None
-    """The deployment that the service is at or on its way to."""
+    """The PRIMARY deployment."""
     others: tuple[Deployment, ...] = ()
     is_rolling: bool = True
-    """Whether the deployment strategy is the rolling update: only then the deployments' state
-    decides.
-    """
+    """Whether the strategy is the rolling update. Only then the deployments' states decide."""
     has_circuit_breaker: bool = False
     rolls_back: bool = False
-    """Whether the circuit breaker, or an alarm, also returns to the last revision that was
-    complete.
-    """
+    """Whether the circuit breaker or an alarm rolls back to the last completed deployment."""
     service_deployment: ServiceDeployment | None = None
     is_current: bool | None = None
-    """Whether that is the service's current one; None where ECS does not say."""
+    """Whether that is the service's current one. None: ECS returns none."""
     may_be_rollback: bool = False
-    """Whether the deployment that is followed may itself be the return after one that failed."""
+    """Whether the polled deployment may itself be the rollback of a failed one."""
     failed_seconds: float = 0
-    """For how long ECS has called the deployment failed."""
+    """Seconds since the deployment's state is FAILED."""
     task_failures: tuple[TaskFailure, ...] = ()
-    """Why tasks of the deployment stopped, the last one first."""
+    """Why tasks of the deployment stopped, the latest first."""
     has_completed: bool = False
-    """Whether an event says so of this deployment: it stays known when another one has taken its
-    place.
-    """
+    """Whether an event reports completion. It stays known after a replacement."""
     has_failed: bool = False
     another_has_failed: bool = False
-    """The same of its failure, and of another deployment's since it began."""
+    """Whether the deployment, or another one since it began, has failed."""
     failure: str = ""
-    """Why it failed, as its event says."""
+    """Why it failed, from its event."""
     rollbacks: frozenset[str] = frozenset()
-    """The ids of the deployments to which ECS has rolled back since it began."""
-    heard: tuple[str, ...] = ()
-    """All events of the service since the deployment began, the newest first."""
-    moved_at: datetime | None = None
-    """When tasks came or went last, by the events."""
+    """Ids of the deployments to which ECS has rolled back since it began."""
+    messages: tuple[str, ...] = ()
+    """All events of the service since the deployment began, the latest first."""
+    tasks_changed_at: datetime | None = None
+    """Time of the latest event about started or stopped tasks."""
     events: tuple[str, ...] = ()
-    """The last events of the service, the newest first."""
+    """The latest events of the service, the latest first."""
 
     @property
     def not_yet_there(self) -> "RolloutState":
-        """The same before the deployment: nothing is known of it."""
+        """The state before the deployment, of which nothing is known."""
         return replace(self, primary=None, others=())
 
     @property
     def is_replaced(self) -> bool:
         """Whether another deployment has taken its place."""
-        return self.ours is None or self.ours.status != "PRIMARY"
+        return self.deployment is None or self.deployment.status != "PRIMARY"
 
     @property
     def is_rollback(self) -> bool:
-        """Whether it is that, if ECS has rolled back: ECS returns to the deployment that is PRIMARY
-        then.
-        """
+        """Whether ECS's rollback, if there was one, is the polled deployment itself."""
         return self.may_be_rollback and not self.is_replaced
 
     @property
     def needs_service_deployment(self) -> bool:
-        """Whether the deployments' states cannot decide: they are documented for rolling updates
-        only.
-        """
+        """Whether the deployments' states, documented for rolling updates only, cannot decide."""
         return self.service_status == "ACTIVE" and (
-            self.is_replaced
+            self.deployment is None
+            or self.is_replaced
             or not self.is_rolling
-            or (self.ours is not None and self.ours.rollout_state in (None, "FAILED"))
+            or self.deployment.rollout_state in (None, "FAILED")
         )
 
     @property
     def rollback(self) -> Deployment | None:
-        """The deployment with which ECS returns the service from this one, once there is one."""
-        primary = self.primary
-        if primary is None or (self.ours and primary.id == self.ours.id):
+        """The deployment with which ECS rolls this one back, if there is one."""
+        primary, own = self.primary, self.deployment
+        if primary is None or (own and primary.id == own.id):
             return None
-        if record := self.service_deployment:
-            return (
-                primary
-                if self.is_current is not False and record.status.startswith("ROLLBACK")
-                else None
-            )
-        reasons = f"{primary.reason} {self.ours.reason if self.ours else ''}".lower()
-        is_said = primary.id in self.rollbacks or "rolling back" in reasons
+        if self.service_deployment:
+            is_rollback = self.service_deployment.status.startswith("ROLLBACK")
+            return primary if is_rollback and self.is_current is not False else None
+        reasons = f"{primary.reason} {own.reason if own else ''}".lower()
+        is_reported = primary.id in self.rollbacks or "rolling back" in reasons
         may_roll_back = self.rolls_back or not self.has_circuit_breaker
         is_due = self.has_failed and may_roll_back and not self.rollbacks
-        return (
-            primary
-            if (is_said and (self.has_failed or not self.another_has_failed)) or is_due
-            else None
-        )
+        is_own = is_reported and (self.has_failed or not self.another_has_failed)
+        return primary if is_own or is_due else None
 
     @property
-    def rollback_shows_its_state(self) -> bool:
-        """Whether ECS's rollback goes on, as its own deployment says."""
+    def rollback_is_in_progress(self) -> bool:
+        """Whether the deployment of ECS's rollback is in progress by its own state."""
         back = self.rollback if self.is_rolling and self.service_deployment else None
         return back is not None and back.rollout_state == "IN_PROGRESS"
 
     @property
     def is_complete(self) -> bool:
-        """Whether the deployment is complete, as what decides that for its strategy says."""
-        return self.ours is not None and self._is_complete(self.ours)
+        """Whether the deployment is complete, by the evidence for its strategy."""
+        return self.deployment is not None and self._is_complete(self.deployment)
 
     @property
     def completed(self) -> str | None:
-        """The task definition of the newest deployment that is complete, if there is one."""
-        candidates = [self.ours, *self.others] if self.ours else list(self.others)
-        # ECS lists the others from the newest on.
+        """The task definition of the latest complete deployment, if there is one."""
+        candidates = [self.deployment, *self.others] if self.deployment else list(self.others)
+        # ECS lists the others from the latest on.
         if self.primary in candidates:
             candidates.remove(self.primary)
             candidates.insert(0, self.primary)
@@ -247,73 +247,63 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
             return False
         if self.service_deployment:
             return self.service_deployment.has_succeeded
-        return deployment.is_steady and len({one.id for one in (deployment, *self.others)}) == 1
+        return deployment.is_steady and all(other.id == deployment.id for other in self.others)
 
     @property
     def changed_at(self) -> datetime | None:
-        """The last change of the rollout that ECS shows."""
-        record = self.service_deployment
-        return _newest(
-            (
-                self.ours.updated_at if self.ours else None,
-                self.moved_at,
-                record.updated_at if record else None,
-            )
+        """Time of the latest change of the rollout."""
+        moments = (
+            self.deployment.updated_at if self.deployment else None,
+            self.tasks_changed_at,
+            self.service_deployment.updated_at if self.service_deployment else None,
         )
+        return max((moment for moment in moments if moment), default=None)
 
     def shows_failure_since(self, earlier: "RolloutState | None") -> bool:
-        """Whether a task of the deployment may have died since then: only in that case tasks are
-        asked about.
-        """
-        before, now = earlier.ours if earlier else None, self.ours
+        """Returns whether a task may have failed since then: only then the tasks are read."""
+        before, now = earlier.deployment if earlier else None, self.deployment
         if earlier is None or before is None or now is None:
             return False
-        is_less = (
+        if (
             now.running < before.running
             or now.running + now.pending < before.running + before.pending
-        )
-        if is_less or now.failed > before.failed:
+            or now.failed > before.failed
+        ):
             return True
-        # One task that died and another that was started in its place between two looks leave the
-        # numbers as they were.
-        new = self.events[
-            : next(
-                (i for i, event in enumerate(self.events) if event in earlier.events[:1]),
-                len(self.events),
-            )
-        ]
-        return any(
-            word in event for event in new for word in ("has started", "unhealthy", "health check")
-        )
+        # A failed task that was replaced between two polls leaves the numbers as they were.
+        new = takewhile(lambda event: event not in earlier.events[:1], self.events)
+        return any(text in event for event in new for text in _REPLACED_TASK)
 
 
 def rollout_state_of(
     service: Mapping[str, Any] | None, deployment_id: str, since: datetime | None = None
 ) -> RolloutState:
-    """What the answer of DescribeServices (``None``: no such service) says of a deployment.
+    """Returns the state of a deployment from an item of DescribeServices.
 
-    ECS brings the service's last hundred events with every answer: they tell of a deployment that
-    is no longer listed. ``since`` is when that one began; of one that is listed, ECS says so.
+    `service` is None if it does not exist. `since`: when the deployment began, if ECS does not list
+    it any more. The service's last hundred events then still report about it.
     """
     if service is None:
         return RolloutState("MISSING", None, None)
     configuration = service.get("deploymentConfiguration") or {}
     breaker = configuration.get("deploymentCircuitBreaker") or {}
     alarms = configuration.get("alarms") or {}
-    ours, primary, others, begun = None, None, [], since
+    polled, primary, others, begun = None, None, [], since
     for answer in service.get("deployments") or []:
-        deployment = _deployment(answer)
+        deployment = Deployment.of(answer)
         if primary is None and deployment.status == "PRIMARY":
             primary = deployment
         if deployment.id != deployment_id:
             others.append(deployment)
-        elif ours is None:
-            ours, begun = deployment, answer.get("createdAt") or since
+        elif polled is None:
+            polled, begun = deployment, answer.get("createdAt") or since
     events = service.get("events") or []
-    heard = _Heard(deployment_id, begun, events) if events else None
+    reported = _reported(deployment_id, begun, events) if events else {}
+    if polled is not None and polled.rollout_state == "FAILED":
+        reported["has_failed"] = True
     return RolloutState(
         service_status=service["status"],
-        ours=ours,
+        deployment=polled,
         primary=primary,
         others=tuple(others),
         is_rolling=(configuration.get("strategy") or _ROLLING) == _ROLLING,
@@ -322,70 +312,48 @@ def rollout_state_of(
             (breaker.get("enable") and breaker.get("rollback"))
             or (alarms.get("enable") and alarms.get("rollback"))
         ),
-        has_completed=heard is not None and heard.has_completed,
-        has_failed=(heard is not None and heard.has_failed)
-        or (ours is not None and ours.rollout_state == "FAILED"),
-        another_has_failed=heard is not None and heard.another_has_failed,
-        failure=heard.failure if heard else "",
-        rollbacks=frozenset(heard.rollbacks) if heard else frozenset(),
-        heard=tuple(heard.messages) if heard else (),
-        moved_at=heard.moved_at if heard else None,
         events=tuple(
             [_without_subject(event.get("message", "")) for event in events[:_EVENTS_SHOWN]]
         ),
+        **reported,
     )
 
 
-class _Heard:
-    """What a service's events say since a deployment began, the newest first."""
-
-    def __init__(
-        self, deployment_id: str, begun: datetime | None, events: Sequence[Mapping[str, Any]]
-    ):
-        self.messages: list[str] = []
-        self.rollbacks: set[str] = set()
-        self.has_completed = self.has_failed = self.another_has_failed = False
-        self.failure = ""
-        self.moved_at: datetime | None = None
-        for event in events:
-            at, message = event.get("createdAt"), event.get("message", "")
-            if begun is not None and at is not None and at < begun:
-                continue
-            self.messages.append(_without_subject(message))
-            if found := _ROLLING_BACK.search(message):
-                self.rollbacks.add(found[1])
-            if at and (self.moved_at is None or at > self.moved_at) and _MOVED.search(message):
-                self.moved_at = at
-            if f"(deployment {deployment_id}) " in message:
-                self.has_completed = self.has_completed or "deployment completed" in message
-                if _FAILED in message:
-                    if not self.has_failed:
-                        self.failure = message.partition(f"{_FAILED}: ")[2]
-                    self.has_failed = True
-            elif _FAILED in message:
-                self.another_has_failed = True
-
-
-def _newest(moments: Iterable[datetime | None]) -> datetime | None:
-    return max((moment for moment in moments if moment), default=None)
-
-
-def _deployment(answer: Mapping[str, Any]) -> Deployment:
-    return Deployment(
-        id=answer["id"],
-        status=answer["status"],
-        task_definition=answer.get("taskDefinition") or "",
-        desired=answer.get("desiredCount", 0),
-        running=answer.get("runningCount", 0),
-        pending=answer.get("pendingCount", 0),
-        failed=answer.get("failedTasks", 0),
-        rollout_state=answer.get("rolloutState"),
-        reason=answer.get("rolloutStateReason") or "",
-        updated_at=answer.get("updatedAt") or answer.get("createdAt"),
-    )
+def _reported(
+    deployment_id: str, begun: datetime | None, events: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Returns the fields of a rollout state from the events since a deployment began."""
+    own, messages, rollbacks = f"(deployment {deployment_id}) ", [], set()
+    failures: list[str] = []
+    has_completed = another_has_failed = False
+    tasks_changed_at: datetime | None = None
+    for event in events:
+        at, message = event.get("createdAt"), event.get("message", "")
+        if begun is not None and at is not None and at < begun:
+            continue
+        messages.append(_without_subject(message))
+        if found := _ROLLING_BACK.search(message):
+            rollbacks.add(found[1])
+        is_later = at and (tasks_changed_at is None or at > tasks_changed_at)
+        if is_later and _TASKS_CHANGED.search(message):
+            tasks_changed_at = at
+        is_own, is_failure = own in message, _FAILED in message
+        has_completed = has_completed or (is_own and "deployment completed" in message)
+        another_has_failed = another_has_failed or (is_failure and not is_own)
+        if is_own and is_failure:
+            failures.append(message.partition(f"{_FAILED}: ")[2])
+    return {
+        "messages": tuple(messages),
+        "rollbacks": frozenset(rollbacks),
+        "has_completed": has_completed,
+        "has_failed": bool(failures),
+        "another_has_failed": another_has_failed,
+        "failure": next(iter(failures), ""),
+        "tasks_changed_at": tasks_changed_at,
+    }
 
 
 def _without_subject(message: str) -> str:
-    """An event without ``(service NAME)`` before it: whose it is is known."""
+    """Returns an event without the service's name, `(service NAME)`, at its beginning."""
     subject, bracket, rest = message.partition(") ")
     return rest if bracket and subject.startswith("(service ") else message

@@ -370,7 +370,7 @@ def test_a_time_out_says_that_the_rollout_goes_on_and_what_was_heard_last():
 
     assert judgement.verdict == "TIMED_OUT"
     assert judgement.reason == (
-        "the rollout goes on: after 60 s 1 of 2 tasks run app:2; the last that was heard: "
+        "the rollout goes on: after 60 s 1 of 2 tasks run app:2; latest report: "
         "was unable to place a task because no container instance met all of its requirements"
     )
 
