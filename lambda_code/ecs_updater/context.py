@@ -68,8 +68,7 @@ class Call:
     """Returns the seconds until the function's time-out."""
     clock: Clock = REAL_TIME
     batch: str | None = None
-    wait_seconds: float | None = None
-    """Time to wait for the rollout, instead of the event's `wait_seconds`."""
+    """Id of the batch in the ledger."""
 
     @classmethod
     def of(cls, context: Any) -> "Call":

@@ -3,8 +3,19 @@
 import botocore.endpoint
 import pytest
 
+from ecs_updater.log import logger
 from fakes.memory_dynamodb import MemoryDynamodb
 from support.rollout_world import World, boundary_of
+
+
+@pytest.fixture(autouse=True)
+def _log():
+    """Gives the log its stream back, which the command line's local backend changes."""
+    handler, level = logger.registered_handler, logger.log_level
+    stream = handler.stream
+    yield
+    handler.stream = stream
+    logger.setLevel(level)
 
 
 @pytest.fixture(name="dynamodb", scope="session")

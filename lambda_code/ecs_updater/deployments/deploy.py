@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..ledger.entry import Entry, State
 from ..ledger.lease import Holder, Lease, Leases
-from ..ledger.memory import MemoryHistory, MemoryLeases
+from ..ledger.memory import MemoryHistory, MemoryLeases, MemoryLedger
 from ..ledger.store import History
 from ..model import event_parser
 from ..model.arn import revision_name
@@ -68,23 +68,22 @@ def deploy(
     environment: Mapping[str, str],
     ecs: Ecs,
     call: Call | None = None,
-    table: Table | None = None,
+    table: Table | MemoryLedger | None = None,
     registries: Callable[[Settings], Registries] = registry_clients,
     *,
-    memory: MemoryHistory | None = None,
     service: ServiceDescription | None = None,
     wait_for_rate_limit: Pace = no_wait,
 ) -> Answer:
     """Does what an event says and returns the response of the contract.
 
     ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the
-    ledger's: there is one exactly when the environment has LEDGER_TABLE. Without one, ``memory``
-    may be shared by several updates, whose progress can be read there. ``service`` is an answer
-    of DescribeServices that was read already. ``wait_for_rate_limit`` waits until the calls of the
-    plan may be made, before the lease is taken. Raises the errors of ``errors``; the message of an
-    error after a write says in which state the service is.
+    ledger's: there is one exactly when the environment has LEDGER_TABLE. The command line without
+    a table passes a ledger in memory. ``service`` is an answer of DescribeServices that was read
+    already. ``wait_for_rate_limit`` waits until the calls of the plan may be made, before the lease
+    is taken. Raises the errors of ``errors``; the message of an error after a write says in which
+    state the service is.
     """
-    attempt = Attempt(event, environment, ecs, call or Call(), table, registries, memory)
+    attempt = Attempt(event, environment, ecs, call or Call(), table, registries)
     if attempt.request.dry_run:
         return _dry_run(attempt, attempt.planner.plan(attempt.request, service))
     earlier = attempt.identity.find()
@@ -117,25 +116,24 @@ class Attempt:
         environment: Mapping[str, str],
         ecs: Ecs,
         call: Call,
-        table: Table | None,
+        table: Table | MemoryLedger | None,
         registries: Callable[[Settings], Registries],
-        memory: MemoryHistory | None = None,
     ):
         self.settings = Settings.from_environment(environment)
         self.request = event_parser.parse(event, self.settings)
         self.ecs, self.call, clock = ecs, call, call.clock
         self.history: History
         self.leases: Leases
-        if table:
+        if isinstance(table, MemoryLedger):
+            self.history, self.leases = table.history, table.leases
+        elif table:
             days = self.settings.ledger_retention_days
             self.history = History(table, retention_days=days, clock=clock.epoch)
             self.leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
         else:
-            self.history = memory or MemoryHistory(clock.epoch)
-            self.leases = MemoryLeases(clock.epoch)
+            self.history, self.leases = MemoryHistory(clock.epoch), MemoryLeases(clock.epoch)
         holder = Holder.of(self.request.request_id or call.id)
-        wait = self.request.wait_seconds if call.wait_seconds is None else call.wait_seconds
-        self.deadline = call.deadline(wait)
+        self.deadline = call.deadline(self.request.wait_seconds)
         """The moment of the clock until which may be waited, for the lease, the rollout and the
         rollback together.
         """

@@ -18,6 +18,7 @@ from ..context import Call
 from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, LedgerError
 from ..ledger.entry import Entry, Side, seconds
 from ..ledger.lease import Holder, Leases
+from ..ledger.memory import MemoryLedger
 from ..ledger.open_entries import OpenEntries, OpenEntry, Page
 from ..ledger.store import History
 from ..log import logger
@@ -92,7 +93,7 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
     event: Any,
     environment: Mapping[str, str],
     ecs: Ecs,
-    table: Table | None,
+    table: Table | MemoryLedger | None,
     call: Call,
     batch: str | None = None,
 ) -> Completed:
@@ -108,11 +109,18 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
         raise ConfigurationError(
             "the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete"
         )
-    history = History(table, retention_days=settings.ledger_retention_days, clock=call.clock.epoch)
-    leases = Leases(table, clock=call.clock.epoch, sleep=call.clock.sleep)
+    history: History
+    leases: Leases
+    open_entries: OpenEntries
+    if isinstance(table, MemoryLedger):
+        history, leases, open_entries = table.history, table.leases, table.open_entries
+    else:
+        days, clock = settings.ledger_retention_days, call.clock
+        history = History(table, retention_days=days, clock=clock.epoch)
+        leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
+        open_entries = OpenEntries(table)
     recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history)
-    open_entries, service = OpenEntries(table), service_of(event)
-    completed = Completed()
+    completed, service = Completed(), service_of(event)
     for page in [Page(open_entries.of(service), True)] if service else open_entries.pages():
         for read in _read(
             ecs, page.entries, completed, call, batch, settings.open_update_max_hours * 3600

@@ -43,6 +43,7 @@ from ..errors import (
 )
 from ..ledger.batch import Batches
 from ..ledger.lease import Leases
+from ..ledger.memory import MemoryLedger
 from ..ledger.rate_limiter import Pace
 from ..ledger.store import History
 from ..model.event_parser import parse as parse_event
@@ -114,7 +115,7 @@ class Worker:
         self,
         environment: Mapping[str, str],
         ecs: Ecs,
-        table: Table | None,
+        table: Table | MemoryLedger | None,
         queue: MessageQueue,
         dead_letter_queue: MessageQueue,
         call: Call,
@@ -138,19 +139,21 @@ class Worker:
         self._caller_prefix, self._retries_denied = caller_prefix, retries_denied
         self._max_receives = own.max_receives
         clock, settings = call.clock, _settings(environment)
-        days = settings.ledger_retention_days
-        history = History(table, retention_days=days, clock=clock.epoch)
-        self._batches = Batches(table, retention_days=days, clock=clock.epoch)
-        self._rejections = Rejections(
-            history,
-            Leases(table, clock=clock.epoch, sleep=clock.sleep),
-            Recovery(ecs, Waiter(ecs, settings, clock), history),
-            own.arn_prefix,
-            settings,
-        )
-        self._limiter = Pace(
-            table, parse_rates(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep
-        )
+        limits, days = parse_rates(own.ecs_rates), settings.ledger_retention_days
+        history: History
+        leases: Leases
+        self._batches: Batches
+        self._limiter: RateLimiter
+        if isinstance(table, MemoryLedger):
+            history, leases, self._batches = table.history, table.leases, table.batches
+            self._limiter = table.rate_limiter(limits, clock)
+        else:
+            history = History(table, retention_days=days, clock=clock.epoch)
+            leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
+            self._batches = Batches(table, retention_days=days, clock=clock.epoch)
+            self._limiter = Pace(table, limits, clock=clock.epoch, sleep=clock.sleep)
+        recovery = Recovery(ecs, Waiter(ecs, settings, clock), history)
+        self._rejections = Rejections(history, leases, recovery, own.arn_prefix, settings)
 
     def process(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
         """Processes the records of an event. Returns the ids of the messages to deliver again."""

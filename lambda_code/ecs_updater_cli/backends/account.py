@@ -2,7 +2,7 @@
 
 import getpass
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,14 +10,18 @@ from typing import Any
 from ecs_updater.aws import session, sqs
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.errors import AwsFailure
 from ecs_updater.aws.sqs import Queue
 from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Batch, Batches, Member, members_of, new_id
-from ecs_updater.ledger.entry import iso
+from ecs_updater.ledger.entry import iso, to_item
+from ecs_updater.ledger.memory import MemoryLedger
+from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import RETENTION_DAYS
 from ecs_updater.model.arn import account_prefix
 
-from ..errors import AWS, CommandError, aws_errors, input_error
+from ..errors import AWS, CommandError, aws_errors, input_error, is_unreachable
+from ..manifest.entries import ServiceIdentity
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,28 @@ class StartedBatch:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger's table with its batches. All methods raise AwsError."""
+    """The ledger with its batches. All methods raise AwsError."""
 
-    table: Table
+    table: Table | MemoryLedger
     arn_prefix: str
     """Beginning of ECS's ARNs: `arn:aws:ecs:eu-west-1:123456789012:`."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether other processes know the ledger, so that a batch can be resumed."""
+        return isinstance(self.table, Table)
+
+    @property
+    def name(self) -> str:
+        """Name of the table."""
+        return self.table.name if isinstance(self.table, Table) else "none"
+
+    @property
+    def progress(self) -> Progress:
+        """Reads the entries of a batch."""
+        if isinstance(self.table, Table):
+            return Progress(self.table)
+        return MemoryProgress(self.table)
 
     @aws_errors()
     def save_batch(self, started: StartedBatch) -> None:
@@ -48,8 +69,7 @@ class Ledger:
         members = self._batches.members(batch_id) if batch else []
         if batch is None or not members:
             raise input_error(
-                f"the ledger {self.table.name} has no batch {batch_id}: it never existed, or has "
-                "expired"
+                f"the ledger {self.name} has no batch {batch_id}: it never existed, or has expired"
             )
         return StartedBatch(batch, members)
 
@@ -61,7 +81,21 @@ class Ledger:
 
     @property
     def _batches(self) -> Batches:
-        return Batches(self.table, retention_days=RETENTION_DAYS)
+        if isinstance(self.table, Table):
+            return Batches(self.table, retention_days=RETENTION_DAYS)
+        return self.table.batches
+
+
+class MemoryProgress(Progress):
+    """Reads the entries of a ledger in memory."""
+
+    def __init__(self, ledger: MemoryLedger):  # pylint: disable=super-init-not-called
+        self._history = ledger.history
+
+    def of(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Returns the entry of each `request_id` that has one."""
+        entries = {request_id: self._history.find(request_id) for request_id in request_ids}
+        return {request_id: to_item(entry) for request_id, entry in entries.items() if entry}
 
 
 class Account:
@@ -87,6 +121,20 @@ class Account:
         """The ledger; None if the table does not exist."""
         arn = session.table_arn(self.table_name)
         return Ledger(Table(self.table_name), account_prefix(arn)) if arn else None
+
+    @aws_errors()
+    def memory_ledger(self, event: Mapping[str, Any]) -> Ledger:
+        """Returns a ledger in memory. Reads the event's service to check the connection to AWS."""
+        # Only this process uses the prefix, so it needs no real account.
+        arn = ServiceIdentity.of(event).account or f"arn:aws:ecs:{self.region}:000000000000:"
+        try:
+            cluster, service = event["ecs_cluster_name"], event["ecs_service_name"]
+            found, _ = self.ecs.describe_service(cluster, service)
+            arn = found["serviceArn"] if found else arn
+        except AwsFailure as failure:
+            if failure.is_about_credentials or is_unreachable(failure):
+                raise
+        return Ledger(MemoryLedger(self.clock.epoch), account_prefix(arn))
 
     @property
     def needed_ledger(self) -> Ledger:

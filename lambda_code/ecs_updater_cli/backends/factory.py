@@ -1,20 +1,18 @@
 """Opens the backend that the options request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-from ecs_updater.ledger.queries import Progress
+from typing import Any
 
 from ..batch.state import State
 from ..batch.tracker import Row
 from ..batch.watcher import Backend
 from ..commands.options import AccountOptions
-from ..output.terminal import number_of
+from ..output.terminal import Printer, number_of
 from .account import Account, Ledger, StartedBatch
 from .local import LocalBackend
 from .settings import environment
 from .sqs import SqsBackend, TaskCounter
-from .unrecorded import UnrecordedBackend
 
 _CLOSE_SECONDS = 5.0
 """How long Ctrl-C waits for writes in progress."""
@@ -41,7 +39,7 @@ class OpenBackend:
 def sqs_backend(account: Account, started: StartedBatch, options: AccountOptions) -> OpenBackend:
     """Returns the backend in which worker and reconciler run the updates."""
     ledger, id_ = account.needed_ledger, started.batch.id
-    progress, counter = Progress(ledger.table), TaskCounter(account.ecs, account.clock)
+    progress, counter = ledger.progress, TaskCounter(account.ecs, account.clock)
     backend = SqsBackend(account.needed_queue, progress, counter, id_, ledger.arn_prefix)
     resume = f"resume with {options.command('watch', id_)}"
 
@@ -62,51 +60,49 @@ def local_backend(
     account: Account, ledger: Ledger, started: StartedBatch, options: AccountOptions
 ) -> OpenBackend:
     """Returns the backend in which this process does the work of worker and reconciler."""
-    settings, id_ = environment(ledger.table.name, ledger.arn_prefix), started.batch.id
+    settings, id_ = environment(ledger.name, ledger.arn_prefix), started.batch.id
     backend = LocalBackend(account.ecs, ledger, settings, id_, account.clock)
 
     def detach_note(waiting: Sequence[Row], _: bool) -> str:
         under_way = _under_way(waiting)
+        if not ledger.is_kept:
+            return (
+                f"{_names(under_way)}; without a ledger no process rolls them back on failure: "
+                "ecs-updater status shows them"
+                if under_way
+                else "no update is under way"
+            )
         finishes = f"{_names(under_way)}, which the reconciler finishes; " if under_way else ""
         starts = ", which starts the rest" if len(under_way) < len(waiting) else ""
         return f"{finishes}resume with {options.command('watch', id_, '--direct')}{starts}"
 
-    hint = "Ctrl-C detaches: started updates continue, the others wait for ecs-updater watch"
+    hint = (
+        "Ctrl-C detaches: started updates continue, the others wait for ecs-updater watch"
+        if ledger.is_kept
+        else "Ctrl-C stops: no other process starts or rolls back the rest"
+    )
     return OpenBackend(
-        backend, detach_note, lambda _: hint, id_, lambda: backend.close(_CLOSE_SECONDS)
+        backend,
+        detach_note,
+        lambda _: hint,
+        id_ if ledger.is_kept else None,
+        lambda: backend.close(_CLOSE_SECONDS),
     )
 
 
-def unrecorded_backend(account: Account, started: StartedBatch) -> OpenBackend:
-    """Returns the backend without a ledger."""
-    # With the name of a table, so that events may request a rollback: this process does it.
-    backend = UnrecordedBackend(account.ecs, environment("none"), started.batch, account.clock)
-
-    def detach_note(waiting: Sequence[Row], _: bool) -> str:
-        under_way = _under_way(waiting)
-        return (
-            f"{_names(under_way)}; without a ledger no process rolls them back on failure: "
-            "ecs-updater status shows them"
-            if under_way
-            else "no update is under way"
-        )
-
-    hint = "Ctrl-C stops: no other process starts or rolls back the rest"
-    return OpenBackend(
-        backend, detach_note, lambda _: hint, None, lambda: backend.close(_CLOSE_SECONDS)
-    )
-
-
-def ledger_of(account: Account, no_ledger: bool, note: Callable[[str], None]) -> Ledger | None:
-    """Returns the ledger of a local run. Notes the consequences if there is none."""
+def ledger_of(
+    account: Account, events: Sequence[Mapping[str, Any]], no_ledger: bool, printer: Printer
+) -> Ledger:
+    """Returns the ledger of a local run: the table or, with a note, one in memory."""
     ledger = None if no_ledger else account.ledger
-    if ledger is None:
-        missing = f"there is no table {account.table_name} in {account.region}"
-        note(
-            f"{'--no-ledger' if no_ledger else missing}: without a ledger there is no lease and "
-            "no history, and this batch cannot be resumed"
-        )
-    return ledger
+    if ledger:
+        return ledger
+    missing = f"there is no table {account.table_name} in {account.region}"
+    printer.note(
+        f"{'--no-ledger' if no_ledger else missing}: without a ledger there is no lease and "
+        "no history, and this batch cannot be resumed"
+    )
+    return account.memory_ledger(events[0])
 
 
 def _under_way(waiting: Sequence[Row]) -> list[Row]:

@@ -5,8 +5,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,6 @@ from ecs_updater.aws.sqs import Outgoing
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.ledger.batch import Member
-from ecs_updater.ledger.queries import Progress
 from ecs_updater.log import logger
 from ecs_updater.worker.message import BATCH
 from ecs_updater.worker.run import Worker
@@ -45,6 +44,10 @@ RECONCILE_SECONDS = 4.0
 """Time between two runs of the reconciler."""
 
 _IDLE_SECONDS = 0.2
+
+
+class _Closed(BaseException):
+    """Ends a thread of a closed backend."""
 
 
 @contextmanager
@@ -81,15 +84,17 @@ class LocalBackend(LedgerPoller):
         clock: Clock,
     ):
         """`clock.epoch` agrees with AWS's clocks."""
-        super().__init__(Progress(ledger.table), TaskCounter(ecs, clock))
+        super().__init__(ledger.progress, TaskCounter(ecs, clock))
         self._ecs, self._ledger, self._environment = ecs, ledger, environment
         self._batch, self._clock = batch, clock
         _silence(logger)
         self._queue = LocalQueue(batch, caller(), clock)
         self._stopped = threading.Event()
         self._errors: list[AwsError] = []
-        targets = [self._work] * THREADS + [self._reconcile]
-        self._threads = [threading.Thread(target=target, daemon=True) for target in targets]
+        loops = [self._work] * THREADS + [self._reconcile]
+        self._threads = [
+            threading.Thread(target=self._run, args=[loop], daemon=True) for loop in loops
+        ]
         self._chunk = _AT_ONCE
 
     def start(self, members: Sequence[Member]) -> None:
@@ -106,11 +111,17 @@ class LocalBackend(LedgerPoller):
         if self._errors:
             raise self._errors.pop(0)
         statuses = dict(super().poll(waiting))
+        # Without a ledger no other process starts what this one does not.
+        is_lost = self._stopped.is_set() and not self._ledger.is_kept
         for row in waiting:
             status = statuses.get(row.number, row.status)
             cause = self._queue.rejections.get(row.request_id)
             if cause and not status.state.is_over:
                 statuses[row.number] = replace(status, state=State.FAILED, cause=plain_cause(cause))
+            elif is_lost and status.state is State.RETRYING:
+                statuses[row.number] = replace(status, state=State.FAILED)
+            elif is_lost and status.state is State.QUEUED:
+                statuses[row.number] = Status(State.NOT_STARTED, "the command ended before")
         return statuses
 
     def close(self, seconds: float) -> None:
@@ -120,6 +131,11 @@ class LocalBackend(LedgerPoller):
         for thread in self._threads:
             if thread.ident:
                 thread.join(max(0.0, deadline - time.monotonic()))
+
+    @staticmethod
+    def _run(loop: Callable[[], None]) -> None:
+        with suppress(_Closed):
+            loop()
 
     def _work(self) -> None:
         while not self._stopped.is_set():
@@ -173,7 +189,7 @@ class LocalBackend(LedgerPoller):
     def _sleep(self, seconds: float) -> None:
         """Ends the thread when the backend closes: while it sleeps, no write is in progress."""
         if self._stopped.wait(seconds):
-            raise SystemExit
+            raise _Closed
 
 
 @dataclass

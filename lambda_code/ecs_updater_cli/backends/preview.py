@@ -18,6 +18,7 @@ from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import CallerFault
 from ecs_updater.ledger.batch import Member
+from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.model.event_parser import UPDATE
 from ecs_updater.model.service import ServiceDescription, own_tags
 from ecs_updater.model.tags import REPLACE
@@ -56,7 +57,7 @@ class DryRun:
     def __init__(
         self,
         ecs: Ecs,
-        table: Table | None,
+        table: Table | MemoryLedger | None,
         environment: Mapping[str, str],
         rate_limiter: RateLimiter,
         clock: Clock,

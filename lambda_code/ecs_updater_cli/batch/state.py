@@ -129,7 +129,9 @@ def status_of(item: Mapping[str, Any]) -> Status:
         state = State.RETRYING
     else:
         state = state_of_verdict(item.get("verdict"))
-    rollback, cause = item.get("rollback") or {}, plain_cause(item.get("cause") or "")
+    # The message of an error also says what the rollback did.
+    cause = plain_cause(item.get("error_message") or item.get("cause") or "")
+    rollback = item.get("rollback") or {}
     if state.is_rolling_out:
         is_rollback = state is State.ROLLING_BACK
         revision = (rollback if is_rollback else item["after"]).get("task_definition_arn")

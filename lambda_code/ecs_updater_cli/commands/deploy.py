@@ -12,7 +12,7 @@ from ecs_updater.ledger.batch import Member
 from ecs_updater.throttling import DESCRIBE, RATES, LocalRateLimiter, parse_rates
 
 from ..backends.account import Account, new_batch
-from ..backends.factory import ledger_of, local_backend, sqs_backend, unrecorded_backend
+from ..backends.factory import ledger_of, local_backend, sqs_backend
 from ..backends.preview import DryRun, removal_lines
 from ..backends.settings import environment
 from ..errors import SUCCEEDED, input_error
@@ -95,24 +95,22 @@ def deploy_batch(
     if options.dry_run:
         return _plan(events, account, printer, options)
     if options.direct:
-        ledger = ledger_of(account, options.no_ledger, printer.note)
+        ledger = ledger_of(account, events, options.no_ledger, printer)
     else:
         _ = account.needed_queue  # Before anything is written.
         ledger = account.needed_ledger
-    if ledger:
+    if ledger.is_kept:
         _check_account(events, ledger.arn_prefix)
     rate_limiter = LocalRateLimiter({DESCRIBE: RATES[DESCRIBE].share(_SHARE)}, account.clock)
     for line in removal_lines(account.ecs, events, rate_limiter):
         printer.note(line)
     started = new_batch(events, groups, max_failures, account.clock)
-    if ledger is None:
-        backend = unrecorded_backend(account, started)
-    elif options.direct:
-        backend = local_backend(account, ledger, started, options)
-    else:
-        backend = sqs_backend(account, started, options)
-    if ledger:
-        ledger.save_batch(started)
+    backend = (
+        local_backend(account, ledger, started, options)
+        if options.direct
+        else sqs_backend(account, started, options)
+    )
+    ledger.save_batch(started)
     return wait_for_batch(backend, started, options, printer, account.clock)
 
 

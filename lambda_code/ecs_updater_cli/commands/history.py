@@ -7,7 +7,7 @@ import typer
 
 from ecs_updater.api.query import DeploymentsQuery, deployments_query
 from ecs_updater.api.serializers import deployment_view
-from ecs_updater.aws.dynamodb import Item
+from ecs_updater.aws.dynamodb import Item, Table
 from ecs_updater.errors import InvalidQueryError
 from ecs_updater.ledger.queries import UpdateQueries
 
@@ -49,6 +49,7 @@ def history(
         )
     except InvalidQueryError as error:
         raise input_error(plain_cause(str(error))) from None
+    assert isinstance(ledger.table, Table)
     items, printer = _items(UpdateQueries(ledger.table), query, limit), Printer()
     if not items:
         printer.note("the ledger has no such update")
@@ -62,15 +63,15 @@ def history(
 
 
 @aws_errors()
-def _items(feed: UpdateQueries, query: DeploymentsQuery, limit: int) -> list[Item]:
+def _items(queries: UpdateQueries, query: DeploymentsQuery, limit: int) -> list[Item]:
     found: list[Item] = []
     key: Any = None
     while len(found) < limit:
         most = min(_PAGE, limit - len(found))
         if query.service:
-            page, key = feed.of_service(query.service, most, key)
+            page, key = queries.of_service(query.service, most, key)
         else:
-            page, key = feed.of_all(most, key, query.cluster_arn)
+            page, key = queries.of_all(most, key, query.cluster_arn)
         found += page
         if key is None:
             break

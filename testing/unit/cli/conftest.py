@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from ecs_updater.log import logger
 from ecs_updater_cli.main import main
 from ecs_updater_cli.output.terminal import Printer
 
@@ -19,6 +20,16 @@ def _utc(monkeypatch):
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _log():
+    """Gives the log its stream back: a local backend moves it to standard error."""
+    handler, level = logger.registered_handler, logger.log_level
+    stream = handler.stream
+    yield
+    handler.stream = stream  # Not by setStream, which flushes the one of this test.
+    logger.setLevel(level)
 
 
 @pytest.fixture(name="printer")

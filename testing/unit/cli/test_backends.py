@@ -16,12 +16,14 @@ from botocore.stub import Stubber
 from ecs_updater.aws import session
 from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.context import Clock
-from ecs_updater.throttling import RATES, LocalRateLimiter
-from ecs_updater_cli.backends.local import MAX_RECEIVES, LocalQueue
+from ecs_updater.ledger.memory import MemoryLedger
+from ecs_updater.throttling import RATES, LocalRateLimiter, parse_rates
+from ecs_updater_cli.backends import local
+from ecs_updater_cli.backends.account import Ledger, StartedBatch
+from ecs_updater_cli.backends.local import MAX_RECEIVES, LocalBackend, LocalQueue
 from ecs_updater_cli.backends.preview import DryRun
 from ecs_updater_cli.backends.settings import environment
 from ecs_updater_cli.backends.sqs import SqsBackend, TaskCounter
-from ecs_updater_cli.backends.unrecorded import UnrecordedBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.errors import CommandError, aws_error_of
@@ -139,43 +141,63 @@ def test_a_local_message_comes_again_until_it_is_worked_off():
     )
 
 
-# This process alone, on the simulated ECS.
+# This process with a ledger in memory, on the simulated ECS.
+
+
+def local_backend_of(world: World, started: StartedBatch, **shell: str) -> LocalBackend:
+    """The backend of a command without a table."""
+    ledger = Ledger(MemoryLedger(world.clock.epoch), PREFIX)
+    ledger.save_batch(started)
+    settings = environment("none", PREFIX, shell)
+    return LocalBackend(world.boundary, ledger, settings, started.batch.id, world.clock)
 
 
 @pytest.fixture(name="play")
 def _play(monkeypatch):
-    """Plays batches of the one service that the simulated ECS has; what each came to."""
+    """Plays batches of the one service that the simulated ECS has: the states of each update."""
+    monkeypatch.setattr(local, "RECONCILE_SECONDS", 0.02)
+    monkeypatch.setattr(local, "_IDLE_SECONDS", 0.01)
+    opened = []
 
     def play(world: World, *events: dict, max_failures: int | None = None):
         world.ecs.clock.drive_sdk(monkeypatch)
+        one_at_a_time = threading.RLock()
+        make = world.boundary._client._make_api_call  # pylint: disable=protected-access
+
+        def call(*arguments, **options):
+            with one_at_a_time:
+                return make(*arguments, **options)
+
+        monkeypatch.setattr(world.boundary._client, "_make_api_call", call)  # pylint: disable=protected-access
         begun = batch(
             [(f"ECSCluster/ecs-dummy-service{number}", "i", None) for number in range(len(events))],
             max_failures,
         )
         members = [
-            type(one)(one.number, one.request_id, {**EVENT, **event}, None)
-            for one, event in zip(begun.members, events, strict=True)
+            replace(member, event={**EVENT, **event, "request_id": member.request_id}, group=None)
+            for member, event in zip(begun.members, events, strict=True)
         ]
-        backend = UnrecordedBackend(world.boundary, environment("none"), begun.batch, world.clock)
+        backend = local_backend_of(world, begun)
+        opened.append(backend)
         rows = [Row.of(member) for member in members]
         courses = {row.number: [] for row in rows}
         for member in members:
+            course = courses[member.number]
             backend.start([member])
             deadline = time.monotonic() + PATIENCE
             while not (status := backend.poll(rows).get(member.number)) or not status.state.is_over:
                 assert time.monotonic() < deadline, status
-                if status and (
-                    not courses[member.number] or courses[member.number][-1] != status.state.value
-                ):
-                    courses[member.number].append(status.state.value)
-                if status and status.state.is_rolling_out:
-                    world.pass_time(5)
-                else:
-                    time.sleep(0.001)
-            courses[member.number].append(status.state.value)
+                if status and course[-1:] != [status.state.value]:
+                    course.append(status.state.value)
+                with one_at_a_time:
+                    world.pass_time(2)
+                time.sleep(0.01)
+            course.append(status.state.value)
         return courses, backend.poll(rows)
 
-    return play
+    yield play
+    for backend in opened:
+        backend.close(PATIENCE)
 
 
 def world_with(image: Image) -> World:
@@ -185,7 +207,7 @@ def world_with(image: Image) -> World:
     return world
 
 
-def test_alone_it_succeeds_with_what_ecs_says(play):
+def test_without_a_table_it_succeeds_with_what_ecs_says(play):
     world = world_with(Image.good())
     courses, status = play(world, {}, {})
     assert courses[1][-2:] == ["deploying", "succeeded"] and courses[2][-1] == "unchanged"
@@ -196,7 +218,7 @@ def test_alone_it_succeeds_with_what_ecs_says(play):
     assert status[2].cause == "nothing differs"
 
 
-def test_alone_it_rolls_back_what_fails_where_that_was_asked_for(play):
+def test_without_a_table_it_rolls_back_what_fails_where_that_was_asked_for(play):
     world = world_with(Image.exits(code=3))
     courses, status = play(world, {"rollback_on_failure": True})
     assert courses[1][-2:] == ["rolling back", "rolled back"]
@@ -206,7 +228,9 @@ def test_alone_it_rolls_back_what_fails_where_that_was_asked_for(play):
     )
 
 
-def test_alone_what_is_tried_again_takes_the_revision_that_the_first_attempt_registered(play):
+def test_without_a_table_a_retry_takes_the_revision_that_the_first_attempt_registered(
+    play,
+):
     world = world_with(Image.good())
     world.ecs.wire.fail("UpdateService", SERVER_ERROR, times=2)
     _, status = play(world, {})
@@ -217,18 +241,17 @@ def test_alone_what_is_tried_again_takes_the_revision_that_the_first_attempt_reg
     assert (world.calls["UpdateService"], world.calls["RegisterTaskDefinition"]) == (3, 1)
 
 
-def test_alone_it_begins_nothing_after_too_many_failures(play):
+def test_without_a_table_it_begins_nothing_after_too_many_failures(play):
     world = world_with(Image.exits(code=3))
     courses, status = play(world, {"ecs_service_name": "no-such-service"}, {}, max_failures=1)
     assert [course[-1] for course in courses.values()] == ["failed", "not started"]
     assert status[1].cause == "ecs_service_name no-such-service not found"
-    assert (
-        status[2].cause
-        == "one update of the batch has failed, and after 1 no further one was to begin"
+    assert status[2].cause.endswith(
+        ": one update of the batch has failed, and after 1 no further one was to begin"
     )
 
 
-def test_alone_the_event_again_over_a_failed_rollout_is_the_same_failure(play):
+def test_without_a_table_the_event_again_over_a_failed_rollout_is_the_same_failure(play):
     world = world_with(Image.exits(code=3))
     courses, rows = play(world, {}, {}, {"ecs_tag": {"release": "2b"}})
     assert [course[-1] for course in courses.values()] == ["failed"] * 3, courses
@@ -239,46 +262,47 @@ def test_alone_the_event_again_over_a_failed_rollout_is_the_same_failure(play):
     assert world.calls["UpdateService"] == 1
 
 
-def test_alone_the_event_again_is_rolled_back_where_it_asks_for_that(play):
+def test_without_a_table_the_event_again_is_rolled_back_where_it_asks_for_that(play):
     world = world_with(Image.exits(code=3))
     courses, rows = play(world, {}, {"rollback_on_failure": True})
-    assert courses[2][-1] == "rolled back" and "its tags were left as they are" in rows[2].cause, (
+    assert courses[2][-1] == "rolled back" and "its tags are what they were" in rows[2].cause, (
         courses,
         rows,
     )
 
 
-def test_alone_who_leaves_writes_nothing_that_was_waiting_for_its_turn(monkeypatch):
+def test_without_a_table_an_update_that_waits_for_its_rate_limit_is_not_written_after_ctrl_c(
+    monkeypatch,
+):
     world = world_with(Image.good())
     world.ecs.clock.drive_sdk(monkeypatch)
-    turns, left = threading.Event(), threading.Event()
+    started = batch([("ECSCluster/ecs-dummy-service", "app:2", None)])
+    backend = local_backend_of(world, started, ECS_RATES="RegisterTaskDefinition=2/0.001")
+    rates = parse_rates("RegisterTaskDefinition=2/0.001")
+    waits, sleep = threading.Event(), backend._sleep  # pylint: disable=protected-access
 
-    def sleep(_):
-        turns.set()
-        left.wait(PATIENCE)
+    def waiting(seconds):
+        waits.set()
+        sleep(seconds)
 
-    clock = replace(world.clock, sleep=sleep)
-    settings = environment("none", "", {"ECS_RATES": "RegisterTaskDefinition=1/0.001"})
-    backend = UnrecordedBackend(world.boundary, settings, batch([]).batch, clock)
-    backend._rate_limiter.take("RegisterTaskDefinition", 1, 0)  # pylint: disable=protected-access
-    (member,) = batch([("ECSCluster/ecs-dummy-service", "app:2", None)]).members
-    backend.start([member])
-    assert turns.wait(PATIENCE)
-    threading.Timer(0.05, left.set).start()
+    limiter = backend._ledger.table.rate_limiter(rates, replace(world.clock, sleep=waiting))  # pylint: disable=protected-access
+    limiter.take("RegisterTaskDefinition", 1, 0)
+    backend.start(started.members)
+    assert waits.wait(PATIENCE)
     backend.close(PATIENCE)
-    (status,) = backend.poll([Row.of(member)]).values()
-    assert (status.state, status.cause) == (State.NOT_STARTED, "the command was left before")
+    (status,) = backend.poll([Row.of(member) for member in started.members]).values()
+    assert (status.state, status.cause) == (State.NOT_STARTED, "the command ended before")
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
 
 
-def test_alone_who_leaves_begins_no_later_wave_and_says_so():
-    world = world_with(Image.good())
-    backend = UnrecordedBackend(world.boundary, environment("none"), batch([]).batch, world.clock)
-    rows = [Row.of(member) for member in batch([("web", "web:2", "edge")]).members]
+def test_without_a_table_no_later_wave_starts_after_ctrl_c():
+    started = batch([("web", "web:2", "edge")])
+    backend = local_backend_of(world_with(Image.good()), started)
+    rows = [Row.of(member) for member in started.members]
     assert backend.poll(rows) == {}
     backend.close(1)
     assert [(status.state, status.cause) for status in backend.poll(rows).values()] == [
-        (State.NOT_STARTED, "the command was left before")
+        (State.NOT_STARTED, "the command ended before")
     ]
 
 

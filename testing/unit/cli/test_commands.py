@@ -17,7 +17,9 @@ import pytest
 
 from ecs_updater.aws import session, sqs
 from ecs_updater.context import REAL_TIME
-from ecs_updater_cli.backends.factory import local_backend, sqs_backend, unrecorded_backend
+from ecs_updater.ledger.memory import MemoryLedger
+from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.factory import local_backend, sqs_backend
 from ecs_updater_cli.backends.preview import DryRun
 from ecs_updater_cli.batch.state import State, Status
 from ecs_updater_cli.batch.tracker import Row
@@ -393,23 +395,22 @@ UNDER_WAY = [
 ]
 
 
-def backends(monkeypatch):
+def backends():
     """The three doors of one batch: through the queue, from this machine, and without a ledger."""
-    monkeypatch.setattr("ecs_updater_cli.backends.factory.Progress", lambda table: None)
-    ledger = SimpleNamespace(
-        table=SimpleNamespace(name="t"), arn_prefix="arn:aws:ecs:eu-west-1:123456789012:"
-    )
+    prefix = "arn:aws:ecs:eu-west-1:123456789012:"
+    ledger = SimpleNamespace(name="t", arn_prefix=prefix, progress=None, is_kept=True)
+    in_memory = Ledger(MemoryLedger(), prefix)
     account = SimpleNamespace(ecs=None, needed_ledger=ledger, needed_queue=None, clock=REAL_TIME)
     begun, where = batch([("web", "web:2", None)]), AccountOptions()
     return (
         sqs_backend(account, begun, where),
         local_backend(account, ledger, begun, where),
-        unrecorded_backend(account, begun),
+        local_backend(account, in_memory, begun, where),
     )
 
 
-def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_him(monkeypatch):
-    queue, _, _ = backends(monkeypatch)
+def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_him():
+    queue, _, _ = backends()
     assert (
         queue.detach_note(UNDER_WAY, False) == "resume with ecs-updater watch 20270115T080000Z-5eed"
     )
@@ -424,8 +425,8 @@ def test_through_the_queue_whoever_leaves_is_told_whether_something_waits_for_hi
     )
 
 
-def test_from_this_machine_whoever_leaves_is_told_what_goes_on_and_what_does_not(monkeypatch):
-    _, direct, alone = backends(monkeypatch)
+def test_from_this_machine_whoever_leaves_is_told_what_goes_on_and_what_does_not():
+    _, direct, alone = backends()
     back = "resume with ecs-updater watch 20270115T080000Z-5eed --direct"
     ends = "1 update under way (shop/web), which the reconciler finishes"
     assert direct.detach_note(UNDER_WAY, False) == f"{ends}; {back}, which starts the rest"
