@@ -4,6 +4,7 @@ a bundle, the aws cli, Docker's turns, an order of files, and the figures printe
 
 import fcntl
 import gc
+import logging
 import os
 import shutil
 import subprocess
@@ -64,6 +65,15 @@ def pytest_collection_finish():
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """Keeps the log's level from one test to the next: the command line quiets the log."""
+    log = logging.getLogger("ecs-updater")
+    level = log.level
+    yield
+    log.setLevel(level)
 
 
 # The files that take longest begin first, so that the last one does not run alone.

@@ -15,10 +15,9 @@ import pytest
 from ecs_updater.aws import ecs_reader
 from ecs_updater.ledger.queries import RECENT
 from support.cloudformation import Stack, allows, load
-from support.deployer import ACCOUNT, REGION, needs, policy
+from support.deployer import ACCOUNT, REGION, policy
 from support.make import PROJECT, TOOLS
 from support.permissions import actions, expanded, listed, without
-from support.recorder import Call
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
 SERVICES = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/AnyCluster/any-service"
@@ -52,7 +51,6 @@ WRITES = (
     "Batch",
     "Execute",
 )
-INCLUDE = f"arn:aws:cloudformation:{REGION}:aws:transform/Include"
 
 
 @pytest.fixture(scope="module", name="role")
@@ -126,22 +124,6 @@ def test_every_action_of_it_on_every_resource_is_one_for_which_aws_knows_no_reso
 # Whoever deploys
 
 
-def test_a_change_set_that_includes_a_file_asks_about_the_transform_too_and_that_is_allowed():
-    template = (PROJECT / "infraestructure" / "04-api.yml").read_text("utf-8")
-    given = {"StackName": "ecs-updater-api", "TemplateBody": template}
-    asked = [
-        need for _, need in needs([Call("", "cloudformation", "CreateChangeSet", given, 200, "")])
-    ]
-    assert [need.resource for need in asked if need.resource.endswith("Include")] == [INCLUDE]
-    allowed = list(expanded([*policy(), *policy("api")]))
-    assert all(allows(allowed, need.action, need.resource, need.context) for need in asked)
-    assert not allows(
-        allowed,
-        "cloudformation:CreateChangeSet",
-        INCLUDE.replace("Include", "Serverless-2016-10-31"),
-    )
-
-
 @pytest.mark.parametrize(
     "path", ["domainnames", "vpclinks", "clientcertificates", "domainnames/example.com"]
 )
@@ -152,8 +134,3 @@ def test_of_api_gateway_whoever_deploys_may_nothing_but_apis_keys_plans_their_ta
     assert not allows(
         list(expanded(policy("api"))), f"apigateway:{verb}", f"arn:aws:apigateway:{REGION}::/{path}"
     )
-
-
-def test_the_template_can_be_sent_as_a_text():
-    """CloudFormation takes 51,200 bytes; `package` writes a little more than there is here."""
-    assert len((PROJECT / "infraestructure" / "04-api.yml").read_bytes()) < 48_000

@@ -156,30 +156,6 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
     assert answer["errorMessage"].startswith(str(kind("")).rstrip()) and status_of(kind("")) == 400
 
 
-def test_every_response_and_every_method_is_there_before_the_deployment_is_made():
-    resources = stack().resources
-    kinds = ("AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse")
-    wanted = {name for name, one in resources.items() if one["Type"] in kinds}
-    assert set(resources["Deployment"]["DependsOn"]) == wanted
-
-
-# The stage and the key
-
-
-def test_the_stage_and_the_key_are_throttled_and_the_key_has_a_quota():
-    resources = stack(
-        ThrottleRate=7, ThrottleBurst=8, KeyRate=3, KeyBurst=4, DailyQuota=99
-    ).resources
-    (settings,) = resources["Stage"]["Properties"]["MethodSettings"]
-    plan = resources["UsagePlan"]["Properties"]
-    assert [str(settings[name]) for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit")] == [
-        "7",
-        "8",
-    ]
-    assert [str(plan["Throttle"][name]) for name in ("RateLimit", "BurstLimit")] == ["3", "4"]
-    assert (str(plan["Quota"]["Limit"]), plan["Quota"]["Period"]) == ("99", "DAY")
-
-
 # The functions
 
 

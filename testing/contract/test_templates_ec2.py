@@ -124,38 +124,6 @@ def test_an_instance_joins_its_cluster_which_outlives_it():
     assert "ECS_CLUSTER=team-cluster" in script
 
 
-def test_no_container_takes_the_role_of_its_instance():
-    launched = Instances().launched
-    assert launched["MetadataOptions"] == {
-        "HttpEndpoint": "enabled",
-        "HttpTokens": "required",
-        "HttpPutResponseHopLimit": 1,
-    }
-    assert "ECS_AWSVPC_BLOCK_IMDS=true" in launched["UserData"].splitlines()
-
-
-def test_instances_are_named_tagged_and_as_many_as_wanted():
-    stack = Instances(InstanceCount=3, Environment="e", Owner="o", Contact="c")
-    wanted = {"Name": "a-stack-instances", "environment": "e", "owner": "o", "contact": "c"}
-    group = stack.the("AWS::AutoScaling::AutoScalingGroup")
-    assert (group["MinSize"], group["MaxSize"]) == ("3", "3")
-    assert group["VPCZoneIdentifier"] == NETWORK["SubnetIds"].split(",")
-    assert group["LaunchTemplate"] == {
-        "LaunchTemplateId": "LaunchTemplate",
-        "Version": "LaunchTemplate.LatestVersionNumber",
-    }
-    # The others are the stack's, which CloudFormation passes on to the instances.
-    assert {one["Key"]: one["Value"] for one in group["Tags"] if one["PropagateAtLaunch"]} == {
-        "Name": wanted["Name"]
-    }
-    for kind in stack.launched["TagSpecifications"]:
-        assert {one["Key"]: one["Value"] for one in kind["Tags"]} == wanted
-    assert {one["ResourceType"] for one in stack.launched["TagSpecifications"]} == {
-        "volume",
-        "network-interface",
-    }
-
-
 # Its role
 
 

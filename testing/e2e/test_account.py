@@ -2,17 +2,15 @@
 made here is left alone.
 """
 
-import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 
 import boto3
 import pytest
 
 from support.account import NUMBER, ON_ACCOUNT, Account
-from support.make import PROJECT, Result, Workspace
+from support.make import Result, Workspace
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -246,81 +244,6 @@ def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_some
     watch.delete_alarms(AlarmNames=[alarm])
     ecs.delete_cluster(cluster="theirs")
     assert here.make("clean", environment=account.shell).status == 0
-
-
-@pytest.mark.usefixtures("terraform")
-def test_terraform_lets_go_of_the_role_for_logs_that_somebody_else_has_set_since(
-    here, account, package
-):
-    gateway = client(account, "apigateway")
-    others = {
-        "op": "replace",
-        "path": "/cloudwatchRoleArn",
-        "value": f"arn:aws:iam::{NUMBER}:role/of-others",
-    }
-    deployed = here.make(
-        "deploy-api-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package)
-    )
-    made = gateway.get_account()["cloudwatchRoleArn"]
-    gateway.update_account(patchOperations=[others])
-
-    cleaned = here.make("clean", environment=account.shell)
-    after = gateway.get_account()["cloudwatchRoleArn"]
-    gateway.update_account(patchOperations=[others | {"value": ""}])
-
-    assert deployed.status == 0 and cleaned.status == 0, deployed.output + cleaned.output
-    assert "• removing role ecs-updater-api-logs-eu-west-1\n" in cleaned.output
-    assert (made, after) == (
-        f"arn:aws:iam::{NUMBER}:role/ecs-updater-api-logs-eu-west-1",
-        others["value"],
-    )
-
-
-@pytest.mark.usefixtures("terraform")
-def test_a_shared_state_of_terraform_is_used_and_emptied_from_any_directory(
-    workspace, account, tmp_path
-):
-    """The backend is a file here; what is done with it does not depend on that."""
-    project = tmp_path / "project"
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (PROJECT / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, project / name)
-    state = tmp_path / "shared.tfstate"
-    override = f'terraform {{\n  backend "local" {{\n    path = "{state}"\n  }}\n}}\n'
-    (project / "infraestructure-terraform" / "backend_override.tf").write_text(override, "utf-8")
-    before = account.inventory()
-
-    deployed = workspace("one", project, **ON_ACCOUNT).make(
-        "deploy-ecs-cluster-tf", environment=account.shell
-    )
-    cleaned = workspace("another", project, **ON_ACCOUNT).make("clean", environment=account.shell)
-
-    assert deployed.status == 0 and cleaned.status == 0, deployed.output + cleaned.output
-    assert account.inventory() == before
-    assert json.loads(state.read_text("utf-8"))["resources"] == []
-
-
-def test_a_revision_is_not_added_to_the_family_of_somebody_else(here, account):
-    ecs = client(account, "ecs")
-    containers = [{"name": "app", "image": "busybox", "memory": 64}]
-    theirs = ecs.register_task_definition(family="ecs-dummy-task", containerDefinitions=containers)[
-        "taskDefinition"
-    ]
-    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
-
-    output = here.make("deploy-ecs-service", environment=account.shell).output
-    revisions = ecs.list_task_definitions(familyPrefix="ecs-dummy-task")["taskDefinitionArns"]
-    ecs.deregister_task_definition(taskDefinition=theirs["taskDefinitionArn"])
-    ecs.delete_task_definitions(taskDefinitions=[theirs["taskDefinitionArn"]])
-
-    assert (
-        "✗ task definition ecs-dummy-task was not made here, for its newest revision "
-        "has no tag ecs-updater="
-    ) in output
-    assert revisions == [theirs["taskDefinitionArn"]]
 
 
 def test_a_pipeline_on_an_account_leaves_the_emulator_of_the_same_directory_alone(here, account):

@@ -5,7 +5,6 @@ The runs go beside each other, each in a workspace of its own, because a run in 
 than it works.
 """
 
-import os
 import re
 import shutil
 import signal
@@ -220,19 +219,6 @@ def test_an_interrupted_run_removes_everything(sign, workspace_with_package):
     until(lambda: not workspace.left(), f"nothing is left, but {workspace.left()}", pause=0.2)
     assert "✗ deploy-ecs-cluster failed, see above" in run.output()
     assert "Traceback" not in run.output()
-
-
-def test_a_run_whose_terminal_is_gone_removes_everything(workspace_with_package):
-    workspace = workspace_with_package("SIGHUP")
-    reader, writer = os.pipe()
-    run = workspace.start("all-local", output=writer)
-    os.close(writer)
-    with open(reader, encoding="utf-8") as terminal:
-        next(line for line in terminal if "deploying stack" in line)
-    run.send(signal.SIGHUP)
-
-    assert run.result().status != 0
-    until(lambda: not workspace.left(), f"nothing is left, but {workspace.left()}", pause=0.2)
 
 
 def test_after_a_kill_clean_removes_everything_and_the_next_run_can_start(workspace_with_package):

@@ -373,16 +373,6 @@ for module in list(sys.modules.values()):
     assert [path for path, compiled in ours.items() if compiled == "False"] == []
 
 
-def test_a_model_loses_its_documentation_and_nothing_else():
-    model = {
-        "documentation": "text",
-        "shapes": [{"members": {"documentation": {"shape": "S", "documentation": "text"}}}],
-    }
-    assert lambda_package.without_documentation(model) == {
-        "shapes": [{"members": {"documentation": {"shape": "S"}}}]
-    }
-
-
 # What is in the bundle
 
 
@@ -390,15 +380,6 @@ def test_the_bundle_is_at_most_4_mb_with_botocore_in_it_and_without_boto3(packag
     packages = {name.partition("/")[0] for name in contents(package)}
     assert packages & {"boto3", "botocore", "s3transfer"} == {"botocore"}
     assert package.stat().st_size <= MOST_BYTES
-
-
-def test_names_are_sorted_and_modes_and_times_fixed(package):
-    with zipfile.ZipFile(package) as archive:
-        entries = archive.infolist()
-    assert [entry.filename for entry in entries] == sorted({entry.filename for entry in entries})
-    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
-    modes = {(entry.filename.endswith(".so"), oct(entry.external_attr >> 16)) for entry in entries}
-    assert modes == {(False, "0o100644"), (True, "0o100755")}
 
 
 def code_objects(code: CodeType) -> list[CodeType]:
@@ -428,42 +409,6 @@ def test_byte_compiled_code_is_this_pythons_never_checked_and_lies_in_the_functi
         files = {code.co_filename for code in code_objects(module_code)}
         assert files == {f"/var/task/{directory}{stem}.py"}
         assert not (name.startswith("ecs_updater/") and "Raises " in str(module_code.co_consts))
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        '"""One line."""\nx = 1\n',
-        (
-            '"""A\n\nB."""\n\nclass A:\n    """Of é\n    one."""; y = 2\n    def f(self): "it"\n '
-            '   def g(self):\n      "a" "b"\n'
-        ),
-        'x = """no docstring"""\n',
-        "",
-    ],
-)
-def test_what_is_compiled_has_no_docstrings_and_everything_else_in_its_line(source):
-    before, after = (
-        ast.parse(one)
-        for one in (source.encode(), lambda_package.without_docstrings(source.encode()))
-    )
-    definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = [
-        ast.get_docstring(node, clean=False)
-        for node in ast.walk(after)
-        if isinstance(node, definitions)
-    ]
-    assert [text for text in docstrings if text is not None and (not text or text.strip())] == []
-    for tree in (before, after):
-        for node in ast.walk(tree):
-            if isinstance(node, definitions) and ast.get_docstring(node) is not None:
-                node.body[0].value.value = ""
-    assert ast.dump(before) == ast.dump(after)
-    lines = [
-        [(type(node), getattr(node, "lineno", 0)) for node in ast.walk(tree)]
-        for tree in (before, after)
-    ]
-    assert lines[0] == lines[1]
 
 
 # Wherever and for whatever it is built
@@ -566,17 +511,6 @@ def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, setting, val
     assert len(result.stderr.splitlines()) == 1
     assert f"{setting} is '{value}': {hint}" in result.stderr
     assert not (tmp_path / "package.zip").exists()
-
-
-def test_a_service_that_the_sdk_does_not_know_is_one_line(tmp_path):
-    project = copy_project(tmp_path)
-    config = project / "lambda_code" / "bundle.toml"
-    config.write_text(
-        config.read_text(encoding="utf-8").replace('"ecs",', '"esc",'), encoding="utf-8"
-    )
-    result = build(tmp_path / "package.zip", project)
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1 and "botocore knows no service esc" in result.stderr
 
 
 def test_a_dependency_whose_hash_is_not_the_locked_one_is_refused(tmp_path):

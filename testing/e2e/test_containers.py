@@ -10,7 +10,6 @@ up to a second too much.
 import json
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.config import Config
@@ -173,32 +172,6 @@ def test_what_the_circuit_breaker_gave_up_is_rolled_back(
     (entry,) = ours.history()
     assert (entry.state, entry.verdict) == (State.ENDED, "ROLLED_BACK")
     assert ours.lease() is None
-
-
-def test_a_second_deployment_in_the_middle_supersedes(world: Containers, service, figure):
-    # One task after the other, so that there is a middle.
-    ours = service("two-at-once", desired=3, percents=(50, 100))
-    foreign = ours.register(world.reference(GOOD))
-
-    def deploy_in_the_middle():
-        until(lambda: 3 in ours.revisions_running(), "the first of the new tasks runs")
-        ours.ecs.update_service(
-            cluster=ours.told()["clusterArn"], service=ours.name, taskDefinition=foreign
-        )
-
-    with ThreadPoolExecutor() as pool:
-        somebody = pool.submit(deploy_in_the_middle)
-        sent = ours.send(world.reference(BETTER))
-    somebody.result()
-
-    figure("containers: a second deployment in the middle", line(sent))
-    theirs = ours.told()["deployments"][0]
-    assert sent.told.verdict == "RolloutSupersededError"
-    assert (
-        f"SUPERSEDED: deployment {theirs['id']} to two-at-once:2 took its place" in sent.told.text
-    )
-    until(lambda: ours.revisions_running() == [2, 2, 2], "what took its place runs")
-    assert [entry.verdict for entry in ours.history()] == ["SUPERSEDED"]
 
 
 @pytest.fixture(name="function", scope="module")

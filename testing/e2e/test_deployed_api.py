@@ -9,13 +9,11 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
-from e2e.event_suite.api import ApiUnusable
 from support.deployed_api import CLUSTER, SERVICE, STATUS, TABLE, DeployedApi
 from support.http import event
 from support.make import PROJECT, TOOLS
@@ -225,20 +223,6 @@ def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_w
 
 
 # Who has to wait
-
-
-def test_a_key_that_calls_too_often_is_told_when_to_call_again(api):
-    waits: list[float] = []
-    impatient = replace(api.api, sleep=waits.append)
-    try:
-        api.limit(1, 0.001)
-        with pytest.raises(ApiUnusable, match="TooManyRequests"):
-            for _ in range(2):
-                impatient.call("GET", "openapi.json")
-    finally:
-        api.limit(1000, 1000)
-    assert waits and set(waits) == {1.0}
-    assert api.ask("GET", "list")[0] == 200
 
 
 def test_a_service_that_another_update_holds_is_409_and_both_doors_go_on_afterwards(api):

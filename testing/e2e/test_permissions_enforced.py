@@ -21,11 +21,10 @@ import pytest
 from botocore.config import Config
 
 from e2e.event_suite.cases import ServiceState
-from e2e.event_suite.invokers import gateway
 from e2e.event_suite.service import Service
 from support.account import ON_ACCOUNT, Account
 from support.cloudformation import Stack, allows, load
-from support.deployer import IDLE_HERE, handled, needs, policies, printed, resource_types
+from support.deployer import IDLE_HERE, handled, needs, policies, resource_types
 from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
 from support.permissions import (
@@ -427,16 +426,6 @@ def test_what_an_event_can_do_without_it_asks_for_and_goes_on_without(deployment
     assert told in ("NO_CHANGE", "SUCCEEDED") or "has no earlier revision than " in told
 
 
-@pytest.mark.parametrize("kind", EVENTS)
-def test_an_event_needs_the_actions_of_what_it_does_and_no_more(deployment, kind):
-    event, needed = EVENTS[kind]
-    statements = deployment.statements
-    for action in set(actions(statements)) - needed:
-        statements = without(statements, action)
-    deployment.permit(statements)
-    assert deployment.invoke(event)["statusCode"] == 200
-
-
 def test_of_every_action_of_the_template_is_shown_here_that_it_is_needed_or_said_why_it_cannot_be():
     assert sorted([*MESSAGES, *GOES_WITHOUT, *NOT_HERE]) == sorted(_in_the_template())
     in_events = set().union(*(needed for _, needed in EVENTS.values()))
@@ -513,14 +502,6 @@ def test_the_pipeline_passes_with_all_suites_and_leaves_nothing(runs, pipeline):
     assert not run.left
 
 
-@pytest.mark.parametrize("pipeline, by_the_gateway", [("all-aws", False), ("all-aws-tf", True)])
-def test_the_gateway_refuses_a_body_itself_where_terraform_has_told_it_to(
-    runs, pipeline, by_the_gateway
-):
-    """The emulator passes over that from CloudFormation, and AWS does not."""
-    assert (gateway.VIOLATION in _result(runs[pipeline]).tables["http"]) is by_the_gateway
-
-
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_these_policies_and_the_roles_of_the_functions_are_enough_for_the_pipeline_and_its_suites(
     runs, pipeline
@@ -528,28 +509,6 @@ def test_these_policies_and_the_roles_of_the_functions_are_enough_for_the_pipeli
     run = _result(runs[pipeline])
     assert run.result.status == 0, run.result.output
     assert run.calls and not [call for call in run.calls if "not authorized" in call.answer]
-
-
-def test_the_policies_are_printed_for_the_account_that_the_aws_cli_reaches(deployment):
-    asked = printed(ACCOUNT="", **deployment.account.shell)
-    assert asked.returncode == 0 and asked.stdout == printed(ACCOUNT="000000000000").stdout, (
-        asked.stderr
-    )
-    nowhere = printed(ACCOUNT="", **deployment.account.shell | {"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN"})
-    assert (
-        nowhere.returncode
-        and not nowhere.stdout
-        and nowhere.stderr.startswith("✗ aws sts get-caller-identity failed: ")
-    )
-
-
-def test_whoever_deploys_can_do_so_again_with_other_tags(deployment, workspace_with_package):
-    shell = deployer(deployment.account.endpoint, policies(), "again")
-    here = workspace_with_package("again", **ON_ACCOUNT, OWNER="another")
-    result = here.make(
-        "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws", environment=shell
-    )
-    assert result.status == 0, result.output
 
 
 def test_aws_would_allow_every_call_of_the_pipelines(recorded):

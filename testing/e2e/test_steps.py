@@ -2,13 +2,8 @@
 share, with one deployment on it.
 """
 
-import io
 import json
 import shutil
-import sys
-import urllib.error
-import urllib.request
-import zipfile
 from collections.abc import Iterator
 
 import boto3
@@ -17,7 +12,7 @@ from botocore.config import Config
 
 from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
-from support.shell import CANARY, HOSTILE
+from support.shell import HOSTILE
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -32,7 +27,6 @@ Resources:
 SCHEDULED = json.dumps(
     {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []}
 )
-PROBE = "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n"
 
 
 def client(workspace: Workspace, service: str):
@@ -173,26 +167,6 @@ def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deploy
     assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
 
 
-def test_a_file_of_services_is_deployed_and_standard_input_is_none(deployed, tmp_path):
-    event = {
-        "ecs_cluster_name": "ECSCluster",
-        "ecs_service_name": "ecs-dummy-service",
-        "ecs_image_name": "busybox:4",
-    }
-    (tmp_path / "file.json").write_text(
-        json.dumps([event | {"ecs_tag": {"release": "4"}}]), "utf-8"
-    )
-
-    done = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"), OPTIONS="--direct")
-    without_queue = deployed.make("deploy-fleet", FILE=str(tmp_path / "file.json"))
-
-    assert done.status == 0 and "1 succeeded" in done.output, done.output
-    assert state(deployed) == ("busybox:4", {"release": "4"})
-    assert "OPTIONS=--direct to do without one" in without_queue.complaint()
-    assert deployed.make("deploy-fleet", FILE="-").complaint().startswith("FILE has to be a file: ")
-    assert deployed.make("deploy-ecs-service").status == 0
-
-
 def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulators_schedule(
     deployed, tmp_path
 ):
@@ -246,20 +220,6 @@ def _api(deployed, package) -> Workspace:
 OTHERS_ROLE = "arn:aws:iam::000000000000:role/of-others"
 
 
-def status_of(url: str, **headers: str) -> int:
-    """The status of what the API answers."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(
-        url, headers={name.replace("_", "-"): value for name, value in headers.items()}
-    )
-    try:
-        with opener.open(request, timeout=600) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
 def test_the_apis_own_suite_passes_and_shows_no_key(api):
     key = api.make("api-key").output.strip()
 
@@ -298,39 +258,6 @@ def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
     assert "FAILED testing/e2e/api_suite/test_updating.py::test_the_short" in result.output
 
 
-def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
-    url, key = (api.make(target).output.strip() for target in ("api-url", "api-key"))
-    made = [deployment_of(api)]
-
-    for auth, expected in (("iam", [403, 403]), ("key", [200, 404])):
-        result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth)
-        assert result.status == 0, result.output
-        # What the gateway answers itself is what the stage's deployment has, and no later one.
-        assert [
-            status_of(f"{url}/{route}", X_Api_Key=key) for route in ("list", "nowhere")
-        ] == expected
-        made.append(deployment_of(api))
-
-    assert len(set(made)) == 3, "another one for each change"
-    assert api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package)).status == 0
-    assert deployment_of(api) == made[-1], "the same one where nothing changed"
-
-
-def deployment_of(here: Workspace) -> str:
-    """The deployment that the stage has.
-
-    Fails when it is not the one of the stack, or not the only one of the API.
-    """
-    gateway, cloudformation = client(here, "apigateway"), client(here, "cloudformation")
-    found = cloudformation.describe_stack_resources(StackName="ecs-updater-api")["StackResources"]
-    by_type = {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
-    rest_api = by_type["AWS::ApiGateway::RestApi"]
-    (stage,) = gateway.get_stages(restApiId=rest_api)["item"]
-    deployments = [one["id"] for one in gateway.get_deployments(restApiId=rest_api)["items"]]
-    assert deployments == [by_type["AWS::ApiGateway::Deployment"]] == [stage["deploymentId"]]
-    return deployments[0]
-
-
 def state(here: Workspace) -> tuple[str, dict[str, str]]:
     """Image and tags of the service."""
     ecs = client(here, "ecs")
@@ -360,25 +287,3 @@ def test_an_event_that_the_function_refuses_gives_its_one_short_line(
     (line,) = (line for line in result.output.splitlines() if not line.startswith("make: ***"))
     assert line.startswith("[ERROR][json_validation] wrong input event format: ") and words in line
     assert result.status != 0 and len(line) < 400
-
-
-def test_a_function_sees_nothing_of_the_shell(emulator):
-    """The shell in which the emulator was started, that is."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("probe.py", PROBE)
-    lambda_ = client(emulator, "lambda")
-    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    lambda_.create_function(
-        FunctionName="probe",
-        Handler="probe.handler",
-        Runtime=runtime,
-        Role="arn:aws:iam::000000000000:role/probe",
-        Code={"ZipFile": archive.getvalue()},
-    )
-    lambda_.get_waiter("function_active_v2").wait(FunctionName="probe")
-
-    environment = json.load(lambda_.invoke(FunctionName="probe")["Payload"])
-
-    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "probe"
-    assert not [name for name, value in environment.items() if CANARY in value]

@@ -141,30 +141,6 @@ def test_a_service_that_is_not_there_fails_the_suite_and_says_what_to_do(deploye
     ) in result.output
 
 
-def test_the_shells_profile_and_endpoint_reach_the_suite_when_it_goes_to_an_account(
-    deployed, workspace, tmp_path
-):
-    (tmp_path / "config").write_text(
-        "[profile somebody]\naws_access_key_id = test\naws_secret_access_key = test\n", "utf-8"
-    )
-    shell = dict.fromkeys(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], "") | {
-        "AWS_CONFIG_FILE": str(tmp_path / "config")
-    }
-    emulator = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{deployed.port}"}
-    account = workspace("account", TARGET="aws", YES="1")
-
-    result = account.make(
-        "run-lambda-test-unittest", environment=shell | emulator | {"AWS_PROFILE": "somebody"}
-    )
-
-    assert result.status == 0, result.output
-    assert "account 000000000000, region eu-west-1, as " in result.output
-    assert len(verdicts(result)) == CHECKS
-    # Without the profile nothing would do: there are no other credentials.
-    nobody = account.make("run-lambda-test-unittest", environment=shell | emulator)
-    assert nobody.complaint().startswith("AWS does not know who you are: ")
-
-
 # In Docker
 
 

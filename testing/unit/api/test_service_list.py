@@ -9,7 +9,7 @@ import pytest
 
 from ecs_updater.api.query import ListQuery
 from ecs_updater.api.service_list import ServiceList
-from ecs_updater.errors import InvalidQueryError, ServiceReadError
+from ecs_updater.errors import InvalidQueryError
 from fakes.many_services import ARN, ManyServices, service
 
 
@@ -95,21 +95,6 @@ def test_services_that_appear_during_paging_make_none_lost_and_none_told_twice()
     assert len(told) == len(set(told)) and before <= set(told)
 
 
-def test_services_and_clusters_that_go_during_paging_are_passed_over():
-    ecs = world(4, 30)
-    gone = iter(["cluster-00", "cluster-02"])
-
-    def less():
-        ecs.clusters.pop(next(gone, ""), None)
-        ecs.clusters["cluster-03"].pop("web-0029", None)
-
-    told = [
-        name for page in pages(ServiceList(ecs.reader()), less, limit=20) for name in names(page)
-    ]
-    assert {cluster for cluster, _ in told} == {"cluster-00", "cluster-01", "cluster-03"}
-    assert ("cluster-03", "web-0029") not in told and len(told) == len(set(told))
-
-
 def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
     spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
     group = [{"capacityProvider": "our-instances", "weight": 1}]
@@ -161,33 +146,12 @@ def test_filters_by_tag_have_to_hold_all():
     assert told(owner="X") == [] and told(owner="") == []
 
 
-def test_a_page_ends_before_the_functions_time_does_and_the_next_one_goes_on():
-    ecs = world(2, 200)
-    listing = ServiceList(ecs.reader())
-    page = listing.page(ListQuery(), lambda: 1.0)
-    assert 0 < len(page["services"]) < 400 and page["next"]
-    rest = listing.page(ListQuery(next=page["next"]), forever)
-    assert names(page) + names(rest) == names(listing.page(ListQuery(), forever))
-
-
 def test_a_page_is_no_larger_than_lambdas_answer():
     large = [{"key": f"{number:02d}" + "k" * 126, "value": "v" * 256} for number in range(50)]
     ecs = world(1, 400, tags=large)
     told = pages(ServiceList(ecs.reader()))
     assert len(told) > 1 and max(len(json.dumps(page)) for page in told) < 5_000_000
     assert len({name for page in told for name in names(page)}) == 400
-
-
-def test_a_throttle_is_retried_and_a_refusal_is_one_error_that_names_the_call():
-    ecs = world(1, 3)
-    refusals = iter([(400, "ThrottlingException", "Rate exceeded")])
-    ecs.before = lambda operation, body: next(refusals, None)
-    assert len(ServiceList(ecs.reader()).page(ListQuery(), forever)["services"]) == 3
-    ecs.before = lambda operation, body: (
-        (400, "AccessDeniedException", "no") if operation == "ListServices" else None
-    )
-    with pytest.raises(ServiceReadError, match="ListServices: AccessDeniedException: no"):
-        ServiceList(ecs.reader()).page(ListQuery(), forever)
 
 
 @pytest.mark.parametrize(

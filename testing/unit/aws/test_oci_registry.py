@@ -132,34 +132,12 @@ def test_an_anonymous_token_is_got_for_pulling_this_repository_and_used_for_both
     }
 
 
-def test_the_token_service_is_asked_in_the_name_of_the_registry_that_named_it():
-    http = FakeHttp(UNAUTHORIZED, TOKEN, found(), found(CONFIG))
-    check(http)
-    assert http.registries == [None, "https://registry.example", None, None]
-
-
 def test_a_host_to_which_the_registry_leads_is_given_no_token_and_cannot_have_one_asked_for():
     led = Response(401, UNAUTHORIZED.headers, b"", is_of_another_origin=True)
     http = FakeHttp(led)
     with pytest.raises(ImageVerificationError, match=NOT_SHOWN):
         check(http)
     assert len(http.urls) == 1
-
-
-def test_one_question_has_ten_seconds_with_its_token():
-    clock = Clock()
-
-    class Slow(FakeHttp):
-        """Takes three seconds for each answer."""
-
-        def get(self, *arguments, **keywords):
-            answer = super().get(*arguments, **keywords)
-            clock.now += 3
-            return answer
-
-    http = Slow(UNAUTHORIZED, TOKEN, found(), found(CONFIG))
-    check(http, clock=clock)
-    assert [seconds for _, _, seconds in http.asked] == [10, 7, 4, 10]
 
 
 NOT_SHOWN = "the registry requires credentials for it: it is private there, or does not exist"
@@ -417,18 +395,3 @@ def test_a_registry_gets_no_token_that_another_one_to_which_it_leads_asks_for(mo
     )
     assert NOT_SHOWN in hosts.check("attacker.example/app:1").doubt
     assert [host for host, _, _ in hosts.asked] == ["attacker.example", "hub.example"]
-
-
-def test_a_private_registry_may_have_its_token_service_on_its_own_host_or_on_another_that_is_named(
-    monkeypatch,
-):
-    for realm in ("https://internal.example/token", "https://auth.example/token"):
-        answers = iter(
-            [challenge(realm), *([TOKEN] if "internal" in realm else []), found(), found(CONFIG)]
-        )
-        hosts = Played(
-            monkeypatch,
-            internal_example=lambda _, left=answers: next(left),
-            auth_example=lambda _: TOKEN,
-        )
-        assert hosts.check("internal.example/app:1").doubt is None

@@ -347,27 +347,6 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(serve):
 # What it sends, and follows
 
 
-def test_it_sends_what_it_was_given_and_the_host_and_nothing_else(serve):
-    seen = []
-    host = serve(
-        lambda request: seen.append((request.path, dict(request.headers))) or hello(request)
-    )
-    response = get(Http([host]), f"http://{host}/a?b=c")
-    assert (response.status, response.headers["x-thing"], response.body) == (200, "1", b"hello")
-    headers = {
-        "Host": host,
-        "Accept-Encoding": "identity",
-        "Authorization": "Bearer t",
-        "Accept": "a/b",
-    }
-    assert len(seen) == 1
-    path, sent = seen[0]
-    assert (
-        path == "/a?b=c"
-        and {name: value for name, value in sent.items() if name != "User-Agent"} == headers
-    )
-
-
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_within_the_origin_keeps_the_authorization_and_one_to_another_drops_it(
     serve, status
@@ -435,53 +414,6 @@ def by_name(**addresses):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
     return resolve
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        *(
-            "https://internal.example/",
-            "https://internal.example:443/",
-            "https://internal.example:8443/",
-            "https://INTERNAL.example/",
-        ),
-        *(
-            "https://internal.example./",
-            "https://internal.example.:8443/",
-            "https://listed.example:5000/",
-            "https://listed.example/",
-        ),
-        *(
-            "https://both.example/",
-            "http://internal.example/",
-            "https://10.0.0.1/",
-            "https://[::ffff:10.0.0.1]/",
-        ),
-        "https://[64:ff9b::a00:1]/",
-    ],
-)
-def test_a_public_registry_leads_to_no_host_inside_and_to_none_that_the_configuration_names(
-    target, monkeypatch
-):
-    monkeypatch.setattr(
-        module.HTTPSConnection, "connect", lambda self: pytest.fail(f"{self.host} was connected to")
-    )
-    names = {
-        "internal_example": "10.0.0.1",
-        "listed_example": "8.8.8.8",
-        "both_example": "8.8.8.8 10.0.0.1",
-    }
-    literal = {
-        "10_0_0_1": "10.0.0.1",
-        "::ffff:10_0_0_1": "::ffff:10.0.0.1",
-        "64:ff9b::a00:1": "64:ff9b::a00:1",
-    }
-    http = Http(["internal.example", "listed.example:5000"], by_name(**names, **literal))
-    with pytest.raises(
-        HttpFailure, match="this function asks public hosts only|is a private registry's host"
-    ):
-        get(http, target, registry="https://public.example")
 
 
 @pytest.mark.parametrize(
@@ -553,19 +485,6 @@ def test_an_answer_that_drips_ends_when_its_time_is_up(beginning):
             get(Http([host]), f"http://{host}/", seconds=0.2)
         done.set()
         thread.join()
-
-
-def test_time_that_is_used_up_is_not_begun_again_by_a_redirect(serve):
-    now = [0.0]
-
-    def answer(_):
-        now[0] += 0.6 * SECONDS
-        return 302, {"Location": "/again"}, b""
-
-    host = serve(answer)
-    with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
-        get(Http([host], clock=lambda: now[0]), f"http://{host}/")
-    assert now == [1.2 * SECONDS]
 
 
 # Certificates

@@ -12,12 +12,8 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.manifest import (
     IMAGE_TYPES,
     INDEX_TYPES,
-    NoImage,
     Platform,
-    Unreadable,
     needed_platform,
-    platform_of_config,
-    read_manifest,
 )
 from ecs_updater.registry.verify import Found, Missing, NoAnswer, Verified, verify, verify_all
 
@@ -254,12 +250,6 @@ def test_what_could_not_be_found_out_is_an_error_with_require_and_a_doubt_with_w
     assert (verified.doubt, verified.digest) == (f"team/app:1 could not be verified: {why}", digest)
 
 
-def test_a_digest_that_was_asked_for_stays_known_without_an_answer():
-    asked = image(f"team/app@{TOP}")
-    verified = verify(asked, X86_64, Fake(NoAnswer("it sleeps")), require=False)
-    assert verified.digests == {TOP} and verified.pinned() is asked
-
-
 def test_each_distinct_image_is_asked_for_once():
     registries = Fake(index("linux/amd64"))
     images = [image("a"), image("b:1"), image("a"), image("b:1")]
@@ -367,54 +357,3 @@ def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(
 
 
 # What registries send
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"null",
-        b"[]",
-        b"7",
-        b"{",
-        b"\xff",
-        b"[" * 100_000,
-        b'{"schemaVersion": 2, "manifests": 7}',
-        b'{"schemaVersion": 2, "config": []}',
-        b'{"schemaVersion": 2, "config": {"mediaType": []}}',
-        b'{"schemaVersion": 2}',
-        b'{"schemaVersion": 2, "mediaType": 7}',
-        b'{"schemaVersion": 2, "manifests": [{}]}',
-        (
-            b'{"schemaVersion": 2, "config": {"mediaType": "application/octet-stream", '
-            b'"digest": "../../x"}}'
-        ),
-        (
-            f'{{"schemaVersion": 2, "manifests": [{{"digest": "{TOP}", "platform": '
-            '{"os": "a\\nb"}}]}'
-        ).encode(),
-        f'{{"schemaVersion": 2, "manifests": [{{"digest": "{TOP}", "platform": [1]}}]}}'.encode(),
-    ],
-    ids=range(16),
-)
-def test_no_manifest_however_odd_breaks_the_reading(body):
-    assert isinstance(read_manifest(body), Unreadable)
-    assert platform_of_config(body) is None
-
-
-def test_a_manifest_without_a_type_is_what_the_registry_says_or_what_it_has_in_it():
-    bare = json.dumps(
-        {"schemaVersion": 2, "config": {"mediaType": OCI_CONFIG, "digest": CONFIG}}
-    ).encode()
-    assert (
-        read_manifest(bare)
-        == read_manifest(bare, f"{IMAGE_TYPES[0]}; charset=utf-8")
-        == read_manifest(single().body)
-    )
-    entries = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
-    assert (
-        read_manifest(entries)
-        == read_manifest(entries, INDEX_TYPES[1])
-        == NoImage("an index without any image")
-    )
-    assert isinstance(read_manifest(bare, "text/html"), Unreadable)
