@@ -95,7 +95,7 @@ def follow(scenario: Scenario) -> tuple[SimulatedEcs, PollResult, int]:
         getattr(simulation.at(seconds), method)(*arguments)
     clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5)
     rollout = Rollout("ECSCluster", simulation.service.arn, deployment_id, previous)
-    polled = Poller(Ecs(simulation.client(_CONFIG)), rollout, 3, clock).follow(
+    polled = Poller(Ecs(simulation.client(_CONFIG)), rollout, 3, clock).wait(
         simulation.clock.now() + scenario.most_seconds
     )
     return simulation, polled, len(simulation.calls)
@@ -159,7 +159,7 @@ def test_deaths_are_found_where_nothing_tells_of_them():
     clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5)
     rollout = Rollout("ECSCluster", simulation.service.arn, simulation.deploy(NEW))
 
-    polled = Poller(Silent(simulation.client(_CONFIG)), rollout, 3, clock).follow(
+    polled = Poller(Silent(simulation.client(_CONFIG)), rollout, 3, clock).wait(
         simulation.clock.now() + 180
     )
 
@@ -180,7 +180,7 @@ def test_throttles_and_server_errors_are_survived():
         Ecs(simulation.client(_CONFIG)), Rollout("ECSCluster", service, deployment_id), 3, clock
     )
 
-    polled = poller.follow(simulation.clock.now() + 180)
+    polled = poller.wait(simulation.clock.now() + 180)
 
     assert polled.judgement.verdict == "SUCCEEDED"
     assert any("Rate exceeded" in note for note in polled.notes)
