@@ -133,7 +133,7 @@ def test_who_comes_back_is_told_the_same(deployed):
 
 def test_a_batch_that_is_over_can_be_stopped(deployed):
     ran = run("stop", deployed.ran.batch, "--name", os.environ["LAMBDA_FUNCTION_NAME"])
-    assert (ran.status, ran.output) == (0, "") and "begins no further service" in ran.errors
+    assert (ran.status, ran.output) == (0, "") and "starts no further service" in ran.errors
 
 
 def test_a_message_that_comes_again_does_nothing(deployed, events, services, send, told, at_first):
