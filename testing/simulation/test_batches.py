@@ -12,6 +12,7 @@ from ecs_updater.context import REAL_TIME, Call
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import History
+from ecs_updater.worker.rejection import Rejections
 from ecs_updater.worker.run import Worker
 from ecs_updater_cli.backends import local
 from ecs_updater_cli.backends.account import Account, Ledger, new_batch
@@ -24,6 +25,7 @@ from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands.options import ViewOptions
 from ecs_updater_cli.commands.wait import wait_for_batch
 from ecs_updater_cli.commands.watch import stop
+from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.output.terminal import Printer
 from fakes.memory_dynamodb import TABLE
 from fakes.scripted_batch import shop
@@ -163,6 +165,24 @@ def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave
     assert "NOT STARTED   ECSCluster/next" in out and len(world.made) == made
 
 
+def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer, monkeypatch):
+    def fail(*_):
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(Rejections, "write", fail)
+    ledger, batch = begun(world, EVENT, GONE)
+    backend = direct_of(world, ledger, batch)
+    with Passing(world):
+        code = wait_for_batch(opened_of(backend, batch), batch, ViewOptions(), printer)
+    backend.close(5)
+    out = printer.console.file.getvalue()
+    assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
+    assert (
+        "FAILED        ECSCluster/gone               app:2  RecursionError: a defect of ecs-updater"
+        in out
+    )
+
+
 def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypatch):
     """Its settings are those of the function, and the completer ends it."""
     world.ecs.images.publish("app:2", Image.exits(code=3))
@@ -184,6 +204,49 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
     assert not world.history[0].is_ended and world.ecs.writes == writes
     world.complete_until_all_is_done()
     assert world.history[0].verdict == "ROLLED_BACK"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService"],
+)
+def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_taken_up_again(
+    world, printer, operation
+):
+    """Nothing is written into the ledger that would be the update's end."""
+    ledger, batch = begun(world, EVENT)
+    expired = (
+        400,
+        "ExpiredTokenException",
+        "The security token included in the request is expired",
+    )
+    world.ecs.wire.fail(operation, expired, times=99)
+    with Passing(world):
+        assert (
+            wait_for_batch(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                ViewOptions(timeout=15),
+                printer,
+            )
+            == 3
+        )
+    error = printer._error.file.getvalue()  # pylint: disable=protected-access
+    assert error.startswith("the credentials have expired: log in") and "nothing is lost: " in error
+    entry = History(world.table).find(batch.members[0].request_id)
+    assert (entry is None or entry.may_be_repeated) and len(world.made) == 1
+    world.ecs.wire._plan.clear()  # pylint: disable=protected-access  # Somebody logs in.
+    with Passing(world):
+        assert (
+            wait_for_batch(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                ViewOptions(timeout=15),
+                printer,
+                resumes=True,
+            )
+            == 0
+        )
 
 
 def test_who_leaves_begins_nothing_further(world):
@@ -224,6 +287,25 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
     assert f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
     assert cause in shop()[1][-1][10].cause, "README shows a row that there is"
     assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
+
+
+def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer):
+    ledger, batch = begun(world, EVENT)
+    queue = Messages()
+    queued_of(world, ledger, batch, queue).start(batch.members)
+    assert not worker_of(world, queue).process(queue.records())
+    with Passing(world):
+        assert (
+            wait_for_batch(
+                opened_of(direct_of(world, ledger, batch), batch),
+                batch,
+                ViewOptions(timeout=300),
+                printer,
+                resumes=True,
+            )
+            == 0
+        )
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in printer.console.file.getvalue()
 
 
 class Messages:
@@ -378,9 +460,24 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
     assert "the batch was stopped with ecs-updater" in status[1].cause
 
 
+def test_a_batch_that_there_is_not_cannot_be_stopped(world):
+    with pytest.raises(CommandError, match="has no batch nope") as result:
+        Ledger(world.table, PREFIX).stop_batch("nope")
+    assert result.value.code == 2
+
+
 def follow_rows(batch):
     """The rows of a batch of which nothing is known."""
     return [Row.of(member) for member in batch.members]
+
+
+def test_a_batch_that_the_ledger_does_not_have_is_exit_code_2(world):
+    with pytest.raises(
+        CommandError,
+        match=f"the ledger {TABLE} has no batch nope: it never existed, or has expired",
+    ) as result:
+        Ledger(world.table, PREFIX).find_batch("nope")
+    assert result.value.code == 2
 
 
 @pytest.fixture(name="printer")

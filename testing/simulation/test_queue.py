@@ -7,7 +7,7 @@ true.
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from types import SimpleNamespace
 
 import botocore.endpoint
@@ -61,6 +61,39 @@ def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_los
     finish(run)
     assert {run.entry(one).verdict for one in ids} == {"SUCCEEDED"}
     assert run.ecs.buckets.calls.total() <= 6 * size
+
+
+def test_what_is_there_already_makes_no_revision_and_takes_seconds(figure):
+    run = FleetRun(100)
+    begin = run.time()
+    ids = run.begin_batch(
+        [
+            run.ecs.event(name, f"registry/app:{1 + (index < 20)}")
+            for index, name in enumerate(run.ecs.names)
+        ]
+    )
+    run.work_together(WORKERS)
+    figure("fleet of 100: 20 images change", figures_of(run, 100, begin))
+    assert run.time() - begin < 10
+    assert len(run.ecs.registered) == 20 and run.ecs.buckets.throttled.total() == 0
+    finish(run)
+    assert Counter(run.entry(one).verdict for one in ids) == {"SUCCEEDED": 20, "NO_CHANGE": 80}
+
+
+def test_several_updates_of_each_service_are_done_in_their_order():
+    run = FleetRun(40)
+    for number in range(2, 6):
+        run.begin_batch(
+            [run.ecs.event(name, f"registry/app:{number}") for name in run.ecs.names], f"b{number}"
+        )
+    run.work_together(WORKERS)
+    by_service = defaultdict(list)
+    for name, revision in run.ecs.updates:
+        by_service[name].append(revision)
+    assert by_service == {
+        name: [f"{name}:{number}" for number in range(2, 6)] for name in run.ecs.names
+    }
+    assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:5"}
 
 
 class Trouble:

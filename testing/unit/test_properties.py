@@ -10,6 +10,7 @@ import json
 import re
 import string
 import sys
+import time
 import unicodedata
 from functools import cache
 from typing import Any
@@ -416,6 +417,19 @@ def test_every_field_of_the_model_comes_through(scalars):
     assert accepted_by_the_sdk(registered)
 
 
+def test_dropping_the_only_member_of_a_union_leaves_a_body_that_the_sdk_accepts():
+    """A union of the future has one member like any other, and an empty union is not a union."""
+    requirement = {
+        "type": "GPU",
+        "value": "1",
+        "sharingStrategy": {"futureStrategy": {"slices": 2}},
+    }
+    fake = FakeEcs([{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}])
+    update_images(fake, {"app": "busybox:2"}, UNKNOWN_FIELDS="drop")
+    (registered,) = registered_bodies(fake)
+    assert accepted_by_the_sdk(registered)
+
+
 def running(body: dict[str, Any]) -> FakeEcs:
     """An ECS whose service runs ``body``, described with every field that ECS adds."""
     fake = FakeEcs()
@@ -504,6 +518,41 @@ def test_any_text_is_either_a_sound_reference_or_refused_in_one_line(text):
         assert len(str(error)) <= 400
     else:
         assert str(parsed) == text and LOOSE_REFERENCE.fullmatch(text)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "a-",
+        "a--",
+        "a_",
+        "a__",
+        "a.",
+        "a/",
+        "a:",
+        "A.",
+        "A-",
+        "a@",
+        "@a+",
+        "1:",
+        "[:",
+        "[1:",
+        "-",
+        ".",
+        "é",
+    ],
+)
+@pytest.mark.parametrize("end", ["", "!", "/!", ":!", "@!", "@a:!"])
+def test_no_text_makes_a_reference_slow_to_parse(piece, end):
+    """A pattern that tries every way to cut a text would take ages for these: 20 ms is a thousand
+    times what it takes.
+    """
+    text = piece * (1000 // len(piece)) + end
+    begin = time.process_time()
+    with pytest.raises(InvalidImageError):
+        ImageReference.parse(text)
+    assert time.process_time() - begin < 0.02
 
 
 # Tags
@@ -632,3 +681,28 @@ def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says
         }
     assert len(fake.revisions) <= 2 and len(fake.service["deployments"]) <= 2
     assert not fake.was_without_tags
+
+
+def test_an_answer_that_the_sdk_cannot_parse_is_an_error_of_the_contract_too():
+    """botocore's parsers raise what is no BotoCoreError: here for a union without a member."""
+    requirement = {"type": "GPU", "value": "1", "sharingStrategy": {}}
+    fake = FakeEcs([{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}])
+    try:
+        update_images(fake, {"app": "busybox:2"})
+    except EcsUpdaterError as error:
+        assert_is_presentable(error)
+
+
+def test_a_tag_call_that_was_refused_is_not_taken_back():
+    """It had no effect, so nothing may be partly new, and the refused call is not made again."""
+    fake = FakeEcs()
+    fake.fail("TagResource", DENIED, DENIED)
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_image_name": "busybox:2",
+        "ecs_tag": {"owner": "platform"},
+    }
+    with pytest.raises(EcsUpdaterError, match="the service is as it was"):
+        run(fake, event)
+    assert fake.operations.count("TagResource") == 1

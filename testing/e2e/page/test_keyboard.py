@@ -30,6 +30,22 @@ def test_the_key_is_entered_and_lists_are_read_without_a_mouse(tab):
     expect(tab.locator("#services")).to_be_focused()
 
 
+def test_the_order_of_the_focus_is_the_order_on_the_page(lists):
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    lists.reload()
+    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
+    names = tabs_to(lists, 12)
+    assert names[:3] == ["Skip to the services", "Skip to the deployments", "Forget key"]
+    assert names[3:8] == [
+        "Name or image contains",
+        "Launch type",
+        "Tag environment",
+        "Tag owner",
+        "Tag contact",
+    ]
+    assert names[8:] == ["Only what is updating", "Refresh automatically", "Refresh", "7 more tags"]
+
+
 def test_what_has_the_focus_shows_it(lists):
     lists.reload()
     expect(lists.locator("#deployments-rows tr")).to_have_count(5)
@@ -79,6 +95,15 @@ def test_details_that_are_opened_again_at_once_are_loaded(lists):
     )
     expect(dialog).to_contain_text("RolloutRolledBackError")
     expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+
+
+def test_a_refresh_leaves_the_focus_where_it_is(lists, api):
+    button = lists.get_by_role("button", name="Details of reports")
+    button.focus()
+    api.deployments.insert(0, deployment("req-6", "newest"))
+    lists.evaluate("document.getElementById('filters').requestSubmit()")
+    expect(lists.locator("#deployments-rows tr")).to_have_count(6)
+    expect(button).to_be_focused()
 
 
 def test_loading_the_last_page_does_not_lose_the_focus(tab, api, enter_key):

@@ -1,5 +1,7 @@
 """What the page shows of services and deployments, and how it is filtered, paged and refreshed."""
 
+import pytest
+
 from e2e.page.browser import expect
 from e2e.page.samples import deployment, service
 
@@ -58,6 +60,21 @@ def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lis
     expect(lists.locator("#services").get_by_role("status")).to_have_text(
         "5 services, 1 updating, 1 failed"
     )
+
+
+@pytest.mark.parametrize(
+    "typed, shown",
+    [("CHECK", ["checkout"]), ("office", ["mail", "reports"]), ("envoy:v1.33", ["orders"])],
+)
+def test_names_and_images_filter_while_typing(lists, api, typed, shown):
+    expect(row(lists, "checkout")).to_be_visible()
+    before = len(api.asked)
+    lists.get_by_label("Name or image contains").fill(typed)
+    expect(lists.locator("#services-rows th > bdi")).to_have_text(shown)
+    expect(lists.locator("#services").get_by_role("status")).to_contain_text(
+        f"{len(shown)} of 5 services"
+    )
+    assert len(api.asked) == before
 
 
 def test_only_what_is_updating_is_shown_on_demand(lists):
@@ -122,6 +139,32 @@ def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api, enter_key
     )
     assert [query.get("next") for query in api.queries("list")] == [None, "100", "200"]
     expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
+
+
+def test_after_ten_pages_it_asks_before_it_loads_more(tab, api, enter_key):
+    api.services = [service(f"service-{number:02}") for number in range(25)]
+    api.page_size = 2
+    enter_key(tab)
+    status = tab.locator("#services").get_by_role("status")
+    expect(status).to_have_text("20 services so far, none updating")
+    tab.get_by_role("button", name="Load more services").click()
+    expect(status).to_have_text("25 services, none updating")
+    expect(tab.locator("#services-rows th > bdi")).to_have_text(
+        [f"service-{number:02}" for number in range(25)]
+    )
+    expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
+
+
+def test_older_deployments_come_on_demand(tab, api, enter_key):
+    api.deployments = [deployment(f"r{number}", f"service-{number:02}") for number in range(45)]
+    enter_key(tab)
+    names = tab.locator("#deployments-rows th > bdi")
+    for shown in (20, 40, 45):
+        expect(names).to_have_count(shown)
+        if shown < 45:
+            tab.get_by_role("button", name="Load older deployments").click()
+    expect(names).to_have_text([f"service-{number:02}" for number in range(45)])
+    assert [query.get("next") for query in api.queries("deployments")] == [None, "20", "40"]
 
 
 def test_a_deployment_is_shown_with_its_change_verdict_and_cause(lists):

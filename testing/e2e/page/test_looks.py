@@ -4,6 +4,7 @@ Screenshots are made to be looked at.
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,24 @@ def test_on_a_phone_a_row_is_a_card_and_still_a_row_of_a_table(show):
         "(cell) => getComputedStyle(cell, '::before').content"
     )
     assert label.startswith('"Cluster"')
+
+
+def test_a_screen_reader_finds_its_way(show):
+    tab = show(**LAPTOP)
+    tree = tab.locator("body").aria_snapshot()
+    landmarks = [
+        "banner",
+        "main",
+        'search "Filters and refresh"',
+        'region "Services"',
+        'region "Last deployments"',
+    ]
+    assert [landmark for landmark in landmarks if f"- {landmark}" not in tree] == []
+    headings = re.findall(r'- heading "(.*)" \[level=(\d)\]', tree)
+    assert headings == [("ecs-updater", "1"), ("Services", "2"), ("Last deployments", "2")]
+    expect(tab.locator("#services").get_by_role("status")).to_have_text(
+        "5 services, 2 updating, 1 failed"
+    )
 
 
 def test_motion_is_only_where_the_reader_has_not_asked_for_less(new_tab, api, enter_key):

@@ -4,7 +4,7 @@ import pytest
 
 from e2e.page.browser import expect, wait_until_loaded
 from e2e.page.samples import service
-from fakes.scripted_api import error
+from fakes.scripted_api import FORBIDDEN, error
 
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
@@ -72,6 +72,27 @@ def test_an_answer_that_is_not_the_apis_is_said(lists, api, answer):
     expect(alert(lists, "deployments")).to_have_text(
         f"{answer[0]} Error: the answer is not the API's"
     )
+
+
+def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
+    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    api.instead["list"] = api.instead["deployments"] = FORBIDDEN
+    lists.get_by_role("button", name="Refresh").click()
+    expect(lists.get_by_role("alert").filter(has_text="does not accept this key")).to_be_visible()
+    expect(lists.get_by_label("Key of this API")).to_be_focused()
+    expect(lists.get_by_role("table")).to_have_count(0)
+
+
+def test_too_many_requests_are_told_with_the_time_to_wait(lists, api):
+    api.instead["list"] = error(
+        429, "QuotaExceeded", "the quota of this key is used up", Retry_After="3600"
+    )
+    lists.get_by_role("button", name="Refresh").click()
+    told = (
+        "Too many requests: try again in 3600 seconds. 429 QuotaExceeded: the quota of this key "
+        "is used up (request 4f1c2d3e)"
+    )
+    expect(alert(lists)).to_have_text(told)
 
 
 def test_an_api_that_cannot_be_reached_is_said(lists, api):

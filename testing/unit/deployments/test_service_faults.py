@@ -15,6 +15,7 @@ from fakes.fake_ecs import (
     DENIED,
     REFUSED,
     SERVER_ERROR,
+    SERVICE_ARN,
     THROTTLED,
     TIMED_OUT,
     UNREACHABLE,
@@ -110,6 +111,21 @@ def test_a_fault_that_passes_is_overcome_and_nothing_is_done_twice(
     assert body["AFTER"]["serviceImage"] == "busybox:1.36"
     assert body["taskDefinitionArn"]["after"] == fake.service["taskDefinition"]
     assert body["deployment"]["id"] == fake.service["deployments"][0]["id"]
+
+
+@pytest.mark.parametrize("fault, after_effect", TRANSIENT.values(), ids=TRANSIENT)
+def test_a_forced_deployment_is_made_once_whatever_becomes_of_the_answer(
+    send, event, fault, after_effect
+):
+    fake = FakeEcs()
+    fake.fail("UpdateService", fault, after_effect=after_effect)
+    body = send(fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAGS, force_new_deployment=True))
+    assert made(fake) == (0, 1)
+    assert body["deployment"] == {
+        "id": fake.service["deployments"][0]["id"],
+        "verdict": "IN_PROGRESS",
+        "reason": "the deployment was started, and not waited for",
+    }
 
 
 @pytest.mark.parametrize("fault, times, root", LASTING.values(), ids=LASTING)
@@ -293,6 +309,19 @@ def test_after_a_lost_answer_the_service_is_looked_at_before_updating_again(
     ]
 
 
+def test_anothers_revision_is_not_taken_for_the_one_whose_answer_got_lost(send, event):
+    fake = FakeEcs()
+    fake.fail("RegisterTaskDefinition", TIMED_OUT)
+    fake.register(
+        {
+            "family": "ecs-dummy-task",
+            "containerDefinitions": [{"name": "ecs-dummy-container", "image": "other"}],
+        }
+    )
+    send(fake, event())
+    assert state(fake) == NEW
+
+
 def test_the_deployment_that_was_there_is_not_taken_for_the_one_whose_answer_got_lost(send, event):
     fake = FakeEcs()
     fake.fail("UpdateService", TIMED_OUT)
@@ -463,6 +492,13 @@ class GarbledEcs(FakeEcs):
         return answer
 
 
+@pytest.mark.parametrize("operation", READS)
+def test_a_read_answered_without_json_is_an_error_of_the_reading_stage(send, event, operation):
+    fake = GarbledEcs()
+    fake.garbled = operation
+    assert str(failure(send, fake, event())).startswith(STAGES[operation])
+
+
 @pytest.mark.parametrize("operation", ["RegisterTaskDefinition", "UpdateService"])
 def test_a_write_answered_without_json_is_looked_for_like_a_lost_answer(send, event, operation):
     fake = GarbledEcs()
@@ -528,3 +564,18 @@ def test_unknown_fields_are_not_blamed_where_they_cannot_be_the_reason(
     fake = FakeEcs(**fields)
     fake.fail("RegisterTaskDefinition", *[fault] * FOR_GOOD)
     assert "UNKNOWN_FIELDS" not in str(failure(send, fake, event(), **environment))
+
+
+def test_a_service_of_the_short_arn_that_takes_no_tags_is_refused_before_anything_is_registered(
+    send, event
+):
+    fake = FakeEcs()
+    fake.service["serviceArn"] = SERVICE_ARN.replace("/ECSCluster/", "/")
+    refusal = (
+        400,
+        "InvalidParameterException",
+        "Long arn format must be used for tagging operations",
+    )
+    fake.fail("TagResource", *[refusal] * FOR_GOOD)
+    assert isinstance(failure(send, fake, event()), CallerFault)
+    assert "RegisterTaskDefinition" not in fake.writes

@@ -72,6 +72,15 @@ def test_its_holder_counts_a_lease_as_over_before_anybody_else_takes_it(leases, 
     refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
 
 
+def test_a_renewed_lease_lasts_its_full_time_from_then(leases, clock):
+    lease = leases.acquire(SERVICE_ARN, ONE)
+    clock.now += 100
+    lease = leases.renew(lease)
+    assert leases.check(lease) == lease.margin(clock()) == LEASE_SECONDS - SKEW
+    clock.now += 100
+    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+
+
 def test_an_expired_lease_that_nobody_took_can_be_renewed(leases, clock):
     lease = leases.acquire(SERVICE_ARN, ONE)
     clock.now += 1000
@@ -173,6 +182,13 @@ def test_who_waits_gets_a_dead_holders_lease_as_soon_as_it_expires(leases, clock
     expires_at = leases.acquire(SERVICE_ARN, ONE).expires_at
     leases.acquire(SERVICE_ARN, OTHER, deadline=START + 600)
     assert 0 < clock.now - expires_at <= 0.1
+
+
+def test_who_waits_in_vain_ends_at_the_deadline_with_one_last_try(leases, clock, fake):
+    leases.acquire(SERVICE_ARN, ONE)
+    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER, START + 60)
+    assert clock.now == START + 60
+    assert 60 / 4.5 < len(clock.slept) == len(fake.requests) - 2 < 60
 
 
 def test_those_who_wait_do_not_poll_in_step(leases, table):
@@ -312,6 +328,13 @@ def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake):
             "account and region: make it, or leave LEDGER_TABLE empty to work "
             "without lease and history"
         )
+
+
+@pytest.mark.parametrize("ask, operation", [("check", "GetItem"), ("renew", "UpdateItem")])
+def test_a_lease_of_which_nothing_can_be_known_is_not_counted_as_held(leases, fake, ask, operation):
+    lease = leases.acquire(SERVICE_ARN, ONE)
+    fake.fail(operation, *[SERVER_ERROR] * 3)
+    assert f"{operation} failed on the table" in refused(LedgerError, getattr(leases, ask), lease)
 
 
 # While it is held

@@ -211,6 +211,14 @@ def test_what_was_given_up_and_comes_once_more_is_done_with(run):
     assert run.worker().process(records) == [] and run.ecs.buckets.calls.total() == made + 1
 
 
+def test_a_message_that_ends_the_worker_each_time_goes_to_the_dead_letters(run):
+    run.send(run.ecs.event("web-001"))
+    for _ in range(run.queue.most_receives):
+        assert run.queue.receive()
+        run.queue.come_again()
+    assert run.queue.receive() == [] and len(run.queue.dead) == 1
+
+
 # What had begun
 
 
@@ -263,6 +271,15 @@ def test_tags_that_could_not_be_put_back_are_put_back_when_the_update_is_given_u
     )
 
 
+def test_a_running_update_is_left_to_the_completer_when_its_stopped_batchs_message_comes_again(run):
+    ids = run.begin_batch([run.ecs.event("web-001")])
+    records = run.queue.receive()
+    assert run.worker().process(records) == []
+    run.batches.stop("b", "stopped by somebody")
+    assert run.worker().process(records) == [] and run.entry(ids[0]).state is State.DEPLOYED
+    assert run.batches.find("b").failures == 0
+
+
 def test_what_did_not_begin_is_no_failure_of_its_batch(run):
     ids = run.begin_batch(
         [run.ecs.event(name) for name in ("nobody", "web-001", "web-002")], max_failures=1
@@ -279,6 +296,19 @@ def test_a_batch_that_nobody_began_counts_nothing_that_anybody_reads_and_is_forg
     assert "expires" in run.dynamodb.items["BATCH#x", "BATCH"]
     run.send(run.ecs.event("web-001"), batch="x")
     assert run.work() == [] and run.ecs.image("web-001") == "registry/app:2"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"request_id": "r" * 3000},
+        {"ecs_service_name": "s" * 3000},
+        {"ecs_cluster_name": "c" * 3000},
+    ],
+)
+def test_names_that_no_key_of_the_table_has_room_for_go_to_the_dead_letters_at_once(run, fields):
+    run.send(run.ecs.event("web-001") | fields)
+    assert run.work() == [] and "is too long" in run.letter()[1]
 
 
 def test_everything_that_the_ledger_keeps_of_a_service_that_there_is_not_is_forgotten(run):
