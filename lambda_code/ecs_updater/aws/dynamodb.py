@@ -1,10 +1,8 @@
-"""One table of Amazon DynamoDB, typed: read items, change one on a condition, change several or
-none.
+"""One table of Amazon DynamoDB: typed reads, conditional writes and transactions.
 
-Every failure is an ``AwsFailure``, except that a condition which did not hold is
-``ConditionFailed`` and brings what is there. The SDK repeats any call here, also one that may have
-had its effect: whoever writes a condition makes it hold for its own effect too, or recognises that
-effect in what ``ConditionFailed`` brings.
+A failed call raises LedgerError, a condition that did not hold ConditionFailed with the stored
+items. The SDK retries every call, also one that may have had an effect. So a condition also holds
+for its own effect, or the caller recognises that effect in the stored item.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 """
 
@@ -12,7 +10,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,63 +26,61 @@ from .errors import SDK_ERRORS, AwsFailure, Outcome, failure_from
 _KEY = ("pk", "sk")
 
 Item = dict[str, Any]
-"""An item's attributes: strings, numbers, booleans, mappings and lists.
-
-None is an attribute that is not there.
-"""
+"""Attributes of an item: strings, numbers, booleans, mappings and lists. None: not stored."""
 
 Attributes = dict[str, dict[str, Any]]
-"""The same as they travel."""
+"""Attributes in DynamoDB's JSON, with their types."""
 
 
-def to_item(attributes: Mapping[str, Any]) -> Item:
-    """Returns an item, from its attributes as DynamoDB returned them."""
+def to_item(attributes: Mapping[Any, Mapping[str, Any]]) -> Item:
+    """Returns an item from DynamoDB's JSON."""
     item = {}
-    for name, wire in attributes.items():
-        ((kind, value),) = wire.items()
-        if kind == "N":
-            value = float(value) if re.search(r"[.eE]", value) else int(value)
-        elif kind == "M":
-            value = to_item(value)
-        elif kind == "L":
-            members: dict[Any, Any] = dict(enumerate(value))
-            value = list(to_item(members).values())
+    for name, typed in attributes.items():
+        ((kind, value),) = typed.items()
+        match kind:
+            case "N":
+                value = float(value) if re.search(r"[.eE]", value) else int(value)
+            case "M":
+                value = to_item(value)
+            case "L":
+                value = list(to_item(dict(enumerate(value))).values())
         item[name] = value
     return item
 
 
 def to_attributes(item: Mapping[Any, Any], prefix: str = "") -> Attributes:
-    """Returns the members of ``item`` as DynamoDB takes them, without None; the names begin with
-    ``prefix``.
+    """Returns DynamoDB's JSON for an item, without None. `prefix` is added to each name.
 
-    Raises TypeError for a value that has no form in a table.
+    Raises TypeError for a value of another type.
     """
     attributes: Attributes = {}
     for name, value in item.items():
-        wire: dict[str, Any]
-        if value is None:
-            continue
-        if isinstance(value, str):
-            # DynamoDB cannot keep a lone surrogate, which JSON can bring.
-            text = value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-            wire = {"S": text}
-        elif isinstance(value, bool):
-            wire = {"BOOL": value}
-        elif isinstance(value, int | float):
-            wire = {"N": str(value)}
-        elif isinstance(value, Mapping):
-            wire = {"M": to_attributes(value)}
-        elif isinstance(value, list | tuple) and None not in value:
-            wire = {"L": list(to_attributes(dict(enumerate(value))).values())}
-        else:
-            raise TypeError(f"{type(value).__name__} has no form in a table")
-        attributes[f"{prefix}{name}"] = wire
+        typed: dict[str, Any]
+        match value:
+            case None:
+                continue
+            case str():
+                # DynamoDB refuses a lone surrogate, which JSON can have.
+                is_safe = value.isascii()
+                text = value if is_safe else value.encode("utf-8", "backslashreplace").decode()
+                typed = {"S": text}
+            case bool():
+                typed = {"BOOL": value}
+            case int() | float():
+                typed = {"N": str(value)}
+            case Mapping():
+                typed = {"M": to_attributes(value)}
+            case list() | tuple() if None not in value:
+                typed = {"L": list(to_attributes(dict(enumerate(value))).values())}
+            case _:
+                raise TypeError(f"{type(value).__name__} has no form in a table")
+        attributes[f"{prefix}{name}"] = typed
     return attributes
 
 
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
-# DynamoDB answers in milliseconds. A call that gets no answer has to end, retries included, well
-# inside a lease.
+# DynamoDB responds in milliseconds. A call without a response, retries included, ends well within
+# a lease.
 _CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
     read_timeout=READ_TIMEOUT,
@@ -92,30 +88,24 @@ _CONFIG = Config(
     user_agent_appid="ecs-updater",
 )
 
-# Before its i-th retry the SDK waits for at most 2^i seconds, and 5 more where an answer asks for
-# that.
+# Before retry number i the SDK waits at most 2^i seconds, and 5 more if the response requests it.
 LONGEST_CALL = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(
     2**i + 5 for i in range(ATTEMPTS - 1)
 )
-"""The most seconds that one call takes, its retries included."""
+"""Maximum seconds of one call, its retries included."""
 
-_THROTTLED = {
+_TRANSIENT = {
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "ThrottlingError",
-}
-_IN_THE_WAY = {
     "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
 }
-_FOR_A_MOMENT = _THROTTLED | _IN_THE_WAY
-"""Codes, and reasons for which a transaction is cancelled, that are gone a moment later."""
+"""Transient codes of errors and reasons for the cancellation of a transaction."""
 
-_BATCH, _BATCH_TRIES = 100, 6
-"""The most keys of one BatchGetItem, and how often is asked for those that DynamoDB left out,
-because it was busy.
-"""
+_KEYS_PER_CALL, _BATCH_TRIES = 100, 6
+"""Maximum keys of one BatchGetItem, and tries for keys that a busy table left out."""
 
 
 class ConditionFailed(Exception):
@@ -123,15 +113,16 @@ class ConditionFailed(Exception):
 
     def __init__(self, items: tuple[Item | None, ...]):
         self.items = items
-        """For each write of the call what is there instead; None where its condition held or
-        nothing is there.
+        """The stored item for each write of the call.
+
+        None if the condition held, or if no item is stored.
         """
         super().__init__("a condition did not hold")
 
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index whose keys are strings. What it has is up to a second or so old."""
+    """A global secondary index with string keys. It follows the table within about a second."""
 
     name: str
     hash_key: str
@@ -140,9 +131,9 @@ class Index:
 
 @dataclass(frozen=True)
 class Put:
-    """An item that takes the place of what is there, if ``condition`` holds for that.
+    """Replaces the item, if `condition` holds for the stored item.
 
-    In expressions ``#name`` is an attribute and ``:name`` one of ``values``.
+    In expressions `#name` is an attribute and `:name` one of `values`.
     """
 
     item: Item
@@ -152,7 +143,7 @@ class Put:
 
 @dataclass(frozen=True)
 class Update:
-    """A change to attributes of the item of one key, if ``condition`` holds for it."""
+    """Changes attributes of an item, if `condition` holds for the stored item."""
 
     pk: str
     sk: str
@@ -163,7 +154,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Delete:
-    """An item's end, whether it is there or not."""
+    """Deletes an item, if it is stored."""
 
     pk: str
     sk: str
@@ -173,21 +164,21 @@ Write = Put | Update | Delete
 
 
 class Table:
-    """A table with the partition key ``pk`` and the sort key ``sk``, both strings.
+    """A table with the string keys `pk` and `sk`. Reads are strongly consistent.
 
-    Reads are strongly consistent.
+    All methods raise LedgerError.
     """
 
     def __init__(self, name: str, client: Any = None, calls: Counter[str] | None = None):
         self.name = name
         self._client = client or session().create_client("dynamodb", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
-        """Every request that went over the wire, by operation, retries included."""
+        """Number of requests by operation, retries included."""
         botocore_hooks.count_calls(self._client, self.calls)
-        botocore_hooks.retry_conflicts(self._client, _FOR_A_MOMENT, ATTEMPTS)
+        botocore_hooks.retry_conflicts(self._client, _TRANSIENT, ATTEMPTS)
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """The item of this key, or None."""
+        """Returns the item of this key, or None."""
         answer = self._call(
             "GetItem",
             TableName=self.name,
@@ -197,21 +188,15 @@ class Table:
         return to_item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[tuple[str, str]], only: Sequence[str] = ()) -> list[Item]:
-        """Those of the items of these keys, each given once, that are there, in no order; of each
-        the attributes ``only``, or all.
+        """Returns the stored items of distinct keys, in any order. One call for 100 keys.
 
-        One call for a hundred.
+        `only`: the attributes to read besides the key. Empty: all.
         """
-        names = (
-            {f"#n{number}": name for number, name in enumerate(dict.fromkeys(["pk", "sk", *only]))}
-            if only
-            else {}
-        )
-        shown = (
-            {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
-            if names
-            else {}
-        )
+        names = _placeholders([*_KEY, *only])
+        projection: dict[str, Any] = {
+            "ProjectionExpression": ", ".join(names),
+            "ExpressionAttributeNames": names,
+        }
         found: list[Item] = []
         left = [to_attributes(dict(zip(_KEY, key, strict=True))) for key in keys]
         for attempt in range(_BATCH_TRIES):
@@ -219,22 +204,16 @@ class Table:
                 return found
             if attempt:
                 time.sleep(random.uniform(0.5, 1) * 0.1 * 2**attempt)
-            asked, left = left, []
-            for first in range(0, len(asked), _BATCH):
-                request = {
-                    self.name: {
-                        "Keys": asked[first : first + _BATCH],
-                        "ConsistentRead": True,
-                        **shown,
-                    }
-                }
-                answer = self._call("BatchGetItem", "Responses", RequestItems=request)
-                found += [to_item(item) for item in answer["Responses"].get(self.name, [])]
+            requested, left = left, []
+            for first in range(0, len(requested), _KEYS_PER_CALL):
+                batch = requested[first : first + _KEYS_PER_CALL]
+                request = {"Keys": batch, "ConsistentRead": True, **(projection if only else {})}
+                answer = self._call("BatchGetItem", "Responses", RequestItems={self.name: request})
+                found += map(to_item, answer["Responses"].get(self.name, []))
                 left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        busy = AwsFailure(
-            "BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy"
+        raise self._error(
+            AwsFailure("BatchGetItem", Outcome.NOT_NOW, "UnprocessedKeys", "the table is too busy")
         )
-        raise self._error(busy)
 
     def query(
         self,
@@ -245,126 +224,117 @@ class Table:
         most: int | None = None,
         after: str = "",
     ) -> list[Item]:
-        """The items of ``pk`` whose sort key begins with ``prefix``, by sort key: at most ``most``
-        of those after ``after``.
+        """Returns at most `most` items of `pk` by sort key. One call for each MB.
+
+        The sort keys begin with `prefix` and come after `after`.
         """
         found: list[Item] = []
-        parameters: dict[str, Any] = {
-            "TableName": self.name,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)"
-            if prefix
-            else "pk = :pk",
-            "ExpressionAttributeValues": to_attributes(
-                {"pk": pk, "prefix": prefix} if prefix else {"pk": pk}, ":"
-            ),
-            "ConsistentRead": True,
-            "ScanIndexForward": not newest_first,
-        }
-        if after:
-            parameters["ExclusiveStartKey"] = to_attributes({"pk": pk, "sk": after})
+        following: Item | None = {"pk": pk, "sk": after} if after else None
         while most is None or len(found) < most:
-            if most is not None:
-                parameters["Limit"] = most - len(found)
-            answer = self._call("Query", "Items", **parameters)
-            found += [to_item(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
+            items, following = self.page(
+                pk,
+                None if most is None else most - len(found),
+                prefix=prefix,
+                newest_first=newest_first,
+                after=following,
+            )
+            found += items
+            if not following:
                 break
-            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         return found
 
     def page(
         self,
         key: str,
-        most: int,
+        most: int | None,
         *,
-        only: Sequence[str],
+        only: Sequence[str] = (),
         prefix: str = "",
         index: Index | None = None,
+        newest_first: bool = True,
         after: Item | None = None,
     ) -> tuple[list[Item], Item | None]:
-        """The attributes ``only`` of at most ``most`` items, the last by sort key first, of one
-        call; and where to go on.
+        """Returns the items of one call, and the key after which the next page begins.
 
-        ``key`` is the partition's, of ``index`` or of the table, with sort keys that begin with
-        ``prefix``. ``after`` is where to go on as an earlier page told it; None at the end. A page
-        may be shorter although more follows.
+        `key` is the partition key of the table or of `index`, `after` the key from the earlier
+        page. A page can have less than `most` items before the last one; the last one has the key
+        None.
         """
-        keys = (index.hash_key, index.range_key) if index else ("pk", "sk")
-        names = dict.fromkeys([*keys, *only, "pk", "sk"])
-        parameters: dict[str, Any] = {
-            "TableName": self.name,
-            "KeyConditionExpression": "#key = :key AND begins_with(#sort, :prefix)"
-            if prefix
-            else "#key = :key",
-            "ExpressionAttributeNames": {"#key": keys[0], **({"#sort": keys[1]} if prefix else {})},
-            "ExpressionAttributeValues": to_attributes(
-                {"key": key, "prefix": prefix} if prefix else {"key": key}, ":"
-            ),
-            "ProjectionExpression": ", ".join(f"#n{number}" for number in range(len(names))),
-            "ConsistentRead": index is None,
-            "ScanIndexForward": False,
+        keys = (index.hash_key, index.range_key) if index else _KEY
+        values, condition = {"pk": key}, f"{keys[0]} = :pk"
+        if prefix:
+            values["prefix"] = prefix
+            condition += f" AND begins_with({keys[1]}, :prefix)"
+        names = _placeholders([*keys, *only, *_KEY]) if only else {}
+        optional = {
+            "IndexName": index.name if index else None,
+            "ProjectionExpression": ", ".join(names),
+            "ExpressionAttributeNames": names,
             "Limit": most,
+            "ExclusiveStartKey": to_attributes(after or {}),
         }
-        parameters["ExpressionAttributeNames"] |= {
-            f"#n{number}": name for number, name in enumerate(names)
-        }
-        if index:
-            parameters["IndexName"] = index.name
-        if after:
-            parameters["ExclusiveStartKey"] = to_attributes(after)
-        answer = self._call("Query", "Items", **parameters)
+        answer = self._call(
+            "Query",
+            "Items",
+            TableName=self.name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_attributes(values, ":"),
+            ConsistentRead=index is None,
+            ScanIndexForward=not newest_first,
+            **{name: value for name, value in optional.items() if value},
+        )
         last = answer.get("LastEvaluatedKey")
-        return [to_item(item) for item in answer["Items"]], to_item(last) if last else None
+        return list(map(to_item, answer["Items"])), to_item(last) if last else None
 
     def put(self, put: Put) -> None:
-        """Does one put. Raises ConditionFailed."""
+        """Makes one put. Raises ConditionFailed."""
         self._call("PutItem", **self._parameters(put))
 
     def update(self, update: Update) -> Item:
-        """Does one update and returns the item as it then is. Raises ConditionFailed."""
+        """Makes one update and returns the new item. Raises ConditionFailed."""
         parameters = self._parameters(update)
         answer = self._call("UpdateItem", "Attributes", **parameters, ReturnValues="ALL_NEW")
         return to_item(answer["Attributes"])
 
     def change(self, update: Update) -> None:
-        """Does one update. Raises ConditionFailed."""
+        """Makes one update. Raises ConditionFailed."""
         self._call("UpdateItem", **self._parameters(update))
 
     def write(self, *writes: Write) -> None:
-        """Does all of ``writes`` or, when a condition does not hold, none. Raises ConditionFailed.
+        """Makes all writes in one transaction, or none if a condition does not hold.
 
-        The SDK sends a token with a transaction, so that a repetition within ten minutes is not a
-        second one.
+        The SDK sends a client token: a retry within ten minutes has no second effect. Raises
+        ConditionFailed.
         """
         items = [{type(write).__name__: self._parameters(write)} for write in writes]
         self._call("TransactWriteItems", TransactItems=items)
 
     def _call(self, operation: str, *needed: str, **parameters: Any) -> dict[str, Any]:
-        """Makes one call; the answer has the fields ``needed``. Raises ConditionFailed."""
+        """Makes one call. The response has the fields `needed`. Raises ConditionFailed."""
         try:
             answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**parameters)
             for name in needed:
                 _ = answer[name]
             return answer
         except SDK_ERRORS as error:
-            sent_back = error.response if isinstance(error, ClientError) else {}
+            answer = error.response if isinstance(error, ClientError) else {}
             failure = failure_from(operation, error)
-            reasons = sent_back.get("CancellationReasons") or []
+            reasons = answer.get("CancellationReasons") or []
             if failure.code == "ConditionalCheckFailedException":
-                raise ConditionFailed((_item_in(sent_back),)) from error
-            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
-                raise ConditionFailed(tuple(_item_in(reason) for reason in reasons)) from error
-            if botocore_hooks.error_codes(sent_back) & _FOR_A_MOMENT:
-                failure = AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason)
-            raise self._error(failure) from failure
+                reasons = [answer]
+            elif not any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+                if botocore_hooks.error_codes(answer) & _TRANSIENT:
+                    failure = AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason)
+                raise self._error(failure) from failure
+            raise ConditionFailed(tuple(map(_stored_item, reasons))) from error
 
     def _error(self, failure: AwsFailure) -> LedgerError:
-        """Returns the error for a failed call. It names the setting that names the table."""
+        """Returns the error for a failed call. The error names the setting of the table."""
         if failure.code == "ResourceNotFoundException":
             sentence = (
-                f"the table {self.name}, which the function's LEDGER_TABLE names, does not exist "
-                "in this account and region: make it, or leave LEDGER_TABLE empty to work without "
-                "lease and history"
+                f"the table {self.name} of the function's LEDGER_TABLE does not exist in this "
+                "account and region: create it, or leave LEDGER_TABLE empty to work without lease "
+                "and history"
             )
         elif failure.outcome is Outcome.NOT_PERMITTED:
             sentence = (
@@ -386,20 +356,17 @@ class Table:
             parameters["Key"] = to_attributes({"pk": write.pk, "sk": write.sk})
         if isinstance(write, Delete):
             return parameters
-        change = write.change if isinstance(write, Update) else ""
-        if change:
-            parameters["UpdateExpression"] = change
+        expressions = write.condition or ""
         if write.condition:
             parameters |= {
                 "ConditionExpression": write.condition,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
-        # Through placeholders, because many a good name (state, owner, name …) is a word that
-        # DynamoDB reserves.
-        names = {}
-        for placeholder, name in re.findall(r"(#(\w+))", f"{change} {write.condition or ''}"):
-            names[placeholder] = name
-        if names:
+        if isinstance(write, Update):
+            parameters["UpdateExpression"] = write.change
+            expressions += write.change
+        # Placeholders, because DynamoDB reserves words such as state, owner and name.
+        if names := dict(re.findall(r"(#(\w+))", expressions)):
             parameters["ExpressionAttributeNames"] = names
         if write.values:
             parameters["ExpressionAttributeValues"] = to_attributes(write.values, ":")
@@ -407,10 +374,15 @@ class Table:
 
 
 def table_of(environment: Mapping[str, str]) -> Table | None:
-    """The table that the function's ``LEDGER_TABLE`` names; None without one."""
+    """Returns the table that `LEDGER_TABLE` names, or None."""
     name = environment.get("LEDGER_TABLE")
     return Table(name) if name else None
 
 
-def _item_in(answer: Mapping[str, Any]) -> Item | None:
+def _placeholders(names: Iterable[str]) -> dict[str, str]:
+    """Returns distinct names by their placeholders."""
+    return {f"#n{number}": name for number, name in enumerate(dict.fromkeys(names))}
+
+
+def _stored_item(answer: Mapping[str, Any]) -> Item | None:
     return to_item(answer["Item"]) if answer.get("Item") else None

@@ -1,9 +1,8 @@
-"""The calls of Amazon ECS that an update, its wait and its rollback make, typed. Every failure is
-an ``AwsFailure``.
+"""Typed calls of Amazon ECS for an update, its wait and its rollback. They raise AwsFailure.
 
-A write that is not idempotent (RegisterTaskDefinition, UpdateService) is repeated after a throttle
-only; every other failure that may have had its effect has the outcome UNKNOWN, and whoever called
-looks before calling again. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
+RegisterTaskDefinition and UpdateService are not idempotent and are retried after a throttle only.
+Any other failure that may have had an effect has the outcome UNKNOWN: read before a retry.
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
 
 from collections import Counter
@@ -20,8 +19,8 @@ from .clients import session
 from .errors import SDK_ERRORS, failure_from, translated
 
 # Standard mode retries throttles and transient errors with jitter, and has a quota against retry
-# storms. The time-outs are far above what ECS takes (well under a second) and end, retries
-# included, inside the function's own.
+# storms. ECS responds in less than a second. The time-outs, retries included, end within the
+# function's own.
 _CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
@@ -30,44 +29,40 @@ _CONFIG = Config(
 )
 
 PAGE = 100
-"""The most tasks of one ListTasks and of one DescribeTasks."""
+"""Maximum tasks of one ListTasks and of one DescribeTasks."""
 
 _PAGES = 10
-"""The most pages of tasks that are read: a crash loop of a large service stops thousands in an
-hour.
-"""
+"""Maximum pages of stopped tasks. A large service in a crash loop stops thousands in an hour."""
 
-_RECORDS_LISTED, _RECORDS_DESCRIBED = 100, 20
-"""The most service deployments, and service revisions, that one call gives."""
+_DEPLOYMENTS_PER_CALL, _REVISIONS_PER_CALL = 100, 20
+"""Maximum of one ListServiceDeployments and of one DescribeServiceRevisions."""
 
 NAMES = 1000
-"""The most names that are listed to find the nearest one."""
+"""Maximum names that are listed to find the nearest name."""
 
-_NEEDED = {"taskDefinitionArn", "family", "containerDefinitions"}
-"""What the answer to a registration is read for."""
+_REGISTERED_FIELDS = {"taskDefinitionArn", "family", "containerDefinitions"}
+"""Fields of a registered task definition that the update reads."""
 
 
 class Ecs:
-    """One client of Amazon ECS. Make it at module scope: Lambda initialises with full CPU."""
+    """Client of Amazon ECS. Create it at module scope: Lambda initialises with full CPU."""
 
     def __init__(
         self, client: Any = None, calls: Counter[str] | None = None, *, may_list: bool = False
     ):
-        """``may_list``: whether lists of clusters and services may be read, which the function's
-        role is not permitted.
-        """
+        """`may_list`: whether to list clusters and services, which the function's role may not."""
         self._client = client or session().create_client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         self.may_list = may_list
         self.region: str = self._client.meta.region_name
         self._names: dict[str, list[str]] = {}
-        """Names that were listed, by cluster; those of clusters by the empty string."""
+        """Names of services by cluster. The key of the names of clusters is empty."""
         botocore_hooks.count_calls(self._client, self.calls)
         for operation in ("DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition"):
             botocore_hooks.receive_raw_body(self._client, operation)
         for operation in ("RegisterTaskDefinition", "UpdateService"):
             botocore_hooks.send_raw_body(self._client, operation)
-            botocore_hooks.retry_only_what_had_no_effect(self._client, operation)
+            botocore_hooks.retry_throttles_only(self._client, operation)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
             registered=shape_for("RegisterTaskDefinitionRequest"),
@@ -77,17 +72,16 @@ class Ecs:
     def describe_service(
         self, cluster: str, service: str
     ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        """The service with its tags, or None, and ECS's ``failures``."""
+        """Returns the service with its tags, or None, and the `failures` of the response."""
         services, failures = self.describe_services(cluster, [service])
         return next(iter(services), None), failures
 
     def describe_services(
         self, cluster: str, services: Sequence[str]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Those of at most ten ``services`` that are there, with their tags, and ECS's
-        ``failures``.
+        """Returns up to ten services with their tags, and the `failures` of the response.
 
-        Their ``deploymentConfiguration`` is as it came over the wire: it is sent back as a whole.
+        `deploymentConfiguration` is the raw JSON, because UpdateService replaces the whole field.
         """
         answer = self._call(
             "DescribeServices",
@@ -96,17 +90,16 @@ class Ecs:
             services=list(services),
             include=["TAGS"],
         )
-        raw = answer[RAW_BODY]["services"]
-        for service, as_sent in zip(answer["services"], raw, strict=True):
-            service["deploymentConfiguration"] = as_sent.get("deploymentConfiguration") or {}
+        for service, raw in zip(answer["services"], answer[RAW_BODY]["services"], strict=True):
+            service["deploymentConfiguration"] = raw.get("deploymentConfiguration") or {}
         return answer["services"], answer.get("failures", [])
 
     def cluster_names(self) -> list[str]:
-        """The names of clusters, of ``NAMES`` at most, read once."""
+        """Returns the names of at most `NAMES` clusters. The list is read once per client."""
         return self._listed("", "ListClusters", "clusterArns")
 
     def service_names(self, cluster: str) -> list[str]:
-        """The names of a cluster's services, likewise."""
+        """Returns the names of at most `NAMES` services. The list is read once per cluster."""
         return self._listed(cluster, "ListServices", "serviceArns", cluster=cluster)
 
     def _listed(self, key: str, operation: str, field: str, **parameters: str) -> list[str]:
@@ -122,7 +115,10 @@ class Ecs:
     def describe_task_definition(
         self, task_definition: str
     ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-        """A revision (``family``: the newest active one) as it came over the wire, and its tags."""
+        """Returns the raw JSON of a revision and its tags.
+
+        A family stands for its newest active revision.
+        """
         answer = self._call(
             "DescribeTaskDefinition",
             "taskDefinition",
@@ -133,10 +129,8 @@ class Ecs:
         return body["taskDefinition"], body.get("tags") or []
 
     def register_task_definition(self, revision: Mapping[str, Any]) -> dict[str, Any]:
-        """Registers ``revision``, the body as it goes over the wire; the new task definition as it
-        came back.
-        """
-        # The SDK wants its two required fields; what is sent is the raw body.
+        """Registers the raw JSON `revision` and returns the raw JSON of the new task definition."""
+        # The SDK validates its two required fields. The raw body is sent.
         answer = self._call(
             "RegisterTaskDefinition",
             "taskDefinition",
@@ -145,8 +139,8 @@ class Ecs:
             **{RAW_BODY: revision},
         )
         task_definition: dict[str, Any] = answer[RAW_BODY]["taskDefinition"]
-        if missing := _NEEDED - task_definition.keys():
-            # An answer that cannot be read counts as one that got lost.
+        if missing := _REGISTERED_FIELDS - task_definition.keys():
+            # An unreadable response counts as a lost response.
             raise failure_from("RegisterTaskDefinition", KeyError(*missing))
         return task_definition
 
@@ -159,10 +153,9 @@ class Ecs:
         force_new_deployment: bool = False,
         deployment_configuration: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Gives the service what is named and leaves the rest as it is; the service as it then is.
+        """Updates the fields that are given and returns the updated service.
 
-        ``deployment_configuration`` takes the place of the old one as a whole, as it goes over the
-        wire.
+        `deployment_configuration` is raw JSON and replaces the whole field.
         """
         body = {
             "cluster": cluster,
@@ -177,78 +170,69 @@ class Ecs:
         return updated
 
     def tag_resource(self, arn: str, tags: Mapping[str, str]) -> None:
-        """Adds ``tags`` to a resource, or changes their values."""
+        """Adds tags to a resource, or changes their values."""
         pairs = [{"key": key, "value": value} for key, value in tags.items()]
         self._call("TagResource", resourceArn=arn, tags=pairs)
 
     def untag_resource(self, arn: str, keys: Iterable[str]) -> None:
-        """Removes the tags of these keys from a resource."""
+        """Removes tags from a resource."""
         self._call("UntagResource", resourceArn=arn, tagKeys=list(keys))
 
     def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """Tasks of a service that have stopped lately, at most a thousand: ECS forgets them after
-        an hour.
-        """
+        """Returns at most a thousand stopped tasks of a service. ECS keeps them for an hour."""
         return self._tasks(cluster, service, "STOPPED", _PAGES)
 
     def running_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """Tasks of a service that run or are to run, at most ``PAGE``."""
+        """Returns at most `PAGE` tasks of a service whose desired status is RUNNING."""
         return self._tasks(cluster, service, "RUNNING", 1)
 
     def deployed_task_definitions(self, cluster: str, service: str, pages: int) -> Iterator[str]:
-        """ARNs of the task definitions that were deployed successfully, by ECS's own records: the
-        last one first, repetitions too.
+        """Yields the ARNs of successfully deployed task definitions, the latest first.
 
-        At most ``pages`` calls for 100 service deployments each, and one call for 20 of their
-        revisions, made as they are needed.
+        An ARN can repeat. Makes at most `pages` calls of ListServiceDeployments, and a call of
+        DescribeServiceRevisions for each 20 revisions, as the caller needs them.
         """
-        follows: dict[str, str] = {}
+        token: dict[str, str] = {}
         for _ in range(pages):
             with translated("ListServiceDeployments"):
                 page = self._client.list_service_deployments(
                     cluster=cluster,
                     service=service,
                     status=["SUCCESSFUL"],
-                    maxResults=_RECORDS_LISTED,
-                    **follows,
+                    maxResults=_DEPLOYMENTS_PER_CALL,
+                    **token,
                 )
-                arns = list(
-                    dict.fromkeys(
-                        one["targetServiceRevisionArn"] for one in page["serviceDeployments"]
-                    )
-                )
-            for first in range(0, len(arns), _RECORDS_DESCRIBED):
-                batch = arns[first : first + _RECORDS_DESCRIBED]
+                deployments = page["serviceDeployments"]
+                arns = list(dict.fromkeys(d["targetServiceRevisionArn"] for d in deployments))
+            for first in range(0, len(arns), _REVISIONS_PER_CALL):
+                batch = arns[first : first + _REVISIONS_PER_CALL]
                 with translated("DescribeServiceRevisions"):
-                    revisions = self._client.describe_service_revisions(serviceRevisionArns=batch)[
-                        "serviceRevisions"
-                    ]
-                    found = {one["serviceRevisionArn"]: one["taskDefinition"] for one in revisions}
-                yield from (found[arn] for arn in batch if arn in found)
+                    answer = self._client.describe_service_revisions(serviceRevisionArns=batch)
+                    revisions = {
+                        revision["serviceRevisionArn"]: revision["taskDefinition"]
+                        for revision in answer["serviceRevisions"]
+                    }
+                yield from (revisions[arn] for arn in batch if arn in revisions)
             if "nextToken" not in page:
                 break
-            follows = {"nextToken": page["nextToken"]}
+            token = {"nextToken": page["nextToken"]}
 
     def service_deployment(self, arn: str) -> dict[str, Any] | None:
-        """ECS's own record of one deployment: how far it is, and why it failed."""
+        """Returns a service deployment, which has the status and its reason, or None."""
         answer = self._call(
             "DescribeServiceDeployments", "serviceDeployments", serviceDeploymentArns=[arn]
         )
         return next(iter(answer["serviceDeployments"]), None)
 
     def service_revision(self, arn: str) -> dict[str, Any] | None:
-        """What a service was deployed with: task definition, and the digest that each image was
-        resolved to.
-        """
+        """Returns a service revision, which has the task definition and the digests, or None."""
         answer = self._call(
             "DescribeServiceRevisions", "serviceRevisions", serviceRevisionArns=[arn]
         )
         return next(iter(answer["serviceRevisions"]), None)
 
     def roll_back_service_deployment(self, arn: str) -> None:
-        """Lets ECS itself stop a deployment and return to the last revision of the service that was
-        complete.
-        """
+        """Stops a deployment. ECS rolls the service back to its last completed revision."""
         self._call("StopServiceDeployment", serviceDeploymentArn=arn, stopType="ROLLBACK")
 
     def _tasks(
@@ -270,7 +254,7 @@ class Ecs:
         return tasks
 
     def _call(self, operation: str, *needed: str, **parameters: Any) -> dict[str, Any]:
-        """Makes one call; the answer, and its raw body, have the fields ``needed``."""
+        """Makes a call. The response and its raw body have the fields `needed`."""
         try:
             answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**parameters)
             for name in needed:

@@ -125,7 +125,7 @@ class EcsReader:
         for name, operations in _ACTIONS.items():
             bucket = TokenBucket(*throttling.RATES[name].share(_SHARE), clock)
             for operation in operations:
-                botocore_hooks.pace_calls(self._client, operation, bucket)
+                botocore_hooks.limit_calls(self._client, operation, bucket)
         self._pool = ThreadPoolExecutor(PARALLEL)
 
     def in_parallel(

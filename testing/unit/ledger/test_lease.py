@@ -323,9 +323,8 @@ def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake):
         lambda: leases.release(SERVICE_ARN, ONE),
     ):
         assert refused(LedgerError, call) == (
-            "[ERROR][ecs_service_read] the table elsewhere, which the function's LEDGER_TABLE "
-            "names, does not exist in this "
-            "account and region: make it, or leave LEDGER_TABLE empty to work "
+            "[ERROR][ecs_service_read] the table elsewhere of the function's LEDGER_TABLE does not "
+            "exist in this account and region: create it, or leave LEDGER_TABLE empty to work "
             "without lease and history"
         )
 

@@ -110,7 +110,7 @@ def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake, 
         entry,
         lambda: later,
     )
-    assert "the table elsewhere, which the function's LEDGER_TABLE names, does not exist" in message
+    assert "the table elsewhere of the function's LEDGER_TABLE does not exist" in message
 
 
 def test_a_request_that_others_begin_and_forget_without_end_is_told(
