@@ -49,7 +49,7 @@ ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "LEDGER_TABLE": "ledger",
+    "LEDGER_TABLE": "ecs-updater-ledger",
     "ALLOWED_IMAGES": "*",
     "ALLOWED_SERVICES": "*",
 }
