@@ -99,7 +99,10 @@ class AwsFailure(Exception):
         self.reason = reason
         self.is_about_credentials = is_about_credentials or code in CREDENTIALS
         """Whether all calls fail until somebody logs in again."""
-        super().__init__(f"{code}: {reason}" if code else reason)
+        super().__init__(operation, outcome, code, reason)  # So that it can be pickled.
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason}" if self.code else self.reason
 
 
 _CLASSES: dict[str, type["EcsUpdaterError"]] = {}
