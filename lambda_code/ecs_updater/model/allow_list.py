@@ -42,7 +42,8 @@ class AllowList:
     def of(cls, setting: str, text: str) -> "AllowList":
         """Parses a setting: patterns separated by commas. Raises ConfigurationError."""
         globs = [pattern.strip(" ") for pattern in text.split(",")] if text else []
-        return cls(setting, text, tuple([_checked(setting, pattern) for pattern in globs]))
+        patterns = [_checked(setting, pattern) for pattern in globs]
+        return cls(setting, text, tuple(patterns))
 
     def check(self, field: str, value: str, normalised: str) -> None:
         """Raises NotAllowedError if no pattern matches `normalised`.

@@ -153,7 +153,7 @@ def make_rollback_plan(
     if the target has it. Raises ContainerNotFoundError or ServiceTagsRefusedError.
     """
     revision, unknown = again or (None, ())
-    before, after = td.images(snapshot.task_definition), td.images(target)
+    before, after = td.container_images(snapshot.task_definition), td.container_images(target)
     images = tuple(
         ImageChange(name, before.get(name, ""), image)
         for name, image in after.items()

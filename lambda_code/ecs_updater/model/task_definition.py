@@ -82,7 +82,7 @@ def essential_containers(task_definition: Json, addressed: str) -> list[str]:
     return sorted(names, key=lambda name: name != addressed)
 
 
-def images(task_definition: Json) -> dict[str, str]:
+def container_images(task_definition: Json) -> dict[str, str]:
     """Returns the image of each container."""
     return {
         definition["name"]: definition.get("image", "")

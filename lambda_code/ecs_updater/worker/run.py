@@ -139,21 +139,28 @@ class Worker:
         self._caller_prefix, self._retries_denied = caller_prefix, retries_denied
         self._max_receives = own.max_receives
         clock, settings = call.clock, _settings(environment)
-        limits, days = parse_rates(own.ecs_rates), settings.ledger_retention_days
         history: History
         leases: Leases
         self._batches: Batches
         self._limiter: RateLimiter
         if isinstance(table, MemoryLedger):
             history, leases, self._batches = table.history, table.leases, table.batches
-            self._limiter = table.rate_limiter(limits, clock)
+            self._limiter = table.rate_limiter(parse_rates(own.ecs_rates), clock)
         else:
+            days = settings.ledger_retention_days
             history = History(table, retention_days=days, clock=clock.epoch)
             leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
             self._batches = Batches(table, retention_days=days, clock=clock.epoch)
-            self._limiter = Pace(table, limits, clock=clock.epoch, sleep=clock.sleep)
-        recovery = Recovery(ecs, Waiter(ecs, settings, clock), history)
-        self._rejections = Rejections(history, leases, recovery, own.arn_prefix, settings)
+            self._limiter = Pace(
+                table, parse_rates(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep
+            )
+        self._rejections = Rejections(
+            history,
+            leases,
+            Recovery(ecs, Waiter(ecs, settings, clock), history),
+            own.arn_prefix,
+            settings,
+        )
 
     def process(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
         """Processes the records of an event. Returns the ids of the messages to deliver again."""
