@@ -22,6 +22,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -99,8 +100,9 @@ def sizes(checkout: Path) -> dict[str, float]:
 
 def calls(checkout: Path) -> dict[str, float]:
     """Returns the counts of one update by a checkout's code, from a new process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(count_update_calls, (checkout,))
+    # A Pool would wait for ever when the process ends early or its error cannot be unpickled.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(count_update_calls, checkout).result()
 
 
 def count_update_calls(checkout: Path) -> dict[str, float]:
