@@ -162,7 +162,7 @@ def test_every_client_that_the_command_line_makes_corrects_its_clock(request):
 def test_a_right_clock_stays_as_it_is_however_long_an_answer_takes(world, seconds):
     server_time = ServerTime(world.clock.epoch)
     client = world.boundary._client  # pylint: disable=protected-access
-    server_time.watch(client.meta.events)
+    server_time.observe(client.meta.events)
     client.meta.events.register_first("before-send.ecs", lambda **_: world.pass_time(seconds))
     for _ in range(20):
         world.pass_time(0.37)
