@@ -28,8 +28,8 @@ COMMANDS: tuple[Callable[..., int], ...] = (
     validate,
 )
 
+# Commands that start updates.
 _STARTING = (deploy, update, rollback)
-"""Commands that start updates."""
 
 app = typer.Typer(
     name="ecs-updater",

@@ -14,8 +14,8 @@ from .local import LocalBackend
 from .settings import environment
 from .sqs import SqsBackend, TaskCounter
 
+# How long Ctrl-C waits for writes in progress.
 _CLOSE_SECONDS = 5.0
-"""How long Ctrl-C waits for writes in progress."""
 
 
 @dataclass(frozen=True)

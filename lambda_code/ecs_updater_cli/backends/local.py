@@ -28,17 +28,17 @@ from .account import Ledger, caller
 from .sqs import LedgerPoller, TaskCounter
 
 THREADS = 5
+# Maximum messages of one run of the worker, which reads their services with one call.
 _AT_ONCE = 10
-"""Maximum messages of one run of the worker, which reads their services with one call."""
 
 MAX_RECEIVES = 20
 """How often the SQS queue delivers a message."""
 
+# Time until a failed message is delivered again, unless the worker sets another one.
 _RETRY_SECONDS = 30.0
-"""Time until a failed message is delivered again, unless the worker sets another one."""
 
+# Time limit of one run of the worker: Lambda's.
 _RUN_SECONDS = 900.0
-"""Time limit of one run of the worker: Lambda's."""
 
 RECONCILE_SECONDS = 4.0
 """Time between two runs of the reconciler."""
@@ -148,8 +148,8 @@ class LocalBackend(LedgerPoller):
                 failed = self._work_off(records)
             except AwsError as error:
                 # No message was started, for example because the ledger could not be read.
-                receives = max(map(self._queue.receives, records))
-                is_transient = error.is_transient and receives < MAX_RECEIVES
+                receives = [record["attributes"]["ApproximateReceiveCount"] for record in records]
+                is_transient = error.is_transient and max(map(int, receives)) < MAX_RECEIVES
                 self._errors.append(AwsError(str(error), is_transient=is_transient))
             finally:
                 self._queue.finish(records, failed)
@@ -181,9 +181,10 @@ class LocalBackend(LedgerPoller):
         complete(None, self._environment, self._ecs, table, self._call(), self._batch)
 
     def _call(self) -> Call:
-        end = time.monotonic() + _RUN_SECONDS
+        latest = time.monotonic() + _RUN_SECONDS
         return Call(
-            time_left=lambda: end - time.monotonic(), clock=replace(self._clock, sleep=self._sleep)
+            time_left=lambda: latest - time.monotonic(),
+            clock=replace(self._clock, sleep=self._sleep),
         )
 
     def _sleep(self, seconds: float) -> None:
@@ -246,16 +247,6 @@ class LocalQueue:
                     self._messages[record["messageId"]].is_taken = False
                 else:
                     del self._messages[record["messageId"]]
-
-    @property
-    def left(self) -> int:
-        """Number of messages that are not taken."""
-        with self._lock:
-            return sum(not message.is_taken for message in self._messages.values())
-
-    def receives(self, record: dict[str, Any]) -> int:
-        """Returns how often a record was delivered."""
-        return int(record["attributes"]["ApproximateReceiveCount"])
 
     def hide(self, receipt: str, seconds: int) -> None:
         """Delays the next delivery of a message. Called by the worker."""

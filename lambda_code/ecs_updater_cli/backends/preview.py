@@ -31,8 +31,8 @@ from ..manifest.entries import ServiceIdentity
 from ..output.terminal import number_of
 
 _PARALLEL = 10
+# Number of removed tags that are named for one service.
 _MAX_KEYS = 10
-"""Number of removed tags that are named for one service."""
 
 
 @dataclass(frozen=True)

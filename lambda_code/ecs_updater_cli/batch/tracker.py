@@ -114,8 +114,8 @@ class Tracker:
 
     def seconds(self, now: float) -> float:
         """Returns the duration of the batch until its end or `now`, in seconds since the epoch."""
-        ends = [row.status.ended_at or 0.0 for row in self.rows]
-        return max(0.0, (max(ends) if self.is_over and any(ends) else now) - self.begun_at)
+        ended_at = max(row.status.ended_at or 0.0 for row in self.rows) if self.is_over else 0.0
+        return max(0.0, (ended_at or now) - self.begun_at)
 
     def apply(self, statuses: Mapping[int, Status]) -> list[Change]:
         """Stores the current statuses by number. Returns the rows whose state has changed.

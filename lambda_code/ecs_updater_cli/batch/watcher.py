@@ -1,6 +1,7 @@
 """The loop that waits for a batch: starts waves, polls and shows changes until all are over."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ecs_updater.context import Clock
@@ -12,11 +13,23 @@ from .tracker import Change, Row, Tracker
 from .waves import Waves
 
 POLL_SECONDS = 1.0
+# A larger batch is polled less often: the ledger reads a hundred services with two calls.
 _ROWS_PER_SECOND = 200
-"""A larger batch is polled less often: the ledger reads a hundred services with two calls."""
 
 PATIENCE_SECONDS = 120.0
 """How long transient AWS errors are retried before the command fails."""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """How the command ends."""
+
+    code: int
+    """Exit code."""
+    outcome: str = "over"
+    """`over`, `timed out`, `detached` or `trouble` (AWS could not be called)."""
+    notes: tuple[str, ...] = ()
+    """What to do next, for standard error."""
 
 
 class Backend(Protocol):
@@ -38,14 +51,26 @@ class Backend(Protocol):
         """Returns the number of tasks of some of these services, with at most one call a second."""
 
 
-class View(Protocol):
-    """Shows a batch to the user."""
+class View:
+    """Shows a batch to the user. By default each method shows nothing."""
+
+    def show_start(self, tracker: Tracker) -> None:
+        """Shows the id of the batch."""
 
     def show_changes(self, tracker: Tracker, changes: Sequence[Change]) -> None:
         """Shows the rows whose state has changed."""
 
     def show_problem(self, sentence: str) -> None:
         """Shows why AWS cannot be called at the moment; an empty text ends the problem."""
+
+    def show_detaching(self) -> None:
+        """Shows that Ctrl-C takes effect in a moment."""
+
+    def show_result(self, tracker: Tracker, result: BatchResult) -> None:
+        """Shows how the command ends."""
+
+    def close(self) -> None:
+        """Gives the terminal back, also after an error."""
 
 
 class Watcher:

@@ -22,8 +22,8 @@ from ..output.terminal import Printer, number_of
 from .options import BatchOptions, File, flag, read_entries, with_options
 from .wait import wait_for_batch
 
+# Share of ECS's rates for the reads before a batch. The rest is for updates at the same time.
 _SHARE = 0.8
-"""Share of ECS's rates for the reads before a batch. The rest is for updates at the same time."""
 
 
 @with_options
@@ -122,8 +122,8 @@ def _plan(
     if ledger:
         _check_account(events, ledger.arn_prefix)
     settings = environment(account.table_name)
-    rates = parse_rates(settings.get("ECS_RATES", "")).items()
-    rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in rates})
+    limits = parse_rates(settings.get("ECS_RATES", "")).items()
+    rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits})
     table = ledger.table if ledger else None
     dry_run = DryRun(account.ecs, table, settings, rate_limiter, REAL_TIME)
     members = [Member(number, "", event) for number, event in enumerate(events, 1)]

@@ -1,10 +1,9 @@
 """Waits for a batch, shows it, and says how to resume it when the command detaches."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from types import TracebackType
 
 from ecs_updater.context import REAL_TIME, Clock
 from ecs_updater.errors import NotAllowedError
@@ -13,16 +12,16 @@ from ..backends.account import StartedBatch
 from ..backends.factory import OpenBackend
 from ..batch.state import State
 from ..batch.tracker import Tracker
-from ..batch.watcher import Watcher
+from ..batch.watcher import BatchResult, View, Watcher
 from ..batch.waves import Waves, waves_of
 from ..errors import AWS, DETACHED, INPUT, NOT_ALL, SUCCEEDED, AwsError, CommandError
-from ..output.lines import BatchResult, JsonView, LineView
+from ..output.lines import JsonView, LineView
 from ..output.live import LiveView
 from ..output.terminal import Printer
 from .options import ViewOptions
 
+# Ctrl-C, or the end of the process that reads the output.
 _DETACHING = (KeyboardInterrupt, BrokenPipeError)
-"""Ctrl-C, or the end of the process that reads the output."""
 
 _DETACHED = BatchResult(DETACHED, "detached")
 
@@ -47,9 +46,7 @@ def wait_for_batch(
     watcher = Watcher(tracker, backend.backend, waves, view, clock)
     detacher = Detacher(backend, tracker, waves)
     try:
-        with detacher, ExitStack() as stack:
-            if isinstance(view, LiveView):
-                stack.enter_context(view)
+        with closing(detacher), closing(view):
             result = _wait(watcher, view, tracker, options.timeout, resumes, detacher)
             view.show_result(tracker, result)
         return result.code
@@ -61,7 +58,7 @@ def wait_for_batch(
 
 def _wait(
     watcher: Watcher,
-    view: LineView | JsonView | LiveView,
+    view: View,
     tracker: Tracker,
     timeout: float | None,
     resumes: bool,
@@ -92,12 +89,12 @@ class Detacher:
 
     def __init__(self, backend: OpenBackend, tracker: Tracker, waves: Waves):
         self._backend, self._tracker, self._waves = backend, tracker, waves
-        self._stack = ExitStack()
-        self._stack.callback(backend.close)
+        self._close = backend.close
 
     def close(self) -> None:
         """Starts nothing further, and waits shortly for writes in progress."""
-        self._stack.close()
+        close, self._close = self._close, lambda: None
+        close()
 
     def result(self, result: BatchResult) -> BatchResult:
         """Returns `result` with a note on the updates that are not over.
@@ -115,17 +112,6 @@ class Detacher:
         note = f"nothing is lost: {rest}" if can_resume else rest
         return replace(result, notes=(*result.notes, note))
 
-    def __enter__(self) -> "Detacher":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def _final_result(tracker: Tracker) -> BatchResult:
     """Returns the result of a batch whose updates are all over."""
@@ -142,7 +128,7 @@ def _view(
     clock: Clock,
     waves: Waves,
     hint: Callable[[bool], str],
-) -> LineView | JsonView | LiveView:
+) -> View:
     if options.as_json:
         return JsonView(printer, clock)
     if options.interactive and printer.is_terminal:

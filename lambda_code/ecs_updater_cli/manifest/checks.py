@@ -19,12 +19,12 @@ from .values import ManifestError, Position, Problem, Value, text_advice
 MAX_PROBLEMS = 1000
 _MAX_OF_ENTRY = 50
 
+# Fields of the event that the command sets.
 _COMMAND_FIELDS = {
     "wait_seconds": "leave it out: the command itself waits, for as long as --timeout says",
     "dry_run": "leave it out: --dry-run shows what all of them would change",
     "request_id": "leave it out: each update gets an id of its batch",
 }
-"""Fields of the event that the command sets."""
 
 _NAMES = ("ecs_cluster_name", "ecs_service_name")
 

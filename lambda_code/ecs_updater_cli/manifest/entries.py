@@ -35,8 +35,8 @@ class ServiceIdentity:
 
     def may_be(self, other: "ServiceIdentity") -> bool:
         """Returns whether both can be the same service, in the account of the command."""
-        is_one_account = None in (self.account, other.account) or self.account == other.account
-        return is_one_account and (self.cluster, self.service) == (other.cluster, other.service)
+        is_same = (self.cluster, self.service) == (other.cluster, other.service)
+        return is_same and (None in (self.account, other.account) or self.account == other.account)
 
     def key(self, account: str) -> str:
         """Returns the key in the ledger of this `account`."""

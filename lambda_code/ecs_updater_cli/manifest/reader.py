@@ -142,8 +142,8 @@ class _Reader:
         self._scalar, self._aliases = read_scalar, aliases
         self._left = MAX_VALUES
         self._deepest = 0
+        # Value, number of values in it and depth, by the id of its node: aliases are read once.
         self._known: dict[int, tuple[Value, int, int]] = {}
-        """Value, number of values in it and depth, by the id of its node: aliases are read once."""
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, parents: tuple[int, ...]) -> Value:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
@@ -12,6 +11,7 @@ from ecs_updater.ledger.entry import iso
 
 from ..batch.state import State
 from ..batch.tracker import Change, Row, Tracker
+from ..batch.watcher import BatchResult, View
 from .terminal import (
     STATE_WIDTH,
     STYLES,
@@ -27,18 +27,6 @@ from .terminal import (
 _MAX_WIDTH = 60
 
 
-@dataclass(frozen=True)
-class BatchResult:
-    """How the command ends."""
-
-    code: int
-    """Exit code."""
-    outcome: str = "over"
-    """`over`, `timed out`, `detached` or `trouble` (AWS could not be called)."""
-    notes: tuple[str, ...] = ()
-    """What to do next, for standard error."""
-
-
 def print_summary(printer: Printer, tracker: Tracker, result: BatchResult, now: float) -> None:
     """Prints one line about the batch, and the notes."""
     is_good = tracker.is_over and tracker.is_good
@@ -50,7 +38,7 @@ def print_summary(printer: Printer, tracker: Tracker, result: BatchResult, now: 
         printer.note(note)
 
 
-class LineView:
+class LineView(View):
     """Prints a line for each change."""
 
     def __init__(self, printer: Printer, clock: Clock):
@@ -80,9 +68,6 @@ class LineView:
             self._printer.note(f"{self._time()}  {sentence}; still trying")
         self._problem = sentence
 
-    def show_detaching(self) -> None:
-        """Prints nothing: the summary follows."""
-
     def show_result(self, tracker: Tracker, result: BatchResult) -> None:
         """Prints the summary."""
         print_summary(self._printer, tracker, result, self._clock.epoch())
@@ -106,7 +91,7 @@ def _padded(text: str, width: int) -> str:
     return padded.plain
 
 
-class JsonView:
+class JsonView(View):
     """Prints JSON objects, one per line, of `type` `batch`, `change` or `summary`."""
 
     def __init__(self, printer: Printer, clock: Clock):
@@ -120,12 +105,6 @@ class JsonView:
         """Prints an object for each change."""
         for change in changes:
             self._print("change", tracker, **self._fields(change.row))
-
-    def show_problem(self, sentence: str) -> None:
-        """Prints nothing."""
-
-    def show_detaching(self) -> None:
-        """Prints nothing."""
 
     def show_result(self, tracker: Tracker, result: BatchResult) -> None:
         """Prints the summary, with the number of services in each state."""

@@ -1,7 +1,6 @@
 """The live view: redraws a terminal's alternate screen, so that a resize leaves nothing behind."""
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 from rich.console import Group
 from rich.live import Live
@@ -9,15 +8,16 @@ from rich.live import Live
 from ecs_updater.context import Clock
 
 from ..batch.tracker import Change, Tracker
+from ..batch.watcher import BatchResult, View
 from ..batch.waves import Waves
-from .lines import BatchResult, print_summary
+from .lines import print_summary
 from .screen import Frame, draw, result_lines
 from .terminal import Printer
 
 _REFRESHES_PER_SECOND = 4
 
 
-class LiveView:
+class LiveView(View):
     """Shows a batch on the whole terminal. The result stays on the normal screen."""
 
     def __init__(self, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]):
@@ -62,16 +62,9 @@ class LiveView:
             self._printer.line(line)
         print_summary(self._printer, tracker, result, self._clock.epoch())
 
-    def __enter__(self) -> "LiveView":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()  # After any error: gives the terminal back.
+    def close(self) -> None:
+        """Gives the terminal back, also after an error."""
+        self._live.stop()
 
     def _draw(self) -> Group:
         return draw(self._frame(self._tracker)) if self._tracker else Group()

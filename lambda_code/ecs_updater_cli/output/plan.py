@@ -9,13 +9,13 @@ from ..backends.preview import ServicePlan
 from ..errors import NOT_ALL, SUCCEEDED
 from .terminal import Printer, number_of, safe
 
+# Kinds of plans, as JSON has them, and their words in the summary.
 _KINDS = {
     "deploy": "to deploy",
     "tags": "to tag only",
     "unchanged": "unchanged",
     "refused": "that cannot be updated",
 }
-"""Kinds of plans, as JSON has them, and their words in the summary."""
 
 
 class PlanView:
@@ -32,7 +32,7 @@ class PlanView:
             for line in _lines(plan):
                 self._printer.line(line)
             return
-        record = {
+        fields = {
             "type": "plan",
             "cluster": plan.row.cluster,
             "service": plan.row.service,
@@ -44,7 +44,7 @@ class PlanView:
             **({"hint": plan.hint} if plan.hint else {}),
             "notes": list(plan.notes),
         }
-        self._printer.raw(json.dumps(record))
+        self._printer.raw(json.dumps(fields))
 
     def show_summary(self) -> int:
         """Prints the summary. Returns the exit code."""

@@ -23,19 +23,19 @@ from .terminal import (
     tally,
 )
 
+# Terminal columns from which the cause stands beside its service, and the image is shown.
 _CAUSE_MIN_WIDTH, _IMAGE_MIN_WIDTH = 120, 100
-"""Terminal columns from which the cause stands beside its service, and the image is shown."""
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SPINNER_STEPS_PER_SECOND = 8
 
+# Lines above and below the rows.
 _FIXED_LINES = 7
-"""Lines above and below the rows."""
 
 _TASKS, _TIME = 7, 7
 
+# A larger batch lists only the services that are not as requested.
 _MAX_RESULT_ROWS = 40
-"""A larger batch lists only the services that are not as requested."""
 
 _ASCII = str.maketrans(
     {
@@ -170,12 +170,10 @@ def _bar(frame: Frame) -> Text:
     good = sum(count for state, count in counts.items() if state.is_good)
     bad = sum(count for state, count in counts.items() if state.is_bad)
     width = max(10, min(40, frame.width // 3))
-    ends = [
-        round(width * part / total)
-        for part in (0, good, good + bad, total - counts[State.QUEUED], total)
-    ]
+    parts = (0, good, good + bad, total - counts[State.QUEUED], total)
+    edges = [round(width * part / total) for part in parts]
     line, styles = Text(end=""), zip("██▒░", ("green", "red", "cyan", "dim"), strict=True)
-    for (sign, style), first, last in zip(styles, ends, ends[1:], strict=False):
+    for (sign, style), first, last in zip(styles, edges, edges[1:], strict=False):
         line.append(sign * (last - first), style)
     line.append(f"  {good + bad} of {total} done").append(
         f"  {tally(counts)}", "" if bad else "dim"
@@ -192,13 +190,13 @@ class _Columns:
     image: int
     cause: int
     width: int
-    has_one_cluster: bool
+    is_single_cluster: bool
 
     @classmethod
     def of(cls, rows: Sequence[Row], width: int) -> "_Columns":
         """Returns the widths for these rows."""
-        has_one_cluster = len({row.cluster for row in rows}) == 1
-        names = max(columns_of(row.service if has_one_cluster else row.name) for row in rows)
+        is_single_cluster = len({row.cluster for row in rows}) == 1
+        names = max(columns_of(row.service if is_single_cluster else row.name) for row in rows)
         left = width - (2 + STATE_WIDTH + 2) - _TASKS - _TIME - 2
         image = (
             min(max(columns_of(row.image) for row in rows), max(12, left // 3))
@@ -207,7 +205,7 @@ class _Columns:
         )
         left -= image + 2 if image else 0
         name = max(8, min(max(names, 7), left - 12 if left > 24 else left))
-        return cls(name, image, max(0, left - name - 2), width, has_one_cluster)
+        return cls(name, image, max(0, left - name - 2), width, is_single_cluster)
 
     def height(self, row: Row) -> int:
         """Returns the number of lines of a row: 2 if the cause of a failure needs its own."""
@@ -222,7 +220,7 @@ class _Columns:
         mark = "✓" if row.state.is_good else "✗" if row.state.is_bad else "·"
         if frame.is_animated and mark == "·" and row.state is not State.QUEUED:
             mark = _SPINNER[int(frame.now * _SPINNER_STEPS_PER_SECOND) % len(_SPINNER)]
-        name = row.service if self.has_one_cluster else row.name
+        name = row.service if self.is_single_cluster else row.name
         tasks, time = str(row.counts or ""), duration(row.seconds(frame.now))
         is_below = self._has_cause_below(row)
         cause = "" if is_below else row.status.cause
