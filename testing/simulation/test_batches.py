@@ -445,7 +445,8 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
     ledger, batch = begun(world, EVENT, GONE)
     made = dict(world.made)
     monkeypatch.setattr(Account, "needed_ledger", ledger)
-    assert stop(batch=batch.batch.id, name="ecs-updater", region="eu-west-1", profile=None) == 0
+    options = {"name": "ecs-updater", "region": "eu-west-1", "profile": None}
+    assert stop(batch=batch.batch.id, **options) == 0
     watch = f"ecs-updater watch {batch.batch.id} --region eu-west-1"
     assert (
         capsys.readouterr().err

@@ -48,9 +48,9 @@ class Pollers:
     def poller(self, rollout: Rollout, journal: Journal) -> Poller:
         """One that follows ``rollout`` and keeps the lease of ``journal`` meanwhile."""
 
-        def sleep(seconds: float) -> None:
+        def sleep(pause: float) -> None:
             journal.keep_lease()
-            self._clock.sleep(seconds)
+            self._clock.sleep(pause)
 
         return Poller(
             self._ecs, rollout, self._settings.task_failures, replace(self._clock, sleep=sleep)

@@ -313,7 +313,7 @@ def rollout_state_of(
             or (alarms.get("enable") and alarms.get("rollback"))
         ),
         events=tuple(
-            [_without_subject(event.get("message", "")) for event in events[:_EVENTS_SHOWN]]
+            _without_subject(event.get("message", "")) for event in events[:_EVENTS_SHOWN]
         ),
         **reported,
     )

@@ -305,7 +305,7 @@ def test_without_a_table_no_later_wave_starts_after_ctrl_c():
     started = batch([("web", "web:2", "edge")])
     backend = local_backend_of(world_with(Image.good()), started)
     rows = [Row.of(member) for member in started.members]
-    assert backend.poll(rows) == {}
+    assert not backend.poll(rows)
     backend.close(1)
     assert [(status.state, status.cause) for status in backend.poll(rows).values()] == [
         (State.NOT_STARTED, "the command ended before")
