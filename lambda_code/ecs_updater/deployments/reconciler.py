@@ -14,7 +14,7 @@ from typing import Any
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure, Outcome
-from ..context import Call
+from ..context import Call, Clock
 from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, LedgerError
 from ..ledger.entry import Entry, Side, seconds
 from ..ledger.lease import Holder, Leases
@@ -109,16 +109,7 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
         raise ConfigurationError(
             "the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete"
         )
-    history: History
-    leases: Leases
-    open_entries: OpenEntries
-    if isinstance(table, MemoryLedger):
-        history, leases, open_entries = table.history, table.leases, table.open_entries
-    else:
-        days, clock = settings.ledger_retention_days, call.clock
-        history = History(table, retention_days=days, clock=clock.epoch)
-        leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
-        open_entries = OpenEntries(table)
+    history, leases, open_entries = _parts(table, settings.ledger_retention_days, call.clock)
     recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history)
     completed, service = Completed(), service_of(event)
     for page in [Page(open_entries.of(service), True)] if service else open_entries.pages():
@@ -133,6 +124,19 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
                 open_entries.go_on_after(read.entries[-1])
             _complete_service(read, leases, recovery, completed, f"completer {call.id}")
     return completed
+
+
+def _parts(
+    table: Table | MemoryLedger, retention_days: int, clock: Clock
+) -> tuple[History, Leases, OpenEntries]:
+    """Returns the parts of the ledger that the reconciler uses."""
+    if isinstance(table, MemoryLedger):
+        return table.history, table.leases, table.open_entries
+    return (
+        History(table, retention_days=retention_days, clock=clock.epoch),
+        Leases(table, clock=clock.epoch, sleep=clock.sleep),
+        OpenEntries(table),
+    )
 
 
 def _complete_service(
