@@ -375,8 +375,7 @@ def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
     status = backend.poll(rows)
     assert [status[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
     assert (
-        "one update of the batch has failed, and after 1 no further one was to begin"
-        in status[2].cause
+        "no further update of the batch starts: 1 failed and max_failures is 1" in status[2].cause
     )
 
 

@@ -13,7 +13,7 @@ from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import complete
 from ecs_updater.errors import LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from ecs_updater.ledger.rate_limiter import Pace
+from ecs_updater.ledger.rate_limiter import SharedRateLimiter
 from ecs_updater.throttling import RATES, REGISTER
 from ecs_updater_cli.backends.account import Ledger, new_batch
 from ecs_updater_cli.backends.local import LocalBackend
@@ -79,7 +79,7 @@ def test_a_lease_is_taken_from_a_dead_holder_as_soon_as_it_expires_and_no_sooner
 
 def test_nobody_waits_for_a_token_because_of_the_clock(world, laptop):
     at_right, at_wrong = (
-        Pace(world.table, RATES, clock=clock.epoch, sleep=clock.sleep)
+        SharedRateLimiter(world.table, RATES, clock=clock.epoch, sleep=clock.sleep)
         for clock in (world.clock, laptop)
     )
     for _ in range(8):

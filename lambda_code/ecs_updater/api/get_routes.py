@@ -115,7 +115,7 @@ def deployment(ledger: UpdateQueries | None, id_: str) -> Json:
     Raises DeploymentNotFoundError, LedgerError, ConfigurationError.
     """
     request_id_ = request_id_of(id_)
-    entry = _existing(ledger).one(request_id_) if 0 < len(request_id_) <= 128 else None
+    entry = _existing(ledger).find(request_id_) if 0 < len(request_id_) <= 128 else None
     if entry is None:
         raise DeploymentNotFoundError(
             f"the ledger has no update {one_line(request_id_, 128)!r}, or none any more"

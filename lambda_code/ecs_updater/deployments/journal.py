@@ -179,7 +179,7 @@ class Journal:
         self.entry = self.history.advance(entry)
 
     def _end(self, entry: Entry) -> None:
-        self.entry = self.history.end(entry)
+        self.entry = self.history.finish(entry)
 
     def _write(self, write: Callable[..., None], *arguments: Entry) -> None:
         """Writes, and notes where that failed."""

@@ -1,27 +1,26 @@
-"""History, progress and the per-service lease, in one table of Amazon DynamoDB.
+"""The ledger: leases, entries, batches and rate limits in one table of Amazon DynamoDB.
 
-The table is on demand, with point-in-time recovery; its keys are strings; its TTL attribute is
-``expires``. One index, ``recent``, has the entries of all services by ``feed``, which is the same
-for all, and ``begun_at``, with what a list shows: see ``feed``.
+The table is on demand, with point-in-time recovery and string keys. Its TTL attribute is `expires`.
+The index `recent` has the entries of all services by `feed`, which is the same for all, and
+`begun_at`. See `queries`.
 
     pk                   sk              item
     -------------------  --------------  ---------------------------------------------------------
-    service's key        LEASE           ``fence``, ``expires_at``, ``expires``, …;
-                                         held: ``holder``, ``request_id``, ``since``
-    service's key        UPDATE#number   an entry, see ``entry.Entry``; ``expires`` when ended
-    service's key        LAST_SUCCESS    the last successful update, see ``entry.Success``
-    REQUEST#request_id   REQUEST         ``service``, ``number`` of its entry; ``expires``
-    OPEN                 service#number  the same of an open entry, see ``open_entries``
-    OPEN-CURSOR          OPEN-CURSOR     ``after``: how far the last run over open entries came
-    BATCH#id             BATCH, MEMBER#  a batch and its services, see ``batch``; ``expires``
-    PACE                 a bucket        ``full_at``, see ``pace``
+    service's key        LEASE           `fence`, `expires_at`, `previous_until`, `expires`;
+                                         while it is held: `holder`, `request_id`, `since`
+    service's key        UPDATE#number   an entry, see `entry.Entry`; `expires` after its end
+    service's key        LAST_SUCCESS    the last successful update, see `entry.Success`
+    REQUEST#request_id   REQUEST         `service`, `number` of its entry; `expires`
+    OPEN                 service#number  `service`, `number` of an open entry, see `open_entries`
+    OPEN-CURSOR          OPEN-CURSOR     `after`: last marker of the reconciler's last run
+    BATCH#id             BATCH, MEMBER#  a batch and its services, see `batch`; `expires`
+    PACE                 a bucket        `full_at`, see `rate_limiter`
 
-A service's key is its ARN in the long form. An entry's number is the fence of the lease under which
-it was begun, in 15 digits, so a service's entries sort as its updates happened. A lease expires by
-its ``expires_at`` alone: the table's TTL is for what may be forgotten, and comes up to two days
-late.
+A service's key is its ARN in the long form. An entry's number is the fence of its lease in 15
+digits, so a service's entries sort in the order of its updates. A lease expires by its
+`expires_at`: the TTL only deletes items that are no longer needed, up to two days late.
 
-One update costs: lease 1 write to take and 1 to give back, and 1 before each write to ECS; entry 1
-transaction to begin (entry, request, open, if the lease is held), 1 write for each step, 1
-transaction to end (entry, open, last success); 1 query for what is open.
+Calls of an update: one query for open entries. Lease: one write to take, one to release, and one
+before each write to ECS. Entry: one transaction to begin (entry, request, open, if the lease is
+held), one write for each step, one transaction to end (entry, open, request, last success, batch).
 """

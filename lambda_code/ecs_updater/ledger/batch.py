@@ -1,15 +1,13 @@
-"""Many services that are updated together: which they are, and whether those that have not begun
-still may.
+"""Batches of services that are updated together.
 
     pk        sk             item
     --------  -------------  ------------------------------------------------------------
-    BATCH#id  BATCH          ``id``, ``begun_at``, ``caller``, ``size``, ``max_failures``,
-                             ``failures``, ``stopped``
-    BATCH#id  MEMBER#number  one service's event, see ``Member``
+    BATCH#id  BATCH          `id`, `begun_at`, `caller`, `size`, `max_failures`,
+                             `failures`, `stopped`
+    BATCH#id  MEMBER#number  event of a service, see `Member`
 
-What became of a member its entry says, which is found by the member's ``request_id``: a batch
-repeats nothing of that but the number of failures, which is written with the entry's own end, in
-one transaction.
+The outcome of a member is in its entry, which its `request_id` finds. A batch stores only the
+number of failures, in the transaction that ends the entry.
 """
 
 import json
@@ -24,50 +22,48 @@ from .entry import iso
 
 _BATCH, _MEMBER = "BATCH", "MEMBER#"
 _WRITES = 25
-"""How many members are written with one call, which takes 100 writes and 4 MB."""
+"""Members of one transaction. DynamoDB's limits are 100 writes and 4 MB."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as a whole."""
+    """A batch without its members."""
 
     id: str
     begun_at: str
     """ISO 8601, UTC."""
     size: int
-    """How many services it has."""
+    """Number of services."""
     caller: str | None = None
     max_failures: int | None = None
-    """After so many failures no further service is begun; None: all are."""
+    """Number of failures after which no further update starts. None: no limit."""
     failures: int = 0
-    """How many updates of it have ended in another way than was asked for."""
+    """Number of failed updates."""
     stopped: str | None = None
-    """Why somebody stopped what has not begun; None: nobody did."""
+    """Reason why the batch was stopped."""
 
     @property
     def why_over(self) -> str | None:
-        """Why no further service is begun; None while they are."""
+        """Returns why no further update starts, or None."""
         if self.stopped:
             return self.stopped
         if self.max_failures is not None and self.failures >= self.max_failures:
-            failed = "one update" if self.failures == 1 else f"{self.failures} updates"
-            has = "has" if self.failures == 1 else "have"
             return (
-                f"{failed} of the batch {has} failed, and after {self.max_failures} no "
-                "further one was to begin"
+                f"no further update of the batch starts: {self.failures} failed and max_failures "
+                f"is {self.max_failures}"
             )
         return None
 
 
 @dataclass(frozen=True)
 class Member:
-    """One service of a batch."""
+    """A service of a batch."""
 
     number: int
-    """From 1, in the order in which they were given."""
+    """Position in the batch, from 1."""
     request_id: str
     event: Mapping[str, Any]
-    """The contract's, ``request_id`` included."""
+    """The event with its `request_id`."""
     group: str | None = None
     """Groups can be deployed one after another."""
 
@@ -81,38 +77,38 @@ class Batches:
         self._table, self._retention, self._clock = table, retention_days * 86_400, clock
 
     def begin(self, batch: Batch, members: Sequence[Member]) -> None:
-        """Writes who is in it, before anything is done.
+        """Stores a batch and its members before the first update starts.
 
-        Raises InvalidEventError where there is a batch of this id already.
+        Raises InvalidEventError if the id is in use.
         """
         expires = int(self._clock() + self._retention)
-        whole = {
+        item = {
             "pk": _key(batch.id),
             "sk": _BATCH,
             **{name: value for name, value in vars(batch).items() if value is not None},
             "expires": expires,
         }
         try:
-            self._table.put(Put(whole, "attribute_not_exists(#pk)"))
+            self._table.put(Put(item, "attribute_not_exists(#pk)"))
         except ConditionFailed:
             raise InvalidEventError(
-                f"batch: there is one of the id {batch.id} already, take another"
+                f"batch: the id {batch.id} is in use, choose another id"
             ) from None
-        for first in range(0, len(members), _WRITES):
-            self._table.write(
-                *(Put(_member(batch.id, one, expires)) for one in members[first : first + _WRITES])
-            )
+        puts = [Put(_member_item(batch.id, member, expires)) for member in members]
+        for first in range(0, len(puts), _WRITES):
+            self._table.write(*puts[first : first + _WRITES])
 
     def find(self, batch_id: str) -> Batch | None:
-        """A batch as it is; None when there is none, or none any more. One call."""
+        """Returns a batch, or None. One call."""
         item = self._table.get(_key(batch_id), _BATCH)
-        # Nobody began it: of messages with any name for a batch failures are counted, too.
+        # Failures are counted also for an id that no batch has.
         if not item or "id" not in item:
             return None
-        return Batch(**{one.name: item[one.name] for one in fields(Batch) if one.name in item})
+        names = [field.name for field in fields(Batch) if field.name in item]
+        return Batch(**{name: item[name] for name in names})
 
     def members(self, batch_id: str) -> list[Member]:
-        """Its services, in their order. One call for each MB."""
+        """Returns the members in their order. One call for each MB."""
         items = self._table.query(_key(batch_id), _MEMBER)
         return [
             Member(item["number"], item["request_id"], json.loads(item["event"]), item.get("group"))
@@ -120,38 +116,36 @@ class Batches:
         ]
 
     def stop(self, batch_id: str, why: str) -> None:
-        """Lets no further service of it begin. One call."""
+        """Stops a batch: no further update starts. One call."""
         change = "SET #stopped = if_not_exists(#stopped, :why)"
         stopping = Update(_key(batch_id), _BATCH, change, "#id = :id", {"why": why, "id": batch_id})
         try:
             self._table.update(stopping)
         except ConditionFailed:
-            pass  # It is forgotten: nothing of it is left to begin.
+            pass  # The batch has expired: no update of it is left to start.
 
 
-def failure_of(batch_id: str, expires: int) -> Update:
-    """The write that counts a failure.
+def count_failure(batch_id: str, expires: int) -> Update:
+    """Returns the write that counts a failure.
 
-    Where nobody began the batch, what counts is forgotten at ``expires``.
+    The count expires at `expires` if no batch has the id.
     """
     change = (
-        "SET #failures = if_not_exists(#failures, :none) + :one, #expires = "
+        "SET #failures = if_not_exists(#failures, :zero) + :one, #expires = "
         "if_not_exists(#expires, :expires)"
     )
-    return Update(_key(batch_id), _BATCH, change, values={"none": 0, "one": 1, "expires": expires})
+    return Update(_key(batch_id), _BATCH, change, values={"zero": 0, "one": 1, "expires": expires})
 
 
 def new_id(moment: float, suffix: str) -> str:
-    """An id for a batch, which sorts by the ``moment`` at which it begins, in seconds since the
-    epoch.
-    """
+    """Returns an id. Ids sort by `moment`, in seconds since the epoch, when the batch begins."""
     return f"{iso(moment)[:19].replace(':', '').replace('-', '')}Z-{suffix}"
 
 
 def members_of(
     batch_id: str, events: Sequence[Mapping[str, Any]], groups: Sequence[str | None]
 ) -> Iterator[Member]:
-    """The members of a batch, each with a ``request_id`` of its own."""
+    """Yields the members of a batch with their `request_id`s."""
     for number, (event, group) in enumerate(zip(events, groups, strict=True), 1):
         request_id = f"{batch_id}-{number:05d}"
         yield Member(number, request_id, {**event, "request_id": request_id}, group)
@@ -161,14 +155,14 @@ def _key(batch_id: str) -> str:
     return f"{_BATCH}#{batch_id}"
 
 
-def _member(batch_id: str, member: Member, expires: int) -> Item:
+def _member_item(batch_id: str, member: Member, expires: int) -> Item:
     return {
         "pk": _key(batch_id),
         "sk": f"{_MEMBER}{member.number:05d}",
         "number": member.number,
         "request_id": member.request_id,
         "group": member.group,
-        # As text, so that the event comes back to the letter.
+        # As text, which keeps the event unchanged.
         "event": json.dumps(member.event, ensure_ascii=False),
         "expires": expires,
     }

@@ -1,95 +1,52 @@
-"""One update as the ledger keeps it: what it is about to do, how far it came, and how it ended.
-Pure: an entry is never changed.
+"""The entry of one update: its intent, its progress and its end. Pure and immutable.
 
-A state is written before the effect that follows it, so whoever finds an entry that is not ended
-knows the most that can have happened: in BEGUN perhaps a revision was registered, in REGISTERED
-perhaps tags were written and the service was updated.
+A state is stored before the next effect. So an open entry in the state BEGUN may have registered a
+revision, and one in the state REGISTERED may have written tags and updated the service.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from ..errors import MESSAGE_LIMIT, LedgerError, attributes_of, one_line
+from ..model.field_types import check_types
 from ..model.verdict import Verdict
 from . import stored_answer
-
-
-def check_types(data: Any) -> None:
-    """Raises TypeError for the first field, of a dataclass or of one in it, whose value has another
-    type.
-    """
-    kind: type = type(data)
-    for name, hint in _types(kind).items():
-        value = getattr(data, name)
-        if not _fits(value, hint):
-            raise TypeError(f"{name} is {type(value).__name__}")
-        if is_dataclass(value):
-            check_types(value)
-
-
-@cache
-def _types(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    if hint is Any:
-        return True
-    kind, arguments = get_origin(hint), get_args(hint)
-    if kind is UnionType:
-        return any(_fits(value, one) for one in arguments)
-    if kind is Mapping:
-        return isinstance(value, Mapping) and all(
-            _fits(one, arguments[1]) for one in value.values()
-        )
-    if kind is Sequence:
-        return isinstance(value, (list, tuple)) and all(_fits(one, arguments[0]) for one in value)
-    return isinstance(value, hint)
-
 
 ENTRY = "UPDATE#"
 """Prefix of the sort key of an entry."""
 
 ITEM_LIMIT = 390_000
-"""The most bytes of an entry as an item; DynamoDB's own limit is 400 KB, names included."""
+"""Maximum bytes of an entry's item. DynamoDB's limit is 400 KB, names included."""
 
 _ATTRIBUTES_LIMIT = 40_000
-"""The most bytes of an error's attributes; its ``details``, which are for the log, are left out
-first.
-"""
+"""Maximum bytes of an error's attributes. Its `details`, which are logged, are left out first."""
 
 
 class State(StrEnum):
-    """How far an update came. An entry goes forward only, and may leave states out."""
+    """Progress of an update. An entry only goes forward, and can skip states."""
 
     BEGUN = "BEGUN"
-    """What it will do is written; nothing is done."""
+    """The intent is stored, nothing is done."""
     REGISTERED = "REGISTERED"
     """The new revision is registered."""
     TAGGED = "TAGGED"
-    """The service's tags are written; its deployment comes next."""
+    """The service's tags are written."""
     DEPLOYED = "DEPLOYED"
-    """The deployment is made; the rollout goes on."""
+    """The service is updated, its deployment is in progress."""
     ROLLING_BACK = "ROLLING_BACK"
-    """The rollout failed, and the service is being returned to what it was."""
+    """The rollout failed, the rollback is in progress."""
     ENDED = "ENDED"
-    """Verdict and cause are there: nothing follows."""
-
-    @property
-    def reached_from(self) -> tuple["State", ...]:
-        """The states from which this one can follow, itself included: to say the same twice changes
-        nothing.
-        """
-        return _REACHED_FROM[self]
+    """The verdict is final."""
 
 
-_REACHED_FROM = {state: tuple(State)[: number + 1] for number, state in enumerate(State)}
+REACHED_FROM = {
+    state: tuple(State)[: number + (state is not State.ENDED)] for number, state in enumerate(State)
+}
+"""The states before each state, and the state itself except ENDED: to repeat a step is harmless."""
 
 
 @dataclass(frozen=True)
@@ -97,23 +54,23 @@ class Side:
     """The service before or after the update."""
 
     task_definition_arn: str | None = None
-    """The revision; after the update it has no name until it is registered."""
+    """None after the update: the revision is not registered yet."""
     images: Mapping[str, str] = field(default_factory=dict)
-    """Image by container."""
+    """Images by container."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Without the reserved ones."""
+    """Tags without the reserved ones."""
     essential: Sequence[str] = field(default_factory=list)
-    """Names of the revision's essential containers, the addressed one first."""
+    """Names of the essential containers. The first is the container of `ecs_image_name`."""
 
 
 @dataclass(frozen=True)
 class Rollback:
-    """The return of a service whose rollout failed."""
+    """The rollback of a failed rollout."""
 
     task_definition_arn: str
-    """The revision that it is returned to."""
+    """The target."""
     deployment_id: str | None = None
-    """The deployment that does that, once it is made."""
+    """The deployment of the rollback. None: it is not created yet."""
 
 
 @dataclass(frozen=True)
@@ -121,44 +78,41 @@ class Entry:
     """One update of one service."""
 
     service: str
-    """The service's key, see ``key``."""
+    """The service's key, see `model.arn`."""
     number: int
-    """The fence of the lease under which it was begun: orders the service's entries, whatever
-    clocks say.
-    """
+    """The fence of the lease when it began, which orders the service's entries without clocks."""
     request_id: str
     owner: str
-    """Id of the holder that is at it. Only the owner can write the entry."""
+    """Id of the holder that may write the entry."""
     fence: int
     """The fence of the owner's lease."""
     cluster_arn: str
     service_arn: str
-    """Both as ECS tells them, to call it with."""
+    """Both ARNs as ECS returned them."""
     before: Side
     after: Side
     action: str = "update"
-    """``update`` or ``rollback``."""
+    """`update` or `rollback`."""
     caller: str | None = None
-    """Who asked, as far as the door knows."""
     fingerprint: str | None = None
-    """What the request asked for, see ``key.fingerprint``."""
+    """Hash of the event, see `model.request.fingerprint`."""
     batch: str | None = None
-    """The batch that it is of, see ``batch``."""
+    """Id of the batch."""
     rollback_on_failure: bool = False
     rollback_to: str | None = None
-    """The revision to return to when the rollout fails: the last one that was seen to work."""
+    """Target of a rollback: the last revision that worked."""
     rollback_tags: Mapping[str, str] | None = None
-    """The tags that the service had with that one; None: those from before the update."""
+    """Tags of the service with that revision. None: the tags before the update."""
     replaces_tags: bool = False
-    """Whether the event said which tags the service has afterwards, and not only which to add."""
+    """Whether `ecs_tag` replaces the tags."""
     deploys: bool = True
-    """Whether it makes a deployment, not only changes tags."""
+    """Whether the update makes a deployment. Otherwise it only changes tags."""
     digests: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """What each container may show as the digest of its image, sorted, where that was asked for."""
+    """Digests that a container's image may have, sorted. Empty: the images are not verified."""
     previous_deployment_id: str | None = None
-    """The service's PRIMARY deployment before the update: another one may be this update's."""
+    """The PRIMARY deployment before the update."""
     previous_service_deployment_arn: str | None = None
-    """ECS's own record of that one."""
+    """The service deployment of the PRIMARY deployment before the update."""
     state: State = State.BEGUN
     deployment_id: str | None = None
     service_deployment_arn: str | None = None
@@ -166,15 +120,13 @@ class Entry:
     verdict: str | None = None
     cause: str | None = None
     answer: Mapping[str, Any] | None = None
-    """The result as the caller got it, for a retry of the same ``request_id``."""
+    """The response, for a retry of the same `request_id`."""
     error_type: str | None = None
     error_message: str | None = None
     error_attributes: Mapping[str, Any] | None = None
-    """The error that the caller got instead, see ``errors.replay``."""
+    """The error instead of a response, see `errors.rebuilt`."""
     may_be_repeated: bool = False
-    """Whether a retry of the same ``request_id`` is another attempt: it ended with an error after
-    which a retry may help.
-    """
+    """Whether a retry of the same `request_id` is a new attempt, because its error is transient."""
     begun_at: str | None = None
     updated_at: str | None = None
     ended_at: str | None = None
@@ -182,12 +134,12 @@ class Entry:
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing follows any more."""
+        """Whether the verdict is final."""
         return self.state is State.ENDED
 
     @property
     def has_failed(self) -> bool:
-        """Whether it was begun and ended in another way than was asked for, and for good."""
+        """Whether the update began, ended without success, and is not repeated."""
         return (
             self.is_ended
             and not self.may_be_repeated
@@ -196,14 +148,12 @@ class Entry:
 
     @property
     def is_before_deployment(self) -> bool:
-        """Whether it is open and does not say that its deployment was made."""
+        """Whether the entry is open and has no deployment."""
         return self.state in (State.BEGUN, State.REGISTERED, State.TAGGED)
 
     @property
     def may_have_deployed(self) -> bool:
-        """Whether UpdateService may have been called: the tags, where there are any to write, are
-        written before it.
-        """
+        """Whether UpdateService may have been called. Changed tags are written before the call."""
         return self.before.tags == self.after.tags or self.state not in (
             State.BEGUN,
             State.REGISTERED,
@@ -211,7 +161,7 @@ class Entry:
 
     @property
     def has_replaced_tags(self) -> bool:
-        """Whether the service's tags, all of them, are those of this update."""
+        """Whether the update replaced the tags of the service."""
         was_done = self.verdict not in (
             Verdict.NOT_DEPLOYED,
             Verdict.INTERRUPTED,
@@ -221,13 +171,13 @@ class Entry:
 
     @property
     def is_left_failed(self) -> bool:
-        """Whether its deployment failed and it did not roll the service back, tags included."""
+        """Whether the deployment failed and the update did not roll it back, tags included."""
         return self.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and self.rollback is None
 
     def registered(self, task_definition_arn: str) -> "Entry":
-        """With the new revision's name.
+        """Returns the entry with the new revision.
 
-        One that came further, before it was taken up or planned again, stays there.
+        A later state stays, because an update can be resumed or planned again.
         """
         return self._to(
             self._at_least(State.REGISTERED),
@@ -235,7 +185,7 @@ class Entry:
         )
 
     def tagged(self) -> "Entry":
-        """With the tags written; likewise."""
+        """Returns the entry with the tags written. A later state stays."""
         return self._to(self._at_least(State.TAGGED))
 
     def deployed(
@@ -244,23 +194,17 @@ class Entry:
         service_deployment_arn: str | None = None,
         task_definition_arn: str | None = None,
     ) -> "Entry":
-        """With the deployment made, and ECS's own record and the revision of it where those are
-        known.
-        """
-        after = replace(
-            self.after, task_definition_arn=task_definition_arn or self.after.task_definition_arn
-        )
+        """Returns the entry with its deployment. `task_definition_arn`: None keeps the revision."""
+        arn = task_definition_arn or self.after.task_definition_arn
         return self._to(
             State.DEPLOYED,
             deployment_id=deployment_id,
             service_deployment_arn=service_deployment_arn,
-            after=after,
+            after=replace(self.after, task_definition_arn=arn),
         )
 
     def joined(self, deployment_id: str, service_deployment_arn: str | None) -> "Entry":
-        """With the service's running deployment, by which an update that makes none of its own is
-        judged.
-        """
+        """Returns the entry with the service's running deployment, which decides the verdict."""
         return self._to(
             State.DEPLOYED,
             deployment_id=deployment_id,
@@ -272,45 +216,40 @@ class Entry:
     def rolling_back(
         self, cause: str, task_definition_arn: str, deployment_id: str | None = None
     ) -> "Entry":
-        """On its way back to a revision: once before that is asked of ECS, and again when the
-        deployment that does it is known.
+        """Returns the entry with its rollback, before and after the call of UpdateService.
 
-        ``cause`` is why the rollout failed.
+        `cause`: why the rollout failed.
         """
         return self._to(
             State.ROLLING_BACK,
-            cause=_cut(cause),
+            cause=_shorten(cause),
             rollback=Rollback(task_definition_arn, deployment_id),
         )
-
-    def told(self, answer: Mapping[str, Any]) -> "Entry":
-        """With the answer that the caller gets while the rollout goes on."""
-        return self._to(self.state, answer=answer)
 
     def answered(
         self, verdict: str, cause: str, answer: Mapping[str, Any] | None = None
     ) -> "Entry":
-        """Ended with a result; without one, what the caller was ``told`` stays."""
+        """Returns the entry, ended with a response. None: the earlier response stays."""
         return self._to(
             State.ENDED,
             verdict=verdict,
-            cause=_cut(cause),
+            cause=_shorten(cause),
             answer=self.answer if answer is None else answer,
         )
 
     def refused(
         self, verdict: str, cause: str, error: Exception, *, may_be_repeated: bool = False
     ) -> "Entry":
-        """Ended with an error.
+        """Returns the entry, ended with an error.
 
-        ``may_be_repeated``: the service is as it was, and a retry is another attempt.
+        `may_be_repeated`: the service is unchanged, and a retry is a new attempt.
         """
         return self._to(
             State.ENDED,
             verdict=verdict,
-            cause=_cut(cause),
+            cause=_shorten(cause),
             error_type=type(error).__name__,
-            error_message=_cut(str(error)),
+            error_message=_shorten(str(error)),
             error_attributes=_bounded(attributes_of(error)),
             may_be_repeated=may_be_repeated,
         )
@@ -318,19 +257,19 @@ class Entry:
     def _at_least(self, state: State) -> State:
         return self.state if self.state in (State.TAGGED, State.DEPLOYED) else state
 
-    def _to(self, state: State, **facts: Any) -> "Entry":
-        """The entry in ``state`` with these facts.
+    def _to(self, state: State, **attributes: Any) -> "Entry":
+        """Returns the entry in `state` with these attributes.
 
-        Raises ValueError for a step back, or for one after the end.
+        Raises ValueError for a step back, or for a step after the end.
         """
-        if self.state is State.ENDED or self.state not in _REACHED_FROM[state]:
+        if self.state not in REACHED_FROM[state]:
             raise ValueError(f"an entry cannot go from {self.state} to {state}")
-        return replace(self, state=state, **facts)
+        return replace(self, state=state, **attributes)
 
 
 @dataclass(frozen=True)
 class Success:
-    """The last update of a service whose rollout succeeded."""
+    """The last successful update of a service."""
 
     service: str
     number: int
@@ -343,7 +282,7 @@ class Success:
 
     @classmethod
     def of(cls, entry: Entry) -> "Success | None":
-        """That of an entry that ended so."""
+        """Returns the success of an entry, or None."""
         if entry.verdict != Verdict.SUCCEEDED or entry.after.task_definition_arn is None:
             return None
         return cls(
@@ -359,7 +298,7 @@ class Success:
 
 
 def iso(moment: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    """Returns seconds since the epoch as ISO 8601 in UTC with milliseconds."""
     return (
         datetime.fromtimestamp(moment, UTC)
         .isoformat(timespec="milliseconds")
@@ -368,34 +307,32 @@ def iso(moment: float) -> str:
 
 
 def seconds(text: str | None) -> float | None:
-    """Seconds since the epoch, from what ``iso`` made of them."""
+    """Returns seconds since the epoch from the text of `iso`. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp() if text else None
 
 
 def to_item(entry: Entry) -> dict[str, Any]:
-    """The entry's attributes, without the table's keys; one that is None is left out."""
+    """Returns the attributes of an entry without the table's keys and without None."""
     item = {name: value for name, value in vars(entry).items() if value is not None}
     for name in ("before", "after", "rollback"):
         if name in item:
             item[name] = dict(vars(item[name]))
     item["state"] = entry.state.value
-    answer = item.pop("answer", None)
     if entry.error_attributes is not None:
         item["error_attributes"] = json.dumps(entry.error_attributes, ensure_ascii=False)
-    if answer is not None:
+    if (answer := item.pop("answer", None)) is not None:
         text = json.dumps(answer, ensure_ascii=False)
         # A character has at most four bytes.
         if 4 * (len(text) + len(json.dumps(item, ensure_ascii=False))) > ITEM_LIMIT:
-            text = stored_answer.kept(answer, item, ITEM_LIMIT - stored_answer.size(item))
+            text = stored_answer.store(answer, item, ITEM_LIMIT - stored_answer.size(item))
         item["answer"] = text
     return item
 
 
 def from_item(item: Mapping[str, Any]) -> Entry:
-    """The entry of which these are the attributes; those that it does not know are left out.
+    """Returns the entry of an item. Attributes of later versions are left out.
 
-    Raises LedgerError for an item that is not an entry as this version knows them. It names the
-    item's key.
+    Raises LedgerError, with the item's key, for an item that is not a valid entry.
     """
     try:
         known = _known(Entry, item)
@@ -403,7 +340,7 @@ def from_item(item: Mapping[str, Any]) -> Entry:
         if "rollback" in known:
             known["rollback"] = Rollback(**_known(Rollback, known["rollback"]))
         if "answer" in known:
-            known["answer"] = stored_answer.restored(known["answer"], item)
+            known["answer"] = stored_answer.restore(known["answer"], item)
         if "error_attributes" in known:
             known["error_attributes"] = json.loads(known["error_attributes"])
         entry = Entry(**known | {"state": State(known["state"])})
@@ -422,15 +359,17 @@ def from_item(item: Mapping[str, Any]) -> Entry:
 def _known(kind: type, item: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         raise TypeError(f"{kind.__name__} is {type(item).__name__}")
-    return {one.name: item[one.name] for one in fields(kind) if one.name in item}
+    names = [field.name for field in fields(kind) if field.name in item]
+    return {name: item[name] for name in names}
 
 
 def _bounded(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     fewer = {name: value for name, value in attributes.items() if name != "details"}
-    return next(
-        (one for one in (attributes, fewer) if stored_answer.size(one) <= _ATTRIBUTES_LIMIT), {}
+    fitting = (
+        kept for kept in (attributes, fewer) if stored_answer.size(kept) <= _ATTRIBUTES_LIMIT
     )
+    return next(fitting, {})
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return one_line(text, MESSAGE_LIMIT)

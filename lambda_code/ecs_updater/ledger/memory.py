@@ -52,13 +52,13 @@ class MemoryHistory(History):
         with self._lock:
             now = iso(self._clock())
             earlier = self.find(entry.request_id)
-            return earlier or self.end(replace(entry, begun_at=now))
+            return earlier or self.finish(replace(entry, begun_at=now))
 
     def advance(self, entry: Entry) -> Entry:
         """Stores the progress of an update."""
         return self._store(replace(entry, updated_at=iso(self._clock())))
 
-    def end(self, entry: Entry) -> Entry:
+    def finish(self, entry: Entry) -> Entry:
         """Stores the end of an update."""
         now = iso(self._clock())
         self.failures[entry.batch] += entry.has_failed
@@ -66,7 +66,7 @@ class MemoryHistory(History):
 
     def give_up(self, entry: Entry) -> None:
         """Stores that a failed update is not repeated."""
-        self.end(replace(entry, may_be_repeated=False))
+        self.finish(replace(entry, may_be_repeated=False))
 
     def take_over(self, entry: Entry, lease: LeaseTerm) -> Entry:
         """Makes the holder of `lease` the owner. Raises LeaseHeldError if the update has ended."""
@@ -106,7 +106,7 @@ class MemoryHistory(History):
 
 
 _FENCES = itertools.count(1)
-"""One for all ledgers of this process: entries are numbered by it."""
+"""Fences of all ledgers of this process, which number the entries."""
 
 
 class MemoryLeases(Leases):
@@ -120,7 +120,7 @@ class MemoryLeases(Leases):
 
     @contextmanager
     def held(self, service: str, holder: Holder, deadline: float = 0.0) -> Iterator[Lease]:
-        """Takes the lease and gives it back at the end. Raises LeaseHeldError at once."""
+        """Takes the lease and releases it at the end. Raises LeaseHeldError without a wait."""
         with self._lock:
             if service in self._held:
                 raise LeaseHeldError(f"ecs_service_name {service} is held by this process")
@@ -141,11 +141,11 @@ class _MemoryLease(Lease):
         """Does nothing: the lease has no end."""
 
     def lasts(self, seconds: float) -> bool:
-        """Returns true, likewise."""
+        """Returns true: the lease has no end."""
         return True
 
     def keep(self) -> None:
-        """Does nothing, likewise."""
+        """Does nothing: the lease has no end."""
 
 
 class MemoryOpenEntries(OpenEntries):
@@ -155,12 +155,12 @@ class MemoryOpenEntries(OpenEntries):
         self._history = history
 
     def of(self, service: str) -> list[OpenEntry]:
-        """Returns those of a service, or of all with an empty key."""
+        """Returns the open entries of a service. Empty key: of all services."""
         entries = self._history.unfinished(service or None)
         return [OpenEntry(f"{entry.service}#{entry.number}", entry) for entry in entries]
 
     def pages(self) -> Iterator[Page]:
-        """Yields all of them."""
+        """Yields one page with all open entries."""
         yield Page(self.of(""), True)
 
 
@@ -191,8 +191,8 @@ class MemoryLedger:
         self._rate_limiter: LocalRateLimiter | None = None
         self._lock = threading.Lock()
 
-    def rate_limiter(self, rates: Mapping[str, Rate], clock: Clock) -> LocalRateLimiter:
+    def rate_limiter(self, limits: Mapping[str, Rate], clock: Clock) -> LocalRateLimiter:
         """Returns the rate limiter that all users of the ledger share."""
         with self._lock:
-            self._rate_limiter = self._rate_limiter or LocalRateLimiter(rates, clock)
+            self._rate_limiter = self._rate_limiter or LocalRateLimiter(limits, clock)
             return self._rate_limiter

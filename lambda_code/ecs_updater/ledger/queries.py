@@ -1,6 +1,4 @@
-"""The ledger for who only reads it: entries page by page, the newest first, as the table has
-them.
-"""
+"""Reads entries for lists and for the progress of a batch: the attributes as they are stored."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -9,117 +7,99 @@ from typing import Any
 
 from ..aws.dynamodb import Index, Item, Table
 from ..context import ANSWER_BYTES
-from ..errors import LedgerError
 from ..log import logger
 from .entry import ENTRY, Entry, State
 from .open_entries import read
 from .store import UPDATES, History, entry_key, request_key
 
 RECENT = Index("recent", "feed", "begun_at")
-"""The entries of all services. It follows the table within a second or so."""
+"""The entries of all services."""
 
 SHOWN = (
-    *("request_id", "number", "service", "cluster_arn", "service_arn", "action", "before", "after"),
-    *(
-        "state",
-        "verdict",
-        "cause",
-        "deployment_id",
-        "rollback",
-        "begun_at",
-        "updated_at",
-        "ended_at",
-    ),
+    *("request_id", "number", "service", "cluster_arn", "service_arn", "action"),
+    *("before", "after", "state", "verdict", "cause", "deployment_id", "rollback"),
+    *("begun_at", "updated_at", "ended_at"),
 )
-"""The attributes of an entry that a list shows.
+"""Attributes of an entry in a list. The index has all attributes, so this list can grow."""
 
-The index has all attributes, so that this list can grow.
-"""
-
-_CALLS_AT_MOST = 20
-"""How many calls one page may take to find the entries of one cluster among those of all."""
+_MAX_CALLS = 20
+"""Maximum calls for a page of the entries of one cluster."""
 
 
 class UpdateQueries:
-    """The entries in the ledger's table.
+    """The entries in the ledger's table, the latest first.
 
-    A place is the key of an item: the page begins after it. All methods raise LedgerError.
+    A page begins after the key of an item. All methods raise LedgerError.
     """
 
     def __init__(self, table: Table):
         self._table = table
-        self._history = History(table)
 
     def of_service(
         self, service: str, most: int, after: Item | None = None
     ) -> tuple[list[Item], Item | None]:
-        """A service's entries, by its key, and where the next page begins; None at the end.
+        """Returns entries of a service and the key of the last one. None: no page follows.
 
-        See ``of_all`` for short pages.
+        `service` is the service's key. See `of_all` for short pages.
         """
         page = partial(self._table.page, service, only=SHOWN, prefix=ENTRY)
-        return self._gathered(page, ("pk", "sk"), most, after, lambda item: True)
+        return self._page(page, ("pk", "sk"), most, after)
 
     def of_all(
         self, most: int, after: Item | None = None, cluster: str | None = None
     ) -> tuple[list[Item], Item | None]:
-        """The entries of all services, or of those of one cluster, by its ARN.
+        """Returns entries of all services, or of the cluster with this ARN, like `of_service`.
 
-        A page may be short although more follows: it has no more bytes than Lambda's answers, and
-        costs a bounded number of calls.
+        A page can be short before the last one, because its size and its calls are limited.
         """
         page = partial(self._table.page, UPDATES, only=SHOWN, index=RECENT)
         names = (RECENT.hash_key, RECENT.range_key, "pk", "sk")
-        return self._gathered(
-            page, names, most, after, lambda item: cluster in (None, item["cluster_arn"])
-        )
+        return self._page(page, names, most, after, cluster)
 
-    def _gathered(
+    def _page(
         self,
-        page: Callable[..., tuple[list[Item], Item | None]],
+        read_page: Callable[..., tuple[list[Item], Item | None]],
         names: tuple[str, ...],
         most: int,
         after: Item | None,
-        is_wanted: Callable[[Item], bool],
+        cluster: str | None = None,
     ) -> tuple[list[Item], Item | None]:
-        """Reads on until there are enough; ``names`` are those of a place's key."""
+        """Reads until the page is full. `names` are the attributes of a key."""
         found: list[Item] = []
         size, key = 0, after
-        for _ in range(_CALLS_AT_MOST):
-            items, following = page(most, after=key)
-            for item in filter(is_wanted, filter(_is_readable, items)):
+        for _ in range(_MAX_CALLS):
+            items, key = read_page(most, after=key)
+            for item in filter(_is_readable, items):
+                if cluster not in (None, item["cluster_arn"]):
+                    continue
                 size += len(json.dumps(item))
-                # A page has one entry at least, or nobody would come past it.
+                # A page has at least one entry, so that the next page begins after it.
                 if found and size > ANSWER_BYTES:
                     return found, _key(found[-1], names)
                 found.append(item)
                 if len(found) == most:
-                    is_last = item is items[-1] and following is None
+                    is_last = item is items[-1] and key is None
                     return found, None if is_last else _key(item, names)
-            key = following
             if key is None:
-                return found, None
+                break
         return found, key
 
-    def one(self, request_id: str) -> Entry | None:
-        """One update; None when there is none, or none any more. Two calls."""
-        return self._history.find(request_id)
+    def find(self, request_id: str) -> Entry | None:
+        """Returns the entry of a `request_id`, or None. Two calls."""
+        return History(self._table).find(request_id)
 
 
 def _is_readable(item: Item) -> bool:
-    """Whether the item is an entry, in whatever state.
-
-    One that is not is logged and left out of the list.
-    """
+    """Returns whether the item is an entry in any state, and logs an item that is not."""
     found = read({**item, "owner": "", "fence": 0, "state": State.ENDED.value})
-    if isinstance(found, LedgerError) or not isinstance(item.get("state"), str):
+    is_readable = isinstance(found, Entry) and isinstance(item.get("state"), str)
+    if not is_readable:
         logger.warning(
             "an update is left out of the list",
             reason=str(found),
             key=f"{item.get('pk')} {item.get('sk')}",
         )
-        return False
-    return True
+    return is_readable
 
 
 def _key(item: Item, names: tuple[str, ...]) -> Item:
@@ -130,8 +110,9 @@ _READ = (*SHOWN, "may_be_repeated", "error_type", "error_attributes", "fingerpri
 
 
 class Progress:
-    """Reads the entries of many ``request_id``s together: a hundred with two calls, and none again
-    that has ended for good.
+    """Reads the entries of many `request_id`s: 100 with two calls.
+
+    An entry that has ended for good is read once.
     """
 
     def __init__(self, table: Table):
@@ -139,27 +120,25 @@ class Progress:
         self._ended: dict[str, Item] = {}
 
     def of(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The entry of each that has one, by ``request_id``. One that is not there has not begun.
-        Raises LedgerError.
+        """Returns the stored entries by `request_id`. Raises LedgerError.
 
-        Of an entry there are the attributes that a list shows, see ``ledger.feed.SHOWN``,
-        ``error_type``, ``error_attributes``, ``may_be_repeated`` and ``fingerprint``: the entry can
-        be one of another update with the same ``request_id``.
+        An entry has the attributes `SHOWN`, `error_type`, `error_attributes`, `may_be_repeated`
+        and `fingerprint`. The fingerprint can be another event's with the same `request_id`.
         """
-        wanted = [one for one in dict.fromkeys(request_ids) if one not in self._ended]
+        wanted = [id_ for id_ in dict.fromkeys(request_ids) if id_ not in self._ended]
         found = dict(self._ended)
-        # A repetition after a failure is another entry, so where it is has to be asked again
-        # until it has ended for good.
-        requests = self._table.get_many([request_key(one) for one in wanted], ["service", "number"])
-        places = {
+        # A repetition after a failure has a new entry, so its key is read until the entry has
+        # ended for good.
+        requests = self._table.get_many([request_key(id_) for id_ in wanted], ["service", "number"])
+        keys = {
             item["pk"].partition("#")[2]: (item["service"], entry_key(item["number"]))
             for item in requests
         }
-        entries = self._table.get_many(list(places.values()), _READ)
-        by_place = {(item["pk"], item["sk"]): item for item in entries}
-        for request_id, place in places.items():
-            if item := by_place.get(place):
+        entries = self._table.get_many(list(keys.values()), _READ)
+        by_key = {(item["pk"], item["sk"]): item for item in entries}
+        for request_id, key in keys.items():
+            if item := by_key.get(key):
                 found[request_id] = item
-                if item.get("state") == "ENDED" and not item.get("may_be_repeated"):
+                if item.get("state") == State.ENDED and not item.get("may_be_repeated"):
                     self._ended[request_id] = item
         return found

@@ -1,13 +1,8 @@
-"""How fast all who share a ledger call ECS together: one token bucket in the table for each bucket
-that ECS has.
+"""Limits the calls of ECS by all users of a ledger: a token bucket in the table per bucket of ECS.
 
-Whoever wants to call takes a token before, and is told how long to wait for it: each has a place in
-the row, so none is passed over, and what one does not need another has. A bucket is one number, the
-moment at which it is full again (the "generic cell rate algorithm"), so to take is one conditional
-write, two after a time without calls.
-
-Clocks that differ, and a network that is not always as quick, bring calls to ECS a little sooner
-after one another than they were let go: so a token and a fiftieth of the rate are left.
+A caller takes its tokens first and then waits until they are there, so callers are served in order.
+A bucket is one number, the time at which it is full again (generic cell rate algorithm). To take
+tokens is one conditional write, or two after a time without calls.
 """
 
 import time
@@ -21,66 +16,61 @@ _KEY = "PACE"
 _TRIES = 8
 
 
-class Pace:
-    """The buckets in the ledger's table."""
+class SharedRateLimiter:
+    """The token buckets in the ledger's table."""
 
     def __init__(
         self,
         table: Table,
-        rates: Mapping[str, Rate],
+        limits: Mapping[str, Rate],
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        """``rates``: those of ECS, by the bucket's name."""
+        """`limits`: the rates of ECS by bucket."""
         self._table, self._clock, self._sleep = table, clock, sleep
-        self._rates = {
-            name: Rate(max(1, rate.burst - 1), rate.per_second * 0.98)
-            for name, rate in rates.items()
-        }
+        self._limits = {name: rate.with_margin() for name, rate in limits.items()}
 
     def take(self, bucket: str, count: int, most_seconds: float) -> bool:
-        """Takes ``count`` tokens and waits until they are there; False, and none is taken, where
-        that lasts over ``most_seconds``.
+        """Takes `count` tokens and waits until they are there.
 
-        Raises LedgerError.
+        Returns False, and takes none, if the wait is longer than `most_seconds`. Raises
+        LedgerError.
         """
         wait = self._reserve(bucket, count, most_seconds) if count else 0.0
-        if wait is None:
-            return False
-        if wait > 0:
+        if wait:
             self._sleep(wait)
-        return True
+        return wait is not None
 
     def _reserve(self, bucket: str, count: int, most_seconds: float) -> float | None:
-        """Takes tokens; the seconds until they are there, or None."""
-        rate = self._rates[bucket]
+        """Takes tokens. Returns the seconds until they are there, or None."""
+        rate = self._limits[bucket]
         seconds, depth = count / rate.per_second, rate.burst / rate.per_second
         for _ in range(_TRIES):
             now = self._clock()
             latest = now + depth + most_seconds - seconds
             if latest < now:
                 return None
-            goes_on = Update(
+            add = Update(
                 _KEY,
                 bucket,
                 "SET #full_at = #full_at + :seconds",
                 ":now <= #full_at AND #full_at <= :latest",
                 {"seconds": seconds, "now": now, "latest": latest},
             )
-            was_full = Update(
+            restart = Update(
                 _KEY,
                 bucket,
                 "SET #full_at = :full_at",
                 "attribute_not_exists(#full_at) OR #full_at < :now",
                 {"full_at": now + seconds, "now": now},
             )
-            for change in (goes_on, was_full):
+            for change in (add, restart):
                 try:
                     full_at: float = self._table.update(change)["full_at"]
-                    return full_at - depth - now
-                except ConditionFailed as refused:
-                    item = refused.items[0]
+                    return max(0.0, full_at - depth - now)
+                except ConditionFailed as error:
+                    item = error.items[0]
                 if item and item["full_at"] > latest:
                     return None
-        raise LedgerError(f"too many at once take tokens of {bucket}")
+        raise LedgerError(f"too many callers take tokens of {bucket} at once, try again")

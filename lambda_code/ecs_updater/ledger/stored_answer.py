@@ -1,9 +1,8 @@
-"""The answer of an update as text in its entry's item: whole, or without what the item has
-elsewhere. Pure.
+"""Stores the response of an update in the entry's item, reduced if the item is too large. Pure.
 
-An item of DynamoDB has at most 400 KB. Fifty tags of the largest size have 77 KB, and an answer can
-repeat those from before and those from after the update twice each. Where such an answer does not
-fit, it is kept without them, and ``restored`` puts them back.
+An item has at most 400 KB. Fifty tags of the maximum size have 77 KB, and a response can repeat the
+tags before and after the update twice each. A reduced response lacks what the entry has in other
+attributes. `restore` adds that again.
 """
 
 import json
@@ -13,17 +12,17 @@ from typing import Any
 from ..model.tags import TagChanges, listed
 
 _REDUCED = "recorded"
-"""The field of a body that lacks something."""
+"""Field that marks a reduced body."""
 
 _NOTE = "too large for the ledger: what the entry has in before and after is left out"
 
 Json = Mapping[str, Any]
 
 
-def kept(answer: Json, item: Json, limit: int) -> str:
-    """``answer`` as text of at most ``limit`` bytes, in the fullest form that fits.
+def store(answer: Json, item: Json, limit: int) -> str:
+    """Returns the response as JSON of at most `limit` bytes, reduced as little as possible.
 
-    ``item`` has the entry's other attributes.
+    `item` has the entry's other attributes.
     """
     text = json.dumps(answer, ensure_ascii=False)
     for reduced in (_without_tags, _without_states):
@@ -35,16 +34,16 @@ def kept(answer: Json, item: Json, limit: int) -> str:
     return text
 
 
-def restored(text: str, item: Json) -> dict[str, Any]:
-    """The whole answer. What no form kept is null."""
+def restore(text: str, item: Json) -> dict[str, Any]:
+    """Returns the whole response. A value that was not stored is None."""
     answer: dict[str, Any] = json.loads(text)
     body = answer.get("body")
     if not isinstance(body, dict) or _REDUCED not in body:
         return answer
     before, after = item["before"], item["after"]
     changes = body.get("changes", _image_changes(before, after))
-    images = [one for one in changes if one["what"].startswith("image.")]
-    others = [one for one in changes if one not in images]
+    images = [change for change in changes if change["what"].startswith("image.")]
+    others = [change for change in changes if change not in images]
     whole = {
         **body,
         "BEFORE": _state(body.get("BEFORE", {}), before, after, item),
@@ -56,19 +55,19 @@ def restored(text: str, item: Json) -> dict[str, Any]:
 
 
 def size(value: Any) -> int:
-    """About how many bytes ``value`` takes in the table; rather more than fewer."""
+    """Returns an upper estimate of the bytes of `value` in the table."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return len(text.encode("utf-8", "backslashreplace"))
 
 
 def _without_tags(body: Json, item: Json) -> Json:
-    """The body without the tags, and the changes of tags, that the entry's sides have."""
+    """Returns the body without the tags and changes of tags that the entry has."""
     sides = {"BEFORE": item["before"], "AFTER": item["after"]}
     states = {
         name: {
             **body[name],
             "tags": [
-                one for one in body[name]["tags"] if side["tags"].get(one["key"]) != one["value"]
+                tag for tag in body[name]["tags"] if side["tags"].get(tag["key"]) != tag["value"]
             ],
         }
         for name, side in sides.items()
@@ -76,12 +75,12 @@ def _without_tags(body: Json, item: Json) -> Json:
     return {
         **body,
         **states,
-        "changes": [one for one in body["changes"] if not one["what"].startswith("tag.")],
+        "changes": [change for change in body["changes"] if not change["what"].startswith("tag.")],
     }
 
 
 def _without_states(body: Json, _: Json) -> Json:
-    """The least that a repetition needs."""
+    """Returns the minimum that a repetition needs."""
     deployment = {name: body["deployment"].get(name) for name in ("id", "verdict", "reason")}
     return {
         "changed": body.get("changed"),
@@ -104,7 +103,7 @@ def _state(stored: Json, side: Json, other: Json, item: Json) -> dict[str, Any]:
         "updatedOn": None,
         **stored,
         "tags": listed(
-            {**side["tags"], **{one["key"]: one["value"] for one in stored.get("tags", ())}}
+            {**side["tags"], **{tag["key"]: tag["value"] for tag in stored.get("tags", ())}}
         ),
     }
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidEventError, one_line
-from ..ledger.entry import check_types
 from ..model.event_parser import parse_json
+from ..model.field_types import check_types
 from ..model.request import fingerprint
 
 BATCH = "batch"

@@ -44,7 +44,7 @@ from ..errors import (
 from ..ledger.batch import Batches
 from ..ledger.lease import Leases
 from ..ledger.memory import MemoryLedger
-from ..ledger.rate_limiter import Pace
+from ..ledger.rate_limiter import SharedRateLimiter
 from ..ledger.store import History
 from ..model.event_parser import parse as parse_event
 from ..model.plan import Plan
@@ -151,7 +151,7 @@ class Worker:
             history = History(table, retention_days=days, clock=clock.epoch)
             leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
             self._batches = Batches(table, retention_days=days, clock=clock.epoch)
-            self._limiter = Pace(
+            self._limiter = SharedRateLimiter(
                 table, parse_rates(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep
             )
         self._rejections = Rejections(

@@ -131,7 +131,7 @@ def test_a_service_is_found_however_it_is_named(parameters, key):
 def test_updates_are_told_by_service_and_by_their_id(get, history, lease):
     key = f"{PREFIX}service/ECSCluster/ecs-dummy-service"
     entry = history.begin(intent(lease("r-1"))).entry
-    history.end(succeeded(entry))
+    history.finish(succeeded(entry))
     listed = get("/deployments?cluster=ECSCluster&service=ecs-dummy-service").json
     assert [one["id"] for one in listed["deployments"]] == ["r-1"] and listed["deployments"][0][
         "serviceArn"

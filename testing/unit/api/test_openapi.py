@@ -85,7 +85,7 @@ def test_what_is_asked_is_checked_with_the_very_schema_that_is_told(name, schema
 def test_what_reads_answers_as_the_document_says(table, history, lease, log):  # pylint: disable=unused-argument
     ecs = ManyServices({"c": {"web": service("c", "web", tags=[{"key": "a", "value": "b"}])}})
     entry = history.begin(intent(lease("r"))).entry
-    history.end(succeeded(entry))
+    history.finish(succeeded(entry))
     resolve = status_app(
         Sources(ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"})
     ).resolve

@@ -253,7 +253,7 @@ def test_without_a_table_it_begins_nothing_after_too_many_failures(play):
     assert [course[-1] for course in courses.values()] == ["failed", "not started"]
     assert status[1].cause == "ecs_service_name no-such-service not found"
     assert status[2].cause.endswith(
-        ": one update of the batch has failed, and after 1 no further one was to begin"
+        ": no further update of the batch starts: 1 failed and max_failures is 1"
     )
 
 

@@ -29,7 +29,7 @@ def _failed(history, begin):
 
     def fail(request_id, may_be_repeated=False):
         error = RolloutFailedError("it crashes")
-        return history.end(
+        return history.finish(
             begin(request_id, batch="b").refused(
                 "FAILED", "it crashes", error, may_be_repeated=may_be_repeated
             )
@@ -50,7 +50,7 @@ def test_a_batch_and_its_members_come_back_as_they_went_in_their_order(batches, 
 
 def test_an_id_is_taken_once(batches):
     batches.begin(Batch("b", "now", 0), [])
-    with pytest.raises(InvalidEventError, match="there is one of the id b already"):
+    with pytest.raises(InvalidEventError, match="the id b is in use"):
         batches.begin(Batch("b", "now", 0), [])
 
 
@@ -58,17 +58,14 @@ def test_a_failure_counts_once_with_the_end_that_it_is_and_success_does_not(
     batches, history, begin, failed
 ):
     batches.begin(Batch("b", "now", 3, max_failures=2), [])
-    history.end(succeeded(begin("one", batch="b")))
+    history.finish(succeeded(begin("one", batch="b")))
     ended = failed("two")
-    history.end(ended)  # An answer that got lost is asked for again.
+    history.finish(ended)  # An answer that got lost is asked for again.
     found = batches.find("b")
     assert found.failures == 1 and found.why_over is None
     failed("three")
     found = batches.find("b")
-    assert (
-        found.why_over
-        == "2 updates of the batch have failed, and after 2 no further one was to begin"
-    )
+    assert found.why_over == "no further update of the batch starts: 2 failed and max_failures is 2"
 
 
 def test_what_may_be_tried_again_counts_when_it_is_given_up_and_only_once(batches, history, failed):
@@ -94,7 +91,7 @@ def test_the_entries_of_many_requests_cost_two_calls_for_a_hundred_and_what_has_
     table, history, begin, fake
 ):
     begin("open")
-    history.end(succeeded(begin("ended")))
+    history.finish(succeeded(begin("ended")))
     progress = Progress(table)
     fake.requests.clear()
     found = progress.of(["open", "ended", "nobody"])

@@ -9,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from ecs_updater.aws.dynamodb import LONGEST_CALL, Table
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.errors import LeaseHeldError, LedgerError
-from ecs_updater.ledger.lease import LEASE_SECONDS, SKEW, Holder, Leases
+from ecs_updater.ledger.lease import LEASE_SECONDS, SKEW, SORT_KEY, Holder, Leases
 from fakes.fake_ecs import SERVICE_ARN
 from fakes.memory_dynamodb import CONFLICT, DENIED, SERVER_ERROR, TABLE, THROTTLED, Clock
 from support.ledger import START, refused
@@ -18,6 +18,13 @@ pytest_plugins = ["support.ledger_fixtures"]
 
 ONE, OTHER = Holder("one", "request-1"), Holder("other", "request-2")
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
+def seconds_left(table, lease, clock):
+    """For how long the lease in the table is valid. It is this lease."""
+    item = table.get(lease.service, SORT_KEY)
+    assert (item.get("holder"), item["fence"]) == (lease.holder.id, lease.fence)
+    return item["expires_at"] - SKEW - clock()
 
 
 def test_a_lease_that_one_has_no_other_gets(leases):
@@ -40,19 +47,19 @@ def test_a_lease_given_back_is_free_and_the_fence_goes_on(leases):
     assert leases.acquire(SERVICE_ARN, OTHER).fence == first.fence + 1
 
 
-def test_only_the_holder_gives_a_lease_back_and_twice_is_harmless(leases):
+def test_only_the_holder_gives_a_lease_back_and_twice_is_harmless(leases, table, clock):
     lease = leases.acquire(SERVICE_ARN, ONE)
     assert not leases.release(SERVICE_ARN, OTHER)
-    leases.check(lease)
+    assert seconds_left(table, lease, clock) > 0
     assert leases.release(SERVICE_ARN, ONE) and not leases.release(SERVICE_ARN, ONE)
 
 
-def test_nobody_gives_back_what_somebody_else_has_by_now(leases, clock):
+def test_nobody_gives_back_what_somebody_else_has_by_now(leases, table, clock):
     leases.acquire(SERVICE_ARN, ONE)
     clock.now += LEASE_SECONDS + 1
     later = leases.acquire(SERVICE_ARN, OTHER)
     assert not leases.release(SERVICE_ARN, ONE)
-    assert leases.check(later) > 0
+    assert seconds_left(table, later, clock) > 0
 
 
 def test_a_lease_is_free_when_it_has_expired_and_no_sooner(leases, clock):
@@ -63,20 +70,20 @@ def test_a_lease_is_free_when_it_has_expired_and_no_sooner(leases, clock):
     assert leases.acquire(SERVICE_ARN, OTHER).fence == first.fence + 1
 
 
-def test_its_holder_counts_a_lease_as_over_before_anybody_else_takes_it(leases, clock):
+def test_its_holder_counts_a_lease_as_over_before_anybody_else_takes_it(leases, table, clock):
     """By as much as two clocks may differ."""
     lease = leases.acquire(SERVICE_ARN, ONE)
-    assert lease.margin(clock()) == leases.check(lease) == LEASE_SECONDS - SKEW
+    assert lease.margin(clock()) == seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
     clock.now = lease.expires_at - SKEW
-    assert leases.check(lease) == 0
+    assert lease.margin(clock()) == 0
     refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
 
 
-def test_a_renewed_lease_lasts_its_full_time_from_then(leases, clock):
+def test_a_renewed_lease_lasts_its_full_time_from_then(leases, table, clock):
     lease = leases.acquire(SERVICE_ARN, ONE)
     clock.now += 100
     lease = leases.renew(lease)
-    assert leases.check(lease) == lease.margin(clock()) == LEASE_SECONDS - SKEW
+    assert seconds_left(table, lease, clock) == lease.margin(clock()) == LEASE_SECONDS - SKEW
     clock.now += 100
     refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
 
@@ -87,36 +94,33 @@ def test_an_expired_lease_that_nobody_took_can_be_renewed(leases, clock):
     assert leases.renew(lease).margin(clock()) == LEASE_SECONDS - SKEW
 
 
-@pytest.mark.parametrize("ask", ["check", "renew"])
-def test_a_lease_that_another_took_is_noticed(leases, clock, ask):
+def test_a_lease_that_another_took_is_noticed(leases, clock):
     lease = leases.acquire(SERVICE_ARN, ONE)
     clock.now += 300
     leases.acquire(SERVICE_ARN, OTHER)
-    assert refused(LeaseHeldError, getattr(leases, ask), lease) == (
+    assert refused(LeaseHeldError, leases.renew, lease) == (
         f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is not held by this update "
         "any more: another update "
         "(request_id request-2, since 2027-01-15T08:05:00.000Z) has taken it, try again"
     )
 
 
-@pytest.mark.parametrize("ask", ["check", "renew"])
 @pytest.mark.parametrize("gone", ["released", "deleted"])
-def test_a_lease_that_is_gone_is_noticed(leases, fake, ask, gone):
+def test_a_lease_that_is_gone_is_noticed(leases, fake, gone):
     lease = leases.acquire(SERVICE_ARN, ONE)
     if gone == "released":
         leases.release(SERVICE_ARN, ONE)
     else:
         fake.delete(SERVICE_ARN, "LEASE")
     assert "not held by this update any more: its lease is gone, try again" in refused(
-        LeaseHeldError, getattr(leases, ask), lease
+        LeaseHeldError, leases.renew, lease
     )
 
 
-def test_a_holder_who_takes_its_lease_again_has_only_the_later_one(leases):
+def test_a_holder_who_takes_its_lease_again_has_only_the_later_one(leases, table, clock):
     first = leases.acquire(SERVICE_ARN, ONE)
     second = leases.acquire(SERVICE_ARN, ONE)
-    assert second.fence > first.fence and leases.check(second) > 0
-    refused(LeaseHeldError, leases.check, first)
+    assert second.fence > first.fence and seconds_left(table, second, clock) > 0
     refused(LeaseHeldError, leases.renew, first)
 
 
@@ -236,7 +240,7 @@ def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table,
         holder = Holder(f"holder-{index}", f"request-{index}")
         lease = leases.acquire(SERVICE_ARN, holder, deadline=START + 60)
         inside.append(index)
-        leases.check(lease)  # While others try.
+        leases.renew(lease)  # While others try.
         most_inside.append(len(inside))
         fences.append(lease.fence)
         inside.remove(index)
@@ -259,12 +263,12 @@ def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table,
 
 @pytest.mark.parametrize("fault", [TIMED_OUT, SERVER_ERROR], ids=["timed out", "500"])
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
-def test_answers_that_get_lost_do_no_harm(leases, fake, fault, after_effect):
+def test_answers_that_get_lost_do_no_harm(leases, table, clock, fake, fault, after_effect):
     fake.fail("UpdateItem", fault, after_effect=after_effect)
     lease = leases.acquire(SERVICE_ARN, ONE)
     fake.fail("UpdateItem", fault, after_effect=after_effect)
     lease = leases.renew(lease)
-    assert leases.check(lease) == LEASE_SECONDS - SKEW
+    assert seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
     fake.fail("UpdateItem", fault, after_effect=after_effect)
     leases.release(SERVICE_ARN, ONE)
     assert leases.acquire(SERVICE_ARN, OTHER).fence > lease.fence
@@ -329,11 +333,10 @@ def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake):
         )
 
 
-@pytest.mark.parametrize("ask, operation", [("check", "GetItem"), ("renew", "UpdateItem")])
-def test_a_lease_of_which_nothing_can_be_known_is_not_counted_as_held(leases, fake, ask, operation):
+def test_a_lease_that_cannot_be_renewed_is_not_counted_as_held(leases, fake):
     lease = leases.acquire(SERVICE_ARN, ONE)
-    fake.fail(operation, *[SERVER_ERROR] * 3)
-    assert f"{operation} failed on the table" in refused(LedgerError, getattr(leases, ask), lease)
+    fake.fail("UpdateItem", *[SERVER_ERROR] * 3)
+    assert "UpdateItem failed on the table" in refused(LedgerError, leases.renew, lease)
 
 
 # While it is held
@@ -358,11 +361,11 @@ def test_a_lease_that_cannot_be_given_back_spoils_nothing(leases, fake):
     assert "InternalServerError" in str(lease.not_released)
 
 
-def test_before_each_write_the_lease_is_confirmed_with_its_full_time(leases, clock):
+def test_before_each_write_the_lease_is_confirmed_with_its_full_time(leases, table, clock):
     with leases.held(SERVICE_ARN, ONE) as lease:
         clock.now += LEASE_SECONDS - SKEW
         lease.confirm(LEASE_SECONDS - SKEW)
-        assert leases.check(lease.term) == LEASE_SECONDS - SKEW
+        assert seconds_left(table, lease.term, clock) == LEASE_SECONDS - SKEW
 
 
 def test_nothing_is_written_under_a_lease_that_another_took(leases, clock):
@@ -399,13 +402,12 @@ def test_each_step_is_one_call(leases, table):
     spent = [dict(table.calls)]
     for step in (
         lambda: leases.renew(lease),
-        lambda: leases.check(lease),
         lambda: leases.release(SERVICE_ARN, ONE),
     ):
         table.calls.clear()
         step()
         spent.append(dict(table.calls))
-    assert spent == [{"UpdateItem": 1}, {"UpdateItem": 1}, {"GetItem": 1}, {"UpdateItem": 1}]
+    assert spent == [{"UpdateItem": 1}] * 3
 
 
 def longest(config):

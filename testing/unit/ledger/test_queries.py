@@ -50,7 +50,7 @@ def _made(history, leases, clock):
                 entry = history.begin(
                     replace(intent(lease), cluster_arn=cluster, service_arn=service)
                 ).entry
-                history.end(succeeded(entry))
+                history.finish(succeeded(entry))
                 leases.release(service, lease.holder)
                 made.append(entry.request_id)
         return made

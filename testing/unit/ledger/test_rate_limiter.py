@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from ecs_updater.errors import LedgerError
-from ecs_updater.ledger.rate_limiter import Pace
+from ecs_updater.ledger.rate_limiter import SharedRateLimiter
 from ecs_updater.throttling import RATES, REGISTER, UPDATE, Rate, parse_rates
 from fakes.ecs_buckets import Buckets
 from fakes.memory_dynamodb import THROTTLED
@@ -19,7 +19,7 @@ FOREVER = 1e6
 
 @pytest.fixture(name="pace")
 def _pace(table, clock):
-    return Pace(table, RATES, clock=clock, sleep=clock.sleep)
+    return SharedRateLimiter(table, RATES, clock=clock, sleep=clock.sleep)
 
 
 def test_a_full_bucket_lets_all_but_one_of_its_burst_go_at_once(pace, clock):
@@ -56,7 +56,7 @@ def test_no_token_is_taken_by_who_cannot_wait_so_long(pace, clock, fake):
 
 def test_many_at_once_get_a_token_each_and_none_twice(table, clock):
     waits = []
-    paces = [Pace(table, RATES, clock=clock, sleep=waits.append) for _ in range(40)]
+    paces = [SharedRateLimiter(table, RATES, clock=clock, sleep=waits.append) for _ in range(40)]
     threads = [threading.Thread(target=pace.take, args=(REGISTER, 1, FOREVER)) for pace in paces]
     for thread in threads:
         thread.start()

@@ -76,7 +76,7 @@ def test_a_step_back_is_refused(history, begin):
 def test_an_entry_that_is_gone_is_told(history, begin, fake):
     entry = begin()
     fake.clear()
-    for call in (history.advance, lambda entry: history.end(succeeded(entry))):
+    for call in (history.advance, lambda entry: history.finish(succeeded(entry))):
         assert "the update of request_id request-1 is gone from the table" in refused(
             LedgerError, call, entry
         )
@@ -88,8 +88,8 @@ def test_an_entry_that_is_gone_is_told(history, begin, fake):
 
 def test_what_has_ended_stays_as_it_is(history, begin):
     entry = history.advance(begin().deployed("ecs-svc/2"))
-    ended = history.end(entry.answered("SUCCEEDED", "", ANSWER))
-    message = refused(LeaseHeldError, history.end, entry.answered("FAILED", "late", ANSWER))
+    ended = history.finish(entry.answered("SUCCEEDED", "", ANSWER))
+    message = refused(LeaseHeldError, history.finish, entry.answered("FAILED", "late", ANSWER))
     assert message.endswith(
         f"{SERVICE_ARN}: the update of request_id request-1 has been ended, try again"
     )
@@ -98,9 +98,9 @@ def test_what_has_ended_stays_as_it_is(history, begin):
 
 
 def test_the_last_success_is_that_of_the_last_update_that_succeeded(history, begin):
-    history.end(succeeded(begin("request-1")))
-    second = history.end(succeeded(begin("request-2")))
-    history.end(begin("request-3").registered("arn:9").answered("FAILED", "", ANSWER))
+    history.finish(succeeded(begin("request-1")))
+    second = history.finish(succeeded(begin("request-2")))
+    history.finish(begin("request-3").registered("arn:9").answered("FAILED", "", ANSWER))
     begin("request-4")
     success = history.last_success(SERVICE_ARN)
     assert (success.request_id, success.number, success.ended_at) == (
@@ -115,9 +115,9 @@ def test_the_last_success_is_that_of_the_last_update_that_succeeded(history, beg
 
 def test_an_earlier_update_that_is_ended_late_is_not_the_last_success(history, begin, table):
     first, second = begin("request-1"), begin("request-2")
-    history.end(succeeded(second))
+    history.finish(succeeded(second))
     table.calls.clear()
-    history.end(succeeded(first))
+    history.finish(succeeded(first))
     assert table.calls == {"TransactWriteItems": 2}
     assert history.last_success(SERVICE_ARN).request_id == "request-2"
     assert history.find("request-1").verdict == "SUCCEEDED" and history.unfinished() == []
@@ -129,7 +129,7 @@ def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothi
     begin("request-2")
     ended = begin("request-1")
     clock.now += 60
-    history.end(succeeded(ended))
+    history.finish(succeeded(ended))
     expires = {
         key: int(item["expires"]["N"]) for key, item in fake.items.items() if "expires" in item
     }
@@ -155,7 +155,7 @@ def test_the_next_update_finds_what_a_dead_one_began_and_takes_it_over(history, 
         == replace(dead, owner=later.holder.id, fence=later.fence)
         == history.find("request-1")
     )
-    assert history.end(taken.answered("FAILED", "undone", ANSWER)) == history.find("request-1")
+    assert history.finish(taken.answered("FAILED", "undone", ANSWER)) == history.find("request-1")
 
 
 def test_who_lost_an_entry_cannot_write_it_any_more(history, begin, lease):
@@ -163,7 +163,7 @@ def test_who_lost_an_entry_cannot_write_it_any_more(history, begin, lease):
     taken = history.take_over(mine, lease("request-2"))
     for call in (
         lambda: history.advance(mine.deployed("ecs-svc/2")),
-        lambda: history.end(succeeded(mine)),
+        lambda: history.finish(succeeded(mine)),
         lambda: history.take_over(
             mine, SimpleNamespace(fence=mine.fence, holder=Holder(mine.owner, "request-1"))
         ),

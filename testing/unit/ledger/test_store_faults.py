@@ -22,7 +22,7 @@ STEPS = {
         "PutItem",
         lambda history, entry, later: history.advance(entry.registered("arn:2")),
     ),
-    "end": ("TransactWriteItems", lambda history, entry, later: history.end(succeeded(entry))),
+    "end": ("TransactWriteItems", lambda history, entry, later: history.finish(succeeded(entry))),
     "take over": ("UpdateItem", lambda history, entry, later: history.take_over(entry, later())),
     "find": ("GetItem", lambda history, entry, later: history.find("request-1")),
     "unfinished": ("Query", lambda history, entry, later: history.unfinished(SERVICE_ARN)),
@@ -150,7 +150,7 @@ def test_each_step_costs_what_is_said(history, lease, table):
         assert cost(lambda step=step: history.advance(step)) == {"PutItem": 1}
     assert cost(lambda: history.take_over(entry, later)) == {"UpdateItem": 1}
     mine = history.find("request-1")
-    assert cost(lambda: history.end(mine.answered("SUCCEEDED", "", ANSWER))) == {
+    assert cost(lambda: history.finish(mine.answered("SUCCEEDED", "", ANSWER))) == {
         "TransactWriteItems": 1
     }
     assert cost(lambda: history.last_success(SERVICE_ARN)) == {"GetItem": 1}

@@ -207,7 +207,7 @@ def test_after_so_many_failures_what_has_not_begun_is_not_started_and_says_why(r
         "NOT_STARTED",
     ]
     for one in ids[2:]:
-        assert "2 updates of the batch have failed, and after 2 no further one was to begin" in (
+        assert "no further update of the batch starts: 2 failed and max_failures is 2" in (
             run.entry(one).cause or ""
         )
     assert run.ecs.updates == []
