@@ -5,29 +5,37 @@ What is pushed is a few bytes: an image for each of ECS's processors, an index o
 chart, which is no image.
 """
 
+import base64
+import datetime
 import gzip
 import hashlib
 import http.client
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.x509.oid import NameOID
 
 from ecs_updater.aws.ecr import Ecr
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.oci_registry import Oci
 from ecs_updater.aws.safe_http import Http
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError
+from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import Platform
@@ -42,6 +50,8 @@ pytestmark = pytest.mark.skipif(
 X86_64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 OCI = "application/vnd.oci.image"
 DOCKER = "application/vnd.docker"
+ISSUER, SERVICE = "issuer", "registry.example"
+NOT_SHOWN = "the registry requires credentials for it: it is private there, or does not exist"
 
 
 def digest_of(content: bytes) -> str:
@@ -215,6 +225,25 @@ def test_an_index_is_found_by_tag_and_by_digest_and_each_processor_has_its_manif
             assert set(verified.platforms) == {X86_64, ARM64}
 
 
+@pytest.mark.parametrize("kind", [OCI, DOCKER])
+def test_an_image_for_one_processor_is_for_no_other(registry, kind):
+    digest = registry.push_image("team/arm", "latest", "arm64", kind)
+    verified = verify(parsed(registry, "team/arm"), ARM64, lookup(registry.host))
+    assert (verified.digest, verified.platforms) == (digest, (ARM64,))
+    with pytest.raises(ImageArchitectureError, match="is for arm64 and the task needs X86_64"):
+        verify(parsed(registry, "team/arm"), X86_64, lookup(registry.host))
+
+
+def test_a_pinned_reference_is_what_was_looked_at_after_the_tag_has_moved(registry):
+    digest = registry.push_image("team/moves", "1", "amd64")
+    pinned = verify(parsed(registry, "team/moves:1"), X86_64, lookup(registry.host)).pinned()
+    assert str(pinned) == f"{registry.host}/team/moves:1@{digest}"
+    assert registry.push_image("team/moves", "1", "arm64") != digest
+    assert verify(pinned, X86_64, lookup(registry.host)).digest == digest
+    with pytest.raises(ImageArchitectureError):
+        verify(parsed(registry, "team/moves:1"), X86_64, lookup(registry.host))
+
+
 def updated(registry: Registry, rest: str, **settings: str) -> tuple[FakeEcs, dict[str, Any]]:
     """A service for X86_64 after an update to an image of the registry, which the function's
     settings allow.
@@ -261,4 +290,189 @@ def test_an_update_to_what_no_task_could_run_is_refused_before_any_write(
     assert fakes[0].writes == []
 
 
+@pytest.mark.parametrize("rest", ["team/app:2", f"team/app@sha256:{'a' * 64}"])
+def test_a_tag_or_digest_that_is_not_there_is_refused(registry, rest):
+    registry.push_image("team/app", "1", "amd64")
+    with pytest.raises(
+        ImageNotFoundError, match="is not in the registry: its repository has no such tag or digest"
+    ):
+        verify(parsed(registry, rest), X86_64, lookup(registry.host), require=False)
+
+
+def test_a_repository_that_is_not_there_is_refused(registry):
+    with pytest.raises(ImageNotFoundError, match="is not in the registry: "):
+        verify(parsed(registry, "nobody/knows:1"), X86_64, lookup(registry.host), require=False)
+
+
+def test_a_chart_is_no_image(registry):
+    config = b'{"name": "chart"}'
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "config": _descriptor("application/vnd.cncf.helm.config.v1+json", config),
+        "layers": [],
+    }
+    registry.push("team/chart", "1", manifest, config)
+    with pytest.raises(
+        ImageNotFoundError,
+        match=r"no container image but application/vnd\.cncf\.helm\.config\.v1\+json",
+    ):
+        verify(parsed(registry, "team/chart:1"), X86_64, lookup(registry.host))
+
+
+def test_a_registry_inside_is_not_asked_unless_the_configuration_names_it(registry):
+    registry.push_image("team/app", "1", "amd64")
+    with pytest.raises(
+        ImageVerificationError,
+        match="has the private address 127.0.0.1, and this function asks public hosts only",
+    ):
+        verify(parsed(registry, "team/app:1"), X86_64, lookup())
+
+
 # With tokens
+
+
+class Authority:
+    """Gives tokens that a registry believes: for anybody to pull from ``team/open``, and to
+    ``push`` for the test itself.
+
+    https://distribution.github.io/distribution/spec/auth/jwt/
+    """
+
+    def __init__(self, directory: Path):
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ISSUER)])
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(self._key.public_key())
+            .serial_number(1)
+        )
+        builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(
+            now + datetime.timedelta(hours=1)
+        )
+        self._certificate = builder.sign(self._key, hashes.SHA256())
+        self.bundle = directory / "authority.pem"
+        self.bundle.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        self._numbers = itertools.count()
+        self.asked: list[tuple[dict[str, list[str]], str | None]] = []
+        """Query and Authorization of each request for a token."""
+
+    def token(self, access: list[dict[str, Any]]) -> str:
+        """A token, signed, for five minutes."""
+        now = int(datetime.datetime.now(datetime.UTC).timestamp())
+        certificate = base64.b64encode(
+            self._certificate.public_bytes(serialization.Encoding.DER)
+        ).decode()
+        header = {"typ": "JWT", "alg": "ES256", "x5c": [certificate]}
+        times = {"iat": now, "nbf": now - 60, "exp": now + 300}
+        claims = {
+            "iss": ISSUER,
+            "sub": "",
+            "aud": SERVICE,
+            "jti": str(next(self._numbers)),
+            "access": access,
+            **times,
+        }
+        signed = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
+        r, s = utils.decode_dss_signature(
+            self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256()))
+        )
+        return f"{signed}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """Its server; ``host:port``."""
+        authority = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """Answers with a token for what may be had without a name."""
+
+            def do_GET(self):  # pylint: disable=invalid-name
+                """A token."""
+                query = parse_qs(urlsplit(self.path).query)
+                authority.asked.append((query, self.headers["Authorization"]))
+                open_to_all = query["scope"] == ["repository:team/open:pull"]
+                access = (
+                    [{"type": "repository", "name": "team/open", "actions": ["pull"]}]
+                    if open_to_all
+                    else []
+                )
+                body = json.dumps({"token": authority.token(access)}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):  # pylint: disable=arguments-differ
+                """Nothing."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            try:
+                yield f"127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+@pytest.fixture(name="guarded", scope="module")
+def _guarded(tmp_path_factory):
+    """A registry that wants tokens, with the image ``1`` in two repositories; the registry, the
+    authority and its host.
+    """
+    directory = tmp_path_factory.mktemp("guarded")
+    authority = Authority(directory)
+    with ExitStack() as stack:
+        realm = stack.enter_context(authority.running())
+        token = (
+            f"realm: 'http://{realm}/token', service: {SERVICE}, issuer: {ISSUER}, "
+            f"rootcertbundle: '{authority.bundle}'"
+        )
+        host = stack.enter_context(running(directory, f"auth: {{token: {{{token}}}}}\n"))
+        names = ("team/open", "team/closed")
+        access = [
+            {"type": "repository", "name": name, "actions": ["pull", "push"]} for name in names
+        ]
+        registry = Registry(host, authority.token(access))
+        for name in names:
+            registry.push_image(name, "1", "amd64")
+        yield registry, authority, realm
+
+
+def test_a_registry_that_wants_tokens_gets_one_that_was_given_to_nobody_in_particular(guarded):
+    registry, authority, realm = guarded
+    authority.asked.clear()
+    verified = verify(parsed(registry, "team/open:1"), X86_64, lookup(registry.host, realm))
+    assert verified.platforms == (X86_64,) and verified.digest
+    assert authority.asked == [
+        ({"service": [SERVICE], "scope": ["repository:team/open:pull"]}, None)
+    ]
+    with pytest.raises(ImageNotFoundError, match="its repository has no such tag or digest"):
+        verify(parsed(registry, "team/open:2"), X86_64, lookup(registry.host, realm))
+
+
+@pytest.mark.parametrize("name", ["team/closed", "team/nowhere"])
+def test_a_repository_that_is_not_shown_to_everybody_is_in_doubt(guarded, name):
+    registry, _, realm = guarded
+    image = parsed(registry, f"{name}:1")
+    with pytest.raises(ImageVerificationError, match=NOT_SHOWN):
+        verify(image, X86_64, lookup(registry.host, realm))
+    verified = verify(image, X86_64, lookup(registry.host, realm), require=False)
+    assert (verified.digest, verified.doubt) == (
+        None,
+        f"{image} could not be verified: {NOT_SHOWN}",
+    )
+
+
+def test_a_registry_cannot_send_the_function_to_an_authority_inside(guarded):
+    registry, authority, _ = guarded
+    authority.asked.clear()
+    with pytest.raises(ImageVerificationError, match="has the private address 127.0.0.1"):
+        verify(parsed(registry, "team/open:1"), X86_64, lookup(registry.host))
+    assert authority.asked == []

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import boto3
+import moto
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectTimeoutError
@@ -17,8 +18,8 @@ from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, Image
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, Platform
-from ecs_updater.registry.verify import verify
-from fakes.fake_ecs import DENIED, SERVER_ERROR, THROTTLED
+from ecs_updater.registry.verify import verify, verify_all
+from fakes.fake_ecs import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED
 
 OWNER = "999999999999"
 HOST = f"{OWNER}.dkr.ecr.us-east-2.amazonaws.com"
@@ -171,6 +172,21 @@ def test_an_index_is_one_call_to_the_registry_of_its_account_in_its_region(kind)
     }
 
 
+@pytest.mark.parametrize(
+    "rest, image_id",
+    [
+        ("", {"imageTag": "latest"}),
+        (":1", {"imageTag": "1"}),
+        ("@sha256:" + "a" * 64, {"imageDigest": "sha256:" + "a" * 64}),
+        (":moved@sha256:" + "a" * 64, {"imageDigest": "sha256:" + "a" * 64}),
+    ],
+)
+def test_the_digest_decides_then_the_tag_then_latest(rest, image_id):
+    fake = FakeEcr(index(INDEX_TYPES[0]))
+    verify(image(rest), X86_64, lookup(fake))
+    assert fake.requests[0][2]["imageIds"] == [image_id]
+
+
 def test_the_processor_of_a_single_image_takes_a_second_call_and_one_download():
     fake, http = FakeEcr(SINGLE), FakeHttp()
     verified = verify(image(), X86_64, lookup(fake, http))
@@ -184,6 +200,19 @@ def test_the_processor_of_a_single_image_takes_a_second_call_and_one_download():
     assert http.asked == [(URL, {}, True, True, 10.0)]
     with pytest.raises(ImageArchitectureError):
         verify(image(), ARM64, lookup(FakeEcr(SINGLE)))
+
+
+def test_each_region_has_its_own_client_and_each_image_is_asked_for_once():
+    fake = FakeEcr(index(INDEX_TYPES[0]))
+    registries = lookup(fake)
+    elsewhere = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
+    verify_all([image(), image(":2"), image(host=elsewhere), image()], X86_64, registries)
+    hosts = [url for url, _, _ in fake.requests]
+    assert (
+        sorted(hosts)
+        == ["https://api.ecr.cn-north-1.amazonaws.com.cn/"]
+        + ["https://api.ecr.us-east-2.amazonaws.com/"] * 2
+    )
 
 
 WHERE = f"registry {OWNER} in us-east-2: "
@@ -242,6 +271,15 @@ def test_what_a_pull_through_cache_gets_with_the_first_pull_is_a_doubt(answer, p
     assert fake.operations == ["BatchGetImage", "DescribePullThroughCacheRules"] * 2
 
 
+@pytest.mark.parametrize("answer", NOT_THERE, ids=["tag", "repository"])
+@pytest.mark.parametrize("prefixes", [[], ["tea"], ["team/app/deeper", "eam", "app"], ["team/app"]])
+def test_a_rule_for_other_repositories_leaves_it_missing(answer, prefixes):
+    fake = FakeEcr(SINGLE, BatchGetImage=[answer])
+    fake.cached = prefixes
+    with pytest.raises(ImageNotFoundError):
+        verify(image(), X86_64, lookup(fake), require=False)
+
+
 @pytest.mark.parametrize(
     "fault, why",
     [
@@ -262,6 +300,13 @@ def test_rules_that_cannot_be_read_leave_it_in_doubt_and_the_sentence_says_what_
         ImageVerificationError, match=f"could not be verified: {WHERE}.* is not known: {why}"
     ):
         verify(image(), X86_64, lookup(fake))
+
+
+def test_an_uncached_image_is_deployed_as_it_is_written_also_where_digests_are_pinned():
+    fake = FakeEcr(SINGLE, BatchGetImage=[failures("ImageNotFound")])
+    fake.cached = ["team"]
+    verified = verify(image(), X86_64, lookup(fake), require=False)
+    assert verified.pinned() is verified.image and not verified.digests
 
 
 @pytest.mark.parametrize(
@@ -340,3 +385,49 @@ def test_a_configuration_that_cannot_be_got_leaves_the_processor_in_doubt_and_th
         and "it is there, but not for which processor: " in verified.doubt
     )
     assert verified.doubt.endswith(reason) and "secret" not in verified.doubt
+
+
+def test_a_download_url_that_is_denied_leaves_the_processor_in_doubt():
+    fake = FakeEcr(SINGLE, GetDownloadUrlForLayer=[DENIED])
+    doubt = verify(image(), ARM64, lookup(fake), require=False).doubt
+    assert doubt.endswith(
+        "not for which processor: AccessDeniedException: User is not "
+        "authorized to perform this action"
+    )
+
+
+def test_every_request_is_counted_retries_included():
+    fake = FakeEcr(SINGLE, BatchGetImage=[THROTTLED])
+    ecr = Ecr(FakeHttp(), fake.client)
+    verify(image(), X86_64, RegistryClient(ecr, Oci(Http())))
+    assert ecr.calls == {"BatchGetImage": 2, "GetDownloadUrlForLayer": 1}
+
+
+def test_another_ecr_understands_the_calls_and_refuses_in_the_same_words(monkeypatch):
+    """That of moto, which was not made for this code, and has no pull-through caches."""
+    monkeypatch.setattr(Ecr, "cached_prefixes", lambda *_: [])
+    text = json.dumps(index(INDEX_TYPES[0]))
+    with moto.mock_aws():
+        client = boto3.client("ecr", region_name="us-east-2")
+        client.create_repository(repositoryName="team/app")
+        put = client.put_image(
+            repositoryName="team/app",
+            imageManifest=text,
+            imageManifestMediaType=INDEX_TYPES[0],
+            imageTag="1",
+        )
+        host = f"{ACCOUNT}.dkr.ecr.us-east-2.amazonaws.com"
+        registries = RegistryClient(
+            Ecr(FakeHttp(), lambda region: boto3.client("ecr", region_name=region)), Oci(Http())
+        )
+        digest = put["image"]["imageId"]["imageDigest"]
+        for rest in (":1", f"@{digest}", f":moved@{digest}"):
+            assert verify(image(rest, host), X86_64, registries).digest == digest
+        for rest in (":2", "", "@sha256:" + "a" * 64):
+            with pytest.raises(
+                ImageNotFoundError, match="its repository has no such tag or digest"
+            ):
+                verify(image(rest, host), X86_64, registries)
+        client.delete_repository(repositoryName="team/app", force=True)
+        with pytest.raises(ImageNotFoundError, match="it has no repository of that name"):
+            verify(image(":1", host), X86_64, registries)

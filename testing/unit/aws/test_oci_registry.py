@@ -140,6 +140,39 @@ def test_a_host_to_which_the_registry_leads_is_given_no_token_and_cannot_have_on
     assert len(http.urls) == 1
 
 
+def test_a_token_is_used_again_for_its_repository_only_and_not_for_long():
+    clock = Clock()
+    oci = Oci(http := FakeHttp(UNAUTHORIZED, TOKEN, found(), found(), found(), found()), clock)
+    for path in ("team/app", "team/app", "team/other"):
+        oci.manifest("registry.example", path, "1", MANIFEST_TYPES)
+    clock.now += 50
+    oci.manifest("registry.example", "team/app", "1", MANIFEST_TYPES)
+    assert http.authorizations == [None, None, "Bearer t.0-k_en", "Bearer t.0-k_en", None, None]
+
+
+def test_a_token_that_is_taken_no_more_is_replaced_once():
+    oci = Oci(http := FakeHttp(UNAUTHORIZED, TOKEN, found(), UNAUTHORIZED, TOKEN, found()), Clock())
+    for _ in range(2):
+        oci.manifest("registry.example", "team/app", "1", MANIFEST_TYPES)
+    assert len(http.asked) == 6
+
+
+def test_one_question_has_ten_seconds_with_its_token():
+    clock = Clock()
+
+    class Slow(FakeHttp):
+        """Takes three seconds for each answer."""
+
+        def get(self, *arguments, **keywords):
+            answer = super().get(*arguments, **keywords)
+            clock.now += 3
+            return answer
+
+    http = Slow(UNAUTHORIZED, TOKEN, found(), found(CONFIG))
+    check(http, clock=clock)
+    assert [seconds for _, _, seconds in http.asked] == [10, 7, 4, 10]
+
+
 NOT_SHOWN = "the registry requires credentials for it: it is private there, or does not exist"
 
 
@@ -224,6 +257,21 @@ def test_content_is_compared_with_the_digest_that_was_asked_for(algorithm):
     assert check(FakeHttp(found(), found(CONFIG)), f"host.example/app@{digest}").digest == digest
     with pytest.raises(ImageVerificationError, match="other content than the digest says"):
         check(FakeHttp(found(MANIFEST + b" ")), f"host.example/app@{digest}")
+
+
+def test_a_digest_of_an_unknown_kind_is_in_doubt():
+    with pytest.raises(ImageVerificationError, match="a digest of the kind md5 cannot be compared"):
+        check(FakeHttp(found()), f"host.example/app@md5:{'a' * 32}")
+
+
+@pytest.mark.parametrize(
+    "answer", [found(CONFIG + b" "), Response(404, {}, b""), HttpFailure("no answer")]
+)
+def test_without_the_configuration_the_image_is_there_and_its_processor_in_doubt(answer):
+    verified = check(FakeHttp(found(), answer), require=False)
+    assert (
+        verified.digest == DIGEST and "it is there, but not for which processor: " in verified.doubt
+    )
 
 
 # With the real GET, and hosts that are only played: what is asked of which host, with which token

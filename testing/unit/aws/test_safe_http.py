@@ -443,6 +443,26 @@ def test_a_private_registry_leads_to_public_hosts_and_to_private_ones_that_the_c
         get(http, target, registry="https://internal.example:5000")
 
 
+def test_a_public_registry_on_another_port_of_a_private_ones_host_is_still_asked(monkeypatch):
+    monkeypatch.setattr(module.HTTPSConnection, "connect", lambda self: refuse())
+    with pytest.raises(HttpFailure, match="no connection to"):
+        get(Http(["registry.example:5000"], resolver("8.8.8.8")), "https://registry.example/")
+
+
+def test_an_answer_says_whether_it_is_of_another_origin_than_was_asked(serve):
+    other = serve(hello)
+    host = serve(
+        lambda request: (
+            (302, {"Location": f"http://{other}/" if request.path == "/away" else "/"}, b"")
+            if request.path != "/"
+            else hello(request)
+        )
+    )
+    http = Http([host, other])
+    assert get(http, f"http://{host}/away").is_of_another_origin
+    assert not get(http, f"http://{host}/within").is_of_another_origin
+
+
 # What it does not wait for
 
 
@@ -485,6 +505,41 @@ def test_an_answer_that_drips_ends_when_its_time_is_up(beginning):
             get(Http([host]), f"http://{host}/", seconds=0.2)
         done.set()
         thread.join()
+
+
+def test_time_that_is_used_up_is_not_begun_again_by_a_redirect(serve):
+    now = [0.0]
+
+    def answer(_):
+        now[0] += 0.6 * SECONDS
+        return 302, {"Location": "/again"}, b""
+
+    host = serve(answer)
+    with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
+        get(Http([host], clock=lambda: now[0]), f"http://{host}/")
+    assert now == [1.2 * SECONDS]
+
+
+def test_nothing_is_sent_when_the_time_is_up_before(serve):
+    seen = []
+    host = serve(lambda request: seen.append(request.path) or hello(request))
+    times = iter([0.0, SECONDS + 1])
+    with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
+        get(Http([host], clock=lambda: next(times)), f"http://{host}/")
+    assert not seen
+
+
+def test_an_answer_that_breaks_off_is_no_answer(serve):
+    host = serve(lambda _: (200, {"Content-Length": "900"}, b"short"))
+    with pytest.raises(HttpFailure, match=f"no whole answer from {host} in time"):
+        get(Http([host]), f"http://{host}/")
+
+
+def test_a_port_where_nobody_listens_is_no_answer():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+    with pytest.raises(HttpFailure, match=f"no connection to {host}"):
+        get(Http([host]), f"http://{host}/")
 
 
 # Certificates
