@@ -21,6 +21,7 @@ digits, so a service's entries sort in the order of its updates. A lease expires
 `expires_at`: the TTL only deletes items that are no longer needed, up to two days late.
 
 Calls of an update: one query for open entries. Lease: one write to take, one to release, and one
-before each write to ECS. Entry: one transaction to begin (entry, request, open, if the lease is
-held), one write for each step, one transaction to end (entry, open, request, last success, batch).
+before each write to ECS. Entry: one write for each step, and two transactions. The first one begins
+the entry (entry, request, open) if the lease is held. The second one ends it (entry, open, request,
+last success, batch).
 """

@@ -33,12 +33,10 @@ class Batch:
     begun_at: str
     """ISO 8601, UTC."""
     size: int
-    """Number of services."""
     caller: str | None = None
     max_failures: int | None = None
     """Number of failures after which no further update starts. None: no limit."""
     failures: int = 0
-    """Number of failed updates."""
     stopped: str | None = None
     """Reason why the batch was stopped."""
 

@@ -1,7 +1,7 @@
 """The entry of one update: its intent, its progress and its end. Pure and immutable.
 
-A state is stored before the next effect. So an open entry in the state BEGUN may have registered a
-revision, and one in the state REGISTERED may have written tags and updated the service.
+A state is stored before the next effect. So an update in the state BEGUN may have registered a
+revision. An update in the state REGISTERED may have written tags and updated the service.
 """
 
 import json
@@ -97,7 +97,6 @@ class Entry:
     fingerprint: str | None = None
     """Hash of the event, see `model.request.fingerprint`."""
     batch: str | None = None
-    """Id of the batch."""
     rollback_on_failure: bool = False
     rollback_to: str | None = None
     """Target of a rollback: the last revision that worked."""

@@ -74,12 +74,14 @@ class History:
         request = _request_item(entry)
         earlier: Item | None = None
         for _ in range(_BEGIN_TRIES):
-            is_new, values = _IS_NEW, dict[str, Any]()
+            condition, values = _IS_NEW, dict[str, Any]()
             if earlier:
-                is_new = f"{_IS_NEW} OR (#service = :service AND #number = :number)"
+                condition = f"{_IS_NEW} OR (#service = :service AND #number = :number)"
                 values = {name: earlier[name] for name in ("service", "number")}
             try:
-                self._table.write(Put(_item(entry), _IS_NEW), Put(request, is_new, values), *writes)
+                self._table.write(
+                    Put(_item(entry), _IS_NEW), Put(request, condition, values), *writes
+                )
                 return Begun(entry, True)
             except ConditionFailed as error:
                 same, earlier = error.items[:2]
