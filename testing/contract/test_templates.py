@@ -585,3 +585,8 @@ def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_
     assert given
     assert given <= set(declared)
     assert {key for key, one in declared.items() if "Default" not in one} <= given
+
+
+def test_no_default_of_a_tag_looks_like_somebody():
+    assert ECS["Parameters"]["Contact"]["Default"] == "not-set"
+    assert "CONTACT              := not-set" in (PROJECT / "Makefile").read_text(encoding="utf-8")

@@ -337,3 +337,15 @@ def test_a_rule_calls_the_completer_and_may(rule):
         "Principal": "events.amazonaws.com",
         "SourceArn": ARN % ("events", f"rule/{made(rule)['Name']}"),
     }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "protected"), [({}, True), ({"DeletionProtection": "false"}, False)]
+)
+def test_the_table_is_protected_from_deletion_unless_that_is_switched_off(parameters, protected):
+    assert made("LedgerTable", **parameters)["DeletionProtectionEnabled"] is protected
+
+
+def test_the_table_outlives_its_stack_and_the_name_of_the_function():
+    table = stack().resources["LedgerTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")

@@ -287,3 +287,29 @@ def test_an_event_that_the_function_refuses_gives_its_one_short_line(
     (line,) = (line for line in result.output.splitlines() if not line.startswith("make: ***"))
     assert line.startswith("[ERROR][json_validation] wrong input event format: ") and words in line
     assert result.status != 0 and len(line) < 400
+
+
+def deployment_of(here: Workspace) -> str:
+    """Returns the id of the stage's deployment.
+
+    Fails when it is not the one of the stack, or not the only one of the API.
+    """
+    gateway, cloudformation = client(here, "apigateway"), client(here, "cloudformation")
+    found = cloudformation.describe_stack_resources(StackName="ecs-updater-api")["StackResources"]
+    by_type = {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
+    rest_api = by_type["AWS::ApiGateway::RestApi"]
+    (stage,) = gateway.get_stages(restApiId=rest_api)["item"]
+    deployments = [one["id"] for one in gateway.get_deployments(restApiId=rest_api)["items"]]
+    assert deployments == [by_type["AWS::ApiGateway::Deployment"]] == [stage["deploymentId"]]
+    return deployments[0]
+
+
+def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
+    made = [deployment_of(api)]
+    for auth in ("iam", "key"):
+        result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth)
+        assert result.status == 0, result.output
+        made.append(deployment_of(api))
+    assert len(set(made)) == 3, "another one for each change"
+    assert api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package)).status == 0
+    assert deployment_of(api) == made[-1], "the same one where nothing changed"
