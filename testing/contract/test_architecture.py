@@ -37,10 +37,7 @@ PURE = (
     "ecs_updater.model",
     *(f"ecs_updater.api.{name}" for name in ("body", "openapi", "query")),
     *(f"ecs_updater.registry.{name}" for name in ("manifest", "verify")),
-    *(
-        f"ecs_updater.rollout.{name}"
-        for name in ("image_digests", "judgement", "rollback_target", "rollout_state")
-    ),
+    *(f"ecs_updater.rollout.{name}" for name in ("image_digests", "judgement", "rollout_state")),
     *("ecs_updater.ledger.entry", "ecs_updater.rollout.task_failures"),
 )
 """Packages and modules that only compute: they reach neither the SDK nor `aws`."""

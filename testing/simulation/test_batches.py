@@ -9,7 +9,7 @@ import time
 import pytest
 
 from ecs_updater.context import REAL_TIME, Call
-from ecs_updater.deployments.reconciler import complete
+from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import History
 from ecs_updater.worker.rejection import Rejections
@@ -192,7 +192,7 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
     runs = [threading.Event() for _ in range(3)]
 
     def counted(*arguments):
-        complete(*arguments)
+        reconcile(*arguments)
         next((one for one in runs if not one.is_set()), runs[-1]).set()
 
     monkeypatch.setattr(local, "complete", counted)

@@ -10,7 +10,7 @@ from ecs_updater.aws import clients, session
 from ecs_updater.aws.session import ServerTime
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.deployments.reconciler import complete
+from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.errors import LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.rate_limiter import SharedRateLimiter
@@ -91,7 +91,7 @@ def test_an_update_of_a_function_is_completed_with_its_own_verdict(world, laptop
     world.send()
     world.pass_time(100)
     call = Call("completer", None, lambda: 900.0, laptop)
-    (entry,) = complete(None, world.environment, world.boundary, world.table, call).ended
+    (entry,) = reconcile(None, world.environment, world.boundary, world.table, call).ended
     assert entry.verdict == "SUCCEEDED"
 
 
@@ -122,7 +122,7 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
     backend.close(PATIENCE)
     world.pass_time(100)
     call = Call("completer", None, lambda: 900.0, laptop)
-    (entry,) = complete(
+    (entry,) = reconcile(
         None, world.environment, world.boundary, world.table, call, begun.batch.id
     ).ended
     moments = [

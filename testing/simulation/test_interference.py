@@ -161,7 +161,9 @@ def test_a_rollback_that_a_later_update_makes_pointless_says_that(bad_world):
     world.send(rollback_on_failure=True)
     world.pass_time(120)
     world.send(ecs_image_name="app:3")
-    assert "a later update came before the service was returned" in world.history[1].error_message
+    assert (
+        "a later update came before the service was rolled back" in world.history[1].error_message
+    )
 
 
 def test_tags_that_a_later_update_gave_are_not_put_back(bad_world):
@@ -218,7 +220,7 @@ def test_a_return_that_could_not_be_made_says_that_it_is_tried_again(bad_world):
     before(world, "UpdateService", lambda: world.ecs.fail("UpdateService", DENIED), skip=1)
     told = world.send(rollback_on_failure=True, wait_seconds=200, request_id="r")
     assert (
-        "could not be returned to ecs-dummy-task:1, which is tried again: AccessDeniedException"
+        "could not be rolled back to ecs-dummy-task:1, which is tried again: AccessDeniedException"
         in str(told.error)
     )
     again = world.send(rollback_on_failure=True, wait_seconds=200, request_id="r")
@@ -316,7 +318,7 @@ def test_a_service_deleted_before_its_return_is_said_to_be(bad_world):
     world.complete_until_all_is_done()
     assert (
         world.history[0].verdict == "STOPPED"
-        and "deleted before it was returned" in world.history[0].error_message
+        and "deleted before it was rolled back" in world.history[0].error_message
     )
 
 
@@ -431,7 +433,7 @@ def test_the_wait_for_a_return_is_within_the_time_to_wait(bad_world):
         "only a rollback that is complete is ROLLED_BACK"
     )
     assert (
-        "is on its way back to ecs-dummy-task:1" in str(told.error)
+        "is being rolled back to ecs-dummy-task:1" in str(told.error)
         and world.clock.now() - begin <= 47
     )
 

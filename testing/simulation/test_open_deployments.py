@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecs_updater.deployments.reconciler import complete, service_of
+from ecs_updater.deployments.reconciler import reconcile, service_of
 from ecs_updater.errors import ConfigurationError
 from fakes.fake_ecs import SERVICE_ARN
 from fakes.simulated_ecs import Image
@@ -111,7 +111,7 @@ def test_without_a_table_it_says_what_to_set(world):
     from ecs_updater.context import Call  # pylint: disable=import-outside-toplevel
 
     with pytest.raises(ConfigurationError, match="LEDGER_TABLE is empty"):
-        complete({}, {}, world.boundary, None, Call())
+        reconcile({}, {}, world.boundary, None, Call())
 
 
 @pytest.mark.parametrize(

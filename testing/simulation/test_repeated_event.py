@@ -148,7 +148,7 @@ def test_a_repeated_event_may_ask_for_the_rollback_and_gets_the_tags_of_the_last
     assert isinstance(
         again.error, errors.RolloutRolledBackError if wait else errors.RolloutFailedError
     ), again.text
-    assert wait or "the service is on its way back" in again.text
+    assert wait or "the service is being rolled back" in again.text
     assert "exited with code 3" in again.text and "did not ask" not in again.text
     assert world.state == ({"ecs-dummy-container": "app:1"}, {"release": "1"})
     assert world.history[0].verdict == "ROLLED_BACK"

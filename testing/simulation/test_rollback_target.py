@@ -231,7 +231,9 @@ def test_a_rollback_that_ecs_refuses_for_another_reason_registers_nothing(make_w
     world.ecs.publish("app:2", Image.exits(code=3))
     world.ecs.at(1).fail("UpdateService", (400, "InvalidParameterException", "no."))
     told = world.send(wait_seconds=600, rollback_on_failure=True)
-    assert "could not be returned to ecs-dummy-task:1: InvalidParameterException: no." in told.text
+    assert (
+        "could not be rolled back to ecs-dummy-task:1: InvalidParameterException: no." in told.text
+    )
     assert world.ecs.writes.count("RegisterTaskDefinition") == 1
 
 

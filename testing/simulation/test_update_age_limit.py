@@ -131,7 +131,7 @@ def test_a_return_that_can_never_be_placed_ends_too(world):
     (ended,) = complete_for(world, 60 * HOUR, 6 * HOUR)
     assert ended.verdict == "FAILED"
     assert (
-        "and the return to ecs-dummy-task:1 came to TIMED_OUT: nothing of the rollout"
+        "and the rollback to ecs-dummy-task:1 ended with TIMED_OUT: nothing of the rollout"
         in ended.error_message
     )
 

@@ -106,7 +106,7 @@ SCENARIOS = {
     ),
     "the rollback fails too": Scenario(
         "FAILED",
-        "and the return to ecs-dummy-task:1 came to FAILED",
+        "and the rollback to ecs-dummy-task:1 ended with FAILED",
         Image.exits(code=3),
         event=BACK,
         beside=((10, "lose", "busybox"),),

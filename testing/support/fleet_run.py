@@ -9,7 +9,7 @@ from typing import Any
 from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.context import Call, Clock
-from ecs_updater.deployments.reconciler import Completed, complete
+from ecs_updater.deployments.reconciler import Reconciliation, reconcile
 from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.store import History
@@ -104,9 +104,9 @@ class FleetRun:
 
         self.time.run([turns] * workers)
 
-    def complete(self) -> Completed:
+    def complete(self) -> Reconciliation:
         """One run of the completer."""
-        return complete(
+        return reconcile(
             {},
             self.environment,
             self.boundary,

@@ -24,7 +24,7 @@ from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.deployments.reconciler import complete
+from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SORT_KEY
 from fakes.answers import answer_of
@@ -322,7 +322,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             self.process["reconciler"] = Process(None)
             call = Call("reconciler", None, lambda: 900.0, self.world.clock)
             result = self._result(
-                lambda call=call: complete(
+                lambda call=call: reconcile(
                     None, self.world.environment, self.world.boundary, self.world.table, call
                 ).to_json()
             )

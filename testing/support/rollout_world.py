@@ -23,7 +23,7 @@ from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.deployments.reconciler import Completed, complete
+from ecs_updater.deployments.reconciler import Reconciliation, reconcile
 from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import Holder, Leases
@@ -186,10 +186,12 @@ class World:
         except Killed:
             return Told(was_killed=True)
 
-    def complete(self, event: Any = None, settings: Mapping[str, str] | None = None) -> Completed:
+    def complete(
+        self, event: Any = None, settings: Mapping[str, str] | None = None
+    ) -> Reconciliation:
         """One run of the completer; ``settings`` beside the function's environment."""
         call = Call(f"completer-{next(self._ids)}", None, lambda: 900.0, self.clock)
-        return complete(
+        return reconcile(
             event, {**self.environment, **(settings or {})}, self.boundary, self.table, call
         )
 

@@ -1,1 +1,1 @@
-"""One update from request to response. ``deploy`` has the steps in their order."""
+"""One update from request to response. `deploy` has the steps in their order."""

@@ -1,12 +1,12 @@
-"""One update or rollback, from event to response: ``deploy`` has the steps in their order.
+"""One update or rollback, from event to response: `deploy` has the steps in their order.
 
-Every handler, the queue's worker and the command line call it. Without a table the same steps run
-on a ledger in memory.
+The handlers, the queue's worker and the command line call it. Without a table, the same steps use a
+ledger in memory.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..errors import (
     ServiceUpdateError,
     UnknownOutcomeError,
 )
-from ..ledger.entry import Entry, State
+from ..ledger.entry import Entry
 from ..ledger.lease import Holder, Lease, Leases
 from ..ledger.memory import MemoryHistory, MemoryLeases, MemoryLedger
 from ..ledger.store import History
@@ -31,24 +31,24 @@ from ..model.request import UpdateRequest, fingerprint_of_event
 from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..registry.verify import Registries
-from ..rollout.rollback_target import with_tags
 from ..settings import Settings
 from .idempotency import Identity, has_ended_for_good, replay
-from .journal import Journal, intent
-from .planner import Pace, Planner
-from .recovery import Recovery, in_order
+from .journal import Journal
+from .planner import Planner, RateLimit
+from .recovery import Recovery, Step, in_order
 from .response import DRY_RUN, Answer, RolloutOutcome, merged, of_dry_run, of_entry
-from .tag_writer import AS_IT_WAS
-from .waiter import NOT_ASKED_FOR, Waiter
+from .rollback_target import tags_with
+from .tag_writer import UNCHANGED
+from .waiter import NOT_REQUESTED, Waiter
 from .writer import NOTHING, LeftBehind, apply
 
 _MOST_PLANS = 3
-"""How often an update is planned because somebody else deploys in between."""
+"""Maximum plans of an update if other updates deploy between its read and its write."""
 
 
 def registry_clients(settings: Settings) -> Registries:
     """Returns the clients of Amazon ECR and of all other registries."""
-    # Imported here: most updates ask no registry.
+    # Imported here: most updates need no registry.
     # pylint: disable=import-outside-toplevel
     from ..aws.ecr import Ecr
     from ..aws.oci_registry import Oci
@@ -60,7 +60,7 @@ def registry_clients(settings: Settings) -> Registries:
 
 
 def no_wait(_: Plan) -> None:
-    """Waits for no rate limit: ECS throttles, and the SDK retries."""
+    """Does not wait: ECS throttles, and the SDK retries."""
 
 
 def deploy(
@@ -72,16 +72,15 @@ def deploy(
     registries: Callable[[Settings], Registries] = registry_clients,
     *,
     service: ServiceDescription | None = None,
-    wait_for_rate_limit: Pace = no_wait,
+    wait_for_rate_limit: RateLimit = no_wait,
 ) -> Answer:
-    """Does what an event says and returns the response of the contract.
+    """Updates or rolls back a service by an event, and returns the response of the contract.
 
-    ``event`` is any JSON value, ``environment`` the function's (``os.environ``), ``table`` the
-    ledger's: there is one exactly when the environment has LEDGER_TABLE. The command line without
-    a table passes a ledger in memory. ``service`` is an answer of DescribeServices that was read
-    already. ``wait_for_rate_limit`` waits until the calls of the plan may be made, before the lease
-    is taken. Raises the errors of ``errors``; the message of an error after a write says in which
-    state the service is.
+    `event` is any JSON value. `environment` is the function's (`os.environ`). `table` is the
+    ledger's, if the environment has LEDGER_TABLE. The command line without a table passes a ledger
+    in memory. `service`: the service, if DescribeServices was called already.
+    `wait_for_rate_limit` waits before the lease until the calls of a plan may be made. Raises the
+    errors of `errors`. The message of an error after a write contains the state of the service.
     """
     attempt = Attempt(event, environment, ecs, call or Call(), table, registries)
     if attempt.request.dry_run:
@@ -108,7 +107,7 @@ def deploy(
 
 
 class Attempt:
-    """One attempt at one request: what its steps share."""
+    """The shared objects of one attempt at one request."""
 
     def __init__(
         self,
@@ -134,9 +133,7 @@ class Attempt:
             self.history, self.leases = MemoryHistory(clock.epoch), MemoryLeases(clock.epoch)
         holder = Holder.of(self.request.request_id or call.id)
         self.deadline = call.deadline(self.request.wait_seconds)
-        """The moment of the clock until which may be waited, for the lease, the rollout and the
-        rollback together.
-        """
+        """The moment of the clock at which the waits for lease, rollout and rollback end."""
         self.planner = Planner(ecs, self.settings, registries, call, self.history)
         self.waiter = Waiter(ecs, self.settings, clock)
         fingerprint = fingerprint_of_event(event)
@@ -144,40 +141,21 @@ class Attempt:
 
     @cached_property
     def recovery(self) -> Recovery:
-        """What settles the open updates of the service; most services have none."""
+        """Recovers the service's open updates. Most services have none."""
         return Recovery(self.ecs, self.waiter, self.history)
 
     def latest_begin(self) -> float:
-        """Until when the lease may be waited for, in seconds since the epoch."""
+        """Returns when the wait for the lease ends, in seconds since the epoch."""
         wait = min(self.deadline, self.call.latest_begin()) - self.call.clock.now()
         return self.call.clock.epoch() + wait
 
-    def intent(self, plan: Plan) -> Entry:
-        """Returns the plan as an entry of the ledger."""
-        digests = self.planner.digests(plan)
-        return intent(plan, self.request, digests, plan.snapshot.completed)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is left to do under the lease."""
-
-    journal: Journal
-    plan: Plan | None
-    """None: an earlier attempt has made the deployment."""
-    left_behind: LeftBehind = NOTHING
-    has_ended: bool = False
-    """Whether an earlier attempt ended for good meanwhile."""
-    has_settled: bool = False
-    """Whether other updates of the service were open."""
-
 
 def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
-    """Returns what the update would answer.
+    """Returns the response without any write.
 
-    Raises the rollout's error where it would make no deployment over one that failed.
+    Raises the rollout's error if the update would make no deployment after a failed one.
     """
-    entry = replace(attempt.intent(plan), rollback_on_failure=False)
+    entry = replace(attempt.planner.intent(plan, attempt.request), rollback_on_failure=False)
     memory = MemoryHistory(attempt.call.clock.epoch)
     with MemoryLeases().held(entry.service, attempt.identity.holder) as lease:
         journal = Journal(entry, memory, lease)
@@ -186,66 +164,70 @@ def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
         return of_dry_run(plan, entry.answer or {}, notes)
     past = attempt.planner.past_of
     outcome = attempt.waiter.judge_without_deployment(
-        # A dry run settles none of the open updates.
+        # A dry run recovers no open update.
         journal,
         plan.snapshot,
-        lambda: [update for update in past(plan.snapshot) if update.is_ended],
+        lambda: [earlier for earlier in past(plan.snapshot) if earlier.is_ended],
     )
     if outcome.error:
-        outcome.error.also(DRY_RUN, instead_of=NOT_ASKED_FOR)
+        outcome.error.also(DRY_RUN, instead_of=NOT_REQUESTED)
         raise outcome.error
     return of_dry_run(plan, of_entry(journal.entry, outcome.deployment), notes)
 
 
 def _resume_or_begin(attempt: Attempt, lease: Lease, plan: Plan | None, read_at: float) -> Step:
-    """Settles what was interrupted; then resumes this request, or begins it."""
+    """Recovers interrupted updates, and resumes this request or begins it."""
     unfinished = attempt.history.unfinished(lease.term.service)
     if unfinished:
         unfinished = in_order(unfinished)
     request_id = attempt.identity.holder.request_id
     for entry in unfinished:
         if entry.request_id == request_id:
-            return _resume(attempt, lease, entry, unfinished)
+            for other in unfinished[: unfinished.index(entry)]:
+                if other.is_before_deployment:
+                    attempt.recovery.recover(other, lease)
+            return attempt.recovery.resume(entry, lease, attempt.planner, attempt.request)
     if plan is None:
-        ended = attempt.identity.find()  # It ended while the lease was waited for.
+        ended = attempt.identity.find()  # It ended during the wait for the lease.
         if ended and has_ended_for_good(ended):
             return Step(Journal(ended, attempt.history, lease), None, has_ended=True)
     if plan is None or lease.term.is_stale(read_at):
         plan = attempt.planner.plan(attempt.request)
-    if unfinished and not _settle(attempt, lease, unfinished, plan):
+    if unfinished and not _recover(attempt, lease, unfinished, plan):
         plan = attempt.planner.plan(attempt.request)
-    return replace(_begin(attempt, lease, plan), has_settled=bool(unfinished))
+    return replace(_begin(attempt, lease, plan), has_recovered=bool(unfinished))
 
 
-def _settle(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan) -> bool:
-    """Settles the open updates of others; whether the service is still as it was read."""
+def _recover(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan) -> bool:
+    """Recovers the open updates of others. Returns whether the plan's service is unchanged."""
     is_current = True
     for entry in unfinished:
-        known = plan.snapshot.service if is_current else None
+        service = plan.snapshot.service if is_current else None
         try:
-            settled = attempt.recovery.settle(
-                entry, lease, known, is_followed_by_a_deployment=plan.deploys
+            recovered = attempt.recovery.recover(
+                entry, lease, service, is_followed_by_a_deployment=plan.deploys
             )
         except InternalError:
-            # It is logged. It must not stop the updates of its service for good.
+            # It is logged, and must not block the service's updates forever.
             is_current = False
             continue
-        if settled.rollback or settled.verdict == Verdict.INTERRUPTED:
+        if recovered.rollback or recovered.verdict == Verdict.INTERRUPTED:
             is_current = False
     return is_current
 
 
 def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
-    """Writes what is about to be done into the ledger."""
-    entry, identity, history = attempt.intent(plan), attempt.identity, attempt.history
+    """Writes the plan into the ledger."""
+    identity, history = attempt.identity, attempt.history
+    entry = attempt.planner.intent(plan, attempt.request)
     rollback_to, rollback_tags = entry.rollback_to, None
     if entry.rollback_on_failure:
         success = None
         if rollback_to is None and (success := history.last_success(entry.service)):
             rollback_to = success.task_definition_arn
         if rollback_to and rollback_to != entry.before.task_definition_arn:
-            # A rollout is going on, or has failed: the tags are that one's.
-            rollback_tags = with_tags(rollback_to, attempt.planner.past_of(plan.snapshot)).tags
+            # A rollout is in progress or has failed: the current tags belong to it.
+            rollback_tags = tags_with(rollback_to, attempt.planner.past_of(plan.snapshot))
             if rollback_tags is None:
                 success = success or history.last_success(entry.service)
                 if success and success.task_definition_arn == rollback_to:
@@ -272,79 +254,23 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
     return Step(journal, plan, left_behind, has_ended=not begun.is_new)
 
 
-def _resume(attempt: Attempt, lease: Lease, entry: Entry, unfinished: list[Entry]) -> Step:
-    """Goes on with an earlier attempt where it stopped."""
-    for other in unfinished[: unfinished.index(entry)]:
-        if other.is_before_deployment:
-            attempt.recovery.settle(other, lease)
-    taken = attempt.history.take_over(entry, lease.term)
-    journal = Journal(taken, attempt.history, lease)
-    entry = journal.entry
-    if entry.rollback or entry.state is State.DEPLOYED:
-        return Step(journal, None)
-    service = attempt.recovery.describe(entry)
-    if deployment := attempt.recovery.deployment_of(entry, service):
-        revision = deployment.get("taskDefinition")
-        journal.deployed(deployment["id"], deployment.get("updatedAt"), None, revision)
-        return Step(journal, None)
-    return _resume_before_deployment(attempt, journal, attempt.planner.plan(attempt.request))
-
-
-def _resume_before_deployment(attempt: Attempt, journal: Journal, plan: Plan) -> Step:
-    """Plans the rest of an attempt that made no deployment."""
-    entry = journal.entry
-    running = (plan.snapshot.task_definition_arn, plan.snapshot.deployment_id)
-    if running == (entry.before.task_definition_arn, entry.previous_deployment_id):
-        # Its tags may be written already: the entry has the tags before.
-        snapshot = replace(plan.snapshot, tags=entry.before.tags)
-        again = attempt.planner.plan_from(snapshot, attempt.request)
-        if _is_begun_as(entry, again, attempt.intent(again)):
-            registered = entry.after.task_definition_arn if again.revision is not None else None
-            return Step(journal, again, LeftBehind(registered, may_have_registered=True))
-    new = attempt.intent(plan)
-    journal.entry = replace(
-        entry,
-        before=replace(new.before, tags=entry.before.tags),
-        after=new.after,
-        answer=new.answer,
-        digests=new.digests,
-        deploys=new.deploys,
-        rollback_to=new.rollback_to or entry.rollback_to,
-        previous_deployment_id=new.previous_deployment_id,
-    )
-    if journal.entry.before.tags != new.after.tags and not plan.tags:
-        journal.tagged()  # The attempt before has written them.
-    return Step(journal, plan)
-
-
-def _is_begun_as(entry: Entry, plan: Plan, planned: Entry) -> bool:
-    """Whether an entry was begun for a plan.
-
-    The target of a rollback may have been deregistered or deleted since.
-    """
-    target = plan.target["taskDefinitionArn"] if plan.target is not None else None
-    is_to_target = target is not None and entry.after.task_definition_arn == target
-    has_target = target is None or is_to_target == (plan.revision is None)
-    return has_target and entry.after.images == planned.after.images
-
-
 def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
-    """Writes what is left to write, and waits for the rollout."""
+    """Does the remaining writes, and waits for the rollout."""
     journal, plan, waiter = step.journal, step.plan, attempt.waiter
     if plan is None:
         return waiter.wait(journal, attempt.deadline)
-    # An earlier attempt may have written the tags, which a failure of this one does not put back.
+    # A failure of this attempt does not restore the tags that an earlier one may have written.
     entry = journal.entry
     may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
     try:
         outcome = write_and_wait(attempt, plan, journal, step.left_behind)
-        if journal.has_deployed and step.has_settled:
-            attempt.recovery.end_overtaken()
+        if journal.has_deployed and step.has_recovered:
+            attempt.recovery.fail_overtaken()
         return outcome
     except (LeaseHeldError, UnknownOutcomeError):
-        raise  # The entry stays open: the reconciler reads what became of the service.
+        raise  # The entry stays open: the reconciler reads the state of the service.
     except EcsUpdaterError as error:
-        # With tags that were not put back it stays open too: the reconciler puts them back.
+        # Without restored tags it stays open, too: the reconciler restores them.
         if not journal.has_deployed and not may_have_tags and "tags_before" not in error.details:
             journal.failed(Verdict.NOT_DEPLOYED, error, is_untouched=True)
         raise
@@ -353,7 +279,7 @@ def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
 def write_and_wait(
     attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind = NOTHING
 ) -> RolloutOutcome:
-    """Writes the plan and waits for the rollout. Raises what ``writer.apply`` raises."""
+    """Writes the plan and waits for the rollout. Raises the errors of `writer.apply`."""
     if plan.writes:
         _write(attempt, plan, journal, left_behind)
     if not plan.deploys:
@@ -369,33 +295,31 @@ def write_and_wait(
 
 
 def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind) -> None:
-    """Writes the plan, and another one where somebody else's deployment came between reading and
-    writing.
-    """
+    """Writes the plan, and another plan after another update's deployment in between."""
     applied = apply(attempt.ecs, plan, journal, left_behind)
     for plans_left in reversed(range(_MOST_PLANS)):
-        if plan.deploys and (applied.deployment_id or applied.foreign is None):
+        other = applied.other_deployment
+        if plan.deploys and (applied.deployment_id or other is None):
             journal.deployed(
                 applied.deployment_id,
                 applied.updated_on,
                 applied.service_deployment_arn,
                 applied.deployed_arn,
             )
-        foreign = applied.foreign
-        if foreign is None:
+        if other is None:
             return
-        theirs = f"deployment {foreign['id']} of {revision_name(foreign['taskDefinition'])}"
+        name = f"deployment {other['id']} of {revision_name(other['taskDefinition'])}"
         if not isinstance(attempt.request, UpdateRequest):
             journal.notes.append(
-                f"{theirs}, of somebody else, came in between: this rollback took its place"
+                f"{name}, of somebody else, came in between: this rollback took its place"
             )
             return
-        ours = revision_name(applied.task_definition["taskDefinitionArn"])
-        now = f"runs {ours} of this update, without what {theirs}, of somebody else, changed"
+        revision = revision_name(applied.task_definition["taskDefinitionArn"])
+        now = f"runs {revision} of this update, without what {name}, of somebody else, changed"
         if applied.deployment_id is None:
             now = (
-                f"runs {theirs}, of somebody else; {ours} of this update may have been deployed "
-                "before it"
+                f"runs {name}, of somebody else; {revision} of this update may have been "
+                "deployed before it"
             )
         if not plans_left:
             raise ServiceUpdateError(
@@ -406,38 +330,32 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
             again = attempt.planner.plan_again(plan, attempt.request, applied)
             if again is None:
                 return
-            journal.notes.append(f"{theirs} came in between: planned again from it")
-            journal.entry = _planned_again(attempt, again, journal.entry)
+            journal.notes.append(f"{name} came in between: planned again from it")
+            new, entry = attempt.planner.intent(again, attempt.request), journal.entry
+            journal.entry = replace(
+                entry,
+                # The tags of the first plan are written.
+                before=replace(new.before, tags=entry.before.tags),
+                after=new.after,
+                digests=new.digests,
+                answer=merged(new.answer or {}, entry.answer or {}),
+            )
             if not again.deploys:
                 journal.planned_again()
                 return
             plan, applied = again, apply(attempt.ecs, again, journal)
         except EcsUpdaterError as error:
-            error.also(f"the service {now}", instead_of=AS_IT_WAS)
+            error.also(f"the service {now}", instead_of=UNCHANGED)
             raise
 
 
-def _planned_again(attempt: Attempt, plan: Plan, entry: Entry) -> Entry:
-    """Returns the entry with the service before and after as the new plan has them; the tags of
-    the first plan are written.
-    """
-    new = attempt.intent(plan)
-    return replace(
-        entry,
-        before=replace(new.before, tags=entry.before.tags),
-        after=new.after,
-        digests=new.digests,
-        answer=merged(new.answer or {}, entry.answer or {}),
-    )
-
-
 def _finish(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> Answer:
-    """Writes the end into the ledger, and returns the response or raises the error."""
+    """Writes the verdict into the ledger, and returns the response or raises the error."""
     if outcome.error:
         outcome.error.details["notes"] = _notes(attempt, journal, outcome)
         if outcome.is_final:
             journal.failed(outcome.verdict, outcome.error)
-            # With a note where that could not be written.
+            # With a note if that could not be written.
             outcome.error.details["notes"] = _notes(attempt, journal, outcome)
         raise outcome.error
     known = len(journal.notes)
@@ -454,7 +372,7 @@ def _finish(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> Answ
 
 
 def _notes(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> list[str]:
-    """Returns what the caller should know beside the response."""
+    """Returns the notes for the caller."""
     notes = [*attempt.planner.notes, *journal.notes]
     if attempt.request.wait_seconds and outcome.verdict == Verdict.IN_PROGRESS:
         notes.append("no time was left to wait for the rollout")
@@ -463,5 +381,7 @@ def _notes(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> list[
         and not outcome.is_final
         and not attempt.settings.ledger_table
     ):
-        notes.append("nobody rolls it back from now on: the function has no ledger (LEDGER_TABLE)")
+        notes.append(
+            "a later failure is not rolled back: the function has no ledger (LEDGER_TABLE)"
+        )
     return notes

@@ -1,4 +1,4 @@
-"""Recognises a repeated request by its ``request_id`` and returns what the first one came to."""
+"""Recognises a repeated request by its `request_id` and replays the outcome of the first one."""
 
 from ..errors import (
     EcsUpdaterError,
@@ -6,37 +6,34 @@ from ..errors import (
     LeaseHeldError,
     ServiceUpdateRefusedError,
     one_line,
-    rebuilt,
 )
 from ..ledger.entry import Entry
 from ..ledger.lease import Holder
 from ..ledger.store import History
 from ..model.arn import is_named
 from ..model.request import Request
-from .response import Answer, of_entry
+from .response import Answer, error_of, of_entry
 
 _FIRST_REQUEST = "request_id_of"
 
 _LATER = 200
-"""How many updates are read to find a later one that has deployed: many may have changed
-nothing.
-"""
+"""Entries to read for a later deployment. Many updates may have changed nothing."""
 
 
 class Identity:
-    """What makes two requests the same: the ``request_id`` and what the event asks for."""
+    """What makes two requests the same: the `request_id` and the content of the event."""
 
     def __init__(self, history: History, request: Request, holder: Holder, fingerprint: str):
         self._history, self._request = history, request
         self.holder, self.fingerprint = holder, fingerprint
         self.is_repetition = False
-        """Whether the request was begun before, and so may have registered what it needs."""
+        """Whether the request was begun before, and so may have registered its revision."""
 
     def find(self) -> Entry | None:
         """Returns the entry of an earlier attempt.
 
-        Raises InvalidEventError where the ``request_id`` is another request's, and
-        ServiceUpdateRefusedError where the request may be repeated, and a later one has deployed.
+        Raises InvalidEventError if the `request_id` belongs to another request. Raises
+        ServiceUpdateRefusedError if the request could be repeated, but a later one has deployed.
         """
         entry = self._history.find(self.holder.request_id)
         self.is_repetition = entry is not None
@@ -47,9 +44,9 @@ class Identity:
         return entry
 
     def check_begun_elsewhere(self, entry: Entry) -> None:
-        """Checks an entry that another process has begun meanwhile, perhaps for another service.
+        """Checks an entry that another process has begun meanwhile.
 
-        Raises InvalidEventError, or LeaseHeldError where it has not ended for good.
+        Raises InvalidEventError, or LeaseHeldError if it has not ended for good.
         """
         self._check_same(entry)
         if not has_ended_for_good(entry):
@@ -59,7 +56,7 @@ class Identity:
             )
 
     def _check_same(self, entry: Entry) -> None:
-        # Two functions can have other defaults: then the same event is about another service.
+        # Two functions can have different defaults: the same event then names another service.
         is_same_service = is_named(entry.service, self._request.cluster, self._request.service)
         if entry.fingerprint not in (None, self.fingerprint) or not is_same_service:
             raise InvalidEventError(
@@ -68,39 +65,40 @@ class Identity:
             )
 
     def _check_still_latest(self, entry: Entry) -> None:
-        """Refuses to deploy an older request over a newer one: Lambda repeats an asynchronous
-        invocation minutes later.
+        """Raises ServiceUpdateRefusedError if a later update has deployed.
+
+        Lambda repeats an asynchronous invocation minutes later.
         """
-        latest = self._history.latest(entry.service, _LATER)
-        newer = next((other for other in latest if other.deployment_id), None)
-        if newer and newer.number > entry.number:
-            raise ServiceUpdateRefusedError(
-                "service could not be update with new task_definition: a later update "
-                f"(request_id {one_line(newer.request_id)}, {newer.begun_at}) has deployed since "
-                "this one was begun: send it again with another request_id"
-            )
+        for later in self._history.latest(entry.service, _LATER):
+            if later.deployment_id and later.number > entry.number:
+                raise ServiceUpdateRefusedError(
+                    "service could not be update with new task_definition: a later update "
+                    f"(request_id {one_line(later.request_id)}, {later.begun_at}) has deployed "
+                    "since this one was begun: send it again with another request_id"
+                )
 
 
 def has_ended_for_good(entry: Entry) -> bool:
-    """Whether a repetition gets the same result."""
+    """Returns whether a repetition gets the same outcome."""
     return entry.is_ended and not entry.may_be_repeated
 
 
 def replay(entry: Entry) -> Answer:
-    """Returns the first attempt's response, with what became of its deployment since then.
+    """Returns the first attempt's response with the outcome of its deployment since then.
 
-    Raises its error.
+    Raises the first attempt's error.
     """
     if entry.error_type:
-        error = rebuilt(entry.error_type, entry.error_message or "", entry.error_attributes or {})
+        error = error_of(entry)
         error.details[_FIRST_REQUEST] = entry.begun_at
         raise error
-    deployment = (entry.answer or {})["body"]["deployment"]
+    answer = entry.answer or {}
+    deployment = answer["body"]["deployment"]
     if deployment["verdict"] == entry.verdict:
-        return dict(entry.answer or {})
+        return dict(answer)
     return of_entry(entry, {**deployment, "verdict": entry.verdict, "reason": entry.cause})
 
 
 def is_replayed(error: EcsUpdaterError) -> bool:
-    """Whether an error is the one of an earlier attempt that ended for good."""
+    """Returns whether an error is the one of an earlier attempt that ended for good."""
     return _FIRST_REQUEST in error.details

@@ -1,6 +1,4 @@
-"""From a request to a plan: reads the service, and asks the registry and the history where they are
-asked for. Writes nothing.
-"""
+"""From a request to a plan: reads the service, the registry and the ledger, and writes nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,24 +9,23 @@ from ..context import Call
 from ..errors import RollbackTargetError, ServiceReadError
 from ..ledger.entry import Entry
 from ..ledger.store import History
+from ..model.arn import revision_name
 from ..model.image import ImageReference
 from ..model.plan import Applied, Plan, make_plan, make_rollback_plan, registration
 from ..model.request import Request, RollbackRequest, UpdateRequest
-from ..model.service import Snapshot
+from ..model.service import ServiceDescription, Snapshot
 from ..registry.manifest import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..settings import OFF, REQUIRE, TAG, Settings
-from .reader import Told, check_family, read
-from .target_search import TargetSearch
+from .journal import intent
+from .reader import check_family, read
+from .rollback_target import TargetSearch
 
 _REGISTRY_SECONDS = 20.0
-"""For all images of an event together."""
+"""Maximum duration of the reads of all images of an event."""
 
-Pace = Callable[[Plan], None]
-"""Waits, before anything is held or written, until the calls of a plan may be made.
-
-Raises RateError where that is too late.
-"""
+RateLimit = Callable[[Plan], None]
+"""Waits before the lease until the calls of a plan may be made. Raises RateError."""
 
 
 class Planner:
@@ -53,38 +50,30 @@ class Planner:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be found out about the images, and what a rollback does not return to."""
+        """Unverified facts about the images, and the revisions that a rollback passes over."""
         if not self._verified:
             return list(self._passed_over)
         doubts = [image.doubt for image in self._verified.values() if image.doubt]
         return [*doubts, *self._passed_over]
 
     def not_verified(self, plan: Plan, request: Request) -> list[str]:
-        """That no registry was asked for the images that ``plan`` deploys.
-
-        A rollback deploys images that ran before.
-        """
+        """Returns a note if no registry was asked for the images of an update."""
         if not isinstance(request, UpdateRequest) or not plan.deploys or self._verified is not None:
             return []
-        return [
-            (
-                "not verified: the registry was not asked for "
-                f"{', '.join(map(str, request.images))} (VERIFY_IMAGE is off)"
-            )
-        ]
+        images = ", ".join(map(str, request.images))
+        return [f"not verified: the registry was not asked for {images} (VERIFY_IMAGE is off)"]
 
-    def plan(self, request: Request, told: Told | None = None) -> Plan:
-        """Reads the service and decides what to write: two calls, and what registry and history
-        cost. Raises what these raise.
+    def plan(self, request: Request, description: ServiceDescription | None = None) -> Plan:
+        """Reads the service with two calls, or one with a `description`, and plans the writes.
 
-        ``told`` is what DescribeServices has said already: then it is one call.
+        Reads the registry and the ledger if the request needs them, and raises their errors.
         """
-        # What a rollback leaves may be of another family: that can be what went wrong.
+        # A rollback may leave a revision of a wrong family.
         family = self._settings.family if isinstance(request, UpdateRequest) else None
-        return self.plan_from(read(self._ecs, request, family, told), request)
+        return self.plan_from(read(self._ecs, request, family, description), request)
 
     def plan_from(self, snapshot: Snapshot, request: Request) -> Plan:
-        """The plan for a service that has been read."""
+        """Returns the plan for a service that was read."""
         if isinstance(request, UpdateRequest):
             plan = make_plan(snapshot, request, self._ecs.fields, self._settings)
             has_to_verify = plan.deploys and self._settings.verify_image != OFF
@@ -96,73 +85,64 @@ class Planner:
         return self._rollback(snapshot, request)
 
     def plan_again(self, plan: Plan, request: UpdateRequest, applied: Applied) -> Plan | None:
-        """The plan after somebody else's deployment, which ours, just made, has taken the place of.
+        """Returns the plan after this update replaced another one's new deployment.
 
-        None where nothing of theirs is lost: they deployed what was there.
+        None: that deployment had the revision that was read, so nothing of it is lost.
         """
-        foreign = applied.foreign
-        if foreign is None or foreign["taskDefinition"] == plan.snapshot.task_definition_arn:
+        other = applied.other_deployment
+        if other is None or other["taskDefinition"] == plan.snapshot.task_definition_arn:
             return None
         try:
-            task_definition, tags = self._ecs.describe_task_definition(foreign["taskDefinition"])
+            task_definition, tags = self._ecs.describe_task_definition(other["taskDefinition"])
         except AwsFailure as failure:
             raise ServiceReadError(
-                f"{failure}; deployment {foreign['id']} of somebody else came in "
-                "between, and its revision, "
-                f"{foreign['taskDefinition'].rpartition('/')[2]}, could not be read: the service "
-                "runs this update's revision"
+                f"{failure}; deployment {other['id']} of somebody else came in between, and its "
+                f"revision, {revision_name(other['taskDefinition'])}, could not be read: the "
+                "service runs this update's revision"
             ).caused_by(failure) from failure
         snapshot = replace(
             plan.snapshot,
             task_definition=task_definition,
             task_definition_tags=tuple(tags),
             deployment_ids=plan.snapshot.deployment_ids
-            | {foreign["id"], applied.deployment_id or ""},
-            updated_on=foreign.get("updatedAt"),
+            | {other["id"], applied.deployment_id or ""},
+            updated_on=other.get("updatedAt"),
             tags=plan.tags.after,
         )
-        # It has been forced already.
+        # The deployment was forced already.
         again = self.plan_from(snapshot, replace(request, force_new_deployment=False))
-        has_replaced_theirs = plan.revision is not None or plan.target is not None
-        # Theirs has the images that are asked for already: then theirs it is.
-        return (
-            replace(again, target=task_definition)
-            if has_replaced_theirs and again.revision is None
-            else again
-        )
+        if again.revision is None and (plan.revision is not None or plan.target is not None):
+            # The other deployment had the requested images.
+            return replace(again, target=task_definition)
+        return again
 
     def digests(self, plan: Plan) -> dict[str, frozenset[str]]:
-        """What each container of the plan may show as the digest of its image, where the registry
-        said all of it.
-        """
-        if not self._verified:
-            return {}
+        """Returns the expected image digests by container, if the registry returned all of them."""
+        by_image: dict[str, Verified] = {}
+        for verified in (self._verified or {}).values():
+            by_image.setdefault(str(verified.image), verified)
+            by_image.setdefault(str(self._pin(verified)), verified)
         return {
-            container["name"]: verified.digests
+            container["name"]: by_image[image].digests
             for container in plan.after["containerDefinitions"]
-            if (verified := self._by_image(container.get("image", ""))) and verified.platform_digest
+            if (image := container.get("image", "")) in by_image and by_image[image].platform_digest
         }
 
-    def _by_image(self, image: str) -> Verified | None:
-        every = (self._verified or {}).values()
-        return next((one for one in every if image in (str(one.image), str(self._pin(one)))), None)
-
     def _pinned(self, request: UpdateRequest, snapshot: Snapshot) -> UpdateRequest:
-        """The request with the images that the registry knows, each as it is to be deployed."""
+        """Returns the request with verified images, each as it is deployed."""
         if self._verified is None:
             platform = needed_platform(snapshot.task_definition, snapshot.on_fargate)
             registries = self._registries(self._settings)
             seconds = self._call.seconds_to_wait(_REGISTRY_SECONDS)
-            self._verified = verify_all(
-                request.images,
-                platform,
-                registries,
-                self._settings.verify_image == REQUIRE,
-                seconds,
-            )
+            is_required = self._settings.verify_image == REQUIRE
+            self._verified = verify_all(request.images, platform, registries, is_required, seconds)
         pinned = {text: self._pin(verified) for text, verified in self._verified.items()}
         further = {name: pinned[str(image)] for name, image in request.container_images.items()}
         return replace(request, image=pinned[str(request.image)], container_images=further)
+
+    def intent(self, plan: Plan, request: Request) -> Entry:
+        """Returns the ledger's entry of a plan."""
+        return intent(plan, request, self.digests(plan), plan.snapshot.completed)
 
     def _pin(self, verified: Verified) -> ImageReference:
         if self._settings.pin_digest == OFF:
@@ -189,8 +169,7 @@ class Planner:
             check_family(snapshot.task_definition, request, settings.family)
             sentence = (
                 f"ecs_service_name {request.service} has no earlier revision than "
-                f"{running.rpartition('/')[2]} that is known to "
-                "have worked"
+                f"{revision_name(running)} that is known to have worked"
             )
             raise RollbackTargetError(
                 "; ".join([sentence, *search.notes]) + ": name the image in an update event"

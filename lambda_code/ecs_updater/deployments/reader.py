@@ -1,6 +1,4 @@
-"""Reads a service and the task definition that it runs, and refuses one that cannot be updated:
-nothing is written yet.
-"""
+"""Reads a service and its task definition, and rejects one that cannot be updated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,48 +17,51 @@ from ..errors import (
     TaskDefinitionFamilyError,
 )
 from ..model import service as service_description
-from ..model.arn import service_key
+from ..model.arn import service_key, service_name
 from ..model.nearest_name import nearest
 from ..model.request import Request
 from ..model.service import ServiceDescription, Snapshot
-from ..rollout.rollout_state import RolloutState, ServiceDeployment, rollout_state_of
-
-Told = ServiceDescription
+from ..rollout.rollout_state import ServiceDeployment, rollout_state_of
 
 
 def read(
-    ecs: Ecs, request: Request, family: str | None = None, told: Told | None = None
+    ecs: Ecs,
+    request: Request,
+    family: str | None = None,
+    description: ServiceDescription | None = None,
 ) -> Snapshot:
-    """Reads the service and the task definition that it runs: two calls, one where the first is
-    ``told``.
+    """Reads the service and its task definition with two calls, or one with a `description`.
 
-    One more where the state of a deployment does not say whether it is complete, as for other
-    strategies than the rolling update. ``family`` is the task-definition family that it must be
-    running, if any. Raises ClusterNotFoundError, ServiceNotFoundError, ServiceNotActiveError,
-    DeploymentControllerError, TaskDefinitionFamilyError, ServiceReadRefusedError or
-    ServiceReadError.
+    One more call if the deployments' states do not show whether the deployment is complete, for
+    example with another strategy than the rolling update. `family`: the required family. Raises
+    ClusterNotFoundError, ServiceNotFoundError, ServiceNotActiveError, DeploymentControllerError,
+    TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
     """
-    service = _describe(ecs, request, told)
+    service = _describe(ecs, request, description)
     _check_updatable(service, request)
     try:
         task_definition, task_definition_tags = ecs.describe_task_definition(
             service_description.task_definition(service) or ""
         )
     except AwsFailure as failure:
-        # Not the caller's fault even when it was refused: the name is ECS's own.
+        # Never the caller's fault: ECS returned the name.
         raise ServiceReadError(str(failure)).caused_by(failure) from failure
     if family:
         check_family(task_definition, request, family)
     primary = service_description.primary_deployment(service)
     tags, own_tags = service_description.tags(service), service_description.own_tags(service)
     launch_type = service_description.launch_type(service)
-    deployment_ids = service_description.deployment_ids(service)
-    key = service_key(service["serviceArn"], service["clusterArn"])
-    seen = rollout_state_of(service, primary.get("id", ""))
-    if seen.needs_service_deployment and (arn := service.get("currentServiceDeployment")):
-        seen = _with_record(ecs, seen, arn)
+    state = rollout_state_of(service, primary.get("id", ""))
+    service_deployment_arn = service.get("currentServiceDeployment")
+    if state.needs_service_deployment and service_deployment_arn:
+        try:
+            if answer := ecs.service_deployment(service_deployment_arn):
+                state = replace(state, service_deployment=ServiceDeployment.of(answer))
+        except AwsFailure:
+            # Not every partition has service deployments. The deployment counts as incomplete.
+            pass
     return Snapshot(
-        key=key,
+        key=service_key(service["serviceArn"], service["clusterArn"]),
         cluster_arn=service["clusterArn"],
         service_arn=service["serviceArn"],
         task_definition=task_definition,
@@ -69,20 +70,18 @@ def read(
         reserved_tags=dict(tags.items() - own_tags.items()),
         deployment_id=primary.get("id"),
         updated_on=primary.get("updatedAt") or service.get("createdAt"),
-        deployment_ids=deployment_ids,
-        completed=seen.completed,
-        service_deployment_arn=service.get("currentServiceDeployment"),
+        deployment_ids=service_description.deployment_ids(service),
+        completed=state.completed,
+        service_deployment_arn=service_deployment_arn,
         deployment_configuration=service.get("deploymentConfiguration") or {},
         on_fargate=launch_type == service_description.FARGATE if launch_type else None,
-        has_completed=seen.deployment is None or seen.is_complete,
+        has_completed=state.deployment is None or state.is_complete,
         service=service,
     )
 
 
 def check_family(task_definition: Mapping[str, Any], request: Request, family: str | None) -> None:
-    """Raises TaskDefinitionFamilyError where the running ``task_definition`` is not of ``family``,
-    if there is one.
-    """
+    """Raises TaskDefinitionFamilyError if the running revision is not of the required family."""
     if family and family != task_definition["family"]:
         raise TaskDefinitionFamilyError(
             f"ecs_service_name {request.service} runs the task-definition family "
@@ -91,25 +90,25 @@ def check_family(task_definition: Mapping[str, Any], request: Request, family: s
         )
 
 
-def _describe(ecs: Ecs, request: Request, told: Told | None) -> dict[str, Any]:
+def _describe(ecs: Ecs, request: Request, description: ServiceDescription | None) -> dict[str, Any]:
+    failures: Sequence[Mapping[str, Any]]
+    error: EcsUpdaterError
     try:
-        service, failures = (
-            (told.service, told.failures)
-            if told
-            else ecs.describe_service(request.cluster, request.service)
-        )
+        if description:
+            service, failures = description.service, description.failures
+        else:
+            service, failures = ecs.describe_service(request.cluster, request.service)
     except AwsFailure as failure:
         if failure.code == "ClusterNotFoundException":
-            raise (
-                ClusterNotFoundError(request.cluster)
-                .with_hint(cluster_hint(ecs, request.cluster))
-                .caused_by(failure)
-            ) from failure
-        if failure.code == "ServiceNotFoundException":
-            raise _service_not_found(ecs, request).caused_by(failure) from failure
-        if failure.outcome is Outcome.REFUSED:
-            raise ServiceReadRefusedError(str(failure)).caused_by(failure) from failure
-        raise ServiceReadError(str(failure)).caused_by(failure) from failure
+            hint = cluster_hint(ecs, request.cluster)
+            error = ClusterNotFoundError(request.cluster).with_hint(hint)
+        elif failure.code == "ServiceNotFoundException":
+            error = _service_not_found(ecs, request)
+        elif failure.outcome is Outcome.REFUSED:
+            error = ServiceReadRefusedError(str(failure))
+        else:
+            error = ServiceReadError(str(failure))
+        raise error.caused_by(failure) from failure
     if service:
         return service
     reasons = {failure.get("reason") for failure in failures}
@@ -149,41 +148,23 @@ def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
         )
 
 
-def _with_record(ecs: Ecs, seen: RolloutState, service_deployment_arn: str) -> RolloutState:
-    """Returns the rollout state with ECS's service deployment, which has to say whether the
-    deployment is complete.
-    """
-    try:
-        record = ecs.service_deployment(service_deployment_arn)
-    except AwsFailure:
-        # Not every partition has records. Then what is not known to be complete counts as not
-        # complete.
-        return seen
-    return replace(seen, service_deployment=ServiceDeployment.of(record)) if record else seen
-
-
 def cluster_hint(ecs: Ecs, cluster: str) -> str:
-    """The hint for a cluster that was not found.
-
-    Reads a list of clusters where ``ecs`` may, and raises nothing.
-    """
+    """Returns the hint for a cluster that was not found. Reads the names if `ecs` may list them."""
     return f"looked in {ecs.region}{_advice(ecs, cluster, ecs.cluster_names)}"
 
 
 def service_hint(ecs: Ecs, cluster: str, service: str) -> str:
-    """The hint for a service that its cluster does not have. Likewise."""
-    return (
-        f"looked in cluster {cluster} in "
-        f"{ecs.region}{_advice(ecs, service, lambda: ecs.service_names(cluster))}"
-    )
+    """Returns the hint for a service that was not found in its cluster, likewise."""
+    advice = _advice(ecs, service, lambda: ecs.service_names(cluster))
+    return f"looked in cluster {cluster} in {ecs.region}{advice}"
 
 
 def _advice(ecs: Ecs, name: str, names: Callable[[], Sequence[str]]) -> str:
     if not ecs.may_list:
         return ""
     try:
-        meant = nearest(name.rpartition("/")[2], names())
+        meant = nearest(service_name(name), names())
     except AwsFailure:
-        # The error is about the update: a list that cannot be read changes nothing about it.
+        # The error is about the update, not about the list.
         return ""
     return f": did you mean {meant}?" if meant else ""

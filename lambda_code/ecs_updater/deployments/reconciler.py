@@ -1,18 +1,17 @@
-"""Completes the updates whose caller did not wait, or whose process was killed: the ledger's open
-entries.
+"""Finishes the open entries of the ledger: updates without a waiting caller, or interrupted ones.
 
-Woken by EventBridge's ``ECS Deployment State Change`` events, which are sent once at best and tell
-of a failure only where the circuit breaker is on, and by a slow poll for what no event tells.
+EventBridge invokes it for `ECS Deployment State Change` events, which are sent at most once and
+report a failure only with the circuit breaker on. A schedule invokes it for everything else.
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
+from ..aws.ecs_reader import service_batches
 from ..aws.errors import AwsFailure, Outcome
 from ..context import Call, Clock
 from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, LedgerError
@@ -28,51 +27,47 @@ from ..settings import Settings
 from .recovery import GONE, NO_SERVICE, Recovery, in_order
 from .waiter import Waiter
 
-_SERVICES_AT_ONCE = 10
-"""The most services of one DescribeServices."""
-
 _NEEDED_SECONDS = 30.0
-"""What has to be left of the function's time to look at one more service."""
-
+"""Minimum remaining seconds to reconcile one more service."""
 
 _SKIPPED_AT_MOST = 200
-"""How many reasons the answer has, which is one line of the log."""
+"""Maximum reasons in the response, which is one line of the log."""
 
 
 @dataclass
-class Completed:
-    """What one run came to."""
+class Reconciliation:
+    """Result of one run."""
 
     ended: list[Entry] = field(default_factory=list)
-    """Without what is large in an entry, since a run can end thousands."""
+    """Without the large fields, since a run can end thousands of entries."""
     open: int = 0
     """Entries whose rollout goes on."""
     skipped: list[str] = field(default_factory=list)
-    """Entries, or services, that were not looked at, and why."""
+    """Entries or services that were not reconciled, and why."""
 
-    def settled(self, entry: Entry) -> None:
-        """Counts an entry as it is after it was looked at."""
-        if entry.is_ended:
-            slim = replace(
-                entry,
-                before=Side(),
-                after=Side(),
-                rollback_tags=None,
-                digests={},
-                answer=None,
-                error_attributes=None,
-            )
-            self.ended.append(slim)
-        else:
+    def count(self, entry: Entry) -> None:
+        """Counts a recovered entry."""
+        if not entry.is_ended:
             self.open += 1
+            return
+        slim = replace(
+            entry,
+            before=Side(),
+            after=Side(),
+            rollback_tags=None,
+            digests={},
+            answer=None,
+            error_attributes=None,
+        )
+        self.ended.append(slim)
 
     def skip(self, key: str, reason: str) -> None:
-        """Counts what was not looked at, and logs it."""
+        """Counts and logs a skipped entry or service."""
         logger.warning("skipped", entry=key, reason=reason)
         self.skipped.append(f"{key}: {reason}")
 
     def to_json(self) -> dict[str, Any]:
-        """The answer of the function."""
+        """Returns the response of the function."""
         listed, others = self.skipped[:_SKIPPED_AT_MOST], len(self.skipped) - _SKIPPED_AT_MOST
         return {
             "ended": [
@@ -89,20 +84,47 @@ class Completed:
         }
 
 
-def complete(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+@dataclass(frozen=True)
+class _OpenService:
+    """One service with open entries."""
+
+    read_at: float
+    service: Mapping[str, Any] | None
+    """The service in DescribeServices. None: it was not returned."""
+    entries: list[OpenEntry]
+    """The readable entries, the oldest first."""
+
+    @property
+    def key(self) -> str:
+        """The service's key."""
+        return self.entries[0].service
+
+    @property
+    def readable(self) -> list[Entry]:
+        """The entries themselves."""
+        return [entry.found for entry in self.entries if isinstance(entry.found, Entry)]
+
+    def has_aged(self, most_seconds: float) -> bool:
+        """Returns whether an entry was last changed more than `most_seconds` ago."""
+        return any(
+            self.read_at - (seconds(entry.updated_at) or self.read_at) > most_seconds
+            for entry in self.readable
+        )
+
+
+def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-arguments
     event: Any,
     environment: Mapping[str, str],
     ecs: Ecs,
     table: Table | MemoryLedger | None,
     call: Call,
     batch: str | None = None,
-) -> Completed:
-    """Looks at the open entries, of the service that ``event`` is about or of all, and ends those
-    that have come to their end.
+) -> Reconciliation:
+    """Ends the open entries that have a verdict, of the event's service or of all services.
 
-    An entry or a service that raises anything is skipped. Where no time is left, the next run goes
-    on from there. ``batch``: only the entries of this batch. Raises ConfigurationError without a
-    table, LedgerError when it cannot be read.
+    An entry or service that raises anything is skipped. If no time is left, the next run continues.
+    `batch`: only the entries of this batch. Raises ConfigurationError without a table, and
+    LedgerError if it cannot be read.
     """
     settings = Settings.from_environment(environment)
     if table is None:
@@ -110,20 +132,18 @@ def complete(  # pylint: disable=too-many-arguments,too-many-positional-argument
             "the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete"
         )
     history, leases, open_entries = _parts(table, settings.ledger_retention_days, call.clock)
-    recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history)
-    completed, service = Completed(), service_of(event)
-    for page in [Page(open_entries.of(service), True)] if service else open_entries.pages():
-        for read in _read(
-            ecs, page.entries, completed, call, batch, settings.open_update_max_hours * 3600
-        ):
+    recovery, key = Recovery(ecs, Waiter(ecs, settings, call.clock), history), service_of(event)
+    result, most_seconds = Reconciliation(), settings.open_update_max_hours * 3600
+    for page in [Page(open_entries.of(key), True)] if key else open_entries.pages():
+        for service in _open_services(ecs, page.entries, result, call, batch, most_seconds):
             if call.time_left() < _NEEDED_SECONDS:
-                completed.skip(read.key, "no time left, the next run goes on here")
-                return completed
+                result.skip(service.key, "no time left, the next run goes on here")
+                return result
             if not page.is_all and batch is None:
-                # Before the look: where it ends the run, the next run comes past it.
-                open_entries.go_on_after(read.entries[-1])
-            _complete_service(read, leases, recovery, completed, f"completer {call.id}")
-    return completed
+                # Before the recovery: if it kills the run, the next run skips this service.
+                open_entries.go_on_after(service.entries[-1])
+            _recover(service, leases, recovery, result, f"reconciler {call.id}")
+    return result
 
 
 def _parts(
@@ -139,116 +159,93 @@ def _parts(
     )
 
 
-def _complete_service(
-    read: "_Read", leases: Leases, recovery: Recovery, completed: Completed, holder: str
+def _recover(
+    service: _OpenService,
+    leases: Leases,
+    recovery: Recovery,
+    result: Reconciliation,
+    holder: str,
 ) -> None:
+    """Recovers the entries of one service under its lease."""
     try:
-        with leases.held(read.key, Holder.of(holder)) as lease:
-            known = None if lease.term.is_stale(read.at) else read.service
-            for entry in in_order(read.readable):
+        with leases.held(service.key, Holder.of(holder)) as lease:
+            known = None if lease.term.is_stale(service.read_at) else service.service
+            for entry in in_order(service.readable):
                 try:
-                    settled = recovery.settle(entry, lease, known)
-                    if settled.rollback or settled.verdict == Verdict.INTERRUPTED:
+                    recovered = recovery.recover(entry, lease, known)
+                    if recovered.rollback or recovered.verdict == Verdict.INTERRUPTED:
                         known = None
-                    completed.settled(settled)
+                    result.count(recovered)
                 except LeaseHeldError:
-                    completed.open += 1  # The holder of the lease works on it.
+                    result.open += 1  # The holder of the lease continues it.
                 except EcsUpdaterError as error:
-                    completed.skip(read.key, str(error))
+                    result.skip(service.key, str(error))
     except LeaseHeldError:
-        completed.open += len(read.readable)
+        result.open += len(service.readable)
     except EcsUpdaterError as error:
-        completed.skip(read.key, str(error))
+        result.skip(service.key, str(error))
 
 
 def service_of(event: Any) -> str | None:
-    """The key of the service that an event of EventBridge is about; None for all of them."""
+    """Returns the key of the service in an event of EventBridge. None: all services."""
     if not isinstance(event, dict) or event.get("detail-type") != "ECS Deployment State Change":
         return None
     resources = event.get("resources")
-    arn = (
-        next((one for one in resources if isinstance(one, str)), "")
-        if isinstance(resources, list)
-        else ""
-    )
+    names = resources if isinstance(resources, list) else []
     try:
-        return service_key(arn)
+        return service_key(next((name for name in names if isinstance(name, str)), ""))
     except ValueError:
         return None
 
 
-@dataclass(frozen=True)
-class _Read:
-    """One service with open entries, as it was read."""
-
-    at: float
-    service: Mapping[str, Any] | None
-    """As DescribeServices tells it; None when it does not."""
-    entries: list[OpenEntry]
-    """Those that can be read, the oldest first."""
-
-    @property
-    def key(self) -> str:
-        """The service's key."""
-        return self.entries[0].service
-
-    @property
-    def readable(self) -> list[Entry]:
-        """The entries themselves."""
-        return [one.found for one in self.entries if isinstance(one.found, Entry)]
-
-
-def _read(  # pylint: disable=too-many-arguments,too-many-positional-arguments,too-many-locals
+def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-arguments
     ecs: Ecs,
     entries: Sequence[OpenEntry],
-    completed: Completed,
+    result: Reconciliation,
     call: Call,
     batch: str | None,
     most_seconds: float,
-) -> Iterator[_Read]:
-    """Reads the services of ``entries``, or of those of a batch, ten of a cluster with one call.
+) -> Iterator[_OpenService]:
+    """Yields the services of entries, or of those of a batch, read ten at a time.
 
-    One that cannot be read is skipped, unless it has an entry that has not changed for
-    ``most_seconds``: that ends all the same.
+    An unreadable service is skipped, unless an entry is older than `most_seconds` and so ends.
     """
-    by_cluster: dict[str, dict[str, list[OpenEntry]]] = defaultdict(lambda: defaultdict(list))
-    for one in entries:
-        if isinstance(one.found, LedgerError):
-            completed.skip(one.service, str(one.found))
-        elif batch in (None, one.found.batch):
-            by_cluster[one.found.cluster_arn][one.found.service_arn].append(one)
-    for cluster, by_service in by_cluster.items():
-        for first in range(0, len(by_service), _SERVICES_AT_ONCE):
-            arns = list(by_service)[first : first + _SERVICES_AT_ONCE]
-            at = call.clock.epoch()
-            for arn, service in _described(ecs, cluster, arns).items():
-                read = _Read(
-                    at, None if isinstance(service, Exception) else service, by_service[arn]
-                )
-                has_aged = any(
-                    at - (seconds(entry.updated_at) or at) > most_seconds for entry in read.readable
-                )
-                if isinstance(service, Exception) and not has_aged:
-                    completed.skip(read.key, str(service))
-                else:
-                    yield read
+    by_service: dict[tuple[str, str], list[OpenEntry]] = {}
+    for entry in entries:
+        if isinstance(entry.found, LedgerError):
+            result.skip(entry.service, str(entry.found))
+        elif batch in (None, entry.found.batch):
+            names = entry.found.cluster_arn, entry.found.service_arn
+            by_service.setdefault(names, []).append(entry)
+    for cluster, arns in service_batches(by_service):
+        read_at = call.clock.epoch()
+        for arn, answer in _describe(ecs, cluster, arns).items():
+            service = _OpenService(
+                read_at,
+                None if isinstance(answer, Exception) else answer,
+                by_service[cluster, arn],
+            )
+            if isinstance(answer, Exception) and not service.has_aged(most_seconds):
+                result.skip(service.key, str(answer))
+            else:
+                yield service
 
 
-def _described(
+def _describe(
     ecs: Ecs, cluster: str, arns: Sequence[str]
 ) -> dict[str, Mapping[str, Any] | Exception | None]:
-    """Each service as DescribeServices returns it, or why it does not.
+    """Returns each service in DescribeServices, or why it could not be read.
 
-    Where one spoils the call, each is asked by itself.
+    After a refused call, each service is read separately.
     """
     try:
         services, _ = ecs.describe_services(cluster, arns)
-        told = {service["serviceArn"]: service for service in services}
-        return {arn: told.get(arn) for arn in arns}
+        by_arn = {service["serviceArn"]: service for service in services}
+        return {arn: by_arn.get(arn) for arn in arns}
     except Exception as error:  # pylint: disable=broad-exception-caught
         failure = error if isinstance(error, AwsFailure) else None
         if failure and failure.code in GONE:
             return {arn: {**NO_SERVICE, "serviceArn": arn} for arn in arns}
         if len(arns) == 1 or (failure and failure.outcome is not Outcome.REFUSED):
             return dict.fromkeys(arns, error)
-        return {arn: one for each in arns for arn, one in _described(ecs, cluster, [each]).items()}
+        return {arn: read for each in arns for arn, read in _describe(ecs, cluster, [each]).items()}

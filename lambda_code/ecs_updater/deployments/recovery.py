@@ -1,9 +1,10 @@
-"""Finishes or undoes what somebody else began: an update whose caller did not wait, or whose
-process was killed.
+"""Finishes, resumes or reverses an open update.
+
+Its caller did not wait, or its process was killed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -21,29 +22,30 @@ from ..ledger.entry import Entry, State
 from ..ledger.lease import Lease
 from ..ledger.store import History, entry_key
 from ..log import logger
+from ..model.plan import Plan
+from ..model.request import Request
 from ..model.service import own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
 from . import tag_writer
 from .journal import Journal
+from .planner import Planner
 from .response import RolloutOutcome, of_entry
 from .waiter import Waiter, running_deployment
+from .writer import NOTHING, LeftBehind
 
 GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
-"""Codes of ECS that say that there is no such service any more."""
-
-_OF_THE_LEDGER = (LeaseHeldError, LedgerError)
+"""Codes of ECS for a service that does not exist any more."""
 
 NO_SERVICE: Mapping[str, Any] = {"status": "INACTIVE"}
-"""A service that is gone, as DescribeServices would tell it."""
+"""A service that does not exist any more, in the form of DescribeServices."""
 
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
-    """Open entries of a service as they are to be settled: first those that may have to be undone,
-    the newest first.
+    """Returns a service's open entries in the order of their recovery.
 
-    What an interrupted update has written lies upon what the earlier ones wrote, and a rollback
-    compares with that.
+    Entries without a deployment come first, the latest of them first. They may be reversed, and
+    their writes were made after those of the earlier entries.
     """
     oldest_first = sorted(entries, key=lambda entry: entry.number)
     interrupted = [entry for entry in oldest_first if entry.is_before_deployment]
@@ -53,14 +55,28 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-class Recovery:
-    """Brings open entries to their end. Whoever calls holds the service's lease."""
+@dataclass(frozen=True)
+class Step:
+    """What is left to do for a request under the lease."""
 
-    def __init__(self, ecs: Ecs, rolling: Waiter, history: History):
-        self._ecs, self._waiter, self._history = ecs, rolling, history
+    journal: Journal
+    plan: Plan | None
+    """None: an earlier attempt has made the deployment."""
+    left_behind: LeftBehind = NOTHING
+    has_ended: bool = False
+    """Whether an earlier attempt has ended for good meanwhile."""
+    has_recovered: bool = False
+    """Whether other updates of the service were open."""
+
+
+class Recovery:
+    """Ends open entries. The caller holds the service's lease."""
+
+    def __init__(self, ecs: Ecs, waiter: Waiter, history: History):
+        self._ecs, self._waiter, self._history = ecs, waiter, history
         self._overtaken: list[Journal] = []
 
-    def settle(
+    def recover(
         self,
         entry: Entry,
         lease: Lease,
@@ -68,15 +84,23 @@ class Recovery:
         *,
         is_followed_by_a_deployment: bool = False,
     ) -> Entry:
-        """Brings an entry to its end, as far as that can be seen now; the entry as it then is.
+        """Ends an entry, if its verdict can be known now. Returns the entry.
 
-        ``service`` is what DescribeServices says, where that was asked already.
-        ``is_followed_by_a_deployment``: a later update is about to deploy, so a service that has to
-        be returned is left to it; see ``end_overtaken``. Raises ServiceReadError, LeaseHeldError or
-        LedgerError, and InternalError for an entry with which nothing can be done.
+        `service`: the service, if DescribeServices was called already.
+        `is_followed_by_a_deployment`: the next update deploys, which replaces a due rollback, see
+        `fail_overtaken`. Raises ServiceReadError, LeaseHeldError or LedgerError, and InternalError
+        for an entry that causes a defect.
         """
         try:
-            return self._settled(entry, lease, service, is_followed_by_a_deployment)
+            try:
+                journal = Journal(self._history.take_over(entry, lease.term), self._history, lease)
+            except LeaseHeldError:
+                return entry  # It has ended meanwhile.
+            outcome = self._outcome(journal, service, is_followed_by_a_deployment)
+            if outcome.is_final and outcome.error:
+                journal.failed(outcome.verdict, outcome.error)
+            elif outcome.is_final:
+                journal.ended(of_entry(journal.entry, outcome.deployment))
         except EcsUpdaterError:
             raise
         except Exception as defect:
@@ -85,67 +109,45 @@ class Recovery:
             raise InternalError(
                 f"{type(defect).__name__}: the entry {key} cannot be ended, the log has the details"
             ) from None
-
-    def _settled(
-        self,
-        entry: Entry,
-        lease: Lease,
-        service: Mapping[str, Any] | None,
-        is_followed_by_a_deployment: bool,
-    ) -> Entry:
-        try:
-            journal = Journal(self._history.take_over(entry, lease.term), self._history, lease)
-        except LeaseHeldError:
-            return entry  # It has ended since it was found.
-        try:
-            outcome = self._look(journal, service, is_followed_by_a_deployment)
-            is_stuck = outcome.error is not None and not outcome.is_final
-            if is_stuck and self._waiter.without_an_end(journal.entry, str(outcome.error)):
-                outcome = replace(outcome, is_final=True)
-        except EcsUpdaterError as failure:
-            given_up = (
-                None
-                if isinstance(failure, _OF_THE_LEDGER)
-                else self._waiter.without_an_end(journal.entry, str(failure))
-            )
-            if given_up is None:
-                raise
-            outcome = given_up
-        self._end(journal, outcome)
         return journal.entry
 
-    def _look(
+    def _outcome(
         self, journal: Journal, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
     ) -> RolloutOutcome:
-        """What an entry comes to, as far as that can be seen now."""
+        """Returns the outcome of an entry, also of one that is too old to be read again."""
+        try:
+            outcome = self._poll(journal, service, is_followed_by_a_deployment)
+        except (LeaseHeldError, LedgerError):
+            raise
+        except EcsUpdaterError as failure:
+            if aged := self._waiter.expired(journal.entry, str(failure)):
+                return aged
+            raise
+        is_stuck = outcome.error is not None and not outcome.is_final
+        if is_stuck and self._waiter.expired(journal.entry, str(outcome.error)):
+            return replace(outcome, is_final=True)
+        return outcome
+
+    def _poll(
+        self, journal: Journal, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
+    ) -> RolloutOutcome:
         entry = journal.entry
         try:
             if service is None:
                 service = self.describe(entry)
-            if entry.state not in (State.DEPLOYED, State.ROLLING_BACK):
-                deployment = self.deployment_of(entry, service)
-                if deployment is None:
-                    self._undo(journal, service)
-                    return RolloutOutcome(is_final=False)
-                journal.deployed(
-                    deployment["id"],
-                    deployment.get("updatedAt"),
-                    None,
-                    deployment.get("taskDefinition"),
-                )
-            is_failing = primary_deployment(service).get("id") == journal.entry.deployment_id
-            may_roll_back = not (is_followed_by_a_deployment and is_failing)
+            if entry.is_before_deployment and not self.find_deployment(journal, service):
+                self._reverse(journal, service)
+                return RolloutOutcome(is_final=False)
+            primary_id = primary_deployment(service).get("id")
+            is_primary = primary_id == journal.entry.deployment_id
+            may_roll_back = not (is_followed_by_a_deployment and is_primary)
             past = [] if entry.deploys else self._history.latest(entry.service)
-            outcome = self._waiter.look(journal, service, may_roll_back=may_roll_back, past=past)
-            back = journal.entry.rollback
-            if (
-                may_roll_back
-                and not outcome.is_final
-                and back
-                and back.deployment_id == primary_deployment(service).get("id", "")
-            ):
-                # Its tags are put back now; perhaps the return is done, too.
-                outcome = self._waiter.look(journal, service)
+            outcome = self._waiter.poll(journal, service, may_roll_back=may_roll_back, past=past)
+            rollback_id = journal.entry.rollback and journal.entry.rollback.deployment_id
+            is_started = rollback_id is not None and rollback_id == primary_id
+            if may_roll_back and not outcome.is_final and is_started:
+                # The tags are restored now. The rollback may be complete, too.
+                outcome = self._waiter.poll(journal, service)
             if outcome.verdict == Verdict.FAILED and not outcome.is_final and not may_roll_back:
                 self._overtaken.append(journal)
             return outcome
@@ -155,19 +157,51 @@ class Recovery:
                 f"{entry.request_id}) is not done"
             ).caused_by(failure) from failure
 
-    def end_overtaken(self) -> None:
-        """Ends the updates that would have been returned, after a later one has deployed over
-        them.
-        """
+    def fail_overtaken(self) -> None:
+        """Ends the updates whose due rollback was replaced by a later deployment."""
         for journal in self._overtaken:
             error = RolloutFailedError(
-                f"{journal.entry.cause}; a later update came before the service was returned"
+                f"{journal.entry.cause}; a later update came before the service was rolled back"
             )
             journal.failed(Verdict.FAILED, error)
         self._overtaken.clear()
 
+    def resume(self, entry: Entry, lease: Lease, planner: Planner, request: Request) -> Step:
+        """Continues an earlier attempt at the same request after its last step."""
+        journal = Journal(self._history.take_over(entry, lease.term), self._history, lease)
+        entry = journal.entry
+        if (
+            entry.rollback
+            or entry.state is State.DEPLOYED
+            or self.find_deployment(journal, self.describe(entry))
+        ):
+            return Step(journal, None)
+        plan = planner.plan(request)
+        running = (plan.snapshot.task_definition_arn, plan.snapshot.deployment_id)
+        if running == (entry.before.task_definition_arn, entry.previous_deployment_id):
+            # The tags may be written already: the entry has the earlier ones.
+            snapshot = replace(plan.snapshot, tags=entry.before.tags)
+            again = planner.plan_from(snapshot, request)
+            if _is_begun_as(entry, again, planner.intent(again, request)):
+                registered = entry.after.task_definition_arn if again.revision is not None else None
+                return Step(journal, again, LeftBehind(registered, may_have_registered=True))
+        new = planner.intent(plan, request)
+        journal.entry = replace(
+            entry,
+            before=replace(new.before, tags=entry.before.tags),
+            after=new.after,
+            answer=new.answer,
+            digests=new.digests,
+            deploys=new.deploys,
+            rollback_to=new.rollback_to or entry.rollback_to,
+            previous_deployment_id=new.previous_deployment_id,
+        )
+        if journal.entry.before.tags != new.after.tags and not plan.tags:
+            journal.tagged()  # The earlier attempt has written them.
+        return Step(journal, plan)
+
     def describe(self, entry: Entry) -> Mapping[str, Any]:
-        """The entry's service as it is. Raises ServiceReadError."""
+        """Returns the entry's service. Raises ServiceReadError."""
         try:
             service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
         except AwsFailure as failure:
@@ -176,60 +210,63 @@ class Recovery:
             service = None
         return service or NO_SERVICE
 
-    def deployment_of(self, entry: Entry, service: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The deployment that an entry made, if it made one. Raises ServiceReadError."""
-        if not entry.may_have_deployed:
-            return None
-        found = running_deployment(service, entry) or self._deployment_that_is_gone(entry)
-        return (
-            next(
-                (one for one in service.get("deployments", []) if one.get("id") == found),
-                {"id": found},
-            )
-            if found
-            else None
-        )
+    def find_deployment(self, journal: Journal, service: Mapping[str, Any]) -> bool:
+        """Records the deployment that an interrupted attempt made.
 
-    def _deployment_that_is_gone(self, entry: Entry) -> str | None:
-        """The deployment of a revision of the entry's own that ECS does not list any more, for it
-        was replaced: its tasks tell.
+        Returns False if it made none. Raises ServiceReadError.
         """
-        own = entry.after.task_definition_arn
-        if entry.action != "update" or own in (None, entry.before.task_definition_arn):
+        entry = journal.entry
+        if not entry.may_have_deployed:
+            return False
+        deployment_id = running_deployment(service, entry) or self._replaced_deployment(entry)
+        if deployment_id is None:
+            return False
+        by_id = {deployment.get("id"): deployment for deployment in service.get("deployments", [])}
+        deployment = by_id.get(deployment_id, {})
+        revision = deployment.get("taskDefinition")
+        journal.deployed(deployment_id, deployment.get("updatedAt"), None, revision)
+        return True
+
+    def _replaced_deployment(self, entry: Entry) -> str | None:
+        """Returns the id of a deployment of the entry's revision that ECS does not list any more.
+
+        The stopped tasks have it.
+        """
+        revision = entry.after.task_definition_arn
+        if entry.action != "update" or revision in (None, entry.before.task_definition_arn):
             return None
         try:
             stopped = self._ecs.stopped_tasks(entry.cluster_arn, entry.service_arn)
         except AwsFailure as failure:
             if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
-                return None  # It will never be told.
+                return None  # No later read will succeed either.
             raise ServiceReadError(str(failure)).caused_by(failure) from failure
-        own_tasks = (
-            task.get("startedBy", "") for task in stopped if task.get("taskDefinitionArn") == own
-        )
-        return next(
-            (started_by for started_by in own_tasks if started_by.startswith("ecs-svc/")), None
-        )
+        for task in stopped:
+            started_by: str = task.get("startedBy", "")
+            if task.get("taskDefinitionArn") == revision and started_by.startswith("ecs-svc/"):
+                return started_by
+        return None
 
-    @staticmethod
-    def _end(journal: Journal, outcome: RolloutOutcome) -> None:
-        if not outcome.is_final:
-            return
-        if outcome.error:
-            journal.failed(outcome.verdict, outcome.error)
-        else:
-            journal.ended(of_entry(journal.entry, outcome.deployment))
-
-    def _undo(self, journal: Journal, service: Mapping[str, Any]) -> None:
-        """Takes back the tags of an update that came to no deployment, as far as nobody has changed
-        them since.
-        """
+    def _reverse(self, journal: Journal, service: Mapping[str, Any]) -> None:
+        """Restores the tags of an update without a deployment, except those changed since."""
         entry = journal.entry
-        error: EcsUpdaterError = ServiceUpdateError(
-            "the update was interrupted before its deployment: the service runs what it ran, its "
-            "tags are what they were"
-        )
         changes = taken_back(own_tags(service), TagChanges(entry.before.tags, entry.after.tags))
         if changes and service.get("status") == "ACTIVE":
             journal.before_write()
             tag_writer.write(self._ecs, entry.service_arn, changes)
+        error = ServiceUpdateError(
+            "the update was interrupted before its deployment: the service runs its earlier "
+            "revision, its tags are what they were"
+        )
         journal.failed(Verdict.INTERRUPTED, error, is_untouched=True)
+
+
+def _is_begun_as(entry: Entry, plan: Plan, planned: Entry) -> bool:
+    """Returns whether an entry was begun for a plan.
+
+    The target of a rollback may have been deregistered or deleted since.
+    """
+    target = plan.target["taskDefinitionArn"] if plan.target is not None else None
+    is_to_target = target is not None and entry.after.task_definition_arn == target
+    has_target = target is None or is_to_target == (plan.revision is None)
+    return has_target and entry.after.images == planned.after.images

@@ -1,13 +1,18 @@
-"""What the caller is told: the service before and after, what changed, and which deployment that
-made. Pure.
-"""
+"""The response: the service before and after, the changes, and their deployment. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ..errors import EcsUpdaterError, rebuilt
+from ..errors import (
+    EcsUpdaterError,
+    RolloutFailedError,
+    RolloutRolledBackError,
+    RolloutStoppedError,
+    RolloutSupersededError,
+    rebuilt,
+)
 from ..ledger.entry import Entry
 from ..model import task_definition as td
 from ..model.arn import revision_name
@@ -18,22 +23,26 @@ from ..rollout.judgement import Judgement, PollResult
 DRY_RUN = "dry run: nothing was written"
 
 Answer = Mapping[str, Any]
+"""A response, see DESIGN.md section 1."""
+
+ROLLOUT_ERRORS: Mapping[str, type[EcsUpdaterError]] = {
+    Verdict.FAILED: RolloutFailedError,
+    Verdict.ROLLED_BACK: RolloutRolledBackError,
+    Verdict.STOPPED: RolloutStoppedError,
+    Verdict.SUPERSEDED: RolloutSupersededError,
+}
+"""The error of each verdict that has one."""
 
 
 def of_plan(plan: Plan) -> Answer:
-    """The response to an update that is about to be done: what has no name yet is null.
+    """Returns the response to an update before its writes. New ARNs and ids are null.
 
-    ``of_entry`` fills it in.
+    `of_entry` fills them in.
     """
     snapshot = plan.snapshot
+    verdict, reason = Verdict.NO_CHANGE, "only tags changed" if plan.writes else "nothing differs"
     if plan.deploys:
-        deployment = _deployment(
-            None, Verdict.IN_PROGRESS, "the deployment was started, and not waited for"
-        )
-    else:
-        deployment = _deployment(
-            None, Verdict.NO_CHANGE, "only tags changed" if plan.writes else "nothing differs"
-        )
+        verdict, reason = Verdict.IN_PROGRESS, "the deployment was started, and not waited for"
     return {
         "statusCode": 200,
         "body": {
@@ -45,17 +54,15 @@ def of_plan(plan: Plan) -> Answer:
                 "before": snapshot.task_definition_arn,
                 "after": None if plan.revision is not None else plan.after["taskDefinitionArn"],
             },
-            "deployment": deployment,
+            "deployment": _deployment(None, verdict, reason),
         },
     }
 
 
 def of_dry_run(plan: Plan, answer: Answer, notes: Sequence[str] = ()) -> Answer:
-    """What an update would answer; the revision and the deployment that it would make have no names
-    yet.
+    """Returns the response of a dry run. The new revision and deployment have no names.
 
-    ``answer`` is the one of ``of_plan``, with the running deployment where the plan makes none of
-    its own.
+    `answer`: the one of `of_plan`. It has the running deployment if the plan makes none.
     """
     deployment = answer["body"]["deployment"]
     verdict = None if plan.deploys else deployment["verdict"]
@@ -71,10 +78,9 @@ def of_entry(
     updated_on: datetime | Literal["as before"] | None = "as before",
     notes: Sequence[str] = (),
 ) -> Answer:
-    """Returns the response of an entry, from the one that it has: with its revision, and with
-    ``deployment`` and ``notes``.
+    """Returns the response of an entry with its revision, `deployment` and `notes`.
 
-    ``updated_on``: when the deployment was made, where it was made just now.
+    `updated_on`: time of a new deployment.
     """
     answer = entry.answer or {}
     body = dict(answer["body"])
@@ -92,7 +98,7 @@ def of_entry(
 
 
 def running_deployment(entry: Entry, deployment_id: str) -> dict[str, Any]:
-    """Returns the ``deployment`` of an update that makes none, while the running one goes on."""
+    """Returns the `deployment` of an update that makes none, while the running one goes on."""
     revision = revision_name(entry.after.task_definition_arn or "")
     reason = (entry.answer or {})["body"]["deployment"]["reason"]
     sentence = f"{reason}; deployment {deployment_id} of {revision}, which runs, is in progress"
@@ -100,8 +106,9 @@ def running_deployment(entry: Entry, deployment_id: str) -> dict[str, Any]:
 
 
 def merged(second: Answer, first: Answer) -> Answer:
-    """Returns the response of a second plan, after a first one was written: the changes of both,
-    and the tags and the deployment of the first.
+    """Returns the response of a second plan after the first one was written.
+
+    It has the changes of both, and the tags and the deployment of the first.
     """
     body, before = second["body"], first["body"]
     others = [change for change in before["changes"] if not change["what"].startswith("image.")]
@@ -113,53 +120,49 @@ def merged(second: Answer, first: Answer) -> Answer:
             "BEFORE": {**body["BEFORE"], "tags": before["BEFORE"]["tags"]},
             "AFTER": {**body["AFTER"], "updatedOn": before["AFTER"]["updatedOn"]},
             "changed": True,
-            "changes": [one for index, one in enumerate(changes) if one not in changes[:index]],
+            "changes": [
+                change for index, change in enumerate(changes) if change not in changes[:index]
+            ],
             "deployment": before["deployment"],
         },
     }
 
 
 def polled_deployment(
-    deployment_id: str | None, judgement: Judgement, polled: PollResult, images: Mapping[str, Any]
+    deployment_id: str | None,
+    judgement: Judgement,
+    result: PollResult,
+    images: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A deployment that was waited for: also how long, how many of its tasks run which image, and
-    ECS's last events.
-    """
-    seen = polled.state
-    ours = seen.deployment if seen else None
+    """Returns the `deployment` after a wait: its duration, tasks, images and latest events."""
+    state, tasks = result.state, None
+    if state and (polled := state.deployment):
+        tasks = {"desired": polled.desired, "running": polled.running, "pending": polled.pending}
     return _deployment(
         deployment_id,
         judgement.verdict,
         judgement.reason,
-        waitedSeconds=round(polled.seconds, 1),
-        tasks={"desired": ours.desired, "running": ours.running, "pending": ours.pending}
-        if ours
-        else None,
-        images=images,
-        events=list(seen.events) if seen else [],
+        waitedSeconds=round(result.seconds, 1),
+        tasks=tasks,
+        images=images or {},
+        events=list(state.events) if state else [],
     )
 
 
-def cause_with_events(reason: str, polled: PollResult) -> str:
-    """The cause, and ECS's last events where they say more."""
-    seen = polled.state
-    events = "; ".join(
-        event.rstrip(". ")
-        for event in (seen.events if seen else ())
-        if event.rstrip(". ") not in reason
-    )
+def cause_with_events(reason: str, result: PollResult) -> str:
+    """Returns the cause, and the latest events that are not in it."""
+    texts = (event.rstrip(". ") for event in (result.state.events if result.state else ()))
+    events = "; ".join(text for text in texts if text not in reason)
     return f"{reason}. ECS's last events: {events}" if events else reason
 
 
 def _state(
     plan: Plan, task_definition: Mapping[str, Any], tags: Mapping[str, str]
 ) -> dict[str, Any]:
-    names = [one["name"] for one in task_definition["containerDefinitions"]]
-    # A revision that a rollback returns to, or leaves, need not have the container that was
-    # addressed.
-    container = td.container(
-        task_definition, plan.container if plan.container in names else names[0]
-    )
+    names = [container["name"] for container in task_definition["containerDefinitions"]]
+    # In a rollback, one of the revisions may not have the addressed container.
+    name = plan.container if plan.container in names else names[0]
+    container = td.container(task_definition, name)
     return {
         "clusterArn": plan.snapshot.cluster_arn,
         "serviceArn": plan.snapshot.service_arn,
@@ -177,9 +180,7 @@ def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _changes(plan: Plan) -> list[dict[str, Any]]:
-    """What differs: images in the order of the containers, then tags by key, then what is done to
-    the whole.
-    """
+    """Returns the changes: images in the order of the containers, tags by key, others."""
     tags = plan.tags
     changes = [
         _change(f"image.{image.container}", image.before, image.after) for image in plan.images
@@ -194,9 +195,8 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
             target = (
                 f"a new revision with the content of {target}, which is {plan.target.get('status')}"
             )
-        changes.append(
-            _change("taskDefinition", td.revision_name(plan.snapshot.task_definition), target)
-        )
+        running = td.revision_name(plan.snapshot.task_definition)
+        changes.append(_change("taskDefinition", running, target))
     if plan.deployment_configuration is not None:
         changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))
     if plan.force_new_deployment:
@@ -211,8 +211,8 @@ def _change(what: str, before: str | None, after: str | None) -> dict[str, Any]:
 def _deployment(
     deployment_id: str | None, verdict: str | None, reason: str, **further: Any
 ) -> dict[str, Any]:
-    said = {name: value for name, value in further.items() if value not in ({}, [])}
-    return {"id": deployment_id, "verdict": verdict, "reason": reason, **said}
+    kept = {name: value for name, value in further.items() if value not in ({}, [])}
+    return {"id": deployment_id, "verdict": verdict, "reason": reason, **kept}
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -223,39 +223,34 @@ def _iso(moment: datetime | None) -> str | None:
 
 @dataclass(frozen=True)
 class RolloutOutcome:
-    """What an update, a wait or a rollback came to."""
+    """Outcome of an update, a wait or a rollback."""
 
     deployment: Mapping[str, Any] | None = None
-    """The ``deployment`` of the response; None: the one that the entry has."""
+    """The `deployment` of the response. None: the one of the entry."""
     error: EcsUpdaterError | None = None
-    """What is raised instead of a response."""
+    """The error to raise instead of a response."""
     is_final: bool = True
-    """Whether nothing follows: otherwise the rollout, or the rollback, goes on."""
+    """Whether neither a rollout nor a rollback goes on."""
     verdict: str = ""
 
 
 def failed(
-    kind: type[EcsUpdaterError],
+    verdict: Verdict,
     sentence: str,
-    verdict: str,
     entry: Entry,
     deployment: Mapping[str, Any] | None = None,
     *,
     is_final: bool = True,
 ) -> RolloutOutcome:
-    """The conclusion that is an error.
-
-    ``deployment`` is what the log is told of it beside the sentence.
-    """
+    """Returns the outcome with the error of a verdict. `deployment`: details for the log."""
     details: dict[str, object] = {
         "service_arn": entry.service_arn,
         "deployment": dict(deployment or {}),
     }
-    return RolloutOutcome(
-        error=kind(sentence).with_details(details), is_final=is_final, verdict=verdict
-    )
+    error = ROLLOUT_ERRORS[verdict](sentence).with_details(details)
+    return RolloutOutcome(error=error, is_final=is_final, verdict=verdict)
 
 
 def error_of(entry: Entry) -> EcsUpdaterError:
-    """The error with which ``entry`` ended."""
+    """Returns the error with which an entry ended."""
     return rebuilt(entry.error_type or "", entry.error_message or "", entry.error_attributes or {})

@@ -1,7 +1,7 @@
-"""Writes the service's tags, and puts them back.
+"""Writes the service's tags, and restores them.
 
-Adding comes before removing, so that the service is never without tags; the other way round where
-both would not fit.
+Tags are added before any is removed, so that the service is never without tags. The order is
+reversed if both together exceed the limit.
 """
 
 import json
@@ -11,57 +11,52 @@ from ..aws.errors import AwsFailure, Outcome
 from ..errors import EcsUpdaterError, ServiceTagsError, ServiceTagsRefusedError
 from ..model.tags import LIMIT, TagChanges
 
-AS_IT_WAS = "the service is as it was"
+UNCHANGED = "the service is as it was"
 
 
 def write(ecs: Ecs, service_arn: str, changes: TagChanges, unused: str = "") -> None:
-    """Writes tag changes. ``unused`` is what a failure leaves behind, for the message.
+    """Writes tag changes. `unused`: what a failure leaves behind, for the message.
 
-    Raises ServiceTagsError or ServiceTagsRefusedError, after putting back what was written.
+    Raises ServiceTagsError or ServiceTagsRefusedError, after it restored the tags.
     """
-    begun = False
-    for step in _steps(changes):
+    has_begun = False
+    for to_set, to_remove in _steps(changes):
         try:
-            _do(ecs, service_arn, step)
+            _write_step(ecs, service_arn, to_set, to_remove)
         except AwsFailure as failure:
-            written = begun or failure.outcome is Outcome.UNKNOWN
-            state, details = put_back(ecs, service_arn, changes) if written else (AS_IT_WAS, {})
-            raise (
-                _error(failure, f"{state}{unused}").with_details(details).caused_by(failure)
-            ) from failure
-        begun = True
+            state: str = UNCHANGED
+            details: dict[str, object] = {}
+            if has_begun or failure.outcome is Outcome.UNKNOWN:
+                state, details = put_back(ecs, service_arn, changes)
+            error = _error(failure, f"{state}{unused}")
+            raise error.with_details(details).caused_by(failure) from failure
+        has_begun = True
 
 
 def put_back(ecs: Ecs, service_arn: str, changes: TagChanges) -> tuple[str, dict[str, object]]:
-    """Takes tag changes back, however far they came.
+    """Reverses tag changes, even if only a part of them was written.
 
-    A sentence that says in which state the service is then and, where that failed, what its tags
-    were, for the log.
+    Returns the state of the service as a sentence and, after a failure, the earlier tags for the
+    log.
     """
-    back, failed = changes.reverse, None
-    for step in _steps(back):
+    for to_set, to_remove in _steps(changes.reverse):
         try:
-            _do(ecs, service_arn, step)
+            _write_step(ecs, service_arn, to_set, to_remove)
         except AwsFailure as failure:
-            failed = failure
-            break  # To go on would remove the new tags although the old ones could not be set.
-    if failed is None:
-        return AS_IT_WAS, {}
-    tags = dict(changes.before)
-    return (
-        "the service runs its old revision, but its tags could not be put back "
-        f"({failed.reason}): they may be partly new; "
-        f"they were {json.dumps(tags, sort_keys=True)}",
-        {"tags_before": tags},
-    )
+            # The next step would remove the new tags although the old ones could not be set.
+            tags = dict(changes.before)
+            return (
+                "the service runs its old revision, but its tags could not be put back "
+                f"({failure.reason}): they may be partly new; "
+                f"they were {json.dumps(tags, sort_keys=True)}",
+                {"tags_before": tags},
+            )
+    return UNCHANGED, {}
 
 
-Step = tuple[dict[str, str], list[str]]
-"""What one call does: tags to set, or keys to remove."""
-
-
-def _steps(changes: TagChanges) -> list[Step]:
-    steps: list[Step] = []
+def _steps(changes: TagChanges) -> list[tuple[dict[str, str], list[str]]]:
+    """Returns tags to set or keys to remove, for each call."""
+    steps: list[tuple[dict[str, str], list[str]]] = []
     if changes.to_set:
         steps.append((changes.to_set, []))
     if changes.to_remove:
@@ -70,12 +65,11 @@ def _steps(changes: TagChanges) -> list[Step]:
 
 
 def removes_first(changes: TagChanges) -> bool:
-    """Whether removing cannot wait for adding: old and new tags together would not fit."""
+    """Returns whether old and new tags together exceed the limit."""
     return len(changes.before.keys() | changes.after.keys()) > LIMIT
 
 
-def _do(ecs: Ecs, service_arn: str, step: Step) -> None:
-    to_set, to_remove = step
+def _write_step(ecs: Ecs, service_arn: str, to_set: dict[str, str], to_remove: list[str]) -> None:
     if to_set:
         ecs.tag_resource(service_arn, to_set)
     else:

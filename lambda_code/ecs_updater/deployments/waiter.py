@@ -1,6 +1,6 @@
-"""From a deployment to its end: the wait, the verdict, the rollback.
+"""From a deployment to its verdict: the wait, the judgement, the rollback.
 
-Works on a ledger's entry, so that whoever finds one can go on.
+It works on a ledger's entry, so that a later process can continue.
 """
 
 import math
@@ -11,14 +11,7 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure
 from ..context import Clock
-from ..errors import (
-    EcsUpdaterError,
-    LedgerError,
-    RolloutFailedError,
-    RolloutRolledBackError,
-    RolloutStoppedError,
-    RolloutSupersededError,
-)
+from ..errors import LedgerError, RolloutFailedError
 from ..ledger.entry import Entry, seconds
 from ..log import logger
 from ..model.service import Snapshot, primary_deployment
@@ -29,76 +22,65 @@ from ..rollout.image_digests import (
     digests_of_tasks,
     unexpected_digests,
 )
-from ..rollout.judgement import (
-    Judgement,
-    PollResult,
-    age,
-)
-from ..rollout.poller import Rollout
+from ..rollout.judgement import Judgement, PollResult, age
+from ..rollout.poller import Poller, Rollout
 from ..rollout.task_failures import Containers
 from ..settings import Settings
-from . import response
 from .journal import Journal
-from .response import RolloutOutcome, error_of, failed
-from .rollback import Pollers, RollbackRunner, rollback_rollout, tags_afterwards
+from .response import (
+    ROLLOUT_ERRORS,
+    RolloutOutcome,
+    cause_with_events,
+    error_of,
+    failed,
+    polled_deployment,
+)
+from .rollback import RollbackRunner, make_poller, outcome_of, rollback_rollout, tags_afterwards
 
-_ERRORS: dict[str, type[EcsUpdaterError]] = {
-    Verdict.FAILED: RolloutFailedError,
-    Verdict.ROLLED_BACK: RolloutRolledBackError,
-    Verdict.STOPPED: RolloutStoppedError,
-    Verdict.SUPERSEDED: RolloutSupersededError,
-}
-
-
-NOT_ASKED_FOR = (
+NOT_REQUESTED = (
     "the service was not rolled back, for the event did not ask for it (rollback_on_failure)"
 )
 
 
 class Waiter:
-    """Follows an update's deployment, and returns the service where that was asked for."""
+    """Polls an update's deployment, and rolls the service back if the event requests that."""
 
     def __init__(self, ecs: Ecs, settings: Settings, clock: Clock):
-        self._ecs, self._clock = ecs, clock
+        self._ecs, self._settings, self._clock = ecs, settings, clock
         self._most_seconds = settings.open_update_max_hours * 3600
-        self._settings = settings
-
-    @cached_property
-    def _pollers(self) -> Pollers:
-        return Pollers(self._ecs, self._settings, self._clock)
 
     @cached_property
     def _rollback(self) -> RollbackRunner:
-        return RollbackRunner(self._ecs, self._settings, self._clock, self._pollers)
+        return RollbackRunner(self._ecs, self._settings, self._clock)
+
+    def _poller(self, rollout: Rollout, journal: Journal) -> Poller:
+        return make_poller(self._ecs, self._settings, self._clock, rollout, journal)
 
     def wait(self, journal: Journal, deadline: float) -> RolloutOutcome:
-        """Follows to the end, or to ``deadline``: the deployment, and the rollback after it.
-
-        Raises nothing.
-        """
+        """Waits for the deployment and its rollback, at most until `deadline`. Raises nothing."""
         entry = journal.entry
         if entry.rollback:
-            return self._rollback.go_on(journal, "", deadline)
+            return self._rollback.proceed(journal, deadline)
         if entry.deployment_id is None or deadline <= self._clock.now():
-            return _open(entry)
-        return self._conclude(
-            journal, self._pollers.poller(_rollout(entry), journal).wait(deadline), deadline
-        )
+            verdict = (entry.answer or {})["body"]["deployment"]["verdict"]
+            return RolloutOutcome(is_final=entry.deployment_id is None, verdict=verdict)
+        result = self._poller(_rollout(entry), journal).wait(deadline)
+        return self._conclude(journal, result, deadline)
 
     def judge_without_deployment(
         self, journal: Journal, snapshot: Snapshot, past: Callable[[], Sequence[Entry]]
     ) -> RolloutOutcome:
-        """Judges an update that makes no deployment by the one that runs.
+        """Judges an update without a deployment by the running one.
 
-        Not final while that one is in progress. No call where it has completed. ``past`` reads the
-        service's updates, the latest first.
+        The outcome is not final while that one is in progress. No call is made if it has completed.
+        `past` reads the service's updates, the latest first.
         """
         no_change = (journal.entry.answer or {})["body"]["deployment"]
         if snapshot.has_completed or snapshot.deployment_id is None:
             return RolloutOutcome(no_change, verdict=Verdict.NO_CHANGE)
         journal.joined(snapshot.deployment_id, snapshot.service_deployment_arn)
         try:
-            outcome = self.look(journal, snapshot.service, past=past())
+            outcome = self.poll(journal, snapshot.service, past=past())
         except (AwsFailure, LedgerError) as failure:
             journal.notes.append(str(failure))
             return RolloutOutcome(is_final=False)
@@ -106,7 +88,7 @@ class Waiter:
             return RolloutOutcome(no_change, verdict=Verdict.NO_CHANGE)
         return outcome
 
-    def look(
+    def poll(
         self,
         journal: Journal,
         service: Mapping[str, Any] | None = None,
@@ -114,74 +96,62 @@ class Waiter:
         may_roll_back: bool = True,
         past: Sequence[Entry] = (),
     ) -> RolloutOutcome:
-        """Looks once, and returns the service where that has to be. ``service``, where
-        DescribeServices has told it already.
+        """Polls once, and rolls the service back if that is due. Raises AwsFailure.
 
-        ``past`` has the service's updates, the latest first: the end of one update of a deployment
-        is the end of all that joined it, and one that is open was looked at a moment ago, since the
-        oldest comes first. Without ``may_return`` an update that has to be returned stays open
-        instead. Raises AwsFailure.
+        `service`: the service, if DescribeServices was called already. `past`: the service's
+        updates, the latest first. The verdict on a deployment is the verdict of all updates that
+        joined it, and the oldest of them was polled first. Without `may_roll_back` an update whose
+        rollback is due stays open.
         """
-        if journal.entry.rollback:
-            return self._look_at_return(journal, service, may_roll_back)
         entry = journal.entry
+        if entry.rollback:
+            return self._poll_rollback(journal, service, may_roll_back)
         known = _known_of(entry, past)
         if known and not known.is_ended:
             return RolloutOutcome(is_final=False)
         if known and not (entry.rollback_on_failure and known.is_left_failed):
             return RolloutOutcome(error=error_of(known), verdict=known.verdict or "")
-        polled: PollResult | None
+        result: PollResult | None
         if known and known.verdict == Verdict.FAILED:
             judgement = Judgement(Verdict.FAILED, _reason(known))
-            polled = PollResult(
+            result = PollResult(
                 judgement, None, 0.0, service_deployment_arn=entry.service_deployment_arn
             )
         else:
-            poller = self._pollers.poller(_rollout(entry), journal)
-            polled = poller.poll(service)
-            if polled is None:
-                return self._while_it_goes_on(
-                    journal, poller.overdue(self._most_seconds), may_roll_back
-                )
-        if (
-            polled.judgement.verdict == Verdict.FAILED
-            and entry.rollback_on_failure
-            and not may_roll_back
-        ):
+            poller = self._poller(_rollout(entry), journal)
+            result = poller.poll(service)
+            if result is None:
+                overdue = poller.overdue(self._most_seconds)
+                return self._conclude_overdue(journal, overdue, may_roll_back)
+        is_failed = result.judgement.verdict == Verdict.FAILED
+        if is_failed and entry.rollback_on_failure and not may_roll_back:
             return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
-        # Nobody waits to hear which digests run: unless they were asked for, two calls for each
-        # service of a fleet are too many.
-        return self._conclude(journal, polled, self._clock.now(), asks_tasks=bool(entry.digests))
+        # Two calls per service to read the running digests are too many for a batch.
+        return self._conclude(journal, result, self._clock.now(), reads_tasks=bool(entry.digests))
 
-    def _look_at_return(
+    def _poll_rollback(
         self, journal: Journal, service: Mapping[str, Any] | None, may_roll_back: bool
     ) -> RolloutOutcome:
         entry = journal.entry
         assert entry.rollback is not None
-        if entry.rollback.deployment_id is None and not may_roll_back:
+        deployment_id = entry.rollback.deployment_id
+        if deployment_id is None:
+            if may_roll_back:
+                return self._rollback.proceed(journal, self._clock.now())
             return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
-        if entry.rollback.deployment_id is None:
-            return self._rollback.go_on(journal, "", self._clock.now())
-        poller = self._pollers.poller(
-            rollback_rollout(entry, entry.rollback.deployment_id), journal
-        )
-        polled = poller.poll(service)
-        overdue = None if polled else poller.overdue(self._most_seconds)
-        if polled is None and overdue is None:
-            return RolloutOutcome(is_final=False)
-        if overdue:
-            _warn(entry, overdue.judgement.reason)
-        tags = tags_afterwards(entry)
-        return self._rollback.returned(
-            journal, entry.rollback.deployment_id, tags, polled or overdue, is_over=bool(overdue)
-        )
+        poller = self._poller(rollback_rollout(entry, deployment_id), journal)
+        result, is_over = poller.poll(service), False
+        if result is None:
+            result, is_over = poller.overdue(self._most_seconds), True
+            if result is None:
+                return RolloutOutcome(is_final=False)
+            _warn(entry, result.judgement.reason)
+        return outcome_of(entry, deployment_id, tags_afterwards(entry), result, is_over=is_over)
 
-    def _while_it_goes_on(
+    def _conclude_overdue(
         self, journal: Journal, overdue: PollResult | None, may_roll_back: bool
     ) -> RolloutOutcome:
-        """Ends an update whose rollout goes on, if it is ``overdue``; rolls it back where it asked
-        for that.
-        """
+        """Ends or rolls back an update whose rollout is too old."""
         entry = journal.entry
         if overdue is None:
             return RolloutOutcome(is_final=False)
@@ -190,75 +160,61 @@ class Waiter:
         reason = overdue.judgement.reason
         _warn(entry, reason)
         if entry.rollback_on_failure:
-            return self._rollback.roll_back(
-                journal, Judgement(Verdict.FAILED, reason), overdue, self._clock.now()
-            )
-        deployment = response.polled_deployment(entry.deployment_id, overdue.judgement, overdue, {})
+            judgement = Judgement(Verdict.FAILED, reason)
+            return self._rollback.roll_back(journal, judgement, overdue, self._clock.now())
+        deployment = polled_deployment(entry.deployment_id, overdue.judgement, overdue)
         return RolloutOutcome(deployment, verdict=Verdict.TIMED_OUT)
 
-    def without_an_end(self, entry: Entry, why: str) -> RolloutOutcome | None:
-        """The end of an update that could not be looked at, or returned, since its last change, if
-        that is too long ago.
-        """
+    def expired(self, entry: Entry, why: str) -> RolloutOutcome | None:
+        """Returns the outcome of an unreadable update, if its last change is too old."""
         now = self._clock.epoch()
         since = now - (seconds(entry.updated_at) or now)
         if (aged := age(since, since, self._most_seconds)) is None:
             return None
-        _warn(entry, f"{aged}: {why}")
-        deployment = {
-            "id": entry.deployment_id,
-            "verdict": Verdict.TIMED_OUT,
-            "reason": f"{aged}: {why}",
-        }
+        reason = f"{aged}: {why}"
+        _warn(entry, reason)
+        deployment = {"id": entry.deployment_id, "verdict": Verdict.TIMED_OUT, "reason": reason}
         return RolloutOutcome(deployment, verdict=Verdict.TIMED_OUT)
 
     def _conclude(
-        self, journal: Journal, polled: PollResult, deadline: float, *, asks_tasks: bool = True
+        self, journal: Journal, result: PollResult, deadline: float, *, reads_tasks: bool = True
     ) -> RolloutOutcome:
-        entry, judgement = journal.entry, polled.judgement
+        """Returns the outcome of a judgement, after a rollback if that is due."""
+        entry, judgement = journal.entry, result.judgement
         images: dict[str, Any] = {}
-        if judgement.verdict == Verdict.SUCCEEDED:
-            running = self._running(entry, polled) if asks_tasks else {}
-            judgement = self._compared(journal, judgement, running)
+        if judgement.verdict == Verdict.SUCCEEDED and reads_tasks:
+            running = self._running_digests(entry, result)
+            judgement = _compared(journal, judgement, running)
             images = {
                 name: {"image": image, "digests": list(running.get(name, ()))}
                 for name, image in sorted(entry.after.images.items())
                 if name in running
             }
-        if judgement.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
-            return self._rollback.roll_back(journal, judgement, polled, deadline)
-        deployment = response.polled_deployment(entry.deployment_id, judgement, polled, images)
-        if kind := _ERRORS.get(judgement.verdict):
-            reason = judgement.reason
-            if judgement.verdict == Verdict.FAILED:
-                reason += f"; {NOT_ASKED_FOR}"
-            elif judgement.verdict == Verdict.ROLLED_BACK and entry.before.tags != entry.after.tags:
+        verdict, reason = judgement.verdict, judgement.reason
+        if verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
+            return self._rollback.roll_back(journal, judgement, result, deadline)
+        deployment = polled_deployment(entry.deployment_id, judgement, result, images)
+        if verdict in ROLLOUT_ERRORS:
+            if verdict == Verdict.FAILED:
+                reason += f"; {NOT_REQUESTED}"
+            elif verdict == Verdict.ROLLED_BACK and entry.before.tags != entry.after.tags:
                 reason += (
                     "; its tags are the new ones, for the event did not ask to put them back "
                     "(rollback_on_failure)"
                 )
-            return failed(
-                kind,
-                response.cause_with_events(reason, polled),
-                judgement.verdict,
-                entry,
-                deployment,
-            )
-        journal.notes += [note for note in polled.notes if note not in journal.notes]
-        return RolloutOutcome(
-            deployment, is_final=judgement.verdict != Verdict.TIMED_OUT, verdict=judgement.verdict
-        )
+            return failed(verdict, cause_with_events(reason, result), entry, deployment)
+        journal.notes += [note for note in result.notes if note not in journal.notes]
+        is_final = verdict != Verdict.TIMED_OUT
+        return RolloutOutcome(deployment, is_final=is_final, verdict=verdict)
 
-    def _running(self, entry: Entry, polled: PollResult) -> Digests:
-        """The digests that the deployment's tasks show, else those that ECS resolved for it; none
-        where neither can be read.
-        """
+    def _running_digests(self, entry: Entry, result: PollResult) -> Digests:
+        """Returns the digests of the tasks, or else of the service revision, if one is readable."""
         try:
             tasks = self._ecs.running_tasks(entry.cluster_arn, entry.service_arn)
             deployment = {"taskDefinition": entry.after.task_definition_arn}
             if digests := digests_of_tasks(tasks, entry.deployment_id or "", deployment):
                 return digests
-            if arn := polled.service_deployment_arn:
+            if arn := result.service_deployment_arn:
                 service_deployment = self._ecs.service_deployment(arn) or {}
                 if revision := service_deployment.get("targetServiceRevision", {}).get("arn"):
                     return digests_of_revision(self._ecs.service_revision(revision) or {})
@@ -266,63 +222,57 @@ class Waiter:
             pass  # The rollout has succeeded all the same.
         return {}
 
-    @staticmethod
-    def _compared(journal: Journal, judgement: Judgement, running: Digests) -> Judgement:
-        """The finding, unless the tasks run another image than the digest in the reference says."""
-        for name, digests in unexpected_digests(journal.entry.digests, running).items():
-            image = journal.entry.after.images.get(name, "")
-            what = (
-                f"container {name} runs {', '.join(digests)}, and {image} was "
-                f"{', '.join(journal.entry.digests[name])}"
-            )
-            if "@" in image:
-                return Judgement(Verdict.FAILED, what)
-            journal.notes.append(f"{what} when it was looked at: the tag has moved since")
-        return judgement
+
+def _compared(journal: Journal, judgement: Judgement, running: Digests) -> Judgement:
+    """Returns the judgement, or a failure if the tasks run another digest than the reference."""
+    for name, digests in unexpected_digests(journal.entry.digests, running).items():
+        image = journal.entry.after.images.get(name, "")
+        difference = (
+            f"container {name} runs {', '.join(digests)}, and {image} was "
+            f"{', '.join(journal.entry.digests[name])}"
+        )
+        if "@" in image:
+            return Judgement(Verdict.FAILED, difference)
+        journal.notes.append(f"{difference} when it was read: the tag has moved since")
+    return judgement
 
 
 def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
-    """The deployment of an entry that does not say which one it made, if the service, as
-    DescribeServices tells it, has it.
-    """
+    """Returns the id of an entry's deployment, also if only the service shows it."""
     if entry.deployment_id or not entry.deploys:
         return entry.deployment_id
     wanted = entry.after.task_definition_arn
     if wanted is None:
-        return None  # Nothing was registered, or nobody was told.
-    # Of a revision of its own any deployment is its own; one of the old revision only when it is
-    # the last.
-    is_own = entry.action == "update" and wanted != entry.before.task_definition_arn
-    primary = primary_deployment(service)
-    candidates = [primary, *(service.get("deployments", []) if is_own else [])]
-    theirs = (
-        one
-        for one in candidates
-        if one.get("taskDefinition") == wanted and one.get("id") != entry.previous_deployment_id
-    )
-    return next((one["id"] for one in theirs), None)
+        return None  # No revision was registered, or it is not in the ledger.
+    candidates = [primary_deployment(service)]
+    if entry.action == "update" and wanted != entry.before.task_definition_arn:
+        # A deployment of this update's revision is its own, even if it is not PRIMARY.
+        candidates += service.get("deployments", [])
+    for deployment in candidates:
+        is_new = deployment.get("id") != entry.previous_deployment_id
+        if is_new and deployment.get("taskDefinition") == wanted:
+            deployment_id: str = deployment["id"]
+            return deployment_id
+    return None
 
 
 def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
-    """The latest earlier update of the deployment that ``entry`` has joined, if it is open or ended
-    with an error.
-    """
+    """Returns the latest earlier update of a joined deployment that is open or has failed."""
     if entry.deploys:
         return None
-    number = entry.number or math.inf  # 0: a dry run, which has none.
-    earlier = (
-        one for one in past if one.deployment_id == entry.deployment_id and one.number < number
-    )
-    return next((one for one in earlier if not one.is_ended or one.verdict in _ERRORS), None)
+    number = entry.number or math.inf  # A dry run has the number 0.
+    for earlier in past:
+        is_open_or_failed = not earlier.is_ended or earlier.verdict in ROLLOUT_ERRORS
+        is_joined = earlier.deployment_id == entry.deployment_id and earlier.number < number
+        if is_joined and is_open_or_failed:
+            return earlier
+    return None
 
 
 def _reason(known: Entry) -> str:
-    """Why the deployment failed, without what was done about it then."""
-    return (
-        (known.cause or "")
-        .partition(f"{RolloutFailedError.prefix}")[2]
-        .partition(f"; {NOT_ASKED_FOR}")[0]
-    )
+    """Returns why the deployment failed, without the rollback."""
+    cause = (known.cause or "").partition(RolloutFailedError.prefix)[2]
+    return cause.partition(f"; {NOT_REQUESTED}")[0]
 
 
 def _warn(entry: Entry, reason: str) -> None:
@@ -335,7 +285,8 @@ def _warn(entry: Entry, reason: str) -> None:
 
 
 def _rollout(entry: Entry) -> Rollout:
-    """The entry's own deployment."""
+    """Returns the rollout of the entry's deployment."""
+    essential = entry.after.essential
     return Rollout(
         entry.cluster_arn,
         entry.service_arn,
@@ -345,14 +296,6 @@ def _rollout(entry: Entry) -> Rollout:
         begun_at=seconds(entry.begun_at),
         service_deployment_arn=entry.service_deployment_arn,
         previous_service_deployment_arn=entry.previous_service_deployment_arn,
-        containers=Containers(
-            entry.after.essential, entry.after.images.keys() - set(entry.after.essential)
-        ),
+        containers=Containers(essential, entry.after.images.keys() - set(essential)),
         may_be_rollback=not entry.deploys,
     )
-
-
-def _open(entry: Entry) -> RolloutOutcome:
-    is_over = entry.deployment_id is None
-    verdict = (entry.answer or {})["body"]["deployment"]["verdict"]
-    return RolloutOutcome(is_final=is_over, verdict=verdict)

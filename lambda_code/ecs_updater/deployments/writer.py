@@ -1,17 +1,17 @@
 """Writes a plan: register, tags, UpdateService, in this order.
 
-Registering changes nothing that runs. Tags are taken back with two cheap calls. UpdateService comes
-last because it is the one step that cannot be taken back without another deployment: until it has
-happened, a failure puts the tags back and the service is as it was.
+To register a revision changes nothing that runs. Tags are restored with two calls. UpdateService is
+last because only another deployment can reverse it. Before it, a failure restores the tags, and
+the service is as it was.
 
-A write whose answer got lost may have had its effect. It is looked for before it is sent again, so
-that one update makes one revision and one deployment at most.
+A write without an answer may have had its effect. The writer reads the result before it sends the
+write again, so that one update makes at most one revision and one deployment.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ..aws.ecs import Ecs
 from ..aws.errors import NO_SUCH_REVISION, AwsFailure, Outcome
@@ -26,48 +26,30 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..model import task_definition as td
+from ..model.arn import revision_name, revision_number
 from ..model.plan import Applied, Plan
 from ..model.service import primary_deployment
 from ..model.task_definition import RegistrableFields
 from . import tag_writer
-from .tag_writer import AS_IT_WAS
+from .journal import Journal
+from .tag_writer import UNCHANGED
+
+_NOT_UPDATED = "service could not be update with new task_definition"
 
 
-class Progress(Protocol):
-    """Who is told. Any of these can raise LeaseHeldError (somebody else has the service now) or
-    LedgerError.
-    """
+class _ReadFailed(AwsFailure):
+    """A write got no answer, and the read of its result failed."""
 
-    def before_write(self) -> None:
-        """A write to ECS comes next: is it still ours to do?"""
-
-    def may_take_back(self) -> bool:
-        """Whether what was written may still be taken back, although the ledger cannot be asked."""
-
-    def registered(self, task_definition_arn: str) -> None:
-        """The new revision is registered; tags come next."""
-
-    def tagged(self) -> None:
-        """The tags are written; the deployment comes next."""
+    def __init__(self, write: AwsFailure, read: AwsFailure):
+        reason = f"{write.reason}; looking for it failed: {read.reason}"
+        super().__init__(write.operation, Outcome.UNKNOWN, "", reason)
 
 
-class _LookFailed(AwsFailure):
-    """A write got no answer, and what became of it could not be read either."""
+class _OvertakenError(Exception):
+    """UpdateService got no answer, and another update made the latest deployment.
 
-    def __init__(self, lost: AwsFailure, look: AwsFailure):
-        super().__init__(
-            lost.operation,
-            Outcome.UNKNOWN,
-            "",
-            f"{lost.reason}; looking for it failed: {look.reason}",
-        )
-
-
-class _Overtaken(Exception):
-    """UpdateService got no answer, and the newest deployment is somebody else's.
-
-    Ours may have been made before it: ECS lists no deployment that was replaced. To send it again
-    would replace theirs unseen.
+    This update's deployment may have been made before it: ECS does not list replaced deployments.
+    To send UpdateService again would replace the other one.
     """
 
     def __init__(self, deployment: Mapping[str, Any]):
@@ -80,219 +62,190 @@ class LeftBehind:
     """What an interrupted attempt at the same update may have left behind."""
 
     registered: str | None = None
-    """The revision that it registered."""
+    """ARN of the revision that it registered."""
     may_have_registered: bool = False
-    """Whether it may have registered one without having told."""
+    """Whether it may have registered a revision that is not in the ledger."""
 
 
 NOTHING = LeftBehind()
 
 
-def apply(ecs: Ecs, plan: Plan, progress: Progress, earlier: LeftBehind = NOTHING) -> Applied:
-    """Writes ``plan``: at most one RegisterTaskDefinition, two tag calls and one UpdateService.
+def apply(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOTHING) -> Applied:
+    """Writes a plan: at most one RegisterTaskDefinition, two tag calls and one UpdateService.
 
-    Raises one of the errors of the stage ``ecs_service_update``, or LeaseHeldError or LedgerError
-    of ``progress``; the message says in which state the service is then.
+    Raises one of the errors of the stage `ecs_service_update`, or LeaseHeldError or LedgerError of
+    the journal. The message contains the state of the service.
     """
-    task_definition = _task_definition(ecs, plan, progress, earlier)
+    task_definition = _task_definition(ecs, plan, journal, earlier)
     arn = task_definition["taskDefinitionArn"]
-    unused = (
-        f"; {arn.rpartition('/')[2]} was registered and is not used"
-        if plan.revision is not None
-        else ""
-    )
-    _write_tags(ecs, plan, progress, unused)
-    if not plan.deploys:
-        return Applied(task_definition, None, plan.snapshot.updated_on)
     try:
-        service = _deploy(ecs, plan, arn, progress)
-    except (LeaseHeldError, LedgerError) as error:
-        raise UnknownOutcomeError(
-            f"service could not be update with new task_definition {arn}: no answer, and {error}"
-        ) from error
-    except _LookFailed as failure:
-        tags = ", its tags are the new ones" if plan.changes_tags else ""
-        raise UnknownOutcomeError(
-            f"service could not be update with new task_definition {arn}: {failure}; it is not "
-            "known whether the service took it"
-            f"{tags}: read the service, or send the same event again"
-        ).caused_by(failure) from failure
-    except _Overtaken as overtaken:
+        _write_tags(ecs, plan, journal)
+        if not plan.deploys:
+            return Applied(task_definition, None, plan.snapshot.updated_on)
+        service = _deploy(ecs, plan, arn, journal)
+    except _OvertakenError as overtaken:
         return Applied(
-            task_definition, None, plan.snapshot.updated_on, foreign=overtaken.deployment
+            task_definition,
+            None,
+            plan.snapshot.updated_on,
+            other_deployment=overtaken.deployment,
         )
-    except AwsFailure as failure:
-        raise _not_deployed(ecs, plan, failure, arn, unused) from failure
-    deployment = _own_deployment(plan, service, arn)
-    # Where somebody's deployment came on top already, the current record is that one's.
-    current = (
-        service.get("currentServiceDeployment") if deployment.get("status") == "PRIMARY" else None
-    )
+    except UnknownOutcomeError:
+        raise
+    except EcsUpdaterError as error:
+        if plan.revision is not None:
+            error.also(f"{revision_name(arn)} was registered and is not used")
+        raise
+    deployment = primary_deployment(service)
+    if deployment.get("taskDefinition") != arn and plan.revision is not None:
+        # Another deployment may have been made after this update's.
+        for listed in service.get("deployments", []):
+            if listed.get("taskDefinition") == arn:
+                deployment = listed
+                break
+    service_deployment_arn = other = None
+    if deployment.get("status") == "PRIMARY":
+        # Otherwise both are about the later deployment.
+        current = service.get("currentServiceDeployment")
+        if current != plan.snapshot.service_deployment_arn:
+            service_deployment_arn = current
+        other = _other_deployment(plan, service, deployment)
     return Applied(
         task_definition,
         deployment.get("id"),
         deployment.get("updatedAt"),
-        current if current != plan.snapshot.service_deployment_arn else None,
-        _foreign(plan, service, deployment),
+        service_deployment_arn,
+        other,
         deployment.get("taskDefinition", arn),
     )
 
 
-def _own_deployment(plan: Plan, service: Mapping[str, Any], arn: str) -> Mapping[str, Any]:
-    """The deployment that was just made: the PRIMARY one, unless somebody's came after it
-    already.
+def _other_deployment(
+    plan: Plan, service: Mapping[str, Any], own: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Returns another update's latest deployment between the read and the write.
+
+    ECS has no conditional write, but its answer lists the earlier deployments.
     """
-    primary = primary_deployment(service)
-    if primary.get("taskDefinition") == arn or plan.revision is None:
-        return primary
-    own = (one for one in service.get("deployments", []) if one.get("taskDefinition") == arn)
-    return next(own, primary)
+    known = {*plan.snapshot.deployment_ids, own.get("id")}
+    for deployment in service.get("deployments", []):
+        if deployment.get("id") not in known:
+            return dict(deployment)
+    return None
 
 
 def _task_definition(
-    ecs: Ecs, plan: Plan, progress: Progress, earlier: LeftBehind
+    ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind
 ) -> Mapping[str, Any]:
-    """What the service is to run, registered where that is new."""
+    """Returns the revision for the service, registered if it is new."""
     if plan.revision is None:
         return plan.target or plan.snapshot.task_definition
-    if earlier.registered:
-        return _named(plan.revision, earlier.registered)
-    progress.before_write()
+    if arn := earlier.registered:
+        return {**plan.revision, "taskDefinitionArn": arn, "revision": revision_number(arn)}
+    journal.before_write()
     task_definition = _register(ecs, plan, plan.revision, earlier.may_have_registered)
     try:
-        progress.registered(task_definition["taskDefinitionArn"])
+        journal.registered(task_definition["taskDefinitionArn"])
     except (LeaseHeldError, LedgerError) as error:
         name = td.revision_name(task_definition)
-        error.also(f"{AS_IT_WAS}; {name} was registered and is not used")
+        error.also(f"{UNCHANGED}; {name} was registered and is not used")
         raise
     return task_definition
 
 
-def _named(revision: Mapping[str, Any], arn: str) -> Mapping[str, Any]:
-    """What was registered as ``arn``."""
-    return {**revision, "taskDefinitionArn": arn, "revision": int(arn.rpartition(":")[2])}
-
-
-def _write_tags(ecs: Ecs, plan: Plan, progress: Progress, unused: str) -> None:
-    """Writes the plan's tags and makes sure that the deployment may follow; otherwise puts the tags
-    back.
-    """
+def _write_tags(ecs: Ecs, plan: Plan, journal: Journal) -> None:
+    """Writes the plan's tags and confirms the lease for the deployment, or restores the tags."""
     is_written = False
     try:
         if plan.changes_tags:
-            progress.before_write()
+            journal.before_write()
             is_written = True
-            tag_writer.write(ecs, plan.snapshot.service_arn, plan.tags, unused)
-            progress.tagged()
+            tag_writer.write(ecs, plan.snapshot.service_arn, plan.tags)
+            journal.tagged()
         if plan.deploys:
-            progress.before_write()
+            journal.before_write()
     except LeaseHeldError as error:
-        # Whoever has the service now finds this update in the ledger, and takes its tags back.
+        # The holder of the lease finds this update in the ledger and restores its tags.
         tags = ", the tags may be the new ones" if plan.changes_tags else ""
-        error.also(f"no deployment was made{tags}{unused}")
+        error.also(f"no deployment was made{tags}")
         raise
     except LedgerError as error:
-        if not is_written:
-            error.also(f"{AS_IT_WAS}{unused}")
-            raise
-        # Somebody else may have the service by now, and takes them back.
-        if not progress.may_take_back():
-            error.also(
-                f"no deployment was made, the tags may be the new ones{unused}"
-            ).with_details({"tags_before": dict(plan.tags.before)})
-            raise
-        state, details = tag_writer.put_back(ecs, plan.snapshot.service_arn, plan.tags)
-        error.also(f"{state}{unused}").with_details(details)
+        state: str = UNCHANGED
+        if is_written and journal.may_take_back():
+            state, details = tag_writer.put_back(ecs, plan.snapshot.service_arn, plan.tags)
+            error.with_details(details)
+        elif is_written:
+            # Another holder may have the lease and restores them.
+            state = "no deployment was made, the tags may be the new ones"
+            error.with_details({"tags_before": dict(plan.tags.before)})
+        error.also(state)
         raise
-
-
-def _foreign(
-    plan: Plan, service: Mapping[str, Any], ours: Mapping[str, Any]
-) -> Mapping[str, Any] | None:
-    """The newest deployment that was made between reading and writing, and is not ours.
-
-    ECS has no conditional write, but its answer to one lists what was there: nobody's change is
-    lost unseen.
-    """
-    if ours.get("status") != "PRIMARY":
-        return None  # It came after ours, and not in between.
-    known = {*plan.snapshot.deployment_ids, ours.get("id")}
-    return next((one for one in service.get("deployments", []) if one.get("id") not in known), None)
 
 
 def _register(
-    ecs: Ecs, plan: Plan, revision: Mapping[str, Any], look_first: bool
+    ecs: Ecs, plan: Plan, revision: Mapping[str, Any], reads_first: bool
 ) -> Mapping[str, Any]:
-    """Registers ``revision`` once. ``look_first``: unless it may have been registered before."""
+    """Registers a revision once, and translates the failure."""
     message = "new task_definition could not be created"
+    error: EcsUpdaterError
     try:
-        return register_once(ecs, revision, look_first)
-    except _LookFailed as failure:
-        raise TaskDefinitionError(
-            f"{message} {failure}; it is not known whether it was registered, but nothing "
-            f"uses it; {AS_IT_WAS}"
-        ).caused_by(failure) from failure
+        return register_once(ecs, revision, reads_first)
     except AwsFailure as failure:
-        if failure.outcome is Outcome.REFUSED:
-            raise TaskDefinitionRefusedError(
-                f"{message} {failure.reason}{_unknown_fields_hint(plan)}; {AS_IT_WAS}"
-            ).caused_by(failure) from failure
-        raise TaskDefinitionError(f"{message} {failure.reason}; {AS_IT_WAS}").caused_by(
-            failure
-        ) from failure
+        if isinstance(failure, _ReadFailed):
+            error = TaskDefinitionError(
+                f"{message} {failure}; it is not known whether it was registered, but nothing "
+                f"uses it; {UNCHANGED}"
+            )
+        elif failure.outcome is Outcome.REFUSED:
+            hint = _unknown_fields_hint(plan)
+            error = TaskDefinitionRefusedError(f"{message} {failure.reason}{hint}; {UNCHANGED}")
+        else:
+            error = TaskDefinitionError(f"{message} {failure.reason}; {UNCHANGED}")
+        raise error.caused_by(failure) from failure
 
 
-def register_once(ecs: Ecs, revision: Mapping[str, Any], look_first: bool) -> Mapping[str, Any]:
-    """Registers ``revision``, the body of RegisterTaskDefinition; the new task definition. Raises
-    AwsFailure.
+def register_once(ecs: Ecs, revision: Mapping[str, Any], reads_first: bool) -> Mapping[str, Any]:
+    """Registers a revision and returns the new task definition. Raises AwsFailure.
 
-    ``look_first``: an earlier attempt may have registered it.
+    `revision`: the body of RegisterTaskDefinition. `reads_first`: an earlier attempt may have
+    registered it.
     """
-    if look_first and (found := _look_for(ecs, revision)):
+    if reads_first and (found := _find_registered(ecs, revision)):
         return found
     try:
         return ecs.register_task_definition(revision)
     except AwsFailure as failure:
         if failure.outcome is not Outcome.UNKNOWN:
             raise
-        return _find_registered(ecs, revision, failure) or ecs.register_task_definition(revision)
+        try:
+            found = _find_registered(ecs, revision)
+        except AwsFailure as read_failure:
+            raise _ReadFailed(failure, read_failure) from read_failure
+    return found or ecs.register_task_definition(revision)
 
 
-def _find_registered(
-    ecs: Ecs, revision: Mapping[str, Any], lost: AwsFailure
-) -> Mapping[str, Any] | None:
-    """See ``_look_for``."""
+def _find_registered(ecs: Ecs, revision: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Returns the family's latest active revision, if it has the content of `revision`."""
     try:
-        return _look_for(ecs, revision)
-    except AwsFailure as failure:
-        raise _LookFailed(lost, failure) from failure
-
-
-def _look_for(ecs: Ecs, revision: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The family's newest active revision, if there is one and it is what was to be registered."""
-    try:
-        newest, tags = ecs.describe_task_definition(revision["family"])
+        latest, tags = ecs.describe_task_definition(revision["family"])
     except AwsFailure as failure:
         if NO_SUCH_REVISION in failure.reason:
             return None
         raise
-    return newest if is_registered_as(revision, newest, tags, ecs.fields) else None
+    return latest if is_registered_as(revision, latest, tags, ecs.fields) else None
 
 
 def is_registered_as(
     revision: Mapping[str, Any],
-    described: Mapping[str, Any],
+    task_definition: Mapping[str, Any],
     tags: Sequence[Mapping[str, str]],
     fields: RegistrableFields,
 ) -> bool:
-    """Whether to register ``revision`` makes what DescribeTaskDefinition gave: ``described`` with
-    these ``tags``.
-    """
-    # What ECS adds to a revision, known or newer than the SDK, says nothing about who registered
-    # it.
+    """Returns whether to register `revision` makes this output of DescribeTaskDefinition."""
+    # Fields that ECS adds, also those that are newer than the SDK, do not count.
     body = {
         name: value
-        for name, value in described.items()
+        for name, value in task_definition.items()
         if name in revision or name in fields.registered.members
     }
     if registrable := td.registrable_tags(tags):
@@ -301,19 +254,14 @@ def is_registered_as(
 
 
 def _in_any_order(value: object) -> object:
-    """``value`` with its lists of objects sorted: ECS promises no order of environment, tags and
-    the like.
-    """
+    """Returns a value with sorted lists: ECS guarantees no order of environment and tags."""
     if isinstance(value, Mapping):
         return {name: _in_any_order(member) for name, member in value.items()}
     if isinstance(value, list):
         members = [_in_any_order(member) for member in value]
-        has_objects = any(isinstance(member, dict) for member in members)
-        return (
-            sorted(members, key=lambda member: json.dumps(member, sort_keys=True))
-            if has_objects
-            else members
-        )
+        if any(isinstance(member, dict) for member in members):
+            return sorted(members, key=lambda member: json.dumps(member, sort_keys=True))
+        return members
     return value
 
 
@@ -327,13 +275,29 @@ def _unknown_fields_hint(plan: Plan) -> str:
     )
 
 
-def _deploy(
-    ecs: Ecs, plan: Plan, task_definition_arn: str, progress: Progress
-) -> Mapping[str, Any]:
-    """Updates the service once; the service as it then is."""
-    # A service that is only to be deployed again is not told what to run: somebody may have changed
-    # that since it was read.
-    named = task_definition_arn if plan.revision is not None or plan.target is not None else None
+def _deploy(ecs: Ecs, plan: Plan, arn: str, journal: Journal) -> Mapping[str, Any]:
+    """Updates the service once, and translates the failure. Returns the service."""
+    try:
+        return _update_service(ecs, plan, arn, journal)
+    except (LeaseHeldError, LedgerError) as error:
+        raise UnknownOutcomeError(f"{_NOT_UPDATED} {arn}: no answer, and {error}") from error
+    except _ReadFailed as failure:
+        tags = ", its tags are the new ones" if plan.changes_tags else ""
+        raise UnknownOutcomeError(
+            f"{_NOT_UPDATED} {arn}: {failure}; it is not known whether the service took it"
+            f"{tags}: read the service, or send the same event again"
+        ).caused_by(failure) from failure
+    except AwsFailure as failure:
+        is_refused = failure.outcome is Outcome.REFUSED
+        kind = ServiceUpdateRefusedError if is_refused else ServiceUpdateError
+        state, details = tag_writer.put_back(ecs, plan.snapshot.service_arn, plan.tags)
+        sentence = f"{_NOT_UPDATED} {arn}: {failure.reason}; {state}"
+        raise kind(sentence).with_details(details).caused_by(failure) from failure
+
+
+def _update_service(ecs: Ecs, plan: Plan, arn: str, journal: Journal) -> Mapping[str, Any]:
+    # A forced deployment names no revision: another update may have changed it since the read.
+    named = arn if plan.revision is not None or plan.target is not None else None
     for is_last in (False, True):
         try:
             return ecs.update_service(
@@ -344,65 +308,44 @@ def _deploy(
                 deployment_configuration=plan.deployment_configuration,
             )
         except AwsFailure as failure:
-            if found := _find_deployed(ecs, plan, named, failure):
-                return found
+            if service := _find_deployed(ecs, plan, named, failure):
+                return service
             if is_last:
                 raise
-            progress.before_write()
+            journal.before_write()
     raise AssertionError("the last attempt returns or raises")
 
 
 def _find_deployed(
-    ecs: Ecs, plan: Plan, task_definition_arn: str | None, lost: AwsFailure
+    ecs: Ecs, plan: Plan, task_definition_arn: str | None, write: AwsFailure
 ) -> Mapping[str, Any] | None:
-    """The service, if it has the deployment whose answer got lost.
+    """Returns the service, if it has the deployment of the write that got no answer.
 
-    Raises ``lost`` if that cannot have been made.
+    Raises `write` if the write cannot have made it.
     """
-    if lost.outcome is not Outcome.UNKNOWN:
-        raise lost
+    if write.outcome is not Outcome.UNKNOWN:
+        raise write
+    snapshot = plan.snapshot
     try:
-        service, _ = ecs.describe_service(plan.snapshot.cluster_arn, plan.snapshot.service_arn)
+        service, _ = ecs.describe_service(snapshot.cluster_arn, snapshot.service_arn)
     except AwsFailure as failure:
-        raise _LookFailed(lost, failure) from failure
-    # Of a revision of its own any deployment is its own; of another one only the PRIMARY can be the
-    # one that was just made.
-    candidates = (
-        service.get("deployments", [])
-        if service and plan.revision is not None
-        else [primary_deployment(service or {})]
+        raise _ReadFailed(write, failure) from failure
+    service = service or {}
+    primary = primary_deployment(service)
+    # A deployment of this update's revision is its own. With another revision, only the PRIMARY
+    # deployment can be the new one.
+    has_own_revision = plan.revision is not None
+    candidates = service.get("deployments", []) if has_own_revision else [primary]
+    wanted = task_definition_arn or snapshot.task_definition_arn
+    for deployment in candidates:
+        is_new = deployment.get("id") not in (None, snapshot.deployment_id)
+        if is_new and deployment.get("taskDefinition") == wanted:
+            return service
+    is_others = (
+        primary
+        and primary.get("id") not in snapshot.deployment_ids
+        and primary.get("taskDefinition") != snapshot.task_definition_arn
     )
-    wanted = task_definition_arn or plan.snapshot.task_definition_arn
-    is_there = any(
-        one.get("taskDefinition") == wanted
-        and one.get("id") not in (None, plan.snapshot.deployment_id)
-        for one in candidates
-    )
-    if is_there:
-        return service
-    newest = primary_deployment(service or {})
-    is_others = newest and newest.get("id") not in plan.snapshot.deployment_ids
-    is_update = plan.revision is not None and plan.target is None
-    if (
-        is_update
-        and is_others
-        and newest.get("taskDefinition") != plan.snapshot.task_definition_arn
-    ):
-        raise _Overtaken(newest) from lost
+    if is_others and has_own_revision and plan.target is None:
+        raise _OvertakenError(primary) from write
     return None
-
-
-def _not_deployed(
-    ecs: Ecs, plan: Plan, failure: AwsFailure, arn: str, unused: str
-) -> EcsUpdaterError:
-    """The error for a service that was not updated, after its tags were put back."""
-    state, details = tag_writer.put_back(ecs, plan.snapshot.service_arn, plan.tags)
-    kind = ServiceUpdateRefusedError if failure.outcome is Outcome.REFUSED else ServiceUpdateError
-    return (
-        kind(
-            f"service could not be update with new task_definition {arn}: "
-            f"{failure.reason}; {state}{unused}"
-        )
-        .with_details(details)
-        .caused_by(failure)
-    )

@@ -10,7 +10,7 @@ from typing import Any
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..context import Call
-from ..deployments.reconciler import complete
+from ..deployments.reconciler import reconcile
 from ..log import log_run
 from . import start_garbage_collection
 
@@ -22,5 +22,5 @@ start_garbage_collection()
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
     """Ends the open updates whose rollouts have ended, and reports them."""
     return log_run(
-        context, lambda: complete(event, os.environ, ECS, LEDGER, Call.of(context)).to_json()
+        context, lambda: reconcile(event, os.environ, ECS, LEDGER, Call.of(context)).to_json()
     )

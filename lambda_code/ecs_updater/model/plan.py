@@ -71,7 +71,7 @@ class Applied:
     updated_on: datetime | None
     service_deployment_arn: str | None = None
     """Its service deployment. None: ECS has none."""
-    foreign: Mapping[str, Any] | None = None
+    other_deployment: Mapping[str, Any] | None = None
     """Deployment of another caller between read and write, as in DescribeServices."""
     deployed_arn: str | None = None
     """Revision of the deployment. A forced one has that of the service."""

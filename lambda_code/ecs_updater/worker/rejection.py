@@ -79,7 +79,7 @@ class Rejections:
             return False
         if entry.is_before_deployment:
             with self._leases.held(entry.service, Holder.of(request_id)) as lease:
-                entry = self._recovery.settle(entry, lease)
+                entry = self._recovery.recover(entry, lease)
         if entry.is_ended and entry.may_be_repeated:
             self._history.give_up(entry)
         return True

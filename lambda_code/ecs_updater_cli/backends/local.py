@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.sqs import Outgoing
 from ecs_updater.context import Call, Clock
-from ecs_updater.deployments.reconciler import complete
+from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.ledger.batch import Member
 from ecs_updater.log import logger
 from ecs_updater.worker.message import BATCH
@@ -178,7 +178,7 @@ class LocalBackend(LedgerPoller):
     @_all_errors()
     def _reconcile_once(self) -> None:
         table = self._ledger.table
-        complete(None, self._environment, self._ecs, table, self._call(), self._batch)
+        reconcile(None, self._environment, self._ecs, table, self._call(), self._batch)
 
     def _call(self) -> Call:
         latest = time.monotonic() + _RUN_SECONDS

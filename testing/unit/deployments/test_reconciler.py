@@ -8,7 +8,7 @@ import json
 import pytest
 
 from ecs_updater.context import Call
-from ecs_updater.deployments.reconciler import complete
+from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.ledger.entry import State
 from support.fleet_run import FleetRun
 
@@ -162,14 +162,14 @@ def test_a_service_for_which_ecs_refuses_the_whole_call_costs_the_others_a_call(
 def test_an_entry_that_raises_what_nobody_expects_is_skipped_with_its_key(run, monkeypatch):
     from ecs_updater.deployments.waiter import Waiter  # pylint: disable=import-outside-toplevel
 
-    look = Waiter.look
+    look = Waiter.poll
 
     def fail(self, record, *arguments, **options):
         if ODD in record.entry.service:
             raise RecursionError("maximum recursion depth exceeded")
         return look(self, record, *arguments, **options)
 
-    monkeypatch.setattr(Waiter, "look", fail)
+    monkeypatch.setattr(Waiter, "poll", fail)
     done = run.complete()
     (skipped,) = done.skipped
     assert len(done.ended) == 9 and skipped.startswith(KEY + ODD) and "RecursionError" in skipped
@@ -234,7 +234,7 @@ def run_for(run, seconds):
     run.dynamodb.before = before
     try:
         call = Call("completer", None, lambda: end - run.time(), run.clock)
-        return complete({}, run.environment, run.boundary, run.table, call)
+        return reconcile({}, run.environment, run.boundary, run.table, call)
     finally:
         run.dynamodb.before = None
 

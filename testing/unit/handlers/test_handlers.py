@@ -56,7 +56,7 @@ def test_the_completer_without_a_ledger_says_what_to_set(log):
 
 def test_the_completer_logs_what_it_completed(log, monkeypatch):
     answer = {"ended": [], "open": 2, "skipped": []}
-    monkeypatch.setattr(reconcile, "complete", lambda *_: SimpleNamespace(to_json=lambda: answer))
+    monkeypatch.setattr(reconcile, "reconcile", lambda *_: SimpleNamespace(to_json=lambda: answer))
     assert reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == answer
     (line,) = log()
     assert (line["message"], line["open"], line["request_id"]) == ("complete", 2, "r") and line[
