@@ -21,7 +21,7 @@ _LATER = 200
 
 
 class Identity:
-    """What makes two requests the same: the `request_id` and the content of the event."""
+    """Identity of a request: its `request_id` and the content of the event."""
 
     def __init__(self, history: History, request: Request, holder: Holder, fingerprint: str):
         self._history, self._request = history, request

@@ -57,7 +57,7 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 
 @dataclass(frozen=True)
 class Step:
-    """What is left to do for a request under the lease."""
+    """The remaining work for a request under the lease."""
 
     journal: Journal
     plan: Plan | None

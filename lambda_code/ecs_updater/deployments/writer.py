@@ -59,7 +59,7 @@ class _OvertakenError(Exception):
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """What an interrupted attempt at the same update may have left behind."""
+    """Possible results of an interrupted attempt at the same update."""
 
     registered: str | None = None
     """ARN of the revision that it registered."""

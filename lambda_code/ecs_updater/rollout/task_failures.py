@@ -1,4 +1,4 @@
-"""Why tasks stopped, in one readable sentence each. Pure.
+"""The causes of stopped tasks, in one readable sentence each. Pure.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 """
