@@ -195,7 +195,7 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
         reconcile(*arguments)
         next((one for one in runs if not one.is_set()), runs[-1]).set()
 
-    monkeypatch.setattr(local, "complete", counted)
+    monkeypatch.setattr(local, "reconcile", counted)
     writes = list(world.ecs.writes)
     backend = direct_of(world, ledger, batch)
     backend.start(batch.members)

@@ -80,7 +80,6 @@ class Journal:
         self.notes: list[str] = []
         """Failed writes of the ledger, for the response and the log."""
         self.has_deployed = False
-        """Whether this attempt made a deployment."""
         self._lease = lease
         self._is_behind = False
         """Whether the last step could not be written to the ledger."""

@@ -23,7 +23,6 @@ from ..rollout.judgement import Judgement, PollResult
 DRY_RUN = "dry run: nothing was written"
 
 Answer = Mapping[str, Any]
-"""A response, see DESIGN.md section 1."""
 
 ROLLOUT_ERRORS: Mapping[str, type[EcsUpdaterError]] = {
     Verdict.FAILED: RolloutFailedError,
@@ -31,7 +30,6 @@ ROLLOUT_ERRORS: Mapping[str, type[EcsUpdaterError]] = {
     Verdict.STOPPED: RolloutStoppedError,
     Verdict.SUPERSEDED: RolloutSupersededError,
 }
-"""The error of each verdict that has one."""
 
 
 def of_plan(plan: Plan) -> Answer:
@@ -228,7 +226,6 @@ class RolloutOutcome:
     deployment: Mapping[str, Any] | None = None
     """The `deployment` of the response. None: the one of the entry."""
     error: EcsUpdaterError | None = None
-    """The error to raise instead of a response."""
     is_final: bool = True
     """Whether neither a rollout nor a rollback goes on."""
     verdict: str = ""

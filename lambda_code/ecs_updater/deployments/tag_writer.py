@@ -5,6 +5,8 @@ reversed if both together exceed the limit.
 """
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure, Outcome
@@ -20,9 +22,9 @@ def write(ecs: Ecs, service_arn: str, changes: TagChanges, unused: str = "") -> 
     Raises ServiceTagsError or ServiceTagsRefusedError, after it restored the tags.
     """
     has_begun = False
-    for to_set, to_remove in _steps(changes):
+    for call in _calls(ecs, service_arn, changes):
         try:
-            _write_step(ecs, service_arn, to_set, to_remove)
+            call()
         except AwsFailure as failure:
             state: str = UNCHANGED
             details: dict[str, object] = {}
@@ -39,11 +41,11 @@ def put_back(ecs: Ecs, service_arn: str, changes: TagChanges) -> tuple[str, dict
     Returns the state of the service as a sentence and, after a failure, the earlier tags for the
     log.
     """
-    for to_set, to_remove in _steps(changes.reverse):
+    for call in _calls(ecs, service_arn, changes.reverse):
         try:
-            _write_step(ecs, service_arn, to_set, to_remove)
+            call()
         except AwsFailure as failure:
-            # The next step would remove the new tags although the old ones could not be set.
+            # The next call would remove the new tags although the old ones could not be set.
             tags = dict(changes.before)
             return (
                 "the service runs its old revision, but its tags could not be put back "
@@ -54,26 +56,19 @@ def put_back(ecs: Ecs, service_arn: str, changes: TagChanges) -> tuple[str, dict
     return UNCHANGED, {}
 
 
-def _steps(changes: TagChanges) -> list[tuple[dict[str, str], list[str]]]:
-    """Returns tags to set or keys to remove, for each call."""
-    steps: list[tuple[dict[str, str], list[str]]] = []
+def _calls(ecs: Ecs, service_arn: str, changes: TagChanges) -> list[Callable[[], None]]:
+    """Returns the calls for tag changes, in their order."""
+    calls: list[Callable[[], None]] = []
     if changes.to_set:
-        steps.append((changes.to_set, []))
+        calls.append(partial(ecs.tag_resource, service_arn, changes.to_set))
     if changes.to_remove:
-        steps.append(({}, changes.to_remove))
-    return steps[::-1] if removes_first(changes) else steps
+        calls.append(partial(ecs.untag_resource, service_arn, changes.to_remove))
+    return calls[::-1] if removes_first(changes) else calls
 
 
 def removes_first(changes: TagChanges) -> bool:
     """Returns whether old and new tags together exceed the limit."""
     return len(changes.before.keys() | changes.after.keys()) > LIMIT
-
-
-def _write_step(ecs: Ecs, service_arn: str, to_set: dict[str, str], to_remove: list[str]) -> None:
-    if to_set:
-        ecs.tag_resource(service_arn, to_set)
-    else:
-        ecs.untag_resource(service_arn, to_remove)
 
 
 def _error(failure: AwsFailure, state: str) -> EcsUpdaterError:

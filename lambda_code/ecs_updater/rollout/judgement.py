@@ -46,13 +46,11 @@ class Judgement:
 
 @dataclass(frozen=True)
 class PollResult:
-    """Outcome of polling a rollout."""
+    """Outcome of polling a rollout: the latest state, and the duration of the polling."""
 
     judgement: Judgement
     state: RolloutState | None
-    """The latest rollout state."""
     seconds: float
-    """Duration of the polling."""
     notes: tuple[str, ...] = ()
     """Failed reads, for the log."""
     service_deployment_arn: str | None = None

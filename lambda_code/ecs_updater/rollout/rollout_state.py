@@ -76,7 +76,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class ServiceDeployment:
-    """ECS's service deployment, with its rollback if ECS rolls it back.
+    """ECS's service deployment, with its triggered alarms, failed hooks, and rollback.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html
     """
@@ -87,9 +87,7 @@ class ServiceDeployment:
     """The lifecycle stage, for example BAKE_TIME."""
     rollback_reason: str = ""
     alarms: tuple[str, ...] = ()
-    """Names of the triggered alarms."""
     hooks: tuple[str, ...] = ()
-    """The failed lifecycle hooks."""
     updated_at: datetime | None = None
 
     @classmethod
@@ -143,7 +141,6 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     deployment: Deployment | None
     """The polled deployment. ECS does not list one that was replaced."""
     primary: Deployment | None
-    """The PRIMARY deployment."""
     others: tuple[Deployment, ...] = ()
     is_rolling: bool = True
     """Whether the strategy is the rolling update. Only then the deployments' states decide."""

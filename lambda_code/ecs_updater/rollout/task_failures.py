@@ -40,18 +40,14 @@ _PARTICULAR = re.compile(r"[0-9a-f]{8,}|\b\d{1,3}(\.\d{1,3}){3}\b|\d+", re.IGNOR
 
 @dataclass(frozen=True)
 class Containers:
-    """The containers of a task definition.
+    """Names of the containers of a task definition.
 
     ECS adds others to a task and lists all in any order.
     """
 
     essential: Sequence[str] = ()
-    """Names of the essential containers, the addressed one first.
-
-    Only the exit of an essential container stops a task.
-    """
+    """The addressed one first. Only the exit of an essential container stops a task."""
     others: Collection[str] = ()
-    """Names of the other containers."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,6 @@ class TaskFailure:
     cause: str
     """One sentence without a full stop."""
     task: str
-    """Id of the task."""
     container: str = ""
     exit_code: int | None = None
     """The container that stopped the task, and its exit code, if both are known."""
