@@ -425,14 +425,15 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
         world.pass_time(30)
         world.complete()
 
-    again = Printer(io.StringIO(), io.StringIO())
+    stdout = io.StringIO()
+    again = Printer(stdout, io.StringIO())
     assert (
         wait_for_batch(
             opened(), ledger.find_batch(batch.batch.id), ViewOptions(), again, resumes=True
         )
         == 1
     )
-    out = again.console.file.getvalue()
+    out = stdout.getvalue()
     assert (
         "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
         and "FAILED        ECSCluster/gone" in out
