@@ -125,7 +125,7 @@ def test_without_a_circuit_breaker_the_third_death_is_the_verdict(
 
     sent = ours.send(world.reference(image), rollback_on_failure=rolls_back)
 
-    third = (ours.deaths(2) if image == EXITS else ours.stops(2))[2]
+    third = (ours.task_failures(2) if image == EXITS else ours.stops(2))[2]
     # The answer of one that is rolled back comes when the return is done; its deployment began when
     # the verdict was there.
     verdict = ours.told()["deployments"][0]["createdAt"].timestamp() if rolls_back else sent.ended

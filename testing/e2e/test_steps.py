@@ -88,6 +88,9 @@ DEPLOY_API = "make deploy-api-aws TARGET=local"
 DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGET=local"
 
 
+NO_FUNCTION = "LedgerTableName: make deploy-lambda-sam TARGET=local"
+
+
 @pytest.mark.parametrize(
     "target, expected",
     [
@@ -101,14 +104,11 @@ DEPLOY_ALL = "make deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam TARGE
         ),
         (
             "deploy-api-aws",
-            (
-                "the stacks absent-ledger and absent-lambda have no output LedgerTableName: make "
-                "deploy-lambda-sam TARGET=local"
-            ),
+            f"the stacks absent-ledger and absent-lambda have no output {NO_FUNCTION}",
         ),
         (
             "deploy-fleet-aws",
-            f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}",
+            f"the stacks absent-ledger and absent-lambda have no output {NO_FUNCTION}",
         ),
         *(
             (target, f"there is no API of ecs-updater: {DEPLOY_API}")
