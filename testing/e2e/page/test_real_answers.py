@@ -49,7 +49,7 @@ class _Feed:
         """All entries on one page."""
         return [to_item(each) for each in self.entries[:most]], None
 
-    def one(self, request_id: str) -> Entry | None:
+    def find(self, request_id: str) -> Entry | None:
         """The entry of a request."""
         return next((each for each in self.entries if each.request_id == request_id), None)
 
