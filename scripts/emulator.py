@@ -12,8 +12,8 @@ credentials are those of the account's root then.
 
 MiniStack hands its own environment to the functions that it runs, so it gets a short one, with a
 home of its own. It reports its edition on its health page: there it carries a mark, its process id
-and its directory. That tells an emulator of this project, even one whose files are gone, from any
-other program on the port.
+and its directory. The mark distinguishes an emulator of this project from any other program on
+the port, also when its files are gone.
 """
 
 import fcntl
@@ -69,14 +69,14 @@ def answering() -> Emulator | None:
 
 
 def port_is_taken() -> bool:
-    """Tells whether any program listens on the port."""
+    """Returns whether any program listens on the port."""
     with socket.socket(socket.AF_INET6 if ":" in HOST else socket.AF_INET) as probe:
         probe.settimeout(2)
         return probe.connect_ex((HOST, PORT)) == 0
 
 
 def is_emulator(pid: int) -> bool:
-    """Tells whether a process is an emulator, and no later program with its number."""
+    """Returns whether a process is an emulator, and no later program with its number."""
     try:
         # Where there is no /proc (macOS) there is a ps; a bare Debian has no ps.
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
@@ -216,7 +216,7 @@ def wait_for(pid: int) -> None:
 
 
 def runs(pid: int) -> bool:
-    """Tells whether a process of the group still runs; one that only waits to be collected by its
+    """Returns whether a process of the group still runs; one that only waits to be collected by its
     parent does not.
     """
     try:

@@ -74,10 +74,10 @@ class Stage:
         """What each service runs, or is on its way to."""
         ecs, found = self.client("ecs"), {}
         for first in range(0, len(self.services), 10):
-            told = ecs.describe_services(
+            described = ecs.describe_services(
                 cluster=CLUSTER, services=self.services[first : first + 10]
             )["services"]
-            for service in told:
+            for service in described:
                 revision = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])[
                     "taskDefinition"
                 ]

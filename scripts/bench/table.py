@@ -19,7 +19,7 @@ def floor(measured: Measured) -> int:
 def rows(every: Sequence[Measured]) -> list[str]:
     """A table in Markdown, one row for each run.
 
-    How long it took to leave services as they were is not told.
+    The table does not show the time for services that stay unchanged.
     """
     head = ["", "services", "images change", "seconds", "floor", "ECS calls per service"]
     head += ["throttled", "not updated", "wrong verdicts"]
