@@ -256,3 +256,24 @@ def test_credentials_that_expire_while_rollouts_go_on_are_exit_code_3_with_what_
         "1 update under way (ECSCluster/ecs-dummy-service); without a ledger no process rolls "
         "them back" in err
     )
+
+
+def test_credentials_that_expire_between_two_writes_are_exit_code_3_with_what_was_done(run, world):
+    world.ecs.wire.fail("UpdateService", EXPIRED, times=99)
+    code, out, err = run(*COMMANDS["update --direct --no-ledger"])
+    assert code == 3 and said_once(err, "the credentials have expired: log in")
+    assert (
+        "ecs-dummy-task:2 was registered and is not used" in out
+        and "the service is as it was" in out
+    )
+    assert world.ecs.operations.count("UpdateService") == 1
+
+
+def test_what_is_not_permitted_is_the_services_own_failure_and_not_retried(run, world):
+    world.ecs.wire.fail(
+        "RegisterTaskDefinition", (400, "AccessDeniedException", "User is not authorized"), times=99
+    )
+    code, out, _ = run(*COMMANDS["update --direct --no-ledger"])
+    assert (
+        code == 1 and "FAILED" in out and world.ecs.operations.count("RegisterTaskDefinition") == 1
+    )

@@ -2,6 +2,7 @@
 may be read, the nearest name.
 """
 
+import json
 from functools import partial
 
 import pytest
@@ -14,6 +15,7 @@ from ecs_updater_cli.backends.account import Account
 from ecs_updater_cli.batch import watcher
 from ecs_updater_cli.commands import status as status_command
 from ecs_updater_cli.commands.status import FilteredEcsReader
+from fakes.fake_ecs import DENIED
 from fakes.many_services import ManyServices, client_of, service
 from fakes.simulated_ecs import Image
 from support.http import ask
@@ -171,3 +173,32 @@ def test_the_command_line_has_the_hint_in_a_second_line(run):
 def test_status_says_where_it_looked(run, words, said):
     code, _, err = run("status", *words)
     assert (code, err) == (1, said)
+
+
+@pytest.mark.parametrize(
+    "fault", [DENIED, (500, "ServerException", "no"), (400, "ClusterNotFoundException", "gone")]
+)
+def test_a_list_that_cannot_be_read_changes_nothing_about_the_error(many, ecs, fault, monkeypatch):
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    many.before = lambda operation, _: fault if operation.startswith("List") else None
+    error = refused(ecs, SERVICE)
+    assert (
+        type(error).__name__ == "ServiceNotFoundError"
+        and error.hint == "looked in cluster shop in eu-west-1"
+    )
+
+
+def test_a_dry_run_has_it_too(run):
+    _, out, _ = run(
+        "update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--dry-run"
+    )
+    assert f"ecs_service_name web-fronted not found\n    {HINT}\n" in out
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_programs_get_it_as_a_field(run, words):
+    _, out, _ = run(
+        "update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger", "--json", *words
+    )
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [record["hint"] for record in records if record.get("errorType")] == [HINT]
