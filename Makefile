@@ -1,18 +1,18 @@
-# The one way in: `make` lists the targets; each can be run alone, and again.
+# `make` lists the targets. Each runs alone and repeatedly.
 #
-# The settings below are overridden on the command line: make all-local EMULATOR_PORT=4567
-# The environment does not override them: a variable that a machine happens to have must not change a run.
+# Override the settings below on the command line: make all-local EMULATOR_PORT=4567
+# Environment variables do not override them, so a run does not depend on the shell.
 
-# What runs on this machine and nowhere else
+# Targets that run only on this machine
 LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
   lambda-base-image test test-all test-e2e test-faults test-page bench-fleet
 
-# The ECS service that the pipeline makes, as it is before the first update
+# The dummy service of the pipelines, before the first update
 CLUSTER_NAME         := ECSCluster
 SERVICE_NAME         := ecs-dummy-service
 TASK_DEFINITION_NAME := ecs-dummy-task
 CONTAINER_IMAGE      := busybox
-# FARGATE, or EC2 for instances of one's own
+# FARGATE, or EC2 for an Auto Scaling group of instances
 LAUNCH_TYPE          := FARGATE
 TAG_NAME             := old-custom-tag-name
 TAG_VALUE            := old-custom-tag-value
@@ -21,47 +21,47 @@ TAG_VALUE            := old-custom-tag-value
 LAMBDA_FUNCTION_NAME := ecs-updater
 LAMBDA_ARCH           = $(if $(filter local,$(TARGET)),$(LOCAL_ARCH),x86_64)
 LAMBDA_RUNTIME        = $(if $(filter local,$(TARGET)),$(LOCAL_RUNTIME),python3.13)
-# ARN of a policy that bounds every role, where an organisation asks for one
+# ARN of the permissions boundary for every role
 PERMISSIONS_BOUNDARY :=
-# What events may ask for, as shell patterns separated by commas: image references, and services as cluster/service. Empty: everything
+# Allowed images and services (as cluster/service): shell patterns separated by commas. Empty allows everything
 ALLOWED_IMAGES       :=
 ALLOWED_SERVICES     :=
-# Whether DynamoDB refuses to delete the ledger's table. The pipelines remove what they make, and an emulator keeps nothing
+# Deletion protection of the ledger's table: off for pipelines, which remove it, and on the emulator
 DELETION_PROTECTION   = $(if $(filter all-%,$(MAKECMDGOALS))$(filter local,$(TARGET)),false,true)
-# -1 reserves nothing, for an account too small to reserve
+# Reserved concurrency of the function. -1 reserves none, for accounts with a low limit
 RESERVED_CONCURRENCY := 1
 
-# What the API asks of a call: its key, or (iam) its key and a signature with IAM's credentials
+# Authentication of the API: key (API key) or iam (API key and IAM signature)
 API_AUTH             := key
 
-# Where it goes: the stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api and -fleet, and the tags of everything in them
+# Stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api and -fleet, and the tags of their resources
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
 OWNER                := platform
-# Whom to ask about them: an address or a name
+# Value of the tag contact: an address or a name
 CONTACT              := not-set
 
-# `local` is the emulator on this machine; `aws` the account that the aws cli reaches from this shell, asked about once unless YES=1
+# local: the emulator on this machine. aws: the account of the aws cli, confirmed once unless YES=1
 TARGET               := $(if $(filter $(LOCAL_GOALS),$(MAKECMDGOALS)),local,aws)
 YES                  :=
-# Whose policies deployer-policy prints; without it, of the account that the aws cli reaches
+# Account in the policies that deployer-policy prints. Default: the account of the aws cli
 ACCOUNT              :=
 
-# The deployments for deploy-fleet, and options of `ecs-updater deploy`, such as OPTIONS='-i --waves'
+# File for deploy-fleet, and options of `ecs-updater deploy`, such as OPTIONS='-i --waves'
 FILE                 := deployments.json
 OPTIONS              :=
-# The size of the fleet that bench-fleet measures
+# Number of services that bench-fleet measures
 SERVICES             := 100
 
-# Local runs: `sam local invoke` in Docker, `sam remote invoke` on the emulator, or whatever this machine can do (auto)
+# docker: `sam local invoke`. emulator: `sam remote invoke` on the emulator. auto: docker if Docker is available
 SAM_MODE             := $(if $(filter all-aws all-aws-tf,$(MAKECMDGOALS)),emulator,auto)
 # true: the emulator enforces IAM policies
 EMULATOR_AUTH        :=
-# 127.0.0.1 or, while the function runs in a container, the address of this machine in Docker's own network
+# 127.0.0.1 or, if the function runs in a container, this machine's address in Docker's network
 EMULATOR_HOST        :=
 EMULATOR_PORT        := 4566
-# Lambda's API when it is elsewhere than the rest of AWS; scripts/sam-start-lambda sets it
+# Separate endpoint of the Lambda API, set by scripts/sam-start-lambda
 LAMBDA_ENDPOINT_URL  :=
 
 # This machine
@@ -78,7 +78,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-# Targets that are named together are steps: one after the other, whatever -j says.
+# Several targets run one after the other, also with -j.
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -88,17 +88,17 @@ export ALLOWED_IMAGES ALLOWED_SERVICES DELETION_PROTECTION
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES
-# Whether TARGET was asked for: nothing is removed from an account that nobody named.
+# Where TARGET was set: `clean` removes nothing from an account unless TARGET was given.
 export TARGET_ORIGIN := $(origin TARGET)
 
 EMULATOR    := $(if $(filter local,$(TARGET)),emulator-up)
 CLUSTER_AWS := deploy-ecs-cluster deploy-ecs-service
 CLUSTER_TF  := deploy-ecs-cluster-tf deploy-ecs-service
 SUITES      := run-lambda-test-unittest run-lambda-test-aws run-api-test run-fleet-test
-DOORS_AWS   := deploy-lambda-aws deploy-api-aws deploy-fleet-aws
-DOORS_TF    := deploy-lambda-aws-tf deploy-api-aws-tf deploy-fleet-aws-tf
-STEPS_AWS   := build-lambda-package $(EMULATOR) $(CLUSTER_AWS) $(DOORS_AWS) $(SUITES)
-STEPS_TF    := build-lambda-package $(EMULATOR) $(CLUSTER_TF) $(DOORS_TF) $(SUITES)
+ENTRY_POINTS_AWS   := deploy-lambda-aws deploy-api-aws deploy-fleet-aws
+ENTRY_POINTS_TF    := deploy-lambda-aws-tf deploy-api-aws-tf deploy-fleet-aws-tf
+STEPS_AWS   := build-lambda-package $(EMULATOR) $(CLUSTER_AWS) $(ENTRY_POINTS_AWS) $(SUITES)
+STEPS_TF    := build-lambda-package $(EMULATOR) $(CLUSTER_TF) $(ENTRY_POINTS_TF) $(SUITES)
 STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam run-lambda-test-sam
 
 .PHONY: help
@@ -127,10 +127,10 @@ test-faults: ## Run only the faults and interleavings, all of them, and print th
 test-page: ## Run only the tests of the API's page in Chromium; screenshots go to build/page-screenshots
 	@scripts/test page
 
-bench-fleet: ## Measure how long a fleet takes against ECS's own quotas, beside another tool; SERVICES=100
+bench-fleet: ## Measure a batch of SERVICES=100 within ECS's rate limits, compared with another tool
 	@scripts/bench-fleet $(OPTIONS)
 
-lint: ## mypy, ruff, pylint, words, codespell, cfn-lint, shellcheck, checkov, Terraform's own checks
+lint: ## Run mypy, ruff, pylint, words, codespell, cfn-lint, shellcheck, checkov and Terraform's checks
 	@scripts/lint
 
 ##@ With an AWS account, or with TARGET=local on the emulator
@@ -138,16 +138,16 @@ lint: ## mypy, ruff, pylint, words, codespell, cfn-lint, shellcheck, checkov, Te
 all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 	@scripts/pipeline $(STEPS_AWS)
 
-all-aws-tf: ## The same with Terraform
+all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy that a person needs for it; POLICY=network, ledger, api, fleet or instances prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet or instances prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
-build-lambda-package: ## Make the function's bundle, build/ecs-updater-package.zip
+build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
 
 deploy-ecs-cluster: ## Deploy network and cluster (CloudFormation)
@@ -156,7 +156,7 @@ deploy-ecs-cluster: ## Deploy network and cluster (CloudFormation)
 deploy-ecs-cluster-tf: ## Deploy network and cluster (Terraform)
 	@scripts/deploy-tf ecs-cluster
 
-deploy-ecs-service: ## Make the dummy service, or put it back into its first state (aws cli)
+deploy-ecs-service: ## Create the dummy service or reset it (aws cli)
 	@scripts/deploy-ecs-service
 
 deploy-lambda-sam: ## Deploy ledger and function to the emulator (SAM)
@@ -188,44 +188,44 @@ run-lambda-test-sam: ## Run the eight test events through SAM
 run-lambda-test-aws: ## Run the eight test events through the aws cli
 	@scripts/run-suite lambda-aws
 
-run-lambda-test-unittest: ## Run the eight test events through pytest, check by check
+run-lambda-test-unittest: ## Run the eight test events through pytest with one check per field
 	@scripts/run-suite lambda-unittest
 
 run-lambda-test-inittest: run-lambda-test-unittest
 
-run-lambda-test-unittest-sam: ## The same against `sam local start-lambda`, in Docker
+run-lambda-test-unittest-sam: ## Run them against `sam local start-lambda` in Docker
 	@scripts/sam-start-lambda scripts/run-suite lambda-unittest
 
-invoke-sam: ## Invoke the function with an event of your own: make invoke-sam EVENT=event.json
+invoke-sam: ## Invoke the function with your event: make invoke-sam EVENT=event.json
 	@scripts/run-suite lambda-sam --event "$$EVENT"
 
-run-api-test: ## Send the eight test events to the API, then run the API's own suite
+run-api-test: ## Send the eight test events to the API, then run the API's suite
 	@scripts/run-suite api
 
-run-fleet-test: ## Deploy a file of services through the queue, send events as other programs do, compare
+run-fleet-test: ## Deploy a file of services through the queue and compare the results
 	@scripts/run-suite fleet
 
-deploy-fleet: ## Deploy the services of a file together and watch them: make deploy-fleet FILE=deployments.json OPTIONS=-i
+deploy-fleet: ## Deploy the services of a file and watch them: make deploy-fleet FILE=deployments.json OPTIONS=-i
 	@scripts/deploy-fleet $(OPTIONS)
 
-api-key: ## Print the value of the API's key, and nothing else
+api-key: ## Print only the API key
 	@scripts/api-key
 
-api-url: ## Print the address of the API, and nothing else
+api-url: ## Print only the URL of the API
 	@scripts/api-url
 
 .PHONY: lambda-base-image emulator-up emulator-down clean distclean
 emulator-up: ## Start the embedded AWS emulator
 	@scripts/emulator up
 
-emulator-down: ## Stop it
+emulator-down: ## Stop the embedded AWS emulator
 	@scripts/emulator down
 
-lambda-base-image: ## Build a stand-in for Lambda's base image, where no registry can be reached
+lambda-base-image: ## Build a substitute for Lambda's base image if no registry can be reached
 	@scripts/build-lambda-base-image
 
-clean: ## Remove everything that the pipelines made; the installed tools stay
+clean: ## Remove everything that the pipelines created, except the installed tools
 	@scripts/clean
 
-distclean: clean ## Remove the installed tools too
+distclean: clean ## Remove the installed tools as well
 	@rm -rf '$(TOOLS_DIR)'
