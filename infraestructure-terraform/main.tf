@@ -1,15 +1,14 @@
-# ecs-updater: network, cluster, ledger, function, API and fleet, the same resources as ../infraestructure makes with CloudFormation.
+# ecs-updater: network, cluster, ledger, function, API and fleet. ../infraestructure creates the same resources with CloudFormation.
 #
-# `terraform apply` makes everything. A service has to be there before the function is of use, and is not Terraform's (the
-# function changes it), so the pipeline goes in four steps, on one state:
+# `terraform apply` creates everything. The pipeline applies in four steps on one state. It creates the service with the aws cli
+# after the first step, because Terraform must not manage what the function changes:
 #
-#   terraform apply -target=module.vpc -target=module.ecs_cluster     the service comes next, by aws cli
+#   terraform apply -target=module.vpc -target=module.ecs_cluster
 #   terraform apply -target=module.ledger -target=module.lambda
 #   terraform apply -target=module.ledger -target=module.lambda -target=module.api
 #   terraform apply
 #
-# The first step needs no bundle and, run again, leaves a function that is there alone. Without the third there is no API, without
-# the last one no queue for many services.
+# The first step needs no bundle and never changes an existing function. The third step is for the API, the last one for the queue.
 
 module "vpc" {
   source = "./modules/ecs-updater-vpc"

@@ -1,8 +1,8 @@
-# The settings of the Makefile. The modules check what is passed to them, and have the default of a variable that is null here. Set a
-# module's other variables in main.tf, or in a file main_override.tf beside it.
+# The settings of the Makefile. The modules validate them. A variable that is null here has its default in the module. Set a
+# module's other variables in main.tf or in main_override.tf.
 
 variable "stack_name" {
-  description = "Beginning of the names of the network, the cluster's roles and the tag of ownership: STACK_NAME of the Makefile."
+  description = "Beginning of the names of the network, the cluster's roles and the ownership tag: STACK_NAME of the Makefile."
   type        = string
   default     = "ecs-updater"
 
@@ -13,7 +13,7 @@ variable "stack_name" {
 }
 
 variable "environment" {
-  description = "Value of the tag environment, on every resource."
+  description = "Value of the tag environment on every resource."
   type        = string
   default     = "development"
 
@@ -24,7 +24,7 @@ variable "environment" {
 }
 
 variable "owner" {
-  description = "Value of the tag owner, on every resource: who is responsible."
+  description = "Value of the tag owner on every resource: the responsible team or person."
   type        = string
   default     = "platform"
 
@@ -35,7 +35,7 @@ variable "owner" {
 }
 
 variable "contact" {
-  description = "Value of the tag contact, on every resource: whom to ask."
+  description = "Value of the tag contact on every resource: an address or a channel."
   type        = string
   default     = "not-set"
 
@@ -52,7 +52,7 @@ variable "cluster_name" {
 }
 
 variable "launch_type" {
-  description = "Where tasks run: FARGATE, or EC2 for a group of instances."
+  description = "Launch type: FARGATE, or EC2 for an Auto Scaling group of instances."
   type        = string
   default     = "FARGATE"
 }
@@ -64,7 +64,7 @@ variable "function_name" {
 }
 
 variable "lambda_package" {
-  description = "Path of the function's bundle, absolute or from this directory; make build-lambda-package makes it."
+  description = "Path of the function's bundle, absolute or from this directory. make build-lambda-package builds it."
   type        = string
   default     = "../build/ecs-updater-package.zip"
 }
@@ -76,67 +76,67 @@ variable "schemas_directory" {
 }
 
 variable "runtime" {
-  description = "Runtime of the functions; the bundle must be built for the same one."
+  description = "Runtime of the functions. Build the bundle for the same runtime."
   type        = string
   default     = null
 }
 
 variable "architecture" {
-  description = "Processor architecture of the functions; the bundle must be built for the same one."
+  description = "Processor architecture of the functions. Build the bundle for the same architecture."
   type        = string
   default     = null
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrency reserved for the function that is invoked directly; -1 for none."
+  description = "Reserved concurrency of the direct function; -1 reserves none."
   type        = number
   default     = null
 }
 
 variable "task_definition_family" {
-  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+  description = "Task definition family, or a pattern such as team-*, in which the function may register revisions."
   type        = string
   default     = null
 }
 
 variable "allowed_images" {
-  description = "Patterns of the images that may be deployed; without one, every image."
+  description = "Patterns of allowed images. If empty, every image is allowed."
   type        = list(string)
   default     = null
 }
 
 variable "allowed_services" {
-  description = "Patterns of the services that may be updated, as cluster/service; without one, every service of the cluster."
+  description = "Patterns of allowed services as cluster/service. If empty, every service of the cluster is allowed."
   type        = list(string)
   default     = null
 }
 
 variable "permissions_boundary" {
-  description = "Optional ARN of a managed policy that bounds every role."
+  description = "Optional ARN of the permissions boundary for every role."
   type        = string
   default     = null
 }
 
 variable "deletion_protection" {
-  description = "Whether DynamoDB refuses to delete the table of the ledger."
+  description = "Deletion protection of the ledger's table."
   type        = bool
   default     = null
 }
 
 variable "api_auth" {
-  description = "What a call of the API must carry: key, or iam for a key and a signature."
+  description = "Authentication of the API: key (API key) or iam (API key and IAM signature)."
   type        = string
   default     = null
 }
 
 variable "account_log_role" {
-  description = "Whether API Gateway's role for logs, one per account and region, is made and set (make) or left alone (keep)."
+  description = "API Gateway's role for logs, one per account and region: make creates and sets it, keep changes nothing."
   type        = string
   default     = null
 }
 
 variable "endpoint_url" {
-  description = "Address of an AWS emulator, for local runs; never set on AWS."
+  description = "Optional endpoint of an AWS emulator, for local runs only."
   type        = string
   default     = null
 }

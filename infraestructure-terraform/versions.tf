@@ -1,7 +1,7 @@
-# Provider: written for both majors and proved on 5.100. Nothing here is new in 6, and nothing deprecated in it but hash_key and
-# range_key of a table and of its index: instead of them late versions of 6 want a key_schema, which 5 does not have.
-# No lock file is committed, because the one that a mirror makes binds one platform: an organisation that keeps
-# .terraform.lock.hcl makes its own with `terraform providers lock`.
+# Provider: works with versions 5 and 6, tested with 5.100. Version 6 reports hash_key and range_key as deprecated. Their
+# replacement, key_schema, does not exist in version 5.
+# No lock file is committed, because a lock made from a mirror is valid for one platform only. Create your own with
+# `terraform providers lock`.
 terraform {
   required_version = ">= 1.7"
 
@@ -18,11 +18,10 @@ terraform {
 }
 
 # Region, credentials and endpoint come from the environment (AWS_REGION or AWS_DEFAULT_REGION, AWS_PROFILE, ...), as with
-# the aws cli: the same configuration goes to an account and, with AWS_ENDPOINT_URL and dummy credentials, to an emulator.
-# The emulator answers all that the provider asks at its start (STS), so no check has to be skipped for it.
+# the aws cli. With AWS_ENDPOINT_URL and dummy credentials the same configuration deploys to an emulator.
+# The emulator supports the provider's checks at start (STS), so none is skipped.
 provider "aws" {
-  # `make clean` removes nothing that lacks the tag ecs-updater. With CloudFormation these are tags of the stacks, which
-  # CloudFormation gives to every resource that it can tag.
+  # `make clean` removes only resources with the tag ecs-updater. CloudFormation sets the same tags from the stacks' tags.
   default_tags {
     tags = {
       ecs-updater = var.stack_name

@@ -1,7 +1,7 @@
 mock_provider "aws" {
   source = "./tests/mocks"
 
-  # What AWS makes up, as a plan is not to know it and an apply is.
+  # Values that AWS generates: known after apply only.
   mock_resource "aws_api_gateway_rest_api" {
     defaults = {
       id               = "an-api"
@@ -25,7 +25,7 @@ variables {
   ledger_table_name      = "a-ledger"
 }
 
-run "the_function_that_reads_can_read_and_nothing_else" {
+run "the_status_function_can_only_read" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -41,11 +41,11 @@ run "the_function_that_reads_can_read_and_nothing_else" {
       ReadRecent          = ["dynamodb:Query", "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger/index/recent"]
       WriteLogs           = [["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-api-status:*"]
     }
-    error_message = "A statement allows other actions than to read, or another resource than its own."
+    error_message = "A statement allows actions other than reading, or another resource."
   }
 }
 
-run "the_function_that_updates_has_the_updaters_role_and_log_group" {
+run "the_update_function_has_the_updaters_role_and_log_group" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -53,11 +53,11 @@ run "the_function_that_updates_has_the_updaters_role_and_log_group" {
 
   assert {
     condition     = aws_lambda_function.update.role == var.updater_role_arn && aws_lambda_function.update.logging_config[0].log_group == var.updater_log_group_name
-    error_message = "It has a role that may not write its logs, or not update."
+    error_message = "Its role cannot write its logs or cannot update."
   }
 }
 
-run "every_route_but_the_help_asks_for_the_key" {
+run "every_route_but_the_help_requires_the_key" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -70,7 +70,7 @@ run "every_route_but_the_help_asks_for_the_key" {
         aws_api_gateway_method.deployment, aws_api_gateway_method.openapi,
       ] : one.api_key_required && one.authorization == "NONE"
     ])
-    error_message = "A route is open, or asks for a signature that nobody wanted."
+    error_message = "A route is public or requires a signature."
   }
   assert {
     condition     = !aws_api_gateway_method.help.api_key_required && aws_api_gateway_method.help.authorization == "NONE"
@@ -78,11 +78,11 @@ run "every_route_but_the_help_asks_for_the_key" {
   }
   assert {
     condition     = aws_api_gateway_gateway_response.this["MISSING_AUTHENTICATION_TOKEN"].status_code == "404"
-    error_message = "A route that is not there is not said to be not there."
+    error_message = "A missing route does not answer 404."
   }
 }
 
-run "with_iam_they_ask_for_a_signature_besides" {
+run "with_iam_they_require_a_signature_too" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -98,7 +98,7 @@ run "with_iam_they_ask_for_a_signature_besides" {
         aws_api_gateway_method.deployment, aws_api_gateway_method.openapi,
       ] : one.api_key_required && one.authorization == "AWS_IAM"
     ])
-    error_message = "A route takes a call without a key or without a signature."
+    error_message = "A route accepts a request without key or signature."
   }
   assert {
     condition     = !aws_api_gateway_method.help.api_key_required && aws_api_gateway_method.help.authorization == "NONE"
@@ -106,11 +106,11 @@ run "with_iam_they_ask_for_a_signature_besides" {
   }
   assert {
     condition     = aws_api_gateway_gateway_response.this["MISSING_AUTHENTICATION_TOKEN"].status_code == "403"
-    error_message = "A call without a signature is said to be of a route that is not there."
+    error_message = "A request without signature gets 404."
   }
 }
 
-run "each_model_is_its_file_and_bodies_are_held_to_it" {
+run "each_model_is_its_file_and_validates_bodies" {
   command = apply
   module {
     source = "./modules/ecs-updater-api"
@@ -125,18 +125,18 @@ run "each_model_is_its_file_and_bodies_are_held_to_it" {
       { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/Update" },
       { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/Short" },
     ]
-    error_message = "What an update takes is not the event or its short form."
+    error_message = "The model of an update is not the event or its short form."
   }
   assert {
     condition = jsondecode(aws_api_gateway_model.rollback_body.schema).anyOf == [
       { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/Rollback" },
       { "$ref" = "https://apigateway.amazonaws.com/restapis/an-api/models/ShortRollback" },
     ]
-    error_message = "What a rollback takes is not the event or its short form."
+    error_message = "The model of a rollback is not the event or its short form."
   }
   assert {
     condition     = aws_api_gateway_method.update.request_models["application/json"] == "UpdateBody" && aws_api_gateway_method.rollback.request_models["application/json"] == "RollbackBody"
-    error_message = "A body is held to another model."
+    error_message = "A body is validated with another model."
   }
   assert {
     condition = alltrue([
@@ -146,7 +146,7 @@ run "each_model_is_its_file_and_bodies_are_held_to_it" {
   }
 }
 
-run "the_api_may_call_each_function_with_its_own_method_alone" {
+run "the_api_may_call_each_function_only_with_its_method" {
   command = apply
   module {
     source = "./modules/ecs-updater-api"
@@ -161,7 +161,7 @@ run "the_api_may_call_each_function_with_its_own_method_alone" {
   }
 }
 
-run "the_address_is_that_of_aws" {
+run "the_url_is_that_of_aws" {
   command = apply
   module {
     source = "./modules/ecs-updater-api"
@@ -169,7 +169,7 @@ run "the_address_is_that_of_aws" {
 
   assert {
     condition     = output.api_invoke_url == "https://an-api.execute-api.us-isob-east-1.sc2s.sgov.gov/v1"
-    error_message = "Nobody would find the API."
+    error_message = "The URL of the API is wrong."
   }
   assert {
     condition     = alltrue([for one in [aws_lambda_function.update, aws_lambda_function.status] : !contains(keys(one.environment[0].variables), "AWS_ENDPOINT_URL")])
@@ -177,7 +177,7 @@ run "the_address_is_that_of_aws" {
   }
 }
 
-run "with_an_endpoint_everything_is_the_emulators" {
+run "with_an_endpoint_every_url_is_the_emulators" {
   command = apply
   module {
     source = "./modules/ecs-updater-api"
@@ -189,7 +189,7 @@ run "with_an_endpoint_everything_is_the_emulators" {
 
   assert {
     condition     = output.api_invoke_url == "http://127.0.0.1:4566/restapis/an-api/two/_user_request_"
-    error_message = "Nobody would find the API on the emulator."
+    error_message = "The URL of the API on the emulator is wrong."
   }
   assert {
     condition     = alltrue([for one in [aws_lambda_function.update, aws_lambda_function.status] : one.environment[0].variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"])
@@ -209,7 +209,7 @@ run "the_logs_name_a_key_by_its_number" {
   }
 }
 
-run "the_account_is_left_alone_unless_wanted" {
+run "the_accounts_setting_stays_by_default" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -221,7 +221,7 @@ run "the_account_is_left_alone_unless_wanted" {
   }
 }
 
-run "the_role_of_the_account_writes_logs_and_nothing_else" {
+run "the_accounts_role_can_only_write_logs" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -252,11 +252,11 @@ run "without_a_permissions_boundary_there_is_none" {
 
   assert {
     condition     = aws_iam_role.status.permissions_boundary == null
-    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+    error_message = "The permissions boundary must be absent, not empty."
   }
 }
 
-run "the_longest_name_leaves_room_for_what_is_named_after_it" {
+run "the_longest_name_leaves_room_for_derived_names" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -274,7 +274,7 @@ run "the_longest_name_leaves_room_for_what_is_named_after_it" {
   }
 }
 
-run "a_bundle_that_is_not_there_is_refused" {
+run "a_missing_bundle_is_refused" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -285,7 +285,7 @@ run "a_bundle_that_is_not_there_is_refused" {
   expect_failures = [aws_lambda_function.update, aws_lambda_function.status]
 }
 
-run "schemas_that_are_not_there_are_refused" {
+run "missing_schemas_are_refused" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"

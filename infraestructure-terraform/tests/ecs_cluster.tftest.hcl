@@ -6,7 +6,7 @@ variables {
   name = "example-ecs"
 }
 
-run "tasks_are_started_by_this_account_alone_and_write_to_their_own_log_group_alone" {
+run "only_this_accounts_tasks_use_the_role_and_only_for_their_log_group" {
   command = plan
   module {
     source = "./modules/ecs-updater-ecs-cluster"
@@ -32,9 +32,9 @@ run "tasks_are_started_by_this_account_alone_and_write_to_their_own_log_group_al
   }
   assert {
     condition     = aws_iam_role.task_execution.permissions_boundary == null
-    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+    error_message = "The permissions boundary must be absent, not empty."
   }
-  # So that the function's policy, which names it, can be read in a plan.
+  # So that a plan shows the function's policy, which names it.
   assert {
     condition     = output.task_execution_role_arn == "arn:aws-iso-b:iam::111122223333:role/example-ecs-us-isob-east-1-execution"
     error_message = "The ARN of the execution role is not known, or wrong, before the role is made."

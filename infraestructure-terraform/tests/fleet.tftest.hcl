@@ -25,7 +25,7 @@ run "a_service_keeps_its_order_and_waits_for_no_other" {
   }
 }
 
-run "a_message_stays_hidden_while_the_worker_has_it_and_goes_to_the_dead_letters_in_the_end" {
+run "a_message_is_hidden_during_processing_and_ends_in_the_dead_letter_queue" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -36,29 +36,29 @@ run "a_message_stays_hidden_while_the_worker_has_it_and_goes_to_the_dead_letters
 
   assert {
     condition     = aws_sqs_queue.this.visibility_timeout_seconds == 6 * aws_lambda_function.this.timeout
-    error_message = "A message comes again although the worker is still at it."
+    error_message = "A message becomes visible while the worker processes it."
   }
   assert {
     condition     = aws_sqs_queue.this.message_retention_seconds == 14 * 24 * 60 * 60 && aws_sqs_queue.dead_letters.message_retention_seconds == 14 * 24 * 60 * 60
-    error_message = "A message is forgotten too soon."
+    error_message = "The retention is too short."
   }
   assert {
     condition = jsondecode(aws_sqs_queue.this.redrive_policy) == {
       deadLetterTargetArn = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo"
       maxReceiveCount     = tonumber(aws_lambda_function.this.environment[0].variables["MAX_RECEIVES"])
     }
-    error_message = "The worker believes that a message comes more or less often than it does, or it goes elsewhere."
+    error_message = "MAX_RECEIVE_COUNT differs from the redrive policy, or the dead-letter queue is another one."
   }
   assert {
     condition = jsondecode(aws_sqs_queue.dead_letters.redrive_allow_policy) == {
       redrivePermission = "byQueue"
       sourceQueueArns   = ["arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"]
     }
-    error_message = "Another queue could send its dead letters here, or this one cannot."
+    error_message = "Another queue can use this dead-letter queue, or this one cannot."
   }
 }
 
-run "both_queues_are_encrypted_and_refuse_what_does_not_come_over_tls" {
+run "both_queues_are_encrypted_and_require_tls" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -76,11 +76,11 @@ run "both_queues_are_encrypted_and_refuse_what_does_not_come_over_tls" {
       [["Deny", "*", "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo", "false"]],
       [["Deny", "*", "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo", "false"]],
     ]
-    error_message = "A queue takes what everybody on the way could read."
+    error_message = "A queue accepts requests without TLS."
   }
 }
 
-run "the_alarm_is_about_the_dead_letters_and_tells_nobody_unless_wanted" {
+run "the_alarm_is_about_the_dead_letter_queue_and_has_no_action_by_default" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -88,15 +88,15 @@ run "the_alarm_is_about_the_dead_letters_and_tells_nobody_unless_wanted" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = aws_sqs_queue.dead_letters.name })
-    error_message = "The alarm looks at another queue."
+    error_message = "The alarm is about another queue."
   }
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.dead_letters.alarm_actions) + length(aws_cloudwatch_metric_alarm.dead_letters.ok_actions) == 0
-    error_message = "The alarm tells somebody that nobody named."
+    error_message = "The alarm has an action."
   }
 }
 
-run "a_topic_hears_when_the_alarm_begins_and_when_it_ends" {
+run "a_topic_is_notified_of_alarm_and_ok" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -107,11 +107,11 @@ run "a_topic_hears_when_the_alarm_begins_and_when_it_ends" {
 
   assert {
     condition     = alltrue([for one in [aws_cloudwatch_metric_alarm.dead_letters.alarm_actions, aws_cloudwatch_metric_alarm.dead_letters.ok_actions] : one == toset([var.alarm_topic_arn])])
-    error_message = "The topic does not hear of dead letters."
+    error_message = "The topic is not notified."
   }
 }
 
-run "the_worker_takes_ten_messages_each_of_which_can_fail_alone_in_as_many_places_as_are_wanted" {
+run "the_worker_takes_ten_messages_with_partial_failures_and_bounded_concurrency" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -122,19 +122,19 @@ run "the_worker_takes_ten_messages_each_of_which_can_fail_alone_in_as_many_place
 
   assert {
     condition     = aws_lambda_event_source_mapping.this.batch_size == 10 && aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"])
-    error_message = "One message that fails takes nine with it."
+    error_message = "One failed message fails the whole batch."
   }
   assert {
     condition     = aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 7
-    error_message = "There are more workers than ECS's rates have work for."
+    error_message = "The concurrency is not bounded."
   }
   assert {
     condition     = aws_lambda_event_source_mapping.this.function_name == aws_lambda_function.this.function_name
-    error_message = "The queue calls another function."
+    error_message = "The queue invokes another function."
   }
 }
 
-run "the_worker_has_the_updaters_role_and_log_group_and_takes_from_one_queue" {
+run "the_worker_has_the_updaters_role_and_log_group_and_one_queue" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -142,18 +142,18 @@ run "the_worker_has_the_updaters_role_and_log_group_and_takes_from_one_queue" {
 
   assert {
     condition     = aws_lambda_function.this.role == var.updater_role_arn && aws_lambda_function.this.logging_config[0].log_group == var.updater_log_group_name
-    error_message = "The worker has a role that may not write its logs, or not update."
+    error_message = "The worker's role cannot write its logs or cannot update."
   }
   assert {
     condition = aws_iam_role_policy.this.role == "updater" && { for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => one.Resource } == {
       WorkOffMessages = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet.fifo"
       SendDeadLetters = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo"
     }
-    error_message = "Another role may take messages, or a statement of the policy allows another resource than its own."
+    error_message = "Another role may receive messages, or a statement allows another resource."
   }
 }
 
-run "a_sender_sends_writes_batches_and_watches" {
+run "a_sender_may_send_write_batches_and_read_results" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -182,7 +182,7 @@ run "a_sender_sends_writes_batches_and_watches" {
   }
 }
 
-run "the_worker_knows_its_queues_as_aws_calls_them" {
+run "the_worker_has_the_urls_of_aws" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -199,7 +199,7 @@ run "the_worker_knows_its_queues_as_aws_calls_them" {
       "RegisterTaskDefinition=40/2,UpdateService=80/0.5",
       "a-ledger",
     ]
-    error_message = "The worker would not find its queues or its table, or would not know how fast it may be."
+    error_message = "The worker lacks its queues, its table or its rate limits."
   }
   assert {
     condition     = !contains(keys(aws_lambda_function.this.environment[0].variables), "AWS_ENDPOINT_URL")
@@ -207,11 +207,11 @@ run "the_worker_knows_its_queues_as_aws_calls_them" {
   }
   assert {
     condition     = length(setintersection(keys(aws_lambda_function.this.environment[0].variables), ["CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"])) == 0
-    error_message = "An empty message would be an update."
+    error_message = "An empty message would cause an update."
   }
 }
 
-run "with_an_endpoint_the_queues_are_the_emulators" {
+run "with_an_endpoint_the_queue_urls_are_the_emulators" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -234,7 +234,7 @@ run "with_an_endpoint_the_queues_are_the_emulators" {
   }
 }
 
-run "the_longest_name_leaves_room_for_what_is_named_after_it" {
+run "the_longest_name_leaves_room_for_derived_names" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"
@@ -253,7 +253,7 @@ run "the_longest_name_leaves_room_for_what_is_named_after_it" {
   }
 }
 
-run "a_bundle_that_is_not_there_is_refused" {
+run "a_missing_bundle_is_refused" {
   command = plan
   module {
     source = "./modules/ecs-updater-fleet"

@@ -9,7 +9,7 @@ variables {
   task_security_group_id = "sg-0123456789abcdef0"
 }
 
-run "fargate_needs_no_machine_and_no_network" {
+run "fargate_needs_no_instances_and_no_subnets" {
   command = plan
   module {
     source = "./modules/ecs-updater-ecs-cluster"
@@ -25,7 +25,7 @@ run "fargate_needs_no_machine_and_no_network" {
       aws_autoscaling_group.instances, aws_launch_template.instances, aws_iam_instance_profile.instance, aws_iam_role.instance,
       aws_iam_role_policy.instance,
     )) == 0
-    error_message = "Something of the instances is made although tasks run on Fargate."
+    error_message = "A resource for instances is planned although tasks run on Fargate."
   }
   assert {
     condition     = output.launch_type == "FARGATE"
@@ -33,7 +33,7 @@ run "fargate_needs_no_machine_and_no_network" {
   }
 }
 
-run "an_instance_joins_its_cluster_and_keeps_its_role_to_itself" {
+run "an_instance_joins_its_cluster_and_keeps_its_role_from_containers" {
   command = plan
   module {
     source = "./modules/ecs-updater-ecs-cluster"
@@ -44,20 +44,20 @@ run "an_instance_joins_its_cluster_and_keeps_its_role_to_itself" {
 
   assert {
     condition     = split("\n", base64decode(aws_launch_template.instances[0].user_data))[0] == "#!/bin/bash"
-    error_message = "The user data is no script: cloud-init runs nothing that is indented."
+    error_message = "The user data is not a script: cloud-init ignores indented text."
   }
   assert {
     condition = alltrue([
       for line in ["ECS_CLUSTER=team-cluster", "ECS_AWSVPC_BLOCK_IMDS=true"] :
       contains(split("\n", base64decode(aws_launch_template.instances[0].user_data)), line)
     ])
-    error_message = "The agent does not hear of its cluster, or lets tasks take the instance's role."
+    error_message = "The agent does not join its cluster, or lets tasks use the instance's role."
   }
   assert {
     condition = [
       for one in aws_launch_template.instances[0].metadata_options : "${one.http_tokens} ${one.http_put_response_hop_limit}"
     ] == ["required 1"]
-    error_message = "A container can take the instance's role."
+    error_message = "A container can use the instance's role."
   }
   assert {
     condition     = output.launch_type == "EC2"
@@ -65,7 +65,7 @@ run "an_instance_joins_its_cluster_and_keeps_its_role_to_itself" {
   }
 }
 
-run "an_instance_is_encrypted_reaches_out_and_is_reached_by_nobody" {
+run "an_instance_is_encrypted_and_accepts_no_inbound_traffic" {
   command = plan
   module {
     source = "./modules/ecs-updater-ecs-cluster"
@@ -81,7 +81,7 @@ run "an_instance_is_encrypted_reaches_out_and_is_reached_by_nobody" {
     condition = [
       for one in aws_launch_template.instances[0].network_interfaces : "${one.associate_public_ip_address} ${join(",", one.security_groups)}"
     ] == ["true sg-0123456789abcdef0"]
-    error_message = "Without a public address nothing is reached; with another security group than the tasks' somebody may come in."
+    error_message = "The instance has no public address, or another security group than the tasks."
   }
   assert {
     condition     = aws_launch_template.instances[0].key_name == null
@@ -89,7 +89,7 @@ run "an_instance_is_encrypted_reaches_out_and_is_reached_by_nobody" {
   }
   assert {
     condition     = aws_iam_role.instance[0].permissions_boundary == null
-    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+    error_message = "The permissions boundary must be absent, not empty."
   }
 }
 
@@ -112,7 +112,7 @@ run "an_instance_may_join_no_other_cluster_and_read_no_parameter" {
       ReportToSystemsManager = "arn:aws-iso-b:ec2:us-isob-east-1:111122223333:instance/*"
       HoldSessions           = "*"
     }
-    error_message = "The role of the instances reaches further than their cluster."
+    error_message = "The instances' role allows more than their cluster."
   }
   assert {
     condition = alltrue([
@@ -122,11 +122,11 @@ run "an_instance_may_join_no_other_cluster_and_read_no_parameter" {
         "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
       ])) == 0 if one.Resource == "*"
     ])
-    error_message = "An action that knows resources is allowed on every resource."
+    error_message = "An action with resource types is allowed on every resource."
   }
 }
 
-run "the_group_has_as_many_instances_as_wanted_with_their_tags_and_their_owner" {
+run "the_group_has_the_requested_size_and_tags" {
   command = plan
   module {
     source = "./modules/ecs-updater-ecs-cluster"
@@ -143,14 +143,14 @@ run "the_group_has_as_many_instances_as_wanted_with_their_tags_and_their_owner" 
     condition = { for one in aws_autoscaling_group.instances[0].tag : one.key => one.value if one.propagate_at_launch } == {
       Name = "example-ecs-instances", ecs-updater = "example", environment = "e", owner = "o", contact = "c"
     }
-    error_message = "An instance has not its name, the three tags, and the one that says whose it is."
+    error_message = "An instance lacks its name, one of the three tags or the ownership tag."
   }
   assert {
     condition = { for one in aws_launch_template.instances[0].tag_specifications : one.resource_type => one.tags } == {
       for name in ["volume", "network-interface"] :
       name => tomap({ Name = "example-ecs-instances", ecs-updater = "example", environment = "e", owner = "o", contact = "c" })
     }
-    error_message = "A volume or a network interface has not the tags of its instance."
+    error_message = "A volume or a network interface lacks the tags of its instance."
   }
 }
 

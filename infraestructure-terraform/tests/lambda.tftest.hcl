@@ -19,7 +19,7 @@ run "without_roles_to_pass_there_is_no_permission_to_pass_any" {
   }
 }
 
-run "roles_are_passed_to_tasks_alone" {
+run "roles_are_passed_only_to_tasks" {
   command = plan
   module {
     source = "./modules/ecs-updater-lambda"
@@ -60,7 +60,7 @@ run "services_are_changed_in_one_cluster_and_revisions_registered_in_one_family"
       WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater:*"
       SendDeadLetters         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-dead-letters"
     }
-    error_message = "A statement of the policy allows another resource than its own."
+    error_message = "A statement allows another resource."
   }
 }
 
@@ -140,7 +140,7 @@ run "several_private_registries_are_one_variable_of_the_function" {
   }
 }
 
-run "on_aws_the_function_has_no_endpoint_and_no_permissions_boundary_unless_given" {
+run "on_aws_the_function_has_no_endpoint_and_no_permissions_boundary_by_default" {
   command = plan
   module {
     source = "./modules/ecs-updater-lambda"
@@ -152,7 +152,7 @@ run "on_aws_the_function_has_no_endpoint_and_no_permissions_boundary_unless_give
   }
   assert {
     condition     = aws_iam_role.this.permissions_boundary == null
-    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+    error_message = "The permissions boundary must be absent, not empty."
   }
 }
 
@@ -191,7 +191,7 @@ run "the_longest_name_leaves_room_for_the_region_in_the_name_of_the_role" {
   }
 }
 
-run "a_bundle_that_is_not_there_is_refused" {
+run "a_missing_bundle_is_refused" {
   command = plan
   module {
     source = "./modules/ecs-updater-lambda"
@@ -346,7 +346,7 @@ run "the_dead_letter_queue_refuses_calls_without_tls_and_has_an_alarm" {
 
   assert {
     condition     = jsondecode(aws_sqs_queue_policy.dead_letters[0].policy).Statement[0].Condition == { Bool = { "aws:SecureTransport" = "false" } }
-    error_message = "The queue takes calls without TLS."
+    error_message = "The queue accepts requests without TLS."
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = "ecs-updater-dead-letters" })
@@ -358,7 +358,7 @@ run "the_dead_letter_queue_refuses_calls_without_tls_and_has_an_alarm" {
   }
 }
 
-run "an_emulator_has_no_tls_to_ask_for" {
+run "an_emulator_needs_no_tls" {
   command = plan
   module {
     source = "./modules/ecs-updater-lambda"
@@ -373,7 +373,7 @@ run "an_emulator_has_no_tls_to_ask_for" {
   }
 }
 
-run "the_function_compares_its_cluster_with_that_of_the_ledger" {
+run "the_function_compares_its_cluster_with_the_ledgers" {
   command = plan
   module {
     source = "./modules/ecs-updater-lambda"

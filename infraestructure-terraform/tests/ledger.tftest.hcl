@@ -7,7 +7,7 @@ variables {
   lambda_package = "main.tf" # Any file does: nothing is uploaded.
 }
 
-run "the_table_can_be_recovered_forgets_by_itself_and_costs_nothing_at_rest" {
+run "the_table_has_recovery_expiry_and_no_idle_cost" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -19,7 +19,7 @@ run "the_table_can_be_recovered_forgets_by_itself_and_costs_nothing_at_rest" {
   }
   assert {
     condition     = [for one in aws_dynamodb_table.this.ttl : [one.attribute_name, one.enabled]] == [["expires", true]]
-    error_message = "The table keeps what has expired."
+    error_message = "The table keeps expired items."
   }
   assert {
     condition = { for one in aws_dynamodb_table.this.attribute : one.name => one.type } == {
@@ -40,7 +40,7 @@ run "the_table_can_be_recovered_forgets_by_itself_and_costs_nothing_at_rest" {
   }
 }
 
-run "the_table_can_be_removed_with_the_rest_when_it_is_not_protected" {
+run "an_unprotected_table_can_be_removed" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -55,7 +55,7 @@ run "the_table_can_be_removed_with_the_rest_when_it_is_not_protected" {
   }
 }
 
-run "the_completer_changes_services_of_one_cluster_and_registers_again_what_a_rollback_needs" {
+run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -81,7 +81,7 @@ run "the_completer_changes_services_of_one_cluster_and_registers_again_what_a_ro
       UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/ecs-updater-ledger"
       WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-completer:*"
     }
-    error_message = "A statement of the policy allows another resource than its own."
+    error_message = "A statement allows another resource."
   }
   assert {
     condition = [
@@ -94,11 +94,11 @@ run "the_completer_changes_services_of_one_cluster_and_registers_again_what_a_ro
       TagNewTaskDefinitions = { "ecs:CreateAction" = "RegisterTaskDefinition" }
       PassTaskRoles         = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" }
     }
-    error_message = "The completer may tag what it did not register, or pass roles to other services than ECS."
+    error_message = "The reconciler may tag what it did not register, or pass roles to other services than ECS."
   }
 }
 
-run "without_roles_to_pass_the_completer_passes_none" {
+run "without_roles_to_pass_the_reconciler_passes_none" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -106,11 +106,11 @@ run "without_roles_to_pass_the_completer_passes_none" {
 
   assert {
     condition     = !strcontains(aws_iam_role_policy.completer.policy, "iam:PassRole")
-    error_message = "The completer may pass roles."
+    error_message = "The reconciler may pass roles."
   }
 }
 
-run "deployments_of_the_cluster_call_the_completer_when_they_end" {
+run "deployments_that_end_invoke_the_reconciler" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -121,15 +121,15 @@ run "deployments_of_the_cluster_call_the_completer_when_they_end" {
 
   assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.deployments.event_pattern).resources == [{ wildcard = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-*/*" }]
-    error_message = "Deployments of other clusters call the completer, or none does."
+    error_message = "Deployments of other clusters invoke the reconciler, or none does."
   }
   assert {
     condition     = aws_cloudwatch_event_target.deployments.rule == aws_cloudwatch_event_rule.deployments.name && aws_cloudwatch_event_target.poll.rule == aws_cloudwatch_event_rule.poll.name
-    error_message = "A rule calls nothing."
+    error_message = "A rule has no target."
   }
 }
 
-run "one_minute_is_written_as_eventbridge_wants_it" {
+run "one_minute_is_singular_in_the_schedule" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -144,7 +144,7 @@ run "one_minute_is_written_as_eventbridge_wants_it" {
   }
 }
 
-run "several_minutes_are_written_as_eventbridge_wants_them" {
+run "several_minutes_are_plural_in_the_schedule" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -159,7 +159,7 @@ run "several_minutes_are_written_as_eventbridge_wants_them" {
   }
 }
 
-run "on_aws_the_completer_has_no_endpoint_and_no_permissions_boundary_unless_given" {
+run "on_aws_the_reconciler_has_no_endpoint_and_no_permissions_boundary_by_default" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -167,15 +167,15 @@ run "on_aws_the_completer_has_no_endpoint_and_no_permissions_boundary_unless_giv
 
   assert {
     condition     = !contains(keys(aws_lambda_function.completer.environment[0].variables), "AWS_ENDPOINT_URL")
-    error_message = "The completer would call another endpoint than AWS's."
+    error_message = "The reconciler would call another endpoint than AWS's."
   }
   assert {
     condition     = aws_iam_role.completer.permissions_boundary == null
-    error_message = "Without a permissions boundary there must be none, rather than an empty one."
+    error_message = "The permissions boundary must be absent, not empty."
   }
 }
 
-run "an_endpoint_and_a_permissions_boundary_reach_completer_and_role" {
+run "an_endpoint_and_a_permissions_boundary_reach_the_reconciler_and_its_role" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -187,7 +187,7 @@ run "an_endpoint_and_a_permissions_boundary_reach_completer_and_role" {
 
   assert {
     condition     = aws_lambda_function.completer.environment[0].variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-    error_message = "The completer would not call the emulator."
+    error_message = "The reconciler would not call the emulator."
   }
   assert {
     condition     = aws_iam_role.completer.permissions_boundary == "arn:aws:iam::aws:policy/PowerUserAccess"
@@ -195,7 +195,7 @@ run "an_endpoint_and_a_permissions_boundary_reach_completer_and_role" {
   }
 }
 
-run "the_longest_name_leaves_room_for_what_is_named_after_it" {
+run "the_longest_name_leaves_room_for_derived_names" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"
@@ -212,7 +212,7 @@ run "the_longest_name_leaves_room_for_what_is_named_after_it" {
   }
 }
 
-run "a_bundle_that_is_not_there_is_refused" {
+run "a_missing_bundle_is_refused" {
   command = plan
   module {
     source = "./modules/ecs-updater-ledger"

@@ -49,8 +49,8 @@ run "the_longest_name_is_accepted_by_every_module" {
   }
 }
 
-# The modules refuse the values of the others.
-run "the_root_refuses_what_no_module_is_given" {
+# The modules validate the other values.
+run "the_root_validates_variables_of_no_module" {
   command = plan
   variables {
     stack_name        = "abcdefghijklmnopqrstuvwxyz"

@@ -60,7 +60,7 @@ run "a_network_larger_than_a_vpc_is_refused" {
   expect_failures = [var.vpc_cidr]
 }
 
-# AWS would take it for 10.42.0.0/20, and every further plan would make the VPC anew.
+# AWS would store 10.42.0.0/20, and every later plan would replace the VPC.
 run "an_address_inside_a_network_is_refused" {
   command = plan
   module {
@@ -72,7 +72,7 @@ run "an_address_inside_a_network_is_refused" {
   expect_failures = [var.vpc_cidr]
 }
 
-run "what_is_no_address_is_refused" {
+run "an_invalid_network_is_refused" {
   command = plan
   module {
     source = "./modules/ecs-updater-vpc"

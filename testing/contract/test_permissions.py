@@ -310,7 +310,7 @@ def test_the_function_may_change_nothing_of_another(function_policy, asked, what
     assert not [one for one, context in changed.items() if allows(function_policy, *one, context)]
 
 
-def test_roles_are_passed_to_tasks_alone_and_revisions_tagged_when_they_are_made(
+def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
     function_policy, asked
 ):
     conditional = {

@@ -190,7 +190,7 @@ def test_the_role_may_work_off_the_queue_beside_what_the_function_may():
     assert made("FleetWorkerPolicy")["Roles"] == ["ecs-updater-eu-west-1"]
     statements = {one["Sid"]: one["Resource"] for one in statements_of_the_worker()}
     assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": LETTERS}
-    # Lambda refuses a mapping from a queue that the role may not receive from.
+    # Lambda refuses an event source mapping if the role may not receive from the queue.
     assert FLEET["Resources"]["FleetMapping"]["DependsOn"] == "FleetWorkerPolicy"
 
 

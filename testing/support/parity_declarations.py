@@ -44,7 +44,7 @@ ONLY_VARIABLES = {
 }
 """Variables without a parameter, and why."""
 
-RUNTIME = "Runtime of the function; the bundle must be built for the same one."
+RUNTIME = "Runtime of the function. Build the bundle for the same runtime."
 DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
     # Terraform can check that the address is that of the network. A pattern cannot.
     ("01-vpc.yml", "vpc_cidr", "allows"): (

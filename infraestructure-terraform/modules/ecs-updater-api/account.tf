@@ -9,7 +9,7 @@ resource "aws_api_gateway_account" "this" {
 
   cloudwatch_role_arn = aws_iam_role.logs[0].arn
 
-  # API Gateway tries the role at once.
+  # API Gateway tests the role at once.
   depends_on = [aws_iam_role_policy.logs]
 }
 
@@ -35,7 +35,7 @@ resource "aws_iam_role_policy" "logs" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # API Gateway takes a role only with all of these, tries it on a group /aws/apigateway/welcome, and writes with it for
+      # API Gateway accepts a role only with all these actions, tests it on the group /aws/apigateway/welcome, and uses it for
       # every REST API of the region.
       {
         Sid    = "WriteLogs"

@@ -1,28 +1,28 @@
 # The two functions behind the API, from the bundle of the function itself.
 
 locals {
-  # A bundle with other content is deployed. Without one, only destroying goes on: see the preconditions.
+  # A changed bundle is deployed. Without a bundle only destroy works: see the preconditions.
   bundle_hash = try(filebase64sha256(var.lambda_package), null)
   # Left out rather than empty: the SDK reads it, not the functions.
   endpoint = local.is_emulated ? { AWS_ENDPOINT_URL = var.endpoint_url } : {}
 }
 
-# With the role of the updater, and therefore into its log group.
+# It uses the updater's role, so it writes to the updater's log group.
 resource "aws_lambda_function" "update" {
-  #checkov:skip=CKV_AWS_115:the lease of each service keeps two updates apart; what is reserved other functions of the account could not use
-  #checkov:skip=CKV_AWS_116:nothing calls it asynchronously: every caller waits for its answer
-  #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
+  #checkov:skip=CKV_AWS_115:the lease serialises the updates of a service; reserved concurrency is taken from other functions
+  #checkov:skip=CKV_AWS_116:it is only invoked synchronously
+  #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
+  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name    = "${local.api}-update"
-  description      = "Updates and rolls back ECS services, called by HTTP"
+  description      = "Updates and rolls back ECS services for the HTTP API"
   handler          = "ecs_updater.handlers.api_update.lambda_handler"
   filename         = var.lambda_package
   source_code_hash = local.bundle_hash
   runtime          = var.runtime
   architectures    = [var.architecture]
   memory_size      = var.update_memory_size
-  # The gateway waits no longer than 29 seconds. What it gave up on goes on and comes to its end.
+  # API Gateway waits at most 29 seconds. The function continues after that.
   timeout                        = 120
   reserved_concurrent_executions = -1
   role                           = var.updater_role_arn
@@ -33,7 +33,7 @@ resource "aws_lambda_function" "update" {
     application_log_level = var.log_level
   }
 
-  # Passes on what a caller traces and traces nothing of its own.
+  # Passes the caller's trace on and starts none.
   tracing_config {
     mode = "PassThrough"
   }
@@ -71,13 +71,13 @@ resource "aws_lambda_function" "update" {
 }
 
 resource "aws_lambda_function" "status" {
-  #checkov:skip=CKV_AWS_115:the throttling of the API bounds its calls; what is reserved other functions of the account could not use
-  #checkov:skip=CKV_AWS_116:nothing calls it asynchronously: every caller waits for its answer
-  #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
+  #checkov:skip=CKV_AWS_115:the throttling of the API bounds the concurrency; reserved concurrency is taken from other functions
+  #checkov:skip=CKV_AWS_116:it is only invoked synchronously
+  #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
+  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name                  = "${local.api}-status"
-  description                    = "Tells by HTTP what runs and what was updated"
+  description                    = "Lists ECS services and their updates for the HTTP API"
   handler                        = "ecs_updater.handlers.api_status.lambda_handler"
   filename                       = var.lambda_package
   source_code_hash               = local.bundle_hash
@@ -94,7 +94,7 @@ resource "aws_lambda_function" "status" {
     application_log_level = var.log_level
   }
 
-  # Passes on what a caller traces and traces nothing of its own.
+  # Passes the caller's trace on and starts none.
   tracing_config {
     mode = "PassThrough"
   }
@@ -112,7 +112,7 @@ resource "aws_lambda_function" "status" {
     )
   }
 
-  # Callers have it as soon as it is there: then it is to be allowed what it does.
+  # Callers may use it at once, so its permissions must exist before it.
   depends_on = [aws_iam_role_policy.status]
 
   lifecycle {

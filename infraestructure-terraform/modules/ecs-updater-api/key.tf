@@ -2,7 +2,7 @@
 
 resource "aws_api_gateway_usage_plan" "this" {
   name        = local.api
-  description = "How much one key may call"
+  description = "Limits of one API key"
 
   api_stages {
     api_id = aws_api_gateway_rest_api.this.id
@@ -20,12 +20,12 @@ resource "aws_api_gateway_usage_plan" "this" {
   }
 }
 
-# API Gateway makes its value up. No output has it; the state, which has everything, does: keep it where no one else reads.
+# API Gateway generates the value. It is in no output, but in Terraform's state: restrict access to it.
 resource "aws_api_gateway_api_key" "this" {
   name        = local.api
-  description = "The key with which the API is called"
+  description = "API key of the callers"
   enabled     = true
-  # The provider sends an empty one, which the emulator takes for one that is too short.
+  # The provider sends an empty string, which the emulator refuses as too short.
   value = local.is_emulated ? sha256("${local.api} of an emulator") : null
 }
 

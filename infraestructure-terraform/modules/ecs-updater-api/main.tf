@@ -1,4 +1,4 @@
-# The HTTP API, a REST API with a key. Here is the API itself; beside it:
+# The HTTP API, a REST API with an API key. This file has the API:
 #   functions.tf   the two functions behind it          status_role.tf  what the one that reads may do
 #   models.tf      what a body must be                  routes.tf       which route calls what
 #   responses.tf   what the gateway answers itself      stage.tf        the deployment, its logs and its limits
@@ -19,9 +19,9 @@ locals {
 }
 
 resource "aws_api_gateway_rest_api" "this" {
-  #checkov:skip=CKV_AWS_237:a stage's deployment is made before the one it takes the place of; a second API would have another address and key
+  #checkov:skip=CKV_AWS_237:a new deployment is created before the old one is deleted; a second API would have another URL and key
   name           = local.api
-  description    = "Updates ECS services and tells what runs"
+  description    = "Updates ECS services and lists services and updates"
   api_key_source = "HEADER"
 
   endpoint_configuration {

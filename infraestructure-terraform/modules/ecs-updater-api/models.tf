@@ -1,4 +1,4 @@
-# The schemas of the function itself, one file each, and what takes either of two.
+# The function's own schemas, one file each, and models that accept either of two.
 
 locals {
   events = {
@@ -16,7 +16,7 @@ resource "aws_api_gateway_model" "event" {
   name         = each.value.name
   description  = each.value.description
   content_type = "application/json"
-  # Without the file, only destroying goes on: see the precondition.
+  # Without the file only destroy works: see the precondition.
   schema = try(file("${var.schemas_directory}/${each.key}.json"), null)
 
   lifecycle {
@@ -30,7 +30,7 @@ resource "aws_api_gateway_model" "event" {
 resource "aws_api_gateway_model" "update_body" {
   rest_api_id  = aws_api_gateway_rest_api.this.id
   name         = "UpdateBody"
-  description  = "What POST /update takes: the event, or its short form"
+  description  = "Body of POST /update: the event or its short form"
   content_type = "application/json"
 
   schema = jsonencode({
@@ -46,7 +46,7 @@ resource "aws_api_gateway_model" "update_body" {
 resource "aws_api_gateway_model" "rollback_body" {
   rest_api_id  = aws_api_gateway_rest_api.this.id
   name         = "RollbackBody"
-  description  = "What POST /rollback takes: the event, or its short form"
+  description  = "Body of POST /rollback: the event or its short form"
   content_type = "application/json"
 
   schema = jsonencode({

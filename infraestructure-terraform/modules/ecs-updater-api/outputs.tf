@@ -1,12 +1,12 @@
 output "api_invoke_url" {
-  description = "Address of the API, before the route."
+  description = "URL of the API without a route."
   value = (local.is_emulated ?
     "${var.endpoint_url}/restapis/${aws_api_gateway_rest_api.this.id}/${aws_api_gateway_stage.this.stage_name}/_user_request_" :
   "https://${aws_api_gateway_rest_api.this.id}.execute-api.${local.region}.${data.aws_partition.current.dns_suffix}/${aws_api_gateway_stage.this.stage_name}")
 }
 
 output "ecs_update_api_key" {
-  description = "Id of the key of the API, not its value: make api-key prints that."
+  description = "Id of the API key. make api-key prints its value."
   value       = aws_api_gateway_api_key.this.id
 }
 
@@ -16,26 +16,26 @@ output "rest_api_id" {
 }
 
 output "api_update_function_name" {
-  description = "Name of the function that updates."
+  description = "Name of the update function."
   value       = aws_lambda_function.update.function_name
 }
 
 output "api_status_function_name" {
-  description = "Name of the function that reads."
+  description = "Name of the status function."
   value       = aws_lambda_function.status.function_name
 }
 
 output "api_status_role_arn" {
-  description = "ARN of the role that the function that reads runs with."
+  description = "ARN of the status function's role."
   value       = aws_iam_role.status.arn
 }
 
 output "api_status_log_group_name" {
-  description = "Name of the log group of the function that reads."
+  description = "Name of the status function's log group."
   value       = aws_cloudwatch_log_group.status.name
 }
 
 output "api_access_log_group_name" {
-  description = "Name of the log group of the calls."
+  description = "Name of the access log group."
   value       = aws_cloudwatch_log_group.access.name
 }

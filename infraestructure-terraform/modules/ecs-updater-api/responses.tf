@@ -1,4 +1,4 @@
-# The gateway's own errors have the form of the functions' answers.
+# API Gateway's own errors have the same form as the functions' responses.
 
 locals {
   by_iam  = var.api_auth == "iam"
@@ -24,9 +24,9 @@ locals {
     }
     INTEGRATION_TIMEOUT = {
       status = "504", type = "GatewayTimeout"
-      text   = "\"no answer within 29 seconds: an update goes on; GET /deployments tells what became of it, and the same request_id gets its answer\""
+      text   = "\"no answer within 29 seconds: an update goes on; GET /deployments shows its result, and the same request_id gets its answer\""
     }
-    # Every other error keeps its own status, and its type is the type of the response, such as ACCESS_DENIED.
+    # Other errors keep their status. Their errorType is the response type, such as ACCESS_DENIED.
     DEFAULT_4XX = { status = null, type = "$context.error.responseType", text = local.message }
     DEFAULT_5XX = { status = null, type = "$context.error.responseType", text = local.message }
   }

@@ -1,7 +1,7 @@
-# Which route calls which function. All but the help ask for a key and, with api_auth iam, for a signature besides.
+# Routes and their functions. All but the help require an API key and, with api_auth iam, a signature.
 
 locals {
-  # Put together from the names, which are known before anything is made: a plan shows what each route calls.
+  # Built from the names, so that a plan shows what each route calls.
   functions = "arn:${local.partition}:lambda:${local.region}:${local.account}:function"
   call      = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2015-03-31/functions"
   update    = "${local.call}/${local.functions}:${aws_lambda_function.update.function_name}/invocations"
@@ -44,10 +44,10 @@ resource "aws_api_gateway_resource" "openapi" {
   path_part   = "openapi.json"
 }
 
-# Open: it lists the routes, and nothing of the services.
+# Public: it lists the routes and no services.
 resource "aws_api_gateway_method" "help" {
-  #checkov:skip=CKV_AWS_59:the help is open: it lists the routes, and nothing of the services
-  #checkov:skip=CKV2_AWS_53:there is no body, and the function checks what is asked for
+  #checkov:skip=CKV_AWS_59:the help is public: it lists the routes and no services
+  #checkov:skip=CKV2_AWS_53:there is no body, and the function validates the query
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_rest_api.this.root_resource_id
   http_method      = "GET"
@@ -103,7 +103,7 @@ resource "aws_api_gateway_integration" "rollback" {
 }
 
 resource "aws_api_gateway_method" "list" {
-  #checkov:skip=CKV2_AWS_53:there is no body, and the function checks what is asked for
+  #checkov:skip=CKV2_AWS_53:there is no body, and the function validates the query
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_resource.list.id
   http_method      = "GET"
@@ -121,7 +121,7 @@ resource "aws_api_gateway_integration" "list" {
 }
 
 resource "aws_api_gateway_method" "deployments" {
-  #checkov:skip=CKV2_AWS_53:there is no body, and the function checks what is asked for
+  #checkov:skip=CKV2_AWS_53:there is no body, and the function validates the query
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_resource.deployments.id
   http_method      = "GET"
@@ -139,7 +139,7 @@ resource "aws_api_gateway_integration" "deployments" {
 }
 
 resource "aws_api_gateway_method" "deployment" {
-  #checkov:skip=CKV2_AWS_53:there is no body, and the function checks what is asked for
+  #checkov:skip=CKV2_AWS_53:there is no body, and the function validates the query
   rest_api_id        = aws_api_gateway_rest_api.this.id
   resource_id        = aws_api_gateway_resource.deployment.id
   http_method        = "GET"
@@ -158,7 +158,7 @@ resource "aws_api_gateway_integration" "deployment" {
 }
 
 resource "aws_api_gateway_method" "openapi" {
-  #checkov:skip=CKV2_AWS_53:there is no body, and the function checks what is asked for
+  #checkov:skip=CKV2_AWS_53:there is no body, and the function validates the query
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_resource.openapi.id
   http_method      = "GET"

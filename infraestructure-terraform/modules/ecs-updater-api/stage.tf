@@ -7,7 +7,7 @@ locals {
 
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
-  description = "Made with the API"
+  description = "Deployment of the API"
 
   triggers = {
     parts   = sha256(join("", [for name in local.parts : file("${path.module}/${name}")]))
@@ -30,17 +30,17 @@ resource "aws_api_gateway_deployment" "this" {
 resource "aws_api_gateway_stage" "this" {
   #checkov:skip=CKV_AWS_73:the functions pass traces on; X-Ray of the stage costs per call
   #checkov:skip=CKV_AWS_120:a cache would show services as they were, and costs per hour
-  #checkov:skip=CKV2_AWS_4:access logs have every call; execution logs also have bodies, in a group that is kept for ever
-  #checkov:skip=CKV2_AWS_29:a firewall costs per month; a key, its quota and the throttling are what bounds the calls
+  #checkov:skip=CKV2_AWS_4:access logs have every request; execution logs would also store bodies, without expiry
+  #checkov:skip=CKV2_AWS_29:a firewall costs per month; API key, quota and throttling bound the requests
   #checkov:skip=CKV2_AWS_51:callers have a key and, if wanted, a signature; certificates are for back ends that are not Lambda
   rest_api_id          = aws_api_gateway_rest_api.this.id
   deployment_id        = aws_api_gateway_deployment.this.id
   stage_name           = var.stage_name
-  description          = "The API as it is called"
+  description          = "Stage of the API"
   xray_tracing_enabled = false
 
   access_log_settings {
-    # Put together from the name: a plan shows it.
+    # Built from the name, so that a plan shows it.
     destination_arn = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.access.name}"
     # One line of JSON per call, with the id of a key instead of its value.
     format = jsonencode({
@@ -57,7 +57,7 @@ resource "aws_api_gateway_stage" "this" {
     })
   }
 
-  # Without a role in the account API Gateway takes no stage that writes logs.
+  # API Gateway refuses a stage with logs while the account has no role for them.
   depends_on = [aws_api_gateway_account.this]
 }
 
@@ -80,7 +80,7 @@ resource "aws_api_gateway_method_settings" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/apigateway/${local.api}"
   retention_in_days = var.log_retention_days

@@ -1,4 +1,4 @@
-# The role of the status function allows reading and nothing else.
+# The status function's role allows only reading.
 
 resource "aws_iam_role" "status" {
   name                 = "${local.api}-status-${local.region}"
@@ -12,7 +12,7 @@ resource "aws_iam_role" "status" {
 }
 
 locals {
-  # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
+  # ARNs are built from the names, so that a plan shows the whole policy.
   table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
 }
 
@@ -23,7 +23,7 @@ resource "aws_iam_role_policy" "status" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # ECS knows no resource for these three, so that they cannot be narrowed: of the whole region it reads anyway.
+      # The Service Authorization Reference lists no resource type for these three actions.
       { Sid = "ListClusters", Effect = "Allow", Action = "ecs:ListClusters", Resource = "*" },
       { Sid = "ListServices", Effect = "Allow", Action = "ecs:ListServices", Resource = "*" },
       { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
@@ -46,7 +46,7 @@ resource "aws_iam_role_policy" "status" {
 }
 
 resource "aws_cloudwatch_log_group" "status" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.api}-status"
   retention_in_days = var.log_retention_days

@@ -1,5 +1,5 @@
 variable "lambda_package" {
-  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
+  description = "Path of the function's bundle, absolute or from the root module's directory. make build-lambda-package builds it."
   type        = string
   nullable    = false
 
@@ -33,7 +33,7 @@ variable "function_name" {
 }
 
 variable "runtime" {
-  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
+  description = "Runtime of the function. Build the bundle for the same runtime. Version 5.100 of the provider does not know python3.14 yet."
   type        = string
   default     = "python3.13"
   nullable    = false
@@ -45,7 +45,7 @@ variable "runtime" {
 }
 
 variable "architecture" {
-  description = "Processor architecture of the function; the bundle must be built for the same one."
+  description = "Processor architecture of the function. Build the bundle for the same architecture."
   type        = string
   default     = "x86_64"
   nullable    = false
@@ -57,7 +57,7 @@ variable "architecture" {
 }
 
 variable "update_memory_size" {
-  description = "Memory in MB of the function that updates; its share of a processor grows with it."
+  description = "Memory of the update function in MB. Processor time grows with it."
   type        = number
   default     = 256
   nullable    = false
@@ -69,7 +69,7 @@ variable "update_memory_size" {
 }
 
 variable "status_memory_size" {
-  description = "Memory in MB of the function that reads; its share of a processor grows with it."
+  description = "Memory of the status function in MB. Processor time grows with it."
   type        = number
   default     = 512
   nullable    = false
@@ -81,7 +81,7 @@ variable "status_memory_size" {
 }
 
 variable "updater_role_arn" {
-  description = "ARN of the role of the updater, with which the function that updates runs too."
+  description = "ARN of the updater's role, which the API's update function also uses."
   type        = string
   nullable    = false
 
@@ -92,7 +92,7 @@ variable "updater_role_arn" {
 }
 
 variable "updater_cluster_name" {
-  description = "Optional cluster, or pattern of clusters, whose services the role of the updater may change: an output of the function, to be compared with that of the ledger."
+  description = "Optional cluster or pattern of the updater's role, an output of the function's stack. It is compared with the reconciler's."
   type        = string
   default     = ""
   nullable    = false
@@ -104,7 +104,7 @@ variable "updater_cluster_name" {
 }
 
 variable "updater_log_group_name" {
-  description = "Log group of the updater, to which the function that updates writes too: the role allows no other."
+  description = "Log group of the updater, which the API's update function also uses: its role allows only this one."
   type        = string
   nullable    = false
 
@@ -115,7 +115,7 @@ variable "updater_log_group_name" {
 }
 
 variable "allowed_images" {
-  description = "Optional patterns of the images that may be deployed, such as registry.example.com/team/*; without one, every image."
+  description = "Optional patterns of allowed images, such as registry.example.com/team/*. If empty, every image is allowed."
   type        = list(string)
   default     = []
   nullable    = false
@@ -127,7 +127,7 @@ variable "allowed_images" {
 }
 
 variable "allowed_services" {
-  description = "Optional patterns of the services that may be updated, as cluster/service; without one, every service of the cluster."
+  description = "Optional patterns of allowed services as cluster/service. If empty, every service of the cluster is allowed."
   type        = list(string)
   default     = []
   nullable    = false
@@ -139,7 +139,7 @@ variable "allowed_services" {
 }
 
 variable "permissions_boundary" {
-  description = "Optional ARN of a managed policy that bounds every role of this module."
+  description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string
   default     = ""
   nullable    = false
@@ -151,7 +151,7 @@ variable "permissions_boundary" {
 }
 
 variable "api_auth" {
-  description = "What a call has to carry, but for the help: key, an API key; iam, a signature of IAM besides."
+  description = "Authentication of all routes but the help: key (API key) or iam (API key and IAM signature)."
   type        = string
   default     = "key"
   nullable    = false
@@ -175,7 +175,7 @@ variable "stage_name" {
 }
 
 variable "throttle_rate" {
-  description = "Calls per second that each route takes of everybody together."
+  description = "Requests per second of each route, for all callers together."
   type        = number
   default     = 20
   nullable    = false
@@ -187,7 +187,7 @@ variable "throttle_rate" {
 }
 
 variable "throttle_burst" {
-  description = "Calls at the same moment that each route takes of everybody together."
+  description = "Burst of requests of each route, for all callers together."
   type        = number
   default     = 40
   nullable    = false
@@ -199,7 +199,7 @@ variable "throttle_burst" {
 }
 
 variable "key_rate" {
-  description = "Calls per second that one key may make."
+  description = "Requests per second of one API key."
   type        = number
   default     = 10
   nullable    = false
@@ -211,7 +211,7 @@ variable "key_rate" {
 }
 
 variable "key_burst" {
-  description = "Calls at the same moment that one key may make."
+  description = "Burst of requests of one API key."
   type        = number
   default     = 20
   nullable    = false
@@ -223,7 +223,7 @@ variable "key_burst" {
 }
 
 variable "daily_quota" {
-  description = "Calls that one key may make in a day, by UTC."
+  description = "Requests of one API key per day (UTC)."
   type        = number
   default     = 20000
   nullable    = false
@@ -235,7 +235,7 @@ variable "daily_quota" {
 }
 
 variable "tag_filters" {
-  description = "Optional keys of tags that the list of services can be filtered by."
+  description = "Optional tag keys by which GET /list can filter."
   type        = list(string)
   default     = ["environment", "owner", "contact"]
   nullable    = false
@@ -247,7 +247,7 @@ variable "tag_filters" {
 }
 
 variable "expected_task_definition_family" {
-  description = "Optional task-definition family that a service must run to be updated."
+  description = "Optional task definition family. Services of other families are rejected."
   type        = string
   default     = ""
   nullable    = false
@@ -259,7 +259,7 @@ variable "expected_task_definition_family" {
 }
 
 variable "unknown_fields" {
-  description = "Whether task-definition fields that are newer than the function are kept (keep) or omitted (drop)."
+  description = "Task definition fields that the function's SDK does not know: keep or drop."
   type        = string
   default     = "keep"
   nullable    = false
@@ -271,7 +271,7 @@ variable "unknown_fields" {
 }
 
 variable "task_failures" {
-  description = "Identical task failures before a rollout counts as failed, where no circuit breaker decides."
+  description = "Identical task failures before a rollout without circuit breaker counts as failed."
   type        = number
   default     = 3
   nullable    = false
@@ -283,7 +283,7 @@ variable "task_failures" {
 }
 
 variable "open_update_max_hours" {
-  description = "Hours after which an update that ECS neither completes nor fails ends as timed out; they count from the last change that ECS shows."
+  description = "Hours without a change in ECS after which an open update ends as timed out."
   type        = number
   default     = 24
   nullable    = false
@@ -295,7 +295,7 @@ variable "open_update_max_hours" {
 }
 
 variable "circuit_breaker" {
-  description = "Whether a service without the deployment circuit breaker of ECS stays without (keep) or gets it, with rollback, in its next deployment (enable)."
+  description = "Services without deployment circuit breaker: keep leaves them, enable adds it, with rollback, in the next deployment."
   type        = string
   default     = "keep"
   nullable    = false
@@ -307,7 +307,7 @@ variable "circuit_breaker" {
 }
 
 variable "endpoint_url" {
-  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
+  description = "Optional endpoint of an AWS emulator, for local runs only."
   type        = string
   default     = ""
   nullable    = false
@@ -319,7 +319,7 @@ variable "endpoint_url" {
 }
 
 variable "verify_image" {
-  description = "Whether the registry is asked before any write if the image is there and suits the processor of the task: off, warn, or require an answer."
+  description = "Check before any write that the registry has the image for the task's processor architecture: off, warn or require."
   type        = string
   default     = "off"
   nullable    = false
@@ -331,7 +331,7 @@ variable "verify_image" {
 }
 
 variable "pin_digest" {
-  description = "Whether an image is deployed by its digest: off, tag for repository:tag@digest, digest for repository@digest."
+  description = "Deploy the image by digest: off, tag (repository:tag@digest) or digest (repository@digest)."
   type        = string
   default     = "off"
   nullable    = false
@@ -343,7 +343,7 @@ variable "pin_digest" {
 }
 
 variable "private_registries" {
-  description = "Optional hosts of registries that may have a private address; with a port as host:port."
+  description = "Optional registry hosts that may have a private address, as host or host:port."
   type        = list(string)
   default     = []
   nullable    = false
@@ -366,7 +366,7 @@ variable "ledger_table_name" {
 }
 
 variable "ledger_cluster_name" {
-  description = "Optional cluster, or pattern of clusters, whose updates the reconciler of the ledger finishes: an output of the ledger. Events are rejected unless it covers the cluster of the function."
+  description = "Optional cluster or pattern of the reconciler, an output of the ledger stack. Events are rejected if it does not cover the function's cluster."
   type        = string
   default     = ""
   nullable    = false
@@ -378,7 +378,7 @@ variable "ledger_cluster_name" {
 }
 
 variable "ledger_retention_days" {
-  description = "Days that an update stays in the ledger after its end."
+  description = "Days that the ledger keeps an update after its end."
   type        = number
   default     = 90
   nullable    = false
@@ -390,7 +390,7 @@ variable "ledger_retention_days" {
 }
 
 variable "log_level" {
-  description = "Least severe log lines that are kept."
+  description = "Lowest log level that is kept."
   type        = string
   default     = "INFO"
   nullable    = false
@@ -402,19 +402,19 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the logs of the function are kept."
+  description = "Retention of the function's logs in days."
   type        = number
   default     = 14
   nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+    error_message = "log_retention_days must be a retention that CloudWatch Logs supports, such as 14, 90 or 365."
   }
 }
 
 variable "account_log_role" {
-  description = "API Gateway writes logs with one role for all REST APIs of a region: keep needs one in the settings of the account, which stays, or the stage is refused; make makes one and sets it."
+  description = "Role with which API Gateway writes logs, one per account and region: keep uses the role in the account's settings, make creates and sets it."
   type        = string
   default     = "keep"
   nullable    = false

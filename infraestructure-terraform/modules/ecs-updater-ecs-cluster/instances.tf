@@ -9,12 +9,12 @@ locals {
   instances_tags = merge(data.aws_default_tags.current.tags, { Name = local.instances_name })
 }
 
-# Of two managed policies that would do, one lets every instance join every cluster, the other read every SSM parameter.
+# Narrower than the managed policies, which allow joining every cluster and reading every SSM parameter.
 resource "aws_iam_role" "instance" {
   count = local.instance_groups
 
   name                 = "${var.name}-${local.region}-instance"
-  description          = "Lets the instances run tasks of their cluster, and Session Manager reach them"
+  description          = "Lets the instances run tasks of their cluster and connect to Session Manager"
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   assume_role_policy = jsonencode({
@@ -32,7 +32,7 @@ resource "aws_iam_role_policy" "instance" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
+      # The Service Authorization Reference lists no resource type for this action.
       { Sid = "FindEcs", Effect = "Allow", Action = "ecs:DiscoverPollEndpoint", Resource = "*" },
       {
         Sid    = "JoinTheCluster"
@@ -58,7 +58,7 @@ resource "aws_iam_role_policy" "instance" {
         Action   = "ssm:UpdateInstanceInformation"
         Resource = "arn:${local.partition}:ec2:${local.region}:${local.account}:instance/*"
       },
-      # Nor does Session Manager for these.
+      # It lists none for these either.
       {
         Sid    = "HoldSessions"
         Effect = "Allow"
@@ -81,9 +81,9 @@ resource "aws_iam_instance_profile" "instance" {
   role = aws_iam_role.instance[0].name
 }
 
-# A change holds for the instances that start afterwards: those that run are not taken from under their tasks.
+# A change applies to instances launched later. Running instances keep their tasks.
 resource "aws_launch_template" "instances" {
-  #checkov:skip=CKV_AWS_88:it is the way out, since there is no NAT gateway; the security group lets nobody in
+  #checkov:skip=CKV_AWS_88:outbound traffic needs it without a NAT gateway; the security group allows no inbound traffic
   count = local.instance_groups
 
   name          = local.instances_name
@@ -95,8 +95,8 @@ resource "aws_launch_template" "instances" {
     arn = aws_iam_instance_profile.instance[0].arn
   }
 
-  # The one hop is the instance's own: no container takes the instance's role. Those with a network interface of their
-  # own, which one hop does not hold back, are held back by the agent.
+  # One hop keeps containers in bridge mode from the instance's role. The agent blocks containers that have a
+  # network interface of their own.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -107,7 +107,7 @@ resource "aws_launch_template" "instances" {
     enabled = false
   }
 
-  # Without a NAT gateway, a public address is the way to ECS, to Session Manager and to the image registries.
+  # There is no NAT gateway: instances reach ECS, Session Manager and registries by a public address.
   network_interfaces {
     device_index                = 0
     associate_public_ip_address = true
@@ -174,7 +174,7 @@ resource "aws_autoscaling_group" "instances" {
     }
   }
 
-  # An instance needs the role's permissions from its first minute to its last.
+  # An instance needs the role's permissions during its whole life.
   depends_on = [aws_iam_role_policy.instance]
 
   lifecycle {

@@ -21,14 +21,14 @@ resource "aws_ecs_cluster" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "tasks" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/ecs/${var.name}"
   retention_in_days = var.log_retention_days
 }
 
-# What ECS itself needs to start a task: to write its logs. A public image needs no permission to be pulled, and the
-# task has no role of its own, since it calls nothing.
+# ECS needs it to write the tasks' logs. Pulling a public image needs no permission, and the
+# task has no task role, because it calls no AWS API.
 resource "aws_iam_role" "task_execution" {
   name                 = "${var.name}-${local.region}-execution"
   description          = "Lets ECS write the logs of the tasks"

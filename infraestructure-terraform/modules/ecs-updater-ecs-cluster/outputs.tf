@@ -8,9 +8,9 @@ output "cluster_arn" {
   value       = aws_ecs_cluster.this.arn
 }
 
-# Put together from the name, which is known before the role is made: a plan then shows the whole policy of the function.
+# Built from the name, so that a plan shows the whole policy.
 output "task_execution_role_arn" {
-  description = "ARN of the role with which ECS starts the tasks."
+  description = "ARN of the task execution role."
   value       = "arn:${local.partition}:iam::${local.account}:role/${aws_iam_role.task_execution.name}"
   depends_on  = [aws_iam_role_policy.task_execution]
 }
@@ -20,8 +20,8 @@ output "task_log_group_name" {
   value       = aws_cloudwatch_log_group.tasks.name
 }
 
-# Known once there is something to run tasks.
+# Depends on it, so that tasks can run.
 output "launch_type" {
-  description = "Where tasks run, FARGATE or EC2."
+  description = "Launch type of the tasks, FARGATE or EC2."
   value       = length(aws_autoscaling_group.instances) == 0 ? "FARGATE" : "EC2"
 }

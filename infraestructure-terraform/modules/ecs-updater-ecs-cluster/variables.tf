@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of what belongs to the cluster; the names of its role and log group hold it."
+  description = "Prefix of the names of the cluster's role and log group."
   type        = string
   nullable    = false
 
@@ -22,7 +22,7 @@ variable "cluster_name" {
 }
 
 variable "container_insights" {
-  description = "Whether CloudWatch collects metrics of the containers, which costs per metric."
+  description = "Container Insights of the cluster: disabled, enabled or enhanced. CloudWatch charges per metric."
   type        = string
   default     = "disabled"
   nullable    = false
@@ -34,7 +34,7 @@ variable "container_insights" {
 }
 
 variable "launch_type" {
-  description = "Where tasks run: FARGATE needs no machine, EC2 makes a group of ECS-optimised instances."
+  description = "Launch type: FARGATE needs no instances, EC2 creates an Auto Scaling group of ECS-optimised instances."
   type        = string
   default     = "FARGATE"
   nullable    = false
@@ -46,7 +46,7 @@ variable "launch_type" {
 }
 
 variable "instance_type" {
-  description = "Type of the instances; t3.small is the smallest with network interfaces for itself and two tasks, which a rollout of one needs."
+  description = "Instance type. A rollout of one task needs three network interfaces; t3.small is the smallest type that has them."
   type        = string
   default     = "t3.small"
   nullable    = false
@@ -70,19 +70,19 @@ variable "instance_count" {
 }
 
 variable "instance_image" {
-  description = "Image of the instances, or the SSM parameter that EC2 reads it from at every launch; an arm64 instance_type needs the one of arm64."
+  description = "AMI of the instances, or the SSM parameter that EC2 resolves at each launch. An arm64 instance_type needs an arm64 AMI."
   type        = string
   default     = "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
   nullable    = false
 
   validation {
     condition     = can(regex("^(ami-[0-9a-f]{8,17}|resolve:ssm:[a-zA-Z0-9_./:-]+)$", var.instance_image))
-    error_message = "instance_image must be the id of an image, or resolve:ssm: and the name of a parameter."
+    error_message = "instance_image must be the id of an AMI, or resolve:ssm: and the name of a parameter."
   }
 }
 
 variable "subnet_ids" {
-  description = "Optional public subnets of the instances; with launch_type EC2 they are needed."
+  description = "Optional public subnets of the instances; required with launch_type EC2."
   type        = list(string)
   default     = []
   nullable    = false
@@ -94,7 +94,7 @@ variable "subnet_ids" {
 }
 
 variable "task_security_group_id" {
-  description = "Optional security group of the instances, the one of the tasks; with launch_type EC2 it is needed."
+  description = "Optional security group of tasks and instances; required with launch_type EC2."
   type        = string
   default     = ""
   nullable    = false
@@ -106,7 +106,7 @@ variable "task_security_group_id" {
 }
 
 variable "key_pair_name" {
-  description = "Optional key pair for SSH through Session Manager, which itself needs none; from outside nothing comes in."
+  description = "Optional key pair for SSH through Session Manager. The security group allows no inbound traffic."
   type        = string
   default     = ""
   nullable    = false
@@ -118,19 +118,19 @@ variable "key_pair_name" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the logs of the tasks are kept."
+  description = "Retention of the tasks' logs in days."
   type        = number
   default     = 14
   nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+    error_message = "log_retention_days must be a retention that CloudWatch Logs supports, such as 14, 90 or 365."
   }
 }
 
 variable "permissions_boundary" {
-  description = "Optional ARN of a managed policy that bounds every role of this module."
+  description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string
   default     = ""
   nullable    = false

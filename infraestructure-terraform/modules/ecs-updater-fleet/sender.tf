@@ -1,8 +1,8 @@
-# For senders, people and pipelines: attach it to their users and roles.
+# For senders: attach it to the users and roles of people and pipelines.
 
 resource "aws_iam_policy" "sender" {
   name        = "${local.fleet}-sender-${local.region}"
-  description = "Lets its holder send updates of the services of one cluster to the queue, and watch what becomes of them"
+  description = "Lets callers send updates of services in one cluster to the queue and read their results"
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -13,9 +13,9 @@ resource "aws_iam_policy" "sender" {
         Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
         Resource = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
       },
-      # Whether there is a ledger, and in which account.
+      # Existence and account of the ledger.
       { Sid = "FindLedger", Effect = "Allow", Action = "dynamodb:DescribeTable", Resource = local.arn_of_the_table },
-      # Which services belong together, in items whose key begins so: of leases and history it changes nothing.
+      # Writes the batches' items only, which have this key prefix, and no leases or history.
       {
         Sid      = "UseBatches"
         Effect   = "Allow"
@@ -23,11 +23,11 @@ resource "aws_iam_policy" "sender" {
         Resource = local.arn_of_the_table
         Condition = {
           "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["BATCH#*"] }
-          # Of a call without a key all values would do.
+          # ForAllValues is true for a call without a key, so Null requires one.
           Null = { "dynamodb:LeadingKeys" = "false" }
         }
       },
-      # What became of each update: by its request, and then by its service, also by that of a cluster that is not there.
+      # Reads the results by request and by service, also of a cluster that does not exist.
       {
         Sid      = "WatchUpdates"
         Effect   = "Allow"
@@ -39,7 +39,7 @@ resource "aws_iam_policy" "sender" {
         }
       },
       { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
-      # For the plan of a dry run. ECS knows no resource for this action.
+      # For dry runs. The action has no resource type.
       { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
     ]
   })

@@ -1,5 +1,5 @@
 variable "lambda_package" {
-  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
+  description = "Path of the function's bundle, absolute or from the root module's directory. make build-lambda-package builds it."
   type        = string
   nullable    = false
 
@@ -22,7 +22,7 @@ variable "function_name" {
 }
 
 variable "runtime" {
-  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
+  description = "Runtime of the function. Build the bundle for the same runtime. Version 5.100 of the provider does not know python3.14 yet."
   type        = string
   default     = "python3.13"
   nullable    = false
@@ -34,7 +34,7 @@ variable "runtime" {
 }
 
 variable "architecture" {
-  description = "Processor architecture of the function; the bundle must be built for the same one."
+  description = "Processor architecture of the function. Build the bundle for the same architecture."
   type        = string
   default     = "x86_64"
   nullable    = false
@@ -46,7 +46,7 @@ variable "architecture" {
 }
 
 variable "updater_role_arn" {
-  description = "ARN of the role of the updater, with which the worker runs too."
+  description = "ARN of the updater's role, which the worker also uses."
   type        = string
   nullable    = false
 
@@ -57,7 +57,7 @@ variable "updater_role_arn" {
 }
 
 variable "updater_cluster_name" {
-  description = "Cluster, or pattern of clusters, whose services the role of the updater may change: an output of the function."
+  description = "Cluster or pattern of the updater's role, an output of the function's stack."
   type        = string
   nullable    = false
 
@@ -68,7 +68,7 @@ variable "updater_cluster_name" {
 }
 
 variable "updater_log_group_name" {
-  description = "Log group of the updater, to which the worker writes too: the role allows no other."
+  description = "Log group of the updater, which the worker also uses: its role allows only this one."
   type        = string
   nullable    = false
 
@@ -79,7 +79,7 @@ variable "updater_log_group_name" {
 }
 
 variable "allowed_images" {
-  description = "Optional patterns of the images that may be deployed, such as registry.example.com/team/*; without one, every image."
+  description = "Optional patterns of allowed images, such as registry.example.com/team/*. If empty, every image is allowed."
   type        = list(string)
   default     = []
   nullable    = false
@@ -91,7 +91,7 @@ variable "allowed_images" {
 }
 
 variable "allowed_services" {
-  description = "Optional patterns of the services that may be updated, as cluster/service; without one, every service of the cluster."
+  description = "Optional patterns of allowed services as cluster/service. If empty, every service of the cluster is allowed."
   type        = list(string)
   default     = []
   nullable    = false
@@ -103,7 +103,7 @@ variable "allowed_services" {
 }
 
 variable "queue_retention_days" {
-  description = "Days that a message waits in the queue for its turn before it is forgotten."
+  description = "Retention of messages in the queue in days."
   type        = number
   default     = 4
   nullable    = false
@@ -115,7 +115,7 @@ variable "queue_retention_days" {
 }
 
 variable "maximum_concurrency" {
-  description = "Workers that may run at the same time; with more, the wait of each for its turn in the rates of ECS outlasts its time-out."
+  description = "Maximum number of concurrent workers. More than 20 would wait for ECS's rate limits longer than their time-out."
   type        = number
   default     = 5
   nullable    = false
@@ -127,7 +127,7 @@ variable "maximum_concurrency" {
 }
 
 variable "alarm_topic_arn" {
-  description = "Optional ARN of an SNS topic that gets a message when a dead-letter queue gets its first one, and when it is empty again."
+  description = "Optional ARN of an SNS topic for the alarm of the dead-letter queue: messages arrived, queue empty again."
   type        = string
   default     = ""
   nullable    = false
@@ -139,7 +139,7 @@ variable "alarm_topic_arn" {
 }
 
 variable "ecs_rates" {
-  description = "Optional rates at which ECS may be called in this account and region, where they are not the usual ones: a burst and calls per second, as in RegisterTaskDefinition=20/1."
+  description = "Optional rate limits of ECS in this account and region, if they differ from the defaults: burst and calls per second, as in RegisterTaskDefinition=20/1."
   type        = list(string)
   default     = []
   nullable    = false
@@ -151,7 +151,7 @@ variable "ecs_rates" {
 }
 
 variable "expected_task_definition_family" {
-  description = "Optional task-definition family that a service must run to be updated."
+  description = "Optional task definition family. Services of other families are rejected."
   type        = string
   default     = ""
   nullable    = false
@@ -163,7 +163,7 @@ variable "expected_task_definition_family" {
 }
 
 variable "unknown_fields" {
-  description = "Whether task-definition fields that are newer than the function are kept (keep) or omitted (drop)."
+  description = "Task definition fields that the function's SDK does not know: keep or drop."
   type        = string
   default     = "keep"
   nullable    = false
@@ -175,7 +175,7 @@ variable "unknown_fields" {
 }
 
 variable "task_failures" {
-  description = "Identical task failures before a rollout counts as failed, where no circuit breaker decides."
+  description = "Identical task failures before a rollout without circuit breaker counts as failed."
   type        = number
   default     = 3
   nullable    = false
@@ -187,7 +187,7 @@ variable "task_failures" {
 }
 
 variable "open_update_max_hours" {
-  description = "Hours after which an update that ECS neither completes nor fails ends as timed out; they count from the last change that ECS shows."
+  description = "Hours without a change in ECS after which an open update ends as timed out."
   type        = number
   default     = 24
   nullable    = false
@@ -199,7 +199,7 @@ variable "open_update_max_hours" {
 }
 
 variable "circuit_breaker" {
-  description = "Whether a service without the deployment circuit breaker of ECS stays without (keep) or gets it, with rollback, in its next deployment (enable)."
+  description = "Services without deployment circuit breaker: keep leaves them, enable adds it, with rollback, in the next deployment."
   type        = string
   default     = "keep"
   nullable    = false
@@ -211,7 +211,7 @@ variable "circuit_breaker" {
 }
 
 variable "endpoint_url" {
-  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
+  description = "Optional endpoint of an AWS emulator, for local runs only."
   type        = string
   default     = ""
   nullable    = false
@@ -223,7 +223,7 @@ variable "endpoint_url" {
 }
 
 variable "verify_image" {
-  description = "Whether the registry is asked before any write if the image is there and suits the processor of the task: off, warn, or require an answer."
+  description = "Check before any write that the registry has the image for the task's processor architecture: off, warn or require."
   type        = string
   default     = "off"
   nullable    = false
@@ -235,7 +235,7 @@ variable "verify_image" {
 }
 
 variable "pin_digest" {
-  description = "Whether an image is deployed by its digest: off, tag for repository:tag@digest, digest for repository@digest."
+  description = "Deploy the image by digest: off, tag (repository:tag@digest) or digest (repository@digest)."
   type        = string
   default     = "off"
   nullable    = false
@@ -247,7 +247,7 @@ variable "pin_digest" {
 }
 
 variable "private_registries" {
-  description = "Optional hosts of registries that may have a private address; with a port as host:port."
+  description = "Optional registry hosts that may have a private address, as host or host:port."
   type        = list(string)
   default     = []
   nullable    = false
@@ -270,7 +270,7 @@ variable "ledger_table_name" {
 }
 
 variable "ledger_cluster_name" {
-  description = "Optional cluster, or pattern of clusters, whose updates the reconciler of the ledger finishes: an output of the ledger. Events are rejected unless it covers the cluster of the function."
+  description = "Optional cluster or pattern of the reconciler, an output of the ledger stack. Events are rejected if it does not cover the function's cluster."
   type        = string
   default     = ""
   nullable    = false
@@ -282,7 +282,7 @@ variable "ledger_cluster_name" {
 }
 
 variable "ledger_retention_days" {
-  description = "Days that an update stays in the ledger after its end."
+  description = "Days that the ledger keeps an update after its end."
   type        = number
   default     = 90
   nullable    = false
@@ -294,7 +294,7 @@ variable "ledger_retention_days" {
 }
 
 variable "log_level" {
-  description = "Least severe log lines that are kept."
+  description = "Lowest log level that is kept."
   type        = string
   default     = "INFO"
   nullable    = false

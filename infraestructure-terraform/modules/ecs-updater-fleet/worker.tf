@@ -1,17 +1,17 @@
-# The function that works off the queue, with the role and the log group of the updater.
+# The worker, which uses the updater's role and log group.
 
-# Begins updates at the rate that ECS allows, and waits for none: the reconciler of the ledger finishes them.
+# Starts updates within ECS's rate limits and does not wait. The reconciler finishes them.
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:the mapping from the queue bounds how many run; what is reserved other functions of the account could not use
+  #checkov:skip=CKV_AWS_115:the event source mapping bounds the concurrency; reserved concurrency is taken from other functions
   #checkov:skip=CKV_AWS_116:nothing invokes it asynchronously: the queue has a dead-letter queue
-  #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
+  #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
+  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name = local.fleet
-  description   = "Works off a queue of updates of ECS services"
+  description   = "Processes queued updates of ECS services"
   handler       = "ecs_updater.handlers.sqs_worker.lambda_handler"
-  filename      = var.lambda_package # The bundle of the function itself.
-  # A bundle with other content is deployed. Without one, only destroying goes on: see the precondition.
+  filename      = var.lambda_package # The same bundle as the function's.
+  # A changed bundle is deployed. Without a bundle only destroy works: see the precondition.
   source_code_hash               = try(filebase64sha256(var.lambda_package), null)
   runtime                        = var.runtime
   architectures                  = [var.architecture]
@@ -26,7 +26,7 @@ resource "aws_lambda_function" "this" {
     application_log_level = var.log_level
   }
 
-  # Passes on what a caller traces and traces nothing of its own.
+  # Passes the caller's trace on and starts none.
   tracing_config {
     mode = "PassThrough"
   }
@@ -56,7 +56,7 @@ resource "aws_lambda_function" "this" {
         POWERTOOLS_SERVICE_NAME = local.fleet
         POWERTOOLS_LOG_LEVEL    = var.log_level
       },
-      # Left out rather than empty: the SDK reads it, not the function.
+      # Omitted instead of empty, because the SDK reads it.
       var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
     )
   }
@@ -72,18 +72,18 @@ resource "aws_lambda_function" "this" {
 resource "aws_lambda_event_source_mapping" "this" {
   event_source_arn        = aws_sqs_queue.this.arn
   function_name           = aws_lambda_function.this.function_name
-  batch_size              = 10 # As many services as one DescribeServices reads.
+  batch_size              = 10 # DescribeServices reads up to ten services.
   function_response_types = ["ReportBatchItemFailures"]
 
   scaling_config {
     maximum_concurrency = var.maximum_concurrency
   }
 
-  # Lambda refuses a mapping from a queue that the role may not receive from.
+  # Lambda refuses an event source mapping if the role may not receive from the queue.
   depends_on = [aws_iam_role_policy.this]
 }
 
-# What the worker does beyond what the role of the updater allows.
+# The worker's permissions beside those of the updater's role.
 resource "aws_iam_role_policy" "this" {
   name = "ecs-updater-fleet"
   role = basename(var.updater_role_arn)
@@ -91,14 +91,14 @@ resource "aws_iam_role_policy" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # All but the third are Lambda's own calls; the function lets a message come again sooner than the queue would.
+      # Lambda's own calls, except the third: the worker shortens a message's visibility time-out.
       {
         Sid      = "WorkOffMessages"
         Effect   = "Allow"
         Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
         Resource = "${local.arn_of_queues}:${aws_sqs_queue.this.name}"
       },
-      # A message that cannot be read goes there at once, with the reason.
+      # The worker sends invalid messages there with the cause.
       {
         Sid      = "SendDeadLetters"
         Effect   = "Allow"

@@ -1,4 +1,4 @@
-# The function that changes the image and the tags of an ECS service, with its role, its logs and its dead-letter queue.
+# The function that updates the image and tags of an ECS service, with its role, logs and dead-letter queue.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -9,21 +9,21 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
-  has_tls          = var.endpoint_url == "" # An emulator has none, and would be refused too.
+  has_tls          = var.endpoint_url == "" # No emulator either, which has no reserved concurrency.
   arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
   services         = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
   task_definitions = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
+  #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
+  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name = var.function_name
-  description   = "Changes the image and the tags of an ECS service"
+  description   = "Updates the image and tags of an ECS service"
   handler       = "ecs_updater.handlers.update.lambda_handler"
   filename      = var.lambda_package
-  # A bundle with other content is deployed. Without one, only destroying goes on: see the precondition.
+  # A changed bundle is deployed. Without a bundle only destroy works: see the precondition.
   source_code_hash               = try(filebase64sha256(var.lambda_package), null)
   runtime                        = var.runtime
   architectures                  = [var.architecture]
@@ -42,7 +42,7 @@ resource "aws_lambda_function" "this" {
     application_log_level = var.log_level
   }
 
-  # Passes on what a caller traces and traces nothing of its own.
+  # Passes the caller's trace on and starts none.
   tracing_config {
     mode = "PassThrough"
   }
@@ -50,7 +50,7 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge(
       {
-        # For the function an empty variable counts as unset.
+        # An empty variable counts as unset.
         CLUSTER_NAME            = var.event_cluster_name
         SERVICE_NAME            = var.event_service_name
         CONTAINER_NAME          = var.event_container_name
@@ -72,12 +72,12 @@ resource "aws_lambda_function" "this" {
         POWERTOOLS_SERVICE_NAME = var.function_name
         POWERTOOLS_LOG_LEVEL    = var.log_level
       },
-      # Left out rather than empty: the SDK reads it, not the function.
+      # Omitted instead of empty, because the SDK reads it.
       var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
     )
   }
 
-  # Lambda refuses a dead-letter queue that the role may not send to.
+  # Lambda refuses a dead-letter queue if the role may not send to it.
   depends_on = [aws_iam_role_policy.this]
 
   lifecycle {
@@ -90,7 +90,7 @@ resource "aws_lambda_function" "this" {
 
 resource "aws_iam_role" "this" {
   name                 = "${var.function_name}-${local.region}"
-  description          = "Lets the function read ECS services, and change those of one cluster"
+  description          = "Lets the function read ECS services and update those of one cluster"
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   assume_role_policy = jsonencode({
@@ -107,8 +107,8 @@ resource "aws_iam_role_policy" "this" {
     Version = "2012-10-17"
     Statement = concat(
       [
-        # Reading is allowed in every cluster, so that a wrong name is answered with "not found" and not with
-        # "access denied". Changing is not.
+        # Reading is allowed in every cluster, so that a wrong name gets "not found" instead of
+        # "access denied". Writing is not.
         {
           Sid      = "ReadServices"
           Effect   = "Allow"
@@ -121,9 +121,9 @@ resource "aws_iam_role_policy" "this" {
           Action   = ["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"]
           Resource = local.services
         },
-        # To wait for a rollout: its service deployment, what runs, and the failures of its tasks.
+        # For the wait: service deployments, tasks and their failures.
         { Sid = "FollowDeployments", Effect = "Allow", Action = "ecs:ListServiceDeployments", Resource = local.services },
-        # Of these two actions ECS may ask about the service as well.
+        # ECS may evaluate these two actions on the service as well.
         {
           Sid      = "ReadServiceRevisions"
           Effect   = "Allow"
@@ -142,7 +142,7 @@ resource "aws_iam_role_policy" "this" {
           Action   = "ecs:DescribeTasks"
           Resource = "${local.arn_of_ecs}:task/${var.cluster_name}/*"
         },
-        # Asked for the tasks of a service, ECS asks about no resource, only about the cluster.
+        # ListTasks with a service is evaluated without a resource, with the cluster as condition.
         {
           Sid       = "ListTasks"
           Effect    = "Allow"
@@ -150,7 +150,7 @@ resource "aws_iam_role_policy" "this" {
           Resource  = "*"
           Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
         },
-        # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
+        # The Service Authorization Reference lists no resource type for this action.
         { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
         {
           Sid      = "RegisterTaskDefinitions"
@@ -158,7 +158,7 @@ resource "aws_iam_role_policy" "this" {
           Action   = "ecs:RegisterTaskDefinition"
           Resource = local.task_definitions
         },
-        # A new revision keeps the tags of the running one.
+        # A new revision keeps the tags of the running revision.
         {
           Sid       = "TagNewTaskDefinitions"
           Effect    = "Allow"
@@ -176,7 +176,7 @@ resource "aws_iam_role_policy" "this" {
           Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
         },
       ],
-      # An image may be of another account or region, whose own repository policy decides.
+      # The image may be in another account or region, where the repository's policy decides.
       var.verify_image == "off" && var.pin_digest == "off" ? [] : [
         {
           Sid      = "ReadImages"
@@ -184,7 +184,7 @@ resource "aws_iam_role_policy" "this" {
           Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
           Resource = "arn:${local.partition}:ecr:*:*:repository/*"
         },
-        # An image that ECR does not have may come with the first pull. The action has no resource type.
+        # A pull-through cache fetches an image at the first pull. The action has no resource type.
         { Sid = "ReadCacheRules", Effect = "Allow", Action = ["ecr:DescribePullThroughCacheRules"], Resource = "*" },
       ],
       var.ledger_table_name == "" ? [] : [
@@ -195,7 +195,7 @@ resource "aws_iam_role_policy" "this" {
           Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
         },
       ],
-      # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
+      # ARNs are built from the names, so that a plan shows the whole policy.
       [
         {
           Sid      = "WriteLogs"
@@ -215,7 +215,7 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${var.function_name}"
   retention_in_days = var.log_retention_days
@@ -249,7 +249,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name          = "${var.function_name}-dead-letters"
-  alarm_description   = "There are events of asynchronous calls that failed to the last attempt"
+  alarm_description   = "Asynchronous invocations failed after the last retry: see the dead-letter queue"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
@@ -258,7 +258,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  # SQS sends no metrics of a queue that is idle for hours.
+  # SQS sends no metrics for a queue that has been idle for hours.
   treat_missing_data = "notBreaching"
   alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
   ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]

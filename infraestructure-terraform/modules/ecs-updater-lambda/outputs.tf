@@ -1,5 +1,5 @@
 output "function_cluster_name" {
-  description = "Cluster, or pattern of clusters, whose services the function may change."
+  description = "Cluster or pattern whose services the function may change."
   value       = var.cluster_name
 }
 
@@ -14,7 +14,7 @@ output "function_arn" {
 }
 
 output "function_role_arn" {
-  description = "ARN of the role that the function runs with."
+  description = "ARN of the function's role."
   value       = aws_iam_role.this.arn
 }
 
@@ -24,11 +24,11 @@ output "function_log_group_name" {
 }
 
 output "dead_letter_queue_url" {
-  description = "Address of the queue of events that failed to the last attempt."
+  description = "URL of the dead-letter queue of asynchronous invocations."
   value       = aws_sqs_queue.dead_letters.url
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue of events that failed to the last attempt."
+  description = "ARN of the dead-letter queue of asynchronous invocations."
   value       = aws_sqs_queue.dead_letters.arn
 }

@@ -1,5 +1,5 @@
 variable "lambda_package" {
-  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
+  description = "Path of the function's bundle, absolute or from the root module's directory. make build-lambda-package builds it."
   type        = string
   nullable    = false
 
@@ -22,7 +22,7 @@ variable "function_name" {
 }
 
 variable "runtime" {
-  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
+  description = "Runtime of the function. Build the bundle for the same runtime. Version 5.100 of the provider does not know python3.14 yet."
   type        = string
   default     = "python3.13"
   nullable    = false
@@ -34,7 +34,7 @@ variable "runtime" {
 }
 
 variable "architecture" {
-  description = "Processor architecture of the function; the bundle must be built for the same one."
+  description = "Processor architecture of the function. Build the bundle for the same architecture."
   type        = string
   default     = "x86_64"
   nullable    = false
@@ -46,7 +46,7 @@ variable "architecture" {
 }
 
 variable "memory_size" {
-  description = "Memory of the function in MB; its share of a processor grows with it."
+  description = "Memory of the function in MB. Processor time grows with it."
   type        = number
   default     = 256
   nullable    = false
@@ -58,7 +58,7 @@ variable "memory_size" {
 }
 
 variable "timeout" {
-  description = "Seconds that one call may take, the wait for a rollout included."
+  description = "Time-out of the function in seconds, including the wait for a rollout."
   type        = number
   default     = 900
   nullable    = false
@@ -70,7 +70,7 @@ variable "timeout" {
 }
 
 variable "reserved_concurrency" {
-  description = "Calls that may run at the same time: 1 lets no two updates overlap; -1 reserves nothing, for accounts too small to reserve."
+  description = "Reserved concurrency: 1 runs one update at a time, -1 reserves none, for accounts with a low limit."
   type        = number
   default     = 1
   nullable    = false
@@ -82,7 +82,7 @@ variable "reserved_concurrency" {
 }
 
 variable "cluster_name" {
-  description = "Name of the cluster whose services the function may change, or a pattern such as team-*; a lone * means every cluster of the region."
+  description = "Name of the cluster whose services the function may change, or a pattern such as team-*. The pattern * means every cluster of the region."
   type        = string
   nullable    = false
 
@@ -93,7 +93,7 @@ variable "cluster_name" {
 }
 
 variable "task_definition_family" {
-  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+  description = "Task definition family, or a pattern such as team-*, in which the function may register revisions."
   type        = string
   default     = "*"
   nullable    = false
@@ -105,7 +105,7 @@ variable "task_definition_family" {
 }
 
 variable "passable_role_arns" {
-  description = "Optional ARNs or patterns of the task and execution roles of the services; without one, only services whose tasks have no role can be updated."
+  description = "Optional ARNs or patterns of the services' task and execution roles. If empty, only services without these roles can be updated."
   type        = list(string)
   default     = []
   nullable    = false
@@ -117,7 +117,7 @@ variable "passable_role_arns" {
 }
 
 variable "allowed_images" {
-  description = "Optional patterns of the images that may be deployed, such as registry.example.com/team/*; without one, every image."
+  description = "Optional patterns of allowed images, such as registry.example.com/team/*. If empty, every image is allowed."
   type        = list(string)
   default     = []
   nullable    = false
@@ -129,7 +129,7 @@ variable "allowed_images" {
 }
 
 variable "allowed_services" {
-  description = "Optional patterns of the services that may be updated, as cluster/service; without one, every service of the cluster."
+  description = "Optional patterns of allowed services as cluster/service. If empty, every service of the cluster is allowed."
   type        = list(string)
   default     = []
   nullable    = false
@@ -141,7 +141,7 @@ variable "allowed_services" {
 }
 
 variable "permissions_boundary" {
-  description = "Optional ARN of a managed policy that bounds every role of this module."
+  description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string
   default     = ""
   nullable    = false
@@ -153,7 +153,7 @@ variable "permissions_boundary" {
 }
 
 variable "alarm_topic_arn" {
-  description = "Optional ARN of an SNS topic that gets a message when a dead-letter queue gets its first one, and when it is empty again."
+  description = "Optional ARN of an SNS topic for the alarm of the dead-letter queue: messages arrived, queue empty again."
   type        = string
   default     = ""
   nullable    = false
@@ -165,7 +165,7 @@ variable "alarm_topic_arn" {
 }
 
 variable "event_cluster_name" {
-  description = "Optional cluster of events that name none."
+  description = "Optional default of ecs_cluster_name."
   type        = string
   default     = ""
   nullable    = false
@@ -177,7 +177,7 @@ variable "event_cluster_name" {
 }
 
 variable "event_service_name" {
-  description = "Optional service of events that name none."
+  description = "Optional default of ecs_service_name."
   type        = string
   default     = ""
   nullable    = false
@@ -189,7 +189,7 @@ variable "event_service_name" {
 }
 
 variable "event_container_name" {
-  description = "Optional container of events that name none."
+  description = "Optional default of ecs_container_name."
   type        = string
   default     = ""
   nullable    = false
@@ -201,7 +201,7 @@ variable "event_container_name" {
 }
 
 variable "event_image" {
-  description = "Optional image of events that name none."
+  description = "Optional default of ecs_image_name."
   type        = string
   default     = ""
   nullable    = false
@@ -213,7 +213,7 @@ variable "event_image" {
 }
 
 variable "expected_task_definition_family" {
-  description = "Optional task-definition family that a service must run to be updated."
+  description = "Optional task definition family. Services of other families are rejected."
   type        = string
   default     = ""
   nullable    = false
@@ -225,7 +225,7 @@ variable "expected_task_definition_family" {
 }
 
 variable "unknown_fields" {
-  description = "Whether task-definition fields that are newer than the function are kept (keep) or omitted (drop)."
+  description = "Task definition fields that the function's SDK does not know: keep or drop."
   type        = string
   default     = "keep"
   nullable    = false
@@ -237,7 +237,7 @@ variable "unknown_fields" {
 }
 
 variable "task_failures" {
-  description = "Identical task failures before a rollout counts as failed, where no circuit breaker decides."
+  description = "Identical task failures before a rollout without circuit breaker counts as failed."
   type        = number
   default     = 3
   nullable    = false
@@ -249,7 +249,7 @@ variable "task_failures" {
 }
 
 variable "open_update_max_hours" {
-  description = "Hours after which an update that ECS neither completes nor fails ends as timed out; they count from the last change that ECS shows."
+  description = "Hours without a change in ECS after which an open update ends as timed out."
   type        = number
   default     = 24
   nullable    = false
@@ -261,7 +261,7 @@ variable "open_update_max_hours" {
 }
 
 variable "circuit_breaker" {
-  description = "Whether a service without the deployment circuit breaker of ECS stays without (keep) or gets it, with rollback, in its next deployment (enable)."
+  description = "Services without deployment circuit breaker: keep leaves them, enable adds it, with rollback, in the next deployment."
   type        = string
   default     = "keep"
   nullable    = false
@@ -273,7 +273,7 @@ variable "circuit_breaker" {
 }
 
 variable "endpoint_url" {
-  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
+  description = "Optional endpoint of an AWS emulator, for local runs only."
   type        = string
   default     = ""
   nullable    = false
@@ -285,7 +285,7 @@ variable "endpoint_url" {
 }
 
 variable "verify_image" {
-  description = "Whether the registry is asked before any write if the image is there and suits the processor of the task: off, warn, or require an answer."
+  description = "Check before any write that the registry has the image for the task's processor architecture: off, warn or require."
   type        = string
   default     = "off"
   nullable    = false
@@ -297,7 +297,7 @@ variable "verify_image" {
 }
 
 variable "pin_digest" {
-  description = "Whether an image is deployed by its digest: off, tag for repository:tag@digest, digest for repository@digest."
+  description = "Deploy the image by digest: off, tag (repository:tag@digest) or digest (repository@digest)."
   type        = string
   default     = "off"
   nullable    = false
@@ -309,7 +309,7 @@ variable "pin_digest" {
 }
 
 variable "private_registries" {
-  description = "Optional hosts of registries that may have a private address; with a port as host:port."
+  description = "Optional registry hosts that may have a private address, as host or host:port."
   type        = list(string)
   default     = []
   nullable    = false
@@ -321,7 +321,7 @@ variable "private_registries" {
 }
 
 variable "ledger_table_name" {
-  description = "Optional name of the table of the ledger; without one there is neither lease nor history."
+  description = "Optional name of the ledger's table. Without it the function has no lease and no history."
   type        = string
   default     = ""
   nullable    = false
@@ -333,7 +333,7 @@ variable "ledger_table_name" {
 }
 
 variable "ledger_cluster_name" {
-  description = "Optional cluster, or pattern of clusters, whose updates the reconciler of the ledger finishes: an output of the ledger. Events are rejected unless it covers the cluster of the function."
+  description = "Optional cluster or pattern of the reconciler, an output of the ledger stack. Events are rejected if it does not cover the function's cluster."
   type        = string
   default     = ""
   nullable    = false
@@ -345,7 +345,7 @@ variable "ledger_cluster_name" {
 }
 
 variable "ledger_retention_days" {
-  description = "Days that an update stays in the ledger after its end."
+  description = "Days that the ledger keeps an update after its end."
   type        = number
   default     = 90
   nullable    = false
@@ -357,7 +357,7 @@ variable "ledger_retention_days" {
 }
 
 variable "log_level" {
-  description = "Least severe log lines that are kept."
+  description = "Lowest log level that is kept."
   type        = string
   default     = "INFO"
   nullable    = false
@@ -369,13 +369,13 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the logs of the function are kept."
+  description = "Retention of the function's logs in days."
   type        = number
   default     = 14
   nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+    error_message = "log_retention_days must be a retention that CloudWatch Logs supports, such as 14, 90 or 365."
   }
 }

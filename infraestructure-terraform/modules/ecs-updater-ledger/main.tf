@@ -16,7 +16,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
-  #checkov:skip=CKV_AWS_119:DynamoDB encrypts it with a key of its own; one of the account costs per month and per request, for history without a secret
+  #checkov:skip=CKV_AWS_119:DynamoDB encrypts it with an AWS owned key; a customer key costs per month and request, and the history has no secret
   name                        = "${var.function_name}-ledger"
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "pk"
@@ -43,12 +43,12 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
-  # The updates of all services, by when they began.
+  # The updates of all services, ordered by their start.
   global_secondary_index {
     name      = "recent"
     hash_key  = "feed"
     range_key = "begun_at"
-    # All attributes: a projection cannot be changed, and a list may show another attribute one day.
+    # All attributes, because a projection cannot be changed later.
     projection_type = "ALL"
   }
 
@@ -61,24 +61,24 @@ resource "aws_dynamodb_table" "this" {
     enabled = true
   }
 
-  # It holds the history and the leases: with another function_name it keeps its name, rather than being replaced by an empty one.
+  # It holds the history and the leases. A changed function_name must not replace it by an empty table.
   lifecycle {
     ignore_changes = [name]
   }
 }
 
-# The reconciler: finishes the updates whose caller did not wait, and rolls back where that was requested.
+# The reconciler finishes open updates and rolls them back where requested.
 resource "aws_lambda_function" "completer" {
-  #checkov:skip=CKV_AWS_115:the lease of each service keeps two runs apart; what is reserved other functions of the account could not use
-  #checkov:skip=CKV_AWS_116:no event is needed again: the next look at the ledger does what a failed run did not
-  #checkov:skip=CKV_AWS_117:it calls AWS's public endpoints alone; in a VPC it would need a NAT gateway or endpoints for them
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them with a key of its own
-  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes at the deployment; a signing profile belongs to an organisation
+  #checkov:skip=CKV_AWS_115:the lease serialises the updates of a service; reserved concurrency is taken from other functions
+  #checkov:skip=CKV_AWS_116:no event needs a retry: the next run of the reconciler repeats the work
+  #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
+  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name = local.completer
-  description   = "Completes updates of ECS services that nobody waits for"
+  description   = "Finishes open updates of ECS services"
   handler       = "ecs_updater.handlers.reconcile.lambda_handler"
-  filename      = var.lambda_package # The bundle of the function itself.
-  # A bundle with other content is deployed. Without one, only destroying goes on: see the precondition.
+  filename      = var.lambda_package # The same bundle as the function's.
+  # A changed bundle is deployed. Without a bundle only destroy works: see the precondition.
   source_code_hash               = try(filebase64sha256(var.lambda_package), null)
   runtime                        = var.runtime
   architectures                  = [var.architecture]
@@ -93,7 +93,7 @@ resource "aws_lambda_function" "completer" {
     application_log_level = var.log_level
   }
 
-  # Passes on what a caller traces and traces nothing of its own.
+  # Passes the caller's trace on and starts none.
   tracing_config {
     mode = "PassThrough"
   }
@@ -108,12 +108,12 @@ resource "aws_lambda_function" "completer" {
         POWERTOOLS_SERVICE_NAME = local.completer
         POWERTOOLS_LOG_LEVEL    = var.log_level
       },
-      # Left out rather than empty: the SDK reads it, not the function.
+      # Omitted instead of empty, because the SDK reads it.
       var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
     )
   }
 
-  # A rule calls it as soon as it is there: then it is to be allowed what it does.
+  # The rule may invoke it at once, so its permissions must exist before it.
   depends_on = [aws_iam_role_policy.completer]
 
   lifecycle {
@@ -126,7 +126,7 @@ resource "aws_lambda_function" "completer" {
 
 resource "aws_iam_role" "completer" {
   name                 = "${local.completer}-${local.region}"
-  description          = "Lets the completer follow and roll back updates of the services of one cluster"
+  description          = "Lets the reconciler finish and roll back updates of services in one cluster"
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   assume_role_policy = jsonencode({
@@ -143,7 +143,7 @@ resource "aws_iam_role_policy" "completer" {
     Version = "2012-10-17"
     Statement = concat([
       { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
-      # A rollback returns the service to a revision, and its tags to what they were.
+      # A rollback restores the revision and the tags.
       {
         Sid      = "ChangeServices"
         Effect   = "Allow"
@@ -151,7 +151,7 @@ resource "aws_iam_role_policy" "completer" {
         Resource = local.services
       },
       { Sid = "FollowDeployments", Effect = "Allow", Action = "ecs:ListServiceDeployments", Resource = local.services },
-      # Of these two actions ECS may ask about the service as well.
+      # ECS may evaluate these two actions on the service as well.
       {
         Sid      = "ReadServiceRevisions"
         Effect   = "Allow"
@@ -170,7 +170,7 @@ resource "aws_iam_role_policy" "completer" {
         Action   = "ecs:DescribeTasks"
         Resource = "${local.arn_of_ecs}:task/${var.cluster_name}/*"
       },
-      # Asked for the tasks of a service, ECS asks about no resource, only about the cluster.
+      # ListTasks with a service is evaluated without a resource, with the cluster as condition.
       {
         Sid       = "ListTasks"
         Effect    = "Allow"
@@ -178,7 +178,7 @@ resource "aws_iam_role_policy" "completer" {
         Resource  = "*"
         Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
       },
-      # ECS knows no resource for this action: AWS's Service Authorization Reference allows nothing narrower.
+      # The Service Authorization Reference lists no resource type for this action.
       { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
       # UpdateService refuses an INACTIVE revision: a rollback to one registers its content again.
       {
@@ -187,7 +187,7 @@ resource "aws_iam_role_policy" "completer" {
         Action   = "ecs:RegisterTaskDefinition"
         Resource = local.task_definitions
       },
-      # It keeps the tags of the one that is INACTIVE.
+      # The new revision keeps the tags of the INACTIVE one.
       {
         Sid       = "TagNewTaskDefinitions"
         Effect    = "Allow"
@@ -195,7 +195,7 @@ resource "aws_iam_role_policy" "completer" {
         Resource  = local.task_definitions
         Condition = { StringEquals = { "ecs:CreateAction" = "RegisterTaskDefinition" } }
       },
-      # The ARNs are put together from the names, which are known before anything is made: a plan shows the whole policy.
+      # ARNs are built from the names, so that a plan shows the whole policy.
       {
         Sid    = "UseLedger"
         Effect = "Allow"
@@ -228,22 +228,22 @@ resource "aws_iam_role_policy" "completer" {
 }
 
 resource "aws_cloudwatch_log_group" "completer" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it with a key of its own; one of the account costs per month, for logs without a secret
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.completer}"
   retention_in_days = var.log_retention_days
 }
 
-# A deployment of one of the cluster's services ended.
+# Events of ECS: a deployment of a service in the cluster ended.
 resource "aws_cloudwatch_event_rule" "deployments" {
   name        = "${local.completer}-deployments"
-  description = "Calls the completer when a deployment of an ECS service ends"
+  description = "Invokes the reconciler when a deployment of an ECS service ends"
   state       = "ENABLED"
 
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
     detail-type = ["ECS Deployment State Change"]
-    # To EventBridge a * means what it means to IAM: a cluster's pattern goes into both.
+    # * has the same meaning in EventBridge patterns and in IAM.
     resources = [{ wildcard = local.services }]
     detail    = { eventName = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"] }
   })
@@ -262,10 +262,10 @@ resource "aws_lambda_permission" "deployments" {
   source_arn    = aws_cloudwatch_event_rule.deployments.arn
 }
 
-# For ends without an event: without a circuit breaker ECS reports no failure, and an event may be lost.
+# Without a circuit breaker ECS sends no event for a failure, and an event may be lost.
 resource "aws_cloudwatch_event_rule" "poll" {
   name                = "${local.completer}-poll"
-  description         = "Calls the completer for the updates whose end no event tells"
+  description         = "Invokes the reconciler for updates whose end ECS reports with no event"
   state               = "ENABLED"
   schedule_expression = var.poll_minutes == 1 ? "rate(1 minute)" : "rate(${var.poll_minutes} minutes)"
 }

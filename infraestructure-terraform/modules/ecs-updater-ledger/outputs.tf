@@ -1,5 +1,5 @@
 output "ledger_cluster_name" {
-  description = "Cluster, or pattern of clusters, whose updates the reconciler finishes."
+  description = "Cluster or pattern whose updates the reconciler finishes."
   value       = var.cluster_name
 }
 
@@ -14,12 +14,12 @@ output "ledger_table_arn" {
 }
 
 output "completer_function_name" {
-  description = "Name of the reconciler, the function that finishes open updates."
+  description = "Name of the reconciler function."
   value       = aws_lambda_function.completer.function_name
 }
 
 output "completer_function_arn" {
-  description = "ARN of the reconciler, the function that finishes open updates."
+  description = "ARN of the reconciler function."
   value       = aws_lambda_function.completer.arn
 }
 

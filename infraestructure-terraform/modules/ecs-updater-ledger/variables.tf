@@ -1,5 +1,5 @@
 variable "lambda_package" {
-  description = "Path of the function's bundle, absolute or from the root module's directory; make build-lambda-package makes it."
+  description = "Path of the function's bundle, absolute or from the root module's directory. make build-lambda-package builds it."
   type        = string
   nullable    = false
 
@@ -22,7 +22,7 @@ variable "function_name" {
 }
 
 variable "runtime" {
-  description = "Runtime of the function; the bundle must be built for the same one. Version 5.100 of the provider does not know python3.14 yet."
+  description = "Runtime of the function. Build the bundle for the same runtime. Version 5.100 of the provider does not know python3.14 yet."
   type        = string
   default     = "python3.13"
   nullable    = false
@@ -34,7 +34,7 @@ variable "runtime" {
 }
 
 variable "architecture" {
-  description = "Processor architecture of the function; the bundle must be built for the same one."
+  description = "Processor architecture of the function. Build the bundle for the same architecture."
   type        = string
   default     = "x86_64"
   nullable    = false
@@ -46,7 +46,7 @@ variable "architecture" {
 }
 
 variable "cluster_name" {
-  description = "Name of the cluster whose services the function may change, or a pattern such as team-*; a lone * means every cluster of the region."
+  description = "Name of the cluster whose services the function may change, or a pattern such as team-*. The pattern * means every cluster of the region."
   type        = string
   nullable    = false
 
@@ -57,7 +57,7 @@ variable "cluster_name" {
 }
 
 variable "task_definition_family" {
-  description = "Family, or a pattern such as team-*, of which the function may register revisions."
+  description = "Task definition family, or a pattern such as team-*, in which the function may register revisions."
   type        = string
   default     = "*"
   nullable    = false
@@ -69,7 +69,7 @@ variable "task_definition_family" {
 }
 
 variable "passable_role_arns" {
-  description = "Optional ARNs or patterns of the task and execution roles of the services; without one, only services whose tasks have no role can be updated."
+  description = "Optional ARNs or patterns of the services' task and execution roles. If empty, only services without these roles can be updated."
   type        = list(string)
   default     = []
   nullable    = false
@@ -81,7 +81,7 @@ variable "passable_role_arns" {
 }
 
 variable "permissions_boundary" {
-  description = "Optional ARN of a managed policy that bounds every role of this module."
+  description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string
   default     = ""
   nullable    = false
@@ -93,7 +93,7 @@ variable "permissions_boundary" {
 }
 
 variable "ledger_retention_days" {
-  description = "Days that an update stays in the ledger after its end."
+  description = "Days that the ledger keeps an update after its end."
   type        = number
   default     = 90
   nullable    = false
@@ -105,7 +105,7 @@ variable "ledger_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether DynamoDB refuses to delete the table of the ledger; set it to false before a removal."
+  description = "Deletion protection of the ledger's table. Set it to false before you remove the table."
   type        = bool
   default     = true
   nullable    = false
@@ -117,7 +117,7 @@ variable "deletion_protection" {
 }
 
 variable "poll_minutes" {
-  description = "Minutes between two polls of updates that no caller waits for; ECS reports most ends with events, but not all."
+  description = "Minutes between two runs of the reconciler. ECS sends no event for some deployments that end."
   type        = number
   default     = 5
   nullable    = false
@@ -129,7 +129,7 @@ variable "poll_minutes" {
 }
 
 variable "task_failures" {
-  description = "Identical task failures before a rollout counts as failed, where no circuit breaker decides."
+  description = "Identical task failures before a rollout without circuit breaker counts as failed."
   type        = number
   default     = 3
   nullable    = false
@@ -141,7 +141,7 @@ variable "task_failures" {
 }
 
 variable "open_update_max_hours" {
-  description = "Hours after which an update that ECS neither completes nor fails ends as timed out; they count from the last change that ECS shows."
+  description = "Hours without a change in ECS after which an open update ends as timed out."
   type        = number
   default     = 24
   nullable    = false
@@ -153,7 +153,7 @@ variable "open_update_max_hours" {
 }
 
 variable "endpoint_url" {
-  description = "Optional address of an AWS emulator, for local runs; never set on AWS."
+  description = "Optional endpoint of an AWS emulator, for local runs only."
   type        = string
   default     = ""
   nullable    = false
@@ -165,7 +165,7 @@ variable "endpoint_url" {
 }
 
 variable "log_level" {
-  description = "Least severe log lines that are kept."
+  description = "Lowest log level that is kept."
   type        = string
   default     = "INFO"
   nullable    = false
@@ -177,13 +177,13 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the logs of the function are kept."
+  description = "Retention of the function's logs in days."
   type        = number
   default     = 14
   nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a retention that CloudWatch Logs offers, such as 14, 90 or 365."
+    error_message = "log_retention_days must be a retention that CloudWatch Logs supports, such as 14, 90 or 365."
   }
 }

@@ -6,7 +6,7 @@ locals {
 
 # Without the Local Zones that an account opted into: Fargate does not run in them.
 data "aws_availability_zones" "regional" {
-  #checkov:skip=CKV_AWS_394:only the first two are used, and the subnets stay where they are when a new zone comes before them
+  #checkov:skip=CKV_AWS_394:only the first two are used, and a new zone does not move the subnets
   state = "available"
 
   filter {
@@ -17,7 +17,7 @@ data "aws_availability_zones" "regional" {
 
 resource "aws_vpc" "this" {
   #checkov:skip=CKV2_AWS_11:flow logs cost per GB, and the tasks take no connections; add them where they are needed
-  #checkov:skip=CKV2_AWS_12:nothing is in the default group, and CloudFormation, which makes the same network, cannot change it
+  #checkov:skip=CKV2_AWS_12:nothing uses the default group, and CloudFormation cannot change it
   cidr_block           = var.vpc_cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -31,7 +31,7 @@ resource "aws_internet_gateway" "this" {
   tags = { Name = var.name }
 }
 
-# Public by their route alone: whether a task gets a public address is its service's own decision.
+# Public by their route only. Each service decides whether its tasks get a public address.
 resource "aws_subnet" "public" {
   for_each = { a = 0, b = 1 }
 
@@ -42,7 +42,7 @@ resource "aws_subnet" "public" {
 
   tags = { Name = "${var.name}-${each.key}" }
 
-  # A zone that AWS adds may come before these two: no reason to make the subnets anew.
+  # A new zone may sort before these two and must not replace the subnets.
   lifecycle {
     ignore_changes = [availability_zone]
   }
@@ -67,11 +67,11 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public.id
 }
 
-# No rule lets anything in. The one that AWS gives a new group, everything out, the provider takes away.
+# No inbound rule. The provider removes AWS's default outbound rule.
 resource "aws_security_group" "tasks" {
-  #checkov:skip=CKV2_AWS_5:the service that uses it is not made by Terraform
+  #checkov:skip=CKV2_AWS_5:the service that uses it is not managed by Terraform
   name        = "${var.name}-tasks"
-  description = "Tasks: nothing comes in, HTTPS goes out"
+  description = "Tasks: no inbound traffic, outbound HTTPS"
   vpc_id      = aws_vpc.this.id
 
   tags = { Name = "${var.name}-tasks" }

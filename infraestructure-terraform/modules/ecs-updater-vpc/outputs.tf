@@ -6,7 +6,7 @@ output "vpc_id" {
 output "subnet_ids" {
   description = "Ids of the public subnets."
   value       = [for name in ["a", "b"] : aws_subnet.public[name].id]
-  # What starts in one needs the route to the internet from its first minute to its last.
+  # Instances need the route to the internet during their whole life.
   depends_on = [aws_route.internet, aws_route_table_association.public]
 }
 

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the network; every name in it begins with this one."
+  description = "Name of the VPC and prefix of the names in it."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "vpc_cidr" {
-  description = "Addresses of the VPC, a /16 to /23 network; the first two /24 networks of it are the subnets."
+  description = "IPv4 network of the VPC, /16 to /23. Its first two /24 networks become the subnets."
   type        = string
   default     = "10.42.0.0/20"
   nullable    = false

@@ -1,4 +1,4 @@
-# What the provider would read of an account; no region has a longer name.
+# Values that the provider would read from an account. No region has a longer name.
 mock_data "aws_caller_identity" {
   defaults = {
     account_id = "111122223333"
