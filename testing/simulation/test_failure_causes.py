@@ -169,6 +169,27 @@ def test_an_alarm_is_the_cause_and_is_named(make_world, strategy, rollback):
     assert "alarm more-errors was triggered" in told.text and "fewer-orders" not in told.text
 
 
+@pytest.mark.parametrize("name", ["errors", "one", "ALARM", "s"])
+def test_an_alarm_is_named_also_where_its_name_is_a_part_of_other_words(make_world, name):
+    names = ["more-errors", name]
+    world = make_world(configuration={"alarms": {**ALARMS["alarms"], "alarmNames": names}})
+    world.ecs.publish("app:2", Image.slow(600))
+    world.ecs.at(18).trigger_alarm("more-errors")
+    world.ecs.at(19).show(alarms={"triggeredAlarmNames": names})
+    told = world.send(wait_seconds=300)
+    assert f"; alarm more-errors was triggered; alarm {name} was triggered; " in told.text
+
+
+def test_a_hook_is_named_also_where_its_name_begins_another_ones(make_world):
+    world = make_world(configuration=BLUE_GREEN)
+    world.ecs.fail_hook("POST_SCALE_UP", f"{HOOK}-traffic")
+    hooks = [{"targetArn": f"{HOOK}{end}", "status": "FAILED"} for end in ("", "-traffic")]
+    world.ecs.at(19).show(lifecycleHookDetails=hooks)
+    told = world.send(wait_seconds=300)
+    assert f"; lifecycle hook {HOOK} failed; " in told.text
+    assert told.text.count(f"{HOOK}-traffic") == 1, told.text
+
+
 @pytest.mark.parametrize("strategy", ["rolling", "blue/green"])
 def test_the_cause_is_found_however_many_events_come_after_it(make_world, strategy):
     """Without ECS's own record of the deployment: an event says it, and forty others come after

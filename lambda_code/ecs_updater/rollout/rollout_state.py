@@ -124,11 +124,10 @@ class ServiceDeployment:
         own_reason = "" if self.status == "ROLLBACK_FAILED" else self.reason
         reasons = (own_reason.rstrip(". "), self.rollback_reason.rstrip(". "))
         causes = [reason for reason in dict.fromkeys(reasons) if reason]
-        for names, text in (
-            (self.alarms, "alarm {} was triggered"),
-            (self.hooks, "lifecycle hook {} failed"),
-        ):
-            causes += [text.format(name) for name in names if name not in "".join(causes)]
+        words = " ".join(causes).split()
+        causes += [f"alarm {name} was triggered" for name in self.alarms]
+        # ECS's reason can name a hook, but never an alarm.
+        causes += [f"lifecycle hook {name} failed" for name in self.hooks if name not in words]
         return "; ".join(causes)
 
 
