@@ -7,6 +7,7 @@ from typing import Any
 
 from ..aws.dynamodb import Index, Item, Table
 from ..context import ANSWER_BYTES
+from ..errors import LedgerError
 from ..log import logger
 from .entry import ENTRY, Entry, State
 from .open_entries import read
@@ -89,17 +90,32 @@ class UpdateQueries:
         return History(self._table).find(request_id)
 
 
-def _is_readable(item: Item) -> bool:
-    """Returns whether the item is an entry in any state, and logs an item that is not."""
+def problem_of(item: Item) -> LedgerError | None:
+    """Returns why an item with the attributes `SHOWN` is not a valid entry in any state.
+
+    None: it is valid.
+    """
     found = read({**item, "owner": "", "fence": 0, "state": State.ENDED.value})
-    is_readable = isinstance(found, Entry) and isinstance(item.get("state"), str)
-    if not is_readable:
+    if isinstance(found, LedgerError):
+        return found
+    if isinstance(item.get("state"), str):
+        return None
+    return LedgerError(
+        f"the entry {item.get('pk')} {item.get('sk')} has no state: correct or delete this item of "
+        "the table"
+    )
+
+
+def _is_readable(item: Item) -> bool:
+    """Returns whether the item is a valid entry, and logs an item that is not."""
+    problem = problem_of(item)
+    if problem:
         logger.warning(
             "an update is left out of the list",
-            reason=str(found),
+            reason=str(problem),
             key=f"{item.get('pk')} {item.get('sk')}",
         )
-    return is_readable
+    return problem is None
 
 
 def _key(item: Item, names: tuple[str, ...]) -> Item:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ecs_updater.errors import InvalidEventError
+from ecs_updater.ledger.queries import problem_of
 from ecs_updater.model.arn import is_named, revision_name
 from ecs_updater.model.request import fingerprint_of_event
 from ecs_updater.model.verdict import Verdict
@@ -103,15 +104,17 @@ class Status:
         return TaskCounts(int(match[1]), int(match[2])) if match else None
 
 
-def status_for(event: Mapping[str, Any], item: Mapping[str, Any]) -> Status:
+def status_for(event: Mapping[str, Any], item: dict[str, Any]) -> Status:
     """Returns the status of the update that `event` requests, from the entry of its `request_id`.
 
-    The update has failed if the entry belongs to another update.
+    The update has failed if the entry belongs to another update, or cannot be read: then the
+    reconciler does not end it.
     """
-    service = item.get("service")
-    is_service = service is None or is_named(
-        service, event["ecs_cluster_name"], event["ecs_service_name"]
-    )
+    if problem := problem_of(item):
+        cause = plain_cause(str(problem))
+        return Status(State.FAILED, cause, error_type=type(problem).__name__)
+    service = item["service"]
+    is_service = is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
     if is_service and item.get("fingerprint") in (None, fingerprint_of_event(event)):
         return status_of(item)
     cause = (

@@ -9,7 +9,12 @@ import pytest
 
 from ecs_updater.context import Call
 from ecs_updater.deployments.reconciler import reconcile
+from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
+from ecs_updater.ledger.queries import Progress
+from ecs_updater_cli.backends.sqs import LedgerPoller
+from ecs_updater_cli.batch.state import State as RowState
+from ecs_updater_cli.batch.tracker import Row
 from support.fleet_run import FleetRun
 
 KEY = "arn:aws:ecs:eu-west-1:123456789012:service/ECSCluster/"
@@ -109,6 +114,34 @@ def test_an_entry_that_cannot_be_read_is_skipped_counted_and_logged_and_its_serv
         }
     )
     assert run.work() == [] and run.entry("back").state is State.DEPLOYED
+
+
+SHOWN = {
+    *("an unknown state", "no owner", "no fence", "a number as answer"),
+    "an answer that is no JSON",
+}
+"""What concerns no attribute that the command line reads, or may be of a later version."""
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_the_row_of_an_entry_that_cannot_be_read_fails_and_those_of_the_nine_others_succeed(
+    run, kind
+):
+    UNREADABLE[kind](stored(run))
+    run.complete()
+    rows = {
+        name: Row.of(Member(number, name, run.ecs.event(name, request_id=name)))
+        for number, name in enumerate(run.ecs.names, 1)
+    }
+    statuses = LedgerPoller(Progress(run.table), None).poll(list(rows.values()))
+    found = {name: statuses[row.number] for name, row in rows.items()}
+    odd = found.pop(ODD)
+    assert {status.state for status in found.values()} == {RowState.SUCCEEDED}
+    if kind in SHOWN:
+        assert not odd.state.is_over
+    else:
+        assert odd.state is RowState.FAILED
+        assert f"{KEY}{ODD} UPDATE#" in odd.cause and "correct or delete" in odd.cause
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
