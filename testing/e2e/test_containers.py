@@ -1,10 +1,10 @@
 """Real containers: services of the emulator beside a Docker engine, updated in real time, with
 images made on the spot.
 
-What is timed is what a person waits for: from the third death, or from the moment when ECS's
-circuit breaker gave the deployment up, to the answer. The emulator tells times in whole seconds,
-rounded down: what is measured from the circuit breaker, or from a death that left no container, is
-up to a second too much.
+The printed figures are what a person waits for: from the third task failure, or from the moment
+when ECS's circuit breaker gave up the deployment, to the answer. The emulator rounds times down to
+whole seconds. A figure that begins with one of its times is up to a second too high. No assertion
+compares seconds.
 """
 
 import json
@@ -31,8 +31,6 @@ from support.containers import (
 from support.make import Workspace, free_port, until
 
 LEDGER = "ledger"
-MOST_SECONDS = 5
-"""From the third death, or from ECS's own verdict, to the answer."""
 BREAKER = {"enable": True, "rollback": True}
 GOOD, BETTER, EXITS, MISSING = "app:good", "app:better", "app:exits", "app:missing"
 RUNS = "trap exit TERM; sleep 3600 & wait"
@@ -118,7 +116,7 @@ def test_a_good_image_succeeds(world: Containers, service, figure):
 
 @pytest.mark.parametrize("rolls_back", [False, True], ids=["", "rollback_on_failure"])
 @pytest.mark.parametrize("image", [EXITS, MISSING])
-def test_without_a_circuit_breaker_the_third_death_is_the_verdict(
+def test_without_a_circuit_breaker_three_task_failures_are_the_verdict(
     world: Containers, service, figure, image, rolls_back
 ):
     ours = service(f"{image[4:]}-{'back' if rolls_back else 'stays'}")
@@ -133,8 +131,8 @@ def test_without_a_circuit_breaker_the_third_death_is_the_verdict(
         f"containers: {STORIES[image]}, no circuit breaker{', rollback_on_failure' * rolls_back}"
     )
     figure(story, line(sent, f", the verdict {verdict - third:.1f} s after the third death"))
-    assert re.search(rf"{CAUSES[image]}.*, \d+ times;", sent.told.text), sent.told.text
-    assert verdict - third <= MOST_SECONDS
+    times = re.search(rf"{CAUSES[image]}.*, (\d+) times;", sent.told.text)
+    assert times and int(times[1]) >= 3, sent.told.text
     if rolls_back:
         assert sent.told.verdict == "RolloutRolledBackError"
         assert (
@@ -166,7 +164,6 @@ def test_what_the_circuit_breaker_gave_up_is_rolled_back(
     assert sent.told.verdict == "RolloutRolledBackError"
     assert re.search(CAUSES[image], sent.told.text), sent.told.text
     assert f"ECS's circuit breaker returned the service to {ours.name}:1" in sent.told.text
-    assert rolls_back or gone <= MOST_SECONDS  # With it, the return is waited for too.
     assert (ours.revision, ours.tags) == (1, OLD_TAGS if rolls_back else NEW_TAGS)
     until(lambda: ours.revisions_running() == [1], "the good image runs alone")
     (entry,) = ours.history()
