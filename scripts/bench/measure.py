@@ -5,7 +5,7 @@ said is true.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from support.quota_proxy import QuotaProxy, quota_proxy
+from support.proxy import QuotaProxy
 
 from .stage import REPOSITORY, Stage
 
@@ -44,7 +44,7 @@ def measure(
     before = stage.images()
     names = stage.services[: len(stage.services) if changed is None else changed]
     wanted = before | dict.fromkeys(names, f"{REPOSITORY}:{tag}")
-    with quota_proxy(stage.port) as proxy:
+    with QuotaProxy(stage.port).serving() as proxy:
         stage.lead_functions_to(proxy.url)
         said = contender(stage, proxy, wanted)
         begin = min(proxy.first.values())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from support.make import PROJECT, TOOLS
-from support.quota_proxy import QuotaProxy
+from support.proxy import QuotaProxy
 from support.waking import waking
 
 from .stage import CLUSTER, Stage

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from support.make import TOOLS
-from support.quota_proxy import QuotaProxy
+from support.proxy import QuotaProxy
 
 from .stage import CLUSTER, Stage
 

@@ -12,14 +12,12 @@ import shutil
 import struct
 import subprocess
 import sys
-import threading
 import tomllib
 import zipfile
 from argparse import Namespace
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 import botocore.loaders
 import botocore.session
@@ -27,6 +25,7 @@ import pytest
 from botocore import xform_name
 
 import lambda_package
+from support.proxy import Answer, Proxy, Request
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS_DIR", PROJECT / ".tools"))
@@ -201,38 +200,16 @@ def options(output: Path) -> Namespace:
     )
 
 
-@contextmanager
-def recording_server():
-    """A server that answers every request with ``{}``; gives its address and the list of what it
-    was asked: target and body.
-    """
-    requests: list[tuple[str, dict]] = []
+class Api(Proxy):
+    """Answers every request with `{}`, and records target and body of each."""
 
-    class Recorder(BaseHTTPRequestHandler):
-        """Records a POST."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[tuple[str, Any]] = []
 
-        def do_POST(self) -> None:  # pylint: disable=invalid-name
-            """Records the operation and its body."""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            requests.append((self.headers["X-Amz-Target"], json.loads(body)))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, format: str, *args: object) -> None:  # pylint: disable=redefined-builtin
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", requests
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    def before(self, request: Request) -> Answer:
+        self.requests.append((request.headers["X-Amz-Target"], json.loads(request.body)))
+        return Answer(200, [("Content-Type", "application/x-amz-json-1.1")], b"{}")
 
 
 @pytest.fixture(name="package", scope="module")
@@ -338,10 +315,10 @@ methods = {operation: method for method, operation in client.meta.method_to_api_
 for operation, parameters in json.loads(sys.argv[3]).items():
     getattr(client, methods[operation])(**parameters)
 """
-    with recording_server() as (address, requests):
-        run_in_bundle(unzipped, program, service, address, json.dumps(CALLS[service]))
+    with Api().serving() as api:
+        run_in_bundle(unzipped, program, service, api.url, json.dumps(CALLS[service]))
     prefix = botocore.session.get_session().get_service_model(service).metadata["targetPrefix"]
-    assert requests == [
+    assert api.requests == [
         (f"{prefix}.{operation}", parameters) for operation, parameters in CALLS[service].items()
     ]
 

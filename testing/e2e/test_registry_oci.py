@@ -19,7 +19,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +40,7 @@ from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import Platform
 from ecs_updater.registry.verify import verify
 from fakes.fake_ecs import FakeEcs
+from support.proxy import Answer, Proxy, Request
 
 PROGRAM = shutil.which("docker-registry")
 pytestmark = pytest.mark.skipif(
@@ -332,14 +332,15 @@ def test_a_registry_inside_is_not_asked_unless_the_configuration_names_it(regist
 # With tokens
 
 
-class Authority:
-    """Gives tokens that a registry believes: for anybody to pull from ``team/open``, and to
-    ``push`` for the test itself.
+class Authority(Proxy):
+    """Issues tokens that a registry accepts: to anybody for pulling from `team/open`, and to the
+    test for pushing.
 
     https://distribution.github.io/distribution/spec/auth/jwt/
     """
 
     def __init__(self, directory: Path):
+        super().__init__()
         self._key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ISSUER)])
         now = datetime.datetime.now(datetime.UTC)
@@ -382,39 +383,13 @@ class Authority:
         )
         return f"{signed}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
-    @contextmanager
-    def running(self) -> Iterator[str]:
-        """Its server; ``host:port``."""
-        authority = self
-
-        class Handler(BaseHTTPRequestHandler):
-            """Answers with a token for what may be had without a name."""
-
-            def do_GET(self):  # pylint: disable=invalid-name
-                """A token."""
-                query = parse_qs(urlsplit(self.path).query)
-                authority.asked.append((query, self.headers["Authorization"]))
-                open_to_all = query["scope"] == ["repository:team/open:pull"]
-                access = (
-                    [{"type": "repository", "name": "team/open", "actions": ["pull"]}]
-                    if open_to_all
-                    else []
-                )
-                body = json.dumps({"token": authority.token(access)}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):  # pylint: disable=arguments-differ
-                """Nothing."""
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-            try:
-                yield f"127.0.0.1:{server.server_port}"
-            finally:
-                server.shutdown()
+    def before(self, request: Request) -> Answer:
+        query = parse_qs(urlsplit(request.path).query)
+        self.asked.append((query, request.headers["Authorization"]))
+        open_to_all = query["scope"] == ["repository:team/open:pull"]
+        access = [{"type": "repository", "name": "team/open", "actions": ["pull"]}]
+        token = self.token(access if open_to_all else [])
+        return Answer(200, [], json.dumps({"token": token}).encode())
 
 
 def _base64(content: bytes) -> str:
@@ -429,7 +404,8 @@ def _guarded(tmp_path_factory):
     directory = tmp_path_factory.mktemp("guarded")
     authority = Authority(directory)
     with ExitStack() as stack:
-        realm = stack.enter_context(authority.running())
+        stack.enter_context(authority.serving())
+        realm = f"127.0.0.1:{authority.server_port}"
         token = (
             f"realm: 'http://{realm}/token', service: {SERVICE}, issuer: {ISSUER}, "
             f"rootcertbundle: '{authority.bundle}'"

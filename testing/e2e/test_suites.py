@@ -24,7 +24,7 @@ from botocore.config import Config
 from e2e.event_suite.invokers import aws_cli, lambda_api
 from support.docker import docker, in_docker
 from support.make import PROJECT, TOOLS, Result, Workspace
-from support.relay import Relay, relay
+from support.proxy import Relay
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -205,7 +205,7 @@ def _busy(deployed) -> Iterator[Busy]:
     variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
         "Variables"
     ]
-    with relay(deployed.port, held=True) as ecs, ThreadPoolExecutor(1) as pool:
+    with Relay(deployed.port, held=True).serving() as ecs, ThreadPoolExecutor(1) as pool:
         moved = {"Variables": variables | {"AWS_ENDPOINT_URL": ecs.url}}
         lambda_.update_function_configuration(FunctionName="ecs-updater", Environment=moved)
         first = pool.submit(
@@ -249,7 +249,7 @@ CLIENTS = {
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_client_of_the_suites_calls_again_when_the_function_is_busy(name, busy, tmp_path):
     (tmp_path / "event.json").write_text(json.dumps(DRY_RUN), "utf-8")
-    with relay(busy.port, on_answer=busy.end) as api:
+    with Relay(busy.port, on_answer=busy.end).serving() as api:
         settings = {
             "LAMBDA_ENDPOINT_URL": api.url,
             "LAMBDA_FUNCTION_NAME": "ecs-updater",

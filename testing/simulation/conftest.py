@@ -1,6 +1,5 @@
-"""What the simulations share: a world per test, and time that only sleeping moves."""
+"""Fixtures of the simulations: a world for each test, and a clock that only sleeping moves."""
 
-import botocore.endpoint
 import pytest
 
 from ecs_updater.log import logger
@@ -10,24 +9,22 @@ from support.rollout_world import World, boundary_of
 
 @pytest.fixture(autouse=True)
 def _log():
-    """Gives the log its stream back, which the command line's local backend changes."""
-    handler, level = logger.registered_handler, logger.log_level
-    stream = handler.stream
+    """Restores the stream of the log, which the command line's local backend changes."""
+    stream = logger.registered_handler.stream
     yield
-    handler.stream = stream
-    logger.setLevel(level)
+    logger.registered_handler.stream = stream
 
 
 @pytest.fixture(name="dynamodb", scope="session")
 def _dynamodb():
-    """The table and the boundary to it, once: to make a client takes longer than a test."""
+    """The table and its boundary for all tests: creating a client takes longer than a test."""
     fake = MemoryDynamodb()
     return fake, boundary_of(fake)
 
 
-@pytest.fixture
-def make_world(dynamodb, monkeypatch):
-    """Makes worlds; ``ledger=False``: without one. Each begins with an empty ledger."""
+@pytest.fixture(name="make_world")
+def _make_world(dynamodb, monkeypatch):
+    """Makes worlds, each with an empty ledger; `ledger=False` makes one without."""
     fake, table = dynamodb
 
     def make(ledger=True, **options):
@@ -36,5 +33,10 @@ def make_world(dynamodb, monkeypatch):
         world.ecs.clock.drive_sdk(monkeypatch)
         return world
 
-    yield make
-    assert botocore.endpoint.time  # The clock that the SDK waits on is put back by monkeypatch.
+    return make
+
+
+@pytest.fixture(name="world")
+def _world(make_world):
+    """A world with a ledger."""
+    return make_world()

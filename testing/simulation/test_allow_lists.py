@@ -17,17 +17,12 @@ from ecs_updater.errors import NotAllowedError
 from fakes.simulated_ecs import Image
 from support.fleet_run import FleetRun
 from support.http import ask
-from support.rollout_world import EVENT
+from support.rollout_world import EVENT, ROLLBACK
 
 LAMBDA_CODE = Path(ecs_updater.__file__).parents[1]
 EVIL = "attacker.example.net/exfil:latest"
 IMAGES = {"ALLOWED_IMAGES": "docker.io/library/*"}
 SERVICES = {"ALLOWED_SERVICES": "shop/*"}
-ROLLBACK = {
-    "action": "rollback",
-    "ecs_cluster_name": "ECSCluster",
-    "ecs_service_name": "ecs-dummy-service",
-}
 NOT_THE_IMAGE = (
     f"[ERROR][json_validation] ecs_image_name {EVIL} is not allowed: "
     "ALLOWED_IMAGES=docker.io/library/*"
@@ -48,25 +43,24 @@ def test_a_direct_call_is_refused_before_any_request_to_aws(make_world, ledger, 
         (IMAGES, EVIL, NOT_THE_IMAGE),
         (SERVICES, "app:2", NOT_THE_SERVICE),
     ):
-        told = world.send(environment=environment, ecs_image_name=image, **fields)
-        assert isinstance(told.error, NotAllowedError) and told.text == text
+        outcome = world.send(environment=environment, ecs_image_name=image, **fields)
+        assert isinstance(outcome.error, NotAllowedError) and outcome.text == text
         assert world.process.sent == []
 
 
 def test_a_further_container_and_the_default_image_are_refused_too(make_world):
     world = make_world(ledger=False)
-    told = world.send(environment=IMAGES, ecs_container_images={"side": EVIL})
-    assert told.text == NOT_THE_IMAGE.replace("ecs_image_name", "ecs_container_images.side")
-    told = world.send(environment={**IMAGES, "IMAGE": EVIL}, ecs_image_name=None)
-    assert told.text == NOT_THE_IMAGE and world.process.sent == []
+    outcome = world.send(environment=IMAGES, ecs_container_images={"side": EVIL})
+    assert outcome.text == NOT_THE_IMAGE.replace("ecs_image_name", "ecs_container_images.side")
+    outcome = world.send(environment={**IMAGES, "IMAGE": EVIL}, ecs_image_name=None)
+    assert outcome.text == NOT_THE_IMAGE and world.process.sent == []
 
 
-def test_a_rollback_is_refused_by_its_service_and_never_by_an_image(make_world):
-    world = make_world()
+def test_a_rollback_is_refused_by_its_service_and_never_by_an_image(world):
     world.send(wait_seconds=120)
     world.calls.clear()
-    told = world.send(ROLLBACK, environment=SERVICES)
-    assert told.text == NOT_THE_SERVICE and world.process.sent == []
+    outcome = world.send(ROLLBACK, environment=SERVICES)
+    assert outcome.text == NOT_THE_SERVICE and world.process.sent == []
     assert (
         world.send(
             ROLLBACK, environment={"ALLOWED_IMAGES": "none.example/x:1"}, wait_seconds=120
@@ -75,20 +69,16 @@ def test_a_rollback_is_refused_by_its_service_and_never_by_an_image(make_world):
     )
 
 
-def test_a_failed_rollout_returns_to_an_image_that_is_not_allowed_any_more(make_world):
-    world = make_world()
+def test_a_failed_rollout_returns_to_an_image_that_is_not_allowed_any_more(world):
     world.ecs.publish("docker.io/team/bad:1", Image.exits(code=3))
     environment = {"ALLOWED_IMAGES": "docker.io/team/*"}
-    told = world.send(
+    outcome = world.send(
         environment=environment,
         ecs_image_name="docker.io/team/bad:1",
         wait_seconds=600,
         rollback_on_failure=True,
     )
-    assert (
-        told.verdict == "RolloutRolledBackError"
-        and world.ecs.running_images["ecs-dummy-container"] == "busybox"
-    )
+    assert outcome.verdict == "RolloutRolledBackError" and world.image == "busybox"
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
     assert runs[-1].wait(600)
     backend.close(600)
     assert not world.history[0].is_ended and world.ecs.writes == writes
-    world.complete_until_all_is_done()
+    world.reconcile_all()
     assert world.history[0].verdict == "ROLLED_BACK"
 
 
@@ -404,8 +404,7 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
     ).process(queue.records())
     rows = follow_rows(batch)
     assert backend.poll(rows)[1].state is State.DEPLOYING
-    world.pass_time(120)
-    world.complete_until_all_is_done()
+    world.settle(120)
     assert backend.poll(rows)[1].state is verdict
 
 
@@ -423,7 +422,7 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
     assert not worker_of(world, queue).process(queue.records())
     for _ in range(20):
         world.pass_time(30)
-        world.complete()
+        world.reconcile()
 
     stdout = io.StringIO()
     again = Printer(stdout, io.StringIO())

@@ -19,7 +19,7 @@ def configuration(world):
 
 def test_the_breaker_is_switched_on_and_the_rest_sent_back_unchanged(make_world):
     world = make_world(configuration=REST)
-    told = world.send(environment=ENABLE)
+    outcome = world.send(environment=ENABLE)
     sent = configuration(world)
     assert sent.pop("deploymentCircuitBreaker") | {"enable": True, "rollback": True} == {
         "enable": True,
@@ -30,7 +30,7 @@ def test_the_breaker_is_switched_on_and_the_rest_sent_back_unchanged(make_world)
         "what": "deploymentCircuitBreaker",
         "from": "off",
         "to": "on, with rollback",
-    } in told.answer["body"]["changes"]
+    } in outcome.answer["body"]["changes"]
 
 
 @pytest.mark.parametrize("breaker", [BREAKER, BREAKER_WITHOUT_ROLLBACK])
@@ -47,13 +47,11 @@ def test_by_default_the_configuration_is_kept(make_world):
 
 
 def test_with_it_a_bad_image_is_rolled_back_by_ecs(make_world):
-    world = make_world()
-    world.ecs.publish("app:2", Image.exits(code=3))
-    told = world.send(environment=ENABLE, wait_seconds=180)
-    assert "ECS's circuit breaker returned the service to ecs-dummy-task:1" in str(told.error)
+    world = make_world(image=Image.exits(code=3))
+    outcome = world.send(environment=ENABLE, wait_seconds=180)
+    assert "ECS's circuit breaker returned the service to ecs-dummy-task:1" in str(outcome.error)
 
 
-def test_tags_alone_do_not_switch_it_on(make_world):
-    world = make_world()
+def test_tags_alone_do_not_switch_it_on(world):
     world.send(environment=ENABLE, ecs_image_name="busybox")
     assert "UpdateService" not in world.ecs.operations

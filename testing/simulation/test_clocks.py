@@ -30,11 +30,6 @@ PATIENCE = 600
 """Seconds after which a test that hangs ends."""
 
 
-@pytest.fixture(name="world")
-def _world(make_world):
-    return make_world()
-
-
 @pytest.fixture(name="laptop", params=[-300, -130, 0, 130, 300])
 def _laptop(world, request):
     """The clock of a machine that is so many seconds ahead, as the command line makes it of AWS's
@@ -49,7 +44,7 @@ def _laptop(world, request):
 
 def send(world, clock):
     """One update by the machine with this clock."""
-    return world.told(
+    return world.outcome_of(
         lambda: deploy(
             SECOND_EVENT,
             world.environment,
@@ -177,10 +172,10 @@ def test_an_answer_without_a_date_corrects_nothing(world, date):
     server_time.observe(client.meta.events)
 
     def answer(request, **_):
-        told = answer_of(request.url, 200, {"services": [], "failures": []})
+        answer = answer_of(request.url, 200, {"services": [], "failures": []})
         if date is not None:
-            told.headers["Date"] = date
-        return told
+            answer.headers["Date"] = date
+        return answer
 
     client.meta.events.register_first("before-send.ecs", answer)
     world.boundary.describe_service("ECSCluster", "ecs-dummy-service")

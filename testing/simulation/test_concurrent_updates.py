@@ -82,7 +82,7 @@ class Fifty:
         """Thread, operation and body of every request, in the order in which AWS did them."""
         self.errors = []
         with ThreadPoolExecutor(UPDATES) as pool:
-            self.told = list(pool.map(self._update, range(UPDATES)))
+            self.outcome_of = list(pool.map(self._update, range(UPDATES)))
         self.world.clock = replace(self.world.clock, sleep=self.world.ecs.clock.sleep)
         self.turns = self._turns()
 
@@ -94,10 +94,10 @@ class Fifty:
             self._all_there.wait(600)
             for attempt in range(1000):
                 event = {"ecs_image_name": f"app:{number}", "ecs_tag": {"release": str(number)}}
-                told = self.world.send(request_id=f"request-{number}", **event, **self._fields)
-                if not isinstance(told.error, LeaseHeldError):
-                    return told
-                self.errors.append(str(told.error))
+                outcome = self.world.send(request_id=f"request-{number}", **event, **self._fields)
+                if not isinstance(outcome.error, LeaseHeldError):
+                    return outcome
+                self.errors.append(str(outcome.error))
                 self._time.sleep(1 + (number * 7 + attempt * 3) % 5)
             raise AssertionError(f"update {number} never had its turn")
         finally:
@@ -116,7 +116,7 @@ class Fifty:
         """What it took."""
         seconds = self.world.ecs.clock.elapsed
         return (
-            f"{UPDATES} turns, {len(self.errors)} times told to try again, {len(self.sent)} "
+            f"{UPDATES} turns, {len(self.errors)} times refused, {len(self.sent)} "
             f"requests, {seconds:.0f} s"
         )
 
@@ -152,9 +152,9 @@ def _function():
 
 def test_fifty_at_once_that_do_not_wait_come_one_at_a_time(function, monkeypatch, figure):
     fifty = Fifty(function, monkeypatch)
-    assert {told.verdict for told in fifty.told} == {"IN_PROGRESS"}
+    assert {outcome.verdict for outcome in fifty.outcome_of} == {"IN_PROGRESS"}
     fifty.world.pass_time(60)
-    fifty.world.complete_until_all_is_done()
+    fifty.world.reconcile_all()
     entries = fifty.check()
     assert entries[-1]["verdict"] == "SUCCEEDED"
     assert {entry["state"] for entry in entries} == {"ENDED"}
@@ -167,7 +167,7 @@ def test_fifty_at_once_that_do_not_wait_come_one_at_a_time(function, monkeypatch
 
 def test_fifty_at_once_that_wait_come_one_at_a_time_and_all_succeed(function, monkeypatch, figure):
     fifty = Fifty(function, monkeypatch, wait_seconds=840)
-    assert {told.verdict for told in fifty.told} == {"SUCCEEDED"}
+    assert {outcome.verdict for outcome in fifty.outcome_of} == {"SUCCEEDED"}
     entries = fifty.check()
     assert {entry["verdict"] for entry in entries} == {"SUCCEEDED"}
     figure("fifty at once, waiting", fifty.figure)

@@ -68,11 +68,11 @@ def test_the_container_that_ended_the_task_is_the_cause_among_any_others(
         containers=[MIGRATE, LOG, PROXY, APP], added_containers=ADDED, launch_type=launch_type
     )
     done, failed = Image.exits(code=0, after=0), Image.exits(code=1, after=0)
-    told = send(world, image, [("migrate:1", done), ("log:1", failed)])
-    assert f"FAILED: {says}" in told.text or (end.startswith("an image") and says in told.text), (
-        told.text
-    )
-    assert "3 times" in told.text
+    outcome = send(world, image, [("migrate:1", done), ("log:1", failed)])
+    assert f"FAILED: {says}" in outcome.text or (
+        end.startswith("an image") and says in outcome.text
+    ), outcome.text
+    assert "3 times" in outcome.text
 
 
 def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that_is_stopped_with_it(
@@ -80,24 +80,24 @@ def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that
 ):
     world = make_world(containers=[APP, PROXY], added_containers=ADDED)
     world.ecs.images.becomes("proxy:1", Image.exits(code=7, starts_after=8))
-    told = send(world, Image.good())
-    assert "FAILED: container proxy exited with code 7, 3 times" in told.text
+    outcome = send(world, Image.good())
+    assert "FAILED: container proxy exited with code 7, 3 times" in outcome.text
 
 
 def test_a_rolled_back_deployment_has_the_same_cause(make_world):
     world = make_world(containers=[MIGRATE, LOG, APP], added_containers=ADDED, breaker=BREAKER)
-    told = send(world, Image.exits(code=9), [("log:1", Image.exits(code=1, after=0))])
+    outcome = send(world, Image.exits(code=9), [("log:1", Image.exits(code=1, after=0))])
     assert (
         "ROLLED_BACK: container app exited with code 9, 3 times; ECS's circuit breaker "
         "returned the service"
-    ) in told.text
+    ) in outcome.text
 
 
 def test_the_completer_knows_the_containers_too(make_world):
     world = make_world(containers=[LOG, APP], added_containers=ADDED)
     send(world, Image.exits(code=137), [("log:1", Image.exits(code=1, after=0))], wait_seconds=None)
     world.pass_time(120)
-    (ended,) = world.complete().ended
+    (ended,) = world.reconcile().ended
     assert "FAILED: container app exited with code 137" in ended.cause
 
 
@@ -114,10 +114,10 @@ def test_what_a_container_died_of_is_read_with_no_call_more_than_for_one_contain
 def test_tasks_are_found_among_any_number_of_stopped_ones(make_world, stopped):
     world = make_world(desired=stopped)
     world.ecs.set_desired(1)
-    told = world.send(wait_seconds=1)
+    outcome = world.send(wait_seconds=1)
     world.ecs.publish("app:3", Image.exits(code=5))
-    told = world.send(ecs_image_name="app:3", wait_seconds=180)
-    assert "FAILED: container ecs-dummy-container exited with code 5, 3 times" in told.text
+    outcome = world.send(ecs_image_name="app:3", wait_seconds=180)
+    assert "FAILED: container ecs-dummy-container exited with code 5, 3 times" in outcome.text
 
 
 def test_memory_that_only_the_task_speaks_of_is_the_container_that_was_killed():
@@ -147,14 +147,14 @@ def test_a_lifecycle_hook_that_fails_is_the_cause(make_world, strategy):
     world = make_world(configuration=STRATEGIES[strategy])
     stage = "SCALE_UP" if strategy == "rolling" else "POST_TEST_TRAFFIC_SHIFT"
     world.ecs.fail_hook(stage, HOOK)
-    told = world.send(wait_seconds=300)
+    outcome = world.send(wait_seconds=300)
     reason = (
         f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle "
         f"hook target {HOOK} returned"
     )
     assert (
         f"ROLLED_BACK: {reason} FAILED status; ECS returned the service to ecs-dummy-task:1"
-        in told.text
+        in outcome.text
     )
 
 
@@ -164,9 +164,9 @@ def test_an_alarm_is_the_cause_and_is_named(make_world, strategy, rollback):
     alarms = {"alarms": {**ALARMS["alarms"], "rollback": rollback}}
     world = make_world(configuration={**STRATEGIES[strategy], **alarms})
     world.ecs.at(18).trigger_alarm("more-errors")
-    told = world.send(wait_seconds=300)
-    assert f"{'ROLLED_BACK' if rollback else 'FAILED'}: Service deployment " in told.text
-    assert "alarm more-errors was triggered" in told.text and "fewer-orders" not in told.text
+    outcome = world.send(wait_seconds=300)
+    assert f"{'ROLLED_BACK' if rollback else 'FAILED'}: Service deployment " in outcome.text
+    assert "alarm more-errors was triggered" in outcome.text and "fewer-orders" not in outcome.text
 
 
 @pytest.mark.parametrize("name", ["errors", "one", "ALARM", "s"])
@@ -199,15 +199,14 @@ def test_the_cause_is_found_however_many_events_come_after_it(make_world, strate
     world.ecs.fail_hook("SCALE_UP" if strategy == "rolling" else "POST_SCALE_UP", HOOK)
     for second in range(21, 61):
         world.ecs.at(second).warn("(service {service}) has begun draining connections on 1 tasks.")
-    told = world.send(wait_seconds=300)
+    outcome = world.send(wait_seconds=300)
     assert (
         f"lifecycle hook(s) failed. Lifecycle hook target {HOOK} returned FAILED status"
-        in told.text.partition("ECS's last")[0]
+        in outcome.text.partition("ECS's last")[0]
     )
 
 
-def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(make_world):
-    world = make_world()
+def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(world):
     world.ecs.warn("(service {service}) was unable to place a task because of yesterday.")
     world.pass_time(60)
     world.ecs.publish("app:2", Image.slow(600))
@@ -216,10 +215,9 @@ def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(make_world
 
 
 def test_a_task_that_cannot_be_placed_is_a_better_cause_than_that_tasks_failed_to_start(make_world):
-    world = make_world(breaker=BREAKER)
-    world.ecs.publish("app:2", Image.never_placed())
-    told = world.send(wait_seconds=300)
+    world = make_world(breaker=BREAKER, image=Image.never_placed())
+    outcome = world.send(wait_seconds=300)
     assert (
         "ROLLED_BACK: was unable to place a task because no container instance "
         "met all of its requirements"
-    ) in told.text
+    ) in outcome.text

@@ -6,37 +6,10 @@ import pytest
 
 from ecs_updater.errors import ServiceUpdateError
 from fakes.simulated_ecs import Image
-from support.rollout_world import EVENT
+from support.rollout_world import EVENT, SIDECAR
 
-SIDECAR = [
-    {"name": "ecs-dummy-container", "image": "busybox", "memory": 128},
-    {"name": "sidecar", "image": "envoy:1", "memory": 64},
-]
-
-
-def before(world, operation, happen, times=1):
-    """Lets ``happen`` be done just before the next requests of ``operation`` are answered."""
-    left = [times]
-
-    def hook(**_):
-        if left[0]:
-            left[0] -= 1
-            happen()
-
-    world.boundary._client.meta.events.register_first(f"before-send.ecs.{operation}", hook)  # pylint: disable=protected-access
-
-
-def redeploy_with_sidecar(world, image="envoy:2"):
-    """Somebody registers a revision with another sidecar and deploys it."""
-    running = world.ecs.service.primary.revision.task_definition
-    containers = [
-        {**one, "image": image} if one["name"] == "sidecar" else one
-        for one in running["containerDefinitions"]
-    ]
-    arn = world.ecs.world.register(
-        {"family": "ecs-dummy-task", "containerDefinitions": containers}
-    )["taskDefinitionArn"]
-    world.ecs.redeploy(arn.rpartition("/")[2])
+APP, PROXY = SIDECAR
+NEWER = {**PROXY, "image": "envoy:2"}
 
 
 @pytest.fixture(name="world")
@@ -45,46 +18,43 @@ def _world(make_world):
 
 
 def send(world, **fields):
-    """One update of the one container."""
+    """Updates the first container."""
     return world.send({**EVENT, "ecs_container_name": "ecs-dummy-container"}, **fields)
 
 
 def test_what_somebody_deployed_in_between_stays_in_the_new_revision(world):
-    before(world, "UpdateService", lambda: redeploy_with_sidecar(world))
-    told = send(world, wait_seconds=120)
+    world.before("UpdateService", lambda: world.redeploy(APP, NEWER))
+    outcome = send(world, wait_seconds=120)
     assert world.ecs.running_images == {"ecs-dummy-container": "app:2", "sidecar": "envoy:2"}
-    assert told.verdict == "SUCCEEDED"
-    assert "came in between: planned again from it" in told.answer["body"]["deployment"]["notes"][0]
-    assert told.answer["body"]["taskDefinitionArn"]["before"].endswith(":3"), "theirs"
-    assert (
-        world.history[0].verdict == "SUCCEEDED"
-        and world.history[0].after.images["sidecar"] == "envoy:2"
-    )
+    assert outcome.verdict == world.verdicts[0] == "SUCCEEDED"
+    assert "came in between: planned again from it" in outcome.notes[0]
+    before = outcome.answer["body"]["taskDefinitionArn"]["before"]
+    assert before.endswith(":3"), "the revision of the other program"
+    assert world.history[0].after.images["sidecar"] == "envoy:2"
 
 
-def test_a_forced_deployment_alone_undoes_nothing_of_somebody_elses(world):
-    before(world, "UpdateService", lambda: redeploy_with_sidecar(world))
-    told = send(world, ecs_image_name="busybox", force_new_deployment=True, wait_seconds=120)
-    assert told.verdict == "SUCCEEDED" and world.ecs.running_images["sidecar"] == "envoy:2"
-    assert (
-        world.ecs.operations.count("UpdateService") == 1
-        and "RegisterTaskDefinition" not in world.ecs.operations
-    )
+def test_a_forced_deployment_undoes_nothing_of_somebody_elses(world):
+    world.before("UpdateService", lambda: world.redeploy(APP, NEWER))
+    outcome = send(world, ecs_image_name="busybox", force_new_deployment=True, wait_seconds=120)
+    assert outcome.verdict == "SUCCEEDED" and world.ecs.running_images["sidecar"] == "envoy:2"
+    assert world.ecs.operations.count("UpdateService") == 1
+    assert "RegisterTaskDefinition" not in world.ecs.operations
 
 
 def test_somebody_elses_deployment_of_the_same_revision_needs_no_second_plan(world):
-    before(world, "UpdateService", lambda: world.ecs.redeploy("ecs-dummy-task:1"))
-    told = send(world, wait_seconds=120)
-    assert told.verdict == "SUCCEEDED" and world.ecs.operations.count("UpdateService") == 1
+    world.before("UpdateService", lambda: world.ecs.redeploy("ecs-dummy-task:1"))
+    assert send(world, wait_seconds=120).verdict == "SUCCEEDED"
+    assert world.ecs.operations.count("UpdateService") == 1
 
 
 def test_somebody_who_deploys_each_time_makes_an_error_that_says_so(world):
     images = iter(f"envoy:{number}" for number in range(2, 9))
-    before(world, "UpdateService", lambda: redeploy_with_sidecar(world, next(images)), times=5)
-    told = send(world)
-    assert isinstance(
-        told.error, ServiceUpdateError
-    ) and "somebody else deployed it 3 times meanwhile" in str(told.error)
+    world.before(
+        "UpdateService", lambda: world.redeploy(APP, {**PROXY, "image": next(images)}), times=5
+    )
+    outcome = send(world)
+    assert isinstance(outcome.error, ServiceUpdateError)
+    assert "somebody else deployed it 3 times meanwhile" in outcome.text
     assert world.ecs.operations.count("UpdateService") == 3
 
 
@@ -93,32 +63,21 @@ def test_an_update_that_came_in_between_is_read_again_under_the_lease(world):
 
     def another_update():
         release = world.held("another")
-        redeploy_with_sidecar(world)
+        world.redeploy(APP, NEWER)
         release()
 
-    once = [another_update]
-
-    def hook(**_):
-        if once:
-            once.pop()()
-
-    # The first thing that an update asks the ledger after it has read the service is for the lease.
-    events = world.table._client.meta.events  # pylint: disable=protected-access
-    events.register_first("before-send.dynamodb.UpdateItem", hook, unique_id="between")
-    told = send(world, wait_seconds=120)
-    events.unregister("before-send.dynamodb.UpdateItem", hook, unique_id="between")
-    assert told.verdict == "SUCCEEDED" and world.ecs.running_images["sidecar"] == "envoy:2"
-    assert (
-        world.ecs.operations.count("UpdateService") == 1
-        and "notes" not in told.answer["body"]["deployment"]
-    )
+    # The first UpdateItem of an update takes the lease.
+    world.before("UpdateItem", another_update, service="dynamodb")
+    outcome = send(world, wait_seconds=120)
+    assert outcome.verdict == "SUCCEEDED" and world.ecs.running_images["sidecar"] == "envoy:2"
+    assert world.ecs.operations.count("UpdateService") == 1 and not outcome.notes
 
 
 def test_an_open_update_that_succeeded_is_known_as_such_when_the_next_one_comes(world):
     send(world)
     world.pass_time(60)
     send(world, ecs_image_name="app:3")
-    assert [entry.verdict for entry in world.history] == [None, "SUCCEEDED"]
+    assert world.verdicts == [None, "SUCCEEDED"]
 
 
 def test_an_open_update_that_the_next_one_overtakes_is_superseded(world):
@@ -127,8 +86,8 @@ def test_an_open_update_that_the_next_one_overtakes_is_superseded(world):
     world.pass_time(20)
     send(world, ecs_image_name="app:3")
     world.pass_time(100)
-    world.complete()
-    assert [entry.verdict for entry in world.history] == ["SUCCEEDED", "SUPERSEDED"]
+    world.reconcile()
+    assert world.verdicts == ["SUCCEEDED", "SUPERSEDED"]
 
 
 def test_a_failed_update_that_wanted_a_rollback_is_not_rolled_back_over_the_next_one(world):
@@ -136,25 +95,21 @@ def test_a_failed_update_that_wanted_a_rollback_is_not_rolled_back_over_the_next
     send(world, rollback_on_failure=True)
     world.pass_time(120)
     send(world, ecs_image_name="app:3", wait_seconds=120)
-    world.complete()
-    assert world.ecs.running_images["ecs-dummy-container"] == "app:3"
-    assert [entry.verdict for entry in world.history] == ["SUCCEEDED", "FAILED"]
+    world.reconcile()
+    assert world.image == "app:3"
+    assert world.verdicts == ["SUCCEEDED", "FAILED"]
 
 
 def test_a_deployment_that_has_the_image_already_is_given_back_its_place(world):
     """Somebody deployed the very image that is asked for, and changed something else as well."""
 
-    def deploy_the_same_image():
-        containers = [{**SIDECAR[0], "image": "app:2"}, {**SIDECAR[1], "image": "envoy:2"}]
-        world.ecs.world.register({"family": "ecs-dummy-task", "containerDefinitions": containers})
-        world.ecs.redeploy("ecs-dummy-task:3")
-
-    before(world, "UpdateService", deploy_the_same_image)
-    told = send(world, wait_seconds=120)
-    assert told.verdict == "SUCCEEDED" and world.ecs.running_images == {
+    world.before("UpdateService", lambda: world.redeploy({**APP, "image": "app:2"}, NEWER))
+    outcome = send(world, wait_seconds=120)
+    assert outcome.verdict == "SUCCEEDED" and world.ecs.running_images == {
         "ecs-dummy-container": "app:2",
         "sidecar": "envoy:2",
     }
     assert (
-        told.answer["body"]["taskDefinitionArn"]["after"].endswith(":3") and len(world.history) == 1
+        outcome.answer["body"]["taskDefinitionArn"]["after"].endswith(":3")
+        and len(world.history) == 1
     )

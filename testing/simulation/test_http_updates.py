@@ -22,8 +22,10 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(name="world")
 def _world(make_world):
     """One that is quick enough for a request, which waits 25 seconds at most."""
-    world = make_world(pace=Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5))
-    world.ecs.publish("app:2", Image.good(starts_after=2))
+    world = make_world(
+        pace=Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5),
+        image=Image.good(starts_after=2),
+    )
     return world
 
 
@@ -65,7 +67,7 @@ def test_a_long_wait_is_202_and_its_id_leads_to_the_verdict(world, post):
     going_on = told(world, "r-1")
     assert (going_on["state"], going_on["verdict"]) == ("DEPLOYED", None)
     assert going_on["answer"]["deployment"]["verdict"] == "IN_PROGRESS"
-    world.complete_until_all_is_done()
+    world.reconcile_all()
     assert told(world, "r-1")["verdict"] == "SUCCEEDED"
 
 
@@ -73,7 +75,7 @@ def test_the_completer_returns_what_nobody_waited_for(world, post):
     world.ecs.publish("app:2", Image.exits(code=3))
     event = {**EVENT, "wait_seconds": 600, "rollback_on_failure": True, "request_id": "r-1"}
     assert post("/update", event).status == 202
-    world.complete_until_all_is_done()
+    world.reconcile_all()
     ended = told(world, "r-1")
     assert (ended["verdict"], ended["errorType"]) == ("ROLLED_BACK", "RolloutRolledBackError")
     assert "exited with code 3" in ended["cause"] and world.tags == OLD_TAGS
@@ -106,7 +108,7 @@ def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_v
     assert post("/update", EVENT).json["deployment"]["verdict"] == "IN_PROGRESS"
     answer = post("/update", {**EVENT, "wait_seconds": 600, "request_id": "r-2"})
     assert (answer.status, answer.json["deployment"]["verdict"]) == (202, "IN_PROGRESS")
-    world.complete_until_all_is_done()
+    world.reconcile_all()
     assert told(world, "r-2")["verdict"] == "FAILED"
 
 

@@ -130,12 +130,12 @@ def another_update_after_a_kill(run, trouble):
     assert run.scenario.send(world).was_killed
     world.pass_time(130)
     world.ecs.publish(OTHER, run.scenario.image)
-    told = world.send(OTHER_EVENT | {"rollback_on_failure": False})
+    outcome = world.send(OTHER_EVENT | {"rollback_on_failure": False})
     run.complete()
     if run.scenario.is_new:
-        if (told.verdict, world.state[1]) != ("SUCCEEDED", OTHER_EVENT["ecs_tag"]):
-            run.wrong(f"{trouble}: the later update is {told.verdict} {told.text}")
-    elif told.verdict != "RolloutFailedError":
-        run.wrong(f"{trouble}: the later update is {told.verdict} {told.text}")
+        if (outcome.verdict, world.state[1]) != ("SUCCEEDED", OTHER_EVENT["ecs_tag"]):
+            run.wrong(f"{trouble}: the later update is {outcome.verdict} {outcome.text}")
+    elif outcome.verdict != "RolloutFailedError":
+        run.wrong(f"{trouble}: the later update is {outcome.verdict} {outcome.text}")
     if any(key[0] == "OPEN" for key in world.dynamodb.items):
         run.wrong(f"{trouble}: something is left open")

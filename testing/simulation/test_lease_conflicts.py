@@ -16,23 +16,13 @@ seem to differ.
 AS_THE_SECOND_WANTS = ({"ecs-dummy-container": "busybox"}, SECOND["ecs_tag"])
 
 
-def while_it_reads(world, happen):
-    """Lets ``happen`` be done once, after a service is read and before the lease is taken."""
-    is_done = []
-
-    def hook(**_):
-        if not is_done:
-            is_done.append(True)
-            happen()
-
-    world.boundary._client.meta.events.register_first(  # pylint: disable=protected-access
-        "before-send.ecs.DescribeTaskDefinition", hook
-    )
+BETWEEN = "DescribeTaskDefinition"
+"""An update sends it after it has read the service, and before it takes the lease."""
 
 
 @pytest.fixture(name="last_request")
 def _last_request(make_world):
-    """Which request of the first update gives its lease back."""
+    """Number of the request with which the first update releases its lease."""
     world = make_world()
     assert world.send(**FIRST).verdict == "SUCCEEDED"
     return len(world.process.sent) - 1
@@ -43,9 +33,8 @@ def _last_request(make_world):
 )
 @pytest.mark.parametrize("seconds", [0, 200], ids=["it waits for", "has expired before it asks"])
 def test_an_update_after_a_lease_that_was_not_given_back_is_planned_from_what_its_holder_wrote(
-    make_world, last_request, trouble, seconds
+    last_request, world, trouble, seconds
 ):
-    world = make_world()
 
     def first():
         world.at_next = Trouble(last_request, trouble, Reach.CALL)
@@ -56,14 +45,13 @@ def test_an_update_after_a_lease_that_was_not_given_back_is_planned_from_what_it
         )
         world.pass_time(seconds)
 
-    while_it_reads(world, first)
+    world.before(BETWEEN, first)
     assert world.send(**SECOND, wait_seconds=300).verdict == "SUCCEEDED"
     assert world.state == AS_THE_SECOND_WANTS
 
 
-def test_an_update_that_waited_is_planned_again_however_old_the_release_looks(make_world):
+def test_an_update_that_waited_is_planned_again_however_old_the_release_looks(world):
     """The clock of the holder, another program of the ledger, may be behind."""
-    world = make_world()
 
     def first():
         behind = Leases(world.table, clock=lambda: world.clock.epoch() - 60)
@@ -76,13 +64,12 @@ def test_an_update_that_waited_is_planned_again_however_old_the_release_looks(ma
 
         world.ecs.clock.after(10, write_and_give_back)
 
-    while_it_reads(world, first)
+    world.before(BETWEEN, first)
     assert world.send(**SECOND, wait_seconds=300).verdict == "SUCCEEDED"
     assert world.state == AS_THE_SECOND_WANTS
 
 
-def test_an_update_that_nothing_came_between_is_planned_once(make_world):
-    world = make_world()
+def test_an_update_that_nothing_came_between_is_planned_once(world):
     assert world.send(**FIRST).verdict == "SUCCEEDED"
     world.pass_time(10)
     world.calls.clear()

@@ -19,30 +19,25 @@ FAILED = json.loads((EVENTS / "SERVICE_DEPLOYMENT_FAILED.json").read_text("utf-8
 SCHEDULE = json.loads((EVENTS / "SCHEDULE.json").read_text("utf-8"))
 
 
-@pytest.fixture(name="world")
-def _world(make_world):
-    return make_world()
-
-
 @pytest.mark.parametrize(
     "event", [COMPLETED, SCHEDULE, {}, None], ids=["completed", "schedule", "empty", "none"]
 )
 def test_an_update_that_nobody_waited_for_is_ended_when_its_rollout_is_done(world, event):
     world.send()
-    assert world.complete(event).to_json() == {"ended": [], "open": 1, "skipped": []}
+    assert world.reconcile(event).to_json() == {"ended": [], "open": 1, "skipped": []}
     world.pass_time(60)
-    (ended,) = world.complete(event).ended
+    (ended,) = world.reconcile(event).ended
     assert (ended.verdict, ended.cause) == ("SUCCEEDED", "1 of 1 tasks run ecs-dummy-task:2")
-    assert world.complete(event).to_json() == {"ended": [], "open": 0, "skipped": []}
+    assert world.reconcile(event).to_json() == {"ended": [], "open": 0, "skipped": []}
 
 
 def test_a_recorded_failure_event_leads_to_the_rollback_that_was_asked_for(world):
     world.ecs.publish("app:2", Image.exits(code=3))
     world.send(rollback_on_failure=True)
     world.pass_time(120)
-    world.complete(FAILED)
+    world.reconcile(FAILED)
     world.pass_time(60)
-    (ended,) = world.complete(FAILED).ended
+    (ended,) = world.reconcile(FAILED).ended
     assert ended.verdict == "ROLLED_BACK" and "exited with code 3" in ended.cause
     assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS)
 
@@ -51,7 +46,7 @@ def test_without_that_it_only_says_what_happened(world):
     world.ecs.publish("app:2", Image.exits(code=3))
     world.send()
     world.pass_time(120)
-    (ended,) = world.complete().ended
+    (ended,) = world.reconcile().ended
     assert (ended.verdict, world.ecs.operations.count("UpdateService")) == ("FAILED", 1)
 
 
@@ -59,23 +54,23 @@ def test_an_event_of_another_service_is_none_of_this_ones_business(world):
     world.send()
     world.pass_time(60)
     other = {**COMPLETED, "resources": [SERVICE_ARN.replace("dummy", "other")]}
-    assert world.complete(other).to_json() == {"ended": [], "open": 0, "skipped": []}
+    assert world.reconcile(other).to_json() == {"ended": [], "open": 0, "skipped": []}
 
 
 def test_a_service_that_an_update_holds_is_left_to_it(world):
     world.send()
     world.pass_time(60)
     release = world.held("somebody")
-    assert world.complete().open == 1
+    assert world.reconcile().open == 1
     release()
-    assert len(world.complete().ended) == 1
+    assert len(world.reconcile().ended) == 1
 
 
 def test_a_service_that_is_gone_ends_its_updates(world):
     world.send()
     world.ecs.delete_service()
     world.pass_time(300)
-    (ended,) = world.complete().ended
+    (ended,) = world.reconcile().ended
     assert ended.verdict == "STOPPED" and "was deleted" in ended.cause
 
 
@@ -83,16 +78,16 @@ def test_a_read_that_fails_leaves_it_for_the_next_run(world):
     world.send()
     world.pass_time(60)
     world.ecs.throttle("DescribeServices", 4)
-    run = world.complete()
+    run = world.reconcile()
     assert (run.ended, len(run.skipped)) == ([], 1) and "Rate exceeded" in run.skipped[0]
-    assert len(world.complete().ended) == 1
+    assert len(world.reconcile().ended) == 1
 
 
 def test_an_update_of_seconds_costs_the_completer_few_calls(world, figure):
     world.send()
     world.pass_time(60)
     calls, items = sum(world.calls.values()), sum(world.table.calls.values())
-    world.complete()
+    world.reconcile()
     used = sum(world.calls.values()) - calls, sum(world.table.calls.values()) - items
     figure(
         "completer: one open update that succeeded",
@@ -103,7 +98,7 @@ def test_an_update_of_seconds_costs_the_completer_few_calls(world, figure):
 
 def test_with_nothing_open_it_asks_the_ledger_once_and_ecs_nothing(world):
     before = sum(world.table.calls.values())
-    world.complete()
+    world.reconcile()
     assert (sum(world.calls.values()), sum(world.table.calls.values()) - before) == (0, 1)
 
 

@@ -28,8 +28,7 @@ def _failing(make_world):
     """Makes worlds in which the tasks of ``app:2`` exit with 3."""
 
     def make(image=None, **options):
-        world = make_world(**options)
-        world.ecs.publish("app:2", image or Image.exits(code=3))
+        world = make_world(**options, image=image or Image.exits(code=3))
         return world
 
     return make
@@ -125,7 +124,7 @@ def test_where_the_tasks_are_forgotten_the_ledger_knows_how_the_deployment_faile
     world.ecs.fail("ListTasks", *[DENIED] * 50)
     again = world.send()
     assert (type(again.error), str(again.error)) == (type(first.error), str(first.error))
-    assert [entry.verdict for entry in world.history] == ["FAILED", "FAILED"]
+    assert world.verdicts == ["FAILED", "FAILED"]
 
 
 @pytest.mark.parametrize(
@@ -142,8 +141,7 @@ def test_a_repeated_event_may_ask_for_the_rollback_and_gets_the_tags_of_the_last
         world.ecs.fail("ListTasks", *[DENIED] * 50)
 
     again = world.send(rollback_on_failure=True, wait_seconds=wait or None)
-    world.pass_time(120)
-    world.complete_until_all_is_done()
+    world.settle(120)
 
     assert isinstance(
         again.error, errors.RolloutRolledBackError if wait else errors.RolloutFailedError
@@ -194,9 +192,8 @@ def test_updates_that_nobody_waits_for_end_with_the_deployment_that_they_joined(
     for tags in ({"release": "2"}, {"release": "2"}, {"release": "2b"}):
         world.send(ecs_tag=tags)
         world.pass_time(2)
-    world.pass_time(120)
-    world.complete_until_all_is_done()
-    assert [entry.verdict for entry in world.history] == ["SUCCEEDED"] * 3
+    world.settle(120)
+    assert world.verdicts == ["SUCCEEDED"] * 3
     assert len({entry.deployment_id for entry in world.history}) == 1
 
 
@@ -213,15 +210,14 @@ def test_updates_that_nobody_waits_for_fail_with_the_deployment_that_they_joined
     for asks_for_rollback in asks:
         world.send(rollback_on_failure=asks_for_rollback)
         world.pass_time(1)
-    world.pass_time(200)
-    world.complete_until_all_is_done()
+    world.settle(200)
     entries = world.history
     assert {entry.verdict for entry in entries} <= {"FAILED", "ROLLED_BACK"}, [
         (e.verdict, e.cause) for e in entries
     ]
     assert all("exited with code 3" in entry.error_message for entry in entries)
     is_back = any(asks) or "breaker" in options
-    assert world.ecs.running_images["ecs-dummy-container"] == ("busybox" if is_back else "app:2")
+    assert world.image == ("busybox" if is_back else "app:2")
     assert world.tags == (OLD_TAGS if any(asks) else EVENT["ecs_tag"])
 
 
@@ -230,7 +226,7 @@ def test_an_event_for_what_ecs_returned_to_is_judged_by_the_deployment_that_does
     world.send()
     for _ in range(100):
         world.pass_time(2)
-        if world.ecs.running_images["ecs-dummy-container"] == "busybox":
+        if world.image == "busybox":
             break
     back = {"ecs_image_name": "busybox", "ecs_tag": EVENT["ecs_tag"]}
     assert world.send(**back).verdict == "IN_PROGRESS"

@@ -3,8 +3,6 @@
 One service, one update at a time.
 """
 
-import pytest
-
 from ecs_updater.errors import (
     InvalidEventError,
     LeaseHeldError,
@@ -17,11 +15,6 @@ from ecs_updater.ledger.lease import Leases
 from fakes.fake_ecs import DENIED, REFUSED
 from fakes.simulated_ecs import Image
 from support.rollout_world import OLD_TAGS
-
-
-@pytest.fixture(name="world")
-def _world(make_world):
-    return make_world()
 
 
 def deployments(world):
@@ -48,7 +41,7 @@ def test_what_the_ledger_costs_is_counted(world, figure):
     assert costs <= 12
     before = sum(world.table.calls.values())
     world.pass_time(60)
-    world.complete()
+    world.reconcile()
     before = sum(world.table.calls.values())
     world.send()
     figure(
@@ -68,7 +61,7 @@ def test_a_repetition_of_what_failed_fails_with_the_same_words(world):
 def test_a_repetition_is_told_how_the_rollout_ended_meanwhile(world):
     assert world.send(request_id="r").verdict == "IN_PROGRESS"
     world.pass_time(60)
-    world.complete()
+    world.reconcile()
     again = world.send(request_id="r")
     assert again.verdict == "SUCCEEDED" and deployments(world) == 1
 
@@ -77,7 +70,7 @@ def test_a_repetition_that_waits_follows_what_the_first_one_began(world):
     assert world.send(request_id="r").verdict == "IN_PROGRESS"
     again = world.send(request_id="r", wait_seconds=120)
     assert again.verdict == "SUCCEEDED" and deployments(world) == 1
-    assert [entry.verdict for entry in world.history] == ["SUCCEEDED"]
+    assert world.verdicts == ["SUCCEEDED"]
 
 
 def test_the_same_request_id_for_another_event_is_refused(world):
@@ -100,7 +93,7 @@ def test_what_may_succeed_later_is_tried_again(world):
     first = world.send(request_id="r")
     assert isinstance(first.error, ServiceUpdateError) and world.tags == OLD_TAGS
     assert world.send(request_id="r").verdict == "IN_PROGRESS"
-    assert [entry.verdict for entry in world.history] == [None, "NOT_DEPLOYED"]
+    assert world.verdicts == [None, "NOT_DEPLOYED"]
 
 
 def test_an_event_without_one_is_a_new_update_each_time(world):
@@ -112,11 +105,11 @@ def test_an_event_without_one_is_a_new_update_each_time(world):
 
 def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(world):
     holder = world.held("somebody")
-    told = world.send()
-    assert isinstance(told.error, LeaseHeldError)
+    outcome = world.send()
+    assert isinstance(outcome.error, LeaseHeldError)
     assert "is held by another update (request_id somebody" in str(
-        told.error
-    ) and "try again" in str(told.error)
+        outcome.error
+    ) and "try again" in str(outcome.error)
     assert deployments(world) == 0
     holder()
     assert world.send().verdict == "IN_PROGRESS"
@@ -125,14 +118,14 @@ def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(w
 def test_a_service_that_another_update_holds_is_waited_for_within_the_time_to_wait(world):
     holder = world.held("somebody")
     world.ecs.clock.after(40, holder)
-    told = world.send(wait_seconds=120)
-    assert told.verdict == "SUCCEEDED" and world.clock.now() - world.ecs.clock.start <= 120
+    outcome = world.send(wait_seconds=120)
+    assert outcome.verdict == "SUCCEEDED" and world.clock.now() - world.ecs.clock.start <= 120
 
 
 def test_the_wait_for_another_update_ends_with_the_time_to_wait(world):
     world.held("somebody")
-    told = world.send(wait_seconds=30)
-    assert isinstance(told.error, LeaseHeldError)
+    outcome = world.send(wait_seconds=30)
+    assert isinstance(outcome.error, LeaseHeldError)
     assert world.clock.now() - world.ecs.clock.start <= 31
 
 
@@ -143,8 +136,8 @@ def test_a_lease_that_could_not_be_given_back_is_noted_and_the_update_is_done_al
         raise LedgerError("UpdateItem failed on the table")
 
     monkeypatch.setattr(Leases, "release", fail)
-    told = world.send(wait_seconds=60)
-    assert told.verdict == "SUCCEEDED"
-    assert told.answer["body"]["deployment"]["notes"] == [
+    outcome = world.send(wait_seconds=60)
+    assert outcome.verdict == "SUCCEEDED"
+    assert outcome.answer["body"]["deployment"]["notes"] == [
         "[ERROR][ecs_service_read] UpdateItem failed on the table"
     ]

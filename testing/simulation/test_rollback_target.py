@@ -8,21 +8,16 @@ from ecs_updater.aws.dynamodb import Delete
 from ecs_updater.errors import (
     ContainerNotFoundError,
     InvalidEventError,
-    RolloutRolledBackError,
     ServiceReadError,
     TaskDefinitionFamilyError,
 )
 from ecs_updater.ledger.store import entry_key
 from fakes.fake_ecs import ACCOUNT, DENIED, REGION, SERVER_ERROR
 from fakes.simulated_ecs import Image, Pace
-from support.rollout_world import OLD_TAGS
+from support.rollout_world import OLD_TAGS, ROLLBACK
 
-ROLLBACK = {
-    "action": "rollback",
-    "ecs_cluster_name": "ECSCluster",
-    "ecs_service_name": "ecs-dummy-service",
-}
 FAMILY = "ecs-dummy-task"
+BAD = Image.exits(code=3)
 COPY = "a new revision with the content of ecs-dummy-task:{}, which is {}"
 QUICK = Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5)
 ADDED_BY_ECS = {
@@ -39,23 +34,8 @@ ADDED_BY_ECS = {
 }
 
 
-def update(world, number, image=None, **fields):
-    """Deploys ``app:number`` and waits; the verdict."""
-    if image:
-        world.ecs.publish(f"app:{number}", image)
-    fields = {"wait_seconds": 120, **fields}
-    return world.send(
-        ecs_image_name=f"app:{number}", ecs_tag={"release": str(number)}, **fields
-    ).verdict
-
-
-def image_of(world):
-    """The image that the service runs or is about to run."""
-    return world.ecs.running_images["ecs-dummy-container"]
-
-
 def end(world, revision, status):
-    """Brings a revision into ``status``, as somebody who cleans up does."""
+    """Brings a revision into a status, as a cleanup does."""
     name = f"{FAMILY}:{revision}"
     if status == "INACTIVE":
         world.ecs.deregister(name)
@@ -63,16 +43,11 @@ def end(world, revision, status):
         world.ecs.delete_task_definition(name, is_done=status == "DELETED")
 
 
-def change_of_revision(told):
-    """What the answer says about the revision."""
+def change_of_revision(outcome):
+    """The new revision in the answer."""
     return next(
-        one["to"] for one in told.answer["body"]["changes"] if one["what"] == "taskDefinition"
+        one["to"] for one in outcome.answer["body"]["changes"] if one["what"] == "taskDefinition"
     )
-
-
-def notes_of(told):
-    """The notes of an answer."""
-    return told.answer["body"]["deployment"].get("notes", [])
 
 
 TARGETS = pytest.mark.parametrize(
@@ -103,28 +78,25 @@ TARGETS = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize("ledger", [True, False], ids=["ledger", "no ledger"])
-@pytest.mark.parametrize(
-    "bad", [None, Image.exits(code=3)], ids=["from a good one", "from a failing one"]
-)
+@pytest.mark.parametrize("bad", [None, BAD], ids=["from a good one", "from a failing one"])
 @TARGETS
 def test_a_rollback_ends_on_a_revision_that_worked_whatever_its_status_and_the_dry_run_says_which(  # pylint: disable=too-many-arguments
     make_world, ledger, bad, status, image, to, note
 ):
     world = make_world(ledger=ledger)
-    update(world, 2)
-    update(world, 3)
-    update(world, 4, bad)
+    world.update(2, 3)
+    world.update(4, image=bad)
     end(world, 3, status)
     writes = len(world.ecs.writes)
 
     dry = world.send(ROLLBACK, dry_run=True)
     assert len(world.ecs.writes) == writes
-    told = world.send(ROLLBACK, wait_seconds=120)
+    outcome = world.send(ROLLBACK, wait_seconds=120)
 
-    assert (told.verdict, image_of(world)) == ("SUCCEEDED", image)
-    assert change_of_revision(dry) == change_of_revision(told) == to
-    assert notes_of(dry) == notes_of(told) == note
-    assert told.answer["body"]["taskDefinitionArn"]["after"].endswith(
+    assert (outcome.verdict, world.image) == ("SUCCEEDED", image)
+    assert change_of_revision(dry) == change_of_revision(outcome) == to
+    assert dry.notes == outcome.notes == note
+    assert outcome.answer["body"]["taskDefinitionArn"]["after"].endswith(
         f"{FAMILY}:{5 if status == 'INACTIVE' else 3 if status == 'ACTIVE' else 2}"
     )
     if ledger:
@@ -142,13 +114,13 @@ def test_the_only_revision_that_worked_is_registered_again_with_every_field_and_
         {"key": "team", "value": "a"},
         {"key": "aws:by", "value": "AWS"},
     ]
-    update(world, 2)
+    world.update(2)
     end(world, 1, status)
 
-    told = world.send(ROLLBACK, wait_seconds=120)
+    outcome = world.send(ROLLBACK, wait_seconds=120)
 
     new = ecs.task_definition(f"{FAMILY}:3")
-    assert (told.verdict, change_of_revision(told), notes_of(told)) == (
+    assert (outcome.verdict, change_of_revision(outcome), outcome.notes) == (
         "SUCCEEDED",
         COPY.format(1, status),
         [],
@@ -171,68 +143,62 @@ def test_after_a_copy_the_next_rollback_goes_further_back_and_not_to_the_origina
     make_world, ledger, unknown_fields
 ):
     world = make_world(ledger=ledger, newerThanTheSdk={"a": [""]})
-    update(world, 2)
-    update(world, 3)
-    update(world, 4, Image.exits(code=3))
+    world.update(2, 3)
+    world.update(4, image=BAD)
     end(world, 3, "INACTIVE")
     images = []
     # Without a ledger, nobody knows after two that the first was left.
     for _ in range(3 if ledger else 2):
-        assert (
-            world.send(ROLLBACK, {"UNKNOWN_FIELDS": unknown_fields}, wait_seconds=120).verdict
-            == "SUCCEEDED"
-        )
-        images.append(image_of(world))
+        outcome = world.send(ROLLBACK, {"UNKNOWN_FIELDS": unknown_fields}, wait_seconds=120)
+        assert outcome.verdict == "SUCCEEDED"
+        images.append(world.image)
     assert images == ["app:3", "app:2", "busybox"][: len(images)]
 
 
-@pytest.mark.parametrize("way", ["waits", "waits, no ledger", "completer"])
+@pytest.mark.parametrize("way", ["waits", "waits, no ledger", "reconciler"])
 @pytest.mark.parametrize("service_deployments", [True, False], ids=["records", "no records"])
 @pytest.mark.parametrize("status", ["ACTIVE", "INACTIVE"])
 def test_the_rollback_does_not_leave_the_bad_image_where_the_old_revision_is_inactive(
     make_world, way, service_deployments, status
 ):
     world = make_world(ledger=way != "waits, no ledger", service_deployments=service_deployments)
-    update(world, 2)
+    world.update(2)
     end(world, 2, status)
-    world.ecs.publish("app:3", Image.exits(code=3))
-    event = {"ecs_image_name": "app:3", "ecs_tag": {"release": "3"}, "rollback_on_failure": True}
-    if way == "completer":
-        world.send(**event)
-        (entry,) = world.complete_until_all_is_done()
+    wait = None if way == "reconciler" else 600
+    outcome = world.update(3, image=BAD, rollback_on_failure=True, wait_seconds=wait)
+    if not wait:
+        (entry,) = world.reconcile_all()
         assert entry.verdict == "ROLLED_BACK"
     else:
-        told = world.send(wait_seconds=600, **event)
-        assert isinstance(told.error, RolloutRolledBackError) and "the service is back" in told.text
-    assert (image_of(world), world.tags) == ("app:2", {"release": "2"})
+        assert outcome.verdict == "RolloutRolledBackError" and "the service is back" in outcome.text
+    assert (world.image, world.tags) == ("app:2", {"release": "2"})
 
 
-@pytest.mark.parametrize("way", ["waits", "completer"])
+@pytest.mark.parametrize("way", ["waits", "reconciler"])
 def test_the_rollback_takes_the_next_good_revision_where_the_old_one_is_being_deleted(
     make_world, way
 ):
     world = make_world(service_deployments=False)
-    update(world, 2)
+    world.update(2)
     end(world, 2, "DELETE_IN_PROGRESS")
-    update(
-        world,
+    world.update(
         3,
-        Image.exits(code=3),
+        image=BAD,
         rollback_on_failure=True,
         wait_seconds=600 if way == "waits" else None,
     )
-    world.complete_until_all_is_done()
-    assert [entry.verdict for entry in world.history] == ["ROLLED_BACK", "SUCCEEDED"]
-    assert (image_of(world), world.tags) == ("busybox", OLD_TAGS)
+    world.reconcile_all()
+    assert world.verdicts == ["ROLLED_BACK", "SUCCEEDED"]
+    assert (world.image, world.tags) == ("busybox", OLD_TAGS)
 
 
 def test_a_rollback_that_ecs_refuses_for_another_reason_registers_nothing(make_world):
-    world = make_world(service_deployments=False)
-    world.ecs.publish("app:2", Image.exits(code=3))
+    world = make_world(service_deployments=False, image=BAD)
     world.ecs.at(1).fail("UpdateService", (400, "InvalidParameterException", "no."))
-    told = world.send(wait_seconds=600, rollback_on_failure=True)
+    outcome = world.send(wait_seconds=600, rollback_on_failure=True)
     assert (
-        "could not be rolled back to ecs-dummy-task:1: InvalidParameterException: no." in told.text
+        "could not be rolled back to ecs-dummy-task:1: InvalidParameterException: no."
+        in outcome.text
     )
     assert world.ecs.writes.count("RegisterTaskDefinition") == 1
 
@@ -241,24 +207,21 @@ def test_a_rollback_that_ecs_refuses_for_another_reason_registers_nothing(make_w
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("status", ["INACTIVE", "DELETED"])
 def test_a_rollback_that_was_killed_is_taken_up_although_its_target_is_not_deployed_any_more(
-    make_world, killed_at, after_effect, status
+    world, killed_at, after_effect, status
 ):
-    world = make_world()
-    update(world, 2)
-    update(world, 3)
-    update(world, 4)
+    world.update(2, 3, 4)
     world.ecs.kill(killed_at, after_effect=after_effect)
     assert world.send(ROLLBACK, request_id="r", wait_seconds=120).was_killed
     world.pass_time(130)
     end(world, 3, status)
-    told = world.send(ROLLBACK, request_id="r", wait_seconds=120)
+    outcome = world.send(ROLLBACK, request_id="r", wait_seconds=120)
     entry = world.history[0]
     image = (
         "app:3"
         if status == "INACTIVE" or (killed_at, after_effect) == ("UpdateService", True)
         else "app:2"
     )
-    assert (told.verdict, image_of(world), world.tags) == (
+    assert (outcome.verdict, world.image, world.tags) == (
         "SUCCEEDED",
         image,
         {"release": image.removeprefix("app:")},
@@ -270,20 +233,6 @@ def test_a_rollback_that_was_killed_is_taken_up_although_its_target_is_not_deplo
     )
 
 
-@pytest.mark.parametrize("times", [1, 30])
-def test_an_update_that_was_killed_is_not_repeated_over_a_later_one_that_many_have_confirmed(
-    make_world, times
-):
-    world = make_world()
-    world.ecs.kill("RegisterTaskDefinition")
-    update(world, 2, request_id="a")
-    world.pass_time(130)
-    for _ in range(1 + times):
-        update(world, 3)
-    told = world.send(ecs_image_name="app:2", ecs_tag={"release": "2"}, request_id="a")
-    assert "a later update (request_id invocation-2" in told.text and image_of(world) == "app:3"
-
-
 # Hidden behind many deployments of the running revision.
 
 
@@ -292,13 +241,13 @@ def test_without_a_ledger_forced_redeployments_of_the_running_revision_do_not_hi
     make_world, times
 ):
     world = make_world(ledger=False, pace=QUICK)
-    update(world, 2)
+    world.update(2)
     for _ in range(times):
         world.ecs.redeploy()
         world.pass_time(30)
     before = len(world.ecs.calls)
-    told = world.send(ROLLBACK, dry_run=True)
-    assert told.answer["body"]["AFTER"]["serviceImage"] == "busybox"
+    outcome = world.send(ROLLBACK, dry_run=True)
+    assert outcome.answer["body"]["AFTER"]["serviceImage"] == "busybox"
     calls = world.ecs.operations[before:]
     # With the two deployments before them, as many as ECS lists and describes at a time.
     assert calls.count("ListServiceDeployments") == -(-(times + 2) // 100)
@@ -313,24 +262,22 @@ def test_with_a_ledger_many_updates_that_change_nothing_do_not_hide_the_earlier_
     make_world, event
 ):
     world = make_world(service_deployments=False, pace=QUICK)
-    update(world, 2)
-    update(world, 3)
-    for _ in range(21):
-        assert update(world, 3, **event) in ("NO_CHANGE", "SUCCEEDED")
-    told = world.send(ROLLBACK, wait_seconds=120)
-    assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
+    world.update(2, 3)
+    assert world.update(*[3] * 21, **event).verdict in ("NO_CHANGE", "SUCCEEDED")
+    outcome = world.send(ROLLBACK, wait_seconds=120)
+    assert (outcome.verdict, world.image, world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
 
 
-def test_the_last_success_is_a_way_back_when_its_entry_has_expired(make_world):
+def test_the_last_success_is_a_target_when_its_entry_has_expired(make_world):
     world = make_world(service_deployments=False)
-    update(world, 2)
+    world.update(2)
     (entry,) = world.history
     world.table.write(Delete(entry.service, entry_key(entry.number)))
     world.ecs.deploy("other:1")
     world.ecs.tag({"release": "other"})
     world.pass_time(600)
-    told = world.send(ROLLBACK, wait_seconds=120)
-    assert (told.verdict, image_of(world), world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
+    outcome = world.send(ROLLBACK, wait_seconds=120)
+    assert (outcome.verdict, world.image, world.tags) == ("SUCCEEDED", "app:2", {"release": "2"})
 
 
 @pytest.mark.parametrize(
@@ -340,12 +287,12 @@ def test_records_that_cannot_be_read_now_are_not_said_to_hold_nothing(
     make_world, fault, is_for_good
 ):
     world = make_world(ledger=False)
-    update(world, 2)
+    world.update(2)
     world.ecs.fail("ListServiceDeployments", *[fault] * 4)
-    told = world.send(ROLLBACK)
-    assert isinstance(told.error, ServiceReadError) is not is_for_good
+    outcome = world.send(ROLLBACK)
+    assert isinstance(outcome.error, ServiceReadError) is not is_for_good
     assert (
-        "ECS's records of the service's deployments could not be read: " in told.text
+        "ECS's records of the service's deployments could not be read: " in outcome.text
     ) is is_for_good
 
 
@@ -361,55 +308,45 @@ def test_a_default_container_does_not_block_a_rollback_and_is_shown_where_the_ta
         {"name": "sidecar", "image": "envoy", "memory": 64},
     ]
     world = make_world(containers=containers)
-    running = world.ecs.world.task_definition(f"{FAMILY}:1")
-    body = {name: value for name, value in running.items() if name not in ADDED_BY_ECS}
-    body["containerDefinitions"] = [
-        *containers,
-        {"name": "new-in-2", "image": "busybox", "memory": 16},
-    ]
-    new = world.ecs.world.register(body)
-    world.ecs.redeploy(new["taskDefinitionArn"])
+    world.redeploy(*containers, {"name": "new-in-2", "image": "busybox", "memory": 16})
     named = world.send(ROLLBACK, {"CONTAINER_NAME": "app"}, ecs_container_name="new-in-2")
     assert isinstance(named.error, ContainerNotFoundError)
-    told = world.send(ROLLBACK, {"CONTAINER_NAME": default}, wait_seconds=120)
-    assert told.verdict == "SUCCEEDED"
-    assert told.answer["body"]["AFTER"]["taskDefinitionName"] == (
+    outcome = world.send(ROLLBACK, {"CONTAINER_NAME": default}, wait_seconds=120)
+    assert outcome.verdict == "SUCCEEDED"
+    assert outcome.answer["body"]["AFTER"]["taskDefinitionName"] == (
         "sidecar" if default == "sidecar" else "app"
     )
 
 
-def test_a_service_that_runs_another_family_by_mistake_returns_to_the_one_that_task_def_says(
-    make_world,
-):
-    world = make_world()
-    other = world.ecs.world.register(
-        {"family": "other", "containerDefinitions": [{"name": "x", "image": "busybox"}]}
-    )
-    world.ecs.redeploy(other["taskDefinitionArn"])
+def deploy_another_family(world):
+    """Somebody deploys a task definition of another family."""
+    world.redeploy({"name": "x", "image": "busybox"}, family="other")
     world.pass_time(60)
+
+
+def test_a_service_that_runs_another_family_by_mistake_returns_to_the_one_that_task_def_says(
+    world,
+):
+    deploy_another_family(world)
     update_event = world.send(None, {"TASK_DEF": FAMILY})
-    told = world.send(ROLLBACK, {"TASK_DEF": FAMILY}, wait_seconds=120)
+    outcome = world.send(ROLLBACK, {"TASK_DEF": FAMILY}, wait_seconds=120)
     assert isinstance(update_event.error, TaskDefinitionFamilyError)
-    assert (told.verdict, change_of_revision(told)) == ("SUCCEEDED", f"{FAMILY}:1")
+    assert (outcome.verdict, change_of_revision(outcome)) == ("SUCCEEDED", f"{FAMILY}:1")
 
 
 def test_a_rollback_does_not_lead_out_of_the_family_that_task_def_says(make_world):
     world = make_world(ledger=False)
-    other = world.ecs.world.register(
-        {"family": "other", "containerDefinitions": [{"name": "x", "image": "busybox"}]}
-    )
-    world.ecs.redeploy(other["taskDefinitionArn"])
-    world.pass_time(60)
+    deploy_another_family(world)
     world.ecs.redeploy(f"{FAMILY}:1")
     world.pass_time(60)
-    told = world.send(ROLLBACK, {"TASK_DEF": FAMILY})
+    outcome = world.send(ROLLBACK, {"TASK_DEF": FAMILY})
     assert (
         "other:1 is passed over: it is not of the family ecs-dummy-task, which the "
         "function's TASK_DEF says"
-    ) in told.text
-    world.ecs.redeploy(other["taskDefinitionArn"])
-    told = world.send(ROLLBACK, {"TASK_DEF": "third"})
-    assert isinstance(told.error, TaskDefinitionFamilyError)
+    ) in outcome.text
+    deploy_another_family(world)
+    outcome = world.send(ROLLBACK, {"TASK_DEF": "third"})
+    assert isinstance(outcome.error, TaskDefinitionFamilyError)
 
 
 @pytest.mark.parametrize(
@@ -423,19 +360,18 @@ def test_a_rollback_does_not_lead_out_of_the_family_that_task_def_says(make_worl
 )
 @pytest.mark.parametrize("event", [ROLLBACK, None], ids=["rollback", "update"])
 def test_a_default_cluster_does_not_refuse_a_service_whose_arn_names_its_cluster(
-    make_world, default, event
+    world, default, event
 ):
-    world = make_world()
-    update(world, 3)
+    world.update(3)
     arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/ECSCluster/ecs-dummy-service"
-    told = world.send(
+    outcome = world.send(
         event,
         {"CLUSTER_NAME": default},
         ecs_cluster_name=None,
         ecs_service_name=arn,
         wait_seconds=120,
     )
-    assert told.verdict == "SUCCEEDED"
+    assert outcome.verdict == "SUCCEEDED"
     named = world.send(
         event, {"CLUSTER_NAME": default}, ecs_cluster_name="Other", ecs_service_name=arn
     )

@@ -9,7 +9,7 @@ from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import Clock
 from ecs_updater.rollout.poller import Poller, Rollout
 from fakes.simulated_ecs import BREAKER, Image, Pace, SimulatedEcs
-from support.rollout_world import EVENT, OLD_TAGS
+from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK
 
 HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 30}
@@ -40,11 +40,6 @@ VERDICTS = {
     "STOPPED": "STOPPED",
     "ROLLBACK_SUCCESSFUL": "ROLLED_BACK",
     "ROLLBACK_FAILED": "FAILED",
-}
-ROLLBACK = {
-    "action": "rollback",
-    "ecs_cluster_name": "ECSCluster",
-    "ecs_service_name": "ecs-dummy-service",
 }
 RECORDS = pytest.mark.parametrize("records", [True, False], ids=["service deployments", "none"])
 
@@ -77,14 +72,14 @@ def test_the_status_of_the_service_deployment_decides_in_every_stage(baking, sta
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_tasks_that_run_are_no_success_before_the_bake_time_is_over(make_world, strategy):
     world = make_world(configuration={**BLUE_GREEN, "strategy": strategy, "bakeTimeInMinutes": 5})
-    told = world.send(wait_seconds=200)
+    outcome = world.send(wait_seconds=200)
     assert (
-        told.verdict == "TIMED_OUT"
-        and "1 of 1 tasks run ecs-dummy-task:2, stage BAKE_TIME" in told.text
+        outcome.verdict == "TIMED_OUT"
+        and "1 of 1 tasks run ecs-dummy-task:2, stage BAKE_TIME" in outcome.text
     )
-    assert world.complete().open == 1
+    assert world.reconcile().open == 1
     world.pass_time(200)
-    (ended,) = world.complete().ended
+    (ended,) = world.reconcile().ended
     assert ended.verdict == "SUCCEEDED"
 
 
@@ -96,8 +91,8 @@ def test_a_revision_in_its_bake_time_is_not_what_a_rollback_returns_to(make_worl
     world = make_world(ledger=ledger, configuration=BLUE_GREEN)
     world.send()
     world.pass_time(60)
-    told = world.send(ROLLBACK)
-    assert told.answer and told.answer["body"]["taskDefinitionArn"]["after"].endswith(
+    outcome = world.send(ROLLBACK)
+    assert outcome.answer and outcome.answer["body"]["taskDefinitionArn"]["after"].endswith(
         "ecs-dummy-task:1"
     )
 
@@ -106,12 +101,12 @@ def test_a_revision_in_its_bake_time_is_not_where_a_failed_update_is_returned_to
     world = make_world(configuration={**BLUE_GREEN, "maximumPercent": 300})
     world.send(ecs_image_name="app:1")
     world.pass_time(3000)
-    world.complete()
+    world.reconcile()
     world.send()
     world.pass_time(60)
     world.ecs.publish("app:3", Image.exits(code=3))
-    told = world.send(ecs_image_name="app:3", rollback_on_failure=True, wait_seconds=400)
-    assert isinstance(told.error, errors.RolloutRolledBackError), told.text
+    outcome = world.send(ecs_image_name="app:3", rollback_on_failure=True, wait_seconds=400)
+    assert isinstance(outcome.error, errors.RolloutRolledBackError), outcome.text
     assert world.ecs.running_images == {"ecs-dummy-container": "app:1"}
 
 
@@ -125,8 +120,7 @@ def test_an_event_that_changes_nothing_in_the_bake_time_is_no_success_yet(make_w
     assert world.send(request_id="later").verdict == "NO_CHANGE"
 
 
-def test_what_an_update_of_a_rolling_service_reads_stays_the_same(make_world):
-    world = make_world()
+def test_what_an_update_of_a_rolling_service_reads_stays_the_same(world):
     world.send()
     assert world.ecs.operations == [
         "DescribeServices",
@@ -150,43 +144,41 @@ def test_what_an_update_of_a_rolling_service_reads_stays_the_same(make_world):
 def test_a_rollback_of_ecs_that_goes_on_is_waited_for_and_ended_by_the_reconciler(
     make_world, records, back
 ):
-    world = make_world(breaker=BREAKER, service_deployments=records)
-    world.ecs.publish("app:2", Image.exits(code=3))
-    told = world.send(wait_seconds=52, rollback_on_failure=back)
+    world = make_world(breaker=BREAKER, service_deployments=records, image=Image.exits(code=3))
+    outcome = world.send(wait_seconds=52, rollback_on_failure=back)
     assert (
-        told.verdict == "TIMED_OUT"
-        and "ECS is rolling back: after " in told.text
-        and "exited with code 3, 3 times" in told.text
+        outcome.verdict == "TIMED_OUT"
+        and "ECS is rolling back: after " in outcome.text
+        and "exited with code 3, 3 times" in outcome.text
     )
     assert world.history[0].verdict is None
     world.pass_time(60)
-    (ended,) = world.complete_until_all_is_done()
+    (ended,) = world.reconcile_all()
     assert ended.verdict == "ROLLED_BACK" and "exited with code 3" in ended.error_message
     assert world.tags == (OLD_TAGS if back else EVENT["ecs_tag"])
 
 
 @RECORDS
 def test_a_rollback_of_ecs_that_fails_is_a_failure_that_says_so(make_world, records):
-    world = make_world(breaker=BREAKER, service_deployments=records)
-    world.ecs.publish("app:2", Image.exits(code=3))
+    world = make_world(breaker=BREAKER, service_deployments=records, image=Image.exits(code=3))
     world.ecs.images.remove("busybox")
-    told = world.send(wait_seconds=400)
-    assert isinstance(told.error, errors.RolloutFailedError), told.text
-    assert "exited with code 3" in told.text and "and ECS could not roll back: " in told.text
+    outcome = world.send(wait_seconds=400)
+    assert isinstance(outcome.error, errors.RolloutFailedError), outcome.text
+    assert "exited with code 3" in outcome.text and "and ECS could not roll back: " in outcome.text
 
 
 def test_a_rollback_without_anything_to_go_back_to_is_a_failure_that_names_the_hook(make_world):
     world = make_world(configuration=BLUE_GREEN)
     world.ecs.forget_what_completed()
     world.ecs.fail_hook("POST_SCALE_UP", HOOK)
-    told = world.send(wait_seconds=200)
+    outcome = world.send(wait_seconds=200)
     assert (
         "FAILED: Service deployment rolled back because POST_SCALE_UP lifecycle hook(s) failed"
-        in told.text
+        in outcome.text
     )
     assert (
         "and ECS could not roll back: No rollback candidate was found to run the rollback"
-        in told.text
+        in outcome.text
     )
 
 
@@ -199,12 +191,12 @@ def test_a_failed_state_without_breaker_and_alarm_is_no_verdict_while_ecs_return
         service_deployments=records, pace=Pace(rollback_starts_after=12, lingers=lingers)
     )
     world.ecs.fail_hook("SCALE_UP", HOOK)
-    told = world.send(wait_seconds=200)
+    outcome = world.send(wait_seconds=200)
     assert (
         "ROLLED_BACK: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed"
-        in told.text
+        in outcome.text
     )
-    assert "ECS returned the service to ecs-dummy-task:1" in told.text
+    assert "ECS returned the service to ecs-dummy-task:1" in outcome.text
 
 
 def test_a_failed_state_that_nothing_follows_is_a_failure_after_some_polls(make_world):
@@ -212,21 +204,20 @@ def test_a_failed_state_that_nothing_follows_is_a_failure_after_some_polls(make_
     world.ecs.forget_what_completed()
     world.ecs.fail_hook("SCALE_UP", HOOK)
     begin = world.clock.now()
-    told = world.send(wait_seconds=200)
+    outcome = world.send(wait_seconds=200)
     assert (
         "FAILED: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed"
-        in told.text
+        in outcome.text
     )
     assert 30 <= world.clock.now() - begin <= 60
 
 
 @RECORDS
 def test_somebody_elses_deployment_after_the_failed_one_is_no_rollback(make_world, records):
-    world = make_world(breaker=BREAKER, service_deployments=records)
-    world.ecs.publish("app:2", Image.exits(code=3))
+    world = make_world(breaker=BREAKER, service_deployments=records, image=Image.exits(code=3))
     world.ecs.at(47).deploy("other:1")
-    told = world.send(wait_seconds=200)
-    assert isinstance(told.error, errors.RolloutSupersededError), told.text
+    outcome = world.send(wait_seconds=200)
+    assert isinstance(outcome.error, errors.RolloutSupersededError), outcome.text
 
 
 def test_a_record_that_cannot_be_read_for_a_moment_leads_to_no_verdict(make_world):
@@ -237,6 +228,6 @@ def test_a_record_that_cannot_be_read_for_a_moment_leads_to_no_verdict(make_worl
 
 
 def test_an_express_service_is_refused_with_what_to_use_instead(make_world):
-    told = make_world(express=True).send()
-    assert isinstance(told.error, errors.DeploymentControllerError)
-    assert "[ecs_service_read]" in told.text and "UpdateExpressGatewayService" in told.text
+    outcome = make_world(express=True).send()
+    assert isinstance(outcome.error, errors.DeploymentControllerError)
+    assert "[ecs_service_read]" in outcome.text and "UpdateExpressGatewayService" in outcome.text

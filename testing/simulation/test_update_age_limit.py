@@ -33,8 +33,7 @@ def _warnings(monkeypatch):
 @pytest.fixture(name="world")
 def _world(make_world):
     """A world in which ``app:2`` can never be placed."""
-    world = make_world()
-    world.ecs.publish("app:2", Image.never_placed())
+    world = make_world(image=Image.never_placed())
     return world
 
 
@@ -43,7 +42,7 @@ def complete_for(world, seconds, every=3 * HOUR, **settings):
     ended = []
     for _ in range(int(seconds / every)):
         world.pass_time(every)
-        ended += world.complete(settings=settings).ended
+        ended += world.reconcile(settings=settings).ended
     return ended
 
 
@@ -56,7 +55,7 @@ def test_a_rollout_that_can_never_be_placed_ends_after_a_day_with_its_age_and_la
     assert (ended.verdict, ended.error_type) == ("TIMED_OUT", None)
     assert re.match(AGED, ended.cause)
     assert "was unable to place a task" in ended.cause
-    assert world.complete().to_json() == {"ended": [], "open": 0, "skipped": []}
+    assert world.reconcile().to_json() == {"ended": [], "open": 0, "skipped": []}
     ((_, fields),) = warnings
     assert fields["update_request_id"] == "r" and fields["reason"] == ended.cause
     again = world.send(request_id="r")
@@ -86,7 +85,7 @@ def test_the_next_update_ends_it_as_well(world, warnings):
     world.send(request_id="r")
     world.pass_time(25 * HOUR)
     world.send(ecs_image_name="app:3")
-    assert [entry.verdict for entry in world.history] == [None, "TIMED_OUT"] and len(warnings) == 1
+    assert world.verdicts == [None, "TIMED_OUT"] and len(warnings) == 1
 
 
 def test_the_age_counts_from_the_last_change(make_world):
@@ -108,7 +107,7 @@ def test_an_update_that_joins_a_rollout_is_not_as_old_as_that(world):
     world.send()
     world.pass_time(20 * HOUR)
     assert world.send(request_id="again").verdict == "IN_PROGRESS"
-    assert len(complete_for(world, 6 * HOUR)) == 1 and world.complete().open == 1
+    assert len(complete_for(world, 6 * HOUR)) == 1 and world.reconcile().open == 1
     assert [one.verdict for one in complete_for(world, 21 * HOUR)] == ["TIMED_OUT"]
 
 

@@ -1,4 +1,4 @@
-"""Every verdict has its scenario, played on the simulated ECS: what the caller is told, how the
+"""Every verdict has its scenario, played on the simulated ECS: what the caller is outcome, how the
 service ends, what the ledger says.
 
 The table in SOLUTION.md is this one.
@@ -194,10 +194,9 @@ CANNOT_BE = {
 
 
 def play(make_world, name: str, **options: Any) -> tuple[World, Any, float]:
-    """Plays a scenario: the world, what the caller was told, and how long it took."""
+    """Plays a scenario: the world, what the caller was outcome, and how long it took."""
     scenario = SCENARIOS[name]
-    world = make_world(**{**scenario.service, **options})
-    world.ecs.publish("app:2", scenario.image)
+    world = make_world(**{**scenario.service, **options}, image=scenario.image)
     world.ecs.publish("other:1", Image.good())
     for seconds, method, *arguments in scenario.beside:
         if method == "lose":
@@ -207,10 +206,10 @@ def play(make_world, name: str, **options: Any) -> tuple[World, Any, float]:
         else:
             getattr(world.ecs.at(seconds), method)(*arguments)
     begin = world.clock.now()
-    told = world.send(
+    outcome = world.send(
         **({"wait_seconds": scenario.wait} if scenario.wait else {}), **scenario.event
     )
-    return world, told, world.clock.now() - begin
+    return world, outcome, world.clock.now() - begin
 
 
 @pytest.mark.parametrize("name, variant", with_variants(SCENARIOS, VARIANTS, CANNOT_BE))
@@ -218,14 +217,14 @@ def test_the_caller_the_service_and_the_ledger_agree_on_the_verdict(
     make_world, figure, name, variant
 ):
     scenario, options = SCENARIOS[name], VARIANTS[variant]
-    world, told, seconds = play(make_world, name, **options)
+    world, outcome, seconds = play(make_world, name, **options)
 
-    assert scenario.says in told.text, told.text
+    assert scenario.says in outcome.text, outcome.text
     if kind := ERRORS.get(scenario.verdict):
-        assert isinstance(told.error, kind)
-        assert f"[ecs_service_rollout] {scenario.verdict}: " in told.text
+        assert isinstance(outcome.error, kind)
+        assert f"[ecs_service_rollout] {scenario.verdict}: " in outcome.text
     else:
-        assert told.verdict == scenario.verdict
+        assert outcome.verdict == scenario.verdict
     assert seconds <= max(scenario.wait, 20)
     if scenario.final != "ROLLED_BACK":
         assert_state(world, name)
@@ -238,7 +237,7 @@ def test_the_caller_the_service_and_the_ledger_agree_on_the_verdict(
     if "in seconds" in name:
         assert calls <= WRITES + CALLS_IN_SECONDS
     if variant != "no ledger":
-        assert_end(world, told, name)
+        assert_end(world, outcome, name)
 
 
 def assert_state(world, name):
@@ -249,19 +248,19 @@ def assert_state(world, name):
         assert tags == (OLD_TAGS if scenario.tags == OLD else {"release": "2"})
 
 
-def assert_end(world, told, name):
+def assert_end(world, outcome, name):
     """Once the reconciler has nothing left to do, the ledger has the same verdict and error."""
     scenario = SCENARIOS[name]
     world.pass_time(400)
     if scenario.final == "open":
-        assert world.complete().open == 1
+        assert world.reconcile().open == 1
         return
-    world.complete_until_all_is_done()
+    world.reconcile_all()
     (entry,) = world.history
     assert (entry.is_ended, entry.verdict) == (True, scenario.final or scenario.verdict)
-    if told.error:
+    if outcome.error:
         error = (entry.error_type, entry.error_message)
-        assert error == (type(told.error).__name__, str(told.error))
+        assert error == (type(outcome.error).__name__, str(outcome.error))
     assert_state(world, name)
     assert world.lease_is_free
 
@@ -296,7 +295,7 @@ SHOWN = {
 def test_readme_shows_what_a_user_reads_for_each_verdict(make_world, verdict):
     readme = (SOLUTION.parent / "README.md").read_text("utf-8").splitlines()
     (row,) = (line for line in readme if line.startswith(f"| `{verdict}` |"))
-    _, told, _ = play(make_world, SHOWN[verdict])
-    said = str(told.error) if told.error else told.answer["body"]["deployment"]["reason"]
+    _, outcome, _ = play(make_world, SHOWN[verdict])
+    said = str(outcome.error) if outcome.error else outcome.answer["body"]["deployment"]["reason"]
     shown = said.partition(". ECS's last events")[0].partition("; latest report")[0]
     assert f"`{shown}`" in row

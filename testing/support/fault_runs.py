@@ -13,7 +13,7 @@ from ecs_updater.ledger.store import History
 from fakes.fake_ecs import SERVICE_ARN
 from fakes.simulated_ecs import Image, Pace
 
-from .rollout_world import EVENT, OLD_TAGS, Function, Told, World
+from .rollout_world import EVENT, OLD_TAGS, Function, Outcome, World
 from .trouble import DYNAMODB, Trouble
 
 NEW, OLD, OTHER = "app:2", "busybox", "app:3"
@@ -94,18 +94,18 @@ class Scenario:
             world.pass_time(60)
         return world
 
-    def send(self, world: World) -> Told:
+    def send(self, world: World) -> Outcome:
         """Sends the event."""
         return world.send(self.event, request_id=REQUEST, **self.fields)
 
-    def process(self, world: World) -> Told:
+    def process(self, world: World) -> Outcome:
         """Does what something happens to."""
         return complete(world) if self.by_completer else self.send(world)
 
 
-def complete(world: World) -> Told:
-    """One run of the completer, as an update is told."""
-    return world.told(lambda: world.complete().to_json())
+def complete(world: World) -> Outcome:
+    """One run of the completer, as an update is outcome."""
+    return world.outcome_of(lambda: world.reconcile().to_json())
 
 
 @dataclass
@@ -139,12 +139,13 @@ class Run:
     def _begin(self, trouble: Trouble, what_follows: str) -> None:
         self._name = f"{self.scenario.name}: {trouble}, then {what_follows}"
         self.world.at_next = trouble
-        told = self.scenario.process(self.world)
+        outcome = self.scenario.process(self.world)
         self.count("runs")
-        self._check_told(told)
-        self._check_lease(told)
-        if told.was_killed or (
-            isinstance(told.error, EcsUpdaterError) and not isinstance(told.error, CallerFault)
+        self._check_told(outcome)
+        self._check_lease(outcome)
+        if outcome.was_killed or (
+            isinstance(outcome.error, EcsUpdaterError)
+            and not isinstance(outcome.error, CallerFault)
         ):
             self.count("noticed")
 
@@ -154,10 +155,10 @@ class Run:
         """
         self._begin(trouble, f"another update, {'good' if image is GOOD else 'bad'}")
         self.world.ecs.publish(OTHER, image)
-        told = self._until_told(lambda: self.world.send(OTHER_EVENT))
+        outcome = self._until_told(lambda: self.world.send(OTHER_EVENT))
         self.complete()
         self.world.pass_time(LEASE_SECONDS)
-        self._check_after_another_update(told, image is GOOD)
+        self._check_after_another_update(outcome, image is GOOD)
 
     def count(self, what: str, times: int = 1) -> None:
         """Counts for the figures."""
@@ -178,31 +179,31 @@ class Run:
             for item in items
         )
 
-    def resend(self) -> Told:
+    def resend(self) -> Outcome:
         """Sends the same event until it is answered, or refused for good."""
         was_ended = self.is_ended
-        told = self._until_told(lambda: self.scenario.send(self.world))
+        outcome = self._until_told(lambda: self.scenario.send(self.world))
         self.count("ended by sending again", self.is_ended and not was_ended)
-        return told
+        return outcome
 
-    def _until_told(self, send: Callable[[], Told], most: int = 8) -> Told:
+    def _until_told(self, send: Callable[[], Outcome], most: int = 8) -> Outcome:
         for _ in range(most):
-            told = send()
-            self._check_told(told)
-            if told.answer or isinstance(told.error, CallerFault):
-                return told
+            outcome = send()
+            self._check_told(outcome)
+            if outcome.answer or isinstance(outcome.error, CallerFault):
+                return outcome
             self.count("repetitions", 1)
-            self.count("of them for the lease", isinstance(told.error, LeaseHeldError))
+            self.count("of them for the lease", isinstance(outcome.error, LeaseHeldError))
             self.world.pass_time(30)
-        self.wrong(f"sent {most} times, and still: {told.text}")
-        return told
+        self.wrong(f"sent {most} times, and still: {outcome.text}")
+        return outcome
 
     def complete(self, most: int = 12) -> None:
         """Lets the completer run until it has nothing to do."""
         was_ended = self.is_ended
         for _ in range(most):
             self.world.pass_time(60)
-            run = self.world.complete()
+            run = self.world.reconcile()
             if not run.open and not run.skipped:
                 break
         else:
@@ -211,13 +212,13 @@ class Run:
 
     # What has to be so.
 
-    def _check_told(self, told: Told) -> None:
-        if told.error:
-            text = str(told.error)
+    def _check_told(self, outcome: Outcome) -> None:
+        if outcome.error:
+            text = str(outcome.error)
             if "\n" in text or "Traceback" in text or not text.startswith("[ERROR]["):
                 self.wrong(f"no error for a person: {text!r}")
 
-    def _check_lease(self, told: Told) -> None:
+    def _check_lease(self, outcome: Outcome) -> None:
         """After the process: free, or free within its time where it could not be given back."""
         item = self.world.dynamodb.items.get((SERVICE_ARN, "LEASE"), {})
         if "holder" in item:
@@ -225,7 +226,7 @@ class Run:
             self.count("left a lease to expire")
             if left > LEASE_SECONDS:
                 self.wrong(f"the lease lasts for {left} s")
-            if not told.was_killed and (DYNAMODB, "UpdateItem") not in self.world.process.failed:
+            if not outcome.was_killed and (DYNAMODB, "UpdateItem") not in self.world.process.failed:
                 self.wrong("the lease was not given back")
 
     def check_end(self) -> None:
@@ -266,7 +267,7 @@ class Run:
         if any(key[0] == "OPEN" for key in world.dynamodb.items):
             self.wrong("something is left open")
 
-    def _check_after_another_update(self, told: Told, is_good: bool) -> None:
+    def _check_after_another_update(self, outcome: Outcome, is_good: bool) -> None:
         """The service is fully as the other update asked for, or fully as it was when it last
         worked; each entry is true.
         """
@@ -280,8 +281,8 @@ class Run:
         image, tags = (OTHER, OTHER_EVENT["ecs_tag"]) if is_good else worked
         if world.state != ({"ecs-dummy-container": image}, tags):
             self.wrong(f"the service is {world.state}")
-        if told.verdict != ("SUCCEEDED" if is_good else "RolloutRolledBackError"):
-            self.wrong(f"the other update is told {told.verdict}, {told.text}")
+        if outcome.verdict != ("SUCCEEDED" if is_good else "RolloutRolledBackError"):
+            self.wrong(f"the other update is outcome {outcome.verdict}, {outcome.text}")
         if others is None or others.verdict != ("SUCCEEDED" if is_good else "ROLLED_BACK"):
             self.wrong(f"the ledger says of the other update {others}")
         if any(key[0] == "OPEN" for key in world.dynamodb.items) or not world.lease_is_free:

@@ -32,7 +32,7 @@ from fakes.simulated_ecs import BREAKER, Killed
 
 from .fault_runs import BAD, GOOD, PACE
 from .interleaving import Interleaving
-from .rollout_world import Function, Told, _Watched
+from .rollout_world import Function, Outcome, RecordedDeployments
 from .trouble import DYNAMODB, ECS, FAILURES, KILLS, Kind
 
 APP, SIDECAR = "app", "sidecar"
@@ -185,7 +185,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         self.made: list[Made] = []
         self.wrong: list[str] = []
         self._unanswered: set[str] = set()
-        self.results: list[tuple[Intent, Told]] = []
+        self.results: list[tuple[Intent, Outcome]] = []
         """What the callers got."""
         self._deployments: dict[str, dict[str, str]] = {SERVICE: self.world.made}
         self.has_second = draw.random() < 0.15
@@ -272,7 +272,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         first = world.task_definitions[0]
         service = world.add_service(SECOND, first, 1, TAGS, "FARGATE", breaker, {}).service
         made: dict[str, str] = {}
-        service.deployments = _Watched(service.deployments, made)
+        service.deployments = RecordedDeployments(service.deployments, made)
         self._deployments[SECOND] = made
 
     # The threads.
@@ -350,20 +350,20 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             self._note_made("foreign")
             self.turns.note(f"deploys {arn.rpartition('/')[2]} as {deployment}")
 
-    def _result(self, work: Callable[[], Any]) -> Told:
+    def _result(self, work: Callable[[], Any]) -> Outcome:
         try:
-            return Told(answer=work())
+            return Outcome(answer=work())
         except EcsUpdaterError as error:
-            return Told(error=error)
+            return Outcome(error=error)
         except Killed:
-            return Told(was_killed=True)
+            return Outcome(was_killed=True)
 
     def _finish(self) -> None:
         """Everybody has gone: the reconciler runs until nothing is open."""
         self._alone = Process(None)
         for _ in range(30):
             self.world.ecs.clock.advance(60)
-            run = self.world.complete()
+            run = self.world.reconcile()
             self._note_made("ecs")
             if not run.open and not run.skipped:
                 break
@@ -486,7 +486,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
                 )
 
 
-def _is_interrupted(result: Told) -> bool:
+def _is_interrupted(result: Outcome) -> bool:
     never_began = isinstance(result.error, LeaseHeldError) and "any more" not in str(result.error)
     if result.answer:
         return any(

@@ -1,25 +1,32 @@
-"""A server on loopback between a client and the emulator: what those that hold back, count or
-throttle have in common.
+"""HTTP servers on loopback between a client and the emulator: they hold requests back, throttle
+them, or record them.
 """
 
+import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self
 
-PATIENCE = 300
-"""Seconds that an answer of the emulator may take."""
+from fakes.ecs_buckets import THROTTLED, Buckets
 
-_NOT_PASSED_ON = {
-    "connection",
-    "content-length",
-    "date",
-    "keep-alive",
-    "server",
-    "transfer-encoding",
-}
+PATIENCE = 600
+"""Maximum seconds for an answer of the emulator, or for a request that is held back."""
+
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "proxy-connection"}
+
+
+class Request(NamedTuple):
+    """A request as it came."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
 
 
 class Answer(NamedTuple):
@@ -31,89 +38,138 @@ class Answer(NamedTuple):
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes on to 127.0.0.1:``port`` what it gets.
-
-    What else is done is said in methods that a class of its own overrides.
-    """
+    """Forwards requests to 127.0.0.1:`port`. Subclasses override the methods below."""
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int):
+    def __init__(self, port: int = 0):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port = port
 
     @property
     def url(self) -> str:
-        """Where a client finds it."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        """Address of this server."""
+        return f"http://127.0.0.1:{self.server_port}"
 
-    def before(self, headers: Mapping[str, str]) -> Answer | None:
-        """Called with a request's headers; an answer of its own, and the request is not passed
-        on.
-        """
+    @contextmanager
+    def serving(self) -> Iterator[Self]:
+        """Serves until the end of the block."""
+        thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        with self:
+            thread.start()
+            try:
+                yield self
+            finally:
+                self.shutdown()
+                thread.join()
 
-    def answered(self, headers: Mapping[str, str], status: int) -> None:
-        """Called with a request's headers when the emulator has answered, and the client does not
-        know yet.
-        """
+    def before(self, request: Request) -> Answer | None:
+        """Called with each request. A returned answer is sent instead of forwarding the request."""
 
-    def passed_on(self, status: int) -> None:
-        """Called when the client has been sent the emulator's answer."""
+    def answered(self, request: Request, answer: Answer) -> None:
+        """Called when the emulator has answered, before the client gets the answer."""
+
+    def sent(self, answer: Answer) -> None:
+        """Called when the client has got the emulator's answer."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that does not wait for its answer is no failure here."""
+        """Ignores clients that do not wait for their answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Proxy
 
-    def _pass_on(self) -> None:
+    def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        own = self.server.before(self.headers)
-        answer = own or self._ask(body)
+        request = Request(self.command, self.path, self.headers, body)
+        own = self.server.before(request)
+        answer = own or self._ask(request)
         if not own:
-            self.server.answered(self.headers, answer.status)
+            self.server.answered(request, answer)
         self.send_response_only(answer.status)
+        length = str(len(answer.content))
         for name, value in answer.headers:
-            if name.lower() not in _NOT_PASSED_ON:
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = value
+            elif name.lower() not in _HOP_BY_HOP | {"content-length"}:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.content)))
+        self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(answer.content)
         if not own:
-            self.server.passed_on(answer.status)
+            self.server.sent(answer)
 
-    def _ask(self, body: bytes) -> Answer:
+    def _ask(self, request: Request) -> Answer:
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP_BY_HOP}
         upstream = HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
         try:
-            upstream.request(self.command, self.path, body, dict(self.headers))
-            # Which has the socket for itself where it is the connection's last one.
+            upstream.request(request.method, request.path, request.body, headers)
+            # The response has the socket where it is the last one of the connection.
             with upstream.getresponse() as answer:
                 return Answer(answer.status, answer.getheaders(), answer.read())
         finally:
             upstream.close()
 
-    do_GET = do_POST = do_PUT = do_DELETE = _pass_on
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _forward
 
     def log_message(self, format: str, *args: object) -> None:  # pylint: disable=redefined-builtin
-        """Nothing: the output belongs to whoever uses it."""
+        """Logs nothing."""
 
 
-_P = TypeVar("_P", bound=Proxy)
+class Relay(Proxy):
+    """Records the status of each answer. Holds requests back while `open` is not set."""
+
+    def __init__(
+        self, port: int, held: bool = False, on_answer: Callable[[int], object] | None = None
+    ):
+        super().__init__(port)
+        self.on_answer = on_answer
+        self.statuses: list[int] = []
+        self.asked, self.open = threading.Event(), threading.Event()
+        """`asked` is set when the first request has come."""
+        if not held:
+            self.open.set()
+
+    def before(self, request: Request) -> None:
+        self.asked.set()
+        assert self.open.wait(PATIENCE), "the request was held back too long"
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        self.statuses.append(answer.status)
+
+    def sent(self, answer: Answer) -> None:
+        if self.on_answer:
+            self.on_answer(answer.status)
+
+    def shutdown(self) -> None:
+        self.open.set()
+        super().shutdown()
 
 
-@contextmanager
-def serving(proxy: _P) -> Iterator[_P]:
-    """The proxy at work, until the end of the block."""
-    with proxy:
-        thread = threading.Thread(
-            target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            proxy.shutdown()
-            thread.join()
+class QuotaProxy(Proxy):
+    """Throttles calls of ECS as ECS does, and counts them. All buckets are full at first."""
+
+    def __init__(self, port: int):
+        super().__init__(port)
+        self.buckets = Buckets()
+        self.first: dict[str, float] = {}
+        self.last: dict[str, float] = {}
+        """When each operation was first and last answered, in seconds of the monotonic clock."""
+
+    def before(self, request: Request) -> Answer | None:
+        service, _, operation = request.headers.get("X-Amz-Target", "").partition(".")
+        if service != "AmazonEC2ContainerServiceV20141113" or self.buckets.take(
+            operation, time.monotonic()
+        ):
+            return None
+        status, error = THROTTLED
+        headers = [("Content-Type", "application/x-amz-json-1.1")]
+        return Answer(status, headers, json.dumps(error).encode())
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        if answer.status < 300:
+            operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+            self.last[operation] = time.monotonic()
+            self.first.setdefault(operation, self.last[operation])

@@ -1,5 +1,4 @@
-"""A whole world for updates: the simulated ECS and moto's DynamoDB on one clock, with the function
-in front of them.
+"""A world for updates: the simulated ECS and the DynamoDB in memory on one clock, and the function.
 
 A call can fail or the process be killed at any request of either service:
 ``world.at_next = Trouble(n, THROTTLED)``.
@@ -7,8 +6,7 @@ A call can fail or the process be killed at any request of either service:
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -30,7 +28,7 @@ from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
 from fakes.fake_ecs import REGION, SERVICE_ARN
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
-from fakes.simulated_ecs import Killed, SimulatedEcs
+from fakes.simulated_ecs import Image, Killed, SimulatedEcs
 from fakes.simulated_ecs.deployments import Deployment
 
 from .trouble import DYNAMODB, ECS, Process, Trouble
@@ -42,11 +40,21 @@ EVENT = {
     "ecs_tag": {"release": "2"},
 }
 OLD_TAGS = {"old-custom-tag-name": "old-custom-tag-value"}
+ROLLBACK = {
+    "action": "rollback",
+    "ecs_cluster_name": "ECSCluster",
+    "ecs_service_name": "ecs-dummy-service",
+}
+SIDECAR = [
+    {"name": "ecs-dummy-container", "image": "busybox", "memory": 128},
+    {"name": "sidecar", "image": "envoy:1", "memory": 64},
+]
+"""Containers of a service with two of them."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the caller of one update got."""
+class Outcome:
+    """Answer or error of one update."""
 
     answer: dict[str, Any] | None = None
     error: EcsUpdaterError | None = None
@@ -61,31 +69,28 @@ class Told:
 
     @property
     def text(self) -> str:
-        """What a person reads."""
-        return (
-            str(self.error)
-            if self.error
-            else str((self.answer or {}).get("body", {}).get("deployment"))
-        )
+        """The error message, or the deployment of the answer."""
+        return str(self.error or (self.answer or {}).get("body", {}).get("deployment"))
+
+    @property
+    def notes(self) -> list[str]:
+        """The notes of the answer."""
+        return self.answer["body"]["deployment"].get("notes", []) if self.answer else []
 
 
 class _EndlessQuota(quota.RetryQuota):
-    """Lets the SDK repeat whatever its other rules let it repeat, however much failed before: in
-    every run the same.
-    """
+    """Never limits the retries of the SDK, so that every run is the same."""
 
     def acquire(self, capacity_amount: int) -> bool:
         return True
 
 
 _QUICK = Config(signature_version=UNSIGNED, parameter_validation=False)
-"""Leaves out a third of the SDK's work on a request, which nobody looks at here."""
+"""Leaves out a third of the SDK's work on a request, which no test checks."""
 
 
 class Function:
-    """What the function makes at module scope, for many worlds one after another: to make it takes
-    longer than most runs.
-    """
+    """Clients of the function, shared by many worlds: creating them takes longer than most runs."""
 
     def __init__(self, dynamodb: MemoryDynamodb):
         self.dynamodb = dynamodb
@@ -102,9 +107,9 @@ class Function:
         return World(self.dynamodb, self.table, self, **options)
 
 
-class _Watched(list[Deployment]):
-    """A service's deployments, which notes each that is made: ECS forgets those that were
-    replaced.
+class RecordedDeployments(list[Deployment]):
+    """Deployments of a service. Records the revision of each by its id, because ECS forgets those
+    that were replaced.
     """
 
     def __init__(self, deployments: list[Deployment], made: dict[str, str]):
@@ -128,9 +133,13 @@ class World:
         table: MemoryDynamodb | None = None,
         boundary: Table | None = None,
         function: Function | None = None,
+        image: Image | None = None,
         **options: Any,
     ):
+        """`image` is the behaviour of `app:2`; the options are those of the simulated ECS."""
         self.ecs = SimulatedEcs(**options)
+        if image:
+            self.ecs.publish(EVENT["ecs_image_name"], image)
         self.clock = Clock(
             self.ecs.clock.now, self.ecs.clock.sleep, lambda: 0.5, self.ecs.clock.now
         )
@@ -144,82 +153,120 @@ class World:
             self.boundary = Ecs(self.ecs.client(_CONFIG), self.calls)
         self._ids = itertools.count(1)
         self.at_next: Trouble | None = None
-        """What goes wrong with the next update, or run of the completer."""
+        """Fault of the next update or run of the reconciler."""
         self.process = Process(None, self.pass_time)
-        """The last one."""
+        """Process of the last update."""
         self.made: dict[str, str] = {}
-        """The revision of each deployment that there ever was, by its id, in order."""
-        self.ecs.service.deployments = _Watched(self.ecs.service.deployments, self.made)
-        self.ecs.wire.before = lambda request: self._before(ECS, request)
+        """Revision of every deployment by its id, in order."""
+        self.ecs.service.deployments = RecordedDeployments(self.ecs.service.deployments, self.made)
+        self.ecs.wire.before = lambda request: self.process.before(ECS, request)
         if table:
-            table.before = lambda request: self._before(DYNAMODB, request)
+            table.before = lambda request: self.process.before(DYNAMODB, request)
             table.now = self.ecs.clock.now
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of the function."""
+        """Environment of the function."""
         return {"LEDGER_TABLE": TABLE} if self.table else {}
 
     def send(
         self,
         event: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
+        ends_after: float | None = None,
         **fields: Any,
-    ) -> Told:
-        """Does one update; the keywords are fields of the event, None leaves one out."""
-        whole = {
-            name: value
-            for name, value in {**(event or EVENT), **fields}.items()
-            if value is not None
-        }
-        call = Call(f"invocation-{next(self._ids)}", "test", lambda: 900.0, self.clock)
+    ) -> Outcome:
+        """Does one update. The keywords are fields of the event. None removes a field.
+
+        `ends_after` is the time-out of the function in seconds.
+        """
+        whole = {**(event or EVENT), **fields}
+        whole = {name: value for name, value in whole.items() if value is not None}
+        end = self.clock.now() + (ends_after or 0)
+        call = Call(
+            f"invocation-{next(self._ids)}",
+            "test",
+            lambda: end - self.clock.now() if ends_after else 900.0,
+            self.clock,
+        )
         settings = {**self.environment, **(environment or {})}
-        return self.told(lambda: deploy(whole, settings, self.boundary, call, self.table))
+        return self.outcome_of(lambda: deploy(whole, settings, self.boundary, call, self.table))
 
-    def told(self, process: Callable[[], dict[str, Any]]) -> Told:
-        """What comes of ``process``, whatever that is."""
+    def update(self, *numbers: int, image: Image | None = None, **fields: Any) -> Outcome:
+        """Deploys `app:NUMBER` for each number, with the number as a tag, and waits two minutes.
+
+        Returns the last outcome. `image` is the behaviour of the images.
+        """
+        for number in numbers:
+            name = f"app:{number}"
+            if image:
+                self.ecs.publish(name, image)
+            event = {"ecs_image_name": name, "ecs_tag": {"release": str(number)}}
+            outcome = self.send(**event, **{"wait_seconds": 120, **fields})
+        return outcome
+
+    def outcome_of(self, process: Callable[[], dict[str, Any]]) -> Outcome:
+        """Runs `process` with the fault that is due."""
+        self.process, self.at_next = Process(self.at_next, self.pass_time), None
         try:
-            with self._process():
-                return Told(answer=process())
-        except EcsUpdaterError as error:
-            return Told(error=error)
-        except Killed:
-            return Told(was_killed=True)
+            return outcome_of(process)
+        finally:
+            self.process.ends()
 
-    def complete(
+    def reconcile(
         self, event: Any = None, settings: Mapping[str, str] | None = None
     ) -> Reconciliation:
-        """One run of the completer; ``settings`` beside the function's environment."""
-        call = Call(f"completer-{next(self._ids)}", None, lambda: 900.0, self.clock)
+        """Runs the reconciler once, with `settings` added to the function's environment."""
+        call = Call(f"reconciler-{next(self._ids)}", None, lambda: 900.0, self.clock)
         return reconcile(
             event, {**self.environment, **(settings or {})}, self.boundary, self.table, call
         )
 
-    def complete_until_all_is_done(self, every: float = 60, most: int = 60) -> list[Entry]:
-        """Runs of the completer, until nothing is open; what they ended."""
+    def reconcile_all(self, every: float = 60, most: int = 60) -> list[Entry]:
+        """Runs the reconciler until nothing is open. Returns the entries that it ended."""
         ended: list[Entry] = []
         for _ in range(most):
-            run = self.complete()
+            run = self.reconcile()
             ended += run.ended
             if not run.open and not run.skipped:
                 break
-            self.ecs.clock.advance(every)
+            self.pass_time(every)
         return ended
 
-    @contextmanager
-    def _process(self) -> Iterator[None]:
-        self.process, self.at_next = Process(self.at_next, self.pass_time), None
-        try:
-            yield
-        finally:
-            self.process.ends()
+    def settle(self, seconds: float) -> list[Entry]:
+        """Lets time pass, then reconciles everything."""
+        self.pass_time(seconds)
+        return self.reconcile_all()
 
-    def _before(self, service: str, request: Any) -> Any:
-        return self.process.before(service, request)
+    def before(
+        self,
+        operation: str,
+        action: Callable[[], object],
+        skip: int = 0,
+        times: int = 1,
+        service: str = ECS,
+    ) -> None:
+        """Calls `action` before an operation is sent, `times` times after the first `skip` calls
+        of it.
+        """
+        calls = itertools.count()
+        client = (self.boundary if service == ECS else self.table)._client  # type: ignore[union-attr]
+
+        def hook(**_: Any) -> None:
+            if skip <= next(calls) < skip + times:
+                action()
+
+        client.meta.events.register_first(f"before-send.{service}.{operation}", hook)
+
+    def redeploy(self, *containers: dict[str, Any], family: str = "ecs-dummy-task") -> None:
+        """Registers a revision with these containers and deploys it, as another program does."""
+        body = {"family": family, "containerDefinitions": list(containers)}
+        arn = self.ecs.world.register(body)["taskDefinitionArn"]
+        self.ecs.redeploy(arn.rpartition("/")[2])
 
     def held(self, request_id: str) -> Callable[[], object]:
-        """Takes the service's lease as another update does; call what is returned to give it
-        back.
+        """Takes the lease of the service as another update does. Returns the function that releases
+        it.
         """
         assert self.table
         leases = Leases(self.table, clock=self.clock.epoch, sleep=self.clock.sleep)
@@ -233,12 +280,22 @@ class World:
 
     @property
     def history(self) -> list[Entry]:
-        """The service's entries, the latest first."""
+        """Entries of the service, the latest first."""
         return History(self.table, clock=self.clock.epoch).latest(SERVICE_ARN) if self.table else []
 
     @property
+    def verdicts(self) -> list[str | None]:
+        """Verdicts of the entries, the latest first."""
+        return [entry.verdict for entry in self.history]
+
+    @property
+    def image(self) -> str:
+        """Image of the container of the service, as it is or will be."""
+        return self.ecs.running_images["ecs-dummy-container"]
+
+    @property
     def lease_is_free(self) -> bool:
-        """Whether another update could begin now."""
+        """Whether another update can begin now."""
         item = self.dynamodb.items.get((SERVICE_ARN, "LEASE")) if self.dynamodb else None
         return (
             item is None
@@ -255,6 +312,16 @@ class World:
     def state(self) -> tuple[dict[str, str], dict[str, str]]:
         """Images and tags of the service, as it is or is about to be."""
         return self.ecs.running_images, self.tags
+
+
+def outcome_of(process: Callable[[], dict[str, Any]]) -> Outcome:
+    """Runs `process`. Returns its answer, its error, or that it was killed."""
+    try:
+        return Outcome(answer=process())
+    except EcsUpdaterError as error:
+        return Outcome(error=error)
+    except Killed:
+        return Outcome(was_killed=True)
 
 
 def boundary_of(fake: MemoryDynamodb) -> Table:

@@ -120,7 +120,7 @@ def test_they_agree_on_updates_that_are_killed_and_taken_up_again(both, table, i
         for _ in range(3):  # The second one finds the lease held.
             world.send(request_id="request-1", rollback_on_failure=True)
             world.pass_time(70)
-        world.complete_until_all_is_done()
+        world.reconcile_all()
         assert world.history[0].is_ended
         assert both.items == both.other.items
     assert len(both.asked) >= 9 and {name.rpartition(".")[2] for name in both.refused} >= {
