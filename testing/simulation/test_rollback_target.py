@@ -11,7 +11,7 @@ from ecs_updater.errors import (
     ServiceReadError,
     TaskDefinitionFamilyError,
 )
-from ecs_updater.ledger.store import entry_key
+from ecs_updater.ledger.entry import entry_key
 from fakes.fake_ecs import ACCOUNT, DENIED, REGION, SERVER_ERROR
 from fakes.simulated_ecs import Image, Pace
 from support.rollout_world import OLD_TAGS, ROLLBACK

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from ecs_updater.ledger.entry import Entry, Side
-from ecs_updater.ledger.lease import LeaseTerm
+from ecs_updater.ledger.lease import Lease
 from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN
 
 START = 1_800_000_000.0
 ANSWER = {"statusCode": 200, "body": {"changed": True}}
 
 
-def intent(lease: LeaseTerm, **fields: object) -> Entry:
+def intent(lease: Lease, **fields: object) -> Entry:
     """What an update under this lease is about to do."""
     entry = Entry(
         service=lease.service,

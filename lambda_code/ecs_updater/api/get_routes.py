@@ -9,9 +9,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from .. import log
 from ..context import Call
 from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
-from ..ledger.entry import ENTRY, to_item
+from ..ledger.entry import ENTRY, UPDATES, to_item
 from ..ledger.queries import UpdateQueries
-from ..ledger.store import UPDATES
 from ..model.arn import account_prefix
 from ..settings import StatusSettings
 from . import openapi, query, ui

@@ -177,7 +177,7 @@ def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
 
 def _resume_or_begin(attempt: Attempt, lease: Lease, plan: Plan | None, read_at: float) -> Step:
     """Recovers interrupted updates, and resumes this request or begins it."""
-    unfinished = attempt.history.unfinished(lease.term.service)
+    unfinished = attempt.history.unfinished(lease.service)
     if unfinished:
         unfinished = in_order(unfinished)
     request_id = attempt.identity.holder.request_id
@@ -191,7 +191,7 @@ def _resume_or_begin(attempt: Attempt, lease: Lease, plan: Plan | None, read_at:
         ended = attempt.identity.find()  # It ended during the wait for the lease.
         if ended and has_ended_for_good(ended):
             return Step(Journal(ended, attempt.history, lease), None, has_ended=True)
-    if plan is None or lease.term.is_stale(read_at):
+    if plan is None or lease.is_stale(read_at):
         plan = attempt.planner.plan(attempt.request)
     if unfinished and not _recover(attempt, lease, unfinished, plan):
         plan = attempt.planner.plan(attempt.request)
@@ -235,8 +235,8 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
     begun = history.begin(
         replace(
             entry,
-            number=lease.term.fence,
-            fence=lease.term.fence,
+            number=lease.fence,
+            fence=lease.fence,
             owner=identity.holder.id,
             request_id=identity.holder.request_id,
             caller=attempt.call.caller,
@@ -245,7 +245,7 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
             rollback_to=rollback_to,
             rollback_tags=rollback_tags,
         ),
-        lease.term,
+        lease,
     )
     if not begun.is_new:
         identity.check_begun_elsewhere(begun.entry)

@@ -113,7 +113,7 @@ class Journal:
 
     def may_take_back(self) -> bool:
         """Returns whether the lease lasts for a write, without a call of the ledger."""
-        return self._lease.lasts(WRITE_SECONDS)
+        return self._lease.margin() >= WRITE_SECONDS
 
     def keep_lease(self) -> None:
         """Renews the lease during a wait."""

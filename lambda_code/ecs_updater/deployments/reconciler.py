@@ -18,8 +18,7 @@ from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, Ledger
 from ..ledger.entry import Entry, Side, seconds
 from ..ledger.lease import Holder, Leases
 from ..ledger.memory import MemoryLedger
-from ..ledger.open_entries import OpenEntries, OpenEntry, Page
-from ..ledger.store import History
+from ..ledger.store import History, OpenEntry, Page
 from ..log import logger
 from ..model.arn import service_key
 from ..model.verdict import Verdict
@@ -131,31 +130,30 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
         raise ConfigurationError(
             "the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete"
         )
-    history, leases, open_entries = _parts(table, settings.ledger_retention_days, call.clock)
+    history, leases = _parts(table, settings.ledger_retention_days, call.clock)
     recovery, key = Recovery(ecs, Waiter(ecs, settings, call.clock), history), service_of(event)
     result, most_seconds = Reconciliation(), settings.open_update_max_hours * 3600
-    for page in [Page(open_entries.of(key), True)] if key else open_entries.pages():
+    for page in [Page(history.open_entries(key), True)] if key else history.open_pages():
         for service in _open_services(ecs, page.entries, result, call, batch, most_seconds):
             if call.time_left() < _NEEDED_SECONDS:
                 result.skip(service.key, "no time left, the next run goes on here")
                 return result
             if not page.is_all and batch is None:
                 # Before the recovery: if it kills the run, the next run skips this service.
-                open_entries.go_on_after(service.entries[-1])
+                history.go_on_after(service.entries[-1])
             _recover(service, leases, recovery, result, f"reconciler {call.id}")
     return result
 
 
 def _parts(
     table: Table | MemoryLedger, retention_days: int, clock: Clock
-) -> tuple[History, Leases, OpenEntries]:
+) -> tuple[History, Leases]:
     """Returns the parts of the ledger that the reconciler uses."""
     if isinstance(table, MemoryLedger):
-        return table.history, table.leases, table.open_entries
+        return table.history, table.leases
     return (
         History(table, retention_days=retention_days, clock=clock.epoch),
         Leases(table, clock=clock.epoch, sleep=clock.sleep),
-        OpenEntries(table),
     )
 
 
@@ -169,7 +167,7 @@ def _recover(
     """Recovers the entries of one service under its lease."""
     try:
         with leases.held(service.key, Holder.of(holder)) as lease:
-            known = None if lease.term.is_stale(service.read_at) else service.service
+            known = None if lease.is_stale(service.read_at) else service.service
             for entry in in_order(service.readable):
                 try:
                     recovered = recovery.recover(entry, lease, known)

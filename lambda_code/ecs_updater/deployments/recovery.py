@@ -18,9 +18,9 @@ from ..errors import (
     ServiceReadError,
     ServiceUpdateError,
 )
-from ..ledger.entry import Entry, State
+from ..ledger.entry import Entry, State, entry_key
 from ..ledger.lease import Lease
-from ..ledger.store import History, entry_key
+from ..ledger.store import History
 from ..log import logger
 from ..model.plan import Plan
 from ..model.request import Request
@@ -93,7 +93,7 @@ class Recovery:
         """
         try:
             try:
-                journal = Journal(self._history.take_over(entry, lease.term), self._history, lease)
+                journal = Journal(self._history.take_over(entry, lease), self._history, lease)
             except LeaseHeldError:
                 return entry  # It has ended meanwhile.
             outcome = self._outcome(journal, service, is_followed_by_a_deployment)
@@ -168,7 +168,7 @@ class Recovery:
 
     def resume(self, entry: Entry, lease: Lease, planner: Planner, request: Request) -> Step:
         """Continues an earlier attempt at the same request after its last step."""
-        journal = Journal(self._history.take_over(entry, lease.term), self._history, lease)
+        journal = Journal(self._history.take_over(entry, lease), self._history, lease)
         entry = journal.entry
         if (
             entry.rollback

@@ -227,7 +227,10 @@ class RollbackRunner:
         changes = taken_back(own_tags(service), _tags_to_restore(entry))
         try:
             if changes:
-                if any(later.has_replaced_tags for later in journal.history.later(entry)):
+                if any(
+                    later.number > entry.number and later.has_replaced_tags
+                    for later in journal.history.latest(entry.service)
+                ):
                     journal.entry = replace(entry, rollback_tags=entry.after.tags)
                     return ", its tags are those of a later update", True
                 journal.before_write()

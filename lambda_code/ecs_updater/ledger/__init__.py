@@ -11,7 +11,7 @@ The index `recent` has the entries of all services by `feed`, which is the same 
     service's key        UPDATE#number   an entry, see `entry.Entry`; `expires` after its end
     service's key        LAST_SUCCESS    the last successful update, see `entry.Success`
     REQUEST#request_id   REQUEST         `service`, `number` of its entry; `expires`
-    OPEN                 service#number  `service`, `number` of an open entry, see `open_entries`
+    OPEN                 service#number  `service`, `number` of an open entry, see `store`
     OPEN-CURSOR          OPEN-CURSOR     `after`: last marker of the reconciler's last run
     BATCH#id             BATCH, MEMBER#  a batch and its services, see `batch`; `expires`
     PACE                 a bucket        `full_at`, see `rate_limiter`

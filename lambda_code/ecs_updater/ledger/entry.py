@@ -6,18 +6,27 @@ revision. An update in the state REGISTERED may have written tags and updated th
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from ..errors import MESSAGE_LIMIT, LedgerError, attributes_of, one_line
-from ..model.field_types import check_types
+from ..model.field_types import build
 from ..model.verdict import Verdict
 from . import stored_answer
 
 ENTRY = "UPDATE#"
 """Prefix of the sort key of an entry."""
+
+OPEN = "OPEN"
+"""Partition key of the markers of open entries."""
+
+LAST_SUCCESS = "LAST_SUCCESS"
+"""Sort key of a service's last success."""
+
+UPDATES = "UPDATES"
+"""Partition key of the index with the entries of all services."""
 
 ITEM_LIMIT = 390_000
 """Maximum bytes of an entry's item. DynamoDB's limit is 400 KB, names included."""
@@ -276,8 +285,8 @@ class Success:
     task_definition_arn: str
     images: Mapping[str, str]
     tags: Mapping[str, str]
-    deployment_id: str | None
-    ended_at: str | None
+    deployment_id: str | None = None
+    ended_at: str | None = None
 
     @classmethod
     def of(cls, entry: Entry) -> "Success | None":
@@ -296,6 +305,31 @@ class Success:
         )
 
 
+def open_item(entry: Entry) -> dict[str, Any]:
+    """Returns the marker of an open entry."""
+    return {"pk": OPEN, "sk": f"{entry.service}#{entry.number:015d}"} | _reference(entry)
+
+
+def request_item(entry: Entry) -> dict[str, Any]:
+    """Returns the item by which the `request_id` of an entry is found."""
+    pk, sk = request_key(entry.request_id)
+    return {"pk": pk, "sk": sk} | _reference(entry)
+
+
+def _reference(entry: Entry) -> dict[str, Any]:
+    return {"service": entry.service, "number": entry.number}
+
+
+def request_key(request_id: str) -> tuple[str, str]:
+    """Returns the key of the item that has the key of a `request_id`'s entry."""
+    return f"REQUEST#{request_id}", "REQUEST"
+
+
+def entry_key(number: int) -> str:
+    """Returns the sort key of an entry."""
+    return f"{ENTRY}{number:015d}"
+
+
 def iso(moment: float) -> str:
     """Returns seconds since the epoch as ISO 8601 in UTC with milliseconds."""
     return (
@@ -311,8 +345,9 @@ def seconds(text: str | None) -> float | None:
 
 
 def to_item(entry: Entry) -> dict[str, Any]:
-    """Returns the attributes of an entry without the table's keys and without None."""
+    """Returns the item of an entry, without None."""
     item = {name: value for name, value in vars(entry).items() if value is not None}
+    item |= {"pk": entry.service, "sk": entry_key(entry.number), "feed": UPDATES}
     for name in ("before", "after", "rollback"):
         if name in item:
             item[name] = dict(vars(item[name]))
@@ -334,16 +369,12 @@ def from_item(item: Mapping[str, Any]) -> Entry:
     Raises LedgerError, with the item's key, for an item that is not a valid entry.
     """
     try:
-        known = _known(Entry, item)
-        known |= {name: Side(**_known(Side, known[name])) for name in ("before", "after")}
-        if "rollback" in known:
-            known["rollback"] = Rollback(**_known(Rollback, known["rollback"]))
+        known = {**item, "state": State(item["state"])}
         if "answer" in known:
             known["answer"] = stored_answer.restore(known["answer"], item)
         if "error_attributes" in known:
             known["error_attributes"] = json.loads(known["error_attributes"])
-        entry = Entry(**known | {"state": State(known["state"])})
-        check_types(entry)
+        entry = build(Entry, known)
         for moment in (entry.begun_at, entry.updated_at, entry.ended_at):
             seconds(moment)
         return entry
@@ -353,13 +384,6 @@ def from_item(item: Mapping[str, Any]) -> Entry:
             f"the entry {key} cannot be read ({type(error).__name__}: {one_line(str(error))}): "
             "correct or delete this item of the table"
         ) from None
-
-
-def _known(kind: type, item: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(item, Mapping):
-        raise TypeError(f"{kind.__name__} is {type(item).__name__}")
-    names = [field.name for field in fields(kind) if field.name in item]
-    return {name: item[name] for name in names}
 
 
 def _bounded(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

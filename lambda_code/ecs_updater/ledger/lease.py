@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..aws.dynamodb import ConditionFailed, Item, Table, Update
 from ..errors import LeaseHeldError, LedgerError, Outcome, one_line
@@ -52,27 +52,6 @@ class Holder:
         return cls(uuid.uuid4().hex, request_id)
 
 
-@dataclass(frozen=True)
-class LeaseTerm:
-    """A lease when its holder took or renewed it."""
-
-    service: str
-    holder: Holder
-    fence: int
-    expires_at: float
-    """Seconds since the epoch."""
-    previous_until: float = -math.inf
-    """End of the previous holder's lease in seconds since the epoch."""
-
-    def is_stale(self, read_at: float) -> bool:
-        """Returns whether another holder may have written to the service since `read_at`."""
-        return self.previous_until + SKEW >= read_at
-
-    def margin(self, now: float) -> float:
-        """Returns for how many seconds the lease is valid."""
-        return self.expires_at - SKEW - now
-
-
 class Leases:
     """The leases in the ledger's table.
 
@@ -89,10 +68,10 @@ class Leases:
     ):
         self._table = table
         self.seconds = seconds
-        self._clock = clock
+        self.clock = clock
         self._sleep = sleep
 
-    def acquire(self, service: str, holder: Holder, deadline: float = -math.inf) -> LeaseTerm:
+    def acquire(self, service: str, holder: Holder, deadline: float = -math.inf) -> "Lease":
         """Takes a lease that is free, expired or already the holder's, after a lost response.
 
         Until `deadline`, in seconds since the epoch, tries again if the lease is held or the table
@@ -103,20 +82,22 @@ class Leases:
         while True:
             tries += 1
             taken, longest = self._take(service, holder)
-            if isinstance(taken, LeaseTerm):
-                return taken if tries == 1 else replace(taken, previous_until=math.inf)
-            now = self._clock()
+            if isinstance(taken, Lease):
+                if tries > 1:
+                    taken.previous_until = math.inf
+                return taken
+            now = self.clock()
             if now >= deadline:
                 raise taken
             pause = backoff(tries, _FIRST_POLL, _LONGEST_POLL, _POLL_FACTOR)
             self._sleep(min(pause * random.uniform(0.5, 1.5), longest, deadline - now))
 
-    def renew(self, lease: LeaseTerm) -> LeaseTerm:
+    def renew(self, lease: "Lease") -> None:
         """Renews the lease for its full duration from now.
 
         Raises LeaseHeldError if another holder took it.
         """
-        until = self._clock() + self.seconds
+        until = self.clock() + self.seconds
         renewal = Update(
             lease.service,
             SORT_KEY,
@@ -124,7 +105,7 @@ class Leases:
             _IS_HELD,
             {
                 "until": until,
-                "expires": _ttl(until),
+                "expires": int(until) + KEPT_SECONDS,
                 "holder": lease.holder.id,
                 "fence": lease.fence,
             },
@@ -133,7 +114,7 @@ class Leases:
             self._table.change(renewal)
         except ConditionFailed as error:
             raise lost_error(lease, error.items[0]) from error
-        return replace(lease, expires_at=until)
+        lease.expires_at = until
 
     def release(self, service: str, holder: Holder) -> bool:
         """Releases the lease. Returns False if the holder does not have it, or no longer.
@@ -145,7 +126,7 @@ class Leases:
             SORT_KEY,
             "SET #expires_at = :now REMOVE #holder, #request_id, #since",
             "#holder = :holder",
-            {"holder": holder.id, "now": self._clock()},
+            {"holder": holder.id, "now": self.clock()},
         )
         try:
             self._table.change(release)
@@ -156,7 +137,7 @@ class Leases:
     @contextmanager
     def held(self, service: str, holder: Holder, deadline: float = -math.inf) -> Iterator["Lease"]:
         """Takes the lease like `acquire`, and releases it at the end."""
-        lease = Lease(self, self.acquire(service, holder, deadline), self._clock)
+        lease = self.acquire(service, holder, deadline)
         try:
             yield lease
         finally:
@@ -168,12 +149,12 @@ class Leases:
 
     def _take(
         self, service: str, holder: Holder
-    ) -> tuple[LeaseTerm | LedgerError | LeaseHeldError, float]:
+    ) -> tuple["Lease | LedgerError | LeaseHeldError", float]:
         """Returns the lease, or the error and the maximum seconds before the next try.
 
         Raises LedgerError if another try cannot succeed.
         """
-        now = self._clock()
+        now = self.clock()
         until = now + self.seconds
         # The first fence is a time in milliseconds, so fences grow also if the item was deleted.
         update = Update(
@@ -189,7 +170,7 @@ class Leases:
                 "request_id": holder.request_id,
                 "now": now,
                 "until": until,
-                "expires": _ttl(until),
+                "expires": int(until) + KEPT_SECONDS,
                 "never": 0,
                 "first": int(now * 1000),
                 "step": 1,
@@ -197,7 +178,7 @@ class Leases:
         )
         try:
             item = self._table.update(update)
-            return LeaseTerm(service, holder, item["fence"], until, item["previous_until"]), 0
+            return Lease(self, service, holder, item["fence"], until, item["previous_until"]), 0
         except ConditionFailed as error:
             item = error.items[0] or {}
             held = LeaseHeldError(
@@ -215,59 +196,63 @@ class Leases:
             return error, math.inf
 
 
+@dataclass
 class Lease:
     """A held lease. An update confirms it before each write and keeps it during a wait."""
 
-    def __init__(self, leases: Leases, lease: LeaseTerm, clock: Callable[[], float]):
-        self._leases = leases
-        self._clock = clock
-        self.term = lease
-        self.not_released: LedgerError | None = None
-        """Why the lease could not be released, for the log."""
+    leases: Leases
+    service: str
+    holder: Holder
+    fence: int
+    expires_at: float
+    """Seconds since the epoch."""
+    previous_until: float = -math.inf
+    """End of the previous holder's lease in seconds since the epoch."""
+    not_released: LedgerError | None = None
+    """Why the lease could not be released, for the log."""
+
+    def is_stale(self, read_at: float) -> bool:
+        """Returns whether another holder may have written to the service since `read_at`."""
+        return self.previous_until + SKEW >= read_at
+
+    def margin(self) -> float:
+        """Returns for how many seconds the lease is valid. Makes no call."""
+        return self.expires_at - SKEW - self.leases.clock()
 
     def confirm(self, seconds: float) -> None:
         """Renews the lease before a write to ECS that takes at most `seconds`.
 
         Raises LeaseHeldError or LedgerError: then the caller must not write.
         """
-        self.term = self._leases.renew(self.term)
-        if not self.lasts(seconds):
-            service, margin = self.term.service, self.term.margin(self._clock())
+        self.leases.renew(self)
+        if (margin := self.margin()) < seconds:
             raise LedgerError(
-                f"the lease of {service} lasts for {margin:.0f} s, the next write "
+                f"the lease of {self.service} lasts for {margin:.0f} s, the next write "
                 f"may take {seconds:.0f} s"
             )
-
-    def lasts(self, seconds: float) -> bool:
-        """Returns whether the lease is valid for `seconds`. Makes no call."""
-        return self.term.margin(self._clock()) >= seconds
 
     def keep(self) -> None:
         """Renews the lease during a wait, after half of its duration.
 
         Raises LeaseHeldError or LedgerError.
         """
-        if self.term.margin(self._clock()) < self._leases.seconds / 2:
-            self.term = self._leases.renew(self.term)
+        if self.margin() < self.leases.seconds / 2:
+            self.leases.renew(self)
 
 
-def check_is_held(lease: LeaseTerm) -> Update:
+def check_is_held(lease: Lease) -> Update:
     """Returns a write without an effect that fails in a transaction if the lease is lost."""
     values = {"holder": lease.holder.id, "fence": lease.fence}
     return Update(lease.service, SORT_KEY, "SET #fence = :fence", _IS_HELD, values)
 
 
-def lost_error(lease: LeaseTerm, item: Item | None) -> LeaseHeldError:
+def lost_error(lease: Lease, item: Item | None) -> LeaseHeldError:
     """Returns the error for a lost lease. `item`: the lease in the table."""
     is_taken = item and "holder" in item
     reason = f"{_other_update(item or {})} has taken it" if is_taken else "its lease is gone"
     return LeaseHeldError(
         f"ecs_service_name {lease.service} is not held by this update any more: {reason}, try again"
     )
-
-
-def _ttl(until: float) -> int:
-    return int(until) + KEPT_SECONDS
 
 
 def _other_update(item: Item) -> str:

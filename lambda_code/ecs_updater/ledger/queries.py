@@ -9,9 +9,8 @@ from ..aws.dynamodb import Index, Item, Table
 from ..context import ANSWER_BYTES
 from ..errors import LedgerError
 from ..log import logger
-from .entry import ENTRY, Entry, State
-from .open_entries import read
-from .store import UPDATES, History, entry_key, request_key
+from .entry import ENTRY, UPDATES, Entry, State, entry_key, request_key
+from .store import History, read
 
 RECENT = Index("recent", "feed", "begun_at")
 """The entries of all services."""
@@ -27,14 +26,11 @@ _MAX_CALLS = 20
 """Maximum calls for a page of the entries of one cluster."""
 
 
-class UpdateQueries:
+class UpdateQueries(History):
     """The entries in the ledger's table, the latest first.
 
     A page begins after the key of an item. All methods raise LedgerError.
     """
-
-    def __init__(self, table: Table):
-        self._table = table
 
     def of_service(
         self, service: str, most: int, after: Item | None = None
@@ -85,10 +81,6 @@ class UpdateQueries:
                 break
         return found, key
 
-    def find(self, request_id: str) -> Entry | None:
-        """Returns the entry of a `request_id`, or None. Two calls."""
-        return History(self._table).find(request_id)
-
 
 def problem_of(item: Item) -> LedgerError | None:
     """Returns why an item with the attributes `SHOWN` is not a valid entry in any state.
@@ -122,7 +114,10 @@ def _key(item: Item, names: tuple[str, ...]) -> Item:
     return {name: item[name] for name in names}
 
 
-_READ = (*SHOWN, "may_be_repeated", "error_type", "error_attributes", "fingerprint")
+_READ = (
+    *(*SHOWN, "may_be_repeated", "fingerprint"),
+    *("error_type", "error_message", "error_attributes"),
+)
 
 
 class Progress:
@@ -138,8 +133,8 @@ class Progress:
     def of(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Returns the stored entries by `request_id`. Raises LedgerError.
 
-        An entry has the attributes `SHOWN`, `error_type`, `error_attributes`, `may_be_repeated`
-        and `fingerprint`. The fingerprint can be another event's with the same `request_id`.
+        An entry has the attributes `SHOWN`, `may_be_repeated`, `fingerprint` and those of its
+        error. The fingerprint can be another event's with the same `request_id`.
         """
         wanted = [id_ for id_ in dict.fromkeys(request_ids) if id_ not in self._ended]
         found = dict(self._ended)

@@ -2,33 +2,73 @@
 
 Each write replaces the whole entry if owner and state are as expected, or as already written. So a
 lost response is harmless, and a holder that lost its entry cannot write it.
+
+The open entries have markers, which are read page by page. A run of the reconciler may end before
+the last marker, also by a kill. The next run continues after its cursor and goes once around, so
+every entry has its turn.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
 from ..errors import LeaseHeldError, LedgerError, one_line
 from ..log import logger
-from ..model.field_types import check_types
+from ..model.field_types import build
 from .batch import count_failure
-from .entry import ENTRY, REACHED_FROM, Entry, State, Success, from_item, to_item
-from .lease import LeaseTerm, check_is_held, lost_error
-from .open_entries import OPEN, OpenEntries, read
+from .entry import (
+    ENTRY,
+    LAST_SUCCESS,
+    OPEN,
+    REACHED_FROM,
+    Entry,
+    State,
+    Success,
+    entry_key,
+    from_item,
+    iso,
+    open_item,
+    request_item,
+    request_key,
+    to_item,
+)
+from .lease import Lease, check_is_held, lost_error
 
 RETENTION_DAYS = 90
 """Days for which an ended entry and its `request_id` are kept."""
 
-UPDATES = "UPDATES"
-"""Partition key of the index with the entries of all services."""
+PAGE = 100
+"""Maximum entries in memory. An entry has up to 400 KB."""
 
-_LAST_SUCCESS, _REQUEST = "LAST_SUCCESS", "REQUEST"
-
+_CURSOR = "OPEN-CURSOR"
 _IS_NEW = "attribute_not_exists(#pk)"
 _BEGIN_TRIES = 3
+
+
+@dataclass(frozen=True)
+class OpenEntry:
+    """An entry that has not ended."""
+
+    marker: str
+    """Sort key of its marker."""
+    found: Entry | LedgerError
+    """The entry, or the error that names an unreadable item."""
+
+    @property
+    def service(self) -> str:
+        """The service's key."""
+        return self.marker.rpartition("#")[0]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Open entries, sorted by service and age."""
+
+    entries: Sequence[OpenEntry]
+    is_all: bool
+    """Whether the page has all open entries."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +96,23 @@ class History:
         self._retention = retention_days * 86_400
         self._clock = clock
 
-    # Writing
+    def begin(self, entry: Entry, lease: Lease | None = None) -> Begun:
+        """Stores a new entry and its `request_id`. One call.
 
-    def begin(self, entry: Entry, lease: LeaseTerm | None = None) -> Begun:
-        """Stores a new entry, its `request_id` and its marker as open. One call.
-
-        Returns the earlier entry of the `request_id` instead, unless that may be repeated. Raises
+        The entry is open and gets its marker, or has ended because the update was rejected. Returns
+        the earlier entry of the `request_id` instead, unless an open one may repeat it. Raises
         LeaseHeldError if another holder has taken `lease`, because entries sort by their fences.
         """
-        now = self._now()
+        writes: list[Write] = [check_is_held(lease)] if lease else []
+        now, expires = iso(self._clock()), dict[str, Any]()
         entry = replace(entry, begun_at=now, updated_at=now)
-        marker = {"pk": OPEN, "sk": _open_key(entry)}
-        writes: list[Write] = [Put(marker | {"service": entry.service, "number": entry.number})]
-        if lease:
-            writes.append(check_is_held(lease))
-        # The request expires with its entry, not while the entry is open.
-        request = _request_item(entry)
+        if entry.state is State.ENDED:
+            entry, expires = replace(entry, ended_at=now), {"expires": self._expires()}
+            writes += self._failure(entry)
+        else:
+            # The request expires with its entry, not while the entry is open.
+            writes.insert(0, Put(open_item(entry)))
+        item, request = to_item(entry) | expires, request_item(entry) | expires
         earlier: Item | None = None
         for _ in range(_BEGIN_TRIES):
             condition, values = _IS_NEW, dict[str, Any]()
@@ -79,9 +120,7 @@ class History:
                 condition = f"{_IS_NEW} OR (#service = :service AND #number = :number)"
                 values = {name: earlier[name] for name in ("service", "number")}
             try:
-                self._table.write(
-                    Put(_item(entry), _IS_NEW), Put(request, condition, values), *writes
-                )
+                self._table.write(Put(item, _IS_NEW), Put(request, condition, values), *writes)
                 return Begun(entry, True)
             except ConditionFailed as error:
                 same, earlier = error.items[:2]
@@ -92,39 +131,21 @@ class History:
                     raise ValueError("one lease is for one update: its fence has another entry")
                 return Begun(from_item(same), True)  # The response of the first try was lost.
             stored = self._entry(earlier["service"], earlier["number"]) if earlier else None
-            if stored and not stored.may_be_repeated:
+            if stored and (entry.is_ended or not stored.may_be_repeated):
                 return Begun(stored, False)
-        raise _contended(entry)
-
-    def refuse(self, entry: Entry) -> Entry:
-        """Stores an update that has ended before it began. One call.
-
-        Returns the earlier entry of its `request_id` instead, with a second call.
-        """
-        now = self._now()
-        entry = replace(entry, begun_at=now, updated_at=now, ended_at=now)
-        expires = {"expires": self._expires()}
-        items = (_item(entry) | expires, _request_item(entry) | expires)
-        try:
-            self._table.write(*(Put(item, _IS_NEW) for item in items), *self._failure(entry))
-            return entry
-        except ConditionFailed as error:
-            same, earlier = error.items[:2]
-        if same:
-            return from_item(same)
-        stored = self._entry(earlier["service"], earlier["number"]) if earlier else None
-        if stored is None:
-            raise _contended(entry)
-        return stored
+        raise LedgerError(
+            f"request_id {one_line(entry.request_id)} is begun by too many at once, try again"
+        )
 
     def advance(self, entry: Entry) -> Entry:
         """Stores the progress of an update. One call.
 
         Raises LeaseHeldError if another holder has taken the entry.
         """
-        entry = replace(entry, updated_at=self._now())
+        entry = replace(entry, updated_at=iso(self._clock()))
         try:
-            self._table.put(self._progress(entry))
+            condition, states = _ADVANCE[entry.state]
+            self._table.put(Put(to_item(entry), condition, states | {"owner": entry.owner}))
         except ConditionFailed as error:
             raise self._write_error(entry, error.items[0]) from error
         return entry
@@ -135,12 +156,13 @@ class History:
         An entry that has ended never changes: the same end again is harmless. One call, or two
         if a later update succeeded. Raises LeaseHeldError like `advance`.
         """
-        now = self._now()
+        now = iso(self._clock())
         entry = replace(entry, updated_at=now, ended_at=now)
+        expires, (condition, states) = {"expires": self._expires()}, _ADVANCE[State.ENDED]
         writes: list[Write] = [
-            self._progress(entry),
-            Delete(OPEN, _open_key(entry)),
-            Put(_request_item(entry) | {"expires": self._expires()}),
+            Put(to_item(entry) | expires, condition, states | {"owner": entry.owner}),
+            Delete(OPEN, open_item(entry)["sk"]),
+            Put(request_item(entry) | expires),
             *self._failure(entry),
         ]
         success = Success.of(entry)
@@ -175,7 +197,7 @@ class History:
         except ConditionFailed:
             pass
 
-    def take_over(self, entry: Entry, lease: LeaseTerm) -> Entry:
+    def take_over(self, entry: Entry, lease: Lease) -> Entry:
         """Makes the holder of `lease` the owner of an open entry. Returns the entry. One call.
 
         The earlier owner cannot write the entry any more. Raises LeaseHeldError if the entry has a
@@ -193,36 +215,17 @@ class History:
         except ConditionFailed as error:
             raise self._write_error(entry, error.items[0]) from error
 
-    # Reading
-
     def find(self, request_id: str) -> Entry | None:
         """Returns the entry of a `request_id`, or None. Two calls, one without an entry."""
         request = self._table.get(*request_key(request_id))
         return self._entry(request["service"], request["number"]) if request else None
 
-    def unfinished(self, service: str | None = None) -> list[Entry]:
-        """Returns the open entries of a service or of all, the oldest first.
-
-        One call, and one for each entry. An unreadable entry is logged and left out: it must not
-        stop the updates of its service.
-        """
-        markers = self._table.query(OPEN, f"{service}#" if service else "")
-        if not markers:
-            return []
-        open_entries = OpenEntries(self._table).named_by(markers)
-        entries = _readable(open_entry.found for open_entry in open_entries)
-        return sorted(entries, key=lambda entry: entry.number)
-
     def last_success(self, service: str) -> Success | None:
         """Returns the service's last success. None: it has none, or it is unreadable. One call."""
-        item = self._table.get(service, _LAST_SUCCESS) or {}
-        attributes: dict[str, Any] = {field.name: item.get(field.name) for field in fields(Success)}
-        success = Success(**attributes)
         try:
-            check_types(success)
+            return build(Success, self._table.get(service, LAST_SUCCESS) or {})
         except TypeError:
             return None
-        return success
 
     def latest(self, service: str, most: int = 20) -> list[Entry]:
         """Returns the service's latest entries, the latest first. One call.
@@ -232,18 +235,41 @@ class History:
         items = self._table.query(service, ENTRY, newest_first=True, most=most)
         return list(_readable(map(read, items)))
 
-    def later(self, entry: Entry) -> list[Entry]:
-        """Returns those of the service's latest twenty entries that began later. One call."""
-        return [later for later in self.latest(entry.service) if later.number > entry.number]
+    def unfinished(self, service: str = "") -> list[Entry]:
+        """Returns the open entries like `open_entries`.
 
-    # Items
+        An unreadable entry is logged and left out: it must not stop the updates of its service.
+        """
+        entries = self.open_entries(service)
+        return list(_readable(entry.found for entry in entries)) if entries else []
 
-    def _progress(self, entry: Entry) -> Put:
-        """Returns the write of an entry, on the condition that owner and state allow it."""
-        item, (condition, states) = _item(entry), _ADVANCE[entry.state]
-        if entry.state is State.ENDED:
-            item["expires"] = self._expires()
-        return Put(item, condition, states | {"owner": entry.owner})
+    def open_entries(self, service: str) -> list[OpenEntry]:
+        """Returns the open entries of a service, the oldest first. Empty key: of all services.
+
+        One call, and one for each entry.
+        """
+        markers = self._table.query(OPEN, f"{service}#" if service else "")
+        if not markers:
+            return []
+        return self._found(markers, (self._table.get(*key) for key in _entry_keys(markers)))
+
+    def open_pages(self) -> Iterator[Page]:
+        """Yields the open entries of all services, once around.
+
+        Two calls for each page, and two more if there are several.
+        """
+        markers = self._markers("")
+        if len(markers) < PAGE:
+            yield self._open_page(markers, is_all=True)
+            return
+        begin = str((self._table.get(_CURSOR, _CURSOR) or {}).get("after", ""))
+        yield from self._between(begin, "")
+        if begin:
+            yield from self._between("", begin)
+
+    def go_on_after(self, entry: OpenEntry) -> None:
+        """Stores that the next run begins after this entry. One call."""
+        self._table.put(Put({"pk": _CURSOR, "sk": _CURSOR, "after": entry.marker}))
 
     def _write_error(self, entry: Entry, stored: Item | None) -> Exception:
         update = f"the update of request_id {one_line(entry.request_id)}"
@@ -260,14 +286,44 @@ class History:
         item = self._table.get(service, entry_key(number))
         return from_item(item) if item else None
 
+    def _between(self, after: str, last: str) -> Iterator[Page]:
+        """Yields the pages after a marker, up to and with `last`. Empty: up to the end."""
+        while markers := self._markers(after):
+            wanted = [marker for marker in markers if not last or marker["sk"] <= last]
+            yield self._open_page(wanted)
+            if len(wanted) < PAGE:
+                return
+            after = markers[-1]["sk"]
+
+    def _markers(self, after: str) -> list[Item]:
+        return self._table.query(OPEN, after=after, most=PAGE)
+
+    def _open_page(self, markers: Sequence[Item], *, is_all: bool = False) -> Page:
+        items = self._table.get_many(list(_entry_keys(markers)))
+        return Page(self._found(markers, items), is_all)
+
+    def _found(self, markers: Sequence[Item], items: Iterable[Item | None]) -> list[OpenEntry]:
+        by_key = {(item["pk"], item["sk"]): item for item in items if item}
+        entries = []
+        for marker in (marker["sk"] for marker in markers):
+            key = _entry_key(marker)
+            if key is None:
+                found: Entry | LedgerError = LedgerError(
+                    f"the item {OPEN} {marker} names no entry: delete it from the table"
+                )
+            elif key in by_key:
+                found = read(by_key[key])
+            else:  # The entry was deleted from the table.
+                self._table.write(Delete(OPEN, marker))
+                continue
+            if isinstance(found, LedgerError) or not found.is_ended:
+                entries.append(OpenEntry(marker, found))
+        return entries
+
     def _failure(self, entry: Entry) -> list[Write]:
         """Returns the write that counts a failure, if the update failed in a batch."""
         batch = entry.batch if entry.has_failed else None
         return [count_failure(batch, self._expires())] if batch else []
-
-    def _now(self) -> str:
-        moment = datetime.fromtimestamp(self._clock(), UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def _expires(self) -> int:
         return int(self._clock() + self._retention)
@@ -282,24 +338,22 @@ def _advance_condition(state: State) -> tuple[str, dict[str, str]]:
 _ADVANCE = {state: _advance_condition(state) for state in State}
 
 
-def _contended(entry: Entry) -> LedgerError:
-    return LedgerError(
-        f"request_id {one_line(entry.request_id)} is begun by too many at once, try again"
-    )
+def read(item: Item) -> Entry | LedgerError:
+    """Returns the entry of an item, or the error of an unreadable item."""
+    try:
+        return from_item(item)
+    except LedgerError as error:
+        return error
 
 
-def request_key(request_id: str) -> tuple[str, str]:
-    """Returns the key of the item that has the key of a `request_id`'s entry."""
-    return f"{_REQUEST}#{request_id}", _REQUEST
+def _entry_keys(markers: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    return filter(None, (_entry_key(marker["sk"]) for marker in markers))
 
 
-def entry_key(number: int) -> str:
-    """Returns the sort key of an entry."""
-    return f"{ENTRY}{number:015d}"
-
-
-def _open_key(entry: Entry) -> str:
-    return f"{entry.service}#{entry.number:015d}"
+def _entry_key(marker: str) -> tuple[str, str] | None:
+    """Returns the key of the entry that a marker names. None: the marker is not valid."""
+    service, _, number = marker.rpartition("#")
+    return (service, f"{ENTRY}{number}") if service and number.isdecimal() else None
 
 
 def _readable(entries: Iterable[Entry | LedgerError]) -> Iterator[Entry]:
@@ -310,17 +364,8 @@ def _readable(entries: Iterable[Entry | LedgerError]) -> Iterator[Entry]:
             logger.warning("an entry of the ledger is left as it is", reason=str(entry))
 
 
-def _item(entry: Entry) -> Item:
-    return {"pk": entry.service, "sk": entry_key(entry.number), "feed": UPDATES} | to_item(entry)
-
-
-def _request_item(entry: Entry) -> Item:
-    pk, sk = request_key(entry.request_id)
-    return {"pk": pk, "sk": sk, "service": entry.service, "number": entry.number}
-
-
 def _last_success(success: Success) -> Put:
-    item = {"pk": success.service, "sk": _LAST_SUCCESS} | asdict(success)
+    item = {"pk": success.service, "sk": LAST_SUCCESS} | asdict(success)
     return Put(
         item, "attribute_not_exists(#number) OR #number <= :number", {"number": success.number}
     )

@@ -218,10 +218,9 @@ def _with_defaults(event: Any, settings: Settings, schema: Schema) -> Any:
         "ecs_image_name": settings.image,
         "ecs_tag": _NO_TAGS if settings.image else None,
     }
+    fields = schema.fields
     return {
-        name: value
-        for name, value in defaults.items()
-        if name in schema.fields and value is not None
+        name: value for name, value in defaults.items() if name in fields and value is not None
     } | event
 
 

@@ -1,10 +1,29 @@
-"""Checks the types of data from outside, such as a message or an item of the ledger."""
+"""Builds and checks data from outside, such as a message or an item of the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+Data = TypeVar("Data")
+
+
+def build(kind: Callable[..., Data], values: Mapping[str, Any]) -> Data:
+    """Returns a dataclass from the values of its fields, and of the dataclasses in its fields.
+
+    Values without a field are left out. Raises TypeError for a missing value or a wrong type.
+    """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{getattr(kind, '__name__', kind)} is {type(values).__name__}")
+    known: dict[str, Any] = {}
+    for name, hint in _type_hints(kind).items():
+        if name in values:
+            inner: Any = next(filter(is_dataclass, (hint, *get_args(hint))), None)
+            known[name] = build(inner, values[name]) if inner else values[name]
+    data = kind(**known)
+    check_types(data)
+    return data
 
 
 def check_types(data: Any) -> None:
@@ -22,7 +41,7 @@ def check_types(data: Any) -> None:
 
 
 @cache
-def _type_hints(kind: type) -> dict[str, Any]:
+def _type_hints(kind: Callable[..., Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

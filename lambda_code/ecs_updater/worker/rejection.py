@@ -72,9 +72,9 @@ class Rejections:
         if entry is None:
             with self._leases.held(key, holder := Holder.of(request_id)) as lease:
                 rejected = _entry(
-                    key, event, call, request_id, owner=holder.id, fence=lease.term.fence
+                    key, event, call, request_id, owner=holder.id, fence=lease.fence
                 ).refused(verdict, str(error), error)
-                entry = self._history.refuse(rejected)
+                entry = self._history.begin(rejected).entry
         if entry.service != key or entry.fingerprint not in (None, fingerprint_of_event(event)):
             return False
         if entry.is_before_deployment:

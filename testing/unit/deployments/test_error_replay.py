@@ -75,7 +75,7 @@ def replayed(run, error, change=lambda item: None):
         after=Side(),
         fingerprint=fingerprint({k: v for k, v in event.items() if k != "request_id"}),
     )
-    run.history.refuse(entry.refused("NOT_DEPLOYED", str(error), error))
+    run.history.begin(entry.refused("NOT_DEPLOYED", str(error), error))
     change(
         next(item for (_, sk), item in run.dynamodb.items.items() if sk == f"UPDATE#{number:015d}")
     )

@@ -109,7 +109,10 @@ def test_the_entries_of_many_requests_cost_two_calls_for_a_hundred_and_what_has_
 def test_a_repetition_is_found_in_the_place_of_what_it_repeats(table, begin, failed):
     progress = Progress(table)
     failed("one", may_be_repeated=True)
-    assert progress.of(["one"])["one"]["state"] == "ENDED"
+    ended = progress.of(["one"])["one"]
+    assert (ended["state"], ended["cause"]) == ("ENDED", "it crashes")
+    # What `ecs-updater watch` shows.
+    assert ended["error_message"] == "[ERROR][ecs_service_rollout] FAILED: it crashes"
     begin("one")
     assert progress.of(["one"])["one"]["state"] == "BEGUN"
 

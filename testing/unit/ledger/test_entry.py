@@ -232,7 +232,7 @@ def test_an_answer_that_an_earlier_version_cut_comes_back_with_what_the_entry_kn
 def test_an_item_that_is_not_an_entry_as_this_version_knows_them_is_one_error_that_names_it(
     entry, odd
 ):
-    item = {"pk": SERVICE_ARN, "sk": "UPDATE#1", **to_item(entry), **odd}
+    item = {**to_item(entry), "sk": "UPDATE#1", **odd}
     with pytest.raises(LedgerError, match=f"the entry {SERVICE_ARN} UPDATE#1 cannot be read"):
         from_item({name: value for name, value in item.items() if value is not None})
 

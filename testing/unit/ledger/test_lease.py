@@ -73,17 +73,17 @@ def test_a_lease_is_free_when_it_has_expired_and_no_sooner(leases, clock):
 def test_its_holder_counts_a_lease_as_over_before_anybody_else_takes_it(leases, table, clock):
     """By as much as two clocks may differ."""
     lease = leases.acquire(SERVICE_ARN, ONE)
-    assert lease.margin(clock()) == seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
+    assert lease.margin() == seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
     clock.now = lease.expires_at - SKEW
-    assert lease.margin(clock()) == 0
+    assert lease.margin() == 0
     refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
 
 
 def test_a_renewed_lease_lasts_its_full_time_from_then(leases, table, clock):
     lease = leases.acquire(SERVICE_ARN, ONE)
     clock.now += 100
-    lease = leases.renew(lease)
-    assert seconds_left(table, lease, clock) == lease.margin(clock()) == LEASE_SECONDS - SKEW
+    leases.renew(lease)
+    assert seconds_left(table, lease, clock) == lease.margin() == LEASE_SECONDS - SKEW
     clock.now += 100
     refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
 
@@ -91,7 +91,8 @@ def test_a_renewed_lease_lasts_its_full_time_from_then(leases, table, clock):
 def test_an_expired_lease_that_nobody_took_can_be_renewed(leases, clock):
     lease = leases.acquire(SERVICE_ARN, ONE)
     clock.now += 1000
-    assert leases.renew(lease).margin(clock()) == LEASE_SECONDS - SKEW
+    leases.renew(lease)
+    assert lease.margin() == LEASE_SECONDS - SKEW
 
 
 def test_a_lease_that_another_took_is_noticed(leases, clock):
@@ -154,7 +155,7 @@ def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any
     clock.now = expires()
     fake.delete(SERVICE_ARN, "LEASE")
     assert clock() - START < 60 * 1800 + 2 * 86_400
-    assert others.acquire(SERVICE_ARN, OTHER).fence > lease.term.fence
+    assert others.acquire(SERVICE_ARN, OTHER).fence > lease.fence
 
 
 def test_two_attempts_of_one_request_are_two_holders(leases):
@@ -179,7 +180,7 @@ def test_who_waits_gets_the_lease_when_it_is_given_back(leases, clock):
     waiting = Leases(leases._table, clock=clock, sleep=sleep)  # pylint: disable=protected-access
     lease = waiting.acquire(SERVICE_ARN, OTHER, deadline=START + 60)
     assert START + 10 < clock.now < START + 20
-    assert lease.margin(clock()) == LEASE_SECONDS - SKEW
+    assert lease.margin() == LEASE_SECONDS - SKEW
 
 
 def test_who_waits_gets_a_dead_holders_lease_as_soon_as_it_expires(leases, clock):
@@ -267,7 +268,7 @@ def test_answers_that_get_lost_do_no_harm(leases, table, clock, fake, fault, aft
     fake.fail("UpdateItem", fault, after_effect=after_effect)
     lease = leases.acquire(SERVICE_ARN, ONE)
     fake.fail("UpdateItem", fault, after_effect=after_effect)
-    lease = leases.renew(lease)
+    leases.renew(lease)
     assert seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
     fake.fail("UpdateItem", fault, after_effect=after_effect)
     leases.release(SERVICE_ARN, ONE)
@@ -345,7 +346,7 @@ def test_a_lease_that_cannot_be_renewed_is_not_counted_as_held(leases, fake):
 def test_who_holds_a_lease_has_it_until_the_end_and_gives_it_back(leases):
     with leases.held(SERVICE_ARN, ONE) as lease:
         refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
-        assert lease.term.holder == ONE
+        assert lease.holder == ONE
     assert leases.acquire(SERVICE_ARN, OTHER) and lease.not_released is None
 
 
@@ -365,7 +366,7 @@ def test_before_each_write_the_lease_is_confirmed_with_its_full_time(leases, tab
     with leases.held(SERVICE_ARN, ONE) as lease:
         clock.now += LEASE_SECONDS - SKEW
         lease.confirm(LEASE_SECONDS - SKEW)
-        assert seconds_left(table, lease.term, clock) == LEASE_SECONDS - SKEW
+        assert seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
 
 
 def test_nothing_is_written_under_a_lease_that_another_took(leases, clock):
@@ -390,7 +391,7 @@ def test_a_wait_keeps_its_lease_with_a_call_a_minute(leases, clock, fake):
         for _ in range(200):
             clock.now += 3
             lease.keep()
-            assert lease.term.margin(clock()) > LEASE_SECONDS / 2 - SKEW
+            assert lease.margin() > LEASE_SECONDS / 2 - SKEW
         assert 600 / LEASE_SECONDS < len(fake.requests) - before <= 600 / (LEASE_SECONDS / 2 - SKEW)
 
 

@@ -188,7 +188,7 @@ def test_the_latest_entries_come_first_whatever_the_clock_says(history, table, c
     for index in range(5):
         clock.now -= 10
         with leases.held(SERVICE_ARN, Holder.of(f"request-{index}")) as lease:
-            begun.append(history.begin(intent(lease.term)).entry)
+            begun.append(history.begin(intent(lease)).entry)
     assert history.latest(SERVICE_ARN) == begun[::-1] and history.latest(SERVICE_ARN, most=2) == [
         begun[4],
         begun[3],
