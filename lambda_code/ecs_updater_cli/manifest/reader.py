@@ -1,9 +1,8 @@
-"""Reads JSON or YAML as values with positions, which PyYAML's nodes have for both."""
+"""Reads JSON or YAML as values with positions, which PyYAML's events have for both."""
 
 import json
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,23 +11,29 @@ import yaml
 from ecs_updater.errors import one_line
 
 from .values import (
-    MAX_DEPTH,
-    TOO_DEEP,
-    Aliases,
     ManifestError,
     Member,
     Position,
     Problem,
     Value,
-    check_size,
-    compose,
     position_of,
+    resolved_tag,
     scalar,
 )
 
 MAX_BYTES = 16 << 20
 MAX_VALUES = 500_000
 """Maximum values of a file, with those of each alias: a few aliases can expand to billions."""
+
+MAX_ITEMS = 10_000
+"""Maximum items of a list, or names of a map: the maximum of deployments."""
+
+MAX_DEPTH = 50
+"""Maximum nesting of a file, aliases included; an event needs three levels."""
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} times"
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -52,33 +57,39 @@ def read(content: bytes, name: str) -> Value:
     """Returns the value of a file of this name and content. Raises ManifestError."""
     text = _decode(content)
     is_named_json = name.lower().endswith(".json")
-    may_be_json = is_named_json or text.lstrip()[:1] in ("[", "{")
-    if may_be_json:
+    if is_named_json or text.lstrip()[:1] in ("[", "{"):
+        found = _read_yaml(_as_yaml(text), _json_scalar(text))
         # Invalid JSON gets the error of the JSON parser.
-        with suppress(yaml.MarkedYAMLError, yaml.reader.ReaderError):
-            check_size(_as_yaml(text))
-    is_json = may_be_json and (is_named_json or _is_json(text))
-    if is_json:
-        _check_json(text)
+        error = _json_error(text)
+        if is_named_json or not error:
+            return _checked(error or found)
+    return _checked(_read_yaml(text, scalar))
+
+
+def _checked(found: Value | ManifestError) -> Value:
+    if isinstance(found, ManifestError):
+        raise found
+    return found
+
+
+def _read_yaml(text: str, read_scalar: Scalar) -> Value | ManifestError:
+    """Returns the value of a text, or its problems. Raises ManifestError if it is too large."""
+    reader = _Reader(text, read_scalar)
     try:
-        node, aliases = compose(_as_yaml(text) if is_json else text)
+        value = reader.document()
     except yaml.MarkedYAMLError as error:
         parts = (one_line(part) for part in (error.context, error.problem) if part)
         position = position_of(error.problem_mark or error.context_mark)
-        raise ManifestError.at(position, f"this is not valid YAML: {', '.join(parts)}") from None
+        return ManifestError.at(position, f"this is not valid YAML: {', '.join(parts)}")
     except yaml.reader.ReaderError as error:
         # The position in the error is in bytes with libyaml, and in characters with PyYAML.
         character = chr(error.character)
-        raise ManifestError.at(
+        return ManifestError.at(
             _position(text, text.index(character)), f"the character {character!r} cannot be in YAML"
-        ) from None
-    if node is None:
-        raise ManifestError.at(Position(1, 1), "the file is empty")
-    reader = _Reader(_json_scalar(text) if is_json else scalar, aliases)
-    value = reader.value(node, ())
-    if reader.problems:
-        raise ManifestError(reader.problems)
-    return value
+        )
+    if value is None:
+        return ManifestError.at(Position(1, 1), "the file is empty")
+    return ManifestError(reader.problems) if reader.problems else value
 
 
 def _as_yaml(text: str) -> str:
@@ -101,29 +112,24 @@ def _decode(content: bytes) -> str:
         ) from None
 
 
-def _is_json(text: str) -> bool:
+def _json_error(text: str) -> ManifestError | None:
+    """Returns why a text is not JSON. Raises ManifestError for a constant that JSON lacks."""
+    constants: list[str] = []
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _check_json(text: str) -> None:
-    def reject(word: str) -> None:
-        found = (match for match in _STRING_OR_CONSTANT.finditer(text) if match[0] == word)
-        raise json.JSONDecodeError(f"JSON has no value {word}", text, next(found).start())
-
-    try:
-        json.loads(text, parse_constant=reject)
+        json.loads(text, parse_constant=constants.append)
     except json.JSONDecodeError as error:
         position = Position(error.lineno, error.colno)
-        raise ManifestError.at(position, f"this is not valid JSON: {error.msg}") from None
+        return ManifestError.at(position, f"this is not valid JSON: {error.msg}")
     except RecursionError:
-        raise ManifestError.at(Position(1, 1), "it is nested too deeply") from None
+        return ManifestError.at(Position(1, 1), "it is nested too deeply")
     except ValueError as error:
         sentence = f"this is not valid JSON: {one_line(str(error))}"
-        raise ManifestError.at(Position(1, 1), sentence) from None
+        return ManifestError.at(Position(1, 1), sentence)
+    for match in _STRING_OR_CONSTANT.finditer(text):
+        if match[0] in constants:
+            sentence = f"this is not valid JSON: JSON has no value {match[0]}"
+            raise ManifestError.at(_position(text, match.start()), sentence)
+    return None
 
 
 def _json_scalar(text: str) -> Scalar:
@@ -137,95 +143,151 @@ def _json_scalar(text: str) -> Scalar:
     return read_scalar
 
 
+# Data of an anchored value while it is read.
+_UNREAD = object()
+
+
 class _Reader:
-    def __init__(self, read_scalar: Scalar, aliases: Aliases):
-        self._scalar, self._aliases = read_scalar, aliases
+    """Reads the events of PyYAML, and stops as soon as they are too many.
+
+    Not its nodes: deep nesting overflows libyaml's stack.
+    """
+
+    def __init__(self, text: str, read_scalar: Scalar):
+        self._events = yaml.parse(text, Loader=_LOADER)
+        self._scalar = read_scalar
         self._left = MAX_VALUES
-        self._deepest = 0
-        # Value, number of values in it and depth, by the id of its node: aliases are read once.
-        self._known: dict[int, tuple[Value, int, int]] = {}
+        self._anchors: dict[str, Value] = {}
         self.problems: list[Problem] = []
 
-    def value(self, node: yaml.Node, parents: tuple[int, ...]) -> Value:
-        """Returns the value of a node; `parents` are the ids of the nodes that contain it."""
-        position = position_of(node.start_mark)
-        if id(node) in parents:
-            raise ManifestError.at(position, "an alias leads to a value that it is in")
-        value, size, levels = self._known.get(id(node), (None, 1, 0))
-        self._left -= size
-        if self._left < 0:
-            raise ManifestError.at(
-                position, f"with its aliases the file has more than {MAX_VALUES:,} values"
-            )
-        depth = len(parents) + levels
-        if depth > MAX_DEPTH:
-            raise ManifestError.at(position, f"with its aliases it is {TOO_DEEP}")
-        if value is None:
-            left, deepest, self._deepest = self._left, self._deepest, depth
-            value = self._read(node, position, (*parents, id(node)))
-            self._known[id(node)] = value, 1 + left - self._left, self._deepest - depth
-            depth, self._deepest = self._deepest, deepest
-        self._deepest = max(self._deepest, depth)
+    def document(self) -> Value | None:
+        """Returns the value of the only document, None if the text has none.
+
+        Raises yaml.MarkedYAMLError and yaml.reader.ReaderError for invalid YAML, and ManifestError
+        if it is too large.
+        """
+        value: Value | None = None
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if value:
+                    self._reject_yaml(event, "expected a single document, but found another one")
+                value = self._value(next(self._events), 0)
         return value
 
-    def _read(self, node: yaml.Node, position: Position, parents: tuple[int, ...]) -> Value:
-        if isinstance(node, yaml.MappingNode):
-            members = self._members(node, parents)
-            data = {name: member.value.data for name, member in members.items()}
-            return Value(position, data, members)
-        if isinstance(node, yaml.SequenceNode):
-            items = tuple(self._item(node, number, parents) for number in range(len(node.value)))
-            return Value(position, [item.data for item in items], items=items)
-        assert isinstance(node, yaml.ScalarNode)  # PyYAML composes only these three kinds.
-        try:
-            scalar_, spelling = self._scalar(node)
-        except ValueError as error:
-            self._reject(position, str(error))
-            return Value(position, None)
-        return Value(position, scalar_, spelling=spelling)
+    def _value(self, event: Any, depth: int) -> Value:
+        """Returns the value that starts with `event`, in `depth` lists and maps."""
+        position = position_of(event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            value = self._anchors.get(str(event.anchor)) or self._reject_yaml(
+                event, "found undefined alias"
+            )
+        else:
+            if event.anchor in self._anchors:
+                self._reject_yaml(event, "found duplicate anchor")
+            if event.anchor:
+                self._anchors[event.anchor] = Value(position, _UNREAD)
+            value = self._new_value(event, position, depth)
+            if event.anchor:
+                self._anchors[event.anchor] = value
+        if value.data is _UNREAD:
+            value = self._reject(value.position, "an alias leads to a value that it is in")
+        self._left -= value.size if isinstance(event, yaml.AliasEvent) else 1
+        if self._left < 0:
+            sentence = f"with its aliases the file has more than {MAX_VALUES:,} values"
+            raise ManifestError.at(position, sentence)
+        if depth + value.levels > MAX_DEPTH:
+            raise ManifestError.at(position, f"with its aliases it is {_TOO_DEEP}")
+        return value
 
-    def _item(self, node: yaml.SequenceNode, number: int, parents: tuple[int, ...]) -> Value:
-        """Returns an item with the position of its alias; its content keeps its own positions."""
-        item = self.value(node.value[number], parents)
-        alias = self._aliases.get((node.start_mark.index, number))
-        return replace(item, position=alias) if alias else item
+    def _new_value(self, event: Any, position: Position, depth: int) -> Value:
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar_value(event, position)
+        if depth == MAX_DEPTH:
+            raise ManifestError.at(position, f"it is {_TOO_DEEP}")
+        is_list = isinstance(event, yaml.SequenceStartEvent)
+        return (self._list if is_list else self._map)(position, depth + 1)
 
-    def _members(self, node: yaml.MappingNode, parents: tuple[int, ...]) -> dict[str, Member]:
+    def _children(self, position: Position, what: str) -> Iterator[Any]:
+        """Yields the events with which the items or names of a list or map start."""
+        for number, event in enumerate(self._events):
+            if isinstance(event, yaml.CollectionEndEvent):
+                return
+            if number == MAX_ITEMS:
+                sentence = (
+                    f"there are more than {MAX_ITEMS:,} {what}, and {MAX_ITEMS:,} are the most"
+                )
+                raise ManifestError.at(position, sentence)
+            yield event
+
+    def _list(self, position: Position, depth: int) -> Value:
+        # An item has the position of its alias; its content keeps its own positions.
+        items = tuple(
+            replace(self._value(event, depth), position=position_of(event.start_mark))
+            for event in self._children(position, "deployments")
+        )
+        return _collection(position, [item.data for item in items], items, items=items)
+
+    def _map(self, position: Position, depth: int) -> Value:
         own: dict[str, Member] = {}
         merged: dict[str, Member] = {}
-        for key, value in node.value:
-            position = position_of(key.start_mark)
-            if key.tag == _MERGE:
-                for map_ in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                    merged = {**self.value(map_, parents).members, **merged}
+        for event in self._children(position, "names in one map"):
+            if isinstance(event, yaml.ScalarEvent) and _node(event).tag == _MERGE:
+                value = self._value(next(self._events), depth)
+                for map_ in value.items or [value]:
+                    merged = {**map_.members, **merged}
                 continue
-            name = self._name(key, position)
-            if name in own:
-                first = own[name].position
+            key = self._name(event, depth)
+            if key.data in own:
+                first = own[key.data].position
                 self._reject(
-                    position,
-                    f"{name!r} stands here twice, first in line {first.line}, "
+                    key.position,
+                    f"{key.data!r} stands here twice, first in line {first.line}, "
                     f"column {first.column}",
                 )
-            own[name] = Member(position, self.value(value, parents))
-        return {**merged, **own}
+            own[key.data] = Member(key.position, self._value(next(self._events), depth))
+        members = {**merged, **own}
+        values = [member.value for member in members.values()]
+        data = {name: member.value.data for name, member in members.items()}
+        return _collection(position, data, values, members=members)
 
-    def _name(self, key: yaml.Node, position: Position) -> str:
-        if not isinstance(key, yaml.ScalarNode):
-            self._reject(position, "a name has to be text")
-            return ""
-        try:
-            name, spelling = self._scalar(key)
-        except ValueError as error:
-            self._reject(position, str(error))
-            return ""
-        if isinstance(name, str):
+    def _name(self, event: Any, depth: int) -> Value:
+        """Returns the name of a member as text."""
+        if isinstance(event, yaml.ScalarEvent) and not event.anchor:
+            name = self._scalar_value(event, position_of(event.start_mark))
+        else:
+            name = self._value(event, depth)
+        if isinstance(name.data, str):
             return name
-        self._reject(position, f'a name has to be text: write "{spelling}", in quotes')
-        return str(key.value)
+        advice = "" if name.spelling is None else f': write "{name.spelling}", in quotes'
+        self._reject(name.position, f"a name has to be text{advice}")
+        return Value(name.position, name.spelling or "")
 
-    def _reject(self, position: Position, sentence: str) -> None:
+    def _scalar_value(self, event: Any, position: Position) -> Value:
+        try:
+            data, spelling = self._scalar(_node(event))
+        except ValueError as error:
+            return self._reject(position, str(error))
+        return Value(position, data, spelling=spelling)
+
+    def _reject_yaml(self, event: Any, sentence: str) -> Value:
+        return self._reject(position_of(event.start_mark), f"this is not valid YAML: {sentence}")
+
+    def _reject(self, position: Position, sentence: str) -> Value:
+        """Adds a problem. Returns a value with which the reading goes on."""
         self.problems.append(Problem(position, "", one_line(sentence)))
+        return Value(position, "")
+
+
+def _collection(position: Position, data: Any, values: Sequence[Value], **content: Any) -> Value:
+    size = 1 + sum(value.size for value in values)
+    levels = 1 + max((value.levels for value in values), default=-1)
+    return Value(position, data, size=size, levels=levels, **content)
+
+
+def _node(event: Any) -> yaml.ScalarNode:
+    """Returns the node of a scalar, with the tag that YAML gives to its text."""
+    tag = event.tag if event.tag not in (None, "!") else resolved_tag(event.value, event.implicit)
+    return yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
 
 
 def _position(text: str, index: int) -> Position:

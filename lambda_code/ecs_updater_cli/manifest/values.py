@@ -8,27 +8,13 @@ https://yaml.org/type/ https://pyyaml.org/wiki/PyYAMLDocumentation
 from __future__ import annotations
 
 import datetime
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
-
-MAX_DEPTH = 50
-"""Maximum nesting of a file, aliases included; an event needs three levels."""
-
-MAX_ITEMS = 10_000
-"""Maximum items of a list, or names of a map: the maximum of deployments."""
-
-MAX_NODES = 1_000_000
-"""Maximum nodes of a file, names included."""
-
-TOO_DEEP = f"nested deeper than {MAX_DEPTH} times"
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _YAML = "tag:yaml.org,2002:"
 _TEXT, _TIME = f"{_YAML}str", f"{_YAML}timestamp"
@@ -87,13 +73,17 @@ class Value:
 
     position: Position
     data: Any
-    """The value as `json.loads` returns it; a date of YAML is a `Date`."""
+    """The value as `json.loads` returns it; a date or a fraction of YAML is `Spelled`."""
     members: Mapping[str, Member] = field(default_factory=dict)
     """Members of a map."""
     items: tuple[Value, ...] = ()
     """Items of a list."""
     spelling: str | None = None
     """Text in the file of a scalar that is not a string, such as `1.10`."""
+    size: int = 1
+    """Number of values in it, itself and the values of its aliases included."""
+    levels: int = 0
+    """Nesting below it."""
 
     def at(self, path: Iterable[str | int]) -> Value:
         """Returns the value at `path`, or the last existing value on the way."""
@@ -108,27 +98,15 @@ class Value:
         return found
 
 
-class Date:
-    """A date, which no field accepts. Its representation is its spelling."""
+@dataclass(frozen=True)
+class Spelled:
+    """A date or a fraction, which no field accepts. Its representation is its spelling.
 
-    def __init__(self, spelling: str):
-        self._spelling = spelling
+    So an error shows `1.10`, not `1.1`.
+    """
 
-    def __repr__(self) -> str:
-        return self._spelling
-
-
-class Number(float):
-    """A number whose representation is its spelling: `1.10`, not `1.1`."""
-
-    spelling = ""
-
-    @classmethod
-    def of(cls, value: float, spelling: str) -> Number:
-        """Returns the number of a value and its spelling."""
-        number = cls(value)
-        number.spelling = spelling
-        return number
+    spelling: str
+    kind: str
 
     def __repr__(self) -> str:
         return self.spelling
@@ -144,20 +122,22 @@ def scalar(node: yaml.ScalarNode) -> tuple[Any, str | None]:
     tag = node.tag.replace(_YAML, "!!")
     if node.tag not in _TYPED:
         raise ValueError(f"the tag {tag} means nothing here: leave it out")
+    spelled = Spelled(node.value, "a date" if node.tag == _TIME else "a number")
     try:
         data = SafeConstructor().construct_object(node, deep=True)
     except (ValueError, ArithmeticError, LookupError, AttributeError):
         # PyYAML does not check that the word suits an explicit tag.
-        resolved = Resolver().resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]  # Untyped stub.
-        if resolved != node.tag:
+        if resolved_tag(node.value, (True, False)) != node.tag:
             raise ValueError(f'the tag {tag} does not suit "{node.value}": leave it out') from None
         # A day that does not exist, or a number of thousands of digits.
-        data = Date(node.value) if node.tag == _TIME else Number.of(math.inf, node.value)
-    if isinstance(data, datetime.date):
-        data = Date(node.value)
-    if type(data) is float:  # pylint: disable=unidiomatic-typecheck  # Neither a bool nor a Number.
-        data = Number.of(data, node.value)
-    return data, node.value
+        return spelled, node.value
+    return (spelled if isinstance(data, (datetime.date, float)) else data), node.value
+
+
+def resolved_tag(text: str, is_implicit: tuple[bool, bool]) -> str:
+    """Returns the tag of a scalar without one; `is_implicit`: if it is plain, and if quoted."""
+    tag: str = Resolver().resolve(yaml.ScalarNode, text, is_implicit)  # type: ignore[no-untyped-call]  # Untyped stub.
+    return tag
 
 
 def text_advice(data: Any, spelling: str) -> str:
@@ -167,82 +147,9 @@ def text_advice(data: Any, spelling: str) -> str:
             f'{spelling} is nothing: leave it out, or write "{spelling}", in quotes, '
             "where the word is meant"
         )
-    kinds = {bool: "true or false", Date: "a date", type(None): "nothing"}
-    kind = kinds.get(type(data), "a number")
+    kinds = {bool: "true or false", type(None): "nothing"}
+    kind = data.kind if isinstance(data, Spelled) else kinds.get(type(data), "a number")
     return f'{spelling or "an empty value"} is {kind} here: write "{spelling}", in quotes'
-
-
-Aliases = dict[tuple[int, int], Position]
-"""Positions of aliases in lists, by the index at which the list begins and the item's from 0."""
-
-
-@dataclass
-class _Collection:
-    """A list or a map that is being read."""
-
-    start: Any
-    """Mark of PyYAML or libyaml, whose classes have no common base."""
-    is_list: bool
-    nodes: int = 0
-
-    @property
-    def is_too_large(self) -> bool:
-        """Whether there are too many items or names."""
-        return self.nodes > (MAX_ITEMS if self.is_list else 2 * MAX_ITEMS)
-
-
-def check_size(text: str) -> None:
-    """Raises ManifestError as soon as a text is nested too deeply or has too many values.
-
-    Raises yaml.MarkedYAMLError or yaml.reader.ReaderError for invalid YAML before that.
-    """
-    for _ in _events(text):
-        pass
-
-
-def compose(text: str) -> tuple[yaml.Node | None, Aliases]:
-    """Returns the nodes of a text, and the aliases in its lists, which the nodes do not have.
-
-    Checks the size first: deep nesting overflows libyaml's stack. Raises as `check_size`.
-    """
-    aliases: Aliases = {}
-    for event, parent in _events(text):
-        if isinstance(event, yaml.AliasEvent) and parent and parent.is_list:
-            aliases[parent.start.index, parent.nodes - 1] = position_of(event.start_mark)
-    return yaml.compose(text, Loader=_LOADER), aliases
-
-
-def _events(text: str) -> Iterator[tuple[yaml.NodeEvent, _Collection | None]]:
-    """Yields the nodes of a text with their list or map. Raises as `check_size`."""
-    parents: list[_Collection] = []
-    left = MAX_NODES
-    for event in yaml.parse(text, Loader=_LOADER):
-        if isinstance(event, yaml.CollectionEndEvent):
-            parents.pop()
-        if not isinstance(event, yaml.NodeEvent):
-            continue
-        left -= 1
-        if left < 0:
-            raise ManifestError.at(
-                position_of(event.start_mark),
-                f"the file has more than {MAX_NODES:,} values and names",
-            )
-        parent = parents[-1] if parents else None
-        if parent:
-            parent.nodes += 1
-            if parent.is_too_large:
-                what = "deployments" if parent.is_list else "names in one map"
-                raise ManifestError.at(
-                    position_of(parent.start),
-                    f"there are more than {MAX_ITEMS:,} {what}, and {MAX_ITEMS:,} are the most",
-                )
-        yield event, parent
-        if isinstance(event, yaml.CollectionStartEvent):
-            parents.append(
-                _Collection(event.start_mark, isinstance(event, yaml.SequenceStartEvent))
-            )
-        if len(parents) > MAX_DEPTH:
-            raise ManifestError.at(position_of(event.start_mark), f"it is {TOO_DEEP}")
 
 
 def position_of(mark: Any) -> Position:
