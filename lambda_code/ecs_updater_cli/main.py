@@ -53,7 +53,7 @@ def with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
                 Printer().note(line)
             code = error.code
         except KeyboardInterrupt:
-            # Before a batch has started: `commands.wait` handles Ctrl-C afterwards.
+            # Before a batch has started: `commands.watch` handles Ctrl-C afterwards.
             is_starting = command in _STARTING
             Printer().note("stopped: no update was started" if is_starting else "interrupted")
             code = DETACHED

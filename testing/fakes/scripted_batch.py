@@ -7,22 +7,28 @@ Time is the script's: a second for each look, however long that takes.
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Batch, Member, members_of
 from ecs_updater_cli.backends.account import StartedBatch
-from ecs_updater_cli.backends.factory import OpenBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands.options import ViewOptions
-from ecs_updater_cli.commands.wait import wait_for_batch
+from ecs_updater_cli.commands.watch import wait_for_batch
 from ecs_updater_cli.output.terminal import Printer
 
 START = 1_800_000_000.0
 BATCH = "20270115T080000Z-5eed"
+
+WEB = {
+    "ecs_cluster_name": "shop",
+    "ecs_service_name": "web",
+    "ecs_image_name": "web:2",
+    "ecs_tag": {},
+}
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202ereversed\r\nnext"
 """What a tag, a cause or an image must not do to a terminal."""
@@ -65,67 +71,66 @@ class ScriptedClock:
         return Clock(now=lambda: self.moment, sleep=self.sleep, epoch=lambda: self.moment)
 
 
-class ScriptedDoor:
-    """A door behind which each look shows the next step: by the service's number what is known of
-    it from then on.
+class ScriptedBackend:
+    """A backend whose polls return the steps of a script: by the service's number its status from
+    then on.
     """
 
     def __init__(
         self,
-        steps: Sequence[Mapping[int, Status]],
-        clock: ScriptedClock,
+        *steps: Mapping[int, Status],
         counts: Mapping[int, TaskCounts] | None = None,
+        id_: str | None = BATCH,
+        pause: float = 0.0,
     ):
-        self._steps, self._clock, self._counts = list(steps), clock, counts or {}
-        self._known: dict[int, Status] = {}
+        self._steps, self._counts = list(steps), counts or {}
+        self.time = ScriptedClock(pause)
+        self._status: dict[int, Status] = {}
         self._begun_at: dict[int, float] = {}
-        self.begun: list[list[int]] = []
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether the script has been played."""
-        return not self._steps
+        self.id = id_
+        self.started: list[list[int]] = []
+        self.is_closed = False
 
     def start(self, members: Sequence[Member]) -> None:
         """Notes which."""
-        self.begun.append([member.number for member in members])
+        self.started.append([member.number for member in members])
 
     def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
         """The next step; after the last one nothing changes any more, and time stands still."""
         if self._steps:
             for number, status in self._steps.pop(0).items():
-                begun_at = self._begun_at.setdefault(number, self._clock.moment)
-                ended_at = self._clock.moment if status.state.is_over else None
+                begun_at = self._begun_at.setdefault(number, self.time.moment)
+                ended_at = self.time.moment if status.state.is_over else None
                 is_begun = status.state not in (State.QUEUED, State.NOT_STARTED)
-                self._known[number] = replace(
+                self._status[number] = replace(
                     status, begun_at=begun_at if is_begun else None, ended_at=ended_at
                 )
         else:
-            self._clock.stands_still = True
-        return {row.number: self._known[row.number] for row in waiting if row.number in self._known}
+            self.time.stands_still = True
+        numbers = [row.number for row in waiting if row.number in self._status]
+        return {number: self._status[number] for number in numbers}
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
-        """The script's."""
+        """Those of the script."""
         return {
             row.number: self._counts[row.number] for row in waiting if row.number in self._counts
         }
 
+    def close(self) -> None:
+        """Notes it."""
+        self.is_closed = True
 
-def opened(
-    backend: Any, id_: str | None = BATCH, close: Callable[[], None] = lambda: None
-) -> OpenBackend:
-    """The door as the commands have it."""
+    def detach_note(self, *_: object) -> str:
+        """How to resume."""
+        return f"resume with ecs-updater watch {BATCH}"
 
-    def hint(is_some_left: bool) -> str:
+    def hint(self, is_some_left: bool) -> str:
+        """The effect of Ctrl-C."""
         return (
             "Ctrl-C leaves a wave behind"
             if is_some_left
             else "Ctrl-C detaches, and the updates go on"
         )
-
-    return OpenBackend(
-        backend, lambda *_: f"resume with ecs-updater watch {BATCH}", hint, id_, close
-    )
 
 
 GOOD, TO = State.SUCCEEDED, State.DEPLOYING
@@ -199,10 +204,10 @@ def play() -> int:
     """
     options: dict[str, Any] = json.loads(sys.argv[1])
     begun, steps, counts = shop(options.get("count", 12), options.get("said", HOSTILE))
-    clock = ScriptedClock(0.01)
-    backend = ScriptedDoor([*steps, ending()] if options.get("ends") else steps, clock, counts)
+    last = [ending()] if options.get("ends") else []
+    backend = ScriptedBackend(*steps, *last, counts=counts, pause=0.01)
     how = ViewOptions(options.get("interactive", True), options.get("json", False))
-    return wait_for_batch(opened(backend), begun, how, Printer(), clock.clock)
+    return wait_for_batch(backend, begun, how, Printer(), backend.time.clock)
 
 
 if __name__ == "__main__":

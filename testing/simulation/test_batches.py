@@ -5,26 +5,24 @@ ECS and moto's DynamoDB.
 import io
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from ecs_updater.context import REAL_TIME, Call
 from ecs_updater.deployments.reconciler import reconcile
-from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import History
 from ecs_updater.worker.rejection import Rejections
 from ecs_updater.worker.run import Worker
 from ecs_updater_cli.backends import local
 from ecs_updater_cli.backends.account import Account, Ledger, new_batch
-from ecs_updater_cli.backends.factory import OpenBackend
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import SqsBackend, TaskCounter
+from ecs_updater_cli.backends.sqs import SqsBackend
 from ecs_updater_cli.batch.state import State
 from ecs_updater_cli.batch.tracker import Row
-from ecs_updater_cli.commands.options import ViewOptions
-from ecs_updater_cli.commands.wait import wait_for_batch
-from ecs_updater_cli.commands.watch import stop
+from ecs_updater_cli.commands.options import AccountOptions, ViewOptions
+from ecs_updater_cli.commands.watch import stop, wait_for_batch
 from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.output.terminal import Printer
 from fakes.memory_dynamodb import TABLE
@@ -88,9 +86,9 @@ def begun(world, *events, max_failures=None):
 
 
 def direct_of(world, ledger, batch):
-    """The door without a queue."""
-    settings = environment(TABLE, PREFIX, {})
-    return LocalBackend(world.boundary, ledger, settings, batch.batch.id, REAL_TIME)
+    """The backend without a queue."""
+    account = SimpleNamespace(ecs=world.boundary, clock=REAL_TIME)
+    return LocalBackend(account, ledger, batch.batch.id, AccountOptions())
 
 
 def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
@@ -98,7 +96,7 @@ def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
     backend = direct_of(world, ledger, batch)
     with Passing(world):
         code = wait_for_batch(
-            OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.close(5)),
+            backend,
             batch,
             ViewOptions(),
             printer,
@@ -129,9 +127,7 @@ def test_from_this_machine_what_fails_is_rolled_back(world, printer):
     ledger, batch = begun(world, {**EVENT, "rollback_on_failure": True})
     backend = direct_of(world, ledger, batch)
     with Passing(world):
-        wait_for_batch(
-            OpenBackend(backend, lambda *_: "", str, batch.batch.id), batch, ViewOptions(), printer
-        )
+        wait_for_batch(backend, batch, ViewOptions(), printer)
     backend.close(5)
     assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
 
@@ -150,7 +146,7 @@ def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave
     with Passing(world):
         assert (
             wait_for_batch(
-                opened_of(direct_of(world, ledger, batch), batch),
+                direct_of(world, ledger, batch),
                 batch,
                 ViewOptions(timeout=300),
                 printer,
@@ -173,7 +169,7 @@ def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer,
     ledger, batch = begun(world, EVENT, GONE)
     backend = direct_of(world, ledger, batch)
     with Passing(world):
-        code = wait_for_batch(opened_of(backend, batch), batch, ViewOptions(), printer)
+        code = wait_for_batch(backend, batch, ViewOptions(), printer)
     backend.close(5)
     out = printer.console.file.getvalue()
     assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
@@ -224,7 +220,7 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
     with Passing(world):
         assert (
             wait_for_batch(
-                opened_of(direct_of(world, ledger, batch), batch),
+                direct_of(world, ledger, batch),
                 batch,
                 ViewOptions(timeout=15),
                 printer,
@@ -239,7 +235,7 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
     with Passing(world):
         assert (
             wait_for_batch(
-                opened_of(direct_of(world, ledger, batch), batch),
+                direct_of(world, ledger, batch),
                 batch,
                 ViewOptions(timeout=15),
                 printer,
@@ -259,11 +255,6 @@ def test_who_leaves_begins_nothing_further(world):
     assert not backend.poll([]) and world.made == made
 
 
-def opened_of(backend, batch):
-    """The door from this machine as the commands have it."""
-    return OpenBackend(backend, lambda *_: "", str, batch.batch.id, lambda: backend.close(5))
-
-
 def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(world, printer):
     """The next attempt was in the memory of a process that has ended."""
     ledger, batch = begun(world, EVENT)
@@ -274,7 +265,7 @@ def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(w
     with Passing(world):
         assert (
             wait_for_batch(
-                opened_of(direct_of(world, ledger, batch), batch),
+                direct_of(world, ledger, batch),
                 batch,
                 ViewOptions(timeout=300),
                 printer,
@@ -297,7 +288,7 @@ def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer
     with Passing(world):
         assert (
             wait_for_batch(
-                opened_of(direct_of(world, ledger, batch), batch),
+                direct_of(world, ledger, batch),
                 batch,
                 ViewOptions(timeout=300),
                 printer,
@@ -347,9 +338,11 @@ class Messages:
 
 
 def queued_of(world, ledger, batch, queue):
-    """The door that is a queue."""
-    counter = TaskCounter(world.boundary, REAL_TIME)
-    return SqsBackend(queue, Progress(world.table), counter, batch.batch.id, ledger.arn_prefix)
+    """The backend that is a queue."""
+    account = SimpleNamespace(
+        ecs=world.boundary, clock=REAL_TIME, needed_ledger=ledger, needed_queue=queue
+    )
+    return SqsBackend(account, batch.batch.id, AccountOptions())
 
 
 def worker_of(world, queue):
@@ -390,13 +383,7 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
     world.pass_time(5)
     ledger, batch = begun(world, EVENT)
     queue = Messages()
-    backend = SqsBackend(
-        queue,
-        Progress(world.table),
-        TaskCounter(world.boundary, REAL_TIME),
-        batch.batch.id,
-        ledger.arn_prefix,
-    )
+    backend = queued_of(world, ledger, batch, queue)
     backend.start(batch.members)
     call = Call(time_left=lambda: 900.0, clock=world.clock)
     assert not Worker(
@@ -413,11 +400,8 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
     ledger, batch = begun(world, EVENT, GONE)
     queue, made = Messages(), len(world.made)
 
-    def opened():
-        backend = queued_of(world, ledger, batch, queue)
-        return OpenBackend(backend, lambda *_: "", str, batch.batch.id)
-
-    assert wait_for_batch(opened(), batch, ViewOptions(timeout=0), printer) == 1
+    backend = queued_of(world, ledger, batch, queue)
+    assert wait_for_batch(backend, batch, ViewOptions(timeout=0), printer) == 1
     assert "SUCCEEDED" not in printer.console.file.getvalue()
     assert not worker_of(world, queue).process(queue.records())
     for _ in range(20):
@@ -428,7 +412,7 @@ def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdi
     again = Printer(stdout, io.StringIO())
     assert (
         wait_for_batch(
-            opened(), ledger.find_batch(batch.batch.id), ViewOptions(), again, resumes=True
+            backend, ledger.find_batch(batch.batch.id), ViewOptions(), again, resumes=True
         )
         == 1
     )

@@ -12,7 +12,6 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.sqs import Outgoing
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.reconciler import reconcile
@@ -23,9 +22,12 @@ from ecs_updater.worker.run import Worker
 
 from ..batch.state import State, Status, plain_cause
 from ..batch.tracker import Row
+from ..commands.options import AccountOptions
 from ..errors import AwsError, aws_errors
-from .account import Ledger, caller
-from .sqs import LedgerPoller, TaskCounter
+from ..output.terminal import number_of
+from .account import Account, Ledger, caller
+from .settings import environment
+from .sqs import LedgerBackend
 
 THREADS = 5
 # Maximum messages of one run of the worker, which reads their services with one call.
@@ -44,6 +46,9 @@ RECONCILE_SECONDS = 4.0
 """Time between two runs of the reconciler."""
 
 _IDLE_SECONDS = 0.2
+
+# How long Ctrl-C waits for writes in progress.
+_CLOSE_SECONDS = 5.0
 
 
 class _Closed(BaseException):
@@ -72,23 +77,16 @@ def _silence(log: Logger) -> None:
         log.setLevel("CRITICAL")
 
 
-class LocalBackend(LedgerPoller):
+class LocalBackend(LedgerBackend):
     """Runs the updates of a batch in threads."""
 
-    def __init__(
-        self,
-        ecs: Ecs,
-        ledger: Ledger,
-        environment: Mapping[str, str],
-        batch: str,
-        clock: Clock,
-    ):
-        """`clock.epoch` agrees with AWS's clocks."""
-        super().__init__(ledger.progress, TaskCounter(ecs, clock))
-        self._ecs, self._ledger, self._environment = ecs, ledger, environment
-        self._batch, self._clock = batch, clock
+    def __init__(self, account: Account, ledger: Ledger, batch: str, options: AccountOptions):
+        super().__init__(account, ledger, batch)
+        self._ecs, self._ledger, self._clock = account.ecs, ledger, account.clock
+        self._environment = environment(ledger.name, ledger.arn_prefix)
+        self._resume = options.command("watch", batch, "--direct")
         _silence(logger)
-        self._queue = LocalQueue(batch, caller(), clock)
+        self._queue = LocalQueue(batch, caller(), account.clock)
         self._stopped = threading.Event()
         self._errors: list[AwsError] = []
         loops = [self._work] * THREADS + [self._reconcile]
@@ -124,13 +122,40 @@ class LocalBackend(LedgerPoller):
                 statuses[row.number] = Status(State.NOT_STARTED, "the command ended before")
         return statuses
 
-    def close(self, seconds: float) -> None:
-        """Starts nothing further. Waits up to `seconds` for writes in progress."""
+    def close(self, seconds: float = _CLOSE_SECONDS) -> None:
+        """Starts nothing further. The first call waits for writes in progress."""
+        deadline = time.monotonic() + (0.0 if self._stopped.is_set() else seconds)
         self._stopped.set()
-        deadline = time.monotonic() + seconds
         for thread in self._threads:
             if thread.ident:
                 thread.join(max(0.0, deadline - time.monotonic()))
+
+    def detach_note(self, waiting: Sequence[Row], _: bool) -> str:
+        """Returns which updates are under way, and how to resume."""
+        # Without those that wait for another attempt.
+        under_way = [
+            row
+            for row in waiting
+            if row.status.begun_at is not None and row.state is not State.RETRYING
+        ]
+        if not self._ledger.is_kept:
+            return (
+                f"{_names(under_way)}; without a ledger no process rolls them back on failure: "
+                "ecs-updater status shows them"
+                if under_way
+                else "no update is under way"
+            )
+        finishes = f"{_names(under_way)}, which the reconciler finishes; " if under_way else ""
+        starts = ", which starts the rest" if len(under_way) < len(waiting) else ""
+        return f"{finishes}resume with {self._resume}{starts}"
+
+    def hint(self, _: bool) -> str:
+        """Returns what continues after Ctrl-C."""
+        return (
+            "Ctrl-C detaches: started updates continue, the others wait for ecs-updater watch"
+            if self._ledger.is_kept
+            else "Ctrl-C stops: no other process starts or rolls back the rest"
+        )
 
     @staticmethod
     def _run(loop: Callable[[], None]) -> None:
@@ -191,6 +216,12 @@ class LocalBackend(LedgerPoller):
         """Ends the thread when the backend closes: while it sleeps, no write is in progress."""
         if self._stopped.wait(seconds):
             raise _Closed
+
+
+def _names(rows: Sequence[Row]) -> str:
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    names = ", ".join(row.name for row in rows[:5])
+    return f"{number_of(len(rows), 'update')} under way ({names}{more})"
 
 
 @dataclass

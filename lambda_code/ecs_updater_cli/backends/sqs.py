@@ -9,17 +9,18 @@ from typing import Any
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
-from ecs_updater.aws.sqs import MESSAGES_PER_CALL, Outgoing, Queue
+from ecs_updater.aws.sqs import MESSAGES_PER_CALL, Outgoing
 from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Member
-from ecs_updater.ledger.queries import Progress
 from ecs_updater.model.arn import group_id
 from ecs_updater.worker.message import BATCH
 
 from ..batch.state import Status, TaskCounts, status_for
 from ..batch.tracker import Row
+from ..commands.options import AccountOptions
 from ..errors import aws_errors
 from ..manifest.entries import ServiceIdentity
+from .account import Account, Ledger
 
 POLL_SECONDS = 1.0
 
@@ -70,11 +71,13 @@ def counts_of(service: Mapping[str, Any], deployment_id: str | None) -> TaskCoun
     return TaskCounts(found.get("runningCount", 0), found.get("desiredCount", 0))
 
 
-class LedgerPoller:
+class LedgerBackend:
     """Reads the status of a batch's services from the ledger and ECS."""
 
-    def __init__(self, progress: Progress, counter: TaskCounter):
-        self._progress, self._counter = progress, counter
+    def __init__(self, account: Account, ledger: Ledger, batch: str):
+        self.id = batch if ledger.is_kept else None
+        self._batch, self._progress = batch, ledger.progress
+        self._counter = TaskCounter(account.ecs, account.clock)
 
     @aws_errors()
     def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
@@ -90,15 +93,18 @@ class LedgerPoller:
         """See `TaskCounter`."""
         return self._counter.counts(waiting)
 
+    def close(self) -> None:
+        """Does nothing: other processes run the updates."""
 
-class SqsBackend(LedgerPoller):
-    """Starts the updates of a batch by messages."""
 
-    def __init__(
-        self, queue: Queue, progress: Progress, counter: TaskCounter, batch: str, arn_prefix: str
-    ):
-        super().__init__(progress, counter)
-        self._queue, self._batch, self._prefix = queue, batch, arn_prefix
+class SqsBackend(LedgerBackend):
+    """Starts the updates of a batch by messages. Worker and reconciler run them."""
+
+    def __init__(self, account: Account, batch: str, options: AccountOptions):
+        ledger = account.needed_ledger
+        super().__init__(account, ledger, batch)
+        self._queue, self._prefix = account.needed_queue, ledger.arn_prefix
+        self._resume = f"resume with {options.command('watch', batch)}"
 
     @aws_errors()
     def start(self, members: Sequence[Member]) -> None:
@@ -107,6 +113,22 @@ class SqsBackend(LedgerPoller):
         # One call at a time, so that Ctrl-C takes effect between two calls.
         for first in range(0, len(messages), MESSAGES_PER_CALL):
             self._queue.send(messages[first : first + MESSAGES_PER_CALL])
+
+    def detach_note(self, _: Sequence[Row], is_some_left: bool) -> str:
+        """Returns how to resume."""
+        return (
+            f"sent updates continue; {self._resume}, which sends the rest"
+            if is_some_left
+            else self._resume
+        )
+
+    def hint(self, is_some_left: bool) -> str:
+        """Returns what continues after Ctrl-C."""
+        return (
+            "Ctrl-C detaches: sent updates continue, the others wait for ecs-updater watch"
+            if is_some_left
+            else "Ctrl-C detaches, and the updates go on"
+        )
 
     def _message(self, member: Member) -> Outgoing:
         key = ServiceIdentity.of(member.event).key(self._prefix)

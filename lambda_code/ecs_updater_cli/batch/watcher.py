@@ -35,8 +35,11 @@ class BatchResult:
 class Backend(Protocol):
     """Runs the updates of a batch.
 
-    All methods raise AwsError and can be called again afterwards.
+    `start`, `poll` and `counts` raise AwsError and can be called again afterwards.
     """
+
+    id: str | None
+    """Id of the batch, if it can be resumed."""
 
     def start(self, members: Sequence[Member]) -> None:
         """Starts these updates, and continues those that have started before.
@@ -49,6 +52,18 @@ class Backend(Protocol):
 
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
         """Returns the number of tasks of some of these services, with at most one call a second."""
+
+    def close(self) -> None:
+        """Starts nothing further, and waits shortly for writes in progress, but only once."""
+
+    def detach_note(self, waiting: Sequence[Row], is_some_left: bool) -> str:
+        """Returns what happens to the rows that are not over, and how to resume.
+
+        `is_some_left`: whether some waves have not started.
+        """
+
+    def hint(self, is_some_left: bool) -> str:
+        """Returns the effect of Ctrl-C in a few words."""
 
 
 class View:
@@ -77,13 +92,13 @@ class Watcher:
     """Waits for one batch."""
 
     def __init__(self, tracker: Tracker, backend: Backend, waves: Waves, view: View, clock: Clock):
-        self._tracker, self._backend, self._waves = tracker, backend, waves
-        self._view, self._clock = view, clock
+        self.tracker, self.backend, self.waves = tracker, backend, waves
+        self.view, self._clock = view, clock
         self._failing_since: float | None = None
 
     def poll(self) -> None:
         """Polls once."""
-        self._show(self._tracker.apply(self._backend.poll(self._tracker.waiting)))
+        self._show(self.tracker.apply(self.backend.poll(self.tracker.waiting)))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Returns whether all updates are over within `timeout` seconds; None waits for all.
@@ -96,17 +111,17 @@ class Watcher:
                 self._turn()
                 if self._failing_since is not None:
                     self._failing_since = None
-                    self._view.show_problem("")
+                    self.view.show_problem("")
             except AwsError as error:
                 now = self._clock.now()
                 if self._failing_since is None:
                     self._failing_since = now
                 if not error.is_transient or now - self._failing_since > PATIENCE_SECONDS:
                     raise
-                self._view.show_problem(str(error))
-            if self._tracker.is_over:
+                self.view.show_problem(str(error))
+            if self.tracker.is_over:
                 return True
-            pause = max(POLL_SECONDS, len(self._tracker.waiting) / _ROWS_PER_SECOND)
+            pause = max(POLL_SECONDS, len(self.tracker.waiting) / _ROWS_PER_SECOND)
             if deadline is not None:
                 left = deadline - self._clock.now()
                 if left <= 0:
@@ -118,18 +133,18 @@ class Watcher:
         self._start_wave()
         self.poll()
         self._start_wave()
-        if waiting := self._tracker.waiting:
-            self._tracker.apply_counts(self._backend.counts(waiting))
+        if waiting := self.tracker.waiting:
+            self.tracker.apply_counts(self.backend.counts(waiting))
 
     def _start_wave(self) -> None:
-        step = self._waves.next_step({row.number: row for row in self._tracker.rows})
+        step = self.waves.next_step({row.number: row for row in self.tracker.rows})
         if step.give_up:
-            self._show(self._tracker.apply(step.give_up))
+            self._show(self.tracker.apply(step.give_up))
         if step.start is not None:
             wave = set(step.start)
-            self._backend.start([row.member for row in self._tracker.rows if row.number in wave])
-            self._waves.mark_started()
+            self.backend.start([row.member for row in self.tracker.rows if row.number in wave])
+            self.waves.mark_started()
 
     def _show(self, changes: list[Change]) -> None:
         if changes:
-            self._view.show_changes(self._tracker, changes)
+            self.view.show_changes(self.tracker, changes)

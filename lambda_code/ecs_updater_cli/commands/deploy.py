@@ -11,16 +11,17 @@ from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.batch import Member
 from ecs_updater.throttling import DESCRIBE, RATES, LocalRateLimiter, parse_rates
 
-from ..backends.account import Account, new_batch
-from ..backends.factory import ledger_of, local_backend, sqs_backend
+from ..backends.account import Account, Ledger, new_batch
+from ..backends.local import LocalBackend
 from ..backends.preview import DryRun, removal_lines
 from ..backends.settings import environment
+from ..backends.sqs import SqsBackend
 from ..errors import SUCCEEDED, input_error
 from ..manifest.entries import ServiceIdentity
 from ..output.plan import PlanView
 from ..output.terminal import Printer, number_of
 from .options import BatchOptions, File, flag, read_entries, with_options
-from .wait import wait_for_batch
+from .watch import wait_for_batch
 
 # Share of ECS's rates for the reads before a batch. The rest is for updates at the same time.
 _SHARE = 0.8
@@ -95,7 +96,7 @@ def deploy_batch(
     if options.dry_run:
         return _plan(events, account, printer, options)
     if options.direct:
-        ledger = ledger_of(account, events, options.no_ledger, printer)
+        ledger = _local_ledger(account, events, options.no_ledger, printer)
     else:
         _ = account.needed_queue  # Before anything is written.
         ledger = account.needed_ledger
@@ -105,13 +106,29 @@ def deploy_batch(
     for line in removal_lines(account.ecs, events, rate_limiter):
         printer.note(line)
     started = new_batch(events, groups, max_failures, account.clock)
+    id_ = started.batch.id
     backend = (
-        local_backend(account, ledger, started, options)
+        LocalBackend(account, ledger, id_, options)
         if options.direct
-        else sqs_backend(account, started, options)
+        else SqsBackend(account, id_, options)
     )
     ledger.save_batch(started)
     return wait_for_batch(backend, started, options, printer, account.clock)
+
+
+def _local_ledger(
+    account: Account, events: Sequence[dict[str, Any]], no_ledger: bool, printer: Printer
+) -> Ledger:
+    """Returns the table or, with a note, a ledger in memory."""
+    ledger = None if no_ledger else account.ledger
+    if ledger:
+        return ledger
+    missing = f"there is no table {account.table_name} in {account.region}"
+    printer.note(
+        f"{'--no-ledger' if no_ledger else missing}: without a ledger there is no lease and "
+        "no history, and this batch cannot be resumed"
+    )
+    return account.memory_ledger(events[0])
 
 
 def _plan(

@@ -2,15 +2,12 @@
 once, and one clear sentence.
 """
 
-import configparser
-import json
-import signal
-
 import pytest
 
 from ecs_updater_cli.backends.account import Account
 from ecs_updater_cli.batch import watcher
 from fakes.fake_ecs import UNREACHABLE
+from fakes.scripted_batch import BATCH
 from fakes.simulated_ecs import Image
 from support.rollout_world import EVENT, World
 
@@ -18,88 +15,39 @@ ROLE = {"role_arn": "arn:aws:iam::123456789012:role/x", "source_profile": "nobod
 NONE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 LOG_IN = "log in (aws configure, aws sso login), or name a profile with --profile\n"
 
-COMMANDS = {
-    "deploy": ("deploy",),
-    "deploy --dry-run": ("deploy", "--dry-run"),
-    "deploy --dry-run --no-ledger": ("deploy", "--direct", "--no-ledger", "--dry-run"),
-    "deploy --direct": ("deploy", "--direct"),
-    "deploy --direct --no-ledger": ("deploy", "--direct", "--no-ledger"),
-    "update": ("update", "ECSCluster", "ecs-dummy-service", "app:2"),
-    "update --direct": ("update", "ECSCluster", "ecs-dummy-service", "app:2", "--direct"),
-    "update --direct --no-ledger": (
-        "update",
-        "ECSCluster",
-        "ecs-dummy-service",
-        "app:2",
-        "--direct",
-        "--no-ledger",
-    ),
-    "rollback": ("rollback", "ECSCluster", "ecs-dummy-service"),
-    "rollback --direct": ("rollback", "ECSCluster", "ecs-dummy-service", "--direct"),
-    "rollback --direct --no-ledger": (
-        "rollback",
-        "ECSCluster",
-        "ecs-dummy-service",
-        "--direct",
-        "--no-ledger",
-    ),
-    "status": ("status",),
-    "history": ("history",),
-    "watch": ("watch", "20270115T080000Z-5eed"),
-    "watch --direct": ("watch", "20270115T080000Z-5eed", "--direct"),
-    "stop": ("stop", "20270115T080000Z-5eed"),
-}
-ALONE = [name for name in COMMANDS if name.endswith("--direct --no-ledger")]
+UPDATE = "update ECSCluster ecs-dummy-service app:2"
+ROLLBACK = "rollback ECSCluster ecs-dummy-service"
+WITHOUT_LEDGER = [f"{name} --direct --no-ledger" for name in ("deploy", UPDATE, ROLLBACK)]
+COMMANDS = [
+    *(f"{name}{direct}" for name in ("deploy", UPDATE, ROLLBACK) for direct in ("", " --direct")),
+    *WITHOUT_LEDGER,
+    *("deploy --dry-run", "deploy --direct --no-ledger --dry-run", "status", "history"),
+    *(f"watch {BATCH}", f"watch {BATCH} --direct", f"stop {BATCH}"),
+]
 
 
 @pytest.fixture(autouse=True)
-def _shell(monkeypatch, tmp_path):
-    """A shell in a directory with a file of deployments, and credentials that open nothing; nobody
-    waits between two looks.
-    """
-    monkeypatch.chdir(tmp_path)
-    events = [
-        {**EVENT, "ecs_service_name": name, "ecs_tag_mode": "merge"}
-        for name in ("ecs-dummy-service", "other")
-    ]
-    (tmp_path / "deployments.json").write_text(json.dumps(events), "utf-8")
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    given = {
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "COLUMNS": "100",
-    }
-    none = {
-        "AWS_CONFIG_FILE": "config",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in {**given, **none}.items():
-        monkeypatch.setenv(name, value)
+def _quick(monkeypatch, file):
+    """A file of deployments, and polls without a pause."""
+    names = ("ecs-dummy-service", "other")
+    file(*({**EVENT, "ecs_service_name": name, "ecs_tag_mode": "merge"} for name in names))
     monkeypatch.setattr(watcher, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, handler)
 
 
-def profile(**settings: str) -> str:
-    """Makes a profile; its name."""
-    config = configparser.ConfigParser(interpolation=None)
-    config["profile p"] = settings
-    with open("config", "w", encoding="utf-8") as file:
-        config.write(file)
-    return "p"
+@pytest.fixture(name="fail")
+def _fail(run):
+    """Runs a command that ends with exit code 3 and one line with this sentence."""
+
+    def fail(words: str, sentence: str) -> tuple[str, str]:
+        code, out, err = run(*words.split())
+        assert code == 3 and "Traceback" not in err
+        assert sum(line.startswith(sentence) for line in err.splitlines()) == 1, err
+        return out, err
+
+    return fail
 
 
-def said_once(err: str, sentence: str) -> bool:
-    """Whether standard error has this sentence as one line, once."""
-    return sum(line.startswith(sentence) for line in err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("words", COMMANDS)
 @pytest.mark.parametrize(
     "missing, sentence",
     [
@@ -109,20 +57,19 @@ def said_once(err: str, sentence: str) -> bool:
     ids=["none", "half"],
 )
 def test_without_credentials_every_command_ends_at_once_with_3(
-    run, monkeypatch, words, missing, sentence
+    fail, monkeypatch, words, missing, sentence
 ):
     for name in missing:
         monkeypatch.delenv(name)
-    code, _, err = run(*words)
-    assert code == 3 and said_once(err, sentence) and "Traceback" not in err
+    fail(words, sentence)
 
 
 PROFILES = {
-    "a program for credentials that fails": (
+    "a program that fails": (
         {"credential_process": "false"},
         "there are no credentials: Error when retrieving",
     ),
-    "a login whose token is not there": (
+    "a login without a token": (
         {
             "sso_start_url": "https://x",
             "sso_region": "eu-west-1",
@@ -131,51 +78,49 @@ PROFILES = {
         },
         "there are no credentials: Error loading SSO Token",
     ),
-    "a role whose source there is not": (ROLE, "there are no credentials: "),
+    "a role without a source": (ROLE, "there are no credentials: "),
 }
 
 
-@pytest.mark.parametrize(
-    "words", [COMMANDS[name] for name in ("deploy", "status", "deploy --direct", *ALONE)]
-)
+@pytest.mark.parametrize("words", ["deploy", "status", "deploy --direct", *WITHOUT_LEDGER])
 @pytest.mark.parametrize("settings, sentence", PROFILES.values(), ids=PROFILES)
-def test_credentials_that_cannot_be_got_are_exit_code_3_at_once(
-    run, monkeypatch, words, settings, sentence
+def test_credentials_that_cannot_be_loaded_are_exit_code_3_at_once(
+    fail, monkeypatch, tmp_path, words, settings, sentence
 ):
     for name in NONE:
         monkeypatch.delenv(name)
-    code, _, err = run(*words, "--profile", profile(**settings))
-    assert code == 3 and said_once(err, sentence) and err.count(LOG_IN) == 1
+    lines = [f"{name} = {value}" for name, value in settings.items()]
+    (tmp_path / "config").write_text("\n".join(["[profile p]", *lines]), "utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "config")
+    _, err = fail(f"{words} --profile p", sentence)
+    assert err.count(LOG_IN) == 1
 
 
-@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
-def test_an_unknown_profile_no_region_and_no_connection_are_exit_code_3(run, monkeypatch, words):
-    assert run(*words, "--profile", "nope")[0] == 3
+@pytest.mark.parametrize("words", COMMANDS)
+def test_an_unknown_profile_no_region_and_no_connection_are_exit_code_3(fail, monkeypatch, words):
+    profiles = "aws configure list-profiles lists the existing profiles"
+    fail(f"{words} --profile no", f"The config profile (no) could not be found: {profiles}")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    code, _, err = run(*words)
-    assert code == 3 and said_once(
-        err, 'Could not connect to the endpoint URL: "http://127.0.0.1:9/": check the network'
-    )
+    fail(words, 'Could not connect to the endpoint URL: "http://127.0.0.1:9/": check the network')
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert run(*words)[::2] == (
-        3,
-        "there is no region: name one with --region, or set AWS_DEFAULT_REGION\n",
-    )
+    fail(words, "there is no region: name one with --region, or set AWS_DEFAULT_REGION")
 
 
 # On the simulated ECS, without a ledger.
 
 EXPIRED = (400, "ExpiredTokenException", "The security token included in the request is expired")
+INVALID = "InvalidSignatureException"
+NO_MATCH = "The request signature we calculated does not match. secret"
+LATE = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z"
+LOGIN_EXPIRED = "the credentials have expired: log in"
+REJECTED = "AWS rejected the credentials"
 REFUSALS = {
-    "ExpiredTokenException": (EXPIRED, "the credentials have expired: log in"),
-    "ExpiredToken": (
-        (403, "ExpiredToken", "The provided token has expired."),
-        "the credentials have expired: log in",
-    ),
+    "ExpiredTokenException": (EXPIRED, LOGIN_EXPIRED),
+    "ExpiredToken": ((403, "ExpiredToken", "The provided token has expired."), LOGIN_EXPIRED),
     **{
         f"{code} {status}": (
             (status, code, "The security token is invalid."),
-            f"AWS rejected the credentials ({code})",
+            f"{REJECTED} ({code})",
         )
         for status in (400, 403)
         for code in (
@@ -185,95 +130,66 @@ REFUSALS = {
             "MissingAuthenticationToken",
         )
     },
-    "InvalidSignatureException": (
-        (
-            400,
-            "InvalidSignatureException",
-            "The request signature we calculated does not match. secret",
-        ),
-        "AWS rejected the credentials (InvalidSignatureException): log in",
-    ),
+    INVALID: ((400, INVALID, NO_MATCH), f"{REJECTED} ({INVALID}): log in"),
     "a wrong clock": (
-        (
-            400,
-            "InvalidSignatureException",
-            "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z",
-        ),
-        (
-            "AWS rejected the signature (Signature expired: 20260101T000000Z is now earlier "
-            "than 20260101T001000Z): set this"
-        ),
+        (400, INVALID, LATE),
+        f"AWS rejected the signature ({LATE}): set this",
     ),
     "no connection": (
         UNREACHABLE,
         'Could not connect to the endpoint URL: "https://ecs": check the network',
     ),
 }
+DIRECT_UPDATE = WITHOUT_LEDGER[1]
 
 
-@pytest.fixture(name="world")
-def _world(monkeypatch):
+@pytest.fixture(name="ecs")
+def _ecs(monkeypatch):
     """The ECS that the commands reach."""
     world = World()
     world.ecs.publish("app:2", Image.good())
     world.ecs.clock.drive_sdk(monkeypatch)
     monkeypatch.setattr(Account, "ecs", world.boundary)
-    return world
+    return world.ecs
 
 
-@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("words", WITHOUT_LEDGER)
 @pytest.mark.parametrize("fault, sentence", REFUSALS.values(), ids=REFUSALS)
-def test_what_aws_does_not_take_is_exit_code_3_at_once_and_nothing_is_retried(
-    run, world, name, fault, sentence
+def test_rejected_credentials_are_exit_code_3_at_once_and_nothing_is_retried(
+    fail, ecs, words, fault, sentence
 ):
-    world.ecs.wire.fail("*", fault, times=99)
-    code, out, err = run(*COMMANDS[name])
-    assert code == 3 and said_once(err, sentence) and not out and "secret" not in err
-    services = 2 if name.startswith("deploy") else 1
-    assert len(world.ecs.operations) <= services * (4 if fault is UNREACHABLE else 1), (
-        "the SDK's own repetitions are the only ones"
-    )
+    ecs.wire.fail("*", fault, times=99)
+    out, err = fail(words, sentence)
+    assert not out and "secret" not in err
+    services, sdk = 2 if words.startswith("deploy") else 1, 4 if fault is UNREACHABLE else 1
+    assert len(ecs.operations) <= services * sdk, "only the SDK retries"
 
 
-def test_credentials_that_expire_while_rollouts_go_on_are_exit_code_3_with_what_is_under_way(
-    run, world
-):
-    """The services that were not begun by then are not begun either."""
-    answer = world.ecs.wire.before
+def test_credentials_that_expire_during_a_rollout_are_exit_code_3_with_what_is_under_way(fail, ecs):
+    before = ecs.wire.before
 
     def expire(request):
-        is_over = "UpdateService" in world.ecs.operations
+        is_read = request.operation in ("DescribeServices", "ListTasks")
         return (
-            (EXPIRED, False)
-            if is_over and request.operation in ("DescribeServices", "ListTasks")
-            else answer(request)
+            (EXPIRED, False) if is_read and "UpdateService" in ecs.operations else before(request)
         )
 
-    world.ecs.wire.before = expire
-    code, _, err = run(*COMMANDS["update --direct --no-ledger"])
-    assert code == 3 and said_once(err, "the credentials have expired: log in")
-    assert (
-        "1 update under way (ECSCluster/ecs-dummy-service); without a ledger no process rolls "
-        "them back" in err
-    )
+    ecs.wire.before = expire
+    _, err = fail(DIRECT_UPDATE, LOGIN_EXPIRED)
+    under_way = "1 update under way (ECSCluster/ecs-dummy-service)"
+    assert f"{under_way}; without a ledger no process rolls them back" in err
 
 
-def test_credentials_that_expire_between_two_writes_are_exit_code_3_with_what_was_done(run, world):
-    world.ecs.wire.fail("UpdateService", EXPIRED, times=99)
-    code, out, err = run(*COMMANDS["update --direct --no-ledger"])
-    assert code == 3 and said_once(err, "the credentials have expired: log in")
-    assert (
-        "ecs-dummy-task:2 was registered and is not used" in out
-        and "the service is as it was" in out
-    )
-    assert world.ecs.operations.count("UpdateService") == 1
+def test_credentials_that_expire_between_two_writes_are_exit_code_3_with_what_was_done(fail, ecs):
+    ecs.wire.fail("UpdateService", EXPIRED, times=99)
+    out, _ = fail(DIRECT_UPDATE, LOGIN_EXPIRED)
+    assert "ecs-dummy-task:2 was registered and is not used" in out
+    assert "the service is as it was" in out and ecs.operations.count("UpdateService") == 1
 
 
-def test_what_is_not_permitted_is_the_services_own_failure_and_not_retried(run, world):
-    world.ecs.wire.fail(
-        "RegisterTaskDefinition", (400, "AccessDeniedException", "User is not authorized"), times=99
-    )
-    code, out, _ = run(*COMMANDS["update --direct --no-ledger"])
-    assert (
-        code == 1 and "FAILED" in out and world.ecs.operations.count("RegisterTaskDefinition") == 1
-    )
+def test_a_denied_call_is_a_failure_of_the_service_and_is_not_retried(run, ecs):
+    denied = (400, "AccessDeniedException", "User is not authorized")
+    ecs.wire.fail("RegisterTaskDefinition", denied, times=99)
+    code, out, _ = run(*DIRECT_UPDATE.split())
+    assert code == 1 and "FAILED" in out
+    assert ecs.operations.count("RegisterTaskDefinition") == 1

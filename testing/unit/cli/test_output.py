@@ -1,112 +1,70 @@
-"""What a person or a program reads, byte for byte."""
+"""The output for people and for programs, byte for byte."""
 
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from ecs_updater_cli.backends.preview import ServicePlan
 from ecs_updater_cli.batch.state import State, Status
-from ecs_updater_cli.batch.tracker import Tracker
+from ecs_updater_cli.batch.tracker import Row, Tracker
 from ecs_updater_cli.batch.waves import Waves, waves_of
-from ecs_updater_cli.commands.options import ViewOptions
-from ecs_updater_cli.commands.wait import wait_for_batch
 from ecs_updater_cli.output.plan import PlanView
 from ecs_updater_cli.output.screen import Frame, draw, fold, result_lines
 from ecs_updater_cli.output.tables import services_table, updates_table
-from fakes.scripted_batch import (
-    HOSTILE,
-    START,
-    ScriptedClock,
-    ScriptedDoor,
-    batch,
-    ending,
-    opened,
-    shop,
-)
+from fakes.scripted_batch import BATCH, HOSTILE, START, ScriptedBackend, batch, ending, shop
 
 SCREENS = Path(__file__).parent / "screens"
 
 
 def stored(name: str) -> str:
-    """A text that was looked at, and kept."""
+    """The output that was approved."""
     return (SCREENS / f"{name}.txt").read_text("utf-8")
 
 
-def played(printer, **how) -> int:
-    """The scripted batch of twelve, to its end; the exit code."""
-    begun, steps, counts = shop()
-    clock = ScriptedClock()
-    return wait_for_batch(
-        opened(ScriptedDoor([*steps, ending()], clock, counts)),
-        begun,
-        ViewOptions(**how),
-        printer,
-        clock.clock,
-    )
+@pytest.fixture(name="scripted")
+def _scripted(wait):
+    """Shows the scripted batch of twelve to its end. Returns the exit code."""
+
+    def show(**options) -> int:
+        started, steps, counts = shop()
+        return wait(ScriptedBackend(*steps, ending(), counts=counts), started, **options)
+
+    return show
 
 
-def test_each_change_is_a_line(printer):
-    assert played(printer) == 1
-    assert printer.out() == stored("lines")
-    assert printer.err() == ""
+def test_each_change_is_a_line(scripted, printer):
+    assert scripted() == 1
+    assert (printer.out(), printer.err()) == (stored("lines"), "")
 
 
-def test_each_change_is_an_object_for_programs(printer):
-    assert played(printer, as_json=True) == 1
+def test_each_change_is_an_object_for_programs(scripted, printer):
+    assert scripted(as_json=True) == 1
     assert printer.out() == stored("records")
-    records = [json.loads(line) for line in printer.out().splitlines()]
-    assert [records[0]["type"], records[-1]["type"]] == ["batch", "summary"]
-    assert {record["type"] for record in records[1:-1]} == {"change"}
 
 
-def test_all_good_is_exit_code_0_and_time_is_up_is_1_with_the_way_back(printer):
-    begun = batch([("web", "web:2", None)])
-    clock = ScriptedClock()
-    assert (
-        wait_for_batch(
-            opened(ScriptedDoor([{1: Status(State.UNCHANGED)}], clock)),
-            begun,
-            ViewOptions(),
-            printer,
-            clock.clock,
-        )
-        == 0
-    )
-    clock = ScriptedClock()
-    assert (
-        wait_for_batch(
-            opened(ScriptedDoor([{}] * 9, clock)),
-            begun,
-            ViewOptions(timeout=3),
-            printer,
-            clock.clock,
-        )
-        == 1
-    )
-    assert printer.err() == "timed out: resume with ecs-updater watch 20270115T080000Z-5eed\n"
+def test_success_is_exit_code_0_and_a_timeout_is_1_with_the_way_to_resume(wait, printer):
+    assert wait(ScriptedBackend({1: Status(State.UNCHANGED)})) == 0
+    assert wait(ScriptedBackend(*[{}] * 9), timeout=3) == 1
+    assert printer.err() == f"timed out: resume with ecs-updater watch {BATCH}\n"
 
 
-def board_in_the_middle(count: int = 12) -> tuple[Tracker, Waves]:
-    """The scripted batch, four looks after its beginning."""
-    begun, steps, counts = shop(count)
-    clock = ScriptedClock()
-    backend, tracker = (
-        ScriptedDoor(steps, clock),
-        Tracker(begun.members, START, "20270115T080000Z-5eed"),
-    )
+def unfinished_batch(count: int = 12) -> tuple[Tracker, Waves]:
+    """The scripted batch, four polls after its start."""
+    started, steps, counts = shop(count)
+    backend, tracker = ScriptedBackend(*steps), Tracker(started.members, START, BATCH)
     for _ in steps:
         tracker.apply(backend.poll(tracker.waiting))
-        clock.sleep(1)
+        backend.time.sleep(1)
     tracker.apply_counts(counts)
-    return tracker, Waves(waves_of({member.number: member.group for member in begun.members}))
+    return tracker, Waves(waves_of({member.number: member.group for member in started.members}))
 
 
 def drawn(width: int, height: int, count: int = 12, **options) -> list[str]:
     """The live view as lines."""
-    tracker, waves = board_in_the_middle(count)
+    tracker, waves = unfinished_batch(count)
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, color_system=None, force_terminal=True)
     console.print(draw(Frame(tracker, waves, START + 4, width, height, **options)))
@@ -114,14 +72,14 @@ def drawn(width: int, height: int, count: int = 12, **options) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [1, 20, 60, 80, 100, 200])
-def test_the_view_fits_whatever_terminal(width):
+def test_the_view_fits_any_terminal(width):
     for height in (1, 5, 8, 24, 60):
         lines = drawn(width, height, 12 if height == 24 else 100)
         assert len(lines) <= height
         assert max(map(len, lines)) <= width
 
 
-def test_failures_stay_when_finished_ones_are_folded_away():
+def test_failures_stay_when_successful_updates_are_left_out():
     lines = drawn(80, 14, 300)
     assert [line[2:16].strip() for line in lines[4:9] if line[:1] != " "] == [
         "failed",
@@ -134,21 +92,21 @@ def test_failures_stay_when_finished_ones_are_folded_away():
     )
 
 
-def test_what_a_terminal_would_obey_is_shown_as_it_is_written():
+def test_control_characters_are_shown_escaped():
     text = "\n".join(drawn(200, 30))
     assert (
         "\x1b" not in text and "\u202e" not in text and "\\x1b[2J" in text and HOSTILE not in text
     )
 
 
-def test_what_stays_on_the_screen_does_not_turn_and_leaves_out_what_has_not_begun():
-    tracker, waves = board_in_the_middle()
+def test_the_result_has_no_spinner_and_leaves_out_queued_updates():
+    tracker, waves = unfinished_batch()
     lines = [line.plain for line in result_lines(Frame(tracker, waves, START + 4, 80, 24))]
     assert "· rolling back  mail" in "\n".join(lines) and "sessions" not in "\n".join(lines)
     assert not any(line[:1] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" for line in lines)
 
 
-def test_the_wave_that_is_under_way_is_named():
+def test_the_title_names_the_current_wave():
     begun = batch([("a", "i", None), ("b", "i", "edge")])
     waves, tracker = Waves(waves_of({1: None, 2: "edge"})), Tracker(begun.members, START)
     tracker.apply({1: Status(State.SUCCEEDED)})
@@ -159,8 +117,8 @@ def test_the_wave_that_is_under_way_is_named():
     assert "wave 2 of 2, edge" in title
 
 
-def test_a_fold_keeps_a_line_for_what_it_leaves_out():
-    tracker, _ = board_in_the_middle(300)
+def test_a_fold_keeps_a_line_for_the_others():
+    tracker, _ = unfinished_batch(300)
     for lines in range(1, 40):
         folded = fold(tracker.rows, lines, lambda row: 2 if row.state.is_bad else 1)
         assert sum(2 if row.state.is_bad else 1 for row in folded.rows) + 1 <= lines
@@ -168,7 +126,7 @@ def test_a_fold_keeps_a_line_for_what_it_leaves_out():
 
 
 def plain(lines) -> str:
-    """As a pipe has them."""
+    """The lines as in a pipe."""
     return "".join(f"{line.plain}\n" for line in lines)
 
 
@@ -203,7 +161,7 @@ def test_services_are_a_table():
     )
 
 
-def test_updates_of_the_past_are_a_table():
+def test_past_updates_are_a_table():
     side = {"images": {"app": "web:1"}, "tags": {}}
     item = {
         "service": "arn:aws:ecs:eu-west-1:123456789012:service/shop/web",
@@ -238,58 +196,33 @@ def test_updates_of_the_past_are_a_table():
     )
 
 
-def plans():
-    """A plan of each kind."""
-    changes = [
-        {"what": "image.app", "from": "web:1", "to": "web:2"},
-        {"what": "tag.owner", "from": None, "to": "me"},
-        {"what": "tag.old", "from": "x", "to": None},
-    ]
-
-    def one(service, **fields):
-        row = SimpleNamespace(
-            name=f"shop/{service}", cluster="shop", service=service, image="web:2"
-        )
-        given = {
-            "changes": [],
-            "deploys": False,
-            "error": None,
-            "error_type": None,
-            "hint": None,
-            "notes": [],
-            **fields,
-        }
-        return SimpleNamespace(row=row, **given)
-
-    return [
-        one("web", changes=changes, deploys=True, notes=["registry: no answer"]),
-        one("api", changes=changes[1:2]),
-        one("mail"),
-        one("gone", error="ecs_service_name gone not found", error_type="ServiceNotFoundError"),
-    ]
+CHANGES = [
+    {"what": "image.app", "from": "web:1", "to": "web:2"},
+    {"what": "tag.owner", "from": None, "to": "me"},
+    {"what": "tag.old", "from": "x", "to": None},
+]
+PLANS = {
+    "web": {"changes": CHANGES, "deploys": True, "notes": ["registry: no answer"]},
+    "api": {"changes": CHANGES[1:2]},
+    "mail": {},
+    "gone": {
+        "error": "ecs_service_name gone not found",
+        "error_type": "ServiceNotFoundError",
+    },
+}
 
 
-def test_a_plan_says_what_would_change(printer):
-    show = PlanView(printer, as_json=False)
-    for one in plans():
-        show.show(one)
-    assert show.show_summary() == 1
-    assert printer.out() == stored("plan")
-
-
-def test_a_plan_is_objects_for_programs(printer):
-    show = PlanView(printer, as_json=True)
-    for one in plans():
-        show.show(one)
-    assert show.show_summary() == 1
-    *records, summary = [json.loads(line) for line in printer.out().splitlines()]
-    assert [record["errorType"] for record in records] == [None, None, None, "ServiceNotFoundError"]
-    assert summary == {
-        "type": "summary",
-        "services": 4,
-        "exitCode": 1,
-        "deploy": 1,
-        "tags": 1,
-        "unchanged": 1,
-        "refused": 1,
-    }
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_plan_of_each_kind_is_lines_or_objects(printer, as_json):
+    view = PlanView(printer, as_json)
+    for name, fields in PLANS.items():
+        (member,) = batch([(name, "web:2", None)]).members
+        view.show(ServicePlan(Row.of(member), **fields))
+    assert view.show_summary() == 1
+    if not as_json:
+        assert printer.out() == stored("plan")
+        return
+    *plans, summary = [json.loads(line) for line in printer.out().splitlines()]
+    assert [plan["errorType"] for plan in plans] == [None, None, None, "ServiceNotFoundError"]
+    kinds = {"deploy": 1, "tags": 1, "unchanged": 1, "refused": 1}
+    assert summary == {"type": "summary", "services": 4, "exitCode": 1, **kinds}

@@ -51,7 +51,7 @@ def _deploy(monkeypatch, tmp_path, capsys, many):
     monkeypatch.setattr(Account, "ecs", Ecs(client_of(many)))
     monkeypatch.setattr(Account, "needed_queue", "queue")
     monkeypatch.setattr(Account, "needed_ledger", Ledger(None, PREFIX))
-    monkeypatch.setattr(deploy_command, "sqs_backend", lambda *_: None)
+    monkeypatch.setattr(deploy_command, "SqsBackend", lambda *_: None)
     monkeypatch.setattr(Ledger, "save_batch", lambda _, started: sent.extend(started.members))
     monkeypatch.setattr(deploy_command, "wait_for_batch", lambda *_: 0)
 
