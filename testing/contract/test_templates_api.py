@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ecs_updater.api import openapi
 from ecs_updater.api.app import status_of
-from ecs_updater.api.openapi import ROUTES
 from ecs_updater.ledger.queries import RECENT
 from ecs_updater.settings import Settings
 from support.cloudformation import Stack, allows, load
@@ -71,18 +71,25 @@ def statements(role: str, **parameters: Any) -> list[dict[str, Any]]:
 # Routes
 
 
-def test_the_api_has_the_routes_that_the_doors_have_and_no_other():
-    assert methods().keys() == {(route.method, route.path) for route in ROUTES}
+ROUTES = {
+    (method.upper(), path): bool(operation["security"])
+    for path, operations in openapi.document([], "key")["paths"].items()
+    for method, operation in operations.items()
+}
+"""Whether a route needs a key, by method and path."""
+
+
+def test_the_api_has_the_routes_of_its_document_and_no_other():
+    assert methods().keys() == ROUTES.keys()
 
 
 @pytest.mark.parametrize("auth", ["key", "iam"])
 def test_every_route_but_the_help_wants_the_key_and_with_iam_a_signature_beside_it(auth):
     found = methods(ApiAuth=auth)
-    for route in ROUTES:
-        method = found[route.method, route.path]
-        assert method.get("ApiKeyRequired", False) is route.needs_key, route
-        assert method["AuthorizationType"] == (
-            "AWS_IAM" if auth == "iam" and route.needs_key else "NONE"
+    for route, needs_key in ROUTES.items():
+        assert found[route].get("ApiKeyRequired", False) is needs_key, route
+        assert found[route]["AuthorizationType"] == (
+            "AWS_IAM" if auth == "iam" and needs_key else "NONE"
         ), route
 
 

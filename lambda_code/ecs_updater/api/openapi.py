@@ -1,63 +1,17 @@
-"""The API's routes, its help and its OpenAPI document, which has the schemas of the event parser.
+"""The API's help and its OpenAPI document: `schemas/openapi.json` and the schemas of the events.
 
 OpenAPI 3.1, because its schemas are JSON Schema: 3.0 has no `patternProperties`, which tags need.
 https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS
-from .body import LONGEST_WAIT
-from .query import ALL, LAUNCH_TYPES, MOST_DEPLOYMENTS, MOST_SERVICES, SOME_DEPLOYMENTS
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Route:
-    """One route."""
-
-    name: str
-    """Name of the call in generated clients."""
-    method: str
-    path: str
-    summary: str
-    answer: str | None
-    """Schema of the response, in `schemas/answers.json`."""
-    needs_key: bool = True
-
-
-ROUTES = (
-    Route("help", "GET", "/", "this help, or a page in a browser", "Help", needs_key=False),
-    Route("update", "POST", "/update", "change the image and the tags of a service", "Result"),
-    Route(
-        "rollback",
-        "POST",
-        "/rollback",
-        "return a service to the last revision that worked",
-        "Result",
-    ),
-    Route("listServices", "GET", "/list", "the services of every cluster", "Services"),
-    Route(
-        "listDeployments",
-        "GET",
-        "/deployments",
-        "the updates that were made, the newest first",
-        "Deployments",
-    ),
-    Route(
-        "getDeployment",
-        "GET",
-        "/deployments/{id}",
-        "one update and its outcome",
-        "WholeDeployment",
-    ),
-    Route("openapi", "GET", "/openapi.json", "this API as an OpenAPI document", None),
-)
 
 _AUTHENTICATION = {
     "key": "the header x-api-key, on every route but this one",
@@ -65,21 +19,6 @@ _AUTHENTICATION = {
         "the header x-api-key and a signature of AWS (Signature Version 4), on "
         "every route but this one"
     ),
-}
-
-_QueryParameter = tuple[str, Json, str]
-"""Name, schema and description of a parameter."""
-
-_NEXT: _QueryParameter = (
-    "next",
-    {"type": "string"},
-    "Start of the page: the value of next in the page before.",
-)
-_EXAMPLE = {
-    "cluster": "ECSCluster",
-    "service": "ecs-dummy-service",
-    "image": "busybox",
-    "tag": "1.36",
 }
 
 _ERRORS = {
@@ -106,7 +45,9 @@ def help_document(tag_filters: Sequence[str], auth: str) -> Json:
     return {
         "name": "ecs-updater",
         "routes": [
-            {"method": route.method, "path": route.path, "what": route.summary} for route in ROUTES
+            {"method": method.upper(), "path": path, "what": operation["summary"]}
+            for path, operations in _document()["paths"].items()
+            for method, operation in operations.items()
         ],
         "authentication": _AUTHENTICATION[auth],
         "tagFilters": list(tag_filters),
@@ -116,173 +57,40 @@ def help_document(tag_filters: Sequence[str], auth: str) -> Json:
 
 def document(tag_filters: Sequence[str], auth: str) -> Json:
     """Returns the OpenAPI document. The server's address is relative to the document's."""
-    paths: dict[str, Json] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
-            route, tag_filters, auth
-        )
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "ecs-updater",
-            "version": "1",
-            "description": (
-                "Changes the image and the tags of an Amazon ECS service, and reports what runs."
-            ),
-        },
-        "servers": [{"url": "."}],
-        "paths": paths,
-        "components": {"schemas": _schemas(), "securitySchemes": _security_schemes(auth)},
-    }
-
-
-def _operation(route: Route, tag_filters: Sequence[str], auth: str) -> Json:
-    return {
-        "operationId": route.name,
-        "summary": route.summary,
-        "security": [{name: [] for name in _security_schemes(auth)}] if route.needs_key else [],
-        **_input(route, tag_filters),
-        "responses": _responses(route),
-    }
-
-
-def _security_schemes(auth: str) -> Json:
-    schemes: Json = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
-    if auth == "iam":
-        signature = {
-            "type": "apiKey",
-            "in": "header",
-            "name": "Authorization",
-            "x-amazon-apigateway-authtype": "awsSigv4",
+    whole = _document()
+    components, paths = whole["components"], whole["paths"]
+    if auth != "iam":
+        del components["securitySchemes"]["iam"]
+    security: list[Json] = [{name: [] for name in components["securitySchemes"]}]
+    for operations in paths.values():
+        for method, operation in operations.items():
+            operation.setdefault("security", security)
+            for status in _WRITE_ERRORS if method == "post" else _READ_ERRORS:
+                operation["responses"][status] = {
+                    "description": _ERRORS[status],
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/Error"}}
+                    },
+                }
+    paths["/list"]["get"]["parameters"] += [
+        {
+            "name": key,
+            "in": "query",
+            "required": False,
+            "description": f"The value of the tag {key}.",
+            "schema": {"type": "string"},
         }
-        schemes["iam"] = signature
-    return schemes
+        for key in tag_filters
+    ]
+    for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values()):
+        # Without `$schema`: it means the same in OpenAPI's dialect.
+        fields = {key: value for key, value in schema.document.items() if key != "$schema"}
+        components["schemas"][fields["title"].removesuffix("Event")] = fields
+    return whole
 
 
-def _input(route: Route, tag_filters: Sequence[str]) -> Json:
-    """Returns the parameters or the body of a route."""
-    match route.path:
-        case "/update":
-            return _body("Update", "ShortUpdate", _EXAMPLE)
-        case "/rollback":
-            return _body(
-                "Rollback",
-                "ShortRollback",
-                {name: _EXAMPLE[name] for name in ("cluster", "service")},
-            )
-        case "/list":
-            by_tag: list[_QueryParameter] = [
-                (key, {"type": "string"}, f"The value of the tag {key}.") for key in tag_filters
-            ]
-            types = "|".join((*LAUNCH_TYPES, ALL))
-            several = {"type": "string", "pattern": f"^({types})(,({types}))*$"}
-            own: list[_QueryParameter] = [
-                ("launch_type", several, "Default: FARGATE; several with commas."),
-                (
-                    "images",
-                    {"type": "string", "enum": ["0", "1"]},
-                    "1: with the image of every container.",
-                ),
-                ("limit", _limit(MOST_SERVICES, MOST_SERVICES), "Maximum services of a page."),
-                _NEXT,
-            ]
-            return {"parameters": [_parameter(*parameter) for parameter in (*own, *by_tag)]}
-        case "/deployments":
-            own = [
-                ("cluster", {"type": "string"}, "Only of this cluster, by name or ARN."),
-                (
-                    "service",
-                    {"type": "string"},
-                    "Only of this service, by ARN, or by name with cluster.",
-                ),
-                (
-                    "limit",
-                    _limit(MOST_DEPLOYMENTS, SOME_DEPLOYMENTS),
-                    "Maximum updates of a page.",
-                ),
-                _NEXT,
-            ]
-            return {"parameters": [_parameter(*parameter) for parameter in own]}
-        case "/deployments/{id}":
-            of_path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-            return {"parameters": [of_path | {"description": "The update's id."}]}
-    return {}
-
-
-def _body(schema: str, short: str, example: Json) -> Json:
-    either = {"anyOf": [_reference(schema), _reference(short)]}
-    waits = (
-        f"For a wait of more than {LONGEST_WAIT} seconds the response is 202 at once, with "
-        "the address of the update."
-    )
-    return {
-        "requestBody": {
-            "required": True,
-            "description": waits,
-            "content": {"application/json": {"schema": either, "example": example}},
-        }
-    }
-
-
-def _responses(route: Route) -> Json:
-    changes = route.method == "POST"
-    content: Json = {
-        "application/json": {
-            "schema": _reference(route.answer) if route.answer else {"type": "object"}
-        }
-    }
-    if route.path == "/":
-        content["text/html"] = {"schema": {"type": "string"}}
-    answers: Json = {"200": {"description": "OK", "content": content}}
-    if changes:
-        location = {
-            "Location": {"description": "Address of the update.", "schema": {"type": "string"}}
-        }
-        answers["202"] = {
-            "description": "the rollout is in progress",
-            "headers": location,
-            "content": content,
-        }
-    for status in _WRITE_ERRORS if changes else _READ_ERRORS:
-        answers[status] = {
-            "description": _ERRORS[status],
-            "content": {"application/json": {"schema": _reference("Error")}},
-        }
-    return answers
-
-
-def _schemas() -> Json:
-    """Returns the schemas of requests and responses."""
-    requests = [schema.document for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values())]
-    titles = {"UpdateEvent": "Update", "RollbackEvent": "Rollback"}
-    by_name = {
-        titles.get(schema["title"], schema["title"]): _without_dialect(schema)
-        for schema in requests
-    }
-    answers: Mapping[str, Json] = json.loads(
-        resources.files("ecs_updater").joinpath("schemas/answers.json").read_text("utf-8")
-    )
-    return {**by_name, **answers}
-
-
-def _without_dialect(schema: Json) -> Json:
-    """Returns a schema without `$schema`: it means the same in OpenAPI's dialect."""
-    return {key: value for key, value in schema.items() if key != "$schema"}
-
-
-def _reference(schema: str) -> Json:
-    return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _parameter(name: str, schema: Json, description: str) -> Json:
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": description,
-        "schema": schema,
-    }
-
-
-def _limit(most: int, default: int) -> Json:
-    return {"type": "integer", "minimum": 1, "maximum": most, "default": default}
+def _document() -> Json:
+    """Returns the document without what depends on settings, and without errors."""
+    text = resources.files("ecs_updater").joinpath("schemas/openapi.json").read_text("utf-8")
+    whole: Json = json.loads(text)
+    return whole

@@ -8,9 +8,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ecs_updater.api import openapi
+from ecs_updater.api.body import LONGEST_WAIT
 from ecs_updater.api.get_routes import Sources, status_app
-from ecs_updater.api.openapi import ROUTES
 from ecs_updater.api.post_routes import update_app
+from ecs_updater.api.query import (
+    ALL,
+    LAUNCH_TYPES,
+    MOST_DEPLOYMENTS,
+    MOST_SERVICES,
+    SOME_DEPLOYMENTS,
+)
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.queries import UpdateQueries
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
@@ -47,16 +54,30 @@ def validator(name: str) -> Draft202012Validator:
     )
 
 
-def test_it_has_every_route_and_no_other_and_says_where_a_key_is_needed():
-    assert sorted((path, method) for path, method, _ in operations()) == sorted(
-        (one.path, one.method) for one in ROUTES
-    )
-    needs_key = {
-        (path, method) for path, method, operation in operations() if operation["security"]
-    }
-    assert needs_key == {(one.path, one.method) for one in ROUTES if one.needs_key}
+def test_every_operation_has_its_own_name_and_all_but_the_help_need_a_key():
+    no_key = [name for _, name, operation in operations() if not operation["security"]]
     names = [operation["operationId"] for _, _, operation in operations()]
+    assert no_key == ["GET"] and DOCUMENT["paths"]["/"]["get"]["security"] == []
     assert len(set(names)) == len(names) and all(name.isidentifier() for name in names)
+
+
+def test_its_limits_are_those_of_the_code():
+    lists = {
+        path: DOCUMENT["paths"][path]["get"]["parameters"] for path in ("/list", "/deployments")
+    }
+    limits = [
+        (one["schema"]["default"], one["schema"]["maximum"])
+        for parameters in lists.values()
+        for one in parameters
+        if one["name"] == "limit"
+    ]
+    assert limits == [(MOST_SERVICES, MOST_SERVICES), (SOME_DEPLOYMENTS, MOST_DEPLOYMENTS)]
+    launch_type = lists["/list"][0]["schema"]["pattern"]
+    types = "|".join((*LAUNCH_TYPES, ALL))
+    assert launch_type == f"^({types})(,({types}))*$"
+    for path in ("/update", "/rollback"):
+        body = DOCUMENT["paths"][path]["post"]["requestBody"]
+        assert f"more than {LONGEST_WAIT} seconds" in body["description"]
 
 
 def test_every_reference_leads_somewhere_and_every_schema_is_one():
