@@ -8,7 +8,7 @@ from ecs_updater import errors
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import Clock
 from ecs_updater.rollout.poller import Poller, Rollout
-from fakes.simulated_ecs import BREAKER, Image, Pace, SimulatedEcs
+from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace, SimulatedEcs
 from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK
 
 HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
@@ -210,6 +210,29 @@ def test_a_failed_state_that_nothing_follows_is_a_failure_after_some_polls(make_
         in outcome.text
     )
     assert 30 <= world.clock.now() - begin <= 60
+
+
+@RECORDS
+@pytest.mark.parametrize("strategy", ["ROLLING", *STRATEGIES])
+@pytest.mark.parametrize("end", ["breaker", "alarm"])
+def test_a_failure_that_ecs_rolls_nothing_back_for_is_a_failure_in_every_strategy(
+    make_world, records, strategy, end
+):
+    """Only rolling updates have a state, so that without a record an event is all there is."""
+    alarms = {"alarms": {"enable": True, "rollback": False, "alarmNames": ["more-errors"]}}
+    world = make_world(
+        breaker=BREAKER_WITHOUT_ROLLBACK if end == "breaker" else None,
+        service_deployments=records,
+        configuration={"strategy": strategy, "bakeTimeInMinutes": 5, **alarms},
+    )
+    if end == "breaker":
+        world.ecs.publish("app:2", Image.exits(code=3))
+    else:
+        world.ecs.at(18).trigger_alarm("more-errors")
+    told = world.send(wait_seconds=250)
+    assert isinstance(told.error, errors.RolloutFailedError), told.text
+    assert isinstance(world.send().error, errors.RolloutFailedError)
+    assert ("exited with code 3" if end == "breaker" else "alarm") in told.text
 
 
 @RECORDS

@@ -72,8 +72,7 @@ def judge(state: RolloutState, same_failures: int) -> Judgement | None:
     else:
         judgement, is_starting = _by_state(state), state.rollback is None
     # After a failure, ECS reports the cause and decides about the rollback.
-    has_failed = state.deployment is not None and state.deployment.rollout_state == "FAILED"
-    if judgement or has_failed or not is_starting:
+    if judgement or state.has_failed or not is_starting:
         return judgement
     return _by_task_failures(state, same_failures)
 
@@ -191,7 +190,7 @@ def _by_state(state: RolloutState) -> Judgement | None:
     assert deployment is not None
     if deployment.is_complete and state.is_rolling:
         return _success(state)
-    if deployment.rollout_state == "FAILED":
+    if state.has_failed:
         stays = state.has_circuit_breaker and not state.rolls_back
         is_final = stays or state.failed_seconds >= _ROLLBACK_BEGINS_WITHIN
         return Judgement(Verdict.FAILED, cause(state)) if is_final else None

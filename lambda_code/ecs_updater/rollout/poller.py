@@ -226,8 +226,8 @@ class Poller:
         return replace(state, service_deployment=self._service_deployment)
 
     def _failed_seconds(self, state: RolloutState) -> float:
-        """Returns the seconds since ECS or a poll first showed the state FAILED."""
-        if state.deployment is None or state.deployment.rollout_state != "FAILED":
+        """Returns the seconds since ECS or a poll first showed that the deployment has failed."""
+        if state.deployment is None or not self._has_failed:
             return 0
         now, updated_at = self._clock.epoch(), state.deployment.updated_at
         self._failed_at = now if self._failed_at is None else self._failed_at

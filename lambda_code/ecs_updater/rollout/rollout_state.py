@@ -152,7 +152,7 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     may_be_rollback: bool = False
     """Whether the polled deployment may itself be the rollback of a failed one."""
     failed_seconds: float = 0
-    """Seconds since the deployment's state is FAILED."""
+    """Seconds since the deployment has failed."""
     task_failures: tuple[TaskFailure, ...] = ()
     """Why tasks of the deployment stopped, the latest first."""
     has_completed: bool = False
