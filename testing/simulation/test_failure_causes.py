@@ -196,14 +196,15 @@ def test_the_cause_is_found_however_many_events_come_after_it(make_world, strate
     that one.
     """
     world = make_world(service_deployments=False, configuration=STRATEGIES[strategy])
-    world.ecs.fail_hook("SCALE_UP" if strategy == "rolling" else "POST_SCALE_UP", HOOK)
+    stage = "SCALE_UP" if strategy == "rolling" else "POST_SCALE_UP"
+    world.ecs.fail_hook(stage, HOOK)
     for second in range(21, 61):
         world.ecs.at(second).warn("(service {service}) has begun draining connections on 1 tasks.")
     outcome = world.send(wait_seconds=300)
     assert (
-        f"lifecycle hook(s) failed. Lifecycle hook target {HOOK} returned FAILED status"
-        in outcome.text.partition("ECS's last")[0]
-    )
+        f"ROLLED_BACK: Service deployment rolled back because {stage} lifecycle hook(s) failed. "
+        f"Lifecycle hook target {HOOK} returned FAILED status; ECS returned the service"
+    ) in outcome.text
 
 
 def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(world):
