@@ -229,10 +229,10 @@ def test_a_failure_that_ecs_rolls_nothing_back_for_is_a_failure_in_every_strateg
         world.ecs.publish("app:2", Image.exits(code=3))
     else:
         world.ecs.at(18).trigger_alarm("more-errors")
-    told = world.send(wait_seconds=250)
-    assert isinstance(told.error, errors.RolloutFailedError), told.text
+    outcome = world.send(wait_seconds=250)
+    assert isinstance(outcome.error, errors.RolloutFailedError), outcome.text
     assert isinstance(world.send().error, errors.RolloutFailedError)
-    assert ("exited with code 3" if end == "breaker" else "alarm") in told.text
+    assert ("exited with code 3" if end == "breaker" else "alarm") in outcome.text
 
 
 @RECORDS
