@@ -1,12 +1,11 @@
 # shellcheck shell=bash
-# What the scripts share that need the API, whichever way it was deployed. Source it, do not run it.
+# Shared by the scripts that need the API, deployed by either tool. Source it, do not run it.
 source "$(dirname "${BASH_SOURCE[0]}")/stacks.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/terraform.sh"
 
 settings LAMBDA_FUNCTION_NAME API_AUTH
 
-# read_api: reads where the API is, and the number of its key, into `output`: ApiInvokeUrl, RestApiId, ECSUpdateApiKey. Ends the
-# script when there is none.
+# read_api: adds ApiInvokeUrl, RestApiId and ECSUpdateApiKey (the key's id) to `output`. Fails if there is no API.
 read_api() {
   local how name
   if is_deployed_by_terraform; then

@@ -1,13 +1,12 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # Some of the variables are used by the scripts that source this.
-# What the scripts share that deploy the function through CloudFormation: its bundle, its bucket, its templates, its ledger. Source
-# it, do not run it.
+# Shared by the scripts that deploy the function with CloudFormation: bundle, bucket, templates, ledger. Source it, do not run it.
 source "$(dirname "${BASH_SOURCE[0]}")/stacks.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/bundle.sh"
 
 settings CLUSTER_NAME TASK_DEFINITION_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY DELETION_PROTECTION
 
-# What the function, the API and the fleet may be asked for.
+# Allowed images and services of the function, the API and the queue.
 allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES:-}")
 
 # need_cluster_outputs: reads the outputs of the cluster's stack.
@@ -17,8 +16,8 @@ need_cluster_outputs() {
     fail "the stack $ECS_STACK has no output TaskExecutionRoleArn: $(hint deploy-ecs-cluster)"
 }
 
-# need_function_outputs: reads the outputs of the stacks of ledger and function, and fills the array `updater` with the parameters of
-# the API and the fleet that are made of them.
+# need_function_outputs: reads the outputs of the stacks of ledger and function. Fills the array `updater` with the parameters of
+# API and queue that have these values.
 need_function_outputs() {
   local name
   read_stack "$LEDGER_STACK"
@@ -32,8 +31,8 @@ need_function_outputs() {
     "LedgerTableName=${output[LedgerTableName]}")
 }
 
-# make_bucket: makes the bucket for bundles unless it exists, and sets `bucket`. One without tags and objects is from a run that was
-# killed just after its creation.
+# make_bucket: creates the bucket for bundles if it does not exist, and sets `bucket`. A bucket without tags and objects is from a run
+# that was killed just after its creation.
 make_bucket() {
   local found
   bucket=$(bucket_name "$ACCOUNT")
@@ -41,12 +40,12 @@ make_bucket() {
   case ${found%% *} in
     ours) ;;
     none)
-      say "making bucket $bucket"
+      say "creating bucket $bucket"
       create_bucket
       ;;
-    *) fail "bucket $bucket was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME" ;;
+    *) fail "bucket $bucket belongs to another deployment: it has no tag $OWNERSHIP_TAG=$STACK_NAME. Use another STACK_NAME" ;;
   esac
-  # The tag first: without it nobody would remove the bucket.
+  # The tag comes first, because without it `make clean` would keep the bucket.
   ask s3api put-bucket-tagging --bucket "$bucket" --tagging '{"TagSet": [
     {"Key": "'"$OWNERSHIP_TAG"'", "Value": '"$(json "$STACK_NAME")"'},
     {"Key": "environment", "Value": '"$(json "$ENVIRONMENT")"'},
@@ -56,20 +55,19 @@ make_bucket() {
     BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true >/dev/null
 }
 
-# create_bucket: S3 needs a while to forget a bucket of this name that was removed just now.
+# create_bucket: retries, because S3 refuses the name of a bucket for a while after its removal.
 create_bucket() {
   local answer end=$((SECONDS + 300))
   until capture s3 mb "s3://$bucket"; do
     [[ $answer = *OperationAborted* && $SECONDS -lt $end ]] || fail "aws s3 mb failed: $(error_of "$answer")"
-    say "S3 has not yet forgotten the bucket of this name that was removed: trying again"
+    say "S3 has not yet released the name of the removed bucket: trying again"
     sleep 15
   done
 }
 
-# write_template NAME [HASH]: writes a template with the bundle's place in it, and sets `template`. The template names the usual place;
-# a run with files of its own has the bundle elsewhere. What the template includes is where it was, seen from this copy. The API's
-# deployment has HASH in its logical id: another one makes another deployment, which is how a change reaches the stage. CloudFormation
-# imports a table only where the template says its name.
+# write_template NAME [HASH]: writes a template with this run's path of the bundle, and sets `template`. Paths of included files are
+# relative to the copy. The logical id of the API's deployment contains HASH, so that a change creates a new deployment for the
+# stage. CloudFormation imports a table only if the template has its name.
 write_template() {
   template=$BUILD_DIR/$1.yml
   mkdir -p "$BUILD_DIR"
@@ -82,7 +80,7 @@ write_template() {
     { print }' "$PROJECT_DIR/infraestructure/$1.yml" >"$template"
 }
 
-# package_template NAME [HASH]: the same, with the bundle in the bucket, where it is uploaded unless it is there.
+# package_template NAME [HASH]: the same, with the bundle in the bucket. Uploads the bundle if it is missing there.
 package_template() {
   local written
   write_template "$@"
@@ -90,7 +88,7 @@ package_template() {
   ask cloudformation package --template-file "$written" --s3-bucket "$bucket" --output-template-file "$template" >/dev/null
 }
 
-# deploy_ledger: deploys the stack of the ledger, from the same bundle, and adds its outputs to `output`.
+# deploy_ledger: deploys the ledger's stack from the same bundle, and adds its outputs to `output`.
 deploy_ledger() {
   local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
     "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
@@ -102,14 +100,14 @@ deploy_ledger() {
   read_stack "$LEDGER_STACK"
 }
 
-# adopt_table NAME=VALUE ...: where an earlier deployment left the table of the ledger, makes the new stack of the packaged template
-# around it. A stack cannot make what is there, and `aws cloudformation deploy` does not import.
+# adopt_table NAME=VALUE ...: if an earlier deployment left the ledger's table, creates the stack of the packaged template by importing
+# it. A stack cannot create an existing table, and `aws cloudformation deploy` does not import.
 adopt_table() {
   local one pairs=() tags change=(--stack-name "$LEDGER_STACK" --change-set-name "adopt-table-$$")
   check_stack "$LEDGER_STACK"
   case $stack_status in '' | REVIEW_IN_PROGRESS | ROLLBACK_COMPLETE) ;; *) return 0 ;; esac
   is_our_table || return 0
-  say "taking table $LEDGER_TABLE of an earlier deployment into stack $LEDGER_STACK"
+  say "importing table $LEDGER_TABLE of an earlier deployment into stack $LEDGER_STACK"
   for one; do pairs+=("{\"ParameterKey\": $(json "${one%%=*}"), \"ParameterValue\": $(json "${one#*=}")}"); done
   stack_tags
   for one in "${!tags[@]}"; do
@@ -132,10 +130,10 @@ function_parameters() {
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}")
 }
 
-# set_concurrency: sets the reserved concurrency again where CloudFormation is the emulator's, which passes over it.
+# set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.
 set_concurrency() {
   [ "$TARGET" = local ] && [ "$RESERVED_CONCURRENCY" -ge 0 ] || return 0
-  say "setting the reserved concurrency $RESERVED_CONCURRENCY again, which the emulator's CloudFormation passes over"
+  say "setting the reserved concurrency $RESERVED_CONCURRENCY, which the emulator's CloudFormation ignores"
   ask lambda put-function-concurrency --function-name "$LAMBDA_FUNCTION_NAME" \
     --reserved-concurrent-executions "$RESERVED_CONCURRENCY" >/dev/null
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What every script here shares: how it speaks, and how it fails. Source it, do not run it.
+# Shared by all scripts: output and failure. Source it, do not run it.
 set -euo pipefail
 
-unset CDPATH # With it, cd goes elsewhere, and prints where.
+unset CDPATH # With it, cd may go to another directory and print it.
 PROJECT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS_DIR=${TOOLS_DIR:-$PROJECT_DIR/.tools}
 BUILD_DIR=${BUILD_DIR:-$PROJECT_DIR/build}
@@ -16,23 +16,23 @@ else
   MARK_STEP='•' MARK_FAILED='✗'
 fi
 
-# say TEXT: one line of progress, on standard error so that a script's answer can be read from standard output.
-# Nobody reading any more is no failure: Ctrl-C also ends the `tee` behind a pipeline, which then removes everything unheard.
+# say TEXT: prints one line of progress on standard error, because standard output is for a script's result.
+# A closed standard error is not a failure: Ctrl-C also ends the `tee` behind a pipeline, which must still clean up.
 say() { printf '%s %s\n' "$MARK_STEP" "$*" >&2 || true; }
 
-# fail TEXT: one line that says what is wrong and what to do about it, then the end.
+# fail TEXT: prints one line with the error and the remedy, then exits with 1.
 fail() {
   printf '%s %s\n' "$MARK_FAILED" "$*" >&2
   exit 1
 }
 
-# need PROGRAM HOW: ends the script, saying how to get it, when a program is not there.
+# need PROGRAM HOW: fails with installation advice if a program is missing.
 need() { command -v "$1" >/dev/null || fail "$1 is not installed: $2"; }
 
-# tool NAME: installs the locked environment NAME where it is missing or out of date.
+# tool NAME: installs the locked environment NAME if it is missing or out of date.
 tool() { "$PROJECT_DIR/scripts/install-tool" "$1"; }
 
-# settings NAME ...: ends the script when a setting is missing.
+# settings NAME ...: fails if a setting is missing.
 settings() {
   local name
   for name in "$@"; do
@@ -42,21 +42,21 @@ settings() {
 
 [ $((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1])) -ge 404 ] || fail "this is bash $BASH_VERSION: 4.4 or newer is needed (macOS: brew install bash)"
 
-# Any other text would be found late, and in the words of whatever program gets it first.
+# Checked here, because a later program would report a wrong value in its own words.
 [[ ${EMULATOR_PORT-4566} =~ ^[1-9][0-9]{0,4}$ && ${EMULATOR_PORT-4566} -le 65535 ]] ||
-  fail "EMULATOR_PORT=$EMULATOR_PORT is no port: a number from 1 to 65535"
-[[ ${API_AUTH-key} =~ ^(key|iam)$ ]] || fail "API_AUTH=$API_AUTH is no way to call the API: key or iam"
+  fail "EMULATOR_PORT=$EMULATOR_PORT is not a valid port: use a number from 1 to 65535"
+[[ ${API_AUTH-key} =~ ^(key|iam)$ ]] || fail "API_AUTH=$API_AUTH is not valid: use key or iam"
 
-# check_length NAME PATTERN MOST LEFT WORDS: ends the script when a setting does not match, or has more than MOST or LEFT characters. LEFT
-# is the room for it in the longest name that is made of it; MOST is that room with the longest name of a region but for a few.
+# check_length NAME PATTERN MOST LEFT WORDS: fails if a setting does not match, or has more than MOST or LEFT characters. LEFT is the
+# room for it in the longest derived name in this region, MOST the room in a region with a long name.
 check_length() {
   local value=${!1:-} most=$3
   [ "$4" -ge "$most" ] || most=$4
   [ -z "$value" ] || [[ $value =~ ^$2$ && ${#value} -le $most ]] ||
-    fail "$1=$value has ${#value} characters and cannot be used: it takes 1 to $most $5"
+    fail "$1=$value has ${#value} characters and cannot be used: use 1 to $most $5"
 }
 
-# Before anything is made. What makes nothing takes every name: what was made under a longer one can still be removed.
+# Checked before anything is created. Scripts that only remove accept every name.
 case ${0##*/} in
   clean | clean-docker | deployer-policy | emulator | remove-deployment) ;;
   *)

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # Some of the variables are used by the scripts that source this.
-# What the scripts share that deploy through CloudFormation. Source it, do not run it.
+# Shared by the scripts that deploy with CloudFormation. Source it, do not run it.
 source "$(dirname "${BASH_SOURCE[0]}")/aws.sh"
 
 settings ENVIRONMENT OWNER CONTACT
 VPC_STACK=$STACK_NAME-vpc ECS_STACK=$STACK_NAME-ecs LEDGER_STACK=$STACK_NAME-ledger LAMBDA_STACK=$STACK_NAME-lambda
 API_STACK=$STACK_NAME-api FLEET_STACK=$STACK_NAME-fleet
 
-# read_stack STACK: sets `stack_status`, empty when there is no such stack, and `stack_owner`, by its tag; adds its outputs to the
+# read_stack STACK: sets `stack_status`, empty without such a stack, and `stack_owner`, its ownership tag. Adds its outputs to the
 # associative array `output`.
 read_stack() {
   local answer name value
@@ -23,7 +23,7 @@ read_stack() {
   done <<<"$answer"
 }
 
-# manages_log_role: whether the API's stack has the role with which API Gateway writes logs.
+# manages_log_role: succeeds if the API's stack has the role with which API Gateway writes logs.
 manages_log_role() {
   local answer
   capture cloudformation list-stack-resources --stack-name "$API_STACK" \
@@ -31,7 +31,7 @@ manages_log_role() {
     [ "$answer" = LogsRole ]
 }
 
-# first_failure STACK: prints which resource failed first in the stack's last operation, and why.
+# first_failure STACK: prints the resource that failed first in the stack's last operation, with the reason.
 first_failure() {
   { aws_cli cloudformation describe-stack-events --stack-name "$1" --output text --query \
     'StackEvents[].[LogicalResourceId,ResourceType,ResourceStatus,ResourceStatusReason]' 2>/dev/null || true; } |
@@ -41,7 +41,7 @@ first_failure() {
       END { print reason }'
 }
 
-# why STACK LOG: prints why a deployment failed: what the service refused at once, else the stack's first failure, else the log.
+# why STACK LOG: prints why a deployment failed: CloudFormation's refusal, else the stack's first failure, else the log.
 why() {
   local reason
   grep -m 1 -o -E '(An error occurred|Failed to create the changeset).*' "$2" && return
@@ -49,28 +49,28 @@ why() {
   printf '%s\n' "${reason:-$(error_of "$(<"$2")")}"
 }
 
-# check_stack STACK: ends the script when a stack cannot be deployed onto; removes one whose creation was rolled back.
+# check_stack STACK: fails if the stack cannot be updated. Removes a stack whose creation was rolled back.
 check_stack() {
   read_stack "$1"
-  # An empty shell around a change set that was never executed has its tags there: the next change set fills it.
+  # A stack in review has its tags in a change set that was never executed. The next change set fills it.
   case $stack_status in '' | REVIEW_IN_PROGRESS) return ;; esac
   [ "$stack_owner" = "$STACK_NAME" ] ||
-    fail "stack $1 was not made here, for it has no tag $OWNERSHIP_TAG=$STACK_NAME: take another STACK_NAME"
+    fail "stack $1 belongs to another deployment: it has no tag $OWNERSHIP_TAG=$STACK_NAME. Use another STACK_NAME"
   case $stack_status in
     ROLLBACK_COMPLETE)
-      say "removing stack $1: its creation failed before, and was rolled back"
+      say "removing stack $1: its creation failed and was rolled back"
       aws_cli cloudformation delete-stack --stack-name "$1"
       aws_cli cloudformation wait stack-delete-complete --stack-name "$1"
       ;;
-    *_IN_PROGRESS) fail "stack $1 is still at work ($stack_status): wait until it is done, then run this again" ;;
-    *_FAILED) fail "stack $1 is half-built ($stack_status): $(hint clean) removes it, then run this again. $(first_failure "$1")" ;;
+    *_IN_PROGRESS) fail "stack $1 is being changed ($stack_status): wait until it is done, then run this again" ;;
+    *_FAILED) fail "stack $1 is incomplete ($stack_status): $(hint clean) removes it, then run this again. $(first_failure "$1")" ;;
   esac
 }
 
-# stack_tags: fills the array `tags` with the tags of a stack, which CloudFormation gives to the resources in it.
+# stack_tags: fills the array `tags` with a stack's tags, which CloudFormation adds to its resources.
 stack_tags() { tags=("environment=$ENVIRONMENT" "owner=$OWNER" "contact=$CONTACT" "$OWNERSHIP_TAG=$STACK_NAME"); }
 
-# deploy_stack STACK TEMPLATE [NAME=VALUE ...]: deploys a template through a change set, which is where a wrong one is refused.
+# deploy_stack STACK TEMPLATE [NAME=VALUE ...]: deploys a template with a change set.
 deploy_stack() {
   local stack=$1 template=$2 log=$BUILD_DIR/$1.log tags
   shift 2

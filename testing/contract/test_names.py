@@ -146,14 +146,13 @@ def test_a_setting_that_is_too_long_is_refused_before_anything_is_made(goal, nam
     value = "s" * (most + 1)
     said = refusal(goal, **{name: value})
     assert said.startswith(
-        f"✗ {name}={value} has {most + 1} characters and cannot be used: it "
-        f"takes 1 to {most} letters"
+        f"✗ {name}={value} has {most + 1} characters and cannot be used: use 1 to {most} letters"
     )
 
 
 @pytest.mark.parametrize("region", [one for one in regions() if len(one) > 14])
 def test_in_a_region_with_a_longer_name_less_is_taken(region):
-    assert "it takes 1 to 24 letters" in refusal(
+    assert "use 1 to 24 letters" in refusal(
         "deploy-ecs-cluster", STACK_NAME="s" * 25, AWS_DEFAULT_REGION=region
     )
     assert not refusal(

@@ -75,8 +75,7 @@ def test_without_a_terminal_an_account_is_not_changed_unless_one_says_so(target,
     output = here.make(target, environment=account.shell, YES=None).output
 
     assert (
-        f"✗ this changes {PLACE}: YES=1 says that it may, since there is no terminal to ask on"
-        in output
+        f"✗ this changes {PLACE}: confirm with YES=1, because there is no terminal to ask" in output
     )
     assert account.inventory() == before
 
@@ -110,7 +109,7 @@ def test_a_local_clean_leaves_what_is_known_of_an_account(here, account):
 
     result = here.make("clean", environment=account.shell, TARGET="local")
 
-    assert result == Result(0, f"• left alone in {here.build}: account\n")
+    assert result == Result(0, f"• kept in {here.build}: account\n")
     assert account.inventory() == before
 
 
@@ -121,8 +120,8 @@ def test_another_region_than_that_of_the_deployment_is_refused(here, account):
         "deploy-ecs-service", environment=account.shell, AWS_DEFAULT_REGION="us-west-2"
     ).output
 
-    places = f"is in {PLACE}, and this is account {NUMBER}, region us-west-2: "
-    assert f"✗ what {here.build} has deployed {places}" in output
+    places = f"deploy to {PLACE}, and this is account {NUMBER}, region us-west-2: "
+    assert f"✗ {here.build} was used to {places}" in output
 
 
 def test_a_shell_without_credentials_is_told_so(workspace):
@@ -139,8 +138,8 @@ def test_a_shell_without_credentials_is_told_so(workspace):
         .complaint()
     )
 
-    assert complaint.startswith("AWS does not know who you are: ")
-    assert complaint.endswith(" Log in, or take TARGET=local for the emulator")
+    assert complaint.startswith("the AWS credentials do not work: ")
+    assert complaint.endswith(" Log in, or use TARGET=local for the emulator")
 
 
 def test_a_stack_of_somebody_else_is_left_alone_and_named(workspace, account):
@@ -155,8 +154,8 @@ def test_a_stack_of_somebody_else_is_left_alone_and_named(workspace, account):
     cleaned = here.make("clean", environment=account.shell)
 
     assert (
-        "✗ stack theirs-vpc was not made here, for it has no tag ecs-updater=theirs: "
-        "take another STACK_NAME"
+        "✗ stack theirs-vpc belongs to another deployment: it has no tag ecs-updater=theirs. "
+        "Use another STACK_NAME"
     ) in deployed
     assert cleaned.status != 0 and "theirs-vpc" in cleaned.output
     assert (
@@ -174,8 +173,7 @@ def test_the_service_of_a_cluster_of_somebody_else_is_left_alone(here, workspace
     output = elsewhere.make("deploy-ecs-service", environment=account.shell).output
 
     assert (
-        "✗ cluster production is not the one that was made here, ECSCluster: its "
-        "services are left alone"
+        "✗ cluster production is not the deployed one, ECSCluster: set CLUSTER_NAME=ECSCluster"
     ) in output
 
 
@@ -226,7 +224,7 @@ def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_some
     said += here.make("deploy-ecs-cluster-tf", environment=account.shell).output
     cleaned = here.make("clean", environment=account.shell)
 
-    told = "was not made here, for it has no tag ecs-updater=ecs-updater: take another"
+    told = "belongs to another deployment: it has no tag ecs-updater=ecs-updater. Use another"
     assert [line for line in said.splitlines() if told in line] == [
         f"✗ alarm {alarm} {told} LAMBDA_FUNCTION_NAME",
         f"✗ rule {rule} {told} LAMBDA_FUNCTION_NAME",

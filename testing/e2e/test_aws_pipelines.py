@@ -64,7 +64,7 @@ CLOUDFORMATION_POINTS = [
 ]
 TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),
-    Point("creating service ecs-dummy-service", cleaning="destroying what Terraform made"),
+    Point("creating service ecs-dummy-service", cleaning="destroying Terraform's resources"),
     # As soon as the completer is there: its table, role and rules are, and what lets the rules call
     # it is not.
     Point(

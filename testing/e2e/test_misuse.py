@@ -43,7 +43,7 @@ def test_an_emulator_that_does_not_answer_is_named_with_the_way_out(emulator):
     assert result.complaint() == expected
 
 
-KEPT = "the emulator ran before, and still runs: make emulator-down stops it"
+KEPT = "the emulator ran before this pipeline and keeps running: make emulator-down stops it"
 
 
 def test_a_pipeline_leaves_an_emulator_that_ran_before_running_and_as_it_was(emulator):
@@ -103,26 +103,30 @@ def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
         (
             "emulator-up",
             "SAM_MODE=nonsense",
-            "SAM_MODE=nonsense is no mode: auto, docker or emulator",
+            "SAM_MODE=nonsense is not valid: use auto, docker or emulator",
         ),
         (
             "emulator-up",
             "EMULATOR_PORT=nonsense",
-            "EMULATOR_PORT=nonsense is no port: a number from 1 to 65535",
+            "EMULATOR_PORT=nonsense is not a valid port: use a number from 1 to 65535",
         ),
         (
             "emulator-up",
             "EMULATOR_PORT=65536",
-            "EMULATOR_PORT=65536 is no port: a number from 1 to 65535",
+            "EMULATOR_PORT=65536 is not a valid port: use a number from 1 to 65535",
         ),
-        ("all-local", "EMULATOR_PORT=", "EMULATOR_PORT= is no port: a number from 1 to 65535"),
+        (
+            "all-local",
+            "EMULATOR_PORT=",
+            "EMULATOR_PORT= is not a valid port: use a number from 1 to 65535",
+        ),
         ("all-local", "STACK_NAME=", "the setting STACK_NAME is empty: "),
         ("all-local", "SERVICE_NAME=", "the setting SERVICE_NAME is empty: "),
-        ("all-local", "API_AUTH=", "API_AUTH= is no way to call the API: key or iam"),
+        ("all-local", "API_AUTH=", "API_AUTH= is not valid: use key or iam"),
         (
             "deploy-api-aws",
             "API_AUTH=nonsense",
-            "API_AUTH=nonsense is no way to call the API: key or iam",
+            "API_AUTH=nonsense is not valid: use key or iam",
         ),
         (
             "build-lambda-package",
@@ -152,5 +156,5 @@ def test_docker_is_named_when_it_is_asked_for_and_not_there(workspace, path_with
 
     assert (
         result.complaint()
-        == "SAM_MODE=docker cannot be: Docker is not installed; without Docker: SAM_MODE=emulator"
+        == "SAM_MODE=docker is not possible: Docker is not installed. Without Docker use SAM_MODE=emulator"
     )

@@ -135,7 +135,7 @@ def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
     complaint = emulator.make("deploy-ecs-cluster", STACK_NAME="half-built").complaint()
 
     way_out = "make clean TARGET=local removes it, then run this again."
-    assert complaint.startswith(f"stack half-built-vpc is half-built (CREATE_FAILED): {way_out}")
+    assert complaint.startswith(f"stack half-built-vpc is incomplete (CREATE_FAILED): {way_out}")
     assert "Never (AWS::CloudFormation::WaitCondition): WaitCondition timed out" in complaint
 
 
