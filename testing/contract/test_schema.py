@@ -189,6 +189,5 @@ def test_a_violation_has_at_most_300_characters_whatever_the_event_holds(event_o
 
 
 def test_all_violations_go_to_the_log_and_then_what_is_needed():
-    error = violation({"ecs_cluster_name": 1, "ecs_tag": []})
-    assert len(error.violations) == 4
+    assert len(violation({"ecs_cluster_name": 1, "ecs_tag": []}).violations) == 4
     assert f"[ERROR][json_validation] Needed: {', '.join(SCHEMA['required'])}" == NEEDED

@@ -171,8 +171,7 @@ def test_the_writing_function_is_the_updater_by_another_door():
     assert properties["Role"] == NEEDED["UpdaterRoleArn"]
     assert properties["LoggingConfig"]["LogGroup"] == NEEDED["UpdaterLogGroupName"]
     variables = properties["Environment"]["Variables"]
-    settings = Settings.from_environment(variables)
-    assert settings == Settings(ledger_table="a-ledger")
+    assert Settings.from_environment(variables) == Settings(ledger_table="a-ledger")
     # A request names what it is about: no default makes of an empty body an update.
     assert not variables.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
 

@@ -46,11 +46,6 @@ def _here(workspace, account) -> Iterator[Workspace]:
     assert not here.left()
 
 
-def client(account: Account, service: str):
-    """An SDK client of the account."""
-    return boto3.client(service, endpoint_url=account.endpoint)
-
-
 def answered(here: Workspace, account: Account, answer: str) -> Result:
     """Runs `make deploy-ecs-cluster` on a terminal on which somebody answers its question."""
     keyboard, terminal = os.openpty()
@@ -143,7 +138,7 @@ def test_a_shell_without_credentials_is_told_so(workspace):
 
 
 def test_a_stack_of_somebody_else_is_left_alone_and_named(workspace, account):
-    cloudformation = client(account, "cloudformation")
+    cloudformation = account.client("cloudformation")
     cloudformation.create_stack(StackName="theirs-vpc", TemplateBody=EMPTY_TEMPLATE)
     cloudformation.get_waiter("stack_create_complete").wait(
         StackName="theirs-vpc", WaiterConfig={"Delay": 1}
@@ -178,17 +173,15 @@ def test_the_service_of_a_cluster_of_somebody_else_is_left_alone(here, workspace
 
 
 def test_a_cluster_with_instances_is_made_and_removed(here, account):
-    result = here.make(
+    here.make(
         "deploy-ecs-cluster", "deploy-ecs-service", environment=account.shell, LAUNCH_TYPE="EC2"
-    )
-
-    assert result.status == 0, result.output
-    (group,) = client(account, "autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    ).succeeded()
+    (group,) = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     assert (group["AutoScalingGroupName"], group["DesiredCapacity"]) == (
         "ecs-updater-ecs-instances",
         1,
     )
-    (service,) = client(account, "ecs").describe_services(
+    (service,) = account.client("ecs").describe_services(
         cluster="ECSCluster", services=["ecs-dummy-service"]
     )["services"]
     assert service["launchType"] == "EC2"
@@ -199,7 +192,7 @@ def test_a_cluster_with_instances_is_made_and_removed(here, account):
 def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_somebody_else(
     workspace, account, package
 ):
-    ecs, events, watch = (client(account, service) for service in ("ecs", "events", "cloudwatch"))
+    ecs, events, watch = (account.client(service) for service in ("ecs", "events", "cloudwatch"))
     rule, alarm = "ecs-updater-completer-poll", "ecs-updater-fleet-dead-letters"
     theirs = [{"Key": "ecs-updater", "Value": "another"}]
     metric = {

@@ -177,8 +177,7 @@ def _function(world, package):
     error.
     """
     world.workspace.bring(package)
-    result = world.workspace.make("deploy-ecs-cluster", "deploy-lambda-aws")
-    assert result.status == 0, result.output
+    world.workspace.make("deploy-ecs-cluster", "deploy-lambda-aws").succeeded()
     client = world.client(
         "lambda", Config(read_timeout=2 * PATIENCE, retries={"total_max_attempts": 1})
     )

@@ -21,11 +21,9 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 def _emulator(workspace) -> Iterator[Workspace]:
     """The workspace of an emulator that runs."""
     here = workspace("emulator")
-    result = here.make("emulator-up")
-    assert result.status == 0, result.output
+    here.make("emulator-up").succeeded()
     yield here
-    assert here.make("clean").status == 0
-    assert not here.left()
+    here.clean()
 
 
 def test_an_emulator_that_does_not_answer_is_named_with_the_way_out(emulator):
@@ -47,10 +45,10 @@ KEPT = "the emulator ran before this pipeline and keeps running: make emulator-d
 
 
 def test_a_pipeline_leaves_an_emulator_that_ran_before_running_and_as_it_was(emulator):
-    before = inventory(f"http://127.0.0.1:{emulator.port}")
+    before = inventory(emulator.endpoint)
     result = emulator.make("all-local")
     assert result.status == 0 and KEPT in result.output, result.output
-    assert inventory(f"http://127.0.0.1:{emulator.port}") == before
+    assert inventory(emulator.endpoint) == before
     assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
 
 
@@ -145,8 +143,7 @@ def test_a_setting_that_cannot_be_is_named(target, setting, words, workspace):
     name, _, value = setting.partition("=")
 
     assert here.make(target, **{name: value}).complaint().startswith(words)
-    assert here.make("clean").status == 0
-    assert not here.left()
+    here.clean()
 
 
 def test_docker_is_named_when_it_is_asked_for_and_not_there(workspace, path_without_docker):

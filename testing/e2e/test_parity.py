@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,14 +217,10 @@ def _deployments(terraform, workspace, project, package) -> Iterator[dict[str, F
 
 def deployed(workspace: Workspace, targets: list[str]) -> Deployed:
     """Deploys, reads what is there, and lets Terraform plan again."""
-    done = workspace.make("emulator-up", *targets)
-    assert done.status == 0, done.output
-    endpoint = f"http://127.0.0.1:{workspace.port}"
-
-    def client(service: str) -> Any:
-        options = {"endpoint_url": endpoint, "config": Config(proxies={})}
-        return boto3.session.Session().client(service, **options)
-
+    workspace.make("emulator-up", *targets).succeeded()
+    # A session for each thread.
+    options = {"endpoint_url": workspace.endpoint, "config": Config(proxies={})}
+    client = partial(boto3.session.Session().client, **options)
     changes: dict[str, set[str]] = {}
     outputs: dict[str, Any] = {
         snake(output["OutputKey"]): output["OutputValue"]
@@ -234,7 +231,7 @@ def deployed(workspace: Workspace, targets: list[str]) -> Deployed:
         environment = {
             "TF_DATA_DIR": str(tree.parent / "data"),
             "AWS_REGION": "eu-west-1",
-            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ENDPOINT_URL": workspace.endpoint,
         }
         outputs = json.loads(terraform_cli.run(tree, environment, "output", "-json").stdout)
         outputs = {name: output["value"] for name, output in outputs.items()}
@@ -292,12 +289,11 @@ EVERYTHING = {
 def _written(terraform, workspace, tmp_path_factory) -> tuple[dict[str, Stack], dict[str, Any]]:
     """The stacks and the plan for AWS, not for an emulator."""
     emulator = workspace("plans")
-    started = emulator.make("emulator-up")
-    assert started.status == 0, started.output
+    emulator.make("emulator-up").succeeded()
     package = tmp_path_factory.mktemp("package") / "package.zip"
     package.touch()
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
-    place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{emulator.port}"}
+    place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
     return stacks(TEMPLATES), terraform.plan(files | EVERYTHING, **place)
 
 

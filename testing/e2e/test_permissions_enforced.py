@@ -144,8 +144,7 @@ class Deployment:
         self.workspace = workspace
         self.account = Account(workspace)
         steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws")
-        result = workspace.make(*steps)
-        assert result.status == 0, result.output
+        workspace.make(*steps).succeeded()
         clients = (
             _client(name, self.account.endpoint) for name in ("iam", "lambda", "dynamodb", "ecs")
         )

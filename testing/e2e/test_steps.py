@@ -29,13 +29,6 @@ SCHEDULED = json.dumps(
 )
 
 
-def client(workspace: Workspace, service: str):
-    """An SDK client of the workspace's emulator."""
-    return boto3.client(
-        service, endpoint_url=f"http://127.0.0.1:{workspace.port}", config=Config(proxies={})
-    )
-
-
 @pytest.fixture(scope="module", name="started")
 def _started(workspace, path_without_docker) -> Iterator[tuple[Workspace, Result]]:
     """An emulator that was started in a hostile shell, where SAM's mode was left to the machine and
@@ -43,8 +36,7 @@ def _started(workspace, path_without_docker) -> Iterator[tuple[Workspace, Result
     """
     here = workspace("steps", SAM_MODE="auto")
     yield here, here.make("emulator-up", environment=HOSTILE | {"PATH": path_without_docker})
-    assert here.make("clean").status == 0
-    assert not here.left()
+    here.clean()
 
 
 @pytest.fixture(scope="module", name="emulator")
@@ -72,7 +64,7 @@ def _deployed(emulator, deployment) -> Workspace:
 
 def create_stack_that_fails(here: Workspace, name: str, status: str, **options: str) -> None:
     """Creates a stack, as one of ours, and waits until it has this status."""
-    cloudformation = client(here, "cloudformation")
+    cloudformation = here.client("cloudformation")
     tags = [{"Key": "ecs-updater", "Value": name.rpartition("-")[0]}]
     cloudformation.create_stack(StackName=name, TemplateBody=NEVER_COMPLETE, Tags=tags, **options)
     until(
@@ -140,12 +132,7 @@ def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
 
 
 def test_the_aws_cli_sends_the_events_too(deployed):
-    result = deployed.make("run-lambda-test-aws")
-
-    assert result.status == 0, result
-    assert [
-        line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")
-    ] == list(OUTCOMES)
+    assert deployed.make("run-lambda-test-aws").succeeded().ok_events == list(OUTCOMES)
 
 
 def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deployed, tmp_path):
@@ -170,11 +157,11 @@ def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deploy
 def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulators_schedule(
     deployed, tmp_path
 ):
-    lambda_ = client(deployed, "lambda")
+    lambda_ = deployed.client("lambda")
     variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
         "Variables"
     ]
-    tables = client(deployed, "dynamodb").list_tables()["TableNames"]
+    tables = deployed.client("dynamodb").list_tables()["TableNames"]
     event = {
         "ecs_cluster_name": "ECSCluster",
         "ecs_service_name": "ecs-dummy-service",
@@ -211,9 +198,8 @@ def _api(deployed, package) -> Workspace:
     APIs.
     """
     change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": OTHERS_ROLE}
-    client(deployed, "apigateway").update_account(patchOperations=[change])
-    result = deployed.make("deploy-api-aws", environment=HOSTILE, LAMBDA_PACKAGE=str(package))
-    assert result.status == 0, result.output
+    deployed.client("apigateway").update_account(patchOperations=[change])
+    deployed.make("deploy-api-aws", environment=HOSTILE, LAMBDA_PACKAGE=str(package)).succeeded()
     return deployed
 
 
@@ -223,12 +209,8 @@ OTHERS_ROLE = "arn:aws:iam::000000000000:role/of-others"
 def test_the_apis_own_suite_passes_and_shows_no_key(api):
     key = api.make("api-key").output.strip()
 
-    result = api.make("run-api-test", environment={"PYTHONDONTWRITEBYTECODE": ""})
-
-    assert result.status == 0, result.output
-    assert [
-        line.split()[0] for line in result.output.splitlines() if line.endswith("  ok")
-    ] == list(OUTCOMES)
+    result = api.make("run-api-test", environment={"PYTHONDONTWRITEBYTECODE": ""}).succeeded()
+    assert result.ok_events == list(OUTCOMES)
     assert (
         " passed, 1 skipped in " in result.output
         and "API_AUTH=key asks for no signature" in result.output
@@ -238,7 +220,7 @@ def test_the_apis_own_suite_passes_and_shows_no_key(api):
 
 
 def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
-    lambda_, name = client(api, "lambda"), "ecs-updater-api-update"
+    lambda_, name = api.client("lambda"), "ecs-updater-api-update"
     variables = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     lambda_.update_function_configuration(
         FunctionName=name, Environment={"Variables": variables | {"TASK_DEF": "another"}}
@@ -260,7 +242,7 @@ def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
 
 def state(here: Workspace) -> tuple[str, dict[str, str]]:
     """Image and tags of the service."""
-    ecs = client(here, "ecs")
+    ecs = here.client("ecs")
     (found,) = ecs.describe_services(
         cluster="ECSCluster", services=["ecs-dummy-service"], include=["TAGS"]
     )["services"]
@@ -294,7 +276,7 @@ def deployment_of(here: Workspace) -> str:
 
     Fails when it is not the one of the stack, or not the only one of the API.
     """
-    gateway, cloudformation = client(here, "apigateway"), client(here, "cloudformation")
+    gateway, cloudformation = here.client("apigateway"), here.client("cloudformation")
     found = cloudformation.describe_stack_resources(StackName="ecs-updater-api")["StackResources"]
     by_type = {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
     rest_api = by_type["AWS::ApiGateway::RestApi"]
@@ -307,8 +289,7 @@ def deployment_of(here: Workspace) -> str:
 def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
     made = [deployment_of(api)]
     for auth in ("iam", "key"):
-        result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth)
-        assert result.status == 0, result.output
+        api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth).succeeded()
         made.append(deployment_of(api))
     assert len(set(made)) == 3, "another one for each change"
     assert api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package)).status == 0

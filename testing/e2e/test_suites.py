@@ -45,23 +45,19 @@ ANSWERS_WRONGLY = (
 )
 
 
-def client(port: int, service: str) -> Any:
-    """An SDK client of the emulator on a port, which sends nothing twice."""
-    config = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=600)
-    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config)
+ONCE = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=600)
+"""Sends no call twice."""
 
 
 @pytest.fixture(scope="module", name="deployed")
 def _deployed(workspace_with_package) -> Iterator[Workspace]:
     """The workspace of an emulator with everything deployed."""
     here = workspace_with_package("suites")
-    result = here.make(
+    here.make(
         "emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"
-    )
-    assert result.status == 0, result.output
+    ).succeeded()
     yield here
-    assert here.make("clean").status == 0
-    assert not here.left()
+    here.clean()
 
 
 def verdicts(result: Result) -> dict[str, str]:
@@ -103,7 +99,7 @@ def test_a_function_that_answers_wrongly_fails_the_checks_of_what_is_wrong(deplo
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
         bundle.writestr("wrong.py", ANSWERS_WRONGLY)
-    lambda_ = client(deployed.port, "lambda")
+    lambda_ = deployed.client("lambda", config=ONCE)
     lambda_.create_function(
         FunctionName="wrong",
         Handler="wrong.handler",
@@ -150,10 +146,9 @@ def test_the_suite_passes_with_error_types_against_sam_local_start_lambda_and_no
 ):
     before, containers = in_docker(), docker("container", "ls", "--all", "--quiet")
     here = workspace_with_package("start-lambda", SAM_MODE="docker")
-    deployed = here.make(
+    here.make(
         "emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"
-    )
-    assert deployed.status == 0, deployed.output
+    ).succeeded()
 
     failed = here.make("run-lambda-test-unittest-sam", SERVICE_NAME="absent")
     result = here.make("run-lambda-test-unittest-sam")
@@ -200,7 +195,7 @@ class Busy(NamedTuple):
 @pytest.fixture(name="busy")
 def _busy(deployed) -> Iterator[Busy]:
     """A call whose first request to ECS is held back."""
-    lambda_ = client(deployed.port, "lambda")
+    lambda_ = deployed.client("lambda", config=ONCE)
     lambda_.put_function_concurrency(FunctionName="ecs-updater", ReservedConcurrentExecutions=1)
     variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
         "Variables"

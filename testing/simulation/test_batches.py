@@ -5,6 +5,8 @@ ECS and moto's DynamoDB.
 import io
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -32,174 +34,146 @@ from support.rollout_world import EVENT
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 GONE = {**EVENT, "ecs_service_name": "gone"}
+BAD = Image.exits(code=3)
 
 
-class Passing:
-    """Lets the world's time pass beside the real one: half a second every hundredth of one."""
+@contextmanager
+def passing(world):
+    """Lets simulated time pass beside real time: half a second every hundredth of a second."""
+    is_over = threading.Event()
 
-    def __init__(self, world):
-        self._world, self._over = world, threading.Event()
-        self._thread = threading.Thread(target=self._pass)
+    def pass_time():
+        while not is_over.wait(0.01):
+            world.pass_time(0.5)
 
-    def _pass(self):
-        while not self._over.wait(0.01):
-            self._world.pass_time(0.5)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(pass_time)
+        try:
+            yield
+        finally:
+            is_over.set()
 
-    def __enter__(self):
-        self._thread.start()
 
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
+@pytest.fixture(name="printer")
+def _printer():
+    """Prints into memory."""
+    return Printer(io.StringIO(), io.StringIO())
 
 
 @pytest.fixture(name="world")
 def _world(make_world, monkeypatch):
-    """A world whose answers come one at a time, for several threads ask at once."""
+    """A world for several threads, whose calls are answered one at a time."""
     world = make_world()
-    one_at_a_time = threading.RLock()
-    pass_time = world.pass_time
+    client = world.boundary._client  # pylint: disable=protected-access
+    lock = threading.RLock()
 
-    def passed(seconds):
-        with one_at_a_time:
-            pass_time(seconds)
+    def locked(function):
+        def call(*arguments, **options):
+            with lock:
+                return function(*arguments, **options)
 
-    monkeypatch.setattr(world, "pass_time", passed)
-    make = world.boundary._client._make_api_call  # pylint: disable=protected-access
+        return call
 
-    def call(*arguments, **options):
-        with one_at_a_time:
-            return make(*arguments, **options)
-
-    monkeypatch.setattr(world.boundary._client, "_make_api_call", call)  # pylint: disable=protected-access
+    monkeypatch.setattr(world, "pass_time", locked(world.pass_time))
+    monkeypatch.setattr(client, "_make_api_call", locked(client._make_api_call))  # pylint: disable=protected-access
     monkeypatch.setattr(local, "RECONCILE_SECONDS", 0.05)
     return world
 
 
-def begun(world, *events, max_failures=None):
+def begun(world, *events, waves=None, max_failures=None):
     """A batch of these events, in the ledger."""
     ledger = Ledger(world.table, PREFIX)
-    found = new_batch(list(events), [None] * len(events), max_failures, REAL_TIME)
+    waves = waves or [None] * len(events)
+    found = new_batch(list(events), waves, max_failures, REAL_TIME)
     ledger.save_batch(found)
     assert ledger.find_batch(found.batch.id) == found
     return ledger, found
 
 
-def direct_of(world, ledger, batch):
-    """The backend without a queue."""
+def local_of(world, ledger, batch):
+    """The local backend of a batch."""
     account = SimpleNamespace(ecs=world.boundary, clock=REAL_TIME)
     return LocalBackend(account, ledger, batch.batch.id, AccountOptions())
 
 
-def test_from_this_machine_it_is_begun_ended_and_in_the_history(world, printer):
-    ledger, batch = begun(world, EVENT, GONE)
-    backend = direct_of(world, ledger, batch)
-    with Passing(world):
+def deploy_locally(world, ledger, batch, printer, timeout=300, resumes=False):
+    """Deploys a batch with the local backend. Returns exit code and output."""
+    backend = local_of(world, ledger, batch)
+    with passing(world):
         code = wait_for_batch(
-            backend,
-            batch,
-            ViewOptions(),
-            printer,
+            backend, batch, ViewOptions(timeout=timeout), printer, resumes=resumes
         )
     backend.close(5)
+    return code, printer.console.file.getvalue()
+
+
+def test_the_local_backend_deploys_and_writes_the_history(world, printer):
+    ledger, batch = begun(world, EVENT, GONE)
+    code, out = deploy_locally(world, ledger, batch, printer)
     assert code == 1
-    out = printer.console.file.getvalue()
-    assert (
-        "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2  1 of 1 tasks run ecs-dummy-task:2\n"
-        in out
-    )
-    assert (
-        "FAILED        ECSCluster/gone               app:2  ecs_service_name gone not found\n"
-        in out
-    )
-    assert "          looked in cluster ECSCluster in eu-west-1\n" in out, (
-        "the hint comes through the ledger"
-    )
+    for line in (
+        "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2  1 of 1 tasks run ecs-dummy-task:2\n",
+        "FAILED        ECSCluster/gone               app:2  ecs_service_name gone not found\n",
+        "          looked in cluster ECSCluster in eu-west-1\n",  # The hint, from the ledger.
+    ):
+        assert line in out
     entry = History(world.table).find(f"{batch.batch.id}-00001")
-    assert (entry.verdict, entry.batch) == (
-        "SUCCEEDED",
-        batch.batch.id,
-    ) and entry.caller.startswith("direct, ecs-updater")
+    assert (entry.verdict, entry.batch) == ("SUCCEEDED", batch.batch.id)
+    assert entry.caller.startswith("direct, ecs-updater")
 
 
-def test_from_this_machine_what_fails_is_rolled_back(world, printer):
-    world.ecs.images.publish("app:2", Image.exits(code=3))
+def test_the_local_backend_rolls_back_what_fails(world, printer):
+    world.ecs.images.publish("app:2", BAD)
     ledger, batch = begun(world, {**EVENT, "rollback_on_failure": True})
-    backend = direct_of(world, ledger, batch)
-    with Passing(world):
-        wait_for_batch(backend, batch, ViewOptions(), printer)
-    backend.close(5)
-    assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in printer.console.file.getvalue()
+    _, out = deploy_locally(world, ledger, batch, printer)
+    assert "ROLLED BACK   ECSCluster/ecs-dummy-service  app:2  " in out
 
 
-def test_from_this_machine_the_event_again_is_the_same_failure_and_the_next_wave_does_not_begin(
-    world, printer
-):
-    world.ecs.images.publish("app:2", Image.exits(code=3))
+def test_a_failure_again_with_the_local_backend_keeps_the_next_wave_from_beginning(world, printer):
+    world.ecs.images.publish("app:2", BAD)
     world.send(wait_seconds=180)
     made = len(world.made)
-    ledger = Ledger(world.table, PREFIX)
-    batch = new_batch(
-        [EVENT, {**EVENT, "ecs_service_name": "next"}], ["first", "second"], None, REAL_TIME
-    )
-    ledger.save_batch(batch)
-    with Passing(world):
-        assert (
-            wait_for_batch(
-                direct_of(world, ledger, batch),
-                batch,
-                ViewOptions(timeout=300),
-                printer,
-            )
-            == 1
-        )
-    out = printer.console.file.getvalue()
-    assert (
-        "FAILED        ECSCluster/ecs-dummy-service  app:2  container "
-        "ecs-dummy-container exited with code 3"
-    ) in out
+    events = [EVENT, {**EVENT, "ecs_service_name": "next"}]
+    ledger, batch = begun(world, *events, waves=["first", "second"])
+    code, out = deploy_locally(world, ledger, batch, printer)
+    cause = "container ecs-dummy-container exited with code 3"
+    assert code == 1 and f"FAILED        ECSCluster/ecs-dummy-service  app:2  {cause}" in out
     assert "NOT STARTED   ECSCluster/next" in out and len(world.made) == made
 
 
-def test_from_this_machine_a_row_that_cannot_be_worked_off_fails(world, printer, monkeypatch):
+def test_a_row_that_the_local_backend_cannot_process_fails(world, printer, monkeypatch):
     def fail(*_):
         raise RecursionError("maximum recursion depth exceeded")
 
     monkeypatch.setattr(Rejections, "write", fail)
     ledger, batch = begun(world, EVENT, GONE)
-    backend = direct_of(world, ledger, batch)
-    with Passing(world):
-        code = wait_for_batch(backend, batch, ViewOptions(), printer)
-    backend.close(5)
-    out = printer.console.file.getvalue()
+    code, out = deploy_locally(world, ledger, batch, printer)
     assert code == 1 and "SUCCEEDED     ECSCluster/ecs-dummy-service" in out
-    assert (
-        "FAILED        ECSCluster/gone               app:2  RecursionError: a defect of ecs-updater"
-        in out
-    )
+    cause = "RecursionError: a defect of ecs-updater"
+    assert f"FAILED        ECSCluster/gone               app:2  {cause}" in out
 
 
-def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypatch):
-    """Its settings are those of the function, and the completer ends it."""
-    world.ecs.images.publish("app:2", Image.exits(code=3))
+def test_the_local_backend_reconciles_nothing_of_another_batch(world, monkeypatch):
+    """The other batch has the settings of the function, and its reconciler ends it."""
+    world.ecs.images.publish("app:2", BAD)
     assert world.send(EVENT, rollback_on_failure=True).verdict == "IN_PROGRESS"
     world.pass_time(300)
     ledger, batch = begun(world, GONE)
-    runs = [threading.Event() for _ in range(3)]
+    runs = threading.Semaphore(0)
 
     def counted(*arguments):
         reconcile(*arguments)
-        next((one for one in runs if not one.is_set()), runs[-1]).set()
+        runs.release()
 
     monkeypatch.setattr(local, "reconcile", counted)
     writes = list(world.ecs.writes)
-    backend = direct_of(world, ledger, batch)
+    backend = local_of(world, ledger, batch)
     backend.start(batch.members)
-    assert runs[-1].wait(600)
+    assert all(runs.acquire(timeout=600) for _ in range(3))
     backend.close(600)
     assert not world.history[0].is_ended and world.ecs.writes == writes
     world.reconcile_all()
-    assert world.history[0].verdict == "ROLLED_BACK"
+    assert world.verdicts[0] == "ROLLED_BACK"
 
 
 @pytest.mark.parametrize(
@@ -209,94 +183,48 @@ def test_from_this_machine_nothing_of_another_batch_is_completed(world, monkeypa
 def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_taken_up_again(
     world, printer, operation
 ):
-    """Nothing is written into the ledger that would be the update's end."""
+    """The ledger gets no end of the update."""
     ledger, batch = begun(world, EVENT)
-    expired = (
-        400,
-        "ExpiredTokenException",
-        "The security token included in the request is expired",
-    )
-    world.ecs.wire.fail(operation, expired, times=99)
-    with Passing(world):
-        assert (
-            wait_for_batch(
-                direct_of(world, ledger, batch),
-                batch,
-                ViewOptions(timeout=15),
-                printer,
-            )
-            == 3
-        )
+    message = "The security token included in the request is expired"
+    world.ecs.wire.fail(operation, (400, "ExpiredTokenException", message), times=99)
+    assert deploy_locally(world, ledger, batch, printer, timeout=15)[0] == 3
     error = printer._error.file.getvalue()  # pylint: disable=protected-access
     assert error.startswith("the credentials have expired: log in") and "nothing is lost: " in error
     entry = History(world.table).find(batch.members[0].request_id)
     assert (entry is None or entry.may_be_repeated) and len(world.made) == 1
     world.ecs.wire._plan.clear()  # pylint: disable=protected-access  # Somebody logs in.
-    with Passing(world):
-        assert (
-            wait_for_batch(
-                direct_of(world, ledger, batch),
-                batch,
-                ViewOptions(timeout=15),
-                printer,
-                resumes=True,
-            )
-            == 0
-        )
+    assert deploy_locally(world, ledger, batch, printer, timeout=15, resumes=True)[0] == 0
 
 
-def test_who_leaves_begins_nothing_further(world):
+def test_after_close_nothing_further_begins(world):
     ledger, batch = begun(world, EVENT)
     made = dict(world.made)
-    backend = direct_of(world, ledger, batch)
+    backend = local_of(world, ledger, batch)
     backend.close(5)
     backend.start(batch.members)
     backend.close(5)  # Its threads have ended by then.
     assert not backend.poll([]) and world.made == made
 
 
-def test_whoever_comes_back_without_the_queue_tries_again_what_came_to_nothing(world, printer):
+def test_a_resumed_local_batch_tries_again_what_was_not_deployed(world, printer):
     """The next attempt was in the memory of a process that has ended."""
     ledger, batch = begun(world, EVENT)
     world.ecs.wire.throttle("RegisterTaskDefinition", 99, world.clock.now() + 300)
     assert world.send(batch.members[0].event).error
     world.pass_time(300)
     assert History(world.table).find(batch.members[0].request_id).may_be_repeated
-    with Passing(world):
-        assert (
-            wait_for_batch(
-                direct_of(world, ledger, batch),
-                batch,
-                ViewOptions(timeout=300),
-                printer,
-                resumes=True,
-            )
-            == 0
-        )
-    out = printer.console.file.getvalue()
+    code, out = deploy_locally(world, ledger, batch, printer, resumes=True)
     cause = "new task_definition could not be created Rate exceeded; the service is as it was"
-    assert f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
+    assert code == 0 and f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
     assert cause in shop()[1][-1][10].cause, "README shows a row that there is"
     assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
 
 
-def test_whoever_comes_back_without_the_queue_ends_what_has_begun(world, printer):
+def test_a_resumed_local_batch_ends_what_has_begun(world, printer):
     ledger, batch = begun(world, EVENT)
-    queue = Messages()
-    queued_of(world, ledger, batch, queue).start(batch.members)
-    assert not worker_of(world, queue).process(queue.records())
-    with Passing(world):
-        assert (
-            wait_for_batch(
-                direct_of(world, ledger, batch),
-                batch,
-                ViewOptions(timeout=300),
-                printer,
-                resumes=True,
-            )
-            == 0
-        )
-    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in printer.console.file.getvalue()
+    queued_of(world, ledger, batch)
+    code, out = deploy_locally(world, ledger, batch, printer, resumes=True)
+    assert code == 0 and "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
 
 
 class Messages:
@@ -337,39 +265,38 @@ class Messages:
         ]
 
 
-def queued_of(world, ledger, batch, queue):
-    """The backend that is a queue."""
+def sqs_of(world, ledger, batch, queue):
+    """The SQS backend of a batch."""
     account = SimpleNamespace(
         ecs=world.boundary, clock=REAL_TIME, needed_ledger=ledger, needed_queue=queue
     )
     return SqsBackend(account, batch.batch.id, AccountOptions())
 
 
-def worker_of(world, queue):
-    """A worker of the function."""
-    return Worker(
-        environment(TABLE, PREFIX, {}),
-        world.boundary,
-        world.table,
-        queue,
-        queue,
-        Call(time_left=lambda: 900.0),
-    )
+def work_off(world, queue, clock=REAL_TIME):
+    """Processes all messages as the worker does."""
+    call = Call(time_left=lambda: 900.0, clock=clock)
+    settings = environment(TABLE, PREFIX, {})
+    worker = Worker(settings, world.boundary, world.table, queue, queue, call)
+    assert not worker.process(queue.records())
 
 
-def test_through_the_queue_the_worker_begins_it_and_the_ledger_tells(world):
-    ledger, batch = begun(world, GONE, EVENT, max_failures=1)
+def queued_of(world, ledger, batch, clock=REAL_TIME):
+    """Sends a batch twice, which is once to the queue, and processes it. Returns the backend."""
     queue = Messages()
-    backend = queued_of(world, ledger, batch, queue)
+    backend = sqs_of(world, ledger, batch, queue)
     backend.start(batch.members)
     backend.start(batch.members)
-    assert not worker_of(world, queue).process(queue.records())
-    rows = follow_rows(batch)
-    status = backend.poll(rows)
+    work_off(world, queue, clock)
+    return backend
+
+
+def test_the_worker_begins_what_the_sqs_backend_sends_and_the_ledger_has_its_states(world):
+    ledger, batch = begun(world, GONE, EVENT, max_failures=1)
+    status = queued_of(world, ledger, batch).poll(rows_of(batch))
     assert [status[number].state for number in (1, 2)] == [State.FAILED, State.NOT_STARTED]
-    assert (
-        "no further update of the batch starts: 1 failed and max_failures is 1" in status[2].cause
-    )
+    cause = "no further update of the batch starts: 1 failed and max_failures is 1"
+    assert cause in status[2].cause
 
 
 @pytest.mark.parametrize(
@@ -382,45 +309,31 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
     world.send()
     world.pass_time(5)
     ledger, batch = begun(world, EVENT)
-    queue = Messages()
-    backend = queued_of(world, ledger, batch, queue)
-    backend.start(batch.members)
-    call = Call(time_left=lambda: 900.0, clock=world.clock)
-    assert not Worker(
-        environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call
-    ).process(queue.records())
-    rows = follow_rows(batch)
+    backend, rows = queued_of(world, ledger, batch, world.clock), rows_of(batch)
     assert backend.poll(rows)[1].state is State.DEPLOYING
     world.settle(120)
     assert backend.poll(rows)[1].state is verdict
 
 
-def test_whoever_stops_watching_in_the_middle_and_comes_back_is_told_every_verdict(world, printer):
-    """Nothing depends on who watches: the worker and the completer go on meanwhile."""
+def test_a_watcher_that_comes_back_gets_every_verdict(world, printer):
+    """The worker and the reconciler go on without it."""
     ledger, batch = begun(world, EVENT, GONE)
     queue, made = Messages(), len(world.made)
 
-    backend = queued_of(world, ledger, batch, queue)
+    backend = sqs_of(world, ledger, batch, queue)
     assert wait_for_batch(backend, batch, ViewOptions(timeout=0), printer) == 1
     assert "SUCCEEDED" not in printer.console.file.getvalue()
-    assert not worker_of(world, queue).process(queue.records())
+    work_off(world, queue)
     for _ in range(20):
         world.pass_time(30)
         world.reconcile()
-
     stdout = io.StringIO()
     again = Printer(stdout, io.StringIO())
-    assert (
-        wait_for_batch(
-            backend, ledger.find_batch(batch.batch.id), ViewOptions(), again, resumes=True
-        )
-        == 1
-    )
+    found = ledger.find_batch(batch.batch.id)
+    assert wait_for_batch(backend, found, ViewOptions(), again, resumes=True) == 1
     out = stdout.getvalue()
-    assert (
-        "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
-        and "FAILED        ECSCluster/gone" in out
-    )
+    assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
+    assert "FAILED        ECSCluster/gone" in out
     assert (len(world.made), len(queue.sent)) == (made + 1, 2)
 
 
@@ -435,36 +348,19 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
         capsys.readouterr().err
         == f"batch {batch.batch.id} starts no further service; {watch} shows the others\n"
     )
-    queue = Messages()
-    backend = queued_of(world, ledger, batch, queue)
-    backend.start(batch.members)
-    assert not worker_of(world, queue).process(queue.records())
-    status = backend.poll(follow_rows(batch))
+    status = queued_of(world, ledger, batch).poll(rows_of(batch))
     assert [one.state for one in status.values()] == [State.NOT_STARTED] * 2 and world.made == made
     assert "the batch was stopped with ecs-updater" in status[1].cause
 
 
-def test_a_batch_that_there_is_not_cannot_be_stopped(world):
-    with pytest.raises(CommandError, match="has no batch nope") as result:
-        Ledger(world.table, PREFIX).stop_batch("nope")
-    assert result.value.code == 2
-
-
-def follow_rows(batch):
-    """The rows of a batch of which nothing is known."""
+def rows_of(batch):
+    """The rows of a batch without a status."""
     return [Row.of(member) for member in batch.members]
 
 
-def test_a_batch_that_the_ledger_does_not_have_is_exit_code_2(world):
-    with pytest.raises(
-        CommandError,
-        match=f"the ledger {TABLE} has no batch nope: it never existed, or has expired",
-    ) as result:
-        Ledger(world.table, PREFIX).find_batch("nope")
+@pytest.mark.parametrize("method", ["stop_batch", "find_batch"])
+def test_a_batch_that_the_ledger_does_not_have_is_exit_code_2(world, method):
+    reason = f"the ledger {TABLE} has no batch nope: it never existed, or has expired"
+    with pytest.raises(CommandError, match=reason) as result:
+        getattr(Ledger(world.table, PREFIX), method)("nope")
     assert result.value.code == 2
-
-
-@pytest.fixture(name="printer")
-def _printer():
-    """Prints into memory."""
-    return Printer(io.StringIO(), io.StringIO())

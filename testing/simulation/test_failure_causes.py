@@ -22,10 +22,12 @@ ALARMS = {
 }
 
 
-def send(world, app, others=(), **fields):
-    """One update to an image that fares so, beside other images."""
-    world.ecs.publish("app:2", app)
-    for reference, image in others:
+FAILED = Image.exits(code=1, after=0)
+
+
+def send(world, app, others=None, **fields):
+    """Updates to an image with this behaviour, beside others by their references."""
+    for reference, image in {"app:2": app, **(others or {})}.items():
         world.ecs.publish(reference, image)
     return world.send({**EVENT, **WAIT}, **fields)
 
@@ -60,42 +62,42 @@ ENDS = {
 def test_the_container_that_ended_the_task_is_the_cause_among_any_others(
     make_world, end, launch_type
 ):
-    """Beside one that has done its work, one that failed and does not matter, one that is only
+    """Beside a container that has done its work, an unimportant one that failed, one that is only
     stopped, and those that ECS adds.
     """
     image, says = ENDS[end]
     world = make_world(
         containers=[MIGRATE, LOG, PROXY, APP], added_containers=ADDED, launch_type=launch_type
     )
-    done, failed = Image.exits(code=0, after=0), Image.exits(code=1, after=0)
-    outcome = send(world, image, [("migrate:1", done), ("log:1", failed)])
-    assert f"FAILED: {says}" in outcome.text or (
-        end.startswith("an image") and says in outcome.text
-    ), outcome.text
-    assert "3 times" in outcome.text
+    outcome = send(world, image, {"migrate:1": Image.exits(code=0, after=0), "log:1": FAILED})
+    begin = "" if end.startswith("an image") else "FAILED: "
+    assert f"{begin}{says}" in outcome.text and "3 times" in outcome.text, outcome.text
 
 
-def test_an_essential_sidecar_that_fails_is_the_cause_and_not_the_container_that_is_stopped_with_it(
-    make_world,
-):
-    world = make_world(containers=[APP, PROXY], added_containers=ADDED)
-    world.ecs.images.becomes("proxy:1", Image.exits(code=7, starts_after=8))
-    outcome = send(world, Image.good())
-    assert "FAILED: container proxy exited with code 7, 3 times" in outcome.text
+BESIDE = {
+    "an essential sidecar fails": (
+        {"containers": [APP, PROXY]},
+        (Image.good(), {"proxy:1": Image.exits(code=7, starts_after=8)}),
+        "FAILED: container proxy exited with code 7, 3 times",
+    ),
+    "ECS rolls back": (
+        {"containers": [MIGRATE, LOG, APP], "breaker": BREAKER},
+        (Image.exits(code=9), {"log:1": FAILED}),
+        "ROLLED_BACK: container app exited with code 9, 3 times; ECS's circuit breaker returned",
+    ),
+}
 
 
-def test_a_rolled_back_deployment_has_the_same_cause(make_world):
-    world = make_world(containers=[MIGRATE, LOG, APP], added_containers=ADDED, breaker=BREAKER)
-    outcome = send(world, Image.exits(code=9), [("log:1", Image.exits(code=1, after=0))])
-    assert (
-        "ROLLED_BACK: container app exited with code 9, 3 times; ECS's circuit breaker "
-        "returned the service"
-    ) in outcome.text
+@pytest.mark.parametrize("case", BESIDE)
+def test_the_cause_is_the_container_that_failed(make_world, case):
+    options, images, says = BESIDE[case]
+    world = make_world(added_containers=ADDED, **options)
+    assert says in send(world, *images).text
 
 
-def test_the_completer_knows_the_containers_too(make_world):
+def test_the_reconciler_knows_the_containers_too(make_world):
     world = make_world(containers=[LOG, APP], added_containers=ADDED)
-    send(world, Image.exits(code=137), [("log:1", Image.exits(code=1, after=0))], wait_seconds=None)
+    send(world, Image.exits(code=137), {"log:1": FAILED}, wait_seconds=None)
     world.pass_time(120)
     (ended,) = world.reconcile().ended
     assert "FAILED: container app exited with code 137" in ended.cause
@@ -216,8 +218,7 @@ def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(world):
 
 
 def test_a_task_that_cannot_be_placed_is_a_better_cause_than_that_tasks_failed_to_start(make_world):
-    world = make_world(breaker=BREAKER, image=Image.never_placed())
-    outcome = world.send(wait_seconds=300)
+    outcome = make_world(breaker=BREAKER, image=Image.never_placed()).send(wait_seconds=300)
     assert (
         "ROLLED_BACK: was unable to place a task because no container instance "
         "met all of its requirements"

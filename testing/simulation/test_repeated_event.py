@@ -28,8 +28,7 @@ def _failing(make_world):
     """Makes worlds in which the tasks of ``app:2`` exit with 3."""
 
     def make(image=None, **options):
-        world = make_world(**options, image=image or Image.exits(code=3))
-        return world
+        return make_world(**options, image=image or Image.exits(code=3))
 
     return make
 
@@ -51,8 +50,7 @@ def judging_calls(world, before):
 )
 def test_the_event_again_after_a_failure_is_the_same_failure(failing, way, name, breaker):
     world = failing(breaker=breaker, **WAYS[way])
-    first = world.send(wait_seconds=180)
-    assert isinstance(first.error, errors.RolloutFailedError)
+    assert isinstance(world.send(wait_seconds=180).error, errors.RolloutFailedError)
 
     again = world.send(**REPEATED[name])
 

@@ -62,8 +62,7 @@ def test_a_repetition_is_told_how_the_rollout_ended_meanwhile(world):
     assert world.send(request_id="r").verdict == "IN_PROGRESS"
     world.pass_time(60)
     world.reconcile()
-    again = world.send(request_id="r")
-    assert again.verdict == "SUCCEEDED" and deployments(world) == 1
+    assert world.send(request_id="r").verdict == "SUCCEEDED" and deployments(world) == 1
 
 
 def test_a_repetition_that_waits_follows_what_the_first_one_began(world):
@@ -124,8 +123,7 @@ def test_a_service_that_another_update_holds_is_waited_for_within_the_time_to_wa
 
 def test_the_wait_for_another_update_ends_with_the_time_to_wait(world):
     world.held("somebody")
-    outcome = world.send(wait_seconds=30)
-    assert isinstance(outcome.error, LeaseHeldError)
+    assert isinstance(world.send(wait_seconds=30).error, LeaseHeldError)
     assert world.clock.now() - world.ecs.clock.start <= 31
 
 

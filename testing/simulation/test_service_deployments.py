@@ -13,6 +13,7 @@ from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK
 
 HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 30}
+NO_RECORDS = {"service_deployments": False}
 STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
 STAGES = (
     "RECONCILE_SERVICE",
@@ -158,58 +159,75 @@ def test_a_rollback_of_ecs_that_goes_on_is_waited_for_and_ended_by_the_reconcile
     assert world.tags == (OLD_TAGS if back else EVENT["ecs_tag"])
 
 
-@RECORDS
-def test_a_rollback_of_ecs_that_fails_is_a_failure_that_says_so(make_world, records):
-    world = make_world(breaker=BREAKER, service_deployments=records, image=Image.exits(code=3))
+HOOK_FAILED = "Service deployment rolled back because {} lifecycle hook(s) failed"
+NO_TARGET = "No rollback candidate was found to run the rollback"
+
+
+def lose_the_old_image(world):
+    """The image of the old revision is deleted."""
     world.ecs.images.remove("busybox")
-    outcome = world.send(wait_seconds=400)
-    assert isinstance(outcome.error, errors.RolloutFailedError), outcome.text
-    assert "exited with code 3" in outcome.text and "and ECS could not roll back: " in outcome.text
 
 
-def test_a_rollback_without_anything_to_go_back_to_is_a_failure_that_names_the_hook(make_world):
-    world = make_world(configuration=BLUE_GREEN)
-    world.ecs.forget_what_completed()
-    world.ecs.fail_hook("POST_SCALE_UP", HOOK)
-    outcome = world.send(wait_seconds=200)
-    assert (
-        "FAILED: Service deployment rolled back because POST_SCALE_UP lifecycle hook(s) failed"
-        in outcome.text
-    )
-    assert (
-        "and ECS could not roll back: No rollback candidate was found to run the rollback"
-        in outcome.text
-    )
+def fail_a_hook(stage, has_target=True):
+    """A lifecycle hook fails, where ECS knows a revision for its rollback or does not."""
+
+    def fail(world):
+        if not has_target:
+            world.ecs.forget_what_completed()
+        world.ecs.fail_hook(stage, HOOK)
+
+    return fail
 
 
-@RECORDS
-@pytest.mark.parametrize("lingers", [0, 5])
-def test_a_failed_state_without_breaker_and_alarm_is_no_verdict_while_ecs_returns_the_service(
-    make_world, records, lingers
-):
-    world = make_world(
-        service_deployments=records, pace=Pace(rollback_starts_after=12, lingers=lingers)
-    )
-    world.ecs.fail_hook("SCALE_UP", HOOK)
-    outcome = world.send(wait_seconds=200)
-    assert (
-        "ROLLED_BACK: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed"
-        in outcome.text
-    )
-    assert "ECS returned the service to ecs-dummy-task:1" in outcome.text
+ROLLBACKS_OF_ECS = {
+    "it fails": (
+        {"breaker": BREAKER, "image": Image.exits(code=3)},
+        lose_the_old_image,
+        ("FAILED: ", "exited with code 3", "and ECS could not roll back: "),
+    ),
+    "it fails, without records": (
+        {"breaker": BREAKER, "image": Image.exits(code=3), **NO_RECORDS},
+        lose_the_old_image,
+        ("FAILED: ", "exited with code 3", "and ECS could not roll back: "),
+    ),
+    "nothing to go back to": (
+        {"configuration": BLUE_GREEN},
+        fail_a_hook("POST_SCALE_UP", has_target=False),
+        (f"FAILED: {HOOK_FAILED.format('POST_SCALE_UP')}", f"could not roll back: {NO_TARGET}"),
+    ),
+    **{
+        f"it begins late, lingers {lingers}, records {records}": (
+            {
+                "service_deployments": records,
+                "pace": Pace(rollback_starts_after=12, lingers=lingers),
+            },
+            fail_a_hook("SCALE_UP"),
+            (
+                f"ROLLED_BACK: {HOOK_FAILED.format('SCALE_UP')}",
+                "ECS returned the service to ecs-dummy-task:1",
+            ),
+        )
+        for lingers in (0, 5)
+        for records in (True, False)
+    },
+    "a failed state that nothing follows": (
+        NO_RECORDS,
+        fail_a_hook("SCALE_UP", has_target=False),
+        (f"FAILED: {HOOK_FAILED.format('SCALE_UP')}",),
+    ),
+}
+"""Options of the world, what happens, and what the error says."""
 
 
-def test_a_failed_state_that_nothing_follows_is_a_failure_after_some_polls(make_world):
-    world = make_world(service_deployments=False)
-    world.ecs.forget_what_completed()
-    world.ecs.fail_hook("SCALE_UP", HOOK)
-    begin = world.clock.now()
-    outcome = world.send(wait_seconds=200)
-    assert (
-        "FAILED: Service deployment rolled back because SCALE_UP lifecycle hook(s) failed"
-        in outcome.text
-    )
-    assert 30 <= world.clock.now() - begin <= 60
+@pytest.mark.parametrize("name", ROLLBACKS_OF_ECS)
+def test_a_rollback_of_ecs_ends_with_its_verdict_and_its_cause(make_world, name):
+    options, happen, says = ROLLBACKS_OF_ECS[name]
+    world = make_world(**options)
+    happen(world)
+    text = world.send(wait_seconds=400).text
+    assert not [part for part in says if part not in text], text
+    if name == "a failed state that nothing follows":  # A failure after some polls.
+        assert 30 <= world.ecs.clock.elapsed <= 60
 
 
 @RECORDS

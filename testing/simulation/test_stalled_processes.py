@@ -26,8 +26,7 @@ def stand_still(world, **fields):
 def test_an_update_whose_lease_somebody_else_has_taken_is_not_begun(world):
     """Its number would be lower than that of the other one, which was deployed before it."""
     world.before("TransactWriteItems", stand_still(world, **OTHER), service="dynamodb")
-    outcome = world.send(request_id="first")
-    assert "is not held by this update any more" in outcome.text
+    assert "is not held by this update any more" in world.send(request_id="first").text
     assert [entry.request_id for entry in world.history] == ["other"]
     assert world.send(request_id="first").verdict == "IN_PROGRESS"
     assert [entry.request_id for entry in world.history] == ["first", "other"]
@@ -36,8 +35,7 @@ def test_an_update_whose_lease_somebody_else_has_taken_is_not_begun(world):
 
 def test_tags_that_were_not_written_are_not_put_back(world):
     world.before("UpdateItem", stand_still(world), skip=2, service="dynamodb")
-    outcome = world.send()
-    assert "the next write may take 75 s; the service is as it was" in outcome.text
+    assert "the next write may take 75 s; the service is as it was" in world.send().text
     assert "TagResource" not in world.ecs.operations and world.tags == OLD_TAGS
 
 

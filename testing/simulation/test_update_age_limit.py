@@ -33,8 +33,7 @@ def _warnings(monkeypatch):
 @pytest.fixture(name="world")
 def _world(make_world):
     """A world in which ``app:2`` can never be placed."""
-    world = make_world(image=Image.never_placed())
-    return world
+    return make_world(image=Image.never_placed())
 
 
 def complete_for(world, seconds, every=3 * HOUR, **settings):

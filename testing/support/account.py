@@ -1,4 +1,4 @@
-"""An emulator that stands in for an account, so that what is done to accounts can be seen."""
+"""An emulator that stands in for an AWS account."""
 
 import platform
 import sys
@@ -8,7 +8,7 @@ from .make import Workspace
 
 NUMBER = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-# What a run against it is told. The account's functions are run by this machine's Python.
+# Settings of a run against it. Functions run with this machine's Python.
 ON_ACCOUNT = {
     "TARGET": "aws",
     "YES": "1",
@@ -19,22 +19,20 @@ ON_ACCOUNT = {
 
 
 class Account:
-    """An emulator that stands in for an account: runs in other build directories reach it as they
-    would reach AWS.
+    """An emulator as an account. Runs in other build directories reach it like AWS: `shell` has its
+    endpoint and credentials.
     """
 
     def __init__(self, emulator: Workspace):
         self._emulator = emulator
-        started = emulator.make("emulator-up")
-        assert started.status == 0, started.output
-        self.endpoint = f"http://127.0.0.1:{emulator.port}"
-        # What leads a shell to it.
+        emulator.make("emulator-up").succeeded()
+        self.endpoint, self.client = emulator.endpoint, emulator.client
         self.shell = CREDENTIALS | {"AWS_ENDPOINT_URL": self.endpoint}
 
     def inventory(self, service: str | None = None) -> set[str]:
-        """What is in it, of one service or of all."""
+        """Resources of one service, or of all."""
         return inventory(self.endpoint, service=service)
 
     def end(self) -> None:
-        """Stops it."""
+        """Stops the emulator."""
         assert self._emulator.make("emulator-down").status == 0

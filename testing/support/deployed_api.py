@@ -34,8 +34,7 @@ class DeployedApi:
 
     def __init__(self, here: Workspace):
         self.here = here
-        deployed = here.make(*_DEPLOY)
-        assert deployed.status == 0, deployed.output
+        here.make(*_DEPLOY).succeeded()
         url, self.key = (
             here.make(target).output.splitlines()[-1] for target in ("api-url", "api-key")
         )

@@ -1,5 +1,5 @@
-"""Runs the project's Makefile as a person does, in workspaces with a port and directories of their
-own, and finds what is left.
+"""Runs the Makefile of the project in workspaces, each with its own port and directories, and finds
+what is left.
 """
 
 import os
@@ -13,7 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS_DIR", PROJECT / ".tools"))
@@ -23,17 +26,24 @@ _PATIENCE = 1800
 
 
 class Result(NamedTuple):
-    """What a command came to."""
+    """Exit status and output of a command."""
 
     status: int
     output: str
-    """Both streams, as they would have appeared on the terminal."""
+    """Both streams, as on the terminal."""
+
+    def succeeded(self) -> "Result":
+        """Fails unless the command succeeded. Returns the result."""
+        assert self.status == 0, self.output
+        return self
+
+    @property
+    def ok_events(self) -> list[str]:
+        """The events of the table that are as expected, in its order."""
+        return [line.split()[0] for line in self.output.splitlines() if line.endswith("  ok")]
 
     def complaint(self) -> str:
-        """The line that a command printed that was refused.
-
-        Fails when there is not exactly one, or the command went well.
-        """
+        """Returns the only error line of a command that was refused."""
         lines = [
             line for line in self.output.splitlines() if not line.startswith(("•", "make: ***"))
         ]
@@ -42,18 +52,18 @@ class Result(NamedTuple):
 
 
 class Running:
-    """A command that runs in a process group of its own, its output in a file."""
+    """A running command in its own process group. Its output goes to a file."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path):
         self._process = process
         self._output = output
 
     def output(self) -> str:
-        """What it has printed so far."""
+        """Returns the output so far."""
         return self._output.read_text("utf-8", "replace")
 
     def has_ended(self) -> bool:
-        """Tells whether it runs no more."""
+        """Whether the command has ended."""
         return self._process.poll() is not None
 
     def until_it_says(self, text: str) -> None:
@@ -76,8 +86,8 @@ class Running:
 
 
 class Workspace:
-    """A build directory and a port that nothing else has, and the settings of every ``make`` in it;
-    None is the Makefile's own.
+    """A build directory, a free port, and the settings of each `make` in it. None is the default of
+    the Makefile.
     """
 
     def __init__(self, directory: Path, project: Path = PROJECT, **settings: str | None):
@@ -97,8 +107,18 @@ class Workspace:
         }
         self._runs = 0
 
+    @property
+    def endpoint(self) -> str:
+        """Address of the emulator."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Returns a client of the emulator."""
+        options = {"config": Config(proxies={}), "endpoint_url": self.endpoint, **options}
+        return boto3.client(service, **options)  # type: ignore[call-overload]
+
     def bring(self, package: Path) -> None:
-        """Puts a bundle where the build would, which then finds it up to date."""
+        """Copies a bundle to where the build finds it up to date."""
         self.build.mkdir(exist_ok=True)
         shutil.copy2(package, self.build)
 
@@ -110,8 +130,8 @@ class Workspace:
         output: int | None = None,
         **settings: str | None,
     ) -> Running:
-        """Starts ``make TARGETS SETTINGS``, with ``environment`` over the shell's; the output goes
-        to a file, or to ``output``.
+        """Starts `make TARGETS SETTINGS` with `environment` added to the shell's. The output goes to
+        a file, or to `output`.
         """
         self._runs += 1
         file = self.directory / f"output-{self._runs}"
@@ -131,13 +151,11 @@ class Workspace:
     def make(
         self, *targets: str, environment: Mapping[str, str] | None = None, **settings: str | None
     ) -> Result:
-        """Runs ``make TARGETS SETTINGS`` to its end."""
+        """Runs `make TARGETS SETTINGS`."""
         return self.start(*targets, environment=environment, **settings).result()
 
     def processes(self) -> list[int]:
-        """The processes that have to do with this workspace: its directory is in their command or
-        environment.
-        """
+        """Returns the processes with the directory of this workspace in command or environment."""
         return [
             pid
             for pid in _pids()
@@ -150,13 +168,18 @@ class Workspace:
         return {place for inode, place in _listeners() if f"socket:[{inode}]" in sockets}
 
     def left(self) -> list[str]:
-        """What is still there of the runs in this workspace; none when they cleaned up."""
+        """Returns what the runs in this workspace left behind."""
         left = [f"process {pid}: {_read(pid, 'cmdline')!r}" for pid in self.processes()]
         left += [str(path) for path in (self.build, *self.temporary.iterdir()) if path.exists()]
         return left if is_free(self.port) else [*left, f"port {self.port}"]
 
+    def clean(self) -> None:
+        """Runs `make clean`. Fails when something is left."""
+        self.make("clean").succeeded()
+        assert not self.left()
+
     def end(self) -> None:
-        """Kills what is left: the last resort after a test that failed."""
+        """Kills what is left, after a test that failed."""
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
 
@@ -167,10 +190,7 @@ class Workspace:
 def until(
     condition: Callable[[], object], what: str, seconds: float = 600, pause: float = 0.02
 ) -> None:
-    """Waits until the condition holds, at which it looks again after a ``pause``.
-
-    Fails when it does not within the time.
-    """
+    """Polls a condition until it holds. Fails when it does not within the time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
@@ -185,7 +205,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tells whether nothing listens on the port, on any address."""
+    """Whether nothing listens on the port, on any address."""
     with socket.socket() as probe:
         # What is only being closed does not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -197,9 +217,7 @@ def is_free(port: int) -> bool:
 
 
 def _shell() -> dict[str, str]:
-    """The environment of this process, without what a ``make test`` around it tells to a ``make``
-    in it.
-    """
+    """Environment of this process without the variables of a surrounding `make`."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -208,9 +226,7 @@ def _shell() -> dict[str, str]:
 
 
 def _pids() -> list[int]:
-    """Every process but this one; none where there is no /proc (macOS), where the port alone tells
-    what is left.
-    """
+    """Every other process. None where there is no /proc (macOS): the port shows what is left."""
     return [
         int(path.name) for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid())
     ]

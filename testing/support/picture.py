@@ -27,5 +27,4 @@ def picture(received: bytes, columns: int, title: str) -> str:
     for line in AnsiDecoder().decode("\n".join(lines)):
         line.rstrip()
         console.print(line, no_wrap=True, overflow="crop", crop=True)
-    svg = console.export_svg(title=title, unique_id="live-view")
-    return _FONT_OF_OTHERS.sub("", svg)
+    return _FONT_OF_OTHERS.sub("", console.export_svg(title=title, unique_id="live-view"))

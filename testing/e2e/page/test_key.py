@@ -10,8 +10,7 @@ STORED = "[Object.values(sessionStorage), Object.keys(localStorage), document.co
 
 def test_it_loads_under_its_policy_and_asks_nothing_before_it_has_a_key(new_tab, api):
     tab = new_tab(api)
-    answer = tab.goto(api.url)
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "default-src 'none'" in tab.goto(api.url).headers["content-security-policy"]
     expect(tab.get_by_role("heading", name="API key")).to_be_visible()
     expect(tab.get_by_label("Key of this API")).to_be_focused()
     expect(tab.get_by_role("table")).to_have_count(0)
