@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from support.account import NUMBER, ON_ACCOUNT, Account

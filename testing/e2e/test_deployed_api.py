@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -18,6 +17,7 @@ from support.deployed_api import CLUSTER, SERVICE, STATUS, TABLE, DeployedApi
 from support.http import event
 from support.make import PROJECT, TOOLS
 from support.permissions import without
+from support.waking import waking
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 needs_curl = pytest.mark.skipif(
@@ -55,26 +55,6 @@ def examples() -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", chapter[1], re.MULTILINE | re.DOTALL)
 
 
-class Completer(threading.Thread):
-    """Wakes the completer again and again, as ECS's events do, which the emulator does not send."""
-
-    def __init__(self, api: DeployedApi):
-        super().__init__(daemon=True)
-        self._invoke, self._is_over = api.client("lambda").invoke, threading.Event()
-
-    def run(self) -> None:
-        while not self._is_over.wait(1):
-            self._invoke(FunctionName="ecs-updater-completer", Payload=b"{}")
-
-    def __enter__(self) -> "Completer":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self.join()
-
-
 def run(api: DeployedApi, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a shell script in the project's directory, with ``make`` of this workspace."""
     settings = " ".join(f"{name}={value}" for name, value in api.here.settings.items() if value)
@@ -93,7 +73,7 @@ def run(api: DeployedApi, script: str, **environment: str) -> subprocess.Complet
 @needs_curl
 def test_the_examples_of_the_readme_do_what_it_says_as_they_are_written(api):
     settings, calls, pipeline = examples()
-    with Completer(api):
+    with waking(api.client("lambda"), "ecs-updater-completer", 1):
         ran = run(api, "\n".join([settings, calls, pipeline]))
     assert ran.returncode == 0, ran
     assert "SUCCEEDED" in ran.stdout and api.key not in ran.stdout

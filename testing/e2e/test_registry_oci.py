@@ -30,16 +30,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import NameOID
 
 from ecs_updater.aws.ecr import Ecr
-from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.oci_registry import Oci
 from ecs_updater.aws.safe_http import Http
-from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import Platform
 from ecs_updater.registry.verify import verify
-from fakes.fake_ecs import FakeEcs
 from support.proxy import Answer, Proxy, Request
 
 PROGRAM = shutil.which("docker-registry")
@@ -244,52 +241,6 @@ def test_a_pinned_reference_is_what_was_looked_at_after_the_tag_has_moved(regist
         verify(parsed(registry, "team/moves:1"), X86_64, lookup(registry.host))
 
 
-def updated(registry: Registry, rest: str, **settings: str) -> tuple[FakeEcs, dict[str, Any]]:
-    """A service for X86_64 after an update to an image of the registry, which the function's
-    settings allow.
-    """
-    fake = FakeEcs(runtimePlatform={"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"})
-    event = {
-        "ecs_cluster_name": "ECSCluster",
-        "ecs_service_name": "ecs-dummy-service",
-        "ecs_tag": {},
-    }
-    environment = {"PRIVATE_REGISTRIES": registry.host, **settings}
-    answer = deploy(
-        {**event, "ecs_image_name": f"{registry.host}/{rest}"}, environment, Ecs(fake.client())
-    )
-    return fake, answer["body"]
-
-
-def test_an_update_pins_the_tag_to_what_the_registry_has(registry):
-    digest = registry.push_image("team/pin", "1", "amd64")
-    fake, body = updated(registry, "team/pin:1", PIN_DIGEST="tag")
-    assert (
-        fake.images["ecs-dummy-container"]
-        == body["AFTER"]["serviceImage"]
-        == f"{registry.host}/team/pin:1@{digest}"
-    )
-
-
-@pytest.mark.parametrize(
-    "rest, error", [("team/pin:9", ImageNotFoundError), ("team/other:1", ImageArchitectureError)]
-)
-def test_an_update_to_what_no_task_could_run_is_refused_before_any_write(
-    registry, rest, error, monkeypatch
-):
-    registry.push_image("team/pin", "1", "amd64")
-    registry.push_image("team/other", "1", "arm64")
-    fakes = []
-    monkeypatch.setattr(
-        FakeEcs,
-        "register",
-        lambda self, body, own=FakeEcs.register: (fakes.append(self), own(self, body))[1],
-    )
-    with pytest.raises(error):
-        updated(registry, rest, VERIFY_IMAGE="warn")
-    assert fakes[0].writes == []
-
-
 @pytest.mark.parametrize("rest", ["team/app:2", f"team/app@sha256:{'a' * 64}"])
 def test_a_tag_or_digest_that_is_not_there_is_refused(registry, rest):
     registry.push_image("team/app", "1", "amd64")
@@ -302,31 +253,6 @@ def test_a_tag_or_digest_that_is_not_there_is_refused(registry, rest):
 def test_a_repository_that_is_not_there_is_refused(registry):
     with pytest.raises(ImageNotFoundError, match="is not in the registry: "):
         verify(parsed(registry, "nobody/knows:1"), X86_64, lookup(registry.host), require=False)
-
-
-def test_a_chart_is_no_image(registry):
-    config = b'{"name": "chart"}'
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": f"{OCI}.manifest.v1+json",
-        "config": _descriptor("application/vnd.cncf.helm.config.v1+json", config),
-        "layers": [],
-    }
-    registry.push("team/chart", "1", manifest, config)
-    with pytest.raises(
-        ImageNotFoundError,
-        match=r"no container image but application/vnd\.cncf\.helm\.config\.v1\+json",
-    ):
-        verify(parsed(registry, "team/chart:1"), X86_64, lookup(registry.host))
-
-
-def test_a_registry_inside_is_not_asked_unless_the_configuration_names_it(registry):
-    registry.push_image("team/app", "1", "amd64")
-    with pytest.raises(
-        ImageVerificationError,
-        match="has the private address 127.0.0.1, and this function asks public hosts only",
-    ):
-        verify(parsed(registry, "team/app:1"), X86_64, lookup())
 
 
 # With tokens
@@ -444,11 +370,3 @@ def test_a_repository_that_is_not_shown_to_everybody_is_in_doubt(guarded, name):
         None,
         f"{image} could not be verified: {NOT_SHOWN}",
     )
-
-
-def test_a_registry_cannot_send_the_function_to_an_authority_inside(guarded):
-    registry, authority, _ = guarded
-    authority.asked.clear()
-    with pytest.raises(ImageVerificationError, match="has the private address 127.0.0.1"):
-        verify(parsed(registry, "team/open:1"), X86_64, lookup(registry.host))
-    assert authority.asked == []

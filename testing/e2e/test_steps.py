@@ -6,9 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
@@ -24,9 +22,6 @@ Resources:
     Type: AWS::CloudFormation::WaitCondition
     Properties: {Handle: !Ref Handle, Timeout: "1", Count: 1}
 """
-SCHEDULED = json.dumps(
-    {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []}
-)
 
 
 @pytest.fixture(scope="module", name="started")
@@ -152,41 +147,6 @@ def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deploy
     assert changed == ("busybox:2", {"owner": "someone"})
     assert put_back.status == 0, put_back.output
     assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
-
-
-def test_the_function_has_a_ledger_and_open_updates_are_completed_on_the_emulators_schedule(
-    deployed, tmp_path
-):
-    lambda_ = deployed.client("lambda")
-    variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
-        "Variables"
-    ]
-    tables = deployed.client("dynamodb").list_tables()["TableNames"]
-    event = {
-        "ecs_cluster_name": "ECSCluster",
-        "ecs_service_name": "ecs-dummy-service",
-        "ecs_image_name": "busybox:3",
-    }
-    (tmp_path / "event.json").write_text(
-        json.dumps(event | {"ecs_tag": {}, "request_id": "not waited for"}), "utf-8"
-    )
-
-    assert deployed.make("invoke-sam", EVENT=str(tmp_path / "event.json")).status == 0
-    before = state(deployed)
-    answers = []
-
-    def has_ended() -> bool:
-        # As EventBridge's schedule of the emulator does after five minutes.
-        answer = lambda_.invoke(FunctionName="ecs-updater-completer", Payload=SCHEDULED)
-        answers.extend(json.load(answer["Payload"])["ended"])
-        return any(one["requestId"] == "not waited for" for one in answers)
-
-    until(has_ended, "the rollout has ended")
-
-    assert (variables["LEDGER_TABLE"], tables) == ("ecs-updater-ledger", ["ecs-updater-ledger"])
-    assert {one["requestId"]: one["verdict"] for one in answers}["not waited for"] == "SUCCEEDED"
-    assert state(deployed) == before == ("busybox:3", {})
-    assert deployed.make("deploy-ecs-service").status == 0
 
 
 # The API

@@ -130,8 +130,8 @@ class Workspace:
         output: int | None = None,
         **settings: str | None,
     ) -> Running:
-        """Starts `make TARGETS SETTINGS` with `environment` added to the shell's. The output goes to
-        a file, or to `output`.
+        """Starts `make TARGETS SETTINGS` with `environment` over the shell's. The output goes to a
+        file, or to `output`.
         """
         self._runs += 1
         file = self.directory / f"output-{self._runs}"

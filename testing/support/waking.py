@@ -1,4 +1,4 @@
-"""Wakes the completer as EventBridge does with ECS's events, which the emulator has not."""
+"""Invokes the reconciler as EventBridge does. The emulator sends no events of ECS."""
 
 import threading
 from collections.abc import Iterator
@@ -10,14 +10,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 @contextmanager
 def waking(functions: Any, name: str, seconds: float) -> Iterator[None]:
-    """Invokes the function of this name with the client ``functions`` every so many ``seconds``,
-    until the end of the block.
-    """
+    """Invokes a function with the client `functions` every `seconds` until the end of the block."""
     is_over = threading.Event()
 
     def wake() -> None:
         while not is_over.wait(seconds):
-            # It is only asked to look: the next time will do.
+            # The next time will do.
             with suppress(BotoCoreError, ClientError):
                 functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read()
 

@@ -1,7 +1,6 @@
 """What the API tells of itself and of the services that run."""
 
 import html.parser
-import json
 from typing import Any
 
 import jsonschema
@@ -105,34 +104,22 @@ def test_the_pages_of_the_list_have_everything_once(api):
     assert found == whole
 
 
-def test_the_openapi_document_is_one(api):
+def test_the_openapi_document_has_the_routes(api):
     document = answered(api.call("GET", "openapi.json"))
 
     assert document["openapi"].startswith("3.1.")
     assert document["info"].keys() >= {"title", "version"}
-    methods = [
-        (path, method, operation)
-        for path, found in document["paths"].items()
-        for method, operation in found.items()
-    ]
-    operations = {f"{method.upper()} {path}": operation for path, method, operation in methods}
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
     assert {name: bool(operation["security"]) for name, operation in operations.items()} == ROUTES
-    assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
     for name, operation in operations.items():
-        assert (
-            all(answer["description"] for answer in operation["responses"].values())
-            and operation["responses"]
-        )
-        in_path = {
-            one["name"]
-            for one in operation.get("parameters", [])
-            if one["in"] == "path" and one["required"]
-        }
+        assert all(answer["description"] for answer in operation["responses"].values()), name
+        parameters = operation.get("parameters", [])
+        in_path = {one["name"] for one in parameters if one["in"] == "path" and one["required"]}
         assert in_path == ({"id"} if "{id}" in name else set())
-    for schema in schemas(document):
-        jsonschema.Draft202012Validator.check_schema(schema)
-    for reference in references(document):
-        assert resolved(document, reference), reference
 
 
 def test_the_openapi_document_describes_what_is_answered(api):
@@ -149,36 +136,3 @@ def test_the_openapi_document_describes_what_is_answered(api):
         jsonschema.validate(
             answered(api.call("GET", route)), schema, jsonschema.Draft202012Validator
         )
-
-
-def schemas(value: Any) -> list[Any]:
-    """Every schema of a document: those of components, and what stands under ``schema``."""
-    found = list(value.get("components", {}).get("schemas", {}).values())
-    pending = [value["paths"]]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, dict):
-            found += [one["schema"]] if "schema" in one else []
-            pending += one.values()
-        elif isinstance(one, list):
-            pending += one
-    return found
-
-
-def references(document: Any) -> set[str]:
-    """What the document refers to."""
-    found = set()
-    json.loads(
-        json.dumps(document),
-        object_hook=lambda one: found.add(one["$ref"]) if isinstance(one.get("$ref"), str) else one,
-    )
-    return found
-
-
-def resolved(document: Any, reference: str) -> Any:
-    """What a reference leads to, within the document."""
-    start, *path = reference.split("/")
-    assert start == "#"
-    for name in path:
-        document = document.get(name, {})
-    return document
