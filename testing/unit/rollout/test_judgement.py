@@ -412,3 +412,16 @@ def test_every_order_of_the_containers_is_the_same_death(order):
         task_failure_of(one).sameness
         == task_failure_of(task(containers=ONE_TASKS_CONTAINERS)).sameness
     )
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_failed_container_that_the_essential_one_waits_for_is_the_cause_in_every_order(order):
+    containers = [
+        {"name": "app"},
+        {"name": "migrate", "exitCode": 4},
+        {"name": "log", "exitCode": 0},
+    ]
+    fields = {"stopCode": "TaskFailedToStart", "stoppedReason": "Task failed to start"}
+    one = task(containers=[containers[index] for index in order], **fields)
+    failure = task_failure_of(one, Containers(["app"], {"migrate", "log"}))
+    assert failure and failure.cause == "container migrate exited with code 4"
