@@ -355,7 +355,7 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
 
 def rows_of(batch):
     """The rows of a batch without a status."""
-    return [Row.of(member) for member in batch.members]
+    return [Row(member) for member in batch.members]
 
 
 @pytest.mark.parametrize("method", ["stop_batch", "find_batch"])

@@ -149,22 +149,17 @@ class Account:
 
     @cached_property
     @aws_errors()
-    def queue(self) -> Queue | None:
-        """The queue; None if it does not exist."""
-        url = sqs.queue_url(self.queue_name)
-        return Queue(url) if url else None
-
-    @property
     def needed_queue(self) -> Queue:
         """The queue. Raises CommandError if it does not exist."""
-        if self.queue is None:
-            raise CommandError(
-                AWS,
-                f"there is no queue {self.queue_name} in {self.region}: add --direct to deploy "
-                "from this machine without one, give the function's name with --name, or take "
-                "another --region",
-            )
-        return self.queue
+        url = sqs.queue_url(self.queue_name)
+        if url:
+            return Queue(url)
+        raise CommandError(
+            AWS,
+            f"there is no queue {self.queue_name} in {self.region}: add --direct to deploy "
+            "from this machine without one, give the function's name with --name, or take "
+            "another --region",
+        )
 
 
 def new_batch(

@@ -82,7 +82,7 @@ class LocalBackend(LedgerBackend):
 
     def __init__(self, account: Account, ledger: Ledger, batch: str, options: AccountOptions):
         super().__init__(account, ledger, batch)
-        self._ecs, self._ledger, self._clock = account.ecs, ledger, account.clock
+        self._ledger = ledger
         self._environment = environment(ledger.name, ledger.arn_prefix)
         self._resume = options.command("watch", batch, "--direct")
         _silence(logger)
@@ -113,7 +113,7 @@ class LocalBackend(LedgerBackend):
         is_lost = self._stopped.is_set() and not self._ledger.is_kept
         for row in waiting:
             status = statuses.get(row.number, row.status)
-            cause = self._queue.rejections.get(row.request_id)
+            cause = self._queue.rejections.get(row.member.request_id)
             if cause and not status.state.is_over:
                 statuses[row.number] = replace(status, state=State.FAILED, cause=plain_cause(cause))
             elif is_lost and status.state is State.RETRYING:
@@ -170,7 +170,7 @@ class LocalBackend(LedgerBackend):
                 continue
             failed = [record["messageId"] for record in records]
             try:
-                failed = self._work_off(records)
+                failed = self._process(records)
             except AwsError as error:
                 # No message was started, for example because the ledger could not be read.
                 receives = [record["attributes"]["ApproximateReceiveCount"] for record in records]
@@ -182,12 +182,14 @@ class LocalBackend(LedgerBackend):
     def _reconcile(self) -> None:
         while not self._stopped.wait(RECONCILE_SECONDS):
             try:
-                self._reconcile_once()
+                with _all_errors():
+                    table, call = self._ledger.table, self._call()
+                    reconcile(None, self._environment, self._ecs, table, call, self._batch)
             except AwsError as error:
                 self._errors.append(error)
 
     @_all_errors()
-    def _work_off(self, records: list[dict[str, Any]]) -> list[str]:
+    def _process(self, records: list[dict[str, Any]]) -> list[str]:
         worker = Worker(
             self._environment,
             self._ecs,
@@ -199,11 +201,6 @@ class LocalBackend(LedgerBackend):
             retries_denied=False,
         )
         return worker.process(records)
-
-    @_all_errors()
-    def _reconcile_once(self) -> None:
-        table = self._ledger.table
-        reconcile(None, self._environment, self._ecs, table, self._call(), self._batch)
 
     def _call(self) -> Call:
         latest = time.monotonic() + _RUN_SECONDS

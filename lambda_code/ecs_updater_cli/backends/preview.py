@@ -94,7 +94,7 @@ class DryRun:
     @aws_errors()
     def _plan(self, member: Member, service: ServiceDescription | None) -> ServicePlan:
         self._rate_limiter.take(DESCRIBE_REVISION, 1, 0)
-        row, event = Row.of(member), {**member.event, "dry_run": True}
+        row, event = Row(member), {**member.event, "dry_run": True}
         event.pop("request_id", None)
         call = Call(clock=self._clock)
         try:

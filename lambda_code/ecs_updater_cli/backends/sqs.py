@@ -7,10 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.aws.sqs import MESSAGES_PER_CALL, Outgoing
-from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Member
 from ecs_updater.model.arn import group_id
 from ecs_updater.worker.message import BATCH
@@ -25,33 +23,45 @@ from .account import Account, Ledger
 POLL_SECONDS = 1.0
 
 
-class TaskCounter:
-    """Reads the number of tasks of services that are rolling out.
+class LedgerBackend:
+    """Reads the status of a batch's services from the ledger and ECS."""
 
-    One DescribeServices a second reads ten services of a cluster.
-    """
+    def __init__(self, account: Account, ledger: Ledger, batch: str):
+        self.id = batch if ledger.is_kept else None
+        self._batch, self._progress = batch, ledger.progress
+        self._ecs, self._clock = account.ecs, account.clock
+        self._counted_at: dict[int, float] = defaultdict(lambda: -math.inf)
+        self._next_count = -math.inf
 
-    def __init__(self, ecs: Ecs, clock: Clock):
-        self._ecs, self._clock = ecs, clock
-        self._read_at: dict[int, float] = defaultdict(lambda: -math.inf)
-        self._next = -math.inf
+    @aws_errors()
+    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
+        """Returns the status of each service with an entry in the ledger, by number."""
+        rows = {row.member.request_id: row for row in waiting}
+        return {
+            rows[request_id].number: status_for(rows[request_id].member.event, item)
+            for request_id, item in self._progress.of(rows).items()
+            if request_id in rows
+        }
 
     @aws_errors()
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
-        """Returns the counts of the rows that were not read for the longest time, by number."""
+        """Returns the counts of the rows that were not counted for the longest time, by number.
+
+        One DescribeServices a second reads ten services of a cluster.
+        """
         now = self._clock.now()
         rolling = [
             row
             for row in waiting
             if row.state.is_rolling_out and row.status.cluster_arn and row.status.service_arn
         ]
-        if not rolling or now < self._next:
+        if not rolling or now < self._next_count:
             return {}
-        self._next = now + POLL_SECONDS
-        rolling.sort(key=lambda row: (self._read_at[row.number], row.number))
+        self._next_count = now + POLL_SECONDS
+        rolling.sort(key=lambda row: (self._counted_at[row.number], row.number))
         cluster = rolling[0].status.cluster_arn
         rows = [row for row in rolling if row.status.cluster_arn == cluster][:SERVICES_PER_CALL]
-        self._read_at |= {row.number: now for row in rows}
+        self._counted_at |= {row.number: now for row in rows}
         services, _ = self._ecs.describe_services(cluster, [row.status.service_arn for row in rows])
         by_arn = {service["serviceArn"]: service for service in services}
         return {
@@ -59,6 +69,9 @@ class TaskCounter:
             for row in rows
             if row.status.service_arn in by_arn
         }
+
+    def close(self) -> None:
+        """Does nothing: other processes run the updates."""
 
 
 def counts_of(service: Mapping[str, Any], deployment_id: str | None) -> TaskCounts:
@@ -69,32 +82,6 @@ def counts_of(service: Mapping[str, Any], deployment_id: str | None) -> TaskCoun
     by_id = {deployment.get("id"): deployment for deployment in service.get("deployments", [])}
     found = by_id.get(deployment_id, service)
     return TaskCounts(found.get("runningCount", 0), found.get("desiredCount", 0))
-
-
-class LedgerBackend:
-    """Reads the status of a batch's services from the ledger and ECS."""
-
-    def __init__(self, account: Account, ledger: Ledger, batch: str):
-        self.id = batch if ledger.is_kept else None
-        self._batch, self._progress = batch, ledger.progress
-        self._counter = TaskCounter(account.ecs, account.clock)
-
-    @aws_errors()
-    def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
-        """Returns the status of each service with an entry in the ledger, by number."""
-        rows = {row.request_id: row for row in waiting}
-        return {
-            rows[request_id].number: status_for(rows[request_id].event, item)
-            for request_id, item in self._progress.of(rows).items()
-            if request_id in rows
-        }
-
-    def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
-        """See `TaskCounter`."""
-        return self._counter.counts(waiting)
-
-    def close(self) -> None:
-        """Does nothing: other processes run the updates."""
 
 
 class SqsBackend(LedgerBackend):

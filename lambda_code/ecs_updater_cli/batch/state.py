@@ -131,7 +131,7 @@ def status_of(item: Mapping[str, Any]) -> Status:
     elif item.get("may_be_repeated"):
         state = State.RETRYING
     else:
-        state = state_of_verdict(item.get("verdict"))
+        state = _BY_VERDICT.get(item.get("verdict") or "", State.FAILED)
     # The message of an error also says what the rollback did.
     cause = plain_cause(item.get("error_message") or item.get("cause") or "")
     rollback = item.get("rollback") or {}
@@ -151,11 +151,6 @@ def status_of(item: Mapping[str, Any]) -> Status:
         error_type=item.get("error_type"),
         hint=json.loads(item.get("error_attributes") or "{}").get("hint"),
     )
-
-
-def state_of_verdict(verdict: str | None) -> State:
-    """Returns the state of an update that is over."""
-    return _BY_VERDICT.get(verdict or "", State.FAILED)
 
 
 def plain_cause(text: str) -> str:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ecs_updater.ledger.batch import Member
 from ecs_updater.model.arn import cluster_name, service_name
@@ -16,32 +15,31 @@ from .state import State, Status, TaskCounts
 class Row:
     """One service of the batch, with its status."""
 
-    number: int
-    """From 1, in the order of the file."""
-    cluster: str
-    service: str
-    """Both are names, not ARNs."""
-    image: str
-    """The requested image, or `rollback`."""
-    group: str | None = None
-    request_id: str = ""
-    event: Mapping[str, Any] = field(default_factory=dict)
+    member: Member
+    """The service as the batch in the ledger has it."""
     status: Status = field(default_factory=Status)
     counts: TaskCounts | None = None
 
-    @classmethod
-    def of(cls, member: Member) -> "Row":
-        """Returns the row of a queued service."""
-        event = member.event
-        return cls(
-            number=member.number,
-            cluster=cluster_name(event["ecs_cluster_name"]),
-            service=service_name(event["ecs_service_name"]),
-            image=ROLLBACK if event.get("action") == ROLLBACK else event["ecs_image_name"],
-            group=member.group,
-            request_id=member.request_id,
-            event=event,
-        )
+    @property
+    def number(self) -> int:
+        """From 1, in the order of the file."""
+        return self.member.number
+
+    @property
+    def cluster(self) -> str:
+        """Name of the cluster."""
+        return cluster_name(self.member.event["ecs_cluster_name"])
+
+    @property
+    def service(self) -> str:
+        """Name of the service."""
+        return service_name(self.member.event["ecs_service_name"])
+
+    @property
+    def image(self) -> str:
+        """The requested image, or `rollback`."""
+        event = self.member.event
+        return ROLLBACK if event.get("action") == ROLLBACK else event["ecs_image_name"]
 
     @property
     def name(self) -> str:
@@ -52,11 +50,6 @@ class Row:
     def state(self) -> State:
         """State of the update."""
         return self.status.state
-
-    @property
-    def member(self) -> Member:
-        """The service as the batch in the ledger has it."""
-        return Member(self.number, self.request_id, self.event, self.group)
 
     def seconds(self, now: float) -> float | None:
         """Returns the duration of the update until its end or `now`, in seconds since the epoch.
@@ -85,7 +78,7 @@ class Tracker:
     def __init__(self, members: Sequence[Member], begun_at: float, batch: str | None = None):
         """`batch` is the id in the ledger, if any; `begun_at` is in seconds since the epoch."""
         self.batch, self.begun_at = batch, begun_at
-        self._rows = {member.number: Row.of(member) for member in members}
+        self._rows = {member.number: Row(member) for member in members}
 
     @property
     def rows(self) -> list[Row]:

@@ -6,6 +6,8 @@ A wave starts when all updates of the waves before it have succeeded.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ecs_updater.ledger.batch import Member
+
 from .state import State, Status
 from .tracker import Row
 
@@ -32,22 +34,18 @@ class Step:
     """Status of the services that no longer start."""
 
 
-def waves_of(groups: Mapping[int, str | None]) -> list[Wave]:
-    """Returns the waves in the order of the first service of each group.
-
-    Services without a group come first.
-    """
-    by_group: dict[str | None, list[int]] = {None: []}
-    for number, group in groups.items():
-        by_group.setdefault(group, []).append(number)
-    return [Wave(name, tuple(numbers)) for name, numbers in by_group.items() if numbers]
-
-
 class Waves:
     """Decides which services start next."""
 
-    def __init__(self, waves: Sequence[Wave]):
-        self.all = tuple(waves)
+    def __init__(self, members: Sequence[Member]):
+        """The waves are in the order of the first service of each group.
+
+        Services without a group come first.
+        """
+        groups: dict[str | None, list[int]] = {None: []}
+        for member in members:
+            groups.setdefault(member.group, []).append(member.number)
+        self.all = [Wave(name, tuple(numbers)) for name, numbers in groups.items() if numbers]
         self._started = 0
 
     @property

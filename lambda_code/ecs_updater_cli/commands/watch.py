@@ -17,7 +17,7 @@ from ..backends.sqs import SqsBackend
 from ..batch.state import State
 from ..batch.tracker import Tracker
 from ..batch.watcher import Backend, BatchResult, View, Watcher
-from ..batch.waves import Waves, waves_of
+from ..batch.waves import Waves
 from ..errors import AWS, DETACHED, INPUT, NOT_ALL, SUCCEEDED, AwsError, CommandError
 from ..output.lines import JsonView, LineView
 from ..output.live import LiveView
@@ -89,7 +89,7 @@ def wait_for_batch(
 
     `resumes`: the batch may have started before, so its state is read first. Returns the exit code.
     """
-    waves = Waves(waves_of({member.number: member.group for member in started.members}))
+    waves = Waves(started.members)
     begun_at = datetime.fromisoformat(started.batch.begun_at).timestamp()
     tracker = Tracker(started.members, begun_at, backend.id)
     view = _view(options, printer, clock, waves, backend.hint)

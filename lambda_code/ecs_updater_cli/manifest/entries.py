@@ -78,7 +78,7 @@ class ManifestEntry:
         for root in (self.own, self.defaults):
             members = root.at(path).members if root else {}
             if name in members:
-                return members[name].position
+                return members[name].named_at or members[name].position
         return self.own.position
 
 
@@ -97,7 +97,7 @@ def entries(document: Value, problems: list[Problem]) -> list[ManifestEntry]:
         problems += _unknown_names(document)
         listed = document.at([LIST])
         if DEFAULTS in document.members:
-            defaults = document.members[DEFAULTS].value
+            defaults = document.members[DEFAULTS]
     if not isinstance(listed.data, list):
         sentence = "this has to be a list of deployments, one for each service"
         problems.append(Problem(listed.position, LIST, sentence))
@@ -124,7 +124,7 @@ def _unknown_names(document: Value) -> Iterator[Problem]:
     sentence = f"this name means nothing here: a file has {DEFAULTS} and {LIST}"
     for name, member in document.members.items():
         if name not in (LIST, DEFAULTS):
-            yield Problem(member.position, name, sentence)
+            yield Problem(member.named_at, name, sentence)
 
 
 def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
@@ -138,7 +138,7 @@ def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
             meant = nearest(name, known)
             question = f": did you mean {meant}?" if meant else ""
             sentence = f"there is no field of this name{question}"
-            yield Problem(member.position, path_text([DEFAULTS, name]), sentence)
+            yield Problem(member.named_at, path_text([DEFAULTS, name]), sentence)
 
 
 def _entry(index: int, own: Value, defaults: Value | None) -> ManifestEntry:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from ecs_updater.errors import one_line
 
 from .values import (
     ManifestError,
-    Member,
     Position,
     Problem,
     Value,
@@ -228,8 +227,8 @@ class _Reader:
         return _collection(position, [item.data for item in items], items, items=items)
 
     def _map(self, position: Position, depth: int) -> Value:
-        own: dict[str, Member] = {}
-        merged: dict[str, Member] = {}
+        own: dict[str, Value] = {}
+        merged: dict[str, Value] = {}
         for event in self._children(position, "names in one map"):
             if isinstance(event, yaml.ScalarEvent) and _node(event).tag == _MERGE:
                 value = self._value(next(self._events), depth)
@@ -238,17 +237,16 @@ class _Reader:
                 continue
             key = self._name(event, depth)
             if key.data in own:
-                first = own[key.data].position
+                first = own[key.data].named_at or position
                 self._reject(
                     key.position,
                     f"{key.data!r} stands here twice, first in line {first.line}, "
                     f"column {first.column}",
                 )
-            own[key.data] = Member(key.position, self._value(next(self._events), depth))
+            own[key.data] = replace(self._value(next(self._events), depth), named_at=key.position)
         members = {**merged, **own}
-        values = [member.value for member in members.values()]
-        data = {name: member.value.data for name, member in members.items()}
-        return _collection(position, data, values, members=members)
+        data = {name: member.data for name, member in members.items()}
+        return _collection(position, data, members.values(), members=members)
 
     def _name(self, event: Any, depth: int) -> Value:
         """Returns the name of a member as text."""
@@ -278,7 +276,7 @@ class _Reader:
         return Value(position, "")
 
 
-def _collection(position: Position, data: Any, values: Sequence[Value], **content: Any) -> Value:
+def _collection(position: Position, data: Any, values: Collection[Value], **content: Any) -> Value:
     size = 1 + sum(value.size for value in values)
     levels = 1 + max((value.levels for value in values), default=-1)
     return Value(position, data, size=size, levels=levels, **content)

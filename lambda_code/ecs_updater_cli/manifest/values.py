@@ -59,27 +59,20 @@ class ManifestError(ValueError):
 
 
 @dataclass(frozen=True)
-class Member:
-    """A name in a map, with its value."""
-
-    position: Position
-    """Position of the name."""
-    value: Value
-
-
-@dataclass(frozen=True)
 class Value:
     """A map, a list or a scalar."""
 
     position: Position
     data: Any
     """The value as `json.loads` returns it; a date or a fraction of YAML is `Spelled`."""
-    members: Mapping[str, Member] = field(default_factory=dict)
+    members: Mapping[str, Value] = field(default_factory=dict)
     """Members of a map."""
     items: tuple[Value, ...] = ()
     """Items of a list."""
     spelling: str | None = None
     """Text in the file of a scalar that is not a string, such as `1.10`."""
+    named_at: Position | None = None
+    """Position of its name in a map."""
     size: int = 1
     """Number of values in it, itself and the values of its aliases included."""
     levels: int = 0
@@ -92,7 +85,7 @@ class Value:
             if isinstance(step, int) and step < len(found.items):
                 found = found.items[step]
             elif isinstance(step, str) and step in found.members:
-                found = found.members[step].value
+                found = found.members[step]
             else:
                 break
         return found

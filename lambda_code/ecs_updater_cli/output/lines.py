@@ -127,7 +127,7 @@ class JsonView(View):
             "cluster": row.cluster,
             "service": row.service,
             "image": row.image,
-            "group": row.group,
+            "group": row.member.group,
             "state": row.state.value,
             "cause": row.status.cause or None,
             "errorType": row.status.error_type,
@@ -135,7 +135,7 @@ class JsonView(View):
             "tasks": {"running": counts.running, "desired": counts.desired} if counts else None,
             "seconds": None if seconds is None else round(seconds, 1),
             "deploymentId": row.status.deployment_id,
-            "requestId": row.request_id,
+            "requestId": row.member.request_id,
         }
 
     def _print(self, kind: str, tracker: Tracker, **fields: Any) -> None:

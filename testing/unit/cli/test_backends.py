@@ -21,7 +21,7 @@ from ecs_updater_cli.backends.account import Ledger
 from ecs_updater_cli.backends.local import MAX_RECEIVES, LocalBackend, LocalQueue
 from ecs_updater_cli.backends.preview import DryRun
 from ecs_updater_cli.backends.settings import environment
-from ecs_updater_cli.backends.sqs import SqsBackend, TaskCounter
+from ecs_updater_cli.backends.sqs import LedgerBackend, SqsBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands.options import AccountOptions
@@ -69,17 +69,18 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
         status = Status(
             State.DEPLOYING, cluster_arn="c", service_arn=str(member.number), deployment_id="new"
         )
-        return replace(Row.of(member), status=status)
+        return replace(Row(member), status=status)
 
-    counts = TaskCounter(SimpleNamespace(describe_services=describe), clock.clock)
+    account = SimpleNamespace(ecs=SimpleNamespace(describe_services=describe), clock=clock.clock)
+    backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), BATCH)
     services = batch([(f"s{number}", "i", None) for number in range(12)])
     rows = [row(member) for member in services.members]
-    assert counts.counts(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}
-    assert counts.counts(rows) == {}
+    assert backend.counts(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}
+    assert backend.counts(rows) == {}
     clock.sleep(1)
-    assert set(counts.counts(rows)) == {11, 12, *range(1, 9)}
+    assert set(backend.counts(rows)) == {11, 12, *range(1, 9)}
     clock.sleep(1)
-    assert counts.counts([replace(row, status=Status(State.SUCCEEDED)) for row in rows]) == {}
+    assert backend.counts([replace(row, status=Status(State.SUCCEEDED)) for row in rows]) == {}
     assert len(calls) == 2
 
 
@@ -156,7 +157,7 @@ def _play(open_backend):
             for member, event in zip(started.members, events, strict=True)
         ]
         backend = open_backend(world, started)
-        rows = [Row.of(member) for member in members]
+        rows = [Row(member) for member in members]
         states = {row.number: [] for row in rows}
         deadline = time.monotonic() + PATIENCE
         for member in members:
@@ -246,7 +247,7 @@ def test_without_a_table_an_update_that_waits_for_its_rate_limit_is_not_written_
     backend.start(started.members)
     assert waits.wait(PATIENCE)
     backend.close(PATIENCE)
-    (status,) = backend.poll([Row.of(member) for member in started.members]).values()
+    (status,) = backend.poll([Row(member) for member in started.members]).values()
     assert (status.state, status.cause) == (State.NOT_STARTED, "the command ended before")
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
 
@@ -254,7 +255,7 @@ def test_without_a_table_an_update_that_waits_for_its_rate_limit_is_not_written_
 def test_without_a_table_no_later_wave_starts_after_ctrl_c(make_world, open_backend):
     started = batch([("web", "web:2", "edge")])
     backend = open_backend(make_world(Image.good()), started)
-    rows = [Row.of(member) for member in started.members]
+    rows = [Row(member) for member in started.members]
     assert not backend.poll(rows)
     backend.close(1)
     (status,) = backend.poll(rows).values()

@@ -7,7 +7,7 @@ import pytest
 from ecs_updater_cli.batch.state import State, Status, TaskCounts, status_of
 from ecs_updater_cli.batch.tracker import Tracker
 from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, Watcher
-from ecs_updater_cli.batch.waves import Waves, waves_of
+from ecs_updater_cli.batch.waves import Waves
 from ecs_updater_cli.errors import AwsError
 from fakes.scripted_batch import START, ScriptedBackend, batch
 
@@ -38,7 +38,7 @@ class WatchedBatch:
         started = batch([(name, "i", None if group == "-" else group) for name, group in members])
         self.view = RecordedView()
         self.tracker = Tracker(started.members, START)
-        self.waves = Waves(waves_of({member.number: member.group for member in started.members}))
+        self.waves = Waves(started.members)
         self.backend = ScriptedBackend(*steps)
         self.time = self.backend.time
         self.watcher = Watcher(self.tracker, self.backend, self.waves, self.view, self.time.clock)

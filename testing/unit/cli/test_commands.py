@@ -238,7 +238,7 @@ def test_an_update_that_ends_while_the_command_detaches_decides_the_exit_code(
 
 
 SERVICES = [("web", "web:2", None), ("api", "api:2", None), ("mail", "mail:2", "x")]
-WAITING = [Row.of(member) for member in batch(SERVICES).members]
+WAITING = [Row(member) for member in batch(SERVICES).members]
 UNDER_WAY = [
     replace(WAITING[0], status=Status(State.DEPLOYING, begun_at=1.0)),
     replace(WAITING[1], status=Status(State.RETRYING, begun_at=1.0)),

@@ -10,7 +10,7 @@ from rich.console import Console
 from ecs_updater_cli.backends.preview import ServicePlan
 from ecs_updater_cli.batch.state import State, Status
 from ecs_updater_cli.batch.tracker import Row, Tracker
-from ecs_updater_cli.batch.waves import Waves, waves_of
+from ecs_updater_cli.batch.waves import Waves
 from ecs_updater_cli.output.plan import PlanView
 from ecs_updater_cli.output.screen import Frame, draw, fold, result_lines
 from ecs_updater_cli.output.tables import services_table, updates_table
@@ -59,7 +59,7 @@ def unfinished_batch(count: int = 12) -> tuple[Tracker, Waves]:
         tracker.apply(backend.poll(tracker.waiting))
         backend.time.sleep(1)
     tracker.apply_counts(counts)
-    return tracker, Waves(waves_of({member.number: member.group for member in started.members}))
+    return tracker, Waves(started.members)
 
 
 def drawn(width: int, height: int, count: int = 12, **options) -> list[str]:
@@ -107,8 +107,8 @@ def test_the_result_has_no_spinner_and_leaves_out_queued_updates():
 
 
 def test_the_title_names_the_current_wave():
-    begun = batch([("a", "i", None), ("b", "i", "edge")])
-    waves, tracker = Waves(waves_of({1: None, 2: "edge"})), Tracker(begun.members, START)
+    members = batch([("a", "i", None), ("b", "i", "edge")]).members
+    waves, tracker = Waves(members), Tracker(members, START)
     tracker.apply({1: Status(State.SUCCEEDED)})
     for _ in range(2):
         waves.next_step({row.number: row for row in tracker.rows})
@@ -217,7 +217,7 @@ def test_a_plan_of_each_kind_is_lines_or_objects(printer, as_json):
     view = PlanView(printer, as_json)
     for name, fields in PLANS.items():
         (member,) = batch([(name, "web:2", None)]).members
-        view.show(ServicePlan(Row.of(member), **fields))
+        view.show(ServicePlan(Row(member), **fields))
     assert view.show_summary() == 1
     if not as_json:
         assert printer.out() == stored("plan")
