@@ -8,6 +8,7 @@ from ecs_updater.context import Clock
 from ecs_updater.ledger.batch import Member
 
 from ..errors import AwsError
+from ..output.terminal import Printer
 from .state import Status, TaskCounts
 from .tracker import Change, Row, Tracker
 from .waves import Waves
@@ -68,6 +69,9 @@ class Backend(Protocol):
 
 class View:
     """Shows a batch to the user. By default each method shows nothing."""
+
+    def __init__(self, printer: Printer, clock: Clock):
+        self._printer, self._clock = printer, clock
 
     def show_start(self, tracker: Tracker) -> None:
         """Shows the id of the batch."""

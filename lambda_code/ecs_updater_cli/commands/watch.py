@@ -20,7 +20,7 @@ from ..batch.watcher import Backend, BatchResult, View, Watcher
 from ..batch.waves import Waves
 from ..errors import AWS, DETACHED, INPUT, NOT_ALL, SUCCEEDED, AwsError, CommandError
 from ..output.lines import JsonView, LineView
-from ..output.live import LiveView
+from ..output.screen import LiveView
 from ..output.terminal import Printer
 from .options import AccountOptions, ViewOptions, WatchOptions, flag, with_options
 

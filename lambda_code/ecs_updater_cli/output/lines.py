@@ -17,6 +17,7 @@ from .terminal import (
     STYLES,
     Printer,
     cell,
+    columns_of,
     duration,
     number_of,
     safe,
@@ -42,7 +43,7 @@ class LineView(View):
     """Prints a line for each change."""
 
     def __init__(self, printer: Printer, clock: Clock):
-        self._printer, self._clock = printer, clock
+        super().__init__(printer, clock)
         self._name_width, self._image_width = 0, 0
         self._problem = ""
 
@@ -74,8 +75,10 @@ class LineView(View):
 
     def _line(self, row: Row) -> Text:
         state = cell(row.state.upper(), STATE_WIDTH, STYLES[row.state])
-        name, image = _padded(row.name, self._name_width), _padded(row.image, self._image_width)
-        line = Text.assemble(f"{self._time()}  ", state, f"  {name}  {image}")
+        # A line is never cut.
+        name = cell(row.name, max(self._name_width, columns_of(row.name)))
+        image = cell(row.image, max(self._image_width, columns_of(row.image)))
+        line = Text.assemble(f"{self._time()}  ", state, "  ", name, "  ", image)
         line.append(f"  {safe(row.status.cause)}")
         line.rstrip()
         return line
@@ -84,18 +87,8 @@ class LineView(View):
         return time_of_day(self._clock.epoch())
 
 
-def _padded(text: str, width: int) -> str:
-    """Returns the safe text in at least `width` columns: a line is never cut."""
-    padded = Text(safe(text))
-    padded.pad_right(max(0, width - padded.cell_len))
-    return padded.plain
-
-
 class JsonView(View):
     """Prints JSON objects, one per line, of `type` `batch`, `change` or `summary`."""
-
-    def __init__(self, printer: Printer, clock: Clock):
-        self._printer, self._clock = printer, clock
 
     def show_start(self, tracker: Tracker) -> None:
         """Prints the id of the batch at once."""

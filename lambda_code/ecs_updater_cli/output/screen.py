@@ -1,19 +1,25 @@
-"""The live view as text for a width and height: which rows fit, and how each line looks. Pure."""
+"""The live view: which rows fit a terminal, how each line looks, and when they are drawn."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Group
+from rich.live import Live
 from rich.text import Text
 
+from ecs_updater.context import Clock
+
 from ..batch.state import State
-from ..batch.tracker import Row, Tracker
+from ..batch.tracker import Change, Row, Tracker
+from ..batch.watcher import BatchResult, View
 from ..batch.waves import Waves
+from .lines import print_summary
 from .terminal import (
     ACTIVE,
     STATE_WIDTH,
     STYLES,
+    Printer,
     cell,
     columns_of,
     duration,
@@ -22,6 +28,8 @@ from .terminal import (
     safe,
     tally,
 )
+
+_REFRESHES_PER_SECOND = 4
 
 # Terminal columns from which the cause stands beside its service, and the image is shown.
 _CAUSE_MIN_WIDTH, _IMAGE_MIN_WIDTH = 120, 100
@@ -69,10 +77,79 @@ class Frame:
     """Whether more frames follow, so that the spinner turns."""
 
 
+class LiveView(View):
+    """Shows a batch on the whole terminal. The result stays on the normal screen.
+
+    It is the terminal's alternate screen, so that a resize leaves nothing behind.
+    """
+
+    def __init__(self, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]):
+        """`hint` returns the effect of Ctrl-C; its argument is whether waves are left to start."""
+        super().__init__(printer, clock)
+        self._waves, self._hint = waves, hint
+        self._tracker: Tracker | None = None
+        self._problem = ""
+        self._live = Live(
+            console=printer.console,
+            screen=True,
+            refresh_per_second=_REFRESHES_PER_SECOND,
+            get_renderable=self._draw,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def show_start(self, tracker: Tracker) -> None:
+        """Prints the id of the batch on the normal screen, and opens the view."""
+        self._tracker = tracker
+        if tracker.batch:
+            self._printer.line(f"batch {tracker.batch}")
+        self._live.start(refresh=True)
+
+    def show_changes(self, *_: Tracker | Sequence[Change]) -> None:
+        """Draws the changed rows."""
+        self._live.refresh()
+
+    def show_problem(self, sentence: str) -> None:
+        """Shows a problem in the last line."""
+        self._problem = sentence
+        self._live.refresh()
+
+    def show_detaching(self) -> None:
+        """Shows that Ctrl-C takes effect in a moment."""
+        self._hint = lambda _: "Leaving: what is in the middle of being written is finished first"
+        self._live.refresh()
+
+    def show_result(self, tracker: Tracker, result: BatchResult) -> None:
+        """Closes the view, and prints the rows and the summary."""
+        self._live.stop()
+        for line in result_lines(self._frame(tracker)):
+            self._printer.line(line)
+        print_summary(self._printer, tracker, result, self._clock.epoch())
+
+    def close(self) -> None:
+        """Gives the terminal back, also after an error."""
+        self._live.stop()
+
+    def _draw(self) -> Group:
+        return draw(self._frame(self._tracker)) if self._tracker else Group()
+
+    def _frame(self, tracker: Tracker) -> Frame:
+        console = self._printer.console
+        return Frame(
+            tracker,
+            self._waves,
+            self._clock.epoch(),
+            *console.size,
+            self._problem,
+            self._hint(bool(self._waves.left)),
+            not console.options.ascii_only,
+        )
+
+
 def draw(frame: Frame) -> Group:
     """Returns the view with at most `frame.height` lines."""
     rows = frame.tracker.rows
-    columns = _Columns.of(rows, frame.width)
+    columns = _Columns(rows, frame.width)
     folded = fold(rows, max(1, frame.height - _FIXED_LINES), columns.height)
     lines = [_title(frame), _bar(frame), Text(), columns.head()]
     for row in folded.rows:
@@ -82,10 +159,10 @@ def draw(frame: Frame) -> Group:
         lines.append(cell(f"  … and {more}: {tally(folded.others)}", frame.width, "dim"))
     foot = (f"{frame.problem}; still trying", "yellow") if frame.problem else (frame.hint, "dim")
     lines += [Text(), cell(foot[0], frame.width, foot[1])]
-    lines = [_in_charset(line, frame) for line in lines[: frame.height]]
+    lines = _in_charset(lines[: frame.height], frame)
     for line in lines:
         line.truncate(frame.width)
-        line.end, line.no_wrap = "\n", True
+        line.no_wrap = True
     return Group(*lines)
 
 
@@ -94,10 +171,8 @@ def result_lines(frame: Frame) -> list[Text]:
 
     A large batch has only the services that are not as requested.
     """
-    frame, columns = (
-        replace(frame, is_animated=False),
-        _Columns.of(frame.tracker.rows, frame.width),
-    )
+    frame = replace(frame, is_animated=False)
+    columns = _Columns(frame.tracker.rows, frame.width)
     rows = [row for row in frame.tracker.rows if row.state is not State.QUEUED]
     if len(rows) > _MAX_RESULT_ROWS:
         rows = [row for row in rows if not row.state.is_good and row.state is not State.NOT_STARTED]
@@ -108,8 +183,7 @@ def result_lines(frame: Frame) -> list[Text]:
         lines += [first, *(Text(f"    {safe(detail)}") for detail in details if detail)]
     for line in lines:
         line.rstrip()
-        line.end = "\n"
-    return [_in_charset(line, frame) for line in lines]
+    return _in_charset(lines, frame)
 
 
 @dataclass(frozen=True)
@@ -182,30 +256,19 @@ def _bar(frame: Frame) -> Text:
     return line
 
 
-@dataclass(frozen=True)
 class _Columns:
-    """Widths of the columns; a column of width 0 is left out."""
+    """The columns of the rows. A column of width 0 is left out."""
 
-    name: int
-    image: int
-    cause: int
-    width: int
-    is_single_cluster: bool
-
-    @classmethod
-    def of(cls, rows: Sequence[Row], width: int) -> "_Columns":
-        """Returns the widths for these rows."""
-        is_single_cluster = len({row.cluster for row in rows}) == 1
-        names = max(columns_of(row.service if is_single_cluster else row.name) for row in rows)
+    def __init__(self, rows: Sequence[Row], width: int):
+        self._width = width
+        self._is_single_cluster = len({row.cluster for row in rows}) == 1
         left = width - (2 + STATE_WIDTH + 2) - _TASKS - _TIME - 2
-        image = (
-            min(max(columns_of(row.image) for row in rows), max(12, left // 3))
-            if width >= _IMAGE_MIN_WIDTH
-            else 0
-        )
-        left -= image + 2 if image else 0
-        name = max(8, min(max(names, 7), left - 12 if left > 24 else left))
-        return cls(name, image, max(0, left - name - 2), width, is_single_cluster)
+        images = max(columns_of(row.image) for row in rows)
+        self._image = min(images, max(12, left // 3)) if width >= _IMAGE_MIN_WIDTH else 0
+        left -= self._image + 2 if self._image else 0
+        names = max(columns_of(self._text_of(row)) for row in rows)
+        self._name = max(8, min(max(names, 7), left - 12 if left > 24 else left))
+        self._cause = max(0, left - self._name - 2)
 
     def height(self, row: Row) -> int:
         """Returns the number of lines of a row: 2 if the cause of a failure needs its own."""
@@ -220,18 +283,21 @@ class _Columns:
         mark = "✓" if row.state.is_good else "✗" if row.state.is_bad else "·"
         if frame.is_animated and mark == "·" and row.state is not State.QUEUED:
             mark = _SPINNER[int(frame.now * _SPINNER_STEPS_PER_SECOND) % len(_SPINNER)]
-        name = row.service if self.is_single_cluster else row.name
+        name = self._text_of(row)
         tasks, time = str(row.counts or ""), duration(row.seconds(frame.now))
         is_below = self._has_cause_below(row)
         cause = "" if is_below else row.status.cause
         yield self._line(mark, row.state, name, row.image, tasks, time, cause, STYLES[row.state])
         if is_below:
-            yield Text(" " * 4).append_text(cell(row.status.cause, self.width - 4))
+            yield Text(" " * 4).append_text(cell(row.status.cause, self._width - 4))
+
+    def _text_of(self, row: Row) -> str:
+        return row.service if self._is_single_cluster else row.name
 
     def _has_cause_below(self, row: Row) -> bool:
         if not row.state.is_bad or row.state is State.NOT_STARTED or not row.status.cause:
             return False
-        return self.width < _CAUSE_MIN_WIDTH or columns_of(row.status.cause) > self.cause
+        return self._width < _CAUSE_MIN_WIDTH or columns_of(row.status.cause) > self._cause
 
     def _line(
         self,
@@ -247,20 +313,20 @@ class _Columns:
         return Text.assemble(
             cell(mark, 2),
             cell(state, STATE_WIDTH + 2),
-            cell(name, self.name),
-            *(("  ", image_cell(image, self.image)) if self.image else ()),
+            cell(name, self._name),
+            *(("  ", image_cell(image, self._image)) if self._image else ()),
             cell(tasks, _TASKS, right=True),
             cell(time, _TIME, right=True),
             "  ",
-            cell(cause, self.cause, "dim"),
+            cell(cause, self._cause, "dim"),
             style=style,
         )
 
 
-def _in_charset(line: Text, frame: Frame) -> Text:
-    """Returns the line in ASCII if the terminal cannot show more."""
-    if frame.has_symbols:
-        return line
-    line = line.copy()
-    line.plain = line.plain.translate(_ASCII)
-    return line
+def _in_charset(lines: list[Text], frame: Frame) -> list[Text]:
+    """Returns whole lines, in ASCII if the terminal cannot show more."""
+    for line in lines:
+        line.end = "\n"
+        if not frame.has_symbols:
+            line.plain = line.plain.translate(_ASCII)
+    return lines
