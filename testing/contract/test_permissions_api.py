@@ -69,14 +69,12 @@ def _role():
 
 def test_what_is_asked_of_ecs_here_are_the_calls_of_the_code():
     operations = boto3.client("ecs").meta.method_to_api_mapping
-    tree = ast.parse(inspect.getsource(ecs_reader))
-    named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    named |= {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    nodes = list(ast.walk(ast.parse(inspect.getsource(ecs_reader))))
+    named = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    called = {
+        f"ecs:{api}" for name, api in operations.items() if name in named or {name, api} & texts
     }
-    called = {f"ecs:{operations[name]}" for name in named & operations.keys()}
     assert called == {action for action, _ in ASKED if action.startswith("ecs:")}
 
 

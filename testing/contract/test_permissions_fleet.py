@@ -69,14 +69,10 @@ def _worker(stack) -> list[dict[str, Any]]:
 
 def called_of_sqs() -> set[str]:
     """The actions of the calls that the code makes to SQS, read from its source."""
-    operations = boto3.client("sqs", region_name=REGION).meta.method_to_api_mapping
-    named = {
-        node.attr
-        for node in ast.walk(ast.parse(inspect.getsource(sqs)))
-        if isinstance(node, ast.Attribute)
-    }
-    called = {operations[name] for name in named & operations.keys()}
-    return {f"sqs:{AS.get(name, name)}" for name in called}
+    operations = boto3.client("sqs", region_name=REGION).meta.method_to_api_mapping.values()
+    nodes = ast.walk(ast.parse(inspect.getsource(sqs)))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return {f"sqs:{AS.get(name, name)}" for name in texts & set(operations)}
 
 
 def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from ecs_updater.aws import clients, session
+from ecs_updater.aws import session
 from ecs_updater.aws.session import ServerTime
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
@@ -133,7 +133,7 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
 
 
 def test_every_client_that_the_command_line_makes_corrects_its_clock(request):
-    request.addfinalizer(clients.session.cache_clear)
+    request.addfinalizer(session.session.cache_clear)
     server_time = ServerTime(lambda: 1_000_000.0)
     session.use(None, "eu-west-1", server_time)
     for service, call in (
@@ -141,7 +141,7 @@ def test_every_client_that_the_command_line_makes_corrects_its_clock(request):
         ("ecs", "list_clusters"),
         ("sqs", "list_queues"),
     ):
-        client = clients.session().create_client(
+        client = session.session().create_client(
             service, aws_access_key_id="x", aws_secret_access_key="x"
         )
         moment = server_time() + 400

@@ -1,4 +1,4 @@
-"""Event handlers for botocore's clients: raw bodies, retries, counts and rate limits.
+"""Calls of botocore, and its event handlers: raw bodies, retries, counts and rate limits.
 
 https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html
 """
@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from botocore import xform_name
 from botocore.exceptions import HTTPClientError
 
 from ..context import CALLS
 from ..throttling import TokenBucket
-from .errors import CONCURRENT_REGISTRATION, NEVER_SENT, UNDECIDED
+from .errors import CONCURRENT_REGISTRATION, NEVER_SENT, SDK_ERRORS, UNDECIDED, failure_from
 
 RAW_BODY = "RawBody"
 """Key of a raw body in the parameters and in the response of a call."""
@@ -28,6 +29,17 @@ class UnansweredWriteError(HTTPClientError):  # type: ignore[misc]  # botocore h
     """
 
     fmt = "no answer to {operation}: {error}"
+
+
+def call(client: Any, operation: str, *needed: str, **parameters: Any) -> dict[str, Any]:
+    """Makes a call. The response and its raw body have the fields `needed`. Raises AwsFailure."""
+    try:
+        answer: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
+        for name in needed:
+            _ = answer[name], answer.get(RAW_BODY, answer)[name]
+        return answer
+    except SDK_ERRORS as error:
+        raise failure_from(operation, error) from error
 
 
 def receive_raw_body(client: Any, operation: str) -> None:

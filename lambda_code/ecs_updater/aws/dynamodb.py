@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore import xform_name
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ..errors import LedgerError
 from . import botocore_hooks
-from .clients import session
 from .errors import SDK_ERRORS, AwsFailure, Outcome, failure_from
+from .session import client_config, session
 
 _KEY = ("pk", "sk")
 
@@ -81,12 +80,7 @@ def to_attributes(item: Mapping[Any, Any], prefix: str = "") -> Attributes:
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
 # DynamoDB responds in milliseconds. A call without a response, retries included, ends well within
 # a lease.
-_CONFIG = Config(
-    connect_timeout=CONNECT_TIMEOUT,
-    read_timeout=READ_TIMEOUT,
-    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-    user_agent_appid="ecs-updater",
-)
+_CONFIG = client_config(CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS)
 
 # Before retry number i the SDK waits at most 2^i seconds, and 5 more if the response requests it.
 LONGEST_CALL = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(
@@ -230,18 +224,17 @@ class Table:
         """
         found: list[Item] = []
         following: Item | None = {"pk": pk, "sk": after} if after else None
-        while most is None or len(found) < most:
+        while True:
             items, following = self.page(
                 pk,
-                None if most is None else most - len(found),
+                most and most - len(found),
                 prefix=prefix,
                 newest_first=newest_first,
                 after=following,
             )
             found += items
-            if not following:
-                break
-        return found
+            if not following or len(found) == most:
+                return found
 
     def page(
         self,
@@ -349,28 +342,25 @@ class Table:
         return LedgerError(sentence).caused_by(failure)
 
     def _parameters(self, write: Write) -> dict[str, Any]:
-        parameters: dict[str, Any] = {"TableName": self.name}
         if isinstance(write, Put):
-            parameters["Item"] = to_attributes(write.item)
+            target: dict[str, Any] = {"Item": to_attributes(write.item)}
         else:
-            parameters["Key"] = to_attributes({"pk": write.pk, "sk": write.sk})
+            target = {"Key": to_attributes({"pk": write.pk, "sk": write.sk})}
+        target["TableName"] = self.name
         if isinstance(write, Delete):
-            return parameters
-        expressions = write.condition or ""
-        if write.condition:
-            parameters |= {
-                "ConditionExpression": write.condition,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        if isinstance(write, Update):
-            parameters["UpdateExpression"] = write.change
-            expressions += write.change
-        # Placeholders, because DynamoDB reserves words such as state, owner and name.
-        if names := dict(re.findall(r"(#(\w+))", expressions)):
-            parameters["ExpressionAttributeNames"] = names
-        if write.values:
-            parameters["ExpressionAttributeValues"] = to_attributes(write.values, ":")
-        return parameters
+            return target
+        change = write.change if isinstance(write, Update) else ""
+        optional = {
+            "ConditionExpression": write.condition,
+            "ReturnValuesOnConditionCheckFailure": write.condition and "ALL_OLD",
+            "UpdateExpression": change,
+            # Placeholders, because DynamoDB reserves words such as state, owner and name.
+            "ExpressionAttributeNames": dict(
+                re.findall(r"(#(\w+))", f"{write.condition or ''}{change}")
+            ),
+            "ExpressionAttributeValues": to_attributes(write.values, ":"),
+        }
+        return target | {name: value for name, value in optional.items() if value}
 
 
 def table_of(environment: Mapping[str, str]) -> Table | None:

@@ -13,21 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.config import Config
-
 from ..errors import AwsFailure, Outcome
 from ..model.image import ImageReference
 from . import botocore_hooks
-from .clients import session
 from .errors import translated
 from .safe_http import Http, HttpFailure
+from .session import client_config, session
 
-_CONFIG = Config(
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    user_agent_appid="ecs-updater",
-)
+_CONFIG = client_config(3, 10, 3)
 _BLOB_LIMIT = 4 << 20
 _SECONDS = 10.0
 _CLIENT_LOCK = threading.Lock()

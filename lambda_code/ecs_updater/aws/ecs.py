@@ -7,26 +7,19 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from botocore import xform_name
-from botocore.config import Config
 
 from ..model.task_definition import RegistrableFields
 from . import botocore_hooks
 from .botocore_hooks import RAW_BODY
-from .clients import session
-from .errors import SDK_ERRORS, failure_from, translated
+from .errors import failure_from, translated
+from .session import client_config, session
 
-# Standard mode retries throttles and transient errors with jitter, and has a quota against retry
-# storms. ECS responds in less than a second. The time-outs, retries included, end within the
-# function's own.
-_CONFIG = Config(
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    user_agent_appid="ecs-updater",
-)
+# ECS responds in less than a second. All time-outs end within the function's own.
+_CONFIG = client_config(3, 10, 4)
 
 PAGE = 100
 """Maximum tasks of one ListTasks and of one DescribeTasks."""
@@ -52,6 +45,7 @@ class Ecs:
     ):
         """`may_list`: whether to list clusters and services, which the function's role may not."""
         self._client = client or session().create_client("ecs", config=_CONFIG)
+        self._call = partial(botocore_hooks.call, self._client)
         self.calls = Counter[str]() if calls is None else calls
         self.may_list = may_list
         self.region: str = self._client.meta.region_name
@@ -104,12 +98,8 @@ class Ecs:
 
     def _listed(self, key: str, operation: str, field: str, **parameters: str) -> list[str]:
         if key not in self._names:
-            with translated(operation):
-                paginator = self._client.get_paginator(xform_name(operation))
-                pages = paginator.paginate(
-                    **parameters, PaginationConfig={"PageSize": PAGE, "MaxItems": NAMES}
-                )
-                self._names[key] = [arn.rpartition("/")[2] for page in pages for arn in page[field]]
+            arns = list_arns(self._client, operation, field, NAMES, **parameters)
+            self._names[key] = [arn.rpartition("/")[2] for arn in arns]
         return self._names[key]
 
     def describe_task_definition(
@@ -253,12 +243,13 @@ class Ecs:
             listed["nextToken"] = page["nextToken"]
         return tasks
 
-    def _call(self, operation: str, *needed: str, **parameters: Any) -> dict[str, Any]:
-        """Makes a call. The response and its raw body have the fields `needed`."""
-        try:
-            answer: dict[str, Any] = getattr(self._client, xform_name(operation))(**parameters)
-            for name in needed:
-                _ = answer[name], answer.get(RAW_BODY, answer)[name]
-            return answer
-        except SDK_ERRORS as error:
-            raise failure_from(operation, error) from error
+
+def list_arns(
+    client: Any, operation: str, field: str, most: int | None = None, **parameters: str
+) -> list[str]:
+    """Returns the ARNs of all pages, or the first `most`. `field`: their field of the response."""
+    with translated(operation):
+        pages = client.get_paginator(xform_name(operation)).paginate(
+            **parameters, PaginationConfig={"PageSize": PAGE, "MaxItems": most}
+        )
+        return [arn for page in pages for arn in page[field]]

@@ -8,11 +8,8 @@ these buckets: what they call too fast is throttled, and the SDK retries.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
-
-from botocore.config import Config
 
 from .. import throttling
 from ..context import REAL_TIME, Clock
@@ -21,22 +18,18 @@ from ..model.arn import service_name
 from ..model.service import ServiceDescription
 from ..throttling import TokenBucket
 from . import botocore_hooks
-from .clients import session
-from .ecs import Ecs
-from .errors import translated
+from .ecs import Ecs, list_arns
+from .errors import translated, unless_missing
+from .session import client_config, session
 
 SERVICES_PER_CALL = 10
 """Maximum services of one DescribeServices."""
 
 PARALLEL = 10
 
-_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    max_pool_connections=PARALLEL,
-    user_agent_appid="ecs-updater",
-)
+_CONFIG = client_config(2, 5, 3, max_pool_connections=PARALLEL)
+
+_NO_CLUSTER = ("ClusterNotFoundException",)
 
 _ACTIONS = {
     throttling.DESCRIBE: ("ListServices", "DescribeServices"),
@@ -142,28 +135,21 @@ class EcsReader:
 
     def clusters(self) -> list[str]:
         """Returns the ARNs of all clusters. Raises AwsFailure, as all methods do."""
-        with translated("ListClusters"):
-            pages = self._client.get_paginator("list_clusters").paginate(
-                PaginationConfig={"PageSize": 100}
-            )
-            return [arn for page in pages for arn in page["clusterArns"]]
+        return list_arns(self._client, "ListClusters", "clusterArns")
 
     def services(self, cluster: str) -> list[str]:
         """Returns the ARNs of a cluster's services. Empty: the cluster was deleted meanwhile."""
-        with _empty_without_cluster("ListServices") as arns:
-            for page in self._client.get_paginator("list_services").paginate(
-                cluster=cluster, PaginationConfig={"PageSize": 100}
-            ):
-                arns += page["serviceArns"]
-        return arns
+        arguments = self._client, "ListServices", "serviceArns"
+        return unless_missing(_NO_CLUSTER, lambda: list_arns(*arguments, cluster=cluster)) or []
 
     def describe_services(self, cluster: str, services: Sequence[str]) -> list[dict[str, Any]]:
         """Returns those of at most ten services that still exist, with their tags."""
-        with _empty_without_cluster("DescribeServices") as found:
-            found += self._client.describe_services(
-                cluster=cluster, services=list(services), include=["TAGS"]
-            )["services"]
-        return found
+        parameters = {"cluster": cluster, "services": list(services), "include": ["TAGS"]}
+        answer = unless_missing(
+            _NO_CLUSTER,
+            lambda: botocore_hooks.call(self._client, "DescribeServices", "services", **parameters),
+        )
+        return answer["services"] if answer else []
 
     def images(self, task_definition: str) -> dict[str, str]:
         """Returns the image of each container of a revision."""
@@ -171,14 +157,3 @@ class EcsReader:
             answer = self._client.describe_task_definition(taskDefinition=task_definition)
             containers = answer["taskDefinition"]["containerDefinitions"]
             return {container["name"]: container.get("image", "") for container in containers}
-
-
-@contextmanager
-def _empty_without_cluster(operation: str) -> Iterator[list[Any]]:
-    """Yields a list to fill. It stays empty if the cluster does not exist any more."""
-    try:
-        with translated(operation):
-            yield []
-    except AwsFailure as failure:
-        if failure.code != "ClusterNotFoundException":
-            raise

@@ -1,23 +1,20 @@
 """Translates all errors of the SDK into AwsFailure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from botocore import exceptions as sdk
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ProxyConnectionError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from ..errors import CREDENTIALS, AwsFailure, Outcome
 
-__all__ = ["CREDENTIALS", "AwsFailure", "Outcome", "translated"]
+Result = TypeVar("Result")
 
-NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+__all__ = ["CREDENTIALS", "AwsFailure", "Outcome", "translated", "unless_missing"]
+
+NEVER_SENT = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConnectionError)
 """Errors of the SDK without a connection: the call had no effect."""
 
 CONCURRENT_REGISTRATION = "Too many concurrent attempts to create a new revision"
@@ -93,8 +90,14 @@ def failure_from(operation: str, error: BaseException) -> AwsFailure:
         return AwsFailure(called, outcome, code, reason, is_about_credentials=is_login)
     if isinstance(error, BotoCoreError):
         is_local = isinstance(error, _NO_CREDENTIALS)
-        outcome, code = _outcome_without_answer(error), type(error).__name__
-        return AwsFailure(operation, outcome, code, str(error), is_about_credentials=is_local)
+        outcome = Outcome.NOT_NOW if isinstance(error, NEVER_SENT) else Outcome.UNKNOWN
+        return AwsFailure(
+            operation,
+            Outcome.NOT_PERMITTED if is_local else outcome,
+            type(error).__name__,
+            str(error),
+            is_about_credentials=is_local,
+        )
     return AwsFailure(
         operation,
         Outcome.UNKNOWN,
@@ -112,10 +115,14 @@ def translated(operation: str) -> Iterator[None]:
         raise failure_from(operation, error) from error
 
 
-def _outcome_without_answer(error: BotoCoreError) -> Outcome:
-    if isinstance(error, _NO_CREDENTIALS):
-        return Outcome.NOT_PERMITTED
-    return Outcome.NOT_NOW if isinstance(error, NEVER_SENT) else Outcome.UNKNOWN
+def unless_missing(codes: Collection[str], read: Callable[[], Result]) -> Result | None:
+    """Returns the result of `read`. None: the resource does not exist, by a code of the failure."""
+    try:
+        return read()
+    except AwsFailure as failure:
+        if failure.code in codes:
+            return None
+        raise
 
 
 def _outcome(code: str, reason: str, error: ClientError) -> Outcome:

@@ -1,27 +1,47 @@
-"""Account, region and time of the command line, which runs outside of AWS."""
+"""The session that makes every client, and account, region and time of the command line.
+
+It is botocore's session, because boto3 takes longer to import. boto3 wraps this session and adds
+resources and transfers to Amazon S3.
+"""
 
 import os
 import threading
 import time
 from collections.abc import Callable
 from email.utils import mktime_tz, parsedate_tz
+from functools import cache
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import NoRegionError
+from botocore.session import Session, get_session
 
-from .clients import session
-from .errors import AwsFailure, Outcome, translated
-
-_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    user_agent_appid="ecs-updater",
-)
+from .botocore_hooks import call
+from .errors import AwsFailure, Outcome, translated, unless_missing
 
 _TOLERATED = 1.0
 """Maximum difference in seconds that is not corrected."""
+
+
+@cache
+def session() -> Session:
+    """Returns the session of this process, made at the first call."""
+    return get_session()
+
+
+def client_config(connect: float, read: float, attempts: int, **options: Any) -> Config:
+    """Returns the settings of a client: time-outs in seconds, and maximum attempts of a call.
+
+    Standard mode retries throttles and transient errors with jitter, and has a quota against retry
+    storms.
+    """
+    return Config(
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_appid="ecs-updater",
+        **options,
+    )
 
 
 class ServerTime:
@@ -89,14 +109,9 @@ def table_arn(name: str, client: Any = None) -> str | None:
 
     Raises AwsFailure.
     """
-    try:
-        with translated("DescribeTable"):
-            table = (client or session().create_client("dynamodb", config=_CONFIG)).describe_table(
-                TableName=name
-            )["Table"]
-            arn: str = table["TableArn"]
-            return arn
-    except AwsFailure as failure:
-        if failure.code == "ResourceNotFoundException":
-            return None
-        raise
+    client = client or session().create_client("dynamodb", config=client_config(2, 5, 3))
+    answer = unless_missing(
+        ("ResourceNotFoundException",),
+        lambda: call(client, "DescribeTable", "Table", TableName=name),
+    )
+    return answer["Table"]["TableArn"] if answer else None

@@ -9,20 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.config import Config
-
-from .clients import session
-from .errors import AwsFailure, Outcome, translated
+from .botocore_hooks import call
+from .errors import AwsFailure, Outcome, unless_missing
+from .session import client_config, session
 
 MESSAGES_PER_CALL = 10
 """Maximum messages of one SendMessageBatch."""
 
-_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    user_agent_appid="ecs-updater",
-)
+_CONFIG = client_config(2, 5, 4)
 
 
 @dataclass(frozen=True)
@@ -45,18 +39,20 @@ class Queue:
 
     def hide(self, receipt: str, seconds: int) -> None:
         """Hides a received message for `seconds` from now. 0: SQS delivers it again at once."""
-        with translated("ChangeMessageVisibility"):
-            self._client.change_message_visibility(
-                QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
-            )
+        call(
+            self._client,
+            "ChangeMessageVisibility",
+            QueueUrl=self.url,
+            ReceiptHandle=receipt,
+            VisibilityTimeout=seconds,
+        )
 
     def send(self, messages: Sequence[Outgoing]) -> None:
         """Sends messages, ten per call. After a failure all can be sent again."""
         for first in range(0, len(messages), MESSAGES_PER_CALL):
             batch = messages[first : first + MESSAGES_PER_CALL]
             entries = [_entry(index, message) for index, message in enumerate(batch)]
-            with translated("SendMessageBatch"):
-                answer = self._client.send_message_batch(QueueUrl=self.url, Entries=entries)
+            answer = call(self._client, "SendMessageBatch", QueueUrl=self.url, Entries=entries)
             for failed in answer.get("Failed", []):
                 outcome = Outcome.REFUSED if failed.get("SenderFault") else Outcome.UNKNOWN
                 raise AwsFailure(
@@ -83,13 +79,9 @@ def _entry(index: int, message: Outgoing) -> dict[str, Any]:
 
 def queue_url(name: str, client: Any = None) -> str | None:
     """Returns the URL of a queue. None: it does not exist."""
-    try:
-        with translated("GetQueueUrl"):
-            url: str = (client or session().create_client("sqs", config=_CONFIG)).get_queue_url(
-                QueueName=name
-            )["QueueUrl"]
-            return url
-    except AwsFailure as failure:
-        if failure.code in ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
-            return None
-        raise
+    client = client or session().create_client("sqs", config=_CONFIG)
+    answer = unless_missing(
+        ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
+        lambda: call(client, "GetQueueUrl", "QueueUrl", QueueName=name),
+    )
+    return answer["QueueUrl"] if answer else None
