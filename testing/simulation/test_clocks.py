@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,9 +18,8 @@ from ecs_updater.ledger.rate_limiter import SharedRateLimiter
 from ecs_updater.throttling import RATES, REGISTER
 from ecs_updater_cli.backends.account import Ledger, new_batch
 from ecs_updater_cli.backends.local import LocalBackend
-from ecs_updater_cli.backends.settings import environment
+from ecs_updater_cli.commands.options import AccountOptions
 from fakes.answers import answer_of
-from fakes.memory_dynamodb import TABLE
 from support.rollout_world import EVENT
 
 SECOND_EVENT = {**EVENT, "ecs_image_name": "app:3", "request_id": "second"}
@@ -110,8 +110,8 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
     ledger = Ledger(world.table, PREFIX)
     begun = new_batch([EVENT], [None], None, laptop)
     ledger.save_batch(begun)
-    settings = environment(TABLE, PREFIX, {})
-    backend = LocalBackend(world.boundary, ledger, settings, begun.batch.id, laptop)
+    account = SimpleNamespace(ecs=world.boundary, clock=laptop)
+    backend = LocalBackend(account, ledger, begun.batch.id, AccountOptions())
     backend.start(begun.members)
     assert is_updating.wait(PATIENCE)
     backend.close(PATIENCE)
