@@ -9,13 +9,9 @@ import pytest
 from ecs_updater.context import REAL_TIME
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import InvalidEventError
-from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
-from ecs_updater.ledger.queries import Progress
 from ecs_updater_cli.backends.account import new_batch
-from ecs_updater_cli.backends.sqs import LedgerPoller
 from ecs_updater_cli.batch.state import State as RowState
-from ecs_updater_cli.batch.tracker import Row
 from support.fleet_run import FleetRun
 
 
@@ -117,34 +113,25 @@ def test_a_refusal_is_in_the_ledger_also_where_the_service_is_the_functions_defa
 # Rows of a batch
 
 
-def rows_of(*events):
-    """The rows of these events, all with the request_id r."""
-    return [
-        Row.of(Member(number, "r", {**event, "request_id": "r"}))
-        for number, event in enumerate(events, 1)
-    ]
-
-
 @pytest.mark.parametrize("is_ended", [True, False])
 def test_a_row_whose_request_id_another_service_or_event_has_fails(run, is_ended):
-    own = run.ecs.event("web-001")
-    run.send({**own, "request_id": "r"})
+    own = run.ecs.event("web-001", request_id="r")
+    run.send(own)
     run.work()
     if is_ended:
         run.time.now += 60
         run.complete()
-    backend = LedgerPoller(Progress(run.table), None)
     for other in (
-        run.ecs.event("web-002"),
-        run.ecs.event("web-001", "registry/app:3"),
+        run.ecs.event("web-002", request_id="r"),
+        run.ecs.event("web-001", "registry/app:3", request_id="r"),
         {**own, "ecs_cluster_name": "other"},
     ):
-        (status,) = backend.poll(rows_of(other)).values()
+        (status,) = run.statuses([other])
         assert (
             status.state is RowState.FAILED
             and "request_id r is taken by another update" in status.cause
         )
-    (status,) = backend.poll(rows_of(own)).values()
+    (status,) = run.statuses([own])
     assert status.state is (RowState.SUCCEEDED if is_ended else RowState.DEPLOYING)
 
 

@@ -4,16 +4,21 @@ moves.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.reconciler import Reconciliation, reconcile
-from ecs_updater.ledger.batch import Batch, Batches, members_of
+from ecs_updater.ledger.batch import Batch, Batches, Member, members_of
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.store import History
 from ecs_updater.worker.run import Worker
+from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.sqs import LedgerBackend
+from ecs_updater_cli.batch.state import Status
+from ecs_updater_cli.batch.tracker import Row
 from fakes.fleet import PREFIX, Fleet
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
 from fakes.queue import FifoQueue, message_of
@@ -119,6 +124,16 @@ class FleetRun:
         found = self.history.find(request_id)
         assert found, request_id
         return found
+
+    def statuses(self, events: Sequence[Any]) -> list[Status]:
+        """What a command that watches these events shows of each; all have a ``request_id``."""
+        account: Any = SimpleNamespace(ecs=self.boundary, clock=self.clock)
+        backend = LedgerBackend(account, Ledger(self.table, PREFIX), "b")
+        rows = [
+            Row.of(Member(number, event["request_id"], event))
+            for number, event in enumerate(events, 1)
+        ]
+        return [status for _, status in sorted(backend.poll(rows).items())]
 
     def letter(self) -> tuple[Any, str]:
         """The one dead letter: its body and its cause."""

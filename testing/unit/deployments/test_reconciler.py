@@ -9,12 +9,8 @@ import pytest
 
 from ecs_updater.context import Call
 from ecs_updater.deployments.reconciler import reconcile
-from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.entry import State
-from ecs_updater.ledger.queries import Progress
-from ecs_updater_cli.backends.sqs import LedgerPoller
 from ecs_updater_cli.batch.state import State as RowState
-from ecs_updater_cli.batch.tracker import Row
 from support.fleet_run import FleetRun
 
 KEY = "arn:aws:ecs:eu-west-1:123456789012:service/ECSCluster/"
@@ -129,12 +125,8 @@ def test_the_row_of_an_entry_that_cannot_be_read_fails_and_those_of_the_nine_oth
 ):
     UNREADABLE[kind](stored(run))
     run.complete()
-    rows = {
-        name: Row.of(Member(number, name, run.ecs.event(name, request_id=name)))
-        for number, name in enumerate(run.ecs.names, 1)
-    }
-    statuses = LedgerPoller(Progress(run.table), None).poll(list(rows.values()))
-    found = {name: statuses[row.number] for name, row in rows.items()}
+    statuses = run.statuses([run.ecs.event(name, request_id=name) for name in run.ecs.names])
+    found = dict(zip(run.ecs.names, statuses, strict=True))
     odd = found.pop(ODD)
     assert {status.state for status in found.values()} == {RowState.SUCCEEDED}
     if kind in SHOWN:
