@@ -1,6 +1,4 @@
-"""How the command line comes to whoever wants it: as a package, and as a container that may do no
-more than it has to.
-"""
+"""The command line as a package, and as a container with the least privileges."""
 
 import re
 import tomllib

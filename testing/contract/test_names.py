@@ -162,7 +162,7 @@ def test_in_a_region_with_a_longer_name_less_is_taken(region):
         AWS_DEFAULT_REGION=region,
     )
     assert not list(too_long("s" * 24, "f" * 37, region))
-    assert "it takes 1 to 37 letters" in refusal(
+    assert "use 1 to 37 letters" in refusal(
         "deploy-ecs-cluster", LAMBDA_FUNCTION_NAME="f" * 38, AWS_DEFAULT_REGION=region
     )
 

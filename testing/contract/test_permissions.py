@@ -1,4 +1,4 @@
-"""The policies of the function and of whoever deploys, against the calls that they are for and what
+"""The policies of the function and of the deployer, against the calls that they are for and what
 AWS can bound.
 
 Here is what an emulator that enforces IAM does not ask about: the resource of each action, the
@@ -332,7 +332,7 @@ def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
         )
 
 
-# Whoever deploys
+# The deployer
 
 
 @pytest.mark.parametrize("part", ["", "network", "ledger", "api", "fleet", "instances"])

@@ -1,8 +1,7 @@
-"""The role of the function that tells, against the code's calls and what AWS can bound; and what
+"""The role of the status function, against the code's calls and what AWS can bound; and what
 deploying its API asks for.
 
-testing/contract/test_permissions.py has the updater's role and the rest of what whoever deploys
-may.
+testing/contract/test_permissions.py has the updater's role and the rest of the deployer's policies.
 """
 
 import ast
@@ -78,7 +77,7 @@ def test_what_is_asked_of_ecs_here_are_the_calls_of_the_code():
     assert called == {action for action, _ in ASKED if action.startswith("ecs:")}
 
 
-def test_the_function_that_tells_may_do_everything_that_it_asks_for(role):
+def test_the_status_function_may_do_everything_that_it_asks_for(role):
     assert not [one for one in ASKED if not allows(role, *one)]
 
 
@@ -119,14 +118,14 @@ def test_every_action_of_it_on_every_resource_is_one_for_which_aws_knows_no_reso
             assert has_resources == (statement["Resource"] != "*"), action
 
 
-# Whoever deploys
+# The deployer
 
 
 @pytest.mark.parametrize(
     "path", ["domainnames", "vpclinks", "clientcertificates", "domainnames/example.com"]
 )
 @pytest.mark.parametrize("verb", ["DELETE", "GET", "PATCH", "POST", "PUT"])
-def test_of_api_gateway_whoever_deploys_may_nothing_but_apis_keys_plans_their_tags_and_the_setting(
+def test_of_api_gateway_the_deployer_may_nothing_but_apis_keys_plans_their_tags_and_the_setting(
     path, verb
 ):
     assert not allows(

@@ -2,7 +2,7 @@
 have; and what deploying may touch.
 
 testing/contract/test_permissions.py has the updater's role, which the worker's is but for its
-queues, and the rest of what whoever deploys may.
+queues, and the rest of the deployer's policies.
 """
 
 import ast
@@ -25,7 +25,7 @@ from support.table_calls import KEYS, table_and_keys
 
 pytest_plugins = ["support.ledger_fixtures"]
 
-QUEUE, LETTERS = (
+QUEUE, DEAD_LETTERS = (
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-fleet{name}.fifo" for name in ("", "-dead-letters")
 )
 LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
@@ -162,16 +162,16 @@ def test_a_sender_may_do_nothing_with_another_account_region_or_fleet(asked, sen
 
 
 def test_the_worker_may_do_with_its_queues_what_it_and_lambda_do_and_no_more(worker):
-    own = called_of_sqs() - {"sqs:GetQueueUrl"}  # It is told the addresses.
+    own = called_of_sqs() - {"sqs:GetQueueUrl"}  # It gets the addresses as settings.
     assert own == {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
     by_queue = {one["Resource"]: set(listed(one["Action"])) for one in worker}
     assert by_queue == {
         QUEUE: BY_LAMBDA | {"sqs:ChangeMessageVisibility"},
-        LETTERS: {"sqs:SendMessage"},
+        DEAD_LETTERS: {"sqs:SendMessage"},
     }
 
 
-# Whoever deploys
+# The deployer
 
 OWN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ecs-updater-fleet"
 MAPPING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:an-id"
@@ -190,7 +190,7 @@ OTHERS = [
         *((f"lambda:{verb}EventSourceMapping", MAPPING) for verb in ("Delete", "Get", "Update")),
     ],
 )
-def test_whoever_deploys_makes_and_changes_what_calls_this_worker_alone(action, resource):
+def test_the_deployer_makes_and_changes_what_calls_this_worker_alone(action, resource):
     allowed = list(expanded(policies()))
     assert allows(allowed, action, resource, {"lambda:FunctionArn": OWN})
     assert not [
@@ -200,7 +200,7 @@ def test_whoever_deploys_makes_and_changes_what_calls_this_worker_alone(action, 
 
 
 @pytest.mark.parametrize("kind", ["user/someone", "role/someone", "group/someone"])
-def test_whoever_deploys_takes_the_senders_policy_back_and_no_other_and_gives_none(kind):
+def test_the_deployer_takes_the_senders_policy_back_and_no_other_and_gives_none(kind):
     allowed, holder = list(expanded(policies())), f"arn:aws:iam::{ACCOUNT}:{kind}"
     name = kind.partition("/")[0].capitalize()
     assert allows(allowed, f"iam:Detach{name}Policy", holder, {"iam:PolicyARN": SENDERS})
@@ -220,9 +220,9 @@ def test_whoever_deploys_takes_the_senders_policy_back_and_no_other_and_gives_no
             for one in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")
         ),
         *((f"sqs:{one}", QUEUE) for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue")),
-        ("sqs:SendMessage", LETTERS),
+        ("sqs:SendMessage", DEAD_LETTERS),
         ("lambda:InvokeFunction", OWN),
     ],
 )
-def test_whoever_deploys_touches_no_other_alarm_or_queue_and_takes_no_message(action, resource):
+def test_the_deployer_touches_no_other_alarm_or_queue_and_takes_no_message(action, resource):
     assert not allows(list(expanded(policy("fleet"))), action, resource)

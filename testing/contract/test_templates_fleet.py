@@ -28,7 +28,9 @@ NEEDED = {
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
     "LedgerTableName": "a-ledger",
 }
-QUEUE, LETTERS = (ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters"))
+QUEUE, DEAD_LETTERS = (
+    ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters")
+)
 TABLE = ARN % ("dynamodb", "table/a-ledger")
 SERVICE = ARN % ("ecs", "service/ECSCluster/web")
 
@@ -82,7 +84,7 @@ def test_dead_letters_stay_as_long_as_sqs_keeps_any_and_longer_than_they_waited(
 
 def test_what_was_not_worked_off_goes_to_the_dead_letters_which_take_it_from_this_queue_alone():
     redrive = made("FleetQueue")["RedrivePolicy"]
-    assert redrive["deadLetterTargetArn"] == LETTERS
+    assert redrive["deadLetterTargetArn"] == DEAD_LETTERS
     assert made("FleetDeadLetterQueue")["RedriveAllowPolicy"] == {
         "redrivePermission": "byQueue",
         "sourceQueueArns": [QUEUE],
@@ -111,22 +113,22 @@ def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in
     assert waiting + NEEDED_SECONDS < made("FleetFunction")["Timeout"]
 
 
-def test_the_worker_is_the_updater_by_another_door():
-    told = variables()
-    assert Settings.from_environment(told) == Settings(ledger_table="a-ledger")
+def test_the_worker_is_the_updater_under_another_name():
+    given = variables()
+    assert Settings.from_environment(given) == Settings(ledger_table="a-ledger")
     # A message names what it is about: no default makes of an empty one an update.
-    assert not told.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
+    assert not given.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
 
 
 def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
-    told = variables(EcsRates="RegisterTaskDefinition=40/2,UpdateService=80/0.5")
+    given = variables(EcsRates="RegisterTaskDefinition=40/2,UpdateService=80/0.5")
     address = "https://sqs.eu-west-1.amazonaws.com/111122223333/ecs-updater-fleet"
-    assert (told["QUEUE_URL"], told["DEAD_LETTER_QUEUE_URL"]) == (
+    assert (given["QUEUE_URL"], given["DEAD_LETTER_QUEUE_URL"]) == (
         f"{address}.fifo",
         f"{address}-dead-letters.fifo",
     )
-    settings = QueueSettings.from_environment(told)
-    assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", told["ECS_RATES"], 20)
+    settings = QueueSettings.from_environment(given)
+    assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", given["ECS_RATES"], 20)
     assert throttling.parse_rates(settings.ecs_rates)[throttling.UPDATE] == throttling.Rate(80, 0.5)
 
 
@@ -189,7 +191,7 @@ def test_the_worker_has_the_role_and_the_log_group_of_the_function():
 def test_the_role_may_work_off_the_queue_beside_what_the_function_may():
     assert made("FleetWorkerPolicy")["Roles"] == ["ecs-updater-eu-west-1"]
     statements = {one["Sid"]: one["Resource"] for one in statements_of_the_worker()}
-    assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": LETTERS}
+    assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": DEAD_LETTERS}
     # Lambda refuses an event source mapping if the role may not receive from the queue.
     assert FLEET["Resources"]["FleetMapping"]["DependsOn"] == "FleetWorkerPolicy"
 
@@ -225,7 +227,7 @@ def test_a_sender_may(action, resource, context):
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
     [
-        ("sqs:SendMessage", LETTERS, {}),
+        ("sqs:SendMessage", DEAD_LETTERS, {}),
         *(
             (f"sqs:{one}", QUEUE, {})
             for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue", "SetQueueAttributes")

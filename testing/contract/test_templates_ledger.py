@@ -1,5 +1,5 @@
-"""The ledger: its table against the code that writes to it, the completer and what calls it, and
-what both functions may for it.
+"""The ledger: its table against the code that writes to it, the reconciler and what invokes it,
+and the permissions of both functions.
 """
 
 import re
@@ -76,7 +76,7 @@ BOTH = {"ClusterName": "ECSCluster", "TaskDefinitionFamily": "web", "PassableRol
 FUNCTION = statements(
     Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}, by_name=True)
 )
-COMPLETER = statements(stack(**BOTH))
+RECONCILER = statements(stack(**BOTH))
 
 
 # The table
@@ -115,10 +115,10 @@ def test_the_table_forgets_what_the_code_lets_expire(fake, begin):
     ]
 
 
-# The completer
+# The reconciler
 
 
-def test_the_settings_of_the_completer_are_those_of_the_ledger():
+def test_the_settings_of_the_reconciler_are_those_of_the_ledger():
     parameters = {
         "FunctionName": "team",
         "LedgerRetentionDays": 7,
@@ -158,7 +158,7 @@ def test_both_functions_have_the_same_defaults():
 # What both functions may for a rollout and its ledger
 
 OF_A_DEPLOYMENT = ("DescribeServiceDeployments", "StopServiceDeployment")
-both = pytest.mark.parametrize("role", [FUNCTION, COMPLETER], ids=["function", "completer"])
+both = pytest.mark.parametrize("role", [FUNCTION, RECONCILER], ids=["function", "reconciler"])
 
 
 @both
@@ -226,10 +226,10 @@ def test_neither_may(role, action, resource, context):
     assert not allows(role.values(), action, resource, context)
 
 
-def test_the_completer_may_what_the_function_may_and_write_its_logs_and_read_many_entries():
+def test_the_reconciler_may_what_the_function_may_and_write_its_logs_and_read_many_entries():
     own = "/aws/lambda/ecs-updater-completer:"
-    assert own in COMPLETER["WriteLogs"]["Resource"]
-    for sid, statement in COMPLETER.items():
+    assert own in RECONCILER["WriteLogs"]["Resource"]
+    for sid, statement in RECONCILER.items():
         function = {**FUNCTION[sid], "Action": actions([FUNCTION[sid]])}
         allowed = actions([statement])
         if sid == "UseLedger":
@@ -256,8 +256,8 @@ def test_the_completer_may_what_the_function_may_and_write_its_logs_and_read_man
         ("logs:PutLogEvents", ARN % ("logs", "log-group:/aws/lambda/ecs-updater:log-stream:x"), {}),
     ],
 )
-def test_the_completer_may_not(action, resource, context):
-    assert not allows(COMPLETER.values(), action, resource, context)
+def test_the_reconciler_may_not(action, resource, context):
+    assert not allows(RECONCILER.values(), action, resource, context)
 
 
 def test_images_of_other_accounts_and_regions_can_be_read_when_they_are_to_be_checked_or_pinned():
@@ -278,11 +278,11 @@ def test_without_a_ledger_no_table_can_be_used_and_without_checks_no_image_be_re
     )
 
 
-# What calls the completer
+# What invokes the reconciler
 
 
 def calls(event: dict[str, Any], **parameters: Any) -> bool:
-    """Tells whether EventBridge calls the completer for an event."""
+    """Whether EventBridge invokes the reconciler for an event."""
     return EventPattern(None, made("DeploymentRule", **parameters)["EventPattern"]).matches_event(
         event
     )
@@ -297,7 +297,7 @@ def of_another(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"])
-def test_the_end_of_a_deployment_calls_the_completer(name):
+def test_the_end_of_a_deployment_calls_the_reconciler(name):
     assert calls(of_another(detail={"eventName": name}))
 
 
@@ -326,10 +326,10 @@ def test_a_pattern_of_clusters_means_the_same_to_the_rule_as_to_the_role():
 
 
 @pytest.mark.parametrize("rule", ["DeploymentRule", "PollRule"])
-def test_a_rule_calls_the_completer_and_may(rule):
-    completer = ARN % ("lambda", "function:ecs-updater-completer")
+def test_a_rule_calls_the_reconciler_and_may(rule):
+    reconciler = ARN % ("lambda", "function:ecs-updater-completer")
     assert made(rule)["State"] == "ENABLED"
-    assert [target["Arn"] for target in made(rule)["Targets"]] == [completer]
+    assert [target["Arn"] for target in made(rule)["Targets"]] == [reconciler]
     permission = made(f"{rule}Permission")
     assert permission == {
         "FunctionName": "ecs-updater-completer",

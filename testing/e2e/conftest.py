@@ -28,9 +28,7 @@ def _docker_usable(why_no_docker) -> None:
 
 @pytest.fixture(scope="module", name="workspace")
 def _workspace(tmp_path_factory, aws_cli) -> Iterator[Callable[..., Workspace]]:
-    """Makes workspaces, for SAM_MODE=emulator unless told otherwise; what a test that failed left
-    in them is ended.
-    """
+    """Makes workspaces, with SAM_MODE=emulator by default. Ends what a failed test left in them."""
     made = []
 
     def make(name: str, project: Path = PROJECT, **settings: str) -> Workspace:

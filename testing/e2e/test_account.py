@@ -118,7 +118,7 @@ def test_another_region_than_that_of_the_deployment_is_refused(here, account):
     assert f"✗ {here.build} was used to {places}" in output
 
 
-def test_a_shell_without_credentials_is_told_so(workspace):
+def test_a_shell_without_credentials_is_refused(workspace):
     nowhere = {
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
@@ -138,25 +138,25 @@ def test_a_shell_without_credentials_is_told_so(workspace):
 
 def test_a_stack_of_somebody_else_is_left_alone_and_named(workspace, account):
     cloudformation = account.client("cloudformation")
-    cloudformation.create_stack(StackName="theirs-vpc", TemplateBody=EMPTY_TEMPLATE)
+    cloudformation.create_stack(StackName="foreign-vpc", TemplateBody=EMPTY_TEMPLATE)
     cloudformation.get_waiter("stack_create_complete").wait(
-        StackName="theirs-vpc", WaiterConfig={"Delay": 1}
+        StackName="foreign-vpc", WaiterConfig={"Delay": 1}
     )
-    here = workspace("deployer", **ON_ACCOUNT, STACK_NAME="theirs")
+    here = workspace("deployer", **ON_ACCOUNT, STACK_NAME="foreign")
 
     deployed = here.make("deploy-ecs-cluster", environment=account.shell).output
     cleaned = here.make("clean", environment=account.shell)
 
     assert (
-        "✗ stack theirs-vpc belongs to another deployment: it has no tag ecs-updater=theirs. "
+        "✗ stack foreign-vpc belongs to another deployment: it has no tag ecs-updater=foreign. "
         "Use another STACK_NAME"
     ) in deployed
-    assert cleaned.status != 0 and "theirs-vpc" in cleaned.output
+    assert cleaned.status != 0 and "foreign-vpc" in cleaned.output
     assert (
-        cloudformation.describe_stacks(StackName="theirs-vpc")["Stacks"][0]["StackStatus"]
+        cloudformation.describe_stacks(StackName="foreign-vpc")["Stacks"][0]["StackStatus"]
         == "CREATE_COMPLETE"
     )
-    cloudformation.delete_stack(StackName="theirs-vpc")
+    cloudformation.delete_stack(StackName="foreign-vpc")
     assert here.make("clean", environment=account.shell).status == 0
 
 
@@ -193,46 +193,46 @@ def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_some
 ):
     ecs, events, watch = (account.client(service) for service in ("ecs", "events", "cloudwatch"))
     rule, alarm = "ecs-updater-completer-poll", "ecs-updater-fleet-dead-letters"
-    theirs = [{"Key": "ecs-updater", "Value": "another"}]
+    foreign = [{"Key": "ecs-updater", "Value": "another"}]
     metric = {
-        "Namespace": "theirs",
+        "Namespace": "foreign",
         "MetricName": "m",
         "Period": 60,
         "EvaluationPeriods": 1,
         "Statistic": "Sum",
         "Threshold": 7.0,
     }
-    here = workspace("deployer", **ON_ACCOUNT, CLUSTER_NAME="theirs")
+    here = workspace("deployer", **ON_ACCOUNT, CLUSTER_NAME="foreign")
 
     watch.put_metric_alarm(
-        AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Tags=theirs, **metric
+        AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Tags=foreign, **metric
     )
     said = here.make(
         "deploy-fleet-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package)
     ).output
-    events.put_rule(Name=rule, ScheduleExpression="rate(1 day)", Tags=theirs)
+    events.put_rule(Name=rule, ScheduleExpression="rate(1 day)", Tags=foreign)
     said += here.make("deploy-ecs-cluster-tf", environment=account.shell).output
-    ecs.create_cluster(clusterName="theirs")
+    ecs.create_cluster(clusterName="foreign")
     said += here.make("deploy-ecs-cluster-tf", environment=account.shell).output
     cleaned = here.make("clean", environment=account.shell)
 
-    told = "belongs to another deployment: it has no tag ecs-updater=ecs-updater. Use another"
-    assert [line for line in said.splitlines() if told in line] == [
-        f"✗ alarm {alarm} {told} LAMBDA_FUNCTION_NAME",
-        f"✗ rule {rule} {told} LAMBDA_FUNCTION_NAME",
-        f"✗ cluster theirs {told} CLUSTER_NAME",
+    text = "belongs to another deployment: it has no tag ecs-updater=ecs-updater. Use another"
+    assert [line for line in said.splitlines() if text in line] == [
+        f"✗ alarm {alarm} {text} LAMBDA_FUNCTION_NAME",
+        f"✗ rule {rule} {text} LAMBDA_FUNCTION_NAME",
+        f"✗ cluster foreign {text} CLUSTER_NAME",
     ]
     assert cleaned.status != 0
     assert all(
         f"left alone: {what}" in cleaned.output
-        for what in (f"rule {rule}", f"alarm {alarm}", "cluster theirs")
+        for what in (f"rule {rule}", f"alarm {alarm}", "cluster foreign")
     )
     assert events.describe_rule(Name=rule)["ScheduleExpression"] == "rate(1 day)"
     assert watch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["Threshold"] == 7.0
-    assert ecs.describe_clusters(clusters=["theirs"])["clusters"][0]["status"] == "ACTIVE"
+    assert ecs.describe_clusters(clusters=["foreign"])["clusters"][0]["status"] == "ACTIVE"
     events.delete_rule(Name=rule)
     watch.delete_alarms(AlarmNames=[alarm])
-    ecs.delete_cluster(cluster="theirs")
+    ecs.delete_cluster(cluster="foreign")
     assert here.make("clean", environment=account.shell).status == 0
 
 

@@ -1,8 +1,8 @@
 """`make all-aws` and `make all-aws-tf` killed at many points, on a stand-in for an account that
 then has what it had before.
 
-Whole ones are run in test_permissions.py, by somebody who has the policies of whoever deploys. The
-runs go beside each other: Terraform waits more than it works.
+test_permissions_enforced.py runs whole pipelines with the deployer's policies. Runs are parallel,
+because Terraform waits more than it works.
 """
 
 import re
@@ -65,8 +65,8 @@ CLOUDFORMATION_POINTS = [
 TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),
     Point("creating service ecs-dummy-service", cleaning="destroying Terraform's resources"),
-    # As soon as the completer is there: its table, role and rules are, and what lets the rules call
-    # it is not.
+    # As soon as the reconciler exists: its table, role and rules exist, the permission of the rules
+    # does not.
     Point(
         "applying ledger and function",
         "lambda functions ecs-updater-completer",
@@ -150,7 +150,7 @@ def files_left(here: Workspace) -> list[str]:
 
 
 def is_there(account: Account, before: set[str], beginning: str) -> bool:
-    """Tells whether something new that begins with this regular expression is in the account."""
+    """Whether something new that begins with this regular expression is in the account."""
     return any(
         re.match(beginning, one) for one in account.inventory(beginning.partition(" ")[0]) - before
     )

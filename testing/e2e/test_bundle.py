@@ -190,7 +190,7 @@ def run_in_bundle(directory: Path, program: str, *arguments: str, **environment:
 
 
 def options(output: Path) -> Namespace:
-    """What lambda_package is told when it builds for this interpreter and machine."""
+    """Options of lambda_package for this interpreter and machine."""
     python_platform = f"{ARCHITECTURES[MACHINE][0]}-manylinux_2_17"
     return Namespace(
         uv=UV,
@@ -253,8 +253,8 @@ def service_of(call: ast.Call) -> str:
         case [ast.Constant(value=str() as service)]:
             return service
     raise ValueError(
-        f"line {call.lineno}: name the service literally, or nothing can tell which "
-        "data the bundle needs"
+        f"line {call.lineno}: name the service literally, or the data that the bundle "
+        "needs is unknown"
     )
 
 

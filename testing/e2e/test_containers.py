@@ -91,27 +91,26 @@ def _service(world):
 
 def line(sent: Sent, since: str = "") -> str:
     """The figures of one scenario."""
-    return (
-        f"{sent.told.verdict} after {sent.seconds:.1f} s{since}, {sum(sent.calls.values())} calls"
-    )
+    calls = sum(sent.calls.values())
+    return f"{sent.outcome.verdict} after {sent.seconds:.1f} s{since}, {calls} calls"
 
 
 def test_a_good_image_succeeds(world: Containers, service, figure):
-    ours = service("good")
+    deployed = service("good")
 
-    sent = ours.send(world.reference(BETTER))
+    sent = deployed.send(world.reference(BETTER))
 
     figure("containers: a good image", line(sent))
-    deployment = sent.told.answer["body"]["deployment"]
+    deployment = sent.outcome.answer["body"]["deployment"]
     assert (deployment["verdict"], deployment["reason"]) == ("SUCCEEDED", "1 of 1 tasks run good:2")
     assert deployment["images"]["app"]["digests"] == [world.digests[world.reference(BETTER)]]
-    until(lambda: ours.revisions_running() == [2], "the old task has ended")
-    assert ours.digests_running() == {world.digests[world.reference(BETTER)]}
-    assert ours.tags == NEW_TAGS
-    assert [(entry.verdict, entry.deployment_id) for entry in ours.history()] == [
+    until(lambda: deployed.revisions_running() == [2], "the old task has ended")
+    assert deployed.digests_running() == {world.digests[world.reference(BETTER)]}
+    assert deployed.tags == NEW_TAGS
+    assert [(entry.verdict, entry.deployment_id) for entry in deployed.history()] == [
         ("SUCCEEDED", deployment["id"])
     ]
-    assert ours.lease() is None
+    assert deployed.lease() is None
 
 
 @pytest.mark.parametrize("rolls_back", [False, True], ids=["", "rollback_on_failure"])
@@ -119,34 +118,38 @@ def test_a_good_image_succeeds(world: Containers, service, figure):
 def test_without_a_circuit_breaker_three_task_failures_are_the_verdict(
     world: Containers, service, figure, image, rolls_back
 ):
-    ours = service(f"{image[4:]}-{'back' if rolls_back else 'stays'}")
+    deployed = service(f"{image[4:]}-{'back' if rolls_back else 'stays'}")
 
-    sent = ours.send(world.reference(image), rollback_on_failure=rolls_back)
+    sent = deployed.send(world.reference(image), rollback_on_failure=rolls_back)
 
-    third = (ours.task_failures(2) if image == EXITS else ours.stops(2))[2]
+    third = (deployed.task_failures(2) if image == EXITS else deployed.stops(2))[2]
     # The answer of one that is rolled back comes when the return is done; its deployment began when
     # the verdict was there.
-    verdict = ours.told()["deployments"][0]["createdAt"].timestamp() if rolls_back else sent.ended
+    verdict = (
+        deployed.description()["deployments"][0]["createdAt"].timestamp()
+        if rolls_back
+        else sent.ended
+    )
     story = (
         f"containers: {STORIES[image]}, no circuit breaker{', rollback_on_failure' * rolls_back}"
     )
-    figure(story, line(sent, f", the verdict {verdict - third:.1f} s after the third death"))
-    times = re.search(rf"{CAUSES[image]}.*, (\d+) times;", sent.told.text)
-    assert times and int(times[1]) >= 3, sent.told.text
+    figure(story, line(sent, f", the verdict {verdict - third:.1f} s after the third failure"))
+    times = re.search(rf"{CAUSES[image]}.*, (\d+) times;", sent.outcome.text)
+    assert times and int(times[1]) >= 3, sent.outcome.text
     if rolls_back:
-        assert sent.told.verdict == "RolloutRolledBackError"
+        assert sent.outcome.verdict == "RolloutRolledBackError"
         assert (
-            f"the service is back: 1 of 1 tasks run {ours.name}:1, its tags are what they were"
-            in sent.told.text
+            f"the service is back: 1 of 1 tasks run {deployed.name}:1, its tags are what they were"
+            in sent.outcome.text
         )
-        assert (ours.revision, ours.tags) == (1, OLD_TAGS)
-        until(lambda: ours.revisions_running() == [1], "the good image runs alone")
+        assert (deployed.revision, deployed.tags) == (1, OLD_TAGS)
+        until(lambda: deployed.revisions_running() == [1], "only the good image runs")
     else:
-        assert sent.told.verdict == "RolloutFailedError"
-        assert (ours.revision, ours.tags) == (2, NEW_TAGS)
-    (entry,) = ours.history()
+        assert sent.outcome.verdict == "RolloutFailedError"
+        assert (deployed.revision, deployed.tags) == (2, NEW_TAGS)
+    (entry,) = deployed.history()
     assert (entry.state, entry.verdict) == (State.ENDED, "ROLLED_BACK" if rolls_back else "FAILED")
-    assert ours.lease() is None
+    assert deployed.lease() is None
 
 
 @pytest.mark.parametrize("rolls_back", [False, True], ids=["", "rollback_on_failure"])
@@ -154,21 +157,21 @@ def test_without_a_circuit_breaker_three_task_failures_are_the_verdict(
 def test_what_the_circuit_breaker_gave_up_is_rolled_back(
     world: Containers, service, figure, image, rolls_back
 ):
-    ours = service(f"{image[4:]}-breaker-{'back' if rolls_back else 'stays'}", breaker=BREAKER)
+    deployed = service(f"{image[4:]}-breaker-{'back' if rolls_back else 'stays'}", breaker=BREAKER)
 
-    sent = ours.send(world.reference(image), rollback_on_failure=rolls_back)
+    sent = deployed.send(world.reference(image), rollback_on_failure=rolls_back)
 
-    gone = sent.ended - ours.gave_up_at()
+    gone = sent.ended - deployed.gave_up_at()
     story = f"containers: {STORIES[image]}, circuit breaker{', rollback_on_failure' * rolls_back}"
     figure(story, line(sent, f", {gone:.1f} s after ECS gave up"))
-    assert sent.told.verdict == "RolloutRolledBackError"
-    assert re.search(CAUSES[image], sent.told.text), sent.told.text
-    assert f"ECS's circuit breaker returned the service to {ours.name}:1" in sent.told.text
-    assert (ours.revision, ours.tags) == (1, OLD_TAGS if rolls_back else NEW_TAGS)
-    until(lambda: ours.revisions_running() == [1], "the good image runs alone")
-    (entry,) = ours.history()
+    assert sent.outcome.verdict == "RolloutRolledBackError"
+    assert re.search(CAUSES[image], sent.outcome.text), sent.outcome.text
+    assert f"ECS's circuit breaker returned the service to {deployed.name}:1" in sent.outcome.text
+    assert (deployed.revision, deployed.tags) == (1, OLD_TAGS if rolls_back else NEW_TAGS)
+    until(lambda: deployed.revisions_running() == [1], "only the good image runs")
+    (entry,) = deployed.history()
     assert (entry.state, entry.verdict) == (State.ENDED, "ROLLED_BACK")
-    assert ours.lease() is None
+    assert deployed.lease() is None
 
 
 @pytest.fixture(name="function", scope="module")
@@ -191,23 +194,23 @@ def _function(world, package):
 
 
 def test_the_deployed_function_deploys_and_rolls_back(world: Containers, service, function, figure):
-    ours = service("deployed", table="ecs-updater-ledger")
+    deployed = service("deployed", table="ecs-updater-ledger")
 
-    answer, error = function(ours.event(world.reference(BETTER)))
+    answer, error = function(deployed.event(world.reference(BETTER)))
 
     assert not error and answer["body"]["deployment"]["verdict"] == "SUCCEEDED", (answer, error)
-    until(lambda: ours.revisions_running() == [2], "the new image runs alone")
+    until(lambda: deployed.revisions_running() == [2], "only the new image runs")
 
     _, error = function(
-        ours.event(world.reference(EXITS), ecs_tag={"release": "3"}, rollback_on_failure=True)
+        deployed.event(world.reference(EXITS), ecs_tag={"release": "3"}, rollback_on_failure=True)
     )
 
     assert error.startswith(
         "[ERROR][ecs_service_rollout] ROLLED_BACK: container app exited with code 3"
     ), error
     assert "the service is back: 1 of 1 tasks run deployed:2, its tags are what they were" in error
-    until(lambda: ours.revisions_running() == [2], "the good image runs alone")
-    assert ours.tags == NEW_TAGS
-    assert [entry.verdict for entry in ours.history()] == ["ROLLED_BACK", "SUCCEEDED"]
-    assert ours.lease() is None
+    until(lambda: deployed.revisions_running() == [2], "only the good image runs")
+    assert deployed.tags == NEW_TAGS
+    assert [entry.verdict for entry in deployed.history()] == ["ROLLED_BACK", "SUCCEEDED"]
+    assert deployed.lease() is None
     figure("containers: the deployed function", "SUCCEEDED, then ROLLED_BACK to it")

@@ -97,10 +97,10 @@ def test_the_examples_of_the_readme_do_what_it_says_as_they_are_written(api):
 
 @pytest.fixture(scope="module", name="openapi")
 def _openapi(api, tmp_path_factory):
-    status, told = api.ask("GET", "openapi.json")
+    status, document = api.ask("GET", "openapi.json")
     assert status == 200
     file = tmp_path_factory.mktemp("openapi") / "openapi.json"
-    file.write_text(json.dumps(told), "utf-8")
+    file.write_text(json.dumps(document), "utf-8")
     return file
 
 
@@ -228,7 +228,7 @@ def test_a_service_that_another_update_holds_is_409_and_both_doors_go_on_afterwa
 
 @needs_curl
 def test_with_iam_a_key_alone_is_refused_and_a_signature_beside_it_is_let_in(api):
-    made = api.here.make("deploy-api-aws", API_AUTH="iam").succeeded()
+    api.here.make("deploy-api-aws", API_AUTH="iam").succeeded()
     try:
         assert api.ask("GET", "list")[0] == 403
         signed = (

@@ -152,6 +152,6 @@ def test_docker_is_named_when_it_is_asked_for_and_not_there(workspace, path_with
     )
 
     assert (
-        result.complaint()
-        == "SAM_MODE=docker is not possible: Docker is not installed. Without Docker use SAM_MODE=emulator"
+        result.complaint() == "SAM_MODE=docker is not possible: Docker is not installed. "
+        "Without Docker use SAM_MODE=emulator"
     )

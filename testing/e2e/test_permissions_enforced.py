@@ -1,5 +1,5 @@
-"""The function with its own role, and the pipelines with the policies of whoever deploys, on an
-emulator that enforces IAM.
+"""The function with its own role, and the pipelines with the deployer's policies, on an emulator
+that enforces IAM.
 
 The emulator asks other questions than AWS for some calls, so statements are made into such for the
 emulator first: ``support.permissions.as_the_emulator_asks``. What it does not ask about at all,
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 PIPELINES = ["all-aws", "all-aws-tf"]
 ROLE, POLICY, TABLE = "ecs-updater-eu-west-1", "ecs-updater", "ecs-updater-ledger"
-COMPLETERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
+RECONCILERS = {"RoleName": "ecs-updater-completer-eu-west-1", "PolicyName": "ecs-updater-completer"}
 WORKER = {"RoleName": ROLE, "PolicyName": "ecs-updater-fleet"}
 STATUS = {"RoleName": "ecs-updater-api-status-eu-west-1", "PolicyName": "ecs-updater-api-status"}
 AT_FIRST = ServiceState("busybox", {"kept": "as it is", "old": "value"})
@@ -56,8 +56,8 @@ EVENT = {
 TAGS = dict(AT_FIRST.tags)
 
 READS = {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
-# A dry run leaves the ledger alone. An update tells it of its beginning and, unless nobody waits
-# for that, of its end.
+# A dry run leaves the ledger alone. An update writes its beginning and, where it
+# waits, its end.
 BEGINS = READS | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
 ENDS = BEGINS | {"dynamodb:DeleteItem"}
 WAITS = ENDS | {"ecs:UpdateService", "ecs:ListTasks", "ecs:DescribeTasks"}
@@ -149,7 +149,7 @@ class Deployment:
             _client(name, self.account.endpoint) for name in ("iam", "lambda", "dynamodb", "ecs")
         )
         self._iam, self._lambda, self._dynamodb, ecs = clients
-        self._completers = self._iam.get_role_policy(**COMPLETERS)
+        self._reconcilers = self._iam.get_role_policy(**RECONCILERS)
         self.service = Service(ecs, "ECSCluster", "ecs-dummy-service")
         self.deployed: list[Statement] = self._iam.get_role_policy(
             RoleName=ROLE, PolicyName=POLICY
@@ -191,19 +191,17 @@ class Deployment:
             self._lambda.invoke(FunctionName=function, Payload=json.dumps(event))["Payload"]
         )
 
-    def complete(self, less: str = "") -> dict[str, Any]:
-        """What the completer answers to its schedule with its own role, or with one action
-        ``less``.
-        """
+    def reconcile(self, less: str = "") -> dict[str, Any]:
+        """Invokes the reconciler with its own role, or with one action `less`."""
         made = document(
             without(
-                map(as_the_emulator_asks, self._completers["PolicyDocument"]["Statement"]), less
+                map(as_the_emulator_asks, self._reconcilers["PolicyDocument"]["Statement"]), less
             )
         )
-        self._iam.put_role_policy(**COMPLETERS, PolicyDocument=made)
+        self._iam.put_role_policy(**RECONCILERS, PolicyDocument=made)
         return self.invoke(
             {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
-            COMPLETERS["PolicyName"],
+            RECONCILERS["PolicyName"],
         )
 
     def refusal(self, event: dict[str, Any]) -> str:
@@ -214,9 +212,7 @@ class Deployment:
 
 
 class Run(NamedTuple):
-    """What became of a pipeline that was run by somebody with the policies of whoever deploys, and
-    nothing else.
-    """
+    """Result of a pipeline that ran with only the deployer's policies."""
 
     result: Result
     calls: list[Call]
@@ -259,15 +255,15 @@ def deployer(
 
 @contextmanager
 def functions_permitted(endpoint: str) -> Iterator[None]:
-    """Makes the roles of the function, the completer, the worker and the API that tells into such
-    for the emulator, once there.
+    """Adapts the roles of function, reconciler, worker and status function to the emulator, as soon
+    as they exist.
     """
     iam = _client("iam", endpoint)
     ended = threading.Event()
 
     def permit() -> None:
         while not ended.wait(0.2):
-            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, COMPLETERS, WORKER, STATUS):
+            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, RECONCILERS, WORKER, STATUS):
                 with suppress(iam.exceptions.NoSuchEntityException):
                     found = iam.get_role_policy(**one)["PolicyDocument"]["Statement"]
                     # Terraform's second step puts back what it finds changed.
@@ -421,8 +417,8 @@ def test_what_an_event_can_do_without_it_asks_for_and_goes_on_without(deployment
     with deployment.recorded() as calls:
         answer = deployment.invoke(GOES_WITHOUT[action])
     assert [call for call in calls if f"not authorized to perform: {action} because" in call.answer]
-    told = answer.get("errorMessage") or answer["body"]["deployment"]["verdict"]
-    assert told in ("NO_CHANGE", "SUCCEEDED") or "has no earlier revision than " in told
+    text = answer.get("errorMessage") or answer["body"]["deployment"]["verdict"]
+    assert text in ("NO_CHANGE", "SUCCEEDED") or "has no earlier revision than " in text
 
 
 def test_of_every_action_of_the_template_is_shown_here_that_it_is_needed_or_said_why_it_cannot_be():
@@ -441,21 +437,21 @@ def test_the_emulator_has_no_service_deployments(deployment):
     ] == [{"serviceDeployments": []}]
 
 
-# Its completer
+# The reconciler
 
 
-def test_the_completer_ends_with_its_own_role_what_nobody_waited_for(deployment):
-    assert deployment.complete() == {"ended": [], "open": 0, "skipped": []}
+def test_the_reconciler_ends_with_its_own_role_what_nobody_waited_for(deployment):
+    assert deployment.reconcile() == {"ended": [], "open": 0, "skipped": []}
     assert deployment.invoke(EVERYTHING)["body"]["deployment"]["verdict"] == "IN_PROGRESS"
 
-    (skipped,) = deployment.complete(less="ecs:DescribeServices")["skipped"]
+    (skipped,) = deployment.reconcile(less="ecs:DescribeServices")["skipped"]
     assert "not authorized to perform: ecs:DescribeServices" in skipped
     assert "not authorized to perform: dynamodb:UpdateItem" in str(
-        deployment.complete(less="dynamodb:UpdateItem")
+        deployment.reconcile(less="dynamodb:UpdateItem")
     )
     answers: list[dict[str, Any]] = []
     until(
-        lambda: answers.append(deployment.complete()) or answers[-1]["ended"],
+        lambda: answers.append(deployment.reconcile()) or answers[-1]["ended"],
         "the rollout has ended",
         pause=0.5,
     )
@@ -464,10 +460,10 @@ def test_the_completer_ends_with_its_own_role_what_nobody_waited_for(deployment)
         "skipped"
     ]
     assert deployment.service.read() == ServiceState("nginx", {"new": "value"})
-    assert deployment.complete() == {"ended": [], "open": 0, "skipped": []}
+    assert deployment.reconcile() == {"ended": [], "open": 0, "skipped": []}
 
 
-# Whoever deploys
+# The deployer
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_nobody_waits_for_a_token_because_of_the_clock(world, laptop):
 def test_an_update_of_a_function_is_completed_with_its_own_verdict(world, laptop):
     world.send()
     world.pass_time(100)
-    call = Call("completer", None, lambda: 900.0, laptop)
+    call = Call("reconciler", None, lambda: 900.0, laptop)
     (entry,) = reconcile(None, world.environment, world.boundary, world.table, call).ended
     assert entry.verdict == "SUCCEEDED"
 
@@ -116,7 +116,7 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
     assert is_updating.wait(PATIENCE)
     backend.close(PATIENCE)
     world.pass_time(100)
-    call = Call("completer", None, lambda: 900.0, laptop)
+    call = Call("reconciler", None, lambda: 900.0, laptop)
     (entry,) = reconcile(
         None, world.environment, world.boundary, world.table, call, begun.batch.id
     ).ended

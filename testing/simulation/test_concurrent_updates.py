@@ -123,7 +123,7 @@ class Fifty:
     def check(self):
         """One at a time, none lost, in order, the last one wins."""
         world = self.world
-        # Whoever writes writes all, before another one does.
+        # An update writes everything before another one writes.
         assert len(self.turns) == len(set(self.turns)) == UPDATES
         entries = list(
             reversed(world.table.query(world.history[0].service, "UPDATE#", newest_first=True))

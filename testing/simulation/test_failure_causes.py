@@ -178,8 +178,8 @@ def test_an_alarm_is_named_also_where_its_name_is_a_part_of_other_words(make_wor
     world.ecs.publish("app:2", Image.slow(600))
     world.ecs.at(18).trigger_alarm("more-errors")
     world.ecs.at(19).show(alarms={"triggeredAlarmNames": names})
-    told = world.send(wait_seconds=300)
-    assert f"; alarm more-errors was triggered; alarm {name} was triggered; " in told.text
+    outcome = world.send(wait_seconds=300)
+    assert f"; alarm more-errors was triggered; alarm {name} was triggered; " in outcome.text
 
 
 def test_a_hook_is_named_also_where_its_name_begins_another_ones(make_world):
@@ -187,9 +187,9 @@ def test_a_hook_is_named_also_where_its_name_begins_another_ones(make_world):
     world.ecs.fail_hook("POST_SCALE_UP", f"{HOOK}-traffic")
     hooks = [{"targetArn": f"{HOOK}{end}", "status": "FAILED"} for end in ("", "-traffic")]
     world.ecs.at(19).show(lifecycleHookDetails=hooks)
-    told = world.send(wait_seconds=300)
-    assert f"; lifecycle hook {HOOK} failed; " in told.text
-    assert told.text.count(f"{HOOK}-traffic") == 1, told.text
+    outcome = world.send(wait_seconds=300)
+    assert f"; lifecycle hook {HOOK} failed; " in outcome.text
+    assert outcome.text.count(f"{HOOK}-traffic") == 1, outcome.text
 
 
 @pytest.mark.parametrize("strategy", ["rolling", "blue/green"])

@@ -1,5 +1,5 @@
 """Whatever goes wrong with any request to AWS: the same event sent again ends with the service
-fully new, or fully old, and the ledger tells the truth.
+fully new, or fully old, and the ledger is right.
 
 Each scenario runs once as it is, to learn its requests; then once for every request and every way
 in which that can go wrong.
@@ -20,7 +20,7 @@ from support.fault_runs import (
     Figures,
     Run,
     Scenario,
-    the_completer_first,
+    the_reconciler_first,
     the_same_again,
 )
 from support.rollout_world import Function
@@ -78,26 +78,32 @@ SCENARIOS = [
         is_old_inactive=True,
         begins_at="UpdateService",
     ),
-    Scenario("completer, good image", {}, "SUCCEEDED", True, by_completer=True),
+    Scenario("reconciler, good image", {}, "SUCCEEDED", True, by_reconciler=True),
     Scenario(
-        "completer, rolls back by StopServiceDeployment",
+        "reconciler, rolls back by StopServiceDeployment",
         BACK,
         "ROLLED_BACK",
         False,
         BAD,
-        by_completer=True,
+        by_reconciler=True,
     ),
     Scenario(
-        "completer, rolls back by UpdateService",
+        "reconciler, rolls back by UpdateService",
         BACK,
         "ROLLED_BACK",
         False,
         BAD,
         NO_RECORDS,
-        by_completer=True,
+        by_reconciler=True,
     ),
     Scenario(
-        "completer, ECS has rolled back", BACK, "ROLLED_BACK", False, BAD, BROKEN, by_completer=True
+        "reconciler, ECS has rolled back",
+        BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        BROKEN,
+        by_reconciler=True,
     ),
 ]
 
@@ -138,7 +144,7 @@ def troubles(requests, begins_at):
         for kind in KILLS:
             if has_effect or not kind.after_effect:
                 yield Trouble(at, kind), the_same_again
-                yield Trouble(at, kind), the_completer_first
+                yield Trouble(at, kind), the_reconciler_first
 
 
 def requests_of(scenario, function, time_of_the_sdk):
@@ -191,7 +197,7 @@ def test_whatever_goes_wrong_the_same_event_again_makes_all_well(
     ids=lambda scenario: scenario.name,
 )
 @pytest.mark.parametrize("image", [GOOD, BAD], ids=["a good one", "a bad one"])
-def test_whoever_is_killed_the_next_update_of_the_service_makes_all_well(
+def test_after_a_kill_the_next_update_of_the_service_makes_all_well(
     scenario, image, function, time_of_the_sdk, figure
 ):
     requests, figures = requests_of(scenario, function, time_of_the_sdk), Figures()

@@ -1,5 +1,5 @@
-"""Updates over HTTP in a whole world: the lease makes 409s, a long wait is 202, and the completer
-keeps its promise.
+"""Updates over HTTP in a whole world: the lease makes 409s, a long wait is 202, and the reconciler
+rolls back.
 """
 
 import itertools
@@ -45,8 +45,8 @@ def _post(world):
     return lambda path, body: ask(resolve, "POST", path, body)
 
 
-def told(world, id_):
-    """What ``GET /deployments/{id}`` tells."""
+def deployment(world, id_):
+    """The answer of `GET /deployments/{id}`."""
     return get_routes.deployment(UpdateQueries(world.table), id_)
 
 
@@ -64,19 +64,19 @@ def test_a_long_wait_is_202_and_its_id_leads_to_the_verdict(world, post):
         "deployments/r-1",
         True,
     )
-    going_on = told(world, "r-1")
+    going_on = deployment(world, "r-1")
     assert (going_on["state"], going_on["verdict"]) == ("DEPLOYED", None)
     assert going_on["answer"]["deployment"]["verdict"] == "IN_PROGRESS"
     world.reconcile_all()
-    assert told(world, "r-1")["verdict"] == "SUCCEEDED"
+    assert deployment(world, "r-1")["verdict"] == "SUCCEEDED"
 
 
-def test_the_completer_returns_what_nobody_waited_for(world, post):
+def test_the_reconciler_rolls_back_what_nobody_waited_for(world, post):
     world.ecs.publish("app:2", Image.exits(code=3))
     event = {**EVENT, "wait_seconds": 600, "rollback_on_failure": True, "request_id": "r-1"}
     assert post("/update", event).status == 202
     world.reconcile_all()
-    ended = told(world, "r-1")
+    ended = deployment(world, "r-1")
     assert (ended["verdict"], ended["errorType"]) == ("ROLLED_BACK", "RolloutRolledBackError")
     assert "exited with code 3" in ended["cause"] and world.tags == OLD_TAGS
     assert set(world.ecs.running_images.values()) != {"app:2"}
@@ -109,7 +109,7 @@ def test_a_long_wait_for_a_rollout_that_goes_on_is_202_and_its_id_leads_to_the_v
     answer = post("/update", {**EVENT, "wait_seconds": 600, "request_id": "r-2"})
     assert (answer.status, answer.json["deployment"]["verdict"]) == (202, "IN_PROGRESS")
     world.reconcile_all()
-    assert told(world, "r-2")["verdict"] == "FAILED"
+    assert deployment(world, "r-2")["verdict"] == "FAILED"
 
 
 def test_a_service_that_another_update_holds_is_409_with_when_to_try_again_and_nothing_is_written(

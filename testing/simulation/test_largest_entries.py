@@ -17,7 +17,7 @@ from support.fault_runs import (
     Figures,
     Run,
     Scenario,
-    the_completer_first,
+    the_reconciler_first,
     the_same_again,
 )
 from support.rollout_world import Function
@@ -109,14 +109,14 @@ def test_the_entry_is_as_large_as_can_be_and_a_repetition_gets_the_whole_answer(
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS[1:], ids=lambda scenario: scenario.name)
-def test_whoever_is_killed_the_same_event_the_completer_and_the_next_update_work(
+def test_after_a_kill_the_same_event_the_reconciler_and_the_next_update_work(
     scenario, begin, figure
 ):
     run = begin(scenario, Figures())
     scenario.send(run.world)
     requests, figures = list(run.world.process.sent), Figures()
     for at in sample(range(len(requests))):
-        for kind, recovery in zip(KILLS, (the_same_again, the_completer_first), strict=True):
+        for kind, recovery in zip(KILLS, (the_same_again, the_reconciler_first), strict=True):
             begin(scenario, figures).with_trouble(Trouble(at, kind), recovery)
         another_update_after_a_kill(begin(scenario, figures), Trouble(at, KILLS[at % len(KILLS)]))
     assert not figures.violations, "\n".join(["", *figures.violations])
@@ -131,7 +131,7 @@ def another_update_after_a_kill(run, trouble):
     world.pass_time(130)
     world.ecs.publish(OTHER, run.scenario.image)
     outcome = world.send(OTHER_EVENT | {"rollback_on_failure": False})
-    run.complete()
+    run.reconcile()
     if run.scenario.is_new:
         if (outcome.verdict, world.state[1]) != ("SUCCEEDED", OTHER_EVENT["ecs_tag"]):
             run.wrong(f"{trouble}: the later update is {outcome.verdict} {outcome.text}")

@@ -1,4 +1,4 @@
-"""The completer: ends what is open in the ledger, by events of EventBridge and by a poll, and does
+"""The reconciler: ends what is open in the ledger, by events of EventBridge and by a poll, and does
 no harm when it comes twice.
 """
 
@@ -83,14 +83,14 @@ def test_a_read_that_fails_leaves_it_for_the_next_run(world):
     assert len(world.reconcile().ended) == 1
 
 
-def test_an_update_of_seconds_costs_the_completer_few_calls(world, figure):
+def test_an_update_of_seconds_costs_the_reconciler_few_calls(world, figure):
     world.send()
     world.pass_time(60)
     calls, items = sum(world.calls.values()), sum(world.table.calls.values())
     world.reconcile()
     used = sum(world.calls.values()) - calls, sum(world.table.calls.values()) - items
     figure(
-        "completer: one open update that succeeded",
+        "reconciler: one open update that succeeded",
         f"{used[0]} ECS calls, {used[1]} DynamoDB calls",
     )
     assert used[0] <= 4

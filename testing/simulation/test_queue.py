@@ -20,7 +20,7 @@ WORKERS = 5
 
 
 def finish(run):
-    """Lets the rollouts come to their ends, and the completer look at them."""
+    """Lets the rollouts end, and reconciles them."""
     for _ in range(20):
         run.time.now += 200
         done = run.complete()

@@ -277,7 +277,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Tells whether an IAM pattern, with * and ?, matches the text."""
+    """Whether an IAM pattern, with * and ?, matches the text."""
     parts = (".*" if one == "*" else "." if one == "?" else re.escape(one) for one in pattern)
     return re.fullmatch("".join(parts), text) is not None
 
@@ -292,7 +292,7 @@ def allows(
     resource: str,
     context: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Tells whether one of the statements, each an Allow with these conditions at most, allows a
+    """Whether one of the statements, each an Allow with these conditions at most, allows a
     call.
 
     In the ``context`` a key has one value or, for ``ForAllValues``, a list of them.
@@ -318,7 +318,7 @@ def allows(
 
 
 def _hold_for_sets(conditions: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Tells whether those conditions hold that are about keys with several values, or none."""
+    """Whether those conditions hold that are about keys with several values, or none."""
     return all(
         (key not in given) == (value == "true") for key, value in conditions.get("Null", {}).items()
     ) and all(

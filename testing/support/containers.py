@@ -29,7 +29,6 @@ from botocore.config import Config
 from ecs_updater.aws import dynamodb, ecs
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.store import History
 from ecs_updater.model.arn import service_key
@@ -37,7 +36,7 @@ from ecs_updater.model.arn import service_key
 from .cloudformation import Stack, load
 from .docker import docker
 from .make import PROJECT, TOOLS, Workspace, until
-from .rollout_world import Told
+from .rollout_world import Outcome, outcome_of
 
 CLUSTER = "ECSCluster"
 OLD_TAGS = {"release": "1", "old": "tag"}
@@ -260,7 +259,7 @@ class Containers:
 class Sent:
     """One update: what its caller got, and what it took."""
 
-    told: Told
+    outcome: Outcome
     began: float
     ended: float
     """Seconds since 1970."""
@@ -336,24 +335,12 @@ class Service:
         settings = {"LEDGER_TABLE": self.table or "", **(environment or {})}
         self.calls.clear()
         began = time.time()
-        try:
-            told = Told(
-                deploy(
-                    self.event(image, **fields),
-                    settings,
-                    self._boundary,
-                    Call(caller="test"),
-                    self._ledger,
-                )
-            )
-        except EcsUpdaterError as error:
-            told = Told(error=error)
-        return Sent(told, began, time.time(), Counter(self.calls))
+        event, call = self.event(image, **fields), Call(caller="test")
+        outcome = outcome_of(lambda: deploy(event, settings, self._boundary, call, self._ledger))
+        return Sent(outcome, began, time.time(), Counter(self.calls))
 
-    # What became of it.
-
-    def told(self) -> dict[str, Any]:
-        """The service as DescribeServices tells it."""
+    def description(self) -> dict[str, Any]:
+        """The service, by DescribeServices."""
         return self.ecs.describe_services(cluster=CLUSTER, services=[self.name], include=["TAGS"])[
             "services"
         ][0]
@@ -361,12 +348,12 @@ class Service:
     @property
     def tags(self) -> dict[str, str]:
         """Its tags."""
-        return {tag["key"]: tag["value"] for tag in self.told()["tags"]}
+        return {tag["key"]: tag["value"] for tag in self.description()["tags"]}
 
     @property
     def revision(self) -> int:
         """The revision that it runs or is about to run."""
-        return int(self.told()["taskDefinition"].rpartition(":")[2])
+        return int(self.description()["taskDefinition"].rpartition(":")[2])
 
     def revisions_running(self) -> list[int]:
         """Of which revision each container is that Docker runs for it."""
@@ -423,7 +410,7 @@ class Service:
         """
         said = (
             event["createdAt"]
-            for event in self.told()["events"]
+            for event in self.description()["events"]
             if "circuit breaker was triggered" in event["message"]
         )
         return next(said).timestamp()
@@ -431,12 +418,12 @@ class Service:
     def history(self) -> list[Entry]:
         """Its entries of the ledger, the latest first."""
         assert self._ledger
-        return History(self._ledger).latest(service_key(self.arn, self.told()["clusterArn"]))
+        return History(self._ledger).latest(service_key(self.arn, self.description()["clusterArn"]))
 
     def lease(self) -> dict[str, Any] | None:
         """Who holds it, if somebody does."""
         assert self._ledger
-        item = self._ledger.get(service_key(self.arn, self.told()["clusterArn"]), "LEASE")
+        item = self._ledger.get(service_key(self.arn, self.description()["clusterArn"]), "LEASE")
         return item if item and "holder" in item else None
 
     def end(self) -> None:

@@ -42,7 +42,7 @@ class DeployedApi:
         for role in ("ecs-updater", "ecs-updater-completer"):
             self._permit_as_deployed(f"{role}-eu-west-1")
         self.status_statements = self._permit_as_deployed(_STATUS_ROLE["RoleName"])
-        """What the role of the function that tells may do, as the emulator asks about it."""
+        """Statements of the status function's role, as the emulator asks about them."""
         self.limit(1000, 1000)
 
     def client(self, service: str, **credentials: str) -> Any:
@@ -77,8 +77,8 @@ class DeployedApi:
 
     @contextmanager
     def status_permitted(self, statements: Iterable[Statement]) -> Iterator[None]:
-        """Gives the function that tells these permissions alone until the end of the block, and a
-        fresh start: it remembers.
+        """Gives the status function only these permissions until the end of the block, and restarts
+        it, because it caches.
         """
         self._permit_status(statements)
         try:

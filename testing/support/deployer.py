@@ -1,9 +1,9 @@
-"""The policies of whoever deploys, and what the calls that a pipeline makes need of them.
+"""The policies of the deployer, and what the calls of a pipeline need of them.
 
 ``policy`` gives the statements as scripts/deployer-policy prints them; ``needs`` says of a recorded
 call which actions AWS asks about, on which resources: the call's own and those that go with it,
 such as passing a role or tagging what is made. ``handled`` gives the actions that CloudFormation
-takes, with the rights of whoever deploys, for the types of resource in a template.
+takes, with the deployer's permissions, for the types of resource in a template.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -44,7 +44,10 @@ IDLE_HERE = {
         "Stacks",
         "cloudformation:GetTemplateSummary",
     ): "the aws cli asks for the parameters of a stack that is there already",
-    ("Stacks", "cloudformation:ListChangeSets"): "tells whose stack is that a break left announced",
+    (
+        "Stacks",
+        "cloudformation:ListChangeSets",
+    ): "shows the owner of a stack that a break left in review",
 }
 
 # Where the action that IAM knows is not called like the operation.
@@ -218,7 +221,7 @@ def _actions(call: Call) -> list[str]:
 
 
 def _http(call: Call) -> dict[str, str]:
-    """Method and address of the operation of a service that tells it by these."""
+    """Method and address of the operation of a REST service."""
     return (
         boto3.client(call.service, region_name=REGION)
         .meta.service_model.operation_model(call.operation)

@@ -62,8 +62,8 @@ class Scenario:
     """
     begins_at: str = ""
     """The operation before which nothing happens: another scenario is the same until then."""
-    by_completer: bool = False
-    """Whether the process that something happens to is the completer, after an update that did not
+    by_reconciler: bool = False
+    """Whether the process that something happens to is the reconciler, after an update that did not
     wait.
     """
 
@@ -89,7 +89,7 @@ class Scenario:
             assert world.send(request_id="request-0", wait_seconds=60).verdict == "SUCCEEDED"
         if self.is_old_inactive:
             world.ecs.deregister("ecs-dummy-task:1")
-        if self.by_completer:
+        if self.by_reconciler:
             assert self.send(world).verdict == "IN_PROGRESS"
             world.pass_time(60)
         return world
@@ -100,11 +100,11 @@ class Scenario:
 
     def process(self, world: World) -> Outcome:
         """Does what something happens to."""
-        return complete(world) if self.by_completer else self.send(world)
+        return reconcile(world) if self.by_reconciler else self.send(world)
 
 
-def complete(world: World) -> Outcome:
-    """One run of the completer, as an update is outcome."""
+def reconcile(world: World) -> Outcome:
+    """Runs the reconciler once."""
     return world.outcome_of(lambda: world.reconcile().to_json())
 
 
@@ -141,7 +141,7 @@ class Run:
         self.world.at_next = trouble
         outcome = self.scenario.process(self.world)
         self.count("runs")
-        self._check_told(outcome)
+        self._check_outcome(outcome)
         self._check_lease(outcome)
         if outcome.was_killed or (
             isinstance(outcome.error, EcsUpdaterError)
@@ -155,8 +155,8 @@ class Run:
         """
         self._begin(trouble, f"another update, {'good' if image is GOOD else 'bad'}")
         self.world.ecs.publish(OTHER, image)
-        outcome = self._until_told(lambda: self.world.send(OTHER_EVENT))
-        self.complete()
+        outcome = self._until_final(lambda: self.world.send(OTHER_EVENT))
+        self.reconcile()
         self.world.pass_time(LEASE_SECONDS)
         self._check_after_another_update(outcome, image is GOOD)
 
@@ -182,14 +182,14 @@ class Run:
     def resend(self) -> Outcome:
         """Sends the same event until it is answered, or refused for good."""
         was_ended = self.is_ended
-        outcome = self._until_told(lambda: self.scenario.send(self.world))
+        outcome = self._until_final(lambda: self.scenario.send(self.world))
         self.count("ended by sending again", self.is_ended and not was_ended)
         return outcome
 
-    def _until_told(self, send: Callable[[], Outcome], most: int = 8) -> Outcome:
+    def _until_final(self, send: Callable[[], Outcome], most: int = 8) -> Outcome:
         for _ in range(most):
             outcome = send()
-            self._check_told(outcome)
+            self._check_outcome(outcome)
             if outcome.answer or isinstance(outcome.error, CallerFault):
                 return outcome
             self.count("repetitions", 1)
@@ -198,8 +198,8 @@ class Run:
         self.wrong(f"sent {most} times, and still: {outcome.text}")
         return outcome
 
-    def complete(self, most: int = 12) -> None:
-        """Lets the completer run until it has nothing to do."""
+    def reconcile(self, most: int = 12) -> None:
+        """Runs the reconciler until nothing is open."""
         was_ended = self.is_ended
         for _ in range(most):
             self.world.pass_time(60)
@@ -207,12 +207,12 @@ class Run:
             if not run.open and not run.skipped:
                 break
         else:
-            self.wrong(f"the completer ran {most} times, and still: {run.to_json()}")
-        self.count("ended by the completer", self.is_ended and not was_ended)
+            self.wrong(f"the reconciler ran {most} times, and still: {run.to_json()}")
+        self.count("ended by the reconciler", self.is_ended and not was_ended)
 
     # What has to be so.
 
-    def _check_told(self, outcome: Outcome) -> None:
+    def _check_outcome(self, outcome: Outcome) -> None:
         if outcome.error:
             text = str(outcome.error)
             if "\n" in text or "Traceback" in text or not text.startswith("[ERROR]["):
@@ -258,7 +258,7 @@ class Run:
         self._check_ledger(entry)
         self._check_deployments()
         again = scenario.send(world)
-        self._check_told(again)
+        self._check_outcome(again)
         if again.verdict not in (
             scenario.verdict,
             {"ROLLED_BACK": "RolloutRolledBackError"}.get(scenario.verdict),
@@ -364,13 +364,13 @@ class Run:
 
 
 def the_same_again(run: Run) -> None:
-    """The caller sends the same event again, and the completer ends what goes on."""
+    """The caller sends the same event again, and the reconciler ends what goes on."""
     run.resend()
-    run.complete()
+    run.reconcile()
 
 
-def the_completer_first(run: Run) -> None:
-    """The completer finds it first; then the caller sends the same event again."""
-    run.complete()
+def the_reconciler_first(run: Run) -> None:
+    """The reconciler finds it first. Then the caller sends the same event again."""
+    run.reconcile()
     run.resend()
-    run.complete()
+    run.reconcile()

@@ -1,6 +1,4 @@
-"""A fleet, a queue, a ledger and the worker between them, all on one clock that only sleeping
-moves.
-"""
+"""Services, a queue, a ledger and the worker on one clock that only sleeping moves."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +26,7 @@ TIMEOUT = 180.0
 
 
 class FleetRun:
-    """Nothing happens beside what a test does."""
+    """Many services with queue and ledger. Only the test calls worker and reconciler."""
 
     def __init__(self, size: int, **options: Any):
         self.time = SharedTime()
@@ -49,7 +47,7 @@ class FleetRun:
     def begin_batch(
         self, events: Sequence[Mapping[str, Any]], batch_id: str = "b", **fields: Any
     ) -> list[str]:
-        """Writes a batch and sends its messages, as the command line does; the ``request_id``s."""
+        """Writes a batch and sends its messages as the command line does. Returns request ids."""
         members = list(members_of(batch_id, events, [None] * len(events)))
         self.batches.begin(
             Batch(batch_id, "2027-01-15T08:00:00.000Z", len(members), **fields), members
@@ -58,18 +56,18 @@ class FleetRun:
         return [one.request_id for one in members]
 
     def work(self, most: int = 10, seconds: float = TIMEOUT) -> list[str]:
-        """One invocation of the worker, with so many messages; the ids of those that failed."""
+        """Invokes the worker once with at most `most` messages. Returns the failed ids."""
         records = self.queue.receive(most)
         failed = self.worker(seconds).process(records)
         self.queue.done(records, failed)
         return failed
 
     def kill_at(self, operation: str) -> None:
-        """One invocation of the worker, whose process is gone when it calls ``operation``."""
+        """Invokes the worker once, and kills it when it calls `operation`."""
 
         def kill(called: str, _: Any) -> None:
             if called == operation:
-                raise KeyboardInterrupt  # Which nothing catches.
+                raise KeyboardInterrupt  # Nothing catches it.
 
         self.ecs.before = kill
         try:
@@ -81,22 +79,20 @@ class FleetRun:
         raise AssertionError(f"the worker did not call {operation}")
 
     def worker(self, seconds: float = TIMEOUT, **options: Any) -> Worker:
-        """A worker that has so much time from now on."""
+        """A worker with so much time left."""
         end = self.time() + seconds
         call = Call("invocation", None, time_left=lambda: end - self.time(), clock=self.clock)
         queues = self.queue, self.letters
         return Worker(self.environment, self.boundary, self.table, *queues, call, **options)  # type: ignore[arg-type]
 
     def work_all(self) -> None:
-        """The worker again and again, until the queue is empty."""
+        """Invokes the worker until the queue is empty."""
         while self.queue.is_busy:
             self.time.now = max(self.time.now, self.queue.next_at)
             self.work()
 
     def work_together(self, workers: int, once: Callable[[], None] = lambda: None) -> None:
-        """So many workers beside each other, as Lambda's mapping runs them, until the queue is
-        empty; ``once`` before each turn.
-        """
+        """Runs workers in parallel until the queue is empty. Calls `once` before each turn."""
 
         def turns() -> None:
             while self.queue.is_busy:
@@ -110,17 +106,17 @@ class FleetRun:
         self.time.run([turns] * workers)
 
     def complete(self) -> Reconciliation:
-        """One run of the completer."""
+        """Runs the reconciler once."""
         return reconcile(
             {},
             self.environment,
             self.boundary,
             self.table,
-            Call("completer", None, lambda: 900.0, self.clock),
+            Call("reconciler", None, lambda: 900.0, self.clock),
         )
 
     def entry(self, request_id: str) -> Entry:
-        """What the ledger has of a request. Fails where there is nothing."""
+        """The entry of a request, which must exist."""
         found = self.history.find(request_id)
         assert found, request_id
         return found
@@ -136,6 +132,6 @@ class FleetRun:
         return [status for _, status in sorted(backend.poll(rows).items())]
 
     def letter(self) -> tuple[Any, str]:
-        """The one dead letter: its body and its cause."""
+        """Body and cause of the only message in the dead-letter queue."""
         (record,) = self.letters.receive()
         return json.loads(record["body"]), record["messageAttributes"]["cause"]["stringValue"]

@@ -54,7 +54,7 @@ def _history(table, clock):
 
 @pytest.fixture(name="lease")
 def _lease(leases, clock):
-    """Takes a service's lease for a new holder, after whoever had it has lost it."""
+    """Takes a service's lease for a new holder, after the last holder has lost it."""
 
     def take(request_id="request-1", service=SERVICE_ARN):
         clock.now += 1000

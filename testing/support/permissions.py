@@ -1,8 +1,8 @@
-"""IAM policies in tests: what is in them, as the emulator judges them, and an action less.
+"""IAM policies in tests: their actions, the emulator's questions, and statements without an action.
 
-The emulator, started with EMULATOR_AUTH=true, decides every call by the policies of whoever makes
-it. For some calls it asks about another ARN than AWS does, or about none: ``as_the_emulator_asks``
-makes of a statement for AWS one for the emulator. ``without`` takes an action out.
+The emulator, started with EMULATOR_AUTH=true, decides every call by the caller's policies. For some
+calls it asks about another ARN than AWS does, or about none: `as_the_emulator_asks` makes of a
+statement for AWS one for the emulator.
 """
 
 import json

@@ -63,7 +63,7 @@ class Terminal:
         self.received = b""
         self._leader, follower = pty.openpty()
         self._set_size(columns, lines)
-        self.process = subprocess.Popen(  # pylint: disable=consider-using-with  # Whoever closes the terminal waits for it.
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with  # __exit__ waits for it.
             [sys.executable, "-c", _LEAD, *command],
             stdin=follower,
             stdout=follower,

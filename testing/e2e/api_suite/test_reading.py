@@ -1,4 +1,4 @@
-"""What the API tells of itself and of the services that run."""
+"""What the API answers about itself and about the running services."""
 
 import html.parser
 from typing import Any
@@ -21,11 +21,11 @@ ROUTES = {
 
 
 def test_the_help_needs_no_key_and_lists_the_routes(api):
-    told = answered(api.call("GET", "", key=""))
+    answer = answered(api.call("GET", "", key=""))
 
-    assert told.keys() == {"name", "routes", "authentication", "tagFilters", "openapi"}
-    assert {f"{one['method']} {one['path']}" for one in told["routes"]} == set(ROUTES)
-    assert told["tagFilters"] == ["environment", "owner", "contact"]
+    assert answer.keys() == {"name", "routes", "authentication", "tagFilters", "openapi"}
+    assert {f"{one['method']} {one['path']}" for one in answer["routes"]} == set(ROUTES)
+    assert answer["tagFilters"] == ["environment", "owner", "contact"]
 
 
 def test_a_browser_gets_a_page_in_which_nothing_runs_but_its_own_script(api):
@@ -56,7 +56,7 @@ def test_a_program_gets_json_from_the_same_address(accept, api):
 
 
 def services(reply) -> dict[tuple[str, str], dict[str, Any]]:
-    """The services that are told of, by cluster and name."""
+    """The services of an answer, by cluster and name."""
     return {(one["clusterName"], one["serviceName"]): one for one in answered(reply)["services"]}
 
 
@@ -80,15 +80,15 @@ def test_the_list_is_filtered_by_tags_that_must_all_fit(api, names, service, at_
     service.restore(
         type(at_first)(at_first.image, {"owner": "api suite", "contact": "someone@example.com"})
     )
-    ours = names["cluster"], names["service"]
+    own = names["cluster"], names["service"]
     everything = "list?launch_type=ALL&"
 
-    assert ours in services(api.call("GET", f"{everything}owner=api%20suite"))
-    assert ours in services(
+    assert own in services(api.call("GET", f"{everything}owner=api%20suite"))
+    assert own in services(
         api.call("GET", f"{everything}owner=api+suite&contact=someone%40example.com")
     )
-    assert ours not in services(api.call("GET", f"{everything}owner=api%20suite&contact=another"))
-    assert ours not in services(api.call("GET", f"{everything}owner=api"))
+    assert own not in services(api.call("GET", f"{everything}owner=api%20suite&contact=another"))
+    assert own not in services(api.call("GET", f"{everything}owner=api"))
 
 
 def test_the_pages_of_the_list_have_everything_once(api):
@@ -124,13 +124,13 @@ def test_the_openapi_document_has_the_routes(api):
 
 def test_the_openapi_document_describes_what_is_answered(api):
     document = answered(api.call("GET", "openapi.json"))
-    told = {
+    routes = {
         "/": "",
         "/list": "list?launch_type=ALL&images=1",
         "/deployments": "deployments?limit=5",
     }
 
-    for path, route in told.items():
+    for path, route in routes.items():
         content = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
         schema = content["schema"] | {"components": document["components"]}
         jsonschema.validate(

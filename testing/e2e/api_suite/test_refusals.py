@@ -1,7 +1,4 @@
-"""What the API refuses, whoever refuses it: the gateway before the function, or the function.
-
-On every route, in the same words.
-"""
+"""What the API refuses, by the gateway or by the function: on every route, with the same words."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Updates and rollbacks over HTTP, and what the API tells of them afterwards."""
+"""Updates and rollbacks over HTTP, and what the API answers about them afterwards."""
 
 import uuid
 from typing import Any
@@ -17,10 +17,8 @@ def _number() -> str:
     return f"api-suite-{uuid.uuid4()}"
 
 
-def told(api: Api, number: str) -> dict[str, Any]:
-    """What the API tells of one update, alone and in the list, which has everything but the
-    answer.
-    """
+def deployment(api: Api, number: str) -> dict[str, Any]:
+    """Returns an update, which the API answers by its id and in the list without the answer."""
     alone = answered(api.call("GET", f"deployments/{number}"))
     listed = answered(api.call("GET", "deployments?limit=100"))["deployments"]
     (found,) = (one for one in listed if one["id"] == number)
@@ -56,9 +54,9 @@ def test_a_dry_run_writes_nothing(api, names, service, at_first):
 
 
 @pytest.mark.usefixtures("service")
-def test_an_update_is_told_of_under_the_id_that_its_answer_has(api, names, at_first):
+def test_an_update_is_found_by_the_id_of_its_answer(api, names, at_first):
     body = answered(api.post("update", names | NEW))
-    found = told(api, body["requestId"])
+    found = deployment(api, body["requestId"])
 
     assert (found["action"], found["clusterName"], found["serviceName"]) == (
         "update",
@@ -89,7 +87,7 @@ def test_a_request_that_is_repeated_with_its_id_gets_the_same_answer_and_does_no
     )
 
     assert first == second and first["requestId"] == number
-    assert told(api, number)["answer"] is not None
+    assert deployment(api, number)["answer"] is not None
 
 
 @pytest.mark.usefixtures("service")
@@ -114,4 +112,4 @@ def test_a_rollback_returns_the_service_to_what_it_ran_before(form, api, names, 
 
     assert body["AFTER"]["serviceImage"] == at_first.image
     assert service.read() == at_first
-    assert told(api, body["requestId"])["action"] == "rollback"
+    assert deployment(api, body["requestId"])["action"] == "rollback"

@@ -70,8 +70,7 @@ class Api:
         """Calls a route, such as ``list?images=1``; ``key`` goes in the place of the API's own, an
         empty one is left out.
 
-        Who calls too often is told when to call again, and that is done: nothing has run. Raises
-        ApiUnusable.
+        Calls again when it was throttled, after the time that the API asks for. Raises ApiUnusable.
         """
         key = self.key if key is None else key
         sent = dict(headers or {}) | ({"x-api-key": key} if key else {})

@@ -35,9 +35,7 @@ _ORDER = (
 
 
 class SettingsCollide(Exception):
-    """The events cannot be told from the service's first state with these settings; the text says
-    so in one line.
-    """
+    """An event would not change the service with these settings; the text names the setting."""
 
 
 @dataclass(frozen=True)

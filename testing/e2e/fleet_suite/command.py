@@ -9,7 +9,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[3]
 SECONDS = 900
-"""The completer looks once a minute, and the emulator starts its functions anew now and then."""
+"""The reconciler runs once a minute, and the emulator restarts its functions now and then."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Ran:
 
     @property
     def ends(self) -> dict[str, dict[str, Any]]:
-        """The last that was told of each service, by its name."""
+        """The last record of each service, by its name."""
         return {one["service"]: one for one in self.records if one["type"] == "change"}
 
 

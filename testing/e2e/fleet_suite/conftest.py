@@ -1,5 +1,5 @@
-"""What the tests of the fleet share: the services that they are about, the queue, and what the
-ledger tells of a request.
+"""What the tests of the fleet share: the services that they are about, the queue, and the
+ledger.
 """
 
 import json
@@ -23,7 +23,7 @@ from teardown.workload import services_of_the_suite
 PATIENCE = 600.0
 """Seconds until a message is worked off, a function that has to be started first included."""
 WAKES = 3.0
-"""Seconds between two looks of the completer on the emulator."""
+"""Seconds between two runs of the reconciler on the emulator."""
 
 Send = Callable[[Mapping[str, Any]], str]
 
@@ -91,11 +91,9 @@ def _make(ecs: Any, cluster: str, like: str, names: list[str]) -> None:
             )
 
 
-@pytest.fixture(scope="session", name="completer", autouse=True)
-def _completer() -> Iterator[None]:
-    """Where an emulator stands in for AWS, it sends no events of ECS: its root wakes the completer
-    instead.
-    """
+@pytest.fixture(scope="session", autouse=True)
+def _reconciler() -> Iterator[None]:
+    """Invokes the reconciler on an emulator, which sends no events of ECS."""
     if "AWS_ENDPOINT_URL" not in os.environ:
         yield
         return
@@ -127,12 +125,12 @@ def _send() -> Send:
     return send
 
 
-@pytest.fixture(scope="session", name="told")
-def _told() -> Callable[[str], dict[str, Any]]:
-    """What the ledger tells of a request that has ended, for which it waits."""
+@pytest.fixture(scope="session", name="ended")
+def _ended() -> Callable[[str], dict[str, Any]]:
+    """Waits until a request has ended. Returns its entry in the ledger."""
     ledger = Progress(Table(f"{os.environ['LAMBDA_FUNCTION_NAME']}-ledger"))
 
-    def told(number: str) -> dict[str, Any]:
+    def ended(number: str) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE
         while True:
             entry = ledger.of([number]).get(number, {"state": "not begun"})
@@ -143,4 +141,4 @@ def _told() -> Callable[[str], dict[str, Any]]:
             )
             time.sleep(0.5)
 
-    return told
+    return ended

@@ -136,7 +136,7 @@ def test_a_batch_that_is_over_can_be_stopped(deployed):
     assert (ran.status, ran.output) == (0, "") and "starts no further service" in ran.errors
 
 
-def test_a_message_that_comes_again_does_nothing(deployed, events, services, send, told, at_first):
+def test_a_message_that_comes_again_does_nothing(deployed, events, services, send, ended, at_first):
     """The second message is of the same group, so when that one is done with, the first is, too."""
     dummy = services[0]
     dummy.restore(at_first)
@@ -144,5 +144,5 @@ def test_a_message_that_comes_again_does_nothing(deployed, events, services, sen
         events["MULTIPLE_TAGS"].event
         | {"request_id": deployed.ran.ends[os.environ["SERVICE_NAME"]]["requestId"]}
     )
-    told(send(events["WRONG_IMAGE_NAME"].event))
+    ended(send(events["WRONG_IMAGE_NAME"].event))
     assert dummy.read() == at_first

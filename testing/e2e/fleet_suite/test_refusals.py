@@ -25,9 +25,9 @@ def _sent(events, services, send, at_first) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_the_ledger_has_the_error_of_a_direct_call(name, sent, events, told, services):
+def test_the_ledger_has_the_error_of_a_direct_call(name, sent, events, ended, services):
     expected = events[name].expected
-    entry = told(sent[name])
+    entry = ended(sent[name])
     assert (entry["error_type"], entry["cause"]) == (expected.error_type, expected.error_message)
     assert not entry.get("may_be_repeated")
     assert services[0].read() == events[name].ends_with

@@ -39,7 +39,7 @@ def _service(text):
 
 def _deployment(number, text):
     side = {"taskDefinition": text, "images": {text: text}, "tags": [{"key": text, "value": text}]}
-    told = {
+    fields = {
         "cause": text,
         "verdict": text,
         "deploymentId": text,
@@ -61,7 +61,7 @@ def _deployment(number, text):
         before={"images": {}, "tags": []},
         after=side,
         answer={text: text},
-        **told,
+        **fields,
         **error,
     )
 

@@ -211,8 +211,8 @@ def test_a_deployment_that_is_gone_is_said_in_the_dialog(lists, api):
     expect(row(lists, "reports", "deployments")).to_be_visible()
     api.deployments = []
     row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
-    told = "404 DeploymentNotFoundError: there is no such deployment"
-    expect(lists.get_by_role("dialog").get_by_role("alert")).to_contain_text(told)
+    error = "404 DeploymentNotFoundError: there is no such deployment"
+    expect(lists.get_by_role("dialog").get_by_role("alert")).to_contain_text(error)
 
 
 def test_a_refresh_that_changes_nothing_leaves_opened_tags_open(lists, api):

@@ -1,4 +1,4 @@
-"""Errors are told in words, and automatic refreshes give an API in trouble time."""
+"""Errors are shown in words, and automatic refreshes wait longer after failures."""
 
 import pytest
 
@@ -45,11 +45,11 @@ def test_the_functions_error_is_shown_with_its_request(lists, api):
         "[ERROR][ecs_service_read] reading ecs service unexpected error: slow",
     )
     lists.get_by_role("button", name="Refresh").click()
-    told = (
+    text = (
         "502 ServiceReadError: [ERROR][ecs_service_read] reading ecs service unexpected error: "
         "slow (request 4f1c2d3e)"
     )
-    expect(alert(lists)).to_have_text(told)
+    expect(alert(lists)).to_have_text(text)
     # What was there stays.
     expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
     expect(alert(lists, "deployments")).to_be_empty()
@@ -83,16 +83,16 @@ def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
     expect(lists.get_by_role("table")).to_have_count(0)
 
 
-def test_too_many_requests_are_told_with_the_time_to_wait(lists, api):
+def test_too_many_requests_are_shown_with_the_time_to_wait(lists, api):
     api.instead["list"] = error(
         429, "QuotaExceeded", "the quota of this key is used up", Retry_After="3600"
     )
     lists.get_by_role("button", name="Refresh").click()
-    told = (
+    text = (
         "Too many requests: try again in 3600 seconds. 429 QuotaExceeded: the quota of this key "
         "is used up (request 4f1c2d3e)"
     )
-    expect(alert(lists)).to_have_text(told)
+    expect(alert(lists)).to_have_text(text)
 
 
 def test_an_api_that_cannot_be_reached_is_said(lists, api):

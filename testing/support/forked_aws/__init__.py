@@ -2,8 +2,8 @@
 the local tests call it often.
 
 It is the aws cli of the project's own environment, with the arguments, environment, directory and
-streams of whoever called. What is called is a small program, ``client``; it dies with the call, and
-the call with it. The pipelines of ``.ci/run`` start the cli itself.
+streams of the caller. The caller runs a small program, `client`, which ends with the call. The
+pipelines of `.ci/run` start the cli itself.
 """
 
 import subprocess

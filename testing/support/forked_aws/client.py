@@ -9,10 +9,10 @@ import sys
 
 with socket.socket(socket.AF_UNIX) as connection:
     connection.connect(f"{os.path.abspath(sys.argv[0])}.socket")
-    told = json.dumps(
+    message = json.dumps(
         {"arguments": sys.argv, "environment": dict(os.environ), "directory": os.getcwd()}
     ).encode()
-    socket.send_fds(connection, [len(told).to_bytes(8, "big")], [0, 1, 2])
-    connection.sendall(told)
+    socket.send_fds(connection, [len(message).to_bytes(8, "big")], [0, 1, 2])
+    connection.sendall(message)
     answer = connection.recv(1)
 sys.exit(answer[0] if answer else 255)

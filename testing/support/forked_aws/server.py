@@ -57,10 +57,10 @@ def _call(connection: socket.socket, driver: Any) -> None:
     """Does one call in this process, and ends it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     head, streams, _, _ = socket.recv_fds(connection, 8, 3)
-    told, size = b"", int.from_bytes(head, "big")
-    while len(told) < size:
-        told += connection.recv(size - len(told))
-    call = json.loads(told)
+    message, size = b"", int.from_bytes(head, "big")
+    while len(message) < size:
+        message += connection.recv(size - len(message))
+    call = json.loads(message)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -84,7 +84,7 @@ def _call(connection: socket.socket, driver: Any) -> None:
 
 
 def _end_with(connection: socket.socket) -> None:
-    """Ends this process when whoever called is killed."""
+    """Ends this process when the caller is killed."""
     connection.recv(1)
     os._exit(1)
 

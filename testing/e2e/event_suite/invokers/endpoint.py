@@ -31,5 +31,5 @@ def _is_emulator(endpoint: str) -> bool:
         ) as response:
             return "edition" in json.load(response)
     except (OSError, ValueError, TypeError):
-        # Another program, or none: whoever invokes it will say so.
+        # Another program, or none: the invocation will fail.
         return False

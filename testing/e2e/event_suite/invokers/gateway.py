@@ -14,9 +14,7 @@ MESSAGE = f"{STAGE}the body is not what the schema in /openapi.json says"
 
 
 def refused_the_body(reply: Reply) -> bool:
-    """Tells whether it was the gateway that refused the body: its error has a header that no
-    function's answer has.
-    """
+    """Whether the gateway refused the body: its error has a header that no function sets."""
     return (
         reply.status == 400
         and reply.headers.get("x-amzn-errortype") == "BadRequestException"

@@ -80,8 +80,8 @@ def _invocation(answer: Mapping[str, Any], content: bytes, hidden: frozenset[str
 
 
 def _is_raised(payload: Any) -> bool:
-    """Tells whether the runtime made this payload out of an error: `sam local start-lambda` leaves
-    the header out when there is a requestId in it.
+    """Whether the runtime made this payload of an error: `sam local start-lambda` omits the header
+    when the payload has a requestId.
     """
     return isinstance(payload, dict) and payload.keys() == {
         "errorMessage",
