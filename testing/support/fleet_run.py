@@ -126,7 +126,7 @@ class FleetRun:
         account: Any = SimpleNamespace(ecs=self.boundary, clock=self.clock)
         backend = LedgerBackend(account, Ledger(self.table, PREFIX), "b")
         rows = [
-            Row.of(Member(number, event["request_id"], event))
+            Row(Member(number, event["request_id"], event))
             for number, event in enumerate(events, 1)
         ]
         return [status for _, status in sorted(backend.poll(rows).items())]
