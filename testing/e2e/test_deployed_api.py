@@ -1,4 +1,4 @@
-"""The HTTP API as it is deployed, on an emulator that enforces IAM: README's examples, a fuzzer,
+"""The HTTP API as it is deployed, on an emulator that enforces IAM: the examples of docs/http-api.md, a fuzzer,
 and who may do what.
 """
 
@@ -24,7 +24,7 @@ needs_curl = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("jq")), reason="curl or jq is not installed"
 )
 
-README = (PROJECT / "README.md").read_text("utf-8")
+DOCUMENT = (PROJECT / "docs" / "http-api.md").read_text("utf-8")
 SHORT = {"cluster": CLUSTER, "service": SERVICE, "image": "busybox", "tag": "1.36"}
 # A question that cannot be answered without the action.
 QUESTIONS = {
@@ -45,14 +45,12 @@ def _api(workspace_with_package) -> Iterator[DeployedApi]:
     here.clean()
 
 
-# README's examples
+# The document's examples
 
 
 def examples() -> list[str]:
-    """The shell blocks of README's chapter on HTTP, in their order."""
-    chapter = re.search(r"^### Over HTTP\n(.*?)^##", README, re.MULTILINE | re.DOTALL)
-    assert chapter, "README.md has no chapter on HTTP"
-    return re.findall(r"^```sh\n(.*?)^```", chapter[1], re.MULTILINE | re.DOTALL)
+    """The shell blocks of docs/http-api.md, in their order."""
+    return re.findall(r"^```sh\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
 
 
 def run(api: DeployedApi, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -71,7 +69,7 @@ def run(api: DeployedApi, script: str, **environment: str) -> subprocess.Complet
 
 
 @needs_curl
-def test_the_examples_of_the_readme_do_what_it_says_as_they_are_written(api):
+def test_the_examples_of_the_document_run_as_written(api):
     settings, calls, pipeline = examples()
     with waking(api.client("lambda"), "ecs-updater-completer", 1):
         ran = run(api, "\n".join([settings, calls, pipeline]))

@@ -47,11 +47,8 @@ def is_at_the_end(screen: Terminal) -> bool:
     return AT_THE_END_OF_THE_SCRIPT in screen.text and " 0:04\n" in screen.text
 
 
-def test_the_readme_shows_a_screen_as_it_is(tmp_path):
-    said, readme = (
-        "container app ran out of memory (exit code 137)",
-        (PROJECT / "README.md").read_text("utf-8"),
-    )
+def test_the_documents_show_the_screen_as_it_is(tmp_path):
+    said = "container app ran out of memory (exit code 137)"
     with terminal(100, 22, {"said": said}) as screen:
         # The picture is drawn from the last frame, which has to be there as a whole.
         screen.wait_for(
@@ -62,12 +59,12 @@ def test_the_readme_shows_a_screen_as_it_is(tmp_path):
             )
         )
         received = screen.received
-    assert stored("readme") in readme
+    assert stored("readme") in (PROJECT / "docs" / "many-services.md").read_text("utf-8")
     shown, made = SCREENS / "live-view.svg", tmp_path / "live-view.svg"
     made.write_text(
         picture(received, 100, "ecs-updater deploy --file deployments.yaml -i"), "utf-8"
     )
-    assert f"]({shown.relative_to(PROJECT)})" in readme
+    assert f"]({shown.relative_to(PROJECT)})" in (PROJECT / "README.md").read_text("utf-8")
     assert made.read_bytes() == shown.read_bytes(), (
         f"{made} is as it looks now: look at it, and put it into {SCREENS}"
     )

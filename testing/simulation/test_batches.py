@@ -216,7 +216,7 @@ def test_a_resumed_local_batch_tries_again_what_was_not_deployed(world, printer)
     code, out = deploy_locally(world, ledger, batch, printer, resumes=True)
     cause = "new task_definition could not be created Rate exceeded; the service is as it was"
     assert code == 0 and f"RETRYING      ECSCluster/ecs-dummy-service  app:2  {cause}\n" in out
-    assert cause in shop()[1][-1][10].cause, "README shows a row that there is"
+    assert cause in shop()[1][-1][10].cause, "the documents show a row that exists"
     assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
 
 

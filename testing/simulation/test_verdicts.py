@@ -288,13 +288,14 @@ SHOWN = {
     "STOPPED": "somebody deletes the service",
     "SUPERSEDED": "somebody else deploys",
 }
-"""The scenario whose words README.md shows for a verdict."""
+"""The scenario whose words docs/results-and-errors.md shows for a verdict."""
 
 
 @pytest.mark.parametrize("verdict", SHOWN)
-def test_readme_shows_what_a_user_reads_for_each_verdict(make_world, verdict):
-    readme = (SOLUTION.parent / "README.md").read_text("utf-8").splitlines()
-    (row,) = (line for line in readme if line.startswith(f"| `{verdict}` |"))
+def test_the_document_shows_what_a_user_reads_for_each_verdict(make_world, verdict):
+    document = SOLUTION.parent / "docs" / "results-and-errors.md"
+    lines = document.read_text("utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| `{verdict}` |"))
     _, outcome, _ = play(make_world, SHOWN[verdict])
     said = str(outcome.error) if outcome.error else outcome.answer["body"]["deployment"]["reason"]
     shown = said.partition(". ECS's last events")[0].partition("; latest report")[0]

@@ -411,9 +411,10 @@ def test_arguments_are_checked_as_events_are_and_stand_in_no_file():
     )
 
 
-def test_the_files_of_the_readme_are_good():
-    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text("utf-8")
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+def test_the_file_of_the_documents_is_valid():
+    document = Path(__file__).resolve().parents[3] / "docs" / "many-services.md"
+    text = document.read_text("utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert [entry.group for entry in checked(read(block.encode(), "deployments.yaml"))] == [
         None,
         "edge",
