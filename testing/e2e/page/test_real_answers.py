@@ -12,11 +12,12 @@ from e2e.page.browser import expect, violations, wait_until_loaded
 from ecs_updater.api.get_routes import Sources, status_app
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.entry import Entry, Side, to_item
-from fakes.fake_ecs import FAMILY_ARN
-from fakes.many_services import ARN, ManyServices, service
+from fakes.fake_ecs import ACCOUNT, FAMILY_ARN, REGION
 from fakes.scripted_api import FORBIDDEN, KEY, STAGE, Answer, ScriptedApi
+from fakes.simulated_ecs import SimulatedEcs
 from support.http import ask
 
+ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "API_AUTH": "key"}
 
 
@@ -72,17 +73,9 @@ class _RealApi(ScriptedApi):
 @pytest.fixture(name="real")
 def _real():
     moving = [{"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "IN_PROGRESS"}]
-    shop = {
-        f"service-{number:03}": service("shop", f"service-{number:03}") for number in range(101)
-    }
-    shop["web"] = service(
-        "shop",
-        "web",
-        deployments=moving,
-        runningCount=0,
-        tags=[{"key": "owner", "value": "me & you"}],
-    )
-    ecs = ManyServices({"shop": shop, "tools": {"old": service("tools", "old", launchType="EC2")}})
+    shop = {f"service-{number:03}": {} for number in range(101)}
+    shop["web"] = {"deployments": moving, "runningCount": 0, "tags": {"owner": "me & you"}}
+    ecs = SimulatedEcs(services={"shop": shop, "tools": {"old": {"launchType": "EC2"}}})
     answer = {"statusCode": 200, "body": {"changed": True}}
     entries = [
         entry(2, "pipeline/42 ?"),

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html
 """
 
 import copy
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,9 +13,11 @@ from .scheduler import Scheduler
 from .service import Service
 from .tasks import Task
 from .wire import Refusal
-from .world import World
+from .world import World, arn_of
 
 Body = dict[str, Any]
+_NAME = re.compile(r"(arn:[\w-]+:ecs:[\w-]*:\d*:(cluster|service)/)?[\w/-]{1,255}", re.ASCII)
+"""What ECS takes for the name of a cluster or service. It refuses a call with any other name."""
 MOST_SERVICES, MOST_TASKS, MOST_SERVICE_DEPLOYMENTS, MOST_TAGS = 10, 100, 20, 50
 TRIGGERS = (
     "capacityProviderStrategy",
@@ -50,6 +53,8 @@ class Operations:
     def answer(self, operation: str, body: Body) -> Body:
         """Does ``operation``. Raises Refusal."""
         handlers: dict[str, Callable[[Body], Body]] = {
+            "ListClusters": lambda body: _page("clusterArns", list(self._world.clusters), body, 10),
+            "ListServices": self._list_services,
             "DescribeServices": self._describe_services,
             "UpdateService": self._update_service,
             "DescribeTaskDefinition": self._describe_task_definition,
@@ -75,21 +80,34 @@ class Operations:
 
     # Services.
 
+    def _list_services(self, body: Body) -> Body:
+        cluster = self._cluster(body)
+        arns = [
+            arn
+            for arn, scheduler in self._world.schedulers.items()
+            if scheduler.service.cluster_arn == cluster
+        ]
+        # In no order that helps: ECS promises none.
+        return _page("serviceArns", sorted(arns, key=lambda arn: arn[::-1]), body, 10)
+
     def _describe_services(self, body: Body) -> Body:
-        self._check_cluster(body)
+        if not all(map(_NAME.fullmatch, (body["cluster"], *body["services"]))):
+            raise Refusal(
+                "InvalidParameterException",
+                "Invalid identifier: Unexpected number of separators",
+            )
+        cluster = self._cluster(body)
         _check_length("services", body["services"], MOST_SERVICES)
         found, failures = [], []
         for name in body["services"]:
-            if scheduler := self._world.find(name):
+            if scheduler := self._world.find(name, cluster):
                 found.append(self._read(scheduler.service, "TAGS" in body.get("include", [])))
             else:
-                arn = name if name.startswith("arn:") else self._world.arn("service", name)
-                failures.append({"arn": arn, "reason": "MISSING"})
+                failures.append({"arn": arn_of("service", name, cluster), "reason": "MISSING"})
         return {"services": found, "failures": failures}
 
     def _update_service(self, body: Body) -> Body:
-        self._check_cluster(body)
-        scheduler = self._scheduler(body["service"])
+        scheduler = self._scheduler(body["service"], body)
         service = scheduler.service
         if service.status != "ACTIVE":
             raise Refusal("ServiceNotActiveException", "Service was not ACTIVE.")
@@ -154,12 +172,12 @@ class Operations:
     # Tasks.
 
     def _list_tasks(self, body: Body) -> Body:
-        self._check_cluster(body)
+        cluster = self._cluster(body)
         if "startedBy" in body and {"serviceName", "family", "desiredStatus"} & body.keys():
             raise Refusal("InvalidParameterException", "startedBy must be the only filter")
-        found = self._all_tasks()
+        found = [task for task in self._all_tasks() if task.cluster_arn == cluster]
         if "serviceName" in body:
-            self._scheduler(body["serviceName"])
+            self._scheduler(body["serviceName"], body)
             name = body["serviceName"].rpartition("/")[2]
             found = [task for task in found if task.service_name == name]
         if "startedBy" in body:
@@ -172,7 +190,7 @@ class Operations:
         return _page("taskArns", sorted(task.arn for task in found), body)
 
     def _describe_tasks(self, body: Body) -> Body:
-        self._check_cluster(body)
+        cluster = self._cluster(body)
         _check_length("tasks", body["tasks"], MOST_TASKS)
         known = {name: task for task in self._all_tasks() for name in (task.arn, task.id)}
         missing = [name for name in body["tasks"] if name not in known]
@@ -180,7 +198,7 @@ class Operations:
             "tasks": [known[name].to_wire() for name in body["tasks"] if name in known],
             "failures": [
                 {
-                    "arn": name if name.startswith("arn:") else self._world.arn("task", name),
+                    "arn": arn_of("task", name, cluster),
                     "reason": "MISSING",
                 }
                 for name in missing
@@ -199,11 +217,10 @@ class Operations:
     # Service deployments.
 
     def _list_service_deployments(self, body: Body) -> Body:
-        self._check_cluster(body)
         statuses, created = body.get("status"), body.get("createdAt", {})
         history = [
             deployment.brief()
-            for deployment in reversed(self._scheduler(body["service"]).service.history)
+            for deployment in reversed(self._scheduler(body["service"], body).service.history)
             if (not statuses or deployment.status in statuses)
             and created.get("after", 0)
             < deployment.created_at
@@ -252,12 +269,15 @@ class Operations:
 
     # What all of them need.
 
-    def _check_cluster(self, body: Body) -> None:
-        if body.get("cluster", "default") not in (self._world.cluster, self._world.cluster_arn):
+    def _cluster(self, body: Body) -> str:
+        """The ARN of the cluster that a request names."""
+        arn = arn_of("cluster", body.get("cluster", "default"))
+        if arn not in self._world.clusters:
             raise Refusal("ClusterNotFoundException", "Cluster not found.")
+        return arn
 
-    def _scheduler(self, name: str) -> Scheduler:
-        scheduler = self._world.find(name)
+    def _scheduler(self, name: str, body: Body) -> Scheduler:
+        scheduler = self._world.find(name, self._cluster(body))
         if not scheduler:
             raise Refusal("ServiceNotFoundException", "Service not found.")
         return scheduler
@@ -273,8 +293,8 @@ def _check_length(name: str, value: Sequence[object], most: int) -> None:
         raise Refusal("InvalidParameterException", f"{name} can have at most {most} items")
 
 
-def _page(name: str, items: list[Any], body: Body) -> Body:
-    start, size = int(body.get("nextToken", 0)), body.get("maxResults", 100)
+def _page(name: str, items: list[Any], body: Body, size: int = 100) -> Body:
+    start, size = int(body.get("nextToken", 0)), body.get("maxResults", size)
     more = {"nextToken": str(start + size)} if start + size < len(items) else {}
     return {name: items[start : start + size], **more}
 

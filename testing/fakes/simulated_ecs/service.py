@@ -46,6 +46,8 @@ class Service:
     """The newest first."""
     others: dict[str, Any] = field(default_factory=dict)
     """Further fields, as the last UpdateService gave them."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """Fields of DescribeServices that a test sets; None leaves a field out."""
     inactive_since: float | None = None
     failing_hooks: dict[str, str] = field(default_factory=dict)
     """The lifecycle hooks that fail, each by its stage."""
@@ -147,11 +149,12 @@ class Service:
                 else {}
             ),
             **(self._history(counts) if with_history and self.history and deployments else {}),
+            **self.shown,
         }
         return {
             name: value
             for name, value in wire.items()
-            if not (self.is_express and name == "taskDefinition")
+            if value is not None and not (self.is_express and name == "taskDefinition")
         }
 
     def _history(self, counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from botocore.config import Config
 
+from ecs_updater.aws import ecs_reader
+from ecs_updater.aws.ecs_reader import EcsReader
+from ecs_updater.context import Clock as FunctionClock
 from fakes.fake_ecs import Request
 
 from .clock import Clock
@@ -33,6 +36,8 @@ class SimulatedEcs(Happenings):
     """One cluster with one service, ``ecs-dummy-service``, which has been running
     ``ecs-dummy-task:1`` for an hour.
 
+    ``services``: instead the services by cluster and name, each with the options of
+    ``add_service``. ``has_limits``: calls are throttled as ECS throttles them.
     ``breaker`` is the service's circuit breaker, off by default. ``service_deployments=False``, or
     the code and message of a refusal, is a partition or an emulator without service deployments.
     ``stale_reads``: for so many seconds after an UpdateService the service is still read as it was.
@@ -60,6 +65,8 @@ class SimulatedEcs(Happenings):
         latency: float = 0.05,
         time_out: float = 10,
         seed: int = 0,
+        services: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
+        has_limits: bool = False,
         **task_definition: Any,
     ):
         self.clock = clock or Clock()
@@ -71,7 +78,13 @@ class SimulatedEcs(Happenings):
             Operations(self.world, service_deployments, stale_reads).answer,
             latency,
             time_out,
+            has_limits,
         )
+        for cluster, members in (services or {}).items():
+            for name, fields in members.items():
+                self.add_service(cluster, name, **fields)
+        if services is not None:
+            return
         first = self.world.register(
             {
                 "family": FAMILY,
@@ -93,11 +106,26 @@ class SimulatedEcs(Happenings):
         )
         self.service.is_express, self.service.added_containers = express, added_containers
 
+    def add_service(
+        self, cluster: str, name: str, tags: Mapping[str, str] | None = None, **shown: Any
+    ) -> None:
+        """A further service, of a family of its own; see ``World.add_service``."""
+        container = {"name": "app", "image": f"registry/{name}:1", "memory": 128}
+        first = self.world.register({"family": name, "containerDefinitions": [container]})
+        self.world.add_service(
+            name, first, 1, tags or {}, "FARGATE", None, {}, cluster=cluster, **shown
+        )
+
     # What the code under test is given.
 
     def client(self, config: Config | None = None) -> Any:
         """A real boto3 client whose requests end here instead of on a socket."""
         return self.wire.client(config)
+
+    def reader(self) -> EcsReader:
+        """The function's reader of lists, on the simulated clock."""
+        clock = FunctionClock(now=self.clock.now, sleep=self.clock.sleep)
+        return EcsReader(self.client(ecs_reader._CONFIG), clock=clock)  # pylint: disable=protected-access
 
     # What a test looks at.
 

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
 from fakes.answers import answer_of
+from fakes.ecs_buckets import Buckets
 from fakes.fake_ecs import REGION, THROTTLED, Request
 
 from .clock import Clock
@@ -64,6 +65,7 @@ class Wire:
         answer: Callable[[str, dict[str, Any]], dict[str, Any]],
         latency: float,
         time_out: float,
+        has_limits: bool,
     ):
         self.calls: list[Call] = []
         self.requests: list[Request] = []
@@ -79,6 +81,9 @@ class Wire:
         """
         self._clock, self._answer, self._latency, self._time_out = clock, answer, latency, time_out
         self._plan: list[_Planned] = []
+        self._has_limits = has_limits
+        self.buckets = Buckets()
+        """ECS's rate limits, and the number of calls of each operation."""
 
     def client(self, config: Config | None = None) -> Any:
         """A real boto3 client whose requests end here instead of on a socket."""
@@ -127,6 +132,9 @@ class Wire:
                 if told
                 else self._next_fault(operation)
             )
+            is_within_limits = self.buckets.take(operation, self._clock.now())
+            if self._has_limits and not is_within_limits:
+                planned = _Planned(operation, THROTTLED, False, times=1, until=float("inf"))
             content: dict[str, Any] = {}
             status = 200
             if planned is None or planned.after_effect:

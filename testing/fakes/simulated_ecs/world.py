@@ -1,4 +1,4 @@
-"""What there is: one cluster, its services, their task definitions and images."""
+"""The clusters of an account, their services, task definitions and images."""
 
 import copy
 from collections.abc import Mapping
@@ -34,21 +34,18 @@ ADDED_BY_ECS = frozenset(
 
 
 class World:
-    """One cluster in one account."""
+    """The clusters of one account: each that has a service."""
 
     def __init__(
         self, clock: Clock, registry: Registry, pace: Pace, seed: int, cluster: str, quirks: Quirks
     ):
-        self.clock, self.registry, self.cluster = clock, registry, cluster
-        self.cluster_arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster}"
+        self.clock, self.registry, self._cluster = clock, registry, cluster
         self.task_definitions: list[dict[str, Any]] = []
         self.revision_tags: dict[str, list[dict[str, str]]] = {}
         self.schedulers: dict[str, Scheduler] = {}
+        self.clusters: dict[str, str] = {}
+        """The name of each cluster by its ARN."""
         self._pace, self._ids, self._quirks = pace, Ids(seed), quirks
-
-    def arn(self, kind: str, name: str) -> str:
-        """The ARN of a resource in the cluster."""
-        return f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/{self.cluster}/{name}"
 
     def register(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """RegisterTaskDefinition, keeping what it is given."""
@@ -125,12 +122,20 @@ class World:
         launch_type: str,
         breaker: Mapping[str, Any] | None,
         configuration: Mapping[str, Any],
+        cluster: str = "",
+        **shown: Any,
     ) -> Scheduler:
-        """A service that has been running ``task_definition`` for an hour."""
+        """A service that has been running ``task_definition`` for an hour, by default in the first
+        cluster. ``shown``: what DescribeServices answers instead; None leaves a field out.
+        """
+        cluster = cluster or self._cluster
+        cluster_arn = arn_of("cluster", cluster)
+        self.clusters[cluster_arn] = cluster
         service = Service(
-            arn=self.arn("service", name),
+            arn=arn_of("service", name, cluster_arn),
             name=name,
-            cluster_arn=self.cluster_arn,
+            cluster_arn=cluster_arn,
+            shown=shown,
             desired=desired,
             created_at=self.clock.now() - 3600,
             launch_type=launch_type,
@@ -146,9 +151,16 @@ class World:
         self.schedulers[service.arn] = scheduler
         return scheduler
 
-    def find(self, name: str) -> Scheduler | None:
+    def find(self, name: str, cluster_arn: str) -> Scheduler | None:
         """A service by its name or ARN; one that was deleted long ago is not there any more."""
-        arn = name if name.startswith("arn:") else self.arn("service", name)
-        found = self.schedulers.get(arn)
+        found = self.schedulers.get(arn_of("service", name, cluster_arn))
         since = found.service.inactive_since if found else None
         return None if since is not None and self.clock.now() - since > INACTIVE_SECONDS else found
+
+
+def arn_of(kind: str, name: str, cluster_arn: str = "") -> str:
+    """The ARN of a resource by its name, of a task or service in the cluster; an ARN is its own."""
+    if name.startswith("arn:"):
+        return name
+    cluster = f"{cluster_arn.rpartition('/')[2]}/" if cluster_arn else ""
+    return f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/{cluster}{name}"

@@ -11,7 +11,7 @@ from ecs_updater.api import query
 from ecs_updater.api.get_routes import Sources, status_app
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.queries import UpdateQueries
-from fakes.many_services import ManyServices, service
+from fakes.simulated_ecs import SimulatedEcs
 from support.http import CONTEXT, REQUEST_ID, ask, event
 from support.ledger import intent, succeeded
 
@@ -22,14 +22,13 @@ PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 
 @pytest.fixture(name="ecs", scope="module")
 def _ecs():
-    owned = {"tags": [{"key": "owner", "value": "me & you"}]}
-    of_c = {"web": service("c", "web", **owned), "api": service("c", "api")}
-    return ManyServices({"c": of_c, "d": {"old": service("d", "old", launchType="EC2")}})
+    services = {"web": {"tags": {"owner": "me & you"}}, "api": {}}
+    return SimulatedEcs(services={"c": services, "d": {"old": {"launchType": "EC2"}}})
 
 
 @pytest.fixture(name="sources")
 def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
-    ecs.calls.clear()
+    ecs.wire.calls.clear()
     return Sources(ServiceList(ecs.reader()), UpdateQueries(table), ENVIRONMENT)
 
 
@@ -158,13 +157,9 @@ def test_without_a_ledger_lists_of_services_still_work(sources):
 
 
 def test_trouble_of_aws_is_502_and_logged_without_a_traceback_for_the_caller(get, ecs, log):
-    ecs.before = lambda operation, body: (
-        400,
-        "AccessDeniedException",
-        "User: x is not authorized. Token: secret",
-    )
+    message = "User: x is not authorized. Token: secret"
+    ecs.fail("ListClusters", (400, "AccessDeniedException", message))
     answer = get("/list")
-    ecs.before = lambda operation, body: None
     assert (
         answer.status == 403
         and answer.json["errorType"] == "ServiceReadError"

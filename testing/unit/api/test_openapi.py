@@ -21,7 +21,7 @@ from ecs_updater.api.query import (
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.queries import UpdateQueries
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
-from fakes.many_services import ManyServices, service
+from fakes.simulated_ecs import SimulatedEcs
 from support.http import ask
 from support.ledger import intent, succeeded
 
@@ -104,7 +104,7 @@ def test_what_is_asked_is_checked_with_the_very_schema_that_is_told(name, schema
 
 
 def test_what_reads_answers_as_the_document_says(table, history, lease, log):  # pylint: disable=unused-argument
-    ecs = ManyServices({"c": {"web": service("c", "web", tags=[{"key": "a", "value": "b"}])}})
+    ecs = SimulatedEcs(services={"c": {"web": {"tags": {"a": "b"}}}})
     entry = history.begin(intent(lease("r"))).entry
     history.finish(succeeded(entry))
     resolve = status_app(

@@ -10,7 +10,8 @@ import pytest
 from ecs_updater.api.query import ListQuery
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.errors import InvalidQueryError
-from fakes.many_services import ARN, ManyServices, service
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.simulated_ecs.world import arn_of
 
 
 def forever():
@@ -20,15 +21,13 @@ def forever():
 
 def world(clusters, services, **fields):
     """So many clusters with so many services each."""
-    return ManyServices(
-        {
-            f"cluster-{number:02d}": {
-                f"web-{one:04d}": service(f"cluster-{number:02d}", f"web-{one:04d}", **fields)
-                for one in range(services)
-            }
-            for number in range(clusters)
-        }
-    )
+    named = {f"web-{number:04d}": fields for number in range(services)}
+    return ecs_with({f"cluster-{number:02d}": named for number in range(clusters)})
+
+
+def ecs_with(services):
+    """An ECS whose calls take no time, so that the rate limits decide."""
+    return SimulatedEcs(services=services, has_limits=True, latency=0)
 
 
 def names(page):
@@ -51,19 +50,20 @@ def test_a_thousand_services_of_one_cluster_cost_111_calls_and_none_is_throttled
     ecs = world(1, 1000)
     page = ServiceList(ecs.reader()).page(ListQuery(), forever)
     assert len(page["services"]) == 1000 and page["next"] is None
-    assert ecs.calls == {"ListClusters": 1, "ListServices": 10, "DescribeServices": 100}
-    assert ecs.throttled == 0
+    calls = {"ListClusters": 1, "ListServices": 10, "DescribeServices": 100}
+    assert ecs.wire.buckets.calls == calls
+    assert ecs.wire.buckets.throttled.total() == 0
 
 
 def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages():
-    ecs = world(2, 30, taskDefinition=f"{ARN}task-definition/shared:7")
+    ecs = world(2, 30, taskDefinition=arn_of("task-definition", "web-0000:1"))
     listing = ServiceList(ecs.reader())
     for _ in range(2):
         page = listing.page(ListQuery(images=True), forever)
     assert {json.dumps(one["images"]) for one in page["services"]} == {
-        '{"app": "registry/shared:1"}'
+        '{"app": "registry/web-0000:1"}'
     }
-    assert ecs.calls["DescribeTaskDefinition"] == 1
+    assert ecs.wire.buckets.calls["DescribeTaskDefinition"] == 1
 
 
 @pytest.mark.parametrize("limit", [1, 7, 10, 99, 250])
@@ -78,20 +78,17 @@ def test_pages_put_together_are_the_list(limit):
 
 def test_services_that_appear_during_paging_make_none_lost_and_none_told_twice():
     ecs = world(20, 50)
-    before = {(cluster, name) for cluster, services in ecs.clusters.items() for name in services}
+    listing = ServiceList(ecs.reader())
+    before = set(names(listing.page(ListQuery(), forever)))
     added = iter(range(10_000))
 
     def another():
-        for cluster in list(ecs.clusters):
+        for cluster in list(ecs.world.clusters.values()):
             for prefix in ("a", "web-0025-", "z"):
-                name = f"{prefix}{next(added)}"
-                ecs.clusters[cluster][name] = service(cluster, name)
-        number = next(added)
-        ecs.clusters[f"a-{number}"] = {"web": service(f"a-{number}", "web")}
+                ecs.add_service(cluster, f"{prefix}{next(added)}")
+        ecs.add_service(f"a-{next(added)}", "web")
 
-    told = [
-        name for page in pages(ServiceList(ecs.reader()), another, limit=90) for name in names(page)
-    ]
+    told = [name for page in pages(listing, another, limit=90) for name in names(page)]
     assert len(told) == len(set(told)) and before <= set(told)
 
 
@@ -109,9 +106,7 @@ def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
         "draining": {"status": "DRAINING"},
         "inactive": {"status": "INACTIVE"},
     }
-    ecs = ManyServices(
-        {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
-    )
+    ecs = ecs_with({"c": fleet})
     listing = ServiceList(ecs.reader())
 
     def told(*launch_types):
@@ -124,18 +119,13 @@ def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
 
 
 def test_filters_by_tag_have_to_hold_all():
-    def tags(**named):
-        return {"tags": [{"key": key, "value": value} for key, value in named.items()]}
-
     fleet = {
-        "a": tags(owner="x", environment="live"),
-        "b": tags(owner="x"),
-        "c": tags(owner="y", environment="live"),
+        "a": {"tags": {"owner": "x", "environment": "live"}},
+        "b": {"tags": {"owner": "x"}},
+        "c": {"tags": {"owner": "y", "environment": "live"}},
         "d": {},
     }
-    ecs = ManyServices(
-        {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
-    )
+    ecs = ecs_with({"c": fleet})
     listing = ServiceList(ecs.reader())
 
     def told(**named):
@@ -147,7 +137,7 @@ def test_filters_by_tag_have_to_hold_all():
 
 
 def test_a_page_is_no_larger_than_lambdas_answer():
-    large = [{"key": f"{number:02d}" + "k" * 126, "value": "v" * 256} for number in range(50)]
+    large = {f"{number:02d}" + "k" * 126: "v" * 256 for number in range(50)}
     ecs = world(1, 400, tags=large)
     told = pages(ServiceList(ecs.reader()))
     assert len(told) > 1 and max(len(json.dumps(page)) for page in told) < 5_000_000
@@ -163,7 +153,7 @@ def test_a_token_that_no_page_gave_is_refused(token):
 
 
 def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
-    revision = f"{ARN}task-definition/express:3"
+    revision = arn_of("task-definition", "express:1")
     deployments = [{"id": "1", "status": "PRIMARY", "taskDefinition": revision}]
     fleet = {
         "express": {
@@ -177,16 +167,14 @@ def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
             "deployments": [],
             "taskSets": [],
         },
-        "odd": {"tags": [{}]},
+        "odd": {"tags": {None: "x"}},
         "usual": {},
     }
-    ecs = ManyServices(
-        {"c": {name: service("c", name, **fields) for name, fields in fleet.items()}}
-    )
+    ecs = ecs_with({"c": fleet})
     page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
     told = {one["serviceName"]: (one["taskDefinition"], one["images"]) for one in page["services"]}
     assert told == {
-        "express": ("express:3", {"app": "registry/express:1"}),
+        "express": ("express:1", {"app": "registry/express:1"}),
         "external": (None, None),
         "usual": ("usual:1", told["usual"][1]),
     }
