@@ -93,7 +93,7 @@ def public_definitions(
 
 
 def test_the_imports_are_found():
-    assert {"ecs_updater.aws.errors", "ecs_updater.aws.botocore_hooks"} <= set(
+    assert {"ecs_updater.aws.errors", "ecs_updater.aws.clients"} <= set(
         imports("ecs_updater.aws.ecs")
     )
 

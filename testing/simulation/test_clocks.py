@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ecs_updater.aws import session
-from ecs_updater.aws.session import ServerTime
+from ecs_updater.aws import clients
+from ecs_updater.aws.clients import ServerTime
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import reconcile
@@ -133,15 +133,15 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
 
 
 def test_every_client_that_the_command_line_makes_corrects_its_clock(request):
-    request.addfinalizer(session.session.cache_clear)
+    request.addfinalizer(clients.session.cache_clear)
     server_time = ServerTime(lambda: 1_000_000.0)
-    session.use(None, "eu-west-1", server_time)
+    clients.use(None, "eu-west-1", server_time)
     for service, call in (
         ("dynamodb", "list_tables"),
         ("ecs", "list_clusters"),
         ("sqs", "list_queues"),
     ):
-        client = session.session().create_client(
+        client = clients.session().create_client(
             service, aws_access_key_id="x", aws_secret_access_key="x"
         )
         moment = server_time() + 400

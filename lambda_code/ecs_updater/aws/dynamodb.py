@@ -18,9 +18,8 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from ..errors import LedgerError
-from . import botocore_hooks
+from . import clients
 from .errors import SDK_ERRORS, AwsFailure, Outcome, failure_from
-from .session import client_config, session
 
 _KEY = ("pk", "sk")
 
@@ -80,7 +79,7 @@ def to_attributes(item: Mapping[Any, Any], prefix: str = "") -> Attributes:
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
 # DynamoDB responds in milliseconds. A call without a response, retries included, ends well within
 # a lease.
-_CONFIG = client_config(CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS)
+_CONFIG = clients.config(CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS)
 
 # Before retry number i the SDK waits at most 2^i seconds, and 5 more if the response requests it.
 LONGEST_CALL = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(
@@ -165,11 +164,11 @@ class Table:
 
     def __init__(self, name: str, client: Any = None, calls: Counter[str] | None = None):
         self.name = name
-        self._client = client or session().create_client("dynamodb", config=_CONFIG)
+        self._client = client or clients.session().create_client("dynamodb", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
         """Number of requests by operation, retries included."""
-        botocore_hooks.count_calls(self._client, self.calls)
-        botocore_hooks.retry_conflicts(self._client, _TRANSIENT, ATTEMPTS)
+        clients.count_calls(self._client, self.calls)
+        clients.retry_conflicts(self._client, _TRANSIENT, ATTEMPTS)
 
     def get(self, pk: str, sk: str) -> Item | None:
         """Returns the item of this key, or None."""
@@ -316,7 +315,7 @@ class Table:
             if failure.code == "ConditionalCheckFailedException":
                 reasons = [answer]
             elif not any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
-                if botocore_hooks.error_codes(answer) & _TRANSIENT:
+                if clients.error_codes(answer) & _TRANSIENT:
                     failure = AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason)
                 raise self._error(failure) from failure
             raise ConditionFailed(tuple(map(_stored_item, reasons))) from error

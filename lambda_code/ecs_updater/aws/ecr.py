@@ -15,12 +15,11 @@ from typing import Any
 
 from ..errors import AwsFailure, Outcome
 from ..model.image import ImageReference
-from . import botocore_hooks
+from . import clients
 from .errors import translated
 from .safe_http import Http, HttpFailure
-from .session import client_config, session
 
-_CONFIG = client_config(3, 10, 3)
+_CONFIG = clients.config(3, 10, 3)
 _BLOB_LIMIT = 4 << 20
 _SECONDS = 10.0
 _CLIENT_LOCK = threading.Lock()
@@ -79,7 +78,9 @@ class Ecr:
     def __init__(self, http: Http, client_of: Callable[[str], Any] | None = None):
         self._http = http
         self._client_of = client_of or (
-            lambda region: session().create_client("ecr", region_name=region, config=_CONFIG)
+            lambda region: clients.session().create_client(
+                "ecr", region_name=region, config=_CONFIG
+            )
         )
         self._clients: dict[str, Any] = {}
         self.calls: Counter[str] = Counter()
@@ -145,7 +146,7 @@ class Ecr:
         with _CLIENT_LOCK:
             if region not in self._clients:
                 client = self._client_of(region)
-                botocore_hooks.count_calls(client, self.calls)
+                clients.count_calls(client, self.calls)
                 self._clients[region] = client
             return self._clients[region]
 

@@ -13,13 +13,11 @@ from typing import Any
 from botocore import xform_name
 
 from ..model.task_definition import RegistrableFields
-from . import botocore_hooks
-from .botocore_hooks import RAW_BODY
+from . import clients
 from .errors import failure_from, translated
-from .session import client_config, session
 
 # ECS responds in less than a second. All time-outs end within the function's own.
-_CONFIG = client_config(3, 10, 4)
+_CONFIG = clients.config(3, 10, 4)
 
 PAGE = 100
 """Maximum tasks of one ListTasks and of one DescribeTasks."""
@@ -44,19 +42,19 @@ class Ecs:
         self, client: Any = None, calls: Counter[str] | None = None, *, may_list: bool = False
     ):
         """`may_list`: whether to list clusters and services, which the function's role may not."""
-        self._client = client or session().create_client("ecs", config=_CONFIG)
-        self._call = partial(botocore_hooks.call, self._client)
+        self._client = client or clients.session().create_client("ecs", config=_CONFIG)
+        self._call = partial(clients.call, self._client)
         self.calls = Counter[str]() if calls is None else calls
         self.may_list = may_list
         self.region: str = self._client.meta.region_name
         self._names: dict[str, list[str]] = {}
         """Names of services by cluster. The key of the names of clusters is empty."""
-        botocore_hooks.count_calls(self._client, self.calls)
+        clients.count_calls(self._client, self.calls)
         for operation in ("DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition"):
-            botocore_hooks.receive_raw_body(self._client, operation)
+            clients.receive_raw_body(self._client, operation)
         for operation in ("RegisterTaskDefinition", "UpdateService"):
-            botocore_hooks.send_raw_body(self._client, operation)
-            botocore_hooks.retry_throttles_only(self._client, operation)
+            clients.send_raw_body(self._client, operation)
+            clients.retry_throttles_only(self._client, operation)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
             registered=shape_for("RegisterTaskDefinitionRequest"),
@@ -84,7 +82,9 @@ class Ecs:
             services=list(services),
             include=["TAGS"],
         )
-        for service, raw in zip(answer["services"], answer[RAW_BODY]["services"], strict=True):
+        for service, raw in zip(
+            answer["services"], answer[clients.RAW_BODY]["services"], strict=True
+        ):
             service["deploymentConfiguration"] = raw.get("deploymentConfiguration") or {}
         return answer["services"], answer.get("failures", [])
 
@@ -115,7 +115,7 @@ class Ecs:
             taskDefinition=task_definition,
             include=["TAGS"],
         )
-        body = answer[RAW_BODY]
+        body = answer[clients.RAW_BODY]
         return body["taskDefinition"], body.get("tags") or []
 
     def register_task_definition(self, revision: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,9 +126,9 @@ class Ecs:
             "taskDefinition",
             family=revision["family"],
             containerDefinitions=[],
-            **{RAW_BODY: revision},
+            **{clients.RAW_BODY: revision},
         )
-        task_definition: dict[str, Any] = answer[RAW_BODY]["taskDefinition"]
+        task_definition: dict[str, Any] = answer[clients.RAW_BODY]["taskDefinition"]
         if missing := _REGISTERED_FIELDS - task_definition.keys():
             # An unreadable response counts as a lost response.
             raise failure_from("RegisterTaskDefinition", KeyError(*missing))
@@ -155,7 +155,7 @@ class Ecs:
             "deploymentConfiguration": deployment_configuration,
         }
         sent = {name: value for name, value in body.items() if value is not None}
-        answer = self._call("UpdateService", "service", service=service, **{RAW_BODY: sent})
+        answer = self._call("UpdateService", "service", service=service, **{clients.RAW_BODY: sent})
         updated: dict[str, Any] = answer["service"]
         return updated
 

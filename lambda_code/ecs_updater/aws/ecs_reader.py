@@ -17,17 +17,16 @@ from ..errors import AwsFailure
 from ..model.arn import service_name
 from ..model.service import ServiceDescription
 from ..throttling import TokenBucket
-from . import botocore_hooks
+from . import clients
 from .ecs import Ecs, list_arns
 from .errors import translated, unless_missing
-from .session import client_config, session
 
 SERVICES_PER_CALL = 10
 """Maximum services of one DescribeServices."""
 
 PARALLEL = 10
 
-_CONFIG = client_config(2, 5, 3, max_pool_connections=PARALLEL)
+_CONFIG = clients.config(2, 5, 3, max_pool_connections=PARALLEL)
 
 _NO_CLUSTER = ("ClusterNotFoundException",)
 
@@ -112,13 +111,13 @@ class EcsReader:
     def __init__(
         self, client: Any = None, calls: Counter[str] | None = None, clock: Clock = REAL_TIME
     ):
-        self._client = client or session().create_client("ecs", config=_CONFIG)
+        self._client = client or clients.session().create_client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
-        botocore_hooks.count_calls(self._client, self.calls)
+        clients.count_calls(self._client, self.calls)
         for name, operations in _ACTIONS.items():
             bucket = TokenBucket(*throttling.RATES[name].share(_SHARE), clock)
             for operation in operations:
-                botocore_hooks.limit_calls(self._client, operation, bucket)
+                clients.limit_calls(self._client, operation, bucket)
         self._pool = ThreadPoolExecutor(PARALLEL)
 
     def in_parallel(
@@ -147,7 +146,7 @@ class EcsReader:
         parameters = {"cluster": cluster, "services": list(services), "include": ["TAGS"]}
         answer = unless_missing(
             _NO_CLUSTER,
-            lambda: botocore_hooks.call(self._client, "DescribeServices", "services", **parameters),
+            lambda: clients.call(self._client, "DescribeServices", "services", **parameters),
         )
         return answer["services"] if answer else []
 

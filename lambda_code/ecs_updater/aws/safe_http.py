@@ -18,6 +18,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from http.client import HTTPException
@@ -307,10 +308,8 @@ def _is_in(
 
 
 def _shut_down(sock: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # It is already closed.
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # It is already closed.
 
 
 def _name(error: Exception | None) -> str:

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .botocore_hooks import call
+from . import clients
 from .errors import AwsFailure, Outcome, unless_missing
-from .session import client_config, session
 
 MESSAGES_PER_CALL = 10
 """Maximum messages of one SendMessageBatch."""
 
-_CONFIG = client_config(2, 5, 4)
+_CONFIG = clients.config(2, 5, 4)
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ class Queue:
 
     def __init__(self, url: str, client: Any = None):
         self.url = url
-        self._client = client or session().create_client("sqs", config=_CONFIG)
+        self._client = client or clients.session().create_client("sqs", config=_CONFIG)
 
     def hide(self, receipt: str, seconds: int) -> None:
         """Hides a received message for `seconds` from now. 0: SQS delivers it again at once."""
-        call(
+        clients.call(
             self._client,
             "ChangeMessageVisibility",
             QueueUrl=self.url,
@@ -52,7 +51,9 @@ class Queue:
         for first in range(0, len(messages), MESSAGES_PER_CALL):
             batch = messages[first : first + MESSAGES_PER_CALL]
             entries = [_entry(index, message) for index, message in enumerate(batch)]
-            answer = call(self._client, "SendMessageBatch", QueueUrl=self.url, Entries=entries)
+            answer = clients.call(
+                self._client, "SendMessageBatch", QueueUrl=self.url, Entries=entries
+            )
             for failed in answer.get("Failed", []):
                 outcome = Outcome.REFUSED if failed.get("SenderFault") else Outcome.UNKNOWN
                 raise AwsFailure(
@@ -79,9 +80,9 @@ def _entry(index: int, message: Outgoing) -> dict[str, Any]:
 
 def queue_url(name: str, client: Any = None) -> str | None:
     """Returns the URL of a queue. None: it does not exist."""
-    client = client or session().create_client("sqs", config=_CONFIG)
+    client = client or clients.session().create_client("sqs", config=_CONFIG)
     answer = unless_missing(
         ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
-        lambda: call(client, "GetQueueUrl", "QueueUrl", QueueName=name),
+        lambda: clients.call(client, "GetQueueUrl", "QueueUrl", QueueName=name),
     )
     return answer["QueueUrl"] if answer else None

@@ -17,8 +17,7 @@ from ..errors import (
     TaskDefinitionFamilyError,
 )
 from ..model import service as service_description
-from ..model.arn import service_key, service_name
-from ..model.nearest_name import nearest
+from ..model.arn import nearest, service_key, service_name
 from ..model.request import Request
 from ..model.service import ServiceDescription, Snapshot
 from ..rollout.rollout_state import ServiceDeployment, rollout_state_of

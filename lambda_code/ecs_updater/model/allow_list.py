@@ -63,22 +63,17 @@ def allow_lists(settings: Settings) -> tuple[AllowList, AllowList]:
     return AllowList.of(IMAGES, settings.allowed_images), services
 
 
-def check_allowed(request: Request, settings: Settings) -> None:
-    """Raises NotAllowedError for a service or image that is not allowed, or ConfigurationError.
+def check_allowed(request: Request, images: AllowList, services: AllowList) -> None:
+    """Raises NotAllowedError for a service or image that is not allowed.
 
     The images of a rollback are not checked.
     """
-    images, services = allow_lists(settings)
-    wanted = []
-    if isinstance(request, UpdateRequest):
-        wanted = [("ecs_image_name", str(request.image), request.image.normalised)]
-        for container, image in request.container_images.items():
-            field = f"ecs_container_images.{container}"
-            wanted.append((field, str(image), image.normalised))
     service = f"{cluster_name(request.cluster)}/{service_name(request.service)}"
     services.check("ecs_service_name", request.service, service)
-    for field, value, normalised in wanted:
-        images.check(field, value, normalised)
+    if isinstance(request, UpdateRequest):
+        images.check("ecs_image_name", request.image.text, request.image.normalised)
+        for container, image in request.container_images.items():
+            images.check(f"ecs_container_images.{container}", image.text, image.normalised)
 
 
 def _checked(setting: str, pattern: str) -> str:

@@ -1,15 +1,24 @@
-"""ARNs of Amazon ECS: their parts, and the key of a service in ledger and queue.
+"""Names and ARNs of Amazon ECS: their parts, and the key of a service in ledger and queue.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html#amazonelasticcontainerservice-resources-for-iam-policies
 """
 
 import hashlib
 import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
 
 _SERVICE = re.compile(
     r"(?P<account>arn:[^:]+:ecs:[^:]+:[^:]+:)service/(?:(?P<cluster>[\w-]+)/)?(?P<name>[\w-]+)"
 )
 _CLUSTER = re.compile(r"arn:[^:]+:ecs:[^:]+:[^:]+:cluster/(?P<cluster>[\w-]+)")
+
+
+_MIN_SIMILARITY = 0.6
+"""Minimum similarity, between 0 and 1: the default of `difflib.get_close_matches`."""
+
+_MAX_COMPARED, _SHORTEST_PART = 128, 3
+"""Maximum compared characters, and minimum characters of a name that is part of the other one."""
 
 
 def cluster_name(cluster: str) -> str:
@@ -91,3 +100,27 @@ def group_id(key: str) -> str:
     A group id has at most 128 characters, a key may have more.
     """
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Returns the element of `names` most similar to `name`, or None.
+
+    Case, `_` and `-` do not count.
+    """
+    plain = _plain(name)
+    matcher = SequenceMatcher(autojunk=False)
+    matcher.set_seq2(plain)
+    best, best_ratio = None, 0.0
+    for candidate in sorted(names):
+        known = _plain(candidate)
+        matcher.set_seq1(known)
+        is_part = len(plain) >= _SHORTEST_PART and plain in known
+        if matcher.real_quick_ratio() > best_ratio or is_part:
+            ratio = matcher.ratio()
+            if ratio > best_ratio and (ratio >= _MIN_SIMILARITY or is_part):
+                best, best_ratio = candidate, ratio
+    return best
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name[:_MAX_COMPARED].lower())

@@ -19,8 +19,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from ..errors import VIOLATION_LIMIT, InvalidEventError, InvalidImageError, one_line
 from ..settings import Settings
 from .allow_list import allow_lists, check_allowed
+from .arn import nearest
 from .image import ImageReference
-from .nearest_name import nearest
 from .request import RollbackRequest, UpdateRequest
 from .tags import REPLACE, wrong_character
 
@@ -137,9 +137,9 @@ def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
 
     Raises InvalidEventError, InvalidImageError, NotAllowedError or ConfigurationError.
     """
-    allow_lists(settings)  # An invalid list is reported before the event is checked.
+    lists = allow_lists(settings)  # An invalid list is reported before the event is checked.
     request = _request(event, settings)
-    check_allowed(request, settings)
+    check_allowed(request, *lists)
     return request
 
 
@@ -189,13 +189,15 @@ def _request(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
         _check_without_ledger(event)
     if schema is SCHEMAS[ROLLBACK]:
         return RollbackRequest(**common)
-    images = event.get("ecs_container_images")
     return UpdateRequest(
         **common,
+        container_images={
+            name: _image_of(name, image)
+            for name, image in event.get("ecs_container_images", {}).items()
+        },
         image=ImageReference.parse(event["ecs_image_name"]),
         tags=None if event.get("ecs_tag") is _NO_TAGS else event["ecs_tag"],
         tag_mode=event.get("ecs_tag_mode", REPLACE),
-        container_images=_images_of(images) if images else {},
         force_new_deployment=event.get("force_new_deployment", False),
         rollback_on_failure=event.get("rollback_on_failure", False),
     )
@@ -291,10 +293,6 @@ def _violations_beside_schema(event: Mapping[str, Any]) -> Iterator[str]:
                     f"ecs_tag.{key}: the character {wrong!r} cannot be in a tag's {part}, "
                     "only letters, digits, spaces and _ . : / = + - @"
                 )
-
-
-def _images_of(images: Mapping[str, str]) -> dict[str, ImageReference]:
-    return {name: _image_of(name, image) for name, image in images.items()}
 
 
 def _image_of(container: str, image: str) -> ImageReference:

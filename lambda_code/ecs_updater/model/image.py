@@ -125,7 +125,7 @@ def _split(text: str) -> tuple[str, str | None, str | None]:
 def _split_registry(name: str) -> tuple[str | None, str]:
     """Splits off the registry: a first part with a dot, colon or capital letter, or `localhost`."""
     first, slash, rest = name.partition("/")
-    is_host = any(c in first for c in ".:") or first == "localhost" or first != first.lower()
+    is_host = {".", ":"}.intersection(first) or first == "localhost" or first != first.lower()
     return (first, rest) if slash and is_host else (None, name)
 
 

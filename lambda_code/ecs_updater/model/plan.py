@@ -112,9 +112,7 @@ def make_plan(
         unknown_fields=unknown,
         drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=request.force_new_deployment,
-        deployment_configuration=_with_breaker(snapshot)
-        if deploys and settings.circuit_breaker == ENABLE
-        else None,
+        deployment_configuration=_with_breaker(snapshot, settings) if deploys else None,
     )
 
 
@@ -173,23 +171,18 @@ def make_rollback_plan(
         drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=False,
         target=target,
-        deployment_configuration=_with_breaker(snapshot)
-        if settings.circuit_breaker == ENABLE
-        else None,
+        deployment_configuration=_with_breaker(snapshot, settings),
     )
 
 
-def _with_breaker(snapshot: Snapshot) -> Mapping[str, Any] | None:
-    """Returns the deployment configuration with a circuit breaker. None: it has one."""
+def _with_breaker(snapshot: Snapshot, settings: Settings) -> Mapping[str, Any] | None:
+    """Returns the deployment configuration with the circuit breaker to add. None: none is added."""
     configuration = snapshot.deployment_configuration
-    if (configuration.get("deploymentCircuitBreaker") or {}).get("enable"):
+    breaker = configuration.get("deploymentCircuitBreaker") or {}
+    if settings.circuit_breaker != ENABLE or breaker.get("enable"):
         return None
-    breaker = {
-        **(configuration.get("deploymentCircuitBreaker") or {}),
-        "enable": True,
-        "rollback": True,
-    }
-    return {**configuration, "deploymentCircuitBreaker": breaker}
+    added = {**breaker, "enable": True, "rollback": True}
+    return {**configuration, "deploymentCircuitBreaker": added}
 
 
 def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
@@ -207,10 +200,10 @@ def _image_changes(
     running: td.Json, addressed: str, request: UpdateRequest
 ) -> tuple[ImageChange, ...]:
     """Returns the images that differ, in the order of the containers."""
-    wanted = {name: str(image) for name, image in request.container_images.items()}
+    wanted = {name: image.text for name, image in request.container_images.items()}
     for name in wanted:
         td.container(running, name)
-    image = str(request.image)
+    image = request.image.text
     if wanted.setdefault(addressed, image) != image:
         raise InvalidEventError(
             f"ecs_container_images.{addressed}: this container gets ecs_image_name, "

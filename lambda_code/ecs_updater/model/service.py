@@ -20,11 +20,9 @@ def tags(service: Service) -> dict[str, str]:
 
 def own_tags(service: Service) -> dict[str, str]:
     """Returns the tags without the reserved ones, which only AWS sets."""
-    own = tags(service)
-    for key in list(own):
-        if key.lower().startswith(RESERVED):
-            del own[key]
-    return own
+    return {
+        key: value for key, value in tags(service).items() if not key.lower().startswith(RESERVED)
+    }
 
 
 def primary_deployment(service: Service) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ecs_updater.aws import session, sqs
+from ecs_updater.aws import clients, sqs
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.errors import AwsFailure
@@ -104,10 +104,10 @@ class Account:
     @aws_errors()
     def __init__(self, name: str, region: str | None, profile: str | None):
         """`name` is the function's."""
-        server_time = session.ServerTime()
+        server_time = clients.ServerTime()
         self.clock = Clock(epoch=server_time)
         """Its `epoch` agrees with AWS's clocks."""
-        self.region = session.use(profile, region, server_time)
+        self.region = clients.use(profile, region, server_time)
         self.queue_name, self.table_name = f"{name}-fleet.fifo", f"{name}-ledger"
 
     @cached_property
@@ -119,7 +119,7 @@ class Account:
     @aws_errors()
     def ledger(self) -> Ledger | None:
         """The ledger; None if the table does not exist."""
-        arn = session.table_arn(self.table_name)
+        arn = clients.table_arn(self.table_name)
         return Ledger(Table(self.table_name), account_prefix(arn)) if arn else None
 
     @aws_errors()

@@ -10,8 +10,7 @@ import typer
 from ecs_updater.api.query import LAUNCH_TYPES, ListQuery
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.aws.ecs_reader import EcsReader
-from ecs_updater.model.arn import cluster_name, service_name
-from ecs_updater.model.nearest_name import nearest
+from ecs_updater.model.arn import cluster_name, nearest, service_name
 
 from ..backends.account import Account
 from ..errors import NOT_ALL, SUCCEEDED, aws_errors

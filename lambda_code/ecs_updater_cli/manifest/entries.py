@@ -4,9 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_updater.model.arn import account_prefix, cluster_name, service_key, service_name
+from ecs_updater.model.arn import (
+    account_prefix,
+    cluster_name,
+    nearest,
+    service_key,
+    service_name,
+)
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, UPDATE
-from ecs_updater.model.nearest_name import nearest
 
 from .values import Position, Problem, Value
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ecs_updater.aws import session
+from ecs_updater.aws import clients
 from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.context import Clock
 from ecs_updater.ledger.memory import MemoryLedger
@@ -282,10 +282,10 @@ def test_the_arn_of_the_ledgers_table_names_the_account():
         stub.add_response("describe_table", {"Table": {"TableArn": arn}}, {"TableName": "t"})
         stub.add_client_error("describe_table", "ResourceNotFoundException", http_status_code=400)
         stub.add_client_error("describe_table", "AccessDeniedException", http_status_code=400)
-        assert session.table_arn("t", client) == arn
-        assert session.table_arn("t", client) is None
+        assert clients.table_arn("t", client) == arn
+        assert clients.table_arn("t", client) is None
         with pytest.raises(AwsFailure):
-            session.table_arn("t", client)
+            clients.table_arn("t", client)
 
 
 NO, NOT_NOW, UNKNOWN = Outcome.NOT_PERMITTED, Outcome.NOT_NOW, Outcome.UNKNOWN

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ecs_updater.aws import session, sqs
+from ecs_updater.aws import clients, sqs
 from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater_cli.backends.account import Ledger
@@ -132,7 +132,7 @@ def test_without_a_queue_or_a_ledger_a_sentence_says_what_to_do(run, file, monke
         "there is no queue ecs-updater-fleet.fifo in eu-west-1: add --direct"
     )
     monkeypatch.setattr(sqs, "queue_url", lambda name: "https://queue")
-    monkeypatch.setattr(session, "table_arn", lambda name: None)
+    monkeypatch.setattr(clients, "table_arn", lambda name: None)
     code, _, err = run("deploy", "--name", "other")
     assert code == 3 and err.startswith("there is no table other-ledger in eu-west-1: ")
 
@@ -140,7 +140,7 @@ def test_without_a_queue_or_a_ledger_a_sentence_says_what_to_do(run, file, monke
 def test_a_dry_run_without_a_ledger_looks_for_no_table(run, file, monkeypatch):
     file(WEB)
     names = []
-    monkeypatch.setattr(session, "table_arn", names.append)
+    monkeypatch.setattr(clients, "table_arn", names.append)
     monkeypatch.setattr(DryRun, "plans", lambda *_: [])
     assert run("deploy", "--direct", "--no-ledger", "--dry-run")[0] == 0 and not names
     assert run("deploy", "--direct", "--dry-run")[0] == 0 and names == ["ecs-updater-ledger"]
