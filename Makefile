@@ -26,6 +26,8 @@ PERMISSIONS_BOUNDARY :=
 # Allowed images and services (as cluster/service): shell patterns separated by commas. Empty allows everything
 ALLOWED_IMAGES       :=
 ALLOWED_SERVICES     :=
+# Your services: ARNs or patterns of their task and execution roles, separated by commas. Empty: the role of the demo's cluster
+PASSABLE_ROLE_ARNS   :=
 # Deletion protection of the ledger's table: off for pipelines, which remove it, and on the emulator
 DELETION_PROTECTION   = $(if $(filter all-%,$(MAKECMDGOALS))$(filter local,$(TARGET)),false,true)
 # Reserved concurrency of the function. -1 reserves none, for accounts with a low limit
@@ -84,7 +86,7 @@ MAKEFLAGS += --no-print-directory
 
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
-export ALLOWED_IMAGES ALLOWED_SERVICES DELETION_PROTECTION
+export ALLOWED_IMAGES ALLOWED_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES

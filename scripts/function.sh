@@ -9,11 +9,14 @@ settings CLUSTER_NAME TASK_DEFINITION_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME L
 # Allowed images and services of the function, the API and the queue.
 allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES:-}")
 
-# need_cluster_outputs: reads the outputs of the cluster's stack.
-need_cluster_outputs() {
+# need_passable_roles: sets `passable_roles`: PASSABLE_ROLE_ARNS, or the execution role of the demo's cluster.
+need_passable_roles() {
+  passable_roles=${PASSABLE_ROLE_ARNS:-}
+  [ -z "$passable_roles" ] || return 0
   read_stack "$ECS_STACK"
-  [ -n "${output[TaskExecutionRoleArn]:-}" ] ||
-    fail "the stack $ECS_STACK has no output TaskExecutionRoleArn: $(hint deploy-ecs-cluster)"
+  passable_roles=${output[TaskExecutionRoleArn]:-}
+  [ -n "$passable_roles" ] ||
+    fail "the stack $ECS_STACK has no output TaskExecutionRoleArn: $(hint deploy-ecs-cluster), or set PASSABLE_ROLE_ARNS for your services"
 }
 
 # need_function_outputs: reads the outputs of the stacks of ledger and function. Fills the array `updater` with the parameters of
@@ -91,7 +94,7 @@ package_template() {
 # deploy_ledger: deploys the ledger's stack from the same bundle, and adds its outputs to `output`.
 deploy_ledger() {
   local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
-    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
+    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
   say "uploading the bundle"
   package_template 02-ledger
@@ -124,7 +127,7 @@ adopt_table() {
 # function_parameters: fills the array `parameters` with the template's parameters.
 function_parameters() {
   parameters=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH"
-    "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=${output[TaskExecutionRoleArn]}"
+    "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
     "LedgerClusterName=${output[LedgerClusterName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}")

@@ -87,7 +87,8 @@ NO_FUNCTION = "LedgerTableName: make deploy-lambda-sam TARGET=local"
         ),
         (
             "deploy-lambda-sam",
-            f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}",
+            f"the stack absent-ecs has no output TaskExecutionRoleArn: {DEPLOY_CLUSTER}, "
+            "or set PASSABLE_ROLE_ARNS for your services",
         ),
         (
             "deploy-api-aws",
@@ -114,6 +115,37 @@ def test_a_step_without_the_stacks_before_it_says_what_to_do(target, expected, e
         emulator.make(*target.split(), STACK_NAME="absent", LAMBDA_PACKAGE=str(package)).complaint()
         == expected
     )
+
+
+def test_the_function_updates_your_services_without_the_stacks_of_the_demo(workspace, package):
+    here = workspace("yours")
+    here.make("emulator-up").succeeded()
+    ecs, container = here.client("ecs"), {"name": "web", "image": "busybox", "memory": 64}
+    ecs.create_cluster(clusterName="shop")
+    ecs.register_task_definition(family="web-shop", containerDefinitions=[container])
+    ecs.create_service(cluster="shop", serviceName="web", taskDefinition="web-shop", desiredCount=1)
+    settings = {
+        "STACK_NAME": "yours",
+        "LAMBDA_FUNCTION_NAME": "yours",
+        "CLUSTER_NAME": "shop",
+        "TASK_DEFINITION_NAME": "web-*",
+        "PASSABLE_ROLE_ARNS": "arn:aws:iam::000000000000:role/web-*",
+    }
+
+    here.make("deploy-lambda-aws", LAMBDA_PACKAGE=str(package), **settings).succeeded()
+
+    event = {
+        "ecs_cluster_name": "shop",
+        "ecs_service_name": "web",
+        "ecs_image_name": "busybox:1.36",
+        "ecs_tag": {},
+    }
+    answer = here.client("lambda").invoke(FunctionName="yours", Payload=json.dumps(event))
+    assert json.load(answer["Payload"])["statusCode"] == 200
+    (service,) = ecs.describe_services(cluster="shop", services=["web"])["services"]
+    assert service["taskDefinition"].endswith("task-definition/web-shop:2")
+    here.make("clean", STACK_NAME="yours", LAMBDA_FUNCTION_NAME="yours").succeeded()
+    assert not here.left()
 
 
 def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
