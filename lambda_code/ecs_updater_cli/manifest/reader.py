@@ -41,8 +41,8 @@ _MERGE = "tag:yaml.org,2002:merge"
 _ODD_IN_YAML = re.compile("[\t\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 # Constants that Python's parser accepts and JSON does not have, and strings, which may contain
-# these words.
-_STRING_OR_CONSTANT = re.compile(r'"(?:\\.|[^"\\])*"|-?Infinity|NaN')
+# these words. Possessive: otherwise each character of a string takes memory of its own.
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*+"|-?Infinity|NaN')
 
 # The escape of half a surrogate pair. The second part skips other escapes, such as that of a
 # backslash.
@@ -124,7 +124,7 @@ def _json_error(text: str) -> ManifestError | None:
     except ValueError as error:
         sentence = f"this is not valid JSON: {one_line(str(error))}"
         return ManifestError.at(Position(1, 1), sentence)
-    for match in _STRING_OR_CONSTANT.finditer(text):
+    for match in _STRING_OR_CONSTANT.finditer(text) if constants else ():
         if match[0] in constants:
             sentence = f"this is not valid JSON: JSON has no value {match[0]}"
             raise ManifestError.at(_position(text, match.start()), sentence)
@@ -170,6 +170,7 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 if value:
                     self._reject_yaml(event, "expected a single document, but found another one")
+                    break
                 value = self._value(next(self._events), 0)
         return value
 

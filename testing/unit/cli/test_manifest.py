@@ -3,6 +3,8 @@
 import json
 import re
 import textwrap
+import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -443,6 +445,11 @@ TOO_LARGE = {
         "-",
         f"-:1:1: {TOO_MANY}",
     ),
+    "documents": (
+        "--- 1\n" * 200_000,
+        "x.yaml",
+        "x.yaml:2:1: this is not valid YAML: expected a single document, but found another one",
+    ),
     "a list that has no end": ("[" + "1," * 500_000, "x.json", f"x.json:1:1: {TOO_MANY}"),
     "aliases": ("- &a {b: 1}\n" + "- *a\n" * 200_000, "x.yaml", f"x.yaml:1:1: {TOO_MANY}"),
     "a list in an entry": ("- [" + "1," * 500_000 + "1]", "x.yaml", f"x.yaml:1:3: {TOO_MANY}"),
@@ -454,16 +461,15 @@ TOO_LARGE = {
 }
 
 
-@pytest.mark.parametrize("text, name, sentence", TOO_LARGE.values(), ids=TOO_LARGE)
-def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, sentence):
-    status, parse = [0], yaml.parse
+@pytest.fixture(name="read_events")
+def _read_events(monkeypatch):
+    """Counts the events that are read of a file; no text is parsed as a whole."""
+    counts, parse, loads = Counter(), yaml.parse, json.loads
 
     def counted(*arguments, **options):
         for event in parse(*arguments, **options):
-            status[0] += 1
+            counts["events"] += 1
             yield event
-
-    loads = json.loads
 
     def load_scalar(scalar, **options):
         assert len(scalar) < 100, "the text is parsed as a whole"
@@ -471,7 +477,46 @@ def test_reading_stops_as_soon_as_it_is_too_much(monkeypatch, text, name, senten
 
     monkeypatch.setattr(yaml, "parse", counted)
     monkeypatch.setattr(json, "loads", load_scalar)
-    assert problems(text, name) == [sentence] and status[0] < 130_000
+    return counts
+
+
+@pytest.mark.parametrize("text, name, sentence", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_reading_stops_as_soon_as_it_is_too_much(read_events, text, name, sentence):
+    assert problems(text, name) == [sentence] and read_events["events"] < 130_000
+
+
+NINE = "[1, 2, 3, 4, 5, 6, 7, 8, 9]"
+IN_JSON = "[" + ",\n".join([NINE] * 500) + "]"
+TOO_MANY_VALUES = {
+    "entries in YAML": (f"- {NINE}\n" * 500, "x.yaml", "x.yaml:101:4"),
+    "entries in JSON": (IN_JSON, "x.json", "x.json:101:2"),
+    "entries in JSON that is not called so": (IN_JSON, "-", "-:101:2"),
+    "lists of one entry": (f"- a: {IN_JSON}", "x.yaml", "x.yaml:101:2"),
+    "maps": ("- {a: 1, b: 2, c: 3}\n" * 1000, "x.yaml", "x.yaml:251:7"),
+    "aliases": (f"- &a {NINE}\n" + "- *a\n" * 500, "x.yaml", "x.yaml:101:3"),
+}
+
+
+@pytest.mark.parametrize("text, name, place", TOO_MANY_VALUES.values(), ids=TOO_MANY_VALUES)
+def test_reading_stops_too_where_there_are_too_many_values_in_all(
+    monkeypatch, read_events, text, name, place
+):
+    monkeypatch.setattr("ecs_updater_cli.manifest.reader.MAX_VALUES", 1000)
+    sentence = f"{place}: with its aliases the file has more than 1,000 values"
+    assert problems(text, name) == [sentence] and read_events["events"] < 2100
+
+
+@pytest.mark.parametrize("item", ["1", "NaN"])
+@pytest.mark.parametrize("piece", ["xx", "\\n"])
+def test_a_long_text_takes_memory_in_proportion_to_its_size(item, piece):
+    content = f'["{piece * 250_000}", {item}]'.encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ManifestError):
+            checked(read(content, "x.json"))
+        assert tracemalloc.get_traced_memory()[1] < 60 * len(content)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_without_an_end_is_not_read_to_its_end():
