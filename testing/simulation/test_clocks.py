@@ -30,7 +30,7 @@ PATIENCE = 600
 """Seconds after which a test that hangs ends."""
 
 
-@pytest.fixture(name="laptop", params=[-300, -130, 0, 130, 300])
+@pytest.fixture(name="laptop", params=[-300, -130, -20, 0, 20, 130, 300])
 def _laptop(world, request):
     """The clock of a machine that is so many seconds ahead, as the command line makes it of AWS's
     answers.

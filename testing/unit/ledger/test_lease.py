@@ -148,6 +148,7 @@ def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any
         for ahead in (-skew, skew)
     )
     with leases.held(SERVICE_ARN, ONE) as lease:
+        assert clock() + 3600 < expires() < clock() + 2 * 86_400
         for _ in range(60):
             clock.now += 1800
             lease.keep()
