@@ -257,16 +257,32 @@ def test_each_distinct_image_is_asked_for_once():
     assert sorted(registries.asked) == ["a", "b:1"]
 
 
+class Together(Fake):
+    """Registries that answer for an image as soon as they are asked for all ten."""
+
+    def __init__(self):
+        super().__init__(index("linux/amd64"))
+        self.all_are_asked_for = threading.Barrier(10)
+
+    def manifest(self, asked):
+        self.all_are_asked_for.wait(60)
+        return super().manifest(asked)
+
+
+def test_images_are_asked_for_at_the_same_time():
+    images = [image(f"app:{number}") for number in range(10)]
+    assert not any(one.doubt for one in verify_all(images, X86_64, Together()).values())
+
+
 class Slow(Fake):
-    """Registries that answer for ``quick`` at once, and for others when the test is over."""
+    """Registries that answer when the test is over."""
 
     def __init__(self):
         super().__init__(index("linux/amd64"))
         self.over = threading.Event()
 
     def manifest(self, asked):
-        if str(asked) != "quick":
-            assert self.over.wait(60)
+        assert self.over.wait(60)
         return super().manifest(asked)
 
 
