@@ -74,6 +74,18 @@ def test_ten_services_are_one_call_and_each_is_one_line(deploy, ecs):
 @pytest.mark.parametrize(
     "update",
     [
+        event(f"{PREFIX}service/shop/web-00"),
+        event("web-00", cluster=f"{PREFIX}cluster/shop"),
+    ],
+    ids=["ARN", "ARN of the cluster"],
+)
+def test_a_service_that_is_named_by_an_arn_is_known_too(deploy, update):
+    assert deploy([update])[1].splitlines() == [HEAD, "  shop/web-00: stage"]
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
         event("web-00", ("owner", "stage", "new")),
         event("web-00", (), ecs_tag_mode="merge"),
         {"action": "rollback", "ecs_cluster_name": "shop", "ecs_service_name": "web-00"},
