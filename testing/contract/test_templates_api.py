@@ -83,6 +83,23 @@ def test_the_api_has_the_routes_of_its_document_and_no_other():
     assert methods().keys() == ROUTES.keys()
 
 
+def test_what_the_stage_shows_is_made_after_every_route_and_every_answer_of_the_gateways_own():
+    """A deployment is the API as it is when that is made."""
+    kinds = ("AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse")
+    parts = {name for name, one in API["Resources"].items() if one["Type"] in kinds}
+    assert set(API["Resources"]["Deployment"]["DependsOn"]) == parts
+    module = PROJECT / "infraestructure-terraform" / "modules" / "ecs-updater-api"
+    text = "".join(file.read_text("utf-8") for file in sorted(module.glob("*.tf")))
+    made = re.findall(
+        r'^resource "(aws_api_gateway_(?:integration|gateway_response))" "(\w+)"',
+        text,
+        re.MULTILINE,
+    )
+    deployment = text.partition('resource "aws_api_gateway_deployment"')[2]
+    after = deployment.partition("depends_on = [")[2].partition("]")[0]
+    assert set(re.findall(r"[\w.]+", after)) == {".".join(one) for one in made}
+
+
 @pytest.mark.parametrize("auth", ["key", "iam"])
 def test_every_route_but_the_help_wants_the_key_and_with_iam_a_signature_beside_it(auth):
     found = methods(ApiAuth=auth)
