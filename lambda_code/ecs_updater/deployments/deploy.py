@@ -7,7 +7,7 @@ ledger in memory.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ..aws.dynamodb import Table
@@ -21,9 +21,9 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..ledger.entry import Entry
-from ..ledger.lease import Holder, Lease, Leases
-from ..ledger.memory import MemoryHistory, MemoryLeases, MemoryLedger
-from ..ledger.store import History
+from ..ledger.lease import Holder, Lease
+from ..ledger.memory import MemoryLedger
+from ..ledger.store import ledger_of
 from ..model import event_parser
 from ..model.arn import revision_name
 from ..model.plan import Plan
@@ -36,11 +36,19 @@ from .idempotency import Identity, has_ended_for_good, replay
 from .journal import Journal
 from .planner import Planner, RateLimit
 from .recovery import Recovery, Step, in_order
-from .response import DRY_RUN, Answer, RolloutOutcome, merged, of_dry_run, of_entry
+from .response import (
+    DRY_RUN,
+    Answer,
+    RolloutOutcome,
+    merged,
+    of_dry_run,
+    of_entry,
+    with_notes,
+)
 from .rollback_target import tags_with
 from .tag_writer import UNCHANGED
 from .waiter import NOT_REQUESTED, Waiter
-from .writer import NOTHING, LeftBehind, apply
+from .writer import LeftBehind, apply
 
 _MOST_PLANS = 3
 """Maximum plans of an update if other updates deploy between its read and its write."""
@@ -59,10 +67,6 @@ def registry_clients(settings: Settings) -> Registries:
     return RegistryClient(Ecr(http), Oci(http))
 
 
-def no_wait(_: Plan) -> None:
-    """Does not wait: ECS throttles, and the SDK retries."""
-
-
 def deploy(
     event: Any,
     environment: Mapping[str, str],
@@ -72,15 +76,16 @@ def deploy(
     registries: Callable[[Settings], Registries] = registry_clients,
     *,
     service: ServiceDescription | None = None,
-    wait_for_rate_limit: RateLimit = no_wait,
+    wait_for_rate_limit: RateLimit | None = None,
 ) -> Answer:
     """Updates or rolls back a service by an event, and returns the response of the contract.
 
     `event` is any JSON value. `environment` is the function's (`os.environ`). `table` is the
     ledger's, if the environment has LEDGER_TABLE. The command line without a table passes a ledger
     in memory. `service`: the service, if DescribeServices was called already.
-    `wait_for_rate_limit` waits before the lease until the calls of a plan may be made. Raises the
-    errors of `errors`. The message of an error after a write contains the state of the service.
+    `wait_for_rate_limit` waits before the lease until the calls of a plan may be made. None: ECS
+    throttles, and the SDK retries. Raises the errors of `errors`. The message of an error after a
+    write contains the state of the service.
     """
     attempt = Attempt(event, environment, ecs, call or Call(), table, registries)
     if attempt.request.dry_run:
@@ -92,7 +97,8 @@ def deploy(
     if earlier is None or earlier.is_ended:
         read_at = service.read_at if service else attempt.call.clock.epoch()
         plan = attempt.planner.plan(attempt.request, service)
-        wait_for_rate_limit(plan)
+        if wait_for_rate_limit:
+            wait_for_rate_limit(plan)
     key = plan.snapshot.key if plan else earlier.service if earlier else ""
     with attempt.leases.held(key, attempt.identity.holder, attempt.latest_begin()) as lease:
         step = _resume_or_begin(attempt, lease, plan, read_at)
@@ -101,9 +107,8 @@ def deploy(
         outcome = _write_and_wait(attempt, step)
         response = _finish(attempt, step.journal, outcome)
     if lease.not_released:
-        notes = [*response["body"]["deployment"].get("notes", []), str(lease.not_released)]
-        response = of_entry(step.journal.entry, response["body"]["deployment"], notes=notes)
-    return response
+        step.journal.notes.append(str(lease.not_released))
+    return with_notes(response, step.journal.notes) if step.journal.notes else response
 
 
 class Attempt:
@@ -120,22 +125,15 @@ class Attempt:
     ):
         self.settings = Settings.from_environment(environment)
         self.request = event_parser.parse(event, self.settings)
-        self.ecs, self.call, clock = ecs, call, call.clock
-        self.history: History
-        self.leases: Leases
-        if isinstance(table, MemoryLedger):
-            self.history, self.leases = table.history, table.leases
-        elif table:
-            days = self.settings.ledger_retention_days
-            self.history = History(table, retention_days=days, clock=clock.epoch)
-            self.leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
-        else:
-            self.history, self.leases = MemoryHistory(clock.epoch), MemoryLeases(clock.epoch)
+        self.ecs, self.call = ecs, call
+        days = self.settings.ledger_retention_days
+        ledger = ledger_of(table or MemoryLedger(call.clock.epoch), days, call.clock)
+        self.history, self.leases = ledger.history, ledger.leases
         holder = Holder.of(self.request.request_id or call.id)
         self.deadline = call.deadline(self.request.wait_seconds)
         """The moment of the clock at which the waits for lease, rollout and rollback end."""
         self.planner = Planner(ecs, self.settings, registries, call, self.history)
-        self.waiter = Waiter(ecs, self.settings, clock)
+        self.waiter = Waiter(ecs, self.settings, call.clock)
         fingerprint = fingerprint_of_event(event)
         self.identity = Identity(self.history, self.request, holder, fingerprint)
 
@@ -156,18 +154,18 @@ def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
     Raises the rollout's error if the update would make no deployment after a failed one.
     """
     entry = replace(attempt.planner.intent(plan, attempt.request), rollback_on_failure=False)
-    memory = MemoryHistory(attempt.call.clock.epoch)
-    with MemoryLeases().held(entry.service, attempt.identity.holder) as lease:
-        journal = Journal(entry, memory, lease)
+    memory = MemoryLedger(attempt.call.clock.epoch)
+    with memory.leases.held(entry.service, attempt.identity.holder) as lease:
+        journal = Journal(entry, memory.history, lease)
     notes = [*attempt.planner.notes, *attempt.planner.not_verified(plan, attempt.request)]
     if plan.deploys:
         return of_dry_run(plan, entry.answer or {}, notes)
-    past = attempt.planner.past_of
+    past = partial(attempt.history.latest, plan.snapshot.key)
     outcome = attempt.waiter.judge_without_deployment(
         # A dry run recovers no open update.
         journal,
         plan.snapshot,
-        lambda: [earlier for earlier in past(plan.snapshot) if earlier.is_ended],
+        lambda: [earlier for earlier in past() if earlier.is_ended],
     )
     if outcome.error:
         outcome.error.also(DRY_RUN, instead_of=NOT_REQUESTED)
@@ -227,7 +225,7 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
             rollback_to = success.task_definition_arn
         if rollback_to and rollback_to != entry.before.task_definition_arn:
             # A rollout is in progress or has failed: the current tags belong to it.
-            rollback_tags = tags_with(rollback_to, attempt.planner.past_of(plan.snapshot))
+            rollback_tags = tags_with(rollback_to, history.latest(entry.service))
             if rollback_tags is None:
                 success = success or history.last_success(entry.service)
                 if success and success.task_definition_arn == rollback_to:
@@ -263,7 +261,11 @@ def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
     entry = journal.entry
     may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
     try:
-        outcome = write_and_wait(attempt, plan, journal, step.left_behind)
+        if plan.writes:
+            _write(attempt, plan, journal, step.left_behind)
+        outcome = None if plan.deploys else _judge_running(attempt, plan, journal)
+        if outcome is None or not outcome.is_final:
+            outcome = waiter.wait(journal, attempt.deadline)
         if journal.has_deployed and step.has_recovered:
             attempt.recovery.fail_overtaken()
         return outcome
@@ -276,22 +278,13 @@ def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
         raise
 
 
-def write_and_wait(
-    attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind = NOTHING
-) -> RolloutOutcome:
-    """Writes the plan and waits for the rollout. Raises the errors of `writer.apply`."""
-    if plan.writes:
-        _write(attempt, plan, journal, left_behind)
-    if not plan.deploys:
-        planner, snapshot = attempt.planner, plan.snapshot
-        outcome = attempt.waiter.judge_without_deployment(
-            journal, snapshot, lambda: planner.past_of(snapshot)
-        )
-        if outcome.error and plan.tags and journal.entry.rollback is None:
-            outcome.error.also("the tags of this event are set")
-        if outcome.is_final:
-            return outcome
-    return attempt.waiter.wait(journal, attempt.deadline)
+def _judge_running(attempt: Attempt, plan: Plan, journal: Journal) -> RolloutOutcome:
+    """Judges a plan without a deployment by the deployment that runs."""
+    past = partial(attempt.history.latest, plan.snapshot.key)
+    outcome = attempt.waiter.judge_without_deployment(journal, plan.snapshot, past)
+    if outcome.error and plan.tags and journal.entry.rollback is None:
+        outcome.error.also("the tags of this event are set")
+    return outcome
 
 
 def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind) -> None:
@@ -350,38 +343,26 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
 
 
 def _finish(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> Answer:
-    """Writes the verdict into the ledger, and returns the response or raises the error."""
-    if outcome.error:
-        outcome.error.details["notes"] = _notes(attempt, journal, outcome)
-        if outcome.is_final:
-            journal.failed(outcome.verdict, outcome.error)
-            # With a note if that could not be written.
-            outcome.error.details["notes"] = _notes(attempt, journal, outcome)
-        raise outcome.error
-    known = len(journal.notes)
-    notes = _notes(attempt, journal, outcome)
-    response = of_entry(journal.entry, outcome.deployment, notes=notes)
-    if outcome.is_final:
-        journal.ended(response)
-    else:
-        journal.answered(response)
-    if len(journal.notes) == known:
-        return response
-    notes = _notes(attempt, journal, outcome)
-    return of_entry(journal.entry, response["body"]["deployment"], notes=notes)
+    """Writes the verdict into the ledger, and returns the response or raises the error.
 
-
-def _notes(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> list[str]:
-    """Returns the notes for the caller."""
-    notes = [*attempt.planner.notes, *journal.notes]
+    The journal's notes become those for the caller. They grow if the ledger cannot be written.
+    """
+    journal.notes[:0] = attempt.planner.notes
     if attempt.request.wait_seconds and outcome.verdict == Verdict.IN_PROGRESS:
-        notes.append("no time was left to wait for the rollout")
-    if (
-        journal.entry.rollback_on_failure
-        and not outcome.is_final
-        and not attempt.settings.ledger_table
-    ):
-        notes.append(
+        journal.notes.append("no time was left to wait for the rollout")
+    is_kept = outcome.is_final or bool(attempt.settings.ledger_table)
+    if journal.entry.rollback_on_failure and not is_kept:
+        journal.notes.append(
             "a later failure is not rolled back: the function has no ledger (LEDGER_TABLE)"
         )
-    return notes
+    if outcome.error:
+        outcome.error.details["notes"] = journal.notes
+        if outcome.is_final:
+            journal.failed(outcome.verdict, outcome.error)
+        raise outcome.error
+    response = of_entry(journal.entry, outcome.deployment)
+    if journal.notes:
+        response = with_notes(response, journal.notes)
+    write = journal.ended if outcome.is_final else journal.answered
+    write(response)
+    return response

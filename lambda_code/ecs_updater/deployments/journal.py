@@ -4,68 +4,15 @@ Before a write to the service, a step raises if the ledger cannot be written: ev
 found later. After the deployment, no step raises: a later process finds and finishes the entry.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
-from ..ledger.entry import Entry, Side
+from ..ledger.entry import Entry
 from ..ledger.lease import Lease
 from ..ledger.store import History
-from ..model import task_definition as td
-from ..model.plan import Plan
-from ..model.request import Request, RollbackRequest, UpdateRequest
-from ..model.tags import REPLACE
-from .response import Answer, of_entry, of_plan, running_deployment
-
-
-def intent(
-    plan: Plan, request: Request, digests: Mapping[str, Iterable[str]], rollback_to: str | None
-) -> Entry:
-    """Returns the entry of a plan, without its number and owner, which need a lease.
-
-    `digests`: the expected image digests by container, if they are known.
-    """
-    snapshot, planned = plan.snapshot, plan.after
-    before, after = (
-        {
-            container["name"]: container.get("image", "")
-            for container in task_definition["containerDefinitions"]
-        }
-        for task_definition in (snapshot.task_definition, planned)
-    )
-    update = request if isinstance(request, UpdateRequest) else None
-    return Entry(
-        service=snapshot.key,
-        number=0,
-        request_id="",
-        owner="",
-        fence=0,
-        cluster_arn=snapshot.cluster_arn,
-        service_arn=snapshot.service_arn,
-        action="rollback" if isinstance(request, RollbackRequest) else "update",
-        before=Side(
-            snapshot.task_definition_arn,
-            before,
-            snapshot.tags,
-            td.essential_containers(snapshot.task_definition, plan.container),
-        ),
-        after=Side(
-            planned.get("taskDefinitionArn") if plan.revision is None else None,
-            after,
-            plan.tags.after,
-            td.essential_containers(planned, plan.container),
-        ),
-        rollback_on_failure=update is not None and update.rollback_on_failure,
-        rollback_to=rollback_to,
-        replaces_tags=update is not None and update.tags is not None and update.tag_mode == REPLACE,
-        deploys=plan.deploys,
-        digests={container: sorted(values) for container, values in digests.items()},
-        previous_deployment_id=snapshot.deployment_id,
-        previous_service_deployment_arn=snapshot.service_deployment_arn,
-        answer=of_plan(plan),
-    )
-
+from .response import Answer, of_entry, running_deployment
 
 WRITE_SECONDS = 75
 """Maximum duration of one write to ECS with its retries, for which the lease must last."""

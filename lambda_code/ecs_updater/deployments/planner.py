@@ -1,24 +1,26 @@
 """From a request to a plan: reads the service, the registry and the ledger, and writes nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..aws.ecs import Ecs
 from ..aws.errors import AwsFailure
 from ..context import Call
 from ..errors import RollbackTargetError, ServiceReadError
-from ..ledger.entry import Entry
+from ..ledger.entry import Entry, Side
 from ..ledger.store import History
+from ..model import task_definition as td
 from ..model.arn import revision_name
 from ..model.image import ImageReference
 from ..model.plan import Applied, Plan, make_plan, make_rollback_plan, registration
 from ..model.request import Request, RollbackRequest, UpdateRequest
 from ..model.service import ServiceDescription, Snapshot
+from ..model.tags import REPLACE
 from ..registry.manifest import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..settings import OFF, REQUIRE, TAG, Settings
-from .journal import intent
 from .reader import check_family, read
+from .response import of_plan
 from .rollback_target import TargetSearch
 
 _REGISTRY_SECONDS = 20.0
@@ -43,10 +45,6 @@ class Planner:
         self._registries = registries
         self._passed_over: list[str] = []
         self._verified: dict[str, Verified] | None = None
-
-    def past_of(self, snapshot: Snapshot) -> Sequence[Entry]:
-        """Returns the service's past updates, the latest first. Raises LedgerError."""
-        return self._history.latest(snapshot.key)
 
     @property
     def notes(self) -> list[str]:
@@ -141,8 +139,42 @@ class Planner:
         return replace(request, image=pinned[str(request.image)], container_images=further)
 
     def intent(self, plan: Plan, request: Request) -> Entry:
-        """Returns the ledger's entry of a plan."""
-        return intent(plan, request, self.digests(plan), plan.snapshot.completed)
+        """Returns the ledger's entry of a plan, without number and owner, which need a lease."""
+        snapshot, planned = plan.snapshot, plan.after
+        update = request if isinstance(request, UpdateRequest) else None
+        return Entry(
+            service=snapshot.key,
+            number=0,
+            request_id="",
+            owner="",
+            fence=0,
+            cluster_arn=snapshot.cluster_arn,
+            service_arn=snapshot.service_arn,
+            action="update" if update else "rollback",
+            before=Side(
+                snapshot.task_definition_arn,
+                td.container_images(snapshot.task_definition),
+                snapshot.tags,
+                td.essential_containers(snapshot.task_definition, plan.container),
+            ),
+            after=Side(
+                # A revision to be registered has none yet.
+                planned.get("taskDefinitionArn"),
+                td.container_images(planned),
+                plan.tags.after,
+                td.essential_containers(planned, plan.container),
+            ),
+            rollback_on_failure=update is not None and update.rollback_on_failure,
+            rollback_to=snapshot.completed,
+            replaces_tags=update is not None
+            and update.tags is not None
+            and update.tag_mode == REPLACE,
+            deploys=plan.deploys,
+            digests={name: sorted(digests) for name, digests in self.digests(plan).items()},
+            previous_deployment_id=snapshot.deployment_id,
+            previous_service_deployment_arn=snapshot.service_deployment_arn,
+            answer=of_plan(plan),
+        )
 
     def _pin(self, verified: Verified) -> ImageReference:
         if self._settings.pin_digest == OFF:

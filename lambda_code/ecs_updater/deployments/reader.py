@@ -37,10 +37,9 @@ def read(
     TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
     """
     service = _describe(ecs, request, description)
-    _check_updatable(service, request)
     try:
         task_definition, task_definition_tags = ecs.describe_task_definition(
-            service_description.task_definition(service) or ""
+            _updatable_revision(service, request)
         )
     except AwsFailure as failure:
         # Never the caller's fault: ECS returned the name.
@@ -122,29 +121,29 @@ def _service_not_found(ecs: Ecs, request: Request) -> EcsUpdaterError:
     )
 
 
-def _check_updatable(service: Mapping[str, Any], request: Request) -> None:
+def _updatable_revision(service: Mapping[str, Any], request: Request) -> str:
+    """Returns the ARN of the running revision of a service that can be updated."""
     if service["status"] != "ACTIVE":
         raise ServiceNotActiveError(
             f"ecs_service_name {request.service} is {service['status']}, not ACTIVE"
         )
     controller = (service.get("deploymentController") or {}).get("type", "ECS")
+    task_definition = service_description.task_definition(service)
     if controller != "ECS":
-        raise DeploymentControllerError(
-            f"ecs_service_name {request.service} has the deployment controller {controller}: "
-            "only a service with the "
+        reason = (
+            f"has the deployment controller {controller}: only a service with the "
             "controller ECS can be given another task definition by UpdateService"
         )
-    if service.get("resourceManagementType") == "ECS":
-        raise DeploymentControllerError(
-            f"ecs_service_name {request.service} is an Express service, whose task definition "
-            "ECS manages: update its image with "
+    elif service.get("resourceManagementType") == "ECS":
+        reason = (
+            "is an Express service, whose task definition ECS manages: update its image with "
             "UpdateExpressGatewayService (aws ecs update-express-gateway-service)"
         )
-    if service_description.task_definition(service) is None:
-        raise DeploymentControllerError(
-            f"ecs_service_name {request.service} has neither a task definition "
-            "nor a deployment of one"
-        )
+    elif task_definition is None:
+        reason = "has neither a task definition nor a deployment of one"
+    else:
+        return task_definition
+    raise DeploymentControllerError(f"ecs_service_name {request.service} {reason}")
 
 
 def cluster_hint(ecs: Ecs, cluster: str) -> str:

@@ -13,12 +13,12 @@ from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..aws.ecs_reader import service_batches
 from ..aws.errors import AwsFailure, Outcome
-from ..context import Call, Clock
+from ..context import Call
 from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, LedgerError
 from ..ledger.entry import Entry, Side, seconds
 from ..ledger.lease import Holder, Leases
 from ..ledger.memory import MemoryLedger
-from ..ledger.store import History, OpenEntry, Page
+from ..ledger.store import OpenEntry, Page, ledger_of
 from ..log import logger
 from ..model.arn import service_key
 from ..model.verdict import Verdict
@@ -130,8 +130,9 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
         raise ConfigurationError(
             "the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete"
         )
-    history, leases = _parts(table, settings.ledger_retention_days, call.clock)
-    recovery, key = Recovery(ecs, Waiter(ecs, settings, call.clock), history), service_of(event)
+    ledger, key = ledger_of(table, settings.ledger_retention_days, call.clock), service_of(event)
+    history = ledger.history
+    recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history)
     result, most_seconds = Reconciliation(), settings.open_update_max_hours * 3600
     for page in [Page(history.open_entries(key), True)] if key else history.open_pages():
         for service in _open_services(ecs, page.entries, result, call, batch, most_seconds):
@@ -141,20 +142,8 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
             if not page.is_all and batch is None:
                 # Before the recovery: if it kills the run, the next run skips this service.
                 history.go_on_after(service.entries[-1])
-            _recover(service, leases, recovery, result, f"reconciler {call.id}")
+            _recover(service, ledger.leases, recovery, result, f"reconciler {call.id}")
     return result
-
-
-def _parts(
-    table: Table | MemoryLedger, retention_days: int, clock: Clock
-) -> tuple[History, Leases]:
-    """Returns the parts of the ledger that the reconciler uses."""
-    if isinstance(table, MemoryLedger):
-        return table.history, table.leases
-    return (
-        History(table, retention_days=retention_days, clock=clock.epoch),
-        Leases(table, clock=clock.epoch, sleep=clock.sleep),
-    )
 
 
 def _recover(

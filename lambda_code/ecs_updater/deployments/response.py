@@ -74,9 +74,8 @@ def of_entry(
     deployment: Mapping[str, Any] | None = None,
     *,
     updated_on: datetime | Literal["as before"] | None = "as before",
-    notes: Sequence[str] = (),
 ) -> Answer:
-    """Returns the response of an entry with its revision, `deployment` and `notes`.
+    """Returns the response of an entry with its revision and `deployment`.
 
     `updated_on`: time of a new deployment.
     """
@@ -90,9 +89,13 @@ def of_entry(
     shown = {**(body["deployment"] if deployment is None else deployment)}
     if deployment is None and entry.deployment_id:
         shown["id"] = entry.deployment_id
-    if notes:
-        shown["notes"] = list(notes)
     return {**answer, "body": {**body, "deployment": shown}}
+
+
+def with_notes(answer: Answer, notes: Sequence[str]) -> Answer:
+    """Returns the response with `notes` for the caller in its deployment."""
+    body = answer["body"]
+    return {**answer, "body": {**body, "deployment": {**body["deployment"], "notes": list(notes)}}}
 
 
 def running_deployment(entry: Entry, deployment_id: str) -> dict[str, Any]:

@@ -9,15 +9,17 @@ every entry has its turn.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ..aws.dynamodb import ConditionFailed, Delete, Item, Put, Table, Update, Write
+from ..context import Clock
 from ..errors import LeaseHeldError, LedgerError, one_line
 from ..log import logger
 from ..model.field_types import build
-from .batch import count_failure
+from ..throttling import Rate
+from .batch import Batches, count_failure
 from .entry import (
     ENTRY,
     LAST_SUCCESS,
@@ -34,7 +36,8 @@ from .entry import (
     request_key,
     to_item,
 )
-from .lease import Lease, check_is_held, lost_error
+from .lease import Lease, Leases, check_is_held, lost_error
+from .rate_limiter import SharedRateLimiter
 
 RETENTION_DAYS = 90
 """Days for which an ended entry and its `request_id` are kept."""
@@ -369,3 +372,29 @@ def _last_success(success: Success) -> Put:
     return Put(
         item, "attribute_not_exists(#number) OR #number <= :number", {"number": success.number}
     )
+
+
+class TableLedger:
+    """The parts of the ledger in a table. A `memory.MemoryLedger` has the same."""
+
+    def __init__(self, table: Table, retention_days: int, clock: Clock):
+        self._table, self._days, self._clock = table, retention_days, clock
+        self.history = History(table, retention_days=retention_days, clock=clock.epoch)
+        self.leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
+
+    @property
+    def batches(self) -> Batches:
+        """The batches of the queue."""
+        return Batches(self._table, retention_days=self._days, clock=self._clock.epoch)
+
+    def rate_limiter(self, limits: Mapping[str, Rate], clock: Clock) -> SharedRateLimiter:
+        """Returns a rate limiter that shares its tokens with all users of the table."""
+        return SharedRateLimiter(self._table, limits, clock=clock.epoch, sleep=clock.sleep)
+
+
+_Ledger = TypeVar("_Ledger")
+
+
+def ledger_of(table: Table | _Ledger, retention_days: int, clock: Clock) -> TableLedger | _Ledger:
+    """Returns the ledger in a table. A ledger in memory is returned as it is."""
+    return TableLedger(table, retention_days, clock) if isinstance(table, Table) else table

@@ -41,11 +41,8 @@ from ..errors import (
     ServiceUpdateRefusedError,
     one_line,
 )
-from ..ledger.batch import Batches
-from ..ledger.lease import Leases
 from ..ledger.memory import MemoryLedger
-from ..ledger.rate_limiter import SharedRateLimiter
-from ..ledger.store import History
+from ..ledger.store import ledger_of
 from ..model.event_parser import parse as parse_event
 from ..model.plan import Plan
 from ..model.request import fingerprint
@@ -139,27 +136,12 @@ class Worker:
         self._caller_prefix, self._retries_denied = caller_prefix, retries_denied
         self._max_receives = own.max_receives
         clock, settings = call.clock, _settings(environment)
-        history: History
-        leases: Leases
-        self._batches: Batches
-        self._limiter: RateLimiter
-        if isinstance(table, MemoryLedger):
-            history, leases, self._batches = table.history, table.leases, table.batches
-            self._limiter = table.rate_limiter(parse_rates(own.ecs_rates), clock)
-        else:
-            days = settings.ledger_retention_days
-            history = History(table, retention_days=days, clock=clock.epoch)
-            leases = Leases(table, clock=clock.epoch, sleep=clock.sleep)
-            self._batches = Batches(table, retention_days=days, clock=clock.epoch)
-            self._limiter = SharedRateLimiter(
-                table, parse_rates(own.ecs_rates), clock=clock.epoch, sleep=clock.sleep
-            )
+        ledger = ledger_of(table, settings.ledger_retention_days, clock)
+        self._batches = ledger.batches
+        self._limiter = ledger.rate_limiter(parse_rates(own.ecs_rates), clock)
+        recovery = Recovery(ecs, Waiter(ecs, settings, clock), ledger.history)
         self._rejections = Rejections(
-            history,
-            leases,
-            Recovery(ecs, Waiter(ecs, settings, clock), history),
-            own.arn_prefix,
-            settings,
+            ledger.history, ledger.leases, recovery, own.arn_prefix, settings
         )
 
     def process(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
