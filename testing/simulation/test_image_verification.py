@@ -16,7 +16,8 @@ from ecs_updater.errors import (
     ImageVerificationError,
     RolloutFailedError,
 )
-from ecs_updater.registry.verify import Found, Missing, NoAnswer
+from ecs_updater.registry.manifest import Missing, NoAnswer
+from ecs_updater.registry.verify import Found
 from support.rollout_world import EVENT
 
 
@@ -34,9 +35,9 @@ class Registry:
         """As ``registry.verify.Registries`` has it."""
         self.asked.append(str(image))
         if image.tag == "missing":
-            return Missing("its repository has no such tag or digest")
+            raise Missing("its repository has no such tag or digest")
         if image.tag == "silent":
-            return NoAnswer("it did not answer")
+            raise NoAnswer("it did not answer")
         media_type = "application/vnd.oci.image.manifest.v1+json"
         config = {
             "mediaType": "application/vnd.oci.image.config.v1+json",

@@ -1,13 +1,15 @@
 """Reads images from their registry: Amazon ECR by its API, others by the OCI distribution API."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..aws.ecr import Ecr, EcrRepository, ecr_repository
 from ..aws.oci_registry import Oci, OciFailure
 from ..errors import AwsFailure, Outcome
 from ..model.image import ImageReference
-from .manifest import MANIFEST_TYPES
-from .verify import Answer, Found, Missing, NoAnswer
+from .manifest import MANIFEST_TYPES, Missing, NoAnswer
+from .verify import Found
 
 _DEFAULT_TAG = "latest"
 _MISSING = {
@@ -26,34 +28,28 @@ class RegistryClient:
         self._ecr = ecr
         self._oci = oci
 
-    def manifest(self, image: ImageReference) -> Answer:
+    def manifest(self, image: ImageReference) -> Found:
         """See `verify.Registries`."""
         if repository := ecr_repository(image):
             return self._ecr_manifest(repository, image)
-        try:
-            # ECS and every engine pull a reference with tag and digest by its digest.
-            reference = image.digest or image.tag or _DEFAULT_TAG
+        # ECS and every engine pull a reference with tag and digest by its digest.
+        reference = image.digest or image.tag or _DEFAULT_TAG
+        with _translated():
             media_type, body = self._oci.manifest(
                 image.registry, image.path, reference, MANIFEST_TYPES
             )
-        except OciFailure as failure:
-            return _of_oci_failure(failure)
         return _compared(image.digest, body, media_type)
 
-    def blob(self, image: ImageReference, digest: str) -> Answer:
+    def blob(self, image: ImageReference, digest: str) -> Found:
         """See `verify.Registries`."""
-        try:
+        with _translated():
             if repository := ecr_repository(image):
                 body = self._ecr.blob(repository, digest)
             else:
                 body = self._oci.blob(image.registry, image.path, digest)
-        except OciFailure as failure:
-            return _of_oci_failure(failure)
-        except AwsFailure as failure:
-            return NoAnswer(str(failure))
         return _compared(digest, body)
 
-    def _ecr_manifest(self, repository: EcrRepository, image: ImageReference) -> Answer:
+    def _ecr_manifest(self, repository: EcrRepository, image: ImageReference) -> Found:
         image_id = (
             {"imageDigest": image.digest}
             if image.digest
@@ -65,18 +61,18 @@ class RegistryClient:
             where = f"registry {repository.account} in {repository.region}"
             if failure.code in _MISSING:
                 reason = f"{where}: {_MISSING[failure.code]}"
-                return (
-                    self._not_cached(repository, image, reason)
-                    if failure.code in _MAY_BE_CACHED
-                    else Missing(reason)
-                )
+                if failure.code in _MAY_BE_CACHED:
+                    self._check_not_cached(repository, image, reason)
+                raise Missing(reason) from failure
             if failure.code in _INVALID and failure.outcome is Outcome.REFUSED:
-                return Missing(f"{where}: {failure.reason}")
-            return NoAnswer(f"{where}: {failure}")
+                raise Missing(f"{where}: {failure.reason}") from failure
+            raise NoAnswer(f"{where}: {failure}") from failure
         return Found(digest, body, media_type)
 
-    def _not_cached(self, repository: EcrRepository, image: ImageReference, reason: str) -> Answer:
-        """Returns Missing, or NoAnswer if a pull-through cache gets the image at the first pull.
+    def _check_not_cached(
+        self, repository: EcrRepository, image: ImageReference, reason: str
+    ) -> None:
+        """Raises NoAnswer if a pull-through cache gets the image at the first pull.
 
         https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
         """
@@ -85,10 +81,10 @@ class RegistryClient:
         except AwsFailure as failure:
             is_denied = failure.outcome is Outcome.NOT_PERMITTED
             why = "allow the role ecr:DescribePullThroughCacheRules" if is_denied else str(failure)
-            return NoAnswer(
+            raise NoAnswer(
                 f"{reason}, and whether a pull-through cache gets it with the first "
                 f"pull is not known: {why}"
-            )
+            ) from failure
         for prefix in prefixes:
             if prefix == "ROOT" or repository.name.startswith(f"{prefix.rstrip('/')}/"):
                 by_tag = (
@@ -96,23 +92,29 @@ class RegistryClient:
                     if image.digest
                     else ""
                 )
-                return NoAnswer(
+                raise NoAnswer(
                     f"{reason} yet: the pull-through cache {prefix} gets it "
                     f"with the first pull{by_tag}"
                 )
-        return Missing(reason)
 
 
-def _of_oci_failure(failure: OciFailure) -> Answer:
-    return Missing(failure.reason) if failure.missing else NoAnswer(failure.reason)
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raises Missing or NoAnswer for a failure of `aws`."""
+    try:
+        yield
+    except OciFailure as failure:
+        raise (Missing if failure.missing else NoAnswer)(failure.reason) from failure
+    except AwsFailure as failure:
+        raise NoAnswer(str(failure)) from failure
 
 
-def _compared(digest: str | None, body: bytes, media_type: str = "") -> Answer:
-    """Returns the content with its digest, or NoAnswer if that is not the requested one."""
+def _compared(digest: str | None, body: bytes, media_type: str = "") -> Found:
+    """Returns the content with its digest. Raises NoAnswer if that is not the requested one."""
     algorithm = digest.partition(":")[0] if digest else "sha256"
     if algorithm not in ("sha256", "sha384", "sha512"):
-        return NoAnswer(f"a digest of the kind {algorithm} cannot be compared")
+        raise NoAnswer(f"a digest of the kind {algorithm} cannot be compared")
     own = f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
     if digest and own != digest:
-        return NoAnswer("the registry answered with other content than the digest says")
+        raise NoAnswer("the registry answered with other content than the digest says")
     return Found(own, body, media_type)

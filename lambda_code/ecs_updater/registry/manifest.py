@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import one_line
+
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -99,52 +101,48 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Index:
-    """Images of several platforms under one name."""
+class Manifest:
+    """Content of the manifest of an image, or of an index."""
 
-    entries: tuple[Entry, ...]
-    """Without entries that are not images, such as the attestations that builders add."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """Image of one platform, which its configuration names."""
-
-    config_digest: str
+    config_digest: str | None = None
+    """Digest of the configuration, which names the platform. None: it is an index."""
+    entries: tuple[Entry, ...] = ()
+    """Images of an index, without the attestations that builders add."""
 
 
-@dataclass(frozen=True)
-class NoImage:
-    """Artifact that is not a container image, such as a Helm chart or a signature."""
-
-    artifact: str
+class Missing(Exception):
+    """The registry does not have the image. The text is the reason."""
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """Manifest of an unknown form."""
+class NoAnswer(Exception):
+    """The registry could not be reached, was too busy or requires credentials, or its answer has
+    an unknown form. The text is the reason.
+    """
 
-    reason: str
+
+_NOT_AS_DOCUMENTED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def read_manifest(body: bytes, media_type: str = "") -> Index | Image | NoImage | Unreadable:
-    """Returns the content of a manifest.
+def read_manifest(body: bytes, media_type: str = "") -> Manifest:
+    """Returns the content of a manifest. `media_type`: the registry's, for one without a type.
 
-    `media_type`: the registry's, for a manifest without one.
+    Raises Missing for an artifact that is not a container image, such as a Helm chart or a
+    signature, and NoAnswer for an unknown form.
     """
     try:
         manifest = json.loads(body)
         # Docker's forms have a type. Older OCI manifests do not: then the registry's counts.
         kind = manifest.get("mediaType") or media_type.partition(";")[0].strip().lower()
         if manifest.get("schemaVersion") != 2:
-            return Unreadable(f"its manifest has the form {manifest.get('schemaVersion')!r}, not 2")
+            form = one_line(repr(manifest.get("schemaVersion")))
+            raise NoAnswer(f"its manifest has the form {form}, not 2")
         if kind in INDEX_TYPES or (not kind and "manifests" in manifest):
             return _index(manifest)
         if kind in IMAGE_TYPES or (not kind and "config" in manifest):
             return _image(manifest)
-        return Unreadable(f"its manifest has the type {kind!r}")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Unreadable("its manifest cannot be read")
+        raise NoAnswer(f"its manifest has the type {one_line(repr(kind))}")
+    except _NOT_AS_DOCUMENTED:
+        raise NoAnswer("its manifest cannot be read") from None
 
 
 def platform_of_config(body: bytes) -> Platform | None:
@@ -153,11 +151,11 @@ def platform_of_config(body: bytes) -> Platform | None:
         config = json.loads(body)
         system, architecture = config.get("os") or "linux", config["architecture"]
         return Platform(system, architecture) if _are_words(system, architecture) else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except _NOT_AS_DOCUMENTED:
         return None
 
 
-def _index(manifest: dict[str, Any]) -> Index | NoImage:
+def _index(manifest: dict[str, Any]) -> Manifest:
     entries = []
     for entry in manifest["manifests"]:
         platform = entry.get("platform") or {}
@@ -168,17 +166,21 @@ def _index(manifest: dict[str, Any]) -> Index | NoImage:
             raise ValueError
         entries.append(Entry(entry["digest"], Platform(system, architecture)))
     if not entries:
-        return NoImage("an index without any image")
-    return Index(tuple(entries))
+        raise _not_an_image("an index without any image")
+    return Manifest(entries=tuple(entries))
 
 
-def _image(manifest: dict[str, Any]) -> Image | NoImage | Unreadable:
+def _image(manifest: dict[str, Any]) -> Manifest:
     config = manifest["config"]
     if config["mediaType"] not in _CONFIG_TYPES:
-        return NoImage(str(manifest.get("artifactType") or config["mediaType"]))
+        raise _not_an_image(str(manifest.get("artifactType") or config["mediaType"]))
     if not _DIGEST.fullmatch(config["digest"]):
-        return Unreadable("its manifest cannot be read")
-    return Image(config["digest"])
+        raise ValueError(config["digest"])
+    return Manifest(config["digest"])
+
+
+def _not_an_image(artifact: str) -> Missing:
+    return Missing(f"by that name there is no container image but {one_line(artifact)}")
 
 
 def _are_words(*texts: Any) -> bool:

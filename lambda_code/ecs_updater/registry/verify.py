@@ -8,14 +8,13 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError, one_line
+from ..errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
 from ..model.image import ImageReference
 from .manifest import (
-    Image,
-    Index,
-    NoImage,
+    Manifest,
+    Missing,
+    NoAnswer,
     Platform,
-    Unreadable,
     platform_of_config,
     read_manifest,
 )
@@ -23,7 +22,7 @@ from .manifest import (
 
 @dataclass(frozen=True)
 class Found:
-    """The registry has it."""
+    """A manifest or blob of a registry."""
 
     digest: str
     body: bytes
@@ -31,30 +30,13 @@ class Found:
     """The registry's, which may be empty."""
 
 
-@dataclass(frozen=True)
-class Missing:
-    """The registry does not have it."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class NoAnswer:
-    """The registry could not be reached, was too busy, or requires credentials."""
-
-    reason: str
-
-
-Answer = Found | Missing | NoAnswer
-
-
 class Registries(Protocol):
-    """Source of images; `client` has the real ones."""
+    """Source of images; `client` has the real ones. Its methods raise Missing or NoAnswer."""
 
-    def manifest(self, image: ImageReference) -> Answer:
+    def manifest(self, image: ImageReference) -> Found:
         """Returns the manifest or index of `image`: by digest, else by tag, else `latest`."""
 
-    def blob(self, image: ImageReference, digest: str) -> Answer:
+    def blob(self, image: ImageReference, digest: str) -> Found:
         """Returns a small blob of the image's repository."""
 
 
@@ -160,26 +142,31 @@ def _in_thread(work: Callable[..., Verified], *arguments: Any) -> Future[Verifie
 
 
 def _verify(image: ImageReference, platform: Platform, registries: Registries) -> Verified:
-    answer = registries.manifest(image)
-    if isinstance(answer, Missing):
-        raise ImageNotFoundError(f"{image} is not in the registry: {answer.reason}")
-    if isinstance(answer, NoAnswer):
-        return Verified(image, image.digest, doubt=_doubt(image, answer.reason))
-    contents = read_manifest(answer.body, answer.media_type)
-    if isinstance(contents, NoImage):
-        artifact = one_line(contents.artifact)
-        raise ImageNotFoundError(
-            f"{image} is not in the registry: by that name there is no container image but "
-            f"{artifact}"
-        )
-    if isinstance(contents, Unreadable):
-        return Verified(image, answer.digest, doubt=_doubt(image, one_line(contents.reason)))
-    if isinstance(contents, Index):
-        return _of_index(image, answer.digest, contents, platform)
-    return _of_image(image, answer.digest, contents, platform, registries)
+    digest = image.digest
+    try:
+        found = registries.manifest(image)
+        digest = found.digest
+        manifest = read_manifest(found.body, found.media_type)
+    except Missing as missing:
+        raise ImageNotFoundError(f"{image} is not in the registry: {missing}") from None
+    except NoAnswer as failure:
+        return Verified(image, digest, doubt=_doubt(image, str(failure)))
+    if manifest.config_digest is None:
+        return _of_index(image, digest, manifest, platform)
+    doubt = "but its configuration does not say for which processor"
+    try:
+        offered = platform_of_config(registries.blob(image, manifest.config_digest).body)
+    except (Missing, NoAnswer) as failure:
+        offered, doubt = None, f"but not for which processor: {failure}"
+    if offered is None:
+        doubt = _doubt(image, f"it is there, {doubt}")
+        return Verified(image, digest, platform_digest=digest, doubt=doubt)
+    if not platform.accepts(offered):
+        raise _wrong_platform(image, (offered,), platform)
+    return Verified(image, digest, (offered,), digest)
 
 
-def _of_index(image: ImageReference, digest: str, index: Index, platform: Platform) -> Verified:
+def _of_index(image: ImageReference, digest: str, index: Manifest, platform: Platform) -> Verified:
     platforms = tuple(dict.fromkeys(entry.platform for entry in index.entries))
     suitable = [entry for entry in index.entries if platform.accepts(entry.platform)]
     if not suitable:
@@ -187,22 +174,6 @@ def _of_index(image: ImageReference, digest: str, index: Index, platform: Platfo
     exact = [entry for entry in suitable if entry.platform == platform]
     known = exact or suitable
     return Verified(image, digest, platforms, known[0].digest if len(known) == 1 else None)
-
-
-def _of_image(
-    image: ImageReference, digest: str, contents: Image, platform: Platform, registries: Registries
-) -> Verified:
-    answer = registries.blob(image, contents.config_digest)
-    if isinstance(answer, (Missing, NoAnswer)):
-        doubt = _doubt(image, f"it is there, but not for which processor: {answer.reason}")
-        return Verified(image, digest, platform_digest=digest, doubt=doubt)
-    offered = platform_of_config(answer.body)
-    if offered is None:
-        doubt = _doubt(image, "it is there, but its configuration does not say for which processor")
-        return Verified(image, digest, platform_digest=digest, doubt=doubt)
-    if not platform.accepts(offered):
-        raise _wrong_platform(image, (offered,), platform)
-    return Verified(image, digest, (offered,), digest)
 
 
 def _doubt(image: ImageReference, reason: str) -> str:

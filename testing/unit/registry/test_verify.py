@@ -12,10 +12,12 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.manifest import (
     IMAGE_TYPES,
     INDEX_TYPES,
+    Missing,
+    NoAnswer,
     Platform,
     needed_platform,
 )
-from ecs_updater.registry.verify import Found, Missing, NoAnswer, Verified, verify, verify_all
+from ecs_updater.registry.verify import Found, Verified, verify, verify_all
 
 DIGESTS = ["sha256:" + character * 64 for character in "0123456789"]
 TOP, CONFIG = DIGESTS[0], DIGESTS[9]
@@ -41,12 +43,19 @@ class Fake:
     def manifest(self, asked):
         """The manifest, whatever the image."""
         self.asked.append(str(asked))
-        return self._manifest
+        return answer(self._manifest)
 
     def blob(self, asked, digest):
         """The configuration, whatever the image."""
         self.asked.append((str(asked), digest))
-        return self._blob
+        return answer(self._blob)
+
+
+def answer(content):
+    """Returns what a registry has, or raises why it does not answer."""
+    if isinstance(content, Exception):
+        raise content
+    return content
 
 
 def found(content, media_type="", digest=TOP):
