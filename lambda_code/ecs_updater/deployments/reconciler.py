@@ -87,28 +87,14 @@ class Reconciliation:
 class _OpenService:
     """One service with open entries."""
 
+    key: str
     read_at: float
     service: Mapping[str, Any] | None
     """The service in DescribeServices. None: it was not returned."""
-    entries: list[OpenEntry]
+    entries: list[Entry]
     """The readable entries, the oldest first."""
-
-    @property
-    def key(self) -> str:
-        """The service's key."""
-        return self.entries[0].service
-
-    @property
-    def readable(self) -> list[Entry]:
-        """The entries themselves."""
-        return [entry.found for entry in self.entries if isinstance(entry.found, Entry)]
-
-    def has_aged(self, most_seconds: float) -> bool:
-        """Returns whether an entry was last changed more than `most_seconds` ago."""
-        return any(
-            self.read_at - (seconds(entry.updated_at) or self.read_at) > most_seconds
-            for entry in self.readable
-        )
+    last: OpenEntry
+    """The last of them."""
 
 
 def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-arguments
@@ -141,7 +127,7 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
                 return result
             if not page.is_all and batch is None:
                 # Before the recovery: if it kills the run, the next run skips this service.
-                history.go_on_after(service.entries[-1])
+                history.go_on_after(service.last)
             _recover(service, ledger.leases, recovery, result, f"reconciler {call.id}")
     return result
 
@@ -157,7 +143,7 @@ def _recover(
     try:
         with leases.held(service.key, Holder.of(holder)) as lease:
             known = None if lease.is_stale(service.read_at) else service.service
-            for entry in in_order(service.readable):
+            for entry in in_order(service.entries):
                 try:
                     recovered = recovery.recover(entry, lease, known)
                     if recovered.rollback or recovered.verdict == Verdict.INTERRUPTED:
@@ -168,7 +154,7 @@ def _recover(
                 except EcsUpdaterError as error:
                     result.skip(service.key, str(error))
     except LeaseHeldError:
-        result.open += len(service.readable)
+        result.open += len(service.entries)
     except EcsUpdaterError as error:
         result.skip(service.key, str(error))
 
@@ -197,22 +183,23 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
 
     An unreadable service is skipped, unless an entry is older than `most_seconds` and so ends.
     """
-    by_service: dict[tuple[str, str], list[OpenEntry]] = {}
+    by_service: dict[tuple[str, str], list[Entry]] = {}
+    last: dict[tuple[str, str], OpenEntry] = {}
     for entry in entries:
         if isinstance(entry.found, LedgerError):
             result.skip(entry.service, str(entry.found))
         elif batch in (None, entry.found.batch):
             names = entry.found.cluster_arn, entry.found.service_arn
-            by_service.setdefault(names, []).append(entry)
+            by_service.setdefault(names, []).append(entry.found)
+            last[names] = entry
     for cluster, arns in service_batches(by_service):
         read_at = call.clock.epoch()
         for arn, answer in _describe(ecs, cluster, arns).items():
-            service = _OpenService(
-                read_at,
-                None if isinstance(answer, Exception) else answer,
-                by_service[cluster, arn],
-            )
-            if isinstance(answer, Exception) and not service.has_aged(most_seconds):
+            known = None if isinstance(answer, Exception) else answer
+            opened = by_service[cluster, arn]
+            oldest = min(seconds(entry.updated_at) or read_at for entry in opened)
+            service = _OpenService(opened[0].service, read_at, known, opened, last[cluster, arn])
+            if isinstance(answer, Exception) and read_at - oldest <= most_seconds:
                 result.skip(service.key, str(answer))
             else:
                 yield service

@@ -241,11 +241,12 @@ class Recovery:
             if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
                 return None  # No later read will succeed either.
             raise ServiceReadError(str(failure)).caused_by(failure) from failure
-        for task in stopped:
-            started_by: str = task.get("startedBy", "")
-            if task.get("taskDefinitionArn") == revision and started_by.startswith("ecs-svc/"):
-                return started_by
-        return None
+        own = (
+            task.get("startedBy", "")
+            for task in stopped
+            if task.get("taskDefinitionArn") == revision
+        )
+        return next((name for name in own if name.startswith("ecs-svc/")), None)
 
     def _reverse(self, journal: Journal, service: Mapping[str, Any]) -> None:
         """Restores the tags of an update without a deployment, except those changed since."""

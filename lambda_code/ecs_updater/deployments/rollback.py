@@ -58,12 +58,13 @@ class RollbackRunner:
         if judgement.verdict == Verdict.ROLLED_BACK and back:
             target = back.task_definition
         if target is None:
-            sentence = (
-                f"{cause}; the service was not rolled back, for no revision of it is "
-                "known to have worked"
+            return failed(
+                Verdict.FAILED,
+                f"{cause}; the service was not rolled back, for no revision of it is known to "
+                "have worked",
+                entry,
+                polled_deployment(entry.deployment_id, judgement, result),
             )
-            deployment = polled_deployment(entry.deployment_id, judgement, result)
-            return failed(Verdict.FAILED, sentence, entry, deployment)
         journal.rolling_back(cause, target)
         return self.proceed(journal, deadline, result.service_deployment_arn)
 
@@ -88,9 +89,9 @@ class RollbackRunner:
             planned, arn = journal.entry.rollback, primary.get("taskDefinition", "")
             if primary and planned and arn != planned.task_definition_arn:
                 if not _is_rollback_of_ecs(primary):
-                    other = f"deployment {primary.get('id')} to {revision_name(arn)}"
                     sentence = (
-                        f"{entry.cause}; the service was not rolled back: {other} took its place"
+                        f"{entry.cause}; the service was not rolled back: deployment "
+                        f"{primary.get('id')} to {revision_name(arn)} took its place"
                     )
                     return failed(Verdict.SUPERSEDED, sentence, entry)
                 journal.redirected(arn, None)
@@ -157,16 +158,15 @@ class RollbackRunner:
         ECS makes no second deployment of a revision that is being deployed.
         """
         cluster, service = journal.entry.cluster_arn, journal.entry.service_arn
-        for is_last in (False, True):
+        journal.before_write()
+        try:
+            answer = self._ecs.update_service(cluster, service, task_definition=target)
+        except AwsFailure as failure:
+            if failure.outcome is not Outcome.UNKNOWN:
+                raise
             journal.before_write()
-            try:
-                return primary_deployment(
-                    self._ecs.update_service(cluster, service, task_definition=target)
-                )
-            except AwsFailure as failure:
-                if is_last or failure.outcome is not Outcome.UNKNOWN:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+            answer = self._ecs.update_service(cluster, service, task_definition=target)
+        return primary_deployment(answer)
 
     def _redirect(self, journal: Journal, refused: str) -> str | None:
         """Returns the ARN of another target, or of a new revision with the same content.

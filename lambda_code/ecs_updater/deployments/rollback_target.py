@@ -190,13 +190,15 @@ def known_good(running: str, completed: str | None, past: Sequence[Entry]) -> It
 
 def tags_with(task_definition_arn: str, past: Sequence[Entry]) -> Tags:
     """Returns the service's tags when it last ran a revision, as far as its past shows them."""
-    for entry in past:
+    sides = (
+        side
+        for entry in past
         # An update without a deployment shows nothing after it.
-        is_deployed = entry.verdict not in _NEVER_DEPLOYED
-        for side in (entry.after, entry.before) if is_deployed else (entry.before,):
-            if side.task_definition_arn == task_definition_arn:
-                return side.tags
-    return None
+        for side in (
+            (entry.before,) if entry.verdict in _NEVER_DEPLOYED else (entry.after, entry.before)
+        )
+    )
+    return next((s.tags for s in sides if s.task_definition_arn == task_definition_arn), None)
 
 
 def left_revisions(running: str, past: Sequence[Entry]) -> frozenset[str]:

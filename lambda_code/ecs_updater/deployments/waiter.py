@@ -5,6 +5,7 @@ It works on a ledger's entry, so that a later process can continue.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -113,21 +114,28 @@ class Waiter:
             return RolloutOutcome(error=error_of(known), verdict=known.verdict or "")
         result: PollResult | None
         if known and known.verdict == Verdict.FAILED:
-            judgement = Judgement(Verdict.FAILED, _reason(known))
-            result = PollResult(
-                judgement, None, 0.0, service_deployment_arn=entry.service_deployment_arn
-            )
+            # Why the deployment failed, without the rollback.
+            reason = (known.cause or "").partition(RolloutFailedError.prefix)[2]
+            judgement = Judgement(Verdict.FAILED, reason.partition(f"; {NOT_REQUESTED}")[0])
+            arn = entry.service_deployment_arn
+            result = PollResult(judgement, None, 0.0, service_deployment_arn=arn)
         else:
-            poller = self._poller(_rollout(entry), journal)
-            result = poller.poll(service)
+            result = self._poller(_rollout(entry), journal).poll(service, self._most_seconds)
             if result is None:
-                overdue = poller.overdue(self._most_seconds)
-                return self._conclude_overdue(journal, overdue, may_roll_back)
-        is_failed = result.judgement.verdict == Verdict.FAILED
+                return RolloutOutcome(is_final=False)
+        is_over = result.judgement.verdict == Verdict.TIMED_OUT
+        is_failed = is_over or result.judgement.verdict == Verdict.FAILED
         if is_failed and entry.rollback_on_failure and not may_roll_back:
             return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
+        if is_over:
+            _warn(entry, result.judgement.reason)
+        if is_over and entry.rollback_on_failure:
+            judgement = Judgement(Verdict.FAILED, result.judgement.reason)
+            return self._rollback.roll_back(journal, judgement, result, self._clock.now())
         # Two calls per service to read the running digests are too many for a batch.
-        return self._conclude(journal, result, self._clock.now(), reads_tasks=bool(entry.digests))
+        reads_tasks = bool(entry.digests)
+        outcome = self._conclude(journal, result, self._clock.now(), reads_tasks=reads_tasks)
+        return replace(outcome, is_final=True) if is_over else outcome
 
     def _poll_rollback(
         self, journal: Journal, service: Mapping[str, Any] | None, may_roll_back: bool
@@ -140,30 +148,13 @@ class Waiter:
                 return self._rollback.proceed(journal, self._clock.now())
             return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
         poller = self._poller(rollback_rollout(entry, deployment_id), journal)
-        result, is_over = poller.poll(service), False
+        result = poller.poll(service, self._most_seconds)
         if result is None:
-            result, is_over = poller.overdue(self._most_seconds), True
-            if result is None:
-                return RolloutOutcome(is_final=False)
+            return RolloutOutcome(is_final=False)
+        is_over = result.judgement.verdict == Verdict.TIMED_OUT
+        if is_over:
             _warn(entry, result.judgement.reason)
         return outcome_of(entry, deployment_id, tags_afterwards(entry), result, is_over=is_over)
-
-    def _conclude_overdue(
-        self, journal: Journal, overdue: PollResult | None, may_roll_back: bool
-    ) -> RolloutOutcome:
-        """Ends or rolls back an update whose rollout is too old."""
-        entry = journal.entry
-        if overdue is None:
-            return RolloutOutcome(is_final=False)
-        if entry.rollback_on_failure and not may_roll_back:
-            return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
-        reason = overdue.judgement.reason
-        _warn(entry, reason)
-        if entry.rollback_on_failure:
-            judgement = Judgement(Verdict.FAILED, reason)
-            return self._rollback.roll_back(journal, judgement, overdue, self._clock.now())
-        deployment = polled_deployment(entry.deployment_id, overdue.judgement, overdue)
-        return RolloutOutcome(deployment, verdict=Verdict.TIMED_OUT)
 
     def expired(self, entry: Entry, why: str) -> RolloutOutcome | None:
         """Returns the outcome of an unreadable update, if its last change is too old."""
@@ -248,12 +239,13 @@ def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
     if entry.action == "update" and wanted != entry.before.task_definition_arn:
         # A deployment of this update's revision is its own, even if it is not PRIMARY.
         candidates += service.get("deployments", [])
-    for deployment in candidates:
-        is_new = deployment.get("id") != entry.previous_deployment_id
-        if is_new and deployment.get("taskDefinition") == wanted:
-            deployment_id: str = deployment["id"]
-            return deployment_id
-    return None
+    own = (
+        deployment["id"]
+        for deployment in candidates
+        if deployment.get("taskDefinition") == wanted
+        and deployment["id"] != entry.previous_deployment_id
+    )
+    return next(own, None)
 
 
 def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
@@ -261,18 +253,14 @@ def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
     if entry.deploys:
         return None
     number = entry.number or math.inf  # A dry run has the number 0.
-    for earlier in past:
-        is_open_or_failed = not earlier.is_ended or earlier.verdict in ROLLOUT_ERRORS
-        is_joined = earlier.deployment_id == entry.deployment_id and earlier.number < number
-        if is_joined and is_open_or_failed:
-            return earlier
-    return None
-
-
-def _reason(known: Entry) -> str:
-    """Returns why the deployment failed, without the rollback."""
-    cause = (known.cause or "").partition(RolloutFailedError.prefix)[2]
-    return cause.partition(f"; {NOT_REQUESTED}")[0]
+    joined = (
+        earlier
+        for earlier in past
+        if earlier.deployment_id == entry.deployment_id and earlier.number < number
+    )
+    return next(
+        (other for other in joined if not other.is_ended or other.verdict in ROLLOUT_ERRORS), None
+    )
 
 
 def _warn(entry: Entry, reason: str) -> None:

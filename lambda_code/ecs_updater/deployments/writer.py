@@ -45,18 +45,6 @@ class _ReadFailed(AwsFailure):
         super().__init__(write.operation, Outcome.UNKNOWN, "", reason)
 
 
-class _OvertakenError(Exception):
-    """UpdateService got no answer, and another update made the latest deployment.
-
-    This update's deployment may have been made before it: ECS does not list replaced deployments.
-    To send UpdateService again would replace the other one.
-    """
-
-    def __init__(self, deployment: Mapping[str, Any]):
-        super().__init__(str(deployment.get("id")))
-        self.deployment = deployment
-
-
 @dataclass(frozen=True)
 class LeftBehind:
     """Possible results of an interrupted attempt at the same update."""
@@ -83,26 +71,26 @@ def apply(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOTHING)
         if not plan.deploys:
             return Applied(task_definition, None, plan.snapshot.updated_on)
         service = _deploy(ecs, plan, arn, journal)
-    except _OvertakenError as overtaken:
-        return Applied(
-            task_definition,
-            None,
-            plan.snapshot.updated_on,
-            other_deployment=overtaken.deployment,
-        )
     except UnknownOutcomeError:
         raise
     except EcsUpdaterError as error:
         if plan.revision is not None:
             error.also(f"{revision_name(arn)} was registered and is not used")
         raise
-    deployment = primary_deployment(service)
+    deployment = primary = primary_deployment(service)
     if deployment.get("taskDefinition") != arn and plan.revision is not None:
         # Another deployment may have been made after this update's.
-        for listed in service.get("deployments", []):
-            if listed.get("taskDefinition") == arn:
-                deployment = listed
-                break
+        own = (
+            listed
+            for listed in service.get("deployments", [])
+            if listed.get("taskDefinition") == arn
+        )
+        deployment = next(own, {} if plan.target is None else primary)
+    if primary and not deployment:
+        # This update's may have been made before it: ECS does not list replaced deployments. To
+        # send UpdateService again would replace the other one.
+        updated_on = plan.snapshot.updated_on
+        return Applied(task_definition, None, updated_on, other_deployment=primary)
     service_deployment_arn = other = None
     if deployment.get("status") == "PRIMARY":
         # Otherwise both are about the later deployment.
@@ -128,10 +116,8 @@ def _other_deployment(
     ECS has no conditional write, but its answer lists the earlier deployments.
     """
     known = {*plan.snapshot.deployment_ids, own.get("id")}
-    for deployment in service.get("deployments", []):
-        if deployment.get("id") not in known:
-            return dict(deployment)
-    return None
+    deployments = service.get("deployments", [])
+    return next((other for other in deployments if other.get("id") not in known), None)
 
 
 def _task_definition(
@@ -186,22 +172,16 @@ def _register(
     ecs: Ecs, plan: Plan, revision: Mapping[str, Any], reads_first: bool
 ) -> Mapping[str, Any]:
     """Registers a revision once, and translates the failure."""
-    message = "new task_definition could not be created"
-    error: EcsUpdaterError
     try:
         return register_once(ecs, revision, reads_first)
     except AwsFailure as failure:
+        is_refused = failure.outcome is Outcome.REFUSED
+        kind = TaskDefinitionRefusedError if is_refused else TaskDefinitionError
+        hint = _unknown_fields_hint(plan) if is_refused else ""
         if isinstance(failure, _ReadFailed):
-            error = TaskDefinitionError(
-                f"{message} {failure}; it is not known whether it was registered, but nothing "
-                f"uses it; {UNCHANGED}"
-            )
-        elif failure.outcome is Outcome.REFUSED:
-            hint = _unknown_fields_hint(plan)
-            error = TaskDefinitionRefusedError(f"{message} {failure.reason}{hint}; {UNCHANGED}")
-        else:
-            error = TaskDefinitionError(f"{message} {failure.reason}; {UNCHANGED}")
-        raise error.caused_by(failure) from failure
+            hint = "; it is not known whether it was registered, but nothing uses it"
+        sentence = f"new task_definition could not be created {failure.reason}{hint}; {UNCHANGED}"
+        raise kind(sentence).caused_by(failure) from failure
 
 
 def register_once(ecs: Ecs, revision: Mapping[str, Any], reads_first: bool) -> Mapping[str, Any]:
@@ -321,7 +301,8 @@ def _find_deployed(
 ) -> Mapping[str, Any] | None:
     """Returns the service, if it has the deployment of the write that got no answer.
 
-    Raises `write` if the write cannot have made it.
+    Also if another update made the latest deployment, which must not be replaced. Raises `write`
+    if the write cannot have made it.
     """
     if write.outcome is not Outcome.UNKNOWN:
         raise write
@@ -337,15 +318,15 @@ def _find_deployed(
     has_own_revision = plan.revision is not None
     candidates = service.get("deployments", []) if has_own_revision else [primary]
     wanted = task_definition_arn or snapshot.task_definition_arn
-    for deployment in candidates:
-        is_new = deployment.get("id") not in (None, snapshot.deployment_id)
-        if is_new and deployment.get("taskDefinition") == wanted:
-            return service
+    is_own = any(
+        deployment.get("taskDefinition") == wanted
+        and deployment.get("id") not in (None, snapshot.deployment_id)
+        for deployment in candidates
+    )
     is_others = (
         primary
         and primary.get("id") not in snapshot.deployment_ids
         and primary.get("taskDefinition") != snapshot.task_definition_arn
     )
-    if is_others and has_own_revision and plan.target is None:
-        raise _OvertakenError(primary) from write
-    return None
+    is_overtaken = is_others and has_own_revision and plan.target is None
+    return service if is_own or is_overtaken else None

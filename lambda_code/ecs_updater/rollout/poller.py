@@ -5,6 +5,7 @@ service deployment is read if another deployment is PRIMARY. A rollout of three 
 most 40 calls, one of seconds at most 8.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -129,28 +130,26 @@ class Poller:
                 return self._result(judgement, state)
         return self._result(timed_out(state, self._clock.now() - self._begin, trouble), state)
 
-    def poll(self, service: Mapping[str, Any] | None = None) -> PollResult | None:
+    def poll(
+        self, service: Mapping[str, Any] | None = None, most_seconds: float = math.inf
+    ) -> PollResult | None:
         """Polls once. Returns None while the rollout goes on. Raises AwsFailure.
 
-        `service`: the service, if DescribeServices was called already.
+        `service`: the service, if DescribeServices was called already. A rollout in which nothing
+        has changed for `most_seconds` has the verdict TIMED_OUT.
         """
         state = self._read_state(service, is_thorough=True)
-        judgement = judge(state, self._same_failures)
+        judgement = judge(state, self._same_failures) or self._overdue(state, most_seconds)
         return self._result(judgement, state) if judgement else None
 
-    def overdue(self, most_seconds: float) -> PollResult | None:
-        """Returns the end of the wait, if nothing has changed for `most_seconds`.
-
-        Call it after a poll without a verdict.
-        """
-        state, now = self._state, self._clock.epoch()
-        if state is None or (state.deployment is None and state.rollback is None):
+    def _overdue(self, state: RolloutState, most_seconds: float) -> Judgement | None:
+        if state.deployment is None and state.rollback is None:
             return None
-        changed_at = self._begun_at
+        now, changed_at = self._clock.epoch(), self._begun_at
         if state.changed_at:
             changed_at = max(state.changed_at.timestamp(), changed_at)
         why = age(now - changed_at, now - self._begun_at, most_seconds)
-        return self._result(overdue(state, why), state) if why else None
+        return overdue(state, why) if why else None
 
     def _result(self, judgement: Judgement, state: RolloutState | None) -> PollResult:
         notes = tuple(f"{operation}: {text}" for operation, text in self._notes.items())
