@@ -22,7 +22,7 @@ def _run():
 
 def letters(run):
     """Service and cause of each message in the dead-letter queue."""
-    records = run.letters.receive()
+    records = run.dead_letter_queue.receive()
     return {
         json.loads(one["body"])["ecs_service_name"]: one["messageAttributes"]["cause"][
             "stringValue"
@@ -106,7 +106,7 @@ def test_the_same_event_is_another_update_where_a_function_has_another_default_s
 def test_a_refusal_is_in_the_ledger_also_where_the_service_is_the_functions_default(run):
     run.environment |= {"CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": "web-001"}
     run.send({"ecs_image_name": ":", "ecs_tag": {}, "request_id": "r"})
-    assert run.work() == [] and len(run.letters) == 0
+    assert run.work() == [] and len(run.dead_letter_queue) == 0
     assert run.entry("r").service.endswith("/web-001") and run.entry("r").verdict == "NOT_DEPLOYED"
 
 

@@ -35,7 +35,7 @@ class FleetRun:
         self.boundary = self.ecs.boundary()
         self.dynamodb = MemoryDynamodb()
         self.table = Table(TABLE, self.dynamodb.client(dynamodb._CONFIG))  # pylint: disable=protected-access
-        self.queue, self.letters = FifoQueue(self.time), FifoQueue(self.time)
+        self.queue, self.dead_letter_queue = FifoQueue(self.time), FifoQueue(self.time)
         self.environment = {"LEDGER_TABLE": TABLE, "ECS_ARN_PREFIX": PREFIX}
         self.history = History(self.table, clock=self.time)
         self.batches = Batches(self.table, retention_days=90, clock=self.time)
@@ -82,7 +82,7 @@ class FleetRun:
         """A worker with so much time left."""
         end = self.time() + seconds
         call = Call("invocation", None, time_left=lambda: end - self.time(), clock=self.clock)
-        queues = self.queue, self.letters
+        queues = self.queue, self.dead_letter_queue
         return Worker(self.environment, self.boundary, self.table, *queues, call, **options)  # type: ignore[arg-type]
 
     def work_all(self) -> None:
@@ -105,7 +105,7 @@ class FleetRun:
 
         self.time.run([turns] * workers)
 
-    def complete(self) -> Reconciliation:
+    def reconcile(self) -> Reconciliation:
         """Runs the reconciler once."""
         return reconcile(
             {},
@@ -131,7 +131,7 @@ class FleetRun:
         ]
         return [status for _, status in sorted(backend.poll(rows).items())]
 
-    def letter(self) -> tuple[Any, str]:
+    def dead_letter(self) -> tuple[Any, str]:
         """Body and cause of the only message in the dead-letter queue."""
-        (record,) = self.letters.receive()
+        (record,) = self.dead_letter_queue.receive()
         return json.loads(record["body"]), record["messageAttributes"]["cause"]["stringValue"]

@@ -79,19 +79,26 @@ def _log():
     logger.setLevel(level)
 
 
-@pytest.fixture
-def invoke(monkeypatch, ecs_of, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
-    """Invokes the handler, with a fake ECS behind it: the same boundary for every invocation, as in
-    Lambda.
-    """
-    from ecs_updater.handlers import update as door  # pylint: disable=import-outside-toplevel
+@pytest.fixture(name="handler", scope="session")
+def _handler():
+    """The handler of direct invocations, imported before a test captures the log.
 
+    Not with this file: moto must be imported before the first client is created.
+    """
+    from ecs_updater.handlers import update  # pylint: disable=import-outside-toplevel
+
+    return update
+
+
+@pytest.fixture
+def invoke(handler, monkeypatch, ecs_of, log):  # pylint: disable=unused-argument  # The test reads the log.
+    """Invokes the handler on a fake ECS, with the same client for every invocation as in Lambda."""
     boundaries = {}
 
     def call(fake, event):
         if fake not in boundaries:
             boundaries[fake] = ecs_of(fake)
-        monkeypatch.setattr(door, "ECS", boundaries[fake])
-        return door.lambda_handler(event, SimpleNamespace(aws_request_id="request-1"))
+        monkeypatch.setattr(handler, "ECS", boundaries[fake])
+        return handler.lambda_handler(event, SimpleNamespace(aws_request_id="request-1"))
 
     return call

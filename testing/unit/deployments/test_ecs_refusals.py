@@ -1,4 +1,4 @@
-"""What ECS itself refuses, played by moto: each refusal becomes the contract's error, and the
+"""Requests that ECS refuses, as moto does: each refusal becomes the contract's error, and the
 service stays as it was.
 """
 
@@ -24,13 +24,12 @@ from fakes.fake_ecs import ACCOUNT, REGION
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 CLUSTER, SERVICE = "ECSCluster", "ecs-dummy-service"
+NO_REVISION = "Unable to describe task definition."
 
 
 @pytest.fixture(name="client_of_moto", scope="module")
 def _client_of_moto():
-    """One for all tests here: moto stands in for all of AWS while it lasts, and to make the first
-    client takes time.
-    """
+    """A client of moto's ECS, once for all tests here: to create the first client takes time."""
     with moto.mock_aws():
         yield boto3.client("ecs", region_name=REGION)
 
@@ -48,74 +47,70 @@ def _moto_ecs(client_of_moto):
 
 @pytest.fixture(name="service")
 def _service(moto_ecs):
-    """Makes the service; says what it runs, with which tags."""
+    """Creates the service."""
+    defaults = {"taskDefinition": "f", "desiredCount": 1, "tags": [{"key": "old", "value": "tag"}]}
+    return lambda **parameters: moto_ecs.create_service(
+        cluster=CLUSTER, serviceName=SERVICE, **defaults | parameters
+    )
 
-    def make(**parameters):
-        parameters = {
-            "taskDefinition": "f",
-            "desiredCount": 1,
-            "tags": [{"key": "old", "value": "tag"}],
-        } | parameters
-        moto_ecs.create_service(cluster=CLUSTER, serviceName=SERVICE, **parameters)
 
-    def look():
-        (found,) = moto_ecs.describe_services(
+@pytest.fixture(name="running")
+def _running(moto_ecs):
+    """Returns the revision and the tags of the service."""
+
+    def describe():
+        (service,) = moto_ecs.describe_services(
             cluster=CLUSTER, services=[SERVICE], include=["TAGS"]
         )["services"]
-        return found["taskDefinition"].rpartition("/")[2], {
-            tag["key"]: tag["value"] for tag in found["tags"]
-        }
+        tags = {tag["key"]: tag["value"] for tag in service["tags"]}
+        return service["taskDefinition"].rpartition("/")[2], tags
 
-    make.look = look
-    return make
+    return describe
 
 
 @pytest.fixture(name="backend")
-def _backend(moto_ecs):  # pylint: disable=unused-argument  # There is a backend only while moto stands in for AWS.
-    """What moto keeps, to set up what its interface would not let pass any more."""
+def _backend(moto_ecs):  # pylint: disable=unused-argument  # There is a backend only while moto runs.
+    """Moto's own data, to set up what its interface refuses."""
     return get_backend("ecs")[ACCOUNT][REGION]
 
 
 def refused(event, kind, ecs=None):
-    """The message of the error, of this kind, that the update ends with."""
+    """Returns the message of the error with which the update ends."""
     with pytest.raises(kind) as raised:
         deploy(event, {}, ecs or Ecs())
     return str(raised.value)
 
 
-def vanishing_after(call, backend):
-    """An ECS whose service is gone as soon as ``call`` was made."""
-    ecs = Ecs()
-    original = getattr(ecs, call)
-
-    def called(*arguments):
-        answer = original(*arguments)
-        backend.services.clear()
-        return answer
-
-    setattr(ecs, call, called)
-    return ecs
-
-
-def test_moto_serves_an_update(service, event):
+def test_moto_serves_an_update(service, event, running):
     service()
     assert deploy(event(), {}, Ecs())["body"]["changed"]
-    assert service.look() == ("f:2", {"new": "value"})
+    assert running() == ("f:2", {"new": "value"})
 
 
-def test_a_missing_cluster_is_refused(service, event):
-    service()
-    assert (
-        refused(event(ecs_cluster_name="no"), ClusterNotFoundError)
-        == "[ERROR][ecs_service_read] ecs_cluster_name no not found"
-    )
-
-
-@pytest.mark.parametrize("name", ["no", f"{ARN}:service/{CLUSTER}/no"])
-def test_a_missing_service_is_refused(service, event, name):
-    service()
-    message = refused(event(ecs_service_name=name), ServiceNotFoundError)
-    assert message == f"[ERROR][ecs_service_read] ecs_service_name {name} not found"
+@pytest.mark.parametrize(
+    "fields, parameters, kind, reason",
+    [
+        ({"ecs_cluster_name": "no"}, {}, ClusterNotFoundError, "ecs_cluster_name no not found"),
+        *(
+            ({"ecs_service_name": name}, {}, ServiceNotFoundError, f"ecs_service_name {name} not")
+            for name in ("no", f"{ARN}:service/{CLUSTER}/no")
+        ),
+        *(
+            (
+                {},
+                {"deploymentController": {"type": name}},
+                DeploymentControllerError,
+                f"ecs_service_name {SERVICE} has the deployment controller {name}: ",
+            )
+            for name in ("CODE_DEPLOY", "EXTERNAL")
+        ),
+    ],
+)
+def test_a_service_that_cannot_be_updated_is_refused(
+    service, event, fields, parameters, kind, reason
+):
+    service(**parameters)
+    assert refused(event(**fields), kind).startswith(f"[ERROR][ecs_service_read] {reason}")
 
 
 def test_a_deleted_service_is_refused_while_it_is_readable(service, event, moto_ecs):
@@ -124,13 +119,7 @@ def test_a_deleted_service_is_refused_while_it_is_readable(service, event, moto_
     assert "is INACTIVE, not ACTIVE" in refused(event(), ServiceNotActiveError)
 
 
-@pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
-def test_a_foreign_deployment_controller_is_refused(service, event, controller):
-    service(deploymentController={"type": controller})
-    assert controller in refused(event(), DeploymentControllerError)
-
-
-def test_a_task_definition_that_is_gone_is_a_reading_error(service, event, backend):
+def test_a_deleted_task_definition_is_a_read_error(service, event, backend):
     service()
     del backend.task_definitions["f"][1]
     message = refused(event(), ServiceReadError)
@@ -169,8 +158,8 @@ def test_a_task_definition_that_is_gone_is_a_reading_error(service, event, backe
     ],
     ids=["fargate", "memory", "image"],
 )
-def test_a_revision_that_ecs_would_not_register_any_more_is_refused_in_its_words(
-    service, event, backend, change, reason
+def test_a_revision_that_ecs_does_not_register_any_more_is_refused_with_its_reason(
+    service, event, backend, running, change, reason
 ):
     service()
     for name, value in change.items():
@@ -180,92 +169,77 @@ def test_a_revision_that_ecs_would_not_register_any_more_is_refused_in_its_words
         f"[ERROR][ecs_service_update] new task_definition could not be created {reason}; the "
         "service is as it was"
     )
-    assert service.look() == ("f:1", {"old": "tag"}) and list(backend.task_definitions["f"]) == [1]
-
-
-def test_a_service_deleted_while_it_is_updated_is_told(service, event, backend):
-    service()
-    ecs = vanishing_after("tag_resource", backend)
-    message = refused(event(ecs_tag={"old": "tag", "new": "value"}), ServiceUpdateRefusedError, ecs)
-    assert message.startswith(
-        "[ERROR][ecs_service_update] service could not be update with new task_definition "
-        f"{ARN}:task-definition/f:2: Service not found."
-    )
-
-
-def test_tags_of_a_service_that_is_gone_are_refused(service, event, backend):
-    service()
-    message = refused(
-        event(), ServiceTagsRefusedError, vanishing_after("register_task_definition", backend)
-    )
-    assert message.startswith(
-        "[ERROR][ecs_service_update] service tags could not be updated Service not found."
-    )
+    assert running() == ("f:1", {"old": "tag"}) and list(backend.task_definitions["f"]) == [1]
 
 
 @pytest.mark.parametrize(
-    "call, code, reason",
+    "call, tags, kind, reason",
     [
         (
-            lambda ecs: ecs.describe_service("no", SERVICE),
-            "ClusterNotFoundException",
-            "Cluster not found.",
+            "tag_resource",
+            {"old": "tag", "new": "value"},
+            ServiceUpdateRefusedError,
+            f"service could not be update with new task_definition {ARN}:task-definition/f:2: ",
         ),
         (
-            lambda ecs: ecs.describe_task_definition("no"),
-            "ClientException",
-            "Unable to describe task definition.",
+            "register_task_definition",
+            {"new": "value"},
+            ServiceTagsRefusedError,
+            "service tags could not be updated ",
         ),
+    ],
+)
+def test_an_update_of_a_service_that_is_deleted_meanwhile_is_refused(
+    service, event, backend, monkeypatch, call, tags, kind, reason
+):
+    service()
+    ecs = Ecs()
+    original = getattr(ecs, call)
+
+    def called(*arguments):
+        answer = original(*arguments)
+        backend.services.clear()
+        return answer
+
+    monkeypatch.setattr(ecs, call, called)
+    message = refused(event(ecs_tag=tags), kind, ecs)
+    assert message.startswith(f"[ERROR][ecs_service_update] {reason}Service not found.")
+
+
+@pytest.mark.parametrize(
+    "operation, arguments, code, reason",
+    [
+        ("describe_service", ["no", SERVICE], "ClusterNotFoundException", "Cluster not found."),
+        ("describe_task_definition", ["no"], "ClientException", NO_REVISION),
         (
-            lambda ecs: ecs.register_task_definition(
-                {"family": "g", "containerDefinitions": [{"image": "busybox"}]}
-            ),
+            "register_task_definition",
+            [{"family": "g", "containerDefinitions": [{"image": "busybox"}]}],
             "ClientException",
             "Container.name should not be null or empty.",
         ),
+        ("update_service", ["no", SERVICE], "ClusterNotFoundException", "Cluster not found."),
+        ("update_service", [CLUSTER, "no"], "ServiceNotFoundException", "Service not found."),
+        ("update_service", [CLUSTER, SERVICE], "ClientException", NO_REVISION),
         (
-            lambda ecs: ecs.update_service("no", SERVICE, task_definition="f:1"),
-            "ClusterNotFoundException",
-            "Cluster not found.",
-        ),
-        (
-            lambda ecs: ecs.update_service(CLUSTER, "no", task_definition="f:1"),
-            "ServiceNotFoundException",
-            "Service not found.",
-        ),
-        (
-            lambda ecs: ecs.update_service(CLUSTER, SERVICE, task_definition="f:9"),
-            "ClientException",
-            "Unable to describe task definition.",
-        ),
-        (
-            lambda ecs: ecs.tag_resource("x", {"a": "b"}),
+            "tag_resource",
+            ["x", {"a": "b"}],
             "InvalidParameterException",
             "The ARN provided is invalid.",
         ),
         (
-            lambda ecs: ecs.untag_resource(f"{ARN}:service/{CLUSTER}/no", ["a"]),
+            "untag_resource",
+            [f"{ARN}:service/{CLUSTER}/no", ["a"]],
             "ServiceNotFoundException",
             "Service not found.",
         ),
     ],
-    ids=[
-        "cluster",
-        "task definition",
-        "register",
-        "update cluster",
-        "update service",
-        "update revision",
-        "tag",
-        "untag",
-    ],
 )
-def test_each_of_the_six_calls_tells_what_ecs_refused(service, call, code, reason):
+def test_a_call_that_ecs_refuses_has_its_code_and_reason(
+    service, operation, arguments, code, reason
+):
     service()
+    options = {"task_definition": "f:9"} if operation == "update_service" else {}
     with pytest.raises(AwsFailure) as raised:
-        call(Ecs())
-    assert (raised.value.outcome, raised.value.code, raised.value.reason) == (
-        Outcome.REFUSED,
-        code,
-        reason,
-    )
+        getattr(Ecs(), operation)(*arguments, **options)
+    failure = raised.value
+    assert (failure.outcome, failure.code, failure.reason) == (Outcome.REFUSED, code, reason)

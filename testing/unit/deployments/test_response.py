@@ -1,4 +1,4 @@
-"""The answer: its shape, exactly, and that AFTER is made of what the writes answered."""
+"""The response: its exact shape, and that AFTER comes from the answers to the writes."""
 
 import json
 import time
@@ -12,9 +12,12 @@ from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
 OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}
 
 
-def test_the_answer_to_an_update_is_the_contracts(ecs_fake, send, event):
+def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, event):
     ecs_fake.tags |= {"aws:b": "c"}
-    body = send(ecs_fake, event())
+    response = invoke(ecs_fake, event())
+    assert response["statusCode"] == 200 and set(response) == {"statusCode", "body"}
+    assert json.loads(json.dumps(response)) == response
+    body = response["body"]
     before = {
         "clusterArn": CLUSTER_ARN,
         "serviceArn": SERVICE_ARN,
@@ -51,16 +54,10 @@ def test_the_answer_to_an_update_is_the_contracts(ecs_fake, send, event):
     }
 
 
-def test_after_is_what_the_service_then_is(ecs_fake, send, event):
+def test_after_is_the_state_before_the_next_update(ecs_fake, send, event):
     after = send(ecs_fake, event())["AFTER"]
     assert after == send(ecs_fake, event())["BEFORE"]
     assert {tag["key"]: tag["value"] for tag in after["tags"]} == ecs_fake.tags
-
-
-def test_the_answer_is_200_and_json(invoke, ecs_fake, event):
-    answer = invoke(ecs_fake, event())
-    assert answer["statusCode"] == 200 and set(answer) == {"statusCode", "body"}
-    assert json.loads(json.dumps(answer)) == answer
 
 
 @pytest.mark.parametrize(
@@ -89,14 +86,12 @@ def test_a_forced_deployment_is_listed_as_a_change(ecs_fake, send, event):
     assert body["taskDefinitionArn"]["after"] == body["taskDefinitionArn"]["before"]
 
 
-def test_an_update_service_that_answers_without_deployments_is_still_in_progress(
-    ecs_fake, send, event
-):
+def test_an_answer_of_update_service_without_deployments_is_in_progress(ecs_fake, send, event):
     ecs_fake.deploy = lambda arn: ecs_fake.service.update(taskDefinition=arn, deployments=[])
     assert send(ecs_fake, event())["deployment"]["verdict"] == "IN_PROGRESS"
 
 
-def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
+def test_a_dry_run_has_the_changes_of_the_update(ecs_fake, send, event):
     plan = send(ecs_fake, event(dry_run=True))
     done = send(ecs_fake, event())
     assert plan.pop("dryRun") is True
@@ -114,13 +109,10 @@ def test_a_dry_run_answers_what_would_change(ecs_fake, send, event):
     assert plan == done
 
 
-def test_a_dry_run_without_a_change_says_so(ecs_fake, send, event):
+def test_a_dry_run_without_a_change_has_the_verdict_no_change(ecs_fake, send, event):
     plan = send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, dry_run=True))
-    assert (
-        plan["changed"] is False
-        and plan["deployment"]["verdict"] == "NO_CHANGE"
-        and plan["BEFORE"] == plan["AFTER"]
-    )
+    assert plan["changed"] is False and plan["BEFORE"] == plan["AFTER"]
+    assert plan["deployment"]["verdict"] == "NO_CHANGE"
 
 
 def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
@@ -140,14 +132,13 @@ def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
     "container, expected",
     [({"memory": 64}, 64), ({"memoryReservation": 64}, 512), ({}, 512)],
 )
-def test_memory_is_an_integer_also_where_it_is_the_tasks(send, event, container, expected):
+def test_memory_is_an_integer_also_if_it_is_the_tasks(send, event, container, expected):
     body = send(FakeEcs([{"name": "app", "image": "busybox"} | container]), event())
-    assert body["AFTER"]["serviceMemory"] == expected and isinstance(
-        body["AFTER"]["serviceMemory"], int
-    )
+    memory = body["AFTER"]["serviceMemory"]
+    assert memory == expected and isinstance(memory, int)
 
 
-def test_the_addressed_container_is_the_one_that_is_told_of(send, event):
+def test_the_response_has_the_addressed_container(send, event):
     fake = FakeEcs(
         [
             {"name": "web", "image": "nginx", "memory": 1},
@@ -176,14 +167,12 @@ def test_times_are_iso_8601_in_utc(moment, text):
     assert _iso(moment) == text
 
 
-def test_no_time_of_an_answer_depends_on_the_machines_zone(ecs_fake, send, event, monkeypatch):
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
-    try:
-        body = send(ecs_fake, event())
-    finally:
-        monkeypatch.undo()
+def test_times_do_not_depend_on_the_machines_time_zone(ecs_fake, send, event, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
+        body = send(ecs_fake, event())
+    time.tzset()
     assert (body["BEFORE"]["updatedOn"], body["AFTER"]["updatedOn"]) == (
         "2023-11-14T22:13:22.000Z",
         "2023-11-14T22:13:24.000Z",

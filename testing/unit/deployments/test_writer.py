@@ -1,6 +1,4 @@
-"""Writing a plan: which calls go over the wire, in which order, with what in them; counted where
-they leave the machine.
-"""
+"""The writes of a plan: the calls on the wire, their order and their content."""
 
 import json
 
@@ -43,52 +41,50 @@ CONTAINERS = [
 
 
 def sent(fake, operation):
-    """The bodies that were sent to ``operation``."""
+    """Returns the bodies of the requests of an operation."""
     return [request.body for request in fake.requests if request.operation == operation]
 
 
 def many(count, prefix):
-    """``count`` tags."""
+    """Returns ``count`` tags."""
     return {f"{prefix}{number}": "v" for number in range(count)}
 
 
-def test_an_update_of_image_and_tags_costs_four_calls_and_two_for_the_tags(ecs_fake, send, event):
-    send(ecs_fake, event())
-    assert ecs_fake.operations == [
-        *READS,
-        "RegisterTaskDefinition",
-        "TagResource",
-        "UntagResource",
-        "UpdateService",
-    ]
-
-
-def test_an_update_of_the_image_costs_four_calls(ecs_fake, send, event):
-    send(ecs_fake, event(ecs_tag=OLD_TAG))
-    assert ecs_fake.operations == [*READS, "RegisterTaskDefinition", "UpdateService"]
-
-
-def test_a_no_op_costs_two_reads(ecs_fake, send, event):
-    body = send(ecs_fake, event(**SAME))
-    assert ecs_fake.operations == READS
-    assert body["changed"] is False and body["BEFORE"] == body["AFTER"]
-
-
 @pytest.mark.parametrize(
-    "tags, mode, calls",
+    "fields, writes, deployments",
     [
-        ({"new": "value"}, "replace", ["TagResource", "UntagResource"]),
-        ({"new": "value"} | OLD_TAG, "replace", ["TagResource"]),
-        ({"new": "value"}, "merge", ["TagResource"]),
-        ({"old-custom-tag-name": "new"}, "replace", ["TagResource"]),
-        ({}, "replace", ["UntagResource"]),
-        ({}, "merge", []),
+        ({}, ["RegisterTaskDefinition", "TagResource", "UntagResource", "UpdateService"], 1),
+        ({"ecs_tag": OLD_TAG}, ["RegisterTaskDefinition", "UpdateService"], 1),
+        (
+            {"ecs_tag": OLD_TAG, "force_new_deployment": True},
+            ["RegisterTaskDefinition", "UpdateService"],
+            1,
+        ),
+        (SAME, [], 0),
+        (SAME | {"force_new_deployment": True}, ["UpdateService"], 1),
+        *(
+            ({"ecs_image_name": "busybox", "ecs_tag": tags, "ecs_tag_mode": mode}, calls, 0)
+            for tags, mode, calls in (
+                ({"new": "value"}, "replace", ["TagResource", "UntagResource"]),
+                ({"new": "value"} | OLD_TAG, "replace", ["TagResource"]),
+                ({"new": "value"}, "merge", ["TagResource"]),
+                ({"old-custom-tag-name": "new"}, "replace", ["TagResource"]),
+                ({}, "replace", ["UntagResource"]),
+                ({}, "merge", []),
+            )
+        ),
     ],
 )
-def test_tags_alone_cost_two_reads_and_at_most_two_writes(ecs_fake, send, event, tags, mode, calls):
-    send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=tags, ecs_tag_mode=mode))
-    assert ecs_fake.operations == [*READS, *calls]
-    assert len(ecs_fake.service["deployments"]) == 1
+def test_an_update_costs_two_reads_and_only_the_needed_writes(
+    ecs_fake, send, event, fields, writes, deployments
+):
+    body = send(ecs_fake, event(**fields))
+    assert ecs_fake.operations == [*READS, *writes]
+    assert len(ecs_fake.service["deployments"]) == 1 + deployments
+    assert len(ecs_fake.revisions) == 1 + writes.count("RegisterTaskDefinition")
+    assert body["changed"] is bool(writes)
+    assert (body["BEFORE"] != body["AFTER"]) is bool(writes)
+    assert body["deployment"]["verdict"] == ("IN_PROGRESS" if deployments else "NO_CHANGE")
 
 
 def test_a_second_update_with_the_same_event_is_a_no_op(ecs_fake, send, event):
@@ -98,7 +94,7 @@ def test_a_second_update_with_the_same_event_is_a_no_op(ecs_fake, send, event):
     assert ecs_fake.operations == READS
 
 
-def test_update_service_names_what_it_changes_and_nothing_else(ecs_fake, send, event):
+def test_update_service_has_the_revision_and_no_other_change(ecs_fake, send, event):
     send(ecs_fake, event())
     (body,) = sent(ecs_fake, "UpdateService")
     assert body == {
@@ -108,17 +104,10 @@ def test_update_service_names_what_it_changes_and_nothing_else(ecs_fake, send, e
     }
 
 
-def test_a_forced_deployment_keeps_the_revision(ecs_fake, send, event):
-    body = send(ecs_fake, event(**SAME, force_new_deployment=True))
-    assert ecs_fake.operations == [*READS, "UpdateService"]
-    assert sent(ecs_fake, "UpdateService")[0]["forceNewDeployment"] is True
-    assert len(ecs_fake.revisions) == 1 and len(ecs_fake.service["deployments"]) == 2
-    assert body["changed"] is True and body["deployment"]["verdict"] == "IN_PROGRESS"
-
-
-def test_a_forced_deployment_of_another_image_is_one_deployment(ecs_fake, send, event):
-    send(ecs_fake, event(force_new_deployment=True))
-    assert len(ecs_fake.revisions) == 2 and len(ecs_fake.service["deployments"]) == 2
+def test_a_forced_deployment_names_no_revision(ecs_fake, send, event):
+    send(ecs_fake, event(**SAME, force_new_deployment=True))
+    (body,) = sent(ecs_fake, "UpdateService")
+    assert body["forceNewDeployment"] is True and "taskDefinition" not in body
 
 
 @pytest.mark.parametrize(
@@ -126,11 +115,9 @@ def test_a_forced_deployment_of_another_image_is_one_deployment(ecs_fake, send, 
     [{}, {"force_new_deployment": True}, SAME, {"ecs_image_name": "busybox"}],
     ids=json.dumps,
 )
-def test_a_dry_run_reads_everything_and_writes_nothing(ecs_fake, send, event, fields):
-    before = json.dumps([ecs_fake.service, ecs_fake.tags, ecs_fake.revisions])
+def test_a_dry_run_makes_the_reads_only(ecs_fake, send, event, fields):
     send(ecs_fake, event(**fields, dry_run=True))
     assert ecs_fake.operations == READS
-    assert json.dumps([ecs_fake.service, ecs_fake.tags, ecs_fake.revisions]) == before
 
 
 def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
@@ -145,14 +132,14 @@ def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
 
 
 @pytest.mark.parametrize("old, new", [(50, 1), (1, 50), (26, 25), (50, 50)])
-def test_tags_are_removed_first_where_old_and_new_exceed_fifty(ecs_fake, send, event, old, new):
+def test_tags_are_removed_first_if_old_and_new_ones_exceed_fifty(ecs_fake, send, event, old, new):
     ecs_fake.tags = many(old, "old")
     send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=many(new, "new")))
     assert ecs_fake.writes == ["UntagResource", "TagResource"]
     assert ecs_fake.tags == many(new, "new")
 
 
-def test_aws_tags_are_kept_and_not_counted(ecs_fake, send, event):
+def test_reserved_tags_are_kept_and_not_counted(ecs_fake, send, event):
     aws = many(10, "aws:x")
     ecs_fake.tags = many(25, "old") | aws
     send(ecs_fake, event(ecs_tag=many(25, "new")))
@@ -161,12 +148,7 @@ def test_aws_tags_are_kept_and_not_counted(ecs_fake, send, event):
     assert not any(key.startswith("aws:") for key in sent(ecs_fake, "UntagResource")[0]["tagKeys"])
 
 
-def test_merged_tags_are_added_to_those_that_are(ecs_fake, send, event):
-    send(ecs_fake, event(ecs_tag_mode="merge"))
-    assert ecs_fake.tags == OLD_TAG | {"new": "value"}
-
-
-def test_without_tags_in_event_and_an_image_configured_the_tags_stay(ecs_fake, send):
+def test_the_environment_gives_defaults_and_tags_without_a_value_stay(ecs_fake, send):
     environment = {
         "CLUSTER_NAME": "ECSCluster",
         "SERVICE_NAME": "ecs-dummy-service",
@@ -212,7 +194,7 @@ def test_the_new_revision_is_the_running_one_with_another_image_and_nothing_else
     }
 
 
-def test_a_second_update_keeps_what_the_first_one_kept(send, event):
+def test_a_second_update_keeps_the_fields_that_the_first_one_kept(send, event):
     fake = FakeEcs(CONTAINERS, **FUTURE)
     send(fake, event(ecs_image_name="nginx:2"))
     send(fake, event(ecs_image_name="nginx:1"))

@@ -174,7 +174,7 @@ def check(run, failed, reads=2):
     """
     assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"} and not failed
     assert run.ecs.buckets.calls["DescribeServices"] <= reads
-    letters = run.letters.receive()
+    letters = run.dead_letter_queue.receive()
     refused = [
         item for item in run.dynamodb.items.values() if item.get("verdict") == {"S": "NOT_DEPLOYED"}
     ]
@@ -254,4 +254,4 @@ def test_a_message_that_raises_the_unexpected_is_a_dead_letter_and_the_others_ar
     monkeypatch.setattr("ecs_updater.worker.rejection.Rejections.write", fail)
     run, failed = work(json.dumps(FleetRun(0).ecs.event(SERVICE, surplus=1)))
     assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"} and not failed
-    assert "RecursionError" in run.letter()[1]
+    assert "RecursionError" in run.dead_letter()[1]

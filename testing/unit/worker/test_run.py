@@ -1,5 +1,5 @@
-"""The worker: each message comes to one end, a service's in their order, and what cannot succeed is
-said at once.
+"""The worker: each message has one outcome, a service's messages keep their order, and what cannot
+succeed is rejected at once.
 """
 
 import json
@@ -18,8 +18,20 @@ def _run():
     return FleetRun(12)
 
 
-def test_ten_services_cost_one_describe_services_and_three_calls_each(run):
-    run.send(*(run.ecs.event(name) for name in run.ecs.names[:10]))
+@pytest.fixture(name="ten")
+def _ten(run):
+    """Sends an update of each of ten services; returns their names, the ids of the requests."""
+
+    def send(*arguments, **fields):
+        names = run.ecs.names[:10]
+        run.send(*(run.ecs.event(name, *arguments, request_id=name, **fields) for name in names))
+        return names
+
+    return send
+
+
+def test_ten_services_cost_one_describe_services_and_three_calls_each(run, ten):
+    names = ten()
     assert run.work() == []
     assert run.ecs.buckets.calls == {
         "DescribeServices": 1,
@@ -27,60 +39,46 @@ def test_ten_services_cost_one_describe_services_and_three_calls_each(run):
         "RegisterTaskDefinition": 10,
         "UpdateService": 10,
     }
-    assert {run.ecs.image(name) for name in run.ecs.names[:10]} == {"registry/app:2"} and len(
-        run.queue
-    ) == 0
+    assert {run.ecs.image(name) for name in names} == {"registry/app:2"}
+    assert len(run.queue) == 0
 
 
-def test_a_service_that_has_what_is_asked_for_costs_one_call_and_nothing_is_written(run):
-    run.send(
-        *(run.ecs.event(name, "registry/app:1", request_id=name) for name in run.ecs.names[:10])
-    )
+def test_a_service_in_the_requested_state_costs_one_call(run, ten):
+    names = ten("registry/app:1")
     run.work()
     assert run.ecs.buckets.calls == {"DescribeServices": 1, "DescribeTaskDefinition": 10}
-    assert {run.entry(name).verdict for name in run.ecs.names[:10]} == {"NO_CHANGE"}
+    assert {run.entry(name).verdict for name in names} == {"NO_CHANGE"}
 
 
-def test_nobody_waits_and_the_completer_ends_what_was_begun_ten_with_one_call_and_no_other(run):
-    run.send(
-        *(run.ecs.event(name, request_id=name, wait_seconds=600) for name in run.ecs.names[:10])
-    )
-    begin = run.time()
+def test_the_worker_does_not_wait_and_the_reconciler_ends_ten_updates_with_one_call(run, ten):
+    names, begin = ten(wait_seconds=600), run.time()
     run.work()
-    assert run.time() - begin < 1 and run.complete().open == 10
+    assert run.time() - begin < 1 and run.reconcile().open == 10
     run.time.now += 60
     run.ecs.buckets.calls.clear()
-    assert len(run.complete().ended) == 10
+    assert len(run.reconcile().ended) == 10
     assert run.ecs.buckets.calls == {"DescribeServices": 1}
-    assert {run.entry(name).verdict for name in run.ecs.names[:10]} == {"SUCCEEDED"}
+    assert {run.entry(name).verdict for name in names} == {"SUCCEEDED"}
 
 
-def test_a_service_whose_update_came_twice_gets_it_once(run):
-    run.send(run.ecs.event("web-001", request_id="r"))
+@pytest.mark.parametrize("fields", [{"request_id": "r"}, {}])
+def test_a_message_that_is_delivered_twice_is_one_update(run, fields):
+    run.send(run.ecs.event("web-001", **fields))
     records = run.queue.receive()
     assert run.worker().process(records) == run.worker().process(records) == []
     assert run.ecs.registered == ["web-001:2"] and run.ecs.updates == [("web-001", "web-001:2")]
+    request_id = fields.get("request_id", records[0]["messageId"])
+    assert run.entry(request_id).state == "DEPLOYED"
 
 
-def test_without_a_request_id_the_messages_own_id_tells_a_second_delivery(run):
-    run.send(run.ecs.event("web-001"))
-    records = run.queue.receive()
-    run.worker().process(records)
-    run.worker().process(records)
-    assert (
-        run.ecs.updates == [("web-001", "web-001:2")]
-        and run.entry(records[0]["messageId"]).state == "DEPLOYED"
-    )
-
-
-def test_two_messages_of_one_service_are_worked_off_in_their_order(run):
+def test_two_messages_of_one_service_are_processed_in_their_order(run):
     run.send(run.ecs.event("web-001", "registry/app:2"), run.ecs.event("web-001", "registry/app:3"))
     assert run.work() == []
     assert [revision for _, revision in run.ecs.updates] == ["web-001:2", "web-001:3"]
     assert run.ecs.image("web-001") == "registry/app:3"
 
 
-# What cannot succeed
+# Permanent errors
 
 
 @pytest.mark.parametrize(
@@ -107,28 +105,21 @@ def test_two_messages_of_one_service_are_worked_off_in_their_order(run):
         ({"action": "rollback"}, "[ERROR][json_validation]"),
     ],
 )
-def test_what_cannot_succeed_is_in_the_ledger_at_once_with_its_cause_and_does_not_come_again(
+def test_an_update_that_cannot_succeed_is_rejected_at_once_with_its_cause_in_the_ledger(
     run, fields, cause
 ):
-    run.send(run.ecs.event("web-001", request_id="r") | fields)
-    assert run.work() == [] and len(run.queue) == 0 and len(run.letters) == 0
+    event = run.ecs.event("web-001", request_id="r") | fields
+    run.send(event)
+    records = run.queue.receive()
+    assert run.worker().process(records) == [] and len(run.dead_letter_queue) == 0
     entry = run.entry("r")
     assert (entry.verdict, entry.is_ended, entry.may_be_repeated) == ("NOT_DEPLOYED", True, False)
     assert cause in (entry.cause or "") and cause in (entry.error_message or "")
-    cluster, service = (
-        fields.get("ecs_cluster_name", "ECSCluster"),
-        fields.get("ecs_service_name", "web-001"),
-    )
-    assert entry.service.endswith(f":service/{cluster}/{service}")
+    name = f"{event['ecs_cluster_name']}/{event['ecs_service_name']}"
+    assert entry.service.endswith(f":service/{name}")
     assert run.ecs.registered == [] and run.history.unfinished() == []
-
-
-def test_a_second_delivery_of_what_cannot_succeed_changes_nothing(run):
-    run.send(run.ecs.event("nobody", request_id="r"))
-    records = run.queue.receive()
-    run.worker().process(records)
-    first = run.entry("r")
-    assert run.worker().process(records) == [] and run.entry("r") == first
+    # A second delivery changes nothing.
+    assert run.worker().process(records) == [] and run.entry("r") == entry
 
 
 @pytest.mark.parametrize(
@@ -150,39 +141,39 @@ def test_a_second_delivery_of_what_cannot_succeed_changes_nothing(run):
         ),
     ],
 )
-def test_what_names_no_service_goes_to_the_dead_letters_at_once_and_the_others_are_worked_off(
+def test_a_message_that_names_no_service_goes_to_the_dead_letter_queue_and_delays_no_other(
     run, body, cause
 ):
     run.send(body, run.ecs.event("web-001"))
     assert run.work() == [] and len(run.queue) == 0
-    (letter,) = run.letters.receive()
-    assert cause in letter["messageAttributes"]["cause"]["stringValue"] and letter["body"] == body
+    (record,) = run.dead_letter_queue.receive()
+    assert cause in record["messageAttributes"]["cause"]["stringValue"] and record["body"] == body
     assert run.ecs.updates == [("web-001", "web-001:2")]
 
 
-def test_a_message_that_cannot_be_moved_comes_again(run):
-    run.letters.fails = True
+def test_a_message_that_the_dead_letter_queue_does_not_take_comes_back(run):
+    run.dead_letter_queue.fails = True
     run.send("{")
     assert run.work() == ["message-1"] and len(run.queue) == 1
 
 
-# What may succeed later
+# Errors that may pass
 
 
-def test_a_registration_that_would_come_too_late_is_left_for_the_next_worker_without_a_token(run):
+def test_a_registration_after_the_end_of_the_function_is_left_to_the_next_worker(run):
     run.environment["ECS_RATES"] = "RegisterTaskDefinition=2/0.005"
     run.send(run.ecs.event("web-001"), run.ecs.event("web-002"), run.ecs.event("web-003"))
     assert run.work() == ["message-2", "message-3"]
     assert run.ecs.registered == ["web-001:2"] and run.queue.next_at == run.time() + 30
 
 
-def test_with_no_time_left_nothing_is_begun(run):
+def test_without_time_left_no_update_begins(run):
     run.send(run.ecs.event("web-001"))
     assert run.work(seconds=44) == ["message-1"]
     assert run.ecs.updates == [] and run.queue.next_at == run.time()
 
 
-def test_a_worker_that_was_killed_leaves_nothing_half_done(run):
+def test_the_updates_of_a_killed_worker_are_completed(run):
     run.send(run.ecs.event("web-001", request_id="r"), run.ecs.event("web-002", request_id="s"))
     run.kill_at("UpdateService")
     run.time.now += 1080
@@ -195,36 +186,29 @@ def test_a_worker_that_was_killed_leaves_nothing_half_done(run):
 # Batches
 
 
-def test_after_so_many_failures_what_has_not_begun_is_not_started_and_says_why(run):
+def test_after_max_failures_no_further_update_starts_and_the_cause_is_in_the_ledger(run):
     events = [run.ecs.event(name) for name in ("nobody-1", "nobody-2", "web-001", "web-002")]
     ids = run.begin_batch(events, max_failures=2)
     run.work(most=2)
     run.work()
-    assert [run.entry(one).verdict for one in ids] == [
-        "NOT_DEPLOYED",
-        "NOT_DEPLOYED",
-        "NOT_STARTED",
-        "NOT_STARTED",
-    ]
-    for one in ids[2:]:
-        assert "no further update of the batch starts: 2 failed and max_failures is 2" in (
-            run.entry(one).cause or ""
-        )
+    entries = [run.entry(id_) for id_ in ids]
+    assert [entry.verdict for entry in entries] == [*["NOT_DEPLOYED"] * 2, *["NOT_STARTED"] * 2]
+    cause = "no further update of the batch starts: 2 failed and max_failures is 2"
+    assert all(cause in (entry.cause or "") for entry in entries[2:])
     assert run.ecs.updates == []
 
 
-def test_a_failure_counts_when_the_completer_ends_it_too(run):
+def test_a_failure_that_the_reconciler_finds_counts_too(run):
     ids = run.begin_batch([run.ecs.event("web-001")], max_failures=5)
     run.work()
     run.ecs.failing.add("web-001")
     run.time.now += 600
-    run.complete()
+    run.reconcile()
     assert run.entry(ids[0]).verdict == "FAILED"
-    found = run.batches.find("b")
-    assert found and found.failures == 1
+    assert run.batches.find("b").failures == 1
 
 
-def test_who_stops_a_batch_stops_what_has_not_begun(run):
+def test_no_update_of_a_stopped_batch_starts(run):
     ids = run.begin_batch([run.ecs.event("web-001"), run.ecs.event("web-002")])
     run.work(most=1)
     run.batches.stop("b", "stopped by somebody")
@@ -235,4 +219,4 @@ def test_who_stops_a_batch_stops_what_has_not_begun(run):
 
 def test_without_a_ledger_there_is_no_worker(run):
     with pytest.raises(ConfigurationError, match="LEDGER_TABLE is empty"):
-        Worker({}, run.boundary, None, run.queue, run.letters, None)
+        Worker({}, run.boundary, None, run.queue, run.dead_letter_queue, None)
