@@ -105,6 +105,16 @@ class AwsFailure(Exception):
         return f"{self.code}: {self.reason}" if self.code else self.reason
 
 
+class ImageMissing(Exception):
+    """A registry does not have an image. The text is the reason."""
+
+
+class RegistryFailure(Exception):
+    """A registry could not be reached, was too busy or requires credentials, or its answer has an
+    unknown form. The text is the reason.
+    """
+
+
 _CLASSES: dict[str, type["EcsUpdaterError"]] = {}
 
 

@@ -12,11 +12,12 @@ from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import (
     ImageArchitectureError,
+    ImageMissing,
     ImageNotFoundError,
     ImageVerificationError,
+    RegistryFailure,
     RolloutFailedError,
 )
-from ecs_updater.registry.manifest import Missing, NoAnswer
 from ecs_updater.registry.verify import Found
 from support.rollout_world import EVENT
 
@@ -35,9 +36,9 @@ class Registry:
         """As ``registry.verify.Registries`` has it."""
         self.asked.append(str(image))
         if image.tag == "missing":
-            raise Missing("its repository has no such tag or digest")
+            raise ImageMissing("its repository has no such tag or digest")
         if image.tag == "silent":
-            raise NoAnswer("it did not answer")
+            raise RegistryFailure("it did not answer")
         media_type = "application/vnd.oci.image.manifest.v1+json"
         config = {
             "mediaType": "application/vnd.oci.image.config.v1+json",

@@ -23,7 +23,7 @@ def finish(run):
     """Lets the rollouts end, and reconciles them."""
     for _ in range(20):
         run.time.now += 200
-        done = run.complete()
+        done = run.reconcile()
         assert not done.skipped
         if not done.open:
             return
@@ -175,5 +175,5 @@ def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figu
     assert {name: run.entry(one).verdict for name, one in zip(names, ids, strict=True)} == expected
     assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:2"}
     assert Counter(name for name, _ in run.ecs.updates) == dict.fromkeys(run.ecs.names, 1)
-    assert run.history.unfinished() == [] and len(run.letters.receive()) == 1
+    assert run.history.unfinished() == [] and len(run.dead_letter_queue.receive()) == 1
     assert run.batches.find("b").failures == 4

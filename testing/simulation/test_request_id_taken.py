@@ -20,7 +20,7 @@ def _run():
     return FleetRun(6)
 
 
-def letters(run):
+def dead_letters(run):
     """Service and cause of each message in the dead-letter queue."""
     records = run.dead_letter_queue.receive()
     return {
@@ -35,7 +35,7 @@ def test_of_six_services_with_one_request_id_the_first_is_updated_and_five_are_d
     run.send(*(run.ecs.event(name, request_id="r") for name in run.ecs.names))
     assert run.work() == [] and len(run.queue) == 0
     assert run.ecs.updates == [("web-001", "web-001:2")]
-    found = letters(run)
+    found = dead_letters(run)
     assert found.keys() == set(run.ecs.names[1:])
     assert all("request_id: 'r' was another event's" in cause for cause in found.values())
     assert run.entry("r").service.endswith("/web-001") and run.entry("r").state is State.DEPLOYED
@@ -49,7 +49,7 @@ def test_another_event_of_the_same_service_is_in_the_dead_letter_queue_too(run, 
     run.send(
         run.ecs.event("web-001", request_id="r"), run.ecs.event("web-001", request_id="r") | fields
     )
-    assert run.work() == [] and letters(run).keys() == {"web-001"}
+    assert run.work() == [] and dead_letters(run).keys() == {"web-001"}
     assert run.ecs.updates == [("web-001", "web-001:2")]
 
 
@@ -64,7 +64,7 @@ def test_an_event_that_cannot_succeed_does_not_change_the_open_update_with_its_r
     run.kill_at("UpdateService")
     before = run.entry("r")
     run.send(run.ecs.event("web-002", request_id="r") | fields)
-    assert run.work() == [] and len(letters(run)) == 1
+    assert run.work() == [] and len(dead_letters(run)) == 1
     assert run.entry("r") == before and before.state is State.REGISTERED
 
 
@@ -84,7 +84,7 @@ def test_a_request_id_that_another_service_takes_in_the_same_moment_is_in_the_de
             run.dynamodb._one_at_a_time.acquire()  # pylint: disable=protected-access,consider-using-with
 
     run.dynamodb.before = begin
-    assert run.work() == [] and letters(run).keys() == {"web-001"}
+    assert run.work() == [] and dead_letters(run).keys() == {"web-001"}
     assert run.entry("r").service.endswith("/web-002")
 
 
@@ -99,7 +99,7 @@ def test_the_same_event_is_another_update_where_a_function_has_another_default_s
             deploy(event, environment, run.boundary, table=run.table)
         run.environment = environment
         run.send(event)
-        assert run.work() == [] and "was another event's" in run.letter()[1]
+        assert run.work() == [] and "was another event's" in run.dead_letter()[1]
     assert run.ecs.updates == [("web-001", "web-001:2")]
 
 
@@ -120,7 +120,7 @@ def test_a_row_whose_request_id_another_service_or_event_has_fails(run, is_ended
     run.work()
     if is_ended:
         run.time.now += 60
-        run.complete()
+        run.reconcile()
     for other in (
         run.ecs.event("web-002", request_id="r"),
         run.ecs.event("web-001", "registry/app:3", request_id="r"),

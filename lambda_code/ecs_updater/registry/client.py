@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from ..aws.ecr import Ecr, EcrRepository, ecr_repository
 from ..aws.oci_registry import Oci, OciFailure
-from ..errors import AwsFailure, Outcome
+from ..errors import AwsFailure, ImageMissing, Outcome, RegistryFailure
 from ..model.image import ImageReference
-from .manifest import MANIFEST_TYPES, Missing, NoAnswer
+from .manifest import MANIFEST_TYPES
 from .verify import Found
 
 _DEFAULT_TAG = "latest"
@@ -63,16 +63,16 @@ class RegistryClient:
                 reason = f"{where}: {_MISSING[failure.code]}"
                 if failure.code in _MAY_BE_CACHED:
                     self._check_not_cached(repository, image, reason)
-                raise Missing(reason) from failure
+                raise ImageMissing(reason) from failure
             if failure.code in _INVALID and failure.outcome is Outcome.REFUSED:
-                raise Missing(f"{where}: {failure.reason}") from failure
-            raise NoAnswer(f"{where}: {failure}") from failure
+                raise ImageMissing(f"{where}: {failure.reason}") from failure
+            raise RegistryFailure(f"{where}: {failure}") from failure
         return Found(digest, body, media_type)
 
     def _check_not_cached(
         self, repository: EcrRepository, image: ImageReference, reason: str
     ) -> None:
-        """Raises NoAnswer if a pull-through cache gets the image at the first pull.
+        """Raises RegistryFailure if a pull-through cache gets the image at the first pull.
 
         https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
         """
@@ -81,7 +81,7 @@ class RegistryClient:
         except AwsFailure as failure:
             is_denied = failure.outcome is Outcome.NOT_PERMITTED
             why = "allow the role ecr:DescribePullThroughCacheRules" if is_denied else str(failure)
-            raise NoAnswer(
+            raise RegistryFailure(
                 f"{reason}, and whether a pull-through cache gets it with the first "
                 f"pull is not known: {why}"
             ) from failure
@@ -92,7 +92,7 @@ class RegistryClient:
                     if image.digest
                     else ""
                 )
-                raise NoAnswer(
+                raise RegistryFailure(
                     f"{reason} yet: the pull-through cache {prefix} gets it "
                     f"with the first pull{by_tag}"
                 )
@@ -100,21 +100,21 @@ class RegistryClient:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raises Missing or NoAnswer for a failure of `aws`."""
+    """Raises ImageMissing or RegistryFailure for a failure of `aws`."""
     try:
         yield
     except OciFailure as failure:
-        raise (Missing if failure.missing else NoAnswer)(failure.reason) from failure
+        raise (ImageMissing if failure.missing else RegistryFailure)(failure.reason) from failure
     except AwsFailure as failure:
-        raise NoAnswer(str(failure)) from failure
+        raise RegistryFailure(str(failure)) from failure
 
 
 def _compared(digest: str | None, body: bytes, media_type: str = "") -> Found:
-    """Returns the content with its digest. Raises NoAnswer if that is not the requested one."""
+    """Returns the content with its digest. Raises RegistryFailure if that is not the requested one."""
     algorithm = digest.partition(":")[0] if digest else "sha256"
     if algorithm not in ("sha256", "sha384", "sha512"):
-        raise NoAnswer(f"a digest of the kind {algorithm} cannot be compared")
+        raise RegistryFailure(f"a digest of the kind {algorithm} cannot be compared")
     own = f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
     if digest and own != digest:
-        raise NoAnswer("the registry answered with other content than the digest says")
+        raise RegistryFailure("the registry answered with other content than the digest says")
     return Found(own, body, media_type)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import one_line
+from ..errors import ImageMissing, RegistryFailure, one_line
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -110,24 +110,14 @@ class Manifest:
     """Images of an index, without the attestations that builders add."""
 
 
-class Missing(Exception):
-    """The registry does not have the image. The text is the reason."""
-
-
-class NoAnswer(Exception):
-    """The registry could not be reached, was too busy or requires credentials, or its answer has
-    an unknown form. The text is the reason.
-    """
-
-
 _NOT_AS_DOCUMENTED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def read_manifest(body: bytes, media_type: str = "") -> Manifest:
     """Returns the content of a manifest. `media_type`: the registry's, for one without a type.
 
-    Raises Missing for an artifact that is not a container image, such as a Helm chart or a
-    signature, and NoAnswer for an unknown form.
+    Raises ImageMissing for an artifact that is not a container image, such as a Helm chart or a
+    signature, and RegistryFailure for an unknown form.
     """
     try:
         manifest = json.loads(body)
@@ -135,14 +125,14 @@ def read_manifest(body: bytes, media_type: str = "") -> Manifest:
         kind = manifest.get("mediaType") or media_type.partition(";")[0].strip().lower()
         if manifest.get("schemaVersion") != 2:
             form = one_line(repr(manifest.get("schemaVersion")))
-            raise NoAnswer(f"its manifest has the form {form}, not 2")
+            raise RegistryFailure(f"its manifest has the form {form}, not 2")
         if kind in INDEX_TYPES or (not kind and "manifests" in manifest):
             return _index(manifest)
         if kind in IMAGE_TYPES or (not kind and "config" in manifest):
             return _image(manifest)
-        raise NoAnswer(f"its manifest has the type {one_line(repr(kind))}")
+        raise RegistryFailure(f"its manifest has the type {one_line(repr(kind))}")
     except _NOT_AS_DOCUMENTED:
-        raise NoAnswer("its manifest cannot be read") from None
+        raise RegistryFailure("its manifest cannot be read") from None
 
 
 def platform_of_config(body: bytes) -> Platform | None:
@@ -179,8 +169,8 @@ def _image(manifest: dict[str, Any]) -> Manifest:
     return Manifest(config["digest"])
 
 
-def _not_an_image(artifact: str) -> Missing:
-    return Missing(f"by that name there is no container image but {one_line(artifact)}")
+def _not_an_image(artifact: str) -> ImageMissing:
+    return ImageMissing(f"by that name there is no container image but {one_line(artifact)}")
 
 
 def _are_words(*texts: Any) -> bool:

@@ -8,12 +8,16 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
+from ..errors import (
+    ImageArchitectureError,
+    ImageMissing,
+    ImageNotFoundError,
+    ImageVerificationError,
+    RegistryFailure,
+)
 from ..model.image import ImageReference
 from .manifest import (
     Manifest,
-    Missing,
-    NoAnswer,
     Platform,
     platform_of_config,
     read_manifest,
@@ -31,7 +35,7 @@ class Found:
 
 
 class Registries(Protocol):
-    """Source of images; `client` has the real ones. Its methods raise Missing or NoAnswer."""
+    """Source of images; `client` has the real ones. Its methods raise ImageMissing or RegistryFailure."""
 
     def manifest(self, image: ImageReference) -> Found:
         """Returns the manifest or index of `image`: by digest, else by tag, else `latest`."""
@@ -147,16 +151,16 @@ def _verify(image: ImageReference, platform: Platform, registries: Registries) -
         found = registries.manifest(image)
         digest = found.digest
         manifest = read_manifest(found.body, found.media_type)
-    except Missing as missing:
+    except ImageMissing as missing:
         raise ImageNotFoundError(f"{image} is not in the registry: {missing}") from None
-    except NoAnswer as failure:
+    except RegistryFailure as failure:
         return Verified(image, digest, doubt=_doubt(image, str(failure)))
     if manifest.config_digest is None:
         return _of_index(image, digest, manifest, platform)
     doubt = "but its configuration does not say for which processor"
     try:
         offered = platform_of_config(registries.blob(image, manifest.config_digest).body)
-    except (Missing, NoAnswer) as failure:
+    except (ImageMissing, RegistryFailure) as failure:
         offered, doubt = None, f"but not for which processor: {failure}"
     if offered is None:
         doubt = _doubt(image, f"it is there, {doubt}")

@@ -7,13 +7,17 @@ import threading
 
 import pytest
 
-from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, ImageVerificationError
+from ecs_updater.errors import (
+    ImageArchitectureError,
+    ImageMissing,
+    ImageNotFoundError,
+    ImageVerificationError,
+    RegistryFailure,
+)
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.manifest import (
     IMAGE_TYPES,
     INDEX_TYPES,
-    Missing,
-    NoAnswer,
     Platform,
     needed_platform,
 )
@@ -30,7 +34,7 @@ OCI_CONFIG, DOCKER_CONFIG = (
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
 )
-NOT_PREPARED = NoAnswer("not prepared")
+NOT_PREPARED = RegistryFailure("not prepared")
 
 
 class Fake:
@@ -204,7 +208,7 @@ def test_which_manifest_of_an_index_runs_is_not_guessed(platforms, platform):
     "manifest, what",
     [
         (
-            Missing("its repository has no such tag or digest"),
+            ImageMissing("its repository has no such tag or digest"),
             "its repository has no such tag or digest",
         ),
         (
@@ -230,7 +234,7 @@ def test_what_is_known_not_to_be_there_is_refused_whatever_the_mode(manifest, wh
 
 
 DOUBTS = [
-    (Fake(NoAnswer("it sleeps")), "it sleeps", None),
+    (Fake(RegistryFailure("it sleeps")), "it sleeps", None),
     (Fake(found(b"<html>")), "its manifest cannot be read", TOP),
     (Fake(found({"schemaVersion": 1})), "its manifest has the form 1, not 2", TOP),
     (
@@ -238,8 +242,12 @@ DOUBTS = [
         "its manifest has the type 'text/plain'",
         TOP,
     ),
-    (Fake(single(), NoAnswer("denied")), "it is there, but not for which processor: denied", TOP),
-    (Fake(single(), Missing("gone")), "it is there, but not for which processor: gone", TOP),
+    (
+        Fake(single(), RegistryFailure("denied")),
+        "it is there, but not for which processor: denied",
+        TOP,
+    ),
+    (Fake(single(), ImageMissing("gone")), "it is there, but not for which processor: gone", TOP),
     (
         Fake(single(), found(b"{}")),
         "it is there, but its configuration does not say for which processor",
