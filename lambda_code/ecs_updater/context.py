@@ -68,7 +68,6 @@ class Call:
     """Returns the seconds until the function's time-out."""
     clock: Clock = REAL_TIME
     batch: str | None = None
-    """Id of the batch in the ledger."""
 
     @classmethod
     def of(cls, context: Any) -> "Call":

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ..errors import InvalidQueryError, one_line
 from ..model.arn import cluster_arn_of, service_key
+from ..model.event_parser import CLUSTER
 from ..model.service import EC2, FARGATE
 from ..settings import LIST_PARAMETERS
 
@@ -30,7 +31,6 @@ INVALID_NEXT = "next: this is not what an earlier page of the same list gave as 
 _LONGEST_NEXT = 8192
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def deployments_query(parameters: Parameters, arn_prefix: str) -> DeploymentsQue
     """Returns the query of `GET /deployments`. `arn_prefix`: `arn:aws:ecs:REGION:ACCOUNT:`."""
     values = _single(parameters, DEPLOYMENTS_PARAMETERS, "parameter")
     cluster, service = values.get("cluster"), values.get("service")
-    if cluster is not None and not _NAME.fullmatch(cluster) and not _CLUSTER_ARN.fullmatch(cluster):
+    if cluster is not None and not CLUSTER.fullmatch(cluster):
         raise InvalidQueryError(
             f"cluster: {_shown(cluster)} is neither the name of a cluster nor its ARN"
         )

@@ -70,7 +70,9 @@ class Oci:
         try:
             origin = self._http.origin(_HOSTS.get(registry, registry))
             url = f"{origin}/v2/{path}/{what}"
-            token = self._token_in_use(registry, path)
+            token, expires_at = self._tokens.get((registry, path), ("", 0.0))
+            if self._clock() >= expires_at:
+                token = ""
             response = self._http.get(url, _with(headers, token), limit, until - self._clock())
             # A host to which the registry redirects must not request a token: it would get ours.
             if response.status == 401 and not response.is_of_another_origin:
@@ -81,10 +83,6 @@ class Oci:
         if response.status == 200:
             return response
         raise _failure(response)
-
-    def _token_in_use(self, registry: str, path: str) -> str | None:
-        token, until = self._tokens.get((registry, path), (None, 0.0))
-        return token if self._clock() < until else None
 
     def _new_token(
         self, registry: str, path: str, challenged: Response, until: float, origin: str
@@ -116,7 +114,7 @@ class Oci:
         return token
 
 
-def _with(headers: Mapping[str, str], token: str | None) -> dict[str, str]:
+def _with(headers: Mapping[str, str], token: str) -> dict[str, str]:
     return {
         **headers,
         "User-Agent": "ecs-updater",

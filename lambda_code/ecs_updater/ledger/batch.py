@@ -61,7 +61,6 @@ class Member:
     """Position in the batch, from 1."""
     request_id: str
     event: Mapping[str, Any]
-    """The event with its `request_id`."""
     group: str | None = None
     """Groups can be deployed one after another."""
 

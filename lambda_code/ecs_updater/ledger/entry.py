@@ -20,10 +20,8 @@ ENTRY = "UPDATE#"
 """Prefix of the sort key of an entry."""
 
 OPEN = "OPEN"
-"""Partition key of the markers of open entries."""
 
 LAST_SUCCESS = "LAST_SUCCESS"
-"""Sort key of a service's last success."""
 
 UPDATES = "UPDATES"
 """Partition key of the index with the entries of all services."""
@@ -41,15 +39,12 @@ class State(StrEnum):
     BEGUN = "BEGUN"
     """The intent is stored, nothing is done."""
     REGISTERED = "REGISTERED"
-    """The new revision is registered."""
     TAGGED = "TAGGED"
-    """The service's tags are written."""
     DEPLOYED = "DEPLOYED"
     """The service is updated, its deployment is in progress."""
     ROLLING_BACK = "ROLLING_BACK"
     """The rollout failed, the rollback is in progress."""
     ENDED = "ENDED"
-    """The verdict is final."""
 
 
 REACHED_FROM = {
@@ -77,7 +72,6 @@ class Rollback:
     """The rollback of a failed rollout."""
 
     task_definition_arn: str
-    """The target."""
     deployment_id: str | None = None
     """The deployment of the rollback. None: it is not created yet."""
 

@@ -55,7 +55,6 @@ class OpenEntry:
     """An entry that has not ended."""
 
     marker: str
-    """Sort key of its marker."""
     found: Entry | LedgerError
     """The entry, or the error that names an unreadable item."""
 
@@ -71,7 +70,6 @@ class Page:
 
     entries: Sequence[OpenEntry]
     is_all: bool
-    """Whether the page has all open entries."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from ..errors import VIOLATION_LIMIT, InvalidEventError, InvalidImageError, one_line
 from ..settings import Settings
-from .allow_list import allow_lists, check_allowed
 from .arn import nearest
 from .image import ImageReference
-from .request import RollbackRequest, UpdateRequest
+from .request import RollbackRequest, UpdateRequest, allow_lists, check_allowed
 from .tags import REPLACE, wrong_character
 
 UPDATE, ROLLBACK = "update", "rollback"
@@ -111,7 +110,6 @@ SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
 SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
 """Schema of the short form of the HTTP API, by action, see `api.body`."""
 
-UPDATE_SCHEMA = SCHEMAS[UPDATE].document
 # Compiled at start-up, with full CPU. The other schemas are compiled when they are needed.
 assert SCHEMAS[UPDATE].validator
 
@@ -127,7 +125,7 @@ minimum characters of the violation beside them.
 
 _ARN = r"arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:"
 _NAME = r"[A-Za-z0-9_-]{1,255}"
-_CLUSTER = re.compile(rf"(?:(?P<account>{_ARN})cluster/)?(?P<cluster>{_NAME})")
+CLUSTER = re.compile(rf"(?:(?P<account>{_ARN})cluster/)?(?P<cluster>{_NAME})")
 # Services created before 2018 have an ARN without the cluster.
 _SERVICE = re.compile(rf"(?:(?P<account>{_ARN})service/(?:(?P<cluster>{_NAME})/)?)?{_NAME}")
 
@@ -266,7 +264,7 @@ def _violations_beside_schema(event: Mapping[str, Any]) -> Iterator[str]:
 
     Python's regular expressions have no ``\\p{L}``, and their ``$`` lets a newline through.
     """
-    cluster = _CLUSTER.fullmatch(event["ecs_cluster_name"])
+    cluster = CLUSTER.fullmatch(event["ecs_cluster_name"])
     if not cluster:
         yield _not_a_name("ecs_cluster_name", event, "cluster")
     service = _SERVICE.fullmatch(event["ecs_service_name"])

@@ -130,16 +130,12 @@ def _split_registry(name: str) -> tuple[str | None, str]:
 
 
 def _with_defaults(registry: str | None, path: str) -> tuple[str, str]:
+    """Returns registry, in lower case and without port 443, and path of a repository."""
     registry = (registry or "docker.io").lower()
     if registry in ("docker.io", "index.docker.io") and "/" not in path:
         path = f"library/{path}"  # As the engine does for these two names only.
-    return _normalised_registry(registry), path
-
-
-def _normalised_registry(registry: str) -> str:
-    """Returns a registry in lower case, without port 443. Docker Hub is `docker.io`."""
-    host = re.sub(":0*443$", "", registry.lower())
-    return "docker.io" if host in _DOCKER_HUB else host
+    host = re.sub(":0*443$", "", registry)
+    return "docker.io" if host in _DOCKER_HUB else host, path
 
 
 def _is_digest(digest: str) -> bool:

@@ -36,7 +36,6 @@ class Plan:
     unknown_fields: tuple[str, ...]
     """Paths of fields of the running revision that are newer than the SDK."""
     drops_unknown_fields: bool
-    """Whether `revision` is without them."""
     force_new_deployment: bool
     target: Mapping[str, Any] | None = None
     """Target of a rollback. With `revision`, its content is registered again."""

@@ -70,7 +70,6 @@ class ServiceDescription:
     service: dict[str, Any] | None
     """None: ECS did not return it."""
     failures: tuple[Mapping[str, Any], ...] = ()
-    """ECS's failures about this service."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,6 @@ class Snapshot:
     service_deployment_arn: str | None = None
     """Service deployment of the PRIMARY deployment. None: ECS has none."""
     deployment_configuration: Mapping[str, Any] = field(default_factory=dict)
-    """Wire JSON."""
     on_fargate: bool | None = None
     """Whether the tasks run on Fargate. None: unknown."""
     has_completed: bool = True

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ecs_updater.errors import ConfigurationError
-from ecs_updater.model.allow_list import IMAGES, SERVICES, allow_lists
+from ecs_updater.model.request import IMAGES, SERVICES, allow_lists
 from ecs_updater.settings import QueueSettings, Settings
 
 from ..batch.state import plain_cause

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from ecs_updater.errors import InvalidEventError, InvalidImageError
-from ecs_updater.model.event_parser import UPDATE_SCHEMA, parse
+from ecs_updater.model.event_parser import SCHEMAS, UPDATE, parse
 from ecs_updater.model.image import ImageReference
 from ecs_updater.model.request import RollbackRequest
 from ecs_updater.settings import Settings
@@ -498,8 +498,9 @@ def test_one_hostile_event_lists_20_violations_and_says_that_there_are_more(even
 
 
 def test_the_schema_is_a_valid_draft_04_schema():
-    Draft4Validator.check_schema(UPDATE_SCHEMA)
-    assert UPDATE_SCHEMA["$schema"] == "http://json-schema.org/draft-04/schema#"
+    schema = SCHEMAS[UPDATE].document
+    Draft4Validator.check_schema(schema)
+    assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"
 
 
 def test_an_empty_container_name_is_refused(event):
