@@ -1,5 +1,5 @@
-"""The HTTP API as it is deployed, on an emulator that enforces IAM: the examples of docs/http-api.md, a fuzzer,
-and who may do what.
+"""The HTTP API as it is deployed, on an emulator that enforces IAM: the examples of
+docs/http-api.md, a fuzzer, and the permissions of each function.
 """
 
 import json

@@ -9,7 +9,6 @@ testing/contract/test_permissions.py holds.
 import json
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -39,6 +38,7 @@ from support.permissions import (
 )
 from support.recorder import Call, Recorder
 from support.terraform import Unavailable
+from support.waking import repeating
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -259,26 +259,18 @@ def functions_permitted(endpoint: str) -> Iterator[None]:
     as they exist.
     """
     iam = _client("iam", endpoint)
-    ended = threading.Event()
 
     def permit() -> None:
-        while not ended.wait(0.2):
-            for one in ({"RoleName": ROLE, "PolicyName": POLICY}, RECONCILERS, WORKER, STATUS):
-                with suppress(iam.exceptions.NoSuchEntityException):
-                    found = iam.get_role_policy(**one)["PolicyDocument"]["Statement"]
-                    # Terraform's second step puts back what it finds changed.
-                    if not any(NO_RESOURCE in listed(statement["Resource"]) for statement in found):
-                        iam.put_role_policy(
-                            **one, PolicyDocument=document(map(as_the_emulator_asks, found))
-                        )
+        for role in ({"RoleName": ROLE, "PolicyName": POLICY}, RECONCILERS, WORKER, STATUS):
+            with suppress(iam.exceptions.NoSuchEntityException):
+                found = iam.get_role_policy(**role)["PolicyDocument"]["Statement"]
+                # Terraform's second step restores what it finds changed.
+                if not any(NO_RESOURCE in listed(statement["Resource"]) for statement in found):
+                    adapted = document(map(as_the_emulator_asks, found))
+                    iam.put_role_policy(**role, PolicyDocument=adapted)
 
-    thread = threading.Thread(target=permit)
-    thread.start()
-    try:
+    with repeating(permit, 0.2):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 FOR_A_HINT = "ListServices"

@@ -12,12 +12,8 @@ import hashlib
 import http.client
 import itertools
 import json
-import re
 import shutil
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,16 +33,33 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import Platform
 from ecs_updater.registry.verify import verify
+from support.containers import registry as registry_server
+from support.make import free_port
 from support.proxy import Answer, Proxy, Request
 
-PROGRAM = shutil.which("docker-registry")
 pytestmark = pytest.mark.skipif(
-    not PROGRAM, reason="docker-registry, of Debian's package of that name, is not on PATH"
+    not shutil.which("docker-registry"),
+    reason="docker-registry, of Debian's package of that name, is not on PATH",
 )
 
 X86_64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 OCI = "application/vnd.oci.image"
 DOCKER = "application/vnd.docker"
+TYPES = {
+    OCI: {
+        "index": f"{OCI}.index.v1+json",
+        "manifest": f"{OCI}.manifest.v1+json",
+        "config": f"{OCI}.config.v1+json",
+        "layer": f"{OCI}.layer.v1.tar+gzip",
+    },
+    DOCKER: {
+        "index": f"{DOCKER}.distribution.manifest.list.v2+json",
+        "manifest": f"{DOCKER}.distribution.manifest.v2+json",
+        "config": f"{DOCKER}.container.image.v1+json",
+        "layer": f"{DOCKER}.image.rootfs.diff.tar.gzip",
+    },
+}
+"""Media types of the two kinds of images."""
 ISSUER, SERVICE = "issuer", "registry.example"
 NOT_SHOWN = "the registry requires credentials for it: it is private there, or does not exist"
 
@@ -66,17 +79,13 @@ class Registry:
     def push(self, path: str, tag: str, manifest: dict[str, Any], *blobs: bytes) -> str:
         """Pushes the manifest and the blobs that it names; the manifest's digest."""
         for blob in blobs:
-            _, headers, _ = self._send("POST", f"/v2/{path}/blobs/uploads/", 202)
+            headers = self._send("POST", f"/v2/{path}/blobs/uploads/", 202)
             place = urlsplit(headers["Location"])
-            self._send(
-                "PUT",
-                f"{place.path}?{place.query}&digest={digest_of(blob)}",
-                201,
-                blob,
-                "application/octet-stream",
-            )
+            target = f"{place.path}?{place.query}&digest={digest_of(blob)}"
+            self._send("PUT", target, 201, blob, Content_Type="application/octet-stream")
         body = json.dumps(manifest).encode()
-        self._send("PUT", f"/v2/{path}/manifests/{tag}", 201, body, manifest["mediaType"])
+        place = f"/v2/{path}/manifests/{tag}"
+        self._send("PUT", place, 201, body, Content_Type=manifest["mediaType"])
         return digest_of(body)
 
     def push_image(self, path: str, tag: str, architecture: str, kind: str = OCI) -> str:
@@ -89,19 +98,11 @@ class Registry:
             }
         ).encode()
         layer = gzip.compress(b"\0" * 1024, mtime=0)
-        types = {
-            OCI: (f"{OCI}.manifest.v1+json", f"{OCI}.config.v1+json", f"{OCI}.layer.v1.tar+gzip"),
-            DOCKER: (
-                f"{DOCKER}.distribution.manifest.v2+json",
-                f"{DOCKER}.container.image.v1+json",
-                f"{DOCKER}.image.rootfs.diff.tar.gzip",
-            ),
-        }[kind]
         manifest = {
             "schemaVersion": 2,
-            "mediaType": types[0],
-            "config": _descriptor(types[1], config),
-            "layers": [_descriptor(types[2], layer)],
+            "mediaType": TYPES[kind]["manifest"],
+            "config": _descriptor(TYPES[kind]["config"], config),
+            "layers": [_descriptor(TYPES[kind]["layer"], layer)],
         }
         return self.push(path, tag, manifest, config, layer)
 
@@ -109,87 +110,36 @@ class Registry:
         """Pushes an image for both processors; the digest of the index, and those of its
         manifests.
         """
-        digests = {
-            one: self.push_image(path, f"{tag}-{one}", one, kind) for one in ("amd64", "arm64")
-        }
-        entry_type = {
-            OCI: f"{OCI}.manifest.v1+json",
-            DOCKER: f"{DOCKER}.distribution.manifest.v2+json",
-        }[kind]
-        index_type = {
-            OCI: f"{OCI}.index.v1+json",
-            DOCKER: f"{DOCKER}.distribution.manifest.list.v2+json",
-        }[kind]
-        entries = [
-            {
-                "mediaType": entry_type,
-                "digest": digest,
-                "size": self._size(path, digest, entry_type),
-                "platform": {"os": "linux", "architecture": architecture},
-            }
-            for architecture, digest in digests.items()
-        ]
-        return self.push(
-            path, tag, {"schemaVersion": 2, "mediaType": index_type, "manifests": entries}
-        ), digests
-
-    def _size(self, path: str, digest: str, kind: str) -> int:
-        _, headers, _ = self._send("HEAD", f"/v2/{path}/manifests/{digest}", 200, accept=kind)
-        return int(headers["Content-Length"])
+        digests, entries = {}, []
+        for architecture in ("amd64", "arm64"):
+            digest = self.push_image(path, f"{tag}-{architecture}", architecture, kind)
+            manifest = {"mediaType": TYPES[kind]["manifest"], "digest": digest}
+            place = f"/v2/{path}/manifests/{digest}"
+            size = self._send("HEAD", place, 200, Accept=manifest["mediaType"])["Content-Length"]
+            platform = {"os": "linux", "architecture": architecture}
+            entries.append({**manifest, "size": int(size), "platform": platform})
+            digests[architecture] = digest
+        index = {"schemaVersion": 2, "mediaType": TYPES[kind]["index"], "manifests": entries}
+        return self.push(path, tag, index), digests
 
     def _send(
-        self,
-        method: str,
-        target: str,
-        expected: int,
-        body: bytes = b"",
-        kind: str = "",
-        accept: str = "*/*",
-    ):
-        connection = http.client.HTTPConnection(self.host, timeout=300)
-        headers = {"Accept": accept, **({"Content-Type": kind} if kind else {})}
+        self, method: str, target: str, expected: int, body: bytes = b"", **headers: str
+    ) -> Any:
+        """Sends a request. Returns the headers of the answer."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
+        connection = http.client.HTTPConnection(self.host, timeout=300)
         connection.request(method, target, body, headers)
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
         assert answer.status == expected, (method, target, answer.status, content)
-        return answer.status, answer.headers, content
+        return answer.headers
 
 
 def _descriptor(kind: str, content: bytes) -> dict[str, Any]:
     return {"mediaType": kind, "digest": digest_of(content), "size": len(content)}
-
-
-@contextmanager
-def running(directory: Path, auth: str = "") -> Iterator[str]:
-    """A registry with its data in ``directory``, on a port that is free; its ``host:port``."""
-    config = directory / "config.yml"
-    config.write_text(
-        "version: 0.1\nlog: {level: info, formatter: json}\nhttp: {addr: '127.0.0.1:0'}\n"
-        f"storage: {{filesystem: {{rootdirectory: '{directory}/data'}}}}\n{auth}",
-        encoding="utf-8",
-    )
-    with subprocess.Popen(
-        [PROGRAM, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield _where_it_listens(process)
-        finally:
-            process.terminate()
-
-
-def _where_it_listens(process: subprocess.Popen[str]) -> str:
-    """What the registry's log says first of all; from then on somebody has to read it."""
-    lines = iter(process.stderr)  # type: ignore[arg-type]
-    said = []
-    for line in lines:
-        said.append(line)
-        if match := re.search(r"listening on (127\.0\.0\.1:\d+)", line):
-            threading.Thread(target=lambda: list(lines), daemon=True).start()
-            return match[1]
-    raise AssertionError(f"docker-registry did not start: {''.join(said)}")
 
 
 def lookup(*hosts: str) -> RegistryClient:
@@ -205,7 +155,7 @@ def parsed(registry: Registry, rest: str) -> ImageReference:
 @pytest.fixture(name="registry", scope="module")
 def _registry(tmp_path_factory):
     """A registry that everybody may read."""
-    with running(tmp_path_factory.mktemp("registry")) as host:
+    with registry_server(tmp_path_factory.mktemp("registry"), free_port()) as host:
         yield Registry(host)
 
 
@@ -332,11 +282,11 @@ def _guarded(tmp_path_factory):
     with ExitStack() as stack:
         stack.enter_context(authority.serving())
         realm = f"127.0.0.1:{authority.server_port}"
-        token = (
-            f"realm: 'http://{realm}/token', service: {SERVICE}, issuer: {ISSUER}, "
-            f"rootcertbundle: '{authority.bundle}'"
+        auth = (
+            f"auth: {{token: {{realm: 'http://{realm}/token', service: {SERVICE}, "
+            f"issuer: {ISSUER}, rootcertbundle: '{authority.bundle}'}}}}\n"
         )
-        host = stack.enter_context(running(directory, f"auth: {{token: {{{token}}}}}\n"))
+        host = stack.enter_context(registry_server(directory, free_port(), auth))
         names = ("team/open", "team/closed")
         access = [
             {"type": "repository", "name": name, "actions": ["pull", "push"]} for name in names

@@ -5,8 +5,6 @@ ECS and moto's DynamoDB.
 import io
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -31,27 +29,11 @@ from fakes.memory_dynamodb import TABLE
 from fakes.scripted_batch import shop
 from fakes.simulated_ecs import Image
 from support.rollout_world import EVENT
+from support.waking import repeating
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 GONE = {**EVENT, "ecs_service_name": "gone"}
 BAD = Image.exits(code=3)
-
-
-@contextmanager
-def passing(world):
-    """Lets simulated time pass beside real time: half a second every hundredth of a second."""
-    is_over = threading.Event()
-
-    def pass_time():
-        while not is_over.wait(0.01):
-            world.pass_time(0.5)
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(pass_time)
-        try:
-            yield
-        finally:
-            is_over.set()
 
 
 @pytest.fixture(name="printer")
@@ -99,7 +81,8 @@ def local_of(world, ledger, batch):
 def deploy_locally(world, ledger, batch, printer, timeout=300, resumes=False):
     """Deploys a batch with the local backend. Returns exit code and output."""
     backend = local_of(world, ledger, batch)
-    with passing(world):
+    # Half a simulated second every hundredth of a real one.
+    with repeating(lambda: world.pass_time(0.5), 0.01):
         code = wait_for_batch(
             backend, batch, ViewOptions(timeout=timeout), printer, resumes=resumes
         )

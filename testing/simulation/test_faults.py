@@ -1,21 +1,25 @@
-"""Whatever goes wrong with any request to AWS: the same event sent again ends with the service
-fully new, or fully old, and the ledger is right.
+"""Faults at every request to AWS: the same event sent again ends with the service fully new, or
+fully old, and the ledger is right.
 
-Each scenario runs once as it is, to learn its requests; then once for every request and every way
-in which that can go wrong.
+Each scenario runs once without faults, to record its requests. Then it runs once for every request
+and every fault.
 """
 
 import itertools
+from dataclasses import dataclass
 
 import pytest
 from botocore.useragent import UserAgentString
 
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from fakes.memory_dynamodb import MemoryDynamodb
+from fakes.memory_dynamodb import ITEM_LIMIT, MemoryDynamodb, size_of
 from fakes.simulated_ecs import BREAKER
 from support.fault_runs import (
     BAD,
     GOOD,
+    OTHER,
+    OTHER_EVENT,
+    REQUEST,
     ROLLBACK,
     Figures,
     Run,
@@ -119,14 +123,18 @@ def _function():
     return Function(MemoryDynamodb())
 
 
-@pytest.fixture(name="time_of_the_sdk")
-def _time_of_the_sdk(monkeypatch):
-    """Lets the SDK wait on a world's clock.
-
-    What it calls itself takes it longer than most of what it does for a request.
-    """
+@pytest.fixture(name="begin")
+def _begin(function, monkeypatch):
+    """Begins runs in which the SDK waits on the clock of the world."""
+    # The SDK takes longer for it than for most of a request.
     monkeypatch.setattr(UserAgentString, "to_string", lambda self: "test")
-    return lambda world: world.ecs.clock.drive_sdk(monkeypatch)
+
+    def begin(scenario, figures):
+        run = Run(scenario, function, figures)
+        run.world.ecs.clock.drive_sdk(monkeypatch)
+        return run
+
+    return begin
 
 
 def troubles(requests, begins_at):
@@ -147,10 +155,9 @@ def troubles(requests, begins_at):
                 yield Trouble(at, kind), the_reconciler_first
 
 
-def requests_of(scenario, function, time_of_the_sdk):
+def requests_of(scenario, begin):
     """What the process of a scenario sends when nothing goes wrong, which ends as it should."""
-    run = Run(scenario, function, Figures())
-    time_of_the_sdk(run.world)
+    run = begin(scenario, Figures())
     scenario.process(run.world)
     requests = list(run.world.process.sent)
     the_same_again(run)
@@ -160,11 +167,8 @@ def requests_of(scenario, function, time_of_the_sdk):
 
 
 @pytest.mark.parametrize("kind", KILLS, ids=lambda kind: kind.name)
-def test_who_is_killed_sends_nothing_more_and_keeps_the_lease_until_it_expires(
-    kind, function, time_of_the_sdk
-):
-    run = Run(SCENARIOS[0], function, Figures())
-    time_of_the_sdk(run.world)
+def test_who_is_killed_sends_nothing_more_and_keeps_the_lease_until_it_expires(kind, begin):
+    run = begin(SCENARIOS[0], Figures())
     run.world.at_next = Trouble(9, kind)
     assert SCENARIOS[0].send(run.world).was_killed
     assert len(run.world.process.sent) == 10
@@ -178,13 +182,10 @@ def test_who_is_killed_sends_nothing_more_and_keeps_the_lease_until_it_expires(
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_whatever_goes_wrong_the_same_event_again_makes_all_well(
-    scenario, function, time_of_the_sdk, figure
-):
-    requests, figures = requests_of(scenario, function, time_of_the_sdk), Figures()
+def test_whatever_goes_wrong_the_same_event_again_makes_all_well(scenario, begin, figure):
+    requests, figures = requests_of(scenario, begin), Figures()
     for trouble, recovery in sample(troubles(requests, scenario.begins_at)):
-        run = Run(scenario, function, figures)
-        time_of_the_sdk(run.world)
+        run = begin(scenario, figures)
         run.with_trouble(trouble, recovery)
     assert not figures.violations, "\n".join(["", *figures.violations])
     assert figures.counts["noticed"] and figures.counts["runs"] >= len(sample(4 * requests))
@@ -197,14 +198,112 @@ def test_whatever_goes_wrong_the_same_event_again_makes_all_well(
     ids=lambda scenario: scenario.name,
 )
 @pytest.mark.parametrize("image", [GOOD, BAD], ids=["a good one", "a bad one"])
-def test_after_a_kill_the_next_update_of_the_service_makes_all_well(
-    scenario, image, function, time_of_the_sdk, figure
-):
-    requests, figures = requests_of(scenario, function, time_of_the_sdk), Figures()
+def test_after_a_kill_the_next_update_of_the_service_makes_all_well(scenario, image, begin, figure):
+    requests, figures = requests_of(scenario, begin), Figures()
     for at, kind in sample(itertools.product(range(len(requests)), KILLS)):
-        run = Run(scenario, function, figures)
-        time_of_the_sdk(run.world)
+        run = begin(scenario, figures)
         run.with_another_update(Trouble(at, kind), image)
     assert not figures.violations, "\n".join(["", *figures.violations])
     what = f"{scenario.name}, killed, then {'a good' if image is GOOD else 'a bad'} one"
     figure(f"faults: {what}", f"{len(requests)} requests, {figures}")
+
+
+# The entry is as large as DynamoDB permits
+
+
+def largest(number, letter):
+    """Fifty tags with as many letters as ECS takes."""
+    return {
+        f"{number}-{index:02}-{letter * 123}": f"{index:02}{letter * 254}" for index in range(50)
+    }
+
+
+@dataclass(frozen=True)
+class Largest(Scenario):
+    """Every tag that the service has is replaced by another."""
+
+    letter: str = ""
+
+    @property
+    def state(self):
+        """The service in the end."""
+        return {"ecs-dummy-container": self.deployments[-1]}, largest(
+            2 if self.is_new else 1, self.letter
+        )
+
+    def world(self, function):
+        """The world before the process that something happens to."""
+        world = super().world(function)
+        world.ecs.service.tags = largest(1, self.letter)
+        return world
+
+
+def scenario_of(letter, image=GOOD):
+    """An update that is waited for; of a bad image it is rolled back."""
+    fields = {"wait_seconds": 60, "rollback_on_failure": True, "ecs_tag": largest(2, letter)}
+    verdict = "SUCCEEDED" if image is GOOD else "ROLLED_BACK"
+    return Largest(f"{letter}, {verdict}", fields, verdict, image is GOOD, image, letter=letter)
+
+
+LARGEST = [scenario_of("漢"), scenario_of("𠀀"), scenario_of("𠀀", BAD)]
+"""The answer of the first one just fits into the item; those of the others, whose letters have four
+bytes, do not.
+"""
+
+
+def entry_of(world):
+    """The update's entry as an item."""
+    return next(
+        item
+        for item in world.dynamodb.items.values()
+        if item.get("request_id") == {"S": REQUEST} and "before" in item
+    )
+
+
+@pytest.mark.parametrize("scenario", LARGEST, ids=lambda scenario: scenario.name)
+def test_the_entry_is_as_large_as_can_be_and_a_repetition_gets_the_whole_answer(scenario, begin):
+    run = begin(scenario, Figures())
+    first = scenario.send(run.world)
+    is_whole = scenario.letter == "漢"
+    assert ITEM_LIMIT * (0.85 if is_whole else 0.35) < size_of(entry_of(run.world)) <= ITEM_LIMIT
+    again = scenario.send(run.world)
+    assert again.answer == first.answer and str(again.error) == str(first.error)
+    if scenario.is_new:
+        changes = [one["what"] for one in again.answer["body"]["changes"]]
+        keys = {*largest(1, scenario.letter), *largest(2, scenario.letter)}
+        assert changes == ["image.ecs-dummy-container", *(f"tag.{key}" for key in sorted(keys))]
+    run.check_end()
+    assert not run.figures.violations
+
+
+@pytest.mark.parametrize("scenario", LARGEST[1:], ids=lambda scenario: scenario.name)
+def test_after_a_kill_the_same_event_the_reconciler_and_the_next_update_work(
+    scenario, begin, figure
+):
+    run = begin(scenario, Figures())
+    scenario.send(run.world)
+    requests, figures = list(run.world.process.sent), Figures()
+    for at in sample(range(len(requests))):
+        for kind, recovery in zip(KILLS, (the_same_again, the_reconciler_first), strict=True):
+            begin(scenario, figures).with_trouble(Trouble(at, kind), recovery)
+        another_update_after_a_kill(begin(scenario, figures), Trouble(at, KILLS[at % len(KILLS)]))
+    assert not figures.violations, "\n".join(["", *figures.violations])
+    figure(f"kills with the largest entry: {scenario.name}", f"{len(requests)} requests, {figures}")
+
+
+def another_update_after_a_kill(run, trouble):
+    """The service has what a later update asks for, and nothing stays open."""
+    world = run.world
+    world.at_next = trouble
+    assert run.scenario.send(world).was_killed
+    world.pass_time(130)
+    world.ecs.publish(OTHER, run.scenario.image)
+    outcome = world.send(OTHER_EVENT | {"rollback_on_failure": False})
+    run.reconcile()
+    if run.scenario.is_new:
+        if (outcome.verdict, world.state[1]) != ("SUCCEEDED", OTHER_EVENT["ecs_tag"]):
+            run.wrong(f"{trouble}: the later update is {outcome.verdict} {outcome.text}")
+    elif outcome.verdict != "RolloutFailedError":
+        run.wrong(f"{trouble}: the later update is {outcome.verdict} {outcome.text}")
+    if any(key[0] == "OPEN" for key in world.dynamodb.items):
+        run.wrong(f"{trouble}: something is left open")

@@ -1,8 +1,13 @@
-"""One request_id, one update: a repetition gets the first one's answer.
-
-One service, one update at a time.
+"""One request_id is one update: a repetition gets the first answer, another event is refused. One
+service has one update at a time.
 """
 
+import json
+
+import pytest
+
+from ecs_updater.context import REAL_TIME
+from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import (
     InvalidEventError,
     LeaseHeldError,
@@ -11,9 +16,13 @@ from ecs_updater.errors import (
     ServiceUpdateError,
     TaskDefinitionRefusedError,
 )
+from ecs_updater.ledger.entry import State
 from ecs_updater.ledger.lease import Leases
+from ecs_updater_cli.backends.account import new_batch
+from ecs_updater_cli.batch.state import State as RowState
 from fakes.fake_ecs import DENIED, REFUSED
 from fakes.simulated_ecs import Image
+from support.fleet_run import FleetRun
 from support.rollout_world import OLD_TAGS
 
 
@@ -139,3 +148,135 @@ def test_a_lease_that_could_not_be_given_back_is_noted_and_the_update_is_done_al
     assert outcome.answer["body"]["deployment"]["notes"] == [
         "[ERROR][ecs_service_read] UpdateItem failed on the table"
     ]
+
+
+# Messages and rows of a batch with the request_id of another update
+
+
+@pytest.fixture(name="run")
+def _run():
+    return FleetRun(6)
+
+
+def dead_letters(run):
+    """Service and cause of each message in the dead-letter queue."""
+    records = run.dead_letter_queue.receive()
+    return {
+        json.loads(one["body"])["ecs_service_name"]: one["messageAttributes"]["cause"][
+            "stringValue"
+        ]
+        for one in records
+    }
+
+
+def test_of_six_services_with_one_request_id_the_first_is_updated_and_five_are_dead_letters(run):
+    run.send(*(run.ecs.event(name, request_id="r") for name in run.ecs.names))
+    assert run.work() == [] and len(run.queue) == 0
+    assert run.ecs.updates == [("web-001", "web-001:2")]
+    found = dead_letters(run)
+    assert found.keys() == set(run.ecs.names[1:])
+    assert all("request_id: 'r' was another event's" in cause for cause in found.values())
+    assert run.entry("r").service.endswith("/web-001") and run.entry("r").state is State.DEPLOYED
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"ecs_image_name": "registry/app:3"}, {"ecs_tag": {"a": "b"}}, {"force_new_deployment": True}],
+)
+def test_another_event_of_the_same_service_is_in_the_dead_letter_queue_too(run, fields):
+    run.send(
+        run.ecs.event("web-001", request_id="r"), run.ecs.event("web-001", request_id="r") | fields
+    )
+    assert run.work() == [] and dead_letters(run).keys() == {"web-001"}
+    assert run.ecs.updates == [("web-001", "web-001:2")]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"surplus": 1}, {"ecs_tag": 7}, {"ecs_service_name": "nobody"}, {"ecs_image_name": ":"}],
+)
+def test_an_event_that_cannot_succeed_does_not_change_the_open_update_with_its_request_id(
+    run, fields
+):
+    run.send(run.ecs.event("web-001", request_id="r"))
+    run.kill_at("UpdateService")
+    before = run.entry("r")
+    run.send(run.ecs.event("web-002", request_id="r") | fields)
+    assert run.work() == [] and len(dead_letters(run)) == 1
+    assert run.entry("r") == before and before.state is State.REGISTERED
+
+
+def test_a_request_id_that_another_service_takes_in_the_same_moment_is_in_the_dead_letter_queue(
+    run,
+):
+    run.send(run.ecs.event("web-001", request_id="r", surplus=1))
+    event = run.ecs.event("web-002", request_id="r")
+    is_begun = []
+
+    def begin(request):
+        if request.operation == "TransactWriteItems" and not is_begun:
+            is_begun.append(True)
+            run.dynamodb.before = None
+            run.dynamodb._one_at_a_time.release()  # pylint: disable=protected-access  # This request waits for the other update.
+            deploy(event, run.environment, run.boundary, table=run.table)
+            run.dynamodb._one_at_a_time.acquire()  # pylint: disable=protected-access,consider-using-with
+
+    run.dynamodb.before = begin
+    assert run.work() == [] and dead_letters(run).keys() == {"web-001"}
+    assert run.entry("r").service.endswith("/web-002")
+
+
+def test_the_same_event_is_another_update_where_a_function_has_another_default_service(run):
+    event = {"ecs_image_name": "registry/app:2", "ecs_tag": {}, "request_id": "r"}
+    for number, service in enumerate(("web-001", "web-002")):
+        environment = {**run.environment, "CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": service}
+        if not number:
+            deploy(event, environment, run.boundary, table=run.table)
+            continue
+        with pytest.raises(InvalidEventError, match="was another event's"):
+            deploy(event, environment, run.boundary, table=run.table)
+        run.environment = environment
+        run.send(event)
+        assert run.work() == [] and "was another event's" in run.dead_letter()[1]
+    assert run.ecs.updates == [("web-001", "web-001:2")]
+
+
+def test_a_refusal_is_in_the_ledger_also_where_the_service_is_the_functions_default(run):
+    run.environment |= {"CLUSTER_NAME": "ECSCluster", "SERVICE_NAME": "web-001"}
+    run.send({"ecs_image_name": ":", "ecs_tag": {}, "request_id": "r"})
+    assert run.work() == [] and len(run.dead_letter_queue) == 0
+    assert run.entry("r").service.endswith("/web-001") and run.entry("r").verdict == "NOT_DEPLOYED"
+
+
+# Rows of a batch
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_a_row_whose_request_id_another_service_or_event_has_fails(run, is_ended):
+    own = run.ecs.event("web-001", request_id="r")
+    run.send(own)
+    run.work()
+    if is_ended:
+        run.time.now += 60
+        run.reconcile()
+    for other in (
+        run.ecs.event("web-002", request_id="r"),
+        run.ecs.event("web-001", "registry/app:3", request_id="r"),
+        {**own, "ecs_cluster_name": "other"},
+    ):
+        (status,) = run.statuses([other])
+        assert (
+            status.state is RowState.FAILED
+            and "request_id r is taken by another update" in status.cause
+        )
+    (status,) = run.statuses([own])
+    assert status.state is (RowState.SUCCEEDED if is_ended else RowState.DEPLOYING)
+
+
+def test_the_ids_of_batches_have_64_random_bits(run):
+    ids = {
+        new_batch([run.ecs.event("web-001")], [None], None, REAL_TIME).batch.id for _ in range(3)
+    }
+    assert len(ids) == 3
+    for one in ids:
+        assert len(one.rpartition("-")[2]) >= 16 and int(one.rpartition("-")[2], 16) >= 0

@@ -1,5 +1,5 @@
-"""ECS's own record of a deployment decides: a rollback that goes on is no rollback yet, and tasks
-that run are no success.
+"""ECS's own record of a deployment decides: a rollback in progress is not complete, and running
+tasks are no success. CIRCUIT_BREAKER=enable adds ECS's circuit breaker.
 """
 
 import pytest
@@ -272,3 +272,56 @@ def test_an_express_service_is_refused_with_what_to_use_instead(make_world):
     outcome = make_world(express=True).send()
     assert isinstance(outcome.error, errors.DeploymentControllerError)
     assert "[ecs_service_read]" in outcome.text and "UpdateExpressGatewayService" in outcome.text
+
+
+# CIRCUIT_BREAKER=enable
+
+ENABLE = {"CIRCUIT_BREAKER": "enable"}
+REST = {"maximumPercent": 150, "minimumHealthyPercent": 50, "fieldOfTheFuture": {"x": 1}}
+
+
+def configuration(world):
+    """What the last UpdateService sent of it."""
+    return [one.body for one in world.ecs.requests if one.operation == "UpdateService"][-1].get(
+        "deploymentConfiguration"
+    )
+
+
+def test_the_breaker_is_switched_on_and_the_rest_sent_back_unchanged(make_world):
+    world = make_world(configuration=REST)
+    outcome = world.send(environment=ENABLE)
+    sent = configuration(world)
+    assert sent.pop("deploymentCircuitBreaker") | {"enable": True, "rollback": True} == {
+        "enable": True,
+        "rollback": True,
+    }
+    assert {name: sent[name] for name in REST} == REST
+    assert {
+        "what": "deploymentCircuitBreaker",
+        "from": "off",
+        "to": "on, with rollback",
+    } in outcome.answer["body"]["changes"]
+
+
+@pytest.mark.parametrize("breaker", [BREAKER, BREAKER_WITHOUT_ROLLBACK])
+def test_a_breaker_that_is_on_is_left_as_it_is(make_world, breaker):
+    world = make_world(breaker=breaker)
+    world.send(environment=ENABLE)
+    assert configuration(world) is None
+
+
+def test_by_default_the_configuration_is_kept(make_world):
+    world = make_world(configuration=REST)
+    world.send()
+    assert configuration(world) is None
+
+
+def test_with_it_a_bad_image_is_rolled_back_by_ecs(make_world):
+    world = make_world(image=Image.exits(code=3))
+    outcome = world.send(environment=ENABLE, wait_seconds=180)
+    assert "ECS's circuit breaker returned the service to ecs-dummy-task:1" in str(outcome.error)
+
+
+def test_tags_alone_do_not_switch_it_on(world):
+    world.send(environment=ENABLE, ecs_image_name="busybox")
+    assert "UpdateService" not in world.ecs.operations

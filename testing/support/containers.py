@@ -109,17 +109,17 @@ def is_static(path: Path) -> bool:
 
 
 @contextmanager
-def registry(directory: Path, port: int) -> Iterator[str]:
-    """A registry with its data in ``directory``; its ``host:port``, on loopback, where Docker wants
-    no TLS. Raises Unavailable.
+def registry(directory: Path, port: int, auth: str = "") -> Iterator[str]:
+    """Runs a registry with its data in a directory. Yields its `host:port` on loopback, for which
+    Docker needs no TLS. Raises Unavailable.
     """
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     server = program("docker-registry", "docker-registry", directory / "program")
     host = f"127.0.0.1:{port}"
     config = directory / "config.yml"
     storage = f"storage: {{filesystem: {{rootdirectory: '{directory}/data'}}}}"
     config.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{host}'}}\n{storage}\n",
+        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{host}'}}\n{storage}\n{auth}",
         encoding="utf-8",
     )
     with subprocess.Popen(

@@ -1,7 +1,7 @@
-"""Invokes the reconciler as EventBridge does. The emulator sends no events of ECS."""
+"""Repeats an action in a thread, such as the calls of EventBridge, which an emulator lacks."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -9,20 +9,30 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 
 @contextmanager
-def waking(functions: Any, name: str, seconds: float) -> Iterator[None]:
-    """Invokes a function with the client `functions` every `seconds` until the end of the block."""
+def repeating(action: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Calls an action every `seconds` until the end of the block."""
     is_over = threading.Event()
 
-    def wake() -> None:
+    def repeat() -> None:
         while not is_over.wait(seconds):
-            # The next time will do.
-            with suppress(BotoCoreError, ClientError):
-                functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read()
+            action()
 
-    thread = threading.Thread(target=wake)
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield
     finally:
         is_over.set()
         thread.join()
+
+
+@contextmanager
+def waking(functions: Any, name: str, seconds: float) -> Iterator[None]:
+    """Invokes a function with the client `functions` every `seconds` until the end of the block."""
+
+    def invoke() -> None:
+        with suppress(BotoCoreError, ClientError):  # The next time will do.
+            functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read()
+
+    with repeating(invoke, seconds):
+        yield

@@ -21,8 +21,7 @@ from .invokers import (
     aws_cli,
     http_api,
     lambda_api,
-    sam_local,
-    sam_remote,
+    sam,
 )
 from .payload import PayloadRefused, check
 from .run import OK, run_case, table
@@ -32,8 +31,8 @@ INVOKERS = {
     "aws-cli": aws_cli.invoker,
     "http": http_api.invoker,
     "lambda-api": lambda_api.invoker,
-    "sam-local": sam_local.invoker,
-    "sam-remote": sam_remote.invoker,
+    "sam-local": sam.local_invoker,
+    "sam-remote": sam.remote_invoker,
 }
 
 

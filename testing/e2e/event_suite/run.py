@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .cases import Case, ServiceState
 from .comparison import differences
-from .invokers import Invocation, InvocationFailed, Invoker, gateway
+from .invokers import Invocation, InvocationFailed, Invoker, http_api
 from .service import Service
 
 OK, FAILED = "ok", "FAILED"
@@ -88,11 +88,11 @@ def compare(case: Case, invocation: Invocation) -> Iterator[str]:
         return
     wanted = expected.error_message
     if (
-        gateway.VIOLATION in invocation.cannot_show
+        http_api.VIOLATION in invocation.cannot_show
         and isinstance(wanted, str)
-        and wanted.startswith(gateway.STAGE)
+        and wanted.startswith(http_api.STAGE)
     ):
-        wanted = gateway.MESSAGE
+        wanted = http_api.MESSAGE
     yield from differences(wanted, invocation.error_message, "errorMessage")
     if "errorType" not in invocation.cannot_show:
         yield from differences(expected.error_type, invocation.error_type, "errorType")

@@ -1,4 +1,6 @@
-"""What the two ways of SAM have in common: running its program and reading what it prints."""
+"""SAM: `sam local invoke` runs the function in a container, `sam remote invoke` through the Lambda
+API, here the emulator's.
+"""
 
 import json
 import subprocess
@@ -6,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import InvocationFailed
+from . import Invocation, InvocationFailed, Invoker, from_payload
 
 _SAM = Path(__file__).parents[4] / "scripts" / "sam"
 _SECONDS = 300
+# MiniStack's local executor calls every error of a Python function Runtime.HandlerError.
+_CANNOT_SHOW = frozenset({"errorType"})
 # Not the whole environment: SAM gives a function every variable of its own that the template
 # declares, IMAGE and the like.
 _PASSED_ON = (
@@ -81,3 +85,64 @@ def run(
         f"sam {arguments[0]} invoke failed with {done.returncode}: {last.strip()[:300]} "
         f"(its log is {log_file})"
     )
+
+
+def local_invoker(environment: Mapping[str, str]) -> Invoker:
+    """Invokes the function of ``$BUILD_DIR/03-lambda.yml``, which deploy-lambda-sam wrote; its AWS
+    is the emulator.
+    """
+    directory = Path(environment["BUILD_DIR"], "sam")
+
+    def invoke(event_file: Path) -> Invocation:
+        (directory / "tmp").mkdir(parents=True, exist_ok=True)
+        # SAM takes an AWS::NoValue for an empty text, and with an empty endpoint the SDK would call
+        # AWS: always say it.
+        variables = directory / "environment.json"
+        variables.write_text(
+            json.dumps({"Parameters": {"AWS_ENDPOINT_URL": environment["AWS_ENDPOINT_URL"]}}),
+            "utf-8",
+        )
+        options = {
+            "--template-file": Path(environment["BUILD_DIR"], "03-lambda.yml"),
+            "--event": event_file,
+            "--env-vars": variables,
+            "--region": environment["AWS_DEFAULT_REGION"],
+            "--layer-cache-basedir": directory / "layers",
+        }
+        parameters = {
+            "Runtime": environment["LAMBDA_RUNTIME"],
+            "Architecture": environment["LAMBDA_ARCH"],
+            "ClusterName": environment["CLUSTER_NAME"],
+            "LedgerTableName": f"{environment['LAMBDA_FUNCTION_NAME']}-ledger",
+        }
+        arguments = ["local", "invoke", "Function", "--skip-pull-image"]
+        arguments += [str(part) for option in options.items() for part in option]
+        arguments += [
+            "--parameter-overrides",
+            *(f"{name}={value}" for name, value in parameters.items()),
+        ]
+        # Here SAM unpacks the bundle; `make clean` knows a container that it left behind by this
+        # mount.
+        temporary = {"TMPDIR": str(directory / "tmp")}
+        return from_payload(run(environment, arguments, event_file, temporary))
+
+    return invoke
+
+
+def remote_invoker(environment: Mapping[str, str]) -> Invoker:
+    """Invokes the function of the stack ``$STACK_NAME-lambda``."""
+
+    def invoke(event_file: Path) -> Invocation:
+        stack = f"{environment['STACK_NAME']}-lambda"
+        arguments = [
+            "remote",
+            "invoke",
+            "Function",
+            "--stack-name",
+            stack,
+            "--event-file",
+            str(event_file),
+        ]
+        return from_payload(run(environment, arguments, event_file), _CANNOT_SHOW)
+
+    return invoke
