@@ -17,6 +17,7 @@ import pytest
 from ecs_updater.aws import dynamodb, ecr, ecs
 from ecs_updater.settings import Settings
 from support.cloudformation import Stack, allows, load
+from support.permissions import actions
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
@@ -88,22 +89,7 @@ def function(**parameters: Any) -> dict[str, Any]:
 
 def policy(**parameters: Any) -> list[dict[str, Any]]:
     """Returns the statements of the function's role."""
-    (role,) = function_stack(**parameters).of_type("AWS::IAM::Role")
-    return [
-        statement for one in role["Policies"] for statement in one["PolicyDocument"]["Statement"]
-    ]
-
-
-def actions(statements: list[dict[str, Any]]) -> set[str]:
-    """Returns every action that the statements name."""
-    return {
-        one for statement in statements for one in (statement["Action"],) if isinstance(one, str)
-    } | {
-        one
-        for statement in statements
-        if isinstance(statement["Action"], list)
-        for one in statement["Action"]
-    }
+    return function_stack(**parameters).statements
 
 
 def called_by(gateway: ModuleType, service: str) -> set[str]:
@@ -237,16 +223,15 @@ def test_one_family_bounds_what_can_be_registered():
 )
 def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
     alone = [*stack.of_type("AWS::IAM::ManagedPolicy"), *stack.of_type("AWS::IAM::Policy")]
-    for role in [*stack.of_type("AWS::IAM::Role"), *({"Policies": [one]} for one in alone)]:
-        for one in role.get("Policies", []):
-            for statement in one["PolicyDocument"]["Statement"]:
-                assert statement["Resource"] != "*" or actions([statement]) <= ONLY_STAR, statement[
-                    "Sid"
-                ]
-                assert (
-                    actions([statement]) != {"ecs:ListTasks"} or "ArnLike" in statement["Condition"]
-                ), statement["Sid"]
-                assert not any("*" in action for action in actions([statement])), statement["Sid"]
+    policies = [
+        part for role in stack.of_type("AWS::IAM::Role") for part in role.get("Policies", [])
+    ]
+    for one in [*policies, *alone]:
+        for statement in one["PolicyDocument"]["Statement"]:
+            allowed, sid = set(actions([statement])), statement["Sid"]
+            assert statement["Resource"] != "*" or allowed <= ONLY_STAR, sid
+            assert allowed != {"ecs:ListTasks"} or "ArnLike" in statement["Condition"], sid
+            assert not any("*" in action for action in allowed), sid
 
 
 @pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API], ids=list(TEMPLATES)[1:5])

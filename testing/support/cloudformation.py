@@ -175,6 +175,16 @@ class Stack:
             one["Properties"] for one in self.resources.values() if one["Type"] == resource_type
         ]
 
+    @property
+    def statements(self) -> list[dict[str, Any]]:
+        """The policy statements of the only role."""
+        (role,) = self.of_type("AWS::IAM::Role")
+        return [
+            statement
+            for policy in role["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+
     def resolve(self, value: Any) -> Any:
         """Returns a part of the template with its intrinsic functions resolved, and what has no
         value left out.

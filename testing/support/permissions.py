@@ -7,9 +7,11 @@ statement for AWS one for the emulator.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
+
+from .cloudformation import allows
 
 Statement = Mapping[str, Any]
 
@@ -100,6 +102,27 @@ def without(statements: Iterable[Statement], action: str) -> list[Statement]:
         for one in statements
     ]
     return [one for one in left if one["Action"]]
+
+
+def idle(statements: Sequence[Statement], asked: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """The actions, with their statement's name, that nothing of what is asked needs."""
+    asked = list(asked)
+    return [
+        (statement["Sid"], action)
+        for index, statement in enumerate(statements)
+        for action in listed(statement["Action"])
+        if all(
+            allows(
+                [
+                    *statements[:index],
+                    *without([statement], action),
+                    *statements[index + 1 :],
+                ],
+                *one,
+            )
+            for one in asked
+        )
+    ]
 
 
 def expanded(statements: Iterable[Statement]) -> Iterator[Statement]:
