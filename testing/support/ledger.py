@@ -38,7 +38,7 @@ def succeeded(entry: Entry) -> Entry:
     )
 
 
-def refused(kind: type[Exception], call: object, *arguments: object) -> str:
+def message_of(kind: type[Exception], call: object, *arguments: object) -> str:
     """The message of the error, of this kind, that ``call`` ends with."""
     with pytest.raises(kind) as raised:
         call(*arguments)

@@ -1,6 +1,7 @@
 """The lease of a service: one holder at a time, whatever answers get lost, and nobody for ever."""
 
 import threading
+from contextlib import nullcontext
 from itertools import pairwise
 
 import pytest
@@ -12,11 +13,11 @@ from ecs_updater.errors import LeaseHeldError, LedgerError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SKEW, SORT_KEY, Holder, Leases
 from fakes.fake_ecs import SERVICE_ARN
 from fakes.memory_dynamodb import CONFLICT, DENIED, SERVER_ERROR, TABLE, THROTTLED, Clock
-from support.ledger import START, refused
+from support.ledger import START, message_of
 
 pytest_plugins = ["support.ledger_fixtures"]
 
-ONE, OTHER = Holder("one", "request-1"), Holder("other", "request-2")
+FIRST, OTHER = Holder("first", "request-1"), Holder("other", "request-2")
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
 
 
@@ -27,102 +28,74 @@ def seconds_left(table, lease, clock):
     return item["expires_at"] - SKEW - clock()
 
 
-def test_a_lease_that_one_has_no_other_gets(leases):
-    leases.acquire(SERVICE_ARN, ONE)
-    assert refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER) == (
+def test_one_holder_at_a_time_has_a_lease_until_it_releases_it(leases, table, clock, fake):
+    first = leases.acquire(SERVICE_ARN, FIRST)
+    message = message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+    assert message == (
         f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is held by another update "
         "(request_id request-1, "
         "since 2027-01-15T08:00:00.000Z) until 2027-01-15T08:02:00.000Z, try again"
     )
-
-
-def test_leases_of_two_services_have_nothing_to_do_with_each_other(leases):
-    leases.acquire(SERVICE_ARN, ONE)
+    assert not leases.release(SERVICE_ARN, OTHER) and seconds_left(table, first, clock) > 0
     assert leases.acquire(SERVICE_ARN + "2", OTHER).holder == OTHER
-
-
-def test_a_lease_given_back_is_free_and_the_fence_goes_on(leases):
-    first = leases.acquire(SERVICE_ARN, ONE)
-    assert leases.release(SERVICE_ARN, ONE)
+    assert leases.release(SERVICE_ARN, FIRST) and not leases.release(SERVICE_ARN, FIRST)
     assert leases.acquire(SERVICE_ARN, OTHER).fence == first.fence + 1
+    calls = [name for name in fake.operations if name != "GetItem"]
+    assert calls == ["UpdateItem"] * 7 and clock.slept == []
 
 
-def test_only_the_holder_gives_a_lease_back_and_twice_is_harmless(leases, table, clock):
-    lease = leases.acquire(SERVICE_ARN, ONE)
-    assert not leases.release(SERVICE_ARN, OTHER)
-    assert seconds_left(table, lease, clock) > 0
-    assert leases.release(SERVICE_ARN, ONE) and not leases.release(SERVICE_ARN, ONE)
-
-
-def test_nobody_gives_back_what_somebody_else_has_by_now(leases, table, clock):
-    leases.acquire(SERVICE_ARN, ONE)
-    clock.now += LEASE_SECONDS + 1
-    later = leases.acquire(SERVICE_ARN, OTHER)
-    assert not leases.release(SERVICE_ARN, ONE)
-    assert seconds_left(table, later, clock) > 0
-
-
-def test_a_lease_is_free_when_it_has_expired_and_no_sooner(leases, clock):
-    first = leases.acquire(SERVICE_ARN, ONE)
+def test_a_lease_is_free_after_it_expired_and_its_holder_stops_earlier(leases, table, clock):
+    """Earlier by as much as two clocks may differ."""
+    first = leases.acquire(SERVICE_ARN, FIRST)
+    assert first.margin() == seconds_left(table, first, clock) == LEASE_SECONDS - SKEW
+    clock.now = first.expires_at - SKEW
+    assert first.margin() == 0
     clock.now = first.expires_at
-    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+    message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
     clock.now += 0.001
-    assert leases.acquire(SERVICE_ARN, OTHER).fence == first.fence + 1
+    later = leases.acquire(SERVICE_ARN, OTHER)
+    assert later.fence == first.fence + 1
+    assert not leases.release(SERVICE_ARN, FIRST) and seconds_left(table, later, clock) > 0
 
 
-def test_its_holder_counts_a_lease_as_over_before_anybody_else_takes_it(leases, table, clock):
-    """By as much as two clocks may differ."""
-    lease = leases.acquire(SERVICE_ARN, ONE)
-    assert lease.margin() == seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
-    clock.now = lease.expires_at - SKEW
-    assert lease.margin() == 0
-    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
-
-
-def test_a_renewed_lease_lasts_its_full_time_from_then(leases, table, clock):
-    lease = leases.acquire(SERVICE_ARN, ONE)
-    clock.now += 100
+@pytest.mark.parametrize("seconds", [100, 1000], ids=["held", "expired"])
+def test_a_renewed_lease_lasts_its_full_time_from_then(leases, table, clock, seconds):
+    lease = leases.acquire(SERVICE_ARN, FIRST)
+    clock.now += seconds
     leases.renew(lease)
     assert seconds_left(table, lease, clock) == lease.margin() == LEASE_SECONDS - SKEW
     clock.now += 100
-    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+    message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
 
 
-def test_an_expired_lease_that_nobody_took_can_be_renewed(leases, clock):
-    lease = leases.acquire(SERVICE_ARN, ONE)
-    clock.now += 1000
-    leases.renew(lease)
-    assert lease.margin() == LEASE_SECONDS - SKEW
-
-
-def test_a_lease_that_another_took_is_noticed(leases, clock):
-    lease = leases.acquire(SERVICE_ARN, ONE)
+@pytest.mark.parametrize("cause", ["taken", "released", "deleted"])
+def test_a_lost_lease_cannot_be_renewed(leases, fake, clock, cause):
+    lease = leases.acquire(SERVICE_ARN, FIRST)
     clock.now += 300
-    leases.acquire(SERVICE_ARN, OTHER)
-    assert refused(LeaseHeldError, leases.renew, lease) == (
-        f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is not held by this update "
-        "any more: another update "
-        "(request_id request-2, since 2027-01-15T08:05:00.000Z) has taken it, try again"
-    )
+    lose = {
+        "taken": lambda: leases.acquire(SERVICE_ARN, OTHER),
+        "released": lambda: leases.release(SERVICE_ARN, FIRST),
+        "deleted": lambda: fake.delete(SERVICE_ARN, "LEASE"),
+    }
+    lose[cause]()
+    reason = "its lease is gone"
+    if cause == "taken":
+        reason = (
+            "another update (request_id request-2, since 2027-01-15T08:05:00.000Z) has taken it"
+        )
+    for step in (lambda: leases.renew(lease), lease.keep, lambda: lease.confirm(1)):
+        assert message_of(LeaseHeldError, step) == (
+            f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is not held by this update "
+            f"any more: {reason}, try again"
+        )
 
 
-@pytest.mark.parametrize("gone", ["released", "deleted"])
-def test_a_lease_that_is_gone_is_noticed(leases, fake, gone):
-    lease = leases.acquire(SERVICE_ARN, ONE)
-    if gone == "released":
-        leases.release(SERVICE_ARN, ONE)
-    else:
-        fake.delete(SERVICE_ARN, "LEASE")
-    assert "not held by this update any more: its lease is gone, try again" in refused(
-        LeaseHeldError, leases.renew, lease
-    )
-
-
-def test_a_holder_who_takes_its_lease_again_has_only_the_later_one(leases, table, clock):
-    first = leases.acquire(SERVICE_ARN, ONE)
-    second = leases.acquire(SERVICE_ARN, ONE)
+def test_a_holder_that_takes_its_lease_again_has_only_the_later_one(leases, table, clock):
+    """Another attempt of the same request is another holder: the first one may still run."""
+    first, second = (leases.acquire(SERVICE_ARN, FIRST) for _ in range(2))
     assert second.fence > first.fence and seconds_left(table, second, clock) > 0
-    refused(LeaseHeldError, leases.renew, first)
+    message_of(LeaseHeldError, leases.renew, first)
+    message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, Holder.of(FIRST.request_id))
 
 
 def test_the_fence_grows_also_when_somebody_deleted_the_item(leases, fake, clock):
@@ -147,7 +120,7 @@ def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any
         Leases(table, seconds=3600, clock=lambda ahead=ahead: clock() + ahead)
         for ahead in (-skew, skew)
     )
-    with leases.held(SERVICE_ARN, ONE) as lease:
+    with leases.held(SERVICE_ARN, FIRST) as lease:
         assert clock() + 3600 < expires() < clock() + 2 * 86_400
         for _ in range(60):
             clock.now += 1800
@@ -159,24 +132,17 @@ def test_a_lease_is_forgotten_a_day_after_its_end_and_the_fence_goes_on_with_any
     assert others.acquire(SERVICE_ARN, OTHER).fence > lease.fence
 
 
-def test_two_attempts_of_one_request_are_two_holders(leases):
-    """Or a retry would write while the first attempt still runs."""
-    one, other = Holder.of("request-1"), Holder.of("request-1")
-    leases.acquire(SERVICE_ARN, one)
-    assert "request-1" in refused(LeaseHeldError, leases.acquire, SERVICE_ARN, other)
-
-
 # Waiting
 
 
-def test_who_waits_gets_the_lease_when_it_is_given_back(leases, clock):
-    leases.acquire(SERVICE_ARN, ONE)
+def test_a_waiting_holder_gets_the_lease_when_it_is_released(leases, clock):
+    leases.acquire(SERVICE_ARN, FIRST)
     ordinary_sleep = clock.sleep
 
     def sleep(seconds):
         ordinary_sleep(seconds)
         if clock.now > START + 10:
-            leases.release(SERVICE_ARN, ONE)
+            leases.release(SERVICE_ARN, FIRST)
 
     waiting = Leases(leases._table, clock=clock, sleep=sleep)  # pylint: disable=protected-access
     lease = waiting.acquire(SERVICE_ARN, OTHER, deadline=START + 60)
@@ -184,25 +150,25 @@ def test_who_waits_gets_the_lease_when_it_is_given_back(leases, clock):
     assert lease.margin() == LEASE_SECONDS - SKEW
 
 
-def test_who_waits_gets_a_dead_holders_lease_as_soon_as_it_expires(leases, clock):
-    expires_at = leases.acquire(SERVICE_ARN, ONE).expires_at
+def test_a_waiting_holder_gets_an_abandoned_lease_as_soon_as_it_expires(leases, clock):
+    expires_at = leases.acquire(SERVICE_ARN, FIRST).expires_at
     leases.acquire(SERVICE_ARN, OTHER, deadline=START + 600)
     assert 0 < clock.now - expires_at <= 0.1
 
 
-def test_who_waits_in_vain_ends_at_the_deadline_with_one_last_try(leases, clock, fake):
-    leases.acquire(SERVICE_ARN, ONE)
-    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER, START + 60)
+def test_a_wait_ends_at_the_deadline_with_one_last_try(leases, clock, fake):
+    leases.acquire(SERVICE_ARN, FIRST)
+    message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER, START + 60)
     assert clock.now == START + 60
     assert 60 / 4.5 < len(clock.slept) == len(fake.requests) - 2 < 60
 
 
-def test_those_who_wait_do_not_poll_in_step(leases, table):
-    leases.acquire(SERVICE_ARN, ONE)
+def test_two_waiting_holders_do_not_poll_in_step(leases, table):
+    leases.acquire(SERVICE_ARN, FIRST)
     slept = []
     for name in ("second", "third"):
         clock = Clock(START)
-        refused(
+        message_of(
             LeaseHeldError,
             Leases(table, clock=clock, sleep=clock.sleep).acquire,
             SERVICE_ARN,
@@ -211,12 +177,6 @@ def test_those_who_wait_do_not_poll_in_step(leases, table):
         )
         slept.append(clock.slept)
     assert slept[0] != slept[1] and len(set(slept[0])) > 3
-
-
-def test_without_a_deadline_nobody_waits(leases, clock):
-    leases.acquire(SERVICE_ARN, ONE)
-    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
-    assert clock.slept == []
 
 
 def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table, clock):
@@ -248,12 +208,12 @@ def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table,
         inside.remove(index)
         release(holder)
 
-    first = leases.acquire(SERVICE_ARN, ONE).fence
+    first = leases.acquire(SERVICE_ARN, FIRST).fence
     threads = [threading.Thread(target=update, args=(index,)) for index in range(50)]
     for thread in threads:
         thread.start()
     assert everybody_was_refused.wait(timeout=600)
-    release(ONE)
+    release(FIRST)
     for thread in threads:
         thread.join()
     assert most_inside == [1] * 50
@@ -267,31 +227,28 @@ def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table,
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
 def test_answers_that_get_lost_do_no_harm(leases, table, clock, fake, fault, after_effect):
     fake.fail("UpdateItem", fault, after_effect=after_effect)
-    lease = leases.acquire(SERVICE_ARN, ONE)
+    lease = leases.acquire(SERVICE_ARN, FIRST)
     fake.fail("UpdateItem", fault, after_effect=after_effect)
     leases.renew(lease)
     assert seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
     fake.fail("UpdateItem", fault, after_effect=after_effect)
-    leases.release(SERVICE_ARN, ONE)
+    leases.release(SERVICE_ARN, FIRST)
     assert leases.acquire(SERVICE_ARN, OTHER).fence > lease.fence
 
 
-def test_a_lease_that_was_taken_without_anybody_knowing_is_given_back(leases, fake):
-    fake.fail("UpdateItem", TIMED_OUT, TIMED_OUT, TIMED_OUT, after_effect=True)
-    message = refused(LedgerError, leases.acquire, SERVICE_ARN, ONE)
-    assert message.startswith(
+@pytest.mark.parametrize("failures_of_release", [0, 3])
+def test_a_lease_whose_response_was_lost_is_released_or_expires(
+    leases, fake, clock, failures_of_release
+):
+    fake.fail("UpdateItem", *[TIMED_OUT] * 3, after_effect=True)
+    fake.fail("UpdateItem", *[TIMED_OUT] * failures_of_release)
+    assert message_of(LedgerError, leases.acquire, SERVICE_ARN, FIRST).startswith(
         f"[ERROR][ecs_service_read] UpdateItem failed on the table {TABLE} of the "
         "function's LEDGER_TABLE: "
     )
-    assert leases.acquire(SERVICE_ARN, OTHER).holder == OTHER
-
-
-def test_where_that_fails_too_the_lease_expires(leases, fake, clock):
-    fake.fail("UpdateItem", *[TIMED_OUT] * 3, after_effect=True)
-    fake.fail("UpdateItem", *[TIMED_OUT] * 3)
-    refused(LedgerError, leases.acquire, SERVICE_ARN, ONE)
-    refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
-    clock.now += LEASE_SECONDS + 1
+    if failures_of_release:
+        message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+        clock.now += LEASE_SECONDS + 1
     assert leases.acquire(SERVICE_ARN, OTHER).holder == OTHER
 
 
@@ -300,19 +257,19 @@ def test_where_that_fails_too_the_lease_expires(leases, fake, clock):
 )
 def test_a_call_that_is_refused_for_a_moment_is_repeated(leases, fake, waits, fault):
     fake.fail("UpdateItem", fault, fault)
-    leases.acquire(SERVICE_ARN, ONE)
+    leases.acquire(SERVICE_ARN, FIRST)
     assert fake.operations == ["UpdateItem"] * 3 and len(waits) == 2 and min(waits) >= 0
 
 
-def test_who_waits_outlasts_throttles_too(leases, fake, clock):
+def test_a_waiting_holder_outlasts_throttles_too(leases, fake, clock):
     fake.fail("UpdateItem", *[THROTTLED] * 7)
-    assert leases.acquire(SERVICE_ARN, ONE, deadline=START + 60).holder == ONE
+    assert leases.acquire(SERVICE_ARN, FIRST, deadline=START + 60).holder == FIRST
     assert len(clock.slept) == 2
 
 
-def test_a_table_that_may_not_be_used_is_told_at_once(leases, fake, clock):
+def test_a_table_without_permission_ends_the_wait_at_once(leases, fake, clock):
     fake.fail("UpdateItem", DENIED)
-    message = refused(LedgerError, leases.acquire, SERVICE_ARN, ONE, START + 60)
+    message = message_of(LedgerError, leases.acquire, SERVICE_ARN, FIRST, START + 60)
     assert message == (
         "[ERROR][ecs_service_read] the function's role may not do UpdateItem on the table "
         f"{TABLE} of its LEDGER_TABLE: "
@@ -322,72 +279,40 @@ def test_a_table_that_may_not_be_used_is_told_at_once(leases, fake, clock):
     assert clock.slept == [] and len(fake.requests) == 1
 
 
-def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake):
-    leases = Leases(Table("elsewhere", fake.client()))
-    for call in (
-        lambda: leases.acquire(SERVICE_ARN, ONE),
-        lambda: leases.release(SERVICE_ARN, ONE),
-    ):
-        assert refused(LedgerError, call) == (
-            "[ERROR][ecs_service_read] the table elsewhere of the function's LEDGER_TABLE does not "
-            "exist in this account and region: create it, or leave LEDGER_TABLE empty to work "
-            "without lease and history"
-        )
-
-
-def test_a_lease_that_cannot_be_renewed_is_not_counted_as_held(leases, fake):
-    lease = leases.acquire(SERVICE_ARN, ONE)
-    fake.fail("UpdateItem", *[SERVER_ERROR] * 3)
-    assert "UpdateItem failed on the table" in refused(LedgerError, leases.renew, lease)
-
-
 # While it is held
 
 
-def test_who_holds_a_lease_has_it_until_the_end_and_gives_it_back(leases):
-    with leases.held(SERVICE_ARN, ONE) as lease:
-        refused(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
-        assert lease.holder == ONE
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_a_lease_is_held_until_the_end_and_released_also_after_an_error(leases, error):
+    expected = pytest.raises(error) if error else nullcontext()
+    with expected, leases.held(SERVICE_ARN, FIRST) as lease:
+        message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
+        assert lease.holder == FIRST
+        if error:
+            raise error
     assert leases.acquire(SERVICE_ARN, OTHER) and lease.not_released is None
 
 
-def test_an_error_gives_the_lease_back_too(leases):
-    with pytest.raises(ZeroDivisionError), leases.held(SERVICE_ARN, ONE):
-        raise ZeroDivisionError
-    assert leases.acquire(SERVICE_ARN, OTHER)
-
-
-def test_a_lease_that_cannot_be_given_back_spoils_nothing(leases, fake):
-    with leases.held(SERVICE_ARN, ONE) as lease:
-        fake.fail("UpdateItem", *[SERVER_ERROR] * 3)
+def test_a_lease_that_cannot_be_renewed_or_released_names_the_cause(leases, fake):
+    with leases.held(SERVICE_ARN, FIRST) as lease:
+        fake.fail("UpdateItem", *[SERVER_ERROR] * 6)
+        assert "UpdateItem failed on the table" in message_of(LedgerError, leases.renew, lease)
     assert "InternalServerError" in str(lease.not_released)
 
 
-def test_before_each_write_the_lease_is_confirmed_with_its_full_time(leases, table, clock):
-    with leases.held(SERVICE_ARN, ONE) as lease:
+def test_a_write_is_confirmed_with_the_full_time_and_may_not_take_longer(leases, table, clock):
+    with leases.held(SERVICE_ARN, FIRST) as lease:
         clock.now += LEASE_SECONDS - SKEW
         lease.confirm(LEASE_SECONDS - SKEW)
         assert seconds_left(table, lease, clock) == LEASE_SECONDS - SKEW
-
-
-def test_nothing_is_written_under_a_lease_that_another_took(leases, clock):
-    with leases.held(SERVICE_ARN, ONE) as lease:
-        clock.now += LEASE_SECONDS + 1
-        with leases.held(SERVICE_ARN, OTHER):
-            refused(LeaseHeldError, lease.confirm, 1)
-            refused(LeaseHeldError, lease.keep)
-
-
-def test_nothing_is_written_that_may_take_longer_than_the_lease_lasts(leases):
-    with leases.held(SERVICE_ARN, ONE) as lease:
-        message = refused(LedgerError, lease.confirm, LEASE_SECONDS - SKEW + 1)
+        message = message_of(LedgerError, lease.confirm, LEASE_SECONDS - SKEW + 1)
     assert message.endswith(
         f"the lease of {SERVICE_ARN} lasts for 115 s, the next write may take 116 s"
     )
 
 
 def test_a_wait_keeps_its_lease_with_a_call_a_minute(leases, clock, fake):
-    with leases.held(SERVICE_ARN, ONE) as lease:
+    with leases.held(SERVICE_ARN, FIRST) as lease:
         before = len(fake.requests)
         for _ in range(200):
             clock.now += 3
@@ -397,19 +322,6 @@ def test_a_wait_keeps_its_lease_with_a_call_a_minute(leases, clock, fake):
 
 
 # What it costs, and how long that takes
-
-
-def test_each_step_is_one_call(leases, table):
-    lease = leases.acquire(SERVICE_ARN, ONE)
-    spent = [dict(table.calls)]
-    for step in (
-        lambda: leases.renew(lease),
-        lambda: leases.release(SERVICE_ARN, ONE),
-    ):
-        table.calls.clear()
-        step()
-        spent.append(dict(table.calls))
-    assert spent == [{"UpdateItem": 1}] * 3
 
 
 def longest(config):

@@ -22,7 +22,7 @@ from ecs_updater.ledger.lease import Holder
 from ecs_updater.ledger.queries import UpdateQueries
 from fakes.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
 from fakes.memory_dynamodb import DENIED
-from support.ledger import intent, refused, succeeded
+from support.ledger import intent, message_of, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
@@ -184,7 +184,7 @@ def test_a_place_of_another_list_is_refused(feed, made):
         DeploymentsQuery(service=SERVICE_ARN, next=of_all),
         DeploymentsQuery(service=f"{ARN}service/a/b", next=of_service),
     ):
-        assert "next: this is not" in refused(InvalidQueryError, told.deployments, feed, query)
+        assert "next: this is not" in message_of(InvalidQueryError, told.deployments, feed, query)
 
 
 class LargeTable:
@@ -243,9 +243,9 @@ def test_a_page_is_no_larger_than_lambdas_answer(service):
 
 
 def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(feed, fake):
-    assert "LEDGER_TABLE is empty" in refused(
+    assert "LEDGER_TABLE is empty" in message_of(
         ConfigurationError, told.deployments, None, DeploymentsQuery()
     )
     fake.fail("Query", DENIED)
-    message = refused(LedgerError, told.deployments, feed, DeploymentsQuery())
+    message = message_of(LedgerError, told.deployments, feed, DeploymentsQuery())
     assert "Query on the table ecs-updater-ledger" in message and "secret" not in message

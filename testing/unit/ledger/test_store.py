@@ -3,16 +3,18 @@ became of it.
 """
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from ecs_updater.errors import LeaseHeldError, LedgerError
+from ecs_updater.ledger.entry import Success
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import RETENTION_DAYS
 from fakes.fake_ecs import FAMILY_ARN, SERVICE_ARN
-from support.ledger import ANSWER, intent, refused, succeeded
+from support.ledger import ANSWER, intent, message_of, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
 
@@ -20,7 +22,7 @@ pytest_plugins = ["support.ledger_fixtures"]
 # Beginning
 
 
-def test_a_request_whose_entry_is_forgotten_is_begun_anew(history, begin, fake):
+def test_a_request_without_its_entry_is_begun_again(history, begin, fake):
     first = begin()
     fake.delete(SERVICE_ARN, f"UPDATE#{first.number:015d}")
     assert history.find("request-1") is None
@@ -43,13 +45,10 @@ def test_of_fifty_that_begin_one_request_at_once_one_wins(history, lease):
         together.wait()
         begun.append(history.begin(entry))
 
-    threads = [threading.Thread(target=begin, args=(entry,)) for entry in entries]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    (won,) = [one.entry for one in begun if one.is_new]
-    assert [one.entry for one in begun] == [won] * 50
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(begin, entries))
+    (won,) = [answer.entry for answer in begun if answer.is_new]
+    assert [answer.entry for answer in begun] == [won] * 50
     assert history.unfinished() == [won]
 
 
@@ -66,18 +65,18 @@ def test_two_updates_under_one_lease_are_a_defect(history, lease):
 def test_a_step_back_is_refused(history, begin):
     entry = begin()
     history.advance(entry.deployed("ecs-svc/2"))
-    message = refused(LedgerError, history.advance, entry.registered("arn:2"))
+    message = message_of(LedgerError, history.advance, entry.registered("arn:2"))
     assert message.endswith(
         "the update of request_id request-1 is DEPLOYED already, it cannot become REGISTERED"
     )
     assert history.find("request-1").deployment_id == "ecs-svc/2"
 
 
-def test_an_entry_that_is_gone_is_told(history, begin, fake):
+def test_a_deleted_entry_is_an_error(history, begin, fake):
     entry = begin()
     fake.clear()
     for call in (history.advance, lambda entry: history.finish(succeeded(entry))):
-        assert "the update of request_id request-1 is gone from the table" in refused(
+        assert "the update of request_id request-1 is gone from the table" in message_of(
             LedgerError, call, entry
         )
     assert fake.items == {}
@@ -86,41 +85,38 @@ def test_an_entry_that_is_gone_is_told(history, begin, fake):
 # Ending
 
 
-def test_what_has_ended_stays_as_it_is(history, begin):
+def test_an_ended_entry_stays(history, begin):
     entry = history.advance(begin().deployed("ecs-svc/2"))
     ended = history.finish(entry.answered("SUCCEEDED", "", ANSWER))
-    message = refused(LeaseHeldError, history.finish, entry.answered("FAILED", "late", ANSWER))
-    assert message.endswith(
-        f"{SERVICE_ARN}: the update of request_id request-1 has been ended, try again"
-    )
-    refused(LeaseHeldError, history.advance, entry.deployed("ecs-svc/9"))
+    for call, changed in (
+        (history.finish, entry.answered("FAILED", "late", ANSWER)),
+        (history.advance, entry.deployed("ecs-svc/9")),
+    ):
+        assert message_of(LeaseHeldError, call, changed).endswith(
+            f"{SERVICE_ARN}: the update of request_id request-1 has been ended, try again"
+        )
     assert history.find("request-1") == ended
 
 
-def test_the_last_success_is_that_of_the_last_update_that_succeeded(history, begin):
-    history.finish(succeeded(begin("request-1")))
-    second = history.finish(succeeded(begin("request-2")))
+def test_the_last_success_is_that_of_the_last_update_that_succeeded(history, begin, table):
+    """Also when an earlier update ends later."""
+    first, second = begin("request-1"), history.finish(succeeded(begin("request-2")))
     history.finish(begin("request-3").registered("arn:9").answered("FAILED", "", ANSWER))
     begin("request-4")
-    success = history.last_success(SERVICE_ARN)
-    assert (success.request_id, success.number, success.ended_at) == (
-        "request-2",
-        second.number,
-        second.ended_at,
-    )
-    assert (success.task_definition_arn, success.deployment_id) == (f"{FAMILY_ARN}:2", "ecs-svc/2")
-    assert (success.images, success.tags) == ({"app": "busybox:1.36"}, {"new": "tag"})
-    assert history.last_success(SERVICE_ARN + "2") is None
-
-
-def test_an_earlier_update_that_is_ended_late_is_not_the_last_success(history, begin, table):
-    first, second = begin("request-1"), begin("request-2")
-    history.finish(succeeded(second))
     table.calls.clear()
-    history.finish(succeeded(first))
-    assert table.calls == {"TransactWriteItems": 2}
-    assert history.last_success(SERVICE_ARN).request_id == "request-2"
-    assert history.find("request-1").verdict == "SUCCEEDED" and history.unfinished() == []
+    assert history.finish(succeeded(first)) == history.find("request-1")
+    assert table.calls["TransactWriteItems"] == 2
+    assert history.last_success(SERVICE_ARN) == Success(
+        service=SERVICE_ARN,
+        number=second.number,
+        request_id="request-2",
+        task_definition_arn=f"{FAMILY_ARN}:2",
+        images={"app": "busybox:1.36"},
+        tags={"new": "tag"},
+        deployment_id="ecs-svc/2",
+        ended_at=second.ended_at,
+    )
+    assert history.last_success(SERVICE_ARN + "2") is None
 
 
 def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothing_else(
@@ -145,7 +141,7 @@ def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothi
 # Finding what was begun
 
 
-def test_the_next_update_finds_what_a_dead_one_began_and_takes_it_over(history, begin, lease):
+def test_the_next_update_takes_over_an_interrupted_one(history, begin, lease):
     dead = history.advance(begin("request-1").registered("arn:2"))
     later = lease("request-2")
     (found,) = history.unfinished(SERVICE_ARN)
@@ -158,7 +154,7 @@ def test_the_next_update_finds_what_a_dead_one_began_and_takes_it_over(history, 
     assert history.finish(taken.answered("FAILED", "undone", ANSWER)) == history.find("request-1")
 
 
-def test_who_lost_an_entry_cannot_write_it_any_more(history, begin, lease):
+def test_an_earlier_owner_cannot_write_the_entry(history, begin, lease):
     mine = history.advance(begin("request-1").registered("arn:2"))
     taken = history.take_over(mine, lease("request-2"))
     for call in (
@@ -168,19 +164,18 @@ def test_who_lost_an_entry_cannot_write_it_any_more(history, begin, lease):
             mine, SimpleNamespace(fence=mine.fence, holder=Holder(mine.owner, "request-1"))
         ),
     ):
-        message = refused(LeaseHeldError, call)
+        message = message_of(LeaseHeldError, call)
         assert message.endswith(
             "the update of request_id request-1 has been taken over by a later one, try again"
         )
     assert history.find("request-1") == taken
 
 
-def test_open_updates_of_services_whose_names_begin_alike_are_not_mixed_up(history, begin):
-    one, other = begin("request-1"), begin("request-2", service=SERVICE_ARN + "2")
-    assert history.unfinished(SERVICE_ARN) == [one] and history.unfinished(SERVICE_ARN + "2") == [
-        other
-    ]
-    assert history.unfinished() == [one, other]
+def test_open_updates_of_services_with_similar_names_stay_apart(history, begin):
+    services = (SERVICE_ARN, SERVICE_ARN + "2")
+    open_updates = [begin(f"request-{service}", service=service) for service in services]
+    assert [entry for service in services for entry in history.unfinished(service)] == open_updates
+    assert history.unfinished() == open_updates
 
 
 def test_the_latest_entries_come_first_whatever_the_clock_says(history, table, clock):

@@ -10,7 +10,7 @@ from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.store import History
 from fakes.fake_ecs import SERVICE_ARN
 from fakes.memory_dynamodb import DENIED, SERVER_ERROR, TABLE, THROTTLED
-from support.ledger import ANSWER, intent, refused, succeeded
+from support.ledger import ANSWER, intent, message_of, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
 
@@ -74,7 +74,7 @@ def test_a_step_whose_answer_never_came_can_be_done_again(history, lease, fake, 
     entry = prepared(step, history, lease)
     later = lease("request-2") if step == "take over" else None
     fake.fail(operation, SERVER_ERROR, SERVER_ERROR, SERVER_ERROR, after_effect=after_effect)
-    message = refused(LedgerError, do, history, entry, lambda: later)
+    message = message_of(LedgerError, do, history, entry, lambda: later)
     assert message.startswith(
         f"[ERROR][ecs_service_read] {operation} failed on the table {TABLE} of the "
         "function's LEDGER_TABLE: "
@@ -87,12 +87,15 @@ def test_a_step_whose_answer_never_came_can_be_done_again(history, lease, fake, 
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_table_that_may_not_be_used_is_told(history, lease, fake, step):
+def test_an_unusable_table_is_an_error_that_names_the_setting(history, lease, fake, clock, step):
     operation, do = STEPS[step]
     entry = prepared(step, history, lease)
     later = lease("request-2")
+    missing = History(Table("elsewhere", fake.client()), clock=clock)
+    message = message_of(LedgerError, do, missing, entry, lambda: later)
+    assert "the table elsewhere of the function's LEDGER_TABLE does not exist" in message
     fake.fail(operation, DENIED)
-    message = refused(LedgerError, do, history, entry, lambda: later)
+    message = message_of(LedgerError, do, history, entry, lambda: later)
     assert message.startswith(
         f"[ERROR][ecs_service_read] the function's role may not do {operation} on the table "
         f"{TABLE} of its LEDGER_TABLE: "
@@ -100,20 +103,7 @@ def test_a_table_that_may_not_be_used_is_told(history, lease, fake, step):
     assert "secret" not in message
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_table_that_is_not_there_is_told_with_the_setting_that_names_it(fake, lease, clock, step):
-    entry, later = intent(lease()), lease("request-2")
-    message = refused(
-        LedgerError,
-        STEPS[step][1],
-        History(Table("elsewhere", fake.client()), clock=clock),
-        entry,
-        lambda: later,
-    )
-    assert "the table elsewhere of the function's LEDGER_TABLE does not exist" in message
-
-
-def test_a_request_that_others_begin_and_forget_without_end_is_told(
+def test_a_request_that_others_begin_and_delete_without_end_is_an_error(
     history, begin, lease, fake, monkeypatch
 ):
     begin("request-1")
@@ -124,34 +114,35 @@ def test_a_request_that_others_begin_and_forget_without_end_is_told(
         "CancellationReasons": [{"Code": "None"}, body, {"Code": "None"}],
     }
     fake.fail("TransactWriteItems", fault, fault, fault)
-    assert "request_id request-1 is begun by too many at once" in refused(
+    assert "request_id request-1 is begun by too many at once" in message_of(
         LedgerError, history.begin, intent(lease())
     )
 
 
-def test_each_step_costs_what_is_said(history, lease, table):
+def test_each_step_has_its_documented_calls(history, lease, table):
     entry, later = intent(lease("request-1")), lease("request-2")
-
-    def cost(call):
+    steps = [
+        (lambda: history.unfinished(SERVICE_ARN), {"Query": 1}),
+        (lambda: history.find("request-1"), {"GetItem": 1}),
+        (lambda: history.begin(entry), {"TransactWriteItems": 1}),
+        (lambda: history.find("request-1"), {"GetItem": 2}),
+        (
+            lambda: history.begin(replace(entry, number=1, owner="x")),
+            {"TransactWriteItems": 1, "GetItem": 1},
+        ),
+        (lambda: history.unfinished(SERVICE_ARN), {"Query": 1, "GetItem": 1}),
+        (lambda: history.advance(entry.registered("arn:2")), {"PutItem": 1}),
+        (lambda: history.take_over(entry, later), {"UpdateItem": 1}),
+        (
+            lambda: history.finish(
+                replace(entry, owner=later.holder.id).answered("SUCCEEDED", "", ANSWER)
+            ),
+            {"TransactWriteItems": 1},
+        ),
+        (lambda: history.last_success(SERVICE_ARN), {"GetItem": 1}),
+        (lambda: history.latest(SERVICE_ARN), {"Query": 1}),
+    ]
+    for step, calls in steps:
         table.calls.clear()
-        call()
-        return dict(table.calls)
-
-    assert cost(lambda: history.unfinished(SERVICE_ARN)) == {"Query": 1}
-    assert cost(lambda: history.find("request-1")) == {"GetItem": 1}
-    assert cost(lambda: history.begin(entry)) == {"TransactWriteItems": 1}
-    assert cost(lambda: history.find("request-1")) == {"GetItem": 2}
-    assert cost(lambda: history.begin(replace(entry, number=1, owner="x"))) == {
-        "TransactWriteItems": 1,
-        "GetItem": 1,
-    }
-    assert cost(lambda: history.unfinished(SERVICE_ARN)) == {"Query": 1, "GetItem": 1}
-    for step in (entry.registered("arn:2"), entry.tagged(), entry.deployed("ecs-svc/2")):
-        assert cost(lambda step=step: history.advance(step)) == {"PutItem": 1}
-    assert cost(lambda: history.take_over(entry, later)) == {"UpdateItem": 1}
-    mine = history.find("request-1")
-    assert cost(lambda: history.finish(mine.answered("SUCCEEDED", "", ANSWER))) == {
-        "TransactWriteItems": 1
-    }
-    assert cost(lambda: history.last_success(SERVICE_ARN)) == {"GetItem": 1}
-    assert cost(lambda: history.latest(SERVICE_ARN)) == {"Query": 1}
+        step()
+        assert table.calls == calls
