@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-# The function's own settings, and whatever could lead the SDK to real credentials or a real
-# endpoint.
+# The function's settings, and variables that lead the SDK to real credentials or a real endpoint.
 _NOT_FROM_OUTSIDE = (
     *(
         "CLUSTER_NAME",
@@ -76,7 +75,7 @@ def _log_level() -> Iterator[None]:
     log.setLevel(level)
 
 
-# The files that take longest begin first, so that the last one does not run alone.
+# The files that take longest begin first, so that no long one runs last.
 _LONGEST_FIRST = (
     "test_aws_pipelines",
     "test_permissions_enforced",

@@ -53,7 +53,7 @@ def test_the_container_is_no_root_has_no_tools_and_writes_nothing():
 
 
 def test_the_container_finds_credentials_and_logins_where_their_readers_look_for_them():
-    """The cache of a login has no setting of its own: it is in ``.aws`` of HOME, see botocore's
+    """The cache of a login has no setting: it is in ``.aws`` of HOME, see botocore's
     ``SSOTokenFetcher``.
     """
     service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"][

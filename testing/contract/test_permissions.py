@@ -59,7 +59,7 @@ NARROWEST = {
     "ecs:DescribeServiceDeployments": {"service", "service-deployment"},
     "ecs:StopServiceDeployment": {"service", "service-deployment"},
     "ecs:DescribeTasks": {"task"},
-    # Of instances; of a service it is asked about with the cluster as a condition alone.
+    # Of instances; of a service it is asked about with only the cluster as a condition.
     "ecs:ListTasks": {"*"},
     "ecr:BatchGetImage": {"repository"},
     "ecr:GetDownloadUrlForLayer": {"repository"},
@@ -138,7 +138,7 @@ ONLY_STAR = {
 UNUSED = {
     "no key of the account's own encrypts anything": "kms:.*|logs:(Dis)?[Aa]ssociateKmsKey",
     "the function is in no VPC and has no file system": "elasticfilesystem:.*|s3files:.*",
-    "the network has IPv4 alone, one tenancy, and no encryption control": (
+    "the network has only IPv4, one tenancy, and no encryption control": (
         "ec2:((Dis)?[Aa]ssociateSubnetCidrBlock|ModifyVpcTenancy|CreateVpcEncryptionControl)"
     ),
     "there is no VPN": "ec2:(Attach|Detach)VpnGateway",
@@ -152,9 +152,9 @@ UNUSED = {
     "the roles have policies of their own, and who may send is for others to say": (
         "iam:Attach(Group|Role|User)Policy"
     ),
-    "the API has no policy of its own": "apigateway:UpdateRestApiPolicy",
+    "the API has no policy": "apigateway:UpdateRestApiPolicy",
     "there is no capacity provider": "ecs:PutClusterCapacityProviders|lambda:PassCapacityProvider",
-    "settings of the account are left alone": "ecs:PutAccountSetting(Default)?",
+    "settings of the account are not changed": "ecs:PutAccountSetting(Default)?",
     (
         "the function has no layer, version, signed code, pinned runtime, "
         "scaling or recursion setting"

@@ -1,6 +1,4 @@
-"""The schema file is one that every door can use: the function, API Gateway's models, and a person
-who reads it.
-"""
+"""The schema file works for the function, for API Gateway's models and for readers."""
 
 import json
 import re
@@ -166,7 +164,7 @@ def test_each_field_has_the_type_and_the_bounds_of_the_contract(field, value, fi
 
 
 def test_every_field_says_what_it_is_for():
-    """The documentation of the doors is made of these sentences."""
+    """The documentation is made of these sentences."""
     for name, field in SCHEMA["properties"].items():
         assert field.get("description", "").endswith("."), name
 

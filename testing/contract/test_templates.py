@@ -222,11 +222,11 @@ def test_one_family_bounds_what_can_be_registered():
     ids=TEMPLATES,
 )
 def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
-    alone = [*stack.of_type("AWS::IAM::ManagedPolicy"), *stack.of_type("AWS::IAM::Policy")]
+    standalone = [*stack.of_type("AWS::IAM::ManagedPolicy"), *stack.of_type("AWS::IAM::Policy")]
     policies = [
         part for role in stack.of_type("AWS::IAM::Role") for part in role.get("Policies", [])
     ]
-    for one in [*policies, *alone]:
+    for one in [*policies, *standalone]:
         for statement in one["PolicyDocument"]["Statement"]:
             allowed, sid = set(actions([statement])), statement["Sid"]
             assert statement["Resource"] != "*" or allowed <= ONLY_STAR, sid

@@ -1,5 +1,5 @@
-"""The API's template against the doors behind it: which route goes where, who is let in, and what
-the gateway itself answers.
+"""The API's template against its handlers: routes, authorization, and the answers of the
+gateway.
 """
 
 import importlib
@@ -183,7 +183,7 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
 # The functions
 
 
-def test_the_writing_function_is_the_updater_by_another_door():
+def test_the_writing_function_is_the_updater_under_another_name():
     properties = function("Update")
     assert properties["Role"] == NEEDED["UpdaterRoleArn"]
     assert properties["LoggingConfig"]["LogGroup"] == NEEDED["UpdaterLogGroupName"]

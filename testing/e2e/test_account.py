@@ -1,6 +1,4 @@
-"""What stands between the pipelines and an account: it is named and asked about, and what was not
-made here is left alone.
-"""
+"""The pipelines name an account and ask before they change it, and keep resources of others."""
 
 import os
 import shutil

@@ -1,7 +1,7 @@
 """Whole runs of `make all-local`: both ways of SAM, in a hostile shell, with an event that cannot
 succeed, interrupted.
 
-The runs go beside each other, each in a workspace of its own, because a run in Docker waits more
+The runs are parallel, each in its own workspace, because a run in Docker waits more
 than it works.
 """
 
@@ -74,7 +74,7 @@ def _elsewhere() -> Iterator[Elsewhere]:
 
 
 @pytest.fixture(scope="module", name="whole_runs")
-def _whole_runs(  # pylint: disable=unused-argument  # Being alone is all that the last one is for.
+def _whole_runs(  # pylint: disable=unused-argument  # The last one only locks.
     workspace, workspace_with_package, elsewhere, why_no_docker, alone_in_docker
 ) -> dict[str, WholeRun]:
     """``all-local`` in a hostile shell with other settings, the same in Docker, and with an event

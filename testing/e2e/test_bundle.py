@@ -302,7 +302,7 @@ def test_every_call_that_the_code_makes_is_tried_from_the_bundle(service):
     )
 
 
-# What runs from the bundle alone
+# What runs from only the bundle
 
 
 @runs_here
@@ -344,10 +344,12 @@ for module in list(sys.modules.values()):
     standard_library = {
         path for path in imported if Path(path).is_relative_to(Path(os.__file__).parent)
     }
-    ours = {path: compiled for path, compiled in imported.items() if path not in standard_library}
-    assert str(unzipped / "ecs_updater" / "handlers" / "update.py") in ours
-    assert [path for path in ours if not Path(path).is_relative_to(unzipped)] == []
-    assert [path for path, compiled in ours.items() if compiled == "False"] == []
+    bundled = {
+        path: compiled for path, compiled in imported.items() if path not in standard_library
+    }
+    assert str(unzipped / "ecs_updater" / "handlers" / "update.py") in bundled
+    assert [path for path in bundled if not Path(path).is_relative_to(unzipped)] == []
+    assert [path for path, compiled in bundled.items() if compiled == "False"] == []
 
 
 # What is in the bundle
@@ -388,7 +390,7 @@ def test_byte_compiled_code_is_this_pythons_never_checked_and_lies_in_the_functi
         assert not (name.startswith("ecs_updater/") and "Raises " in str(module_code.co_consts))
 
 
-# Wherever and for whatever it is built
+# Places and targets of a build
 
 
 def test_another_directory_umask_time_zone_and_locale_give_the_same_bytes(package, tmp_path):

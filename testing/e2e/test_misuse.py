@@ -70,7 +70,7 @@ def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
 @pytest.mark.usefixtures("docker")
 def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
     here = workspace("containers", SAM_MODE="docker")
-    mounts = {"ours": here.build / "sam" / "tmp", "others": here.directory / "sam"}
+    mounts = {"own": here.build / "sam" / "tmp", "others": here.directory / "sam"}
     containers = {}
     for name, mount in mounts.items():
         mount.mkdir(parents=True)

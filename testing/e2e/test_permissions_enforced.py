@@ -56,7 +56,7 @@ EVENT = {
 TAGS = dict(AT_FIRST.tags)
 
 READS = {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
-# A dry run leaves the ledger alone. An update writes its beginning and, where it
+# A dry run does not use the ledger. An update writes its beginning and, where it
 # waits, its end.
 BEGINS = READS | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
 ENDS = BEGINS | {"dynamodb:DeleteItem"}
@@ -228,9 +228,7 @@ def _client(service: str, endpoint: str) -> Any:
 def deployer(
     endpoint: str, statements: Iterable[Statement], name: str = "deployer"
 ) -> dict[str, str]:
-    """Makes a user with these permissions alone; what leads a shell to the emulator as that
-    user.
-    """
+    """Makes a user with only these permissions. Returns the environment of a shell of that user."""
     iam = _client("iam", endpoint)
     iam.create_user(UserName=name)
     iam.put_user_policy(
@@ -274,7 +272,7 @@ It goes on where it may not.
 
 
 def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
-    """Runs a pipeline on an account of its own."""
+    """Runs a pipeline on a separate account."""
     account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
     shell = deployer(account.endpoint, policies())
     before = account.inventory()
@@ -357,12 +355,12 @@ def test_what_is_made_of_the_role_for_the_emulator_allows_no_other_cluster_or_ac
     assert [
         one for one in actions(deployment.statements) if one != "sqs:SendMessageBatch"
     ] == actions(deployment.deployed)
-    for ours, other, refused in (
+    for own, other, refused in (
         ("/ECSCluster", "/Other", "ecs:UpdateService"),
         (TABLE, "other-ledger", "dynamodb:GetItem"),
     ):
         elsewhere = [
-            {**one, "Resource": [arn.replace(ours, other) for arn in one["Resource"]]}
+            {**one, "Resource": [arn.replace(own, other) for arn in one["Resource"]]}
             for one in deployment.statements
         ]
         assert elsewhere != deployment.statements

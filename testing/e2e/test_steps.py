@@ -58,7 +58,7 @@ def _deployed(emulator, deployment) -> Workspace:
 
 
 def create_stack_that_fails(here: Workspace, name: str, status: str, **options: str) -> None:
-    """Creates a stack, as one of ours, and waits until it has this status."""
+    """Creates a stack with the tag of this project, and waits until it has this status."""
     cloudformation = here.client("cloudformation")
     tags = [{"Key": "ecs-updater", "Value": name.rpartition("-")[0]}]
     cloudformation.create_stack(StackName=name, TemplateBody=NEVER_COMPLETE, Tags=tags, **options)

@@ -75,7 +75,7 @@ def failures(result: Result) -> list[str]:
 
 @pytest.fixture(scope="module", name="suite")
 def _suite(deployed) -> Result:
-    """The suite, from a shell that would compile its sources and has an endpoint of its own."""
+    """The suite, from a shell that compiles sources and has another endpoint."""
     shutil.rmtree(SUITE / "__pycache__", ignore_errors=True)
     shell = {"PYTHONDONTWRITEBYTECODE": "", "LAMBDA_ENDPOINT_URL": "http://127.0.0.1:1"}
     return deployed.make("run-lambda-test-unittest", environment=shell)

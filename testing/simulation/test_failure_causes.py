@@ -1,4 +1,4 @@
-"""The cause of a failure is what ended the tasks, in whatever order ECS lists their containers, or
+"""The cause of a failure is what ended the tasks, in any order of their containers, or
 what ECS says of it.
 """
 

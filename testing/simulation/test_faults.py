@@ -212,7 +212,7 @@ def test_after_a_kill_the_next_update_of_the_service_makes_all_well(scenario, im
 
 
 def largest(number, letter):
-    """Fifty tags with as many letters as ECS takes."""
+    """Fifty tags with as many characters as ECS permits."""
     return {
         f"{number}-{index:02}-{letter * 123}": f"{index:02}{letter * 254}" for index in range(50)
     }
@@ -246,9 +246,7 @@ def scenario_of(letter, image=GOOD):
 
 
 LARGEST = [scenario_of("漢"), scenario_of("𠀀"), scenario_of("𠀀", BAD)]
-"""The answer of the first one just fits into the item; those of the others, whose letters have four
-bytes, do not.
-"""
+"""The answer of the first scenario fits into the item. Those of four bytes make it too large."""
 
 
 def entry_of(world):
@@ -300,10 +298,10 @@ def another_update_after_a_kill(run, trouble):
     world.ecs.publish(OTHER, run.scenario.image)
     outcome = world.send(OTHER_EVENT | {"rollback_on_failure": False})
     run.reconcile()
-    if run.scenario.is_new:
-        if (outcome.verdict, world.state[1]) != ("SUCCEEDED", OTHER_EVENT["ecs_tag"]):
-            run.wrong(f"{trouble}: the later update is {outcome.verdict} {outcome.text}")
-    elif outcome.verdict != "RolloutFailedError":
-        run.wrong(f"{trouble}: the later update is {outcome.verdict} {outcome.text}")
-    if any(key[0] == "OPEN" for key in world.dynamodb.items):
-        run.wrong(f"{trouble}: something is left open")
+    right = ("SUCCEEDED", OTHER_EVENT["ecs_tag"])
+    is_right = (outcome.verdict, world.state[1]) == right
+    if not run.scenario.is_new:
+        is_right = outcome.verdict == "RolloutFailedError"
+    run.expect(is_right, f"{trouble}: the later update is {outcome.verdict} {outcome.text}")
+    is_open = any(key[0] == "OPEN" for key in world.dynamodb.items)
+    run.expect(not is_open, f"{trouble}: something is left open")

@@ -31,9 +31,7 @@ def _world(make_world):
 
 @pytest.fixture(name="post")
 def _post(world):
-    """Posts to the door whose updates go to the world, on its clock; each request with an id of its
-    own.
-    """
+    """Posts to the handler, whose updates go to the world on its clock, with a new id each time."""
 
     def do(event, call):
         own = replace(

@@ -1,7 +1,7 @@
 """Services whose tasks are containers: the emulator beside a Docker engine, a registry on loopback,
 images made on the spot.
 
-An image is Debian's static busybox and what it is to do. Whatever is made here is gone after
+An image is Debian's static busybox and what it is to do. Everything that is made here is gone after
 ``ended``: containers, images, the registry and the emulator.
 """
 
@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tarfile
@@ -46,7 +45,6 @@ PATIENCE = 600
 
 _SOCKET = Path("/var/run/docker.sock")
 _FAMILY, _REVISION = (f"com.amazonaws.ecs.task-definition-{what}" for what in ("family", "version"))
-_PROGRAM_INTERPRETER = 3  # The kind of an ELF file's part that names its dynamic loader.
 
 
 class Unavailable(Exception):
@@ -86,26 +84,14 @@ def program(
         ):
             raise Unavailable(
                 f"{name}, as Debian's package {package} has it, is not on PATH, and the "
-                "package is not to be had"
+                "package cannot be downloaded"
             )
     return next(path for path in directory.glob(f"**/bin/{name}") if fits(path))
 
 
 def is_static(path: Path) -> bool:
-    """Whether an ELF file of 64 bits names no dynamic loader.
-    https://man7.org/linux/man-pages/man5/elf.5.html
-    """
-    content = path.read_bytes()
-    if content[:5] != b"\x7fELF\x02":
-        return False
-    order = "<" if content[5] == 1 else ">"
-    (start,) = struct.unpack_from(f"{order}Q", content, 32)
-    size, count = struct.unpack_from(f"{order}HH", content, 54)
-    kinds = (
-        struct.unpack_from(f"{order}I", content, start + number * size)[0]
-        for number in range(count)
-    )
-    return _PROGRAM_INTERPRETER not in kinds
+    """Whether a program names no dynamic loader."""
+    return subprocess.run(["ldd", path], capture_output=True, check=False).returncode != 0
 
 
 @contextmanager
@@ -227,9 +213,9 @@ class Containers:
 
     def containers(self, *options: str, shown: str = "{{.ID}}") -> list[str]:
         """What ``docker container ls`` shows of the emulator's containers."""
-        ours = f"label=ministack.instance={socket.gethostname()}:{self.workspace.port}"
+        own = f"label=ministack.instance={socket.gethostname()}:{self.workspace.port}"
         return docker(
-            "container", "ls", "--no-trunc", "--filter", ours, *options, "--format", shown
+            "container", "ls", "--no-trunc", "--filter", own, *options, "--format", shown
         ).splitlines()
 
     def images(self) -> list[str]:

@@ -28,9 +28,7 @@ _STATUS_ROLE = {"RoleName": f"{STATUS}-eu-west-1", "PolicyName": STATUS}
 
 
 class DeployedApi:
-    """An API in a workspace of its own, with its service, and with roles for the emulator, which
-    asks others than AWS.
-    """
+    """An API in its own workspace, with its service, and with roles adapted to the emulator."""
 
     def __init__(self, here: Workspace):
         self.here = here

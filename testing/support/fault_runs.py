@@ -1,6 +1,4 @@
-"""One scenario with one thing going wrong, what is done afterwards, and whether all is well in the
-end.
-"""
+"""One scenario with one fault, the recovery afterwards, and the checks in the end."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -8,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
+from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.store import History
 from fakes.fake_ecs import SERVICE_ARN
@@ -131,7 +130,7 @@ class Run:
         self._name = ""
 
     def with_trouble(self, trouble: Trouble, recovery: Recovery) -> None:
-        """Lets it happen, does ``recovery`` and judges."""
+        """Runs the scenario with a fault and the recovery, and checks the end."""
         self._begin(trouble, recovery.__name__)
         recovery(self)
         self.check_end()
@@ -150,8 +149,8 @@ class Run:
             self.count("noticed")
 
     def with_another_update(self, trouble: Trouble, image: Image) -> None:
-        """Lets it happen; then another update of the service comes, which rolls back if its image
-        is bad, and judges.
+        """Runs the scenario with a fault, then another update, which rolls back a bad image. Checks
+        the end.
         """
         self._begin(trouble, f"another update, {'good' if image is GOOD else 'bad'}")
         self.world.ecs.publish(OTHER, image)
@@ -164,9 +163,10 @@ class Run:
         """Counts for the figures."""
         self.figures.counts[what] += times
 
-    def wrong(self, sentence: str) -> None:
-        """Notes a violation."""
-        self.figures.violations.append(f"{self._name}: {sentence}")
+    def expect(self, is_right: bool, violation: str) -> None:
+        """Notes a violation unless the condition holds."""
+        if not is_right:
+            self.figures.violations.append(f"{self._name}: {violation}")
 
     # What may be done afterwards.
 
@@ -195,7 +195,7 @@ class Run:
             self.count("repetitions", 1)
             self.count("of them for the lease", isinstance(outcome.error, LeaseHeldError))
             self.world.pass_time(30)
-        self.wrong(f"sent {most} times, and still: {outcome.text}")
+        self.expect(False, f"sent {most} times, and still: {outcome.text}")
         return outcome
 
     def reconcile(self, most: int = 12) -> None:
@@ -207,160 +207,150 @@ class Run:
             if not run.open and not run.skipped:
                 break
         else:
-            self.wrong(f"the reconciler ran {most} times, and still: {run.to_json()}")
+            self.expect(False, f"the reconciler ran {most} times, and still: {run.to_json()}")
         self.count("ended by the reconciler", self.is_ended and not was_ended)
 
-    # What has to be so.
+    # Checks
 
     def _check_outcome(self, outcome: Outcome) -> None:
-        if outcome.error:
-            text = str(outcome.error)
-            if "\n" in text or "Traceback" in text or not text.startswith("[ERROR]["):
-                self.wrong(f"no error for a person: {text!r}")
+        text = str(outcome.error or "[ERROR][")
+        self.expect(
+            text.startswith("[ERROR][") and "\n" not in text and "Traceback" not in text,
+            f"the error is not one line for a reader: {text!r}",
+        )
 
     def _check_lease(self, outcome: Outcome) -> None:
-        """After the process: free, or free within its time where it could not be given back."""
+        """After the process the lease is free, or expires where it could not be released."""
         item = self.world.dynamodb.items.get((SERVICE_ARN, "LEASE"), {})
         if "holder" in item:
             left = float(item["expires_at"]["N"]) - self.world.clock.epoch()
             self.count("left a lease to expire")
-            if left > LEASE_SECONDS:
-                self.wrong(f"the lease lasts for {left} s")
-            if not outcome.was_killed and (DYNAMODB, "UpdateItem") not in self.world.process.failed:
-                self.wrong("the lease was not given back")
+            self.expect(left <= LEASE_SECONDS, f"the lease lasts for {left} s")
+            failed = (DYNAMODB, "UpdateItem") in self.world.process.failed
+            self.expect(outcome.was_killed or failed, "the lease was not released")
+
+    def _check_nothing_is_left(self) -> None:
+        self.expect(self.world.lease_is_free, "the lease is not free")
+        is_open = any(key[0] == "OPEN" for key in self.world.dynamodb.items)
+        self.expect(not is_open, "something is left open")
 
     def check_end(self) -> None:
-        """After everything."""
+        """Checks the service, the ledger and the deployments in the end."""
         world, scenario = self.world, self.scenario
         world.pass_time(LEASE_SECONDS)
-        if not world.lease_is_free:
-            self.wrong("the lease is not free")
+        self.expect(world.lease_is_free, "the lease is not free")
         entries = [entry for entry in world.history if entry.request_id == REQUEST]
-        if not entries:
-            self.wrong("the ledger knows nothing of it")
-            return
-        entry, *attempts = entries
-        self.count("attempts that came to nothing", len(attempts))
-        for attempt in attempts:
-            if (attempt.is_ended, attempt.may_be_repeated, attempt.deployment_id) != (
-                True,
-                True,
-                None,
-            ):
-                self.wrong(
-                    f"an earlier attempt is {attempt.state} {attempt.verdict} "
-                    f"{attempt.deployment_id}: {attempt.cause}"
-                )
-        if (entry.verdict, entry.is_ended) != (scenario.verdict, True):
-            self.wrong(f"the ledger says {entry.state} {entry.verdict}: {entry.cause}")
-        if world.state != scenario.state:
-            self.wrong(f"the service is {world.state}")
-        self._check_ledger(entry)
+        self.expect(bool(entries), "the ledger has no entry")
+        for attempt in entries[1:]:
+            self.count("attempts that came to nothing")
+            self.expect(
+                attempt.is_ended and attempt.may_be_repeated and attempt.deployment_id is None,
+                f"an earlier attempt is {attempt.state} {attempt.verdict} "
+                f"{attempt.deployment_id}: {attempt.cause}",
+            )
+        for entry in entries[:1]:
+            self.expect(
+                entry.is_ended and entry.verdict == scenario.verdict,
+                f"the ledger says {entry.state} {entry.verdict}: {entry.cause}",
+            )
+            self._check_ledger(entry)
+        self.expect(world.state == scenario.state, f"the service is {world.state}")
         self._check_deployments()
         again = scenario.send(world)
         self._check_outcome(again)
-        if again.verdict not in (
-            scenario.verdict,
-            {"ROLLED_BACK": "RolloutRolledBackError"}.get(scenario.verdict),
-        ):
-            self.wrong(f"to send it again is answered with {again.verdict}, {again.text}")
-        if any(key[0] == "OPEN" for key in world.dynamodb.items):
-            self.wrong("something is left open")
+        is_back = scenario.verdict == "ROLLED_BACK"
+        self.expect(
+            again.verdict == scenario.verdict
+            or (is_back and again.verdict == "RolloutRolledBackError"),
+            f"to send it again is answered with {again.verdict}, {again.text}",
+        )
+        self._check_nothing_is_left()
 
     def _check_after_another_update(self, outcome: Outcome, is_good: bool) -> None:
-        """The service is fully as the other update asked for, or fully as it was when it last
-        worked; each entry is true.
-        """
+        """The service is as the other update asked, or as it last worked. Each entry is right."""
         world = self.world
-        ours, others = (
+        first, other = (
             next((e for e in world.history if e.request_id == name), None)
             for name in (REQUEST, "request-2")
         )
-        has_worked = ours is not None and ours.verdict == "SUCCEEDED"
+        has_worked = first is not None and first.verdict == "SUCCEEDED"
         worked = (NEW, NEW_TAGS) if has_worked else (OLD, OLD_TAGS)
         image, tags = (OTHER, OTHER_EVENT["ecs_tag"]) if is_good else worked
-        if world.state != ({"ecs-dummy-container": image}, tags):
-            self.wrong(f"the service is {world.state}")
-        if outcome.verdict != ("SUCCEEDED" if is_good else "RolloutRolledBackError"):
-            self.wrong(f"the other update is outcome {outcome.verdict}, {outcome.text}")
-        if others is None or others.verdict != ("SUCCEEDED" if is_good else "ROLLED_BACK"):
-            self.wrong(f"the ledger says of the other update {others}")
-        if any(key[0] == "OPEN" for key in world.dynamodb.items) or not world.lease_is_free:
-            self.wrong("something is left open")
+        is_state = world.state == ({"ecs-dummy-container": image}, tags)
+        self.expect(is_state, f"the service is {world.state}")
+        self.expect(
+            outcome.verdict == ("SUCCEEDED" if is_good else "RolloutRolledBackError"),
+            f"the other update has {outcome.verdict}, {outcome.text}",
+        )
+        self.expect(
+            other is not None and other.verdict == ("SUCCEEDED" if is_good else "ROLLED_BACK"),
+            f"the ledger says of the other update {other}",
+        )
+        self._check_nothing_is_left()
         images = self._images_made()
-        # The last one may be the return to it.
-        if images[:-1].count(NEW) > 1 or images.count(OTHER) != 1:
-            self.wrong(f"the deployments were of {images}")
-        if ours is None:
-            self.count("left nothing")
-        elif (NEW in images) != (ours.deployment_id is not None) or (NEW in images) != (
-            ours.verdict != "INTERRUPTED"
-        ):
-            self.wrong(
-                f"the ledger says {ours.verdict} of {ours.deployment_id}, and the "
-                f"deployments were of {images}"
-            )
-        else:
-            self.count(f"ended as {ours.verdict}")
-            self._check_verdict_of_the_first(ours.verdict, images)
+        # The last one may be the rollback to it.
+        once = images[:-1].count(NEW) <= 1 and images.count(OTHER) == 1
+        self.expect(once, f"the deployments were of {images}")
+        self.count(f"ended as {first.verdict}" if first else "left nothing")
+        if first:
+            self._check_the_first(first, images)
 
-    def _check_verdict_of_the_first(self, verdict: str, images: list[str]) -> None:
-        """Of an update after which another one came."""
-        after = images[images.index(NEW) + 1 :] if NEW in images else []
-        is_returned = after[:1] == [OLD]
-        if (verdict == "ROLLED_BACK") != is_returned and NEW in images:
-            self.wrong(f"the ledger says {verdict}, and the deployments were of {images}")
-        if verdict == "SUCCEEDED" and self.scenario.image is BAD:
-            self.wrong("the ledger says that a bad image succeeded")
+    def _check_the_first(self, entry: Entry, images: list[str]) -> None:
+        """Checks the entry of an update after which another one came."""
+        was_made = NEW in images
+        is_back = was_made and images[images.index(NEW) + 1 :][:1] == [OLD]
+        self.expect(
+            was_made == (entry.deployment_id is not None)
+            and was_made == (entry.verdict != "INTERRUPTED")
+            and (not was_made or is_back == (entry.verdict == "ROLLED_BACK")),
+            f"the ledger says {entry.verdict} of {entry.deployment_id}, and the "
+            f"deployments were of {images}",
+        )
+        is_bad = self.scenario.image is BAD
+        self.expect(not (is_bad and entry.verdict == "SUCCEEDED"), "a bad image succeeded")
 
     def _images_made(self) -> list[str]:
-        """The image of each deployment that there ever was, in order."""
+        """Image of each deployment in order."""
         revisions = {
             d["taskDefinitionArn"]: d["containerDefinitions"][0]["image"]
             for d in self.world.ecs.world.task_definitions
         }
         return [revisions[arn] for arn in self.world.made.values()]
 
-    def _check_ledger(self, entry: Any) -> None:
-        world = self.world
+    def _check_ledger(self, entry: Entry) -> None:
+        world, verdict = self.world, entry.verdict
         primary = world.ecs.service.primary
         arn = primary.revision.task_definition["taskDefinitionArn"]
-        if primary.rollout_state != "COMPLETED":
-            self.wrong(f"the service's deployment is {primary.rollout_state}")
-        if entry.verdict == "SUCCEEDED" and (
-            entry.after.task_definition_arn,
-            entry.deployment_id,
-        ) != (arn, primary.id):
-            self.wrong(
-                f"the ledger says {entry.after.task_definition_arn} {entry.deployment_id}, "
-                f"ECS {arn} {primary.id}"
-            )
-        if entry.verdict == "ROLLED_BACK":
-            back = entry.rollback
-            if not back or (back.task_definition_arn, back.deployment_id) != (arn, primary.id):
-                self.wrong(f"the ledger says {back}, ECS {arn} {primary.id}")
-            if world.made.get(entry.deployment_id) != entry.after.task_definition_arn:
-                self.wrong(
-                    f"the ledger says that {entry.deployment_id} ran "
-                    f"{entry.after.task_definition_arn}, ECS {world.made}"
-                )
+        is_complete = primary.rollout_state == "COMPLETED"
+        self.expect(is_complete, f"the service's deployment is {primary.rollout_state}")
+        back, named = entry.rollback, (entry.after.task_definition_arn, entry.deployment_id)
+        self.expect(
+            verdict != "SUCCEEDED" or named == (arn, primary.id),
+            f"the ledger says {named}, ECS {arn} {primary.id}",
+        )
+        is_back = back and (back.task_definition_arn, back.deployment_id) == (arn, primary.id)
+        self.expect(
+            verdict != "ROLLED_BACK" or bool(is_back),
+            f"the ledger says {back}, ECS {arn} {primary.id}",
+        )
+        self.expect(
+            verdict != "ROLLED_BACK" or world.made.get(entry.deployment_id or "") == named[0],
+            f"the ledger says {named}, ECS {world.made}",
+        )
         success = History(world.table, clock=world.clock.epoch).last_success(SERVICE_ARN)
-        if entry.verdict == "SUCCEEDED" and (
-            not success or (success.number, success.deployment_id) != (entry.number, primary.id)
-        ):
-            self.wrong(f"the last success is {success}")
-        if entry.verdict != "SUCCEEDED" and success and success.request_id == REQUEST:
-            self.wrong(f"the last success is {success}")
+        is_last = success and (success.number, success.deployment_id) == (entry.number, primary.id)
+        is_own = success and success.request_id == REQUEST
+        self.expect(
+            bool(is_last if verdict == "SUCCEEDED" else not is_own),
+            f"the last success is {success}",
+        )
 
     def _check_deployments(self) -> None:
-        """As many as were meant, and no revision in vain."""
+        """As many as were meant, and no unused revision."""
         made = self._images_made()
-        if made != self.scenario.deployments:
-            self.wrong(f"the deployments were of {made}")
-        if unused := len(self.world.ecs.world.task_definitions) - len(
-            set(self.world.made.values())
-        ):
-            self.wrong(f"{unused} revisions were registered and never used")
+        self.expect(made == self.scenario.deployments, f"the deployments were of {made}")
+        unused = len(self.world.ecs.world.task_definitions) - len(set(self.world.made.values()))
+        self.expect(not unused, f"{unused} revisions were registered and never used")
 
 
 def the_same_again(run: Run) -> None:

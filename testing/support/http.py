@@ -1,4 +1,4 @@
-"""Requests as API Gateway hands them to Lambda, for tests that call a door in this process.
+"""Requests as API Gateway hands them to Lambda, for tests that call a handler in this process.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format
 """
@@ -72,10 +72,10 @@ def event(
 
 
 def ask(
-    door: Callable[[dict[str, Any], Any], dict[str, Any]], *request: Any, **more: Any
+    handler: Callable[[dict[str, Any], Any], dict[str, Any]], *request: Any, **more: Any
 ) -> Answer:
-    """What a door answers to a request, see ``event``."""
-    answer = door(event(*request, **more), CONTEXT)
+    """Returns the answer of a handler to a request; see `event`."""
+    answer = handler(event(*request, **more), CONTEXT)
     headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
     assert not answer["isBase64Encoded"]
     return Answer(answer["statusCode"], headers, answer["body"])

@@ -25,14 +25,14 @@ from ecs_updater.aws import ecs as ecs_boundary
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import reconcile
-from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
+from ecs_updater.errors import CallerFault, LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SORT_KEY
 from fakes.answers import answer_of
 from fakes.simulated_ecs import BREAKER, Killed
 
 from .fault_runs import BAD, GOOD, PACE
 from .interleaving import Interleaving
-from .rollout_world import Function, Outcome, RecordedDeployments
+from .rollout_world import Function, Outcome, RecordedDeployments, outcome_of
 from .trouble import DYNAMODB, ECS, FAILURES, KILLS, Kind
 
 APP, SIDECAR = "app", "sidecar"
@@ -245,18 +245,15 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
                 image, is_good = "app:1", True
             self.world.ecs.images.becomes(image, GOOD if is_good else BAD)
             fields: dict[str, Any] = {"wait_seconds": draw.choice(waits)}
-            if draw.random() < 0.8:
-                fields["ecs_tag"] = {"release": str(number), f"only-{number}": "x"}
-            if draw.random() < 0.4:
-                fields["ecs_tag_mode"] = "merge"
-            if draw.random() < 0.5:
-                fields["rollback_on_failure"] = True
-            if draw.random() < 0.2:
-                fields["force_new_deployment"] = True
-            if draw.random() < 0.15:
-                fields["ecs_container_images"] = {SIDECAR: "envoy:3"}
-            if draw.random() < 0.08:
-                fields["dry_run"] = True
+            for chance, more in (
+                (0.8, {"ecs_tag": {"release": str(number), f"only-{number}": "x"}}),
+                (0.4, {"ecs_tag_mode": "merge"}),
+                (0.5, {"rollback_on_failure": True}),
+                (0.2, {"force_new_deployment": True}),
+                (0.15, {"ecs_container_images": {SIDECAR: "envoy:3"}}),
+                (0.08, {"dry_run": True}),
+            ):
+                fields |= more if draw.random() < chance else {}
             service = SECOND if self.has_second and number == 3 else SERVICE
             yield Intent(f"request-{number}", self._event(service, image, **fields), is_good)
         if draw.random() < 0.5:
@@ -305,7 +302,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             self.process[name] = Process(intent.request_id)
             call = Call(f"{name} {self.turns.switches}", "test", lambda: 900.0, self.world.clock)
             event = {**intent.event, "request_id": intent.request_id}
-            result = self._result(
+            result = outcome_of(
                 lambda call=call, event=event: deploy(
                     event, self.world.environment, self.world.boundary, call, self.world.table
                 )
@@ -321,7 +318,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             self.turns.wait(self.turns.random.choice((1, 4, 15, 60)))
             self.process["reconciler"] = Process(None)
             call = Call("reconciler", None, lambda: 900.0, self.world.clock)
-            result = self._result(
+            result = outcome_of(
                 lambda call=call: reconcile(
                     None, self.world.environment, self.world.boundary, self.world.table, call
                 ).to_json()
@@ -349,14 +346,6 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             deployment = self.world.ecs.redeploy(arn.rpartition("/")[2])
             self._note_made("foreign")
             self.turns.note(f"deploys {arn.rpartition('/')[2]} as {deployment}")
-
-    def _result(self, work: Callable[[], Any]) -> Outcome:
-        try:
-            return Outcome(answer=work())
-        except EcsUpdaterError as error:
-            return Outcome(error=error)
-        except Killed:
-            return Outcome(was_killed=True)
 
     def _finish(self) -> None:
         """Everybody has gone: the reconciler runs until nothing is open."""

@@ -47,7 +47,7 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
 
     Six things differ, all of them where MiniStack 1.5.33 asks something else than AWS:
 
-    * an ECS call that names a cluster is about the cluster, whatever service or task it names: an
+    * an ECS call that names a cluster is about the cluster, also where it names a service: an
       ARN of services, or of tasks, in a cluster gets the cluster's ARN beside it;
     * a call that names an instance profile and a role is about the role: the ARN of a profile gets
       that of the role beside it, which has the same name;
@@ -59,7 +59,7 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
       a mapping, the policy that is taken back, or the keys of items: conditions on these are left
       out.
 
-    * a batch of messages is an action of its own: beside ``sqs:SendMessage`` there is
+    * a batch of messages is another action: beside ``sqs:SendMessage`` there is
       ``sqs:SendMessageBatch``.
 
     Effect, all other actions and conditions stay as they are.

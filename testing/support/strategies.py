@@ -82,9 +82,9 @@ def names() -> st.SearchStrategy[str]:
 
 
 def _tag_text(min_size: int, max_size: int) -> st.SearchStrategy[str]:
-    letters = st.characters(categories=("L", "Z", "N"), include_characters=TAG_PUNCTUATION)
+    characters = st.characters(categories=("L", "Z", "N"), include_characters=TAG_PUNCTUATION)
     longest = st.sampled_from("aé /\N{MATHEMATICAL SCRIPT CAPITAL X}").map(lambda c: c * max_size)
-    return st.text(letters, min_size=min_size, max_size=min_size + 8) | longest
+    return st.text(characters, min_size=min_size, max_size=min_size + 8) | longest
 
 
 tag_keys = _tag_text(1, 128).filter(lambda key: key[:4].casefold() != "aws:")
@@ -356,7 +356,7 @@ that was cut off.
 """
 
 REFUSALS = ("ThrottlingException", "AccessDeniedException")
-"""Codes that say that nothing was done, whatever the status."""
+"""Codes that say that nothing was done, with any status."""
 
 faults = st.tuples(
     st.sampled_from([400, 400, 403, 413, 429, 500, 503]),

@@ -50,13 +50,13 @@ def _differing(change: Mapping[str, Any]) -> set[str]:
         for name in before.keys() | after.keys()
         if _set(before.get(name)) != _set(after.get(name))
     }
-    # What only AWS can say is no change of ours.
+    # An attribute that only AWS knows is no change.
     return {name for name in changed if unknown.get(name) is not True}
 
 
 class Terraform:
     """An initialised copy of the tree, since Terraform writes into the folder that it works in,
-    with a state of its own.
+    with its own state.
     """
 
     def __init__(self, directory: Path, environment: Mapping[str, str]):

@@ -76,7 +76,7 @@ class Reach(Enum):
     CALL = "until the SDK gives up"
     """One and its repetitions by the SDK."""
     OUTAGE = "until the process ends"
-    """One, and whatever the process sends to that service afterwards."""
+    """One, and everything that the process sends to that service afterwards."""
 
 
 @dataclass(frozen=True)

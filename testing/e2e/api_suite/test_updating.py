@@ -19,12 +19,12 @@ def _number() -> str:
 
 def deployment(api: Api, number: str) -> dict[str, Any]:
     """Returns an update, which the API answers by its id and in the list without the answer."""
-    alone = answered(api.call("GET", f"deployments/{number}"))
+    whole = answered(api.call("GET", f"deployments/{number}"))
     listed = answered(api.call("GET", "deployments?limit=100"))["deployments"]
     (found,) = (one for one in listed if one["id"] == number)
-    assert found == {name: value for name, value in alone.items() if name in found}
-    assert alone.keys() - found.keys() == {"answer", "errorType", "errorMessage"}
-    return alone
+    assert found == {name: value for name, value in whole.items() if name in found}
+    assert whole.keys() - found.keys() == {"answer", "errorType", "errorMessage"}
+    return whole
 
 
 def test_the_short_form_changes_the_image_and_leaves_the_tags_alone(api, names, service, at_first):

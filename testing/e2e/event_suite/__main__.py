@@ -43,7 +43,7 @@ def main() -> int:
     )
     parser.add_argument("via", choices=sorted(INVOKERS), help="the way of invoking the function")
     parser.add_argument(
-        "--event", type=Path, help="invoke with this file alone and print the answer"
+        "--event", type=Path, help="invoke with only this file and print the answer"
     )
     parser.add_argument(
         "--table", type=Path, help="add the table to this file instead of printing it"

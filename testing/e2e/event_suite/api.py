@@ -29,11 +29,11 @@ class ApiUnusable(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, whatever its status."""
+    """An answer with any status."""
 
     status: int
     headers: Mapping[str, str]
-    """By their names in small letters."""
+    """By their names in lower case."""
     content: bytes
 
     def json(self) -> Any:

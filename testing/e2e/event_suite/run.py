@@ -23,7 +23,7 @@ class Outcome:
     case: Case
     actual: str
     seconds: float
-    """The invocation alone, without restoring and reading the service."""
+    """Only the invocation, without restoring and reading the service."""
     differences: tuple[str, ...]
     skipped: frozenset[str]
 
@@ -42,7 +42,7 @@ class Execution:
     invocation: Invocation | None
     failure: str | None
     seconds: float
-    """The invocation alone, without restoring and reading the service."""
+    """Only the invocation, without restoring and reading the service."""
     service: ServiceState
 
 

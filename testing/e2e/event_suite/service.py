@@ -1,7 +1,7 @@
 """The service that the events are about: puts it into the state that a case starts from, and reads
 it.
 
-Through an SDK client of its own, so that the function is not judged by its own reading.
+With a separate SDK client, so that the function does not judge itself.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """The system's browser, and what every test asks of a tab.
 
-Only this module imports what the environment `browser` alone has.
+Only this module imports packages that only the environment `browser` has.
 """
 
 import shutil

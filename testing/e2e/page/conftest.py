@@ -45,7 +45,7 @@ def _api():
 
 @pytest.fixture(name="new_tab")
 def _new_tab(browser):
-    """Makes tabs, each a browser of its own, and watches them: errors, violations of the policy,
+    """Opens tabs in separate contexts and records problems: errors, violations of the policy,
     requests to elsewhere.
     """
     contexts, problems, allowed = [], [], []

@@ -1,6 +1,4 @@
-"""Everything works with the keyboard alone, in an order that follows the eye, and the focus is
-never lost.
-"""
+"""Everything works with only the keyboard, in the order of the page. The focus is never lost."""
 
 from e2e.page.browser import expect
 from e2e.page.samples import deployment

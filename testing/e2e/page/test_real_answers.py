@@ -56,7 +56,7 @@ class _Feed:
 
 
 class _RealApi(ScriptedApi):
-    """Asks the door; only the key is checked here, as the gateway does before."""
+    """Calls the handler after it has checked the key, as the gateway does."""
 
     def __init__(self, resolve: Any):
         super().__init__()

@@ -19,16 +19,14 @@ _HERE = Path(__file__).parent
 
 @contextmanager
 def forked_aws(directory: Path) -> Iterator[str]:
-    """A program to be called as the aws cli is, in a directory of its own, until the end of the
-    block.
-    """
+    """Yields a program that is called like the aws cli, until the end of the block."""
     program, socket = directory / "aws", directory / "aws.socket"
     program.write_text(
         f"#!{sys.executable} -IS\n{(_HERE / 'client.py').read_text('utf-8')}", "utf-8"
     )
     program.chmod(0o755)
     command = [TOOLS / "aws" / "bin" / "python3", "-I", _HERE / "server.py", socket]
-    # A session of its own: what is sent to the group of a test run is not for it. It ends with the
+    # Another session: what is sent to the group of a test run is not for it. It ends with the
     # pipe to its standard input.
     with subprocess.Popen(
         command,

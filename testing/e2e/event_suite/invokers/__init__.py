@@ -39,8 +39,8 @@ Invoker = Callable[[Path], Invocation]
 
 
 def from_payload(payload: Any, cannot_show: frozenset[str] = frozenset()) -> Invocation:
-    """The invocation whose answer is ``payload``: Lambda's error object has ``errorMessage``, ours
-    never has.
+    """The invocation whose answer is ``payload``: an error object of Lambda has
+    ``errorMessage``, an answer never has.
     """
     if isinstance(payload, dict) and "errorMessage" in payload:
         return Invocation(None, payload.get("errorType"), payload["errorMessage"], cannot_show)

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import Invocation, InvocationFailed, Invoker, endpoint
 
 # The SDK's own retries are off, since most of them would invoke again what has run or still runs:
-# after a time-out, after a lost answer. A throttle alone is repeated, here: the function has not
+# after a time-out, after a lost answer. Only a throttle is repeated: the function has not
 # run. Its own limit is 900 seconds.
 _CONFIG = Config(
     connect_timeout=10,
