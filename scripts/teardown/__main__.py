@@ -1,6 +1,4 @@
-"""`python scripts/teardown …` and, with ``scripts`` among Python's paths, `python -m teardown …`:
-see ``command``.
-"""
+"""`python scripts/teardown …` and, with ``scripts`` on Python's path, `python -m teardown …`."""
 
 import importlib
 import sys

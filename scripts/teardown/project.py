@@ -1,78 +1,30 @@
-"""Which resources belong to this project, and the sentences about those that do not or stay."""
+"""The project in an account: its tag, its clients, and the sentences about what stays."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
+import jmespath
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from terminal import fail, say
+from teardown.aws import StillThere, reason, skipping_missing
+from terminal import fail
 
 OWNERSHIP_TAG = "ecs-updater"
 
-# The error codes of a missing resource. EC2 has many, which contain ".NotFound".
-_MISSING = {
-    *("404", "AWS.SimpleQueueService.NonExistentQueue", "ClusterNotFoundException"),
-    *("Gateway.NotAttached", "NoSuchBucket", "NoSuchEntity", "NotFoundException"),
-    *("QueueDoesNotExist", "ResourceNotFoundException"),
-    *("ServiceNotActiveException", "ServiceNotFoundException"),
-}
-
-
-class StillThere(Exception):
-    """A resource was not removed within its time, or AWS refused it; the message says why."""
-
-
-def code(error: ClientError) -> str:
-    """Returns the error's code, such as ServiceNotFoundException."""
-    return error.response.get("Error", {}).get("Code", "")
-
-
-def is_missing(error: ClientError) -> bool:
-    """Whether the error says that something is not there."""
-    return code(error) in _MISSING or ".NotFound" in code(error)
-
-
-def reason(error: Exception) -> str:
-    """Returns what an error says, on one line."""
-    return " ".join(str(error).split())
-
-
-@contextmanager
-def skipping_missing() -> Iterator[None]:
-    """Ends a block early where its resource is already gone."""
-    try:
-        yield
-    except ClientError as error:
-        if not is_missing(error):
-            raise
-
-
-def as_mapping(tags: Any) -> Mapping[str, str]:
-    """Returns tags, in the spelling of any service, as a mapping."""
-    if isinstance(tags, Mapping):
-        return tags
-    return {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags}
-
-
-def pages(client: Any, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
-    """Yields the members of every page of a listing."""
-    for page in client.get_paginator(operation).paginate(**parameters):
-        yield from page.get(key, [])
-
 
 class Project:
-    """The resources of one stack name: their tag, the clients, and whether one is left."""
+    """The resources of one stack name, which stay with their stack, and whether one is left."""
 
     def __init__(self, stack_name: str, session: boto3.Session | None = None):
         """Reads the account first: without credentials nothing else can succeed."""
         self.stack_name = stack_name
         self.something_is_left = False
+        self.spared: set[str] = set()
         self._session = session or boto3.Session()
         self._clients: dict[str, Any] = {}
-        self._spared: set[str] = set()
         sts = self.client("sts")
         self.region: str = sts.meta.region_name
         self.partition: str = sts.meta.partition
@@ -87,34 +39,55 @@ class Project:
             self._clients[service] = self._session.client(service, config=config)
         return self._clients[service]
 
-    @property
-    def mark(self) -> dict[str, str]:
-        """The tag of everything that is this project's own."""
-        return {OWNERSHIP_TAG: self.stack_name}
+    def fill(self, text: str, **values: str) -> str:
+        """Returns a text with the values of `{KEY}`, also of `{stack}` and its place in AWS."""
+        place = {"account": self.account, "partition": self.partition, "region": self.region}
+        for key, value in {**values, **place, "stack": self.stack_name}.items():
+            text = text.replace(f"{{{key}}}", value)
+        return text
+
+    def call(self, text: str, *values: Any) -> Any:
+        """Makes a call that is written as text; returns a part of its answer, of all pages.
+
+        ``iam list_role_policies RoleName -> PolicyNames`` names service, operation and parameters
+        of boto3, and the part (https://jmespath.org). The parameters take the values in turn:
+        ``Parameter[]`` in a list, ``filter:KEY`` as a filter of EC2, and ``-`` takes one that is
+        not needed. ``Parameter=VALUE`` has its own. Raises ClientError.
+        """
+        words, _, part = self.fill(text).partition("-> ")
+        service, operation, *parameters = words.split()
+        given: dict[str, Any] = {}
+        following = iter(values)
+        for parameter in parameters:
+            name, _, constant = parameter.partition("=")
+            value = (constant == "true" or constant) if constant else next(following)
+            if name.startswith("filter:"):
+                given["Filters"] = [{"Name": name.removeprefix("filter:"), "Values": [value]}]
+            elif name.endswith("[]"):
+                given[name.removesuffix("[]")] = [value]
+            elif name != "-":
+                given[name] = value
+        client = self.client(service)
+        if client.can_paginate(operation):
+            answer = client.get_paginator(operation).paginate(**given).build_full_result()
+        else:
+            answer = getattr(client, operation)(**given)
+        return jmespath.search(part or "@", answer)
 
     def owns(self, tags: Mapping[str, str]) -> bool:
-        """Whether something with these tags is this project's own."""
+        """Whether a resource with these tags belongs to this project."""
         return tags.get(OWNERSHIP_TAG) == self.stack_name
 
-    def spare(self, *names: str) -> None:
-        """Notes names or ids of resources that stay with their stack, which was named already."""
-        for name in names:
-            self._spared |= {name, name.rpartition("/")[2]}
-
-    def spares(self, *names: str) -> bool:
-        """Whether one of these names was noted."""
-        return not self._spared.isdisjoint(names)
+    def leave(self, what: str, setting: str = "STACK_NAME") -> None:
+        """Reports a resource that has a name of this project and not its tag."""
+        why = f"has no tag {OWNERSHIP_TAG}={self.stack_name}, so it was not made here"
+        self.complain(f"left alone: {what} {why}: remove it yourself, or take another {setting}")
 
     def complain(self, sentence: str) -> None:
         """Reports what is left and goes on, also when the output is closed."""
         self.something_is_left = True
         with suppress(SystemExit, BrokenPipeError):
             fail(sentence)
-
-    def leave(self, what: str, setting: str = "STACK_NAME") -> None:
-        """Reports a resource that has a name of this project and not its tag."""
-        why = f"has no tag {OWNERSHIP_TAG}={self.stack_name}, so it was not made here"
-        self.complain(f"left alone: {what} {why}: remove it yourself, or take another {setting}")
 
     @contextmanager
     def removing(self, what: str) -> Iterator[None]:
@@ -124,11 +97,3 @@ class Project:
                 yield
         except (ClientError, StillThere) as error:
             self.complain(f"{what} could not be removed, make clean tries again: {reason(error)}")
-
-    def claims(self, tags: Mapping[str, str], what: str, setting: str) -> bool:
-        """Whether a resource is to be removed, which is said; one of others is named."""
-        if self.owns(tags):
-            say(f"removing {what}")
-            return True
-        self.leave(what, setting)
-        return False

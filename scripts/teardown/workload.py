@@ -2,44 +2,50 @@
 have it: CloudFormation and Terraform fail while these are there.
 """
 
-from collections.abc import Iterator
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from teardown.kinds import detach_policy, find, tags_of
-from teardown.project import Project, StillThere, as_mapping, pages
-from teardown.stacks import resources
-from teardown.waiting import until
+from teardown.aws import StillThere, tags_in, until
+from teardown.kinds import KINDS
+from teardown.project import Project
+from teardown.removal import find, release
 from terminal import say
 
 DRAIN_SECONDS = 300
 DELETE_SECONDS = 30
-READERS = 8
 REVISIONS_AT_ONCE = 10  # DeleteTaskDefinitions takes no more.
+TASKS_AT_ONCE = 100  # DescribeTasks takes no more.
 
 
 def services_of_the_suite(service: str) -> list[str]:
-    """The services that `make run-fleet-test` creates, which a killed run leaves."""
+    """Returns the services that `make run-fleet-test` creates, which a killed run leaves."""
     return [f"{service}-fleet-{number}" for number in (1, 2)]
 
 
-def detach_senders(project: Project, stack: str, function: str) -> None:
-    """Detaches the senders' policy where it belongs to the project, from all who have it.
+def remove_workload(project: Project, given: Namespace) -> None:
+    """Removes what runs in the cluster, what it ran, and what would keep a stack from going."""
+    detach_senders(project, given.function)
+    for service in (given.service, *services_of_the_suite(given.service)):
+        remove_service(project, given.cluster, service)
+    remove_revisions(project, given.family)
 
-    Neither CloudFormation nor Terraform deletes one that is attached.
-    """
-    ((arn, name),) = find(project, "policy", f"{function}-fleet-sender-{project.region}")
+
+def find_ours(project: Project, kind: str, name: str, stack: str) -> list[str]:
+    """Returns the ids of the resources with a name that carry our tag, or are in our stack."""
+    in_stack: list[str] = []
+    for stack_id, tags in find(project, "stack", f"{project.stack_name}-{stack}").items():
+        if project.owns(tags):
+            in_stack = project.call(KINDS["stack"]["members"][0], stack_id)
+    found = find(project, kind, name).items()
+    return [number for number, tags in found if project.owns(tags) or number in in_stack]
+
+
+def detach_senders(project: Project, function: str) -> None:
+    """Detaches the senders' policy, if it is ours, from all who have it."""
+    name = f"{function}-fleet-sender-{project.region}"
     with project.removing(f"policy {name}, as attached,"):
-        in_stack = arn in resources(project, stack, "AWS::IAM::ManagedPolicy")
-        if in_stack or project.owns(tags_of(project, "policy", arn) or {}):
-            detach_policy(project, arn)
-
-
-def is_our_cluster(project: Project, cluster: str) -> bool:
-    """Whether the cluster carries our tag, or is in our stack."""
-    if project.owns(tags_of(project, "cluster", cluster) or {}):
-        return True
-    return cluster in resources(project, f"{project.stack_name}-ecs", "AWS::ECS::Cluster")
+        for arn in find_ours(project, "policy", name, "fleet"):
+            release(project, "policy", arn)
 
 
 def remove_service(project: Project, cluster: str, service: str) -> None:
@@ -47,84 +53,72 @@ def remove_service(project: Project, cluster: str, service: str) -> None:
 
     A service has only the tags of events. It belongs to the project when its cluster does.
     """
-    ecs = project.client("ecs")
-
-    def is_gone() -> bool:
-        found = ecs.describe_services(cluster=cluster, services=[service])["services"]
-        return all(part["status"] == "INACTIVE" for part in found)
-
+    services = "ecs describe_services cluster services[] -> services[?status!='INACTIVE']"
     with project.removing(f"service {service}"):
-        if not is_gone():
-            if not is_our_cluster(project, cluster):
+        found = project.call(services, cluster, service)
+        if not find_ours(project, "cluster", cluster, "ecs"):
+            if found:
                 project.leave(f"service {service} is in cluster {cluster}, which", "CLUSTER_NAME")
-                return
-            say(f"removing service {service}")
-            ecs.delete_service(cluster=cluster, service=service, force=True)
-            if not until(is_gone, DRAIN_SECONDS):
-                raise StillThere(f"it still drains after {DRAIN_SECONDS} seconds")
-        elif not is_our_cluster(project, cluster):
             return
+        if found:
+            say(f"removing service {service}")
+            project.call("ecs delete_service cluster service force=true", cluster, service)
+            state = "it still drains"
+            until(lambda: not project.call(services, cluster, service), DRAIN_SECONDS, state)
         # After a break the service may be gone, and its tasks not yet.
-        if not until(lambda: not any(stopping_tasks(ecs, cluster, service)), DRAIN_SECONDS):
-            raise StillThere(f"its tasks have not stopped after {DRAIN_SECONDS} seconds")
+        state = "its tasks have not stopped"
+        until(lambda: not has_tasks(project, cluster, service), DRAIN_SECONDS, state)
 
 
-def stopping_tasks(ecs: Any, cluster: str, service: str) -> Iterator[str]:
-    """Yields the ARN of every task of the service that has not stopped yet."""
+def has_tasks(project: Project, cluster: str, service: str) -> bool:
+    """Whether a task of the service has not stopped yet."""
+    part = f"tasks[?group=='service:{service}' && lastStatus!='STOPPED']"
     for desired in ("RUNNING", "STOPPED"):
-        listing = ecs.get_paginator("list_tasks")
-        for page in listing.paginate(cluster=cluster, desiredStatus=desired):
-            tasks = page["taskArns"] and ecs.describe_tasks(cluster=cluster, tasks=page["taskArns"])
-            for task in tasks["tasks"] if tasks else []:
-                if task.get("group") == f"service:{service}" and task["lastStatus"] != "STOPPED":
-                    yield task["taskArn"]
-
-
-def revisions(ecs: Any, family: str, status: str) -> list[str]:
-    """The ARNs of the revisions of exactly this family with this status."""
-    of_family = {"familyPrefix": family, "status": status}
-    listing = pages(ecs, "list_task_definitions", "taskDefinitionArns", **of_family)
-    return [arn for arn in listing if arn.rpartition("/")[2].rpartition(":")[0] == family]
+        arns = project.call("ecs list_tasks cluster desiredStatus -> taskArns", cluster, desired)
+        for first in range(0, len(arns), TASKS_AT_ONCE):
+            tasks = arns[first : first + TASKS_AT_ONCE]
+            if project.call(f"ecs describe_tasks cluster tasks -> {part}", cluster, tasks):
+                return True
+    return False
 
 
 def remove_revisions(project: Project, family: str) -> None:
     """Deregisters and deletes every revision of the family that carries our tag."""
-    ecs = project.client("ecs")
 
     def is_ours(arn: str) -> bool:
-        found = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-        return project.owns(as_mapping(found.get("tags", [])))
+        text = "ecs describe_task_definition taskDefinition include[]=TAGS"
+        return project.owns(tags_in(project.call(text, arn)))
 
     with project.removing(f"task definition {family}"):
-        active = revisions(ecs, family, "ACTIVE")
-        found = active + revisions(ecs, family, "INACTIVE")
-        with ThreadPoolExecutor(READERS) as readers:
+        listing = "ecs list_task_definitions familyPrefix status -> taskDefinitionArns"
+        active = project.call(listing, family, "ACTIVE")
+        found = active + project.call(listing, family, "INACTIVE")
+        # The prefix finds more families.
+        found = [arn for arn in found if f"/{family}:" in arn]
+        with ThreadPoolExecutor(8) as readers:
             owned = dict(zip(found, readers.map(is_ours, found), strict=True))
         own = [arn for arn in found if owned[arn]]
         if own:
             say(f"removing {len(own)} revision{'s' * (len(own) > 1)} of task definition {family}")
         for arn in own:
             if arn in active:
-                ecs.deregister_task_definition(taskDefinition=arn)
+                project.call("ecs deregister_task_definition taskDefinition", arn)
         for first in range(0, len(own), REVISIONS_AT_ONCE):
-            delete_revisions(ecs, own[first : first + REVISIONS_AT_ONCE])
+            delete_revisions(project, own[first : first + REVISIONS_AT_ONCE])
         others = sorted(int(arn.rpartition(":")[2]) for arn in found if not owned[arn])
         if others:
             numbers = f"revision{'s' * (len(others) > 1)} {', '.join(map(str, others))}"
             project.leave(f"{numbers} of task definition {family}", "TASK_DEFINITION_NAME")
 
 
-def delete_revisions(ecs: Any, arns: list[str]) -> None:
-    """Deletes at most ten deregistered revisions, again until ECS knows that they are."""
-    failures: list[dict[str, str]] = []
+def delete_revisions(project: Project, arns: list[str]) -> None:
+    """Deletes deregistered revisions, again until ECS knows that they are. Raises StillThere."""
+    failures = [{"arn": arn} for arn in arns]
 
     def is_done() -> bool:
-        left = [failure["arn"] for failure in failures] or arns
-        failures[:] = ecs.delete_task_definitions(taskDefinitions=left)["failures"]
+        left = [failure["arn"] for failure in failures]
+        failures[:] = project.call("ecs delete_task_definitions taskDefinitions -> failures", left)
         return not failures
 
     if not until(is_done, DELETE_SECONDS):
-        reasons = [
-            f"{failed['arn']}: {failed.get('reason', 'no reason given')}" for failed in failures
-        ]
-        raise StillThere("; ".join(reasons))
+        raise StillThere("; ".join(f"{each['arn']}: {each.get('reason')}" for each in failures))

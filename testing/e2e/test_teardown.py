@@ -5,7 +5,6 @@ What the make steps deploy is removed by the program, as `make clean` calls it; 
 call in this process.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -23,7 +22,6 @@ from support.teardown import (
     FAMILY,
     FUNCTION,
     NAMES,
-    OURS,
     REGION,
     SERVICE,
     STACK,
@@ -32,7 +30,6 @@ from support.teardown import (
     complaints,
     deploy,
     removed,
-    set_log_role,
     start_emulator,
     tear_down,
 )
@@ -142,90 +139,6 @@ def test_every_revision_and_every_version_goes(emulator):
     assert [one["taskDefinition"]["status"] for one in described] == ["DELETE_IN_PROGRESS"] * 2
 
 
-def test_a_role_goes_with_its_policies_and_out_of_its_instance_profiles(emulator):
-    before = emulator.inventory()
-    iam = emulator.client("iam")
-    name = f"{STACK}-ecs-{REGION}-instance"
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-    policy = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
-    )
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=OURS)
-    iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=policy)
-    managed = iam.create_policy(PolicyName="managed", PolicyDocument=policy)["Policy"]["Arn"]
-    iam.attach_role_policy(RoleName=name, PolicyArn=managed)
-    for profile, tags in ((name, OURS), ("of-others", [])):
-        iam.create_instance_profile(InstanceProfileName=profile, Tags=tags)
-        iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=name)
-
-    result = tear_down(emulator)
-
-    assert (result.status, removed(result)) == (0, [f"instance profile {name}", f"role {name}"])
-    assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {
-        "managed",
-        "of-others",
-    }
-
-
-def test_the_accounts_role_for_logs_is_taken_back_although_the_role_is_gone(emulator):
-    """As after CloudFormation, which leaves the setting."""
-    before = emulator.inventory()
-    set_log_role(emulator, f"{STACK}-api-logs-{REGION}")
-
-    result = tear_down(emulator)
-
-    assert (result.status, removed(result)) == (
-        0,
-        [f"role {STACK}-api-logs-{REGION} from the settings of API Gateway"],
-    )
-    assert emulator.inventory() == before
-
-
-def test_a_usage_plan_lets_go_of_its_stage_before_its_api_goes(emulator):
-    before = emulator.inventory()
-    gateway = emulator.client("apigateway")
-    name, tags = f"{FUNCTION}-api", {"ecs-updater": STACK}
-    api = gateway.create_rest_api(name=name, tags=tags)["id"]
-    deployment = gateway.create_deployment(restApiId=api)["id"]
-    gateway.create_stage(restApiId=api, stageName="v1", deploymentId=deployment)
-    plan = gateway.create_usage_plan(
-        name=name, tags=tags, apiStages=[{"apiId": api, "stage": "v1"}]
-    )["id"]
-    key = gateway.create_api_key(name=name, tags=tags)["id"]
-    gateway.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
-
-    result = tear_down(emulator)
-
-    ours = [f"API key {name} ({key})", f"usage plan {name} ({plan})", f"REST API {name} ({api})"]
-    assert (result.status, removed(result)) == (0, ours)
-    assert emulator.inventory() == before
-
-
-def test_the_senders_policy_is_taken_from_everybody_who_has_it(emulator):
-    before = emulator.inventory()
-    iam = emulator.client("iam")
-    documents = [
-        json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}],
-            }
-        )
-        for action in ("sqs:SendMessage", "sqs:*")
-    ]
-    policy = iam.create_policy(PolicyName=SENDERS, PolicyDocument=documents[0], Tags=OURS)[
-        "Policy"
-    ]["Arn"]
-    iam.create_policy_version(PolicyArn=policy, PolicyDocument=documents[1], SetAsDefault=True)
-    iam.create_user(UserName="someone")
-    iam.attach_user_policy(UserName="someone", PolicyArn=policy)
-
-    result = tear_down(emulator)
-
-    assert (result.status, removed(result)) == (0, [f"policy {SENDERS}"])
-    assert {line.rpartition(" ")[2] for line in emulator.inventory() - before} == {"someone"}
-
-
 # What stays
 
 
@@ -253,64 +166,6 @@ def test_a_protected_table_is_named_with_the_command_that_unlocks_it_and_everyth
     unlock(second)
     assert tear_down(emulator) == Result(0, f"• removing table {TABLE}\n")
     assert emulator.inventory() == before
-
-
-@pytest.mark.parametrize("is_protected", [True, False])
-def test_the_table_of_an_earlier_name_of_the_function_is_not_lost_sight_of(emulator, is_protected):
-    keys = {
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    }
-    for name, tags in (("earlier-ledger", OURS), ("their-ledger", [])):
-        emulator.client("dynamodb").create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            Tags=tags,
-            DeletionProtectionEnabled=is_protected,
-            **keys,
-        )
-
-    result = tear_down(emulator)
-
-    assert removed(result) == ["table earlier-ledger"] and result.status == is_protected
-    assert is_protected == any(
-        "--table-name earlier-ledger --no-deletion-protection-enabled" in one
-        for one in complaints(result)
-    )
-    assert emulator.client("dynamodb").list_tables()["TableNames"] == [
-        "earlier-ledger"
-    ] * is_protected + ["their-ledger"]
-
-
-def test_the_accounts_role_for_logs_stays_while_another_deployment_writes_its_logs_with_it(
-    emulator,
-):
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-    emulator.client("iam").create_role(RoleName=LOG_ROLE, AssumeRolePolicyDocument=trust, Tags=OURS)
-    set_log_role(emulator, LOG_ROLE)
-    gateway = emulator.client("apigateway")
-    api = gateway.create_rest_api(name="theirs")["id"]
-    deployment = gateway.create_deployment(restApiId=api)["id"]
-    gateway.create_stage(restApiId=api, stageName="live", deploymentId=deployment)
-    log_group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:theirs"
-    logged = [
-        {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": log_group},
-        {"op": "replace", "path": "/accessLogSettings/format", "value": "$context.requestId"},
-    ]
-    gateway.update_stage(restApiId=api, stageName="live", patchOperations=logged)
-    before = emulator.inventory()
-
-    result = tear_down(emulator)
-
-    stage = f"REST API theirs ({api}), stage live"
-    stays = (
-        f"role {LOG_ROLE} stays in the settings of API Gateway, which writes the "
-        f"logs of {stage} with it"
-    )
-    assert result == Result(0, f"• {stays}\n")
-    assert emulator.inventory() == before
-    gateway.delete_rest_api(restApiId=api)
-    assert removed(tear_down(emulator)) == KEPT[:2]
 
 
 @pytest.mark.parametrize("tool", ["", "-tf"], ids=["CloudFormation", "Terraform"])

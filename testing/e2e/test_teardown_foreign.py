@@ -361,7 +361,7 @@ FOREIGN = {
         ),
         f"launch template {INSTANCES}",
     ),
-    "VPC": Foreign(lambda emulator: _vpc(emulator, []), "VPC vpc-"),
+    "VPC": Foreign(lambda emulator: _vpc(emulator, []), f"VPC {STACK} (vpc-"),
     "bucket": Foreign(lambda emulator: make_bucket(emulator.client("s3"), []), f"bucket {BUCKET}"),
     "bucket of another stack": Foreign(
         lambda emulator: make_bucket(emulator.client("s3"), OF_ANOTHER_STACK), f"bucket {BUCKET}"
@@ -456,7 +456,7 @@ def test_a_vpc_in_which_others_have_put_something_stays_with_that(emulator):
 
     result = tear_down(emulator)
 
-    assert result.status == 1 and removed(result) == [f"subnet {ours}"]
+    assert result.status == 1 and removed(result) == [f"subnet {STACK} ({ours})"]
     (complaint,) = complaints(result)
     assert (
         complaint.startswith("left alone: subnet subnet-")

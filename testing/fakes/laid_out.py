@@ -43,21 +43,23 @@ class Account:
             self._stubbers[service] = client, stubber
         return self._stubbers[service][0]
 
+    def lays_out(self, *steps: tuple[Any, ...]) -> None:
+        """Lays out answers: service, method, the answer or a code of a refusal, and optionally the
+        parameters that the call must have or the message of the refusal.
+        """
+        for service, method, answer, *more in steps:
+            self.client(service)
+            stubber = self._stubbers[service][1]
+            if isinstance(answer, str):
+                stubber.add_client_error(method, answer, *more)
+            else:
+                stubber.add_response(method, answer, *more)
+
     def answers(
         self, service: str, method: str, answer: dict[str, Any], /, **expected: Any
     ) -> None:
-        """Lays out an answer; `expected` are parameters that the call must have."""
-        self.client(service)
-        self._stubbers[service][1].add_response(method, answer, expected or None)
-
-    def refuses(self, service: str, method: str, code: str, message: str = "no") -> None:
-        """Lays out a refusal."""
-        self.client(service)
-        self._stubbers[service][1].add_client_error(method, code, message)
-
-    def forget(self, service: str) -> None:
-        """Takes the answers back that a service did not have to give."""
-        del self._stubbers[service]
+        """Lays out one answer."""
+        self.lays_out((service, method, answer, expected or None))
 
     def all_were_asked(self) -> None:
         """Fails when an answer was laid out that nobody asked for."""

@@ -5,14 +5,14 @@ passes.
 import pytest
 
 from fakes.laid_out import ACCOUNT, Account, Clock
-from teardown import waiting
+from teardown import aws
 from teardown.project import Project
 
 
 @pytest.fixture(name="clock", autouse=True)
 def _clock(monkeypatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(waiting, "time", clock)
+    monkeypatch.setattr(aws, "time", clock)
     return clock
 
 

@@ -1,6 +1,4 @@
-"""What of the teardown an emulator does not show: AWS takes its time, answers in pages, and refuses
-what is still in use.
-"""
+"""The teardown where AWS takes its time, answers in pages, and refuses what is still in use."""
 
 from itertools import pairwise
 from typing import Any
@@ -10,55 +8,36 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY
 
 from fakes.laid_out import ACCOUNT, OURS
-from teardown import command, kinds, network, orphans, stacks, waiting, workload
+from teardown import aws, command, removal, workload
 
 ARN = f"arn:aws:ecs:eu-west-1:{ACCOUNT}"
 BUCKET = f"mine-artifacts-{ACCOUNT}-eu-west-1"
+LOG_ROLE = "f-api-logs-eu-west-1"
+MAPPINGS = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:event-source-mapping"
+OURS_AS_MAPPING = {"ecs-updater": "mine"}
+RULE = f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/r"
+SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/f-fleet-sender-eu-west-1"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/mine-ecs/1"
+ONE, OTHER = (f"a0000000-0000-0000-0000-00000000000{number}" for number in "12")
 
 
-# The steps
-
-
-@pytest.mark.parametrize("breaks", ["workload", "infrastructure"])
-def test_where_one_step_breaks_off_the_other_has_its_turn_and_it_is_said(
-    project, monkeypatch, capsys, breaks
+def test_where_one_step_breaks_off_the_other_has_its_turn_and_it_is_reported(
+    project, monkeypatch, capsys
 ):
-    done = []
-
-    def step(verb: str) -> Any:
-        def run(*_: Any) -> None:
-            done.append(verb)
-            if verb == breaks:
-                raise EndpointConnectionError(endpoint_url="there")
-
-        return run
+    def step(*_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="there")
 
     names = [f"--{name}=x" for name in ("stack-name", "cluster", "service", "family", "function")]
     monkeypatch.setattr("sys.argv", ["teardown", *command.STEPS, *names])
-    monkeypatch.setattr(command, "STEPS", {verb: step(verb) for verb in command.STEPS})
+    monkeypatch.setattr(command, "STEPS", dict.fromkeys(command.STEPS, step))
     monkeypatch.setattr(command, "Project", lambda name: project)
 
     assert command.main() == 1
-    assert done == ["workload", "infrastructure"]
     sentence = (
-        "removing stopped, make clean goes on from here: Could not connect to the "
-        'endpoint URL: "there"'
+        "✗ removing stopped, make clean goes on from here: Could not connect to the "
+        'endpoint URL: "there"\n'
     )
-    assert capsys.readouterr().err == f"✗ {sentence}\n"
-
-
-# Waiting
-
-
-def test_a_call_is_made_again_while_the_thing_is_in_use(account, clock):
-    for _ in range(3):
-        account.refuses("ec2", "delete_vpc", "DependencyViolation")
-    account.answers("ec2", "delete_vpc", {}, VpcId="vpc-1")
-
-    waiting.persist(lambda: account.client("ec2").delete_vpc(VpcId="vpc-1"))
-
-    assert clock.now == pytest.approx(0.1 + 0.2 + 0.4)
+    assert capsys.readouterr().err == sentence * 2
 
 
 def test_the_pauses_grow_to_their_bound_and_the_time_ends(clock):
@@ -68,7 +47,7 @@ def test_the_pauses_grow_to_their_bound_and_the_time_ends(clock):
         pauses.append(clock.now)
         return False
 
-    assert not waiting.until(done, 60)
+    assert not aws.until(done, 60)
     assert max(later - earlier for earlier, later in pairwise(pauses)) == pytest.approx(5)
     assert 60 < clock.now <= 65
 
@@ -76,612 +55,707 @@ def test_the_pauses_grow_to_their_bound_and_the_time_ends(clock):
 # The workload
 
 
-def service_is(account, status: str) -> None:
-    """Lays out an answer about the service."""
-    account.answers(
-        "ecs", "describe_services", {"services": [{"status": status}]}, cluster="c", services=["s"]
-    )
+def service_is(status: str) -> tuple[Any, ...]:
+    """An answer about the service."""
+    asked = {"cluster": "c", "services": ["s"]}
+    return "ecs", "describe_services", {"services": [{"status": status}]}, asked
 
 
-def tasks_are(account, *statuses: str) -> None:
-    """Lays out the answers about the tasks of the cluster: those that shall run, and those that
-    shall stop.
-    """
-    account.answers("ecs", "list_tasks", {"taskArns": []}, cluster="c", desiredStatus="RUNNING")
-    account.answers(
-        "ecs", "list_tasks", {"taskArns": [f"{ARN}:task/c/1"]}, cluster="c", desiredStatus="STOPPED"
-    )
-    tasks = [
-        {"taskArn": f"{ARN}:task/c/1", "group": "service:s", "lastStatus": status}
-        for status in statuses
+def tasks_are(status: str) -> list[tuple[Any, ...]]:
+    """The answers about the tasks of the cluster: no task shall run, and two shall stop."""
+    task = {"taskArn": f"{ARN}:task/c/1", "group": "service:s", "lastStatus": status}
+    other = {"taskArn": f"{ARN}:task/c/2", "group": "service:other", "lastStatus": "RUNNING"}
+    asked = [{"cluster": "c", "desiredStatus": desired} for desired in ("RUNNING", "STOPPED")]
+    return [
+        ("ecs", "list_tasks", {"taskArns": []}, asked[0]),
+        ("ecs", "list_tasks", {"taskArns": [task["taskArn"]]}, asked[1]),
+        ("ecs", "describe_tasks", {"tasks": [task, other]}, {"cluster": "c", "tasks": ANY}),
     ]
-    tasks.append({"taskArn": f"{ARN}:task/c/2", "group": "service:other", "lastStatus": "RUNNING"})
-    account.answers("ecs", "describe_tasks", {"tasks": tasks}, cluster="c", tasks=ANY)
 
 
-def cluster_is_ours(account) -> None:
-    """Lays out an answer about the cluster."""
-    cluster = {"status": "ACTIVE", "tags": [{"key": "ecs-updater", "value": "mine"}]}
-    account.answers(
-        "ecs", "describe_clusters", {"clusters": [cluster]}, clusters=["c"], include=["TAGS"]
-    )
+def no_stack(name: str) -> tuple[Any, ...]:
+    """The answer where a stack is missing."""
+    message = f"Stack with id {name} does not exist"
+    return "cloudformation", "describe_stacks", "ValidationError", message
 
 
-def test_a_service_is_gone_when_it_has_drained_and_its_tasks_have_stopped(account, project):
-    service_is(account, "ACTIVE")
-    cluster_is_ours(account)
-    account.answers("ecs", "delete_service", {}, cluster="c", service="s", force=True)
-    for status in ("DRAINING", "DRAINING", "INACTIVE"):
-        service_is(account, status)
-    tasks_are(account, "DEPROVISIONING")
-    tasks_are(account, "STOPPED")
+CLUSTER_IS_OURS = (
+    "ecs",
+    "describe_clusters",
+    {"clusters": [{"status": "ACTIVE", "tags": [{"key": "ecs-updater", "value": "mine"}]}]},
+    {"clusters": ["c"], "include": ["TAGS"]},
+)
+DELETE_SERVICE = ("ecs", "delete_service", {}, {"cluster": "c", "service": "s", "force": True})
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            [
+                *(service_is("ACTIVE"), CLUSTER_IS_OURS, DELETE_SERVICE),
+                *map(service_is, ("DRAINING", "DRAINING", "INACTIVE")),
+                *tasks_are("DEPROVISIONING"),
+                *tasks_are("STOPPED"),
+            ],
+            id="until it has drained and its tasks have stopped",
+        ),
+        pytest.param(
+            [
+                *(service_is("INACTIVE"), CLUSTER_IS_OURS),
+                *tasks_are("STOPPING"),
+                *tasks_are("STOPPED"),
+            ],
+            id="until its tasks have stopped where it is gone since a break",
+        ),
+    ],
+)
+def test_a_service_is_waited_for(account, project, steps):
+    account.lays_out(no_stack("mine-ecs"), *steps)
 
     workload.remove_service(project, "c", "s")
 
     assert not project.something_is_left
 
 
-def test_after_a_break_the_tasks_of_a_service_that_is_gone_are_waited_for(account, project):
-    service_is(account, "INACTIVE")
-    cluster_is_ours(account)
-    tasks_are(account, "STOPPING")
-    tasks_are(account, "STOPPED")
-
-    workload.remove_service(project, "c", "s")
-
-    assert not project.something_is_left
-
-
-def test_a_service_that_does_not_drain_is_named(account, project, capsys, monkeypatch):
+def test_a_service_that_does_not_drain_is_reported(account, project, capsys, monkeypatch):
     monkeypatch.setattr(workload, "DRAIN_SECONDS", 0.05)
-    service_is(account, "DRAINING")
-    cluster_is_ours(account)
-    account.answers("ecs", "delete_service", {})
-    for _ in range(2):
-        service_is(account, "DRAINING")
+    draining = service_is("DRAINING")
+    account.lays_out(no_stack("mine-ecs"), draining, CLUSTER_IS_OURS, DELETE_SERVICE)
+    account.lays_out(draining, draining)
 
     workload.remove_service(project, "c", "s")
 
-    assert project.something_is_left
-    assert (
-        "✗ service s could not be removed, make clean tries again: it still "
-        "drains after 0.05 seconds"
-    ) in capsys.readouterr().err
+    sentence = "service s could not be removed, make clean tries again: it still drains after 0.05"
+    assert sentence in capsys.readouterr().err
 
 
-def test_revisions_that_ecs_does_not_know_to_be_deregistered_yet_are_deleted_later(account):
+def test_revisions_that_ecs_does_not_know_to_be_deregistered_yet_are_deleted_later(
+    account, project
+):
     arns = [f"{ARN}:task-definition/f:{number}" for number in (1, 2)]
     failure = {"arn": arns[1], "reason": "The specified task definition is still in ACTIVE status."}
-    account.answers("ecs", "delete_task_definitions", {"failures": [failure]}, taskDefinitions=arns)
-    account.answers("ecs", "delete_task_definitions", {"failures": []}, taskDefinitions=arns[1:])
-
-    workload.delete_revisions(account.client("ecs"), arns)
-
-
-# The stacks
-
-
-def stack_is(account, status: str) -> None:
-    """Lays out an answer about the stack."""
-    stack = {
-        "StackName": "mine-ecs",
-        "StackId": STACK_ID,
-        "StackStatus": status,
-        "CreationTime": 0,
-        "Tags": OURS,
-    }
-    account.answers("cloudformation", "describe_stacks", {"Stacks": [stack]})
-
-
-def test_a_stack_in_an_update_is_deleted_when_that_has_ended(account, project):
-    for status in (
-        "UPDATE_IN_PROGRESS",
-        "UPDATE_IN_PROGRESS",
-        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
-        "UPDATE_COMPLETE",
-    ):
-        stack_is(account, status)
-    account.answers("cloudformation", "delete_stack", {}, StackName=STACK_ID)
-    for status in ("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", *["DELETE_COMPLETE"] * 3):
-        stack_is(account, status)
-
-    stacks.remove_stack(project, "mine-ecs")
-
-    assert not project.something_is_left
-
-
-@pytest.mark.parametrize("tags, is_ours", [(OURS, True), ([], False)])
-def test_a_stack_that_is_only_announced_is_ours_when_its_change_set_is(
-    tags, is_ours, account, project
-):
-    account.answers(
-        "cloudformation",
-        "list_change_sets",
-        {"Summaries": [{"ChangeSetId": "change"}]},
-        StackName=STACK_ID,
-    )
-    account.answers("cloudformation", "describe_change_set", {"Tags": tags}, ChangeSetName="change")
-    found = {"StackId": STACK_ID, "StackStatus": "REVIEW_IN_PROGRESS", "Tags": []}
-
-    assert stacks.is_our_stack(project, found) is is_ours
-
-
-def test_of_a_failed_deletion_only_the_last_try_is_told(account, project):
-    def event(name: str, status: str, reason: str = "", physical: str = "some") -> dict[str, Any]:
-        ids = {"StackId": STACK_ID, "EventId": "1", "StackName": "mine-ecs", "Timestamp": 0}
-        return ids | {
-            "LogicalResourceId": name,
-            "PhysicalResourceId": physical,
-            "ResourceStatus": status,
-            "ResourceStatusReason": reason,
-        }
-
-    begun = event("mine-ecs", "DELETE_IN_PROGRESS", physical=STACK_ID)
-    failed = event("mine-ecs", "DELETE_FAILED", "some resources would not", STACK_ID)
-    first_page = [failed, event("Vpc", "DELETE_FAILED", "has dependencies")]
-    second_page = [
-        event("Subnet", "DELETE_FAILED", "in use"),
-        begun,
-        failed,
-        event("Old", "DELETE_FAILED", "long ago"),
-        begun,
-    ]
-    account.answers(
-        "cloudformation", "describe_stack_events", {"StackEvents": first_page, "NextToken": "more"}
-    )
-    account.answers("cloudformation", "describe_stack_events", {"StackEvents": second_page})
-
-    assert stacks.failed_deletions(project, STACK_ID) == "Subnet: in use; Vpc: has dependencies"
-
-
-# What no stack knows of
-
-
-def test_a_queue_that_sqs_still_lists_although_it_is_gone_is_no_queue(account, project):
-    account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"}, QueueName="q")
-    account.refuses("sqs", "list_queue_tags", "AWS.SimpleQueueService.NonExistentQueue")
-
-    kinds.remove(project, "queue", "q")
-
-    assert not project.something_is_left
-
-
-def test_an_auto_scaling_group_is_gone_when_its_instances_have_ended(account, project):
-    group = {
-        "AutoScalingGroupName": "g",
-        "MinSize": 1,
-        "MaxSize": 1,
-        "DesiredCapacity": 1,
-        "DefaultCooldown": 0,
-        "AvailabilityZones": [],
-        "HealthCheckType": "EC2",
-        "CreatedTime": 0,
-        "Tags": OURS,
-        "Instances": [
-            {
-                "InstanceId": "i-1",
-                "AvailabilityZone": "a",
-                "LifecycleState": "InService",
-                "HealthStatus": "Healthy",
-                "ProtectedFromScaleIn": False,
-            }
-        ],
-    }
-    for _ in range(2):
+    for failures, left in (([failure], arns), ([], arns[1:])):
         account.answers(
-            "autoscaling", "describe_auto_scaling_groups", {"AutoScalingGroups": [group]}
-        )
-    account.refuses("autoscaling", "delete_auto_scaling_group", "ScalingActivityInProgress")
-    account.answers(
-        "autoscaling", "delete_auto_scaling_group", {}, AutoScalingGroupName="g", ForceDelete=True
-    )
-    account.answers("autoscaling", "describe_auto_scaling_groups", {"AutoScalingGroups": []})
-    for state in ("shutting-down", "terminated"):
-        reservations = [{"Instances": [{"InstanceId": "i-1", "State": {"Name": state}}]}]
-        account.answers(
-            "ec2", "describe_instances", {"Reservations": reservations}, InstanceIds=["i-1"]
+            "ecs", "delete_task_definitions", {"failures": failures}, taskDefinitions=left
         )
 
-    kinds.remove(project, "Auto Scaling group", "g")
-
-    assert not project.something_is_left
+    workload.delete_revisions(project, arns)
 
 
-def test_a_cluster_lets_go_of_its_instances_first(account, project):
-    instance = f"{ARN}:container-instance/c/1"
-    cluster_is_ours(account)
-    account.answers(
-        "ecs",
-        "describe_clusters",
-        {"clusters": [{"registeredContainerInstancesCount": 1}]},
-        clusters=["c"],
-    )
-    account.answers(
-        "ecs", "list_container_instances", {"containerInstanceArns": [instance]}, cluster="c"
-    )
-    account.answers(
-        "ecs",
-        "deregister_container_instance",
-        {},
-        cluster="c",
-        containerInstance=instance,
-        force=True,
-    )
-    account.refuses("ecs", "delete_cluster", "ClusterContainsTasksException")
-    account.answers("ecs", "delete_cluster", {}, cluster="c")
-
-    kinds.remove(project, "cluster", "c")
-
-    assert not project.something_is_left
+def policy(tags: list[dict[str, str]]) -> tuple[Any, ...]:
+    """The answer about the senders' policy."""
+    found = {"PolicyName": "f-fleet-sender-eu-west-1", "Arn": SENDERS, "Tags": tags}
+    return "iam", "get_policy", {"Policy": found}, {"PolicyArn": SENDERS}
 
 
-def test_what_an_account_may_not_do_is_one_sentence_and_the_next_thing_has_its_turn(
-    account, project, capsys
+OF_POLICY = {"PolicyArn": SENDERS}
+HELD_BY_ROLE = {"PolicyRoles": [{"RoleName": "pipeline"}], "IsTruncated": False}
+RELEASED_POLICY = [
+    *[("iam", "list_entities_for_policy", HELD_BY_ROLE, OF_POLICY)] * 3,
+    ("iam", "detach_role_policy", {}, {**OF_POLICY, "RoleName": "pipeline"}),
+    ("iam", "list_policy_versions", {"Versions": [], "IsTruncated": False}, OF_POLICY),
+]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([policy(OURS), *RELEASED_POLICY], id="ours"),
+        pytest.param([policy([])], id="of others"),
+        pytest.param([("iam", "get_policy", "NoSuchEntity")], id="missing"),
+    ],
+)
+def test_a_policy_is_detached_before_terraform_destroys_it_where_it_is_ours(
+    account, project, steps
 ):
-    account.refuses("iam", "get_role", "AccessDenied", "You may\nnot.")
-    account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"})
-    account.answers("sqs", "list_queue_tags", {"Tags": {"ecs-updater": "mine"}})
-    account.answers("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"})
-    account.answers("sqs", "delete_queue", {})
+    account.lays_out(no_stack("mine-fleet"), *steps)
 
-    kinds.remove(project, "role", "r")
-    kinds.remove(project, "queue", "q")
+    workload.detach_senders(project, "f")
 
-    refused = "An error occurred (AccessDenied) when calling the GetRole operation: You may not."
-    assert capsys.readouterr().err.splitlines() == [
-        f"✗ role r could not be removed, make clean tries again: {refused}",
-        "• removing queue q",
+    assert not project.something_is_left
+
+
+# The kinds of resources
+
+
+def stack_is(status: str, is_tagged: bool = True) -> tuple[Any, ...]:
+    """An answer about the stack."""
+    tags = OURS if is_tagged else []
+    stack = {"StackName": "mine-ecs", "StackId": STACK_ID, "StackStatus": status, "Tags": tags}
+    return "cloudformation", "describe_stacks", {"Stacks": [{**stack, "CreationTime": 0}]}
+
+
+def announced(tags: list[dict[str, str]]) -> list[tuple[Any, ...]]:
+    """The answers about a stack without resources: those that its change set creates."""
+    found = {"Summaries": [{"ChangeSetId": "change"}]}
+    return [
+        stack_is("REVIEW_IN_PROGRESS", is_tagged=False),
+        ("cloudformation", "list_change_sets", found, {"StackName": STACK_ID}),
+        ("cloudformation", "describe_change_set", {"Tags": tags}, {"ChangeSetName": "change"}),
     ]
-    assert project.something_is_left
 
 
-def test_the_parts_of_a_network_are_removed_in_rounds_until_aws_lets_all_go(account, project):
-    subnet = network.Part(network.INSIDE[0], "subnet-1", {"SubnetId": "subnet-1"})
-    vpc = network.Part(network.VPC, "vpc-1", {"VpcId": "vpc-1"})
-    account.refuses("ec2", "delete_subnet", "DependencyViolation")
-    account.refuses("ec2", "delete_vpc", "DependencyViolation")
-    account.answers("ec2", "delete_subnet", {}, SubnetId="subnet-1")
-    account.answers("ec2", "delete_vpc", {}, VpcId="vpc-1")
-
-    network.remove(project, [subnet, vpc])
+def event(name: str, status: str, reason: str, physical: str = "some") -> dict[str, Any]:
+    """An event of the stack."""
+    found = {"LogicalResourceId": name, "PhysicalResourceId": physical, "ResourceStatus": status}
+    ids = {"StackId": STACK_ID, "EventId": "1", "StackName": "mine-ecs", "Timestamp": 0}
+    return {**ids, **found, "ResourceStatusReason": reason}
 
 
-# The API
+BEGUN = event("mine-ecs", "DELETE_IN_PROGRESS", "", STACK_ID)
+FAILED = event("mine-ecs", "DELETE_FAILED", "some resources would not", STACK_ID)
+EVENTS = [
+    {
+        "StackEvents": [FAILED, event("Vpc", "DELETE_FAILED", "has dependencies")],
+        "NextToken": "more",
+    },
+    {
+        "StackEvents": [
+            *(event("Subnet", "DELETE_FAILED", "in use"), BEGUN),
+            *(FAILED, event("Old", "DELETE_FAILED", "long ago"), BEGUN),
+        ]
+    },
+]
+DELETE_STACK = ("cloudformation", "delete_stack", {}, {"StackName": STACK_ID})
+MEMBERS = ("cloudformation", "list_stack_resources", {"StackResourceSummaries": []})
+NO_MEMBERS = ("cloudformation", "list_stack_resources", *no_stack("mine-ecs")[2:])
 
 
-def log_role_is(account, role: str, tags: list[dict[str, str]] | None) -> None:
-    """Lays out the account's role for logs, and its tags where it is there; ``None`` is a role that
-    is gone.
-    """
-    account.answers(
-        "apigateway",
-        "get_account",
-        {"cloudwatchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}"} if role else {},
-    )
-    if tags is None:
-        account.refuses("iam", "get_role", "NoSuchEntity")
-    elif role == "f-api-logs-eu-west-1":
-        account.answers("iam", "get_role", {"Role": ROLE | {"Tags": tags}}, RoleName=role)
+def mappings(tags: dict[str, dict[str, str]]) -> list[tuple[Any, ...]]:
+    """The answers about mappings of the function ``f``, each on a page of its own."""
+    found = [{"UUID": name, "EventSourceMappingArn": f"{MAPPINGS}:{name}"} for name in tags]
+    pages = [{"EventSourceMappings": [each], "NextMarker": "more"} for each in found]
+    del pages[-1]["NextMarker"]
+    asked = [(tags[name], {"Resource": f"{MAPPINGS}:{name}"}) for name in tags]
+    return [
+        *[("lambda", "list_event_source_mappings", page) for page in pages],
+        *[("lambda", "list_tags", {"Tags": answer}, resource) for answer, resource in asked],
+    ]
 
 
-ROLE = {
-    "Path": "/",
-    "RoleName": "f-api-logs-eu-west-1",
-    "RoleId": "AROA0000000000000000",
-    "CreateDate": 0,
-    "Arn": f"arn:aws:iam::{ACCOUNT}:role/f-api-logs-eu-west-1",
+def table(status: str) -> tuple[Any, ...]:
+    """An answer about the table."""
+    found = {"TableArn": f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/t", "TableStatus": status}
+    return "dynamodb", "describe_table", {"Table": found}, {"TableName": "t"}
+
+
+# DynamoDB answers with ten tags at a time.
+TEN_TAGS = [{"Key": f"k{number}", "Value": "v"} for number in range(10)]
+TABLE_IS_OURS = [
+    ("dynamodb", "list_tags_of_resource", {"Tags": TEN_TAGS, "NextToken": "more"}),
+    ("dynamodb", "list_tags_of_resource", {"Tags": OURS}),
+]
+NO_OTHER_TABLE = ("dynamodb", "list_tables", {"TableNames": ["of-others"]})
+TABLE_IS_GONE = ("dynamodb", "describe_table", "ResourceNotFoundException")
+
+
+def plans(found: dict[str, Any], **more: str) -> tuple[Any, ...]:
+    """A page of usage plans."""
+    asked = {"position": "more"} if not more else None
+    return "apigateway", "get_usage_plans", {"items": [found], **more}, asked
+
+
+PLAN = {"id": "p1", "name": "f-api", "tags": OURS_AS_MAPPING}
+STAGES = {"apiStages": [{"apiId": "a1", "stage": "v1"}, {"apiId": "a1", "stage": "v2"}]}
+
+
+def uncover(stage: str) -> tuple[Any, ...]:
+    """The answer when a stage is taken out of the usage plan."""
+    change = {"op": "remove", "path": "/apiStages", "value": stage}
+    asked = {"usagePlanId": "p1", "patchOperations": [change]}
+    return "apigateway", "update_usage_plan", {}, asked
+
+
+GROUP = {
+    "AutoScalingGroupName": "g",
+    "MinSize": 1,
+    "MaxSize": 1,
+    "DesiredCapacity": 1,
+    "DefaultCooldown": 0,
+    "AvailabilityZones": [],
+    "HealthCheckType": "EC2",
+    "CreatedTime": 0,
+    "Tags": OURS,
 }
 
 
-def apis_are(
-    account, rest: dict[str, Any] | None = None, websocket: dict[str, Any] | None = None
-) -> None:
-    """Lays out the APIs of the account, each with a stage: ours, those of others, and an HTTP API,
-    which needs no role.
+def group(*found: dict[str, Any]) -> tuple[Any, ...]:
+    """An answer about the Auto Scaling group."""
+    return "autoscaling", "describe_auto_scaling_groups", {"AutoScalingGroups": list(found)}
+
+
+def instance(state: str) -> tuple[Any, ...]:
+    """An answer about the group's instance."""
+    found = [{"Instances": [{"InstanceId": "i-1", "State": {"Name": state}}]}]
+    tag = {"Name": "tag:aws:autoscaling:groupName", "Values": ["g"]}
+    return "ec2", "describe_instances", {"Reservations": found}, {"Filters": [tag]}
+
+
+def bucket(key: str, delete_bucket: tuple[Any, ...], **answer: Any) -> list[tuple[Any, ...]]:
+    """The answers when a version of an object is deleted, then the bucket."""
+    asked = {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}
+    return [
+        ("s3", "list_object_versions", {key: [{"Key": "k", "VersionId": "1"}]}, asked),
+        ("s3", "delete_objects", answer, {**asked, "Delete": ANY}),
+        *delete_bucket,
+    ]
+
+
+def log_role_is(name: str) -> tuple[Any, ...]:
+    """The answer about the role in the account's settings."""
+    found = {"cloudwatchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{name}"} if name else {}
+    return "apigateway", "get_account", found
+
+
+def role(tags: list[dict[str, str]] | None) -> tuple[Any, ...]:
+    """The answer about our role; with None it is missing."""
+    answer = "NoSuchEntity" if tags is None else {"Role": {**ROLE, "Tags": tags}}
+    return "iam", "get_role", answer
+
+
+OF_ROLE = {"RoleName": LOG_ROLE}
+ROLE = {
+    "Path": "/",
+    "RoleName": LOG_ROLE,
+    "RoleId": "AROA0000000000000000",
+    "Arn": f"arn:aws:iam::{ACCOUNT}:role/{LOG_ROLE}",
+    "CreateDate": 0,
+}
+PROFILE = {
+    "Path": "/",
+    "InstanceProfileName": "profile",
+    "InstanceProfileId": "AIPA0000000000000000",
+    "Arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/profile",
+    "CreateDate": 0,
+    "Roles": [ROLE],
+    "Tags": OURS,
+}
+IN_PROFILE = {**OF_ROLE, "InstanceProfileName": "profile"}
+LAST = {"IsTruncated": False}
+BUCKET_IS_OURS = ("s3", "get_bucket_tagging", {"TagSet": OURS})
+GROUP_IS_DELETED = {"AutoScalingGroupName": "g", "ForceDelete": True}
+INSTANCE = f"{ARN}:container-instance/c/1"
+LOCKED = {"Key": "k", "Code": "AccessDenied", "Message": "It is locked."}
+OF_LEDGERS = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table"
+TAG_OF_SUBNET = {"Filters": [{"Name": "tag:ecs-updater", "Values": ["mine"]}]}
+VERSIONS = [
+    {"VersionId": "v2", "IsDefaultVersion": True},
+    {"VersionId": "v1", "IsDefaultVersion": False},
+]
+HOLDERS = [
+    {
+        "PolicyUsers": [{"UserName": "someone"}],
+        "PolicyGroups": [{"GroupName": "some"}],
+        "IsTruncated": True,
+        "Marker": "more",
+    },
+    HELD_BY_ROLE,
+]
+LISTED_HOLDERS = [("iam", "list_entities_for_policy", page) for page in HOLDERS]
+REMOVED = {
+    "a stack in an update, when that has ended": (
+        ("stack", "mine-ecs"),
+        [
+            *(stack_is("UPDATE_IN_PROGRESS"), stack_is("UPDATE_IN_PROGRESS")),
+            *(stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), stack_is("UPDATE_COMPLETE")),
+            *(DELETE_STACK, stack_is("DELETE_IN_PROGRESS"), stack_is("DELETE_IN_PROGRESS")),
+            *(stack_is("DELETE_COMPLETE"), stack_is("DELETE_COMPLETE"), NO_MEMBERS),
+        ],
+    ),
+    "a stack that is only announced, by its change set": (
+        ("stack", "mine-ecs"),
+        [
+            *announced(OURS),
+            *[stack_is("REVIEW_IN_PROGRESS")] * 2,
+            DELETE_STACK,
+            *[no_stack("mine-ecs")] * 3,
+            NO_MEMBERS,
+        ],
+    ),
+    "a queue that SQS still lists although it is gone": (
+        ("queue", "q"),
+        [
+            ("sqs", "get_queue_url", {"QueueUrl": "https://sqs/q"}, {"QueueName": "q"}),
+            ("sqs", "list_queue_tags", "AWS.SimpleQueueService.NonExistentQueue"),
+        ],
+    ),
+    "an Auto Scaling group, when its instances have ended": (
+        ("Auto Scaling group", "g"),
+        [
+            group(GROUP),
+            ("autoscaling", "delete_auto_scaling_group", "ScalingActivityInProgress"),
+            ("autoscaling", "delete_auto_scaling_group", {}, GROUP_IS_DELETED),
+            *(group(GROUP), group(), instance("shutting-down"), group(), instance("terminated")),
+        ],
+    ),
+    "a cluster, after its instances": (
+        ("cluster", "c"),
+        [
+            CLUSTER_IS_OURS,
+            *[
+                (
+                    "ecs",
+                    "describe_clusters",
+                    {"clusters": [{"registeredContainerInstancesCount": 1}]},
+                ),
+                ("ecs", "list_container_instances", {"containerInstanceArns": [INSTANCE]}),
+                (
+                    *("ecs", "deregister_container_instance", {}),
+                    {"cluster": "c", "containerInstance": INSTANCE, "force": True},
+                ),
+                ("ecs", "delete_cluster", "ClusterContainsTasksException"),
+            ],
+            ("ecs", "describe_clusters", {"clusters": [{"registeredContainerInstancesCount": 0}]}),
+            ("ecs", "delete_cluster", {}, {"cluster": "c"}),
+        ],
+    ),
+    "a subnet, when AWS lets it go": (
+        ("subnet", "mine"),
+        [
+            (
+                "ec2",
+                "describe_subnets",
+                {"Subnets": [{"SubnetId": "s", "Tags": OURS}]},
+                TAG_OF_SUBNET,
+            ),
+            *[("ec2", "delete_subnet", "DependencyViolation")] * 2,
+            ("ec2", "delete_subnet", {}, {"SubnetId": "s"}),
+        ],
+    ),
+    "a role, without its policies and out of its instance profiles": (
+        ("role", LOG_ROLE),
+        [
+            log_role_is(""),
+            role(OURS),
+            ("iam", "list_instance_profiles_for_role", {"InstanceProfiles": [PROFILE], **LAST}),
+            ("iam", "remove_role_from_instance_profile", {}, IN_PROFILE),
+            ("iam", "list_attached_role_policies", {"AttachedPolicies": [OF_POLICY], **LAST}),
+            ("iam", "detach_role_policy", {}, {**OF_ROLE, **OF_POLICY}),
+            ("iam", "list_role_policies", {"PolicyNames": ["inline"], **LAST}),
+            ("iam", "delete_role_policy", {}, {**OF_ROLE, "PolicyName": "inline"}),
+            ("iam", "delete_role", {}, OF_ROLE),
+        ],
+    ),
+    "an instance profile, without its role": (
+        ("instance profile", "profile"),
+        [
+            *[("iam", "get_instance_profile", {"InstanceProfile": PROFILE})] * 2,
+            ("iam", "remove_role_from_instance_profile", "NoSuchEntity"),  # Since a break.
+            ("iam", "delete_instance_profile", {}, {"InstanceProfileName": "profile"}),
+        ],
+    ),
+    "a usage plan, without its stages and after a change that is still made": (
+        ("usage plan", "f-api"),
+        [
+            plans({**PLAN, "id": "p0", "name": "f-api-2"}, position="more"),
+            plans(PLAN),
+            ("apigateway", "get_usage_plan", {**PLAN, **STAGES}, {"usagePlanId": "p1"}),
+            ("apigateway", "update_usage_plan", "ConflictException"),
+            ("apigateway", "get_usage_plan", {**PLAN, **STAGES}, {"usagePlanId": "p1"}),
+            *(uncover("a1:v1"), uncover("a1:v2")),
+            ("apigateway", "delete_usage_plan", {}, {"usagePlanId": "p1"}),
+        ],
+    ),
+    "a REST API that is gone since it was listed": (
+        ("REST API", "f-api"),
+        [
+            ("apigateway", "get_rest_apis", {"items": [{**PLAN, "id": "a1"}, {"id": "a2"}]}),
+            ("apigateway", "delete_rest_api", "NotFoundException"),
+        ],
+    ),
+    "a rule, without its targets": (
+        ("rule", "r"),
+        [
+            ("events", "describe_rule", {"Arn": RULE}, {"Name": "r"}),
+            ("events", "list_tags_for_resource", {"Tags": OURS}, {"ResourceARN": RULE}),
+            *[
+                (
+                    "events",
+                    "list_targets_by_rule",
+                    {"Targets": [{"Id": number, "Arn": RULE}], **more},
+                )
+                for number, more in (("1", {"NextToken": "more"}), ("2", {}))
+            ],
+            *[
+                ("events", "remove_targets", {}, {"Rule": "r", "Ids": [number]})
+                for number in ("1", "2")
+            ],
+            ("events", "delete_rule", {}, {"Name": "r"}),
+        ],
+    ),
+    "a table that is still being created, when DynamoDB has forgotten it": (
+        ("table", "t"),
+        [
+            table("CREATING"),
+            *TABLE_IS_OURS,
+            *[("dynamodb", "delete_table", "ResourceInUseException")] * 2,
+            ("dynamodb", "delete_table", {}, {"TableName": "t"}),
+            *(table("DELETING"), table("DELETING"), TABLE_IS_GONE, NO_OTHER_TABLE),
+        ],
+    ),
+    "a table that is being deleted since a break": (
+        ("table", "t"),
+        [
+            table("DELETING"),
+            *TABLE_IS_OURS,
+            ("dynamodb", "delete_table", "ResourceInUseException"),
+            ("dynamodb", "delete_table", "ResourceNotFoundException"),
+            NO_OTHER_TABLE,
+        ],
+    ),
+    "a table that another name of the function left, by its tag": (
+        ("table", "f-ledger"),
+        [
+            TABLE_IS_GONE,
+            (
+                *("dynamodb", "list_tables"),
+                {"TableNames": ["f-ledger", "of-others"], "LastEvaluatedTableName": "of-others"},
+            ),
+            (
+                *("dynamodb", "list_tables", {"TableNames": ["t-ledger", "u-ledger"]}),
+                {"ExclusiveStartTableName": "of-others"},
+            ),
+            *[
+                (
+                    *("dynamodb", "list_tags_of_resource", {"Tags": tags}),
+                    {"ResourceArn": f"{OF_LEDGERS}/{name}"},
+                )
+                for name, tags in (("t-ledger", OURS), ("u-ledger", []))
+            ],
+            ("dynamodb", "delete_table", {}, {"TableName": "t-ledger"}),
+            TABLE_IS_GONE,
+        ],
+    ),
+    "a bucket into which something came meanwhile": (
+        ("bucket", BUCKET),
+        [
+            BUCKET_IS_OURS,
+            *bucket("DeleteMarkers", [("s3", "delete_bucket", "BucketNotEmpty")]),
+            *bucket("Versions", [("s3", "delete_bucket", {})]),
+        ],
+    ),
+    "a mapping that is still being created, when it is gone": (
+        ("mapping", "f"),
+        [
+            *mappings({ONE: OURS_AS_MAPPING}),
+            ("lambda", "delete_event_source_mapping", "ResourceInUseException"),
+            ("lambda", "delete_event_source_mapping", {}, {"UUID": ONE}),
+            ("lambda", "get_event_source_mapping", {"State": "Deleting"}, {"UUID": ONE}),
+            ("lambda", "get_event_source_mapping", "ResourceNotFoundException"),
+        ],
+    ),
+    "an alarm that is missing": (
+        ("alarm", "a"),
+        [("cloudwatch", "describe_alarms", {"MetricAlarms": []}, {"AlarmNames": ["a"]})],
+    ),
+    "a policy, from all pages of its holders and with its versions": (
+        ("policy", "f-fleet-sender-eu-west-1"),
+        [
+            policy(OURS),
+            *LISTED_HOLDERS,
+            ("iam", "detach_user_policy", {}, {**OF_POLICY, "UserName": "someone"}),
+            *LISTED_HOLDERS,
+            ("iam", "detach_group_policy", "NoSuchEntity"),  # Somebody was quicker.
+            *LISTED_HOLDERS,
+            ("iam", "detach_role_policy", {}, {**OF_POLICY, "RoleName": "pipeline"}),
+            ("iam", "list_policy_versions", {"Versions": VERSIONS, "IsTruncated": False}),
+            ("iam", "delete_policy_version", {}, {**OF_POLICY, "VersionId": "v1"}),
+            # IAM hears of a change within seconds.
+            ("iam", "delete_policy", "DeleteConflict"),
+            *RELEASED_POLICY,
+            ("iam", "delete_policy", {}, OF_POLICY),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", REMOVED)
+def test_it_removes(account, project, sentence):
+    resource, steps = REMOVED[sentence]
+    account.lays_out(*steps)
+
+    removal.remove(project, *resource)
+
+    assert not project.something_is_left
+
+
+UNLOCK = (
+    "This command unlocks it: aws dynamodb update-table --table-name t "
+    "--no-deletion-protection-enabled --region eu-west-1\n"
+)
+REPORTED = {
+    "a stack of others that is only announced": (
+        ("stack", "mine-ecs"),
+        [*announced([]), MEMBERS],
+        "✗ left alone: stack mine-ecs has no tag",
+    ),
+    "a stack with the reasons of the last attempt": (
+        ("stack", "mine-ecs"),
+        [
+            *[stack_is("CREATE_COMPLETE")] * 3,
+            *[DELETE_STACK, stack_is("DELETE_IN_PROGRESS"), *[stack_is("DELETE_FAILED")] * 2] * 2,
+            *[("cloudformation", "describe_stack_events", page) for page in EVENTS],
+            *(stack_is("DELETE_FAILED"), MEMBERS),
+        ],
+        "it is DELETE_FAILED. Subnet: in use; Vpc: has dependencies\n",
+    ),
+    "an error on one line": (
+        ("role", "r"),
+        [log_role_is(""), ("iam", "get_role", "AccessDenied", "You may\nnot.")],
+        "✗ role r could not be removed, make clean tries again: An error occurred (AccessDenied) "
+        "when calling the GetRole operation: You may not.\n",
+    ),
+    "a protected table with the command that unlocks it": (
+        ("table", "t"),
+        [
+            table("ACTIVE"),
+            *TABLE_IS_OURS,
+            ("dynamodb", "delete_table", "ValidationException", "It is protected."),
+            NO_OTHER_TABLE,
+        ],
+        UNLOCK,
+    ),
+    "an object that may not go": (
+        ("bucket", BUCKET),
+        [BUCKET_IS_OURS, *bucket("Versions", [], Errors=[LOCKED])],
+        f"✗ bucket {BUCKET} could not be removed, make clean tries again: k: It is locked.",
+    ),
+    "a mapping that does not go": (
+        ("mapping", "f"),
+        [
+            *mappings({ONE: OURS_AS_MAPPING}),
+            ("lambda", "delete_event_source_mapping", {}, {"UUID": ONE}),
+            *[("lambda", "get_event_source_mapping", {"State": "Deleting"})] * 126,
+        ],
+        f"✗ mapping f ({ONE}) could not be removed, make clean tries again: it is still being "
+        "deleted after 600 seconds\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", REPORTED)
+def test_it_reports(account, project, capsys, sentence):
+    resource, steps, complaint = REPORTED[sentence]
+    account.lays_out(*steps)
+
+    removal.remove(project, *resource)
+
+    assert project.something_is_left and complaint in capsys.readouterr().err
+
+
+def test_a_mapping_whose_stack_stays_and_one_of_others_stay(account, project, capsys):
+    project.spared.add(ONE)
+    account.lays_out(*mappings({ONE: OURS_AS_MAPPING, OTHER: {}}))
+
+    removal.remove(project, "mapping", "f")
+
+    assert capsys.readouterr().err.startswith(f"✗ left alone: mapping f ({OTHER}) has no tag")
+
+
+# The role with which API Gateway writes the logs of the account
+
+
+def apis(rest: dict[str, Any], websocket: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The answers about the APIs of the account, each with a stage: ours, those of others, and an
+    HTTP API, which needs no role.
     """
-    ours = {"id": "a0", "name": "f-api", "tags": {"ecs-updater": "mine"}}
-    account.answers(
-        "apigateway", "get_rest_apis", {"items": [ours, {"id": "a1", "name": "theirs"}]}, limit=500
-    )
-    account.answers(
-        "apigateway",
-        "get_stages",
-        {"item": [{"stageName": "live", **(rest or {})}]},
-        restApiId="a1",
-    )
-    protocols = ("http", "websocket")
+    found = [{**PLAN, "id": "a0"}, {"id": "a1", "name": "theirs"}]
     v2 = [
         {"Name": name, "ApiId": name, "RouteSelectionExpression": "x", "ProtocolType": name.upper()}
-        for name in protocols
+        for name in ("http", "websocket")
     ]
-    account.answers("apigatewayv2", "get_apis", {"Items": v2})
-    account.answers(
-        "apigatewayv2",
-        "get_stages",
-        {"Items": [{"StageName": "s", **(websocket or {})}]},
-        ApiId="websocket",
-    )
+    stages = [{"stageName": "live", **rest}], [{"StageName": "s", **websocket}]
+    return [
+        ("apigateway", "get_rest_apis", {"items": found}),
+        ("apigateway", "get_stages", {"item": stages[0]}, {"restApiId": "a1"}),
+        ("apigatewayv2", "get_apis", {"Items": v2}),
+        ("apigatewayv2", "get_stages", {"Items": stages[1]}, {"ApiId": "websocket"}),
+    ]
+
+
+RESET = (
+    *("apigateway", "update_account", {}),
+    {"patchOperations": [{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}]},
+)
+WITHOUT_LOGS = apis(
+    {"methodSettings": {"*/*": {"loggingLevel": "OFF"}}},
+    {"DefaultRouteSettings": {"LoggingLevel": "OFF"}},
+)
 
 
 @pytest.mark.parametrize(
-    "role, tags, is_reset",
+    "steps",
     [
-        ("f-api-logs-eu-west-1", OURS, True),
-        ("f-api-logs-eu-west-1", None, True),  # Somebody has removed it, and has left the setting.
-        ("f-api-logs-eu-west-1", [], False),
-        ("f-api-logs-us-east-1", [], False),
-        ("of-others", [], False),
-        ("", [], False),
+        pytest.param(
+            [log_role_is(LOG_ROLE), role(OURS), *WITHOUT_LOGS, RESET, role(None)], id="ours"
+        ),
+        # Somebody has removed it, and has left the setting.
+        pytest.param([log_role_is(LOG_ROLE), role(None), RESET, role(None)], id="missing"),
+        pytest.param([log_role_is("f-api-logs-us-east-1"), role(None)], id="of another region"),
+        pytest.param([log_role_is("of-others"), role(None)], id="of others"),
+        pytest.param([log_role_is(""), role(None)], id="not set"),
     ],
 )
-def test_the_accounts_role_for_logs_is_reset_when_it_is_ours_or_was(
-    role, tags, is_reset, account, project
-):
-    log_role_is(account, role, tags)
-    if tags and is_reset:
-        apis_are(
-            account,
-            {"methodSettings": {"*/*": {"loggingLevel": "OFF"}}},
-            {"DefaultRouteSettings": {"LoggingLevel": "OFF"}},
-        )
-    if is_reset:
-        change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
-        account.answers("apigateway", "update_account", {}, patchOperations=[change])
+def test_the_accounts_role_for_logs_is_reset_when_it_is_ours_or_was(account, project, steps):
+    account.lays_out(*steps)
 
-    assert orphans.reset_log_role(project, "f-api-logs-eu-west-1")
+    removal.remove(project, "role", LOG_ROLE)
 
     assert not project.something_is_left
+
+
+def test_the_accounts_role_for_logs_that_has_our_name_and_not_our_tag_is_reported(
+    account, project, capsys
+):
+    account.lays_out(log_role_is(LOG_ROLE), role([]), role([]))
+
+    removal.remove(project, "role", LOG_ROLE)
+
+    assert f"✗ left alone: role {LOG_ROLE} has no tag" in capsys.readouterr().err
 
 
 _LOGS = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:theirs"
+REST_STAGE = "REST API theirs (a1), stage live"
+WEBSOCKET_STAGE = "WebSocket API websocket (websocket), stage s"
 
 
 @pytest.mark.parametrize(
-    "stages, which",
+    "rest, websocket, which",
     [
-        (
-            {"rest": {"accessLogSettings": {"destinationArn": _LOGS}}},
-            "REST API theirs (a1), stage live",
-        ),
-        (
-            {"rest": {"methodSettings": {"*/*": {"loggingLevel": "ERROR"}}}},
-            "REST API theirs (a1), stage live",
-        ),
-        (
-            {"rest": {"methodSettings": {"a/GET": {}, "b/GET": {"loggingLevel": "INFO"}}}},
-            "REST API theirs (a1), stage live",
-        ),
-        (
-            {"websocket": {"AccessLogSettings": {"DestinationArn": _LOGS}}},
-            "WebSocket API websocket (websocket), stage s",
-        ),
-        (
-            {"websocket": {"DefaultRouteSettings": {"LoggingLevel": "INFO"}}},
-            "WebSocket API websocket (websocket), stage s",
-        ),
-        (
-            {"websocket": {"RouteSettings": {"r": {"LoggingLevel": "ERROR"}}}},
-            "WebSocket API websocket (websocket), stage s",
-        ),
+        ({"accessLogSettings": {"destinationArn": _LOGS}}, {}, REST_STAGE),
+        ({"methodSettings": {"*/*": {"loggingLevel": "ERROR"}}}, {}, REST_STAGE),
+        ({"methodSettings": {"a/GET": {}, "b/GET": {"loggingLevel": "INFO"}}}, {}, REST_STAGE),
+        ({}, {"AccessLogSettings": {"DestinationArn": _LOGS}}, WEBSOCKET_STAGE),
+        ({}, {"DefaultRouteSettings": {"LoggingLevel": "INFO"}}, WEBSOCKET_STAGE),
+        ({}, {"RouteSettings": {"r": {"LoggingLevel": "ERROR"}}}, WEBSOCKET_STAGE),
     ],
 )
 def test_the_accounts_role_for_logs_stays_while_a_stage_of_others_needs_it(
-    stages, which, account, project, capsys
+    account, project, capsys, rest, websocket, which
 ):
-    log_role_is(account, "f-api-logs-eu-west-1", OURS)
-    apis_are(account, **stages)
+    account.lays_out(log_role_is(LOG_ROLE), role(OURS), *apis(rest, websocket))
 
-    assert not orphans.reset_log_role(project, "f-api-logs-eu-west-1")
+    removal.remove(project, "role", LOG_ROLE)
 
     assert not project.something_is_left
-    said = (
-        "• role f-api-logs-eu-west-1 stays in the settings of API Gateway, which writes the "
-        f"logs of {which} with it"
+    assert capsys.readouterr().err == (
+        f"• role {LOG_ROLE} stays in the settings of API Gateway, which writes the "
+        f"logs of {which} with it\n"
     )
-    assert capsys.readouterr().err.splitlines() == [said]
 
 
 def test_the_accounts_role_for_logs_stays_where_nobody_can_say_who_needs_it(account, project):
-    log_role_is(account, "f-api-logs-eu-west-1", OURS)
-    account.refuses("apigateway", "get_rest_apis", "AccessDeniedException")
-    account.client("apigatewayv2")
+    account.lays_out(log_role_is(LOG_ROLE), role(OURS))
+    account.lays_out(("apigateway", "get_rest_apis", "AccessDeniedException"))
 
-    assert not orphans.reset_log_role(project, "f-api-logs-eu-west-1")
+    removal.remove(project, "role", LOG_ROLE)
 
     assert project.something_is_left
 
 
 def test_the_accounts_role_for_logs_stays_when_its_stack_does(account, project):
-    project.spare("f-api-logs-eu-west-1")
+    project.spared.add(LOG_ROLE)
     account.client("apigateway")
 
-    assert not orphans.reset_log_role(project, "f-api-logs-eu-west-1")
-
-
-def test_a_usage_plan_lets_go_of_its_stages_and_waits_for_a_change_that_is_still_made(
-    account, project
-):
-    plan = {"id": "p1", "name": "f-api", "tags": {"ecs-updater": "mine"}}
-    covered = [{"apiId": "a1", "stage": "v1"}, {"apiId": "a1", "stage": "v2"}]
-    other = plan | {"id": "p0", "name": "f-api-2"}
-    account.answers(
-        "apigateway", "get_usage_plans", {"items": [other], "position": "more"}, limit=500
-    )
-    account.answers("apigateway", "get_usage_plans", {"items": [plan]}, limit=500, position="more")
-    for _ in range(2):
-        account.answers(
-            "apigateway", "get_usage_plan", plan | {"apiStages": covered}, usagePlanId="p1"
-        )
-    account.refuses("apigateway", "update_usage_plan", "ConflictException")
-    account.answers("apigateway", "get_usage_plan", plan | {"apiStages": covered}, usagePlanId="p1")
-    for stage in ("a1:v1", "a1:v2"):
-        change = {"op": "remove", "path": "/apiStages", "value": stage}
-        account.answers(
-            "apigateway", "update_usage_plan", {}, usagePlanId="p1", patchOperations=[change]
-        )
-    account.answers("apigateway", "delete_usage_plan", {}, usagePlanId="p1")
-
-    kinds.remove(project, "usage plan", "f-api")
-
-    assert not project.something_is_left
-
-
-def test_an_api_that_has_gone_since_it_was_listed_is_no_api(account, project):
-    account.answers(
-        "apigateway",
-        "get_rest_apis",
-        {"items": [{"id": "a1", "name": "f-api"}, {"id": "a2"}]},
-        limit=500,
-    )
-    account.refuses("apigateway", "get_rest_api", "NotFoundException")
-
-    kinds.remove(project, "REST API", "f-api")
-
-    assert not project.something_is_left
-
-
-# The ledger
-
-
-def test_a_rule_lets_go_of_its_targets_first_page_by_page(account, project):
-    arn = f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/r"
-    account.answers("events", "describe_rule", {"Arn": arn}, Name="r")
-    account.answers("events", "list_tags_for_resource", {"Tags": OURS}, ResourceARN=arn)
-    for number, more in (("1", {"NextToken": "more"}), ("2", {})):
-        account.answers(
-            "events", "list_targets_by_rule", {"Targets": [{"Id": number, "Arn": arn}]} | more
-        )
-        account.answers("events", "remove_targets", {}, Rule="r", Ids=[number])
-    account.answers("events", "delete_rule", {}, Name="r")
-
-    kinds.remove(project, "rule", "r")
-
-    assert not project.something_is_left
-
-
-def table_is(account, status: str) -> None:
-    """Lays out an answer about the table; one that is gone is not found."""
-    if status:
-        table = {"TableArn": f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/t", "TableStatus": status}
-        account.answers("dynamodb", "describe_table", {"Table": table}, TableName="t")
-    else:
-        account.refuses("dynamodb", "describe_table", "ResourceNotFoundException")
-
-
-def table_is_ours(account) -> None:
-    """Lays out the table's tags, of which DynamoDB gives ten at a time."""
-    others = [{"Key": f"k{number}", "Value": "v"} for number in range(10)]
-    account.answers("dynamodb", "list_tags_of_resource", {"Tags": others, "NextToken": "more"})
-    account.answers("dynamodb", "list_tags_of_resource", {"Tags": OURS})
-
-
-def test_a_table_that_is_still_being_made_is_deleted_then_and_gone_when_dynamodb_has_forgotten_it(
-    account, project
-):
-    table_is(account, "CREATING")
-    table_is_ours(account)
-    for _ in range(2):
-        account.refuses("dynamodb", "delete_table", "ResourceInUseException")
-    account.answers("dynamodb", "delete_table", {}, TableName="t")
-    for status in ("DELETING", "DELETING", ""):
-        table_is(account, status)
-
-    kinds.remove(project, "table", "t")
-
-    assert not project.something_is_left
-
-
-def test_a_table_that_is_being_deleted_since_a_break_is_waited_for(account, project):
-    table_is(account, "DELETING")
-    table_is_ours(account)
-    account.refuses("dynamodb", "delete_table", "ResourceInUseException")
-    account.refuses("dynamodb", "delete_table", "ResourceNotFoundException")
-
-    kinds.remove(project, "table", "t")
-
-    assert not project.something_is_left
-
-
-def test_a_table_that_is_protected_against_deletion_is_named_with_the_command_that_unlocks_it(
-    account, project, capsys
-):
-    table_is(account, "ACTIVE")
-    table_is_ours(account)
-    account.refuses(
-        "dynamodb",
-        "delete_table",
-        "ValidationException",
-        "Resource cannot be deleted: it is protected.",
-    )
-
-    kinds.remove(project, "table", "t")
-
-    said = capsys.readouterr().err
-    assert "✗ table t could not be removed, make clean tries again: An error occurred" in said
-    unlocking = (
-        "aws dynamodb update-table --table-name t "
-        "--no-deletion-protection-enabled --region eu-west-1"
-    )
-    assert said.endswith(f"This command unlocks it: {unlocking}\n")
-    assert project.something_is_left
-
-
-def test_a_table_that_another_name_of_the_function_left_is_found_by_its_tag(account, project):
-    account.answers(
-        "dynamodb",
-        "list_tables",
-        {"TableNames": ["f-ledger", "of-others"], "LastEvaluatedTableName": "of-others"},
-    )
-    account.answers(
-        "dynamodb",
-        "list_tables",
-        {"TableNames": ["t-ledger", "u-ledger"]},
-        ExclusiveStartTableName="of-others",
-    )
-    for name, tags in (("t-ledger", OURS), ("u-ledger", [])):
-        arn = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{name}"
-        account.answers("dynamodb", "describe_table", {"Table": {"TableArn": arn}}, TableName=name)
-        account.answers("dynamodb", "list_tags_of_resource", {"Tags": tags}, ResourceArn=arn)
-
-    assert list(kinds.find(project, "earlier table", "f-ledger")) == [("t-ledger", "t-ledger")]
-
-
-# The bucket
-
-
-def test_an_object_that_may_not_go_is_named_with_the_bucket(account, project, capsys):
-    account.answers(
-        "s3", "get_bucket_tagging", {"TagSet": OURS}, Bucket=ANY, ExpectedBucketOwner=ACCOUNT
-    )
-    account.answers("s3", "list_object_versions", {"Versions": [{"Key": "k", "VersionId": "1"}]})
-    account.answers(
-        "s3",
-        "delete_objects",
-        {"Errors": [{"Key": "k", "Code": "AccessDenied", "Message": "It is locked."}]},
-    )
-
-    kinds.remove(project, "bucket", BUCKET)
-
-    assert (
-        f"✗ bucket {BUCKET} could not be removed, make clean tries again: k: It is locked."
-        in capsys.readouterr().err
-    )
-    assert project.something_is_left
-
-
-def test_a_bucket_into_which_something_came_meanwhile_is_emptied_again(account, project):
-    account.answers("s3", "get_bucket_tagging", {"TagSet": OURS})
-    for version, answers in (("1", "BucketNotEmpty"), ("2", "")):
-        account.answers(
-            "s3", "list_object_versions", {"DeleteMarkers": [{"Key": "k", "VersionId": version}]}
-        )
-        account.answers(
-            "s3", "delete_objects", {}, Bucket=ANY, ExpectedBucketOwner=ACCOUNT, Delete=ANY
-        )
-        if answers:
-            account.refuses("s3", "delete_bucket", answers)
-    account.answers("s3", "delete_bucket", {})
-
-    kinds.remove(project, "bucket", BUCKET)
-
-    assert not project.something_is_left
+    removal.remove(project, "role", LOG_ROLE)
