@@ -11,6 +11,7 @@ import pytest
 
 from ecs_updater.model.event_parser import parse
 from ecs_updater.settings import Settings
+from module_docs import outdated
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -168,3 +169,7 @@ def test_the_diagram_shows_what_its_source_says():
     assert labels
     for line in (line for label in labels for line in label.split("\\n")):
         assert f">{line}<" in drawn
+
+
+def test_the_tables_of_the_terraform_modules_are_up_to_date():
+    assert outdated() == [], "run scripts/module_docs.py"

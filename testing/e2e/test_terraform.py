@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from support.terraform import run
 
 PROJECT = Path(__file__).resolve().parents[2]
 TREE = PROJECT / "infraestructure-terraform"
@@ -69,6 +72,22 @@ def test_terraforms_own_tests_pass():
     done = check("test")
     if done.returncode == SKIPPED:
         pytest.skip(done.stderr.strip().removeprefix("• skipped: "))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_usage_of_every_module_is_valid(tmp_path):
+    readmes = sorted(TREE.glob("modules/*/README.md"))
+    usages = [
+        re.findall(r"^```hcl\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        for path in readmes
+    ]
+    assert [len(blocks) for blocks in usages] == [1] * len(list(TREE.glob("modules/*")))
+    text = "\n".join(block for blocks in usages for block in blocks)
+    (tmp_path / "main.tf").write_text(text.replace('"./modules', f'"{TREE}/modules'), "utf-8")
+    if not shutil.which("terraform") or run(tmp_path, {}, "init", "-input=false").returncode:
+        (pytest.fail if os.environ.get("REQUIRE_TERRAFORM") else pytest.skip)("no Terraform")
+
+    done = run(tmp_path, {}, "validate")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
