@@ -1,11 +1,10 @@
-"""How long a fleet takes, and what it costs: `make bench-fleet`.
+"""Measures the time and the ECS calls of a batch that updates many services: `make bench-fleet`.
 
-=============  ==============================================================================
-``stage``      an emulator with a cluster, a fleet of services, and the queue with its worker
-``measure``    one run of a contender over a fleet, behind a proxy with ECS's own quotas
-``ours``       `ecs-updater deploy`, through the queue
-``peers``      fabfuel's ecs-deploy, one after the other and many at once
-``forward``    the same fleet, and larger ones, on a clock that only sleeping moves
-``table``      the table that is printed
-=============  ==============================================================================
+===============  ===========================================================================
+``testbed``      emulator with a cluster, services, and the queue with its worker
+``contenders``   `ecs-updater deploy` through the queue; fabfuel's ecs-deploy
+``measurement``  one run of a contender, behind a proxy with ECS's rate limits
+``simulation``   the same batch, and larger ones, on a simulated clock
+``report``       the printed table, and the limits that this project's own runs must keep
+===============  ===========================================================================
 """

@@ -1,6 +1,6 @@
-"""``python -m bench --services 100``: see the package's docstring.
+"""Runs all contenders: ``python -m bench --services 100``.
 
-Exits 1 when a promise is broken.
+Exits with 1 if a run of this project exceeds a limit of ``report``.
 """
 
 import argparse
@@ -9,40 +9,46 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from . import forward, ours, peers
-from .measure import measure
-from .stage import stage
-from .table import broken_promises, rows
+from .contenders import run_ecs_deploy, run_ecs_updater
+from .measurement import measure
+from .report import find_exceeded_limits, format_table
+from .simulation import simulate
+from .testbed import create_testbed
 
 
 def main() -> int:
-    """Runs all contenders over one fleet."""
+    """Prints the table of all runs and returns the exit status."""
     parser = argparse.ArgumentParser(prog="bench")
-    parser.add_argument("--services", type=int, default=100, help="the size of the fleet")
+    parser.add_argument("--services", type=int, default=100, help="services on the emulator")
     parser.add_argument(
         "--simulated",
         type=int,
         nargs="*",
         default=[100, 300, 1000],
-        help="sizes of simulated fleets",
+        help="services of each simulated run",
     )
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory, stage(Path(directory), asked.services) as made:
-        few = max(1, asked.services // 5)
-        mine = [
-            measure("ecs-updater", ours.deploy, made, tag=2),
-            measure("ecs-updater", ours.deploy, made, tag=3, changed=few),
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        create_testbed(Path(directory), options.services) as testbed,
+    ):
+        few = max(1, options.services // 5)
+        own = [
+            measure("ecs-updater", run_ecs_updater, testbed, tag=2),
+            measure("ecs-updater", run_ecs_updater, testbed, tag=3, changed=few),
         ]
-        theirs = [
-            measure("ecs-deploy, one after the other", partial(peers.deploy, 1), made, tag=4),
-            measure("ecs-deploy, 20 at once", partial(peers.deploy, 20), made, tag=5),
+        peers = [
+            measure("ecs-deploy, sequential", partial(run_ecs_deploy, 1), testbed, tag=4),
+            measure("ecs-deploy, 20 in parallel", partial(run_ecs_deploy, 20), testbed, tag=5),
         ]
-    simulated = [forward.run(size) for size in asked.simulated]
-    print("\n".join(rows([*mine, *theirs, *simulated])))
-    broken = [text for one in (*mine, *simulated) for text in broken_promises(one)]
-    for text in broken:
+    simulated = [simulate(size) for size in options.simulated]
+    print("\n".join(format_table([*own, *peers, *simulated])))
+    exceeded = [
+        text for measurement in (*own, *simulated) for text in find_exceeded_limits(measurement)
+    ]
+    for text in exceeded:
         print(f"✗ {text}", file=sys.stderr)
-    return bool(broken)
+    return bool(exceeded)
 
 
 if __name__ == "__main__":

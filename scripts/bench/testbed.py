@@ -1,4 +1,4 @@
-"""An emulator with a cluster, a fleet of services each of its own family, and the fleet's queue and
+"""Creates an emulator with a cluster, services of separate families, and the queue with its
 worker.
 """
 
@@ -16,7 +16,8 @@ from support.make import Workspace
 
 CLUSTER = "ECSCluster"
 REPOSITORY = "registry.example.com/app"
-FUNCTIONS = ("ecs-updater-fleet", "ecs-updater-completer")
+WORKER = "ecs-updater-fleet"
+RECONCILER = "ecs-updater-completer"
 _STEPS = (
     "build-lambda-package",
     "emulator-up",
@@ -26,12 +27,12 @@ _STEPS = (
 )
 
 
-class Stage:
-    """What there is on it; ``size`` services run ``REPOSITORY:1``."""
+class Testbed:
+    """The resources on the emulator: `size` services run ``REPOSITORY:1``."""
 
-    def __init__(self, here: Workspace, size: int):
-        self.port = here.port
-        self.shell = {
+    def __init__(self, workspace: Workspace, size: int):
+        self.port = workspace.port
+        self.environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("AWS_", "MAKE"))
@@ -43,25 +44,25 @@ class Stage:
             "NO_PROXY": "127.0.0.1",
         }
         self.services = [f"web-{number:04d}" for number in range(1, size + 1)]
-        network = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+        subnet = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda name: self._make(name, network), self.services))
+            list(pool.map(lambda name: self._create_service(name, subnet), self.services))
 
     def client(self, service: str) -> Any:
-        """A client of the emulator itself, which nothing throttles."""
+        """Returns a client of the emulator itself, without the rate limits of the proxy."""
         endpoint = f"http://127.0.0.1:{self.port}"
         config = Config(retries={"total_max_attempts": 3}, proxies={}, read_timeout=300)
-        key = {
+        credentials = {
             "aws_access_key_id": "test",
             "aws_secret_access_key": "test",
             "region_name": "eu-west-1",
         }
-        return boto3.client(service, endpoint_url=endpoint, config=config, **key)  # type: ignore[call-overload]
+        return boto3.client(service, endpoint_url=endpoint, config=config, **credentials)  # type: ignore[call-overload]
 
-    def lead_functions_to(self, url: str) -> None:
-        """Lets worker and completer call AWS there."""
+    def set_endpoint(self, url: str) -> None:
+        """Sets the endpoint that worker and reconciler call."""
         functions = self.client("lambda")
-        for name in FUNCTIONS:
+        for name in (WORKER, RECONCILER):
             before = functions.get_function_configuration(FunctionName=name)["Environment"][
                 "Variables"
             ]
@@ -70,21 +71,21 @@ class Stage:
                 FunctionName=name, Environment={"Variables": variables}
             )
 
-    def images(self) -> dict[str, str]:
-        """What each service runs, or is on its way to."""
-        ecs, found = self.client("ecs"), {}
+    def read_images(self) -> dict[str, str]:
+        """Returns the image of each service's current revision."""
+        ecs, images = self.client("ecs"), {}
         for first in range(0, len(self.services), 10):
-            described = ecs.describe_services(
+            page = ecs.describe_services(
                 cluster=CLUSTER, services=self.services[first : first + 10]
             )["services"]
-            for service in described:
+            for service in page:
                 revision = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])[
                     "taskDefinition"
                 ]
-                found[service["serviceName"]] = revision["containerDefinitions"][0]["image"]
-        return found
+                images[service["serviceName"]] = revision["containerDefinitions"][0]["image"]
+        return images
 
-    def _make(self, name: str, subnet: str) -> None:
+    def _create_service(self, name: str, subnet: str) -> None:
         ecs = self.client("ecs")
         revision = ecs.register_task_definition(
             family=name,
@@ -106,14 +107,13 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path, size: int) -> Iterator[Stage]:
-    """A stage in a directory of its own; nothing is left of it."""
-    here = Workspace(directory, SAM_MODE="emulator")
+def create_testbed(directory: Path, size: int) -> Iterator[Testbed]:
+    """Creates a testbed in `directory` and removes it at the end."""
+    workspace = Workspace(directory, SAM_MODE="emulator")
     try:
-        made = here.make(*_STEPS)
-        assert made.status == 0, made.output
-        yield Stage(here, size)
+        workspace.make(*_STEPS).succeeded()
+        yield Testbed(workspace, size)
     finally:
-        here.make("emulator-down")
-        here.make("clean")
-        here.end()
+        workspace.make("emulator-down")
+        workspace.make("clean")
+        workspace.end()
