@@ -1,11 +1,11 @@
-"""Says whether Docker can run the function here, and where its container finds the emulator.
+"""Checks whether Docker can run the function, and prints the address for the emulator.
 
 Usage: docker_check.py IMAGE
 
-Prints the address of this machine that both a container and the machine itself reach, the gateway
-of Docker's own bridge: the emulator listens on it while the function runs in a container, so that
-it need not listen on every interface. When Docker cannot be used, prints the reason in its place,
-one line, and exits 1, or 2 when nothing is amiss but the image.
+The address is the gateway of Docker's bridge, which containers and this machine can reach. The
+emulator listens on it while the function runs in a container, and not on every interface. If Docker
+cannot be used, the script prints the reason in one line and exits with 1, or with 2 if only the
+image is missing.
 """
 
 import socket
@@ -19,9 +19,9 @@ ENGINE_SECONDS = 10
 PULL_SECONDS = 120
 START_SECONDS = 30
 CONNECT_SECONDS = 5
-STAND_IN = "scripts/build-lambda-base-image"
+IMAGE_SCRIPT = "scripts/build-lambda-base-image"
 
-# Runs in the container: prints the machine's address as Docker knows it, reads a port and connects
+# Runs in the container: prints the machine's address in Docker's network, reads a port and connects
 # to it.
 PROBE = f"""
 import socket
@@ -31,57 +31,59 @@ socket.create_connection((address, int(input())), timeout={CONNECT_SECONDS}).clo
 """
 
 
-class NotUsable(Exception):
-    """Docker cannot run the function here; the message is one line that says why."""
+class DockerError(Exception):
+    """Docker cannot run the function. The message is the reason in one line."""
 
 
-class NoImage(NotUsable):
+class ImageError(DockerError):
     """The image is not on this machine and cannot be pulled."""
 
 
-def docker(*arguments: str, seconds: float) -> subprocess.CompletedProcess:
-    """Run a docker command for at most `seconds`; NotUsable when there is no such program or it
-    takes longer.
+def run_docker(*arguments: str, seconds: float) -> subprocess.CompletedProcess:
+    """Runs a docker command for at most `seconds`.
+
+    Raises DockerError if docker is not installed or takes longer.
     """
     try:
         return subprocess.run(
             ["docker", *arguments], capture_output=True, text=True, timeout=seconds, check=False
         )
     except FileNotFoundError:
-        raise NotUsable("Docker is not installed") from None
+        raise DockerError("Docker is not installed") from None
     except subprocess.TimeoutExpired:
-        raise NotUsable(f"docker {arguments[0]} took more than {seconds} seconds") from None
+        raise DockerError(f"docker {arguments[0]} took more than {seconds} seconds") from None
 
 
 def last_line(text: str) -> str:
-    """The last line of a command's output, where docker says what went wrong."""
-    return (text.strip().splitlines() or ["no reason given"])[-1]
+    """Returns the last line of docker's output, which has the error."""
+    return (text.strip().splitlines() or ["no error message"])[-1]
 
 
 def check_engine() -> None:
-    """NotUsable unless a Docker engine answers."""
-    if docker("info", seconds=ENGINE_SECONDS).returncode:
-        raise NotUsable("no Docker engine answers")
+    """Raises DockerError if no Docker engine answers."""
+    if run_docker("info", seconds=ENGINE_SECONDS).returncode:
+        raise DockerError("no Docker engine answers")
 
 
 def check_image(image: str) -> None:
-    """NotUsable unless the image is on this machine or can be pulled in time."""
-    if docker("image", "inspect", image, seconds=ENGINE_SECONDS).returncode == 0:
+    """Pulls the image if it is missing. Raises ImageError if that fails."""
+    if run_docker("image", "inspect", image, seconds=ENGINE_SECONDS).returncode == 0:
         return
     say(f"pulling {image}, for at most {PULL_SECONDS} seconds")
-    pulled = docker("pull", "--quiet", image, seconds=PULL_SECONDS)
+    pulled = run_docker("pull", "--quiet", image, seconds=PULL_SECONDS)
     if pulled.returncode:
-        raise NoImage(
-            f"{image} is not here and cannot be pulled ({last_line(pulled.stderr)}); "
-            f"{STAND_IN} makes a stand-in"
+        raise ImageError(
+            f"{image} is not on this machine and cannot be pulled ({last_line(pulled.stderr)}): "
+            f"{IMAGE_SCRIPT} builds a stand-in"
         )
 
 
-def shared_address(image: str) -> str:
-    """The address at which a container of the image reaches this machine, proved by a connection;
-    else NotUsable.
+def find_address(image: str) -> str:
+    """Returns the address at which a container of the image can connect to this machine.
+
+    Raises DockerError if there is none.
     """
-    # With SAM every function's container is on the default bridge, so the probe is too.
+    # SAM runs each function on the default bridge.
     command = ["docker", "run", "--rm", "--interactive", "--network", "bridge"]
     command += [
         "--add-host",
@@ -99,12 +101,14 @@ def shared_address(image: str) -> str:
         address = run.stdout.readline().strip()
         watchdog.cancel()
         if not address:
-            raise NotUsable(f"a container of {image} does not run: {last_line(run.stderr.read())}")
+            raise DockerError(
+                f"a container of {image} does not run: {last_line(run.stderr.read())}"
+            )
         try:
             server = socket.create_server((address, 0))
         except OSError:
-            raise NotUsable(
-                f"containers see this machine as {address}, which is not an address of its own"
+            raise DockerError(
+                f"containers reach this machine as {address}, which is not one of its addresses"
             ) from None
         with server:
             server.settimeout(CONNECT_SECONDS)
@@ -113,22 +117,22 @@ def shared_address(image: str) -> str:
             try:
                 server.accept()[0].close()
             except TimeoutError:
-                raise NotUsable(
-                    f"a firewall keeps containers from connecting to this machine at {address}"
+                raise DockerError(
+                    f"a firewall blocks connections from containers to {address} on this machine"
                 ) from None
     return address
 
 
 def main() -> int:
-    """Run the checks in the order of their cost."""
+    """Runs the checks, the quickest first, and returns the exit status."""
     image = sys.argv[1]
     try:
         check_engine()
         check_image(image)
-        print(shared_address(image))
-    except NotUsable as reason:
-        print(reason)
-        return 2 if isinstance(reason, NoImage) else 1
+        print(find_address(image))
+    except DockerError as error:
+        print(error)
+        return 2 if isinstance(error, ImageError) else 1
     return 0
 
 

@@ -2,18 +2,18 @@
 
 Usage: emulator.py up|down|status
 
-`up` starts it and waits until it answers, or finds this project's own one running already. `down`
-stops it and removes its files, and does nothing when none runs. `status` exits 0 when the one of
-this directory answers.
+`up` starts it and waits until it answers. It does nothing if the emulator of this directory runs
+already. `down` stops it and removes its files, and does nothing if none runs. `status` exits with 0
+if the emulator of this directory answers.
 
 Settings come from the environment: EMULATOR_HOST, EMULATOR_PORT, EMULATOR_AUTH, AWS_DEFAULT_REGION,
-BUILD_DIR and TOOLS_DIR. With EMULATOR_AUTH=true it checks signatures and IAM policies; the dummy
-credentials are those of the account's root then.
+BUILD_DIR and TOOLS_DIR. With EMULATOR_AUTH=true the emulator checks signatures and IAM policies.
+The dummy credentials are then the account's root user.
 
-MiniStack hands its own environment to the functions that it runs, so it gets a short one, with a
-home of its own. It reports its edition on its health page: there it carries a mark, its process id
-and its directory. The mark distinguishes an emulator of this project from any other program on
-the port, also when its files are gone.
+MiniStack passes its environment to the functions that it runs. Therefore it gets few variables and
+a separate home directory. Its health page returns MINISTACK_EDITION. This script puts a mark, the
+process id and the directory there. The mark distinguishes an emulator of this project from other
+programs on the port, even if its files are missing.
 """
 
 import fcntl
@@ -44,31 +44,29 @@ TOOL = Path(os.environ.get("TOOLS_DIR", ".tools")).resolve() / "emulator"
 PID_FILE = DIRECTORY / "pid"
 LOG_FILE = DIRECTORY / "log"
 
-# Past every proxy: the emulator is on this machine.
+# Without a proxy, because the emulator is on this machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Emulator(NamedTuple):
-    """An emulator of this project that answers: its process, and the directory with its files."""
+    """Process id and directory of a running emulator of this project."""
 
     pid: int
     directory: Path
 
 
-def answering() -> Emulator | None:
-    """Returns this project's emulator on the port, or None when nothing or something else is
-    there.
-    """
+def find_emulator() -> Emulator | None:
+    """Returns this project's emulator on the port, or None if none answers there."""
     try:
         with _OPENER.open(f"http://{HOST}:{PORT}/_ministack/health", timeout=2) as response:
             mark, pid, directory = json.load(response)["edition"].split(" ", 2)
-        found = Emulator(int(pid), Path(directory))
+        emulator = Emulator(int(pid), Path(directory))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return found if mark == MARK and is_emulator(found.pid) else None
+    return emulator if mark == MARK and is_emulator(emulator.pid) else None
 
 
-def port_is_taken() -> bool:
+def is_port_used() -> bool:
     """Returns whether any program listens on the port."""
     with socket.socket(socket.AF_INET6 if ":" in HOST else socket.AF_INET) as probe:
         probe.settimeout(2)
@@ -76,9 +74,9 @@ def port_is_taken() -> bool:
 
 
 def is_emulator(pid: int) -> bool:
-    """Returns whether a process is an emulator, and no later program with its number."""
+    """Returns whether a process is an emulator, not a later program with the same process id."""
     try:
-        # Where there is no /proc (macOS) there is a ps; a bare Debian has no ps.
+        # macOS has no /proc. A minimal Debian has no ps.
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
     except OSError:
         try:
@@ -90,8 +88,8 @@ def is_emulator(pid: int) -> bool:
     return b" -m ministack" in command
 
 
-def recorded_pid() -> int | None:
-    """Returns the process id in the pid file, when that process is an emulator."""
+def read_pid() -> int | None:
+    """Returns the process id in the pid file, or None if that process is not an emulator."""
     try:
         pid = int(PID_FILE.read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -99,10 +97,8 @@ def recorded_pid() -> int | None:
     return pid if is_emulator(pid) else None
 
 
-def environment(pid: int) -> dict[str, str]:
-    """Returns everything that the emulator, and so a function that runs in it, sees of this
-    machine's environment.
-    """
+def build_environment(pid: int) -> dict[str, str]:
+    """Returns the environment of the emulator and of the functions that it runs."""
     return {
         "PATH": f"{TOOL}/bin:/usr/bin:/bin",
         "HOME": str(DIRECTORY / "home"),
@@ -113,15 +109,16 @@ def environment(pid: int) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "AUTH": AUTH or "false",
         "MINISTACK_EDITION": f"{MARK} {pid} {DIRECTORY}",
-        # Not used here: a second emulator beside this one would clash on their fixed ports.
+        # Not needed. Their fixed ports would conflict with a second emulator.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }
 
 
 def start() -> int:
-    """Starts the emulator in a session of its own, so that it and its workers can be stopped as one
-    group; returns its pid.
+    """Starts the emulator and returns its process id.
+
+    It gets a separate session, so that it and its workers can be stopped as one process group.
     """
     for name in ("home", "tmp"):
         (DIRECTORY / name).mkdir(parents=True, exist_ok=True)
@@ -139,40 +136,36 @@ def start() -> int:
         os.dup2(log, 2)
         os.closerange(3, 256)
         python = str(TOOL / "bin" / "python3")
-        os.execve(python, [python, "-m", "ministack"], environment(os.getpid()))
+        os.execve(python, [python, "-m", "ministack"], build_environment(os.getpid()))
     finally:
         os._exit(127)
 
 
-def of_another_run(found: Emulator) -> str:
-    """Returns the sentence about an emulator whose files lie in another directory, and how to stop
-    it.
-    """
+def describe_other_run(emulator: Emulator) -> str:
+    """Returns the sentence about an emulator of another directory, and how to stop it."""
     return (
-        f"port {PORT} has the emulator of another run: make "
-        f"EMULATOR_PORT={PORT + 1} … goes beside it, "
-        f"make emulator-down EMULATOR_PORT={PORT} BUILD_DIR={found.directory.parent} stops it"
+        f"port {PORT} has the emulator of another run: use another port with make "
+        f"EMULATOR_PORT={PORT + 1} …, or stop it with make emulator-down EMULATOR_PORT={PORT} "
+        f"BUILD_DIR={emulator.directory.parent}"
     )
 
 
-def check_free() -> None:
-    """Ends the program with what is wrong and what to do, when an emulator cannot be started
-    here.
-    """
-    pid = recorded_pid()
-    if pid and port_is_taken():
+def check_port() -> None:
+    """Exits with the error and the remedy if an emulator cannot be started on this port."""
+    pid = read_pid()
+    if pid and is_port_used():
         fail(
-            f"the emulator on port {PORT} (process {pid}) does not answer: make "
+            f"the emulator on port {PORT} (process {pid}) does not answer: run make "
             "emulator-down, then try again"
         )
     if pid:
         fail(
-            f"process {pid} is an emulator of this directory on another port: make "
-            "emulator-down, or another BUILD_DIR"
+            f"process {pid} is an emulator of this directory on another port: run make "
+            "emulator-down, or use another BUILD_DIR"
         )
-    if port_is_taken():
+    if is_port_used():
         fail(
-            f"port {PORT} is taken by another program: stop that one, or take another port: make "
+            f"port {PORT} is used by another program: stop it, or use another port with make "
             f"EMULATOR_PORT={PORT + 1} …"
         )
 
@@ -180,32 +173,32 @@ def check_free() -> None:
 def up() -> None:  # pylint: disable=invalid-name
     """Starts the emulator unless it already runs, and waits until it answers.
 
-    A second `up` meanwhile waits for the first.
+    Concurrent calls wait for each other.
     """
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with (DIRECTORY / "lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = answering()
-        if found and found.directory != DIRECTORY:
-            fail(of_another_run(found))
-        if found:
-            say(f"the emulator already runs on {HOST}:{PORT} (process {found.pid})")
-            PID_FILE.write_text(f"{found.pid}\n", encoding="ascii")
+        emulator = find_emulator()
+        if emulator and emulator.directory != DIRECTORY:
+            fail(describe_other_run(emulator))
+        if emulator:
+            say(f"the emulator already runs on {HOST}:{PORT} (process {emulator.pid})")
+            PID_FILE.write_text(f"{emulator.pid}\n", encoding="ascii")
             return
-        check_free()
+        check_port()
         say(f"starting the emulator on {HOST}:{PORT}")
         wait_for(start())
 
 
 def wait_for(pid: int) -> None:
-    """Waits until the emulator that was just started answers; ends the program when it does not."""
+    """Waits until the started emulator answers. Exits with the error if it does not."""
     deadline = time.monotonic() + START_SECONDS
-    while (found := answering()) is None or found.pid != pid:
+    while (emulator := find_emulator()) is None or emulator.pid != pid:
         if os.waitpid(pid, os.WNOHANG)[0]:
             lines = LOG_FILE.read_text(encoding="utf-8", errors="replace").splitlines() or [
-                "no reason given"
+                "no output"
             ]
-            fail(f"the emulator ended at once: {lines[-1]} (all of it: {LOG_FILE})")
+            fail(f"the emulator does not start: {lines[-1]} (see {LOG_FILE})")
         if time.monotonic() > deadline:
             stop(pid)
             fail(
@@ -215,10 +208,8 @@ def wait_for(pid: int) -> None:
         time.sleep(0.05)
 
 
-def runs(pid: int) -> bool:
-    """Returns whether a process of the group still runs; one that only waits to be collected by its
-    parent does not.
-    """
+def is_running(pid: int) -> bool:
+    """Returns whether a process of the group runs. A zombie process does not count."""
     try:
         os.killpg(pid, 0)
     except (ProcessLookupError, PermissionError):
@@ -233,9 +224,7 @@ def runs(pid: int) -> bool:
 
 
 def stop(pid: int) -> None:
-    """Stops the emulator's process group, by force when it does not end by itself, and waits until
-    the port is free.
-    """
+    """Stops the emulator's process group with SIGTERM, then SIGKILL, until the port is free."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(pid, sign)
@@ -243,39 +232,37 @@ def stop(pid: int) -> None:
             pass
         deadline = time.monotonic() + STOP_SECONDS / 2
         while time.monotonic() < deadline:
-            if not runs(pid) and not port_is_taken():
+            if not is_running(pid) and not is_port_used():
                 return
             time.sleep(0.05)
     fail(
-        f"the emulator (process {pid}) does not end: stop it by hand (kill -9 "
+        f"the emulator (process {pid}) does not stop: stop it manually (kill -9 "
         f"{pid}), then try again"
     )
 
 
 def down() -> None:
-    """Stops the emulator of this directory, found by its answer or by the pid file, and removes its
-    files.
-    """
-    found = answering()
-    if found and found.directory != DIRECTORY:
-        say(of_another_run(found))
-    ours = found.pid if found and found.directory == DIRECTORY else recorded_pid()
-    if ours:
-        say(f"stopping the emulator on {HOST}:{PORT} (process {ours})")
-        stop(ours)
+    """Stops the emulator of this directory and removes its files."""
+    emulator = find_emulator()
+    if emulator and emulator.directory != DIRECTORY:
+        say(describe_other_run(emulator))
+    pid = emulator.pid if emulator and emulator.directory == DIRECTORY else read_pid()
+    if pid:
+        say(f"stopping the emulator on {HOST}:{PORT} (process {pid})")
+        stop(pid)
     shutil.rmtree(DIRECTORY, ignore_errors=True)
 
 
 def main() -> None:
-    """Runs the verb that the command line names."""
+    """Runs the command up, down or status."""
     match sys.argv[1:]:
         case ["up"]:
             up()
         case ["down"]:
             down()
         case ["status"]:
-            found = answering()
-            sys.exit(0 if found and found.directory == DIRECTORY else 1)
+            emulator = find_emulator()
+            sys.exit(0 if emulator and emulator.directory == DIRECTORY else 1)
         case _:
             sys.exit(__doc__)
 

@@ -1,9 +1,8 @@
-"""Makes the function's bundle: its code, its hash-locked dependencies, and no more of the SDK's
-data than it uses.
+"""Builds the function's bundle: its code, its hash-locked dependencies, and the SDK's data of the
+services that it calls.
 
-Called by scripts/build-lambda-package; lambda_code/bundle.toml says what goes in. The zip depends
-on its inputs (see ``fingerprint``), not on the directory, the umask, the time zone or the locale of
-the build.
+scripts/build-lambda-package calls this script. lambda_code/bundle.toml selects the content. The zip
+depends only on its inputs (see ``describe_inputs``), not on directory, umask, time zone or locale.
 """
 
 import argparse
@@ -29,60 +28,60 @@ from terminal import fail, run_program, say
 SOURCES = Path(__file__).resolve().parent.parent / "lambda_code"
 PACKAGE = "ecs_updater"
 FUNCTION_ROOT = "/var/task"
-"""Where Lambda unpacks a bundle: the directory that byte-compiled code names in a traceback."""
+"""Directory of an unpacked bundle on Lambda. Byte-compiled code names it in tracebacks."""
 
-_BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # The earliest that a zip can say.
+_EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class BuildError(Exception):
-    """The bundle cannot be made; the message says why and what to do."""
+    """The bundle cannot be built. The message has the reason and the remedy."""
 
 
-def files_below(directory: Path) -> dict[str, Path]:
-    """Every file below ``directory`` by its name in the bundle, sorted, without hidden and
-    byte-compiled ones.
+def list_files(directory: Path) -> dict[str, Path]:
+    """Returns the files below `directory` by their name in the bundle, sorted.
+
+    Omits hidden and byte-compiled files.
     """
-    found = {
+    paths = {
         path.relative_to(directory).as_posix(): path
         for path in directory.rglob("*")
         if path.is_file()
     }
     return {
-        name: found[name]
-        for name in sorted(found)
-        if "__pycache__/" not in name and not found[name].name.startswith(".")
+        name: paths[name]
+        for name in sorted(paths)
+        if "__pycache__/" not in name and not paths[name].name.startswith(".")
     }
 
 
-def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a name in the bundle fits one of the patterns."""
+def is_match(name: str, patterns: Iterable[str]) -> bool:
+    """Returns whether a name in the bundle matches one of the patterns."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def is_other_data(name: str, services: Set[str]) -> bool:
-    """Whether a file of the SDK is data of a service that is not among ``services``."""
+def is_unused_data(name: str, services: Set[str]) -> bool:
+    """Returns whether a file is the SDK's data of a service that is not in `services`."""
     match name.split("/"):
         case ["botocore", "data", service, _, *_]:
             return service not in services
     return False
 
 
-def without_documentation(value: Any) -> Any:
-    """A service model, or a part of one, without its documentation: four fifths of what making a
-    client has to parse.
+def remove_documentation(value: Any) -> Any:
+    """Returns a service model, or a part of it, without documentation.
+
+    The documentation is four fifths of the text that a new client parses.
     """
     if isinstance(value, dict):
         texts = {
             key for key, item in value.items() if key == "documentation" and isinstance(item, str)
         }
-        return {key: without_documentation(item) for key, item in value.items() if key not in texts}
-    return [without_documentation(item) for item in value] if isinstance(value, list) else value
+        return {key: remove_documentation(item) for key, item in value.items() if key not in texts}
+    return [remove_documentation(item) for item in value] if isinstance(value, list) else value
 
 
 def prune_endpoints(endpoints: Mapping[str, Any], prefixes: Set[str]) -> dict[str, Any]:
-    """botocore's endpoints.json with every partition, region and default, but only the services of
-    these endpoint prefixes.
-    """
+    """Returns botocore's endpoints.json with only the services of these endpoint prefixes."""
     partitions = [
         {
             **partition,
@@ -95,22 +94,21 @@ def prune_endpoints(endpoints: Mapping[str, Any], prefixes: Set[str]) -> dict[st
     return {**endpoints, "partitions": partitions}
 
 
-def shrunk_data(installed: Path, services: Iterable[str]) -> dict[str, bytes]:
-    """What takes the place of the SDK's data of these services: models as bare JSON, which need no
-    unpacking, and endpoints.
+def shrink_data(installed: Path, services: Iterable[str]) -> dict[str, bytes]:
+    """Returns the smaller replacements for the SDK's data: endpoints, and models as plain JSON.
 
-    Raises BuildError for a service that the SDK does not know.
+    Raises BuildError if the SDK has no such service.
     """
     contents: dict[str, Any] = {}
     prefixes = set()
     for service in services:
         models = sorted(installed.glob(f"botocore/data/{service}/*/*.json.gz"))
         if not models:
-            raise BuildError(f"bundle.toml: botocore knows no service {service}: correct services")
+            raise BuildError(f"bundle.toml: botocore has no service {service}: correct services")
         for model in models:
             content = json.loads(gzip.decompress(model.read_bytes()))
             contents[model.relative_to(installed).as_posix().removesuffix(".gz")] = (
-                without_documentation(content)
+                remove_documentation(content)
             )
             if "metadata" in content:
                 prefixes.add(content["metadata"]["endpointPrefix"])
@@ -125,7 +123,7 @@ def shrunk_data(installed: Path, services: Iterable[str]) -> dict[str, bytes]:
 def install(options: argparse.Namespace, directory: Path) -> None:
     """Installs the locked requirements as wheels for the function's Python and system.
 
-    Raises BuildError.
+    Raises BuildError if uv fails.
     """
     command = [
         options.uv,
@@ -153,27 +151,25 @@ def install(options: argparse.Namespace, directory: Path) -> None:
         )
 
 
-def bundled(installed: Path, config: Mapping[str, Any]) -> dict[str, bytes]:
-    """Everything that the bundle holds by its name, byte-compiled files aside."""
-    shrunk = shrunk_data(installed, config["services"])
+def collect_contents(installed: Path, config: Mapping[str, Any]) -> dict[str, bytes]:
+    """Returns the bundle's files by their name, without byte-compiled ones."""
+    shrunk = shrink_data(installed, config["services"])
     contents = {
         name: path.read_bytes()
-        for name, path in files_below(installed).items()
-        if not matches(name, config["leave_out"])
-        and not is_other_data(name, set(config["services"]))
+        for name, path in list_files(installed).items()
+        if not is_match(name, config["leave_out"])
+        and not is_unused_data(name, set(config["services"]))
         and name.removesuffix(".gz") not in shrunk
     }
     code = {
         f"{PACKAGE}/{name}": path.read_bytes()
-        for name, path in files_below(SOURCES / PACKAGE).items()
+        for name, path in list_files(SOURCES / PACKAGE).items()
     }
     return contents | shrunk | code
 
 
 def find_interpreter(uv: str, version: str) -> tuple[str, str] | None:
-    """The path and the version of a released CPython of that version on this machine, or None; it
-    is never downloaded.
-    """
+    """Returns path and full version of an installed CPython release, or None. Downloads none."""
     path = sys.executable
     if version != f"{sys.version_info.major}.{sys.version_info.minor}":
         search = [
@@ -202,25 +198,23 @@ def find_interpreter(uv: str, version: str) -> tuple[str, str] | None:
     )
 
 
-def without_docstrings(source: bytes) -> bytes:
-    """A module's source without what its docstrings say, in the same lines: nobody reads them in a
-    function, and all load them.
+def blank_docstrings(source: bytes) -> bytes:
+    """Returns a module's source with blank docstrings and the same lines, to load faster.
 
-    They stay strings, for the code that adds to one.
+    They remain strings, because some code appends to them.
     https://docs.python.org/3/library/ast.html#ast.AST.end_col_offset
     """
     lines = source.splitlines(keepends=True)
     definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    found = [
+    documented = [
         node
         for node in ast.walk(ast.parse(source))
         if isinstance(node, definitions) and ast.get_docstring(node, clean=False)
     ]
-    for docstring in sorted(
-        (node.body[0] for node in found), key=lambda one: one.lineno, reverse=True
-    ):
+    docstrings = [node.body[0] for node in documented]
+    for docstring in sorted(docstrings, key=lambda node: node.lineno, reverse=True):
         first, last = docstring.lineno - 1, docstring.end_lineno - 1
-        # Not empty: without a docstring a dataclass makes one from its signature, at every start.
+        # Not empty: a dataclass without a docstring builds one from its signature at each start.
         text = b'""" ' + b"\n" * (last - first) + b'"""'
         lines[first : last + 1] = [
             lines[first][: docstring.col_offset] + text + lines[last][docstring.end_col_offset :]
@@ -228,18 +222,19 @@ def without_docstrings(source: bytes) -> bytes:
     return b"".join(lines)
 
 
-def compiled(interpreter: str, contents: Mapping[str, bytes], directory: Path) -> dict[str, bytes]:
-    """The byte-compiled form of the modules among ``contents``, good for the bundle as it is: never
-    checked against the source, and without docstrings.
+def compile_modules(
+    interpreter: str, contents: Mapping[str, bytes], directory: Path
+) -> dict[str, bytes]:
+    """Returns the byte-compiled files of the modules in `contents`, with blank docstrings.
 
-    Raises BuildError when one does not compile.
+    Python does not compare them with their source. Raises BuildError if a module does not compile.
     """
     names = [name for name in contents if name.endswith(".py")]
     for name in names:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(without_docstrings(contents[name]))
-    # One process, one order, one hash seed: the same bytes every time.
+        path.write_bytes(blank_docstrings(contents[name]))
+    # One process, a fixed order and hash seed, so that each build has the same bytes.
     command = [
         interpreter,
         "-P",
@@ -268,30 +263,29 @@ def compiled(interpreter: str, contents: Mapping[str, bytes], directory: Path) -
 
 
 def write_zip(output: Path, contents: Mapping[str, bytes], comment: str) -> None:
-    """Writes a zip in which nothing but names and contents can differ, and moves it into its place
-    when it is whole.
-    """
+    """Writes a reproducible zip to a temporary file, then renames it to `output`."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        with zipfile.ZipFile(unfinished, "w") as archive:
+        with zipfile.ZipFile(temporary, "w") as archive:
             archive.comment = comment.encode()
             for name in sorted(contents):
-                entry = zipfile.ZipInfo(name, _BEGINNING_OF_TIME)
-                # Unix, whose modes these are. Lambda reads as another user than the owner.
+                entry = zipfile.ZipInfo(name, _EARLIEST_ZIP_TIME)
+                # Modes of Unix. On Lambda another user than the owner reads the files.
                 entry.create_system = 3
                 entry.external_attr = (0o100755 if name.endswith(".so") else 0o100644) << 16
                 archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=9)
-        unfinished.replace(output)
+        temporary.replace(output)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def fingerprint(options: argparse.Namespace, release: str) -> str:
-    """What the bundle is for, and a hash of its inputs: the zip's comment, so that an equal one
-    need not be built again.
+def describe_inputs(options: argparse.Namespace, release: str) -> str:
+    """Returns the zip's comment: Python version, system and a hash of all inputs.
+
+    A bundle with the same comment is up to date.
     """
-    inputs = {f"{PACKAGE}/{name}": path for name, path in files_below(SOURCES / PACKAGE).items()}
+    inputs = {f"{PACKAGE}/{name}": path for name, path in list_files(SOURCES / PACKAGE).items()}
     inputs |= {name: SOURCES / name for name in ("bundle.toml", "requirements.txt")} | {
         "": Path(__file__)
     }
@@ -304,7 +298,7 @@ def fingerprint(options: argparse.Namespace, release: str) -> str:
 
 
 def is_current(output: Path, comment: str) -> bool:
-    """Whether the zip is there, whole, and made from the inputs of this comment."""
+    """Returns whether the zip exists, is intact and has this comment."""
     try:
         with zipfile.ZipFile(output) as archive:
             return archive.comment == comment.encode() and archive.testzip() is None
@@ -313,52 +307,52 @@ def is_current(output: Path, comment: str) -> bool:
 
 
 def build(options: argparse.Namespace) -> str:
-    """Makes the bundle where it is not up to date; a line about it.
+    """Builds the bundle if it is not up to date. Returns a line about it.
 
     Raises BuildError and OSError.
     """
-    begin = time.monotonic()
+    start = time.monotonic()
     config = tomllib.loads((SOURCES / "bundle.toml").read_text(encoding="utf-8"))
     interpreter, release = find_interpreter(options.uv, options.python_version) or (None, "")
-    comment = fingerprint(options, release)
-    what = f"{options.output} for Python {options.python_version}, {options.python_platform}"
+    comment = describe_inputs(options, release)
+    bundle = f"{options.output} for Python {options.python_version}, {options.python_platform}"
     if is_current(options.output, comment):
-        return f"{what}: up to date"
+        return f"{bundle}: up to date"
     with tempfile.TemporaryDirectory() as directory:
         install(options, Path(directory, "installed"))
-        contents = bundled(Path(directory, "installed"), config)
+        contents = collect_contents(Path(directory, "installed"), config)
         if interpreter:
             modules = {
                 name: content
                 for name, content in contents.items()
-                if not matches(name, config["not_compiled"])
+                if not is_match(name, config["not_compiled"])
             }
-            contents |= compiled(interpreter, modules, Path(directory, "compiled"))
+            contents |= compile_modules(interpreter, modules, Path(directory, "compiled"))
     write_zip(options.output, contents, comment)
     size = f"{options.output.stat().st_size / 1e6:.2f} MB"
     form = (
         "byte-compiled"
         if interpreter
-        else f"not byte-compiled (no Python {options.python_version} here): it starts slower"
+        else f"not byte-compiled, starts slower (Python {options.python_version} is not installed)"
     )
-    return f"{what}: {size}, {form}, {time.monotonic() - begin:.1f} s"
+    return f"{bundle}: {size}, {form}, {time.monotonic() - start:.1f} s"
 
 
 def main() -> None:
-    """Makes the bundle that the command line asks for; one line on standard error says what became
-    of it.
-    """
+    """Builds the bundle of the command line. Prints one line on standard error."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--uv", required=True, help="the program uv")
-    parser.add_argument("--python-version", required=True, help="the function's Python, as 3.13")
+    parser.add_argument("--uv", required=True, help="path of uv")
+    parser.add_argument(
+        "--python-version", required=True, help="Python version of the function, for example 3.13"
+    )
     parser.add_argument(
         "--python-platform",
         required=True,
-        help="the function's system, by uv's name, as aarch64-manylinux_2_34",
+        help="uv's name of the function's system, for example aarch64-manylinux_2_34",
     )
-    parser.add_argument("--output", required=True, type=Path, help="the zip to make")
+    parser.add_argument("--output", required=True, type=Path, help="path of the zip")
     try:
         say(build(parser.parse_args()))
     except (BuildError, OSError) as error:

@@ -2,9 +2,9 @@
 
 sizes    statements, files and lines
 calls    calls of Python functions in `ecs_updater` during one direct update with a ledger, and
-         how often the file changes from one call to the next
-startup  import of the update handler from the bundle, with a ledger, against stock
-         `import boto3, jsonschema` and a client of ECS
+         how often a call is in another file than the call before it
+startup  import of the update handler from the bundle, with a ledger, compared with
+         `import boto3, jsonschema` and an ECS client from the installed packages
 """
 
 import argparse
@@ -33,7 +33,7 @@ import botocore.handlers
 PROJECT = Path(__file__).resolve().parents[1]
 
 PAIRS = 15
-"""How often start-up is measured, for the handler and for the stock imports in turn."""
+"""Number of start-up measurements, for the handler and the stock imports alternately."""
 
 LINES = {
     "lines of .tf": "infraestructure-terraform/*.tf",
@@ -41,7 +41,7 @@ LINES = {
     "lines of parity with its tests": "testing/*parity*.py",
     "lines of scripts/teardown": "scripts/teardown*.py",
 }
-"""Patterns of Git, in which `*` stands for any characters, `/` too."""
+"""Pathspecs of Git, in which `*` also matches `/`."""
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -54,7 +54,7 @@ ENVIRONMENT = {
     "ALLOWED_IMAGES": "*",
     "ALLOWED_SERVICES": "*",
 }
-"""The whole environment of what is measured: with a ledger, and without log lines at the start."""
+"""The complete environment of a measured process. It causes no log lines at the start."""
 
 EVENT = {
     "ecs_cluster_name": "ECSCluster",
@@ -66,14 +66,14 @@ EVENT = {
 """Changes the image, adds one tag and removes one."""
 
 
-def files(checkout: Path, pattern: str) -> list[Path]:
-    """Returns the files of a checkout that match a pattern of Git, without ignored ones."""
+def list_files(checkout: Path, pattern: str) -> list[Path]:
+    """Returns the files of a checkout that match a pathspec of Git, without ignored ones."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", pattern]
     names = subprocess.check_output(command, cwd=checkout, text=True)
     return [path for name in names.split("\0") if name and (path := checkout / name).is_file()]
 
 
-def statements(source: str) -> int:
+def count_statements(source: str) -> int:
     """Returns the number of statements of a module, without docstrings."""
     nodes = list(ast.walk(ast.parse(source)))
     definitions = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -82,25 +82,25 @@ def statements(source: str) -> int:
     return sum(isinstance(node, ast.stmt) for node in nodes) - docstrings
 
 
-def sizes(checkout: Path) -> dict[str, float]:
+def measure_sizes(checkout: Path) -> dict[str, float]:
     """Returns the statements, files and lines of a checkout."""
     figures: dict[str, float] = {}
     for folder in ("lambda_code", "testing"):
-        sources = [path.read_text("utf-8") for path in files(checkout, f"{folder}/*.py")]
-        figures[f"statements of {folder}"] = sum(map(statements, sources))
+        sources = [path.read_text("utf-8") for path in list_files(checkout, f"{folder}/*.py")]
+        figures[f"statements of {folder}"] = sum(map(count_statements, sources))
         figures[f"files of {folder}"] = len(sources)
     figures["statements of testing per statement of lambda_code"] = (
         figures["statements of testing"] / figures["statements of lambda_code"]
     )
     for what, pattern in LINES.items():
-        texts = [path.read_text("utf-8") for path in files(checkout, pattern)]
+        texts = [path.read_text("utf-8") for path in list_files(checkout, pattern)]
         figures[what] = sum(len(text.splitlines()) for text in texts)
     return figures
 
 
-def calls(checkout: Path) -> dict[str, float]:
-    """Returns the counts of one update by a checkout's code, from a new process."""
-    # A Pool would wait for ever when the process ends early or its error cannot be unpickled.
+def measure_calls(checkout: Path) -> dict[str, float]:
+    """Counts the calls of one update by a checkout's code, in a new process."""
+    # A Pool would wait without end if the process exits early or its error cannot be unpickled.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(count_update_calls, checkout).result()
 
@@ -117,7 +117,7 @@ def count_update_calls(checkout: Path) -> dict[str, float]:
     code = f"{checkout / 'lambda_code' / 'ecs_updater'}{os.sep}"
     called: list[str] = []
 
-    def note(frame: FrameType, event: str, _: object) -> None:
+    def record_call(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(code):
             called.append(frame.f_code.co_filename)
 
@@ -127,9 +127,9 @@ def count_update_calls(checkout: Path) -> dict[str, float]:
         get_remaining_time_in_millis=lambda: 900_000,
     )
     with contextlib.redirect_stdout(io.StringIO()):
-        fake_aws(checkout)
+        connect_fakes(checkout)
         handler = importlib.import_module("ecs_updater.handlers.update").lambda_handler
-        sys.setprofile(note)
+        sys.setprofile(record_call)
         try:
             body = handler(EVENT, context)["body"]
         finally:
@@ -139,7 +139,7 @@ def count_update_calls(checkout: Path) -> dict[str, float]:
     return {"calls": len(called), "switches between files": switches, "files": len(set(called))}
 
 
-def fake_aws(checkout: Path) -> None:
+def connect_fakes(checkout: Path) -> None:
     """Connects all clients of later sessions to the checkout's simulated ECS and DynamoDB.
 
     The only part of this script that depends on the layout of a checkout.
@@ -157,11 +157,10 @@ def fake_aws(checkout: Path) -> None:
     ]
 
 
-def start(folder: str, imports: str) -> dict[str, float]:
-    """Returns how long a new process takes for `imports` from `folder` and the standard library.
+def measure_start(folder: str, imports: str) -> dict[str, float]:
+    """Returns the duration of `imports` from `folder` in a new process, without and with its exit.
 
-    In milliseconds of processor time, because other programs disturb it less than elapsed time:
-    until the imports are done, and with the interpreter's exit.
+    In milliseconds of processor time, because other programs affect it less than elapsed time.
     """
     program = [
         "import sys, time",
@@ -177,8 +176,8 @@ def start(folder: str, imports: str) -> dict[str, float]:
     return {"until ready": 1000 * float(ready.splitlines()[-1]), "whole process": 1000 * whole}
 
 
-def unzipped_bundle(checkout: Path, folder: Path) -> str:
-    """Builds a checkout's bundle for this interpreter; returns the folder of its content."""
+def build_bundle(checkout: Path, folder: Path) -> str:
+    """Builds a checkout's bundle for this interpreter. Returns the folder of its content."""
     package = folder / "package.zip"
     settings = {
         "TARGET": "local",
@@ -193,15 +192,15 @@ def unzipped_bundle(checkout: Path, folder: Path) -> str:
     return str(folder / "content")
 
 
-def startup(checkout: Path) -> dict[str, float]:
-    """Returns the medians for the update handler, for the stock imports, and of their ratios."""
+def measure_startup(checkout: Path) -> dict[str, float]:
+    """Returns the medians of the update handler, of the stock imports, and of their ratios."""
     stock_imports = "import boto3, jsonschema; boto3.client('ecs')"
     pairs = []
     with tempfile.TemporaryDirectory() as folder:
-        content = unzipped_bundle(checkout, Path(folder))
+        content = build_bundle(checkout, Path(folder))
         for _ in range(PAIRS):
-            stock = start(sysconfig.get_path("purelib"), stock_imports)
-            pairs.append((start(content, "import ecs_updater.handlers.update"), stock))
+            stock = measure_start(sysconfig.get_path("purelib"), stock_imports)
+            pairs.append((measure_start(content, "import ecs_updater.handlers.update"), stock))
     figures: dict[str, float] = {}
     for what in ("until ready", "whole process"):
         figures[f"{what}: handler, ms"] = median(handler[what] for handler, _ in pairs)
@@ -212,8 +211,8 @@ def startup(checkout: Path) -> dict[str, float]:
     return figures
 
 
-def table(columns: Sequence[Mapping[str, float]]) -> str:
-    """Returns the figures of one checkout, or of two with their ratio, as lines."""
+def format_table(columns: Sequence[Mapping[str, float]]) -> str:
+    """Returns lines with the figures of one checkout, or of two with their ratio."""
     width = max(map(len, columns[-1]))
     heads = ["before", "now", "ratio"] if len(columns) > 1 else ["now"]
     lines = [" " * width + "".join(f"{head:>10}" for head in heads)]
@@ -226,8 +225,8 @@ def table(columns: Sequence[Mapping[str, float]]) -> str:
 
 
 def main() -> None:
-    """Prints the figures that the command line asks for."""
-    measures = {"sizes": sizes, "calls": calls, "startup": startup}
+    """Prints the figures that the command line requests."""
+    measures = {"sizes": measure_sizes, "calls": measure_calls, "startup": measure_startup}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -235,7 +234,7 @@ def main() -> None:
     parser.add_argument("before", metavar="BEFORE", nargs="?", type=Path, help="another checkout")
     options = parser.parse_args()
     checkouts = [*([options.before.resolve()] if options.before else []), PROJECT]
-    print(table([measures[options.measure](checkout) for checkout in checkouts]))
+    print(format_table([measures[options.measure](checkout) for checkout in checkouts]))
 
 
 if __name__ == "__main__":

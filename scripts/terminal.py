@@ -1,4 +1,4 @@
-"""How the Python scripts speak and fail: the same as `say` and `fail` of lib.sh."""
+"""Output and exit of the Python scripts, in the form of `say` and `fail` of lib.sh."""
 
 import contextlib
 import os
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 
-def _mark(symbol: str, colour: int) -> str:
-    """Returns the symbol that opens a line, in colour on a terminal (https://no-color.org)."""
+def _colour(symbol: str, colour: int) -> str:
+    """Returns a symbol, in colour on a terminal (https://no-color.org)."""
     return (
         f"\033[{colour}m{symbol}\033[0m"
         if sys.stderr.isatty() and not os.environ.get("NO_COLOR")
@@ -17,23 +17,19 @@ def _mark(symbol: str, colour: int) -> str:
 
 
 def say(text: str) -> None:
-    """Prints one line of progress on standard error; that nobody reads it any more is no
-    failure.
-    """
+    """Prints one line of progress on standard error. A closed standard error is not a failure."""
     with contextlib.suppress(BrokenPipeError):
-        print(_mark("•", 36), text, file=sys.stderr, flush=True)
+        print(_colour("•", 36), text, file=sys.stderr, flush=True)
 
 
 def fail(text: str) -> NoReturn:
-    """Ends the program with one line that says what is wrong and what to do about it."""
-    print(_mark("✗", 31), text, file=sys.stderr, flush=True)
+    """Prints one line with the error and the remedy, then exits with 1."""
+    print(_colour("✗", 31), text, file=sys.stderr, flush=True)
     sys.exit(1)
 
 
 def run_program(main: Callable[[], int | None]) -> NoReturn:
-    """Runs a program and exits with what it returns; Ctrl-C ends it without a traceback, as a
-    shell's own status says.
-    """
+    """Runs a program and exits with its status. Ctrl-C exits with 130, without a traceback."""
     try:
         sys.exit(main())
     except KeyboardInterrupt:

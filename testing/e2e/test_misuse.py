@@ -35,7 +35,7 @@ def test_an_emulator_that_does_not_answer_is_named_with_the_way_out(emulator):
         os.kill(pid, signal.SIGCONT)
 
     expected = (
-        f"the emulator on port {emulator.port} (process {pid}) does not answer: make "
+        f"the emulator on port {emulator.port} (process {pid}) does not answer: run make "
         "emulator-down, then try again"
     )
     assert result.complaint() == expected
@@ -57,7 +57,7 @@ def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
 
     complaint = here.make("emulator-up", SAM_MODE="emulator").complaint()
     assert complaint.startswith(
-        f"port {emulator.port} has the emulator of another run: make "
+        f"port {emulator.port} has the emulator of another run: use another port with make "
         f"EMULATOR_PORT={emulator.port + 1}"
     )
     assert here.make("clean").status == 0
