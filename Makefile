@@ -1,4 +1,4 @@
-# `make` lists the targets. Each runs alone and repeatedly.
+# `make` lists the targets. Each can run on its own and repeatedly.
 #
 # Override the settings below on the command line: make all-local EMULATOR_PORT=4567
 # Environment variables do not override them, so a run does not depend on the shell.

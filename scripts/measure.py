@@ -117,7 +117,7 @@ def count_update_calls(checkout: Path) -> dict[str, float]:
     code = f"{checkout / 'lambda_code' / 'ecs_updater'}{os.sep}"
     called: list[str] = []
 
-    def record_call(frame: FrameType, event: str, _: object) -> None:
+    def note_call(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(code):
             called.append(frame.f_code.co_filename)
 
@@ -129,7 +129,7 @@ def count_update_calls(checkout: Path) -> dict[str, float]:
     with contextlib.redirect_stdout(io.StringIO()):
         connect_fakes(checkout)
         handler = importlib.import_module("ecs_updater.handlers.update").lambda_handler
-        sys.setprofile(record_call)
+        sys.setprofile(note_call)
         try:
             body = handler(EVENT, context)["body"]
         finally:

@@ -24,7 +24,7 @@ def error(status: int, kind: str, message: str, **headers: str) -> Answer:
 
 
 FORBIDDEN = error(
-    403, "Forbidden", "the header x-api-key is missing, or its value is no key of this API"
+    403, "Forbidden", "the header x-api-key is missing, or its value is not a key of this API"
 )
 
 

@@ -7,7 +7,7 @@ locals {
   responses = {
     INVALID_API_KEY = {
       status = "403", type = "Forbidden"
-      text   = "\"the header x-api-key is missing, or its value is no key of this API\""
+      text   = "\"the header x-api-key is missing, or its value is not a key of this API\""
     }
     MISSING_AUTHENTICATION_TOKEN = {
       status = local.by_iam ? "403" : "404", type = local.by_iam ? "Forbidden" : "NotFound"

@@ -31,7 +31,7 @@ def test_every_route_but_the_help_wants_the_key(route, key, api):
         api, api.call(method, route, b"{}" if method == "POST" else None, key=key), 403, "Forbidden"
     )
 
-    assert message == "the header x-api-key is missing, or its value is no key of this API"
+    assert message == "the header x-api-key is missing, or its value is not a key of this API"
 
 
 @pytest.mark.skipif(

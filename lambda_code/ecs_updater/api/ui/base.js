@@ -25,7 +25,7 @@ const STROKES = {
   idle: "M3 8h10",
 };
 
-/** A word with a mark before it: told apart by the word and the mark's shape, not by colour alone. */
+/** A word with a mark before it. The shape of the mark differs too, not only its colour. */
 function badge(kind, word) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const path = document.createElementNS(svg.namespaceURI, "path");

@@ -44,7 +44,7 @@ function forget(message) {
   $("key").focus();
 }
 
-/** What the gateway's 403 means: the key is no key of this API. */
+/** Handles the gateway's 403: the key is not a key of this API. */
 function refused(error) {
   if (storedKey()) forget(`The API does not accept this key. ${error.message}`);
 }
