@@ -54,7 +54,7 @@ def run_docker(*arguments: str, seconds: float) -> subprocess.CompletedProcess:
         raise DockerError(f"docker {arguments[0]} took more than {seconds} seconds") from None
 
 
-def last_line(text: str) -> str:
+def get_last_line(text: str) -> str:
     """Returns the last line of docker's output, which has the error."""
     return (text.strip().splitlines() or ["no error message"])[-1]
 
@@ -73,8 +73,8 @@ def check_image(image: str) -> None:
     pulled = run_docker("pull", "--quiet", image, seconds=PULL_SECONDS)
     if pulled.returncode:
         raise ImageError(
-            f"{image} is not on this machine and cannot be pulled ({last_line(pulled.stderr)}): "
-            f"{IMAGE_SCRIPT} builds a stand-in"
+            f"{image} is not on this machine and cannot be pulled ({get_last_line(pulled.stderr)}): "
+            f"{IMAGE_SCRIPT} builds a substitute"
         )
 
 
@@ -102,7 +102,7 @@ def find_address(image: str) -> str:
         watchdog.cancel()
         if not address:
             raise DockerError(
-                f"a container of {image} does not run: {last_line(run.stderr.read())}"
+                f"a container of {image} does not run: {get_last_line(run.stderr.read())}"
             )
         try:
             server = socket.create_server((address, 0))

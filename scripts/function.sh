@@ -121,7 +121,7 @@ adopt_table() {
   ask cloudformation wait change-set-create-complete "${change[@]}"
   ask cloudformation execute-change-set "${change[@]}"
   capture cloudformation wait stack-create-complete --stack-name "$LEDGER_STACK" ||
-    fail "stack $LEDGER_STACK could not be deployed: $(first_failure "$LEDGER_STACK")"
+    fail "stack $LEDGER_STACK could not be deployed: $(read_first_failure "$LEDGER_STACK")"
 }
 
 # function_parameters: fills the array `parameters` with the template's parameters.

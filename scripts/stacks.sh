@@ -31,8 +31,8 @@ manages_log_role() {
     [ "$answer" = LogsRole ]
 }
 
-# first_failure STACK: prints the resource that failed first in the stack's last operation, with the reason.
-first_failure() {
+# read_first_failure STACK: prints the resource that failed first in the stack's last operation, with the reason.
+read_first_failure() {
   { aws_cli cloudformation describe-stack-events --stack-name "$1" --output text --query \
     'StackEvents[].[LogicalResourceId,ResourceType,ResourceStatus,ResourceStatusReason]' 2>/dev/null || true; } |
     awk -F '\t' -v stack="$1" '
@@ -41,11 +41,11 @@ first_failure() {
       END { print reason }'
 }
 
-# why STACK LOG: prints why a deployment failed: CloudFormation's refusal, else the stack's first failure, else the log.
-why() {
+# describe_failure STACK LOG: prints the reason of a failed deployment: the stack's first failure, or else the error in the log.
+describe_failure() {
   local reason
   grep -m 1 -o -E '(An error occurred|Failed to create the changeset).*' "$2" && return
-  reason=$(first_failure "$1")
+  reason=$(read_first_failure "$1")
   printf '%s\n' "${reason:-$(error_of "$(<"$2")")}"
 }
 
@@ -63,7 +63,7 @@ check_stack() {
       aws_cli cloudformation wait stack-delete-complete --stack-name "$1"
       ;;
     *_IN_PROGRESS) fail "stack $1 is being changed ($stack_status): wait until it is done, then run this again" ;;
-    *_FAILED) fail "stack $1 is incomplete ($stack_status): $(hint clean) removes it, then run this again. $(first_failure "$1")" ;;
+    *_FAILED) fail "stack $1 is incomplete ($stack_status): $(hint clean) removes it, then run this again. $(read_first_failure "$1")" ;;
   esac
 }
 
@@ -79,5 +79,5 @@ deploy_stack() {
   say "deploying stack $stack"
   aws_cli cloudformation deploy --stack-name "$stack" --template-file "$template" --capabilities CAPABILITY_NAMED_IAM \
     --no-fail-on-empty-changeset ${1:+--parameter-overrides "$@"} --tags "${tags[@]}" >"$log" 2>&1 && return
-  fail "stack $stack could not be deployed: $(why "$stack" "$log")"
+  fail "stack $stack could not be deployed: $(describe_failure "$stack" "$log")"
 }

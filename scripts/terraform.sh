@@ -62,34 +62,34 @@ check_names() {
     rule "$function-completer-deployments" rule "$function-completer-poll" "$@"
 }
 
-# knows ADDRESS: succeeds if Terraform's state has the resource.
-knows() { terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null | grep -xF "$1" >/dev/null; }
+# is_in_state ADDRESS: succeeds if Terraform's state has the resource.
+is_in_state() { terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null | grep -xF "$1" >/dev/null; }
 
 LOG_ROLE=('module.api.aws_api_gateway_account.this[0]' 'module.api.aws_iam_role_policy.logs[0]' 'module.api.aws_iam_role.logs[0]')
 
 # manages_log_role: succeeds if Terraform created the role with which API Gateway writes logs.
-manages_log_role() { knows "${LOG_ROLE[2]}"; }
+manages_log_role() { is_in_state "${LOG_ROLE[2]}"; }
 
 # forget ADDRESS ...: removes resources from Terraform's state without changing them.
 forget() {
   local address
   for address in "$@"; do
-    ! knows "$address" || run_terraform state rm "$address"
+    ! is_in_state "$address" || run_terraform state rm "$address"
   done
 }
 
-# let_go_of_log_role: forgets the account's role for logs if the account has another one by now, which Terraform would remove.
-let_go_of_log_role() {
+# release_log_role: removes the account's setting of API Gateway from the state if it names another role. Terraform would reset it.
+release_log_role() {
   account_log_role
-  [ "$log_role" = keep ] && knows "${LOG_ROLE[0]}" || return 0
-  say "API Gateway uses another role for logs by now: it stays"
+  [ "$log_role" = keep ] && is_in_state "${LOG_ROLE[0]}" || return 0
+  say "keeping the account's role for logs of API Gateway, which is not from this deployment"
   forget "${LOG_ROLE[0]}"
 }
 
 # adopt_table: imports the ledger's table of an earlier deployment into Terraform's state.
 adopt_table() {
   local address=module.ledger.aws_dynamodb_table.this
-  ! knows "$address" && is_our_table || return 0
+  ! is_in_state "$address" && is_our_table || return 0
   say "importing the table $LEDGER_TABLE of an earlier deployment into Terraform's state"
   run_terraform import "$address" "$LEDGER_TABLE"
 }
