@@ -1,7 +1,7 @@
 mock_provider "aws" {
   source = "./tests/mocks"
 
-  # Values that AWS generates: known after apply only.
+  # Values that AWS generates during apply.
   mock_resource "aws_api_gateway_rest_api" {
     defaults = {
       id               = "an-api"
@@ -18,8 +18,8 @@ mock_provider "aws" {
 }
 
 variables {
-  lambda_package         = "main.tf"       # Any file does: nothing is uploaded.
-  schemas_directory      = "tests/schemas" # Each says its name and nothing else.
+  lambda_package         = "main.tf"       # Any file, because nothing is uploaded.
+  schemas_directory      = "tests/schemas" # Each file has only its name.
   updater_role_arn       = "arn:aws-iso-b:iam::111122223333:role/updater"
   updater_log_group_name = "/aws/lambda/updater"
   ledger_table_name      = "a-ledger"

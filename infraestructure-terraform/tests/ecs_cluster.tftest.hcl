@@ -34,10 +34,10 @@ run "only_this_accounts_tasks_use_the_role_and_only_for_their_log_group" {
     condition     = aws_iam_role.task_execution.permissions_boundary == null
     error_message = "The permissions boundary must be absent, not empty."
   }
-  # So that a plan shows the function's policy, which names it.
+  # The function's policy contains it, and a plan must show that policy.
   assert {
     condition     = output.task_execution_role_arn == "arn:aws-iso-b:iam::111122223333:role/example-ecs-us-isob-east-1-execution"
-    error_message = "The ARN of the execution role is not known, or wrong, before the role is made."
+    error_message = "The ARN of the execution role is wrong, or not known before the role is created."
   }
 }
 

@@ -6,7 +6,7 @@ variables {
   updater_role_arn       = "arn:aws-iso-b:iam::111122223333:role/updater"
   updater_cluster_name   = "team-one"
   updater_log_group_name = "/aws/lambda/updater"
-  lambda_package         = "main.tf" # Any file does: nothing is uploaded.
+  lambda_package         = "main.tf" # Any file, because nothing is uploaded.
   ledger_table_name      = "a-ledger"
 }
 

@@ -4,7 +4,7 @@ mock_provider "aws" {
 
 variables {
   cluster_name   = "team-one"
-  lambda_package = "main.tf" # Any file does: nothing is uploaded.
+  lambda_package = "main.tf" # Any file, because nothing is uploaded.
 }
 
 run "without_roles_to_pass_there_is_no_permission_to_pass_any" {

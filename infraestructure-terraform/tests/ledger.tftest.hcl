@@ -4,7 +4,7 @@ mock_provider "aws" {
 
 variables {
   cluster_name   = "team-one"
-  lambda_package = "main.tf" # Any file does: nothing is uploaded.
+  lambda_package = "main.tf" # Any file, because nothing is uploaded.
 }
 
 run "the_table_has_recovery_expiry_and_no_idle_cost" {

@@ -34,7 +34,7 @@ run "ledger_and_function_need_no_schemas" {
     target = [module.ledger, module.lambda]
   }
   variables {
-    lambda_package    = "main.tf" # Any file does: nothing is uploaded.
+    lambda_package    = "main.tf" # Any file, because nothing is uploaded.
     schemas_directory = "nowhere"
   }
 }

@@ -60,7 +60,7 @@ run "a_network_larger_than_a_vpc_is_refused" {
   expect_failures = [var.vpc_cidr]
 }
 
-# AWS would store 10.42.0.0/20, and every later plan would replace the VPC.
+# AWS would store 10.42.0.0/20, and each later plan would replace the VPC.
 run "an_address_inside_a_network_is_refused" {
   command = plan
   module {

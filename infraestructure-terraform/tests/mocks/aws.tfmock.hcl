@@ -1,4 +1,4 @@
-# Values that the provider would read from an account. No region has a longer name.
+# Values that the provider would read from an account. No name of a region is longer.
 mock_data "aws_caller_identity" {
   defaults = {
     account_id = "111122223333"
