@@ -73,7 +73,7 @@ def check_image(image: str) -> None:
     pulled = run_docker("pull", "--quiet", image, seconds=PULL_SECONDS)
     if pulled.returncode:
         raise ImageError(
-            f"{image} is not on this machine and cannot be pulled ({get_last_line(pulled.stderr)}): "
+            f"{image} is missing and cannot be pulled ({get_last_line(pulled.stderr)}): "
             f"{IMAGE_SCRIPT} builds a substitute"
         )
 
