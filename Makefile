@@ -4,7 +4,7 @@
 # Environment variables do not override them, so a run does not depend on the shell.
 
 # Targets that run only on this machine
-LOCAL_GOALS := all-local emulator-up deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
+LOCAL_GOALS := all-local emulator-up emulator-env deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
   lambda-base-image test test-all test-e2e test-faults test-page bench-fleet
 
 # The dummy service of the pipelines, before the first update
@@ -216,12 +216,15 @@ api-key: ## Print only the API key
 api-url: ## Print only the URL of the API
 	@scripts/api-url
 
-.PHONY: lambda-base-image emulator-up emulator-down clean distclean
+.PHONY: lambda-base-image emulator-up emulator-down emulator-env clean distclean
 emulator-up: ## Start the embedded AWS emulator
 	@scripts/emulator up
 
 emulator-down: ## Stop the embedded AWS emulator
 	@scripts/emulator down
+
+emulator-env: ## Print shell commands that point the aws cli and ecs-updater to the emulator, for eval
+	@scripts/emulator env
 
 lambda-base-image: ## Build a substitute for Lambda's base image if no registry can be reached
 	@scripts/build-lambda-base-image

@@ -52,6 +52,23 @@ def test_a_pipeline_leaves_an_emulator_that_ran_before_running_and_as_it_was(emu
     assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
 
 
+def test_the_settings_for_a_shell_lead_only_to_the_emulator(emulator):
+    settings = emulator.make("emulator-env").succeeded().output
+    shell = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "secret", "PATH": os.defpath}
+    script = f"{settings}\nenv"
+    environment = subprocess.check_output(["bash", "-c", script], text=True, env=shell)
+    assert sorted(
+        line for line in environment.splitlines() if "AWS" in line or "PROXY" in line
+    ) == [
+        "AWS_ACCESS_KEY_ID=test",
+        "AWS_DEFAULT_REGION=eu-west-1",
+        "AWS_EC2_METADATA_DISABLED=true",
+        f"AWS_ENDPOINT_URL={emulator.endpoint}",
+        "AWS_SECRET_ACCESS_KEY=test",
+        "NO_PROXY=127.0.0.1",
+    ]
+
+
 def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
     here = workspace("beside", EMULATOR_PORT=str(emulator.port), SAM_MODE="emulator")
 
