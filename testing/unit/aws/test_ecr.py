@@ -358,42 +358,39 @@ def test_an_artifact_that_is_no_image_is_refused():
 
 
 @pytest.mark.parametrize(
-    "answer, reason",
+    "denied, answer, reason",
     [
         (
+            [],
             Response(403, {}, b"<Error>X-Amz-Signature=secret</Error>"),
             "Amazon S3 answered with the status 403",
         ),
         (
+            [],
             HttpFailure("no connection"),
             "NoBlob: the image's configuration could not be got: no connection",
         ),
         (
+            [],
             Response(200, {}, CONFIG + b" "),
             "the registry answered with other content than the digest says",
         ),
+        (
+            [DENIED],
+            IS_CONFIG,
+            "AccessDeniedException: User is not authorized to perform this action",
+        ),
     ],
-    ids=["refused", "no answer", "other content"],
+    ids=["rejected", "no answer", "other content", "no url"],
 )
-def test_a_configuration_that_cannot_be_got_leaves_the_processor_in_doubt_and_the_url_unsaid(
-    answer, reason
+def test_an_unreadable_configuration_leaves_the_processor_in_doubt_without_its_url(
+    denied, answer, reason
 ):
-    fake = FakeEcr(SINGLE)
+    fake = FakeEcr(SINGLE, GetDownloadUrlForLayer=denied)
     verified = verify(image(), ARM64, lookup(fake, FakeHttp(answer)), require=False)
-    assert (
-        verified.digest == fake.digest
-        and "it is there, but not for which processor: " in verified.doubt
-    )
-    assert verified.doubt.endswith(reason) and "secret" not in verified.doubt
-
-
-def test_a_download_url_that_is_denied_leaves_the_processor_in_doubt():
-    fake = FakeEcr(SINGLE, GetDownloadUrlForLayer=[DENIED])
-    doubt = verify(image(), ARM64, lookup(fake), require=False).doubt
-    assert doubt.endswith(
-        "not for which processor: AccessDeniedException: User is not "
-        "authorized to perform this action"
-    )
+    assert verified.digest == fake.digest and "secret" not in verified.doubt
+    assert "it is there, but not for which processor: " in verified.doubt
+    assert verified.doubt.endswith(reason)
 
 
 def test_every_request_is_counted_retries_included():
