@@ -22,22 +22,13 @@ LEAVES = {
 
 
 @pytest.mark.parametrize("kind", LEAVES.values(), ids=LEAVES)
-def test_every_error_is_the_callers_fault_or_the_servers_and_not_both(kind):
+def test_every_error_is_one_printable_line_of_its_stage_and_of_one_root(kind):
     assert issubclass(kind, CallerFault) is not issubclass(kind, ServerFault)
-
-
-@pytest.mark.parametrize("name, kind", LEAVES.items(), ids=LEAVES)
-def test_every_message_begins_with_the_stage_and_is_one_printable_line(name, kind):
     text = str(kind("a\nb\r\x1b[31m\u202e\ud800"))
     assert text.startswith(f"[ERROR][{kind.stage}] ")
-    assert text.isprintable() and "a\\nb\\r\\x1b[31m\\u202e\\ud800" in text, name
-
-
-@pytest.mark.parametrize("kind", LEAVES.values(), ids=LEAVES)
-def test_no_message_is_longer_than_a_screen(kind):
-    assert len(str(kind("x" * 5_000_000))) <= errors.MESSAGE_LIMIT + len(
-        "[ERROR][ecs_service_update] "
-    )
+    assert text.isprintable() and "a\\nb\\r\\x1b[31m\\u202e\\ud800" in text
+    longest = errors.MESSAGE_LIMIT + len("[ERROR][ecs_service_update] ")
+    assert len(str(kind("x" * 5_000_000))) <= longest
 
 
 @pytest.mark.parametrize(
@@ -71,13 +62,10 @@ def test_the_messages_of_the_contract(error, message):
     assert str(error) == message
 
 
-def test_a_violation_has_at_most_300_characters():
+def test_a_violation_has_at_most_300_characters_and_is_listed():
     error = InvalidEventError("x" * 1000)
     assert len(error.violation) == 300 and str(error).endswith(error.violation)
-
-
-def test_an_error_with_one_violation_lists_it():
-    assert InvalidEventError("v").violations == ("v",)
+    assert error.violations == (error.violation,)
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,9 @@ def test_any_json_value_is_either_planned_and_applied_or_refused_by_the_contract
     assert bool(fake.writes) == (answer["body"]["changed"] and not event.get("dry_run"))
 
 
+MINIMAL = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "i", "ecs_tag": {}}
+
+
 def deep(levels: int) -> dict[str, Any]:
     """An object in an object in an object."""
     value: dict[str, Any] = {}
@@ -328,8 +331,7 @@ def deep(levels: int) -> dict[str, Any]:
 @pytest.mark.parametrize("levels", [100, 990, 50_000])
 @pytest.mark.parametrize("field", [None, "ecs_cluster_name", "ecs_tag", "action", "ecs_tags"])
 def test_an_event_of_any_depth_is_refused_like_any_other(levels, field):
-    event = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "i", "ecs_tag": {}}
-    assert not accepted(deep(levels) if field is None else event | {field: deep(levels)})
+    assert not accepted(deep(levels) if field is None else MINIMAL | {field: deep(levels)})
 
 
 @given(event=strategies.events)
@@ -339,24 +341,13 @@ def test_the_schema_and_the_checks_beside_it_accept_exactly_the_events_of_the_co
 
 @given(tags=strategies.tags | strategies.almost_tags)
 def test_exactly_the_tags_that_ecs_takes_are_accepted(tags):
-    event = {
-        "ecs_cluster_name": "c",
-        "ecs_service_name": "s",
-        "ecs_image_name": "i",
-        "ecs_tag": tags,
-    }
-    assert accepted(event) == are_tags(tags)
+    assert accepted(MINIMAL | {"ecs_tag": tags}) == are_tags(tags)
 
 
 @given(names=strategies.clusters_and_services)
 def test_exactly_names_and_arns_of_ecs_are_accepted(names):
     cluster, service = names
-    event = {
-        "ecs_cluster_name": cluster,
-        "ecs_service_name": service,
-        "ecs_image_name": "i",
-        "ecs_tag": {},
-    }
+    event = MINIMAL | {"ecs_cluster_name": cluster, "ecs_service_name": service}
     assert accepted(event) == are_names(cluster, service)
 
 

@@ -1,6 +1,6 @@
-"""Our token buckets never let more through than AWS's would."""
+"""The token buckets never let more calls through than those of AWS."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,9 +9,7 @@ from ecs_updater.throttling import TokenBucket
 
 
 def arrivals(burst, rate, count):
-    """When each of so many calls goes out that all want to at the moment 0, if nobody is told of
-    another's sleep.
-    """
+    """Returns when each of so many calls is sent that all want to be sent at the moment 0."""
     slept = []
     bucket = TokenBucket(burst, rate, Clock(now=lambda: 0.0, sleep=slept.append))
     for _ in range(count):
@@ -44,11 +42,7 @@ def test_a_bucket_fills_again_and_never_over_its_burst():
 def test_many_threads_share_one_bucket():
     slept = []
     bucket = TokenBucket(10, 1, Clock(now=lambda: 0.0, sleep=slept.append))
-    threads = [
-        threading.Thread(target=lambda: [bucket.take() for _ in range(25)]) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(200):
+            pool.submit(bucket.take)
     assert sorted(slept) == [float(second) for second in range(1, 191)]

@@ -92,12 +92,16 @@ def test_services_that_appear_during_paging_make_none_lost_and_none_told_twice()
     assert len(told) == len(set(told)) and before <= set(told)
 
 
-def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
+def test_active_services_are_selected_by_launch_type_and_all_tags():
     spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
     group = [{"capacityProvider": "our-instances", "weight": 1}]
-    fleet = {
-        "fargate": {},
-        "spot": {"launchType": None, "capacityProviderStrategy": spot},
+    services = {
+        "fargate": {"tags": {"owner": "x", "environment": "live"}},
+        "spot": {
+            "launchType": None,
+            "capacityProviderStrategy": spot,
+            "tags": {"owner": "x"},
+        },
         "group": {"launchType": None, "capacityProviderStrategy": group},
         "mixed": {"launchType": None, "capacityProviderStrategy": [*spot, *group]},
         "ec2": {"launchType": "EC2"},
@@ -106,34 +110,18 @@ def test_only_active_services_on_fargate_are_told_unless_more_is_asked_for():
         "draining": {"status": "DRAINING"},
         "inactive": {"status": "INACTIVE"},
     }
-    ecs = ecs_with({"c": fleet})
-    listing = ServiceList(ecs.reader())
-
-    def told(*launch_types):
-        query = ListQuery(launch_types=frozenset(launch_types)) if launch_types else ListQuery()
-        return [name for _, name in names(listing.page(query, forever))]
-
-    assert told() == ["fargate", "spot"]
-    assert told("EC2") == ["ec2", "group", "mixed"]
-    assert told("EXTERNAL", "MANAGED_INSTANCES") == ["external", "managed"]
-
-
-def test_filters_by_tag_have_to_hold_all():
-    fleet = {
-        "a": {"tags": {"owner": "x", "environment": "live"}},
-        "b": {"tags": {"owner": "x"}},
-        "c": {"tags": {"owner": "y", "environment": "live"}},
-        "d": {},
-    }
-    ecs = ecs_with({"c": fleet})
-    listing = ServiceList(ecs.reader())
-
-    def told(**named):
-        return [name for _, name in names(listing.page(ListQuery(tags=named), forever))]
-
-    assert told(owner="x") == ["a", "b"]
-    assert told(owner="x", environment="live") == ["a"]
-    assert told(owner="X") == [] and told(owner="") == []
+    listing = ServiceList(ecs_with({"c": services}).reader())
+    for query, expected in (
+        ({}, ["fargate", "spot"]),
+        ({"launch_types": {"EC2"}}, ["ec2", "group", "mixed"]),
+        ({"launch_types": {"EXTERNAL", "MANAGED_INSTANCES"}}, ["external", "managed"]),
+        ({"tags": {"owner": "x"}}, ["fargate", "spot"]),
+        ({"tags": {"owner": "x", "environment": "live"}}, ["fargate"]),
+        ({"tags": {"owner": "X"}}, []),
+        ({"tags": {"owner": ""}}, []),
+    ):
+        page = listing.page(ListQuery(**query), forever)
+        assert [name for _, name in names(page)] == expected
 
 
 def test_a_page_is_no_larger_than_lambdas_answer():

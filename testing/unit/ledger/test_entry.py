@@ -258,36 +258,28 @@ def test_only_what_succeeded_is_a_success(entry):
 # Keys
 
 ACCOUNT = "arn:aws:ecs:eu-west-1:123456789012:"
+CHINA = "arn:aws-cn:ecs:cn-north-1:1:"
 
 
 @pytest.mark.parametrize(
     "service, cluster, key",
     [
-        ("service/c/s", "cluster/c", "service/c/s"),
-        ("service/s", "cluster/c", "service/c/s"),
-        ("service/s", "cluster/other", "service/other/s"),
+        (f"{ACCOUNT}service/c/s", f"{ACCOUNT}cluster/c", f"{ACCOUNT}service/c/s"),
+        (f"{ACCOUNT}service/s", f"{ACCOUNT}cluster/c", f"{ACCOUNT}service/c/s"),
+        (f"{ACCOUNT}service/s", f"{ACCOUNT}cluster/other", f"{ACCOUNT}service/other/s"),
+        (f"{ACCOUNT}service/c/s", "", f"{ACCOUNT}service/c/s"),
+        (f"{CHINA}service/s", f"{CHINA}cluster/c", f"{CHINA}service/c/s"),
     ],
 )
-def test_a_service_has_one_key_whatever_form_its_arn_has(service, cluster, key):
-    assert service_key(ACCOUNT + service, ACCOUNT + cluster) == ACCOUNT + key
-
-
-def test_partitions_have_their_own_arns():
-    assert service_key(
-        "arn:aws-cn:ecs:cn-north-1:1:service/s", "arn:aws-cn:ecs:cn-north-1:1:cluster/c"
-    ).endswith("service/c/s")
-
-
-def test_an_arn_that_has_the_cluster_in_it_is_enough():
-    """That of an event, for one, which brings no other."""
-    assert service_key(f"{ACCOUNT}service/c/s") == f"{ACCOUNT}service/c/s"
+def test_a_service_has_one_key_for_each_form_of_its_arn(service, cluster, key):
+    assert service_key(service, cluster) == key
 
 
 @pytest.mark.parametrize(
     "service, cluster",
     [("s", "cluster/c"), ("service/s", "c"), ("service/s\n", "cluster/c"), ("", "")],
 )
-def test_what_is_no_arn_has_no_key(service, cluster):
+def test_other_texts_have_no_key(service, cluster):
     with pytest.raises(ValueError, match="are not the ARNs of a service and of its cluster"):
         service_key(ACCOUNT + service, ACCOUNT + cluster)
 

@@ -1,6 +1,5 @@
 """The lease of a service: one holder at a time, whatever answers get lost, and nobody for ever."""
 
-import threading
 from contextlib import nullcontext
 from itertools import pairwise
 
@@ -177,47 +176,6 @@ def test_two_waiting_holders_do_not_poll_in_step(leases, table):
         )
         slept.append(clock.slept)
     assert slept[0] != slept[1] and len(set(slept[0])) > 3
-
-
-def test_fifty_threads_have_the_lease_one_at_a_time_and_none_goes_without(table, clock):
-    inside, most_inside, fences, refused_ones = [], [], [], set()
-    turn = threading.Condition()
-    everybody_was_refused = threading.Event()
-
-    def sleep(_):
-        with turn:
-            refused_ones.add(threading.get_ident())
-            if len(refused_ones) == 50:
-                everybody_was_refused.set()
-            turn.wait(1)
-
-    leases = Leases(table, clock=clock, sleep=sleep)
-
-    def release(holder):
-        assert leases.release(SERVICE_ARN, holder)
-        with turn:
-            turn.notify(4)
-
-    def update(index):
-        holder = Holder(f"holder-{index}", f"request-{index}")
-        lease = leases.acquire(SERVICE_ARN, holder, deadline=START + 60)
-        inside.append(index)
-        leases.renew(lease)  # While others try.
-        most_inside.append(len(inside))
-        fences.append(lease.fence)
-        inside.remove(index)
-        release(holder)
-
-    first = leases.acquire(SERVICE_ARN, FIRST).fence
-    threads = [threading.Thread(target=update, args=(index,)) for index in range(50)]
-    for thread in threads:
-        thread.start()
-    assert everybody_was_refused.wait(timeout=600)
-    release(FIRST)
-    for thread in threads:
-        thread.join()
-    assert most_inside == [1] * 50
-    assert fences == list(range(first + 1, first + 51))
 
 
 # Failures of the table

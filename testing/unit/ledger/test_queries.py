@@ -9,7 +9,7 @@ from itertools import chain
 
 import pytest
 
-from ecs_updater.api import get_routes as told
+from ecs_updater.api import get_routes as routes
 from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.api.serializers import id_of, request_id_of
 from ecs_updater.aws.dynamodb import Put
@@ -18,6 +18,7 @@ from ecs_updater.errors import (
     InvalidQueryError,
     LedgerError,
 )
+from ecs_updater.ledger.entry import Side, to_item
 from ecs_updater.ledger.lease import Holder
 from ecs_updater.ledger.queries import UpdateQueries
 from fakes.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
@@ -28,8 +29,8 @@ pytest_plugins = ["support.ledger_fixtures"]
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 
 
-@pytest.fixture(name="feed")
-def _feed(table):
+@pytest.fixture(name="queries")
+def _queries(table):
     return UpdateQueries(table)
 
 
@@ -58,11 +59,11 @@ def _made(history, leases, clock):
     return make
 
 
-def all_pages(feed, **query):
+def all_pages(queries, **query):
     """The request_ids of every page."""
     pages, token = [], None
     while True:
-        page = told.deployments(feed, DeploymentsQuery(**query, next=token))
+        page = routes.deployments(queries, DeploymentsQuery(**query, next=token))
         pages.append([one["requestId"] for one in page["deployments"]])
         token = page["next"]
         if token is None:
@@ -74,15 +75,15 @@ def joined(pages):
     return list(chain.from_iterable(pages))
 
 
-def test_the_updates_of_a_service_come_page_by_page_the_newest_first(feed, made):
+def test_the_updates_of_a_service_come_page_by_page_the_newest_first(queries, made):
     ids = made(7)
-    pages = all_pages(feed, service=SERVICE_ARN, limit=3)
+    pages = all_pages(queries, service=SERVICE_ARN, limit=3)
     assert [len(page) for page in pages] in ([3, 3, 1],) and joined(pages) == ids[::-1]
 
 
-def test_the_updates_of_all_services_are_ordered_by_their_beginning(feed, made):
+def test_the_updates_of_all_services_are_ordered_by_their_beginning(queries, made):
     ids = made(5, f"{ARN}service/a/web", f"{ARN}service/b/web", SERVICE_ARN)
-    pages = all_pages(feed, limit=4)
+    pages = all_pages(queries, limit=4)
     assert joined(pages) == ids[::-1]
 
 
@@ -101,33 +102,33 @@ def test_the_updates_of_all_services_are_ordered_by_their_beginning(feed, made):
 @pytest.mark.parametrize(
     "query", [{}, {"service": SERVICE_ARN}, {"cluster_arn": CLUSTER_ARN}], ids=str
 )
-def test_an_item_that_is_not_an_entry_is_left_out_of_every_list(feed, made, table, odd, query):
+def test_an_item_that_is_not_an_entry_is_left_out_of_every_list(queries, made, table, odd, query):
     ids = made(3)
     (item,) = (one for one in table.query(SERVICE_ARN, "UPDATE#") if one["request_id"] == ids[1])
     table.put(Put({name: value for name, value in {**item, **odd}.items() if value is not None}))
-    assert joined(all_pages(feed, limit=1, **query)) == [ids[2], ids[0]]
+    assert joined(all_pages(queries, limit=1, **query)) == [ids[2], ids[0]]
 
 
-def test_the_updates_of_a_cluster_are_found_among_those_of_all(feed, made):
+def test_the_updates_of_a_cluster_are_found_among_those_of_all(queries, made):
     ids = made(6, f"{ARN}service/a/web", f"{ARN}service/b/web", f"{ARN}service/b/api")
-    found = joined(all_pages(feed, cluster_arn=f"{ARN}cluster/a", limit=2))
+    found = joined(all_pages(queries, cluster_arn=f"{ARN}cluster/a", limit=2))
     assert found == [id_ for id_ in reversed(ids) if id_.startswith("a-")]
-    assert not joined(all_pages(feed, cluster_arn=f"{ARN}cluster/c", limit=2))
+    assert not joined(all_pages(queries, cluster_arn=f"{ARN}cluster/c", limit=2))
 
 
-def test_an_update_that_is_begun_while_one_pages_moves_nothing(feed, made):
+def test_an_update_that_is_begun_while_one_pages_moves_nothing(queries, made):
     ids = made(4)
-    first = told.deployments(feed, DeploymentsQuery(limit=2))
+    first = routes.deployments(queries, DeploymentsQuery(limit=2))
     made(1, f"{ARN}service/z/later")
-    second = told.deployments(feed, DeploymentsQuery(limit=2, next=first["next"]))
+    second = routes.deployments(queries, DeploymentsQuery(limit=2, next=first["next"]))
     assert [one["requestId"] for page in (first, second) for one in page["deployments"]] == ids[
         ::-1
     ]
 
 
-def test_an_update_is_told_whole_with_what_its_caller_got(feed, made):
+def test_an_update_is_shown_with_the_response_of_its_caller(queries, made):
     made(1)
-    (listed,) = told.deployments(feed, DeploymentsQuery())["deployments"]
+    (listed,) = routes.deployments(queries, DeploymentsQuery())["deployments"]
     assert (
         listed["verdict"] == "SUCCEEDED"
         and listed["state"] == "ENDED"
@@ -143,12 +144,12 @@ def test_an_update_is_told_whole_with_what_its_caller_got(feed, made):
         "ecs-dummy-service",
         None,
     )
-    whole = told.deployment(feed, listed["id"])
+    whole = routes.deployment(queries, listed["id"])
     assert whole == {**listed, "answer": {"changed": True}, "errorType": None, "errorMessage": None}
 
 
 def test_an_update_that_goes_on_has_no_verdict_yet_and_one_that_is_returned_says_where_to(
-    feed, history, lease
+    queries, history, lease
 ):
     entry = history.begin(intent(lease("r"), cluster_arn=CLUSTER_ARN)).entry
     history.advance(
@@ -156,7 +157,7 @@ def test_an_update_that_goes_on_has_no_verdict_yet_and_one_that_is_returned_says
             "it exited", "arn:aws:ecs:r:1:task-definition/f:1", "ecs-svc/10"
         )
     )
-    whole = told.deployment(feed, "r")
+    whole = routes.deployment(queries, "r")
     assert (whole["state"], whole["verdict"], whole["endedAt"]) == ("ROLLING_BACK", None, None)
     assert whole["rollback"] == {"taskDefinition": "f:1", "deploymentId": "ecs-svc/10"}
 
@@ -164,7 +165,7 @@ def test_an_update_that_goes_on_has_no_verdict_yet_and_one_that_is_returned_says
 @pytest.mark.parametrize(
     "request_id", ["simple-1.2_3", "a/b", "~", ".", "..", "é ü", "a b", "%2F", "x" * 128, "~eA"]
 )
-def test_any_request_id_has_an_address(feed, history, lease, request_id):
+def test_any_request_id_has_an_address(queries, history, lease, request_id):
     history.begin(intent(lease(request_id)))
     part = id_of(request_id)
     assert request_id_of(part) == request_id and set(part) <= {
@@ -172,80 +173,45 @@ def test_any_request_id_has_an_address(feed, history, lease, request_id):
         *string.digits,
         *"~._-",
     }
-    assert part.strip(".") and told.deployment(feed, part)["id"] == part
+    assert part.strip(".") and routes.deployment(queries, part)["id"] == part
 
 
-def test_a_place_of_another_list_is_refused(feed, made):
+def test_a_place_of_another_list_is_refused(queries, made):
     made(3)
-    of_all = told.deployments(feed, DeploymentsQuery(limit=1))["next"]
-    of_service = told.deployments(feed, DeploymentsQuery(service=SERVICE_ARN, limit=1))["next"]
+    of_all = routes.deployments(queries, DeploymentsQuery(limit=1))["next"]
+    of_service = routes.deployments(queries, DeploymentsQuery(service=SERVICE_ARN, limit=1))["next"]
     for query in (
         DeploymentsQuery(next=of_service),
         DeploymentsQuery(service=SERVICE_ARN, next=of_all),
         DeploymentsQuery(service=f"{ARN}service/a/b", next=of_service),
     ):
-        assert "next: this is not" in message_of(InvalidQueryError, told.deployments, feed, query)
-
-
-class LargeTable:
-    """A table with so many large entries: a real one takes too long to fill."""
-
-    name = "a-table"
-
-    def __init__(self, count, size):
-        side = {"task_definition_arn": "arn:t/f:1", "images": {}, "tags": {"k": "é" * size}}
-        entry = {
-            "action": "update",
-            "cluster_arn": CLUSTER_ARN,
-            "service_arn": SERVICE_ARN,
-            "state": "ENDED",
-        }
-        entry |= {
-            "before": side,
-            "after": side,
-            "pk": SERVICE_ARN,
-            "feed": "UPDATES",
-            "service": SERVICE_ARN,
-        }
-        of_each = (
-            {
-                "request_id": f"r-{number}",
-                "number": number,
-                "sk": f"UPDATE#{number}",
-                "begun_at": f"2027-01-15T08:00:{number:02}Z",
-            }
-            for number in range(count)
+        assert "next: this is not" in message_of(
+            InvalidQueryError, routes.deployments, queries, query
         )
-        self.items = [{**entry, **own} for own in of_each]
-
-    def page(self, _, most, *, after, **__):
-        """As ``aws.dynamodb.Table`` does, in the order in which they are."""
-        first = [item["sk"] for item in self.items].index(after["sk"]) + 1 if after else 0
-        found = self.items[first : first + most]
-        names = ("pk", "sk", "feed", "begun_at")
-        return found, {name: found[-1][name] for name in names} if first + most < len(
-            self.items
-        ) else None
 
 
 @pytest.mark.parametrize("service", [None, SERVICE_ARN])
-def test_a_page_is_no_larger_than_lambdas_answer(service):
-    feed = UpdateQueries(LargeTable(count=40, size=20_000))
+def test_a_page_is_no_larger_than_lambdas_answer(queries, table, lease, service):
+    side = Side("arn:t/f:1", {}, {"k": "é" * 20_000})
+    entry = replace(intent(lease()), before=side, after=side)
+    for number in range(40):
+        begun_at, id_ = f"2027-01-15T08:00:{number:02}Z", f"r-{number}"
+        table.put(Put(to_item(replace(entry, number=number, request_id=id_, begun_at=begun_at))))
     pages, token = [], None
     while token or not pages:
         pages.append(
-            told.deployments(feed, DeploymentsQuery(service=service, limit=100, next=token))
+            routes.deployments(queries, DeploymentsQuery(service=service, limit=100, next=token))
         )
         token = pages[-1]["next"]
     assert len(pages) > 1 and max(len(json.dumps(page)) for page in pages) < 5_000_000
-    ids = [one["requestId"] for page in pages for one in page["deployments"]]
-    assert ids == [f"r-{number}" for number in range(40)]
+    ids = [view["requestId"] for page in pages for view in page["deployments"]]
+    assert ids == [f"r-{number}" for number in reversed(range(40))]
 
 
-def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(feed, fake):
+def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(queries, fake):
     assert "LEDGER_TABLE is empty" in message_of(
-        ConfigurationError, told.deployments, None, DeploymentsQuery()
+        ConfigurationError, routes.deployments, None, DeploymentsQuery()
     )
     fake.fail("Query", DENIED)
-    message = message_of(LedgerError, told.deployments, feed, DeploymentsQuery())
+    message = message_of(LedgerError, routes.deployments, queries, DeploymentsQuery())
     assert "Query on the table ecs-updater-ledger" in message and "secret" not in message

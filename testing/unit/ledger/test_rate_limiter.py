@@ -1,8 +1,6 @@
-"""The pace of all who share a ledger: no faster than ECS's buckets, no token lost, nobody passed
-over.
-"""
+"""The rate limiter of all users of a ledger: no faster than ECS's buckets, and fair."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -17,58 +15,50 @@ pytest_plugins = ["support.ledger_fixtures"]
 FOREVER = 1e6
 
 
-@pytest.fixture(name="pace")
-def _pace(table, clock):
+@pytest.fixture(name="limiter")
+def _limiter(table, clock):
     return SharedRateLimiter(table, RATES, clock=clock, sleep=clock.sleep)
 
 
-def test_a_full_bucket_lets_all_but_one_of_its_burst_go_at_once(pace, clock):
+def test_a_full_bucket_lets_all_but_one_of_its_burst_go_at_once(limiter, clock):
     for _ in range(19):
-        assert pace.take(REGISTER, 1, FOREVER)
+        assert limiter.take(REGISTER, 1, FOREVER)
     assert clock.slept == []
-    assert pace.take(REGISTER, 1, FOREVER)
+    assert limiter.take(REGISTER, 1, FOREVER)
     assert clock.slept == [pytest.approx(1 / 0.98)]
 
 
-def test_at_that_pace_ecs_throttles_nothing_and_loses_hardly_a_token(pace, clock):
+@pytest.mark.parametrize("latency", [(0.0,), (0.0, 0.4, -0.4)], ids=["exact", "late or early"])
+def test_ecs_throttles_no_call_and_loses_hardly_a_token(limiter, clock, latency):
     ecs, begin = Buckets(), clock()
-    for _ in range(100):
-        pace.take(REGISTER, 1, FOREVER)
-        assert ecs.take("RegisterTaskDefinition", clock())
+    for number in range(100):
+        limiter.take(REGISTER, 1, FOREVER)
+        assert ecs.take("RegisterTaskDefinition", clock() + latency[number % len(latency)])
     assert 80 <= clock() - begin <= 83
 
 
-def test_calls_that_reach_ecs_a_little_late_or_early_are_not_throttled_either(pace, clock):
-    ecs = Buckets()
-    for number in range(200):
-        pace.take(REGISTER, 1, FOREVER)
-        assert ecs.take("RegisterTaskDefinition", clock() + (0.0, 0.4, -0.4)[number % 3])
-
-
-def test_no_token_is_taken_by_who_cannot_wait_so_long(pace, clock, fake):
-    pace.take(REGISTER, 19, FOREVER)
-    assert not pace.take(REGISTER, 5, 4.0)
-    assert not pace.take(REGISTER, 40, 4.0)
+def test_no_token_is_taken_by_who_cannot_wait_so_long(limiter, clock, fake):
+    limiter.take(REGISTER, 19, FOREVER)
+    assert not limiter.take(REGISTER, 5, 4.0)
+    assert not limiter.take(REGISTER, 40, 4.0)
     assert clock.slept == []
-    assert pace.take(REGISTER, 3, 4.0)
+    assert limiter.take(REGISTER, 3, 4.0)
     assert sum(operation == "UpdateItem" for operation in fake.operations) == 2 + 1 + 0 + 1
 
 
 def test_many_at_once_get_a_token_each_and_none_twice(table, clock):
     waits = []
-    paces = [SharedRateLimiter(table, RATES, clock=clock, sleep=waits.append) for _ in range(40)]
-    threads = [threading.Thread(target=pace.take, args=(REGISTER, 1, FOREVER)) for pace in paces]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(40) as pool:
+        for _ in range(40):
+            limiter = SharedRateLimiter(table, RATES, clock=clock, sleep=waits.append)
+            pool.submit(limiter.take, REGISTER, 1, FOREVER)
     assert sorted(waits) == pytest.approx([number / 0.98 for number in range(1, 22)])
 
 
-def test_a_table_that_cannot_be_used_is_the_ledgers_one_error(pace, fake):
+def test_a_table_that_cannot_be_used_is_the_ledgers_one_error(limiter, fake):
     fake.fail("UpdateItem", *[THROTTLED] * 3)
     with pytest.raises(LedgerError, match="LEDGER_TABLE"):
-        pace.take(REGISTER, 1, FOREVER)
+        limiter.take(REGISTER, 1, FOREVER)
 
 
 def test_rates_are_those_of_ecs_unless_said_otherwise():

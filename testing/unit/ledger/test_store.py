@@ -2,8 +2,6 @@
 became of it.
 """
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -35,21 +33,6 @@ def test_one_request_is_begun_once_whatever_service_it_names(history, begin, lea
     first = begin()
     second = history.begin(intent(lease(service=SERVICE_ARN + "2")))
     assert not second.is_new and second.entry == first and history.latest(SERVICE_ARN + "2") == []
-
-
-def test_of_fifty_that_begin_one_request_at_once_one_wins(history, lease):
-    entries = [intent(lease(service=f"{SERVICE_ARN}{index}")) for index in range(50)]
-    begun, together = [], threading.Barrier(50)
-
-    def begin(entry):
-        together.wait()
-        begun.append(history.begin(entry))
-
-    with ThreadPoolExecutor(50) as pool:
-        list(pool.map(begin, entries))
-    (won,) = [answer.entry for answer in begun if answer.is_new]
-    assert [answer.entry for answer in begun] == [won] * 50
-    assert history.unfinished() == [won]
 
 
 def test_two_updates_under_one_lease_are_a_defect(history, lease):

@@ -52,41 +52,45 @@ def _plan(fields):
     return make
 
 
-def test_more_tags_than_ecs_allows_are_refused(plan):
-    with pytest.raises(ServiceTagsRefusedError):
-        plan(tags={f"k{n}": "v" for n in range(50)}, tag_mode="merge")
-
-
-def test_only_a_further_container_may_change(plan):
-    assert plan(images={"side": "envoy:2"}).images == (ImageChange("side", "envoy", "envoy:2"),)
-
-
-def test_the_same_image_twice_for_the_addressed_container_is_no_contradiction(plan):
-    assert plan("nginx:2", images={"web": "nginx:2"}).images == (
-        ImageChange("web", "nginx", "nginx:2"),
-    )
-
-
-def test_two_images_for_the_addressed_container_are_refused(plan):
-    with pytest.raises(InvalidEventError) as refused:
-        plan("nginx:2", images={"web": "nginx:3"})
-    assert str(refused.value) == (
-        "[ERROR][json_validation] wrong input event format: "
-        "ecs_container_images.web: this container gets ecs_image_name, nginx:2, and cannot "
-        "have nginx:3 as well"
-    )
+@pytest.mark.parametrize(
+    "image, request_fields, change",
+    [
+        ("nginx", {"images": {"side": "envoy:2"}}, ImageChange("side", "envoy", "envoy:2")),
+        ("nginx:2", {"images": {"web": "nginx:2"}}, ImageChange("web", "nginx", "nginx:2")),
+        ("busybox", {"container": "side"}, ImageChange("side", "envoy", "busybox")),
+    ],
+)
+def test_only_the_named_containers_change(plan, image, request_fields, change):
+    assert plan(image, **request_fields).images == (change,)
 
 
 @pytest.mark.parametrize(
-    "request_fields",
-    [{"container": "no"}, {"images": {"no": "busybox"}}, {"images": {"": "busybox"}}],
+    "image, request_fields, kind, message",
+    [
+        (
+            "nginx",
+            {"tags": {f"k{n}": "v" for n in range(50)}, "tag_mode": "merge"},
+            ServiceTagsRefusedError,
+            "the service would have 51 tags",
+        ),
+        (
+            "nginx:2",
+            {"images": {"web": "nginx:3"}},
+            InvalidEventError,
+            "ecs_container_images.web: this container gets ecs_image_name, nginx:2, and cannot "
+            "have nginx:3 as well",
+        ),
+        *(
+            ("nginx:2", fields, ContainerNotFoundError, "not found in task definition f:3")
+            for fields in (
+                {"container": "no"},
+                {"images": {"no": "busybox"}},
+                {"images": {"": "busybox"}},
+            )
+        ),
+        ("busybox", {}, AmbiguousContainerError, "no container runs an image"),
+    ],
 )
-def test_a_container_that_is_not_there_is_refused(plan, request_fields):
-    with pytest.raises(ContainerNotFoundError):
-        plan("nginx:2", **request_fields)
-
-
-def test_an_image_of_neither_container_is_refused_unless_one_is_named(plan):
-    with pytest.raises(AmbiguousContainerError):
-        plan("busybox")
-    assert plan("busybox", container="side").images == (ImageChange("side", "envoy", "busybox"),)
+def test_an_impossible_request_has_no_plan(plan, image, request_fields, kind, message):
+    with pytest.raises(kind, match=message):
+        plan(image, **request_fields)

@@ -6,7 +6,6 @@ from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError
 from ecs_updater.model.image import ImageReference
 from ecs_updater.model.task_definition import (
     addressed_container,
-    container,
     memory,
     revision_name,
 )
@@ -25,15 +24,6 @@ def running(**images):
 def addressed(task_definition, image, name=None):
     """The name of the container that is addressed."""
     return addressed_container(task_definition, name, ImageReference.parse(image))["name"]
-
-
-def test_a_container_that_is_not_there_is_refused_with_the_names_that_are():
-    with pytest.raises(ContainerNotFoundError) as refused:
-        container(running(web="nginx", side="envoy"), "Web")
-    assert str(refused.value) == (
-        "[ERROR][ecs_service_read] container Web not found in task definition "
-        "family:7, which has side, web"
-    )
 
 
 @pytest.mark.parametrize(
@@ -61,22 +51,35 @@ def test_a_container_without_an_image_has_no_repository():
     assert addressed(task_definition, "nginx:2") == "web"
 
 
-def test_several_containers_of_the_repository_are_listed():
-    with pytest.raises(AmbiguousContainerError) as refused:
-        addressed(running(web="nginx:1", side="nginx:2", db="mysql"), "nginx:3")
-    assert str(refused.value) == (
-        "[ERROR][ecs_service_read] several containers run an image of docker.io/library/nginx: "
-        "name one of side, web in ecs_container_name"
-    )
-
-
-def test_no_container_of_the_repository_lists_them_all():
-    with pytest.raises(AmbiguousContainerError) as refused:
-        addressed(running(web="nginx", db="mysql"), "team/nginx")
-    assert str(refused.value) == (
-        "[ERROR][ecs_service_read] no container runs an image of docker.io/team/nginx: name one "
-        "of db, web in ecs_container_name"
-    )
+@pytest.mark.parametrize(
+    "images, image, name, message",
+    [
+        (
+            {"web": "nginx", "side": "envoy"},
+            "nginx",
+            "Web",
+            "container Web not found in task definition family:7, which has side, web",
+        ),
+        (
+            {"web": "nginx:1", "side": "nginx:2", "db": "mysql"},
+            "nginx:3",
+            None,
+            "several containers run an image of docker.io/library/nginx: name one of side, web in "
+            "ecs_container_name",
+        ),
+        (
+            {"web": "nginx", "db": "mysql"},
+            "team/nginx",
+            None,
+            "no container runs an image of docker.io/team/nginx: name one of db, web in "
+            "ecs_container_name",
+        ),
+    ],
+)
+def test_a_missing_or_ambiguous_container_is_an_error_with_names(images, image, name, message):
+    with pytest.raises((AmbiguousContainerError, ContainerNotFoundError)) as raised:
+        addressed(running(**images), image, name)
+    assert str(raised.value) == f"[ERROR][ecs_service_read] {message}"
 
 
 @pytest.mark.parametrize(
