@@ -131,6 +131,13 @@ def test_tags_are_not_put_back_after_the_lease_is_over(world):
     assert world.state == ({"ecs-dummy-container": "app:3"}, OTHER["ecs_tag"])
 
 
+def test_an_update_whose_lease_is_taken_after_its_tags_makes_no_deployment(world):
+    world.before("UpdateItem", stand_still(world, **OTHER), skip=3, service="dynamodb")
+    outcome = world.send(request_id="first")
+    assert "no deployment was made, the tags may be the new ones" in outcome.text
+    assert world.state == ({"ecs-dummy-container": "app:3"}, OTHER["ecs_tag"])
+
+
 def test_an_update_killed_while_it_is_planned_again_is_recorded_with_the_revision_that_was_deployed(
     make_world,
 ):

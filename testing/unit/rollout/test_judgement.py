@@ -268,6 +268,10 @@ TWO_ENDED = [{"name": "log", "exitCode": 143}, {"name": "app", "exitCode": 3}]
             ("exit", "container app exited with code 0"),
         ),
         (
+            {"containers": [{"name": "app", "exitCode": 1, "reason": "no space left."}]},
+            ("exit", "container app exited with code 1 (no space left)"),
+        ),
+        (
             {
                 "stopCode": "TaskFailedToStart",
                 "stoppedReason": PULL,
