@@ -29,7 +29,7 @@ def run(project: Project, text: str, *values: Any) -> Any:
 def find(
     project: Project, kind: str, name: str, key: str = f"tag:{OWNERSHIP_TAG}", word: str = "find"
 ) -> dict[str, dict[str, str]]:
-    """Returns the tags of the resources of a kind with a name, by their ids. Raises ClientError."""
+    """Returns tags by the ids of resources; EC2 has the name under the key. Raises ClientError."""
     resources = {}
     for text in KINDS[kind][word]:
         with skipping_missing():

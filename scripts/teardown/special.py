@@ -43,7 +43,7 @@ def find_stack(project: Project, name: str) -> list[dict[str, Any]]:
 
 
 def delete_stack(project: Project, stack_id: str) -> None:
-    """Deletes a stack, or raises StillThere with the resources that would not go."""
+    """Deletes a stack, or raises StillThere with the resources that failed."""
 
     def status() -> str:
         with skipping_missing():  # It can be read by its id for months after its deletion.
