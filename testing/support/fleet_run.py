@@ -28,10 +28,10 @@ TIMEOUT = 180.0
 class FleetRun:
     """Many services with queue and ledger. Only the test calls worker and reconciler."""
 
-    def __init__(self, size: int, **options: Any):
+    def __init__(self, size: int):
         self.time = SharedTime()
         self.clock = Clock(self.time, self.time.sleep, lambda: 0.5, self.time)
-        self.ecs = Fleet(size, self.time, **options)
+        self.ecs = Fleet(size, self.time)
         self.boundary = self.ecs.boundary()
         self.dynamodb = MemoryDynamodb()
         self.table = Table(TABLE, self.dynamodb.client(dynamodb._CONFIG))  # pylint: disable=protected-access

@@ -276,8 +276,9 @@ class Runner:
                 name=definition["name"],
                 reference=definition["image"],
                 digest=digests[definition["image"]],
-                image=self._registry.image(
-                    definition["image"], digests[definition["image"]]
+                image=(
+                    self._service.image
+                    or self._registry.image(definition["image"], digests[definition["image"]])
                 ).of_task(deployment.launched),
                 essential=definition.get("essential", True),
             )

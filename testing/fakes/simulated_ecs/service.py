@@ -11,6 +11,7 @@ from typing import Any
 
 from .deployments import Deployment
 from .history import Revision, ServiceDeployment
+from .images import Image
 from .tasks import Task
 
 MOST_EVENTS = 100
@@ -46,6 +47,8 @@ class Service:
     """The newest first."""
     others: dict[str, Any] = field(default_factory=dict)
     """Further fields, as the last UpdateService gave them."""
+    image: Image | None = None
+    """What its tasks do, whatever their images do elsewhere."""
     shown: dict[str, Any] = field(default_factory=dict)
     """Fields of DescribeServices that a test sets; None leaves a field out."""
     inactive_since: float | None = None

@@ -18,8 +18,9 @@ from .images import Registry
 from .operations import Operations
 from .runner import Pace
 from .scheduler import Quirks, Scheduler
+from .service import Service
 from .wire import Call, Wire
-from .world import World
+from .world import World, arn_of
 
 CLUSTER, SERVICE, FAMILY, CONTAINER = (
     "ECSCluster",
@@ -107,10 +108,15 @@ class SimulatedEcs(Happenings):
         self.service.is_express, self.service.added_containers = express, added_containers
 
     def add_service(
-        self, cluster: str, name: str, tags: Mapping[str, str] | None = None, **shown: Any
+        self,
+        cluster: str,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        image: str = "",
+        **shown: Any,
     ) -> None:
         """A further service, of a family of its own; see ``World.add_service``."""
-        container = {"name": "app", "image": f"registry/{name}:1", "memory": 128}
+        container = {"name": "app", "image": image or f"registry/{name}:1", "memory": 128}
         first = self.world.register({"family": name, "containerDefinitions": [container]})
         self.world.add_service(
             name, first, 1, tags or {}, "FARGATE", None, {}, cluster=cluster, **shown
@@ -128,6 +134,12 @@ class SimulatedEcs(Happenings):
         return EcsReader(self.client(ecs_reader._CONFIG), clock=clock)  # pylint: disable=protected-access
 
     # What a test looks at.
+
+    def service_of(self, name: str) -> Service:
+        """A service of the first cluster."""
+        found = self.world.find(name, arn_of("cluster", CLUSTER))
+        assert found, name
+        return found.service
 
     @property
     def primary_id(self) -> str:

@@ -30,6 +30,7 @@ class Killed(BaseException):
 
 
 Fault = tuple[int, str, str] | BaseException
+Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 class Call(NamedTuple):
@@ -62,7 +63,7 @@ class Wire:
     def __init__(
         self,
         clock: Clock,
-        answer: Callable[[str, dict[str, Any]], dict[str, Any]],
+        answer: Answer,
         latency: float,
         time_out: float,
         has_limits: bool,
@@ -98,6 +99,11 @@ class Wire:
         client.meta.events.unregister("before-send.ecs", unique_id=_HERE)
         client.meta.events.register_last("before-send.ecs", self._send, unique_id=_HERE)
 
+    def replace_answer(self, answer: Answer) -> Answer:
+        """Lets another function answer the requests. Returns the present one."""
+        present, self._answer = self._answer, answer
+        return present
+
     def fail(
         self,
         operation: str,
@@ -124,7 +130,10 @@ class Wire:
     def _respond(self, sent: Request, url: str) -> AWSResponse:
         operation, body = sent.operation, sent.body
         with self._clock.lock:
-            told = self.before(sent) if self.before else None
+            if self._has_limits and not self.buckets.take(operation, self._clock.now()):
+                told: tuple[Fault, bool] | None = (THROTTLED, False)
+            else:
+                told = self.before(sent) if self.before else None
             self.calls.append(Call(self._clock.now(), operation))
             self.requests.append(sent)
             planned = (
@@ -132,9 +141,6 @@ class Wire:
                 if told
                 else self._next_fault(operation)
             )
-            is_within_limits = self.buckets.take(operation, self._clock.now())
-            if self._has_limits and not is_within_limits:
-                planned = _Planned(operation, THROTTLED, False, times=1, until=float("inf"))
             content: dict[str, Any] = {}
             status = 200
             if planned is None or planned.after_effect:

@@ -165,18 +165,11 @@ def test_a_marker_without_an_entry_stops_no_other(run, marker):
 
 
 @pytest.mark.parametrize("field", ["serviceArn", "deployments", "status", "events"])
-def test_an_answer_of_ecs_without_a_field_of_one_service_stops_no_other(run, field, monkeypatch):
-    describe = run.ecs._told  # pylint: disable=protected-access
-
-    def incomplete(name):
-        service = describe(name)
-        if name == ODD:
-            del service[field]
-        return service
-
-    with monkeypatch.context() as patch:
-        patch.setattr(run.ecs, "_told", incomplete)
-        run.reconcile()
+def test_an_answer_of_ecs_without_a_field_of_one_service_stops_no_other(run, field):
+    shown = run.ecs.service_of(ODD).shown
+    shown[field] = None
+    run.reconcile()
+    del shown[field]
     check_others(run)
 
 

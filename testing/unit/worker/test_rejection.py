@@ -216,13 +216,11 @@ def test_a_message_that_ends_the_worker_each_time_goes_to_the_dead_letter_queue(
 def test_an_update_whose_answer_was_lost_goes_on_after_its_batch_is_stopped(run, begin):
     (request_id,) = begin()
 
-    def lost(operation, body):
+    def lost(operation, _):
         if operation == "UpdateService":
-            run.ecs._do_UpdateService(body)  # pylint: disable=protected-access
             run.ecs.before = refusing(SERVER_ERROR, "DescribeServices")
-            return SERVER_ERROR
-        return None
 
+    run.ecs.fail("UpdateService", SERVER_ERROR, after_effect=True)
     run.ecs.before = lost
     assert run.work() == ["message-1"] and run.entry(request_id).state is State.REGISTERED
     run.batches.stop("b", "stopped by somebody")

@@ -200,8 +200,8 @@ def test_after_max_failures_no_further_update_starts_and_the_cause_is_in_the_led
 
 def test_a_failure_that_the_reconciler_finds_counts_too(run):
     ids = run.begin_batch([run.ecs.event("web-001")], max_failures=5)
+    run.ecs.fail_services("web-001")
     run.work()
-    run.ecs.failing.add("web-001")
     run.time.now += 600
     run.reconcile()
     assert run.entry(ids[0]).verdict == "FAILED"
