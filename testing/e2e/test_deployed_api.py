@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from support.deployed_api import CLUSTER, SERVICE, STATUS, TABLE, DeployedApi
+from support.deployed_api import CLUSTER, SERVICE, STATUS, DeployedApi
 from support.http import event
 from support.make import PROJECT, TOOLS
 from support.permissions import without
@@ -196,32 +196,6 @@ def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_w
     assert status in (403, 502) and answer.keys() == {"errorType", "errorMessage", "requestId"}, (
         answer
     )
-
-
-# Who has to wait
-
-
-def test_a_service_that_another_update_holds_is_409_and_both_doors_go_on_afterwards(api):
-    table = api.client("dynamodb")
-    service = "arn:aws:ecs:eu-west-1:000000000000:service/ECSCluster/ecs-dummy-service"
-    key = {"pk": {"S": service}, "sk": {"S": "LEASE"}}
-    lease = table.get_item(TableName=TABLE, Key=key).get("Item", {**key, "fence": {"N": "1"}})
-    held = {
-        "holder": {"S": "h"},
-        "request_id": {"S": "another"},
-        "since": {"N": "1"},
-        "expires_at": {"N": "99999999999"},
-    }
-    table.put_item(TableName=TABLE, Item=lease | held)
-    try:
-        status, error = api.ask("POST", "update", SHORT | {"force_new_deployment": True})
-        assert (status, error["errorType"]) == (
-            409,
-            "LeaseHeldError",
-        ) and "request_id another" in error["errorMessage"]
-    finally:
-        table.put_item(TableName=TABLE, Item=lease)
-    assert api.ask("POST", "update", SHORT)[0] == 200
 
 
 @needs_curl

@@ -158,11 +158,7 @@ def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
     assert "Never (AWS::CloudFormation::WaitCondition): WaitCondition timed out" in complaint
 
 
-def test_the_aws_cli_sends_the_events_too(deployed):
-    assert deployed.make("run-lambda-test-aws").succeeded().ok_events == list(OUTCOMES)
-
-
-def test_an_event_of_ones_own_is_answered_and_the_service_can_be_put_back(deployed, tmp_path):
+def test_an_event_from_a_file_is_answered_and_the_service_can_be_put_back(deployed, tmp_path):
     event = {
         "ecs_cluster_name": "ECSCluster",
         "ecs_service_name": "ecs-dummy-service",

@@ -8,7 +8,6 @@ from botocore.model import Shape
 _MODEL = botocore.session.Session().get_service_model("ecs")
 
 REGISTERED: Shape = _MODEL.shape_for("RegisterTaskDefinitionRequest")
-DESCRIBED: Shape = _MODEL.shape_for("TaskDefinition")
 
 ONE_OF_EACH: dict[str, Any] = {
     "string": "text",

@@ -4,7 +4,6 @@ ledger.
 
 import json
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from e2e.event_suite.cases import Case, ServiceState
 from e2e.event_suite.service import Service, ServiceMissing
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.ledger.queries import Progress
+from support.make import until
 from support.waking import waking
 from teardown.workload import services_of_the_suite
 
@@ -131,14 +131,13 @@ def _ended() -> Callable[[str], dict[str, Any]]:
     ledger = Progress(Table(f"{os.environ['LAMBDA_FUNCTION_NAME']}-ledger"))
 
     def ended(number: str) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            entry = ledger.of([number]).get(number, {"state": "not begun"})
-            if entry["state"] == "ENDED":
-                return entry
-            assert time.monotonic() < deadline, (
-                f"{number} is {entry['state']} after {PATIENCE:.0f} seconds"
-            )
-            time.sleep(0.5)
+        found: dict[str, Any] = {}
+
+        def has_ended() -> bool:
+            found.update(ledger.of([number]).get(number, {}))
+            return found.get("state") == "ENDED"
+
+        until(has_ended, f"{number} has ended", PATIENCE, pause=0.5)
+        return found
 
     return ended

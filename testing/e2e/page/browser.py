@@ -13,8 +13,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 # pylint: enable=import-error
+from fakes.scripted_api import KEY
 
-__all__ = ["expect", "find", "has_no_sideways_scroll", "launch", "violations", "wait_until_loaded"]
+__all__ = [
+    *("enter_key", "expect", "find", "has_no_sideways_scroll", "launch", "violations"),
+    "wait_until_loaded",
+]
 
 _FLAGS = (
     *(
@@ -51,6 +55,12 @@ def launch(path: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def enter_key(tab: Page, key: str = KEY) -> None:
+    """Enters a key as a reader does."""
+    tab.get_by_label("Key of this API").fill(key)
+    tab.get_by_role("button", name="Show services").click()
 
 
 def wait_until_loaded(tab: Page) -> None:

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from e2e.page.browser import expect, find, launch, wait_until_loaded
+from e2e.page.browser import enter_key, expect, find, launch, wait_until_loaded
 from e2e.page.samples import A_FEW_DEPLOYMENTS, A_FEW_SERVICES
-from fakes.scripted_api import KEY, ScriptedApi
+from fakes.scripted_api import ScriptedApi
 
 _WATCH = """addEventListener(
   "securitypolicyviolation",
@@ -92,20 +92,21 @@ def _tab(new_tab, api):
     return page
 
 
-@pytest.fixture(name="enter_key")
-def _enter_key():
-    """Enters a key on a page, as a reader does."""
+@pytest.fixture(name="open_lists")
+def _open_lists(new_tab):
+    """Opens tabs with the lists loaded. The keywords are the browser's."""
 
-    def enter(page, key=KEY):
-        page.get_by_label("Key of this API").fill(key)
-        page.get_by_role("button", name="Show services").click()
+    def open_lists(api, **options):
+        page = new_tab(api, **options)
+        page.goto(api.url)
+        enter_key(page)
+        wait_until_loaded(page)
+        return page
 
-    return enter
+    return open_lists
 
 
-@pytest.fixture
-def lists(tab, enter_key):
-    """A tab that shows the lists, loaded."""
-    enter_key(tab)
-    wait_until_loaded(tab)
-    return tab
+@pytest.fixture(name="lists")
+def _lists(open_lists, api):
+    """A tab with the lists loaded."""
+    return open_lists(api)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from e2e.page.browser import expect, has_no_sideways_scroll, wait_until_loaded
+from e2e.page.browser import expect, has_no_sideways_scroll
 from e2e.page.samples import deployment, service
 from support.make import until
 
@@ -67,17 +67,13 @@ def _deployment(number, text):
 
 
 @pytest.fixture(name="hostile")
-def _hostile(new_tab, api, enter_key):
+def _hostile(open_lists, api):
     """A tab with a harmless row in each list, and below it one for each hostile value."""
     api.services = [_service(text) for text in ("harmless", *HOSTILE)]
     api.deployments = [
         _deployment(number, text) for number, text in enumerate(("harmless", *HOSTILE))
     ]
-    tab = new_tab(api)
-    tab.goto(api.url)
-    enter_key(tab)
-    wait_until_loaded(tab)
-    return tab
+    return open_lists(api)
 
 
 def test_hostile_values_in_the_lists_are_shown_literally_and_make_no_elements(hostile):
@@ -120,11 +116,9 @@ def test_a_hostile_error_is_shown_literally(lists, api):
     )
 
 
-def test_a_hostile_tag_filter_is_a_field_like_any_other(new_tab, api, enter_key):
+def test_a_hostile_tag_filter_is_a_field_like_any_other(open_lists, api):
     api.tag_filters = ('"><script>alert(1)</script>', "it's & more", "مرحبا")
-    tab = new_tab(api)
-    tab.goto(api.url)
-    enter_key(tab)
+    tab = open_lists(api)
     for number, key in enumerate(api.tag_filters):
         tab.get_by_label(f"Tag {key}").fill(f"value {number}")
     tab.get_by_role("button", name="Refresh").click()

@@ -2,7 +2,7 @@
 
 import re
 
-from e2e.page.browser import expect
+from e2e.page.browser import enter_key, expect
 from fakes.scripted_api import FORBIDDEN, KEY, ScriptedApi
 
 STORED = "[Object.values(sessionStorage), Object.keys(localStorage), document.cookie]"
@@ -80,7 +80,7 @@ def test_forgetting_the_key_removes_it_and_all_that_was_read(lists):
     expect(lists.get_by_role("table")).to_have_count(0)
 
 
-def test_a_wrong_key_is_said_and_not_kept(tab, enter_key):
+def test_a_wrong_key_is_said_and_not_kept(tab):
     enter_key(tab, "wrong")
     expect(tab.get_by_role("alert").filter(has_text="does not accept this key")).to_contain_text(
         FORBIDDEN[2]["errorMessage"]
@@ -91,13 +91,13 @@ def test_a_wrong_key_is_said_and_not_kept(tab, enter_key):
     expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
 
 
-def test_a_key_that_is_no_header_is_refused_without_a_request(tab, api, enter_key):
+def test_a_key_that_is_no_header_is_refused_without_a_request(tab, api):
     enter_key(tab, "ключ")
     expect(tab.get_by_role("alert").filter(has_text="letters of ASCII only")).to_be_visible()
     assert api.headers == []
 
 
-def test_spaces_around_a_pasted_key_do_not_count(tab, enter_key):
+def test_spaces_around_a_pasted_key_do_not_count(tab):
     enter_key(tab, f"  {KEY} ")
     expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
 

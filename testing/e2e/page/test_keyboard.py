@@ -1,6 +1,6 @@
 """Everything works with only the keyboard, in the order of the page. The focus is never lost."""
 
-from e2e.page.browser import expect
+from e2e.page.browser import enter_key, expect
 from e2e.page.samples import deployment
 from fakes.scripted_api import KEY
 
@@ -102,7 +102,7 @@ def test_a_refresh_leaves_the_focus_where_it_is(lists, api):
     expect(button).to_be_focused()
 
 
-def test_loading_the_last_page_does_not_lose_the_focus(tab, api, enter_key):
+def test_loading_the_last_page_does_not_lose_the_focus(tab, api):
     api.deployments = [deployment(f"r{number}", "orders") for number in range(21)]
     enter_key(tab)
     tab.get_by_role("button", name="Load older deployments").focus()

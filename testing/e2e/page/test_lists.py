@@ -2,7 +2,7 @@
 
 import pytest
 
-from e2e.page.browser import expect
+from e2e.page.browser import enter_key, expect
 from e2e.page.samples import deployment, service
 
 
@@ -111,14 +111,14 @@ def test_enter_in_a_filter_loads_once(lists, api):
     assert len(api.queries("list")) == before + 1
 
 
-def test_nothing_there_is_said_in_words(tab, api, enter_key):
+def test_nothing_there_is_said_in_words(tab, api):
     api.services, api.deployments = [], []
     enter_key(tab)
     expect(tab.get_by_text("There is no active service")).to_be_visible()
     expect(tab.get_by_text("No deployment was recorded yet.")).to_be_visible()
 
 
-def test_while_it_loads_it_says_so(tab, api, enter_key):
+def test_while_it_loads_it_says_so(tab, api):
     api.hold.clear()
     enter_key(tab)
     expect(tab.locator("#services")).to_have_attribute("aria-busy", "true")
@@ -128,7 +128,7 @@ def test_while_it_loads_it_says_so(tab, api, enter_key):
     expect(tab.locator("#services-empty")).to_be_hidden()
 
 
-def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api, enter_key):
+def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api):
     api.services = [service(f"service-{number:03}") for number in range(250)]
     enter_key(tab)
     expect(tab.locator("#services-rows th > bdi")).to_have_text(
@@ -138,7 +138,7 @@ def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api, enter_key
     expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
 
 
-def test_after_ten_pages_it_asks_before_it_loads_more(tab, api, enter_key):
+def test_after_ten_pages_it_asks_before_it_loads_more(tab, api):
     api.services = [service(f"service-{number:02}") for number in range(25)]
     api.page_size = 2
     enter_key(tab)
@@ -152,7 +152,7 @@ def test_after_ten_pages_it_asks_before_it_loads_more(tab, api, enter_key):
     expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
 
 
-def test_older_deployments_come_on_demand(tab, api, enter_key):
+def test_older_deployments_come_on_demand(tab, api):
     api.deployments = [deployment(f"r{number}", f"service-{number:02}") for number in range(45)]
     enter_key(tab)
     names = tab.locator("#deployments-rows th > bdi")

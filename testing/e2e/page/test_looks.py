@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from e2e.page.browser import expect, has_no_sideways_scroll, violations, wait_until_loaded
+from e2e.page.browser import (
+    enter_key,
+    expect,
+    has_no_sideways_scroll,
+    violations,
+)
 from e2e.page.samples import A_FEW_SERVICES, deployment, service
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -36,17 +41,9 @@ def _screenshots(tmp_path_factory):
 
 
 @pytest.fixture(name="show")
-def _show(new_tab, api, enter_key):
-    """Opens the page with both lists loaded; the keywords are the browser's."""
-
-    def show(**options):
-        tab = new_tab(api, reduced_motion="reduce", **options)
-        tab.goto(api.url)
-        enter_key(tab)
-        wait_until_loaded(tab)
-        return tab
-
-    return show
+def _show(open_lists, api):
+    """Opens the lists without motion. The keywords are the browser's."""
+    return lambda **options: open_lists(api, reduced_motion="reduce", **options)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -74,7 +71,7 @@ def test_its_first_sight_is_accessible(new_tab, api, screenshots, scheme, auth):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_errors_are_accessible(tab, api, enter_key, scheme):
+def test_errors_are_accessible(tab, api, scheme):
     api.instead["list"] = 500, {}, {"errorType": "InternalError", "errorMessage": "x" * 300}
     tab.emulate_media(color_scheme=scheme)
     enter_key(tab)
@@ -143,10 +140,8 @@ def test_a_screen_reader_finds_its_way(show):
     )
 
 
-def test_motion_is_only_where_the_reader_has_not_asked_for_less(new_tab, api, enter_key):
+def test_motion_is_only_where_the_reader_has_not_asked_for_less(open_lists, api):
     for wish, name in (("reduce", "none"), ("no-preference", "turn")):
-        tab = new_tab(api, reduced_motion=wish)
-        tab.goto(api.url)
-        enter_key(tab)
+        tab = open_lists(api, reduced_motion=wish)
         mark = tab.locator("#services-rows .badge.moving svg").first
         assert mark.evaluate("(svg) => getComputedStyle(svg).animationName") == name

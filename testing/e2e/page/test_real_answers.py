@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from e2e.page.browser import expect, violations, wait_until_loaded
+from e2e.page.browser import expect, violations
 from ecs_updater.api.get_routes import Sources, status_app
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.entry import Entry, Side, to_item
@@ -87,11 +87,8 @@ def _real():
         yield api
 
 
-def test_the_page_works_with_the_functions_own_answers(new_tab, real, enter_key):
-    tab = new_tab(real)
-    assert tab.goto(real.url).status == 200
-    enter_key(tab)
-    wait_until_loaded(tab)
+def test_the_page_works_with_the_functions_own_answers(open_lists, real):
+    tab = open_lists(real)
     names = tab.locator("#services-rows th > bdi")
     expect(names).to_have_text([f"service-{number:03}" for number in range(101)] + ["web"])
     expect(tab.locator("#services-rows tr").last).to_contain_text("In progress")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from e2e.page.browser import expect, wait_until_loaded
+from e2e.page.browser import enter_key, expect, wait_until_loaded
 from e2e.page.samples import service
 from fakes.scripted_api import FORBIDDEN, error
 
@@ -13,7 +13,7 @@ HIDE = """(hidden) => {
 
 
 @pytest.fixture(name="clocked")
-def _clocked(new_tab, api, enter_key):
+def _clocked(new_tab, api):
     """A tab with the lists, whose time only the test moves; returns it once everything is
     loaded.
     """
@@ -57,7 +57,7 @@ def test_the_functions_error_is_shown_with_its_request(lists, api):
     expect(alert(lists)).to_be_empty()
 
 
-def test_an_error_at_the_first_load_is_no_empty_list(tab, api, enter_key):
+def test_an_error_at_the_first_load_is_no_empty_list(tab, api):
     api.instead["list"] = error(500, "InternalError", "something went wrong")
     enter_key(tab)
     expect(alert(tab)).to_contain_text("500 InternalError: something went wrong")
