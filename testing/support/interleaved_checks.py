@@ -1,4 +1,4 @@
-"""What has to hold after a run of several processes at once, in whatever order their requests came.
+"""Checks after a run of several processes at once, in any order of their requests.
 
 The serial order is the ledger's: the numbers of the entries. An update counts with its image and
 tags unless the ledger says that it was not deployed, was interrupted, or was rolled back.
@@ -59,7 +59,7 @@ class _Service:
         self._check_once()
         return [f"{self._name}: {sentence}" for sentence in self._wrong]
 
-    def _fail_unless(self, holds: bool, sentence: str) -> None:
+    def _expect(self, holds: bool, sentence: str) -> None:
         if not holds:
             self._wrong.append(sentence)
 
@@ -75,12 +75,12 @@ class _Service:
 
     def _check_end(self) -> None:
         for entry in self._entries:
-            self._fail_unless(entry.is_ended, f"{_name(entry)} is {entry.state}")
+            self._expect(entry.is_ended, f"{_name(entry)} is {entry.state}")
         lease = self._run.world.dynamodb.items.get((self._arn, "LEASE"), {})
         is_free = (
             "holder" not in lease or float(lease["expires_at"]["N"]) < self._run.world.clock.epoch()
         )
-        self._fail_unless(is_free, f"the lease is held: {lease}")
+        self._expect(is_free, f"the lease is held: {lease}")
 
     # What the callers got agrees with the ledger.
 
@@ -89,93 +89,79 @@ class _Service:
             if intent.service != self._name:
                 continue
             text = str(result.error) if result.error else ""
-            self._fail_unless(
+            self._expect(
                 "\n" not in text and (not text or text.startswith("[ERROR][")),
                 f"no error for a person: {text!r}",
             )
             entries = [entry for entry in self._entries if entry.request_id == intent.request_id]
             if intent.is_dry:
-                self._fail_unless(not entries, f"a dry run has an entry: {intent}")
+                self._expect(not entries, f"a dry run has an entry: {intent}")
             elif result.answer:
-                self._fail_unless(
+                self._expect(
                     bool(entries),
                     f"{intent.request_id} was answered {result.verdict}, the ledger knows nothing",
                 )
-                self._check_answer(result.verdict, entries)
+                for entry in entries[-1:]:
+                    self._check_answer(result.verdict, entry)
 
-    def _check_answer(self, verdict: str, entries: list[Entry]) -> None:
-        if not entries:
-            return
-        last = entries[-1]
-        if verdict == _SUCCEEDED:
-            self._fail_unless(
-                last.verdict == _SUCCEEDED,
-                f"{_name(last)} was answered SUCCEEDED, the ledger says {last.verdict}",
-            )
-        if verdict in ("IN_PROGRESS", "TIMED_OUT") and last.deploys:
-            is_deployed = last.deployment_id in self._index
-            self._fail_unless(
-                is_deployed, f"{_name(last)} was answered {verdict}, and has no deployment"
-            )
+    def _check_answer(self, verdict: str, last: Entry) -> None:
+        self._expect(
+            verdict != _SUCCEEDED or last.verdict == _SUCCEEDED,
+            f"{_name(last)} was answered SUCCEEDED, the ledger says {last.verdict}",
+        )
+        is_open = verdict in ("IN_PROGRESS", "TIMED_OUT") and last.deploys
+        self._expect(
+            not is_open or last.deployment_id in self._index,
+            f"{_name(last)} was answered {verdict}, and has no deployment",
+        )
 
     # The ledger says what happened.
 
+    def _made_by_id(self, deployment_id: str | None) -> Made | None:
+        is_made = deployment_id in self._index
+        return self._made[self._index[deployment_id or ""]] if is_made else None
+
     def _check_entry(self, entry: Entry) -> None:
-        intent = self._intents[entry.request_id]
-        made = (
-            self._made[self._index[entry.deployment_id]]
-            if entry.deployment_id in self._index
-            else None
-        )
-        verdict = entry.verdict
-        if entry.deployment_id is not None and entry.deploys:
-            right = made is not None and made.task_definition_arn == entry.after.task_definition_arn
-            self._fail_unless(
-                right,
-                f"{_name(entry)} names {entry.deployment_id} of "
-                f"{entry.after.task_definition_arn}: {made}",
-            )
         if not entry.deploys:
             return
-        own = [
-            one for one in self._made if one.by == "update" and one.request_id == entry.request_id
-        ]
+        made, verdict, arn = (
+            self._made_by_id(entry.deployment_id),
+            entry.verdict,
+            entry.after.task_definition_arn,
+        )
+        self._expect(
+            entry.deployment_id is None or (made is not None and made.task_definition_arn == arn),
+            f"{_name(entry)} names {entry.deployment_id} of {arn}: {made}",
+        )
         if verdict in _NO_EFFECT:
+            own = [d for d in self._made if (d.by, d.request_id) == ("update", entry.request_id)]
             others = [
                 e for e in self._entries if e.request_id == entry.request_id and e.deployment_id
             ]
             is_right = not own or bool(others) or self._is_hidden(own[-1])
-            self._fail_unless(is_right, f"{_name(entry)} is {verdict}, and it made {own}")
+            self._expect(is_right, f"{_name(entry)} is {verdict}, and it made {own}")
             return
-        self._fail_unless(
-            made is not None, f"{_name(entry)} is {verdict} without a deployment: {entry.cause}"
-        )
+        without = f"{_name(entry)} is {verdict} without a deployment: {entry.cause}"
+        self._expect(made is not None, without)
         completed = {deployment_id for deployment_id, _ in self._service.completed}
-        if verdict == _SUCCEEDED:
-            self._fail_unless(
-                entry.deployment_id in completed,
-                f"{_name(entry)} is SUCCEEDED, and was never complete",
-            )
-        if verdict in ("FAILED", _ROLLED_BACK):
-            self._fail_unless(
-                not intent.is_good, f"{_name(entry)} is {verdict} with a good image: {entry.cause}"
-            )
+        self._expect(
+            verdict != _SUCCEEDED or entry.deployment_id in completed,
+            f"{_name(entry)} is SUCCEEDED, and was never complete",
+        )
+        is_good = self._intents[entry.request_id].is_good
+        self._expect(
+            verdict not in ("FAILED", _ROLLED_BACK) or not is_good,
+            f"{_name(entry)} is {verdict} with a good image: {entry.cause}",
+        )
         if verdict == _ROLLED_BACK and entry.rollback_on_failure:
             back = entry.rollback
-            id_made = (
-                back and self._made[self._index[back.deployment_id]]
-                if back and back.deployment_id in self._index
-                else None
-            )
-            right = bool(
-                back and id_made and id_made.task_definition_arn == back.task_definition_arn
-            )
-            self._fail_unless(right, f"{_name(entry)} is ROLLED_BACK by {back}: {id_made}")
-        if verdict == _SUPERSEDED and made:
-            self._fail_unless(
-                self._index[made.id] < len(self._made) - 1,
-                f"{_name(entry)} is SUPERSEDED by nothing",
-            )
+            by_id = back and self._made_by_id(back.deployment_id)
+            right = back and by_id and by_id.task_definition_arn == back.task_definition_arn
+            self._expect(bool(right), f"{_name(entry)} is ROLLED_BACK by {back}: {by_id}")
+        self._expect(
+            verdict != _SUPERSEDED or not made or made != self._made[-1],
+            f"{_name(entry)} is SUPERSEDED by nothing",
+        )
 
     def _is_hidden(self, made: Made) -> bool:
         """Whether nothing shows whose deployment it was: of a revision that others had, and
@@ -199,7 +185,7 @@ class _Service:
         return or somebody else's.
         """
         order = [self._index[entry.deployment_id] for entry in self._deployed]
-        self._fail_unless(
+        self._expect(
             order == sorted(order), f"the ledger's order is not that of the deployments: {order}"
         )
         last = self._made[-1]
@@ -207,7 +193,7 @@ class _Service:
         # first one in the ledger.
         if last.by == "update" and self._deployed and last.request_id not in self._run.interrupted:
             entry = self._deployed[-1]
-            self._fail_unless(
+            self._expect(
                 entry.deployment_id == last.id,
                 f"the last deployment is {last}, the last entry is {_name(entry)}",
             )
@@ -240,7 +226,7 @@ class _Service:
                 # Who is killed between its deployment and the second plan does not know of somebody
                 # else's any more.
                 is_right = now == images or entry.request_id in self._run.interrupted
-                self._fail_unless(is_right, f"{_name(entry)} was to run {images}, and runs {now}")
+                self._expect(is_right, f"{_name(entry)} was to run {images}, and runs {now}")
             images = now
 
     def _check_tags(self) -> None:
@@ -264,7 +250,7 @@ class _Service:
             elif tags is not None:
                 tags |= intent.event["ecs_tag"]
         if tags is not None:
-            self._fail_unless(
+            self._expect(
                 tags == self._service.tags,
                 f"the tags are {self._service.tags}, and were to be {tags}",
             )
@@ -279,7 +265,7 @@ class _Service:
         )
         for (by, request_id), number in times.items():
             most = 1 + (foreign if by == "update" else 0)
-            self._fail_unless(number <= most, f"{number} deployments ({by}) for {request_id}")
+            self._expect(number <= most, f"{number} deployments ({by}) for {request_id}")
 
 
 def _name(entry: Entry) -> str:
