@@ -370,7 +370,7 @@ def test_a_star_is_for_actions_that_know_no_resource_and_no_action_has_one():
 @pytest.mark.parametrize(
     "name", ["other-role", "ecs-updater-eu-west-1-other", "ecs-updater-ecs-eu-west-1-instance"]
 )
-def test_whoever_deploys_writes_and_passes_the_roles_of_this_project_alone(name):
+def test_the_deployer_writes_and_passes_only_the_roles_of_this_project(name):
     statements = list(expanded(policies()))
     role = f"arn:aws:iam::{ACCOUNT}:role/"
     reads = ("iam:Get", "iam:List")
@@ -404,7 +404,7 @@ def test_whoever_deploys_writes_and_passes_the_roles_of_this_project_alone(name)
     "kind",
     ["internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc"],
 )
-def test_whoever_deploys_changes_nothing_of_a_network_without_our_tag_nor_gives_it_that(kind):
+def test_the_deployer_changes_no_network_without_the_tag_and_cannot_add_the_tag(kind):
     statements = list(expanded(policies()))
     resource = f"arn:aws:ec2:{REGION}:{ACCOUNT}:{kind}/other-0123"
     parts = {
@@ -447,7 +447,7 @@ def test_with_instances_one_more_role_can_be_written_and_passed_to_instances_alo
 
 
 @pytest.mark.parametrize("resource_type", sorted(resource_types()))
-def test_whoever_deploys_may_do_what_the_handlers_of_cloudformation_do(resource_type):
+def test_the_deployer_may_do_what_the_handlers_of_cloudformation_do(resource_type):
     found = handled([resource_type])
     if not found:
         pytest.skip(

@@ -180,7 +180,7 @@ def test_every_field_says_what_it_is_for():
     ],
     ids=["a tag's value", "a tag's key", "a field", "the event"],
 )
-def test_a_violation_has_at_most_300_characters_whatever_the_event_holds(event_of, size):
+def test_a_violation_of_any_event_has_at_most_300_characters(event_of, size):
     error = violation(event_of("x" * size))
     assert all(len(text) <= 300 for text in (error.violation, *error.violations))
     assert str(error) == f"[ERROR][json_validation] wrong input event format: {error.violation}"

@@ -110,7 +110,7 @@ def test_every_route_but_the_help_wants_the_key_and_with_iam_a_signature_beside_
         ), route
 
 
-def test_what_changes_goes_to_the_one_function_and_what_tells_to_the_other():
+def test_post_goes_to_the_update_function_and_get_to_the_status_function():
     for (verb, path), method in methods().items():
         integration = method["Integration"]
         assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("AWS_PROXY", "POST")
@@ -193,7 +193,7 @@ def test_the_writing_function_is_the_updater_under_another_name():
     assert not variables.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
 
 
-def test_the_function_that_tells_can_read_and_nothing_else():
+def test_the_status_function_can_only_read():
     allowed = set(actions(statements("StatusRole")))
     reads = {
         "ecs:ListClusters",

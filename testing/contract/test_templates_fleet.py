@@ -82,7 +82,7 @@ def test_dead_letters_stay_as_long_as_sqs_keeps_any_and_longer_than_they_waited(
     assert made("FleetDeadLetterQueue")["MessageRetentionPeriod"] == most
 
 
-def test_what_was_not_worked_off_goes_to_the_dead_letters_which_take_it_from_this_queue_alone():
+def test_failed_messages_go_to_the_dead_letter_queue_which_accepts_only_this_queue():
     redrive = made("FleetQueue")["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == DEAD_LETTERS
     assert made("FleetDeadLetterQueue")["RedriveAllowPolicy"] == {

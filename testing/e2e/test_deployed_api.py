@@ -122,7 +122,7 @@ def schemathesis(
     )
 
 
-def test_whatever_is_sent_is_answered_as_the_document_says_and_never_with_a_5xx(
+def test_every_request_is_answered_as_the_document_says_and_never_with_a_5xx(
     api, openapi, tmp_path
 ):
     """Refused where the document refuses it, without a key refused, and each answer in the form

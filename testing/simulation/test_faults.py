@@ -182,7 +182,7 @@ def test_who_is_killed_sends_nothing_more_and_keeps_the_lease_until_it_expires(k
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_whatever_goes_wrong_the_same_event_again_makes_all_well(scenario, begin, figure):
+def test_after_any_fault_the_same_event_again_ends_the_update(scenario, begin, figure):
     requests, figures = requests_of(scenario, begin), Figures()
     for trouble, recovery in sample(troubles(requests, scenario.begins_at)):
         run = begin(scenario, figures)

@@ -125,9 +125,7 @@ def test_a_service_that_another_update_holds_is_409_with_when_to_try_again_and_n
     assert post("/update", EVENT).status == 200
 
 
-def test_the_same_request_id_gets_the_same_answer_whatever_it_waits_and_by_whichever_door(
-    world, post
-):
+def test_the_same_request_id_gets_the_same_answer_with_any_wait_and_from_both_handlers(world, post):
     first = post("/update", {**EVENT, "request_id": "r", "wait_seconds": 25})
     assert post("/update", {**EVENT, "request_id": "r", "wait_seconds": 600}).json == first.json
     direct = world.send(request_id="r", action="update")

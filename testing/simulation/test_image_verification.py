@@ -213,14 +213,14 @@ def test_a_pinned_image_that_runs_already_is_no_change_and_a_moved_tag_is_one(wo
     assert send(world, Registry("sha256:" + "7" * 64), {"PIN_DIGEST": "tag"})["changed"]
 
 
-def test_the_answer_tells_the_digests_that_the_tasks_run(world):
+def test_the_answer_has_the_digests_that_the_tasks_run(world):
     body = send(world, Registry(""), {}, wait_seconds=120)
     assert body["deployment"]["images"] == {
         "ecs-dummy-container": {"image": "app:2", "digests": [digest_in(world, "app:2")]}
     }
 
 
-def test_where_no_task_can_be_read_the_service_revision_tells_the_digests(make_world):
+def test_where_no_task_can_be_read_the_service_revision_has_the_digests(make_world):
     world = make_world(ledger=False, desired=0)
     body = send(world, Registry(""), {}, wait_seconds=120)
     assert body["deployment"]["images"]["ecs-dummy-container"]["digests"] == [

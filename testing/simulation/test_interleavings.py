@@ -36,7 +36,7 @@ def run_of(seed, function):
         return run, [f"{type(error).__name__}: {error}"]
 
 
-def test_whatever_the_order_the_result_is_that_of_a_serial_one(function, figure):
+def test_in_any_order_the_result_is_that_of_a_serial_one(function, figure):
     seeds = sample(range(SEEDS), every=5)
     counts, begin = Counter(seeds=len(seeds)), time.process_time()
     for seed in seeds:

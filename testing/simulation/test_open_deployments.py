@@ -119,7 +119,7 @@ def test_without_a_table_it_says_what_to_set(world):
         SCHEDULE,
     ],
 )
-def test_whatever_is_no_event_of_a_deployment_means_all_services(event):
+def test_any_other_event_means_all_services(event):
     assert service_of(event) is None
 
 

@@ -152,7 +152,7 @@ def work_with(run, trouble):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_goes_wrong_every_service_ends_with_one_true_verdict(seed, figure, monkeypatch):
+def test_with_any_fault_every_service_ends_with_one_right_verdict(seed, figure, monkeypatch):
     run, trouble = FleetRun(60), Trouble(seed)
     # The SDK waits there, too.
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=run.time.sleep))

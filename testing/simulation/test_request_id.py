@@ -67,7 +67,7 @@ def test_a_repetition_of_what_failed_fails_with_the_same_words(world):
     assert deployments(world) == 1
 
 
-def test_a_repetition_is_told_how_the_rollout_ended_meanwhile(world):
+def test_a_repetition_gets_the_verdict_of_the_rollout_that_ended_meanwhile(world):
     assert world.send(request_id="r").verdict == "IN_PROGRESS"
     world.pass_time(60)
     world.reconcile()

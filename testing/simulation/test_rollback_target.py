@@ -80,7 +80,7 @@ TARGETS = pytest.mark.parametrize(
 @pytest.mark.parametrize("ledger", [True, False], ids=["ledger", "no ledger"])
 @pytest.mark.parametrize("bad", [None, BAD], ids=["from a good one", "from a failing one"])
 @TARGETS
-def test_a_rollback_ends_on_a_revision_that_worked_whatever_its_status_and_the_dry_run_says_which(  # pylint: disable=too-many-arguments
+def test_a_rollback_ends_on_a_revision_that_worked_and_the_dry_run_names_it(  # pylint: disable=too-many-arguments
     make_world, ledger, bad, status, image, to, note
 ):
     world = make_world(ledger=ledger)

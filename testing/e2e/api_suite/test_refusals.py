@@ -59,7 +59,7 @@ NO_ROUTES = [
 
 
 @pytest.mark.parametrize("route", NO_ROUTES)
-def test_a_route_or_a_method_that_there_is_not_is_told_with_where_the_routes_are(route, api):
+def test_an_unknown_route_or_method_is_refused_with_where_the_routes_are(route, api):
     method, route = route.split()
     status, kind = (403, "Forbidden") if os.environ.get("API_AUTH") == "iam" else (404, "NotFound")
 
@@ -151,7 +151,7 @@ def test_a_cluster_and_a_service_that_there_are_not_are_named(api, names):
     assert no_service == "[ERROR][ecs_service_read] ecs_service_name absent not found"
 
 
-def test_an_update_that_there_was_not_is_told_so(api):
+def test_an_unknown_update_is_not_found(api):
     assert "absent" in refused(
         api, api.call("GET", "deployments/absent"), 404, "DeploymentNotFoundError"
     )

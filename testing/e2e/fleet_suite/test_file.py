@@ -98,7 +98,7 @@ def test_each_service_has_its_verdict(deployed):
     )
 
 
-def test_the_whole_is_told_at_the_end_and_by_the_exit_code(deployed):
+def test_the_summary_and_the_exit_code_report_the_batch(deployed):
     summary = deployed.ran.records[-1]
     assert (summary["type"], summary["exitCode"], deployed.ran.status) == ("summary", 1, 1)
     counts = {state: number for state, number in summary["states"].items() if number}
@@ -118,7 +118,7 @@ def test_what_was_so_already_has_no_new_revision(deployed, ecs):
     assert revision(ecs, services_of_the_suite(os.environ["SERVICE_NAME"])[1]) == deployed.revision
 
 
-def test_who_comes_back_is_told_the_same(deployed):
+def test_watch_shows_the_same_states_again(deployed):
     back = batch_command("watch", deployed.ran.batch)
     assert back.status == 1
 

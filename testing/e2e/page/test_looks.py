@@ -80,7 +80,7 @@ def test_errors_are_accessible(tab, api, scheme):
 
 
 @pytest.mark.parametrize("width", [320, 360, 600, 841, 1280])
-def test_no_width_makes_the_page_scroll_sideways_whatever_the_names(show, api, screenshots, width):
+def test_no_width_and_no_name_makes_the_page_scroll_sideways(show, api, screenshots, width):
     update = deployment("i" * 128, "x" * 255, "c" * 255, cause="w" * 300)
     api.services, api.deployments = [LONG, *A_FEW_SERVICES], [update]
     tab = show(viewport={"width": width, "height": 740})
