@@ -152,7 +152,7 @@ def test_the_local_backend_reconciles_nothing_of_another_batch(world, monkeypatc
     writes = list(world.ecs.writes)
     backend = local_of(world, ledger, batch)
     backend.start(batch.members)
-    assert all(runs.acquire(timeout=600) for _ in range(3))
+    assert all(runs.acquire(timeout=600) for _ in range(3))  # pylint: disable=consider-using-with
     backend.close(600)
     assert not world.history[0].is_ended and world.ecs.writes == writes
     world.reconcile_all()

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from e2e.page.browser import enter_key, expect
 from fakes.scripted_api import FORBIDDEN, KEY, ScriptedApi
 
@@ -65,7 +67,8 @@ def test_the_key_is_kept_for_the_tab_and_nowhere_else(lists, api):
     assert other.evaluate(STORED) == [[], [], ""]
 
 
-def test_the_key_goes_into_its_header_only(lists, api):
+@pytest.mark.usefixtures("lists")
+def test_the_key_goes_into_its_header_only(api):
     assert {headers["x-api-key"] for headers in api.headers} == {KEY}
     assert all("cookie" not in headers and "referer" not in headers for headers in api.headers)
     assert not [query for _, query in api.asked if KEY in query.values()]
