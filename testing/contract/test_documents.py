@@ -44,7 +44,8 @@ def code_spans(text: str) -> list[str]:
 
 def make_targets(text: str) -> Iterator[str]:
     """Every target of every ``make …`` in a code span or a block; in prose ``make`` is a verb."""
-    lines = code_spans(text) + [line for _, block in fences(text) for line in block.splitlines()]
+    blocks = (block.replace("\\\n", " ") for _, block in fences(text))
+    lines = code_spans(text) + [line for block in blocks for line in block.splitlines()]
     for line in lines:
         for command in re.split(r"&&|\|\||[;|]", line.partition(" #")[0]):
             words = command.split()
