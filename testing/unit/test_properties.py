@@ -37,6 +37,7 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.model.tags import LIMIT, TagChanges, wrong_character
 from ecs_updater.settings import Settings
 from fakes.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
+from fakes.memory_dynamodb import Clock as FakeClock
 from support import strategies
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
@@ -49,12 +50,13 @@ MESSAGE_AT_MOST = 2000 + len("[ERROR][ecs_service_update] ")
 
 def run(fake: FakeEcs, event: Any, **environment: str) -> dict[str, Any]:
     """One update on the wire."""
-    clock = Ticking()
-    call = Call(clock=Clock(now=lambda: clock.time, sleep=clock.sleep, random=lambda: 0.5))
-    return deploy(event, environment, boundary_to(fake), call)
+    clock = FakeClock(0.0)
+    call = Call(clock=Clock(now=clock, sleep=clock.sleep, random=lambda: 0.5))
+    ANSWERING[0] = fake
+    return deploy(event, environment, boundary(), call)
 
 
-ASKED: list[FakeEcs] = [FakeEcs()]
+ANSWERING: list[FakeEcs] = [FakeEcs()]
 """Who answers the one boundary: to make a client for each example would take longer than the
 examples.
 """
@@ -62,30 +64,14 @@ examples.
 
 @cache
 def boundary() -> Ecs:
-    """A boundary whose requests go to the fake in ``ASKED``."""
+    """A boundary whose requests go to the fake in ``ANSWERING``."""
     client = boto3.client("ecs", region_name=REGION, config=ONE_ATTEMPT)
 
     def serve(**sent: Any) -> Any:
-        return ASKED[0].serve(**sent)
+        return ANSWERING[0].serve(**sent)
 
     client.meta.events.register_last("before-send.ecs", serve)
     return Ecs(client)
-
-
-def boundary_to(fake: FakeEcs) -> Ecs:
-    """The boundary to this fake."""
-    ASKED[0] = fake
-    return boundary()
-
-
-class Ticking:
-    """A clock that only sleeping moves."""
-
-    time = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        """Lets ``seconds`` pass."""
-        self.time += seconds
 
 
 def two_containers() -> FakeEcs:

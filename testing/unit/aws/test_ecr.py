@@ -219,32 +219,40 @@ WHERE = f"registry {OWNER} in us-east-2: "
 
 
 @pytest.mark.parametrize(
-    "answer, reason",
+    "manifest, answers, reason",
     [
-        (failures("ImageNotFound"), "its repository has no such tag or digest"),
         (
-            failures("ImageInaccessible"),
-            "it is archived there, and no task can pull it until it is restored",
+            CHART,
+            [],
+            "by that name there is no container image but application/vnd.cncf.helm.config.v1+json",
         ),
-        (failures("InvalidImageTag", "Invalid tag"), "Invalid tag"),
-        (
-            (400, "RepositoryNotFoundException", "The repository does not exist"),
-            "it has no repository of that name",
-        ),
-        (
-            (400, "InvalidParameterException", "Invalid parameter at 'repositoryName'"),
-            "Invalid parameter at 'repositoryName'",
+        *(
+            (SINGLE, [answer], f"{image()} is not in the registry: {WHERE}{reason}")
+            for answer, reason in (
+                (failures("ImageNotFound"), "its repository has no such tag or digest"),
+                (
+                    failures("ImageInaccessible"),
+                    "it is archived there, and no task can pull it until it is restored",
+                ),
+                (failures("InvalidImageTag", "Invalid tag"), "Invalid tag"),
+                (
+                    (400, "RepositoryNotFoundException", "The repository does not exist"),
+                    "it has no repository of that name",
+                ),
+                (
+                    (400, "InvalidParameterException", "Invalid parameter at 'repositoryName'"),
+                    "Invalid parameter at 'repositoryName'",
+                ),
+            )
         ),
     ],
 )
-def test_a_tag_digest_or_repository_that_ecr_does_not_have_is_refused(answer, reason):
-    fake = FakeEcr(SINGLE, BatchGetImage=[answer])
-    with pytest.raises(ImageNotFoundError) as refused:
+def test_an_image_that_ecr_does_not_have_is_an_error(manifest, answers, reason):
+    fake = FakeEcr(manifest, BatchGetImage=answers)
+    with pytest.raises(ImageNotFoundError) as raised:
         verify(image(), X86_64, lookup(fake), require=False)
-    assert f"{image()} is not in the registry: {WHERE}{reason}" in str(refused.value)
-    assert fake.operations[0] == "BatchGetImage" and set(fake.operations[1:]) <= {
-        "DescribePullThroughCacheRules"
-    }
+    assert reason in str(raised.value) and fake.operations[0] == "BatchGetImage"
+    assert set(fake.operations[1:]) <= {"DescribePullThroughCacheRules"}
 
 
 NOT_THERE = [
@@ -346,15 +354,6 @@ def test_when_ecr_does_not_say_it_is_a_doubt(answers, reason, calls):
         verify(image(), X86_64, lookup(fake))
     assert f"{image()} could not be verified: {WHERE}{reason}" in str(failed.value)
     assert fake.operations == ["BatchGetImage"] * calls
-
-
-def test_an_artifact_that_is_no_image_is_refused():
-    with pytest.raises(ImageNotFoundError) as refused:
-        verify(image(), X86_64, lookup(FakeEcr(CHART)))
-    assert (
-        "by that name there is no container image but application/vnd.cncf.helm.config.v1+json"
-        in str(refused.value)
-    )
 
 
 @pytest.mark.parametrize(
