@@ -125,33 +125,22 @@ def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothi
 
 
 def test_the_next_update_takes_over_an_interrupted_one(history, begin, lease):
-    dead = history.advance(begin("request-1").registered("arn:2"))
-    later = lease("request-2")
+    """The earlier owner cannot write the entry any more."""
+    mine, later = history.advance(begin("request-1").registered("arn:2")), lease("request-2")
     (found,) = history.unfinished(SERVICE_ARN)
     taken = history.take_over(found, later)
-    assert (
-        taken
-        == replace(dead, owner=later.holder.id, fence=later.fence)
-        == history.find("request-1")
-    )
-    assert history.finish(taken.answered("FAILED", "undone", ANSWER)) == history.find("request-1")
-
-
-def test_an_earlier_owner_cannot_write_the_entry(history, begin, lease):
-    mine = history.advance(begin("request-1").registered("arn:2"))
-    taken = history.take_over(mine, lease("request-2"))
+    assert taken == replace(mine, owner=later.holder.id, fence=later.fence)
+    own = SimpleNamespace(fence=mine.fence, holder=Holder(mine.owner, "request-1"))
     for call in (
         lambda: history.advance(mine.deployed("ecs-svc/2")),
         lambda: history.finish(succeeded(mine)),
-        lambda: history.take_over(
-            mine, SimpleNamespace(fence=mine.fence, holder=Holder(mine.owner, "request-1"))
-        ),
+        lambda: history.take_over(mine, own),
     ):
-        message = message_of(LeaseHeldError, call)
-        assert message.endswith(
+        assert message_of(LeaseHeldError, call).endswith(
             "the update of request_id request-1 has been taken over by a later one, try again"
         )
     assert history.find("request-1") == taken
+    assert history.finish(taken.answered("FAILED", "undone", ANSWER)) == history.find("request-1")
 
 
 def test_open_updates_of_services_with_similar_names_stay_apart(history, begin):
