@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ecs_updater.handlers import update as door
+from ecs_updater.handlers import update as handler
 from fakes.fleet import Fleet
 from support.fleet_run import FleetRun
 
@@ -62,13 +62,13 @@ class Interleaved:
 def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(
     log, monkeypatch, at
 ):
-    fleet = Fleet(2, lambda: 1_800_000_000.0)
-    boundary = fleet.boundary()
-    monkeypatch.setattr(door, "ECS", boundary)
+    services = Fleet(2, lambda: 1_800_000_000.0)
+    boundary = services.boundary()
+    monkeypatch.setattr(handler, "ECS", boundary)
 
     def update(name, image):
-        door.lambda_handler(
-            fleet.event(name, image), SimpleNamespace(aws_request_id=f"request of {name}")
+        handler.lambda_handler(
+            services.event(name, image), SimpleNamespace(aws_request_id=f"request of {name}")
         )
 
     both = Interleaved(
@@ -76,11 +76,11 @@ def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(
     )
     boundary._client.meta.events.register_first("before-send.ecs", both.hook)  # pylint: disable=protected-access
     both.run()
-    told = {
+    lines = {
         line["ecs_service_name"]: (line["request_id"], line["service_arn"][-7:], line["aws_calls"])
         for line in log()
     }
-    assert told == {
+    assert lines == {
         "web-001": (
             "request of web-001",
             "web-001",
@@ -90,7 +90,7 @@ def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(
     }
 
 
-def test_two_workers_of_one_process_tell_each_of_its_own_messages(log):
+def test_two_workers_of_one_process_log_only_their_own_messages(log):
     """As the command line with --direct runs them."""
     run = FleetRun(2)
     run.send(
@@ -108,8 +108,8 @@ def test_two_workers_of_one_process_tell_each_of_its_own_messages(log):
     }
     ecs_calls = [
         sum(
-            lines[name]["aws_calls"].get(one, 0)
-            for one in ("RegisterTaskDefinition", "UpdateService")
+            lines[name]["aws_calls"].get(operation, 0)
+            for operation in ("RegisterTaskDefinition", "UpdateService")
         )
         for name in lines
     ]

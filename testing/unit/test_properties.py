@@ -42,7 +42,7 @@ from support import strategies
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
 # The SDK would wait between two: no test sleeps.
-ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
+SINGLE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 # As long as the longest prefix of a stage and MESSAGE_LIMIT, in numbers of this file's own.
 MESSAGE_AT_MOST = 2000 + len("[ERROR][ecs_service_update] ")
@@ -65,7 +65,7 @@ examples.
 @cache
 def boundary() -> Ecs:
     """A boundary whose requests go to the fake in ``ANSWERING``."""
-    client = boto3.client("ecs", region_name=REGION, config=ONE_ATTEMPT)
+    client = boto3.client("ecs", region_name=REGION, config=SINGLE_ATTEMPT)
 
     def serve(**sent: Any) -> Any:
         return ANSWERING[0].serve(**sent)
@@ -100,12 +100,12 @@ def assert_is_presentable(error: EcsUpdaterError) -> None:
         )
 
 
-def same_json(one: Any, other: Any) -> bool:
+def same_json(value: Any, other: Any) -> bool:
     """Whether two values are the same JSON: unlike ``==``, true is not 1 and 1 is not 1.0."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return json.dumps(value, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-# Which events there are: the contract's table, told as a predicate.
+# Which events there are: the contract's table as a predicate.
 
 FIELDS = {
     "action",
@@ -193,7 +193,7 @@ def are_names(cluster: Any, service: Any) -> bool:
 
 
 def path_in_ecs(text: str, resource: str) -> list[str]:
-    """What an ARN says after ``resource/``, cut at its slashes; a text that is no ARN in one piece;
+    """What an ARN says after ``resource/``, cut at its slashes; another text in one piece;
     nothing for a wrong ARN.
     """
     if not text.startswith("arn:"):
@@ -203,13 +203,13 @@ def path_in_ecs(text: str, resource: str) -> list[str]:
         return []
     _, partition, product, region, account, rest = parts
     kind, *path = rest.split("/")
-    letters = set(string.ascii_lowercase + "-")
+    lower_case = set(string.ascii_lowercase + "-")
     right = (
         partition.startswith("aws")
-        and set(partition) <= letters
+        and set(partition) <= lower_case
         and product == "ecs"
         and region != ""
-        and set(region) <= letters | set(string.digits)
+        and set(region) <= lower_case | set(string.digits)
         and len(account) == 12
         and set(account) <= set(string.digits)
         and kind == resource
@@ -656,7 +656,7 @@ def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says
 
 
 def test_an_answer_that_the_sdk_cannot_parse_is_an_error_of_the_contract_too():
-    """botocore's parsers raise what is no BotoCoreError: here for a union without a member."""
+    """botocore raises another error than BotoCoreError: here for a union without a member."""
     requirement = {"type": "GPU", "value": "1", "sharingStrategy": {}}
     fake = FakeEcs([{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}])
     try:

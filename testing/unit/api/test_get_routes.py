@@ -49,9 +49,11 @@ def test_a_browser_gets_the_page_with_a_strict_policy_and_reaches_no_aws_for_it(
 
 
 def test_services_are_listed_and_filtered(get):
-    assert [one["serviceName"] for one in get("/list").json["services"]] == ["api", "web"]
-    assert [one["serviceName"] for one in get("/list?owner=me+%26+you").json["services"]] == ["web"]
-    assert [one["serviceName"] for one in get("/list?launch_type=ALL").json["services"]] == [
+    assert [view["serviceName"] for view in get("/list").json["services"]] == ["api", "web"]
+    assert [view["serviceName"] for view in get("/list?owner=me+%26+you").json["services"]] == [
+        "web"
+    ]
+    assert [view["serviceName"] for view in get("/list?launch_type=ALL").json["services"]] == [
         "api",
         "web",
         "old",

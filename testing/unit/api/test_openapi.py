@@ -55,10 +55,10 @@ def test_its_limits_are_those_of_the_code():
         path: DOCUMENT["paths"][path]["get"]["parameters"] for path in ("/list", "/deployments")
     }
     limits = [
-        (one["schema"]["default"], one["schema"]["maximum"])
+        (parameter["schema"]["default"], parameter["schema"]["maximum"])
         for parameters in lists.values()
-        for one in parameters
-        if one["name"] == "limit"
+        for parameter in parameters
+        if parameter["name"] == "limit"
     ]
     assert limits == [(MOST_SERVICES, MOST_SERVICES), (SOME_DEPLOYMENTS, MOST_DEPLOYMENTS)]
     launch_type = lists["/list"][0]["schema"]["pattern"]

@@ -277,7 +277,7 @@ def test_an_invalid_image_of_the_short_form_is_shown_as_the_caller_wrote_it(imag
             "[ERROR][ecs_service_read] ecs_cluster_name c not found",
         ),
     ],
-    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_an_error_names_the_fields_of_the_form_that_the_caller_wrote(error, message, log):
     given = str(error)

@@ -1,6 +1,4 @@
-"""Lists of services: what they cost, what is in them, and that paging loses nothing and tells
-nothing twice.
-"""
+"""Lists of services: their calls, their content, and pages that lose and repeat nothing."""
 
 import json
 import math
@@ -32,7 +30,7 @@ def ecs_with(services):
 
 def names(page):
     """Cluster and service of each line."""
-    return [(one["clusterName"], one["serviceName"]) for one in page["services"]]
+    return [(view["clusterName"], view["serviceName"]) for view in page["services"]]
 
 
 def pages(listing, after_each=lambda: None, **query):
@@ -60,7 +58,7 @@ def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages()
     listing = ServiceList(ecs.reader())
     for _ in range(2):
         page = listing.page(ListQuery(images=True), forever)
-    assert {json.dumps(one["images"]) for one in page["services"]} == {
+    assert {json.dumps(view["images"]) for view in page["services"]} == {
         '{"app": "registry/web-0000:1"}'
     }
     assert ecs.wire.buckets.calls["DescribeTaskDefinition"] == 1
@@ -71,12 +69,12 @@ def test_pages_put_together_are_the_list(limit):
     ecs = world(3, 33) if limit < 10 else world(20, 50)
     listing = ServiceList(ecs.reader())
     whole = names(listing.page(ListQuery(), forever))
-    told = pages(listing, limit=limit)
-    assert [len(page["services"]) for page in told[:-1]] == [limit] * (len(told) - 1)
-    assert [name for page in told for name in names(page)] == whole
+    listed = pages(listing, limit=limit)
+    assert [len(page["services"]) for page in listed[:-1]] == [limit] * (len(listed) - 1)
+    assert [name for page in listed for name in names(page)] == whole
 
 
-def test_services_that_appear_during_paging_make_none_lost_and_none_told_twice():
+def test_services_that_appear_during_paging_make_none_lost_and_none_listed_twice():
     ecs = world(20, 50)
     listing = ServiceList(ecs.reader())
     before = set(names(listing.page(ListQuery(), forever)))
@@ -88,8 +86,8 @@ def test_services_that_appear_during_paging_make_none_lost_and_none_told_twice()
                 ecs.add_service(cluster, f"{prefix}{next(added)}")
         ecs.add_service(f"a-{next(added)}", "web")
 
-    told = [name for page in pages(listing, another, limit=90) for name in names(page)]
-    assert len(told) == len(set(told)) and before <= set(told)
+    listed = [name for page in pages(listing, another, limit=90) for name in names(page)]
+    assert len(listed) == len(set(listed)) and before <= set(listed)
 
 
 def test_active_services_are_selected_by_launch_type_and_all_tags():
@@ -127,9 +125,9 @@ def test_active_services_are_selected_by_launch_type_and_all_tags():
 def test_a_page_is_no_larger_than_lambdas_answer():
     large = {f"{number:02d}" + "k" * 126: "v" * 256 for number in range(50)}
     ecs = world(1, 400, tags=large)
-    told = pages(ServiceList(ecs.reader()))
-    assert len(told) > 1 and max(len(json.dumps(page)) for page in told) < 5_000_000
-    assert len({name for page in told for name in names(page)}) == 400
+    listed = pages(ServiceList(ecs.reader()))
+    assert len(listed) > 1 and max(len(json.dumps(page)) for page in listed) < 5_000_000
+    assert len({name for page in listed for name in names(page)}) == 400
 
 
 @pytest.mark.parametrize(
@@ -143,7 +141,7 @@ def test_a_token_that_no_page_gave_is_refused(token):
 def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
     revision = arn_of("task-definition", "express:1")
     deployments = [{"id": "1", "status": "PRIMARY", "taskDefinition": revision}]
-    fleet = {
+    services = {
         "express": {
             "taskDefinition": None,
             "resourceManagementType": "ECS",
@@ -158,11 +156,13 @@ def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
         "odd": {"tags": {None: "x"}},
         "usual": {},
     }
-    ecs = ecs_with({"c": fleet})
+    ecs = ecs_with({"c": services})
     page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
-    told = {one["serviceName"]: (one["taskDefinition"], one["images"]) for one in page["services"]}
-    assert told == {
+    listed = {
+        view["serviceName"]: (view["taskDefinition"], view["images"]) for view in page["services"]
+    }
+    assert listed == {
         "express": ("express:1", {"app": "registry/express:1"}),
         "external": (None, None),
-        "usual": ("usual:1", told["usual"][1]),
+        "usual": ("usual:1", listed["usual"][1]),
     }

@@ -1,6 +1,4 @@
-"""The page's document as it leaves the function: its policy fits it, it stands alone, and its two
-values stay in their place.
-"""
+"""The page's document: its policy, no other file, and its two values in their place."""
 
 import base64
 import hashlib

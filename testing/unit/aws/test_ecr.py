@@ -128,11 +128,11 @@ class FakeHttp:
     """Says the same to every GET, and remembers what was asked."""
 
     def __init__(self, answer=IS_CONFIG):
-        self.answer, self.asked = answer, []
+        self.answer, self.requests = answer, []
 
     def get(self, url, headers, limit, seconds, trusted=False):
         """The prepared answer."""
-        self.asked.append((url, dict(headers), trusted, limit < 5_000_000, seconds))
+        self.requests.append((url, dict(headers), trusted, limit < 5_000_000, seconds))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -197,7 +197,7 @@ def test_the_processor_of_a_single_image_takes_a_second_call_and_one_download():
         "repositoryName": "team/app",
         "layerDigest": CONFIG_DIGEST,
     }
-    assert http.asked == [(URL, {}, True, True, 10.0)]
+    assert http.requests == [(URL, {}, True, True, 10.0)]
     with pytest.raises(ImageArchitectureError):
         verify(image(), ARM64, lookup(FakeEcr(SINGLE)))
 

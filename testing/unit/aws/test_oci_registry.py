@@ -45,7 +45,7 @@ class FakeHttp:
     """Says what was prepared, in its order, and remembers what was asked."""
 
     def __init__(self, *answers):
-        self.answers, self.asked, self.registries = list(answers), [], []
+        self.answers, self.requests, self.registries = list(answers), [], []
 
     def origin(self, host):
         """Https, always."""
@@ -54,7 +54,7 @@ class FakeHttp:
     def get(self, url, headers, limit, seconds, registry=None):
         """The next answer."""
         assert limit <= 4 << 20
-        self.asked.append((url, dict(headers), seconds))
+        self.requests.append((url, dict(headers), seconds))
         self.registries.append(registry)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -64,16 +64,16 @@ class FakeHttp:
     @property
     def urls(self):
         """What was asked."""
-        return [url for url, _, _ in self.asked]
+        return [url for url, _, _ in self.requests]
 
     @property
     def authorizations(self):
         """With which authorization."""
-        return [headers.get("Authorization") for _, headers, _ in self.asked]
+        return [headers.get("Authorization") for _, headers, _ in self.requests]
 
 
 class Clock:
-    """Stands still unless told to go on."""
+    """Stands still until a test changes it."""
 
     now = 1000.0
 
@@ -98,7 +98,7 @@ def test_a_registry_that_wants_no_token_is_asked_for_the_manifest_and_the_config
     assert (verified.digest, verified.platforms, verified.doubt) == (DIGEST, (X86_64,), None)
     base = "https://registry.example/v2/team/app"
     assert http.urls == [f"{base}/manifests/1", f"{base}/blobs/{CONFIG_DIGEST}"]
-    assert http.asked[0][1] == {"Accept": ", ".join(MANIFEST_TYPES), "User-Agent": "ecs-updater"}
+    assert http.requests[0][1] == {"Accept": ", ".join(MANIFEST_TYPES), "User-Agent": "ecs-updater"}
     assert http.authorizations == [None, None]
 
 
@@ -146,7 +146,7 @@ def test_a_token_that_is_taken_no_more_is_replaced_once():
     oci = Oci(http := FakeHttp(UNAUTHORIZED, TOKEN, found(), UNAUTHORIZED, TOKEN, found()), Clock())
     for _ in range(2):
         oci.manifest("registry.example", "team/app", "1", MANIFEST_TYPES)
-    assert len(http.asked) == 6
+    assert len(http.requests) == 6
 
 
 def test_one_question_has_ten_seconds_with_its_token():
@@ -162,7 +162,7 @@ def test_one_question_has_ten_seconds_with_its_token():
 
     http = Slow(UNAUTHORIZED, TOKEN, found(), found(CONFIG))
     check(http, clock=clock)
-    assert [seconds for _, _, seconds in http.asked] == [10, 7, 4, 10]
+    assert [seconds for _, _, seconds in http.requests] == [10, 7, 4, 10]
 
 
 NOT_SHOWN = "the registry requires credentials for it: it is private there, or does not exist"
@@ -286,7 +286,7 @@ class Played:
 
     def __init__(self, monkeypatch, **answers):
         self.answers = {name.replace("_", "."): answer for name, answer in answers.items()}
-        self.asked = []
+        self.requests = []
         played = self
 
         class Connection:
@@ -308,7 +308,7 @@ class Played:
 
             def request(self, method, path, headers, **_):
                 """Notes what is asked."""
-                played.asked.append(
+                played.requests.append(
                     (self.host, path.partition("?")[0], headers.get("Authorization"))
                 )
                 self.answer = played.answers[self.host](path)  # pylint: disable=attribute-defined-outside-init
@@ -395,8 +395,8 @@ def test_a_public_registry_has_no_private_host_called_and_gets_no_token_of_it(mo
         listed_example=lambda _: TOKEN,
     )
     assert "could not be verified" in hosts.check("attacker.example/app:1").doubt
-    assert {host for host, _, _ in hosts.asked} <= {"attacker.example", "auth.example"}
-    assert [token for _, _, token in hosts.asked if token] == []
+    assert {host for host, _, _ in hosts.requests} <= {"attacker.example", "auth.example"}
+    assert [token for _, _, token in hosts.requests if token] == []
 
 
 def test_a_token_goes_to_the_registry_that_was_asked_and_not_to_where_it_leads(monkeypatch):
@@ -407,7 +407,7 @@ def test_a_token_goes_to_the_registry_that_was_asked_and_not_to_where_it_leads(m
             redirect
             if "blobs" in path
             else found()
-            if len(hosts.asked) > 2
+            if len(hosts.requests) > 2
             else challenge("https://auth.example/token")
         )
 
@@ -418,8 +418,8 @@ def test_a_token_goes_to_the_registry_that_was_asked_and_not_to_where_it_leads(m
         hub_example=lambda _: found(CONFIG),
     )
     assert hosts.check("attacker.example/app:1").doubt is None
-    assert {host for host, _, token in hosts.asked if token} == {"attacker.example"}
-    assert [host for host, _, token in hosts.asked if not token] == [
+    assert {host for host, _, token in hosts.requests if token} == {"attacker.example"}
+    assert [host for host, _, token in hosts.requests if not token] == [
         "attacker.example",
         "auth.example",
         "hub.example",
@@ -436,4 +436,4 @@ def test_a_registry_gets_no_token_that_another_one_to_which_it_leads_asks_for(mo
         auth_example=lambda _: TOKEN,
     )
     assert NOT_SHOWN in hosts.check("attacker.example/app:1").doubt
-    assert [host for host, _, _ in hosts.asked] == ["attacker.example", "hub.example"]
+    assert [host for host, _, _ in hosts.requests] == ["attacker.example", "hub.example"]

@@ -320,7 +320,7 @@ def test_only_a_loopback_registry_that_the_configuration_names_is_asked_without_
     assert Http(private, resolver(address)).origin(host) == origin
 
 
-def test_a_host_that_has_no_address_is_no_answer():
+def test_a_host_without_an_address_is_an_error():
     def resolve(*_, **__):
         raise socket.gaierror("no such host")
 
@@ -345,17 +345,17 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(serve):
 def test_a_redirect_within_the_origin_keeps_the_authorization_and_one_to_another_drops_it(
     serve, status
 ):
-    seen = []
+    requests = []
 
     def answer(request):
-        seen.append((request.headers["Host"], request.path, request.headers["Authorization"]))
+        requests.append((request.headers["Host"], request.path, request.headers["Authorization"]))
         target = {"/start": "/next", "/next": f"http://{other}/end"}.get(request.path)
         return (status, {"Location": target}, b"") if target else hello(request)
 
     other = serve(answer)
     host = serve(answer)
     assert get(Http([host, other]), f"http://{host}/start").body == b"hello"
-    assert seen == [
+    assert requests == [
         (host, "/start", "Bearer t"),
         (host, "/next", "Bearer t"),
         (other, "/end", None),
@@ -515,7 +515,7 @@ def test_a_response_that_is_late_or_breaks_off_is_an_error(serve, times, request
     assert len(paths) == requests
 
 
-def test_a_port_where_nobody_listens_is_no_answer():
+def test_a_closed_port_is_an_error():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host = f"127.0.0.1:{listening.getsockname()[1]}"
     with pytest.raises(HttpFailure, match=f"no connection to {host}"):

@@ -44,7 +44,7 @@ def test_a_batch_and_its_members_come_back_as_they_went_in_their_order(batches, 
     batches.begin(batch, members)
     assert fake.operations == ["PutItem"] + ["TransactWriteItems"] * 3
     assert batches.find("b") == batch and batches.members("b") == members
-    assert [one.request_id for one in members[:2]] == ["b-00001", "b-00002"]
+    assert [member.request_id for member in members[:2]] == ["b-00001", "b-00002"]
     assert all(int(item["expires"]["N"]) > 1_800_000_000 for item in fake.items.values())
 
 
@@ -121,13 +121,13 @@ class Busy:
     """A client that leaves keys out ``times`` times."""
 
     def __init__(self, times):
-        self.meta, self.times, self.asked = MagicMock(), times, []
+        self.meta, self.times, self.key_counts = MagicMock(), times, []
 
     def batch_get_item(self, RequestItems):  # pylint: disable=invalid-name  # Its name there.
         """The first of the keys, until it has been busy for long enough."""
         keys = RequestItems[TABLE]["Keys"]
-        self.asked.append(len(keys))
-        answered = keys[:1] if len(self.asked) <= self.times else keys
+        self.key_counts.append(len(keys))
+        answered = keys[:1] if len(self.key_counts) <= self.times else keys
         left = keys[len(answered) :]
         return {
             "Responses": {TABLE: answered},
@@ -146,7 +146,7 @@ def test_what_a_busy_table_left_out_is_asked_for_again_after_a_while(slept):
     client = Busy(2)
     found = Table(TABLE, client).get_many([("p", "1"), ("p", "2"), ("p", "3")])
     assert sorted(item["sk"] for item in found) == ["1", "2", "3"]
-    assert client.asked == [3, 2, 1] and len(slept) == 2 and slept[0] < slept[1]
+    assert client.key_counts == [3, 2, 1] and len(slept) == 2 and slept[0] < slept[1]
 
 
 def test_a_table_that_stays_busy_is_trouble_that_may_pass(slept):

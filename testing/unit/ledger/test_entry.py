@@ -201,7 +201,7 @@ def test_an_answer_that_an_earlier_version_cut_comes_back_with_what_the_entry_kn
         and body["BEFORE"]["taskDefinitionFamily"] == "ecs-dummy-task"
     )
     assert body["AFTER"]["tags"] == [{"key": "new", "value": "tag"}] and "recorded" not in body
-    assert [one["what"] for one in body["changes"]] == [
+    assert [change["what"] for change in body["changes"]] == [
         "image.app",
         "tag.empty",
         "tag.new",

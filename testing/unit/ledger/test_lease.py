@@ -105,7 +105,7 @@ def test_the_fence_grows_also_when_somebody_deleted_the_item(leases, fake, clock
         clock.now += 1
         if index % 2:
             fake.delete(SERVICE_ARN, "LEASE")
-    assert all(one < next_one for one, next_one in pairwise(fences))
+    assert all(fence < later for fence, later in pairwise(fences))
 
 
 @pytest.mark.parametrize("skew", [-300, 300])

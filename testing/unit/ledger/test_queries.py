@@ -64,7 +64,7 @@ def all_pages(queries, **query):
     pages, token = [], None
     while True:
         page = routes.deployments(queries, DeploymentsQuery(**query, next=token))
-        pages.append([one["requestId"] for one in page["deployments"]])
+        pages.append([view["requestId"] for view in page["deployments"]])
         token = page["next"]
         if token is None:
             return pages
@@ -104,7 +104,7 @@ def test_the_updates_of_all_services_are_ordered_by_their_beginning(queries, mad
 )
 def test_an_item_that_is_not_an_entry_is_left_out_of_every_list(queries, made, table, odd, query):
     ids = made(3)
-    (item,) = (one for one in table.query(SERVICE_ARN, "UPDATE#") if one["request_id"] == ids[1])
+    (item,) = (item for item in table.query(SERVICE_ARN, "UPDATE#") if item["request_id"] == ids[1])
     table.put(Put({name: value for name, value in {**item, **odd}.items() if value is not None}))
     assert joined(all_pages(queries, limit=1, **query)) == [ids[2], ids[0]]
 
@@ -121,7 +121,7 @@ def test_an_update_that_is_begun_while_one_pages_moves_nothing(queries, made):
     first = routes.deployments(queries, DeploymentsQuery(limit=2))
     made(1, f"{ARN}service/z/later")
     second = routes.deployments(queries, DeploymentsQuery(limit=2, next=first["next"]))
-    assert [one["requestId"] for page in (first, second) for one in page["deployments"]] == ids[
+    assert [view["requestId"] for page in (first, second) for view in page["deployments"]] == ids[
         ::-1
     ]
 

@@ -1,6 +1,4 @@
-"""The history: each request is begun once, only its owner writes it, nobody has to guess what
-became of it.
-"""
+"""The history: each request is begun once, only its owner writes it, and its outcome is stored."""
 
 from dataclasses import replace
 from types import SimpleNamespace

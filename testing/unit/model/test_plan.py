@@ -44,10 +44,10 @@ def _plan(fields):
     def make(image="nginx", snapshot=SNAPSHOT, unknown_fields="keep", images=None, **request):
         further = {name: ImageReference.parse(text) for name, text in (images or {}).items()}
         request = {"tags": None, "container_images": further} | request
-        asked = UpdateRequest(
+        update_request = UpdateRequest(
             cluster="c", service="s", image=ImageReference.parse(image), **request
         )
-        return make_plan(snapshot, asked, fields, Settings(unknown_fields=unknown_fields))
+        return make_plan(snapshot, update_request, fields, Settings(unknown_fields=unknown_fields))
 
     return make
 

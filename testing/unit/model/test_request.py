@@ -188,7 +188,7 @@ def test_a_list_that_cannot_be_right_is_a_configuration_error_for_every_event_an
         "docker.io/app@sha256:1",
     ],
 )
-def test_an_image_pattern_without_a_registry_or_that_is_no_reference_is_a_configuration_error(
+def test_an_image_pattern_without_a_registry_or_with_an_error_is_a_configuration_error(
     pattern,
 ):
     with pytest.raises(ConfigurationError, match="ALLOWED_IMAGES has the pattern"):
@@ -209,7 +209,7 @@ def test_an_empty_list_allows_everything():
     )
 
 
-def refusal(event, **environment):
+def message_of(event, **environment):
     """What the event is refused with."""
     with pytest.raises(NotAllowedError) as refused:
         parse(event, Settings.from_environment(environment))
@@ -220,23 +220,26 @@ def test_the_error_names_the_field_the_value_as_the_caller_wrote_it_and_the_sett
     allowed = "docker.io/library/*, registry.example/*"
     image, beginning = "attacker.example.net/exfil", "[ERROR][json_validation]"
     said = f"{image} is not allowed: ALLOWED_IMAGES={allowed}"
-    assert refusal(event_of(image), ALLOWED_IMAGES=allowed) == f"{beginning} ecs_image_name {said}"
+    assert (
+        message_of(event_of(image), ALLOWED_IMAGES=allowed) == f"{beginning} ecs_image_name {said}"
+    )
     side = event_of(ecs_container_images={"side.car": image})
     assert (
-        refusal(side, ALLOWED_IMAGES=allowed) == f"{beginning} ecs_container_images.side.car {said}"
+        message_of(side, ALLOWED_IMAGES=allowed)
+        == f"{beginning} ecs_container_images.side.car {said}"
     )
     service = event_of(ecs_service_name=f"{ARN}:service/shop/web")
     expected = (
         f"{beginning} ecs_service_name {ARN}:service/shop/web is not allowed: "
         "ALLOWED_SERVICES=shop/api"
     )
-    assert refusal(service, ALLOWED_SERVICES="shop/api") == expected
+    assert message_of(service, ALLOWED_SERVICES="shop/api") == expected
 
 
 def test_the_default_image_is_checked_like_an_events():
     said = "ecs_image_name busybox is not allowed: ALLOWED_IMAGES=docker.io/team/*"
     event = {"ecs_cluster_name": "shop", "ecs_service_name": "web"}
-    assert said in refusal(event, IMAGE="busybox", ALLOWED_IMAGES="docker.io/team/*")
+    assert said in message_of(event, IMAGE="busybox", ALLOWED_IMAGES="docker.io/team/*")
     assert is_allowed(event, IMAGE="team/app", ALLOWED_IMAGES="docker.io/team/*")
 
 
@@ -248,7 +251,7 @@ def test_a_rollback_is_checked_by_its_service_only():
 
 def test_however_long_list_and_image_are_the_error_says_what_is_not_allowed():
     image = "attacker.example.net/" + "a" * 250 + "/" + "b" * 250
-    text = refusal(
+    text = message_of(
         event_of(image[:270]),
         ALLOWED_IMAGES=",".join(f"registry-{number}.example/*" for number in range(500)),
     )
@@ -276,10 +279,10 @@ REFERENCES = st.tuples(HOSTS, NAMES, TAILS)
 def test_a_reference_that_is_its_own_pattern_allows_what_is_the_same_image_and_nothing_else(
     parts, other
 ):
-    one, two = (parse(event_of("".join(texts)), Settings()).image for texts in (parts, other))
-    assert is_allowed(event_of(str(one)), ALLOWED_IMAGES=one.normalised)
-    assert is_allowed(event_of(str(two)), ALLOWED_IMAGES=one.normalised) is (
-        one.normalised == two.normalised
+    image, second = (parse(event_of("".join(texts)), Settings()).image for texts in (parts, other))
+    assert is_allowed(event_of(str(image)), ALLOWED_IMAGES=image.normalised)
+    assert is_allowed(event_of(str(second)), ALLOWED_IMAGES=image.normalised) is (
+        image.normalised == second.normalised
     )
     if parts[0]:
-        assert is_allowed(event_of(str(one)), ALLOWED_IMAGES=str(one))
+        assert is_allowed(event_of(str(image)), ALLOWED_IMAGES=str(image))
