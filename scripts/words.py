@@ -2,10 +2,10 @@
 
 Usage: words.py [PATTERN ...]
 
-words.toml has the words, and the files that are not checked. With patterns, only the tracked files
-that match one are checked. Phrases are searched in the prose of a file: docstrings, comments and
-string literals of Python, the whole text of other files. Names are those that a Python file
-defines, and the parts of each file's path.
+words.toml has the words, and the files that are not checked. With patterns, all tracked files that
+match one are checked, and no others. Phrases are searched in the prose of a file: docstrings,
+comments and string literals of Python, the whole text of other files. Names are those that a Python
+file defines, and the parts of each file's path.
 """
 
 import ast
@@ -124,11 +124,11 @@ def main() -> int:
         print("words are not checked: this copy is not a Git repository")
         return 0
     config = tomllib.loads((PROJECT / "scripts" / "words.toml").read_text("utf-8"))
-    selected = sys.argv[1:] or ["*"]
+    selected = sys.argv[1:]
     unchecked = [path for entry in config["unchecked"] for path in entry["paths"]]
     status = 0
     for path in list_tracked_files():
-        if is_match(path, selected) and not is_match(path, unchecked):
+        if is_match(path, selected) if selected else not is_match(path, unchecked):
             source = (PROJECT / path).read_text("utf-8")
             for line, word, instead in find_violations(path, source, config):
                 print(f"{path}:{line}: {word}: write {instead}")
