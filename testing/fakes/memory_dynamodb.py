@@ -164,10 +164,10 @@ class MemoryDynamodb:
             answer = self._effect(event_name, request) if fault is None or after_effect else None
         if isinstance(fault, BaseException):
             raise fault
-        told = _failed(request.url, fault) if fault else answer
+        response = _failed(request.url, fault) if fault else answer
         if self.now:
-            told.headers["Date"] = formatdate(self.now(), usegmt=True)
-        return told
+            response.headers["Date"] = formatdate(self.now(), usegmt=True)
+        return response
 
     def _effect(self, event_name: str, request: Any) -> AWSResponse:
         """What comes of a request that does not fail."""

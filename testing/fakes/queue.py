@@ -1,5 +1,4 @@
-"""A FIFO queue with its dead letters in memory, and Lambda's mapping from it to the worker: as much
-as the worker can tell.
+"""A FIFO queue with its dead-letter queue in memory, and Lambda's mapping from it to the worker.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
 """
@@ -141,7 +140,7 @@ def _record(held: _Held) -> dict[str, Any]:
 def message_of(
     event: Any, group: str = "", batch: str | None = None, deduplication: str = ""
 ) -> Outgoing:
-    """A message as whoever deploys sends it."""
+    """A message as the command line sends it."""
     body = event if isinstance(event, str) else json.dumps(event)
     name = event.get("ecs_service_name", "") if isinstance(event, dict) else ""
     return Outgoing(

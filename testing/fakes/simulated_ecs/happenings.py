@@ -107,7 +107,7 @@ class Happenings:
         self.service.tags = dict(tags)
 
     def warn(self, message: str) -> None:
-        """ECS tells the service's event ``message``; ``{service}`` becomes its name."""
+        """ECS adds the service event ``message``; ``{service}`` becomes its name."""
         self.scheduler.tell(message.replace("{service}", self.service.name))
 
     def throttle(self, operation: str, times: float = 1, seconds: float = float("inf")) -> None:

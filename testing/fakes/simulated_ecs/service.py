@@ -1,4 +1,4 @@
-"""One service: its state, and how DescribeServices tells it.
+"""One service: its state, and its output of DescribeServices.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
 """

@@ -1,4 +1,4 @@
-"""One task: what it runs, how far it has come, and how DescribeTasks tells it.
+"""One task: what it runs, its state, and its output of DescribeTasks.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html

@@ -131,14 +131,14 @@ class Wire:
         operation, body = sent.operation, sent.body
         with self._clock.lock:
             if self._has_limits and not self.buckets.take(operation, self._clock.now()):
-                told: tuple[Fault, bool] | None = (THROTTLED, False)
+                fault: tuple[Fault, bool] | None = (THROTTLED, False)
             else:
-                told = self.before(sent) if self.before else None
+                fault = self.before(sent) if self.before else None
             self.calls.append(Call(self._clock.now(), operation))
             self.requests.append(sent)
             planned = (
-                _Planned(operation, *told, times=1, until=float("inf"))
-                if told
+                _Planned(operation, *fault, times=1, until=float("inf"))
+                if fault
                 else self._next_fault(operation)
             )
             content: dict[str, Any] = {}

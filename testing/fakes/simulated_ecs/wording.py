@@ -30,7 +30,7 @@ ALARM_STOPPED = "Service deployment stopped because one or more alarms went into
 ALARM_EVENT = "alarm detected."
 ESSENTIAL_EXITED = "Essential container in task exited"
 FAILED_TO_START = "Task failed to start"
-"""What an EC2 task says; why, only its container tells."""
+"""The reason of an EC2 task. Only its container has the cause."""
 
 
 def tasks(ids: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The file of deployments: what is read, where each problem is, and that each is told."""
+"""The file of deployments: its values, and the position of each problem."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def test_a_list_and_a_map_with_deployments_are_the_same():
     assert events([WEB, API]) == events({"deployments": [WEB, API]}) == [WEB, API]
 
 
-def test_defaults_lie_under_each_entry_and_a_map_of_the_entry_takes_the_place_of_theirs():
+def test_defaults_fill_each_entry_and_a_map_of_the_entry_replaces_theirs():
     common = {"ecs_cluster_name": "shop", "ecs_tag": {"owner": "platform", "stage": "test"}}
     web = {"ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "web team"}}
     assert events({"defaults": common, "deployments": [web]}) == [
@@ -51,7 +51,7 @@ def test_defaults_lie_under_each_entry_and_a_map_of_the_entry_takes_the_place_of
     ]
 
 
-def test_a_rollback_takes_of_the_defaults_what_it_has_fields_for():
+def test_a_rollback_takes_only_the_defaults_that_it_has_fields_for():
     common = {
         "ecs_cluster_name": "shop",
         "ecs_tag": {},
@@ -64,7 +64,7 @@ def test_a_rollback_takes_of_the_defaults_what_it_has_fields_for():
     ]
 
 
-def test_every_problem_of_every_entry_is_told_with_its_position():
+def test_every_problem_of_every_entry_has_its_position():
     text = """\
         - ecs_cluster_name: shop
           ecs_service_name: web
@@ -91,7 +91,7 @@ def test_every_problem_of_every_entry_is_told_with_its_position():
     ]
 
 
-def test_a_misspelled_field_is_named_where_it_stands_with_the_one_that_was_meant():
+def test_a_misspelled_field_is_named_with_the_nearest_field():
     text = """\
         defaults: {ecs_cluster: shop, ecs_cluster_name: shop, ecs_tag: {}}
         deployments:
@@ -111,7 +111,7 @@ def test_a_misspelled_field_is_named_where_it_stands_with_the_one_that_was_meant
     ]
 
 
-def test_what_a_schema_cannot_say_has_its_position_too():
+def test_a_problem_that_a_schema_cannot_express_has_its_position_too():
     text = (
         "- {ecs_cluster_name: shop, ecs_service_name: a b, ecs_image_name: api, ecs_tag: "
         '{"a.b: c": "x;y"}}\n'
@@ -127,7 +127,7 @@ def test_what_a_schema_cannot_say_has_its_position_too():
     ]
 
 
-def test_a_missing_field_is_told_where_the_entry_begins():
+def test_a_missing_field_is_a_problem_at_the_start_of_its_entry():
     assert problems("- {ecs_service_name: web, ecs_image_name: web, ecs_tag: {}}\n") == [
         "deployments.yaml:1:3: deployments[0]: 'ecs_cluster_name' is a required property"
     ]
@@ -159,7 +159,7 @@ def test_json_strings_are_read_as_json():
         ),
     ],
 )
-def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and_a_hint(
+def test_a_word_that_yaml_reads_as_another_type_gets_the_schemas_sentence_and_a_hint(
     word, shown, advice
 ):
     text = (
@@ -173,7 +173,7 @@ def test_a_word_that_yaml_takes_for_something_else_gets_the_schemas_sentence_and
     ]
 
 
-def test_a_problem_of_the_defaults_is_told_once():
+def test_a_problem_of_the_defaults_is_reported_once():
     text = """\
         defaults: {ecs_cluster_name: shop, ecs_tag: {release: 42}, colour: red, wait_seconds: 5}
         deployments:
@@ -193,7 +193,7 @@ def test_a_problem_of_the_defaults_is_told_once():
 
 
 @pytest.mark.parametrize("field", ["wait_seconds", "dry_run", "request_id"])
-def test_what_the_command_decides_no_entry_decides(field):
+def test_a_field_that_the_command_sets_is_refused(field):
     values = {"wait_seconds": 5, "dry_run": True, "request_id": "x"}
     (problem,) = problems(json.dumps([{**WEB, field: values[field]}]), "x.json")
     assert f"deployments[0].{field}: leave it out: " in problem
@@ -233,7 +233,7 @@ def test_services_of_one_name_in_two_clusters_or_accounts_are_two():
     assert len(events([elsewhere, other])) == 2
 
 
-def test_a_name_that_stands_twice_is_refused():
+def test_a_duplicate_name_is_refused():
     assert problems("- ecs_cluster_name: a\n  ecs_cluster_name: b\n") == [
         "deployments.yaml:2:3: 'ecs_cluster_name' stands here twice, first in line 1, column 3"
     ]
@@ -256,7 +256,7 @@ def test_aliases_and_merges_are_read():
     }
 
 
-def test_a_bomb_of_aliases_is_refused():
+def test_aliases_that_expand_to_too_many_values_are_refused():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [
         f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)
@@ -266,7 +266,7 @@ def test_a_bomb_of_aliases_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "told"),
+    ("content", "name", "sentence"),
     [
         (b"", "x.yaml", "x.yaml:1:1: the file is empty"),
         (b"[]", "x.json", "x.json:1:1: deployments: the list is empty"),
@@ -331,13 +331,13 @@ def test_a_bomb_of_aliases_is_refused():
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_so(content, name, told):
+def test_an_unusable_file_is_refused_with_the_position(content, name, sentence):
     with pytest.raises(ManifestError) as raised:
         checked(read(content, name))
-    assert told in [problem.in_file(name) for problem in raised.value.problems]
+    assert sentence in [problem.in_file(name) for problem in raised.value.problems]
 
 
-def test_yaml_that_is_none_is_told_with_the_place():
+def test_invalid_yaml_is_refused_with_the_position():
     (problem,) = problems("- a: b\n  c\n- d: [\n")
     assert problem.startswith("deployments.yaml:3:") and "this is not valid YAML: " in problem
 
@@ -392,11 +392,11 @@ _VALUES = st.recursive(
     ),
     st.sampled_from(["x.yaml", "x.json", "standard input"]),
 )
-def test_no_text_at_all_is_anything_else_than_good_or_a_sentence_with_a_place_in_it(text, name):
+def test_any_text_is_valid_or_has_problems_with_positions_in_it(text, name):
     try:
         checked(read(text.encode(), name))
     except ManifestError as invalid:
-        lines = [*text.split("\n"), ""]  # What is missing may be told where the file ends.
+        lines = [*text.split("\n"), ""]  # A missing part may be a problem at the end.
         for problem in invalid.problems:
             assert problem.sentence.isprintable() and problem.position
             assert (
@@ -405,7 +405,7 @@ def test_no_text_at_all_is_anything_else_than_good_or_a_sentence_with_a_place_in
             )
 
 
-def test_arguments_are_checked_as_events_are_and_stand_in_no_file():
+def test_arguments_are_checked_like_events_and_have_no_position():
     (problem,) = problems_of_event({**WEB, "ecs_image_name": "WEB:2"})
     assert problem.position is None and problem.path == "ecs_image_name"
     assert problem.in_file("x").startswith(
@@ -481,7 +481,7 @@ def _read_events(monkeypatch):
 
 
 @pytest.mark.parametrize("text, name, sentence", TOO_LARGE.values(), ids=TOO_LARGE)
-def test_reading_stops_as_soon_as_it_is_too_much(read_events, text, name, sentence):
+def test_reading_stops_as_soon_as_a_limit_is_exceeded(read_events, text, name, sentence):
     assert problems(text, name) == [sentence] and read_events["events"] < 130_000
 
 
@@ -519,7 +519,7 @@ def test_a_long_text_takes_memory_in_proportion_to_its_size(item, piece):
         tracemalloc.stop()
 
 
-def test_a_file_without_an_end_is_not_read_to_its_end():
+def test_an_endless_file_is_read_to_its_limit_only():
     with pytest.raises(
         CommandError, match="/dev/zero:1:1: the file has more than 16,777,216 bytes"
     ):
