@@ -2,6 +2,7 @@
 own calls.
 """
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -17,45 +18,18 @@ PATIENCE = 600
 """Seconds after which a test that hangs ends."""
 
 
-class Interleaved:
-    """Lets the update of ``inner`` run as a whole between two requests of the update of ``outer``,
-    each in its own thread.
-    """
+def run_between(boundary, outer, inner, at):
+    """Runs ``inner`` in another thread, before request number ``at`` of ``outer`` in this one."""
+    own, numbers = threading.get_ident(), itertools.count()
 
-    def __init__(self, outer, inner, at):
-        self._outer, self._inner, self._at = outer, inner, at
-        self._is_inside, self._is_over = threading.Event(), threading.Event()
-        self._own = threading.local()
+    def hook(**_):
+        if threading.get_ident() == own and next(numbers) == at:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(inner).result(PATIENCE)
 
-    def run(self):
-        """Both, to their ends."""
-        with ThreadPoolExecutor(2) as pool:
-            first, second = pool.submit(self._work, self._outer), pool.submit(self._after)
-            first.result(PATIENCE)
-            second.result(PATIENCE)
-
-    def hook(self, **_):
-        """Stops the outer one before its request number ``at``."""
-        if getattr(self._own, "left", None) is not None:
-            self._own.left -= 1
-            if self._own.left < 0:
-                self._own.left = None
-                self._is_inside.set()
-                assert self._is_over.wait(PATIENCE)
-
-    def _work(self, work):
-        self._own.left = self._at
-        try:
-            work()
-        finally:
-            self._is_inside.set()
-
-    def _after(self):
-        assert self._is_inside.wait(PATIENCE)
-        try:
-            self._inner()
-        finally:
-            self._is_over.set()
+    boundary._client.meta.events.register_first("before-send.ecs", hook)  # pylint: disable=protected-access
+    outer()
+    assert next(numbers) > at
 
 
 @pytest.mark.parametrize("at", range(4))
@@ -71,11 +45,12 @@ def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(
             services.event(name, image), SimpleNamespace(aws_request_id=f"request of {name}")
         )
 
-    both = Interleaved(
-        lambda: update("web-001", "registry/app:2"), lambda: update("web-002", "registry/app:1"), at
+    run_between(
+        boundary,
+        lambda: update("web-001", "registry/app:2"),
+        lambda: update("web-002", "registry/app:1"),
+        at,
     )
-    boundary._client.meta.events.register_first("before-send.ecs", both.hook)  # pylint: disable=protected-access
-    both.run()
     lines = {
         line["ecs_service_name"]: (line["request_id"], line["service_arn"][-7:], line["aws_calls"])
         for line in log()
@@ -98,9 +73,12 @@ def test_two_workers_of_one_process_log_only_their_own_messages(log):
         run.ecs.event("web-002", "registry/app:1", request_id="b"),
     )
     first, second = ([record] for record in run.queue.receive(2))
-    both = Interleaved(lambda: run.worker().process(first), lambda: run.worker().process(second), 2)
-    run.boundary._client.meta.events.register_first("before-send.ecs", both.hook)  # pylint: disable=protected-access
-    both.run()
+    run_between(
+        run.boundary,
+        lambda: run.worker().process(first),
+        lambda: run.worker().process(second),
+        2,
+    )
     lines = {line["ecs_service_name"]: line for line in log()}
     assert {name: line["service_arn"][-7:] for name, line in lines.items()} == {
         "web-001": "web-001",

@@ -218,7 +218,7 @@ def test_an_invalid_tag_of_the_short_form_is_named_by_its_field(tag):
         f"[ERROR][json_validation] wrong input event format: tag: '{tag[:40]}"
     )
     assert "nor a digest (sha256: and 64" in message and "ecs_" not in answer.text
-    assert updates.events == []
+    assert not updates.events
 
 
 @pytest.mark.parametrize(
