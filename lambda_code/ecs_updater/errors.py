@@ -24,7 +24,6 @@ MESSAGE_LIMIT = 2000
 """Maximum characters of a message, which fit on one screen."""
 
 _NOT_READ = "reading ecs service unexpected error: "
-_TAGS_NOT_UPDATED = "updating service tag unexpected error: "
 _NOT_CREATED = "new task_definition could not be created "
 
 
@@ -341,7 +340,9 @@ class UnknownOutcomeError(ServerFault, stage="ecs_service_update"):
     """UpdateService got no answer, and the service could not be read: it is fully old or new."""
 
 
-class ServiceTagsError(ServerFault, stage="ecs_service_update", prefix=_TAGS_NOT_UPDATED):
+class ServiceTagsError(
+    ServerFault, stage="ecs_service_update", prefix="updating service tag unexpected error: "
+):
     """The service's tags could not be written: throttled, not permitted, or AWS failed."""
 
 

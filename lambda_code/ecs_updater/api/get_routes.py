@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
@@ -46,7 +45,8 @@ def status_app(sources: Sources) -> APIGatewayRestResolver:
     @app.get("/")
     def _help() -> Response[str]:
         of_api = settings()
-        if not _accepts_html(app.current_event.headers):
+        # A browser sent the request: programs accept anything, or JSON.
+        if "text/html" not in (app.current_event.headers.get("accept") or ""):
             return json_response(
                 openapi.help_document(of_api.tag_filters, of_api.api_auth),
                 headers={"Vary": "Accept"},
@@ -132,8 +132,3 @@ def _existing(ledger: UpdateQueries | None) -> UpdateQueries:
 
 def _parameters(app: APIGatewayRestResolver) -> query.Parameters:
     return app.current_event.raw_event.get("multiValueQueryStringParameters") or {}
-
-
-def _accepts_html(headers: Mapping[str, Any]) -> bool:
-    """Returns whether a browser sent the request: programs accept anything, or JSON."""
-    return "text/html" in (headers.get("accept") or "")

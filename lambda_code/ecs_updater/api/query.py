@@ -58,10 +58,13 @@ class DeploymentsQuery:
 def list_query(parameters: Parameters, filters: Sequence[str]) -> ListQuery:
     """Returns the query of `GET /list`. `filters`: the tag keys that it accepts."""
     values = _single(parameters, [*filters, *LIST_PARAMETERS], "filter")
+    images = values.get("images", "0")
+    if images not in ("0", "1"):
+        raise InvalidQueryError(f"images: {_shown(images)} is neither 0 nor 1")
     return ListQuery(
         launch_types=_launch_types(values.get("launch_type")),
         tags={key: values[key] for key in filters if key in values},
-        images=_flag("images", values.get("images")),
+        images=images == "1",
         limit=_limit(values.get("limit"), MOST_SERVICES, MOST_SERVICES),
         next=values.get("next"),
     )
@@ -129,12 +132,6 @@ def _launch_types(value: str | None) -> frozenset[str]:
             f"launch_type: {_shown(value)} is not one of {choices}, or several with commas"
         )
     return frozenset(LAUNCH_TYPES) if ALL in launch_types else launch_types
-
-
-def _flag(name: str, value: str | None) -> bool:
-    if value not in (None, "0", "1"):
-        raise InvalidQueryError(f"{name}: {_shown(value or '')} is neither 0 nor 1")
-    return value == "1"
 
 
 def _limit(value: str | None, default: int, most: int) -> int:

@@ -318,7 +318,8 @@ class Table:
                 if clients.error_codes(answer) & _TRANSIENT:
                     failure = AwsFailure(operation, Outcome.NOT_NOW, failure.code, failure.reason)
                 raise self._error(failure) from failure
-            raise ConditionFailed(tuple(map(_stored_item, reasons))) from error
+            items = [reason.get("Item") for reason in reasons]
+            raise ConditionFailed(tuple(item and to_item(item) for item in items)) from error
 
     def _error(self, failure: AwsFailure) -> LedgerError:
         """Returns the error for a failed call. The error names the setting of the table."""
@@ -371,7 +372,3 @@ def table_of(environment: Mapping[str, str]) -> Table | None:
 def _placeholders(names: Iterable[str]) -> dict[str, str]:
     """Returns distinct names by their placeholders."""
     return {f"#n{number}": name for number, name in enumerate(dict.fromkeys(names))}
-
-
-def _stored_item(answer: Mapping[str, Any]) -> Item | None:
-    return to_item(answer["Item"]) if answer.get("Item") else None

@@ -292,19 +292,13 @@ def _rejected_kind(address: Address, private: bool) -> str:
     """Returns why an address is rejected; empty: it is permitted. `private`: permits these, too."""
     if address in _MAPPED or address in _NAT64:
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.is_multicast or _is_in(address, _SPECIAL):
+    if address.is_multicast or any(address in network for network in _SPECIAL):
         return "special-purpose"
     if address.is_global and (address.version == 4 or address in _ROUTED_IPV6):
         return ""
-    if address.version == 6 and not _is_in(address, _PRIVATE_IPV6):
+    if address.version == 6 and not any(address in network for network in _PRIVATE_IPV6):
         return "special-purpose"
     return "" if private else "private"
-
-
-def _is_in(
-    address: Address, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> bool:
-    return any(address in network for network in networks)
 
 
 def _shut_down(sock: socket.socket) -> None:
