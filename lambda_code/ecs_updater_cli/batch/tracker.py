@@ -61,14 +61,6 @@ class Row:
         return max(0.0, (self.status.ended_at or now) - self.status.begun_at)
 
 
-@dataclass(frozen=True)
-class Change:
-    """A row whose state has changed."""
-
-    row: Row
-    before: State
-
-
 class Tracker:
     """The rows of a batch by number.
 
@@ -110,20 +102,20 @@ class Tracker:
         ended_at = max(row.status.ended_at or 0.0 for row in self.rows) if self.is_over else 0.0
         return max(0.0, (ended_at or now) - self.begun_at)
 
-    def apply(self, statuses: Mapping[int, Status]) -> list[Change]:
+    def apply(self, statuses: Mapping[int, Status]) -> list[Row]:
         """Stores the current statuses by number. Returns the rows whose state has changed.
 
         A status that contains the number of tasks replaces the counts of the row.
         """
-        changes = []
+        changed = []
         for number, status in sorted(statuses.items()):
             row = self._rows[number]
             if status != row.status:
                 counts = status.counts or row.counts
                 self._rows[number] = replace(row, status=status, counts=counts)
             if status.state is not row.state:
-                changes.append(Change(self._rows[number], row.state))
-        return changes
+                changed.append(self._rows[number])
+        return changed
 
     def apply_counts(self, counts: Mapping[int, TaskCounts]) -> None:
         """Stores the current number of tasks by number of the row."""

@@ -10,7 +10,7 @@ from ecs_updater.ledger.batch import Member
 from ..errors import AwsError
 from ..output.terminal import Printer
 from .state import Status, TaskCounts
-from .tracker import Change, Row, Tracker
+from .tracker import Row, Tracker
 from .waves import Waves
 
 POLL_SECONDS = 1.0
@@ -76,7 +76,7 @@ class View:
     def show_start(self, tracker: Tracker) -> None:
         """Shows the id of the batch."""
 
-    def show_changes(self, tracker: Tracker, changes: Sequence[Change]) -> None:
+    def show_changes(self, tracker: Tracker, changed: Sequence[Row]) -> None:
         """Shows the rows whose state has changed."""
 
     def show_problem(self, sentence: str) -> None:
@@ -149,6 +149,6 @@ class Watcher:
             self.backend.start([row.member for row in self.tracker.rows if row.number in wave])
             self.waves.mark_started()
 
-    def _show(self, changes: list[Change]) -> None:
-        if changes:
-            self.view.show_changes(self.tracker, changes)
+    def _show(self, changed: list[Row]) -> None:
+        if changed:
+            self.view.show_changes(self.tracker, changed)

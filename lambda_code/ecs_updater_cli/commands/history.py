@@ -1,6 +1,5 @@
 """`ecs-updater history`: the updates in the ledger."""
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -51,14 +50,11 @@ def history(
         raise input_error(plain_cause(str(error))) from None
     assert isinstance(ledger.table, Table)
     items, printer = _items(UpdateQueries(ledger.table), query, limit), Printer()
-    if not items:
-        printer.note("the ledger has no such update")
-    elif as_json:
-        for item in items:
-            printer.raw(json.dumps(deployment_view(item)))
+    if items:
+        views = map(deployment_view, items)
+        printer.listing(views, updates_table(items, printer.width), as_json)
     else:
-        for line in updates_table(items, printer.width):
-            printer.line(line)
+        printer.note("the ledger has no such update")
     return SUCCEEDED
 
 

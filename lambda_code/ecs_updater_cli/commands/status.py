@@ -1,6 +1,5 @@
 """`ecs-updater status`: the services with their tasks, images and tags."""
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
@@ -47,12 +46,8 @@ def status(  # pylint: disable=too-many-locals  # Each option is a variable.
     account = Account(options.name, options.region, options.profile)
     reader, printer = FilteredEcsReader(cluster, wanted), Printer()
     found = list_services(reader, tags)
-    if as_json:
-        for service in found:
-            printer.raw(json.dumps(service))
-    elif found:
-        for line in services_table(found, printer.width):
-            printer.line(line)
+    if found:
+        printer.listing(found, services_table(found, printer.width), as_json)
     names = {service["serviceName"] for service in found}
     missing = [service for service in wanted if service_name(service) not in names]
     if found and not missing:

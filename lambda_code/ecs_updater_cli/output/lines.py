@@ -10,7 +10,7 @@ from ecs_updater.context import Clock
 from ecs_updater.ledger.entry import iso
 
 from ..batch.state import State
-from ..batch.tracker import Change, Row, Tracker
+from ..batch.tracker import Row, Tracker
 from ..batch.watcher import BatchResult, View
 from .terminal import (
     STATE_WIDTH,
@@ -56,12 +56,12 @@ class LineView(View):
             Text(f"{self._time()}  {batch}{number_of(len(tracker.rows), 'service')}")
         )
 
-    def show_changes(self, _: Tracker, changes: Sequence[Change]) -> None:
-        """Prints a line for each change, and its hint."""
-        for change in changes:
-            self._printer.line(self._line(change.row))
-            if change.row.status.hint:
-                self._printer.line(Text(f"{'':10}{safe(change.row.status.hint)}"))
+    def show_changes(self, _: Tracker, changed: Sequence[Row]) -> None:
+        """Prints a line for each changed row, and its hint."""
+        for row in changed:
+            self._printer.line(self._line(row))
+            if row.status.hint:
+                self._printer.line(Text(f"{'':10}{safe(row.status.hint)}"))
 
     def show_problem(self, sentence: str) -> None:
         """Prints a problem once."""
@@ -94,10 +94,10 @@ class JsonView(View):
         """Prints the id of the batch at once."""
         self._print("batch", tracker, services=len(tracker.rows))
 
-    def show_changes(self, tracker: Tracker, changes: Sequence[Change]) -> None:
-        """Prints an object for each change."""
-        for change in changes:
-            self._print("change", tracker, **self._fields(change.row))
+    def show_changes(self, tracker: Tracker, changed: Sequence[Row]) -> None:
+        """Prints an object for each changed row."""
+        for row in changed:
+            self._print("change", tracker, **self._fields(row))
 
     def show_result(self, tracker: Tracker, result: BatchResult) -> None:
         """Prints the summary, with the number of services in each state."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from ecs_updater.context import Clock
 
 from ..batch.state import State
-from ..batch.tracker import Change, Row, Tracker
+from ..batch.tracker import Row, Tracker
 from ..batch.watcher import BatchResult, View
 from ..batch.waves import Waves
 from .lines import print_summary
@@ -105,7 +105,7 @@ class LiveView(View):
             self._printer.line(f"batch {tracker.batch}")
         self._live.start(refresh=True)
 
-    def show_changes(self, *_: Tracker | Sequence[Change]) -> None:
+    def show_changes(self, *_: Tracker | Sequence[Row]) -> None:
         """Draws the changed rows."""
         self._live.refresh()
 

@@ -1,9 +1,10 @@
 """Standard output and standard error, and text that fits a terminal."""
 
 import errno
+import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
@@ -80,6 +81,13 @@ class Printer:
         with self._writing():
             self.console.file.write(f"{text}\n")
             self.console.file.flush()
+
+    def listing(self, objects: Iterable[object], lines: Iterable[Text], as_json: bool) -> None:
+        """Prints objects for programs, or else the lines of their table."""
+        for value in objects if as_json else ():
+            self.raw(json.dumps(value))
+        for line in () if as_json else lines:
+            self.line(line)
 
     def note(self, sentence: str) -> None:
         """Prints one line on standard error."""

@@ -18,13 +18,11 @@ class RecordedView:
     """Keeps what is shown."""
 
     def __init__(self) -> None:
-        self.changes: list[tuple[str, str, str]] = []
+        self.changes: list[tuple[str, str]] = []
 
-    def show_changes(self, _, changes):
-        """Notes service, state before and after."""
-        self.changes += [
-            (change.row.service, change.before.value, change.row.state.value) for change in changes
-        ]
+    def show_changes(self, _, changed):
+        """Notes service and state."""
+        self.changes += [(row.service, row.state.value) for row in changed]
 
     def show_problem(self, sentence):
         """Notes nothing."""
@@ -98,8 +96,8 @@ def test_a_batch_is_polled_to_its_end_and_each_change_is_shown_once():
         "--", {1: Status(State.BEGUN)}, {}, {1: GOOD, 2: Status(State.BEGUN)}, {2: BAD}
     )
     assert watched.watcher.wait() is True
-    first = [("a", "queued", "begun"), ("a", "begun", "succeeded")]
-    assert watched.view.changes == [*first, ("b", "queued", "begun"), ("b", "begun", "failed")]
+    changes = [("a", "begun"), ("a", "succeeded"), ("b", "begun"), ("b", "failed")]
+    assert watched.view.changes == changes
     assert watched.backend.started == [[1, 2]] and not watched.tracker.is_good
 
 
