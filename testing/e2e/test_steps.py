@@ -144,7 +144,8 @@ def test_the_function_updates_your_services_without_the_stacks_of_the_demo(works
     assert json.load(answer["Payload"])["statusCode"] == 200
     (service,) = ecs.describe_services(cluster="shop", services=["web"])["services"]
     assert service["taskDefinition"].endswith("task-definition/web-shop:2")
-    here.make("clean", STACK_NAME="yours", LAMBDA_FUNCTION_NAME="yours").succeeded()
+    cleaned = here.make("clean", **settings).succeeded()
+    assert "shop" not in cleaned.output
     assert not here.left()
 
 
