@@ -9,7 +9,7 @@ from ecs_updater.ledger.batch import Member
 
 from ..errors import AwsError
 from ..output.terminal import Printer
-from .state import Status, TaskCounts
+from .state import State, Status, TaskCounts
 from .tracker import Row, Tracker
 from .waves import Waves
 
@@ -141,13 +141,25 @@ class Watcher:
             self.tracker.apply_counts(self.backend.counts(waiting))
 
     def _start_wave(self) -> None:
-        step = self.waves.next_step({row.number: row for row in self.tracker.rows})
-        if step.give_up:
-            self._show(self.tracker.apply(step.give_up))
-        if step.start is not None:
-            wave = set(step.start)
-            self.backend.start([row.member for row in self.tracker.rows if row.number in wave])
-            self.waves.mark_started()
+        """Starts the following wave if all updates of the waves before it have succeeded."""
+        rows, left = self.tracker.rows, self.waves.left
+        before = [row for row in rows if row.number not in left]
+        if not left or not all(row.state.is_over for row in before):
+            return
+        if failed := [row for row in before if not row.state.is_good]:
+            self.waves.give_up()
+            others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
+            status = Status(State.NOT_STARTED, cause)
+            waiting = [row.number for row in self.tracker.waiting]
+            self._show(self.tracker.apply(dict.fromkeys(waiting, status)))
+            return
+        # ECS continues a rollout by itself. Any other update may have waited for its next attempt
+        # in a process that has ended.
+        wave = [row for row in rows if row.number in self.waves.following]
+        idle = [row for row in wave if not (row.state.is_over or row.state.is_rolling_out)]
+        self.backend.start([row.member for row in idle])
+        self.waves.mark_started()
 
     def _show(self, changed: list[Row]) -> None:
         if changed:

@@ -3,13 +3,10 @@
 A wave starts when all updates of the waves before it have succeeded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecs_updater.ledger.batch import Member
-
-from .state import State, Status
-from .tracker import Row
 
 
 @dataclass(frozen=True)
@@ -21,21 +18,8 @@ class Wave:
     numbers: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Step:
-    """What to do now."""
-
-    start: tuple[int, ...] | None = None
-    """Numbers of the services of the next wave to start; empty if all are rolling out already.
-
-    None if no wave starts now.
-    """
-    give_up: Mapping[int, Status] | None = None
-    """Status of the services that no longer start."""
-
-
 class Waves:
-    """Decides which services start next."""
+    """The waves of a batch, and which of them have started."""
 
     def __init__(self, members: Sequence[Member]):
         """The waves are in the order of the first service of each group.
@@ -58,28 +42,15 @@ class Waves:
         """Numbers of the services whose wave has not started."""
         return frozenset(number for wave in self.all[self._started :] for number in wave.numbers)
 
+    @property
+    def following(self) -> tuple[int, ...]:
+        """Numbers of the services of the wave that starts next. There must be one."""
+        return self.all[self._started].numbers
+
     def mark_started(self) -> None:
-        """Records that the wave of the last step has started completely."""
+        """Records that the following wave has started completely."""
         self._started += 1
 
-    def next_step(self, rows: Mapping[int, Row]) -> Step:
-        """Returns what to do for the current `rows`.
-
-        The result is the same until a row changes or the wave is marked as started.
-        """
-        if self._started == len(self.all):
-            return Step()
-        before = [rows[number] for wave in self.all[: self._started] for number in wave.numbers]
-        if not all(row.state.is_over for row in before):
-            return Step()
-        if failed := [row for row in before if not row.state.is_good]:
-            self._started = len(self.all)
-            others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-            cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
-            left = [row.number for row in rows.values() if not row.state.is_over]
-            return Step(give_up={number: Status(State.NOT_STARTED, cause) for number in left})
-        # ECS continues a rollout by itself. Any other update may have waited for its next attempt
-        # in a process that has ended.
-        wave = [rows[number] for number in self.all[self._started].numbers]
-        idle = [row for row in wave if not (row.state.is_over or row.state.is_rolling_out)]
-        return Step(start=tuple(row.number for row in idle))
+    def give_up(self) -> None:
+        """Records that no further wave starts."""
+        self._started = len(self.all)

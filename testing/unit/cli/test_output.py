@@ -111,7 +111,6 @@ def test_the_title_names_the_current_wave():
     waves, tracker = Waves(members), Tracker(members, START)
     tracker.apply({1: Status(State.SUCCEEDED)})
     for _ in range(2):
-        waves.next_step({row.number: row for row in tracker.rows})
         waves.mark_started()
     title = draw(Frame(tracker, waves, START, 100, 20)).renderables[0].plain
     assert "wave 2 of 2, edge" in title
