@@ -36,7 +36,7 @@ def _run(invoke, tmp_path):
     return lambda case: run_case(case, send, service, tmp_path)
 
 
-def test_every_event_has_its_expected_answer_beside_it_and_is_run():
+def test_every_event_has_its_expected_response_in_a_file_and_is_run():
     files = {path.name for path in EVENTS_DIR.iterdir() if path.is_file()}
     ends = (".json", ".expected.json")
     assert len(CASES) == 8
@@ -44,20 +44,20 @@ def test_every_event_has_its_expected_answer_beside_it_and_is_run():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_function_answers_every_event_as_expected(name, run):
+def test_the_function_responds_to_every_event_as_expected(name, run):
     outcome = run(CASES[name])
     assert not outcome.differences
     assert outcome.verdict == OK
 
 
-def test_an_answer_or_a_service_that_differs_from_the_expected_one_fails_the_case(run):
+def test_a_response_or_a_service_that_is_not_the_expected_one_fails_the_case(run):
     case, other = CASES["base"], CASES["SAME_INITIAL_VALUES"]
     assert run(replace(case, expected=other.expected)).verdict == FAILED
     assert run(replace(case, ends_with=other.ends_with)).verdict == FAILED
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_parser_refuses_an_event_exactly_when_it_is_expected_to_be_refused(name):
+def test_the_parser_accepts_an_event_or_raises_the_expected_error(name):
     expected = CASES[name].expected
     if expected.error_type in (None, *FOUND_BY_ECS):
         assert parse(CASES[name].event, Settings.from_environment({}))

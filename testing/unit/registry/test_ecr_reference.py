@@ -58,5 +58,5 @@ def test_an_image_of_ecr_is_known_by_its_host_in_every_partition(host, region, r
         f"{ACCOUNT}.dkr.ecr.eu-west-1.evil.amazonaws.com/app",
     ],
 )
-def test_what_only_looks_like_ecr_is_not_asked_with_the_functions_signature(text):
+def test_a_host_that_only_looks_like_ecr_gets_no_signed_request(text):
     assert ecr_repository(ImageReference.parse(text)) is None

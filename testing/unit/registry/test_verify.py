@@ -1,6 +1,4 @@
-"""The decision about an image: whether it is there, for the task's platform, or in doubt; and what
-pinning makes of it.
-"""
+"""The verification of an image: missing, for another platform, or in doubt; and pinning."""
 
 import json
 import threading
@@ -38,28 +36,25 @@ NOT_PREPARED = RegistryFailure("not prepared")
 
 
 class Fake:
-    """Registries that say what they are told to, and remember what they were asked."""
+    """Registries with one manifest and one blob, or failures, which record the requests."""
 
     def __init__(self, manifest, blob=NOT_PREPARED):
         self._manifest, self._blob = manifest, blob
         self.asked = []
 
-    def manifest(self, asked):
-        """The manifest, whatever the image."""
-        self.asked.append(str(asked))
-        return answer(self._manifest)
+    def manifest(self, image):
+        """Returns the manifest of any image."""
+        return self._answer(str(image), self._manifest)
 
-    def blob(self, asked, digest):
-        """The configuration, whatever the image."""
-        self.asked.append((str(asked), digest))
-        return answer(self._blob)
+    def blob(self, image, digest):
+        """Returns the configuration of any image."""
+        return self._answer((str(image), digest), self._blob)
 
-
-def answer(content):
-    """Returns what a registry has, or raises why it does not answer."""
-    if isinstance(content, Exception):
-        raise content
-    return content
+    def _answer(self, request, answer):
+        self.asked.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def found(content, media_type="", digest=TOP):
@@ -110,9 +105,7 @@ def message(error):
 
 @pytest.mark.parametrize("kind", INDEX_TYPES)
 @pytest.mark.parametrize("platform, mine", [(X86_64, DIGESTS[1]), (ARM64, DIGESTS[3])])
-def test_of_an_index_the_digest_is_the_indexs_and_the_tasks_own_manifest_is_known(
-    kind, platform, mine
-):
+def test_an_index_has_its_own_digest_and_the_one_of_the_tasks_platform(kind, platform, mine):
     registries = Fake(index("linux/amd64", "windows/amd64", "linux/arm64", kind=kind))
     verified = verify(image(), platform, registries)
     assert verified == Verified(image(), TOP, (X86_64, WINDOWS, ARM64), mine)
@@ -123,7 +116,7 @@ def test_of_an_index_the_digest_is_the_indexs_and_the_tasks_own_manifest_is_know
 @pytest.mark.parametrize(
     "kind, config_type", [(IMAGE_TYPES[0], OCI_CONFIG), (IMAGE_TYPES[1], DOCKER_CONFIG)]
 )
-def test_an_image_of_one_platform_is_looked_at_in_its_configuration(kind, config_type):
+def test_the_platform_of_a_single_image_is_read_from_its_configuration(kind, config_type):
     registries = Fake(single(config_type, kind), config("arm64"))
     verified = verify(image(), ARM64, registries)
     assert verified == Verified(image(), TOP, (ARM64,), TOP) and verified.digests == {TOP}
@@ -167,7 +160,7 @@ def test_an_image_of_one_platform_is_looked_at_in_its_configuration(kind, config
         ),
     ],
 )
-def test_an_image_for_another_platform_is_refused_whatever_the_mode(
+def test_an_image_for_another_platform_is_refused_in_every_mode(
     registries, platform, what, require
 ):
     with pytest.raises(ImageArchitectureError) as refused:
@@ -186,7 +179,7 @@ def test_an_image_for_another_platform_is_refused_whatever_the_mode(
         (Fake(single(), found({"architecture": "amd64"}, digest=CONFIG)), X86_64),
     ],
 )
-def test_an_image_that_the_task_may_well_run_is_not_refused(registries, platform):
+def test_an_image_that_the_task_may_run_is_accepted(registries, platform):
     assert verify(image(), platform, registries).doubt is None
 
 
@@ -198,7 +191,7 @@ def test_an_image_that_the_task_may_well_run_is_not_refused(registries, platform
         (["linux/386", None], X86_64),
     ],
 )
-def test_which_manifest_of_an_index_runs_is_not_guessed(platforms, platform):
+def test_the_digest_of_the_platform_is_unknown_if_several_fit(platforms, platform):
     verified = verify(image(), platform, Fake(index(*platforms)))
     assert (verified.platform_digest, verified.digests) == (None, {TOP})
 
@@ -226,7 +219,7 @@ def test_which_manifest_of_an_index_runs_is_not_guessed(platforms, platform):
         ),
     ],
 )
-def test_what_is_known_not_to_be_there_is_refused_whatever_the_mode(manifest, what, require):
+def test_a_missing_image_is_refused_in_every_mode(manifest, what, require):
     with pytest.raises(ImageNotFoundError) as refused:
         verify(image(), X86_64, Fake(manifest), require)
     assert message(refused).startswith(f"team/app:1 is not in the registry: {what}")
@@ -257,7 +250,7 @@ DOUBTS = [
 
 
 @pytest.mark.parametrize("registries, why, digest", DOUBTS)
-def test_what_could_not_be_found_out_is_an_error_with_require_and_a_doubt_with_warn(
+def test_an_unverifiable_image_is_an_error_with_require_and_a_doubt_with_warn(
     registries, why, digest
 ):
     with pytest.raises(ImageVerificationError) as failed:
@@ -267,7 +260,7 @@ def test_what_could_not_be_found_out_is_an_error_with_require_and_a_doubt_with_w
     assert (verified.doubt, verified.digest) == (f"team/app:1 could not be verified: {why}", digest)
 
 
-def test_each_distinct_image_is_asked_for_once():
+def test_each_distinct_image_is_read_once():
     registries = Fake(index("linux/amd64"))
     images = [image("a"), image("b:1"), image("a"), image("b:1")]
     assert sorted(verify_all(images, X86_64, registries)) == ["a", "b:1"]
@@ -292,34 +285,34 @@ def test_images_are_asked_for_at_the_same_time():
 
 
 class Slow(Fake):
-    """Registries that answer when the test is over."""
+    """Registries that do not answer before the end of the test."""
 
     def __init__(self):
         super().__init__(index("linux/amd64"))
         self.over = threading.Event()
 
-    def manifest(self, asked):
+    def manifest(self, image):
         assert self.over.wait(60)
-        return super().manifest(asked)
+        return super().manifest(image)
+
+
+@pytest.fixture(name="slow")
+def _slow():
+    registries = Slow()
+    yield registries
+    registries.over.set()
 
 
 @pytest.mark.parametrize("seconds", [0.0, -3.0, 0.01])
-def test_what_is_not_known_when_the_time_is_up_is_in_doubt_and_nobody_waits_for_it(seconds):
-    registries = Slow()
+def test_an_image_without_an_answer_in_time_is_in_doubt_and_not_waited_for(slow, seconds):
     images = [image(f"app:{number}") for number in range(10)] + [image(f"pinned@{TOP}")]
-    try:
-        verified = verify_all(images, X86_64, registries, require=False, seconds=seconds)
-        late = "could not be verified: there was no answer within"
-        assert len(verified) == 11 and all(late in one.doubt for one in verified.values())
-        assert verified[f"pinned@{TOP}"].digests == {TOP}
-        with pytest.raises(
-            ImageVerificationError,
-            match="app:0 could not be verified: there was no answer within 0.0 s",
-        ):
-            verify_all(images, X86_64, registries, seconds=seconds)
-        assert not registries.asked
-    finally:
-        registries.over.set()
+    verified = verify_all(images, X86_64, slow, require=False, seconds=seconds)
+    late = "could not be verified: there was no answer within"
+    assert len(verified) == 11 and all(late in found.doubt for found in verified.values())
+    assert verified[f"pinned@{TOP}"].digests == {TOP}
+    with pytest.raises(ImageVerificationError, match=f"app:0 {late} 0.0 s"):
+        verify_all(images, X86_64, slow, seconds=seconds)
+    assert not slow.asked
 
 
 # Pinning
@@ -346,7 +339,7 @@ def test_pinning_adds_the_digest_and_keeps_the_tag_readable(text, tag_kept, tag_
     assert verified.pinned().digest and verified.pinned().repository == image(text).repository
 
 
-# What a task needs
+# The platform of a task
 
 
 @pytest.mark.parametrize(
@@ -383,7 +376,7 @@ def test_pinning_adds_the_digest_and_keeps_the_tag_readable(text, tag_kept, tag_
         ({"runtimePlatform": {"cpuArchitecture": "RISCV64"}}, True, Platform("linux", "riscv64")),
     ],
 )
-def test_what_a_task_needs_is_what_its_definition_says_and_fargates_default(
+def test_the_needed_platform_is_the_one_of_the_task_definition_or_fargates_default(
     task_definition, on_fargate, platform
 ):
     assert needed_platform(task_definition, on_fargate) == platform

@@ -1,8 +1,7 @@
-"""What an observation of a deployment proves, and why tasks died: every verdict from answers as ECS
-gives them.
-"""
+"""The verdict that a rollout state proves, and the causes of task failures, from answers of ECS."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,14 +19,14 @@ from ecs_updater.rollout.task_failures import (
     task_failures_of,
 )
 
-OURS, OTHER = "ecs-svc/2", "ecs-svc/3"
+OWN, OTHER = "ecs-svc/2", "ecs-svc/3"
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/app"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 NO_ROLLBACK = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
 
 
-def deployment(deployment_id: str = OURS, revision: int = 2, **fields: Any) -> dict[str, Any]:
+def deployment(deployment_id: str = OWN, revision: int = 2, **fields: Any) -> dict[str, Any]:
     """A deployment as DescribeServices gives it: the PRIMARY one, on its way."""
     return {
         "id": deployment_id,
@@ -51,7 +50,7 @@ def service(*deployments: dict[str, Any], **fields: Any) -> dict[str, Any]:
     } | fields
 
 
-def task(number: int = 1, deployment_id: str = OURS, **fields: Any) -> dict[str, Any]:
+def task(number: int = 1, deployment_id: str = OWN, **fields: Any) -> dict[str, Any]:
     """A stopped task as DescribeTasks gives it: its only container exited with 1."""
     return {
         "taskArn": f"arn:aws:ecs:eu-west-1:123456789012:task/c/{number:032x}",
@@ -67,17 +66,18 @@ def task(number: int = 1, deployment_id: str = OURS, **fields: Any) -> dict[str,
 def verdict(
     answer: dict[str, Any] | None,
     tasks: list[dict[str, Any]] | None = None,
-    record: tuple[str, str] | None = None,
+    status: tuple[str, str] | None = None,
 ):
-    """Verdict and reason of an answer, with stopped tasks and ECS's own record of the deployment;
-    None while it goes on.
+    """Returns verdict and reason of an answer, or None while the rollout goes on.
+
+    ``tasks``: the stopped tasks. ``status``: status and reason of the service deployment.
     """
-    seen = rollout_state_of(answer, OURS)
-    changes = {
-        "task_failures": task_failures_of(tasks or [], OURS),
-        "service_deployment": ServiceDeployment(*record) if record else None,
-    }
-    judgement = judge(type(seen)(**{**vars(seen), **changes}), 3)
+    state = replace(
+        rollout_state_of(answer, OWN),
+        task_failures=task_failures_of(tasks or [], OWN),
+        service_deployment=ServiceDeployment(*status) if status else None,
+    )
+    judgement = judge(state, 3)
     return judgement and (judgement.verdict, judgement.reason)
 
 
@@ -98,7 +98,7 @@ ROLLBACK = deployment(
     1,
     rolloutStateReason="ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.",
 )
-SOMEBODYS = deployment(OTHER, 9)
+SUPERSEDING = deployment(OTHER, 9)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ SOMEBODYS = deployment(OTHER, 9)
             ),
         ),
         (
-            service(SOMEBODYS, deployment(status="ACTIVE")),
+            service(SUPERSEDING, deployment(status="ACTIVE")),
             ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place"),
         ),
         (
-            service(SOMEBODYS, deploymentConfiguration=BREAKER),
+            service(SUPERSEDING, deploymentConfiguration=BREAKER),
             ("SUPERSEDED", "deployment ecs-svc/3 to app:9 took its place"),
         ),
         (
@@ -164,24 +164,23 @@ SOMEBODYS = deployment(OTHER, 9)
         (None, ("STOPPED", "the service is MISSING: it was deleted during the rollout")),
     ],
 )
-def test_the_verdict_is_about_the_deployment_that_is_followed(answer, expected):
+def test_the_verdict_is_about_the_polled_deployment(answer, expected):
     assert verdict(answer) == expected
 
 
-def test_a_steady_service_is_no_success_when_another_deployment_made_it_steady():
-    """What ecs wait services-stable takes for a success: one deployment, running = desired."""
+def test_a_steady_service_is_no_success_if_another_deployment_made_it_steady():
+    """`ecs wait services-stable` takes it for one: a single deployment, running = desired."""
     done = deployment(OTHER, 1, runningCount=2, pendingCount=0, rolloutState="COMPLETED")
     steady = service(done, deploymentConfiguration=BREAKER)
-
     assert verdict(steady) == ("SUPERSEDED", "deployment ecs-svc/3 to app:1 took its place")
-    assert verdict(steady, record=("ROLLBACK_SUCCESSFUL", "")) == (
+    assert verdict(steady, status=("ROLLBACK_SUCCESSFUL", "")) == (
         "ROLLED_BACK",
         "no reason was reported; ECS returned the service to app:1",
     )
 
 
 @pytest.mark.parametrize(
-    "record, expected",
+    "status, expected",
     [
         (("SUCCESSFUL", ""), "SUCCEEDED"),
         (("STOPPED", "Stopped by a user."), "STOPPED"),
@@ -202,52 +201,36 @@ def test_a_steady_service_is_no_success_when_another_deployment_made_it_steady()
         (("PENDING", ""), None),
     ],
 )
-def test_ecs_own_record_of_the_deployment_is_believed_first(record, expected):
-    found = verdict(service(STARTING), record=record)
+def test_the_service_deployment_is_the_best_evidence(status, expected):
+    judgement = verdict(service(STARTING), status=status)
+    assert (judgement and judgement[0]) == expected
 
-    assert (found and found[0]) == expected
+
+EXITED = "container app exited with code 1"
 
 
-def test_the_same_death_three_times_is_a_failure_without_a_circuit_breaker():
-    assert verdict(service(STARTING, OLD), [task(1), task(2)]) is None
-    assert verdict(service(STARTING, OLD), [task(1), task(2), task(3)]) == (
-        "FAILED",
-        "container app exited with code 1, 3 times",
+@pytest.mark.parametrize(
+    "configuration, failed, tasks, expected",
+    [
+        ({}, 0, [task(1), task(2)], None),
+        ({}, 0, [task(n) for n in (1, 2, 3)], f"{EXITED}, 3 times"),
+        # Different failures, and those of other deployments, are not added up.
+        ({}, 0, [task(n, containers=[{"name": "app", "exitCode": n}]) for n in (1, 2, 3)], None),
+        ({}, 0, [task(n, "ecs-svc/1") for n in (1, 2, 3)], None),
+        # A circuit breaker decides about the failures that it counts. `failedTasks` is 0 again as
+        # soon as a task has started, so it does not count tasks that ran before they failed.
+        (BREAKER, 2, [task(n) for n in range(9)], None),
+        (BREAKER, 0, [task(n) for n in range(5)], None),
+        (BREAKER, 0, [task(n) for n in range(6)], f"{EXITED}, 6 times"),
+    ],
+)
+def test_identical_task_failures_are_a_failure_unless_the_circuit_breaker_counts_them(
+    configuration, failed, tasks, expected
+):
+    current = service(
+        {**STARTING, "failedTasks": failed}, OLD, deploymentConfiguration=configuration
     )
-
-
-def test_with_a_circuit_breaker_it_decides():
-    counting = {**STARTING, "failedTasks": 2}
-    assert (
-        verdict(
-            service(counting, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(9)]
-        )
-        is None
-    )
-
-
-def test_deaths_that_a_circuit_breaker_does_not_count_are_a_failure_with_it_too():
-    """Tasks that ran for a while before they died: failedTasks is 0 again as soon as one has
-    started.
-    """
-    blind = {**STARTING, "failedTasks": 0}
-    assert (
-        verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(5)])
-        is None
-    )
-    assert (
-        verdict(service(blind, OLD, deploymentConfiguration=BREAKER), [task(n) for n in range(6)])[
-            0
-        ]
-        == "FAILED"
-    )
-
-
-def test_different_deaths_and_those_of_other_deployments_do_not_add_up():
-    different = [task(n, containers=[{"name": "app", "exitCode": n}]) for n in (1, 2, 3)]
-
-    assert verdict(service(STARTING), different) is None
-    assert verdict(service(STARTING), [task(n, "ecs-svc/1") for n in (1, 2, 3)]) is None
+    assert verdict(current, tasks) == (expected and ("FAILED", expected))
 
 
 PULL = (
@@ -324,108 +307,96 @@ TWO_ENDED = [{"name": "log", "exitCode": 143}, {"name": "app", "exitCode": 3}]
         ({"lastStatus": "RUNNING", "stopCode": "", "stoppedReason": ""}, None),
     ],
 )
-def test_why_a_task_died_is_one_readable_sentence(fields, expected):
+def test_the_cause_of_a_task_failure_is_one_sentence(fields, expected):
     failure = task_failure_of(task(**fields))
-
     assert (failure and (failure.kind, failure.cause)) == expected
 
 
 @pytest.mark.parametrize(
-    "fields, is_ours",
+    "fields, is_own",
     [
-        ({"startedBy": OURS}, True),
-        ({"startedBy": OTHER}, False),  # Also of the same revision: whose it is says the id.
+        ({"startedBy": OWN}, True),
+        ({"startedBy": OTHER}, False),
         ({"startedBy": "a-service"}, True),
         ({"startedBy": "a-service", "taskDefinitionArn": f"{FAMILY}:1"}, False),
         ({"startedBy": "a-service", "createdAt": NOON - timedelta(seconds=1)}, False),
     ],
 )
-def test_a_task_belongs_to_the_deployment_that_started_it_or_else_to_that_of_its_revision(
-    fields, is_ours
+def test_a_task_is_of_the_deployment_that_started_it_or_else_of_the_one_with_its_revision(
+    fields, is_own
 ):
-    one = task() | {"taskDefinitionArn": f"{FAMILY}:2", "createdAt": NOON} | fields
+    stopped = task() | {"taskDefinitionArn": f"{FAMILY}:2", "createdAt": NOON} | fields
+    assert is_of(stopped, OWN, deployment(createdAt=NOON)) is is_own
+    assert bool(task_failures_of([stopped], OWN, deployment(createdAt=NOON))) is is_own
 
-    assert is_of(one, OURS, deployment(createdAt=NOON)) is is_ours
-    assert bool(task_failures_of([one], OURS, deployment(createdAt=NOON))) is is_ours
 
-
-def test_deaths_that_differ_in_ids_and_addresses_alone_are_the_same():
+def test_task_failures_that_differ_only_in_ids_and_addresses_are_the_same():
     reasons = [
         f"CannotPullContainerError: dial tcp 10.0.0.{n}:443: request 6f1e{n}c0ffee00{n}"
         for n in (1, 2, 3)
     ]
-    task_failures = task_failures_of(
-        [task(n, stoppedReason=reason, containers=[]) for n, reason in enumerate(reasons)], OURS
-    )
-
-    last, times = most_frequent(task_failures)
-
+    tasks = [task(n, stoppedReason=reason, containers=[]) for n, reason in enumerate(reasons)]
+    last, times = most_frequent(task_failures_of(tasks, OWN))
     assert times == 3 and last and last.cause.endswith(reasons[2])
 
 
-def test_a_time_out_says_that_the_rollout_goes_on_and_what_was_heard_last():
-    unable = (
-        "(service app) was unable to place a task because no container instance met "
-        "all of its requirements."
-    )
-    seen = rollout_state_of(service(STARTING, OLD, events=[{"message": unable}]), OURS)
-
-    judgement = timed_out(seen, 60.4)
-
-    assert judgement.verdict == "TIMED_OUT"
-    assert judgement.reason == (
-        "the rollout goes on: after 60 s 1 of 2 tasks run app:2; latest report: "
-        "was unable to place a task because no container instance met all of its requirements"
+def test_a_time_out_reports_the_progress_and_the_latest_event():
+    unable = "was unable to place a task because no container instance met all of its requirements"
+    events = [{"message": f"(service app) {unable}."}]
+    judgement = timed_out(rollout_state_of(service(STARTING, OLD, events=events), OWN), 60.4)
+    assert (judgement.verdict, judgement.reason) == (
+        "TIMED_OUT",
+        f"the rollout goes on: after 60 s 1 of 2 tasks run app:2; latest report: {unable}",
     )
 
 
-def test_it_looks_about_every_three_seconds_in_the_first_minute_and_seldom_after():
-    gone, looks = 0.0, []
-    for pause in pauses(lambda: 0.5):
-        gone += pause
-        looks.append(gone)
-        if gone > 180:
-            break
-
-    assert 18 <= sum(moment <= 60 for moment in looks) <= 21
-    assert len(looks) <= 32
-    assert max(later - earlier for earlier, later in pairwise(looks)) <= 15
+def test_it_polls_every_three_seconds_in_the_first_minute_and_less_often_later():
+    moments = list(itertools.accumulate(itertools.islice(pauses(lambda: 0.5), 32)))
+    assert 18 <= sum(moment <= 60 for moment in moments) <= 21
+    assert moments[-1] > 180
+    assert max(later - earlier for earlier, later in pairwise(moments)) <= 15
 
 
-def test_two_that_begin_together_do_not_look_together_for_long():
+def test_two_updates_that_begin_together_do_not_poll_together():
     early, late = pauses(lambda: 0.0), pauses(lambda: 1.0)
-
     assert all(next(early) < next(late) for _ in range(40))
 
 
-ONE_TASKS_CONTAINERS = [
+ESSENTIAL_KILLED = [
     {"name": "app", "exitCode": 137},
     {"name": "migrate", "exitCode": 0},
     {"name": "log", "exitCode": 1},
     {"name": "proxy", "exitCode": 143},
     {"name": "ecs-service-connect-a1", "exitCode": 1},
 ]
+DEPENDENCY_FAILED = [
+    {"name": "app"},
+    {"name": "migrate", "exitCode": 4},
+    {"name": "log", "exitCode": 0},
+]
+NOT_STARTED = {"stopCode": "TaskFailedToStart", "stoppedReason": "Task failed to start"}
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
-def test_every_order_of_the_containers_is_the_same_death(order):
-    one = task(containers=[ONE_TASKS_CONTAINERS[index] for index in order])
-    failure = task_failure_of(one, Containers(["app", "proxy"], {"migrate", "log"}))
-    assert failure and failure.cause == "container app exited with code 137"
-    assert (
-        task_failure_of(one).sameness
-        == task_failure_of(task(containers=ONE_TASKS_CONTAINERS)).sameness
-    )
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_a_failed_container_that_the_essential_one_waits_for_is_the_cause_in_every_order(order):
-    containers = [
-        {"name": "app"},
-        {"name": "migrate", "exitCode": 4},
-        {"name": "log", "exitCode": 0},
-    ]
-    fields = {"stopCode": "TaskFailedToStart", "stoppedReason": "Task failed to start"}
-    one = task(containers=[containers[index] for index in order], **fields)
-    failure = task_failure_of(one, Containers(["app"], {"migrate", "log"}))
-    assert failure and failure.cause == "container migrate exited with code 4"
+@pytest.mark.parametrize(
+    "containers, fields, essential, cause",
+    [
+        *(
+            (order, {}, ["app", "proxy"], "container app exited with code 137")
+            for order in itertools.permutations(ESSENTIAL_KILLED)
+        ),
+        *(
+            # The essential container waits for it.
+            (order, NOT_STARTED, ["app"], "container migrate exited with code 4")
+            for order in itertools.permutations(DEPENDENCY_FAILED)
+        ),
+    ],
+)
+def test_every_order_of_the_containers_is_the_same_task_failure(
+    containers, fields, essential, cause
+):
+    stopped = task(containers=list(containers), **fields)
+    failure = task_failure_of(stopped, Containers(essential, {"migrate", "log"}))
+    assert failure and failure.cause == cause
+    in_order = sorted(containers, key=lambda container: container["name"])
+    sameness = task_failure_of(task(containers=in_order, **fields)).sameness
+    assert task_failure_of(stopped).sameness == sameness

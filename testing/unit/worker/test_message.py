@@ -1,11 +1,10 @@
-"""One malformed message of any kind beside nine good ones: the nine are done, and the one is lost
-nowhere.
-"""
+"""One malformed message among nine good ones: the nine updates are made, and the one is kept."""
 
 import inspect
 import json
 import math
 import sys
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -91,43 +90,32 @@ def bodies():
 BODIES = dict(bodies())
 
 
-def without(*path):
-    """Takes a field out of a record."""
-
-    def change(record):
-        *outer, name = path
-        inner = record
-        for one in outer:
-            inner = inner[one]
-        del inner[name]
-        return record
-
-    return change
-
-
 def with_value(value, *path):
-    """Gives a field of a record another value."""
+    """Returns a change that sets a field of a record, or removes it for ``REMOVED``."""
 
     def change(record):
         *outer, name = path
         inner = record
-        for one in outer:
-            inner = inner.setdefault(one, {})
+        for key in outer:
+            inner = inner.setdefault(key, {})
         inner[name] = value
+        if value is REMOVED:
+            del inner[name]
         return record
 
     return change
 
 
+REMOVED = object()
 ODD_VALUES = (None, "x", "", [], -1, math.inf, "9" * 5000, "1.5")
 COUNTS = ("ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp")
 RECORDS = {
     **{
-        f"no {name}": without(name)
+        f"no {name}": with_value(REMOVED, name)
         for name in ("messageId", "receiptHandle", "body", "attributes", "messageAttributes")
     },
     **{
-        f"no {name}": without("attributes", name)
+        f"no {name}": with_value(REMOVED, "attributes", name)
         for name in (*COUNTS, "MessageGroupId", "SenderId")
     },
     **{
@@ -154,59 +142,52 @@ RECORDS = {
 
 
 def work(body=None, change=lambda record: record):
-    """The worker with nine good messages and this one in the middle; the run, and the ids of those
-    that come again.
+    """Runs the worker with nine good messages and this one in the middle.
+
+    The nine updates are made, and no message comes back. Returns the run.
     """
     run = FleetRun(10)
-    event = run.ecs.event(SERVICE)
     events = [run.ecs.event(name) for name in GOOD]
-    run.send(*events[:4], event if body is None else "placeholder", *events[4:])
+    run.send(*events[:4], run.ecs.event(SERVICE) if body is None else "placeholder", *events[4:])
     records = run.queue.receive()
     if body is not None:
         records[4]["body"] = body
     records[4] = change(records[4])
-    return run, run.worker().process(records)
+    assert run.worker().process(records) == []
+    assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"}
+    return run
 
 
-def check(run, failed, reads=2):
-    """The nine are done, and the one is done, refused in the ledger, or in the dead-letter
-    queue.
-    """
-    assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"} and not failed
+def check(run, reads=2):
+    """Checks that the odd message is an update, a rejection in the ledger, or a dead letter."""
     assert run.ecs.buckets.calls["DescribeServices"] <= reads
-    letters = run.dead_letter_queue.receive()
-    refused = [
+    dead = run.dead_letter_queue.receive()
+    rejected = [
         item for item in run.dynamodb.items.values() if item.get("verdict") == {"S": "NOT_DEPLOYED"}
     ]
-    is_done = run.ecs.image(SERVICE) == "registry/app:2"
-    assert len(letters) + len(refused) + is_done == 1
-    for letter in letters:
-        assert letter["messageAttributes"]["cause"]["stringValue"].startswith(
-            "[ERROR][json_validation]"
-        )
-    for item in refused:
-        assert item["error_message"]["S"].startswith("[ERROR][")
+    is_updated = run.ecs.image(SERVICE) == "registry/app:2"
+    assert len(dead) + len(rejected) + is_updated == 1
+    causes = [record["messageAttributes"]["cause"]["stringValue"] for record in dead]
+    assert all(cause.startswith("[ERROR][json_validation]") for cause in causes)
+    assert all(item["error_message"]["S"].startswith("[ERROR][") for item in rejected)
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_a_malformed_body_beside_nine_good_messages_costs_them_nothing(kind):
-    # A name that only ECS can refuse makes it refuse the call for all ten: then each has one of its
-    # own.
-    check(*work(BODIES[kind]), reads=11 if "us-east-1" in kind else 2)
+def test_a_malformed_body_does_not_affect_nine_good_messages(kind):
+    # ECS refuses the call for all ten services because of one bad name: then each has its own.
+    check(work(BODIES[kind]), reads=11 if "us-east-1" in kind else 2)
 
 
 @pytest.mark.parametrize("below", range(4, 24))
-def test_a_field_that_is_nested_about_as_deep_as_python_can_read_costs_the_others_nothing(below):
-    """Where Python's limit is met depends on who calls: reading goes well, and what comes after it
-    does not.
-    """
+def test_a_field_that_is_nested_near_pythons_limit_does_not_affect_the_other_messages(below):
+    """Where the limit is depends on the caller: the parse succeeds, and a later step fails."""
     depth = sys.getrecursionlimit() - len(inspect.stack(0)) - below
-    check(*work(text_of(FleetRun(0).ecs.event(SERVICE), surplus="[" * depth + "]" * depth)))
+    check(work(text_of(FleetRun(0).ecs.event(SERVICE), surplus="[" * depth + "]" * depth)))
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-def test_an_odd_record_beside_nine_good_messages_costs_them_nothing(kind):
-    check(*work(change=RECORDS[kind]))
+def test_an_odd_record_does_not_affect_nine_good_messages(kind):
+    check(work(change=RECORDS[kind]))
 
 
 JSON = st.recursive(
@@ -234,24 +215,16 @@ FIELDS = (
     is_odd=st.booleans(),
     value=JSON,
 )
-def test_whatever_a_message_says_the_nine_others_are_done(fields, is_odd, value):
+def test_no_content_of_a_message_affects_the_nine_others(fields, is_odd, value):
     event = FleetRun(0).ecs.event(SERVICE) | fields
     path = ("attributes", sorted(fields)[0]) if is_odd else ("messageAttributes",)
-    run, failed = work(
-        json.dumps(event), with_value(value, *path) if is_odd else lambda record: record
-    )
-    assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"} and not failed
-    # One per cluster, and one by the message of a cluster that does not exist.
+    run = work(json.dumps(event), with_value(value, *path) if is_odd else lambda record: record)
+    # One call per cluster, and one for a message with a cluster that does not exist.
     assert run.ecs.buckets.calls["DescribeServices"] <= 3
 
 
-def test_a_message_that_raises_the_unexpected_is_a_dead_letter_and_the_others_are_done(monkeypatch):
-    def fail(_self, event, *_):
-        if event["ecs_service_name"] == SERVICE:
-            raise RecursionError("maximum recursion depth exceeded")
-        raise AssertionError
-
-    monkeypatch.setattr("ecs_updater.worker.rejection.Rejections.write", fail)
-    run, failed = work(json.dumps(FleetRun(0).ecs.event(SERVICE, surplus=1)))
-    assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"} and not failed
+def test_a_message_that_raises_an_unexpected_error_goes_to_the_dead_letter_queue(monkeypatch):
+    error = RecursionError("maximum recursion depth exceeded")
+    monkeypatch.setattr("ecs_updater.worker.rejection.Rejections.write", Mock(side_effect=error))
+    run = work(json.dumps(FleetRun(0).ecs.event(SERVICE, surplus=1)))
     assert "RecursionError" in run.dead_letter()[1]
