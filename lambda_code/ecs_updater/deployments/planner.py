@@ -49,10 +49,9 @@ class Planner:
     @property
     def notes(self) -> list[str]:
         """Unverified facts about the images, and the revisions that a rollback passes over."""
-        if not self._verified:
-            return list(self._passed_over)
-        doubts = [image.doubt for image in self._verified.values() if image.doubt]
-        return [*doubts, *self._passed_over]
+        verified = self._verified or {}
+        doubts = (image.doubt for image in verified.values())
+        return [*filter(None, doubts), *self._passed_over]
 
     def not_verified(self, plan: Plan, request: Request) -> list[str]:
         """Returns a note if no registry was asked for the images of an update."""

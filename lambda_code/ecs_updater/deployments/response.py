@@ -164,6 +164,7 @@ def _state(
     # In a rollback, one of the revisions may not have the addressed container.
     name = plan.container if plan.container in names else names[0]
     container = td.container(task_definition, name)
+    all_tags = {**tags, **plan.snapshot.reserved_tags}
     return {
         "clusterArn": plan.snapshot.cluster_arn,
         "serviceArn": plan.snapshot.service_arn,
@@ -171,13 +172,9 @@ def _state(
         "taskDefinitionFamily": task_definition["family"],
         "serviceImage": container.get("image"),
         "serviceMemory": td.memory(task_definition, container),
-        "tags": _listed({**tags, **plan.snapshot.reserved_tags}),
+        "tags": [{"key": key, "value": all_tags[key]} for key in sorted(all_tags)],
         "updatedOn": _iso(plan.snapshot.updated_on),
     }
-
-
-def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"key": key, "value": tags[key]} for key in sorted(tags)]
 
 
 def _changes(plan: Plan) -> list[dict[str, Any]]:

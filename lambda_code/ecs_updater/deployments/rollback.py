@@ -257,18 +257,16 @@ def outcome_of(
     judgement = result.judgement if result else None
     verdict = judgement.verdict if judgement else Verdict.IN_PROGRESS
     deployment = {"id": deployment_id, "verdict": verdict}
-    if judgement is None or (verdict == Verdict.TIMED_OUT and not is_over):
+    is_final = judgement is not None and (verdict != Verdict.TIMED_OUT or is_over)
+    if judgement is None or not is_final:
         by = f" (deployment {deployment_id})" if deployment_id else ""
-        sentence = f"{entry.cause}; the service is being rolled back to {revision}{by}{tags}"
-        return failed(Verdict.FAILED, sentence, entry, deployment, is_final=False)
-    if verdict == Verdict.SUCCEEDED:
-        sentence = f"{entry.cause}; the service is back: {judgement.reason}{tags}"
-        return failed(Verdict.ROLLED_BACK, sentence, entry, deployment)
-    sentence = (
-        f"{entry.cause}; and the rollback to {revision} ended with {verdict}: "
-        f"{judgement.reason}{tags}"
-    )
-    return failed(Verdict.FAILED, sentence, entry, deployment)
+        end = f"; the service is being rolled back to {revision}{by}"
+    elif verdict == Verdict.SUCCEEDED:
+        end = f"; the service is back: {judgement.reason}"
+    else:
+        end = f"; and the rollback to {revision} ended with {verdict}: {judgement.reason}"
+    outcome = Verdict.ROLLED_BACK if verdict == Verdict.SUCCEEDED else Verdict.FAILED
+    return failed(outcome, f"{entry.cause}{end}{tags}", entry, deployment, is_final=is_final)
 
 
 def tags_afterwards(entry: Entry) -> str:

@@ -30,7 +30,10 @@ def write(ecs: Ecs, service_arn: str, changes: TagChanges, unused: str = "") -> 
             details: dict[str, object] = {}
             if has_begun or failure.outcome is Outcome.UNKNOWN:
                 state, details = put_back(ecs, service_arn, changes)
-            error = _error(failure, f"{state}{unused}")
+            error: EcsUpdaterError = ServiceTagsError(f"{failure}; {state}{unused}")
+            if failure.outcome is Outcome.REFUSED:
+                sentence = f"service tags could not be updated {failure.reason}; {state}{unused}"
+                error = ServiceTagsRefusedError(sentence)
             raise error.with_details(details).caused_by(failure) from failure
         has_begun = True
 
@@ -69,11 +72,3 @@ def _calls(ecs: Ecs, service_arn: str, changes: TagChanges) -> list[Callable[[],
 def removes_first(changes: TagChanges) -> bool:
     """Returns whether old and new tags together exceed the limit."""
     return len(changes.before.keys() | changes.after.keys()) > LIMIT
-
-
-def _error(failure: AwsFailure, state: str) -> EcsUpdaterError:
-    if failure.outcome is Outcome.REFUSED:
-        return ServiceTagsRefusedError(
-            f"service tags could not be updated {failure.reason}; {state}"
-        )
-    return ServiceTagsError(f"{failure}; {state}")

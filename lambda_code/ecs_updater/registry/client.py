@@ -85,13 +85,9 @@ class RegistryClient:
                 f"{reason}, and whether a pull-through cache gets it with the first "
                 f"pull is not known: {why}"
             ) from failure
+        by_tag = "; by a digest it gets nothing: pull the tag once before" if image.digest else ""
         for prefix in prefixes:
             if prefix == "ROOT" or repository.name.startswith(f"{prefix.rstrip('/')}/"):
-                by_tag = (
-                    "; by a digest it gets nothing: pull the tag once before"
-                    if image.digest
-                    else ""
-                )
                 raise RegistryFailure(
                     f"{reason} yet: the pull-through cache {prefix} gets it "
                     f"with the first pull{by_tag}"

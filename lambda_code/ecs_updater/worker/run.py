@@ -14,7 +14,7 @@ the service's lease was held or the time was over. So the time decides when to g
 count only for a message that ends the worker's process every time.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -54,7 +54,6 @@ from ..throttling import (
     REGISTER,
     TAG,
     UPDATE,
-    RateLimiter,
     backoff,
     parse_rates,
 )
@@ -71,28 +70,6 @@ _FIRST_RETRY, _LONGEST_RETRY = 30, 300
 """Seconds until a message comes back: the first time, and at most."""
 
 Event = dict[str, Any]
-
-
-def limit_rate(limiter: RateLimiter, seconds_left: Callable[[], float]) -> Callable[[Plan], None]:
-    """Returns a function that waits for the tokens of a plan's calls, at most `seconds_left`.
-
-    It raises RateError if they come later.
-    """
-
-    def wait(plan: Plan) -> None:
-        calls = {
-            REGISTER: int(plan.revision is not None),
-            UPDATE: int(plan.deploys),
-            TAG: bool(plan.tags.to_set) + bool(plan.tags.to_remove),
-        }
-        for name, count in calls.items():
-            if not limiter.take(name, count, seconds_left()):
-                raise RateError(
-                    f"the rate limit of {name} allows the call only after the end of this "
-                    "function: try again"
-                )
-
-    return wait
 
 
 class MessageQueue(Protocol):
@@ -243,12 +220,12 @@ class Worker:
 
         def work() -> Mapping[str, Any]:
             nonlocal verdict
-            if reason := self._why_batch_is_over(message):
+            batch = self._batches.find(message.batch) if message.batch else None
+            if batch and batch.why_over:
                 verdict = Verdict.NOT_STARTED
                 raise ServiceUpdateRefusedError(
-                    f"service could not be update with new task_definition: {reason}"
+                    f"service could not be update with new task_definition: {batch.why_over}"
                 )
-            wait = limit_rate(self._limiter, self._seconds_left)
             return deploy(
                 event,
                 self._environment,
@@ -256,7 +233,7 @@ class Worker:
                 call,
                 self._table,
                 service=description,
-                wait_for_rate_limit=wait,
+                wait_for_rate_limit=self._wait_for_rate_limit,
             )
 
         try:
@@ -269,8 +246,12 @@ class Worker:
                 return None  # It was given up before, and the ledger has the reason.
             if not self._retries_denied and error.failure and error.failure.is_about_credentials:
                 raise
-            is_denied = not self._retries_denied and error.outcome is Outcome.NOT_PERMITTED
-            gives_up = is_denied or self._is_last(message)
+            age = self._call.clock.epoch() - message.first_received_at
+            gives_up = (
+                (error.outcome is Outcome.NOT_PERMITTED and not self._retries_denied)
+                or age >= PATIENCE
+                or message.receives >= self._max_receives
+            )
             if not (gives_up and self._rejected(message, event, error, call, verdict)):
                 return self._delay(message, error)
             # The function or AWS failed, not the event: the dead-letter queue's alarm reports it.
@@ -286,14 +267,6 @@ class Worker:
             return None
         return int(backoff(message.receives - 1, _FIRST_RETRY, _LONGEST_RETRY))
 
-    def _is_last(self, message: Message) -> bool:
-        is_old = self._call.clock.epoch() - message.first_received_at >= PATIENCE
-        return is_old or message.receives >= self._max_receives
-
-    def _why_batch_is_over(self, message: Message) -> str | None:
-        batch = self._batches.find(message.batch) if message.batch else None
-        return batch.why_over if batch else None
-
     def _rejected(
         self, message: Message, event: Event, error: EcsUpdaterError, call: Call, verdict: Verdict
     ) -> bool:
@@ -303,6 +276,7 @@ class Worker:
         """
         try:
             is_written = self._rejections.write(event, error, call, verdict)
+            return is_written or self._dead_lettered(message, error)
         except EcsUpdaterError as failure:
             log.logger.error(
                 "a rejection could not be written",
@@ -311,7 +285,6 @@ class Worker:
                 cause=str(error),
             )
             return False
-        return is_written or self._dead_lettered(message, error)
 
     def _hide(self, message: Message, seconds: int) -> None:
         """Makes the message come back sooner than after the queue's visibility timeout."""
@@ -348,6 +321,20 @@ class Worker:
             return False
         log.logger.error(str(error), message_id=message.id, error_type=type(error).__name__)
         return True
+
+    def _wait_for_rate_limit(self, plan: Plan) -> None:
+        """Waits for the tokens of a plan's calls. Raises RateError if they come too late."""
+        calls = {
+            REGISTER: int(plan.revision is not None),
+            UPDATE: int(plan.deploys),
+            TAG: bool(plan.tags.to_set) + bool(plan.tags.to_remove),
+        }
+        for name, count in calls.items():
+            if not self._limiter.take(name, count, self._seconds_left()):
+                raise RateError(
+                    f"the rate limit of {name} allows the call only after the end of this "
+                    "function: try again"
+                )
 
     def _seconds_left(self) -> float:
         return self._call.time_left() - NEEDED_SECONDS

@@ -42,13 +42,13 @@ class Fake:
         self._manifest, self._blob = manifest, blob
         self.asked = []
 
-    def manifest(self, image):
+    def manifest(self, asked):
         """Returns the manifest of any image."""
-        return self._answer(str(image), self._manifest)
+        return self._answer(str(asked), self._manifest)
 
-    def blob(self, image, digest):
+    def blob(self, asked, digest):
         """Returns the configuration of any image."""
-        return self._answer((str(image), digest), self._blob)
+        return self._answer((str(asked), digest), self._blob)
 
     def _answer(self, request, answer):
         self.asked.append(request)
@@ -291,9 +291,9 @@ class Slow(Fake):
         super().__init__(index("linux/amd64"))
         self.over = threading.Event()
 
-    def manifest(self, image):
+    def manifest(self, asked):
         assert self.over.wait(60)
-        return super().manifest(image)
+        return super().manifest(asked)
 
 
 @pytest.fixture(name="slow")

@@ -153,7 +153,7 @@ def work(body=None, change=lambda record: record):
     if body is not None:
         records[4]["body"] = body
     records[4] = change(records[4])
-    assert run.worker().process(records) == []
+    assert not run.worker().process(records)
     assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"}
     return run
 
