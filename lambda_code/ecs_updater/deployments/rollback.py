@@ -260,13 +260,13 @@ def outcome_of(
     is_final = judgement is not None and (verdict != Verdict.TIMED_OUT or is_over)
     if judgement is None or not is_final:
         by = f" (deployment {deployment_id})" if deployment_id else ""
-        end = f"; the service is being rolled back to {revision}{by}"
+        progress = f"; the service is being rolled back to {revision}{by}"
     elif verdict == Verdict.SUCCEEDED:
-        end = f"; the service is back: {judgement.reason}"
+        progress = f"; the service is back: {judgement.reason}"
     else:
-        end = f"; and the rollback to {revision} ended with {verdict}: {judgement.reason}"
+        progress = f"; and the rollback to {revision} ended with {verdict}: {judgement.reason}"
     outcome = Verdict.ROLLED_BACK if verdict == Verdict.SUCCEEDED else Verdict.FAILED
-    return failed(outcome, f"{entry.cause}{end}{tags}", entry, deployment, is_final=is_final)
+    return failed(outcome, f"{entry.cause}{progress}{tags}", entry, deployment, is_final=is_final)
 
 
 def tags_afterwards(entry: Entry) -> str:

@@ -170,7 +170,7 @@ class Poller:
                 self._deployment = deployment
                 break
         if self._is_stale(state):
-            return state.not_yet_there
+            return replace(state, primary=None, others=())
         state = self._with_service_deployment(state, service or {})
         self._has_failed = self._has_failed or state.has_failed
         state = replace(

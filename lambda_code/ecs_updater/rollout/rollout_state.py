@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -170,11 +170,6 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     """Time of the latest event about started or stopped tasks."""
     events: tuple[str, ...] = ()
     """The latest events of the service, the latest first."""
-
-    @property
-    def not_yet_there(self) -> "RolloutState":
-        """The state before the deployment, of which nothing is known."""
-        return replace(self, primary=None, others=())
 
     @property
     def is_replaced(self) -> bool:

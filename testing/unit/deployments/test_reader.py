@@ -10,26 +10,17 @@ from ecs_updater.errors import (
     ServiceReadError,
     TaskDefinitionFamilyError,
 )
-from fakes.fake_ecs import CLUSTER_ARN, DENIED, SERVICE_ARN, FakeEcs
-
-
-class OddEcs(FakeEcs):
-    """An ECS whose answer to DescribeServices is set by the test."""
-
-    answer: dict = {}
-
-    def _describe_services(self, body):
-        return self.answer
+from fakes.fake_ecs import CLUSTER_ARN, DENIED, SERVICE_ARN
 
 
 @pytest.fixture(name="refused")
 def _refused(ecs_fake, send, event):
     """Returns the message of the error with which the update ends. Nothing was written."""
 
-    def run(kind, fake=ecs_fake, environment=None, **fields):
+    def run(kind, environment=None, **fields):
         with pytest.raises(kind) as raised:
-            send(fake, event(**fields), **environment or {})
-        assert not fake.writes
+            send(ecs_fake, event(**fields), **environment or {})
+        assert not ecs_fake.writes
         return str(raised.value).removeprefix("[ERROR][ecs_service_read] ")
 
     return run
@@ -131,11 +122,10 @@ def test_a_refused_read_is_the_error_of_the_contract(
     ],
 )
 def test_an_answer_without_the_service_becomes_an_error_with_its_reason(
-    refused, answer, kind, message
+    ecs_fake, monkeypatch, refused, answer, kind, message
 ):
-    fake = OddEcs()
-    fake.answer = answer
-    assert refused(kind, fake) == message
+    monkeypatch.setattr(ecs_fake, "_describe_services", lambda body: answer)
+    assert refused(kind) == message
 
 
 CONTROLLER = (

@@ -118,14 +118,10 @@ def test_a_dry_run_without_a_change_has_the_verdict_no_change(ecs_fake, send, ev
 def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
     ecs_fake.tags = {"c": "1", "b": "1", "aws:q": "1"}
     body = send(ecs_fake, event(ecs_tag={"y": "1", "a": "1", "b": "2"}))
-    assert [tag["key"] for tag in body["BEFORE"]["tags"]] == ["aws:q", "b", "c"]
-    assert [tag["key"] for tag in body["AFTER"]["tags"]] == ["a", "aws:q", "b", "y"]
-    assert [change["what"] for change in body["changes"][1:]] == [
-        "tag.a",
-        "tag.b",
-        "tag.c",
-        "tag.y",
-    ]
+    keys = [[tag["key"] for tag in body[side]["tags"]] for side in ("BEFORE", "AFTER")]
+    assert keys == [["aws:q", "b", "c"], ["a", "aws:q", "b", "y"]]
+    changes = [change["what"] for change in body["changes"]]
+    assert changes[1:] == [f"tag.{key}" for key in "abcy"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fakes.fake_ecs import SERVICE_ARN, FakeEcs
+from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
 
 READS = ["DescribeServices", "DescribeTaskDefinition"]
 SAME = {"ecs_image_name": "busybox", "ecs_tag": {"old-custom-tag-name": "old-custom-tag-value"}}
@@ -94,20 +94,17 @@ def test_a_second_update_with_the_same_event_is_a_no_op(ecs_fake, send, event):
     assert ecs_fake.operations == READS
 
 
-def test_update_service_has_the_revision_and_no_other_change(ecs_fake, send, event):
-    send(ecs_fake, event())
+@pytest.mark.parametrize(
+    "fields, content",
+    [
+        ({}, {"taskDefinition": f"{FAMILY_ARN}:2"}),
+        (SAME | {"force_new_deployment": True}, {"forceNewDeployment": True}),
+    ],
+)
+def test_update_service_has_only_the_change(ecs_fake, send, event, fields, content):
+    send(ecs_fake, event(**fields))
     (body,) = sent(ecs_fake, "UpdateService")
-    assert body == {
-        "cluster": ecs_fake.service["clusterArn"],
-        "service": SERVICE_ARN,
-        "taskDefinition": ecs_fake.newest["taskDefinitionArn"],
-    }
-
-
-def test_a_forced_deployment_names_no_revision(ecs_fake, send, event):
-    send(ecs_fake, event(**SAME, force_new_deployment=True))
-    (body,) = sent(ecs_fake, "UpdateService")
-    assert body["forceNewDeployment"] is True and "taskDefinition" not in body
+    assert body == {"cluster": CLUSTER_ARN, "service": SERVICE_ARN} | content
 
 
 @pytest.mark.parametrize(
