@@ -21,6 +21,7 @@ from ecs_updater_cli.commands.watch import wait_for_batch
 from ecs_updater_cli.output.terminal import Printer
 
 START = 1_800_000_000.0
+_MOST_IDLE_POLLS = 1000
 BATCH = "20270115T080000Z-5eed"
 
 WEB = {
@@ -85,6 +86,7 @@ class ScriptedBackend:
     ):
         self._steps, self._counts = list(steps), counts or {}
         self.time = ScriptedClock(pause)
+        self._pause, self._idle_polls = pause, 0
         self._status: dict[int, Status] = {}
         self._begun_at: dict[int, float] = {}
         self.id = id_
@@ -107,6 +109,9 @@ class ScriptedBackend:
                 )
         else:
             self.time.stands_still = True
+            self._idle_polls += 1
+            # With a pause, a terminal shows the batch until the test ends it.
+            assert self._pause or self._idle_polls < _MOST_IDLE_POLLS, "the batch does not end"
         numbers = [row.number for row in waiting if row.number in self._status]
         return {number: self._status[number] for number in numbers}
 
