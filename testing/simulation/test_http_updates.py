@@ -22,11 +22,10 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(name="world")
 def _world(make_world):
     """One that is quick enough for a request, which waits 25 seconds at most."""
-    world = make_world(
+    return make_world(
         pace=Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5),
         image=Image.good(starts_after=2),
     )
-    return world
 
 
 @pytest.fixture(name="post")
