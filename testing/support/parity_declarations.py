@@ -203,7 +203,7 @@ def words(sentence: str) -> str:
     """A sentence in the words of both sides: lists have no commas, and a module is a stack."""
     names = r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b|\b[a-z]+(?:_[a-z]+)+\b"
     text = re.sub(names, lambda name: plain(name[0]), sentence)
-    return re.sub(", separated by commas,?", "", text).replace("this module", "this stack")
+    return text.replace(", separated by commas", "").replace("this module", "this stack")
 
 
 def plain(sentence: str) -> str:

@@ -242,7 +242,7 @@ variable "tag_filters" {
 
   validation {
     condition     = alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && !contains(["launch_type", "limit", "next", "images"], key)])
-    error_message = "tag_filters must be keys of tags but no parameter of the list itself, such as limit."
+    error_message = "tag_filters must be tag keys, other than parameters of the list such as limit."
   }
 }
 

@@ -146,7 +146,7 @@ resource "aws_launch_template" "instances" {
   lifecycle {
     precondition {
       condition     = var.task_security_group_id != ""
-      error_message = "launch_type EC2 needs task_security_group_id, the output of the network."
+      error_message = "launch_type EC2 needs task_security_group_id, an output of the network."
     }
   }
 }
@@ -180,7 +180,7 @@ resource "aws_autoscaling_group" "instances" {
   lifecycle {
     precondition {
       condition     = length(var.subnet_ids) > 0
-      error_message = "launch_type EC2 needs subnet_ids, the output of the network."
+      error_message = "launch_type EC2 needs subnet_ids, an output of the network."
     }
   }
 }
