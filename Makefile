@@ -5,7 +5,7 @@
 
 # Targets that run only on this machine
 LOCAL_GOALS := all-local emulator-up emulator-env deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
-  lambda-base-image test test-all test-e2e test-faults test-page bench-fleet
+  lambda-base-image test test-all test-e2e test-faults test-page bench-fleet dist
 
 # The dummy service of the pipelines, before the first update
 CLUSTER_NAME         := ECSCluster
@@ -147,10 +147,13 @@ deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, 
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
-.PHONY: build-lambda-package deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
+.PHONY: build-lambda-package dist deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
+
+dist: ## Build the Python package of the command line, wheel and source archive, in build/dist
+	@scripts/dist
 
 deploy-ecs-cluster: ## Deploy network and cluster (CloudFormation)
 	@scripts/deploy-ecs-cluster
