@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,22 +51,6 @@ _IDLE_SECONDS = 0.2
 _CLOSE_SECONDS = 5.0
 
 
-class _Closed(BaseException):
-    """Ends a thread of a closed backend."""
-
-
-@contextmanager
-def _all_errors() -> Iterator[None]:
-    """Translates every error of a thread to AwsError, so that none is lost."""
-    try:
-        with aws_errors():
-            yield
-    except AwsError:
-        raise
-    except Exception as error:
-        raise AwsError(f"a defect of ecs-updater: {type(error).__name__}: {error}") from error
-
-
 def _silence(log: Logger) -> None:
     """Keeps the function's log off standard output.
 
@@ -75,6 +59,10 @@ def _silence(log: Logger) -> None:
     log.registered_handler.setStream(sys.stderr)  # type: ignore[attr-defined]  # Powertools declares its StreamHandler as Handler.
     if not os.environ.get("POWERTOOLS_LOG_LEVEL"):
         log.setLevel("CRITICAL")
+
+
+class _Closed(BaseException):
+    """Ends the work of a closed backend's thread."""
 
 
 class LocalBackend(LedgerBackend):
@@ -90,9 +78,7 @@ class LocalBackend(LedgerBackend):
         self._stopped = threading.Event()
         self._errors: list[AwsError] = []
         loops = [self._work] * THREADS + [self._reconcile]
-        self._threads = [
-            threading.Thread(target=self._run, args=[loop], daemon=True) for loop in loops
-        ]
+        self._threads = [threading.Thread(target=loop, daemon=True) for loop in loops]
         self._chunk = _AT_ONCE
 
     def start(self, members: Sequence[Member]) -> None:
@@ -157,50 +143,47 @@ class LocalBackend(LedgerBackend):
             else "Ctrl-C stops: no other process starts or rolls back the rest"
         )
 
-    @staticmethod
-    def _run(loop: Callable[[], None]) -> None:
-        with suppress(_Closed):
-            loop()
-
     def _work(self) -> None:
         while not self._stopped.is_set():
             records = self._queue.take(self._chunk)
             if not records:
                 self._stopped.wait(_IDLE_SECONDS)
                 continue
+            # After an error no message was started: for example, the ledger could not be read.
             failed = [record["messageId"] for record in records]
-            try:
-                failed = self._process(records)
-            except AwsError as error:
-                # No message was started, for example because the ledger could not be read.
-                receives = [record["attributes"]["ApproximateReceiveCount"] for record in records]
-                is_transient = error.is_transient and max(map(int, receives)) < MAX_RECEIVES
-                self._errors.append(AwsError(str(error), is_transient=is_transient))
-            finally:
-                self._queue.finish(records, failed)
+            receives = [record["attributes"]["ApproximateReceiveCount"] for record in records]
+            with self._keeping_errors(may_retry=max(map(int, receives)) < MAX_RECEIVES):
+                worker = Worker(
+                    self._environment,
+                    self._ecs,
+                    self._ledger.table,
+                    self._queue,
+                    self._queue,
+                    self._call(),
+                    caller_prefix="direct,",
+                    retries_denied=False,
+                )
+                failed = worker.process(records)
+            self._queue.finish(records, failed)
 
     def _reconcile(self) -> None:
         while not self._stopped.wait(RECONCILE_SECONDS):
-            try:
-                with _all_errors():
-                    table, call = self._ledger.table, self._call()
-                    reconcile(None, self._environment, self._ecs, table, call, self._batch)
-            except AwsError as error:
-                self._errors.append(error)
+            with self._keeping_errors():
+                table, call = self._ledger.table, self._call()
+                reconcile(None, self._environment, self._ecs, table, call, self._batch)
 
-    @_all_errors()
-    def _process(self, records: list[dict[str, Any]]) -> list[str]:
-        worker = Worker(
-            self._environment,
-            self._ecs,
-            self._ledger.table,
-            self._queue,
-            self._queue,
-            self._call(),
-            caller_prefix="direct,",
-            retries_denied=False,
-        )
-        return worker.process(records)
+    @contextmanager
+    def _keeping_errors(self, *, may_retry: bool = True) -> Iterator[None]:
+        """Keeps every error of a thread for `poll`, so that none is lost."""
+        try:
+            with suppress(_Closed), aws_errors():
+                yield
+        except AwsError as error:
+            is_transient = error.is_transient and may_retry
+            self._errors.append(AwsError(str(error), is_transient=is_transient))
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            defect = f"a defect of ecs-updater: {type(error).__name__}: {error}"
+            self._errors.append(AwsError(defect))
 
     def _call(self) -> Call:
         latest = time.monotonic() + _RUN_SECONDS
@@ -210,7 +193,7 @@ class LocalBackend(LedgerBackend):
         )
 
     def _sleep(self, seconds: float) -> None:
-        """Ends the thread when the backend closes: while it sleeps, no write is in progress."""
+        """Ends the work when the backend closes: while it sleeps, no write is in progress."""
         if self._stopped.wait(seconds):
             raise _Closed
 

@@ -4,8 +4,7 @@ Cluster, service and image come from the event only: a shell may use these names
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.model.request import IMAGES, SERVICES, allow_lists
@@ -30,18 +29,24 @@ _NAMES = (
 
 
 def environment(
-    table: str, arn_prefix: str = "", shell: Mapping[str, str] | None = None
+    table: str,
+    arn_prefix: str = "",
+    shell: Mapping[str, str] | None = None,
+    names: Collection[str] = _NAMES,
 ) -> dict[str, str]:
     """Returns the environment of an update: settings of `shell`, and the ledger's `table`.
 
     `shell` is `os.environ` by default. Raises CommandError for an invalid setting.
     """
     shell = os.environ if shell is None else shell
-    found = {name: shell[name] for name in _NAMES if shell.get(name)}
+    found = {name: shell[name] for name in names if shell.get(name)}
     found |= {"LEDGER_TABLE": table, "ECS_ARN_PREFIX": arn_prefix}
-    with _input_errors():
+    try:
         allow_lists(Settings.from_environment(found))
         QueueSettings.from_environment(found)
+    except ConfigurationError as error:
+        sentence = plain_cause(str(error))
+        raise input_error(sentence.replace("the function's ", "the environment's ", 1)) from None
     return found
 
 
@@ -51,18 +56,4 @@ def allowing() -> Settings:
     They apply to the queue as well, whose worker has its own.
     """
     # With a ledger, as in `manifest.checks`.
-    names = {name: os.environ[name] for name in _ALLOW_LISTS if name in os.environ}
-    with _input_errors():
-        settings = Settings.from_environment(names | {"LEDGER_TABLE": "ledger"})
-        allow_lists(settings)
-        return settings
-
-
-@contextmanager
-def _input_errors() -> Iterator[None]:
-    """Translates an invalid setting to a CommandError."""
-    try:
-        yield
-    except ConfigurationError as error:
-        sentence = plain_cause(str(error))
-        raise input_error(sentence.replace("the function's ", "the environment's ", 1)) from None
+    return Settings.from_environment(environment("ledger", names=_ALLOW_LISTS))
