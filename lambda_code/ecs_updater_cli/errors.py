@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecs_updater.aws.errors import CREDENTIALS, NEVER_SENT, AwsFailure, Outcome
-from ecs_updater.errors import EcsUpdaterError, one_line
+from ecs_updater.aws.errors import NEVER_SENT
+from ecs_updater.errors import CREDENTIALS, AwsFailure, EcsUpdaterError, Outcome, one_line
 
 from .batch.state import plain_cause
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.aws.sqs import Outgoing
+from ecs_updater.errors import AwsFailure, Outcome
 
 VISIBILITY = 1080
 

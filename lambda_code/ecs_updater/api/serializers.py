@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model import service as service_description
-from ..model.arn import cluster_name, revision_name, service_name
+from ..model.arn import name_of, revision_name
 from ..model.tags import listed
 
 Json = dict[str, Any]
@@ -45,7 +45,7 @@ def launch_type(service: Mapping[str, Any]) -> str:
 def service_view(service: Mapping[str, Any]) -> Json:
     """Returns the view of a service of DescribeServices."""
     return {
-        "clusterName": cluster_name(service["clusterArn"]),
+        "clusterName": name_of(service["clusterArn"]),
         "clusterArn": service["clusterArn"],
         "serviceName": service["serviceName"],
         "serviceArn": service["serviceArn"],
@@ -67,8 +67,8 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
         "id": id_of(item["request_id"]),
         "requestId": item["request_id"],
         "action": item["action"],
-        "clusterName": cluster_name(item["cluster_arn"]),
-        "serviceName": service_name(item["service_arn"]),
+        "clusterName": name_of(item["cluster_arn"]),
+        "serviceName": name_of(item["service_arn"]),
         "serviceArn": item["service_arn"],
         "state": item["state"],
         "verdict": item.get("verdict"),

@@ -16,7 +16,7 @@ from ..context import ANSWER_BYTES
 from ..errors import AwsFailure, Outcome, ServiceReadError
 from ..log import logger
 from ..model import service as service_description
-from ..model.arn import service_name
+from ..model.arn import name_of
 from .query import ListQuery, next_token, position_of
 from .serializers import Json, launch_type, service_view
 
@@ -115,7 +115,7 @@ class ServiceList:
             ):
                 yield from service_batches(
                     (cluster, name)
-                    for name in sorted({service_name(arn) for arn in arns})
+                    for name in sorted({name_of(arn) for arn in arns})
                     if after is None or _Position(cluster, name) > after
                 )
 

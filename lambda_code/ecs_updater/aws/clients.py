@@ -22,14 +22,13 @@ from botocore.exceptions import HTTPClientError, NoRegionError
 from botocore.session import Session, get_session
 
 from ..context import CALLS
+from ..errors import AwsFailure, Outcome
 from ..throttling import TokenBucket
 from .errors import (
     CONCURRENT_REGISTRATION,
     NEVER_SENT,
     SDK_ERRORS,
     UNDECIDED,
-    AwsFailure,
-    Outcome,
     failure_from,
     translated,
     unless_missing,

@@ -17,9 +17,9 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from ..errors import LedgerError
+from ..errors import AwsFailure, LedgerError, Outcome
 from . import clients
-from .errors import SDK_ERRORS, AwsFailure, Outcome, failure_from
+from .errors import SDK_ERRORS, failure_from
 
 _KEY = ("pk", "sk")
 

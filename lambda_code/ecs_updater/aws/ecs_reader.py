@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from .. import throttling
 from ..context import REAL_TIME, Clock
 from ..errors import AwsFailure
-from ..model.arn import service_name
+from ..model.arn import name_of
 from ..model.service import ServiceDescription
 from ..throttling import TokenBucket
 from . import clients
 from .ecs import Ecs, list_arns
-from .errors import translated, unless_missing
+from .errors import Result, translated, unless_missing
 
 SERVICES_PER_CALL = 10
 """Maximum services of one DescribeServices."""
@@ -40,7 +40,6 @@ _ACTIONS = {
 _SHARE = 0.8
 
 Argument = TypeVar("Argument")
-Result = TypeVar("Result")
 
 
 def service_batches(services: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
@@ -69,9 +68,7 @@ def describe_batch(
     for name in services:
         service = next((s for s in found if name in (s["serviceArn"], s.get("serviceName"))), None)
         reasons = tuple(
-            failure
-            for failure in failures
-            if service_name(failure.get("arn", "")) == service_name(name)
+            failure for failure in failures if name_of(failure.get("arn", "")) == name_of(name)
         )
         if service or reasons:
             descriptions[name] = ServiceDescription(read_at, service, reasons)

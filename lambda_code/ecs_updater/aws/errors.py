@@ -12,8 +12,6 @@ from ..errors import CREDENTIALS, AwsFailure, Outcome
 
 Result = TypeVar("Result")
 
-__all__ = ["CREDENTIALS", "AwsFailure", "Outcome", "translated", "unless_missing"]
-
 NEVER_SENT = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConnectionError)
 """Errors of the SDK without a connection: the call had no effect."""
 

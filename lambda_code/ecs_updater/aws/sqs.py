@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import AwsFailure, Outcome
 from . import clients
-from .errors import AwsFailure, Outcome, unless_missing
+from .errors import unless_missing
 
 MESSAGES_PER_CALL = 10
 """Maximum messages of one SendMessageBatch."""

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure
 from ..context import Call
-from ..errors import RollbackTargetError, ServiceReadError
+from ..errors import AwsFailure, RollbackTargetError, ServiceReadError
 from ..ledger.entry import Entry, Side
 from ..ledger.store import History
 from ..model import task_definition as td

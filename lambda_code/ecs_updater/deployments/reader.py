@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome
 from ..errors import (
+    AwsFailure,
     ClusterNotFoundError,
     DeploymentControllerError,
     EcsUpdaterError,
+    Outcome,
     ServiceNotActiveError,
     ServiceNotFoundError,
     ServiceReadError,
@@ -17,7 +18,7 @@ from ..errors import (
     TaskDefinitionFamilyError,
 )
 from ..model import service as service_description
-from ..model.arn import nearest, service_key, service_name
+from ..model.arn import name_of, nearest, service_key
 from ..model.request import Request
 from ..model.service import ServiceDescription, Snapshot
 from ..rollout.rollout_state import ServiceDeployment, rollout_state_of
@@ -161,7 +162,7 @@ def _advice(ecs: Ecs, name: str, names: Callable[[], Sequence[str]]) -> str:
     if not ecs.may_list:
         return ""
     try:
-        meant = nearest(service_name(name), names())
+        meant = nearest(name_of(name), names())
     except AwsFailure:
         # The error is about the update, not about the list.
         return ""

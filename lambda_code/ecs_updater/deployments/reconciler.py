@@ -12,9 +12,15 @@ from typing import Any
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs
 from ..aws.ecs_reader import service_batches
-from ..aws.errors import AwsFailure, Outcome
 from ..context import Call
-from ..errors import ConfigurationError, EcsUpdaterError, LeaseHeldError, LedgerError
+from ..errors import (
+    AwsFailure,
+    ConfigurationError,
+    EcsUpdaterError,
+    LeaseHeldError,
+    LedgerError,
+    Outcome,
+)
 from ..ledger.entry import Entry, Side, seconds
 from ..ledger.lease import Holder, Leases
 from ..ledger.memory import MemoryLedger

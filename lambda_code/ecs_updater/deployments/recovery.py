@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome
 from ..errors import (
+    AwsFailure,
     EcsUpdaterError,
     InternalError,
     LeaseHeldError,
     LedgerError,
+    Outcome,
     RolloutFailedError,
     ServiceReadError,
     ServiceUpdateError,

@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome
 from ..context import Clock
-from ..errors import CallerFault, EcsUpdaterError, LeaseHeldError, LedgerError
+from ..errors import AwsFailure, CallerFault, EcsUpdaterError, LeaseHeldError, LedgerError, Outcome
 from ..ledger.entry import Entry, seconds
 from ..model.arn import revision_name
 from ..model.plan import registration

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome
+from ..errors import AwsFailure, Outcome
 from ..ledger.entry import Entry
 from ..ledger.store import History
 from ..model.arn import family, revision_name, service_key

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome
-from ..errors import EcsUpdaterError, ServiceTagsError, ServiceTagsRefusedError
+from ..errors import AwsFailure, EcsUpdaterError, Outcome, ServiceTagsError, ServiceTagsRefusedError
 from ..model.tags import LIMIT, TagChanges
 
 UNCHANGED = "the service is as it was"

@@ -10,9 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure
 from ..context import Clock
-from ..errors import LedgerError, RolloutFailedError
+from ..errors import AwsFailure, LedgerError, RolloutFailedError
 from ..ledger.entry import Entry, seconds
 from ..log import logger
 from ..model.service import Snapshot, primary_deployment

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import NO_SUCH_REVISION, AwsFailure, Outcome
+from ..aws.errors import NO_SUCH_REVISION
 from ..errors import (
+    AwsFailure,
     EcsUpdaterError,
     LeaseHeldError,
     LedgerError,
+    Outcome,
     ServiceUpdateError,
     ServiceUpdateRefusedError,
     TaskDefinitionError,

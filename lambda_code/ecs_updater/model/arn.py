@@ -21,14 +21,9 @@ _MAX_COMPARED, _SHORTEST_PART = 128, 3
 """Maximum compared characters, and minimum characters of a name that is part of the other one."""
 
 
-def cluster_name(cluster: str) -> str:
-    """Returns the name of a cluster, given by name or ARN."""
-    return cluster.rpartition("/")[2]
-
-
-def service_name(service: str) -> str:
-    """Returns the name of a service, given by name or ARN."""
-    return service.rpartition("/")[2]
+def name_of(arn: str) -> str:
+    """Returns the name of a cluster or service, or the id of a task, given so or by ARN."""
+    return arn.rpartition("/")[2]
 
 
 def revision_name(task_definition: str) -> str:
@@ -44,11 +39,6 @@ def family(task_definition: str) -> str:
 def revision_number(task_definition_arn: str) -> int:
     """Returns the number of a task definition's revision."""
     return int(revision_name(task_definition_arn).partition(":")[2])
-
-
-def task_id(task_arn: str) -> str:
-    """Returns the id of a task."""
-    return task_arn.rpartition("/")[2]
 
 
 def account_prefix(arn: str) -> str:
@@ -89,7 +79,7 @@ def is_named(key: str, cluster: str, service: str) -> bool:
     Each is a name or an ARN.
     """
     account, _, names = key.partition("service/")
-    return names == f"{cluster_name(cluster)}/{service_name(service)}" and all(
+    return names == f"{name_of(cluster)}/{name_of(service)}" and all(
         name.startswith(account) for name in (cluster, service) if name.startswith("arn:")
     )
 

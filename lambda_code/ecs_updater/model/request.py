@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import ConfigurationError, InvalidImageError, NotAllowedError, one_line
 from ..settings import Settings
-from .arn import cluster_name, service_name
+from .arn import name_of
 from .image import ImageReference, normalised_pattern
 from .tags import REPLACE
 
@@ -114,7 +114,7 @@ def check_allowed(request: Request, images: AllowList, services: AllowList) -> N
 
     The images of a rollback are not checked.
     """
-    service = f"{cluster_name(request.cluster)}/{service_name(request.service)}"
+    service = f"{name_of(request.cluster)}/{name_of(request.service)}"
     services.check("ecs_service_name", request.service, service)
     if isinstance(request, UpdateRequest):
         images.check("ecs_image_name", request.image.text, request.image.normalised)

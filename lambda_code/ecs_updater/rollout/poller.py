@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import AwsFailure, Outcome
 from ..context import Clock
+from ..errors import AwsFailure, Outcome
 from .judgement import Judgement, PollResult, age, judge, overdue, timed_out
 from .rollout_state import RolloutState, ServiceDeployment, rollout_state_of
 from .task_failures import Containers, TaskFailure, task_failures_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..model.arn import task_id
+from ..model.arn import name_of
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _DEPLOYMENTS = "ecs-svc/"
@@ -128,7 +128,7 @@ def task_failure_of(
             has_started = code == "EssentialContainerExited"
             what = "a task stopped" if has_started else "a task could not be started"
             kind, cause = "start", f"{what}: {_sentence(reason or code)}"
-    return TaskFailure(kind, cause, task_id(task.get("taskArn", "")), name or "", exit_code)
+    return TaskFailure(kind, cause, name_of(task.get("taskArn", "")), name or "", exit_code)
 
 
 _WITH_REASON, _FAILED, _DEPENDENCY, _ONLY_STOPPED, _ENDED_BY_ECS, _NOTHING = range(6)

@@ -10,7 +10,7 @@ from ..errors import EcsUpdaterError, one_line
 from ..ledger.entry import Entry, Side
 from ..ledger.lease import Holder, Leases
 from ..ledger.store import History
-from ..model.arn import cluster_arn_of, cluster_name, service_key
+from ..model.arn import cluster_arn_of, name_of, service_key
 from ..model.event_parser import ROLLBACK
 from ..model.request import fingerprint_of_event
 from ..settings import Settings
@@ -48,7 +48,7 @@ class Rejections:
         if not cluster.startswith("arn:"):
             cluster = f"{self._prefix}cluster/{cluster}"
         if not service.startswith("arn:"):
-            service = f"{self._prefix}service/{cluster_name(cluster)}/{service}"
+            service = f"{self._prefix}service/{name_of(cluster)}/{service}"
         try:
             return service_key(service, cluster)
         except ValueError:

@@ -10,9 +10,9 @@ from typing import Any
 from ecs_updater.aws import clients, sqs
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.errors import AwsFailure
 from ecs_updater.aws.sqs import Queue
 from ecs_updater.context import Clock
+from ecs_updater.errors import AwsFailure
 from ecs_updater.ledger.batch import Batch, Batches, Member, members_of, new_id
 from ecs_updater.ledger.entry import iso, to_item
 from ecs_updater.ledger.memory import MemoryLedger

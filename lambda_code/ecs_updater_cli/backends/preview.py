@@ -13,10 +13,9 @@ from ecs_updater.aws.ecs_reader import (
     describe_services,
     service_batches,
 )
-from ecs_updater.aws.errors import AwsFailure
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.errors import CallerFault
+from ecs_updater.errors import AwsFailure, CallerFault
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.model.event_parser import UPDATE

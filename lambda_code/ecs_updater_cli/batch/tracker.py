@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ecs_updater.ledger.batch import Member
-from ecs_updater.model.arn import cluster_name, service_name
+from ecs_updater.model.arn import name_of
 from ecs_updater.model.event_parser import ROLLBACK
 
 from .state import State, Status, TaskCounts
@@ -28,12 +28,12 @@ class Row:
     @property
     def cluster(self) -> str:
         """Name of the cluster."""
-        return cluster_name(self.member.event["ecs_cluster_name"])
+        return name_of(self.member.event["ecs_cluster_name"])
 
     @property
     def service(self) -> str:
         """Name of the service."""
-        return service_name(self.member.event["ecs_service_name"])
+        return name_of(self.member.event["ecs_service_name"])
 
     @property
     def image(self) -> str:

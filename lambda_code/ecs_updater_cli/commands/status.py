@@ -9,7 +9,7 @@ import typer
 from ecs_updater.api.query import LAUNCH_TYPES, ListQuery
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.aws.ecs_reader import EcsReader
-from ecs_updater.model.arn import cluster_name, nearest, service_name
+from ecs_updater.model.arn import name_of, nearest
 
 from ..backends.account import Account
 from ..errors import NOT_ALL, SUCCEEDED, aws_errors
@@ -49,7 +49,7 @@ def status(  # pylint: disable=too-many-locals  # Each option is a variable.
     if found:
         printer.listing(found, services_table(found, printer.width), as_json)
     names = {service["serviceName"] for service in found}
-    missing = [service for service in wanted if service_name(service) not in names]
+    missing = [service for service in wanted if name_of(service) not in names]
     if found and not missing:
         return SUCCEEDED
     printer.note(f"not found: {', '.join(missing)}" if missing else "there is no such service")
@@ -61,7 +61,7 @@ def status(  # pylint: disable=too-many-locals  # Each option is a variable.
 
 
 def _nearest(names: Sequence[str], others: Collection[str]) -> list[str]:
-    found = (nearest(service_name(name), others) for name in names)
+    found = (nearest(name_of(name), others) for name in names)
     return list(dict.fromkeys(filter(None, found)))
 
 
@@ -73,23 +73,23 @@ class FilteredEcsReader(EcsReader):
     ):
         """Takes names or ARNs. None and empty mean all."""
         super().__init__(client)
-        self._cluster, self._services = cluster, {service_name(name) for name in services}
+        self._cluster, self._services = cluster, {name_of(name) for name in services}
         self.names: set[str] = set()
         """Names of all services that were found; of all clusters if the cluster was not found."""
 
     def clusters(self) -> list[str]:
         """Returns the ARN of the cluster, or of all."""
         arns = super().clusters()
-        found = [arn for arn in arns if self._cluster in (None, arn, cluster_name(arn))]
+        found = [arn for arn in arns if self._cluster in (None, arn, name_of(arn))]
         if not found:
-            self.names |= {cluster_name(arn) for arn in arns}
+            self.names |= {name_of(arn) for arn in arns}
         return found
 
     def services(self, cluster: str) -> list[str]:
         """Returns the ARNs of the requested services of a cluster."""
         arns = super().services(cluster)
-        self.names |= {service_name(arn) for arn in arns}
-        return [arn for arn in arns if not self._services or service_name(arn) in self._services]
+        self.names |= {name_of(arn) for arn in arns}
+        return [arn for arn in arns if not self._services or name_of(arn) in self._services]
 
 
 @aws_errors()

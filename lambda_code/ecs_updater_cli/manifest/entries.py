@@ -4,13 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_updater.model.arn import (
-    account_prefix,
-    cluster_name,
-    nearest,
-    service_key,
-    service_name,
-)
+from ecs_updater.model.arn import account_prefix, name_of, nearest, service_key
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, UPDATE
 
 from .values import Position, Problem, Value
@@ -36,7 +30,7 @@ class ServiceIdentity:
         cluster, service = event["ecs_cluster_name"], event["ecs_service_name"]
         arn = next((text for text in (cluster, service) if text.startswith("arn:")), None)
         account = account_prefix(arn) if arn and arn.count(":") >= 5 else None
-        return cls(cluster_name(cluster), service_name(service), account)
+        return cls(name_of(cluster), name_of(service), account)
 
     def may_be(self, other: "ServiceIdentity") -> bool:
         """Returns whether both can be the same service, in the account of the command."""

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_updater import errors
 from ecs_updater.api.post_routes import update_app
-from ecs_updater.aws.errors import AwsFailure, Outcome
+from ecs_updater.errors import AwsFailure, Outcome
 from support.http import CONTEXT, REQUEST_ID, ask, event
 
 LONG = {

@@ -12,7 +12,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from ecs_updater.aws.errors import AwsFailure, Outcome, translated
+from ecs_updater.aws.errors import translated
+from ecs_updater.errors import AwsFailure, Outcome
 from fakes.fake_ecs import SERVER_ERROR, THROTTLED, TIMED_OUT, FakeEcs
 
 HTTPS = "https://ecs"

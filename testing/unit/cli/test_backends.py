@@ -12,8 +12,8 @@ import pytest
 from botocore.stub import Stubber
 
 from ecs_updater.aws import clients
-from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.context import Clock
+from ecs_updater.errors import AwsFailure, Outcome
 from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.throttling import RATES, LocalRateLimiter, parse_rates
 from ecs_updater_cli.backends import local

@@ -8,11 +8,12 @@ import pytest
 from moto.backends import get_backend
 
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.errors import AwsFailure, Outcome
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import (
+    AwsFailure,
     ClusterNotFoundError,
     DeploymentControllerError,
+    Outcome,
     ServiceNotActiveError,
     ServiceNotFoundError,
     ServiceReadError,
