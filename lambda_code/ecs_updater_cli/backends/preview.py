@@ -21,7 +21,7 @@ from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.model.event_parser import UPDATE
 from ecs_updater.model.service import ServiceDescription, own_tags
 from ecs_updater.model.tags import REPLACE
-from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, RateLimiter
+from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, RATES, LocalRateLimiter, parse_rates
 
 from ..batch.state import plain_cause
 from ..batch.tracker import Row
@@ -30,6 +30,8 @@ from ..manifest.entries import ServiceIdentity
 from ..output.terminal import number_of
 
 _PARALLEL = 10
+# Share of ECS's rates for the reads before a batch. The rest is for updates at the same time.
+_SHARE = 0.8
 # Number of removed tags that are named for one service.
 _MAX_KEYS = 10
 
@@ -50,56 +52,29 @@ class ServicePlan:
     """Advice beside the error."""
 
 
-class DryRun:
-    """Plans many updates, within ECS's rate limits."""
+def dry_run(
+    ecs: Ecs,
+    table: Table | MemoryLedger | None,
+    environment: Mapping[str, str],
+    clock: Clock,
+    members: Sequence[Member],
+) -> Iterator[ServicePlan]:
+    """Yields the plan of each member, in their order, within ECS's rate limits.
 
-    def __init__(
-        self,
-        ecs: Ecs,
-        table: Table | MemoryLedger | None,
-        environment: Mapping[str, str],
-        rate_limiter: RateLimiter,
-        clock: Clock,
-    ):
-        """`table` is the ledger's, if any: a rollback reads its target there."""
-        self._ecs, self._table, self._environment = ecs, table, environment
-        self._rate_limiter, self._clock = rate_limiter, clock
-
-    def plans(self, members: Sequence[Member]) -> Iterator[ServicePlan]:
-        """Yields the plan of each member, in their order.
-
-        Raises AwsError for an error that concerns all services.
-        """
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            size = SERVICES_PER_CALL
-            chunks = [members[first : first + size] for first in range(0, len(members), size)]
-            try:
-                for plans in pool.map(self._plan_chunk, chunks):
-                    yield from plans
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-
-    def _plan_chunk(self, members: Sequence[Member]) -> list[ServicePlan]:
-        names = [
-            (member.event["ecs_cluster_name"], member.event["ecs_service_name"])
-            for member in members
-        ]
-        self._rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in names}), 0)
-        services = describe_services(self._ecs, names, self._clock.epoch)
-        return [
-            self._plan(member, service) for member, service in zip(members, services, strict=True)
-        ]
+    `table` is the ledger's, if any: a rollback reads its target there. Raises AwsError for an error
+    that concerns all services.
+    """
+    limits = parse_rates(environment.get("ECS_RATES", "")).items()
+    rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits}, clock)
 
     @aws_errors()
-    def _plan(self, member: Member, service: ServiceDescription | None) -> ServicePlan:
-        self._rate_limiter.take(DESCRIBE_REVISION, 1, 0)
+    def plan(member: Member, service: ServiceDescription | None) -> ServicePlan:
+        rate_limiter.take(DESCRIBE_REVISION, 1, 0)
         row, event = Row(member), {**member.event, "dry_run": True}
         event.pop("request_id", None)
-        call = Call(clock=self._clock)
+        call = Call(clock=clock)
         try:
-            body = deploy(event, self._environment, self._ecs, call, self._table, service=service)[
-                "body"
-            ]
+            body = deploy(event, environment, ecs, call, table, service=service)["body"]
         except CallerFault as error:
             return ServicePlan(
                 row, error=plain_cause(str(error)), error_type=type(error).__name__, hint=error.hint
@@ -109,10 +84,24 @@ class DryRun:
             row, body["changes"], deployment["verdict"] is None, deployment.get("notes", [])
         )
 
+    def plan_chunk(chunk: Sequence[Member]) -> list[ServicePlan]:
+        names = [
+            (member.event["ecs_cluster_name"], member.event["ecs_service_name"]) for member in chunk
+        ]
+        rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in names}), 0)
+        return list(map(plan, chunk, describe_services(ecs, names, clock.epoch)))
 
-def removal_lines(
-    ecs: Ecs, events: Sequence[Mapping[str, Any]], rate_limiter: RateLimiter
-) -> Iterator[str]:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        size = SERVICES_PER_CALL
+        chunks = [members[first : first + size] for first in range(0, len(members), size)]
+        try:
+            for plans in pool.map(plan_chunk, chunks):
+                yield from plans
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def removal_lines(ecs: Ecs, events: Sequence[Mapping[str, Any]], clock: Clock) -> Iterator[str]:
     """Yields a line for each service that loses tags, and one for services that were not readable.
 
     Raises AwsError for rejected credentials and if AWS cannot be reached.
@@ -123,6 +112,7 @@ def removal_lines(
         if event.get("action", UPDATE) == UPDATE and event.get("ecs_tag_mode", REPLACE) == REPLACE
     }
     batches = list(service_batches(replaced))
+    rate_limiter = LocalRateLimiter({DESCRIBE: RATES[DESCRIBE].share(_SHARE)}, clock)
 
     def removed_keys(batch: tuple[str, list[str]]) -> dict[str, list[str]] | AwsFailure:
         cluster, names = batch

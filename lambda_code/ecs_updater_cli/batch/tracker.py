@@ -1,4 +1,4 @@
-"""The services of a batch with their status, and the changes between two polls."""
+"""The services of a batch with their status, the changes between two polls, and the waves."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -62,15 +62,21 @@ class Row:
 
 
 class Tracker:
-    """The rows of a batch by number.
+    """The rows of a batch by number, and its waves: the groups of the batch one after another.
 
-    The thread of the live view reads it, so a row is replaced and never modified.
+    A wave starts when all updates of the waves before it have succeeded. The thread of the live
+    view reads the rows, so a row is replaced and never modified.
     """
 
     def __init__(self, members: Sequence[Member], begun_at: float, batch: str | None = None):
         """`batch` is the id in the ledger, if any; `begun_at` is in seconds since the epoch."""
         self.batch, self.begun_at = batch, begun_at
         self._rows = {member.number: Row(member) for member in members}
+        groups = dict.fromkeys(member.group for member in members)
+        self.waves = sorted(groups, key=lambda group: group is not None)
+        """The group of each wave, in the order of their first services. None comes first."""
+        self.waves_left = list(self.waves)
+        """The waves that have not started completely."""
 
     @property
     def rows(self) -> list[Row]:
@@ -81,11 +87,6 @@ class Tracker:
     def waiting(self) -> list[Row]:
         """The rows whose update is not over."""
         return [row for row in self.rows if not row.state.is_over]
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all updates are over."""
-        return not self.waiting
 
     @property
     def is_good(self) -> bool:
@@ -99,7 +100,7 @@ class Tracker:
 
     def seconds(self, now: float) -> float:
         """Returns the duration of the batch until its end or `now`, in seconds since the epoch."""
-        ended_at = max(row.status.ended_at or 0.0 for row in self.rows) if self.is_over else 0.0
+        ended_at = max(row.status.ended_at or 0.0 for row in self.rows) if not self.waiting else 0.0
         return max(0.0, (ended_at or now) - self.begun_at)
 
     def apply(self, statuses: Mapping[int, Status]) -> list[Row]:

@@ -11,7 +11,6 @@ from ..errors import AwsError
 from ..output.terminal import Printer
 from .state import State, Status, TaskCounts
 from .tracker import Row, Tracker
-from .waves import Waves
 
 POLL_SECONDS = 1.0
 # A larger batch is polled less often: the ledger reads a hundred services with two calls.
@@ -95,9 +94,8 @@ class View:
 class Watcher:
     """Waits for one batch."""
 
-    def __init__(self, tracker: Tracker, backend: Backend, waves: Waves, view: View, clock: Clock):
-        self.tracker, self.backend, self.waves = tracker, backend, waves
-        self.view, self._clock = view, clock
+    def __init__(self, tracker: Tracker, backend: Backend, view: View, clock: Clock):
+        self.tracker, self.backend, self.view, self._clock = tracker, backend, view, clock
         self._failing_since: float | None = None
 
     def poll(self) -> None:
@@ -123,7 +121,7 @@ class Watcher:
                 if not error.is_transient or now - self._failing_since > PATIENCE_SECONDS:
                     raise
                 self.view.show_problem(str(error))
-            if self.tracker.is_over:
+            if not self.tracker.waiting:
                 return True
             pause = max(POLL_SECONDS, len(self.tracker.waiting) / _ROWS_PER_SECOND)
             if deadline is not None:
@@ -142,12 +140,13 @@ class Watcher:
 
     def _start_wave(self) -> None:
         """Starts the following wave if all updates of the waves before it have succeeded."""
-        rows, left = self.tracker.rows, self.waves.left
-        before = [row for row in rows if row.number not in left]
+        rows, waves = self.tracker.rows, self.tracker.waves_left
+        left = set(waves)
+        before = [row for row in rows if row.member.group not in left]
         if not left or not all(row.state.is_over for row in before):
             return
         if failed := [row for row in before if not row.state.is_good]:
-            self.waves.give_up()
+            waves.clear()
             others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
             cause = f"{failed[0].name}{others} of an earlier wave did not succeed"
             status = Status(State.NOT_STARTED, cause)
@@ -156,10 +155,9 @@ class Watcher:
             return
         # ECS continues a rollout by itself. Any other update may have waited for its next attempt
         # in a process that has ended.
-        wave = [row for row in rows if row.number in self.waves.following]
-        idle = [row for row in wave if not (row.state.is_over or row.state.is_rolling_out)]
-        self.backend.start([row.member for row in idle])
-        self.waves.mark_started()
+        idle = [row.member for row in rows if not (row.state.is_over or row.state.is_rolling_out)]
+        self.backend.start([member for member in idle if member.group == waves[0]])
+        waves.pop(0)
 
     def _show(self, changed: list[Row]) -> None:
         if changed:

@@ -9,22 +9,18 @@ import typer
 
 from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.batch import Member
-from ecs_updater.throttling import DESCRIBE, RATES, LocalRateLimiter, parse_rates
 
 from ..backends.account import Account, Ledger, new_batch
 from ..backends.local import LocalBackend
-from ..backends.preview import DryRun, removal_lines
+from ..backends.preview import dry_run, removal_lines
 from ..backends.settings import environment
 from ..backends.sqs import SqsBackend
 from ..errors import SUCCEEDED, input_error
 from ..manifest.entries import ServiceIdentity
-from ..output.plan import PlanView
+from ..output.plan import show_plans
 from ..output.terminal import Printer, number_of
 from .options import BatchOptions, File, flag, read_entries, with_options
 from .watch import wait_for_batch
-
-# Share of ECS's rates for the reads before a batch. The rest is for updates at the same time.
-_SHARE = 0.8
 
 
 @with_options
@@ -102,8 +98,7 @@ def deploy_batch(
         ledger = account.needed_ledger
     if ledger.is_kept:
         _check_account(events, ledger.arn_prefix)
-    rate_limiter = LocalRateLimiter({DESCRIBE: RATES[DESCRIBE].share(_SHARE)}, account.clock)
-    for line in removal_lines(account.ecs, events, rate_limiter):
+    for line in removal_lines(account.ecs, events, account.clock):
         printer.note(line)
     started = new_batch(events, groups, max_failures, account.clock)
     id_ = started.batch.id
@@ -139,15 +134,10 @@ def _plan(
     if ledger:
         _check_account(events, ledger.arn_prefix)
     settings = environment(account.table_name)
-    limits = parse_rates(settings.get("ECS_RATES", "")).items()
-    rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits})
     table = ledger.table if ledger else None
-    dry_run = DryRun(account.ecs, table, settings, rate_limiter, REAL_TIME)
     members = [Member(number, "", event) for number, event in enumerate(events, 1)]
-    view = PlanView(printer, options.as_json)
-    for plan in dry_run.plans(members):
-        view.show(plan)
-    return view.show_summary()
+    plans = dry_run(account.ecs, table, settings, REAL_TIME, members)
+    return show_plans(plans, printer, options.as_json)
 
 
 def _check_account(events: Sequence[dict[str, Any]], arn_prefix: str) -> None:

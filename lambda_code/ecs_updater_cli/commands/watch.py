@@ -17,7 +17,6 @@ from ..backends.sqs import SqsBackend
 from ..batch.state import State
 from ..batch.tracker import Tracker
 from ..batch.watcher import Backend, BatchResult, View, Watcher
-from ..batch.waves import Waves
 from ..errors import AWS, DETACHED, INPUT, NOT_ALL, SUCCEEDED, AwsError, CommandError
 from ..output.lines import JsonView, LineView
 from ..output.screen import LiveView
@@ -89,15 +88,16 @@ def wait_for_batch(
 
     `resumes`: the batch may have started before, so its state is read first. Returns the exit code.
     """
-    waves = Waves(started.members)
     begun_at = datetime.fromisoformat(started.batch.begun_at).timestamp()
     tracker = Tracker(started.members, begun_at, backend.id)
-    view = _view(options, printer, clock, waves, backend.hint)
-    watcher = Watcher(tracker, backend, waves, view, clock)
+    view = _view(options, printer, clock, backend.hint)
+    watcher = Watcher(tracker, backend, view, clock)
     try:
         with closing(backend), closing(view):
             result = _wait(watcher, options.timeout, resumes)
             view.show_result(tracker, result)
+            for note in result.notes:
+                printer.note(note)
         return result.code
     except _DETACHING:
         # Also during detaching: the user always learns how to resume a started batch.
@@ -133,9 +133,9 @@ def _unfinished_result(result: BatchResult, watcher: Watcher) -> BatchResult:
     because AWS could not be called.
     """
     tracker, can_resume = watcher.tracker, watcher.backend.id is not None
-    if tracker.is_over and (tracker.is_good or can_resume or result.code != AWS):
+    if not tracker.waiting and (tracker.is_good or can_resume or result.code != AWS):
         return replace(_final_result(tracker), notes=result.notes)
-    rest = watcher.backend.detach_note(tracker.waiting, bool(watcher.waves.left))
+    rest = watcher.backend.detach_note(tracker.waiting, bool(tracker.waves_left))
     if result.code != AWS:
         return replace(result, notes=(f"{result.outcome}: {rest}",))
     # Without a ledger the state of the batch is lost with this process.
@@ -156,13 +156,12 @@ def _view(
     options: ViewOptions,
     printer: Printer,
     clock: Clock,
-    waves: Waves,
     hint: Callable[[bool], str],
 ) -> View:
     if options.as_json:
         return JsonView(printer, clock)
     if options.interactive and printer.is_terminal:
-        return LiveView(printer, clock, waves, hint)
+        return LiveView(printer, clock, hint)
     if options.interactive:
         printer.note(
             "--interactive needs a terminal, and standard output is not one: printing a line "

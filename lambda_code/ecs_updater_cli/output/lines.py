@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.text import Text
@@ -22,21 +23,9 @@ from .terminal import (
     number_of,
     safe,
     tally,
-    time_of_day,
 )
 
 _MAX_WIDTH = 60
-
-
-def print_summary(printer: Printer, tracker: Tracker, result: BatchResult, now: float) -> None:
-    """Prints one line about the batch, and the notes."""
-    is_good = tracker.is_over and tracker.is_good
-    is_bad = any(row.state.is_bad for row in tracker.rows)
-    style = "green" if is_good else "bold red" if is_bad else ""
-    services = f"{number_of(len(tracker.rows), 'service')} in {duration(tracker.seconds(now))}"
-    printer.line(Text.assemble(f"{services}: ", (tally(tracker.tally), style)))
-    for note in result.notes:
-        printer.note(note)
 
 
 class LineView(View):
@@ -70,8 +59,12 @@ class LineView(View):
         self._problem = sentence
 
     def show_result(self, tracker: Tracker, result: BatchResult) -> None:
-        """Prints the summary."""
-        print_summary(self._printer, tracker, result, self._clock.epoch())
+        """Prints one line about the batch."""
+        is_bad = any(row.state.is_bad for row in tracker.rows)
+        style = "green" if tracker.is_good else "bold red" if is_bad else ""
+        elapsed = duration(tracker.seconds(self._clock.epoch()))
+        services = f"{number_of(len(tracker.rows), 'service')} in {elapsed}: "
+        self._printer.line(Text.assemble(services, (tally(tracker.tally), style)))
 
     def _line(self, row: Row) -> Text:
         state = cell(row.state.upper(), STATE_WIDTH, STYLES[row.state])
@@ -84,7 +77,7 @@ class LineView(View):
         return line
 
     def _time(self) -> str:
-        return time_of_day(self._clock.epoch())
+        return datetime.fromtimestamp(self._clock.epoch()).strftime("%H:%M:%S")
 
 
 class JsonView(View):
@@ -97,7 +90,24 @@ class JsonView(View):
     def show_changes(self, tracker: Tracker, changed: Sequence[Row]) -> None:
         """Prints an object for each changed row."""
         for row in changed:
-            self._print("change", tracker, **self._fields(row))
+            seconds, counts = row.seconds(self._clock.epoch()), row.counts
+            self._print(
+                "change",
+                tracker,
+                number=row.number,
+                cluster=row.cluster,
+                service=row.service,
+                image=row.image,
+                group=row.member.group,
+                state=row.state.value,
+                cause=row.status.cause or None,
+                errorType=row.status.error_type,
+                **({"hint": row.status.hint} if row.status.hint else {}),
+                tasks={"running": counts.running, "desired": counts.desired} if counts else None,
+                seconds=None if seconds is None else round(seconds, 1),
+                deploymentId=row.status.deployment_id,
+                requestId=row.member.request_id,
+            )
 
     def show_result(self, tracker: Tracker, result: BatchResult) -> None:
         """Prints the summary, with the number of services in each state."""
@@ -110,26 +120,6 @@ class JsonView(View):
             seconds=round(tracker.seconds(self._clock.epoch()), 1),
             states={_camel_case(state): tracker.tally[state] for state in State},
         )
-        for note in result.notes:
-            self._printer.note(note)
-
-    def _fields(self, row: Row) -> dict[str, Any]:
-        seconds, counts = row.seconds(self._clock.epoch()), row.counts
-        return {
-            "number": row.number,
-            "cluster": row.cluster,
-            "service": row.service,
-            "image": row.image,
-            "group": row.member.group,
-            "state": row.state.value,
-            "cause": row.status.cause or None,
-            "errorType": row.status.error_type,
-            **({"hint": row.status.hint} if row.status.hint else {}),
-            "tasks": {"running": counts.running, "desired": counts.desired} if counts else None,
-            "seconds": None if seconds is None else round(seconds, 1),
-            "deploymentId": row.status.deployment_id,
-            "requestId": row.member.request_id,
-        }
 
     def _print(self, kind: str, tracker: Tracker, **fields: Any) -> None:
         time = iso(self._clock.epoch())

@@ -1,7 +1,8 @@
 """The result of a dry run: what would change in each service."""
 
-import json
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 from rich.text import Text
 
@@ -18,51 +19,38 @@ _KINDS = {
 }
 
 
-class PlanView:
-    """Prints plans as lines or as JSON objects."""
+def show_plans(plans: Iterable[ServicePlan], printer: Printer, as_json: bool) -> int:
+    """Prints plans and their summary, as lines or as JSON objects. Returns the exit code."""
+    counts: Counter[str] = Counter(dict.fromkeys(_KINDS, 0))
+    for plan in plans:
+        counts[_kind(plan)] += 1
+        printer.listing([_fields(plan)], _lines(plan), as_json)
+    code = NOT_ALL if counts["refused"] else SUCCEEDED
+    total = counts.total()
+    summary = {"type": "summary", "services": total, "exitCode": code, **counts}
+    parts = [
+        f"{counts[kind]} {words}"
+        for kind, words in _KINDS.items()
+        if counts[kind] or kind == "deploy"
+    ]
+    line = f"{number_of(total, 'service')}: {', '.join(parts)}. A dry run: nothing was written."
+    printer.listing([summary], [Text(line)], as_json)
+    return code
 
-    def __init__(self, printer: Printer, as_json: bool):
-        self._printer, self._as_json = printer, as_json
-        self._counts: Counter[str] = Counter(dict.fromkeys(_KINDS, 0))
 
-    def show(self, plan: ServicePlan) -> None:
-        """Prints the plan of one service."""
-        self._counts[_kind(plan)] += 1
-        if not self._as_json:
-            for line in _lines(plan):
-                self._printer.line(line)
-            return
-        fields = {
-            "type": "plan",
-            "cluster": plan.row.cluster,
-            "service": plan.row.service,
-            "image": plan.row.image,
-            "deploys": plan.deploys,
-            "changes": list(plan.changes),
-            "error": plan.error,
-            "errorType": plan.error_type,
-            **({"hint": plan.hint} if plan.hint else {}),
-            "notes": list(plan.notes),
-        }
-        self._printer.raw(json.dumps(fields))
-
-    def show_summary(self) -> int:
-        """Prints the summary. Returns the exit code."""
-        code = NOT_ALL if self._counts["refused"] else SUCCEEDED
-        total = self._counts.total()
-        if self._as_json:
-            summary = {"type": "summary", "services": total, "exitCode": code, **self._counts}
-            self._printer.raw(json.dumps(summary))
-            return code
-        parts = [
-            f"{self._counts[kind]} {words}"
-            for kind, words in _KINDS.items()
-            if self._counts[kind] or kind == "deploy"
-        ]
-        self._printer.line(
-            f"{number_of(total, 'service')}: {', '.join(parts)}. A dry run: nothing was written."
-        )
-        return code
+def _fields(plan: ServicePlan) -> dict[str, Any]:
+    return {
+        "type": "plan",
+        "cluster": plan.row.cluster,
+        "service": plan.row.service,
+        "image": plan.row.image,
+        "deploys": plan.deploys,
+        "changes": list(plan.changes),
+        "error": plan.error,
+        "errorType": plan.error_type,
+        **({"hint": plan.hint} if plan.hint else {}),
+        "notes": list(plan.notes),
+    }
 
 
 def _kind(plan: ServicePlan) -> str:

@@ -12,9 +12,8 @@ from ecs_updater.context import Clock
 
 from ..batch.state import State
 from ..batch.tracker import Row, Tracker
-from ..batch.watcher import BatchResult, View
-from ..batch.waves import Waves
-from .lines import print_summary
+from ..batch.watcher import BatchResult
+from .lines import LineView
 from .terminal import (
     ACTIVE,
     STATE_WIDTH,
@@ -64,7 +63,6 @@ class Frame:
     """Content of one drawing."""
 
     tracker: Tracker
-    waves: Waves
     now: float
     """Seconds since the epoch."""
     width: int
@@ -77,18 +75,17 @@ class Frame:
     """Whether more frames follow, so that the spinner turns."""
 
 
-class LiveView(View):
+class LiveView(LineView):
     """Shows a batch on the whole terminal. The result stays on the normal screen.
 
     It is the terminal's alternate screen, so that a resize leaves nothing behind.
     """
 
-    def __init__(self, printer: Printer, clock: Clock, waves: Waves, hint: Callable[[bool], str]):
+    def __init__(self, printer: Printer, clock: Clock, hint: Callable[[bool], str]):
         """`hint` returns the effect of Ctrl-C; its argument is whether waves are left to start."""
         super().__init__(printer, clock)
-        self._waves, self._hint = waves, hint
+        self._hint = hint
         self._tracker: Tracker | None = None
-        self._problem = ""
         self._live = Live(
             console=printer.console,
             screen=True,
@@ -124,7 +121,7 @@ class LiveView(View):
         self._live.stop()
         for line in result_lines(self._frame(tracker)):
             self._printer.line(line)
-        print_summary(self._printer, tracker, result, self._clock.epoch())
+        super().show_result(tracker, result)
 
     def close(self) -> None:
         """Gives the terminal back, also after an error."""
@@ -137,11 +134,10 @@ class LiveView(View):
         console = self._printer.console
         return Frame(
             tracker,
-            self._waves,
             self._clock.epoch(),
             *console.size,
             self._problem,
-            self._hint(bool(self._waves.left)),
+            self._hint(bool(tracker.waves_left)),
             not console.options.ascii_only,
         )
 
@@ -150,13 +146,13 @@ def draw(frame: Frame) -> Group:
     """Returns the view with at most `frame.height` lines."""
     rows = frame.tracker.rows
     columns = _Columns(rows, frame.width)
-    folded = fold(rows, max(1, frame.height - _FIXED_LINES), columns.height)
+    shown = fold(rows, max(1, frame.height - _FIXED_LINES), columns.height)
     lines = [_title(frame), _bar(frame), Text(), columns.head()]
-    for row in folded.rows:
+    for row in shown:
         lines += columns.lines(row, frame)
-    if folded.others:
-        more = number_of(folded.others.total(), "more service")
-        lines.append(cell(f"  … and {more}: {tally(folded.others)}", frame.width, "dim"))
+    if others := Counter(row.state for row in rows) - Counter(row.state for row in shown):
+        more = number_of(others.total(), "more service")
+        lines.append(cell(f"  … and {more}: {tally(others)}", frame.width, "dim"))
     foot = (f"{frame.problem}; still trying", "yellow") if frame.problem else (frame.hint, "dim")
     lines += [Text(), cell(foot[0], frame.width, foot[1])]
     lines = _in_charset(lines[: frame.height], frame)
@@ -186,30 +182,20 @@ def result_lines(frame: Frame) -> list[Text]:
     return _in_charset(lines, frame)
 
 
-@dataclass(frozen=True)
-class Folded:
-    """The rows to show, and the number of the others by state."""
-
-    rows: tuple[Row, ...]
-    """In the order of the file."""
-    others: Counter[State]
-
-
-def fold(rows: Sequence[Row], lines: int, height: Callable[[Row], int]) -> Folded:
+def fold(rows: Sequence[Row], lines: int, height: Callable[[Row], int]) -> Sequence[Row]:
     """Returns the rows that fit into `lines` lines, where a row takes `height(row)` of them.
 
     Successful rows are left out first, and failed rows last. One line is kept for the others.
     """
     if sum(map(height, rows)) <= lines:
-        return Folded(tuple(rows), Counter())
+        return rows
     left, kept = lines - 1, set()
     for row in sorted(rows, key=_importance):
         if height(row) > left:
             break
         left -= height(row)
         kept.add(row.number)
-    shown = tuple(row for row in rows if row.number in kept)
-    return Folded(shown, Counter(row.state for row in rows if row.number not in kept))
+    return [row for row in rows if row.number in kept]
 
 
 def _importance(row: Row) -> tuple[int, float, int]:
@@ -223,16 +209,17 @@ def _importance(row: Row) -> tuple[int, float, int]:
 
 
 def _title(frame: Frame) -> Text:
-    tracker, waves = frame.tracker, frame.waves
+    tracker, waves = frame.tracker, frame.tracker.waves
     clusters = {row.cluster for row in tracker.rows}
     parts = [
         f"batch {tracker.batch}" if tracker.batch else "from this machine",
         number_of(len(tracker.rows), "service"),
         f"cluster {min(clusters)}" if len(clusters) == 1 else number_of(len(clusters), "cluster"),
     ]
-    if len(waves.all) > 1:
-        name = waves.all[waves.current - 1].name
-        parts.append(f"wave {waves.current} of {len(waves.all)}{f', {name}' if name else ''}")
+    if len(waves) > 1:
+        current = max(1, len(waves) - len(tracker.waves_left))
+        name = waves[current - 1]
+        parts.append(f"wave {current} of {len(waves)}{f', {name}' if name else ''}")
     elapsed = duration(tracker.seconds(frame.now))
     title = Text.assemble(("ecs-updater", "bold"), "  ", " · ".join(map(safe, parts)), end="")
     title.truncate(max(0, frame.width - len(elapsed) - 1), overflow="ellipsis", pad=True)
@@ -272,7 +259,10 @@ class _Columns:
 
     def height(self, row: Row) -> int:
         """Returns the number of lines of a row: 2 if the cause of a failure needs its own."""
-        return 2 if self._has_cause_below(row) else 1
+        cause = row.status.cause
+        if not row.state.is_bad or row.state is State.NOT_STARTED or not cause:
+            return 1
+        return 2 if self._width < _CAUSE_MIN_WIDTH or columns_of(cause) > self._cause else 1
 
     def head(self) -> Text:
         """Returns the names of the columns."""
@@ -285,7 +275,7 @@ class _Columns:
             mark = _SPINNER[int(frame.now * _SPINNER_STEPS_PER_SECOND) % len(_SPINNER)]
         name = self._text_of(row)
         tasks, time = str(row.counts or ""), duration(row.seconds(frame.now))
-        is_below = self._has_cause_below(row)
+        is_below = self.height(row) == 2
         cause = "" if is_below else row.status.cause
         yield self._line(mark, row.state, name, row.image, tasks, time, cause, STYLES[row.state])
         if is_below:
@@ -293,11 +283,6 @@ class _Columns:
 
     def _text_of(self, row: Row) -> str:
         return row.service if self._is_single_cluster else row.name
-
-    def _has_cause_below(self, row: Row) -> bool:
-        if not row.state.is_bad or row.state is State.NOT_STARTED or not row.status.cause:
-            return False
-        return self._width < _CAUSE_MIN_WIDTH or columns_of(row.status.cause) > self._cause
 
     def _line(
         self,

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from functools import lru_cache
 from typing import IO, TextIO
 
@@ -167,11 +166,6 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def time_of_day(moment: float) -> str:
-    """Returns for example `12:04:05`, in local time."""
-    return datetime.fromtimestamp(moment).strftime("%H:%M:%S")
 
 
 def tally(counted: Mapping[State, int]) -> str:

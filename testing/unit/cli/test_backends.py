@@ -15,11 +15,11 @@ from ecs_updater.aws import clients
 from ecs_updater.context import Clock
 from ecs_updater.errors import AwsFailure, Outcome
 from ecs_updater.ledger.memory import MemoryLedger
-from ecs_updater.throttling import RATES, LocalRateLimiter, parse_rates
+from ecs_updater.throttling import parse_rates
 from ecs_updater_cli.backends import local
 from ecs_updater_cli.backends.account import Ledger
 from ecs_updater_cli.backends.local import MAX_RECEIVES, LocalBackend, LocalQueue
-from ecs_updater_cli.backends.preview import DryRun
+from ecs_updater_cli.backends.preview import dry_run
 from ecs_updater_cli.backends.settings import environment
 from ecs_updater_cli.backends.sqs import LedgerBackend, SqsBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
@@ -264,10 +264,9 @@ def test_without_a_table_no_later_wave_starts_after_ctrl_c(make_world, open_back
 
 def test_a_dry_run_only_reads_and_plans_each_service(make_world):
     world = make_world(Image.good())
-    limiter = LocalRateLimiter(RATES, world.clock)
-    dry_run = DryRun(world.boundary, None, environment("none"), limiter, world.clock)
     names = ("ECSCluster/ecs-dummy-service", "ECSCluster/gone")
-    update, gone = dry_run.plans(batch([(name, "app:2", None) for name in names]).members)
+    members = batch([(name, "app:2", None) for name in names]).members
+    update, gone = dry_run(world.boundary, None, environment("none"), world.clock, members)
     changed = [change["what"] for change in update.changes]
     assert changed == ["image.ecs-dummy-container", "tag.old-custom-tag-name"] and update.deploys
     assert gone.error == "ecs_service_name gone not found"

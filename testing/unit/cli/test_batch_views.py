@@ -7,7 +7,6 @@ import pytest
 from ecs_updater_cli.batch.state import State, Status, TaskCounts, status_of
 from ecs_updater_cli.batch.tracker import Tracker
 from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, Watcher
-from ecs_updater_cli.batch.waves import Waves
 from ecs_updater_cli.errors import AwsError
 from fakes.scripted_batch import START, ScriptedBackend, batch
 
@@ -36,10 +35,9 @@ class WatchedBatch:
         started = batch([(name, "i", None if group == "-" else group) for name, group in members])
         self.view = RecordedView()
         self.tracker = Tracker(started.members, START)
-        self.waves = Waves(started.members)
         self.backend = ScriptedBackend(*steps)
         self.time = self.backend.time
-        self.watcher = Watcher(self.tracker, self.backend, self.waves, self.view, self.time.clock)
+        self.watcher = Watcher(self.tracker, self.backend, self.view, self.time.clock)
 
     def states(self) -> str:
         """The first letters of the states."""
@@ -168,7 +166,7 @@ def test_a_wave_that_could_not_start_is_started_again():
 
 def test_a_wave_whose_start_is_interrupted_is_left_to_start():
     watched = WatchedBatch("--x", {1: GOOD, 2: GOOD})
-    assert watched.waves.left == {1, 2, 3}
+    assert watched.tracker.waves_left == [None, "x"]
 
     def interrupted(_):
         raise KeyboardInterrupt
@@ -176,10 +174,10 @@ def test_a_wave_whose_start_is_interrupted_is_left_to_start():
     begin, watched.backend.start = watched.backend.start, interrupted
     with pytest.raises(KeyboardInterrupt):
         watched.watcher.wait()
-    assert watched.waves.left == {1, 2, 3}
+    assert watched.tracker.waves_left == [None, "x"]
     watched.backend.start = begin
     watched.watcher.wait(0)
-    assert watched.backend.started == [[1, 2], [3]] and not watched.waves.left
+    assert watched.backend.started == [[1, 2], [3]] and not watched.tracker.waves_left
 
 
 def test_counts_of_tasks_are_kept_until_the_final_status_has_its_own():

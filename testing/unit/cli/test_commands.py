@@ -18,7 +18,6 @@ from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater_cli.backends.account import Ledger
 from ecs_updater_cli.backends.local import LocalBackend
-from ecs_updater_cli.backends.preview import DryRun
 from ecs_updater_cli.backends.sqs import SqsBackend
 from ecs_updater_cli.batch.state import State, Status
 from ecs_updater_cli.batch.tracker import Row
@@ -141,7 +140,7 @@ def test_a_dry_run_without_a_ledger_looks_for_no_table(run, file, monkeypatch):
     file(WEB)
     names = []
     monkeypatch.setattr(clients, "table_arn", names.append)
-    monkeypatch.setattr(DryRun, "plans", lambda *_: [])
+    monkeypatch.setattr(deploy, "dry_run", lambda *_: [])
     assert run("deploy", "--direct", "--no-ledger", "--dry-run")[0] == 0 and not names
     assert run("deploy", "--direct", "--dry-run")[0] == 0 and names == ["ecs-updater-ledger"]
 

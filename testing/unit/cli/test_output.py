@@ -10,8 +10,7 @@ from rich.console import Console
 from ecs_updater_cli.backends.preview import ServicePlan
 from ecs_updater_cli.batch.state import State, Status
 from ecs_updater_cli.batch.tracker import Row, Tracker
-from ecs_updater_cli.batch.waves import Waves
-from ecs_updater_cli.output.plan import PlanView
+from ecs_updater_cli.output.plan import show_plans
 from ecs_updater_cli.output.screen import Frame, draw, fold, result_lines
 from ecs_updater_cli.output.tables import services_table, updates_table
 from fakes.scripted_batch import BATCH, HOSTILE, START, ScriptedBackend, batch, ending, shop
@@ -51,7 +50,7 @@ def test_success_is_exit_code_0_and_a_timeout_is_1_with_the_way_to_resume(wait, 
     assert printer.err() == f"timed out: resume with ecs-updater watch {BATCH}\n"
 
 
-def unfinished_batch(count: int = 12) -> tuple[Tracker, Waves]:
+def unfinished_batch(count: int = 12) -> Tracker:
     """The scripted batch, four polls after its start."""
     started, steps, counts = shop(count)
     backend, tracker = ScriptedBackend(*steps), Tracker(started.members, START, BATCH)
@@ -59,15 +58,15 @@ def unfinished_batch(count: int = 12) -> tuple[Tracker, Waves]:
         tracker.apply(backend.poll(tracker.waiting))
         backend.time.sleep(1)
     tracker.apply_counts(counts)
-    return tracker, Waves(started.members)
+    return tracker
 
 
 def drawn(width: int, height: int, count: int = 12, **options) -> list[str]:
     """The live view as lines."""
-    tracker, waves = unfinished_batch(count)
+    tracker = unfinished_batch(count)
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, color_system=None, force_terminal=True)
-    console.print(draw(Frame(tracker, waves, START + 4, width, height, **options)))
+    console.print(draw(Frame(tracker, START + 4, width, height, **options)))
     return out.getvalue().splitlines()
 
 
@@ -100,28 +99,26 @@ def test_control_characters_are_shown_escaped():
 
 
 def test_the_result_has_no_spinner_and_leaves_out_queued_updates():
-    tracker, waves = unfinished_batch()
-    lines = [line.plain for line in result_lines(Frame(tracker, waves, START + 4, 80, 24))]
+    tracker = unfinished_batch()
+    lines = [line.plain for line in result_lines(Frame(tracker, START + 4, 80, 24))]
     assert "· rolling back  mail" in "\n".join(lines) and "sessions" not in "\n".join(lines)
     assert not any(line[:1] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" for line in lines)
 
 
 def test_the_title_names_the_current_wave():
     members = batch([("a", "i", None), ("b", "i", "edge")]).members
-    waves, tracker = Waves(members), Tracker(members, START)
+    tracker = Tracker(members, START)
     tracker.apply({1: Status(State.SUCCEEDED)})
-    for _ in range(2):
-        waves.mark_started()
-    title = draw(Frame(tracker, waves, START, 100, 20)).renderables[0].plain
+    tracker.waves_left.clear()
+    title = draw(Frame(tracker, START, 100, 20)).renderables[0].plain
     assert "wave 2 of 2, edge" in title
 
 
 def test_a_fold_keeps_a_line_for_the_others():
-    tracker, _ = unfinished_batch(300)
+    tracker = unfinished_batch(300)
     for lines in range(1, 40):
-        folded = fold(tracker.rows, lines, lambda row: 2 if row.state.is_bad else 1)
-        assert sum(2 if row.state.is_bad else 1 for row in folded.rows) + 1 <= lines
-        assert len(folded.rows) + folded.others.total() == 300
+        shown = fold(tracker.rows, lines, lambda row: 2 if row.state.is_bad else 1)
+        assert sum(2 if row.state.is_bad else 1 for row in shown) + 1 <= lines
 
 
 def plain(lines) -> str:
@@ -213,11 +210,11 @@ PLANS = {
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_plan_of_each_kind_is_lines_or_objects(printer, as_json):
-    view = PlanView(printer, as_json)
-    for name, fields in PLANS.items():
-        (member,) = batch([(name, "web:2", None)]).members
-        view.show(ServicePlan(Row(member), **fields))
-    assert view.show_summary() == 1
+    members = batch([(name, "web:2", None) for name in PLANS]).members
+    found = (
+        ServicePlan(Row(member), **PLANS[member.event["ecs_service_name"]]) for member in members
+    )
+    assert show_plans(found, printer, as_json) == 1
     if not as_json:
         assert printer.out() == stored("plan")
         return
