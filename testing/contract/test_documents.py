@@ -45,8 +45,7 @@ def code_spans(text: str) -> list[str]:
 def make_targets(text: str) -> Iterator[str]:
     """Every target of every ``make …`` in a code span or a block; in prose ``make`` is a verb."""
     blocks = (block.replace("\\\n", " ") for _, block in fences(text))
-    lines = code_spans(text) + [line for block in blocks for line in block.splitlines()]
-    for line in lines:
+    for line in code_spans(text) + [line for block in blocks for line in block.splitlines()]:
         for command in re.split(r"&&|\|\||[;|]", line.partition(" #")[0]):
             words = command.split()
             while words and (
@@ -134,10 +133,9 @@ def test_every_example_event_fits_the_schema(document):
 
 
 def test_the_readme_shows_an_event_that_needs_no_configuration():
-    path = PROJECT / "README.md"
     complete = [
         event
-        for event in example_events(path.read_text("utf-8"))
+        for event in example_events((PROJECT / "README.md").read_text("utf-8"))
         if "ecs_tag" in event and "ecs_cluster_name" in event
     ]
     assert complete

@@ -144,8 +144,7 @@ GOALS = [
 def test_a_setting_that_is_too_long_is_refused_before_anything_is_made(goal, name):
     most = LONGEST[name]
     value = "s" * (most + 1)
-    said = refusal(goal, **{name: value})
-    assert said.startswith(
+    assert refusal(goal, **{name: value}).startswith(
         f"✗ {name}={value} has {most + 1} characters and cannot be used: use 1 to {most} letters"
     )
 

@@ -61,8 +61,7 @@ def _role():
         "LedgerTableName": "ecs-updater-ledger",
         "AWS::AccountId": ACCOUNT,
     }
-    stack = Stack(load(PROJECT / "infraestructure" / "04-api.yml"), parameters)
-    return stack.statements
+    return Stack(load(PROJECT / "infraestructure" / "04-api.yml"), parameters).statements
 
 
 def test_what_is_asked_of_ecs_here_are_the_calls_of_the_code():

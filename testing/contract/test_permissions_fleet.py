@@ -43,9 +43,8 @@ Asked = tuple[str, str, dict[str, Any]]
 @pytest.fixture(scope="module", name="stack")
 def _stack() -> Stack:
     """The fleet, as the scripts deploy it."""
-    role = f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}"
     updater = {
-        "UpdaterRoleArn": role,
+        "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}",
         "UpdaterClusterName": "ECSCluster",
         "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
     }
@@ -101,11 +100,10 @@ def _asked(fake, table, begin) -> list[Asked]:
     assert Progress(table).of([entry.request_id, *(one.request_id for one in members)])
     batches.stop("a-batch", "enough")
     queue = [(f"sqs:{one}", QUEUE, {}) for one in ("GetQueueUrl", "SendMessage")]
-    dry_run = [("ecs:DescribeTaskDefinition", "*", {})]
     beside = [
         ("ecs:DescribeServices", SERVICE, {}),
         ("dynamodb:DescribeTable", LEDGER, {}),
-        *dry_run,
+        ("ecs:DescribeTaskDefinition", "*", {}),
     ]
     found = [*asked_of_the_table(fake.requests), *queue, *beside]
     return [(action, resource, _of_the_account(context)) for action, resource, context in found]

@@ -236,8 +236,7 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
 
 @pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API], ids=list(TEMPLATES)[1:5])
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
-    boundary = "arn:aws:iam::111122223333:policy/boundary"
-    for value in ("", boundary):
+    for value in ("", "arn:aws:iam::111122223333:policy/boundary"):
         parameters = {
             "ClusterName": "ECSCluster",
             "LaunchType": "EC2",

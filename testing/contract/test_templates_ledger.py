@@ -325,8 +325,7 @@ def test_a_rule_calls_the_reconciler_and_may(rule):
     reconciler = ARN % ("lambda", "function:ecs-updater-completer")
     assert made(rule)["State"] == "ENABLED"
     assert [target["Arn"] for target in made(rule)["Targets"]] == [reconciler]
-    permission = made(f"{rule}Permission")
-    assert permission == {
+    assert made(f"{rule}Permission") == {
         "FunctionName": "ecs-updater-completer",
         "Action": "lambda:InvokeFunction",
         "Principal": "events.amazonaws.com",

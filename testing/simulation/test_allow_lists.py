@@ -71,9 +71,8 @@ def test_a_rollback_is_refused_by_its_service_and_never_by_an_image(world):
 
 def test_a_failed_rollout_returns_to_an_image_that_is_not_allowed_any_more(world):
     world.ecs.publish("docker.io/team/bad:1", Image.exits(code=3))
-    environment = {"ALLOWED_IMAGES": "docker.io/team/*"}
     outcome = world.send(
-        environment=environment,
+        environment={"ALLOWED_IMAGES": "docker.io/team/*"},
         ecs_image_name="docker.io/team/bad:1",
         wait_seconds=600,
         rollback_on_failure=True,

@@ -259,8 +259,7 @@ def sqs_of(world, ledger, batch, queue):
 def work_off(world, queue, clock=REAL_TIME):
     """Processes all messages as the worker does."""
     call = Call(time_left=lambda: 900.0, clock=clock)
-    settings = environment(TABLE, PREFIX, {})
-    worker = Worker(settings, world.boundary, world.table, queue, queue, call)
+    worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call)
     assert not worker.process(queue.records())
 
 

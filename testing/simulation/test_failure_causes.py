@@ -91,8 +91,7 @@ BESIDE = {
 @pytest.mark.parametrize("case", BESIDE)
 def test_the_cause_is_the_container_that_failed(make_world, case):
     options, images, says = BESIDE[case]
-    world = make_world(added_containers=ADDED, **options)
-    assert says in send(world, *images).text
+    assert says in send(make_world(added_containers=ADDED, **options), *images).text
 
 
 def test_the_reconciler_knows_the_containers_too(make_world):
@@ -218,8 +217,7 @@ def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(world):
 
 
 def test_a_task_that_cannot_be_placed_is_a_better_cause_than_that_tasks_failed_to_start(make_world):
-    outcome = make_world(breaker=BREAKER, image=Image.never_placed()).send(wait_seconds=300)
     assert (
         "ROLLED_BACK: was unable to place a task because no container instance "
         "met all of its requirements"
-    ) in outcome.text
+    ) in make_world(breaker=BREAKER, image=Image.never_placed()).send(wait_seconds=300).text

@@ -185,8 +185,7 @@ def test_who_is_killed_sends_nothing_more_and_keeps_the_lease_until_it_expires(k
 def test_after_any_fault_the_same_event_again_ends_the_update(scenario, begin, figure):
     requests, figures = requests_of(scenario, begin), Figures()
     for trouble, recovery in sample(troubles(requests, scenario.begins_at)):
-        run = begin(scenario, figures)
-        run.with_trouble(trouble, recovery)
+        begin(scenario, figures).with_trouble(trouble, recovery)
     assert not figures.violations, "\n".join(["", *figures.violations])
     assert figures.counts["noticed"] and figures.counts["runs"] >= len(sample(4 * requests))
     figure(f"faults: {scenario.name}", f"{len(requests)} requests, {figures}")
@@ -201,8 +200,7 @@ def test_after_any_fault_the_same_event_again_ends_the_update(scenario, begin, f
 def test_after_a_kill_the_next_update_of_the_service_makes_all_well(scenario, image, begin, figure):
     requests, figures = requests_of(scenario, begin), Figures()
     for at, kind in sample(itertools.product(range(len(requests)), KILLS)):
-        run = begin(scenario, figures)
-        run.with_another_update(Trouble(at, kind), image)
+        begin(scenario, figures).with_another_update(Trouble(at, kind), image)
     assert not figures.violations, "\n".join(["", *figures.violations])
     what = f"{scenario.name}, killed, then {'a good' if image is GOOD else 'a bad'} one"
     figure(f"faults: {what}", f"{len(requests)} requests, {figures}")

@@ -214,8 +214,7 @@ def test_a_pinned_image_that_runs_already_is_no_change_and_a_moved_tag_is_one(wo
 
 
 def test_the_answer_has_the_digests_that_the_tasks_run(world):
-    body = send(world, Registry(""), {}, wait_seconds=120)
-    assert body["deployment"]["images"] == {
+    assert send(world, Registry(""), {}, wait_seconds=120)["deployment"]["images"] == {
         "ecs-dummy-container": {"image": "app:2", "digests": [digest_in(world, "app:2")]}
     }
 
@@ -223,9 +222,8 @@ def test_the_answer_has_the_digests_that_the_tasks_run(world):
 def test_where_no_task_can_be_read_the_service_revision_has_the_digests(make_world):
     world = make_world(ledger=False, desired=0)
     body = send(world, Registry(""), {}, wait_seconds=120)
-    assert body["deployment"]["images"]["ecs-dummy-container"]["digests"] == [
-        digest_in(world, "app:2")
-    ]
+    container = body["deployment"]["images"]["ecs-dummy-container"]
+    assert container["digests"] == [digest_in(world, "app:2")]
 
 
 def test_tasks_that_run_another_digest_than_the_one_asked_for_are_a_failure(world):

@@ -230,8 +230,7 @@ def test_a_cluster_that_is_gone_ends_its_updates(world):
 
 
 def test_what_a_circuit_breaker_does_not_count_is_a_failure_all_the_same(make_world):
-    image = Image.exits(code=1, after=5, seen_running=True)
-    world = make_world(breaker=BREAKER, image=image)
+    world = make_world(breaker=BREAKER, image=Image.exits(code=1, after=5, seen_running=True))
     assert "exited with code 1" in world.send(**BACK, wait_seconds=800).text
     assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS)
 

@@ -124,8 +124,7 @@ def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(w
 
 
 def test_a_service_that_another_update_holds_is_waited_for_within_the_time_to_wait(world):
-    holder = world.held("somebody")
-    world.ecs.clock.after(40, holder)
+    world.ecs.clock.after(40, world.held("somebody"))
     outcome = world.send(wait_seconds=120)
     assert outcome.verdict == "SUCCEEDED" and world.clock.now() - world.ecs.clock.start <= 120
 
@@ -160,12 +159,11 @@ def _run():
 
 def dead_letters(run):
     """Service and cause of each message in the dead-letter queue."""
-    records = run.dead_letter_queue.receive()
     return {
         json.loads(one["body"])["ecs_service_name"]: one["messageAttributes"]["cause"][
             "stringValue"
         ]
-        for one in records
+        for one in run.dead_letter_queue.receive()
     }
 
 

@@ -195,10 +195,9 @@ def test_the_rollback_takes_the_next_good_revision_where_the_old_one_is_being_de
 def test_a_rollback_that_ecs_refuses_for_another_reason_registers_nothing(make_world):
     world = make_world(service_deployments=False, image=BAD)
     world.ecs.at(1).fail("UpdateService", (400, "InvalidParameterException", "no."))
-    outcome = world.send(wait_seconds=600, rollback_on_failure=True)
     assert (
         "could not be rolled back to ecs-dummy-task:1: InvalidParameterException: no."
-        in outcome.text
+        in world.send(wait_seconds=600, rollback_on_failure=True).text
     )
     assert world.ecs.writes.count("RegisterTaskDefinition") == 1
 
@@ -246,8 +245,7 @@ def test_without_a_ledger_forced_redeployments_of_the_running_revision_do_not_hi
         world.ecs.redeploy()
         world.pass_time(30)
     before = len(world.ecs.calls)
-    outcome = world.send(ROLLBACK, dry_run=True)
-    assert outcome.answer["body"]["AFTER"]["serviceImage"] == "busybox"
+    assert world.send(ROLLBACK, dry_run=True).answer["body"]["AFTER"]["serviceImage"] == "busybox"
     calls = world.ecs.operations[before:]
     # With the two deployments before them, as many as ECS lists and describes at a time.
     assert calls.count("ListServiceDeployments") == -(-(times + 2) // 100)

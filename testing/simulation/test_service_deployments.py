@@ -317,8 +317,7 @@ def test_by_default_the_configuration_is_kept(make_world):
 
 
 def test_with_it_a_bad_image_is_rolled_back_by_ecs(make_world):
-    world = make_world(image=Image.exits(code=3))
-    outcome = world.send(environment=ENABLE, wait_seconds=180)
+    outcome = make_world(image=Image.exits(code=3)).send(environment=ENABLE, wait_seconds=180)
     assert "ECS's circuit breaker returned the service to ecs-dummy-task:1" in str(outcome.error)
 
 

@@ -96,8 +96,7 @@ def test_the_age_counts_from_the_last_change(make_world):
     )
     world.ecs.publish("app:2", Image.slow(HOUR))
     world.send()
-    ended = complete_for(world, 36 * HOUR, 6 * HOUR)
-    assert [one.verdict for one in ended] == [
+    assert [one.verdict for one in complete_for(world, 36 * HOUR, 6 * HOUR)] == [
         "SUCCEEDED"
     ] and world.clock.now() - world.ecs.clock.start > 30 * HOUR
 

@@ -293,8 +293,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("verdict", SHOWN)
 def test_the_document_shows_what_a_user_reads_for_each_verdict(make_world, verdict):
-    document = SOLUTION.parent / "docs" / "results-and-errors.md"
-    lines = document.read_text("utf-8").splitlines()
+    lines = (SOLUTION.parent / "docs" / "results-and-errors.md").read_text("utf-8").splitlines()
     (row,) = (line for line in lines if line.startswith(f"| `{verdict}` |"))
     _, outcome, _ = play(make_world, SHOWN[verdict])
     said = str(outcome.error) if outcome.error else outcome.answer["body"]["deployment"]["reason"]

@@ -94,8 +94,7 @@ def test_a_request_is_checked_with_the_schema_of_the_document(name, schema):
 
 def test_the_get_routes_answer_by_the_document(table, history, lease, log):  # pylint: disable=unused-argument
     ecs = SimulatedEcs(services={"c": {"web": {"tags": {"a": "b"}}}})
-    entry = history.begin(intent(lease("r"))).entry
-    history.finish(succeeded(entry))
+    history.finish(succeeded(history.begin(intent(lease("r"))).entry))
     resolve = status_app(
         Sources(ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"})
     ).resolve

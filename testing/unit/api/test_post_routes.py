@@ -281,8 +281,7 @@ def test_an_invalid_image_of_the_short_form_is_shown_as_the_caller_wrote_it(imag
 )
 def test_an_error_names_the_fields_of_the_form_that_the_caller_wrote(error, message, log):
     given = str(error)
-    long = post(Updates(error), "/update", LONG)
-    assert long.json["errorMessage"] == given
+    assert post(Updates(error), "/update", LONG).json["errorMessage"] == given
     short = post(Updates(error), "/update", SHORT)
     assert short.json["errorMessage"] == message
     assert short.json.get("violations", [message])[0] in message

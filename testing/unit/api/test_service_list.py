@@ -118,14 +118,12 @@ def test_active_services_are_selected_by_launch_type_and_all_tags():
         ({"tags": {"owner": "X"}}, []),
         ({"tags": {"owner": ""}}, []),
     ):
-        page = listing.page(ListQuery(**query), forever)
-        assert [name for _, name in names(page)] == expected
+        assert [name for _, name in names(listing.page(ListQuery(**query), forever))] == expected
 
 
 def test_a_page_is_no_larger_than_lambdas_answer():
     large = {f"{number:02d}" + "k" * 126: "v" * 256 for number in range(50)}
-    ecs = world(1, 400, tags=large)
-    listed = pages(ServiceList(ecs.reader()))
+    listed = pages(ServiceList(world(1, 400, tags=large).reader()))
     assert len(listed) > 1 and max(len(json.dumps(page)) for page in listed) < 5_000_000
     assert len({name for page in listed for name in names(page)}) == 400
 
@@ -156,8 +154,7 @@ def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
         "odd": {"tags": {None: "x"}},
         "usual": {},
     }
-    ecs = ecs_with({"c": services})
-    page = ServiceList(ecs.reader()).page(ListQuery(images=True), forever)
+    page = ServiceList(ecs_with({"c": services}).reader()).page(ListQuery(images=True), forever)
     listed = {
         view["serviceName"]: (view["taskDefinition"], view["images"]) for view in page["services"]
     }

@@ -316,11 +316,10 @@ class Played:
 
             def getresponse(self):
                 """The prepared answer."""
-                read = Mock(return_value=self.answer.body)
                 return Mock(
                     status=self.answer.status,
                     headers=self.answer.headers,
-                    read=read,
+                    read=Mock(return_value=self.answer.body),
                     length_remaining=0,
                 )
 

@@ -123,8 +123,7 @@ def test_a_deleted_service_is_refused_while_it_is_readable(service, event, moto_
 def test_a_deleted_task_definition_is_a_read_error(service, event, backend):
     service()
     del backend.task_definitions["f"][1]
-    message = refused(event(), ServiceReadError)
-    assert message == (
+    assert refused(event(), ServiceReadError) == (
         "[ERROR][ecs_service_read] reading ecs service unexpected error: ClientException: Unable "
         "to describe task definition."
     )
@@ -165,8 +164,7 @@ def test_a_revision_that_ecs_does_not_register_any_more_is_refused_with_its_reas
     service()
     for name, value in change.items():
         setattr(backend.task_definitions["f"][1], name, value)
-    message = refused(event(), TaskDefinitionRefusedError)
-    assert message == (
+    assert refused(event(), TaskDefinitionRefusedError) == (
         f"[ERROR][ecs_service_update] new task_definition could not be created {reason}; the "
         "service is as it was"
     )

@@ -56,8 +56,7 @@ def test_the_base_is_the_revision_that_runs_and_not_the_newest(ecs_fake, send, e
         {"family": "ecs-dummy-task", "containerDefinitions": [{"name": "other", "image": "nginx"}]},
     )
     ecs_fake.register(newest)
-    body = send(ecs_fake, event())
-    assert body["taskDefinitionArn"]["before"] == running["taskDefinitionArn"]
+    assert send(ecs_fake, event())["taskDefinitionArn"]["before"] == running["taskDefinitionArn"]
     assert ecs_fake.images == {"ecs-dummy-container": "busybox:1.36"}
 
 

@@ -159,8 +159,7 @@ def test_a_forced_deployment_is_made_once_also_after_a_lost_answer(
 def test_a_read_that_fails_permanently_changes_nothing(
     ecs_fake, failure, operation, fault, times, root
 ):
-    error = failure(operation, *[fault] * FOR_GOOD)
-    assert str(error).startswith(STAGES[operation]), root
+    assert str(failure(operation, *[fault] * FOR_GOOD)).startswith(STAGES[operation]), root
     assert ecs_fake.operations.count(operation) == times
     assert state(ecs_fake) == OLD and not ecs_fake.writes
 
@@ -173,8 +172,7 @@ def test_a_write_that_fails_permanently_leaves_the_service_as_it_was(
     error = failure(operation, *[fault] * (times if operation in TAG_CALLS else FOR_GOOD))
     has_registered = operation != "RegisterTaskDefinition"
     assert state(ecs_fake) == OLD and made(ecs_fake) == (has_registered, 0)
-    last = WRITES.index(operation)
-    assert not set(WRITES[last + 1 :]) & set(ecs_fake.writes) - {"UntagResource"}
+    assert not set(WRITES[WRITES.index(operation) + 1 :]) & set(ecs_fake.writes) - {"UntagResource"}
     stage = STAGES[operation]
     if operation == "UpdateService":
         stage += f"{ecs_fake.newest['taskDefinitionArn']}: "
@@ -425,8 +423,7 @@ class ForgetfulEcs(FakeEcs):
 
 @pytest.mark.parametrize("operation", READS)
 def test_a_read_that_is_answered_without_json_is_an_error_of_the_read_stage(failure, operation):
-    error = failure(operation, fake=GarbledEcs(operation))
-    assert str(error).startswith(STAGES[operation])
+    assert str(failure(operation, fake=GarbledEcs(operation))).startswith(STAGES[operation])
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,7 @@ def seconds_left(table, lease, clock):
 
 def test_one_holder_at_a_time_has_a_lease_until_it_releases_it(leases, table, clock, fake):
     first = leases.acquire(SERVICE_ARN, FIRST)
-    message = message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER)
-    assert message == (
+    assert message_of(LeaseHeldError, leases.acquire, SERVICE_ARN, OTHER) == (
         f"[ERROR][ecs_service_read] ecs_service_name {SERVICE_ARN} is held by another update "
         "(request_id request-1, "
         "since 2027-01-15T08:00:00.000Z) until 2027-01-15T08:02:00.000Z, try again"
@@ -227,8 +226,7 @@ def test_a_waiting_holder_outlasts_throttles_too(leases, fake, clock):
 
 def test_a_table_without_permission_ends_the_wait_at_once(leases, fake, clock):
     fake.fail("UpdateItem", DENIED)
-    message = message_of(LedgerError, leases.acquire, SERVICE_ARN, FIRST, START + 60)
-    assert message == (
+    assert message_of(LedgerError, leases.acquire, SERVICE_ARN, FIRST, START + 60) == (
         "[ERROR][ecs_service_read] the function's role may not do UpdateItem on the table "
         f"{TABLE} of its LEDGER_TABLE: "
         "AccessDeniedException: User: arn:aws:sts::1:x is not authorized to "

@@ -83,8 +83,7 @@ def test_the_updates_of_a_service_come_page_by_page_the_newest_first(queries, ma
 
 def test_the_updates_of_all_services_are_ordered_by_their_beginning(queries, made):
     ids = made(5, f"{ARN}service/a/web", f"{ARN}service/b/web", SERVICE_ARN)
-    pages = all_pages(queries, limit=4)
-    assert joined(pages) == ids[::-1]
+    assert joined(all_pages(queries, limit=4)) == ids[::-1]
 
 
 @pytest.mark.parametrize(
@@ -151,11 +150,10 @@ def test_an_update_is_shown_with_the_response_of_its_caller(queries, made):
 def test_an_update_that_goes_on_has_no_verdict_yet_and_one_that_is_returned_says_where_to(
     queries, history, lease
 ):
-    entry = history.begin(intent(lease("r"), cluster_arn=CLUSTER_ARN)).entry
     history.advance(
-        entry.deployed("ecs-svc/9").rolling_back(
-            "it exited", "arn:aws:ecs:r:1:task-definition/f:1", "ecs-svc/10"
-        )
+        history.begin(intent(lease("r"), cluster_arn=CLUSTER_ARN))
+        .entry.deployed("ecs-svc/9")
+        .rolling_back("it exited", "arn:aws:ecs:r:1:task-definition/f:1", "ecs-svc/10")
     )
     whole = routes.deployment(queries, "r")
     assert (whole["state"], whole["verdict"], whole["endedAt"]) == ("ROLLING_BACK", None, None)

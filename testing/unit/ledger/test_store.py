@@ -46,8 +46,7 @@ def test_two_updates_under_one_lease_are_a_defect(history, lease):
 def test_a_step_back_is_refused(history, begin):
     entry = begin()
     history.advance(entry.deployed("ecs-svc/2"))
-    message = message_of(LedgerError, history.advance, entry.registered("arn:2"))
-    assert message.endswith(
+    assert message_of(LedgerError, history.advance, entry.registered("arn:2")).endswith(
         "the update of request_id request-1 is DEPLOYED already, it cannot become REGISTERED"
     )
     assert history.find("request-1").deployment_id == "ecs-svc/2"

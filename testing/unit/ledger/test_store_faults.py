@@ -66,8 +66,7 @@ def test_a_failed_call_has_its_effect_once_by_the_sdks_or_the_callers_retry(
     calls = fake.operations.count(operation)
     fake.fail(operation, *[fault] * failures, after_effect=after_effect)
     if failures == 3:
-        message = message_of(LedgerError, do, history, entry, lambda: later)
-        assert message.startswith(
+        assert message_of(LedgerError, do, history, entry, lambda: later).startswith(
             f"[ERROR][ecs_service_read] {operation} failed on the table {TABLE} of the "
             "function's LEDGER_TABLE: "
         )

@@ -269,8 +269,7 @@ def test_several_unknown_fields_are_named_and_many_do_not_hide_what_is_missing(e
 
 
 def test_an_unknown_field_of_a_rollback_is_compared_with_the_fields_of_a_rollback():
-    sent = {"action": "rollback", "ecs_cluster_name": "c", "ecs_service": "s"}
-    assert violation_of(sent) == (
+    assert violation_of({"action": "rollback", "ecs_cluster_name": "c", "ecs_service": "s"}) == (
         f"'ecs_service_name' is a required property; {unknown('ecs_service', 'ecs_service_name')}"
     )
 

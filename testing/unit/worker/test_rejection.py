@@ -62,9 +62,8 @@ def work_until_empty(run):
 
 def is_started_once(run, request_id):
     """Returns whether one deployment was made, and no message was given up."""
-    is_deployed = run.entry(request_id).state is State.DEPLOYED
     return (
-        is_deployed
+        run.entry(request_id).state is State.DEPLOYED
         and len(run.ecs.updates) == 1
         and not (run.queue.dead or len(run.dead_letter_queue))
     )
