@@ -6,6 +6,23 @@ ACCOUNT = "arn:aws:ecs:eu-west-1:123456789012"
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 TAGS = {"environment": "production", "owner": "platform", "contact": "platform@example.com"}
 RELEASE = {"release": "2026-11"}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "'; alert(1); //",
+    "javascript:alert(1)",
+    "</td></tr></table><h1>elsewhere</h1>",
+    "${alert(1)} {{alert(1)}} &lt;b&gt; &amp;",
+    "\u202egnp.exe\u202c \u2066isolated\u2069",
+    "مرحبا بالعالم",
+    "😀👩‍👩‍👧‍👦 ünïcödé 漢字",
+    "__proto__",
+    "constructor",
+    "x" * 256,
+    " leading and  double  spaces ",
+]
+"""Values that try to be more than text."""
 
 
 def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:

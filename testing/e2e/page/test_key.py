@@ -2,31 +2,28 @@
 
 import re
 
-import pytest
-
 from e2e.page.browser import enter_key, expect
 from fakes.scripted_api import FORBIDDEN, KEY, ScriptedApi
 
 STORED = "[Object.values(sessionStorage), Object.keys(localStorage), document.cookie]"
 
 
-def test_it_loads_under_its_policy_and_asks_nothing_before_it_has_a_key(new_tab, api):
+DECODED_ICON = """async () => {
+  const icon = new Image();
+  icon.src = document.querySelector("link[rel=icon]").href;
+  await icon.decode();
+  return icon.naturalWidth;
+}"""
+
+
+def test_it_loads_with_its_icon_under_its_policy_and_asks_nothing_before_it_has_a_key(new_tab, api):
     tab = new_tab(api)
     assert "default-src 'none'" in tab.goto(api.url).headers["content-security-policy"]
     expect(tab.get_by_role("heading", name="API key")).to_be_visible()
     expect(tab.get_by_label("Key of this API")).to_be_focused()
     expect(tab.get_by_role("table")).to_have_count(0)
+    assert tab.evaluate(DECODED_ICON) > 0
     assert api.headers == []
-
-
-def test_the_icon_of_the_tab_is_a_picture(tab):
-    width = """async () => {
-      const icon = new Image();
-      icon.src = document.querySelector("link[rel=icon]").href;
-      await icon.decode();
-      return icon.naturalWidth;
-    }"""
-    assert tab.evaluate(width) > 0
 
 
 def test_the_policy_would_stop_what_is_not_the_pages_own(browser, api):
@@ -54,7 +51,7 @@ def test_the_policy_would_stop_what_is_not_the_pages_own(browser, api):
     assert outcome == ["markup refused", ["connect-src", "img-src", "require-trusted-types-for"]]
 
 
-def test_the_key_is_kept_for_the_tab_and_nowhere_else(lists, api):
+def test_the_key_is_kept_for_the_tab_sent_in_its_header_and_nowhere_else(lists, api):
     assert lists.evaluate(STORED) == [[KEY], [], ""]
     assert KEY not in lists.url
     lists.reload()
@@ -65,10 +62,6 @@ def test_the_key_is_kept_for_the_tab_and_nowhere_else(lists, api):
     expect(other.get_by_label("Key of this API")).to_have_value("")
     expect(other.get_by_role("table")).to_have_count(0)
     assert other.evaluate(STORED) == [[], [], ""]
-
-
-@pytest.mark.usefixtures("lists")
-def test_the_key_goes_into_its_header_only(api):
     assert {headers["x-api-key"] for headers in api.headers} == {KEY}
     assert all("cookie" not in headers and "referer" not in headers for headers in api.headers)
     assert not [query for _, query in api.asked if KEY in query.values()]
@@ -83,24 +76,16 @@ def test_forgetting_the_key_removes_it_and_all_that_was_read(lists):
     expect(lists.get_by_role("table")).to_have_count(0)
 
 
-def test_a_wrong_key_is_said_and_not_kept(tab):
+def test_a_wrong_key_is_said_and_not_kept_and_spaces_around_the_right_one_do_not_count(tab, api):
+    enter_key(tab, "ключ")
+    expect(tab.get_by_role("alert").filter(has_text="letters of ASCII only")).to_be_visible()
+    assert api.headers == []
     enter_key(tab, "wrong")
     expect(tab.get_by_role("alert").filter(has_text="does not accept this key")).to_contain_text(
         FORBIDDEN[2]["errorMessage"]
     )
     expect(tab.get_by_label("Key of this API")).to_be_focused()
     assert tab.evaluate(STORED) == [[], [], ""]
-    enter_key(tab)
-    expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
-
-
-def test_a_key_that_is_no_header_is_refused_without_a_request(tab, api):
-    enter_key(tab, "ключ")
-    expect(tab.get_by_role("alert").filter(has_text="letters of ASCII only")).to_be_visible()
-    assert api.headers == []
-
-
-def test_spaces_around_a_pasted_key_do_not_count(tab):
     enter_key(tab, f"  {KEY} ")
     expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
 

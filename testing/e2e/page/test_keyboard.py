@@ -13,11 +13,13 @@ FOCUSED = """() => {
 
 
 def tabs_to(tab, count):
-    """Where so many presses of Tab lead: the names of what then has the focus."""
+    """Where so many presses of Tab lead: the names of what then has the focus, and shows it."""
     names = []
     for _ in range(count):
         tab.keyboard.press("Tab")
         names.append(tab.evaluate(FOCUSED))
+        outline = tab.evaluate("getComputedStyle(document.activeElement).outline")
+        assert outline.endswith(" solid 2px"), names
     return names
 
 
@@ -28,7 +30,7 @@ def test_the_key_is_entered_and_lists_are_read_without_a_mouse(tab):
     expect(tab.locator("#services")).to_be_focused()
 
 
-def test_the_order_of_the_focus_is_the_order_on_the_page(lists):
+def test_the_order_of_the_focus_is_the_order_on_the_page_and_the_focus_is_visible(lists):
     lists.reload()
     expect(lists.locator("#deployments-rows tr")).to_have_count(5)
     names = tabs_to(lists, 12)
@@ -41,15 +43,6 @@ def test_the_order_of_the_focus_is_the_order_on_the_page(lists):
         "Tag contact",
     ]
     assert names[8:] == ["Only what is updating", "Refresh automatically", "Refresh", "7 more tags"]
-
-
-def test_what_has_the_focus_shows_it(lists):
-    lists.reload()
-    expect(lists.locator("#deployments-rows tr")).to_have_count(5)
-    for _ in range(12):
-        lists.keyboard.press("Tab")
-        outline = lists.evaluate("getComputedStyle(document.activeElement).outline")
-        assert outline.endswith(" solid 2px"), lists.evaluate(FOCUSED)
 
 
 def test_the_skip_link_leads_past_the_services(lists):

@@ -1,7 +1,5 @@
 """What the page shows of services and deployments, and how it is filtered, paged and refreshed."""
 
-import pytest
-
 from e2e.page.browser import enter_key, expect
 from e2e.page.samples import deployment, service
 
@@ -15,30 +13,28 @@ def row(tab, name, table="services"):
     )
 
 
-def test_a_service_is_shown_with_counts_images_rollout_and_tags(lists):
-    orders = row(lists, "orders")
-    for text in (
-        "shop",
-        "FARGATE",
-        "orders:7",
-        "2 of 2 running",
-        "Completed",
-        "shop/orders:2.0.1",
-        "envoy/envoy:v1.33",
-        "proxy",
-    ):
-        expect(orders).to_contain_text(text)
+SHOWN = [
+    *("services orders shop", "services orders FARGATE", "services orders orders:7"),
+    *("services orders 2 of 2 running", "services orders Completed"),
+    *("services orders shop/orders:2.0.1", "services orders envoy/envoy:v1.33"),
+    *("services orders proxy", "services mail FARGATE, FARGATE_SPOT", "services reports Failed"),
+    *("deployments reports Rolled back", "deployments reports tasks failed to start (exit code 1)"),
+    *("deployments reports shop/reports:1.4.2", "deployments reports was 1.4.1"),
+    *("deployments mail Rollback", "deployments checkout In progress"),
+    "deployments search Timed out",
+]
+"""Table, row and what is in it."""
+
+
+def test_rows_show_counts_images_rollouts_tags_changes_verdicts_causes_and_times(lists):
+    for shown in SHOWN:
+        table, name, text = shown.split(maxsplit=2)
+        expect(row(lists, name, table)).to_contain_text(text)
     tags = ["environment production", "owner platform", "contact platform@example.com"]
-    expect(orders.get_by_role("listitem")).to_have_text(tags)
-    expect(row(lists, "mail")).to_contain_text("FARGATE, FARGATE_SPOT")
-    expect(row(lists, "reports")).to_contain_text("Failed")
-
-
-def test_many_tags_are_there_on_demand(lists):
-    search = row(lists, "search")
-    expect(search.get_by_text("unit 8")).to_be_hidden()
-    search.get_by_text("7 more tags").click()
-    expect(search.get_by_text("unit 8")).to_be_visible()
+    expect(row(lists, "orders").get_by_role("listitem")).to_have_text(tags)
+    begun = row(lists, "reports", "deployments").locator("time")
+    expect(begun).to_have_text("26 Nov 2026, 14:02:11")  # Berlin is an hour ahead.
+    expect(begun).to_have_attribute("title", "2026-11-26T13:02:11.123Z")
 
 
 def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lists, api):
@@ -62,29 +58,25 @@ def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lis
     )
 
 
-@pytest.mark.parametrize(
-    "typed, shown",
-    [("CHECK", ["checkout"]), ("office", ["mail", "reports"]), ("envoy:v1.33", ["orders"])],
-)
-def test_names_and_images_filter_while_typing(lists, api, typed, shown):
+def test_the_pages_own_filters_apply_at_once_and_without_a_request(lists, api):
     before = len(api.asked)
-    lists.get_by_label("Name or image contains").fill(typed)
-    expect(lists.locator("#services-rows th > bdi")).to_have_text(shown)
-    expect(lists.locator("#services").get_by_role("status")).to_contain_text(
-        f"{len(shown)} of 5 services"
-    )
-    assert len(api.asked) == before
-
-
-def test_only_what_is_updating_is_shown_on_demand(lists):
-    lists.get_by_label("Only what is updating").check()
-    expect(lists.locator("#services-rows th > bdi")).to_have_text(["checkout", "search"])
-    expect(lists.locator("#deployments-rows th > bdi")).to_have_text(["checkout"])
-
-
-def test_a_filter_that_matches_nothing_says_so(lists):
-    lists.get_by_label("Name or image contains").fill("no such thing")
+    names = lists.locator("#services-rows th > bdi")
+    for typed, shown in (
+        ("CHECK", ["checkout"]),
+        ("office", ["mail", "reports"]),
+        ("envoy:v1.33", ["orders"]),
+        ("no such thing", []),
+    ):
+        lists.get_by_label("Name or image contains").fill(typed)
+        expect(names).to_have_text(shown)
+        status = lists.locator("#services").get_by_role("status")
+        expect(status).to_contain_text(f"{len(shown)} of 5 services")
     expect(lists.get_by_text("Nothing that was loaded matches the filters.")).to_have_count(2)
+    lists.get_by_label("Name or image contains").fill("")
+    lists.get_by_label("Only what is updating").check()
+    expect(names).to_have_text(["checkout", "search"])
+    expect(lists.locator("#deployments-rows th > bdi")).to_have_text(["checkout"])
+    assert len(api.asked) == before
 
 
 def test_tags_and_launch_type_are_the_servers_filters(lists, api):
@@ -164,27 +156,7 @@ def test_older_deployments_come_on_demand(tab, api):
     assert [query.get("next") for query in api.queries("deployments")] == [None, "20", "40"]
 
 
-def test_a_deployment_is_shown_with_its_change_verdict_and_cause(lists):
-    reports = row(lists, "reports", "deployments")
-    for text in (
-        "Rolled back",
-        "tasks failed to start (exit code 1)",
-        "shop/reports:1.4.2",
-        "was 1.4.1",
-    ):
-        expect(reports).to_contain_text(text)
-    expect(row(lists, "mail", "deployments")).to_contain_text("Rollback")
-    expect(row(lists, "checkout", "deployments")).to_contain_text("In progress")
-    expect(row(lists, "search", "deployments")).to_contain_text("Timed out")
-
-
-def test_times_are_in_the_readers_zone_with_the_exact_one_as_title(lists):
-    begun = row(lists, "reports", "deployments").locator("time")
-    expect(begun).to_have_text("26 Nov 2026, 14:02:11")  # Berlin is an hour ahead.
-    expect(begun).to_have_attribute("title", "2026-11-26T13:02:11.123Z")
-
-
-def test_details_of_a_deployment_are_read_when_they_are_opened(lists, api):
+def test_details_of_a_deployment_are_read_when_they_are_opened_and_said_to_be_gone(lists, api):
     row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
     dialog = lists.get_by_role("dialog", name="reports in office")
     for text in (
@@ -202,19 +174,22 @@ def test_details_of_a_deployment_are_read_when_they_are_opened(lists, api):
     row(lists, "orders", "deployments").get_by_role("button", name="Details").click()
     lists.get_by_text("Recorded answer").click()
     expect(lists.get_by_role("dialog").locator("pre")).to_contain_text('"changed": true')
+    lists.keyboard.press("Escape")
 
-
-def test_a_deployment_that_is_gone_is_said_in_the_dialog(lists, api):
     api.deployments = []
-    row(lists, "reports", "deployments").get_by_role("button", name="Details").click()
+    row(lists, "mail", "deployments").get_by_role("button", name="Details").click()
     error = "404 DeploymentNotFoundError: there is no such deployment"
     expect(lists.get_by_role("dialog").get_by_role("alert")).to_contain_text(error)
 
 
-def test_a_refresh_that_changes_nothing_leaves_opened_tags_open(lists, api):
-    row(lists, "search").get_by_text("7 more tags").click()
+def test_many_tags_are_there_on_demand_and_a_refresh_that_changes_nothing_leaves_them_open(
+    lists, api
+):
+    search = row(lists, "search")
+    expect(search.get_by_text("unit 8")).to_be_hidden()
+    search.get_by_text("7 more tags").click()
     with lists.expect_response("**/list?*"):
         lists.get_by_role("button", name="Refresh").click()
     expect(lists.locator("#services")).to_have_attribute("aria-busy", "false")
     assert len(api.queries("list")) == 2
-    expect(row(lists, "search").get_by_text("unit 8")).to_be_visible()
+    expect(search.get_by_text("unit 8")).to_be_visible()

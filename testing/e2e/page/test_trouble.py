@@ -3,7 +3,7 @@
 import pytest
 
 from e2e.page.browser import enter_key, expect, wait_until_loaded
-from e2e.page.samples import service
+from e2e.page.samples import HOSTILE, service
 from fakes.scripted_api import FORBIDDEN, error
 
 HIDE = """(hidden) => {
@@ -37,24 +37,53 @@ def alert(tab, section="services"):
     return tab.locator(f"#{section}").get_by_role("alert")
 
 
-def test_the_functions_error_is_shown_with_its_request(lists, api):
-    api.instead["list"] = error(
-        502,
-        "ServiceReadError",
-        "[ERROR][ecs_service_read] reading ecs service unexpected error: slow",
-    )
-    lists.get_by_role("button", name="Refresh").click()
-    text = (
-        "502 ServiceReadError: [ERROR][ecs_service_read] reading ecs service unexpected error: "
-        "slow (request 4f1c2d3e)"
-    )
-    expect(alert(lists)).to_have_text(text)
-    # What was there stays.
-    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
-    expect(alert(lists, "deployments")).to_be_empty()
-    del api.instead["list"]
-    lists.get_by_role("button", name="Refresh").click()
-    expect(alert(lists)).to_be_empty()
+NO_JSON = "Error: the answer is not the API's"
+READ_ERROR = "[ERROR][ecs_service_read] reading ecs service unexpected error: slow"
+REQUEST = "(request 4f1c2d3e)"
+ERRORS = [
+    (
+        "list",
+        error(502, "ServiceReadError", READ_ERROR),
+        f"502 ServiceReadError: {READ_ERROR} {REQUEST}",
+    ),
+    # What the function's role may not do says nothing of the key.
+    (
+        "list",
+        error(403, "ServiceReadError", "ListClusters: AccessDeniedException: no"),
+        f"403 ServiceReadError: ListClusters: AccessDeniedException: no {REQUEST}",
+    ),
+    (
+        "list",
+        error(429, "QuotaExceeded", "the quota of this key is used up", Retry_After="3600"),
+        "Too many requests: try again in 3600 seconds. "
+        f"429 QuotaExceeded: the quota of this key is used up {REQUEST}",
+    ),
+    (
+        "list",
+        (500, {}, {"errorType": HOSTILE[0], "errorMessage": HOSTILE[1], "requestId": HOSTILE[2]}),
+        f"500 {HOSTILE[0]}: {HOSTILE[1]} (request {HOSTILE[2]})",
+    ),
+    ("deployments", (502, {}, "<h1>Bad gateway</h1>"), f"502 {NO_JSON}"),
+    ("deployments", (200, {}, "not JSON"), f"200 {NO_JSON}"),
+]
+"""A route, its answer, and what the section says."""
+
+
+def test_an_error_is_shown_in_its_section_what_was_there_stays_and_the_next_refresh_ends_it(
+    lists, api
+):
+    sections = {"list": "services", "deployments": "deployments"}
+    for route, answer, text in ERRORS:
+        api.instead[route] = answer
+        lists.get_by_role("button", name="Refresh").click()
+        expect(alert(lists, sections[route])).to_have_text(text)
+        expect(lists.get_by_role("rowheader", name="checkout")).to_have_count(2)
+        expect(lists.get_by_label("Key of this API")).to_be_hidden()
+        (other,) = set(sections.values()) - {sections[route]}
+        expect(alert(lists, other)).to_be_empty()
+        del api.instead[route]
+        lists.get_by_role("button", name="Refresh").click()
+        expect(alert(lists, sections[route])).to_be_empty()
 
 
 def test_an_error_at_the_first_load_is_no_empty_list(tab, api):
@@ -64,33 +93,12 @@ def test_an_error_at_the_first_load_is_no_empty_list(tab, api):
     expect(tab.locator("#services-empty")).to_have_text("Nothing could be loaded.")
 
 
-@pytest.mark.parametrize("answer", [(502, {}, "<h1>Bad gateway</h1>"), (200, {}, "not JSON")])
-def test_an_answer_that_is_not_the_apis_is_said(lists, api, answer):
-    api.instead["deployments"] = answer
-    lists.get_by_role("button", name="Refresh").click()
-    expect(alert(lists, "deployments")).to_have_text(
-        f"{answer[0]} Error: the answer is not the API's"
-    )
-
-
 def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
     api.instead["list"] = api.instead["deployments"] = FORBIDDEN
     lists.get_by_role("button", name="Refresh").click()
     expect(lists.get_by_role("alert").filter(has_text="does not accept this key")).to_be_visible()
     expect(lists.get_by_label("Key of this API")).to_be_focused()
     expect(lists.get_by_role("table")).to_have_count(0)
-
-
-def test_too_many_requests_are_shown_with_the_time_to_wait(lists, api):
-    api.instead["list"] = error(
-        429, "QuotaExceeded", "the quota of this key is used up", Retry_After="3600"
-    )
-    lists.get_by_role("button", name="Refresh").click()
-    text = (
-        "Too many requests: try again in 3600 seconds. 429 QuotaExceeded: the quota of this key "
-        "is used up (request 4f1c2d3e)"
-    )
-    expect(alert(lists)).to_have_text(text)
 
 
 def test_an_api_that_cannot_be_reached_is_said(lists, api):
@@ -151,13 +159,3 @@ def test_after_failures_it_waits_longer_and_longer(clocked, api):
         pass_seconds(clocked, 60)
         counts.append(len(api.queries("list")))
     assert [after - counts[0] for after in counts] == [0, 1, 1, 1, 1, 2]
-
-
-def test_what_the_functions_role_may_not_do_says_nothing_of_the_key(lists, api):
-    api.instead["list"] = error(403, "ServiceReadError", "ListClusters: AccessDeniedException: no")
-    lists.get_by_role("button", name="Refresh").click()
-    expect(alert(lists)).to_contain_text(
-        "403 ServiceReadError: ListClusters: AccessDeniedException: no"
-    )
-    expect(lists.get_by_role("rowheader", name="checkout").first).to_be_visible()
-    expect(lists.get_by_label("Key of this API")).to_be_hidden()
