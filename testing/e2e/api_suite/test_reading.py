@@ -20,11 +20,13 @@ ROUTES = {
 """The routes, and whether each wants the key."""
 
 
-def test_the_help_needs_no_key_and_lists_the_routes(api):
-    answer = answered(api.call("GET", "", key=""))
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
+def test_the_help_needs_no_key_and_lists_the_routes_for_a_program(accept, api):
+    answer = answered(api.call("GET", "", headers={"Accept": accept} if accept else None, key=""))
 
+    assert answer["name"] == "ecs-updater"
     assert answer.keys() == {"name", "routes", "authentication", "tagFilters", "openapi"}
-    assert {f"{one['method']} {one['path']}" for one in answer["routes"]} == set(ROUTES)
+    assert {f"{route['method']} {route['path']}" for route in answer["routes"]} == set(ROUTES)
     assert answer["tagFilters"] == ["environment", "owner", "contact"]
 
 
@@ -40,24 +42,24 @@ def test_a_browser_gets_a_page_in_which_nothing_runs_but_its_own_script(api):
     parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))  # type: ignore[method-assign]
     parser.feed(reply.content.decode())
 
-    assert reply.status == 200 and reply.headers["content-type"].startswith("text/html")
+    assert reply.status_code == 200 and reply.headers["content-type"].startswith("text/html")
     assert policy["default-src"] == "'none'" and policy["script-src"].startswith("'sha256-")
     assert (
         reply.headers["referrer-policy"] == "no-referrer"
         and reply.headers["cache-control"] == "no-store"
     )
     assert {"html", "script"} <= {tag for tag, _ in found}
-    assert not [one for one in found if {"src", "onclick", "onload"} & one[1].keys()]
-
-
-@pytest.mark.parametrize("accept", ["*/*", "application/json"])
-def test_a_program_gets_json_from_the_same_address(accept, api):
-    assert answered(api.call("GET", "", headers={"Accept": accept}))["name"] == "ecs-updater"
+    assert not [
+        tag for tag, attributes in found if {"src", "onclick", "onload"} & attributes.keys()
+    ]
 
 
 def services(reply) -> dict[tuple[str, str], dict[str, Any]]:
     """The services of an answer, by cluster and name."""
-    return {(one["clusterName"], one["serviceName"]): one for one in answered(reply)["services"]}
+    return {
+        (service["clusterName"], service["serviceName"]): service
+        for service in answered(reply)["services"]
+    }
 
 
 @pytest.mark.usefixtures("service")
@@ -98,7 +100,7 @@ def test_the_pages_of_the_list_have_everything_once(api):
         page = answered(
             api.call("GET", f"list?launch_type=ALL&limit=1{following and f'&next={following}'}")
         )
-        found += [(one["clusterName"], one["serviceName"]) for one in page["services"]]
+        found += [(service["clusterName"], service["serviceName"]) for service in page["services"]]
         following = page["next"]
 
     assert found == whole
@@ -118,7 +120,11 @@ def test_the_openapi_document_has_the_routes(api):
     for name, operation in operations.items():
         assert all(answer["description"] for answer in operation["responses"].values()), name
         parameters = operation.get("parameters", [])
-        in_path = {one["name"] for one in parameters if one["in"] == "path" and one["required"]}
+        in_path = {
+            parameter["name"]
+            for parameter in parameters
+            if parameter["in"] == "path" and parameter["required"]
+        }
         assert in_path == ({"id"} if "{id}" in name else set())
 
 
