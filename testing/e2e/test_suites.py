@@ -117,7 +117,7 @@ def test_a_function_that_answers_wrongly_fails_the_checks_of_what_is_wrong(deplo
         if number < "2" and verdict == "PASSED"
     ] == ["1.1.1"]
     assert "[FAILED CHECK 1.2.1] ecs-updater RegularCase - Image Before" in failures(result)
-    assert "answer.body.BEFORE.serviceImage is nothing, not 'busybox'" in result.output
+    assert "answer.body.BEFORE.serviceImage is None, not 'busybox'" in result.output
     assert "[FAILED CHECK 1.3.3] ecs-updater RegularCase - Image in ECS" in failures(result)
     assert "service.image is 'busybox', not 'busybox:1.36'" in result.output
     assert (

@@ -53,7 +53,7 @@ class DeployedApi:
         """Status and JSON of an answer."""
         content = None if body is None else json.dumps(body).encode()
         reply = self.api.call(method, route, content, {"Content-Type": JSON} if content else None)
-        return reply.status, reply.json()
+        return reply.status_code, reply.json()
 
     def limit(self, burst: int, rate: float) -> None:
         """Lets the key, and the stage, make so many calls at once, and per second; as deployed,

@@ -7,10 +7,9 @@ import os
 import boto3
 import pytest
 
-from e2e.event_suite import cases
 from e2e.event_suite.api import Api, from_environment
 from e2e.event_suite.cases import ServiceState
-from e2e.event_suite.service import Service, ServiceMissing
+from e2e.event_suite.service import Service
 
 
 @pytest.fixture(scope="session", name="api")
@@ -37,8 +36,5 @@ def _at_first() -> ServiceState:
 def _service(names, at_first) -> Service:
     """The suite's own view of the service, which is as it was made."""
     service = Service(boto3.client("ecs"), names["cluster"], names["service"])
-    try:
-        service.restore(at_first)
-    except ServiceMissing as error:
-        pytest.fail(f"{error}: {cases.how_to_deploy(os.environ)}")
+    service.restore(at_first)
     return service

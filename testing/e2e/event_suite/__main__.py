@@ -14,23 +14,15 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import cases
-from .invokers import (
-    InvocationFailed,
-    Invoker,
-    aws_cli,
-    http_api,
-    lambda_api,
-    sam,
-)
-from .payload import PayloadRefused, check
+from .cases import CannotRun, load
+from .invokers import InvocationFailed, Invoker, aws_cli, http_api, sam
+from .payload import check
 from .run import OK, run_case, table
-from .service import Service, ServiceMissing
+from .service import Service
 
 INVOKERS = {
     "aws-cli": aws_cli.invoker,
     "http": http_api.invoker,
-    "lambda-api": lambda_api.invoker,
     "sam-local": sam.local_invoker,
     "sam-remote": sam.remote_invoker,
 }
@@ -54,14 +46,8 @@ def main() -> int:
         if arguments.event:
             return run_one(invoke, arguments.event)
         status, report = run_all(invoke, Path(os.environ["BUILD_DIR"], "events"))
-    except (PayloadRefused, InvocationFailed, cases.SettingsCollide) as refusal:
-        print(f"✗ {refusal}", file=sys.stderr)
-        return 2
-    except (BotoCoreError, ClientError, ServiceMissing) as error:
-        print(
-            f"✗ the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}",
-            file=sys.stderr,
-        )
+    except (CannotRun, InvocationFailed, BotoCoreError, ClientError) as error:
+        print(f"✗ {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\n✗ interrupted", file=sys.stderr)
@@ -92,7 +78,7 @@ def run_all(invoke: Invoker, event_dir: Path) -> tuple[int, str]:
     service = Service(boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"])
     service.read()  # Here, and not in the middle of a line, it is found missing.
     outcomes = []
-    for case in cases.load(os.environ):
+    for case in load(os.environ):
         print(f"  {case.name}: {case.description}", end="", flush=True)
         outcome = run_case(case, invoke, service, event_dir)
         outcomes.append(outcome)

@@ -34,8 +34,10 @@ _ORDER = (
 )
 
 
-class SettingsCollide(Exception):
-    """An event would not change the service with these settings; the text names the setting."""
+class CannotRun(Exception):
+    """The events cannot be sent: a setting, the service or the file is at fault. The text says why
+    in one line.
+    """
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,10 @@ class Case:
 def load(settings: Mapping[str, str]) -> list[Case]:
     """All cases, the regular one first.
 
-    Raises KeyError for a setting that an event uses and ``settings`` has not, and SettingsCollide.
+    Raises KeyError for a setting that an event uses and ``settings`` has not, and CannotRun when an
+    event would not change the service.
     """
     return [_load(name, settings) for name in _ORDER]
-
-
-def how_to_deploy(settings: Mapping[str, str]) -> str:
-    """The command that makes the service where this run goes."""
-    return "make deploy-ecs-cluster deploy-ecs-service" + (
-        " TARGET=local" if settings.get("TARGET") == "local" else ""
-    )
 
 
 def _load(name: str, settings: Mapping[str, str]) -> Case:
@@ -127,13 +123,13 @@ def _sort(body: dict[str, Any]) -> None:
 
 
 def _check_changes(changes: list[dict[str, Any]]) -> None:
-    """Raises SettingsCollide when a setting is what the event sets itself, so that nothing would
+    """Raises CannotRun when a setting is what the event sets itself, so that nothing would
     change there.
     """
     names = [change["what"] for change in changes]
     for change in changes:
         if change["from"] == change["to"] or names.count(change["what"]) > 1:
-            raise SettingsCollide(
+            raise CannotRun(
                 f"an event changes {change['what']} itself: choose another "
                 "CONTAINER_IMAGE or TAG_NAME"
             )

@@ -7,33 +7,29 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 import json
 from pathlib import Path
 
+from .cases import CannotRun
+
 LIMIT = 6 * 1024 * 1024
 """Bytes of a synchronous invocation's payload."""
 
 
-class PayloadRefused(Exception):
-    """The file cannot be sent to a function; the text says why in one line."""
-
-
 def check(event_file: Path) -> None:
-    """Raises PayloadRefused for a file that is not there, is no JSON, or is too large for
+    """Raises CannotRun for a file that is not there, is no JSON, or is too large for
     Lambda.
     """
     try:
         with event_file.open("rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as error:
-        raise PayloadRefused(f"{event_file} cannot be read: {error.strerror}") from error
+        raise CannotRun(f"{event_file} cannot be read: {error.strerror}") from error
     if len(content) > LIMIT:
-        raise PayloadRefused(
-            f"{event_file} is too large: Lambda takes events of at most {LIMIT} bytes"
-        )
+        raise CannotRun(f"{event_file} is too large: Lambda takes events of at most {LIMIT} bytes")
     try:
         json.loads(content.decode("utf-8"), parse_constant=_no_json)
     except RecursionError as error:
-        raise PayloadRefused(f"{event_file} is nested too deeply") from error
+        raise CannotRun(f"{event_file} is nested too deeply") from error
     except ValueError as error:  # No UTF-8 is a ValueError too.
-        raise PayloadRefused(f"{event_file} is no JSON: {error}") from error
+        raise CannotRun(f"{event_file} is no JSON: {error}") from error
 
 
 def _no_json(constant: str) -> None:

@@ -21,32 +21,42 @@ class Outcome:
     """What became of one case."""
 
     case: Case
-    actual: str
+    invocation: Invocation | str
+    """What came back, or why nothing did."""
     seconds: float
     """Only the invocation, without restoring and reading the service."""
-    differences: tuple[str, ...]
-    skipped: frozenset[str]
+    service: ServiceState
+    """The service afterwards."""
+
+    @property
+    def differences(self) -> list[str]:
+        """What is not as expected; empty where everything is."""
+        if isinstance(self.invocation, str):
+            return [self.invocation]
+        return [
+            *compare(self.case, self.invocation),
+            *differences(vars(self.case.ends_with), vars(self.service), "service"),
+        ]
 
     @property
     def verdict(self) -> str:
         """``ok`` or ``FAILED``."""
         return FAILED if self.differences else OK
 
+    @property
+    def actual(self) -> str:
+        """The answer or the error, for the table."""
+        return "not invoked" if isinstance(self.invocation, str) else str(self.invocation)
 
-@dataclass(frozen=True)
-class Execution:
-    """What sending one event came to: the invocation, or why there was none, and the service
-    afterwards.
-    """
-
-    invocation: Invocation | None
-    failure: str | None
-    seconds: float
-    """Only the invocation, without restoring and reading the service."""
-    service: ServiceState
+    @property
+    def skipped(self) -> frozenset[str]:
+        """What of the error could not be compared."""
+        if isinstance(self.invocation, str) or self.case.expected.error_message is None:
+            return frozenset()
+        return self.invocation.cannot_show
 
 
-def execute(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Execution:
+def run_case(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Outcome:
     """Restores the state that a case starts from and sends its event, which lies in ``event_dir``
     afterwards, as it was sent.
     """
@@ -54,28 +64,12 @@ def execute(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> E
     event_file = event_dir / f"{case.name}.json"
     event_file.write_text(json.dumps(case.event, indent=2) + "\n", "utf-8")
     service.restore(case.starts_from)
-    invocation = failure = None
     begin = time.monotonic()
     try:
-        invocation = invoke(event_file)
+        invocation: Invocation | str = invoke(event_file)
     except InvocationFailed as reason:
-        failure = str(reason)
-    return Execution(invocation, failure, time.monotonic() - begin, service.read())
-
-
-def run_case(case: Case, invoke: Invoker, service: Service, event_dir: Path) -> Outcome:
-    """Executes one case and compares everything."""
-    done = execute(case, invoke, service, event_dir)
-    if done.invocation is None:
-        return Outcome(case, "not invoked", done.seconds, (str(done.failure),), frozenset())
-    skipped = (
-        done.invocation.cannot_show if case.expected.error_message is not None else frozenset()
-    )
-    found = [
-        *compare(case, done.invocation),
-        *differences(vars(case.ends_with), vars(done.service), "service"),
-    ]
-    return Outcome(case, str(done.invocation), done.seconds, tuple(found), skipped)
+        invocation = str(reason)
+    return Outcome(case, invocation, time.monotonic() - begin, service.read())
 
 
 def compare(case: Case, invocation: Invocation) -> Iterator[str]:

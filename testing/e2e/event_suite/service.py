@@ -4,13 +4,10 @@ it.
 With a separate SDK client, so that the function does not judge itself.
 """
 
+import os
 from typing import Any
 
-from .cases import ServiceState
-
-
-class ServiceMissing(Exception):
-    """The service is not there, or was deleted; the text says so in one line."""
+from .cases import CannotRun, ServiceState
 
 
 class Service:
@@ -24,7 +21,7 @@ class Service:
     def read(self) -> ServiceState:
         """What the service runs, or is about to run, and its tags.
 
-        Raises ServiceMissing when it is not there.
+        Raises CannotRun when it is not there.
         """
         service = self._describe()
         definition, _ = self._task_definition(service)
@@ -59,9 +56,15 @@ class Service:
             cluster=self._cluster, services=[self._service], include=["TAGS"]
         )
         # A deleted service can still be read for a while.
-        service = next((one for one in answer["services"] if one["status"] != "INACTIVE"), None)
+        service = next(
+            (found for found in answer["services"] if found["status"] != "INACTIVE"), None
+        )
         if service is None:
-            raise ServiceMissing(f"cluster {self._cluster} has no service {self._service}")
+            target = " TARGET=local" if os.environ.get("TARGET") == "local" else ""
+            raise CannotRun(
+                f"cluster {self._cluster} has no service {self._service}: "
+                f"make deploy-ecs-cluster deploy-ecs-service{target}"
+            )
         return service
 
     def _task_definition(

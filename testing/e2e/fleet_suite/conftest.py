@@ -13,7 +13,7 @@ import pytest
 
 from e2e.event_suite import cases
 from e2e.event_suite.cases import Case, ServiceState
-from e2e.event_suite.service import Service, ServiceMissing
+from e2e.event_suite.service import Service
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.ledger.queries import Progress
 from support.make import until
@@ -62,8 +62,6 @@ def _services(ecs, at_first) -> Iterator[list[Service]]:
         for service in found:
             service.restore(at_first)
         yield found
-    except ServiceMissing as error:
-        pytest.fail(f"{error}: {cases.how_to_deploy(os.environ)}")
     finally:
         for name in others:
             ecs.delete_service(cluster=cluster, service=name, force=True)
@@ -75,7 +73,7 @@ def _make(ecs: Any, cluster: str, like: str, names: list[str]) -> None:
     """
     (model,) = ecs.describe_services(cluster=cluster, services=[like])["services"]
     found = ecs.describe_services(cluster=cluster, services=names)["services"]
-    there = {one["serviceName"]: one["status"] for one in found}
+    there = {service["serviceName"]: service["status"] for service in found}
     draining = [name for name in names if there.get(name) == "DRAINING"]
     if draining:
         ecs.get_waiter("services_inactive").wait(cluster=cluster, services=draining)

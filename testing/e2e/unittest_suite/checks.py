@@ -2,56 +2,20 @@
 number when it fails.
 """
 
-import functools
 import os
 import unittest
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from e2e.event_suite import cases
 from e2e.event_suite.comparison import differences
-from e2e.event_suite.invokers import Invocation, Invoker, lambda_api
-from e2e.event_suite.run import Execution, compare, execute
-from e2e.event_suite.service import Service, ServiceMissing
-
-
-class CannotRun(Exception):
-    """The suite has no settings, or no service to work on; the text says so in one line."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the cases are executed with."""
-
-    cases: Mapping[str, cases.Case]
-    invoke: Invoker
-    service: Service
-    event_dir: Path
-
-
-@functools.cache
-def target() -> Target:
-    """The target that the Makefile's settings lead to. Raises CannotRun."""
-    try:
-        service = Service(
-            boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"]
-        )
-        loaded = {case.name: case for case in cases.load(os.environ)}
-        return Target(
-            loaded, lambda_api.invoker(os.environ), service, Path(os.environ["BUILD_DIR"], "events")
-        )
-    except KeyError as name:
-        raise CannotRun(
-            f"there is no setting {name}: make run-lambda-test-unittest gives it"
-        ) from None
-    except (cases.SettingsCollide, BotoCoreError) as error:
-        raise CannotRun(str(error)) from None
-
+from e2e.event_suite.invokers import Invocation, lambda_api
+from e2e.event_suite.run import Outcome, compare, run_case
+from e2e.event_suite.service import Service
 
 Find = Callable[[Any], Iterable[str]]
 """A check: what it finds wrong, one line for each difference."""
@@ -66,7 +30,7 @@ class NumberedChecks(unittest.TestCase):
     checks: ClassVar[Mapping[str, Find]]
     """The checks by the words that a failed one says."""
     case: ClassVar[cases.Case]
-    done: ClassVar[Execution]
+    outcome: ClassVar[Outcome]
 
     def __init_subclass__(cls, numbers: Iterable[str] | None = None) -> None:
         if numbers is not None:
@@ -79,28 +43,26 @@ class NumberedChecks(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        here = target()
-        cls.case = here.cases[cls.event]
-        try:
-            cls.done = execute(cls.case, here.invoke, here.service, here.event_dir)
-        except (BotoCoreError, ClientError, ServiceMissing) as error:
-            raise CannotRun(
-                f"the service cannot be prepared: {error}: {cases.how_to_deploy(os.environ)}"
-            ) from None
+        (cls.case,) = (case for case in cases.load(os.environ) if case.name == cls.event)
+        service = Service(
+            boto3.client("ecs"), os.environ["CLUSTER_NAME"], os.environ["SERVICE_NAME"]
+        )
+        event_dir = Path(os.environ["BUILD_DIR"], "events")
+        cls.outcome = run_case(cls.case, lambda_api.invoker(os.environ), service, event_dir)
 
     @property
     def invocation(self) -> Invocation:
         """What came back."""
-        assert self.done.invocation
-        return self.done.invocation
+        assert isinstance(self.outcome.invocation, Invocation), self.outcome.invocation
+        return self.outcome.invocation
 
     def image_in_ecs(self) -> Iterator[str]:
         """ECS has the image that the service should run."""
-        return differences(self.case.ends_with.image, self.done.service.image, "service.image")
+        return differences(self.case.ends_with.image, self.outcome.service.image, "service.image")
 
     def tags_in_ecs(self) -> Iterator[str]:
         """ECS has the tags that the service should have."""
-        return differences(self.case.ends_with.tags, self.done.service.tags, "service.tags")
+        return differences(self.case.ends_with.tags, self.outcome.service.tags, "service.tags")
 
 
 def _numbered(number: str, what: str, find: Find) -> Callable[[Any], None]:
@@ -108,7 +70,7 @@ def _numbered(number: str, what: str, find: Find) -> Callable[[Any], None]:
 
     def test(self: NumberedChecks) -> None:
         try:
-            lines = list(find(self)) if self.done.invocation else [self.done.failure]
+            lines = list(find(self))
         except unittest.SkipTest as reason:
             self.skipTest(f"[SKIPPED CHECK {number}] {reason}")
         if lines:
@@ -199,17 +161,10 @@ class ErrorChecks(NumberedChecks):
     }
 
 
-class _Nothing:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
 def _part(answer: Any, path: Iterable[str]) -> Any:
-    """What lies at the path; an object that equals nothing else, when the answer has no such
-    place.
+    """What lies at the path; None, which no answer is expected to have there, where the answer has
+    no such place.
     """
-    for name in path:
-        if not isinstance(answer, dict) or name not in answer:
-            return _Nothing()
-        answer = answer[name]
-    return answer
+    return reduce(
+        lambda part, name: part.get(name) if isinstance(part, dict) else None, path, answer
+    )

@@ -3,7 +3,8 @@
 Each is called with the file of an event and gives an ``Invocation``.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,35 @@ class Invocation:
 Invoker = Callable[[Path], Invocation]
 
 
-def from_payload(payload: Any, cannot_show: frozenset[str] = frozenset()) -> Invocation:
+def lambda_endpoint(environment: Mapping[str, str]) -> str | None:
+    """``$LAMBDA_ENDPOINT_URL``, which is `sam local start-lambda`, else the one of every service;
+    None is AWS's own.
+    """
+    return environment.get("LAMBDA_ENDPOINT_URL") or environment.get("AWS_ENDPOINT_URL") or None
+
+
+def cannot_show(environment: Mapping[str, str]) -> frozenset[str]:
+    """``errorType`` where the emulator runs the function, else nothing.
+
+    MiniStack calls every error of a Python function Runtime.HandlerError. Lambda gives the error's
+    class, and so does `sam local start-lambda`.
+    """
+    is_emulator = environment.get("AWS_ENDPOINT_URL") and not environment.get("LAMBDA_ENDPOINT_URL")
+    return frozenset({"errorType"}) if is_emulator else frozenset()
+
+
+def from_payload(payload: Any, hidden: frozenset[str] = frozenset()) -> Invocation:
     """The invocation whose answer is ``payload``: an error object of Lambda has
     ``errorMessage``, an answer never has.
     """
     if isinstance(payload, dict) and "errorMessage" in payload:
-        return Invocation(None, payload.get("errorType"), payload["errorMessage"], cannot_show)
-    return Invocation(payload, cannot_show=cannot_show)
+        return Invocation(None, payload.get("errorType"), payload["errorMessage"], hidden)
+    return Invocation(payload, cannot_show=hidden)
+
+
+def from_text(text: str | bytes, hidden: frozenset[str]) -> Invocation:
+    """The invocation whose answer is this payload. Raises InvocationFailed when it is not JSON."""
+    try:
+        return from_payload(json.loads(text), hidden)
+    except ValueError:
+        raise InvocationFailed(f"the function's answer is not JSON: {text[:300]!r}") from None

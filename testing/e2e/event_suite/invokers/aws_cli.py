@@ -2,12 +2,11 @@
 cli, version 1 or 2.
 """
 
-import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import Invocation, InvocationFailed, Invoker, endpoint, from_payload
+from . import Invocation, InvocationFailed, Invoker, cannot_show, from_text, lambda_endpoint
 
 # With a reserved concurrency of 1 a call is refused while another one runs. Both versions of the
 # cli then wait up to 20 seconds and call again, but each has other numbers of its own.
@@ -18,35 +17,28 @@ def invoker(environment: Mapping[str, str]) -> Invoker:
     """Invokes ``$LAMBDA_FUNCTION_NAME`` with ``$AWS_CLI``; the answer lies in
     ``$BUILD_DIR/events``, called like the event.
     """
-    url = endpoint.of_lambda(environment)
-    hidden = endpoint.cannot_show(url)
+    # Before 2.13 the cli does not know the variable.
+    url = lambda_endpoint(environment)
+    command = [environment["AWS_CLI"], *(["--endpoint-url", url] if url else [])]
+    # No time-out of the client's own: it would invoke again.
+    command += ["lambda", "invoke", "--cli-read-timeout", "0"]
+    command += ["--function-name", environment["LAMBDA_FUNCTION_NAME"]]
 
     def invoke(event_file: Path) -> Invocation:
         answer_file = Path(environment["BUILD_DIR"], "events", f"{event_file.stem}.answer.json")
         answer_file.parent.mkdir(parents=True, exist_ok=True)
-        command = [environment["AWS_CLI"]]
-        # Before 2.13 the cli does not know the variable.
-        command += ["--endpoint-url", url] if url else []
-        # fileb: version 2 takes a payload for base64 otherwise. No time-out of the client's own: it
-        # would invoke again.
-        command += [
-            "lambda",
-            "invoke",
-            "--function-name",
-            environment["LAMBDA_FUNCTION_NAME"],
-            "--cli-read-timeout",
-            "0",
-        ]
-        command += ["--payload", f"fileb://{event_file}", str(answer_file)]
-        variables = {**environment, **_RETRIES, "AWS_PAGER": ""}
-        done = subprocess.run(command, env=variables, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            # fileb: version 2 takes a payload for base64 otherwise.
+            [*command, "--payload", f"fileb://{event_file}", str(answer_file)],
+            env={**environment, **_RETRIES, "AWS_PAGER": ""},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise InvocationFailed(
                 f"aws lambda invoke failed: {' '.join(done.stderr.split())[:300]}"
             )
-        try:
-            return from_payload(json.loads(answer_file.read_text("utf-8")), hidden)
-        except ValueError:
-            raise InvocationFailed(f"the function's answer in {answer_file} is no JSON") from None
+        return from_text(answer_file.read_text("utf-8"), cannot_show(environment))
 
     return invoke

@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import Invocation, InvocationFailed, Invoker, from_payload
+from . import Invocation, InvocationFailed, Invoker, cannot_show, from_payload
 
 _SAM = Path(__file__).parents[4] / "scripts" / "sam"
 _SECONDS = 300
-# MiniStack's local executor calls every error of a Python function Runtime.HandlerError.
-_CANNOT_SHOW = frozenset({"errorType"})
 # Not the whole environment: SAM gives a function every variable of its own that the template
 # declares, IMAGE and the like.
 _PASSED_ON = (
@@ -73,16 +71,9 @@ def run(
             return json.loads(payload)
     except ValueError:
         pass
-    last = next(
-        (
-            line
-            for line in reversed(log_file.read_text("utf-8", "replace").splitlines())
-            if line.strip()
-        ),
-        "no word",
-    )
+    last = log_file.read_text("utf-8", "replace").strip().rpartition("\n")[2]
     raise InvocationFailed(
-        f"sam {arguments[0]} invoke failed with {done.returncode}: {last.strip()[:300]} "
+        f"sam {arguments[0]} invoke failed with {done.returncode}: {last[:300]} "
         f"(its log is {log_file})"
     )
 
@@ -132,17 +123,11 @@ def local_invoker(environment: Mapping[str, str]) -> Invoker:
 def remote_invoker(environment: Mapping[str, str]) -> Invoker:
     """Invokes the function of the stack ``$STACK_NAME-lambda``."""
 
+    arguments = ["remote", "invoke", "Function"]
+    arguments += ["--stack-name", f"{environment['STACK_NAME']}-lambda"]
+
     def invoke(event_file: Path) -> Invocation:
-        stack = f"{environment['STACK_NAME']}-lambda"
-        arguments = [
-            "remote",
-            "invoke",
-            "Function",
-            "--stack-name",
-            stack,
-            "--event-file",
-            str(event_file),
-        ]
-        return from_payload(run(environment, arguments, event_file), _CANNOT_SHOW)
+        payload = run(environment, [*arguments, "--event-file", str(event_file)], event_file)
+        return from_payload(payload, cannot_show(environment))
 
     return invoke
