@@ -39,18 +39,29 @@ def input_error(*lines: str) -> CommandError:
 
 
 _LOG_IN = "log in (aws configure, aws sso login), or name a profile with --profile"
+_EXPIRED = f"the credentials have expired: {_LOG_IN}"
+_REJECTED_TIME = "AWS rejected the signature ({reason}): set this machine's clock"
+_UNREACHABLE = frozenset({*(error.__name__ for error in NEVER_SENT), "SSLError"})
 _ADVICE = {
     "NoCredentialsError": f"there are no credentials: {_LOG_IN}",
     "PartialCredentialsError": f"the credentials are not complete ({{reason}}): {_LOG_IN}",
     "ConfigParseError": "{reason}: correct the file, or name another one in AWS_CONFIG_FILE",
     "NoRegionError": "there is no region: name one with --region, or set AWS_DEFAULT_REGION",
     "ProfileNotFound": "{reason}: aws configure list-profiles lists the existing profiles",
+    "InvalidSetting": "{reason}: check --region and AWS_ENDPOINT_URL",
+    "RequestTimeTooSkewed": _REJECTED_TIME,
+    **dict.fromkeys(_UNREACHABLE, "{reason}: check the network, the region, and AWS_ENDPOINT_URL"),
+    **dict.fromkeys(
+        (
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "LoginRefreshRequired",
+            "UnauthorizedSSOTokenError",
+        ),
+        _EXPIRED,
+    ),
 }
-_EXPIRED = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "LoginRefreshRequired", "UnauthorizedSSOTokenError"}
-)
 _WRONG_CLOCK = re.compile(r"signature (expired|not yet current)|skewed", re.IGNORECASE)
-_UNREACHABLE = frozenset({*(error.__name__ for error in NEVER_SENT), "SSLError"})
 
 
 @contextmanager
@@ -79,20 +90,14 @@ def aws_error_of(failure: AwsFailure) -> AwsError:
     sentence = f"{failure.operation} failed: {one_line(str(failure)).rstrip('.')}"
     if advice := _ADVICE.get(failure.code):
         sentence = advice.format(reason=reason)
-    elif failure.code == "RequestTimeTooSkewed" or (
-        failure.is_about_credentials and _WRONG_CLOCK.search(reason)
-    ):
-        sentence = f"AWS rejected the signature ({reason}): set this machine's clock"
-    elif failure.code in _EXPIRED or (failure.is_about_credentials and "expired" in reason.lower()):
-        sentence = f"the credentials have expired: {_LOG_IN}"
+    elif failure.is_about_credentials and _WRONG_CLOCK.search(reason):
+        sentence = _REJECTED_TIME.format(reason=reason)
+    elif failure.is_about_credentials and "expired" in reason.lower():
+        sentence = _EXPIRED
     elif failure.code in CREDENTIALS:
         sentence = f"AWS rejected the credentials ({failure.code}): {_LOG_IN}"
     elif failure.is_about_credentials:
         sentence = f"there are no credentials: {reason}: {_LOG_IN}"
     elif failure.outcome is Outcome.NOT_PERMITTED:
         sentence = f"{failure.operation} is not permitted: {reason}"
-    elif is_unreachable(failure):
-        sentence = f"{reason}: check the network, the region, and AWS_ENDPOINT_URL"
-    elif failure.code == "InvalidSetting":
-        sentence = f"{reason}: check --region and AWS_ENDPOINT_URL"
     return AwsError(sentence, is_transient=failure.outcome in (Outcome.NOT_NOW, Outcome.UNKNOWN))

@@ -94,7 +94,7 @@ def _group_problems(entry: ManifestEntry) -> Iterator[Problem]:
     if group is not None and not is_text:
         position, path, value = entry.where([GROUP])
         sentence = "a group's name is a text of 1 to 128 characters"
-        yield Problem(position, path, sentence + _advice(value))
+        yield Problem(position, path, sentence + text_advice(value))
 
 
 def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
@@ -102,7 +102,7 @@ def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
     sentence = one_line(error.message)
     position, name, value = entry.where(path)
     if (error.validator, error.validator_value) == ("type", "string"):
-        sentence += _advice(value)
+        sentence += text_advice(value)
     if error.validator == "additionalProperties":
         # Only the schema of an object has this keyword, and only an object violates it.
         schema = cast(Mapping[str, Any], error.schema)
@@ -113,10 +113,6 @@ def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
                 position = entry.position_of_name(path, member)
                 break
     return Problem(position, name, sentence)
-
-
-def _advice(value: Value) -> str:
-    return "" if value.spelling is None else f"; {text_advice(value.data, value.spelling)}"
 
 
 def _image_problems(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Problem]:

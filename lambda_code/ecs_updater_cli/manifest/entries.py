@@ -70,7 +70,7 @@ class ManifestEntry:
         if self.defaults and path and path[0] in common.keys() - self.own.members.keys():
             root, name = self.defaults, DEFAULTS
         value = root.at(path)
-        return value.position, path_text([name, *path]), value
+        return value.position, ".".join(map(str, [name, *path])), value
 
     def position_of_name(self, path: Path, name: str) -> Position:
         """Returns the position of a name in the map at `path`."""
@@ -81,63 +81,50 @@ class ManifestEntry:
         return self.own.position
 
 
-def path_text(path: Path) -> str:
-    """Returns for example `deployments[3].ecs_tag.owner`."""
-    return ".".join(str(step) for step in path)
-
-
 def entries(document: Value, problems: list[Problem]) -> list[ManifestEntry]:
     """Returns the entries of a file. Adds the problems of their list to `problems`."""
-    listed, defaults = document, None
-    if isinstance(document.data, dict):
-        if LIST not in document.members:
-            problems += _no_list(document)
-            return []
-        problems += _unknown_names(document)
-        listed = document.at([LIST])
-        if DEFAULTS in document.members:
-            defaults = document.members[DEFAULTS]
-    if not isinstance(listed.data, list):
-        sentence = "this has to be a list of deployments, one for each service"
-        problems.append(Problem(listed.position, LIST, sentence))
-        return []
-    if not listed.items:
-        problems.append(Problem(listed.position, LIST, "the list is empty"))
-    if defaults is not None:
-        problems += _problems_of_defaults(defaults)
-        defaults = defaults if isinstance(defaults.data, dict) else None
+    problems += _problems_of_file(document)
+    listed, defaults = document.members.get(LIST, document), document.members.get(DEFAULTS)
+    if defaults and not isinstance(defaults.data, dict):
+        defaults = None
     return [_entry(index, own, defaults) for index, own in enumerate(listed.items)]
 
 
-def _no_list(document: Value) -> Iterator[Problem]:
-    if not document.members.keys().isdisjoint(SCHEMAS[UPDATE].fields):
+def _problems_of_file(document: Value) -> Iterator[Problem]:
+    names = document.members
+    listed = names.get(LIST, document)
+    if listed is document and not names.keys().isdisjoint(SCHEMAS[UPDATE].fields):
         sentence = "this is a single event: a file is a list of events"
         yield Problem(document.position, "", sentence)
         return
-    yield from _unknown_names(document)
-    sentence = f"there are no {LIST}: a file is a list, or a map in which the list has this name"
-    yield Problem(document.position, "", sentence)
-
-
-def _unknown_names(document: Value) -> Iterator[Problem]:
-    sentence = f"this name means nothing here: a file has {DEFAULTS} and {LIST}"
-    for name, member in document.members.items():
-        if name not in (LIST, DEFAULTS):
-            yield Problem(member.named_at, name, sentence)
+    for name in names.keys() - {LIST, DEFAULTS}:
+        sentence = f"this name means nothing here: a file has {DEFAULTS} and {LIST}"
+        yield Problem(names[name].named_at, name, sentence)
+    if isinstance(listed.data, list):
+        if not listed.items:
+            yield Problem(listed.position, LIST, "the list is empty")
+        if DEFAULTS in names:
+            yield from _problems_of_defaults(names[DEFAULTS])
+    elif listed is document and isinstance(document.data, dict):
+        sentence = (
+            f"there are no {LIST}: a file is a list, or a map in which the list has this name"
+        )
+        yield Problem(document.position, "", sentence)
+    else:
+        sentence = "this has to be a list of deployments, one for each service"
+        yield Problem(listed.position, LIST, sentence)
 
 
 def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
     if not isinstance(defaults.data, dict):
         sentence = "this has to be a map, with fields that the deployments leave out"
         yield Problem(defaults.position, DEFAULTS, sentence)
-        return
     known = {*SCHEMAS[UPDATE].fields, *SCHEMAS[ROLLBACK].fields, GROUP}
-    for name, member in defaults.members.items():
-        if name not in known:
-            meant = nearest(name, known)
-            question = f": did you mean {meant}?" if meant else ""
-            sentence = f"there is no field of this name{question}"
-            yield Problem(member.named_at, path_text([DEFAULTS, name]), sentence)
+    for name in defaults.members.keys() - known:
+        meant = nearest(name, known)
+        question = f": did you mean {meant}?" if meant else ""
+        sentence = f"there is no field of this name{question}"
+        yield Problem(defaults.members[name].named_at, f"{DEFAULTS}.{name}", sentence)
 
 
 def _entry(index: int, own: Value, defaults: Value | None) -> ManifestEntry:

@@ -133,16 +133,19 @@ def resolved_tag(text: str, is_implicit: tuple[bool, bool]) -> str:
     return tag
 
 
-def text_advice(data: Any, spelling: str) -> str:
-    """Returns what to do about a value that must be text."""
+def text_advice(value: Value) -> str:
+    """Returns what to do about a value that must be text; empty if it is."""
+    data, spelling = value.data, value.spelling
+    if spelling is None:
+        return ""
     if data is None and spelling:
         return (
-            f'{spelling} is nothing: leave it out, or write "{spelling}", in quotes, '
+            f'; {spelling} is nothing: leave it out, or write "{spelling}", in quotes, '
             "where the word is meant"
         )
     kinds = {bool: "true or false", type(None): "nothing"}
     kind = data.kind if isinstance(data, Spelled) else kinds.get(type(data), "a number")
-    return f'{spelling or "an empty value"} is {kind} here: write "{spelling}", in quotes'
+    return f'; {spelling or "an empty value"} is {kind} here: write "{spelling}", in quotes'
 
 
 def position_of(mark: Any) -> Position:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rich.console import Group
 from rich.live import Live
@@ -71,8 +71,6 @@ class Frame:
     hint: str = "Ctrl-C detaches, and the updates go on"
     has_symbols: bool = True
     """Whether the terminal can show more than ASCII."""
-    is_animated: bool = True
-    """Whether more frames follow, so that the spinner turns."""
 
 
 class LiveView(LineView):
@@ -149,7 +147,7 @@ def draw(frame: Frame) -> Group:
     shown = fold(rows, max(1, frame.height - _FIXED_LINES), columns.height)
     lines = [_title(frame), _bar(frame), Text(), columns.head()]
     for row in shown:
-        lines += columns.lines(row, frame)
+        lines += columns.lines(row, frame.now)
     if others := Counter(row.state for row in rows) - Counter(row.state for row in shown):
         more = number_of(others.total(), "more service")
         lines.append(cell(f"  … and {more}: {tally(others)}", frame.width, "dim"))
@@ -167,14 +165,13 @@ def result_lines(frame: Frame) -> list[Text]:
 
     A large batch has only the services that are not as requested.
     """
-    frame = replace(frame, is_animated=False)
     columns = _Columns(frame.tracker.rows, frame.width)
     rows = [row for row in frame.tracker.rows if row.state is not State.QUEUED]
     if len(rows) > _MAX_RESULT_ROWS:
         rows = [row for row in rows if not row.state.is_good and row.state is not State.NOT_STARTED]
     lines = [columns.head()] if rows else []
     for row in rows:
-        first, *others = columns.lines(row, frame)
+        first, *others = columns.lines(row, frame.now, is_final=True)
         details = (row.status.cause if others else None, row.status.hint)
         lines += [first, *(Text(f"    {safe(detail)}") for detail in details if detail)]
     for line in lines:
@@ -268,13 +265,13 @@ class _Columns:
         """Returns the names of the columns."""
         return self._line("", "STATE", "SERVICE", "IMAGE", "TASKS", "TIME", "", "bold dim")
 
-    def lines(self, row: Row, frame: Frame) -> Iterator[Text]:
-        """Returns the lines of a row."""
+    def lines(self, row: Row, now: float, *, is_final: bool = False) -> Iterator[Text]:
+        """Returns the lines of a row. Its spinner turns unless they are final."""
         mark = "✓" if row.state.is_good else "✗" if row.state.is_bad else "·"
-        if frame.is_animated and mark == "·" and row.state is not State.QUEUED:
-            mark = _SPINNER[int(frame.now * _SPINNER_STEPS_PER_SECOND) % len(_SPINNER)]
+        if not is_final and mark == "·" and row.state is not State.QUEUED:
+            mark = _SPINNER[int(now * _SPINNER_STEPS_PER_SECOND) % len(_SPINNER)]
         name = self._text_of(row)
-        tasks, time = str(row.counts or ""), duration(row.seconds(frame.now))
+        tasks, time = str(row.counts or ""), duration(row.seconds(now))
         is_below = self.height(row) == 2
         cause = "" if is_below else row.status.cause
         yield self._line(mark, row.state, name, row.image, tasks, time, cause, STYLES[row.state])
