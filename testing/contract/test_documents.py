@@ -11,7 +11,7 @@ import pytest
 
 from ecs_updater.model.event_parser import parse
 from ecs_updater.settings import Settings
-from module_docs import outdated
+from module_docs import find_outdated
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -171,4 +171,4 @@ def test_the_diagram_shows_what_its_source_says():
 
 
 def test_the_tables_of_the_terraform_modules_are_up_to_date():
-    assert outdated() == [], "run scripts/module_docs.py"
+    assert find_outdated() == [], "run scripts/module_docs.py"
