@@ -23,7 +23,7 @@ from ecs_updater.model.service import ServiceDescription, own_tags
 from ecs_updater.model.tags import REPLACE
 from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, RATES, LocalRateLimiter, parse_rates
 
-from ..batch.state import plain_cause
+from ..batch.state import State, Status, plain_cause
 from ..batch.tracker import Row
 from ..errors import aws_error_of, aws_errors, is_unreachable
 from ..manifest.entries import ServiceIdentity
@@ -41,15 +41,11 @@ class ServicePlan:
     """What an update would change."""
 
     row: Row
+    """Its state is `failed`, with the cause, if the update would fail."""
     changes: Sequence[Mapping[str, Any]] = ()
     """Each with `what`, `from` and `to`, as in the result."""
     deploys: bool = False
     notes: Sequence[str] = ()
-    error: str | None = None
-    """Why the update would fail."""
-    error_type: str | None = None
-    hint: str | None = None
-    """Advice beside the error."""
 
 
 def dry_run(
@@ -70,19 +66,18 @@ def dry_run(
     @aws_errors()
     def plan(member: Member, service: ServiceDescription | None) -> ServicePlan:
         rate_limiter.take(DESCRIBE_REVISION, 1, 0)
-        row, event = Row(member), {**member.event, "dry_run": True}
+        event = {**member.event, "dry_run": True}
         event.pop("request_id", None)
         call = Call(clock=clock)
         try:
             body = deploy(event, environment, ecs, call, table, service=service)["body"]
         except CallerFault as error:
-            return ServicePlan(
-                row, error=plain_cause(str(error)), error_type=type(error).__name__, hint=error.hint
-            )
+            kind, cause = type(error).__name__, plain_cause(str(error))
+            status = Status(State.FAILED, cause, error_type=kind, hint=error.hint)
+            return ServicePlan(Row(member, status))
         deployment = body["deployment"]
-        return ServicePlan(
-            row, body["changes"], deployment["verdict"] is None, deployment.get("notes", [])
-        )
+        deploys = deployment["verdict"] is None
+        return ServicePlan(Row(member), body["changes"], deploys, deployment.get("notes", []))
 
     def plan_chunk(chunk: Sequence[Member]) -> list[ServicePlan]:
         names = [

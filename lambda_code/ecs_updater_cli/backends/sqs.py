@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
-from ecs_updater.aws.sqs import MESSAGES_PER_CALL, Outgoing
+from ecs_updater.aws.sqs import Outgoing
 from ecs_updater.ledger.batch import Member
 from ecs_updater.model.arn import group_id
 from ecs_updater.worker.message import BATCH
@@ -96,10 +96,7 @@ class SqsBackend(LedgerBackend):
     @aws_errors()
     def start(self, members: Sequence[Member]) -> None:
         """Sends a message for each service. The worker recognises a repeated one by its id."""
-        messages = [self._message(member) for member in members]
-        # One call at a time, so that Ctrl-C takes effect between two calls.
-        for first in range(0, len(messages), MESSAGES_PER_CALL):
-            self._queue.send(messages[first : first + MESSAGES_PER_CALL])
+        self._queue.send([self._message(member) for member in members])
 
     def detach_note(self, _: Sequence[Row], is_some_left: bool) -> str:
         """Returns how to resume."""

@@ -1,5 +1,6 @@
 """The loop that waits for a batch: starts waves, polls and shows changes until all are over."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -107,7 +108,7 @@ class Watcher:
 
         Raises AwsError for a permanent error, and for transient ones after PATIENCE_SECONDS.
         """
-        deadline = None if timeout is None else self._clock.now() + timeout
+        deadline = self._clock.now() + (math.inf if timeout is None else timeout)
         while True:
             try:
                 self._turn()
@@ -124,12 +125,10 @@ class Watcher:
             if not self.tracker.waiting:
                 return True
             pause = max(POLL_SECONDS, len(self.tracker.waiting) / _ROWS_PER_SECOND)
-            if deadline is not None:
-                left = deadline - self._clock.now()
-                if left <= 0:
-                    return False
-                pause = min(pause, left)
-            self._clock.sleep(pause)
+            left = deadline - self._clock.now()
+            if left <= 0:
+                return False
+            self._clock.sleep(min(pause, left))
 
     def _turn(self) -> None:
         self._start_wave()

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, cast
 
@@ -64,7 +65,11 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
         sentence = "this has to be a map, with the fields of an event"
         yield Problem(entry.own.position, entry.name, sentence)
         return
-    yield from _group_problems(entry)
+    group = entry.group
+    is_text = isinstance(group, str) and 0 < len(group) <= 128 and group.isprintable()
+    if group is not None and not is_text:
+        sentence = "a group's name is a text of 1 to 128 characters"
+        yield _problem(entry, [GROUP], sentence, needs_text=True)
     for name, sentence in _COMMAND_FIELDS.items():
         if name in entry.event:
             yield _problem(entry, [name], sentence)
@@ -88,21 +93,10 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
         yield from _parser_problems(entry, event, settings)
 
 
-def _group_problems(entry: ManifestEntry) -> Iterator[Problem]:
-    group = entry.group
-    is_text = isinstance(group, str) and 0 < len(group) <= 128 and group.isprintable()
-    if group is not None and not is_text:
-        position, path, value = entry.where([GROUP])
-        sentence = "a group's name is a text of 1 to 128 characters"
-        yield Problem(position, path, sentence + text_advice(value))
-
-
 def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
     path = list(error.absolute_path)
-    sentence = one_line(error.message)
-    position, name, value = entry.where(path)
-    if (error.validator, error.validator_value) == ("type", "string"):
-        sentence += text_advice(value)
+    needs_text = (error.validator, error.validator_value) == ("type", "string")
+    problem = _problem(entry, path, one_line(error.message), needs_text=needs_text)
     if error.validator == "additionalProperties":
         # Only the schema of an object has this keyword, and only an object violates it.
         schema = cast(Mapping[str, Any], error.schema)
@@ -110,9 +104,8 @@ def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
         for member in cast(Mapping[str, Any], error.instance):
             is_known = member in schema.get("properties", {})
             if not is_known and not any(re.search(pattern, member) for pattern in patterns):
-                position = entry.position_of_name(path, member)
-                break
-    return Problem(position, name, sentence)
+                return replace(problem, position=entry.position_of_name(path, member))
+    return problem
 
 
 def _image_problems(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Problem]:
@@ -180,6 +173,8 @@ def _duplicates(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
         same.append((identity, entry))
 
 
-def _problem(entry: ManifestEntry, path: Path, sentence: str) -> Problem:
-    position, name, _ = entry.where(path)
-    return Problem(position, name, sentence)
+def _problem(
+    entry: ManifestEntry, path: Path, sentence: str, *, needs_text: bool = False
+) -> Problem:
+    position, name, value = entry.where(path)
+    return Problem(position, name, sentence + (text_advice(value) if needs_text else ""))

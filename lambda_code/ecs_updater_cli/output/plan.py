@@ -7,6 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from ..backends.preview import ServicePlan
+from ..batch.state import State
 from ..errors import NOT_ALL, SUCCEEDED
 from .terminal import Printer, number_of, safe
 
@@ -39,6 +40,7 @@ def show_plans(plans: Iterable[ServicePlan], printer: Printer, as_json: bool) ->
 
 
 def _fields(plan: ServicePlan) -> dict[str, Any]:
+    status = plan.row.status
     return {
         "type": "plan",
         "cluster": plan.row.cluster,
@@ -46,15 +48,15 @@ def _fields(plan: ServicePlan) -> dict[str, Any]:
         "image": plan.row.image,
         "deploys": plan.deploys,
         "changes": list(plan.changes),
-        "error": plan.error,
-        "errorType": plan.error_type,
-        **({"hint": plan.hint} if plan.hint else {}),
+        "error": status.cause or None,
+        "errorType": status.error_type,
+        **({"hint": status.hint} if status.hint else {}),
         "notes": list(plan.notes),
     }
 
 
 def _kind(plan: ServicePlan) -> str:
-    if plan.error:
+    if plan.row.state is State.FAILED:
         return "refused"
     if plan.deploys:
         return "deploy"
@@ -63,11 +65,11 @@ def _kind(plan: ServicePlan) -> str:
 
 def _lines(plan: ServicePlan) -> list[Text]:
     """Returns the lines about one service."""
-    name = (safe(plan.row.name), "bold")
-    if plan.error is not None:
+    name, status = (safe(plan.row.name), "bold"), plan.row.status
+    if status.state is State.FAILED:
         failed = ("cannot be updated", "bold red")
-        line = Text.assemble(("✗ ", "bold red"), name, "  ", failed, f": {safe(plan.error)}")
-        return [line, Text(f"    {safe(plan.hint)}")] if plan.hint else [line]
+        line = Text.assemble(("✗ ", "bold red"), name, "  ", failed, f": {safe(status.cause)}")
+        return [line, Text(f"    {safe(status.hint)}")] if status.hint else [line]
     if not plan.changes:
         return [Text.assemble(("= ", "dim"), name, f"  nothing to change: {safe(plan.row.image)}")]
     lines = [Text.assemble(("~ ", "cyan"), name)]

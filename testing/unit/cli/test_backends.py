@@ -269,8 +269,8 @@ def test_a_dry_run_only_reads_and_plans_each_service(make_world):
     update, gone = dry_run(world.boundary, None, environment("none"), world.clock, members)
     changed = [change["what"] for change in update.changes]
     assert changed == ["image.ecs-dummy-container", "tag.old-custom-tag-name"] and update.deploys
-    assert gone.error == "ecs_service_name gone not found"
-    assert gone.error_type == "ServiceNotFoundError"
+    assert gone.row.status.cause == "ecs_service_name gone not found"
+    assert gone.row.status.error_type == "ServiceNotFoundError"
     assert set(world.calls) == {"DescribeServices", "DescribeTaskDefinition"}
 
 

@@ -201,20 +201,18 @@ PLANS = {
     "web": {"changes": CHANGES, "deploys": True, "notes": ["registry: no answer"]},
     "api": {"changes": CHANGES[1:2]},
     "mail": {},
-    "gone": {
-        "error": "ecs_service_name gone not found",
-        "error_type": "ServiceNotFoundError",
-    },
 }
+GONE = Status(State.FAILED, "ecs_service_name gone not found", error_type="ServiceNotFoundError")
 
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_plan_of_each_kind_is_lines_or_objects(printer, as_json):
-    members = batch([(name, "web:2", None) for name in PLANS]).members
-    found = (
-        ServicePlan(Row(member), **PLANS[member.event["ecs_service_name"]]) for member in members
-    )
-    assert show_plans(found, printer, as_json) == 1
+    members = batch([(name, "web:2", None) for name in [*PLANS, "gone"]]).members
+    plans = [
+        ServicePlan(Row(member), **fields)
+        for member, fields in zip(members, PLANS.values(), strict=False)
+    ]
+    assert show_plans([*plans, ServicePlan(Row(members[-1], GONE))], printer, as_json) == 1
     if not as_json:
         assert printer.out() == stored("plan")
         return
