@@ -175,18 +175,59 @@ def _play(open_backend):
     return play
 
 
-def test_without_a_table_an_update_succeeds_with_the_cause_of_ecs(make_world, play):
-    states, statuses = play(make_world(Image.good()), {}, {})
-    assert states[1][-2:] == ["deploying", "succeeded"] and states[2][-1] == "unchanged"
-    assert statuses[1].cause == "1 of 1 tasks run ecs-dummy-task:2"
-    assert statuses[1].counts == TaskCounts(1, 1) and statuses[2].cause == "nothing differs"
+EXITS, ASKS = Image.exits(code=3), {"rollback_on_failure": True}
+RUNS_2 = "1 of 1 tasks run ecs-dummy-task:2"
+DIED = "container ecs-dummy-container exited with code 3"
 
 
-def test_without_a_table_a_failed_update_is_rolled_back_if_it_asks_for_that(make_world, play):
-    states, statuses = play(make_world(Image.exits(code=3)), {"rollback_on_failure": True})
-    assert states[1][-2:] == ["rolling back", "rolled back"]
-    cause = "exited with code 3, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1"
-    assert cause in statuses[1].cause
+@pytest.mark.parametrize(
+    ("image", "events", "courses", "causes", "updates"),
+    [
+        (
+            Image.good(),
+            [{}, {}],
+            ["deploying, succeeded", "unchanged"],
+            [RUNS_2, "nothing differs"],
+            1,
+        ),
+        (
+            EXITS,
+            [ASKS],
+            ["rolling back, rolled back"],
+            [f"{DIED}, 3 times; the service is back: 1 of 1 tasks run ecs-dummy-task:1"],
+            1,
+        ),
+        (EXITS, [{}, {}, {"ecs_tag": {"release": "2b"}}], ["failed"] * 3, [DIED] * 3, 1),
+        (EXITS, [{}, ASKS], ["failed", "rolled back"], [DIED, "its tags are what they were"], 1),
+        (
+            EXITS,
+            [{"ecs_service_name": "no-such-service"}, {}],
+            ["failed", "not started"],
+            [
+                "ecs_service_name no-such-service not found",
+                ": no further update of the batch starts: 1 failed and max_failures is 1",
+            ],
+            0,
+        ),
+    ],
+    ids=[
+        "a success, and the same event again",
+        "a rollback, if the event asks for it",
+        "the same failure of a repeated event",
+        "a rollback of a repeated event, if it asks for it",
+        "nothing further after too many failures",
+    ],
+)
+def test_without_a_table_the_verdicts_are_those_of_ecs(
+    make_world, play, image, events, courses, causes, updates
+):
+    world = make_world(image)
+    max_failures = 1 if "not started" in courses else None
+    states, statuses = play(world, *events, max_failures=max_failures)
+    for number, (course, cause) in enumerate(zip(courses, causes, strict=True), 1):
+        assert ", ".join(states[number]).endswith(course)
+        assert cause in statuses[number].cause
+    assert world.calls["UpdateService"] == updates
 
 
 def test_without_a_table_a_retry_takes_the_revision_that_the_first_attempt_registered(
@@ -195,36 +236,8 @@ def test_without_a_table_a_retry_takes_the_revision_that_the_first_attempt_regis
     world = make_world(Image.good())
     world.ecs.wire.fail("UpdateService", SERVER_ERROR, times=2)
     _, statuses = play(world, {})
-    assert statuses[1].state is State.SUCCEEDED
-    assert statuses[1].cause == "1 of 1 tasks run ecs-dummy-task:2"
+    assert statuses[1].state is State.SUCCEEDED and statuses[1].cause == RUNS_2
     assert (world.calls["UpdateService"], world.calls["RegisterTaskDefinition"]) == (3, 1)
-
-
-def test_without_a_table_nothing_starts_after_too_many_failures(make_world, play):
-    gone = {"ecs_service_name": "no-such-service"}
-    states, statuses = play(make_world(Image.exits(code=3)), gone, {}, max_failures=1)
-    assert [course[-1] for course in states.values()] == ["failed", "not started"]
-    assert statuses[1].cause == "ecs_service_name no-such-service not found"
-    assert statuses[2].cause.endswith(
-        ": no further update of the batch starts: 1 failed and max_failures is 1"
-    )
-
-
-def test_without_a_table_a_repeated_event_over_a_failed_rollout_is_the_same_failure(
-    make_world, play
-):
-    world = make_world(Image.exits(code=3))
-    states, statuses = play(world, {}, {}, {"ecs_tag": {"release": "2b"}})
-    assert [course[-1] for course in states.values()] == ["failed"] * 3, states
-    cause = "container ecs-dummy-container exited with code 3"
-    assert all(cause in status.cause for status in statuses.values())
-    assert world.calls["UpdateService"] == 1
-
-
-def test_without_a_table_a_repeated_event_is_rolled_back_if_it_asks_for_that(make_world, play):
-    states, statuses = play(make_world(Image.exits(code=3)), {}, {"rollback_on_failure": True})
-    assert states[2][-1] == "rolled back"
-    assert "its tags are what they were" in statuses[2].cause
 
 
 def test_without_a_table_an_update_that_waits_for_its_rate_limit_is_not_written_after_ctrl_c(

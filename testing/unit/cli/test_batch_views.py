@@ -1,6 +1,7 @@
 """A batch while it is watched: states, changes, waves, and the loop."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 
@@ -38,10 +39,6 @@ class WatchedBatch:
         self.backend = ScriptedBackend(*steps)
         self.time = self.backend.time
         self.watcher = Watcher(self.tracker, self.backend, self.view, self.time.clock)
-
-    def states(self) -> str:
-        """The first letters of the states."""
-        return "".join(row.state[0] for row in self.tracker.rows)
 
 
 ITEM = {
@@ -89,52 +86,65 @@ def test_an_entry_of_the_ledger_is_a_state_in_words(item, state, cause):
     assert (status.state.value, status.cause, status.begun_at) == (state, cause, START)
 
 
-def test_a_batch_is_polled_to_its_end_and_each_change_is_shown_once():
-    watched = WatchedBatch(
-        "--", {1: Status(State.BEGUN)}, {}, {1: GOOD, 2: Status(State.BEGUN)}, {2: BAD}
+BEGUN, UNCHANGED = Status(State.BEGUN), Status(State.UNCHANGED)
+IN_EACH_STATE = {
+    number: Status(state)
+    for number, state in enumerate(
+        (
+            State.QUEUED,
+            State.BEGUN,
+            State.RETRYING,
+            State.DEPLOYING,
+            State.ROLLING_BACK,
+            State.SUCCEEDED,
+        ),
+        1,
     )
+}
+
+
+@pytest.mark.parametrize(
+    ("groups", "steps", "is_resumed", "started", "states"),
+    [
+        (
+            "x-x-y",
+            [{2: GOOD}, {4: GOOD}, {1: GOOD, 3: UNCHANGED}, {5: GOOD}],
+            False,
+            [[2, 4], [1, 3], [5]],
+            "ssuss",
+        ),
+        ("-xyy", [{1: GOOD}, {2: BAD}], False, [[1], [2]], "sfnn"),
+        ("--xx", [{1: GOOD}, {2: GOOD}, {3: GOOD, 4: GOOD}], True, [[2], [3, 4]], "ssss"),
+        ("------", [IN_EACH_STATE, dict.fromkeys(range(1, 6), GOOD)], True, [[1, 2, 3]], "s" * 6),
+    ],
+    ids=[
+        "one after another, in the order of their groups",
+        "none after one that does not succeed",
+        "what has not started, and the following waves, of a resumed batch",
+        # The process of the next attempt may have ended. Starting an update twice has no effect.
+        "what neither rolls out nor is over, of a resumed batch",
+    ],
+)
+def test_waves_are_started(groups, steps, is_resumed, started, states):
+    watched = WatchedBatch(groups, *steps)
+    if is_resumed:
+        watched.watcher.poll()
     assert watched.watcher.wait() is True
-    changes = [("a", "begun"), ("a", "succeeded"), ("b", "begun"), ("b", "failed")]
-    assert watched.view.changes == changes
-    assert watched.backend.started == [[1, 2]] and not watched.tracker.is_good
+    assert watched.backend.started == started
+    assert "".join(row.state[0] for row in watched.tracker.rows) == states
 
 
-def test_waves_come_one_after_another_in_the_order_of_their_groups():
-    steps = [{2: GOOD}, {4: GOOD}, {1: GOOD, 3: Status(State.UNCHANGED)}, {5: GOOD}]
-    watched = WatchedBatch("x-x-y", *steps)
+def test_each_change_is_shown_once_and_an_update_that_is_not_started_names_the_cause():
+    watched = WatchedBatch("--x", {1: BEGUN}, {}, {1: GOOD, 2: BEGUN}, {2: BAD})
     assert watched.watcher.wait() is True
-    assert watched.backend.started == [[2, 4], [1, 3], [5]]
-
-
-def test_a_wave_that_does_not_succeed_is_the_last():
-    watched = WatchedBatch("-xyy", {1: GOOD}, {2: BAD})
-    assert watched.watcher.wait() is True
-    assert watched.states() == "sfnn" and watched.backend.started == [[1], [2]]
-    assert watched.tracker.rows[3].status.cause == "shop/b of an earlier wave did not succeed"
-
-
-def test_a_resumed_batch_starts_what_has_not_started_and_continues_the_waves():
-    watched = WatchedBatch("--xx", {1: GOOD}, {2: GOOD}, {3: GOOD, 4: GOOD})
-    watched.watcher.poll()
-    assert watched.watcher.wait() is True
-    assert watched.backend.started == [[2], [3, 4]]
-
-
-def test_a_resumed_batch_starts_again_what_neither_rolls_out_nor_is_over():
-    """The process of the next attempt may have ended. To start an update twice has no effect."""
-    states = (
-        State.QUEUED,
-        State.BEGUN,
-        State.RETRYING,
-        State.DEPLOYING,
-        State.ROLLING_BACK,
-        State.SUCCEEDED,
-    )
-    before = {number: Status(state) for number, state in enumerate(states, 1)}
-    watched = WatchedBatch("------", before, dict.fromkeys(range(1, 6), GOOD))
-    watched.watcher.poll()
-    assert watched.watcher.wait() is True
-    assert watched.backend.started == [[1, 2, 3]]
+    assert watched.view.changes == [
+        ("a", "begun"),
+        ("a", "succeeded"),
+        ("b", "begun"),
+        ("b", "failed"),
+        ("c", "not started"),
+    ]
+    assert watched.tracker.rows[2].status.cause == "shop/b of an earlier wave did not succeed"
 
 
 @pytest.mark.parametrize(("is_transient", "seconds"), [(True, PATIENCE_SECONDS + 1), (False, 0)])
@@ -150,33 +160,20 @@ def test_an_error_of_aws_ends_the_wait_at_once_unless_a_retry_may_help(is_transi
     assert watched.time.moment == START + seconds
 
 
-def test_a_wave_that_could_not_start_is_started_again():
-    watched = WatchedBatch("-", {1: GOOD})
-    begin, failures = watched.backend.start, [AwsError("throttled", is_transient=True)]
+@pytest.mark.parametrize("error", [AwsError("throttled", is_transient=True), KeyboardInterrupt()])
+def test_a_wave_whose_start_fails_or_is_interrupted_is_left_to_start(error):
+    watched = WatchedBatch("--x", {1: GOOD, 2: GOOD}, {3: GOOD})
+    begin, errors = watched.backend.start, [error]
 
     def shaky(members):
-        if failures:
-            raise failures.pop()
+        if errors:
+            raise errors.pop()
         begin(members)
 
     watched.backend.start = shaky
-    assert watched.watcher.wait() is True
-    assert watched.backend.started == [[1]]
-
-
-def test_a_wave_whose_start_is_interrupted_is_left_to_start():
-    watched = WatchedBatch("--x", {1: GOOD, 2: GOOD})
-    assert watched.tracker.waves_left == [None, "x"]
-
-    def interrupted(_):
-        raise KeyboardInterrupt
-
-    begin, watched.backend.start = watched.backend.start, interrupted
-    with pytest.raises(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):
         watched.watcher.wait()
-    assert watched.tracker.waves_left == [None, "x"]
-    watched.backend.start = begin
-    watched.watcher.wait(0)
+    assert watched.watcher.wait() is True
     assert watched.backend.started == [[1, 2], [3]] and not watched.tracker.waves_left
 
 

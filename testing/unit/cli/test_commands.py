@@ -30,19 +30,26 @@ from fakes.scripted_batch import BATCH, WEB, ScriptedBackend, batch
 RESUME = f"resume with ecs-updater watch {BATCH}"
 
 
-def test_a_valid_file_is_exit_code_0_with_the_number_of_services(run, file):
-    file(WEB, {**WEB, "ecs_service_name": "api", "group": "edge"})
-    assert run("validate") == (0, "deployments.json: 2 services in 1 group, nothing is wrong\n", "")
+API = {**WEB, "ecs_service_name": "api", "group": "edge"}
+WRONG = {**WEB, "ecs_image_name": 7}
+VALID = "deployments.json: 2 services in 1 group, nothing is wrong\n"
+PROBLEM = (
+    "deployments.json:1:76: deployments[0].ecs_image_name: 7 is not of type 'string'; "
+    '7 is a number here: write "7", in quotes\n1 problem: nothing was sent\n'
+)
 
 
-def test_a_problem_in_the_file_is_exit_code_2_before_any_call_of_aws(run, file):
-    file({**WEB, "ecs_image_name": 7})
-    problem = (
-        "deployments.json:1:76: deployments[0].ecs_image_name: 7 is not of type 'string'; "
-        '7 is a number here: write "7", in quotes'
-    )
-    for name in ("validate", "deploy"):
-        assert run(name) == (2, "", f"{problem}\n1 problem: nothing was sent\n")
+@pytest.mark.parametrize(
+    ("word", "events", "result"),
+    [
+        ("validate", [WEB, API], (0, VALID, "")),
+        ("validate", [WRONG], (2, "", PROBLEM)),
+        ("deploy", [WRONG], (2, "", PROBLEM)),
+    ],
+)
+def test_a_file_is_checked_before_any_call_of_aws(run, file, word, events, result):
+    file(*events)
+    assert run(word) == result
 
 
 def command(arguments, stdout):
@@ -107,33 +114,40 @@ def test_a_reader_that_closes_the_output_detaches_the_command(options):
         ),
         ("update shop web web:1 --tag nothing", "--tag 'nothing': write KEY=VALUE\n"),
         ("rollback shop a/b", "ecs_service_name: 'a/b' is neither the name of a service"),
+        ("rollback shop web --direct", "the environment's ALLOWED_SERVICES has the pattern ''"),
     ],
 )
-def test_invalid_arguments_are_exit_code_2(run, file, words, sentence):
+def test_invalid_arguments_and_settings_are_exit_code_2(run, file, monkeypatch, words, sentence):
     file(WEB)
+    if "ALLOWED" in sentence:
+        monkeypatch.setenv("ALLOWED_SERVICES", "shop/*,")
     code, _, err = run(*words.split())
     assert code == 2 and err.startswith(sentence)
 
 
-def test_an_invalid_endpoint_is_exit_code_3_and_one_sentence(run, file, monkeypatch):
-    file(WEB)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
-    code, out, err = run("deploy")
-    assert (code, out, err.count("\n")) == (3, "", 1)
-    assert err.startswith("Invalid endpoint: nonsense: check --region and AWS_ENDPOINT_URL")
+NO_QUEUE = "there is no queue ecs-updater-fleet.fifo in eu-west-1: add --direct"
+NO_TABLE = "there is no table other-ledger in eu-west-1: "
+NO_ENDPOINT = "Invalid endpoint: nonsense: check --region and AWS_ENDPOINT_URL"
 
 
-def test_without_a_queue_or_a_ledger_a_sentence_says_what_to_do(run, file, monkeypatch):
+@pytest.mark.parametrize(
+    ("words", "queue", "sentence"),
+    [
+        ("deploy", None, NO_QUEUE),
+        ("deploy --name other", "https://queue", NO_TABLE),
+        ("status", None, NO_ENDPOINT),
+    ],
+)
+def test_without_queue_ledger_or_endpoint_a_sentence_says_what_to_do(
+    run, file, monkeypatch, words, queue, sentence
+):
     file(WEB)
-    monkeypatch.setattr(sqs, "queue_url", lambda name: None)
-    code, _, err = run("deploy")
-    assert code == 3 and err.startswith(
-        "there is no queue ecs-updater-fleet.fifo in eu-west-1: add --direct"
-    )
-    monkeypatch.setattr(sqs, "queue_url", lambda name: "https://queue")
+    monkeypatch.setattr(sqs, "queue_url", lambda name: queue)
     monkeypatch.setattr(clients, "table_arn", lambda name: None)
-    code, _, err = run("deploy", "--name", "other")
-    assert code == 3 and err.startswith("there is no table other-ledger in eu-west-1: ")
+    if sentence == NO_ENDPOINT:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    code, out, err = run(*words.split())
+    assert (code, out, err.count("\n")) == (3, "", 1) and err.startswith(sentence)
 
 
 def test_a_dry_run_without_a_ledger_looks_for_no_table(run, file, monkeypatch):
@@ -200,26 +214,23 @@ DENIED = AwsError("no way")
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "note"),
+    ("error", "id_", "code", "note"),
     [
-        (KeyboardInterrupt(), 130, f"detached: {RESUME}\n"),
-        (BrokenPipeError(), 130, f"detached: {RESUME}\n"),
-        (DENIED, 3, f"no way\nnothing is lost: {RESUME}\n"),
+        (KeyboardInterrupt(), BATCH, 130, f"detached: {RESUME}\n"),
+        (BrokenPipeError(), BATCH, 130, f"detached: {RESUME}\n"),
+        (DENIED, BATCH, 3, f"no way\nnothing is lost: {RESUME}\n"),
+        # Without a ledger.
+        (DENIED, None, 3, f"no way\n{RESUME}\n"),
     ],
 )
 def test_an_interrupted_command_says_how_to_resume_and_closes_the_backend(
-    wait, printer, error, code, note
+    wait, printer, error, id_, code, note
 ):
-    backend = InterruptedBackend(error)
+    backend = InterruptedBackend(error, id_=id_)
     assert wait(backend, as_json=True) == code
     assert printer.err() == note and backend.is_closed
     summary = json.loads(printer.out().splitlines()[-1])
     assert (summary["type"], summary["exitCode"]) == ("summary", code)
-
-
-def test_without_a_ledger_the_command_does_not_say_that_nothing_is_lost(wait, printer):
-    assert wait(InterruptedBackend(DENIED, id_=None)) == 3
-    assert printer.err() == f"no way\n{RESUME}\n"
 
 
 @pytest.mark.parametrize(("end", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1)])
@@ -258,29 +269,37 @@ def _backends():
     )
 
 
-def test_with_the_queue_the_note_says_whether_something_waits_for_the_command(backends):
-    queue, _, _ = backends
-    assert queue.detach_note(UNDER_WAY, False) == RESUME
-    sent = f"sent updates continue; {RESUME}, which sends the rest"
-    assert queue.detach_note(UNDER_WAY, True) == sent
-    assert queue.hint(False) == "Ctrl-C detaches, and the updates go on"
+QUEUE, DIRECT, MEMORY = range(3)
+REST = f"{RESUME} --direct, which starts the rest"
+ENDS = "1 update under way (shop/web), which the reconciler finishes"
+LOST = (
+    "1 update under way (shop/web); without a ledger no process rolls them back on failure: "
+    "ecs-updater status shows them"
+)
+
+
+@pytest.mark.parametrize(
+    ("backend", "waiting", "is_some_left", "note"),
+    [
+        (QUEUE, UNDER_WAY, False, RESUME),
+        (QUEUE, UNDER_WAY, True, f"sent updates continue; {RESUME}, which sends the rest"),
+        (DIRECT, UNDER_WAY, False, f"{ENDS}; {REST}"),
+        (DIRECT, UNDER_WAY[:1], False, f"{ENDS}; {RESUME} --direct"),
+        (DIRECT, UNDER_WAY[1:], True, REST),
+        (MEMORY, UNDER_WAY[:1], False, LOST),
+        (MEMORY, UNDER_WAY[1:], True, "no update is under way"),
+    ],
+)
+def test_the_note_says_what_goes_on_and_what_waits_for_the_command(
+    backends, backend, waiting, is_some_left, note
+):
+    assert backends[backend].detach_note(waiting, is_some_left) == note
+
+
+def test_the_hint_of_the_queue_says_whether_something_waits_for_the_command(backends):
+    assert backends[QUEUE].hint(False) == "Ctrl-C detaches, and the updates go on"
     others = "sent updates continue, the others wait for ecs-updater watch"
-    assert queue.hint(True) == f"Ctrl-C detaches: {others}"
-
-
-def test_from_this_machine_the_note_says_what_goes_on_and_what_does_not(backends):
-    _, direct, memory = backends
-    resume, ends = (
-        f"{RESUME} --direct",
-        "1 update under way (shop/web), which the reconciler finishes",
-    )
-    assert direct.detach_note(UNDER_WAY, False) == f"{ends}; {resume}, which starts the rest"
-    assert direct.detach_note(UNDER_WAY[:1], False) == f"{ends}; {resume}"
-    assert direct.detach_note(UNDER_WAY[1:], True) == f"{resume}, which starts the rest"
-    assert memory.detach_note(UNDER_WAY[:1], False).startswith(
-        "1 update under way (shop/web); without a ledger no process rolls them back on failure"
-    )
-    assert memory.detach_note(UNDER_WAY[1:], True) == "no update is under way"
+    assert backends[QUEUE].hint(True) == f"Ctrl-C detaches: {others}"
 
 
 def test_the_hint_of_the_live_view_changes_when_the_last_wave_has_started(wait, monkeypatch):
@@ -325,12 +344,6 @@ def test_an_image_that_the_shell_does_not_allow_is_exit_code_2_before_any_call_o
     assert code == 2 and err.startswith(
         f"{place}ecs_image_name {EVIL} is not allowed: ALLOWED_IMAGES=docker.io/library/*\n"
     )
-
-
-def test_an_invalid_list_in_the_shell_is_exit_code_2(monkeypatch, run):
-    monkeypatch.setenv("ALLOWED_SERVICES", "shop/*,")
-    code, _, err = run("rollback", "shop", "web", "--direct")
-    assert code == 2 and err.startswith("the environment's ALLOWED_SERVICES has the pattern ''")
 
 
 @pytest.mark.parametrize(

@@ -127,17 +127,11 @@ def _run(run, monkeypatch, simulated, ecs):
 UPDATE = ("update", "shop", "web-fronted", "web:2", "--direct", "--no-ledger")
 
 
-def test_the_command_line_has_the_hint_in_a_second_line(run):
-    code, out, _ = run(*UPDATE)
-    lines = out.splitlines()
-    failed = next(number for number, line in enumerate(lines) if "FAILED" in line)
-    assert code == 1 and lines[failed].endswith("ecs_service_name web-fronted not found")
-    assert lines[failed + 1].strip() == HINT
-
-
-def test_a_dry_run_has_the_hint_in_a_second_line(run):
-    _, out, _ = run(*UPDATE, "--dry-run")
-    assert f"ecs_service_name web-fronted not found\n    {HINT}\n" in out
+@pytest.mark.parametrize(("words", "indent"), [((), 10), (("--dry-run",), 4)])
+def test_the_command_line_has_the_hint_in_a_second_line(run, words, indent):
+    code, out, _ = run(*UPDATE, *words)
+    assert code == 1
+    assert f"ecs_service_name web-fronted not found\n{'':{indent}}{HINT}\n" in out
 
 
 @pytest.mark.parametrize("words", [(), ("--dry-run",)])

@@ -27,10 +27,11 @@ WEB = {
 API = {**WEB, "ecs_service_name": "api"}
 
 
-def problems(text: str, name: str = "deployments.yaml") -> list[str]:
+def problems(content: str | bytes, name: str = "deployments.yaml") -> list[str]:
     """Each problem as a person reads it."""
+    content = textwrap.dedent(content).encode() if isinstance(content, str) else content
     with pytest.raises(ManifestError) as raised:
-        checked(read(textwrap.dedent(text).encode(), name))
+        checked(read(content, name))
     return [problem.in_file(name) for problem in raised.value.problems]
 
 
@@ -39,108 +40,142 @@ def events(value: object, name: str = "deployments.json") -> list[dict]:
     return [entry.event for entry in checked(read(json.dumps(value).encode(), name))]
 
 
-def test_a_list_and_a_map_with_deployments_are_the_same():
-    assert events([WEB, API]) == events({"deployments": [WEB, API]}) == [WEB, API]
+ARN = "arn:aws:ecs:eu-west-1:123456789012:"
+ELSEWHERE = [
+    {**WEB, "ecs_service_name": f"{ARN}service/shop/web"},
+    {**WEB, "ecs_service_name": f"{ARN.replace('1234', '9999')}service/shop/web"},
+]
+COMMON = {"ecs_cluster_name": "shop", "ecs_tag": {"owner": "platform", "stage": "test"}}
+OWN = {"ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "web team"}}
+FIELDS = {**COMMON, "ecs_image_name": "web:2", "rollback_on_failure": True}
+BACK = {"action": "rollback", "ecs_service_name": "web"}
 
 
-def test_defaults_fill_each_entry_and_a_map_of_the_entry_replaces_theirs():
-    common = {"ecs_cluster_name": "shop", "ecs_tag": {"owner": "platform", "stage": "test"}}
-    web = {"ecs_service_name": "web", "ecs_image_name": "web:2", "ecs_tag": {"owner": "web team"}}
-    assert events({"defaults": common, "deployments": [web]}) == [
-        {**web, "ecs_cluster_name": "shop"}
-    ]
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ([WEB, API], [WEB, API]),
+        ({"deployments": [WEB, API]}, [WEB, API]),
+        ({"defaults": COMMON, "deployments": [OWN]}, [{**OWN, "ecs_cluster_name": "shop"}]),
+        ({"defaults": FIELDS, "deployments": [BACK]}, [{**BACK, "ecs_cluster_name": "shop"}]),
+        ([WEB, {**WEB, "ecs_cluster_name": "other"}], [WEB, {**WEB, "ecs_cluster_name": "other"}]),
+        (ELSEWHERE, ELSEWHERE),
+    ],
+    ids=[
+        "a list",
+        "a map with deployments, which is the same",
+        "defaults fill each entry, and a map of the entry replaces theirs",
+        "a rollback takes only the defaults that it has fields for",
+        "two services of one name in two clusters",
+        "two services of one name in two accounts",
+    ],
+)
+def test_a_file_is_a_list_of_events(value, found):
+    assert events(value) == found
 
 
-def test_a_rollback_takes_only_the_defaults_that_it_has_fields_for():
-    common = {
-        "ecs_cluster_name": "shop",
-        "ecs_tag": {},
-        "ecs_image_name": "web:2",
-        "rollback_on_failure": True,
-    }
-    rollback = {"action": "rollback", "ecs_service_name": "web"}
-    assert events({"defaults": common, "deployments": [rollback]}) == [
-        {**rollback, "ecs_cluster_name": "shop"}
-    ]
+PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
 
 
-def test_every_problem_of_every_entry_has_its_position():
-    text = """\
-        - ecs_cluster_name: shop
-          ecs_service_name: web
-          ecs_image_name: "web:"
-          ecs_tag: {"aws:a": x}
-        - ecs_service_name: a b
-          ecs_cluster_name: shop
-          ecs_image_name: api:2
-          ecs_tag: {owner: "a;b"}
-          nonsense: 1
-        - web
-        """
-    pattern = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
-    assert problems(text) == [
-        "deployments.yaml:3:19: deployments[0].ecs_image_name: image 'web:' is not a valid "
-        "reference registry/repository:tag@digest: "
-        "the tag '' must be 1 to 128 letters, digits, _ . or -, not beginning with . or -",
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
         (
-            "deployments.yaml:4:13: deployments[0].ecs_tag: 'aws:a' does not match any of "
-            f"the regexes: {pattern}"
+            """\
+            - ecs_cluster_name: shop
+              ecs_service_name: web
+              ecs_image_name: "web:"
+              ecs_tag: {"aws:a": x}
+            - ecs_service_name: a b
+              ecs_cluster_name: shop
+              ecs_image_name: api:2
+              ecs_tag: {owner: "a;b"}
+              nonsense: 1
+            - web
+            """,
+            [
+                "3:19: deployments[0].ecs_image_name: image 'web:' is not a valid reference "
+                "registry/repository:tag@digest: the tag '' must be 1 to 128 letters, digits, "
+                "_ . or -, not beginning with . or -",
+                "4:13: deployments[0].ecs_tag: 'aws:a' does not match any of the regexes: "
+                + PATTERN,
+                "9:3: deployments[1]: unknown field nonsense: leave it out",
+                "10:3: deployments[2]: this has to be a map, with the fields of an event",
+            ],
         ),
-        "deployments.yaml:9:3: deployments[1]: unknown field nonsense: leave it out",
-        "deployments.yaml:10:3: deployments[2]: this has to be a map, with the fields of an event",
-    ]
-
-
-def test_a_misspelled_field_is_named_with_the_nearest_field():
-    text = """\
-        defaults: {ecs_cluster: shop, ecs_cluster_name: shop, ecs_tag: {}}
-        deployments:
-        - {ecs_service_name: web, ecs_image: web, gruop: edge}
-        """
-    assert problems(text) == [
         (
-            "deployments.yaml:1:12: defaults.ecs_cluster: there is no field of this name: did "
-            "you mean ecs_cluster_name?"
+            """\
+            defaults: {ecs_cluster: shop, ecs_cluster_name: shop, ecs_tag: {}}
+            deployments:
+            - {ecs_service_name: web, ecs_image: web, gruop: edge}
+            """,
+            [
+                "1:12: defaults.ecs_cluster: there is no field of this name: did you mean "
+                "ecs_cluster_name?",
+                "3:3: deployments[0]: 'ecs_image_name' is a required property",
+                "3:27: deployments[0]: unknown field ecs_image: did you mean ecs_image_name?",
+                "3:43: deployments[0]: unknown field gruop: did you mean group?",
+            ],
         ),
-        "deployments.yaml:3:3: deployments[0]: 'ecs_image_name' is a required property",
         (
-            "deployments.yaml:3:27: deployments[0]: unknown field ecs_image: did you "
-            "mean ecs_image_name?"
+            """\
+            - ecs_cluster_name: shop
+              ecs_service_name: a b
+              ecs_image_name: api
+              ecs_tag: {"a.b: c": "x;y"}
+            """,
+            [
+                "2:21: deployments[0].ecs_service_name: 'a b' is neither the name of a service "
+                "(letters, digits, - and _) nor its ARN",
+                "4:23: deployments[0].ecs_tag.a.b: c: the character ';' cannot be in a tag's "
+                "value, only letters, digits, spaces and _ . : / = + - @",
+            ],
         ),
-        "deployments.yaml:3:43: deployments[0]: unknown field gruop: did you mean group?",
-    ]
-
-
-def test_a_problem_that_a_schema_cannot_express_has_its_position_too():
-    text = (
-        "- {ecs_cluster_name: shop, ecs_service_name: a b, ecs_image_name: api, ecs_tag: "
-        '{"a.b: c": "x;y"}}\n'
-    )
-    service, tag = text.index("a b") + 1, text.index('"x;y"') + 1
-    assert problems(text) == [
-        f"deployments.yaml:1:{service}: deployments[0].ecs_service_name: 'a b' is neither the "
-        "name of a service (letters, digits, "
-        "- and _) nor its ARN",
-        f"deployments.yaml:1:{tag}: deployments[0].ecs_tag.a.b: c: the character ';' cannot be "
-        "in a tag's value, only letters, "
-        "digits, spaces and _ . : / = + - @",
-    ]
-
-
-def test_a_missing_field_is_a_problem_at_the_start_of_its_entry():
-    assert problems("- {ecs_service_name: web, ecs_image_name: web, ecs_tag: {}}\n") == [
-        "deployments.yaml:1:3: deployments[0]: 'ecs_cluster_name' is a required property"
-    ]
+        (
+            "- {ecs_service_name: web, ecs_image_name: web, ecs_tag: {}}\n",
+            ["1:3: deployments[0]: 'ecs_cluster_name' is a required property"],
+        ),
+        (
+            """\
+            defaults: {ecs_cluster_name: shop, ecs_tag: {release: 42}, colour: red, wait_seconds: 5}
+            deployments:
+            - {ecs_service_name: web, ecs_image_name: web}
+            - {ecs_service_name: api, ecs_image_name: api}
+            """,
+            [
+                "1:55: defaults.ecs_tag.release: 42 is not of type 'string'; 42 is a number here: "
+                'write "42", in quotes',
+                "1:60: defaults.colour: there is no field of this name",
+                "1:87: defaults.wait_seconds: leave it out: the command itself waits, for as long "
+                "as --timeout says",
+            ],
+        ),
+        (
+            "- ecs_cluster_name: a\n  ecs_cluster_name: b\n",
+            ["2:3: 'ecs_cluster_name' stands here twice, first in line 1, column 3"],
+        ),
+        ('[{"a": 1, "a": 2}]', ["1:11: 'a' stands here twice, first in line 1, column 3"]),
+    ],
+    ids=[
+        "every problem of every entry",
+        "a misspelled field, with the nearest one",
+        "what a schema cannot express",
+        "a missing field, at the start of its entry",
+        "a problem of the defaults, once",
+        "a duplicate name",
+        "a duplicate name in JSON",
+    ],
+)
+def test_a_problem_has_its_position(text, found):
+    assert problems(text) == [f"deployments.yaml:{problem}" for problem in found]
 
 
 def test_json_strings_are_read_as_json():
     web = {**WEB, "ecs_tag": {"smile": "\U0001f600", "slash": "/", "back": "\\ud83d"}}
     text = json.dumps([web]).replace("/", "\\/")
     assert "\\ud83d" in text
-    with pytest.raises(ManifestError) as raised:
-        checked(read(text.encode(), "x.json"))
-    smile, back = raised.value.problems
-    assert "'\U0001f600'" in smile.sentence and "'\\\\'" in back.sentence
+    smile, back = problems(text, "x.json")
+    assert "'\U0001f600'" in smile and "'\\\\'" in back
 
 
 @pytest.mark.parametrize(
@@ -173,33 +208,11 @@ def test_a_word_that_yaml_reads_as_another_type_gets_the_schemas_sentence_and_a_
     ]
 
 
-def test_a_problem_of_the_defaults_is_reported_once():
-    text = """\
-        defaults: {ecs_cluster_name: shop, ecs_tag: {release: 42}, colour: red, wait_seconds: 5}
-        deployments:
-        - {ecs_service_name: web, ecs_image_name: web}
-        - {ecs_service_name: api, ecs_image_name: api}
-        """
-    assert problems(text) == [
-        "deployments.yaml:1:55: defaults.ecs_tag.release: 42 is not of type "
-        "'string'; 42 is a number here: "
-        'write "42", in quotes',
-        "deployments.yaml:1:60: defaults.colour: there is no field of this name",
-        (
-            "deployments.yaml:1:87: defaults.wait_seconds: leave it out: the command itself "
-            "waits, for as long as --timeout says"
-        ),
-    ]
-
-
 @pytest.mark.parametrize("field", ["wait_seconds", "dry_run", "request_id"])
 def test_a_field_that_the_command_sets_is_refused(field):
     values = {"wait_seconds": 5, "dry_run": True, "request_id": "x"}
     (problem,) = problems(json.dumps([{**WEB, field: values[field]}]), "x.json")
     assert f"deployments[0].{field}: leave it out: " in problem
-
-
-ARN = "arn:aws:ecs:eu-west-1:123456789012:"
 
 
 @pytest.mark.parametrize(
@@ -220,25 +233,6 @@ def test_two_entries_for_one_service_are_refused_with_both_positions(other):
             f"x.json:{third}:1: deployments[2]: this is shop/web again, which deployments[0] in "
             "line 2, column 1 deploys already"
         )
-    ]
-
-
-def test_services_of_one_name_in_two_clusters_or_accounts_are_two():
-    elsewhere = {**WEB, "ecs_service_name": f"{ARN}service/shop/web"}
-    assert len(events([WEB, {**WEB, "ecs_cluster_name": "other"}])) == 2
-    other = {
-        **WEB,
-        "ecs_service_name": elsewhere["ecs_service_name"].replace("123456789012", "999999999999"),
-    }
-    assert len(events([elsewhere, other])) == 2
-
-
-def test_a_duplicate_name_is_refused():
-    assert problems("- ecs_cluster_name: a\n  ecs_cluster_name: b\n") == [
-        "deployments.yaml:2:3: 'ecs_cluster_name' stands here twice, first in line 1, column 3"
-    ]
-    assert problems('[{"a": 1, "a": 2}]', "x.json") == [
-        "x.json:1:11: 'a' stands here twice, first in line 1, column 3"
     ]
 
 
@@ -332,9 +326,7 @@ def test_aliases_that_expand_to_too_many_values_are_refused():
     ],
 )
 def test_an_unusable_file_is_refused_with_the_position(content, name, sentence):
-    with pytest.raises(ManifestError) as raised:
-        checked(read(content, name))
-    assert sentence in [problem.in_file(name) for problem in raised.value.problems]
+    assert sentence in problems(content, name)
 
 
 def test_invalid_yaml_is_refused_with_the_position():

@@ -34,14 +34,10 @@ def _scripted(wait):
     return show
 
 
-def test_each_change_is_a_line(scripted, printer):
-    assert scripted() == 1
-    assert (printer.out(), printer.err()) == (stored("lines"), "")
-
-
-def test_each_change_is_an_object_for_programs(scripted, printer):
-    assert scripted(as_json=True) == 1
-    assert printer.out() == stored("records")
+@pytest.mark.parametrize(("as_json", "name"), [(False, "lines"), (True, "records")])
+def test_each_change_is_a_line_or_an_object_for_programs(scripted, printer, as_json, name):
+    assert scripted(as_json=as_json) == 1
+    assert (printer.out(), printer.err()) == (stored(name), "")
 
 
 def test_success_is_exit_code_0_and_a_timeout_is_1_with_the_way_to_resume(wait, printer):
