@@ -265,16 +265,6 @@ def test_without_a_table_an_update_that_waits_for_its_rate_limit_is_not_written_
     assert world.calls["RegisterTaskDefinition"] == world.calls["UpdateService"] == 0
 
 
-def test_without_a_table_no_later_wave_starts_after_ctrl_c(make_world, open_backend):
-    started = batch([("web", "web:2", "edge")])
-    backend = open_backend(make_world(Image.good()), started)
-    rows = [Row(member) for member in started.members]
-    assert not backend.poll(rows)
-    backend.close(1)
-    (status,) = backend.poll(rows).values()
-    assert (status.state, status.cause) == (State.NOT_STARTED, "the command ended before")
-
-
 def test_a_dry_run_only_reads_and_plans_each_service(make_world):
     world = make_world(Image.good())
     names = ("ECSCluster/ecs-dummy-service", "ECSCluster/gone")

@@ -7,25 +7,23 @@ import pytest
 
 from ecs_updater_cli.batch.state import State, Status, TaskCounts, status_of
 from ecs_updater_cli.batch.tracker import Tracker
-from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, Watcher
+from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, View, Watcher
 from ecs_updater_cli.errors import AwsError
 from fakes.scripted_batch import START, ScriptedBackend, batch
 
 GOOD, BAD = Status(State.SUCCEEDED), Status(State.FAILED, "it died")
 
 
-class RecordedView:
+class RecordedView(View):
     """Keeps what is shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock):
+        super().__init__(None, clock)
         self.changes: list[tuple[str, str]] = []
 
     def show_changes(self, _, changed):
         """Notes service and state."""
         self.changes += [(row.service, row.state.value) for row in changed]
-
-    def show_problem(self, sentence):
-        """Notes nothing."""
 
 
 class WatchedBatch:
@@ -34,10 +32,10 @@ class WatchedBatch:
     def __init__(self, groups: str, *steps: Mapping[int, Status]):
         members = zip("abcdefgh", groups, strict=False)
         started = batch([(name, "i", None if group == "-" else group) for name, group in members])
-        self.view = RecordedView()
         self.tracker = Tracker(started.members, START)
         self.backend = ScriptedBackend(*steps)
         self.time = self.backend.time
+        self.view = RecordedView(self.time.clock)
         self.watcher = Watcher(self.tracker, self.backend, self.view, self.time.clock)
 
 

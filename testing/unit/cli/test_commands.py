@@ -279,27 +279,33 @@ LOST = (
 
 
 @pytest.mark.parametrize(
-    ("backend", "waiting", "is_some_left", "note"),
+    ("backend", "method", "arguments", "sentence"),
     [
-        (QUEUE, UNDER_WAY, False, RESUME),
-        (QUEUE, UNDER_WAY, True, f"sent updates continue; {RESUME}, which sends the rest"),
-        (DIRECT, UNDER_WAY, False, f"{ENDS}; {REST}"),
-        (DIRECT, UNDER_WAY[:1], False, f"{ENDS}; {RESUME} --direct"),
-        (DIRECT, UNDER_WAY[1:], True, REST),
-        (MEMORY, UNDER_WAY[:1], False, LOST),
-        (MEMORY, UNDER_WAY[1:], True, "no update is under way"),
+        (QUEUE, "detach_note", (UNDER_WAY, False), RESUME),
+        (
+            QUEUE,
+            "detach_note",
+            (UNDER_WAY, True),
+            f"sent updates continue; {RESUME}, which sends the rest",
+        ),
+        (DIRECT, "detach_note", (UNDER_WAY, False), f"{ENDS}; {REST}"),
+        (DIRECT, "detach_note", (UNDER_WAY[:1], False), f"{ENDS}; {RESUME} --direct"),
+        (DIRECT, "detach_note", (UNDER_WAY[1:], True), REST),
+        (MEMORY, "detach_note", (UNDER_WAY[:1], False), LOST),
+        (MEMORY, "detach_note", (UNDER_WAY[1:], True), "no update is under way"),
+        (QUEUE, "hint", (False,), "Ctrl-C detaches, and the updates go on"),
+        (
+            QUEUE,
+            "hint",
+            (True,),
+            "Ctrl-C detaches: sent updates continue, the others wait for ecs-updater watch",
+        ),
     ],
 )
-def test_the_note_says_what_goes_on_and_what_waits_for_the_command(
-    backends, backend, waiting, is_some_left, note
+def test_a_backend_says_what_goes_on_and_what_waits_for_the_command(
+    backends, backend, method, arguments, sentence
 ):
-    assert backends[backend].detach_note(waiting, is_some_left) == note
-
-
-def test_the_hint_of_the_queue_says_whether_something_waits_for_the_command(backends):
-    assert backends[QUEUE].hint(False) == "Ctrl-C detaches, and the updates go on"
-    others = "sent updates continue, the others wait for ecs-updater watch"
-    assert backends[QUEUE].hint(True) == f"Ctrl-C detaches: {others}"
+    assert getattr(backends[backend], method)(*arguments) == sentence
 
 
 def test_the_hint_of_the_live_view_changes_when_the_last_wave_has_started(wait, monkeypatch):

@@ -8,7 +8,6 @@ from functools import partial
 
 import pytest
 
-from ecs_updater.api import post_routes
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import EcsUpdaterError
@@ -19,7 +18,6 @@ from ecs_updater_cli.commands.status import FilteredEcsReader
 from fakes.fake_ecs import DENIED
 from fakes.scripted_batch import WEB
 from fakes.simulated_ecs import Image, SimulatedEcs
-from support.http import ask
 from support.rollout_world import World
 
 WRONG_SERVICE = {**WEB, "ecs_service_name": "web-fronted"}
@@ -56,15 +54,19 @@ def error_of(ecs, event):
     return error.value
 
 
-def test_the_functions_hint_names_the_cluster_and_costs_no_call(simulated, calls):
-    function = Ecs(simulated.client())
-    error = error_of(function, WRONG_SERVICE)
-    assert str(error) == "[ERROR][ecs_service_read] ecs_service_name web-fronted not found"
-    assert error.hint == PLACE
-    error = error_of(function, WRONG_CLUSTER)
-    assert str(error) == "[ERROR][ecs_service_read] ecs_cluster_name Shops not found"
-    assert error.hint == "looked in eu-west-1"
-    assert calls() == {"DescribeServices": 2}
+@pytest.mark.parametrize(
+    ("event", "message", "hint"),
+    [
+        (WRONG_SERVICE, "ecs_service_name web-fronted not found", PLACE),
+        (WRONG_CLUSTER, "ecs_cluster_name Shops not found", "looked in eu-west-1"),
+    ],
+)
+def test_the_functions_hint_names_the_cluster_and_costs_no_call(
+    simulated, calls, event, message, hint
+):
+    error = error_of(Ecs(simulated.client()), event)
+    assert (str(error), error.hint) == (f"[ERROR][ecs_service_read] {message}", hint)
+    assert calls() == {"DescribeServices": 1}
 
 
 def test_where_lists_may_be_read_the_nearest_name_is_offered_and_a_list_is_read_once(ecs, calls):
@@ -86,17 +88,6 @@ def test_an_update_that_finds_its_service_reads_no_list(monkeypatch):
         *("DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService"),
         *("TagResource", "UntagResource"),
     }
-
-
-def test_over_http_the_hint_is_a_field_of_its_own(simulated):
-    function = Ecs(simulated.client())
-    resolve = post_routes.update_app(lambda event, call: deploy(event, {}, function, call)).resolve
-    body = {"cluster": "shop", "service": "web-fronted", "image": "web", "tag": "2"}
-    answer = ask(resolve, "POST", "/update", body)
-    message = "[ERROR][ecs_service_read] ecs_service_name web-fronted not found"
-    assert (answer.status, answer.json["errorMessage"]) == (404, message)
-    assert answer.json["hint"] == PLACE
-    assert "hint" not in ask(resolve, "POST", "/update", {}).json
 
 
 @pytest.mark.parametrize(
