@@ -15,9 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from e2e.event_suite.cases import ServiceState
 from e2e.event_suite.service import Service
@@ -27,9 +25,9 @@ from support.deployer import IDLE_HERE, handled, needs, policies, resource_types
 from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
 from support.permissions import (
-    NO_RESOURCE,
     Statement,
     actions,
+    adapt_role,
     as_the_emulator_asks,
     document,
     expanded,
@@ -53,31 +51,8 @@ EVENT = {
     "ecs_service_name": "ecs-dummy-service",
     "ecs_image_name": "busybox",
 }
-TAGS = dict(AT_FIRST.tags)
-
-READS = {"ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
-# A dry run does not use the ledger. An update writes its beginning and, where it
-# waits, its end.
-BEGINS = READS | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
-ENDS = BEGINS | {"dynamodb:DeleteItem"}
-WAITS = ENDS | {"ecs:UpdateService", "ecs:ListTasks", "ecs:DescribeTasks"}
-NOTHING = EVENT | {"ecs_tag": TAGS}
+NOTHING = EVENT | {"ecs_tag": AT_FIRST.tags}
 ROLLOUT = NOTHING | {"force_new_deployment": True, "wait_seconds": 60}
-EVENTS = {
-    "an event that changes nothing": (NOTHING, ENDS),
-    "a dry run": (
-        EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}, "dry_run": True},
-        READS,
-    ),
-    "a tag more": (EVENT | {"ecs_tag": TAGS | {"new": "value"}}, ENDS | {"ecs:TagResource"}),
-    "a tag less": (EVENT | {"ecs_tag": {"kept": "as it is"}}, ENDS | {"ecs:UntagResource"}),
-    "a new deployment": (NOTHING | {"force_new_deployment": True}, BEGINS | {"ecs:UpdateService"}),
-    "a new deployment that is waited for": (ROLLOUT, WAITS),
-    "another image": (
-        NOTHING | {"ecs_image_name": "nginx"},
-        BEGINS | {"ecs:RegisterTaskDefinition", "ecs:UpdateService"},
-    ),
-}
 EVERYTHING = EVENT | {"ecs_image_name": "nginx", "ecs_tag": {"new": "value"}}
 ROLLBACK = {name: EVENT[name] for name in ("ecs_cluster_name", "ecs_service_name")} | {
     "action": "rollback"
@@ -125,7 +100,7 @@ def _in_the_template() -> list[str]:
     """The actions of the role on ECS and on the ledger, as the template has them."""
     parameters = {"ClusterName": "ECSCluster", "LedgerTableName": TABLE}
     statements = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), parameters).statements
-    return [one for one in actions(statements) if one.startswith(("ecs:", "dynamodb:"))]
+    return [action for action in actions(statements) if action.startswith(("ecs:", "dynamodb:"))]
 
 
 class Deployment:
@@ -138,16 +113,14 @@ class Deployment:
         self.account = Account(workspace)
         steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws")
         workspace.make(*steps).succeeded()
-        clients = (
-            _client(name, self.account.endpoint) for name in ("iam", "lambda", "dynamodb", "ecs")
-        )
+        clients = (workspace.client(name) for name in ("iam", "lambda", "dynamodb", "ecs"))
         self._iam, self._lambda, self._dynamodb, ecs = clients
-        self._reconcilers = self._iam.get_role_policy(**RECONCILERS)
+        self._reconcilers = adapt_role(self._iam, **RECONCILERS)
         self.service = Service(ecs, "ECSCluster", "ecs-dummy-service")
         self.deployed: list[Statement] = self._iam.get_role_policy(
             RoleName=ROLE, PolicyName=POLICY
         )["PolicyDocument"]["Statement"]
-        self.statements = [as_the_emulator_asks(one) for one in self.deployed]
+        self.statements = adapt_role(self._iam, RoleName=ROLE, PolicyName=POLICY)
 
     @contextmanager
     def recorded(self) -> Iterator[list[Call]]:
@@ -186,12 +159,8 @@ class Deployment:
 
     def reconcile(self, less: str = "") -> dict[str, Any]:
         """Invokes the reconciler with its own role, or with one action `less`."""
-        made = document(
-            without(
-                map(as_the_emulator_asks, self._reconcilers["PolicyDocument"]["Statement"]), less
-            )
-        )
-        self._iam.put_role_policy(**RECONCILERS, PolicyDocument=made)
+        statements = document(without(self._reconcilers, less))
+        self._iam.put_role_policy(**RECONCILERS, PolicyDocument=statements)
         return self.invoke(
             {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
             RECONCILERS["PolicyName"],
@@ -220,16 +189,11 @@ class Run(NamedTuple):
         return dict(zip(found[::2], found[1::2], strict=True))
 
 
-def _client(service: str, endpoint: str) -> Any:
-    config = Config(retries={"total_max_attempts": 1})
-    return boto3.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
-
-
 def deployer(
-    endpoint: str, statements: Iterable[Statement], name: str = "deployer"
+    account: Account, statements: Iterable[Statement], name: str = "deployer"
 ) -> dict[str, str]:
     """Makes a user with only these permissions. Returns the environment of a shell of that user."""
-    iam = _client("iam", endpoint)
+    iam = account.client("iam")
     iam.create_user(UserName=name)
     iam.put_user_policy(
         UserName=name,
@@ -240,25 +204,21 @@ def deployer(
     return {
         "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL": account.endpoint,
     }
 
 
 @contextmanager
-def functions_permitted(endpoint: str) -> Iterator[None]:
+def functions_permitted(iam: Any) -> Iterator[None]:
     """Adapts the roles of function, reconciler, worker and status function to the emulator, as soon
     as they exist.
     """
-    iam = _client("iam", endpoint)
 
     def permit() -> None:
         for role in ({"RoleName": ROLE, "PolicyName": POLICY}, RECONCILERS, WORKER, STATUS):
             with suppress(iam.exceptions.NoSuchEntityException):
-                found = iam.get_role_policy(**role)["PolicyDocument"]["Statement"]
-                # Terraform's second step restores what it finds changed.
-                if not any(NO_RESOURCE in listed(statement["Resource"]) for statement in found):
-                    adapted = document(map(as_the_emulator_asks, found))
-                    iam.put_role_policy(**role, PolicyDocument=adapted)
+                # Again and again: Terraform's second step restores what it finds changed.
+                adapt_role(iam, **role)
 
     with repeating(permit, 0.2):
         yield
@@ -274,12 +234,12 @@ It goes on where it may not.
 def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
     """Runs a pipeline on a separate account."""
     account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
-    shell = deployer(account.endpoint, policies())
+    shell = deployer(account, policies())
     before = account.inventory()
     here = workspace(f"{pipeline}-by-a-deployer", **ON_ACCOUNT)
     with (
         Recorder(urlsplit(account.endpoint).port).serving() as recorder,
-        functions_permitted(account.endpoint),
+        functions_permitted(account.client("iam")),
     ):
         result = here.make(pipeline, environment=shell | {"AWS_ENDPOINT_URL": recorder.url})
     left = account.inventory() - before
@@ -324,7 +284,7 @@ def _recorded(runs) -> list[Call]:
 @pytest.fixture(scope="module", name="deployed")
 def _deployed(request, workspace_with_package) -> Deployment:
     # The pipelines take longest: where they are wanted, they begin now.
-    if any("runs" in getattr(one, "fixturenames", ()) for one in request.session.items):
+    if any("runs" in getattr(test, "fixturenames", ()) for test in request.session.items):
         request.getfixturevalue("runs")
     return Deployment(workspace_with_package("permissions", EMULATOR_AUTH="true"))
 
@@ -352,16 +312,16 @@ def test_the_emulator_enforces_the_role(deployment):
 
 
 def test_what_is_made_of_the_role_for_the_emulator_allows_no_other_cluster_or_action(deployment):
-    assert [
-        one for one in actions(deployment.statements) if one != "sqs:SendMessageBatch"
-    ] == actions(deployment.deployed)
+    adapted = actions(deployment.statements)
+    adapted.remove("sqs:SendMessageBatch")
+    assert adapted == actions(deployment.deployed)
     for own, other, refused in (
         ("/ECSCluster", "/Other", "ecs:UpdateService"),
         (TABLE, "other-ledger", "dynamodb:GetItem"),
     ):
         elsewhere = [
-            {**one, "Resource": [arn.replace(own, other) for arn in one["Resource"]]}
-            for one in deployment.statements
+            {**statement, "Resource": [arn.replace(own, other) for arn in statement["Resource"]]}
+            for statement in deployment.statements
         ]
         assert elsewhere != deployment.statements
         deployment.permit(elsewhere)
@@ -373,7 +333,8 @@ def test_what_is_made_of_the_role_for_the_emulator_allows_no_other_cluster_or_ac
 def test_without_an_action_the_event_fails_as_the_contract_says_and_the_service_stays_as_it_was(
     deployment, action
 ):
-    event = EVENTS["a tag less"][0] if action == "ecs:UntagResource" else EVERYTHING
+    is_less = action == "ecs:UntagResource"
+    event = EVENT | {"ecs_tag": {"kept": "as it is"}} if is_less else EVERYTHING
     deployment.permit(without(deployment.statements, action))
     message = deployment.refusal(event)
     assert message.startswith(MESSAGES[action])
@@ -390,8 +351,10 @@ def test_without_the_right_to_remove_tags_an_error_says_that_the_tags_could_not_
     deployment.permit(without(deployment.statements, "ecs:UntagResource"))
     message = deployment.refusal(EVERYTHING)
     assert "the service runs its old revision, but its tags could not be put back" in message
-    assert message.startswith(MESSAGES["ecs:UntagResource"]) and json.dumps(TAGS) in message
-    assert deployment.service.read() == ServiceState("busybox", TAGS | {"new": "value"})
+    assert (
+        message.startswith(MESSAGES["ecs:UntagResource"]) and json.dumps(AT_FIRST.tags) in message
+    )
+    assert deployment.service.read() == ServiceState("busybox", {**AT_FIRST.tags, "new": "value"})
 
 
 @pytest.mark.parametrize("action", GOES_WITHOUT)
@@ -406,8 +369,6 @@ def test_what_an_event_can_do_without_it_asks_for_and_goes_on_without(deployment
 
 def test_of_every_action_of_the_template_is_shown_here_that_it_is_needed_or_said_why_it_cannot_be():
     assert sorted([*MESSAGES, *GOES_WITHOUT, *NOT_HERE]) == sorted(_in_the_template())
-    in_events = set().union(*(needed for _, needed in EVENTS.values()))
-    assert in_events == set(_in_the_template()) - {"ecs:ListServiceDeployments", *NOT_HERE}
 
 
 def test_the_emulator_has_no_service_deployments(deployment):
@@ -439,9 +400,9 @@ def test_the_reconciler_ends_with_its_own_role_what_nobody_waited_for(deployment
         pause=0.5,
     )
 
-    assert [one["verdict"] for one in answers[-1]["ended"]] == ["SUCCEEDED"] and not answers[-1][
-        "skipped"
-    ]
+    assert [entry["verdict"] for entry in answers[-1]["ended"]] == ["SUCCEEDED"] and not answers[
+        -1
+    ]["skipped"]
     assert deployment.service.read() == ServiceState("nginx", {"new": "value"})
     assert deployment.reconcile() == {"ended": [], "open": 0, "skipped": []}
 
@@ -460,7 +421,7 @@ def test_the_reconciler_ends_with_its_own_role_what_nobody_waited_for(deployment
 def test_without_an_action_of_the_deployers_a_target_fails_and_says_which(
     deployment, workspace_with_package, action, target
 ):
-    shell = deployer(deployment.account.endpoint, without(policies(), action), target)
+    shell = deployer(deployment.account, without(policies(), action), target)
     result = workspace_with_package(f"{target}-less", **ON_ACCOUNT).make(target, environment=shell)
     assert result.status != 0
     assert f"not authorized to perform: {action}" in result.output
@@ -515,12 +476,14 @@ def test_nothing_in_the_policies_is_idle(recorded):
     for index, statement in enumerate(policies()):
         for action in listed(statement["Action"]):
             fewer = [*policies()[:index], *without([statement], action), *policies()[index + 1 :]]
-            allowed = list(expanded(one for one in fewer if action in listed(one["Action"])))
+            allowed = list(expanded(part for part in fewer if action in listed(part["Action"])))
             if all(
                 allows(allowed, action, resource, dict(context))
-                for one, resource, context in asked
-                if one == action
+                for wanted, resource, context in asked
+                if wanted == action
             ):
                 idle.add((statement["Sid"], action))
-    assert {one for one in idle if one[1] not in by_cloudformation} == set(IDLE_HERE)
+    assert {(part, action) for part, action in idle if action not in by_cloudformation} == set(
+        IDLE_HERE
+    )
     assert not {action for _, action in idle} >= set(actions(policies()))

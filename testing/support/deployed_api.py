@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
 from e2e.event_suite.api import JSON, Api
 
 from .make import Workspace
-from .permissions import Statement, as_the_emulator_asks, document
+from .permissions import Statement, adapt_role, document
 
 STATUS = "ecs-updater-api-status"
 CLUSTER, SERVICE, TABLE = "ECSCluster", "ecs-dummy-service", "ecs-updater-ledger"
@@ -37,17 +36,16 @@ class DeployedApi:
             here.make(target).output.splitlines()[-1] for target in ("api-url", "api-key")
         )
         self.api = Api(url, self.key)
-        for role in ("ecs-updater", "ecs-updater-completer"):
-            self._permit_as_deployed(f"{role}-eu-west-1")
-        self.status_statements = self._permit_as_deployed(_STATUS_ROLE["RoleName"])
+        for name in ("ecs-updater", "ecs-updater-completer"):
+            adapt_role(self.client("iam"), RoleName=f"{name}-eu-west-1", PolicyName=name)
+        self.status_statements = adapt_role(self.client("iam"), **_STATUS_ROLE)
         """Statements of the status function's role, as the emulator asks about them."""
         self.limit(1000, 1000)
 
     def client(self, service: str, **credentials: str) -> Any:
         """A client of the emulator, as its root unless the credentials say otherwise."""
         config = Config(retries={"total_max_attempts": 1}, proxies={})
-        endpoint = f"http://127.0.0.1:{self.here.port}"
-        return boto3.client(service, endpoint_url=endpoint, config=config, **credentials)  # type: ignore[call-overload]
+        return self.here.client(service, config=config, **credentials)
 
     def ask(self, method: str, route: str, body: Any = None) -> tuple[int, Any]:
         """Status and JSON of an answer."""
@@ -92,14 +90,6 @@ class DeployedApi:
         ]
         fresh = {"Variables": variables | {"PERMITTED": str(len(text))}}
         functions.update_function_configuration(FunctionName=STATUS, Environment=fresh)
-
-    def _permit_as_deployed(self, role: str) -> list[Statement]:
-        iam = self.client("iam")
-        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        found = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]["Statement"]
-        made = [as_the_emulator_asks(one) for one in found]
-        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=document(made))
-        return made
 
 
 def _replaced(values: dict[str, float]) -> list[dict[str, str]]:

@@ -95,6 +95,18 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
     return made | ({"Condition": conditions} if conditions else {})
 
 
+def adapt_role(iam: Any, **role: str) -> list[Statement]:
+    """Makes the policy of a role, by RoleName and PolicyName, one for the emulator. Returns its
+    statements.
+    """
+    found = iam.get_role_policy(**role)["PolicyDocument"]["Statement"]
+    if any(NO_RESOURCE in listed(statement["Resource"]) for statement in found):
+        return found  # It is one already.
+    adapted = [as_the_emulator_asks(statement) for statement in found]
+    iam.put_role_policy(**role, PolicyDocument=document(adapted))
+    return adapted
+
+
 def without(statements: Iterable[Statement], action: str) -> list[Statement]:
     """The statements without one action; one that allowed nothing else is left out."""
     left = [

@@ -6,6 +6,7 @@ other words.
 """
 
 import string
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -405,139 +406,106 @@ def failures(draw: st.DrawFn) -> list[tuple[str, Any, bool]]:
 # Task definitions
 
 
-@dataclass(frozen=True)
-class TaskDefinition:
-    """A task definition as ECS may come to describe it, its read-only fields apart."""
-
-    body: dict[str, Any]
-    """All of it, fields of the future included."""
-    known: dict[str, Any]
-    """The same without the fields of the future."""
-    future_fields: tuple[str, ...]
-    """Where those are."""
+class _Future(str):
+    """The name of a field that botocore's model does not have."""
 
 
-class _Generator:
-    """Draws the value of a shape of botocore's, twice: with fields of the future and without."""
+def known(value: Any) -> Any:
+    """A drawn task definition without the fields of the future."""
+    match value:
+        case dict():
+            return {
+                name: known(member)
+                for name, member in value.items()
+                if not isinstance(name, _Future)
+            }
+        case list():
+            return [known(member) for member in value]
+    return value
 
-    def __init__(self, draw: st.DrawFn, most_optional: int):
-        self._draw = draw
-        self._most_optional = most_optional
-        self.future_fields: list[str] = []
 
-    def value(self, shape: Shape, path: str) -> tuple[Any, Any]:
-        """The value of ``shape`` and the same value without fields of the future."""
-        match shape.type_name:
-            case "structure":
-                return self.structure(shape, path, self._members(shape))
-            case "list":
-                count = self._draw(st.integers(0, 2))
-                pairs = [self.value(shape.member, f"{path}[{index}]") for index in range(count)]
-                return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-            case "map":
-                keys = self._draw(st.lists(self._text(shape.key), max_size=2, unique=True))
-                pairs_by_key = {key: self.value(shape.value, f"{path}.{key}") for key in keys}
-                return {k: p[0] for k, p in pairs_by_key.items()}, {
-                    k: p[1] for k, p in pairs_by_key.items()
-                }
-            case _:
-                scalar = self._draw(self._scalar(shape))
-                return scalar, scalar
-
-    def structure(
-        self, shape: Shape, path: str, members: list[str]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A structure with these members, and perhaps one of the future."""
-        full, known = {}, {}
-        for name in members:
-            full[name], known[name] = self.value(
-                shape.members[name], f"{path}.{name}" if path else name
-            )
-        if not shape.is_tagged_union and self._draw(st.integers(0, 4)) == 0:
-            name = f"future{self._draw(st.text(ALPHANUMERIC, max_size=3))}"
-            full[name] = self._draw(json_values)
-            self.future_fields.append(f"{path}.{name}" if path else name)
-        return full, known
-
-    def _members(self, shape: Shape) -> list[str]:
-        optional = sorted(shape.members.keys() - set(shape.required_members))
-        if shape.is_tagged_union:
-            return [self._draw(st.sampled_from(optional))]
-        if not optional:
-            return list(shape.required_members)
-        drawn = self._draw(
-            st.lists(st.sampled_from(optional), unique=True, max_size=self._most_optional)
-        )
-        return [*shape.required_members, *drawn]
-
-    def _scalar(self, shape: Shape) -> st.SearchStrategy[Any]:
-        match shape.type_name:
-            case "boolean":
-                return st.booleans()
-            case "integer":
-                return self._number(shape, 2**31)
-            case "long":
-                return self._number(shape, 2**63)
-            case "float" | "double":
-                return st.floats(allow_nan=False, allow_infinity=False)
-            case "string" if shape.enum:
-                return st.sampled_from([*shape.enum, "VALUE_OF_THE_FUTURE"])
-            case "string":
-                return self._text(shape)
-        raise NotImplementedError(
-            f"ECS's model has a {shape.type_name} in a task definition now: say how it is made"
-        )
-
-    @staticmethod
-    def _number(shape: Shape, limit: int) -> st.SearchStrategy[int]:
-        return st.integers(shape.metadata.get("min", -limit), shape.metadata.get("max", limit - 1))
-
-    @staticmethod
-    def _text(shape: Shape) -> st.SearchStrategy[str]:
-        shortest = shape.metadata.get("min", 0)
-        return st.text(
-            st.characters(),
-            min_size=shortest,
-            max_size=min(shape.metadata.get("max", 2**31), shortest + 8),
-        )
+def future_fields(value: Any, path: str = "") -> Iterator[str]:
+    """Yields where a drawn task definition has those fields."""
+    is_list = isinstance(value, list)
+    members = enumerate(value) if is_list else value.items() if isinstance(value, dict) else ()
+    for key, member in members:
+        place = f"{path}[{key}]" if is_list else f"{path}.{key}" if path else key
+        if isinstance(key, _Future):
+            yield place
+        else:
+            yield from future_fields(member, place)
 
 
 @st.composite
-def task_definitions(draw: st.DrawFn) -> TaskDefinition:
-    """Any task definition that ECS's model allows, of one to three containers with names of their
-    own.
-    """
-    generator = _Generator(draw, most_optional=4)
-    shape = REGISTERED.members["containerDefinitions"].member
-    containers = []
-    for index, name in enumerate(
-        draw(st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=3, unique=True))
-    ):
-        given = {"name": name, "image": draw(_IMAGES | hostile_text)}
-        optional = draw(
-            st.lists(
-                st.sampled_from(sorted(shape.members.keys() - given.keys())),
-                unique=True,
-                max_size=5,
+def _structures(draw: st.DrawFn, shape: Shape, members: list[str]) -> dict[str, Any]:
+    """A structure with these members, and perhaps one of the future."""
+    value = {name: draw(_values(shape.members[name])) for name in members}
+    if not shape.is_tagged_union and draw(st.integers(0, 4)) == 0:
+        name = _Future(f"future{draw(st.text(ALPHANUMERIC, max_size=3))}")
+        value[name] = draw(json_values)
+    return value
+
+
+def _some(names: Collection[str], least: int = 0, most: int | None = None) -> Any:
+    """Lists of some of the names."""
+    name = st.sampled_from(sorted(names)) if names else st.nothing()
+    longest = len(names) if most is None else min(most, len(names))
+    return st.lists(name, min_size=least, max_size=longest, unique=True)
+
+
+def _values(shape: Shape) -> st.SearchStrategy[Any]:
+    """The values of a shape of botocore's."""
+    least, most = (shape.metadata.get(bound) for bound in ("min", "max"))
+    match shape.type_name:
+        case "structure" if shape.is_tagged_union:
+            return _some(shape.members, 1, 1).flatmap(lambda members: _structures(shape, members))
+        case "structure":
+            required = shape.required_members
+            return _some(shape.members.keys() - set(required), most=4).flatmap(
+                lambda members: _structures(shape, [*required, *members])
             )
-        )
-        full, known = generator.structure(shape, f"containerDefinitions[{index}]", optional)
-        containers.append((given | full, given | known))
-    optional = draw(
-        st.lists(
-            st.sampled_from(
-                sorted(REGISTERED.members.keys() - {"family", "containerDefinitions", "tags"})
-            ),
-            unique=True,
-        )
+        case "list":
+            return st.lists(_values(shape.member), max_size=2)
+        case "map":
+            return st.dictionaries(_values(shape.key), _values(shape.value), max_size=2)
+        case "boolean":
+            return st.booleans()
+        case "integer" | "long":
+            limit = 2**31 if shape.type_name == "integer" else 2**63
+            return st.integers(
+                -limit if least is None else least, limit - 1 if most is None else most
+            )
+        case "float" | "double":
+            return st.floats(allow_nan=False, allow_infinity=False)
+        case "string" if shape.enum:
+            return st.sampled_from([*shape.enum, "VALUE_OF_THE_FUTURE"])
+        case "string":
+            shortest = least or 0
+            longest = min(most or 2**31, shortest + 8)
+            return st.text(st.characters(), min_size=shortest, max_size=longest)
+    raise NotImplementedError(
+        f"ECS's model has a {shape.type_name} in a task definition now: say how it is made"
     )
-    full, known = generator.structure(REGISTERED, "", optional)
+
+
+@st.composite
+def task_definitions(draw: st.DrawFn) -> dict[str, Any]:
+    """Any task definition that ECS's model allows, of one to three containers with names of their
+    own, as ECS may come to describe it, its read-only fields apart.
+    """
+    shape = REGISTERED.members["containerDefinitions"].member
+    names_of_containers = draw(
+        st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=3, unique=True)
+    )
+    containers = []
+    for name in names_of_containers:
+        members = draw(_some(shape.members.keys() - {"name", "image"}, most=5))
+        given = {"name": name, "image": draw(_IMAGES | hostile_text)}
+        containers.append(given | draw(_structures(shape, members)))
+    members = draw(_some(REGISTERED.members.keys() - {"family", "containerDefinitions", "tags"}))
     family = {"family": draw(st.text(min_size=1, max_size=10))}
-    return TaskDefinition(
-        body=family | full | {"containerDefinitions": [container for container, _ in containers]},
-        known=family | known | {"containerDefinitions": [container for _, container in containers]},
-        future_fields=tuple(generator.future_fields),
-    )
+    body = draw(_structures(REGISTERED, members))
+    return family | body | {"containerDefinitions": containers}
 
 
 task_definition_tags = st.lists(

@@ -357,27 +357,29 @@ def test_any_task_definition_comes_through_with_nothing_but_its_images_changed(
     """As observed on the wire, fields of the future included; with UNKNOWN_FIELDS=drop they are all
     that is missing.
     """
-    names = [container["name"] for container in task_definition.body["containerDefinitions"]]
+    names = [container["name"] for container in task_definition["containerDefinitions"]]
     images = {
         name: f"registry.example/new:{names.index(name)}"
         for name in data.draw(st.lists(st.sampled_from(names), min_size=1))
     }
-    fake = running(task_definition.body | ({"tags": tags} if tags else {}))
+    fake = running(task_definition | ({"tags": tags} if tags else {}))
 
     answer = update_images(fake, images, UNKNOWN_FIELDS=unknown_fields)
 
-    dropped = task_definition.future_fields if unknown_fields == "drop" else ()
-    expected = with_images(task_definition.known if dropped else task_definition.body, images)
+    is_dropped = unknown_fields == "drop"
+    expected = with_images(
+        strategies.known(task_definition) if is_dropped else task_definition, images
+    )
     if given_by_people := [tag for tag in tags if tag["key"][:4].lower() != "aws:"]:
         expected["tags"] = given_by_people
     (body,) = registered_bodies(fake)
     assert same_json(body, expected)
     assert fake.images == {c["name"]: c["image"] for c in expected["containerDefinitions"]}
-    if unknown_fields == "drop":
+    if is_dropped:
         assert accepted_by_the_sdk(body)
     changes = [change["what"] for change in answer["body"]["changes"]]
     assert sorted(change for change in changes if change.startswith("field.")) == sorted(
-        f"field.{path}" for path in dropped
+        f"field.{path}" for path in strategies.future_fields(task_definition) if is_dropped
     )
 
 

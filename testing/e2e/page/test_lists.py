@@ -1,5 +1,7 @@
 """What the page shows of services and deployments, and how it is filtered, paged and refreshed."""
 
+import pytest
+
 from e2e.page.browser import enter_key, expect
 from e2e.page.samples import deployment, service
 
@@ -120,28 +122,27 @@ def test_while_it_loads_it_says_so(tab, api):
     expect(tab.locator("#services-empty")).to_be_hidden()
 
 
-def test_all_pages_of_services_are_loaded_and_in_their_order(tab, api):
+@pytest.mark.parametrize(
+    "page_size, following, loaded",
+    [(100, [None, "100", "200"], "250"), (23, [None, *map(str, range(23, 250, 23))], "230")],
+    ids=["all pages", "ten pages, then more on demand"],
+)
+def test_pages_of_services_are_loaded_in_their_order_and_after_ten_it_asks_before_it_loads_more(
+    tab, api, page_size, following, loaded
+):
     api.services = [service(f"service-{number:03}") for number in range(250)]
-    enter_key(tab)
-    expect(tab.locator("#services-rows th > bdi")).to_have_text(
-        [f"service-{number:03}" for number in range(250)]
-    )
-    assert [query.get("next") for query in api.queries("list")] == [None, "100", "200"]
-    expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
-
-
-def test_after_ten_pages_it_asks_before_it_loads_more(tab, api):
-    api.services = [service(f"service-{number:02}") for number in range(25)]
-    api.page_size = 2
+    api.page_size = page_size
     enter_key(tab)
     status = tab.locator("#services").get_by_role("status")
-    expect(status).to_have_text("20 services so far, none updating")
-    tab.get_by_role("button", name="Load more services").click()
-    expect(status).to_have_text("25 services, none updating")
-    expect(tab.locator("#services-rows th > bdi")).to_have_text(
-        [f"service-{number:02}" for number in range(25)]
-    )
-    expect(tab.get_by_role("button", name="Load more services")).to_be_hidden()
+    more = tab.get_by_role("button", name="Load more services")
+    if loaded != "250":
+        expect(status).to_have_text(f"{loaded} services so far, none updating")
+        more.click()
+    expect(status).to_have_text("250 services, none updating")
+    names = [f"service-{number:03}" for number in range(250)]
+    expect(tab.locator("#services-rows th > bdi")).to_have_text(names)
+    assert [query.get("next") for query in api.queries("list")] == following
+    expect(more).to_be_hidden()
 
 
 def test_older_deployments_come_on_demand(tab, api):
