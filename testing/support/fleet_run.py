@@ -20,9 +20,37 @@ from ecs_updater_cli.batch.tracker import Row
 from fakes.fleet import PREFIX, Fleet
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
 from fakes.queue import FifoQueue, message_of
-from fakes.shared_time import SharedTime
 
+from .interleaving import Interleaving
+
+START = 1_800_000_000.0
 TIMEOUT = 180.0
+
+
+class SharedTime:
+    """Seconds since the epoch. Only sleeping moves them: of several threads, when all of them
+    sleep.
+    """
+
+    def __init__(self) -> None:
+        self.now = START
+        self._turns = Interleaving(0, self, self._advance)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def _advance(self, seconds: float) -> None:
+        self.now += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Sleeps."""
+        self._turns.wait(seconds)
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Runs tasks, each in a thread, to their ends. Raises the first failure of one."""
+        for number, task in enumerate(tasks):
+            self._turns.start(f"task {number}", task)
+        self._turns.run()
 
 
 class FleetRun:
@@ -52,8 +80,8 @@ class FleetRun:
         self.batches.begin(
             Batch(batch_id, "2027-01-15T08:00:00.000Z", len(members), **fields), members
         )
-        self.send(*(dict(one.event) for one in members), batch=batch_id)
-        return [one.request_id for one in members]
+        self.send(*(dict(member.event) for member in members), batch=batch_id)
+        return [member.request_id for member in members]
 
     def work(self, most: int = 10, seconds: float = TIMEOUT) -> list[str]:
         """Invokes the worker once with at most `most` messages. Returns the failed ids."""

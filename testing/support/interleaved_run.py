@@ -176,7 +176,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             service_deployments=draw.random() < 0.8,
             **options,
         )
-        self.turns = Interleaving(seed, self.world.ecs.clock)
+        self.turns = Interleaving(seed, self.world.ecs.clock.now, self.world.ecs.clock.advance)
         self.world.clock = replace(self.world.clock, sleep=self.turns.wait)
         self._alone = Process("request-0")
         """What runs before and after the threads."""

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from fakes.simulated_ecs import Clock, Killed
+from fakes.simulated_ecs import Killed
 
-_MOST_SWITCHES = 20_000
+_MOST_SWITCHES = 100_000
 """More than that is a run without end."""
 
 _ROUNDING = 1e-6
@@ -50,7 +50,7 @@ class _Thread:
 class Interleaving:
     """The threads of one run."""
 
-    def __init__(self, seed: int, clock: Clock):
+    def __init__(self, seed: int, now: Callable[[], float], advance: Callable[[float], object]):
         self.random = random.Random(seed)
         self.schedule: list[Step] = []
         self.switches = 0
@@ -59,7 +59,7 @@ class Interleaving:
         """What a thread raised: a defect of the test or of the product."""
         self.current: _Thread | None = None
         """The thread that runs; None outside of ``run``."""
-        self._clock, self._begin = clock, clock.now()
+        self._now, self._advance, self._begin = now, advance, now()
         self._threads: list[_Thread] = []
         self._main = _Thread("main", lambda: None, 0)
         self._turns = 0
@@ -67,7 +67,7 @@ class Interleaving:
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Adds a thread, which runs as soon as ``run`` is called."""
-        self._threads.append(_Thread(name, work, self._clock.now()))
+        self._threads.append(_Thread(name, work, self._now()))
 
     def run(self) -> None:
         """Runs all threads to their ends. Raises the first failure of one."""
@@ -93,9 +93,9 @@ class Interleaving:
         """
         thread = self.current
         if thread is None:
-            self._clock.advance(seconds)
+            self._advance(seconds)
             return
-        thread.wakes_at = self._clock.now() + seconds
+        thread.wakes_at = self._now() + seconds
         self._give_turn(thread)
         if self._is_over:
             raise Killed("the run has no end")
@@ -103,7 +103,7 @@ class Interleaving:
     def note(self, what: str) -> None:
         """Writes a step of the running thread into the schedule."""
         name = self.current.name if self.current else "main"
-        self.schedule.append(Step(self._clock.now() - self._begin, name, what))
+        self.schedule.append(Step(self._now() - self._begin, name, what))
 
     def _whole(self, thread: _Thread) -> None:
         thread.turn.acquire()  # pylint: disable=consider-using-with  # It is no critical section: a turn is given.
@@ -129,12 +129,12 @@ class Interleaving:
         self._turns += 1
         if self._turns == _MOST_SWITCHES:
             self._give_up(AssertionError(f"no end after {_MOST_SWITCHES} turns"))
-        now = self._clock.now()
+        now = self._now()
         awake = [thread for thread in self._threads if thread.wakes_at <= now + _ROUNDING]
         if not awake:
             first = min(thread.wakes_at for thread in self._threads)
             try:
-                self._clock.advance(first - now)
+                self._advance(first - now)
             except Exception as failure:  # pylint: disable=broad-exception-caught  # ``run`` raises it again.
                 self._give_up(failure)
             awake = [thread for thread in self._threads if thread.wakes_at <= first + _ROUNDING]
