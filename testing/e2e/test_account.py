@@ -85,35 +85,27 @@ def test_on_a_terminal_the_account_is_named_and_anything_but_yes_changes_nothing
     assert account.inventory() == before
 
 
-def test_clean_asks_too(here, account):
-    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
+def test_what_is_deployed_stays_without_consent_and_from_another_region_or_for_another_cluster(
+    here, workspace, account
+):
+    shell = account.shell
+    here.make("deploy-ecs-cluster", environment=shell).succeeded()
     before = account.inventory()
+    elsewhere = workspace("elsewhere", **ON_ACCOUNT, CLUSTER_NAME="production")
 
-    result = here.make("clean", environment=account.shell, YES=None, TARGET=None)
+    asked = here.make("clean", environment=shell, YES=None, TARGET=None)
+    local = here.make("clean", environment=shell, TARGET="local")
+    region = here.make("deploy-ecs-service", environment=shell, AWS_DEFAULT_REGION="us-west-2")
+    cluster = elsewhere.make("deploy-ecs-service", environment=shell)
 
-    assert result.status != 0 and f"✗ this changes {PLACE}" in result.output
-    assert account.inventory() == before
-
-
-def test_a_local_clean_leaves_what_is_known_of_an_account(here, account):
-    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
-    before = account.inventory()
-
-    result = here.make("clean", environment=account.shell, TARGET="local")
-
-    assert result == Result(0, f"• kept in {here.build}: account\n")
-    assert account.inventory() == before
-
-
-def test_another_region_than_that_of_the_deployment_is_refused(here, account):
-    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
-
-    output = here.make(
-        "deploy-ecs-service", environment=account.shell, AWS_DEFAULT_REGION="us-west-2"
-    ).output
-
+    assert asked.status != 0 and f"✗ this changes {PLACE}" in asked.output
+    assert local == Result(0, f"• kept in {here.build}: account\n")
     places = f"deploy to {PLACE}, and this is account {NUMBER}, region us-west-2: "
-    assert f"✗ {here.build} was used to {places}" in output
+    assert f"✗ {here.build} was used to {places}" in region.output
+    assert (
+        "✗ cluster production is not the deployed one, ECSCluster: set CLUSTER_NAME=ECSCluster"
+    ) in cluster.output
+    assert account.inventory() == before
 
 
 def test_a_shell_without_credentials_is_refused(workspace):
@@ -156,17 +148,6 @@ def test_a_stack_of_somebody_else_is_left_alone_and_named(workspace, account):
     )
     cloudformation.delete_stack(StackName="foreign-vpc")
     assert here.make("clean", environment=account.shell).status == 0
-
-
-def test_the_service_of_a_cluster_of_somebody_else_is_left_alone(here, workspace, account):
-    assert here.make("deploy-ecs-cluster", environment=account.shell).status == 0
-    elsewhere = workspace("elsewhere", **ON_ACCOUNT, CLUSTER_NAME="production")
-
-    output = elsewhere.make("deploy-ecs-service", environment=account.shell).output
-
-    assert (
-        "✗ cluster production is not the deployed one, ECSCluster: set CLUSTER_NAME=ECSCluster"
-    ) in output
 
 
 def test_a_cluster_with_instances_is_made_and_removed(here, account):

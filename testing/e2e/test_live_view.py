@@ -52,10 +52,10 @@ def test_the_documents_show_the_screen_as_it_is(tmp_path):
     with terminal(100, 22, {"said": said}) as screen:
         # The picture is drawn from the last frame, which has to be there as a whole.
         screen.wait_for(
-            lambda one: (
-                is_at_the_end(one)
-                and one.text == stored("readme")
-                and b"go on" in one.received.rpartition(b"\x1b[H")[2]
+            lambda shown: (
+                is_at_the_end(shown)
+                and shown.text == stored("readme")
+                and b"go on" in shown.received.rpartition(b"\x1b[H")[2]
             )
         )
         received = screen.received
@@ -71,31 +71,13 @@ def test_the_documents_show_the_screen_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (140, 30)])
-def test_the_screen_is_as_it_was_looked_at(columns, lines):
+def test_the_screen_is_as_it_was_looked_at_and_ctrl_c_says_how_to_come_back_and_gives_it_back(
+    columns, lines
+):
     with terminal(columns, lines) as screen:
-        screen.wait_for(lambda one: is_at_the_end(one) and one.text == stored(f"{columns}x{lines}"))
-        screen.press("\x03")
-        assert screen.ends() == 130
-
-
-def test_after_a_resize_the_screen_is_that_of_the_new_size():
-    with terminal(140, 30) as screen:
-        screen.wait_for(is_at_the_end)
-        screen.resize(80, 24)
-        screen.wait_for(lambda one: one.text == stored("80x24"))
-        screen.resize(140, 30)
-        screen.wait_for(lambda one: one.text == stored("140x30"))
-
-
-def test_the_result_stays_on_the_usual_screen():
-    with terminal(80, 24, {"ends": True}) as screen:
-        assert screen.ends() == 1
-        assert screen.text == stored("ended-80x24")
-
-
-def test_ctrl_c_detaches_says_how_to_come_back_and_gives_the_terminal_back():
-    with terminal(80, 24) as screen:
-        screen.wait_for(is_at_the_end)
+        screen.wait_for(
+            lambda shown: is_at_the_end(shown) and shown.text == stored(f"{columns}x{lines}")
+        )
         screen.press("\x03")
         assert screen.ends() == 130
         assert screen.lines[-1] == "detached: resume with ecs-updater watch 20270115T080000Z-5eed"
@@ -104,11 +86,18 @@ def test_ctrl_c_detaches_says_how_to_come_back_and_gives_the_terminal_back():
         assert screen.received.rindex(b"\x1b[?25h") > screen.received.rindex(b"\x1b[?25l")
 
 
-def test_there_are_colours_and_with_no_color_there_are_none():
-    with terminal(80, 24, {"ends": True}) as screen:
-        screen.ends()
-        assert COLOURS.search(screen.received)
-    with terminal(80, 24, {"ends": True}, NO_COLOR="1") as screen:
-        screen.ends()
-        assert not COLOURS.search(screen.received)
+def test_after_a_resize_the_screen_is_that_of_the_new_size():
+    with terminal(140, 30) as screen:
+        screen.wait_for(is_at_the_end)
+        screen.resize(80, 24)
+        screen.wait_for(lambda shown: shown.text == stored("80x24"))
+        screen.resize(140, 30)
+        screen.wait_for(lambda shown: shown.text == stored("140x30"))
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
+def test_the_result_stays_on_the_usual_screen_and_with_no_color_it_has_none(environment):
+    with terminal(80, 24, {"ends": True}, **environment) as screen:
+        assert screen.ends() == 1
         assert screen.text == stored("ended-80x24")
+        assert bool(COLOURS.search(screen.received)) == (not environment)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e.event_suite.cases import ServiceState
+from e2e.event_suite.service import Service
 from support.events import OUTCOMES
 from support.make import PROJECT, Result, Workspace, until
 from support.shell import HOSTILE
@@ -169,13 +171,15 @@ def test_an_event_from_a_file_is_answered_and_the_service_can_be_put_back(deploy
     event_file.write_text(json.dumps(event | {"ecs_tag": {"owner": "someone"}}), "utf-8")
 
     answer = deployed.make("invoke-sam", EVENT=str(event_file))
-    changed = state(deployed)
+    service = Service(deployed.client("ecs"), "ECSCluster", "ecs-dummy-service")
+    changed = service.read()
     put_back = deployed.make("deploy-ecs-service", environment=HOSTILE)
 
     assert json.loads(answer.output)["body"]["AFTER"]["serviceImage"] == "busybox:2"
-    assert changed == ("busybox:2", {"owner": "someone"})
+    assert changed == ServiceState("busybox:2", {"owner": "someone"})
     assert put_back.status == 0, put_back.output
-    assert state(deployed) == ("busybox", {"old-custom-tag-name": "old-custom-tag-value"})
+    old_tags = {"old-custom-tag-name": "old-custom-tag-value"}
+    assert service.read() == ServiceState("busybox", old_tags)
 
 
 # The API
@@ -229,20 +233,6 @@ def test_one_wrong_answer_fails_the_suites_and_both_are_run(api):
     assert "FAILED testing/e2e/api_suite/test_updating.py::test_the_short" in result.output
 
 
-def state(here: Workspace) -> tuple[str, dict[str, str]]:
-    """Image and tags of the service."""
-    ecs = here.client("ecs")
-    (found,) = ecs.describe_services(
-        cluster="ECSCluster", services=["ecs-dummy-service"], include=["TAGS"]
-    )["services"]
-    revision = ecs.describe_task_definition(taskDefinition=found["taskDefinition"])[
-        "taskDefinition"
-    ]
-    return revision["containerDefinitions"][0]["image"], {
-        tag["key"]: tag["value"] for tag in found["tags"]
-    }
-
-
 @pytest.mark.parametrize(
     "content, words",
     [(b"[1]", "[1] is not of type 'object'"), (b'"%s"' % (b"a" * 5_000_000), "aaa…aaa")],
@@ -267,10 +257,10 @@ def deployment_of(here: Workspace) -> str:
     """
     gateway, cloudformation = here.client("apigateway"), here.client("cloudformation")
     found = cloudformation.describe_stack_resources(StackName="ecs-updater-api")["StackResources"]
-    by_type = {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
+    by_type = {part["ResourceType"]: part["PhysicalResourceId"] for part in found}
     rest_api = by_type["AWS::ApiGateway::RestApi"]
     (stage,) = gateway.get_stages(restApiId=rest_api)["item"]
-    deployments = [one["id"] for one in gateway.get_deployments(restApiId=rest_api)["items"]]
+    deployments = [part["id"] for part in gateway.get_deployments(restApiId=rest_api)["items"]]
     assert deployments == [by_type["AWS::ApiGateway::Deployment"]] == [stage["deploymentId"]]
     return deployments[0]
 

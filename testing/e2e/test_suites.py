@@ -13,17 +13,14 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from botocore.config import Config
 
 from e2e.event_suite.invokers import aws_cli, lambda_api
 from support.docker import docker, in_docker
 from support.make import PROJECT, TOOLS, Result, Workspace
-from support.proxy import Relay
+from support.proxy import Answer, Proxy, Request
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -42,10 +39,6 @@ ANSWERS_WRONGLY = (
     "def handler(event, context):\n    return {'statusCode': 200, 'body': "
     "{'AFTER': {'tags': []}}}\n"
 )
-
-
-ONCE = Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=600)
-"""Sends no call twice."""
 
 
 @pytest.fixture(scope="module", name="deployed")
@@ -98,7 +91,7 @@ def test_a_function_that_answers_wrongly_fails_the_checks_of_what_is_wrong(deplo
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
         bundle.writestr("wrong.py", ANSWERS_WRONGLY)
-    lambda_ = deployed.client("lambda", config=ONCE)
+    lambda_ = deployed.client("lambda")
     lambda_.create_function(
         FunctionName="wrong",
         Handler="wrong.handler",
@@ -174,48 +167,21 @@ def test_the_suite_passes_with_error_types_against_sam_local_start_lambda_and_no
 # One call at a time
 
 
-class Busy(NamedTuple):
-    """A function with a reserved concurrency of 1 that works on a call, and will until ``ecs`` is
-    opened.
+class Busy(Proxy):
+    """Refuses the first invocation, as Lambda does while another one has the reserved concurrency
+    of 1: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
     """
 
-    port: int
-    """The emulator's."""
-    ecs: Relay
-    first: Future[dict[str, Any]]
-    """What it is answered, read to its end."""
+    invocations = 0
 
-    def end(self, status: int) -> None:
-        """Lets the first call go on when another one has been refused."""
-        if status == 429:
-            self.ecs.open.set()
-
-
-@pytest.fixture(name="busy")
-def _busy(deployed) -> Iterator[Busy]:
-    """A call whose first request to ECS is held back."""
-    lambda_ = deployed.client("lambda", config=ONCE)
-    lambda_.put_function_concurrency(FunctionName="ecs-updater", ReservedConcurrentExecutions=1)
-    variables = lambda_.get_function_configuration(FunctionName="ecs-updater")["Environment"][
-        "Variables"
-    ]
-    with Relay(deployed.port, held=True).serving() as ecs, ThreadPoolExecutor(1) as pool:
-        moved = {"Variables": variables | {"AWS_ENDPOINT_URL": ecs.url}}
-        lambda_.update_function_configuration(FunctionName="ecs-updater", Environment=moved)
-        first = pool.submit(
-            lambda: json.load(
-                lambda_.invoke(FunctionName="ecs-updater", Payload=json.dumps(DRY_RUN))["Payload"]
-            )
-        )
-        assert ecs.asked.wait(600)
-        try:
-            yield Busy(deployed.port, ecs, first)
-        finally:
-            ecs.open.set()
-            first.result(60)
-            lambda_.update_function_configuration(
-                FunctionName="ecs-updater", Environment={"Variables": variables}
-            )
+    def before(self, request: Request) -> Answer | None:
+        self.invocations += request.path.endswith("/invocations")
+        if self.invocations != 1:
+            return None
+        reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+        error = {"Type": "User", "Reason": reason, "message": "Rate Exceeded."}
+        headers = [("x-amzn-ErrorType", "TooManyRequestsException")]
+        return Answer(429, headers, json.dumps(error).encode())
 
 
 def aws_cli_2() -> str:
@@ -241,18 +207,15 @@ CLIENTS = {
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_client_of_the_suites_calls_again_when_the_function_is_busy(name, busy, tmp_path):
+def test_a_client_of_the_suites_calls_again_when_the_function_is_busy(name, deployed, tmp_path):
     (tmp_path / "event.json").write_text(json.dumps(DRY_RUN), "utf-8")
-    with Relay(busy.port, on_answer=busy.end).serving() as api:
+    with Busy(deployed.port).serving() as api:
         settings = {
             "LAMBDA_ENDPOINT_URL": api.url,
             "LAMBDA_FUNCTION_NAME": "ecs-updater",
             "BUILD_DIR": str(tmp_path),
         }
-        invoke = CLIENTS[name](os.environ | settings)
-        api.statuses.clear()  # Whether this is the emulator was asked there too.
-        invocation = invoke(tmp_path / "event.json")
+        invocation = CLIENTS[name](os.environ | settings)(tmp_path / "event.json")
 
-    assert api.statuses[0] == 429 and api.statuses[-1] == 200
+    assert api.invocations == 2
     assert invocation.answer["body"]["dryRun"] is True
-    assert busy.first.result(60)["statusCode"] == 200

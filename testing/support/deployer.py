@@ -366,15 +366,9 @@ def _ec2_tags(call: Call) -> dict[str, str]:
 
 def _answer_about(call: Call) -> str:
     """The part of an answer that names what was made."""
-    element = {"CreateSecurityGroup": "groupId"}.get(call.operation) or _camel(
-        _MADE[call.operation]
-    ) + "Id"
+    kind = "group" if call.operation == "CreateSecurityGroup" else _MADE[call.operation]
+    element = re.sub("-(.)", lambda initial: initial[1].upper(), kind) + "Id"
     return call.answer.partition(f"<{element}>")[2].partition("<")[0]
-
-
-def _camel(kind: str) -> str:
-    first, *others = kind.split("-")
-    return first + "".join(other.capitalize() for other in others)
 
 
 def _with_it(call: Call) -> Iterator[Need]:

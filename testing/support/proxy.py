@@ -1,11 +1,11 @@
-"""HTTP servers on loopback between a client and the emulator: they hold requests back, throttle
-them, or record them.
+"""HTTP servers on loopback between a client and the emulator: they throttle requests, or record
+them.
 """
 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
 from http.client import HTTPConnection
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from fakes.ecs_buckets import THROTTLED, Buckets
 
 PATIENCE = 600
-"""Maximum seconds for an answer of the emulator, or for a request that is held back."""
+"""Maximum seconds for an answer of the emulator."""
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "proxy-connection"}
 
@@ -70,9 +70,6 @@ class Proxy(ThreadingHTTPServer):
     def answered(self, request: Request, answer: Answer) -> None:
         """Called when the emulator has answered, before the client gets the answer."""
 
-    def sent(self, answer: Answer) -> None:
-        """Called when the client has got the emulator's answer."""
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignores clients that do not wait for their answer."""
 
@@ -98,8 +95,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(answer.content)
-        if not own:
-            self.server.sent(answer)
 
     def _ask(self, request: Request) -> Answer:
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP_BY_HOP}
@@ -116,36 +111,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # pylint: disable=redefined-builtin
         """Logs nothing."""
-
-
-class Relay(Proxy):
-    """Records the status of each answer. Holds requests back while `open` is not set."""
-
-    def __init__(
-        self, port: int, held: bool = False, on_answer: Callable[[int], object] | None = None
-    ):
-        super().__init__(port)
-        self.on_answer = on_answer
-        self.statuses: list[int] = []
-        self.asked, self.open = threading.Event(), threading.Event()
-        """`asked` is set when the first request has come."""
-        if not held:
-            self.open.set()
-
-    def before(self, request: Request) -> None:
-        self.asked.set()
-        assert self.open.wait(PATIENCE), "the request was held back too long"
-
-    def answered(self, request: Request, answer: Answer) -> None:
-        self.statuses.append(answer.status)
-
-    def sent(self, answer: Answer) -> None:
-        if self.on_answer:
-            self.on_answer(answer.status)
-
-    def shutdown(self) -> None:
-        self.open.set()
-        super().shutdown()
 
 
 class QuotaProxy(Proxy):

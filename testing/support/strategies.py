@@ -446,10 +446,10 @@ def _structures(draw: st.DrawFn, shape: Shape, members: list[str]) -> dict[str, 
     return value
 
 
-def _some(names: Collection[str], least: int = 0, most: int | None = None) -> Any:
-    """Lists of some of the names."""
-    name = st.sampled_from(sorted(names)) if names else st.nothing()
-    longest = len(names) if most is None else min(most, len(names))
+def _some(choices: Collection[str], least: int = 0, most: int | None = None) -> Any:
+    """Lists of some of the choices."""
+    name = st.sampled_from(sorted(choices)) if choices else st.nothing()
+    longest = len(choices) if most is None else min(most, len(choices))
     return st.lists(name, min_size=least, max_size=longest, unique=True)
 
 

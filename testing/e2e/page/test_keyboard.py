@@ -23,13 +23,6 @@ def tabs_to(tab, count):
     return names
 
 
-def test_the_key_is_entered_and_lists_are_read_without_a_mouse(tab):
-    tab.keyboard.type(KEY)  # The field has the focus from the beginning.
-    tab.keyboard.press("Enter")
-    expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
-    expect(tab.locator("#services")).to_be_focused()
-
-
 def test_the_order_of_the_focus_is_the_order_on_the_page_and_the_focus_is_visible(lists):
     lists.reload()
     expect(lists.locator("#deployments-rows tr")).to_have_count(5)
@@ -104,13 +97,18 @@ def test_loading_the_last_page_does_not_lose_the_focus(tab, api):
     expect(tab.locator("#deployments")).to_be_focused()
 
 
-def test_filters_are_set_and_sent_by_key(lists, api):
-    lists.get_by_label("Name or image contains").focus()
-    lists.keyboard.type("mail")
-    expect(lists.locator("#services-rows th > bdi")).to_have_text(["mail"])
-    lists.keyboard.press("Tab")
+def test_key_and_filters_are_entered_and_sent_without_a_mouse(tab, api):
+    tab.keyboard.type(KEY)  # The field has the focus from the beginning.
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
+    expect(tab.locator("#services")).to_be_focused()
+
+    tab.get_by_label("Name or image contains").focus()
+    tab.keyboard.type("mail")
+    expect(tab.locator("#services-rows th > bdi")).to_have_text(["mail"])
+    tab.keyboard.press("Tab")
     # Whichever of the two keys sends it: a choice is a change, and Enter sends what is chosen.
-    with lists.expect_request("**/list?*launch_type=ALL*"):
-        lists.keyboard.press("End")
-        lists.keyboard.press("Enter")
+    with tab.expect_request("**/list?*launch_type=ALL*"):
+        tab.keyboard.press("End")
+        tab.keyboard.press("Enter")
     assert api.queries("list")
