@@ -1,7 +1,6 @@
 """The `GET` routes, which only read: services, deployments, and the API's own description."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
@@ -22,16 +21,9 @@ _SERVICE_KEYS = ("pk", "sk")
 _ALL_KEYS = ("feed", "begun_at", "pk", "sk")
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The data behind the routes."""
-
-    services: ServiceList
-    ledger: UpdateQueries | None
-    environment: Mapping[str, str]
-
-
-def status_app(sources: Sources) -> APIGatewayRestResolver:
+def status_app(
+    services: ServiceList, ledger: UpdateQueries | None, environment: Mapping[str, str]
+) -> APIGatewayRestResolver:
     """Returns the router."""
     app = new_app()
 
@@ -40,7 +32,7 @@ def status_app(sources: Sources) -> APIGatewayRestResolver:
         return json_response(log.log_read(app.current_event.path, app.lambda_context, read))
 
     def settings() -> StatusSettings:
-        return StatusSettings.from_environment(sources.environment)
+        return StatusSettings.from_environment(environment)
 
     @app.get("/")
     def _help() -> Response[str]:
@@ -63,7 +55,7 @@ def status_app(sources: Sources) -> APIGatewayRestResolver:
     def _list() -> Response[str]:
         def page() -> Json:
             list_query = query.list_query(_parameters(app), settings().tag_filters)
-            return sources.services.page(list_query, Call.of(app.lambda_context).time_left)
+            return services.page(list_query, Call.of(app.lambda_context).time_left)
 
         return answer(page)
 
@@ -72,12 +64,12 @@ def status_app(sources: Sources) -> APIGatewayRestResolver:
         # The function's own ARN has account and region.
         prefix = account_prefix(app.lambda_context.invoked_function_arn)
         return answer(
-            lambda: deployments(sources.ledger, query.deployments_query(_parameters(app), prefix))
+            lambda: deployments(ledger, query.deployments_query(_parameters(app), prefix))
         )
 
     @app.get("/deployments/<id_>")
     def _deployment(id_: str) -> Response[str]:
-        return answer(lambda: deployment(sources.ledger, id_))
+        return answer(lambda: deployment(ledger, id_))
 
     @app.get("/openapi.json")
     def _openapi() -> Response[str]:

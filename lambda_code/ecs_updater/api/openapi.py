@@ -4,14 +4,10 @@ OpenAPI 3.1, because its schemas are JSON Schema: 3.0 has no `patternProperties`
 https://spec.openapis.org/oas/v3.1.1.html
 """
 
-import json
 from collections.abc import Sequence
-from importlib import resources
-from typing import Any
 
-from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS
-
-Json = dict[str, Any]
+from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS, Schema
+from .serializers import Json
 
 _AUTHENTICATION = {
     "key": "the header x-api-key, on every route but this one",
@@ -91,6 +87,4 @@ def document(tag_filters: Sequence[str], auth: str) -> Json:
 
 def _document() -> Json:
     """Returns the document without what depends on settings, and without errors."""
-    text = resources.files("ecs_updater").joinpath("schemas/openapi.json").read_text("utf-8")
-    whole: Json = json.loads(text)
-    return whole
+    return Schema("openapi").document

@@ -1,6 +1,10 @@
-"""The `POST` routes, which change a service."""
+"""The `POST` routes, which change a service: from a body to an event of the contract.
 
-from collections.abc import Callable
+A body is an event, or its short form.
+"""
+
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,15 +12,45 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from .. import log
 from ..context import Call
-from ..deployments.response import Answer
-from ..errors import EcsUpdaterError
-from ..model.event_parser import ROLLBACK, UPDATE
+from ..errors import (
+    ClusterNotFoundError,
+    EcsUpdaterError,
+    InvalidEventError,
+    InvalidImageError,
+    MediaTypeError,
+    NotAllowedError,
+    PayloadTooLargeError,
+    ServiceNotFoundError,
+    one_line,
+)
+from ..model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE, parse_json
+from ..model.image import ImageReference
 from ..model.verdict import Verdict
 from .app import json_response, new_app, request_id
-from .body import event_of, in_short_names, is_short, value_of, waits_too_long
 from .serializers import id_of
 
-Update = Callable[[Any, Call], Answer]
+Update = Callable[[Any, Call], log.Answer]
+
+LONGEST_WAIT = 25
+"""Maximum seconds that a request waits for a rollout. API Gateway's time-out is 29 seconds."""
+
+_MAX_WAIT = SCHEMAS[UPDATE].document["properties"]["wait_seconds"]["maximum"]
+
+_MAX_BYTES = 256 << 10
+"""Maximum bytes of a body. The longest valid event has less than half of them."""
+
+_CONTRACT = {
+    "cluster": "ecs_cluster_name",
+    "service": "ecs_service_name",
+    "container": "ecs_container_name",
+}
+"""Contract's names of fields that have another name in the short form."""
+
+_SHORT = {**{long: short for short, long in _CONTRACT.items()}, "ecs_image_name": "image"}
+_LONG_NAMES = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
+
+_FIXED_MESSAGES = (ClusterNotFoundError, NotAllowedError, ServiceNotFoundError)
+"""Errors whose messages the contract fixes, field names included: callers compare them."""
 
 
 def update_app(update: Update) -> APIGatewayRestResolver:
@@ -43,21 +77,21 @@ def _posted(app: APIGatewayRestResolver, update: Update, action: str) -> Respons
     )
     is_accepted_only = False
 
-    def work() -> Answer:
+    def work() -> log.Answer:
         nonlocal is_accepted_only
         log.add_log_keys(None, call.id)
-        value = value_of(request.decoded_body, request.headers.get("content-type"))
-        event = event_of(value, action)
+        value = _value_of(request.decoded_body, request.headers.get("content-type"))
+        event = _event_of(value, action)
         app.context["request_id"] = _id_in(event) or call.id
         log.add_log_keys(event)
-        if waits_too_long(event):
+        if _waits_too_long(event):
             # The caller polls the update by its id, and the reconciler ends it.
             is_accepted_only, event = True, {**event, "wait_seconds": 0}
         try:
             return update(event, call)
         except EcsUpdaterError as error:
-            if is_short(value):
-                in_short_names(error)
+            if _is_short(value):
+                _in_short_names(error)
             raise
 
     body = log.log_update(None, app.lambda_context, work)["body"]
@@ -82,3 +116,112 @@ def _caller(event: dict[str, Any]) -> str:
         "address": identity.get("sourceIp"),
     }
     return ", ".join(f"{kind} {name}" for kind, name in parts.items() if name) or "HTTP"
+
+
+def _value_of(body: str | None, media_type: str | None) -> Any:
+    """Returns the JSON value of a body.
+
+    Raises MediaTypeError, PayloadTooLargeError or InvalidEventError.
+    """
+    if (media_type or "").partition(";")[0].strip().lower() != "application/json":
+        actual = one_line(media_type or "without a type", 100)
+        raise MediaTypeError(f"the body must be application/json, not {actual}: set Content-Type")
+    text = body or ""
+    if len(text.encode("utf-8", "surrogatepass")) > _MAX_BYTES:
+        raise PayloadTooLargeError(
+            f"the body has more than {_MAX_BYTES >> 10} KB, which no event needs"
+        )
+    try:
+        return parse_json(text, "the body")
+    except RecursionError:
+        raise InvalidEventError("the event is nested too deeply") from None
+
+
+def _event_of(value: Any, action: str) -> Any:
+    """Returns the event of a body. A short form becomes an event, any other value stays.
+
+    Raises InvalidEventError for another action or an invalid short form, and InvalidImageError for
+    the image of a short form.
+    """
+    if not isinstance(value, dict):
+        return value
+    event = value
+    if _is_short(value):
+        SHORT_SCHEMAS[action].check(value)
+        event = _long(value)
+    if event.get("action", action) != action:
+        raise InvalidEventError(
+            f"action: this is POST /{action}, which only does {action}: leave the field out"
+        )
+    return {"action": action} | event
+
+
+def _waits_too_long(event: Any) -> bool:
+    """Returns whether `event` has a valid `wait_seconds` that is too long for a request."""
+    seconds = event.get("wait_seconds") if isinstance(event, dict) else None
+    # True is an int, and less than the limit.
+    return isinstance(seconds, int) and LONGEST_WAIT < seconds <= _MAX_WAIT
+
+
+def _is_short(event: Any) -> bool:
+    """Returns whether an event has fields of the short form and none of the contract's own."""
+    if not isinstance(event, dict) or any(name.startswith("ecs_") for name in event):
+        return False
+    return bool(event.keys() & {"cluster", "service", "image", "tag"})
+
+
+def _in_short_names(error: EcsUpdaterError) -> EcsUpdaterError:
+    """Replaces the field names in the error's messages by those of the short form."""
+    if not isinstance(error, _FIXED_MESSAGES):
+        error.args = (_renamed(str(error)),)
+    if isinstance(error, InvalidEventError):
+        error.violation, error.violations = (
+            _renamed(error.violation),
+            tuple(map(_renamed, error.violations)),
+        )
+    return error
+
+
+def _renamed(sentence: str) -> str:
+    return _LONG_NAMES.sub(lambda name: _SHORT[name[0]], sentence)
+
+
+def _long(short: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the event of a short form. Merging no tags leaves the service's tags unchanged."""
+    event = {
+        _CONTRACT.get(name, name): value
+        for name, value in short.items()
+        if name not in ("image", "tag")
+    }
+    if "image" not in short:
+        return event
+    return {
+        **event,
+        "ecs_image_name": _image(short["image"], short["tag"]),
+        "ecs_tag": {},
+        "ecs_tag_mode": "merge",
+    }
+
+
+def _image(repository: str, tag: str) -> str:
+    """Returns the image reference.
+
+    `tag` is a tag, a digest, or both: `1.36`, `sha256:…`, `1.36@sha256:…`.
+    """
+    name = repository.rpartition("/")[2]
+    if ":" in name or "@" in name:
+        raise InvalidEventError(
+            f"image: {one_line(repository, 100)!r} has a tag or a digest: move it to the field tag"
+        )
+    ImageReference.parse(repository)
+    separator = "" if tag.startswith("@") else "@" if ":" in tag and "@" not in tag else ":"
+    reference = f"{repository}{separator}{tag}"
+    try:
+        ImageReference.parse(reference)
+    except InvalidImageError:
+        raise InvalidEventError(
+            f"tag: {one_line(tag, 100)!r} is neither a tag (1 to 128 letters, digits, _ . or -, "
+            "not beginning with . or -) nor a "
+            "digest (sha256: and 64 hexadecimal digits, in lower case)"
+        ) from None
+    return reference

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 import os
 from typing import Any
 
-from ..api.get_routes import Sources, status_app
+from ..api.get_routes import status_app
 from ..api.service_list import ServiceList
 from ..aws.dynamodb import table_of
 from ..aws.ecs_reader import EcsReader
@@ -15,7 +15,7 @@ from . import start_garbage_collection
 
 ECS = EcsReader()
 LEDGER = table_of(os.environ)
-APP = status_app(Sources(ServiceList(ECS), UpdateQueries(LEDGER) if LEDGER else None, os.environ))
+APP = status_app(ServiceList(ECS), UpdateQueries(LEDGER) if LEDGER else None, os.environ)
 start_garbage_collection()
 
 

@@ -28,13 +28,13 @@ UPDATE, ROLLBACK = "update", "rollback"
 
 @dataclass(frozen=True)
 class Schema:
-    """Schema of an event: a file of `schemas`."""
+    """A file of `schemas`, such as the schema of an event."""
 
     name: str
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """Returns the schema."""
+        """Returns the content of the file."""
         text = (
             resources.files("ecs_updater").joinpath(f"schemas/{self.name}.json").read_text("utf-8")
         )
@@ -108,7 +108,7 @@ def names_unknown_fields(error: ValidationError) -> bool:
 
 SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
 SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
-"""Schema of the short form of the HTTP API, by action, see `api.body`."""
+"""Schema of the short form of the HTTP API, by action, see `api.post_routes`."""
 
 # Compiled at start-up, with full CPU. The other schemas are compiled when they are needed.
 assert SCHEMAS[UPDATE].validator

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from e2e.page.browser import expect, violations
-from ecs_updater.api.get_routes import Sources, status_app
+from ecs_updater.api.get_routes import status_app
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.entry import Entry, Side, to_item
 from fakes.fake_ecs import ACCOUNT, FAMILY_ARN, REGION
@@ -82,7 +82,7 @@ def _real():
         entry(1, "request-1").answered("SUCCEEDED", "it runs", answer),
     ]
     with _RealApi(
-        status_app(Sources(ServiceList(ecs.reader()), _Feed(entries), ENVIRONMENT)).resolve
+        status_app(ServiceList(ecs.reader()), _Feed(entries), ENVIRONMENT).resolve
     ) as api:
         yield api
 

@@ -2,13 +2,12 @@
 refuses.
 """
 
-import dataclasses
 from types import SimpleNamespace
 
 import pytest
 
 from ecs_updater.api import query
-from ecs_updater.api.get_routes import Sources, status_app
+from ecs_updater.api.get_routes import status_app
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.queries import UpdateQueries
 from fakes.simulated_ecs import SimulatedEcs
@@ -29,12 +28,16 @@ def _ecs():
 @pytest.fixture(name="sources")
 def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
     ecs.wire.calls.clear()
-    return Sources(ServiceList(ecs.reader()), UpdateQueries(table), ENVIRONMENT)
+    return {
+        "services": ServiceList(ecs.reader()),
+        "ledger": UpdateQueries(table),
+        "environment": ENVIRONMENT,
+    }
 
 
 @pytest.fixture(name="get")
 def _get(sources):
-    resolve = status_app(sources).resolve
+    resolve = status_app(**sources).resolve
     return lambda address, **more: ask(resolve, "GET", address, **more)
 
 
@@ -142,14 +145,14 @@ def test_updates_are_found_by_service_and_by_their_id(get, history, lease):
 
 @pytest.mark.parametrize("setting", [{"API_AUTH": "none"}, {"TAG_FILTERS": "owner,limit"}])
 def test_a_wrong_setting_is_one_sentence_that_names_it(sources, setting):
-    resolve = status_app(dataclasses.replace(sources, environment=ENVIRONMENT | setting)).resolve
+    resolve = status_app(**sources | {"environment": ENVIRONMENT | setting}).resolve
     for address in ("/", "/list", "/openapi.json"):
         answer = ask(resolve, "GET", address)
         assert answer.status == 500 and next(iter(setting)) in answer.json["errorMessage"]
 
 
 def test_without_a_ledger_lists_of_services_still_work(sources):
-    resolve = status_app(dataclasses.replace(sources, ledger=None)).resolve
+    resolve = status_app(**sources | {"ledger": None}).resolve
     assert ask(resolve, "GET", "/list").status == 200
     assert ask(resolve, "GET", "/deployments").json["errorType"] == "ConfigurationError"
 
@@ -173,5 +176,5 @@ def test_a_context_of_another_partition_gives_its_arns(sources):
             "invoked_function_arn": "arn:aws-cn:lambda:cn-north-1:123456789012:function:f",
         }
     )
-    answer = status_app(sources).resolve(event("GET", "/deployments?cluster=c"), context)
+    answer = status_app(**sources).resolve(event("GET", "/deployments?cluster=c"), context)
     assert answer["statusCode"] == 200

@@ -8,9 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ecs_updater.api import openapi
-from ecs_updater.api.body import LONGEST_WAIT
-from ecs_updater.api.get_routes import Sources, status_app
-from ecs_updater.api.post_routes import update_app
+from ecs_updater.api.get_routes import status_app
+from ecs_updater.api.post_routes import LONGEST_WAIT, update_app
 from ecs_updater.api.query import (
     ALL,
     LAUNCH_TYPES,
@@ -96,7 +95,7 @@ def test_the_get_routes_answer_by_the_document(table, history, lease, log):  # p
     ecs = SimulatedEcs(services={"c": {"web": {"tags": {"a": "b"}}}})
     history.finish(succeeded(history.begin(intent(lease("r"))).entry))
     resolve = status_app(
-        Sources(ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"})
+        ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"}
     ).resolve
     for address, name in {
         "/": "Help",
