@@ -23,8 +23,8 @@ from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import Platform
-from ecs_updater.registry.verify import verify
 from support.containers import registry as registry_server
+from support.images import verify
 from support.make import free_port
 from support.proxy import Answer, Proxy, Request
 

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from ..aws.ecr import Ecr, EcrRepository, ecr_repository
 from ..aws.oci_registry import Oci, OciFailure
 from ..errors import AwsFailure, ImageMissing, Outcome, RegistryFailure
-from ..model.image import ImageReference
+from ..model.image import DEFAULT_TAG, ImageReference
 from .manifest import MANIFEST_TYPES
 from .verify import Found
 
-_DEFAULT_TAG = "latest"
 _MISSING = {
     "ImageNotFound": "its repository has no such tag or digest",
     "ImageInaccessible": "it is archived there, and no task can pull it until it is restored",
@@ -33,7 +32,7 @@ class RegistryClient:
         if repository := ecr_repository(image):
             return self._ecr_manifest(repository, image)
         # ECS and every engine pull a reference with tag and digest by its digest.
-        reference = image.digest or image.tag or _DEFAULT_TAG
+        reference = image.digest or image.tag or DEFAULT_TAG
         with _translated():
             media_type, body = self._oci.manifest(
                 image.registry, image.path, reference, MANIFEST_TYPES
@@ -53,7 +52,7 @@ class RegistryClient:
         image_id = (
             {"imageDigest": image.digest}
             if image.digest
-            else {"imageTag": image.tag or _DEFAULT_TAG}
+            else {"imageTag": image.tag or DEFAULT_TAG}
         )
         try:
             digest, media_type, body = self._ecr.manifest(repository, image_id, MANIFEST_TYPES)
@@ -106,7 +105,7 @@ def _translated() -> Iterator[None]:
 
 
 def _compared(digest: str | None, body: bytes, media_type: str = "") -> Found:
-    """Returns the content with its digest. Raises RegistryFailure if that is not the requested one."""
+    """Returns the content with its digest. Raises RegistryFailure if that is another one."""
     algorithm = digest.partition(":")[0] if digest else "sha256"
     if algorithm not in ("sha256", "sha384", "sha512"):
         raise RegistryFailure(f"a digest of the kind {algorithm} cannot be compared")

@@ -35,7 +35,7 @@ class Found:
 
 
 class Registries(Protocol):
-    """Source of images; `client` has the real ones. Its methods raise ImageMissing or RegistryFailure."""
+    """Source of images; `client` has the real ones. Raises ImageMissing or RegistryFailure."""
 
     def manifest(self, image: ImageReference) -> Found:
         """Returns the manifest or index of `image`: by digest, else by tag, else `latest`."""
@@ -88,10 +88,12 @@ def verify_all(
     require: bool = True,
     seconds: float = math.inf,
 ) -> dict[str, Verified]:
-    """Calls `verify` for each distinct image in parallel. Returns the results by reference.
+    """Verifies that the images are in their registries and that a task on `platform` can run them.
 
-    An image without a result after `seconds` is in doubt. Of several errors that of the first image
-    is raised.
+    Returns the results by reference. Each distinct image is verified in a thread. An image without
+    a result after `seconds` is in doubt. Raises ImageNotFoundError or ImageArchitectureError for an
+    image that no task can run, the first of several. An image that cannot be verified raises
+    ImageVerificationError with `require`, else it has a `doubt`.
     """
     distinct = list(dict.fromkeys(images))
     futures = (
@@ -105,28 +107,13 @@ def verify_all(
         "that is left for registries"
     )
     results = [future.result() if future.done() else None for future in futures]
-    return {
-        str(image): _without_doubt(
-            verified or Verified(image, image.digest, doubt=_doubt(image, late)), require
-        )
-        for image, verified in zip(distinct, results or [None] * len(distinct), strict=True)
+    verified = {
+        str(image): result or Verified(image, image.digest, doubt=_doubt(image, late))
+        for image, result in zip(distinct, results or [None] * len(distinct), strict=True)
     }
-
-
-def verify(
-    image: ImageReference, platform: Platform, registries: Registries, require: bool = True
-) -> Verified:
-    """Verifies that `image` is in its registry and that a task on `platform` can run it.
-
-    Raises ImageNotFoundError or ImageArchitectureError if no task can run it. An image that cannot
-    be verified raises ImageVerificationError with `require`, else it has a `doubt`.
-    """
-    return _without_doubt(_verify(image, platform, registries), require)
-
-
-def _without_doubt(verified: Verified, require: bool) -> Verified:
-    if require and verified.doubt:
-        raise ImageVerificationError(verified.doubt)
+    doubts = [result.doubt for result in verified.values() if result.doubt]
+    if require and doubts:
+        raise ImageVerificationError(doubts[0])
     return verified
 
 

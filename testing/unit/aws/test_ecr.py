@@ -18,8 +18,9 @@ from ecs_updater.errors import ImageArchitectureError, ImageNotFoundError, Image
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, Platform
-from ecs_updater.registry.verify import verify, verify_all
+from ecs_updater.registry.verify import verify_all
 from fakes.fake_ecs import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED
+from support.images import verify
 
 OWNER = "999999999999"
 HOST = f"{OWNER}.dkr.ecr.us-east-2.amazonaws.com"

@@ -17,7 +17,7 @@ from ecs_updater.errors import ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import IMAGE_TYPES, MANIFEST_TYPES, Platform
-from ecs_updater.registry.verify import verify
+from support.images import verify
 
 X86_64 = Platform("linux", "amd64")
 CONFIG = json.dumps({"os": "linux", "architecture": "amd64"}).encode()

@@ -19,7 +19,8 @@ from ecs_updater.registry.manifest import (
     Platform,
     needed_platform,
 )
-from ecs_updater.registry.verify import Found, Verified, verify, verify_all
+from ecs_updater.registry.verify import Found, Verified, verify_all
+from support.images import verify
 
 DIGESTS = ["sha256:" + character * 64 for character in "0123456789"]
 TOP, CONFIG = DIGESTS[0], DIGESTS[9]
