@@ -90,6 +90,10 @@ class Call:
         """Returns the moment of `clock.now` at which a wait of `wait_seconds` ends."""
         return self.clock.now() + self.seconds_to_wait(wait_seconds)
 
-    def latest_begin(self) -> float:
-        """Returns the moment of `clock.now` after which no update starts."""
-        return self.clock.now() + self.time_left() - _UPDATE_SECONDS
+    def latest_begin(self, deadline: float) -> float:
+        """Returns when a wait for the lease ends, in seconds since the epoch.
+
+        At `deadline`, a moment of `clock.now`, or when too little time is left for an update.
+        """
+        left = min(deadline - self.clock.now(), self.time_left() - _UPDATE_SECONDS)
+        return self.clock.epoch() + left

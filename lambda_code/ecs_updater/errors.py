@@ -80,6 +80,10 @@ class Outcome(Enum):
     """No answer, or a server error: the call may have had its effect."""
 
 
+LASTING = (Outcome.REFUSED, Outcome.NOT_PERMITTED)
+"""Outcomes of a call that fails again."""
+
+
 class AwsFailure(Exception):
     """A failed call of AWS."""
 
@@ -203,15 +207,9 @@ class ServiceReadRefusedError(CallerFault, stage="ecs_service_read", prefix=_NOT
 class ClusterNotFoundError(CallerFault, stage="ecs_service_read"):
     """ECS has no such cluster in this account and region."""
 
-    def __init__(self, cluster: str):
-        super().__init__(f"ecs_cluster_name {cluster} not found")
-
 
 class ServiceNotFoundError(CallerFault, stage="ecs_service_read"):
     """The cluster has no such service."""
-
-    def __init__(self, service: str):
-        super().__init__(f"ecs_service_name {service} not found")
 
 
 class ServiceNotActiveError(CallerFault, stage="ecs_service_read"):

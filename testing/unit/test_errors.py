@@ -36,11 +36,11 @@ def test_every_error_is_one_printable_line_of_its_stage_and_of_one_root(kind):
     [
         (InvalidEventError("v"), "[ERROR][json_validation] wrong input event format: v"),
         (
-            errors.ClusterNotFoundError("c"),
+            errors.ClusterNotFoundError("ecs_cluster_name c not found"),
             "[ERROR][ecs_service_read] ecs_cluster_name c not found",
         ),
         (
-            errors.ServiceNotFoundError("s"),
+            errors.ServiceNotFoundError("ecs_service_name s not found"),
             "[ERROR][ecs_service_read] ecs_service_name s not found",
         ),
         (

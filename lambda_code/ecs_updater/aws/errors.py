@@ -8,7 +8,7 @@ from botocore import exceptions as sdk
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from ..errors import CREDENTIALS, AwsFailure, Outcome
+from ..errors import CREDENTIALS, LASTING, AwsFailure, Outcome
 
 Result = TypeVar("Result")
 
@@ -80,10 +80,7 @@ def failure_from(operation: str, error: BaseException) -> AwsFailure:
         if outcome is Outcome.NOT_PERMITTED:
             # AWS explains a rejected signature with the signed request, session token included.
             reason = reason.partition(". ")[0].partition("\n")[0]
-        is_login = error.operation_name in _LOGINS and outcome in (
-            Outcome.REFUSED,
-            Outcome.NOT_PERMITTED,
-        )
+        is_login = error.operation_name in _LOGINS and outcome in LASTING
         called = error.operation_name if is_login else operation
         return AwsFailure(called, outcome, code, reason, is_about_credentials=is_login)
     if isinstance(error, BotoCoreError):

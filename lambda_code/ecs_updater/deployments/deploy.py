@@ -100,7 +100,9 @@ def deploy(
         if wait_for_rate_limit:
             wait_for_rate_limit(plan)
     key = plan.snapshot.key if plan else earlier.service if earlier else ""
-    with attempt.leases.held(key, attempt.identity.holder, attempt.latest_begin()) as lease:
+    with attempt.leases.held(
+        key, attempt.identity.holder, attempt.call.latest_begin(attempt.deadline)
+    ) as lease:
         step = _resume_or_begin(attempt, lease, plan, read_at)
         if step.has_ended:
             return replay(step.journal.entry)
@@ -141,11 +143,6 @@ class Attempt:
     def recovery(self) -> Recovery:
         """Recovers the service's open updates. Most services have none."""
         return Recovery(self.ecs, self.waiter, self.history)
-
-    def latest_begin(self) -> float:
-        """Returns when the wait for the lease ends, in seconds since the epoch."""
-        wait = min(self.deadline, self.call.latest_begin()) - self.call.clock.now()
-        return self.call.clock.epoch() + wait
 
 
 def _dry_run(attempt: Attempt, plan: Plan) -> Answer:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..aws.ecs import Ecs
 from ..context import Call
-from ..errors import AwsFailure, RollbackTargetError, ServiceReadError
+from ..errors import RollbackTargetError
 from ..ledger.entry import Entry, Side
 from ..ledger.store import History
 from ..model import task_definition as td
@@ -18,7 +18,7 @@ from ..model.tags import REPLACE
 from ..registry.manifest import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..settings import OFF, REQUIRE, TAG, Settings
-from .reader import check_family, read
+from .reader import check_family, read, read_errors
 from .response import of_plan
 from .rollback_target import TargetSearch
 
@@ -88,14 +88,12 @@ class Planner:
         other = applied.other_deployment
         if other is None or other["taskDefinition"] == plan.snapshot.task_definition_arn:
             return None
-        try:
+        with read_errors(
+            f"; deployment {other['id']} of somebody else came in between, and its "
+            f"revision, {revision_name(other['taskDefinition'])}, could not be read: the "
+            "service runs this update's revision"
+        ):
             task_definition, tags = self._ecs.describe_task_definition(other["taskDefinition"])
-        except AwsFailure as failure:
-            raise ServiceReadError(
-                f"{failure}; deployment {other['id']} of somebody else came in between, and its "
-                f"revision, {revision_name(other['taskDefinition'])}, could not be read: the "
-                "service runs this update's revision"
-            ).caused_by(failure) from failure
         snapshot = replace(
             plan.snapshot,
             task_definition=task_definition,
@@ -190,10 +188,8 @@ class Planner:
             leaves=running,
             completed=snapshot.completed,
         )
-        try:
+        with read_errors():
             target = search.first()
-        except AwsFailure as failure:
-            raise ServiceReadError(str(failure)).caused_by(failure) from failure
         self._passed_over = search.notes
         if target is None:
             check_family(snapshot.task_definition, request, settings.family)

@@ -1,6 +1,7 @@
 """Reads a service and its task definition, and rejects one that cannot be updated."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -38,13 +39,11 @@ def read(
     TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
     """
     service = _describe(ecs, request, description)
-    try:
+    # Never the caller's fault: ECS returned the name.
+    with read_errors():
         task_definition, task_definition_tags = ecs.describe_task_definition(
             _updatable_revision(service, request)
         )
-    except AwsFailure as failure:
-        # Never the caller's fault: ECS returned the name.
-        raise ServiceReadError(str(failure)).caused_by(failure) from failure
     if family:
         check_family(task_definition, request, family)
     primary = service_description.primary_deployment(service)
@@ -79,6 +78,15 @@ def read(
     )
 
 
+@contextmanager
+def read_errors(note: str = "") -> Iterator[None]:
+    """Raises the AwsFailures inside as ServiceReadError. `note`: text after the failure."""
+    try:
+        yield
+    except AwsFailure as failure:
+        raise ServiceReadError(f"{failure}{note}").caused_by(failure) from failure
+
+
 def check_family(task_definition: Mapping[str, Any], request: Request, family: str | None) -> None:
     """Raises TaskDefinitionFamilyError if the running revision is not of the required family."""
     if family and family != task_definition["family"]:
@@ -100,7 +108,9 @@ def _describe(ecs: Ecs, request: Request, description: ServiceDescription | None
     except AwsFailure as failure:
         if failure.code == "ClusterNotFoundException":
             hint = cluster_hint(ecs, request.cluster)
-            error = ClusterNotFoundError(request.cluster).with_hint(hint)
+            error = ClusterNotFoundError(f"ecs_cluster_name {request.cluster} not found").with_hint(
+                hint
+            )
         elif failure.code == "ServiceNotFoundException":
             error = _service_not_found(ecs, request)
         elif failure.outcome is Outcome.REFUSED:
@@ -117,9 +127,8 @@ def _describe(ecs: Ecs, request: Request, description: ServiceDescription | None
 
 
 def _service_not_found(ecs: Ecs, request: Request) -> EcsUpdaterError:
-    return ServiceNotFoundError(request.service).with_hint(
-        service_hint(ecs, request.cluster, request.service)
-    )
+    hint = service_hint(ecs, request.cluster, request.service)
+    return ServiceNotFoundError(f"ecs_service_name {request.service} not found").with_hint(hint)
 
 
 def _updatable_revision(service: Mapping[str, Any], request: Request) -> str:

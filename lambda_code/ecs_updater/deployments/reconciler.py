@@ -99,8 +99,6 @@ class _OpenService:
     """The service in DescribeServices. None: it was not returned."""
     entries: list[Entry]
     """The readable entries, the oldest first."""
-    last: OpenEntry
-    """The last of them."""
 
 
 def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-arguments
@@ -133,7 +131,7 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
                 return result
             if not page.is_all and batch is None:
                 # Before the recovery: if it kills the run, the next run skips this service.
-                history.go_on_after(service.last)
+                history.go_on_after(service.entries[-1])
             _recover(service, ledger.leases, recovery, result, f"reconciler {call.id}")
     return result
 
@@ -190,21 +188,19 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
     An unreadable service is skipped, unless an entry is older than `most_seconds` and so ends.
     """
     by_service: dict[tuple[str, str], list[Entry]] = {}
-    last: dict[tuple[str, str], OpenEntry] = {}
     for entry in entries:
         if isinstance(entry.found, LedgerError):
             result.skip(entry.service, str(entry.found))
         elif batch in (None, entry.found.batch):
             names = entry.found.cluster_arn, entry.found.service_arn
             by_service.setdefault(names, []).append(entry.found)
-            last[names] = entry
     for cluster, arns in service_batches(by_service):
         read_at = call.clock.epoch()
         for arn, answer in _describe(ecs, cluster, arns).items():
             known = None if isinstance(answer, Exception) else answer
             opened = by_service[cluster, arn]
             oldest = min(seconds(entry.updated_at) or read_at for entry in opened)
-            service = _OpenService(opened[0].service, read_at, known, opened, last[cluster, arn])
+            service = _OpenService(opened[0].service, read_at, known, opened)
             if isinstance(answer, Exception) and read_at - oldest <= most_seconds:
                 result.skip(service.key, str(answer))
             else:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..aws.ecs import Ecs
+from ..aws.errors import unless_missing
 from ..errors import (
+    LASTING,
     AwsFailure,
     EcsUpdaterError,
     InternalError,
     LeaseHeldError,
     LedgerError,
-    Outcome,
     RolloutFailedError,
-    ServiceReadError,
     ServiceUpdateError,
 )
 from ..ledger.entry import Entry, State, entry_key
@@ -31,6 +31,7 @@ from ..model.verdict import Verdict
 from . import tag_writer
 from .journal import Journal
 from .planner import Planner
+from .reader import read_errors
 from .response import RolloutOutcome, of_entry
 from .waiter import Waiter, running_deployment
 from .writer import NOTHING, LeftBehind
@@ -133,7 +134,9 @@ class Recovery:
         self, journal: Journal, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
     ) -> RolloutOutcome:
         entry = journal.entry
-        try:
+        with read_errors(
+            f"; an earlier update of the service (request_id {entry.request_id}) is not done"
+        ):
             if service is None:
                 service = self.describe(entry)
             if entry.is_before_deployment and not self.find_deployment(journal, service):
@@ -152,11 +155,6 @@ class Recovery:
             if outcome.verdict == Verdict.FAILED and not outcome.is_final and not may_roll_back:
                 self._overtaken.append(journal)
             return outcome
-        except AwsFailure as failure:
-            raise ServiceReadError(
-                f"{failure}; an earlier update of the service (request_id "
-                f"{entry.request_id}) is not done"
-            ).caused_by(failure) from failure
 
     def fail_overtaken(self) -> None:
         """Ends the updates whose due rollback was replaced by a later deployment."""
@@ -203,13 +201,10 @@ class Recovery:
 
     def describe(self, entry: Entry) -> Mapping[str, Any]:
         """Returns the entry's service. Raises ServiceReadError."""
-        try:
-            service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
-        except AwsFailure as failure:
-            if failure.code not in GONE:
-                raise ServiceReadError(str(failure)).caused_by(failure) from failure
-            service = None
-        return service or NO_SERVICE
+        arns = entry.cluster_arn, entry.service_arn
+        with read_errors():
+            found = unless_missing(GONE, lambda: self._ecs.describe_service(*arns))
+        return (found and found[0]) or NO_SERVICE
 
     def find_deployment(self, journal: Journal, service: Mapping[str, Any]) -> bool:
         """Records the deployment that an interrupted attempt made.
@@ -236,12 +231,13 @@ class Recovery:
         revision = entry.after.task_definition_arn
         if entry.action != "update" or revision in (None, entry.before.task_definition_arn):
             return None
-        try:
-            stopped = self._ecs.stopped_tasks(entry.cluster_arn, entry.service_arn)
-        except AwsFailure as failure:
-            if failure.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
+        with read_errors():
+            try:
+                stopped = self._ecs.stopped_tasks(entry.cluster_arn, entry.service_arn)
+            except AwsFailure as failure:
+                if failure.outcome not in LASTING:
+                    raise
                 return None  # No later read will succeed either.
-            raise ServiceReadError(str(failure)).caused_by(failure) from failure
         own = (
             task.get("startedBy", "")
             for task in stopped

@@ -183,8 +183,10 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
     changes = [
         _change(f"image.{image.container}", image.before, image.after) for image in plan.images
     ]
-    for key in sorted({*tags.to_set, *tags.to_remove}):
-        changes.append(_change(f"tag.{key}", tags.before.get(key), tags.after.get(key)))
+    changes += [
+        _change(f"tag.{key}", tags.before.get(key), tags.after.get(key))
+        for key in sorted({*tags.to_set, *tags.to_remove})
+    ]
     if plan.drops_unknown_fields:
         changes += [_change(f"field.{path}", "set", "dropped") for path in plan.unknown_fields]
     if plan.target is not None:

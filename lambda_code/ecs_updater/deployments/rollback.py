@@ -30,18 +30,6 @@ _POLLS, _PAUSE = 6, 2.0
 """Polls for the deployment of ECS's own rollback, and the seconds before each."""
 
 
-def make_poller(
-    ecs: Ecs, settings: Settings, clock: Clock, rollout: Rollout, journal: Journal
-) -> Poller:
-    """Returns a poller that renews the lease of the journal during its pauses."""
-
-    def sleep(pause: float) -> None:
-        journal.keep_lease()
-        clock.sleep(pause)
-
-    return Poller(ecs, rollout, settings.task_failures, replace(clock, sleep=sleep))
-
-
 class RollbackRunner:
     """Starts and continues the rollbacks of one invocation."""
 
@@ -214,8 +202,13 @@ class RollbackRunner:
         )
         result = None
         if deployment_id and deadline > self._clock.now():
-            rollout = rollback_rollout(entry, deployment_id)
-            poller = make_poller(self._ecs, self._settings, self._clock, rollout, journal)
+            poller = Poller(
+                self._ecs,
+                rollback_rollout(entry, deployment_id),
+                self._settings.task_failures,
+                self._clock,
+                journal.keep_lease,
+            )
             result = poller.wait(deadline)
         outcome = outcome_of(journal.entry, deployment_id, tags, result)
         return outcome if is_done else replace(outcome, is_final=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..errors import AwsFailure, Outcome
+from ..errors import LASTING, AwsFailure, Outcome
 from ..ledger.entry import Entry
 from ..ledger.store import History
 from ..model.arn import family, revision_name, service_key
@@ -24,8 +24,6 @@ _PAGES_READ = 5
 """Maximum pages of 100 successful service deployments. ECS keeps those of 90 days."""
 
 _ACTIVE, _DELETE_IN_PROGRESS = "ACTIVE", "DELETE_IN_PROGRESS"
-
-_LASTING = (Outcome.REFUSED, Outcome.NOT_PERMITTED)
 
 _NEVER_DEPLOYED = (Verdict.NOT_DEPLOYED, Verdict.INTERRUPTED)
 
@@ -139,7 +137,7 @@ class TargetSearch:
                 if arn not in left:
                     yield arn, tags_with(arn, self._past)
         except AwsFailure as failure:
-            if failure.outcome not in _LASTING:
+            if failure.outcome not in LASTING:
                 raise
             # Not every partition and emulator has service deployments.
             self._passed_over[failure.operation] = (

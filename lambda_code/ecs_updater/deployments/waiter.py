@@ -6,7 +6,6 @@ It works on a ledger's entry, so that a later process can continue.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -35,7 +34,7 @@ from .response import (
     failed,
     polled_deployment,
 )
-from .rollback import RollbackRunner, make_poller, outcome_of, rollback_rollout, tags_afterwards
+from .rollback import RollbackRunner, outcome_of, rollback_rollout, tags_afterwards
 
 NOT_REQUESTED = (
     "the service was not rolled back, for the event did not ask for it (rollback_on_failure)"
@@ -49,12 +48,13 @@ class Waiter:
         self._ecs, self._settings, self._clock = ecs, settings, clock
         self._most_seconds = settings.open_update_max_hours * 3600
 
-    @cached_property
+    @property
     def _rollback(self) -> RollbackRunner:
         return RollbackRunner(self._ecs, self._settings, self._clock)
 
     def _poller(self, rollout: Rollout, journal: Journal) -> Poller:
-        return make_poller(self._ecs, self._settings, self._clock, rollout, journal)
+        failures = self._settings.task_failures
+        return Poller(self._ecs, rollout, failures, self._clock, journal.keep_lease)
 
     def wait(self, journal: Journal, deadline: float) -> RolloutOutcome:
         """Waits for the deployment and its rollback, at most until `deadline`. Raises nothing."""

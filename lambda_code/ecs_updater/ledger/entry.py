@@ -301,17 +301,14 @@ class Success:
 
 def open_item(entry: Entry) -> dict[str, Any]:
     """Returns the marker of an open entry."""
-    return {"pk": OPEN, "sk": f"{entry.service}#{entry.number:015d}"} | _reference(entry)
+    marker = f"{entry.service}#{entry.number:015d}"
+    return {"pk": OPEN, "sk": marker, "service": entry.service, "number": entry.number}
 
 
 def request_item(entry: Entry) -> dict[str, Any]:
     """Returns the item by which the `request_id` of an entry is found."""
     pk, sk = request_key(entry.request_id)
-    return {"pk": pk, "sk": sk} | _reference(entry)
-
-
-def _reference(entry: Entry) -> dict[str, Any]:
-    return {"service": entry.service, "number": entry.number}
+    return {"pk": pk, "sk": sk, "service": entry.service, "number": entry.number}
 
 
 def request_key(request_id: str) -> tuple[str, str]:

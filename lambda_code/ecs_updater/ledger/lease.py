@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ..aws.dynamodb import ConditionFailed, Item, Table, Update
-from ..errors import LeaseHeldError, LedgerError, Outcome, one_line
+from ..errors import LASTING, LeaseHeldError, LedgerError, Outcome, one_line
 from ..throttling import backoff
 from .entry import iso
 
@@ -187,7 +187,7 @@ class Leases:
             )
             return held, max(item.get("expires_at", now) - now, 0.05)
         except LedgerError as error:
-            if error.outcome in (Outcome.REFUSED, Outcome.NOT_PERMITTED):
+            if error.outcome in LASTING:
                 raise
             if error.outcome is Outcome.UNKNOWN:
                 # The lease may be taken. If it cannot be released either, it expires.

@@ -268,9 +268,10 @@ class History:
         if begin:
             yield from self._between("", begin)
 
-    def go_on_after(self, entry: OpenEntry) -> None:
+    def go_on_after(self, entry: Entry) -> None:
         """Stores that the next run begins after this entry. One call."""
-        self._table.put(Put({"pk": _CURSOR, "sk": _CURSOR, "after": entry.marker}))
+        after = open_item(entry)["sk"]
+        self._table.put(Put({"pk": _CURSOR, "sk": _CURSOR, "after": after}))
 
     def _write_error(self, entry: Entry, stored: Item | None) -> Exception:
         update = f"the update of request_id {one_line(entry.request_id)}"

@@ -27,10 +27,8 @@ def own_tags(service: Service) -> dict[str, str]:
 
 def primary_deployment(service: Service) -> Mapping[str, Any]:
     """Returns the PRIMARY deployment. Empty: there is none."""
-    for deployment in service.get("deployments") or ():
-        if deployment.get("status") == "PRIMARY":
-            return dict(deployment)
-    return {}
+    listed = service.get("deployments") or ()
+    return next((item for item in listed if item.get("status") == "PRIMARY"), {})
 
 
 def task_definition(service: Service) -> str | None:

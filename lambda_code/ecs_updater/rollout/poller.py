@@ -13,7 +13,7 @@ from typing import Any
 
 from ..aws.ecs import Ecs
 from ..context import Clock
-from ..errors import AwsFailure, Outcome
+from ..errors import LASTING, AwsFailure, Outcome
 from .judgement import Judgement, PollResult, age, judge, overdue, timed_out
 from .rollout_state import RolloutState, ServiceDeployment, rollout_state_of
 from .task_failures import Containers, TaskFailure, task_failures_of
@@ -44,8 +44,6 @@ _STALE_SECONDS = 15.0
 
 _POLL_SECONDS = 1.0
 """Duration of the last poll, which ends before the deadline."""
-
-_LASTING = (Outcome.NOT_PERMITTED, Outcome.REFUSED)
 
 
 def pauses(random: Callable[[], float]) -> Iterator[float]:
@@ -83,9 +81,17 @@ class Rollout:
 class Poller:
     """Polls one deployment of one service."""
 
-    def __init__(self, ecs: Ecs, rollout: Rollout, same_failures: int, clock: Clock):
+    def __init__(
+        self,
+        ecs: Ecs,
+        rollout: Rollout,
+        same_failures: int,
+        clock: Clock,
+        before_pause: Callable[[], None] = lambda: None,
+    ):
+        """`before_pause`: called before each pause of `wait`, such as to renew a lease."""
         self._ecs, self._rollout, self._clock = ecs, rollout, clock
-        self._same_failures = same_failures
+        self._same_failures, self._before_pause = same_failures, before_pause
         self._begin = clock.now()
         self._notes: dict[str, str] = {}
         self._polls = self._task_polls = 0
@@ -115,6 +121,7 @@ class Poller:
             left = deadline - self._clock.now() - _POLL_SECONDS
             if left <= 0:
                 break
+            self._before_pause()
             self._clock.sleep(min(pause, left))
             try:
                 state = self._read_state()
@@ -165,10 +172,9 @@ class Poller:
         begun = begun or datetime.fromtimestamp(self._begun_at - _STALE_SECONDS, UTC)
         state = rollout_state_of(service, self._rollout.deployment_id, begun)
         self._polls += 1
-        for deployment in service.get("deployments", []) if service else ():
-            if deployment["id"] == self._rollout.deployment_id:
-                self._deployment = deployment
-                break
+        listed = service.get("deployments", []) if service else ()
+        own = (item for item in listed if item["id"] == self._rollout.deployment_id)
+        self._deployment = next(own, self._deployment)
         if self._is_stale(state):
             return replace(state, primary=None, others=())
         state = self._with_service_deployment(state, service or {})
@@ -217,7 +223,7 @@ class Poller:
         try:
             answer = self._ecs.service_deployment(arn)
         except AwsFailure as failure:
-            if failure.outcome not in _LASTING:
+            if failure.outcome not in LASTING:
                 raise
             # Not every partition and emulator has service deployments.
             self._notes[failure.operation] = str(failure)
@@ -250,7 +256,7 @@ class Poller:
             stopped = self._ecs.stopped_tasks(self._rollout.cluster, self._rollout.service)
         except AwsFailure as failure:
             self._notes[failure.operation] = str(failure)
-            self._task_polls += _TASK_POLLS if failure.outcome in _LASTING else 1
+            self._task_polls += _TASK_POLLS if failure.outcome in LASTING else 1
             return
         task_failures = task_failures_of(
             stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers

@@ -226,10 +226,8 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
         if self.primary in candidates:
             candidates.remove(self.primary)
             candidates.insert(0, self.primary)
-        for deployment in candidates:
-            if deployment and self._is_complete(deployment):
-                return deployment.task_definition
-        return None
+        complete = (item.task_definition for item in candidates if item and self._is_complete(item))
+        return next(complete, None)
 
     def _is_complete(self, deployment: Deployment) -> bool:
         if self.is_rolling and deployment.rollout_state is not None:

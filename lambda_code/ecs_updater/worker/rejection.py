@@ -41,9 +41,12 @@ class Rejections:
         """Returns the key of the event's service. None: the event names no possible service."""
         cluster = event.get("ecs_cluster_name", self._settings.cluster)
         service = event.get("ecs_service_name", self._settings.service)
-        if not isinstance(cluster, str) or not isinstance(service, str):
-            return None
-        if not _NAME_OR_ARN.fullmatch(cluster) or not _NAME_OR_ARN.fullmatch(service):
+        if (
+            not isinstance(cluster, str)
+            or not isinstance(service, str)
+            or not _NAME_OR_ARN.fullmatch(cluster)
+            or not _NAME_OR_ARN.fullmatch(service)
+        ):
             return None
         if not cluster.startswith("arn:"):
             cluster = f"{self._prefix}cluster/{cluster}"

@@ -269,11 +269,11 @@ def test_an_invalid_image_of_the_short_form_is_shown_as_the_caller_wrote_it(imag
             "[ERROR][ecs_service_read] service s is held by x",
         ),
         (
-            errors.ServiceNotFoundError("s"),
+            errors.ServiceNotFoundError("ecs_service_name s not found"),
             "[ERROR][ecs_service_read] ecs_service_name s not found",
         ),
         (
-            errors.ClusterNotFoundError("c"),
+            errors.ClusterNotFoundError("ecs_cluster_name c not found"),
             "[ERROR][ecs_service_read] ecs_cluster_name c not found",
         ),
     ],
@@ -385,7 +385,9 @@ def test_every_error_has_a_status_and_the_same_words_as_in_a_direct_call(kind, l
 
 
 def test_a_hint_is_a_field_of_the_response_and_of_the_log(log):
-    error = errors.ServiceNotFoundError("web").with_hint("looked in cluster c in eu-west-1")
+    error = errors.ServiceNotFoundError("ecs_service_name web not found").with_hint(
+        "looked in cluster c in eu-west-1"
+    )
     answer = post(Updates(error), "/update", LONG)
     assert (answer.json["errorMessage"], answer.json["hint"]) == (str(error), error.hint)
     assert (log()[-1]["message"], log()[-1]["hint"]) == (str(error), error.hint)

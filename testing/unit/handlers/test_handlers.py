@@ -39,7 +39,8 @@ def test_a_call_waits_at_most_as_requested_and_ends_before_the_functions_time_ou
 
 
 def test_an_update_begins_after_a_wait_only_with_time_for_its_writes():
-    assert Call(time_left=lambda: 100.0, clock=Clock(now=lambda: 0.0)).latest_begin() == 55
+    call = Call(time_left=lambda: 100.0, clock=Clock(now=lambda: 10.0, epoch=lambda: 1000.0))
+    assert [call.latest_begin(deadline) for deadline in (math.inf, 30.0)] == [1055, 1020]
 
 
 def test_the_reconciler_without_a_ledger_raises_the_setting(log):
