@@ -9,7 +9,7 @@ from ..aws.dynamodb import Index, Item, Table
 from ..context import ANSWER_BYTES
 from ..errors import LedgerError
 from ..log import logger
-from .entry import ENTRY, UPDATES, Entry, State, entry_key, request_key
+from .entry import ENTRY, UPDATES, State, entry_key, request_key
 from .store import History, read
 
 RECENT = Index("recent", "feed", "begun_at")
