@@ -2,9 +2,9 @@
 
 import getpass
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ecs_updater.aws import clients, sqs
@@ -51,11 +51,11 @@ class Ledger:
         return self.table.name if isinstance(self.table, Table) else "none"
 
     @property
-    def progress(self) -> Progress:
-        """Reads the entries of a batch."""
+    def progress(self) -> Callable[[Iterable[str]], dict[str, dict[str, Any]]]:
+        """Returns the function that reads the entries of `request_id`s, by `request_id`."""
         if isinstance(self.table, Table):
-            return Progress(self.table)
-        return MemoryProgress(self.table)
+            return Progress(self.table).of
+        return partial(_memory_entries, self.table)
 
     @aws_errors()
     def save_batch(self, started: StartedBatch) -> None:
@@ -86,16 +86,9 @@ class Ledger:
         return self.table.batches
 
 
-class MemoryProgress(Progress):
-    """Reads the entries of a ledger in memory."""
-
-    def __init__(self, ledger: MemoryLedger):  # pylint: disable=super-init-not-called
-        self._history = ledger.history
-
-    def of(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Returns the entry of each `request_id` that has one."""
-        entries = {request_id: self._history.find(request_id) for request_id in request_ids}
-        return {request_id: to_item(entry) for request_id, entry in entries.items() if entry}
+def _memory_entries(ledger: MemoryLedger, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    entries = filter(None, map(ledger.history.find, request_ids))
+    return {entry.request_id: to_item(entry) for entry in entries}
 
 
 class Account:

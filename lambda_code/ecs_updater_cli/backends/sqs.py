@@ -39,7 +39,7 @@ class LedgerBackend:
         rows = {row.member.request_id: row for row in waiting}
         return {
             rows[request_id].number: status_for(rows[request_id].member.event, item)
-            for request_id, item in self._progress.of(rows).items()
+            for request_id, item in self._progress(rows).items()
             if request_id in rows
         }
 

@@ -5,6 +5,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -188,11 +189,8 @@ def read_entries(file: Path) -> list[ManifestEntry]:
     if is_input and not sys.stdin:
         raise input_error(f"{name} is closed: name the file of the deployments with --file")
     try:
-        if is_input:
-            content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with file.open("rb") as opened:
-                content = opened.read(MAX_BYTES + 1)
+        with nullcontext(sys.stdin.buffer) if is_input else file.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise input_error(
             f"{name}: {error.strerror or error}: name the file of the deployments with --file"

@@ -98,12 +98,11 @@ def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
     needs_text = (error.validator, error.validator_value) == ("type", "string")
     problem = _problem(entry, path, one_line(error.message), needs_text=needs_text)
     if error.validator == "additionalProperties":
-        # Only the schema of an object has this keyword, and only an object violates it.
-        schema = cast(Mapping[str, Any], error.schema)
-        patterns = schema.get("patternProperties", {})
+        # Only the schema of an object has this keyword, and only an object violates it. The objects
+        # in an event have names of a pattern.
+        patterns = cast(Mapping[str, Any], error.schema).get("patternProperties", {})
         for member in cast(Mapping[str, Any], error.instance):
-            is_known = member in schema.get("properties", {})
-            if not is_known and not any(re.search(pattern, member) for pattern in patterns):
+            if not any(re.search(pattern, member) for pattern in patterns):
                 return replace(problem, position=entry.position_of_name(path, member))
     return problem
 
