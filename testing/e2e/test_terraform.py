@@ -156,22 +156,6 @@ def test_a_finding_fails_the_check_and_a_provider_that_is_missing_skips_it(
 # By its text
 
 
-@pytest.mark.parametrize("file", VARIABLES)
-def test_every_variable_is_typed_described_bounded_and_never_null(file):
-    declared = blocks("variable", VARIABLES[file])
-    assert declared
-    for name, body in declared.items():
-        assert re.search(r'^  description = "[A-Z].*\."$', body, re.MULTILINE), name
-        assert re.search(r"^  type +=", body, re.MULTILINE) and "  nullable    = false\n" in body, (
-            name
-        )
-        assert re.search(rf"^    condition +=.*var\.{name}\b", body, re.MULTILINE), name
-        assert re.search(rf'^    error_message = "{name} must be .+\."$', body, re.MULTILINE), name
-        assert not re.search(r'default += (""|\[])', body) or 'description = "Optional' in body, (
-            name
-        )
-
-
 def test_the_root_bounds_what_no_module_is_given_and_nothing_else():
     declared = blocks("variable", FILES[ROOT])
     assert all(

@@ -159,14 +159,16 @@ def variables(source: str) -> dict[str, dict[str, Any]]:
         r'^variable "(\w+)" \{\n(.*?)^}', source, re.MULTILINE | re.DOTALL
     ):
         said = dict(re.findall(r"^ +(\w+) += (.+)$", body, re.MULTILINE))
-        sentence = json.loads(said["error_message"])
-        assert sentence.startswith(f"{name} must "), (
-            f"{name}: the sentence must begin with its name"
-        )
+        sentence, description = (json.loads(said[key]) for key in ("error_message", "description"))
+        assert re.fullmatch(rf"{name} must be .+\.", sentence), f"{name}: {sentence}"
+        assert re.fullmatch(r"[A-Z].*\.", description), f"{name}: {description}"
+        assert re.search(rf"\bvar\.{name}\b", said["condition"]), f"{name} must be bounded"
         assert said["nullable"] == "false", f"{name} must not be null"
+        is_optional = said.get("default") not in ('""', "[]") or description.startswith("Optional")
+        assert is_optional, f"{name}: the description must begin with Optional"
         found[name] = {
             "type": said["type"],
-            "description": words(json.loads(said["description"])),
+            "description": words(description),
             "must": words(sentence.removeprefix(f"{name} ").removesuffix(".")),
             "allows": allowed(name, said["condition"]),
             "default": json.loads(said.get("default", "null")),
