@@ -419,37 +419,6 @@ def test_a_bundle_that_is_up_to_date_is_left_alone_and_any_change_or_damage_make
     assert "ecs_updater/new.py" in contents(built(package, project))
 
 
-@pytest.mark.parametrize(
-    ("setting", "value", "hint"),
-    [
-        ("LAMBDA_RUNTIME", "", "set it to python3.11, python3.12, python3.13 or python3.14"),
-        (
-            "LAMBDA_RUNTIME",
-            "python3.10",
-            "set it to python3.11, python3.12, python3.13 or python3.14",
-        ),
-        (
-            "LAMBDA_RUNTIME",
-            "python3.13; true",
-            "set it to python3.11, python3.12, python3.13 or python3.14",
-        ),
-        (
-            "LAMBDA_RUNTIME",
-            "nodejs22.x",
-            "set it to python3.11, python3.12, python3.13 or python3.14",
-        ),
-        ("LAMBDA_ARCH", "", "set it to x86_64 or arm64"),
-        ("LAMBDA_ARCH", "aarch64", "set it to x86_64 or arm64"),
-    ],
-)
-def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, setting, value, hint):
-    result = build(tmp_path / "package.zip", **{setting: value})
-    assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
-    assert f"{setting} is '{value}': {hint}" in result.stderr
-    assert not (tmp_path / "package.zip").exists()
-
-
 def test_a_dependency_whose_hash_is_not_the_locked_one_is_refused(tmp_path):
     project = copy_project(tmp_path)
     lock = project / "lambda_code" / "requirements.txt"

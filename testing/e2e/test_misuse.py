@@ -148,6 +148,22 @@ def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
             "LAMBDA_RUNTIME=nonsense",
             "LAMBDA_RUNTIME is 'nonsense': set it to python3.11, ",
         ),
+        *(
+            (
+                "build-lambda-package",
+                f"LAMBDA_RUNTIME={runtime}",
+                f"LAMBDA_RUNTIME is '{runtime}': set it to python3.11, ",
+            )
+            for runtime in ("", "python3.10", "python3.13; true", "nodejs22.x")
+        ),
+        *(
+            (
+                "build-lambda-package",
+                f"LAMBDA_ARCH={architecture}",
+                f"LAMBDA_ARCH is '{architecture}': set it to x86_64 or arm64",
+            )
+            for architecture in ("", "aarch64")
+        ),
         (
             "build-lambda-package",
             "LAMBDA_ARCH=nonsense",

@@ -41,7 +41,7 @@ def test_in_any_order_the_result_is_that_of_a_serial_one(function, figure):
     counts, begin = Counter(seeds=len(seeds)), time.process_time()
     for seed in seeds:
         run, wrong = run_of(seed, function)
-        assert not wrong, "\n".join([f"SEED={seed}", *wrong, *map(str, run.turns.schedule)])
+        assert not wrong, "\n".join([f"SEED={seed}", *wrong, *run.turns.schedule])
         counts += run.counts
         counts["switches"] += run.turns.switches
         counts["deployments"] += len(run.made)

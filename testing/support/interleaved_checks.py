@@ -41,10 +41,12 @@ class _Service:
         self._entries: list[Entry] = list(
             reversed(History(run.world.table, clock=run.world.clock.epoch).latest(arn, 50))
         )
-        self._made = [one for one in run.made if one.service == name]
-        self._index = {one.id: number for number, one in enumerate(self._made)}
+        self._made = [made for made in run.made if made.service == name]
+        self._by_id: dict[str | None, Made] = {made.id: made for made in self._made}
+        self._index = {made.id: number for number, made in enumerate(self._made)}
         self._revisions = {
-            one["taskDefinitionArn"]: one for one in run.world.ecs.world.task_definitions
+            revision["taskDefinitionArn"]: revision
+            for revision in run.world.ecs.world.task_definitions
         }
 
     def violations(self) -> list[str]:
@@ -69,7 +71,7 @@ class _Service:
             if task_definition_arn
             else []
         )
-        return {one["name"]: one["image"] for one in containers}
+        return {container["name"]: container["image"] for container in containers}
 
     # Everything ends.
 
@@ -94,7 +96,7 @@ class _Service:
                 f"no error for a person: {text!r}",
             )
             entries = [entry for entry in self._entries if entry.request_id == intent.request_id]
-            if intent.is_dry:
+            if intent.event.get("dry_run"):
                 self._expect(not entries, f"a dry run has an entry: {intent}")
             elif result.answer:
                 self._expect(
@@ -117,15 +119,11 @@ class _Service:
 
     # The ledger says what happened.
 
-    def _made_by_id(self, deployment_id: str | None) -> Made | None:
-        is_made = deployment_id in self._index
-        return self._made[self._index[deployment_id or ""]] if is_made else None
-
     def _check_entry(self, entry: Entry) -> None:
         if not entry.deploys:
             return
         made, verdict, arn = (
-            self._made_by_id(entry.deployment_id),
+            self._by_id.get(entry.deployment_id),
             entry.verdict,
             entry.after.task_definition_arn,
         )
@@ -155,7 +153,7 @@ class _Service:
         )
         if verdict == _ROLLED_BACK and entry.rollback_on_failure:
             back = entry.rollback
-            by_id = back and self._made_by_id(back.deployment_id)
+            by_id = back and self._by_id.get(back.deployment_id)
             right = back and by_id and by_id.task_definition_arn == back.task_definition_arn
             self._expect(bool(right), f"{_name(entry)} is ROLLED_BACK by {back}: {by_id}")
         self._expect(
@@ -170,14 +168,14 @@ class _Service:
         Known: recovery then takes an interrupted rollback or forced deployment for one that was not
         made.
         """
-        is_shared = [one.task_definition_arn for one in self._made].count(
+        is_shared = [other.task_definition_arn for other in self._made].count(
             made.task_definition_arn
         ) > 1
         following = self._made[self._index[made.id] + 1 :]
         return (
             is_shared
             and made.request_id in self._run.interrupted
-            and any(one.by != "update" for one in following)
+            and any(later.by != "update" for later in following)
         )
 
     def _check_order(self) -> None:
@@ -259,9 +257,9 @@ class _Service:
         """One deployment for an intent, and one more for each of somebody else's or of ECS that
         came in between; one return.
         """
-        foreign = sum(one.by in ("foreign", "ecs") for one in self._made[1:])
+        foreign = sum(made.by in ("foreign", "ecs") for made in self._made[1:])
         times = Counter(
-            (one.by, one.request_id) for one in self._made if one.by in ("update", "return")
+            (made.by, made.request_id) for made in self._made if made.by in ("update", "return")
         )
         for (by, request_id), number in times.items():
             most = 1 + (foreign if by == "update" else 0)

@@ -79,11 +79,6 @@ class Intent:
         """Whether it is a rollback event."""
         return self.event.get("action") == "rollback"
 
-    @property
-    def is_dry(self) -> bool:
-        """Whether nothing is to be written."""
-        return bool(self.event.get("dry_run"))
-
 
 @dataclass(eq=False)
 class Process:
@@ -467,7 +462,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
     def _note_made(self, by: str, request_id: str | None = None) -> None:
         """Notes the deployments that have come since the last time."""
         for service, deployments in self._deployments.items():
-            known = sum(one.service == service for one in self.made)
+            known = sum(made.service == service for made in self.made)
             for number, (deployment_id, arn) in enumerate(list(deployments.items())[known:]):
                 # ECS makes its own while time passes, before the request that is looked at now.
                 self.made.append(

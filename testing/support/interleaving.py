@@ -11,7 +11,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from fakes.simulated_ecs import Killed
 
@@ -19,18 +19,6 @@ _MOST_SWITCHES = 100_000
 """More than that is a run without end."""
 
 _ROUNDING = 1e-6
-
-
-class Step(NamedTuple):
-    """One entry of a schedule."""
-
-    time: float
-    """Seconds since the run began."""
-    thread: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.time:9.2f} s  {self.thread:12} {self.what}"
 
 
 @dataclass(eq=False)
@@ -52,7 +40,8 @@ class Interleaving:
 
     def __init__(self, seed: int, now: Callable[[], float], advance: Callable[[float], object]):
         self.random = random.Random(seed)
-        self.schedule: list[Step] = []
+        self.schedule: list[str] = []
+        """Of each step the seconds since the run began, the thread and what it did."""
         self.switches = 0
         """How often another thread had its turn."""
         self.failures: list[BaseException] = []
@@ -103,7 +92,7 @@ class Interleaving:
     def note(self, what: str) -> None:
         """Writes a step of the running thread into the schedule."""
         name = self.current.name if self.current else "main"
-        self.schedule.append(Step(self._now() - self._begin, name, what))
+        self.schedule.append(f"{self._now() - self._begin:9.2f} s  {name:12} {what}")
 
     def _whole(self, thread: _Thread) -> None:
         thread.turn.acquire()  # pylint: disable=consider-using-with  # It is no critical section: a turn is given.

@@ -85,31 +85,26 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """The screen, without what is blank at the ends of lines and of the whole."""
-        lines = [line.rstrip() for line in self._screen.display]
-        while lines and not lines[-1]:
-            lines.pop()
-        return lines
+        return self.text.splitlines()
 
     @property
     def text(self) -> str:
         """The same as one text."""
-        return "\n".join(self.lines) + "\n"
+        lines = [line.rstrip() for line in self._screen.display]
+        return "\n".join(lines).rstrip("\n") + "\n"
 
-    def wait_for(self, what: Callable[["Terminal"], bool], seconds: float = PATIENCE) -> None:
+    def wait_for(self, what: Callable[["Terminal"], bool]) -> None:
         """Reads until the screen is so. Fails with what is on it where that does not come to be."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while not what(self):
             left = deadline - time.monotonic()
             assert left > 0, f"not to be seen on the screen:\n{self.text}"
             if not self._read(min(left, 0.5)) and self.process.poll() is not None:
                 assert what(self), f"the program ended, with this on the screen:\n{self.text}"
 
-    def ends(self, seconds: float = PATIENCE) -> int:
+    def ends(self) -> int:
         """The exit code, when the program has come to its end by itself."""
-        deadline = time.monotonic() + seconds
-        while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
-            self._read(0.1)
+        self.wait_for(lambda _: self.process.poll() is not None)
         while self._read(0.05):
             pass
         return self.process.returncode
