@@ -52,7 +52,6 @@ class Settings:
     private_registries: frozenset[str] = frozenset()
     """`PRIVATE_REGISTRIES`: hosts, separated by commas, that may have a private address."""
     allowed_images: str = ""
-    """`ALLOWED_IMAGES`: allowed images of an event."""
     allowed_services: str = ""
     """`ALLOWED_SERVICES`: allowed services of an event, as `cluster/service`."""
     ledger_table: str | None = None
@@ -123,7 +122,6 @@ class QueueSettings:
     ecs_rates: str = ""
     """`ECS_RATES`: rates of the ECS API that differ from `throttling.RATES`."""
     max_receives: int = 20
-    """`MAX_RECEIVES`: maximum receives of a message."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "QueueSettings":

@@ -29,7 +29,6 @@ class AwsError(CommandError):
 
     def __init__(self, sentence: str, *, is_transient: bool = False):
         self.is_transient = is_transient
-        """Whether a retry may help."""
         super().__init__(AWS, sentence)
 
 

@@ -22,7 +22,6 @@ from .ecs import Ecs, list_arns
 from .errors import Result, translated, unless_missing
 
 SERVICES_PER_CALL = 10
-"""Maximum services of one DescribeServices."""
 
 PARALLEL = 10
 

@@ -14,7 +14,6 @@ from . import clients
 from .errors import unless_missing
 
 MESSAGES_PER_CALL = 10
-"""Maximum messages of one SendMessageBatch."""
 
 _CONFIG = clients.config(2, 5, 4)
 

@@ -106,7 +106,6 @@ class Entry:
     rollback_tags: Mapping[str, str] | None = None
     """Tags of the service with that revision. None: the tags before the update."""
     replaces_tags: bool = False
-    """Whether `ecs_tag` replaces the tags."""
     deploys: bool = True
     """Whether the update makes a deployment. Otherwise it only changes tags."""
     digests: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -37,7 +37,6 @@ class Message:
     body: str
     batch: str | None = None
     sender: str | None = None
-    """The sender's id in SQS."""
     fault: str | None = None
     """Why the record is not a message of a FIFO queue. None: it is one."""
 

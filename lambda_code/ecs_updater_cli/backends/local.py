@@ -43,7 +43,6 @@ _RETRY_SECONDS = 30.0
 _RUN_SECONDS = 900.0
 
 RECONCILE_SECONDS = 4.0
-"""Time between two runs of the reconciler."""
 
 _IDLE_SECONDS = 0.2
 

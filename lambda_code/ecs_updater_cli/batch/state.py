@@ -95,7 +95,6 @@ class Status:
     deployment_id: str | None = None
     error_type: str | None = None
     hint: str | None = None
-    """Advice beside the cause."""
 
     @property
     def counts(self) -> TaskCounts | None:

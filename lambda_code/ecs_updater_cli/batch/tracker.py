@@ -16,7 +16,6 @@ class Row:
     """One service of the batch, with its status."""
 
     member: Member
-    """The service as the batch in the ledger has it."""
     status: Status = field(default_factory=Status)
     counts: TaskCounts | None = None
 
@@ -76,7 +75,6 @@ class Tracker:
         self.waves = sorted(groups, key=lambda group: group is not None)
         """The group of each wave, in the order of their first services. None comes first."""
         self.waves_left = list(self.waves)
-        """The waves that have not started completely."""
 
     @property
     def rows(self) -> list[Row]:

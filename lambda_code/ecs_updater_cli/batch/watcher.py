@@ -26,7 +26,6 @@ class BatchResult:
     """How the command ends."""
 
     code: int
-    """Exit code."""
     outcome: str = "over"
     """`over`, `timed out`, `detached` or `trouble` (AWS could not be called)."""
     notes: tuple[str, ...] = ()

@@ -66,9 +66,7 @@ class Value:
     data: Any
     """The value as `json.loads` returns it; a date or a fraction of YAML is `Spelled`."""
     members: Mapping[str, Value] = field(default_factory=dict)
-    """Members of a map."""
     items: tuple[Value, ...] = ()
-    """Items of a list."""
     spelling: str | None = None
     """Text in the file of a scalar that is not a string, such as `1.10`."""
     named_at: Position | None = None

@@ -23,7 +23,6 @@ class Column:
     """Whether the column is cut in a narrow terminal, the widest first."""
     is_number: bool = False
     styles: Mapping[str, str] = field(default_factory=dict)
-    """Style by text of the cell."""
 
 
 _SERVICES = (
