@@ -26,6 +26,7 @@ from ecs_updater_cli.commands.watch import stop, wait_for_batch
 from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.output.terminal import Printer
 from fakes.memory_dynamodb import TABLE
+from fakes.queue import FifoQueue
 from fakes.scripted_batch import shop
 from fakes.simulated_ecs import Image
 from support.rollout_world import EVENT
@@ -210,44 +211,6 @@ def test_a_resumed_local_batch_ends_what_has_begun(world, printer):
     assert code == 0 and "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
 
 
-class Messages:
-    """A queue in memory, as the command sends to it and as Lambda hands its messages over."""
-
-    def __init__(self):
-        self.sent = []
-
-    def send(self, messages):
-        """Takes messages; one that came before is known by its id."""
-        self.sent += [
-            one
-            for one in messages
-            if one.deduplication not in {known.deduplication for known in self.sent}
-        ]
-
-    def hide(self, receipt, seconds):
-        """No retry is waited for here."""
-
-    def records(self):
-        """As Lambda hands them over."""
-        return [
-            {
-                "messageId": one.deduplication,
-                "receiptHandle": one.deduplication,
-                "body": one.body,
-                "attributes": {
-                    "MessageGroupId": one.group,
-                    "ApproximateReceiveCount": "1",
-                    "ApproximateFirstReceiveTimestamp": str(int(time.time() * 1000)),
-                    "SenderId": "me",
-                },
-                "messageAttributes": {
-                    name: {"stringValue": value} for name, value in one.attributes.items()
-                },
-            }
-            for one in self.sent
-        ]
-
-
 def sqs_of(world, ledger, batch, queue):
     """The SQS backend of a batch."""
     account = SimpleNamespace(
@@ -260,12 +223,12 @@ def work_off(world, queue, clock=REAL_TIME):
     """Processes all messages as the worker does."""
     call = Call(time_left=lambda: 900.0, clock=clock)
     worker = Worker(environment(TABLE, PREFIX, {}), world.boundary, world.table, queue, queue, call)
-    assert not worker.process(queue.records())
+    assert not worker.process(queue.receive())
 
 
 def queued_of(world, ledger, batch, clock=REAL_TIME):
     """Sends a batch twice, which is once to the queue, and processes it. Returns the backend."""
-    queue = Messages()
+    queue = FifoQueue(time.time)
     backend = sqs_of(world, ledger, batch, queue)
     backend.start(batch.members)
     backend.start(batch.members)
@@ -300,7 +263,7 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
 def test_a_watcher_that_comes_back_gets_every_verdict(world, printer):
     """The worker and the reconciler go on without it."""
     ledger, batch = begun(world, EVENT, GONE)
-    queue, made = Messages(), len(world.made)
+    queue, made = FifoQueue(time.time), len(world.made)
 
     backend = sqs_of(world, ledger, batch, queue)
     assert wait_for_batch(backend, batch, ViewOptions(timeout=0), printer) == 1
@@ -316,7 +279,7 @@ def test_a_watcher_that_comes_back_gets_every_verdict(world, printer):
     out = stdout.getvalue()
     assert "SUCCEEDED     ECSCluster/ecs-dummy-service  app:2" in out
     assert "FAILED        ECSCluster/gone" in out
-    assert (len(world.made), len(queue.sent)) == (made + 1, 2)
+    assert (len(world.made), len(queue)) == (made + 1, 2)
 
 
 def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, capsys):
@@ -331,7 +294,7 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
         == f"batch {batch.batch.id} starts no further service; {watch} shows the others\n"
     )
     status = queued_of(world, ledger, batch).poll(rows_of(batch))
-    assert [one.state for one in status.values()] == [State.NOT_STARTED] * 2 and world.made == made
+    assert [row.state for row in status.values()] == [State.NOT_STARTED] * 2 and world.made == made
     assert "the batch was stopped with ecs-updater" in status[1].cause
 
 

@@ -22,8 +22,6 @@ from ecs_updater_cli.commands.options import AccountOptions
 from fakes.answers import answer_of
 from support.rollout_world import EVENT
 
-SECOND_EVENT = {**EVENT, "ecs_image_name": "app:3", "request_id": "second"}
-PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 CLOSE = 3.0
 """Seconds by which the corrected clock may be wrong: less than a lease allows for."""
 PATIENCE = 600
@@ -46,7 +44,7 @@ def send(world, clock):
     """One update by the machine with this clock."""
     return world.outcome_of(
         lambda: deploy(
-            SECOND_EVENT,
+            {**EVENT, "ecs_image_name": "app:3", "request_id": "second"},
             world.environment,
             world.boundary,
             Call("second", clock=clock),
@@ -107,7 +105,7 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
         return before(request)
 
     world.dynamodb.before = note
-    ledger = Ledger(world.table, PREFIX)
+    ledger = Ledger(world.table, "arn:aws:ecs:eu-west-1:123456789012:")
     begun = new_batch([EVENT], [None], None, laptop)
     ledger.save_batch(begun)
     account = SimpleNamespace(ecs=world.boundary, clock=laptop)

@@ -78,46 +78,40 @@ def digest_in(world, reference):
     return world.ecs.images.resolve(reference)
 
 
-def refused(kind, world, *arguments, **fields):
-    """The message of the error, before which nothing was written."""
-    with pytest.raises(kind) as raised:
-        send(world, *arguments, **fields)
-    assert world.ecs.writes == []
-    return str(raised.value)
-
-
-def test_the_registry_is_not_asked_unless_a_setting_says_so(world):
+@pytest.mark.parametrize(
+    "environment, image", [({}, "app:2"), ({"VERIFY_IMAGE": "require"}, "busybox")]
+)
+def test_the_registry_is_not_asked_without_a_setting_or_a_deployment(world, environment, image):
     registry = Registry("sha256:" + "0" * 64)
-    send(world, registry, {})
+    send(world, registry, environment, ecs_image_name=image)
     assert not registry.asked
 
 
-def test_an_image_that_is_not_there_is_refused_before_any_write(world):
-    message = refused(
-        ImageNotFoundError,
-        world,
-        Registry(""),
-        {"VERIFY_IMAGE": "warn"},
-        ecs_image_name="app:missing",
-    )
-    assert "app:missing is not in the registry: its repository has no such tag or digest" in message
+@pytest.mark.parametrize(
+    "kind, image, mode, says",
+    [
+        (
+            ImageNotFoundError,
+            "app:missing",
+            "warn",
+            "app:missing is not in the registry: its repository has no such tag or digest",
+        ),
+        (ImageArchitectureError, "app:2", "require", "is for arm64 and the task needs X86_64"),
+        (
+            ImageVerificationError,
+            "app:silent",
+            "require",
+            "could not be verified: it did not answer",
+        ),
+    ],
+)
+def test_an_image_is_refused_before_any_write(world, kind, image, mode, says):
+    with pytest.raises(kind, match=says):
+        send(world, Registry("", "arm64"), {"VERIFY_IMAGE": mode}, ecs_image_name=image)
+    assert world.ecs.writes == []
 
 
-def test_an_image_for_another_processor_is_refused_before_any_write(world):
-    registry = Registry("sha256:" + "0" * 64, "arm64")
-    message = refused(ImageArchitectureError, world, registry, {"VERIFY_IMAGE": "require"})
-    assert "is for arm64 and the task needs X86_64" in message
-
-
-def test_a_registry_that_says_nothing_is_a_note_or_an_error_as_the_setting_says(world):
-    message = refused(
-        ImageVerificationError,
-        world,
-        Registry(""),
-        {"VERIFY_IMAGE": "require"},
-        ecs_image_name="app:silent",
-    )
-    assert "could not be verified: it did not answer" in message
+def test_a_registry_that_says_nothing_is_a_note_if_the_setting_says_so(world):
     body = send(world, Registry(""), {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
     assert "could not be verified: it did not answer" in body["deployment"]["notes"][0]
 
@@ -191,12 +185,6 @@ def test_a_registry_takes_no_more_of_an_update_than_the_functions_time_leaves(wo
         assert len([note for note in notes if "there was no answer within 0.0 s" in note]) == 11
     finally:
         registry.over.set()
-
-
-def test_nothing_is_asked_when_nothing_is_deployed(world):
-    registry = Registry("sha256:" + "0" * 64)
-    send(world, registry, {"VERIFY_IMAGE": "require"}, ecs_image_name="busybox")
-    assert not registry.asked
 
 
 @pytest.mark.parametrize("pin, form", [("tag", "app:2@{}"), ("digest", "app@{}")])

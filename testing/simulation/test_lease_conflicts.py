@@ -118,21 +118,17 @@ def test_tags_that_were_not_written_are_not_put_back(world):
     assert "TagResource" not in world.ecs.operations and world.tags == OLD_TAGS
 
 
-def test_tags_are_not_put_back_after_the_lease_is_over(world):
+@pytest.mark.parametrize("operation, skip", [("PutItem", 1), ("UpdateItem", 3)])
+def test_an_update_whose_lease_is_taken_after_its_tags_puts_none_back_and_makes_no_deployment(
+    world, operation, skip
+):
     """The other update has taken them back already, and has written its own."""
 
     def happen():
         stand_still(world, **OTHER)()
         world.dynamodb.fail("PutItem", *[memory_dynamodb.SERVER_ERROR] * 3)
 
-    world.before("PutItem", happen, skip=1, service="dynamodb")
-    outcome = world.send(request_id="first")
-    assert "no deployment was made, the tags may be the new ones" in outcome.text
-    assert world.state == ({"ecs-dummy-container": "app:3"}, OTHER["ecs_tag"])
-
-
-def test_an_update_whose_lease_is_taken_after_its_tags_makes_no_deployment(world):
-    world.before("UpdateItem", stand_still(world, **OTHER), skip=3, service="dynamodb")
+    world.before(operation, happen, skip=skip, service="dynamodb")
     outcome = world.send(request_id="first")
     assert "no deployment was made, the tags may be the new ones" in outcome.text
     assert world.state == ({"ecs-dummy-container": "app:3"}, OTHER["ecs_tag"])

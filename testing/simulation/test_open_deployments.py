@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecs_updater.deployments.reconciler import reconcile, service_of
-from ecs_updater.errors import ConfigurationError
+from ecs_updater.deployments.reconciler import service_of
 from fakes.fake_ecs import SERVICE_ARN
 from fakes.simulated_ecs import Image
 from support.rollout_world import OLD_TAGS
@@ -102,26 +101,17 @@ def test_with_nothing_open_it_asks_the_ledger_once_and_ecs_nothing(world):
     assert (sum(world.calls.values()), sum(world.table.calls.values()) - before) == (0, 1)
 
 
-def test_without_a_table_it_says_what_to_set(world):
-    from ecs_updater.context import Call  # pylint: disable=import-outside-toplevel
-
-    with pytest.raises(ConfigurationError, match="LEDGER_TABLE is empty"):
-        reconcile({}, {}, world.boundary, None, Call())
-
-
 @pytest.mark.parametrize(
-    "event",
+    "event, service",
     [
-        None,
-        [],
-        {"detail-type": "ECS Deployment State Change"},
-        {**COMPLETED, "resources": [1]},
-        SCHEDULE,
+        (COMPLETED, SERVICE_ARN),
+        (FAILED, SERVICE_ARN),
+        (None, None),
+        ([], None),
+        ({"detail-type": "ECS Deployment State Change"}, None),
+        ({**COMPLETED, "resources": [1]}, None),
+        (SCHEDULE, None),
     ],
 )
-def test_any_other_event_means_all_services(event):
-    assert service_of(event) is None
-
-
-def test_an_event_of_a_deployment_names_its_service():
-    assert service_of(COMPLETED) == service_of(FAILED) == SERVICE_ARN
+def test_an_event_of_a_deployment_names_its_service_and_any_other_means_all(event, service):
+    assert service_of(event) == service

@@ -9,7 +9,6 @@ from fakes.fake_ecs import DENIED
 from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
 from support.rollout_world import EVENT, OLD_TAGS
 
-READS = ("DescribeServices", "DescribeTaskDefinition")
 JUDGING = {"ListTasks", "DescribeTasks", "DescribeServiceDeployments"}
 WAYS = {"with a ledger": {}, "without a ledger": {"ledger": False}}
 REPEATED = {
@@ -38,7 +37,7 @@ def judging_calls(world, before):
     update.
     """
     sent = world.ecs.operations[before:]
-    for read in READS:
+    for read in ("DescribeServices", "DescribeTaskDefinition"):
         sent.remove(read)
     return sent
 
@@ -159,28 +158,30 @@ def test_without_a_ledger_the_rollback_of_a_repeated_event_leaves_the_tags_and_s
     assert world.state == ({"ecs-dummy-container": "busybox"}, EVENT["ecs_tag"])
 
 
-def test_a_repeated_event_only_reports_where_it_does_not_ask_for_the_rollback(failing):
+@pytest.mark.parametrize(
+    "fields, says, tags",
+    [
+        ({}, "was not rolled back, for the event did not ask for it", EVENT["ecs_tag"]),
+        (
+            {"ecs_tag": {"release": "2b"}},
+            "; the tags of this event are set",
+            {"release": "2b"},
+        ),
+        (
+            {"rollback_on_failure": True, "dry_run": True},
+            "dry run: nothing was written",
+            EVENT["ecs_tag"],
+        ),
+    ],
+    ids=["no rollback asked for", "other tags", "a dry run"],
+)
+def test_a_repeated_event_that_does_not_roll_back_says_what_it_did(failing, fields, says, tags):
     world = failing()
     world.send(wait_seconds=180)
-    writes = list(world.ecs.writes)
-    assert "was not rolled back, for the event did not ask for it" in world.send().text
-    assert world.ecs.writes == writes
-
-
-def test_tags_that_were_set_over_a_failed_rollout_are_said_to_be_set(failing):
-    world = failing()
-    world.send(wait_seconds=180)
-    text = world.send(ecs_tag={"release": "2b"}).text
-    assert text.endswith("; the tags of this event are set") and world.tags["release"] == "2b"
-
-
-def test_a_dry_run_of_a_repeated_event_rolls_nothing_back(failing):
-    world = failing()
-    world.send(wait_seconds=180)
-    writes = list(world.ecs.writes)
-    again = world.send(rollback_on_failure=True, dry_run=True)
-    assert again.text.endswith("dry run: nothing was written") and "did not ask" not in again.text
-    assert world.ecs.writes == writes and len(world.history) == 1
+    text = world.send(**fields).text
+    assert says in text and ("did not ask" in text) is ("rollback_on_failure" not in fields)
+    assert (world.image, world.tags) == ("app:2", tags)
+    assert len(world.history) == 1 + ("dry_run" not in fields)
 
 
 def test_updates_that_nobody_waits_for_end_with_the_deployment_that_they_joined(failing):

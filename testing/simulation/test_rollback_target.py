@@ -46,7 +46,9 @@ def end(world, revision, status):
 def change_of_revision(outcome):
     """The new revision in the answer."""
     return next(
-        one["to"] for one in outcome.answer["body"]["changes"] if one["what"] == "taskDefinition"
+        change["to"]
+        for change in outcome.answer["body"]["changes"]
+        if change["what"] == "taskDefinition"
     )
 
 

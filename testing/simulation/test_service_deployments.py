@@ -11,7 +11,6 @@ from ecs_updater.rollout.poller import Poller, Rollout
 from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace, SimulatedEcs
 from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK
 
-HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 30}
 NO_RECORDS = {"service_deployments": False}
 STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
@@ -174,7 +173,7 @@ def fail_a_hook(stage, has_target=True):
     def fail(world):
         if not has_target:
             world.ecs.forget_what_completed()
-        world.ecs.fail_hook(stage, HOOK)
+        world.ecs.fail_hook(stage, "arn:aws:lambda:eu-west-1:123456789012:function:check")
 
     return fail
 
@@ -280,17 +279,19 @@ ENABLE = {"CIRCUIT_BREAKER": "enable"}
 REST = {"maximumPercent": 150, "minimumHealthyPercent": 50, "fieldOfTheFuture": {"x": 1}}
 
 
-def configuration(world):
-    """What the last UpdateService sent of it."""
-    return [one.body for one in world.ecs.requests if one.operation == "UpdateService"][-1].get(
-        "deploymentConfiguration"
-    )
+def configurations(world):
+    """The deployment configuration that each UpdateService sent."""
+    return [
+        request.body.get("deploymentConfiguration")
+        for request in world.ecs.requests
+        if request.operation == "UpdateService"
+    ]
 
 
 def test_the_breaker_is_switched_on_and_the_rest_sent_back_unchanged(make_world):
     world = make_world(configuration=REST)
     outcome = world.send(environment=ENABLE)
-    sent = configuration(world)
+    (sent,) = configurations(world)
     assert sent.pop("deploymentCircuitBreaker") | {"enable": True, "rollback": True} == {
         "enable": True,
         "rollback": True,
@@ -303,24 +304,22 @@ def test_the_breaker_is_switched_on_and_the_rest_sent_back_unchanged(make_world)
     } in outcome.answer["body"]["changes"]
 
 
-@pytest.mark.parametrize("breaker", [BREAKER, BREAKER_WITHOUT_ROLLBACK])
-def test_a_breaker_that_is_on_is_left_as_it_is(make_world, breaker):
-    world = make_world(breaker=breaker)
-    world.send(environment=ENABLE)
-    assert configuration(world) is None
-
-
-def test_by_default_the_configuration_is_kept(make_world):
-    world = make_world(configuration=REST)
-    world.send()
-    assert configuration(world) is None
+@pytest.mark.parametrize(
+    "options, fields, sent",
+    [
+        ({"breaker": BREAKER}, {"environment": ENABLE}, [None]),
+        ({"breaker": BREAKER_WITHOUT_ROLLBACK}, {"environment": ENABLE}, [None]),
+        ({"configuration": REST}, {}, [None]),
+        ({}, {"environment": ENABLE, "ecs_image_name": "busybox"}, []),
+    ],
+    ids=["it is on", "on without rollback", "by default", "only tags change"],
+)
+def test_the_breaker_is_left_as_it_is(make_world, options, fields, sent):
+    world = make_world(**options)
+    world.send(**fields)
+    assert configurations(world) == sent
 
 
 def test_with_it_a_bad_image_is_rolled_back_by_ecs(make_world):
     outcome = make_world(image=Image.exits(code=3)).send(environment=ENABLE, wait_seconds=180)
     assert "ECS's circuit breaker returned the service to ecs-dummy-task:1" in str(outcome.error)
-
-
-def test_tags_alone_do_not_switch_it_on(world):
-    world.send(environment=ENABLE, ecs_image_name="busybox")
-    assert "UpdateService" not in world.ecs.operations
