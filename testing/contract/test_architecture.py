@@ -106,11 +106,12 @@ def test_only_aws_imports_the_sdk(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_package_imports_only_from_the_packages_below_it(module):
-    above = [name for name in imports(module) if name in TREES and place(name) < place(module)]
-    assert above == []
+    assert not [name for name in imports(module) if name in TREES and place(name) < place(module)]
 
 
-@pytest.mark.parametrize("module", [one for one in MODULES if any(is_in(one, p) for p in PURE)])
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if any(is_in(module, p) for p in PURE)]
+)
 def test_what_only_computes_reaches_no_aws(module):
     seen, waiting = set(), [module]
     while waiting:
@@ -135,8 +136,11 @@ def test_a_handler_only_maps_input_and_output(module):
     assert functions[-1] == "lambda_handler"
     *_, last = (node for node in tree.body if not isinstance(node, ast.FunctionDef))
     assert ast.unparse(last) == "start_garbage_collection()"
-    decides = (ast.For, ast.While, ast.Try, ast.ClassDef)
-    assert not [node for node in ast.walk(tree) if isinstance(node, decides)]
+    assert not [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.For, ast.While, ast.Try, ast.ClassDef))
+    ]
     lines = (LAMBDA_CODE / f"{module.replace('.', '/')}.py").read_text("utf-8").splitlines()
     assert len(lines) <= MOST_LINES_OF_A_HANDLER
 
@@ -148,16 +152,10 @@ def test_every_module_and_everything_public_in_it_has_a_docstring(module):
     assert [name for name, node in public_definitions(tree) if not ast.get_docstring(node)] == []
 
 
-def kinds_of_errors() -> list[type[errors.EcsUpdaterError]]:
-    """All classes of the tree."""
-    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
-    return [kind for kind in classes if issubclass(kind, errors.EcsUpdaterError)]
-
-
 def test_every_error_is_either_a_caller_fault_or_a_server_fault():
     roots = (errors.EcsUpdaterError, errors.CallerFault, errors.ServerFault)
-    for kind in kinds_of_errors():
-        if kind not in roots:
+    for _, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, errors.EcsUpdaterError) and kind not in roots:
             assert kind.__bases__ in ((errors.CallerFault,), (errors.ServerFault,)), kind
 
 

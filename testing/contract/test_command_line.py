@@ -2,13 +2,12 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import yaml
 
-PROJECT = Path(__file__).resolve().parents[2]
+from support.make import PROJECT
+
 PACKAGE = PROJECT / "lambda_code" / "ecs_updater_cli"
-PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
 
 
 def names(lines: list[str]) -> set[str]:
@@ -25,9 +24,9 @@ def test_the_package_asks_for_what_its_locked_environment_has():
             PROJECT / "lambda_code" / "requirements.in",
         )
     ]
-    dependencies = PYPROJECT["project"]["dependencies"]
-    assert names(dependencies) == names(asked[0]) | names(asked[1])
-    assert all(">=" in one for one in dependencies)
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert names(project["dependencies"]) == names(asked[0]) | names(asked[1])
+    assert all(">=" in dependency for dependency in project["dependencies"])
 
 
 def test_the_locked_environments_of_command_and_tests_have_the_same_versions():

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ import pytest
 from ecs_updater.model.event_parser import parse
 from ecs_updater.settings import Settings
 from module_docs import find_outdated
+from support.make import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
     str(path.relative_to(PROJECT)) for path in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"))
 )
@@ -99,17 +98,16 @@ def exists(path: str) -> bool:
     )
 
 
-def json_blocks(text: str) -> list[str]:
-    """The blocks that say that they are JSON."""
-    return [block for language, block in fences(text) if language == "json"]
+def json_values(text: str) -> list[Any]:
+    """The values of the blocks that say that they are JSON."""
+    return [json.loads(block) for language, block in fences(text) if language == "json"]
 
 
 def example_events(text: str) -> list[dict[str, Any]]:
     """The JSON blocks that are events."""
-    values = [json.loads(block) for block in json_blocks(text)]
     return [
         value
-        for value in values
+        for value in json_values(text)
         if isinstance(value, dict) and any(name.startswith("ecs_") for name in value)
     ]
 
@@ -122,12 +120,7 @@ def test_every_relative_path_exists(document):
     assert [path for path in paths(document) if not exists(path)] == []
 
 
-def test_every_json_block_is_json(document):
-    for block in json_blocks(document):
-        json.loads(block)
-
-
-def test_every_example_event_fits_the_schema(document):
+def test_every_json_block_is_json_and_every_example_event_fits_the_schema(document):
     for event in example_events(document):
         parse(event, CONFIGURED)
 

@@ -19,7 +19,6 @@ from support.make import PROJECT, TOOLS
 from support.permissions import actions, expanded, idle, listed
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ecs-updater-ledger"
-SERVICES = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/AnyCluster/any-service"
 LOG_GROUP = "/aws/lambda/ecs-updater-api-status"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:log-stream:2026/1"
 # What AWS asks about for the calls that the code makes, and for those that Lambda makes with the
@@ -28,7 +27,7 @@ ASKED = {
     ("ecs:ListClusters", "*"),
     ("ecs:ListServices", "*"),
     ("ecs:DescribeTaskDefinition", "*"),
-    ("ecs:DescribeServices", SERVICES),
+    ("ecs:DescribeServices", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/AnyCluster/any-service"),
     ("dynamodb:GetItem", TABLE),
     ("dynamodb:Query", TABLE),
     ("dynamodb:Query", f"{TABLE}/index/{RECENT.name}"),

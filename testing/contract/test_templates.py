@@ -7,9 +7,9 @@ import importlib
 import inspect
 import re
 from dataclasses import fields
-from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -17,9 +17,9 @@ import pytest
 from ecs_updater.aws import dynamodb, ecr, ecs
 from ecs_updater.settings import Settings
 from support.cloudformation import Stack, allows, load
+from support.make import PROJECT
 from support.permissions import actions
 
-PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
 VPC, ECS, LEDGER, LAMBDA, API, FLEET = (
     TEMPLATES[name]
@@ -122,13 +122,15 @@ def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_s
     services = ("ecs:", "dynamodb:", "ecr:")
     # Only the command line watches a batch and lists names: test_permissions_fleet.py.
     of_senders = {"dynamodb:BatchGetItem", "ecs:ListServices", "ecs:ListClusters"}
-    allowed = {one for one in actions(policy(**ALL)) if one.startswith(services)}
+    allowed = {action for action in actions(policy(**ALL)) if action.startswith(services)}
     assert allowed == called - of_senders
 
 
 def test_beside_these_the_policy_allows_passing_roles_writing_logs_and_sending_dead_letters():
     others = {
-        one for one in actions(policy(**ALL)) if not one.startswith(("ecs:", "dynamodb:", "ecr:"))
+        action
+        for action in actions(policy(**ALL))
+        if not action.startswith(("ecs:", "dynamodb:", "ecr:"))
     }
     assert others == {
         "iam:PassRole",
@@ -226,8 +228,8 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
     policies = [
         part for role in stack.of_type("AWS::IAM::Role") for part in role.get("Policies", [])
     ]
-    for one in [*policies, *standalone]:
-        for statement in one["PolicyDocument"]["Statement"]:
+    for policy_of_role in [*policies, *standalone]:
+        for statement in policy_of_role["PolicyDocument"]["Statement"]:
             allowed, sid = set(actions([statement])), statement["Sid"]
             assert statement["Resource"] != "*" or allowed <= ONLY_STAR, sid
             assert allowed != {"ecs:ListTasks"} or "ArnLike" in statement["Condition"], sid
@@ -264,19 +266,11 @@ def test_the_handler_is_there():
 
 
 def test_the_settings_that_the_function_reads_are_declared_and_no_others():
-    class Recorder(dict):
-        """An empty environment that remembers what was asked for."""
-
-        asked: set[str] = set()
-
-        def get(self, key, default=None):
-            self.asked.add(key)
-            return default
-
-    Settings.from_environment(Recorder())
-    assert Recorder.asked
+    environment = Mock(**{"get.side_effect": lambda name, default=None: default})
+    Settings.from_environment(environment)
+    read = {call.args[0] for call in environment.get.call_args_list}
     by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
-    assert Recorder.asked == set(function()["Environment"]["Variables"]) - by_others
+    assert read and read == set(function()["Environment"]["Variables"]) - by_others
 
 
 def test_what_is_set_reaches_the_settings():
@@ -319,7 +313,7 @@ def test_what_is_set_reaches_the_settings():
     )
     unset = Settings()
     assert all(
-        getattr(settings, one.name) != getattr(unset, one.name) for one in fields(Settings)
+        getattr(settings, field.name) != getattr(unset, field.name) for field in fields(Settings)
     ), "a setting is not tried here"
 
 
@@ -330,10 +324,9 @@ def test_what_a_caller_may_ask_for_reaches_every_function_that_updates(template)
             template, {"ClusterName": "ECSCluster", **BESIDE_THE_FUNCTION, **parameters}
         ).of_type("AWS::Lambda::Function")
         return [
-            one
+            properties["Environment"]["Variables"]
             for properties in made
-            for one in [properties["Environment"]["Variables"]]
-            if "TASK_DEF" in one
+            if "TASK_DEF" in properties["Environment"]["Variables"]
         ]
 
     allowed = {
@@ -396,14 +389,18 @@ def test_every_queue_of_every_template_refuses_calls_without_tls():
     for template in TEMPLATES.values():
         resources = template["Resources"].values()
         queues = [
-            name for name, one in template["Resources"].items() if one["Type"] == "AWS::SQS::Queue"
+            name
+            for name, resource in template["Resources"].items()
+            if resource["Type"] == "AWS::SQS::Queue"
         ]
         policies = [
-            one["Properties"]["Queues"]
-            for one in resources
-            if one["Type"] == "AWS::SQS::QueuePolicy"
+            resource["Properties"]["Queues"]
+            for resource in resources
+            if resource["Type"] == "AWS::SQS::QueuePolicy"
         ]
-        assert sorted(queues) == sorted(one["Ref"] for queue in policies for one in queue)
+        assert sorted(queues) == sorted(
+            reference["Ref"] for queue in policies for reference in queue
+        )
 
 
 # What every template keeps to
@@ -414,18 +411,18 @@ def test_tags_come_from_the_stack_but_for_what_a_launch_template_creates():
     tagged = {
         name
         for template in TEMPLATES.values()
-        for name, one in template["Resources"].items()
-        if tags.search(repr(one))
+        for name, resource in template["Resources"].items()
+        if tags.search(repr(resource))
     }
     assert tagged == {"LaunchTemplate"}
     specified = ECS["Resources"]["LaunchTemplate"]["Properties"]
-    for one in [
+    for specification in [
         *specified["TagSpecifications"],
         *specified["LaunchTemplateData"]["TagSpecifications"],
     ]:
-        assert {"environment", "owner", "contact"} <= {tag["Key"] for tag in one["Tags"]}, one[
-            "ResourceType"
-        ]
+        assert {"environment", "owner", "contact"} <= {
+            tag["Key"] for tag in specification["Tags"]
+        }, specification["ResourceType"]
 
 
 def test_every_stack_that_a_script_creates_has_the_four_tags():
@@ -440,16 +437,18 @@ def test_every_stack_that_a_script_creates_has_the_four_tags():
         ("function.sh", "cloudformation create-change-set "),
         ("deploy-lambda-sam", '/sam" deploy '),
     ):
-        (command,) = [one for one in scripts(name).replace("\\\n", "").splitlines() if call in one]
+        (command,) = [
+            line for line in scripts(name).replace("\\\n", "").splitlines() if call in line
+        ]
         assert '--tags "${tags[@]}"' in command, name
 
 
 @every_template
 def test_every_queue_has_a_dead_letter_queue_or_is_one(template):
     queues = {
-        name: one["Properties"]
-        for name, one in template["Resources"].items()
-        if one["Type"] == "AWS::SQS::Queue"
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::SQS::Queue"
     }
     targets = re.findall(
         r"\{'(?:deadLetterTargetArn|TargetArn)': \{'Fn::GetAtt': \['(\w+)', 'Arn']",
@@ -462,8 +461,8 @@ def test_every_queue_has_a_dead_letter_queue_or_is_one(template):
 @every_template
 def test_every_finding_of_a_scanner_that_is_skipped_says_why(template):
     for name, resource in template["Resources"].items():
-        for one in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
-            assert set(one) == {"id", "comment"} and len(one["comment"].split()) > 3, name
+        for finding in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+            assert set(finding) == {"id", "comment"} and len(finding["comment"].split()) > 3, name
 
 
 @every_template
@@ -492,9 +491,9 @@ def test_every_bound_says_what_is_wanted_and_holds_for_the_default(template):
         members = (
             default.split(",") if parameter["Type"] == "CommaDelimitedList" else [str(default)]
         )
-        assert all(re.fullmatch(parameter.get("AllowedPattern", ".*"), one) for one in members), (
-            name
-        )
+        assert all(
+            re.fullmatch(parameter.get("AllowedPattern", ".*"), member) for member in members
+        ), name
         assert default in parameter.get("AllowedValues", [default]), name
         assert (
             parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default)
@@ -565,10 +564,14 @@ def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_
     names, templates
 ):
     _, given = given_by(*names)
-    declared = {key: one for template in templates for key, one in template["Parameters"].items()}
+    declared = {
+        key: parameter
+        for template in templates
+        for key, parameter in template["Parameters"].items()
+    }
     assert given
     assert given <= set(declared)
-    assert {key for key, one in declared.items() if "Default" not in one} <= given
+    assert {key for key, parameter in declared.items() if "Default" not in parameter} <= given
 
 
 def test_no_default_of_a_tag_looks_like_somebody():

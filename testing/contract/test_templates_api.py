@@ -32,11 +32,6 @@ def stack(**parameters: Any) -> Stack:
     return Stack(API, {**NEEDED, **parameters}, by_name=True)
 
 
-def function(name: str, **parameters: Any) -> dict[str, Any]:
-    """Returns the properties of one of the two functions."""
-    return stack(**parameters).resources[f"{name}Function"]["Properties"]
-
-
 def path_of(resource: str, resources: dict[str, Any]) -> str:
     """Returns the path of a resource, by its name in the template."""
     if resource not in resources or resources[resource]["Type"] != "AWS::ApiGateway::Resource":
@@ -184,7 +179,7 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
 
 
 def test_the_writing_function_is_the_updater_under_another_name():
-    properties = function("Update")
+    properties = stack().resources["UpdateFunction"]["Properties"]
     assert properties["Role"] == NEEDED["UpdaterRoleArn"]
     assert properties["LoggingConfig"]["LogGroup"] == NEEDED["UpdaterLogGroupName"]
     variables = properties["Environment"]["Variables"]

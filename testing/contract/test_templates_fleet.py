@@ -6,6 +6,7 @@ tested here, as the template has them.
 
 import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -48,12 +49,6 @@ def made(name: str, **parameters: Any) -> dict[str, Any]:
 def variables(**parameters: Any) -> dict[str, str]:
     """Returns the worker's environment."""
     return made("FleetFunction", **parameters)["Environment"]["Variables"]
-
-
-def statements_of_the_worker() -> list[dict[str, Any]]:
-    """Returns the statements that the fleet adds to the role of the updater."""
-    found: list[dict[str, Any]] = made("FleetWorkerPolicy")["PolicyDocument"]["Statement"]
-    return found
 
 
 # The queue
@@ -133,21 +128,14 @@ def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
 
 
 def test_the_settings_that_the_worker_reads_are_declared_and_no_others():
-    class Recorder(dict):
-        """An empty environment that remembers what was asked for."""
-
-        asked: set[str] = {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"}  # By the handler itself.
-
-        def get(self, key, default=None):
-            self.asked.add(key)
-            return default
-
-    Settings.from_environment(Recorder())
-    QueueSettings.from_environment(Recorder())
+    environment = Mock(**{"get.side_effect": lambda name, default=None: default})
+    Settings.from_environment(environment)
+    QueueSettings.from_environment(environment)
+    read = {call.args[0] for call in environment.get.call_args_list}
+    by_the_handler = {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"}
     left_to_messages = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
-    later = {"OPEN_UPDATE_MAX_HOURS"} - Recorder.asked
-    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"} | later
-    assert Recorder.asked - left_to_messages == variables().keys() - by_others
+    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    assert (read | by_the_handler) - left_to_messages == variables().keys() - by_others
 
 
 @pytest.mark.parametrize(
@@ -190,7 +178,10 @@ def test_the_worker_has_the_role_and_the_log_group_of_the_function():
 
 def test_the_role_may_work_off_the_queue_beside_what_the_function_may():
     assert made("FleetWorkerPolicy")["Roles"] == ["ecs-updater-eu-west-1"]
-    statements = {one["Sid"]: one["Resource"] for one in statements_of_the_worker()}
+    statements = {
+        statement["Sid"]: statement["Resource"]
+        for statement in made("FleetWorkerPolicy")["PolicyDocument"]["Statement"]
+    }
     assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": DEAD_LETTERS}
     # Lambda refuses an event source mapping if the role may not receive from the queue.
     assert FLEET["Resources"]["FleetMapping"]["DependsOn"] == "FleetWorkerPolicy"
@@ -207,8 +198,8 @@ KEYS = "dynamodb:LeadingKeys"
         ("sqs:SendMessage", QUEUE, {}),
         ("dynamodb:DescribeTable", TABLE, {}),
         *(
-            (f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#20261127T0930Z-ab"]})
-            for one in ("GetItem", "PutItem", "Query", "UpdateItem")
+            (f"dynamodb:{operation}", TABLE, {KEYS: ["BATCH#20261127T0930Z-ab"]})
+            for operation in ("GetItem", "PutItem", "Query", "UpdateItem")
         ),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "REQUEST#two"]}),
         (
@@ -229,25 +220,28 @@ def test_a_sender_may(action, resource, context):
     [
         ("sqs:SendMessage", DEAD_LETTERS, {}),
         *(
-            (f"sqs:{one}", QUEUE, {})
-            for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue", "SetQueueAttributes")
+            (f"sqs:{operation}", QUEUE, {})
+            for operation in ("ReceiveMessage", "DeleteMessage", "PurgeQueue", "SetQueueAttributes")
         ),
         *(
-            (f"dynamodb:{one}", TABLE, {KEYS: [SERVICE]})
-            for one in ("GetItem", "PutItem", "UpdateItem", "Query")
+            (f"dynamodb:{operation}", TABLE, {KEYS: [SERVICE]})
+            for operation in ("GetItem", "PutItem", "UpdateItem", "Query")
         ),
-        *((f"dynamodb:{one}", TABLE, {KEYS: ["PACE"]}) for one in ("PutItem", "UpdateItem")),
+        *(
+            (f"dynamodb:{operation}", TABLE, {KEYS: ["PACE"]})
+            for operation in ("PutItem", "UpdateItem")
+        ),
         ("dynamodb:PutItem", TABLE, {KEYS: ["REQUEST#one"]}),
         ("dynamodb:PutItem", TABLE, {}),
         ("dynamodb:PutItem", TABLE + "-two", {KEYS: ["BATCH#one"]}),
         ("dynamodb:Query", TABLE + "/index/recent", {KEYS: ["UPDATES"]}),
         ("dynamodb:BatchGetItem", TABLE, {KEYS: ["REQUEST#one", "LEASE#one"]}),
         *(
-            (f"dynamodb:{one}", TABLE, {KEYS: ["BATCH#one"]})
-            for one in ("DeleteItem", "Scan", "BatchWriteItem")
+            (f"dynamodb:{operation}", TABLE, {KEYS: ["BATCH#one"]})
+            for operation in ("DeleteItem", "Scan", "BatchWriteItem")
         ),
         ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
-        *((f"ecs:{one}", SERVICE, {}) for one in ("UpdateService", "TagResource")),
+        *((f"ecs:{operation}", SERVICE, {}) for operation in ("UpdateService", "TagResource")),
     ],
 )
 def test_a_sender_may_not(action, resource, context):
@@ -256,8 +250,8 @@ def test_a_sender_may_not(action, resource, context):
 
 def test_a_sender_may_pass_no_role_and_change_no_service():
     allowed = actions(SENDER)
-    assert not [one for one in allowed if one.startswith(("iam:", "lambda:"))]
-    assert {one for one in allowed if one.startswith("ecs:")} == {
+    assert not [action for action in allowed if action.startswith(("iam:", "lambda:"))]
+    assert {action for action in allowed if action.startswith("ecs:")} == {
         "ecs:DescribeServices",
         "ecs:DescribeTaskDefinition",
     }

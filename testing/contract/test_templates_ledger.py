@@ -3,7 +3,6 @@ and the permissions of both functions.
 """
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +12,14 @@ from ecs_updater.ledger.queries import RECENT
 from ecs_updater.settings import Settings
 from fakes.memory_dynamodb import TABLE
 from support.cloudformation import Stack, allows, load
+from support.make import PROJECT
 from support.permissions import actions, listed
 
 pytest_plugins = ["support.ledger_fixtures"]
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "infraestructure"
-LEDGER, LAMBDA = (load(TEMPLATES / name) for name in ("02-ledger.yml", "03-lambda.yml"))
+LEDGER, LAMBDA = (
+    load(PROJECT / "infraestructure" / name) for name in ("02-ledger.yml", "03-lambda.yml")
+)
 
 ARN = "arn:aws:%s:eu-west-1:111122223333:%s"
 SERVICE = ARN % ("ecs", "service/ECSCluster/web")
