@@ -9,8 +9,7 @@ import pytest
 
 from ecs_updater.api import ui
 
-TAG_FILTERS = ("environment", "owner", "contact")
-DOCUMENT, HEADERS = ui.document(TAG_FILTERS, "key")
+DOCUMENT, HEADERS = ui.document(("environment", "owner", "contact"), "key")
 
 
 class _Elements(HTMLParser):

@@ -9,10 +9,9 @@ from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
 from ecs_updater.errors import LedgerError, Outcome
 from fakes.memory_dynamodb import CONFLICT, DENIED, SERVER_ERROR, THROTTLED
 
-TIMED_OUT = ReadTimeoutError(endpoint_url="https://dynamodb")
-UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb")
 pytest_plugins = ["support.ledger_fixtures"]
 NEW = "attribute_not_exists(#pk)"
+URL = "https://dynamodb"
 
 
 def cancelled(*codes):
@@ -25,13 +24,6 @@ def cancelled(*codes):
         ),
         "CancellationReasons": [{"Code": code} for code in codes],
     }
-
-
-def failed(call, *arguments):
-    """The failure that ``call`` ends with."""
-    with pytest.raises(LedgerError) as raised:
-        call(*arguments)
-    return raised.value.failure
 
 
 @pytest.mark.parametrize(
@@ -146,8 +138,8 @@ def test_of_several_writes_none_is_done_when_one_condition_does_not_hold(table, 
         (cancelled("ThrottlingError", "None"), Outcome.NOT_NOW, "TransactionCanceledException", 3),
         (cancelled("ValidationError", "None"), Outcome.REFUSED, "TransactionCanceledException", 1),
         (SERVER_ERROR, Outcome.UNKNOWN, "InternalServerError", 3),
-        (TIMED_OUT, Outcome.UNKNOWN, "ReadTimeoutError", 3),
-        (UNREACHABLE, Outcome.NOT_NOW, "EndpointConnectionError", 3),
+        (ReadTimeoutError(endpoint_url=URL), Outcome.UNKNOWN, "ReadTimeoutError", 3),
+        (EndpointConnectionError(endpoint_url=URL), Outcome.NOT_NOW, "EndpointConnectionError", 3),
         (DENIED, Outcome.NOT_PERMITTED, "AccessDeniedException", 1),
         ((400, "ResourceNotFoundException", "x"), Outcome.REFUSED, "ResourceNotFoundException", 1),
         ((400, "ValidationException", "x"), Outcome.REFUSED, "ValidationException", 1),
@@ -158,7 +150,9 @@ def test_a_failure_says_whether_the_call_may_have_had_its_effect(
     table, fake, fault, outcome, code, tries
 ):
     fake.fail("TransactWriteItems", *[fault] * 4)
-    failure = failed(table.write, Put({"pk": "p", "sk": "s"}))
+    with pytest.raises(LedgerError) as raised:
+        table.write(Put({"pk": "p", "sk": "s"}))
+    failure = raised.value.failure
     assert (failure.operation, failure.outcome, failure.code) == (
         "TransactWriteItems",
         outcome,

@@ -3,12 +3,13 @@ answers means for an update.
 """
 
 import hashlib
+import itertools
 import json
+from unittest.mock import ANY, Mock
 
 import boto3
 import moto
 import pytest
-from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectTimeoutError
 
 from ecs_updater.aws.ecr import _CONFIG, Ecr
@@ -19,11 +20,11 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, Platform
 from ecs_updater.registry.verify import verify_all
+from fakes.answers import answer_of
 from fakes.fake_ecs import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED
 from support.images import verify
 
 OWNER = "999999999999"
-HOST = f"{OWNER}.dkr.ecr.us-east-2.amazonaws.com"
 X86_64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 CONFIG = json.dumps({"os": "linux", "architecture": "amd64"}).encode()
 CONFIG_DIGEST = f"sha256:{hashlib.sha256(CONFIG).hexdigest()}"
@@ -56,6 +57,9 @@ def index(kind):
         for digit, architecture in (("1", "amd64"), ("2", "arm64"))
     ]
     return {"schemaVersion": 2, "mediaType": kind, "manifests": entries}
+
+
+IS_CONFIG = Response(200, {}, CONFIG)
 
 
 class FakeEcr:
@@ -93,17 +97,7 @@ class FakeEcr:
                 body = fault
             else:
                 status, body = fault[0], {"__type": fault[1], "message": fault[2]}
-        content = json.dumps(body).encode()
-        headers = {
-            "Content-Type": "application/x-amz-json-1.1",
-            "Content-Length": str(len(content)),
-        }
-        return AWSResponse(
-            request.url,
-            status,
-            headers,
-            type("Raw", (), {"stream": lambda self, **_: iter([content])})(),
-        )
+        return answer_of(request.url, status, body)
 
     def _answer(self, operation):
         if operation == "GetDownloadUrlForLayer":
@@ -122,29 +116,17 @@ class FakeEcr:
         }
 
 
-IS_CONFIG = Response(200, {}, CONFIG)
+def lookup(fake, answer=IS_CONFIG):
+    """The real registries, with ``fake`` in place of AWS and this answer to every GET."""
+    return RegistryClient(Ecr(http_of(answer), fake.client), Oci(Http()))
 
 
-class FakeHttp:
-    """Says the same to every GET, and remembers what was asked."""
-
-    def __init__(self, answer=IS_CONFIG):
-        self.answer, self.requests = answer, []
-
-    def get(self, url, headers, limit, seconds, trusted=False):
-        """The prepared answer."""
-        self.requests.append((url, dict(headers), trusted, limit < 5_000_000, seconds))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+def http_of(answer=IS_CONFIG):
+    """Answers every GET with this, or raises it."""
+    return Mock(**{"get.side_effect": itertools.repeat(answer)})
 
 
-def lookup(fake, http=None):
-    """The real registries, with ``fake`` in place of AWS."""
-    return RegistryClient(Ecr(http or FakeHttp(), fake.client), Oci(Http()))
-
-
-def image(rest=":1", host=HOST):
+def image(rest=":1", host=f"{OWNER}.dkr.ecr.us-east-2.amazonaws.com"):
     """A reference into the fake registry."""
     return ImageReference.parse(f"{host}/team/app{rest}")
 
@@ -189,8 +171,9 @@ def test_the_digest_decides_then_the_tag_then_latest(rest, image_id):
 
 
 def test_the_processor_of_a_single_image_takes_a_second_call_and_one_download():
-    fake, http = FakeEcr(SINGLE), FakeHttp()
-    verified = verify(image(), X86_64, lookup(fake, http))
+    fake, http = FakeEcr(SINGLE), http_of()
+    registries = RegistryClient(Ecr(http, fake.client), Oci(Http()))
+    verified = verify(image(), X86_64, registries)
     assert (verified.digest, verified.platforms) == (fake.digest, (X86_64,))
     assert fake.operations == ["BatchGetImage", "GetDownloadUrlForLayer"]
     assert fake.requests[1][2] == {
@@ -198,7 +181,8 @@ def test_the_processor_of_a_single_image_takes_a_second_call_and_one_download():
         "repositoryName": "team/app",
         "layerDigest": CONFIG_DIGEST,
     }
-    assert http.requests == [(URL, {}, True, True, 10.0)]
+    http.get.assert_called_once_with(URL, {}, ANY, 10.0, trusted=True)
+    assert http.get.call_args.args[2] < 5_000_000
     with pytest.raises(ImageArchitectureError):
         verify(image(), ARM64, lookup(FakeEcr(SINGLE)))
 
@@ -383,7 +367,7 @@ def test_an_unreadable_configuration_leaves_the_processor_in_doubt_without_its_u
     denied, answer, reason
 ):
     fake = FakeEcr(SINGLE, GetDownloadUrlForLayer=denied)
-    verified = verify(image(), ARM64, lookup(fake, FakeHttp(answer)), require=False)
+    verified = verify(image(), ARM64, lookup(fake, answer), require=False)
     assert verified.digest == fake.digest and "secret" not in verified.doubt
     assert "it is there, but not for which processor: " in verified.doubt
     assert verified.doubt.endswith(reason)
@@ -391,7 +375,7 @@ def test_an_unreadable_configuration_leaves_the_processor_in_doubt_without_its_u
 
 def test_every_request_is_counted_retries_included():
     fake = FakeEcr(SINGLE, BatchGetImage=[THROTTLED])
-    ecr = Ecr(FakeHttp(), fake.client)
+    ecr = Ecr(http_of(), fake.client)
     verify(image(), X86_64, RegistryClient(ecr, Oci(Http())))
     assert ecr.calls == {"BatchGetImage": 2, "GetDownloadUrlForLayer": 1}
 
@@ -411,7 +395,7 @@ def test_another_ecr_understands_the_calls_and_refuses_in_the_same_words(monkeyp
         )
         host = f"{ACCOUNT}.dkr.ecr.us-east-2.amazonaws.com"
         registries = RegistryClient(
-            Ecr(FakeHttp(), lambda region: boto3.client("ecr", region_name=region)), Oci(Http())
+            Ecr(http_of(), lambda region: boto3.client("ecr", region_name=region)), Oci(Http())
         )
         digest = put["image"]["imageId"]["imageDigest"]
         for rest in (":1", f"@{digest}", f":moved@{digest}"):

@@ -14,7 +14,7 @@ from botocore.exceptions import (
 
 from ecs_updater.aws.errors import translated
 from ecs_updater.errors import AwsFailure, Outcome
-from fakes.fake_ecs import SERVER_ERROR, THROTTLED, TIMED_OUT, FakeEcs
+from fakes.fake_ecs import THROTTLED, FakeEcs
 
 HTTPS = "https://ecs"
 
@@ -93,17 +93,6 @@ def test_what_the_sdk_does_not_raise_is_not_translated():
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("operation", ["DescribeServices", "TagResource"])
-@pytest.mark.parametrize(
-    "fault", [TIMED_OUT, SERVER_ERROR, THROTTLED], ids=["timed out", "500", "throttled"]
-)
-def test_idempotent_calls_are_repeated_three_times(send, event, waits, operation, fault):
-    fake = FakeEcs()
-    fake.fail(operation, *[fault] * 3)
-    send(fake, event())
-    assert fake.operations.count(operation) == 4 and len(waits) == 3
-
-
 def test_every_request_of_a_client_is_counted_retries_included(ecs_of, waits):
     fake, other = FakeEcs(), ecs_of(FakeEcs())
     ecs = ecs_of(fake)
@@ -113,17 +102,3 @@ def test_every_request_of_a_client_is_counted_retries_included(ecs_of, waits):
     calls = {"DescribeServices": 3, "DescribeTaskDefinition": 1}
     assert ecs.calls == Counter(fake.operations) == calls and not other.calls
     assert len(waits) == 2
-
-
-def test_a_raw_body_goes_over_the_wire_and_comes_back_as_it_is(ecs_of):
-    fake = FakeEcs()
-    body = {
-        "family": "f",
-        "containerDefinitions": [{"name": "", "odd": None}],
-        "future": [{"ä": ""}],
-    }
-    answer = ecs_of(fake).register_task_definition(body)
-    assert fake.requests[-1].body == body
-    assert answer["future"] == [{"ä": ""}] and answer["containerDefinitions"] == [
-        {"name": "", "odd": None}
-    ]

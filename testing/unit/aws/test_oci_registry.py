@@ -17,6 +17,7 @@ from ecs_updater.errors import ImageNotFoundError, ImageVerificationError
 from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import IMAGE_TYPES, MANIFEST_TYPES, Platform
+from fakes.memory_dynamodb import Clock
 from support.images import verify
 
 X86_64 = Platform("linux", "amd64")
@@ -42,24 +43,21 @@ TOKEN = Response(200, {}, b'{"token": "t.0-k_en", "expires_in": 300}')
 
 
 class FakeHttp:
-    """Says what was prepared, in its order, and remembers what was asked."""
+    """Answers GETs in this order, and records the requests."""
 
     def __init__(self, *answers):
-        self.answers, self.requests, self.registries = list(answers), [], []
+        self.answers, self.requests = iter(answers), []
+        self._next = Mock(side_effect=self.answers)
 
     def origin(self, host):
         """Https, always."""
         return f"https://{host}"
 
-    def get(self, url, headers, limit, seconds, registry=None):
+    def get(self, url, headers, limit, seconds, registry=None):  # pylint: disable=unused-argument
         """The next answer."""
         assert limit <= 4 << 20
         self.requests.append((url, dict(headers), seconds))
-        self.registries.append(registry)
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        return self._next()
 
     @property
     def urls(self):
@@ -72,15 +70,6 @@ class FakeHttp:
         return [headers.get("Authorization") for _, headers, _ in self.requests]
 
 
-class Clock:
-    """Stands still until a test changes it."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def found(body=MANIFEST, kind=IMAGE_TYPES[0]):
     """An answer with content."""
     return Response(200, {"content-type": kind}, body)
@@ -88,7 +77,7 @@ def found(body=MANIFEST, kind=IMAGE_TYPES[0]):
 
 def check(http, text="registry.example/team/app:1", require=True, clock=None):
     """What ``verify`` says of an image in a registry that answers like ``http``."""
-    registries = RegistryClient(Ecr(http), Oci(http, clock or Clock()))
+    registries = RegistryClient(Ecr(http), Oci(http, clock or Clock(1000.0)))
     return verify(ImageReference.parse(text), X86_64, registries, require)
 
 
@@ -222,7 +211,7 @@ def test_without_an_answer_about_the_image_it_is_in_doubt(answers, reason):
     with pytest.raises(ImageVerificationError) as failed:
         check(http)
     assert f"registry.example/team/app:1 could not be verified: {reason}" in str(failed.value)
-    assert not http.answers and "secret" not in str(failed.value)
+    assert not list(http.answers) and "secret" not in str(failed.value)
 
 
 @pytest.mark.parametrize(

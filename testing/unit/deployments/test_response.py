@@ -64,6 +64,12 @@ def test_after_is_the_state_before_the_next_update(ecs_fake, send, event):
     "fields, changed, verdict, reason",
     [
         ({"ecs_image_name": "busybox", "ecs_tag": OLD_TAG}, False, "NO_CHANGE", "nothing differs"),
+        (
+            {"ecs_image_name": "busybox", "ecs_tag": OLD_TAG, "dry_run": True},
+            False,
+            "NO_CHANGE",
+            "dry run: nothing was written",
+        ),
         ({"ecs_image_name": "busybox"}, True, "NO_CHANGE", "only tags changed"),
     ],
 )
@@ -107,12 +113,6 @@ def test_a_dry_run_has_the_changes_of_the_update(ecs_fake, send, event):
     for body in (plan, done):
         del body["deployment"], body["taskDefinitionArn"], body["AFTER"]["updatedOn"]
     assert plan == done
-
-
-def test_a_dry_run_without_a_change_has_the_verdict_no_change(ecs_fake, send, event):
-    plan = send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, dry_run=True))
-    assert plan["changed"] is False and plan["BEFORE"] == plan["AFTER"]
-    assert plan["deployment"]["verdict"] == "NO_CHANGE"
 
 
 def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):

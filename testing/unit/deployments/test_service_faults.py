@@ -278,11 +278,6 @@ def test_the_revision_of_another_update_is_not_the_one_with_the_lost_answer(ecs_
     assert state(ecs_fake) == NEW
 
 
-def test_the_earlier_deployment_is_not_the_one_with_the_lost_answer(ecs_fake, update):
-    update("UpdateService", TIMED_OUT, **FORCED)
-    assert ecs_fake.writes.count("UpdateService") == 2 and made(ecs_fake) == (0, 1)
-
-
 class ContendedEcs(FakeEcs):
     """An ECS where another update deploys another revision just before the second read of the
     service.

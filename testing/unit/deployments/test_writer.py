@@ -4,40 +4,11 @@ import json
 
 import pytest
 
-from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
+from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 READS = ["DescribeServices", "DescribeTaskDefinition"]
 SAME = {"ecs_image_name": "busybox", "ecs_tag": {"old-custom-tag-name": "old-custom-tag-value"}}
 OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}
-
-FUTURE = {
-    "futureOption": {"nested": [{"deep": None, "empty": ""}], "zero": 0, "off": False},
-    "volumes": [{"name": "data", "futureVolume": {"size": 1}}],
-    "proxyConfiguration": {
-        "type": "APPMESH",
-        "containerName": "web",
-        "properties": [{"name": "EgressIgnoredIPs", "value": ""}],
-    },
-    "runtimePlatform": {},
-    "placementConstraints": [],
-}
-CONTAINERS = [
-    {
-        "name": "web",
-        "image": "nginx:1",
-        "memory": 128,
-        "environment": [{"name": "EMPTY", "value": ""}, {"name": "UNICODE", "value": "ä\u2028😀"}],
-        "command": [],
-        "futureContainer": {"a": [1, 2.5, "x", None, True]},
-        "healthCheck": {"command": ["CMD"], "futureCheck": 10**15},
-    },
-    {
-        "name": "side",
-        "image": "envoy:1",
-        "essential": False,
-        "logConfiguration": {"logDriver": "awslogs", "options": {"x": ""}},
-    },
-]
 
 
 def sent(fake, operation):
@@ -87,13 +58,6 @@ def test_an_update_costs_two_reads_and_only_the_needed_writes(
     assert body["deployment"]["verdict"] == ("IN_PROGRESS" if deployments else "NO_CHANGE")
 
 
-def test_a_second_update_with_the_same_event_is_a_no_op(ecs_fake, send, event):
-    send(ecs_fake, event())
-    ecs_fake.requests.clear()
-    assert send(ecs_fake, event())["changed"] is False
-    assert ecs_fake.operations == READS
-
-
 @pytest.mark.parametrize(
     "fields, content",
     [
@@ -128,14 +92,6 @@ def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
     ]
 
 
-@pytest.mark.parametrize("old, new", [(50, 1), (1, 50), (26, 25), (50, 50)])
-def test_tags_are_removed_first_if_old_and_new_ones_exceed_fifty(ecs_fake, send, event, old, new):
-    ecs_fake.tags = many(old, "old")
-    send(ecs_fake, event(ecs_image_name="busybox", ecs_tag=many(new, "new")))
-    assert ecs_fake.writes == ["UntagResource", "TagResource"]
-    assert ecs_fake.tags == many(new, "new")
-
-
 def test_reserved_tags_are_kept_and_not_counted(ecs_fake, send, event):
     aws = many(10, "aws:x")
     ecs_fake.tags = many(25, "old") | aws
@@ -156,66 +112,3 @@ def test_the_environment_gives_defaults_and_tags_without_a_value_stay(ecs_fake, 
     assert ecs_fake.writes == ["RegisterTaskDefinition", "UpdateService"]
     assert ecs_fake.tags == OLD_TAG and ecs_fake.images == {"ecs-dummy-container": "busybox:2"}
     assert body["BEFORE"]["tags"] == body["AFTER"]["tags"]
-
-
-def test_images_of_several_containers_change_in_one_revision(send, event):
-    fake = FakeEcs(CONTAINERS)
-    send(fake, event(ecs_image_name="nginx:2", ecs_container_images={"side": "envoy:2"}))
-    assert fake.images == {"web": "nginx:2", "side": "envoy:2"}
-    assert fake.writes.count("RegisterTaskDefinition") == 1
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [FUTURE, {"networkMode": "awsvpc", "ephemeralStorage": {"sizeInGiB": 21}}],
-    ids=["new", "known"],
-)
-def test_the_new_revision_is_the_running_one_with_another_image_and_nothing_else_changed(
-    send, event, fields
-):
-    fake = FakeEcs(CONTAINERS, **fields)
-    fake.revision_tags[0] = [
-        {"key": "b", "value": ""},
-        {"key": "aws:x", "value": "y"},
-        {"key": "a", "value": "1"},
-    ]
-    send(fake, event(ecs_image_name="nginx:2"))
-    (body,) = sent(fake, "RegisterTaskDefinition")
-    assert body == {
-        "family": "ecs-dummy-task",
-        "cpu": "256",
-        "memory": "512",
-        "containerDefinitions": [CONTAINERS[0] | {"image": "nginx:2"}, CONTAINERS[1]],
-        "tags": [{"key": "b", "value": ""}, {"key": "a", "value": "1"}],
-        **fields,
-    }
-
-
-def test_a_second_update_keeps_the_fields_that_the_first_one_kept(send, event):
-    fake = FakeEcs(CONTAINERS, **FUTURE)
-    send(fake, event(ecs_image_name="nginx:2"))
-    send(fake, event(ecs_image_name="nginx:1"))
-    own = ("taskDefinitionArn", "revision", "registeredAt")
-    first, _, third = (
-        {name: value for name, value in revision.items() if name not in own}
-        for revision in fake.revisions
-    )
-    assert first == third
-
-
-def test_unknown_fields_are_dropped_and_listed_when_the_setting_says_so(send, event):
-    fake = FakeEcs(CONTAINERS, **FUTURE)
-    changes = send(fake, event(ecs_image_name="nginx:2", ecs_tag=OLD_TAG), UNKNOWN_FIELDS="drop")[
-        "changes"
-    ]
-    (body,) = sent(fake, "RegisterTaskDefinition")
-    assert "future" not in json.dumps(body)
-    assert body["containerDefinitions"][0]["environment"][0] == {"name": "EMPTY", "value": ""}
-    assert changes[0] == {"what": "image.web", "from": "nginx:1", "to": "nginx:2"}
-    assert sorted(change["what"] for change in changes[1:]) == [
-        "field.containerDefinitions[0].futureContainer",
-        "field.containerDefinitions[0].healthCheck.futureCheck",
-        "field.futureOption",
-        "field.volumes[0].futureVolume",
-    ]
-    assert all((change["from"], change["to"]) == ("set", "dropped") for change in changes[1:])

@@ -11,13 +11,10 @@ from e2e.event_suite.invokers import Invocation, from_payload
 from e2e.event_suite.run import FAILED, OK, run_case
 from e2e.event_suite.service import Service
 from ecs_updater.errors import EcsUpdaterError
-from ecs_updater.model.event_parser import parse
-from ecs_updater.settings import Settings
 from fakes.fake_ecs import FakeEcs
 from support.settings import SETTINGS
 
 CASES = {case.name: case for case in cases.load(SETTINGS)}
-FOUND_BY_ECS = ("ClusterNotFoundError", "ServiceNotFoundError")
 
 
 @pytest.fixture(name="run")
@@ -54,20 +51,6 @@ def test_a_response_or_a_service_that_is_not_the_expected_one_fails_the_case(run
     case, other = CASES["base"], CASES["SAME_INITIAL_VALUES"]
     assert run(replace(case, expected=other.expected)).verdict == FAILED
     assert run(replace(case, ends_with=other.ends_with)).verdict == FAILED
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_the_parser_accepts_an_event_or_raises_the_expected_error(name):
-    expected = CASES[name].expected
-    if expected.error_type in (None, *FOUND_BY_ECS):
-        assert parse(CASES[name].event, Settings.from_environment({}))
-        return
-    with pytest.raises(EcsUpdaterError) as error:
-        parse(CASES[name].event, Settings.from_environment({}))
-    assert (type(error.value).__name__, str(error.value)) == (
-        expected.error_type,
-        expected.error_message,
-    )
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.expected.error_type])

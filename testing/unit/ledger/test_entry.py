@@ -43,11 +43,6 @@ def _entry():
     )
 
 
-def in_state(entry, state):
-    """``entry``, having come as far as ``state``."""
-    return replace(entry, state=state)
-
-
 STEPS = {
     State.REGISTERED: lambda entry: entry.registered("arn:2"),
     State.TAGGED: lambda entry: entry.tagged(),
@@ -61,7 +56,7 @@ STEPS = {
 @pytest.mark.parametrize("state", State)
 def test_an_entry_goes_forward_or_stays_and_never_back(entry, state, to):
     order = list(State)
-    entry = in_state(entry, state)
+    entry = replace(entry, state=state)
     # Taken up, or planned, again.
     if state in (State.TAGGED, State.DEPLOYED) and to in (State.REGISTERED, State.TAGGED):
         assert STEPS[to](entry).state is state

@@ -5,7 +5,6 @@ all.
 import json
 import string
 from dataclasses import replace
-from itertools import chain
 
 import pytest
 
@@ -60,25 +59,24 @@ def _made(history, leases, clock):
 
 
 def all_pages(queries, **query):
-    """The request_ids of every page."""
+    """Every page of a list."""
     pages, token = [], None
-    while True:
-        page = routes.deployments(queries, DeploymentsQuery(**query, next=token))
-        pages.append([view["requestId"] for view in page["deployments"]])
-        token = page["next"]
-        if token is None:
-            return pages
+    while token or not pages:
+        pages.append(routes.deployments(queries, DeploymentsQuery(**query, next=token)))
+        token = pages[-1]["next"]
+    return pages
 
 
 def joined(pages):
-    """What all pages list."""
-    return list(chain.from_iterable(pages))
+    """The request_ids that all pages list."""
+    return [view["requestId"] for page in pages for view in page["deployments"]]
 
 
 def test_the_updates_of_a_service_come_page_by_page_the_newest_first(queries, made):
     ids = made(7)
     pages = all_pages(queries, service=SERVICE_ARN, limit=3)
-    assert [len(page) for page in pages] in ([3, 3, 1],) and joined(pages) == ids[::-1]
+    assert [len(page["deployments"]) for page in pages] == [3, 3, 1]
+    assert joined(pages) == ids[::-1]
 
 
 def test_the_updates_of_all_services_are_ordered_by_their_beginning(queries, made):
@@ -120,9 +118,7 @@ def test_an_update_that_is_begun_while_one_pages_moves_nothing(queries, made):
     first = routes.deployments(queries, DeploymentsQuery(limit=2))
     made(1, f"{ARN}service/z/later")
     second = routes.deployments(queries, DeploymentsQuery(limit=2, next=first["next"]))
-    assert [view["requestId"] for page in (first, second) for view in page["deployments"]] == ids[
-        ::-1
-    ]
+    assert joined([first, second]) == ids[::-1]
 
 
 def test_an_update_is_shown_with_the_response_of_its_caller(queries, made):
@@ -195,15 +191,9 @@ def test_a_page_is_no_larger_than_lambdas_answer(queries, table, lease, service)
     for number in range(40):
         begun_at, id_ = f"2027-01-15T08:00:{number:02}Z", f"r-{number}"
         table.put(Put(to_item(replace(entry, number=number, request_id=id_, begun_at=begun_at))))
-    pages, token = [], None
-    while token or not pages:
-        pages.append(
-            routes.deployments(queries, DeploymentsQuery(service=service, limit=100, next=token))
-        )
-        token = pages[-1]["next"]
+    pages = all_pages(queries, service=service, limit=100)
     assert len(pages) > 1 and max(len(json.dumps(page)) for page in pages) < 5_000_000
-    ids = [view["requestId"] for page in pages for view in page["deployments"]]
-    assert ids == [f"r-{number}" for number in reversed(range(40))]
+    assert joined(pages) == [f"r-{number}" for number in reversed(range(40))]
 
 
 def test_without_a_ledger_or_with_one_that_may_not_be_read_the_setting_is_named(queries, fake):

@@ -37,9 +37,6 @@ def prepared(step, history, lease):
     return entry if step == "begin" else history.begin(entry).entry
 
 
-WRITES = ("begin", "advance", "end", "take over")
-
-
 @pytest.mark.parametrize(
     "fault, failures, after_effect",
     [
@@ -72,7 +69,7 @@ def test_a_failed_call_has_its_effect_once_by_the_sdks_or_the_callers_retry(
         )
     answer = do(history, entry, lambda: later)
     assert fake.operations.count(operation) - calls > failures
-    if step in WRITES:
+    if step in ("begin", "advance", "end", "take over"):
         stored = history.find("request-1")
         assert (answer.entry if step == "begin" else answer) == stored
         assert step != "begin" or answer.is_new

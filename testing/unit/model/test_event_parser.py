@@ -38,11 +38,6 @@ def violation_of(event, **settings):
     return str(error_of(event, **settings)).removeprefix(PREFIX)
 
 
-def violations(event):
-    """Returns all violations of an event."""
-    return error_of(event).violations
-
-
 ALL_SET = {
     "ecs_container_name": "app",
     "ecs_tag_mode": "merge",
@@ -250,7 +245,7 @@ def test_a_field_that_is_missing_because_it_is_misspelled_is_named_with_the_one_
 ):
     sent = event(**{meant: None, misspelled: "x"})
     assert violation_of(sent) == f"'{meant}' is a required property; {unknown(misspelled, meant)}"
-    assert set(violations(sent)) == {
+    assert set(error_of(sent).violations) == {
         f"'{meant}' is a required property",
         unknown(misspelled, meant),
     }
@@ -368,7 +363,6 @@ def test_a_broken_image_reference_is_found_before_anything_is_read(event, fields
         parse(event(**fields), Settings())
 
 
-SERVICE = f"{ARN}:service/ECSCluster/s"
 INVALID = {
     "null": ({"ecs_tag": None}, "ecs_tag: None is not of type 'object'"),
     **{
@@ -389,7 +383,7 @@ INVALID = {
     "full key with a newline": ({"ecs_tag": {"k" * 128 + "\n": "v"}}, ""),
     **{
         f"service in {cluster}": (
-            {"ecs_cluster_name": cluster, "ecs_service_name": SERVICE},
+            {"ecs_cluster_name": cluster, "ecs_service_name": f"{ARN}:service/ECSCluster/s"},
             "ecs_service_name: is in cluster ECSCluster, but ecs_cluster_name is other",
         )
         for cluster in ("other", f"{ARN}:cluster/other")
@@ -476,7 +470,7 @@ def test_defaults_depth_and_rollbacks_are_checked_alike(sent, settings, words):
     ids=["schema", "code"],
 )
 def test_all_violations_are_listed_and_one_is_the_message(event, fields, listed):
-    found = sorted(violations(event(**fields)))
+    found = sorted(error_of(event(**fields)).violations)
     assert len(found) == len(listed) and violation_of(event(**fields)) in found
     assert all(map(str.startswith, found, listed))
 
@@ -487,7 +481,7 @@ def test_all_violations_are_listed_and_one_is_the_message(event, fields, listed)
     ids=["schema", "characters"],
 )
 def test_one_hostile_event_lists_20_violations_and_says_that_there_are_more(event, tags):
-    found = violations(event(ecs_tag=tags))
+    found = error_of(event(ecs_tag=tags)).violations
     assert len(found) == 21 and found[-1] == "and more"
 
 

@@ -261,13 +261,6 @@ def test_an_unverifiable_image_is_an_error_with_require_and_a_doubt_with_warn(
     assert (verified.doubt, verified.digest) == (f"team/app:1 could not be verified: {why}", digest)
 
 
-def test_each_distinct_image_is_read_once():
-    registries = Fake(index("linux/amd64"))
-    images = [image("a"), image("b:1"), image("a"), image("b:1")]
-    assert sorted(verify_all(images, X86_64, registries)) == ["a", "b:1"]
-    assert sorted(registries.asked) == ["a", "b:1"]
-
-
 class Together(Fake):
     """Registries that answer for an image as soon as they are asked for all ten."""
 

@@ -18,6 +18,7 @@ from ecs_updater.rollout.task_failures import (
     task_failure_of,
     task_failures_of,
 )
+from fakes.simulated_ecs.images import OUT_OF_MEMORY
 
 OWN, OTHER = "ecs-svc/2", "ecs-svc/3"
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/app"
@@ -269,6 +270,13 @@ TWO_ENDED = [{"name": "log", "exitCode": 143}, {"name": "app", "exitCode": 3}]
         (
             {"containers": [{"name": "app", "exitCode": 137, "reason": KILLED}]},
             ("out of memory", "container app ran out of memory (exit code 137)"),
+        ),
+        (
+            {
+                "stoppedReason": OUT_OF_MEMORY,
+                "containers": [{"name": "a", "exitCode": 0}, {"name": "b", "exitCode": 137}],
+            },
+            ("out of memory", "container b ran out of memory (exit code 137)"),
         ),
         (
             {

@@ -201,14 +201,6 @@ def test_a_second_delivery_of_a_rejected_message_makes_one_call(run, begin):
     assert run.worker().process(records) == [] and run.ecs.buckets.calls.total() == made + 1
 
 
-def test_a_message_that_ends_the_worker_each_time_goes_to_the_dead_letter_queue(run):
-    run.send(run.ecs.event("web-001"))
-    for _ in range(run.queue.most_receives):
-        assert run.queue.receive()
-        run.queue.come_again()
-    assert run.queue.receive() == [] and len(run.queue.dead) == 1
-
-
 # Updates that had begun
 
 

@@ -71,13 +71,6 @@ def test_a_message_that_is_delivered_twice_is_one_update(run, fields):
     assert run.entry(request_id).state == "DEPLOYED"
 
 
-def test_two_messages_of_one_service_are_processed_in_their_order(run):
-    run.send(run.ecs.event("web-001", "registry/app:2"), run.ecs.event("web-001", "registry/app:3"))
-    assert run.work() == []
-    assert [revision for _, revision in run.ecs.updates] == ["web-001:2", "web-001:3"]
-    assert run.ecs.image("web-001") == "registry/app:3"
-
-
 # Permanent errors
 
 
@@ -167,12 +160,6 @@ def test_a_registration_after_the_end_of_the_function_is_left_to_the_next_worker
     assert run.ecs.registered == ["web-001:2"] and run.queue.next_at == run.time() + 30
 
 
-def test_without_time_left_no_update_begins(run):
-    run.send(run.ecs.event("web-001"))
-    assert run.work(seconds=44) == ["message-1"]
-    assert run.ecs.updates == [] and run.queue.next_at == run.time()
-
-
 def test_the_updates_of_a_killed_worker_are_completed(run):
     run.send(run.ecs.event("web-001", request_id="r"), run.ecs.event("web-002", request_id="s"))
     run.kill_at("UpdateService")
@@ -181,40 +168,6 @@ def test_the_updates_of_a_killed_worker_are_completed(run):
     assert run.work() == []
     assert run.ecs.registered == ["web-001:2", "web-002:2"]
     assert run.ecs.updates == [("web-001", "web-001:2"), ("web-002", "web-002:2")]
-
-
-# Batches
-
-
-def test_after_max_failures_no_further_update_starts_and_the_cause_is_in_the_ledger(run):
-    events = [run.ecs.event(name) for name in ("nobody-1", "nobody-2", "web-001", "web-002")]
-    ids = run.begin_batch(events, max_failures=2)
-    run.work(most=2)
-    run.work()
-    entries = [run.entry(id_) for id_ in ids]
-    assert [entry.verdict for entry in entries] == [*["NOT_DEPLOYED"] * 2, *["NOT_STARTED"] * 2]
-    cause = "no further update of the batch starts: 2 failed and max_failures is 2"
-    assert all(cause in (entry.cause or "") for entry in entries[2:])
-    assert run.ecs.updates == []
-
-
-def test_a_failure_that_the_reconciler_finds_counts_too(run):
-    ids = run.begin_batch([run.ecs.event("web-001")], max_failures=5)
-    run.ecs.fail_services("web-001")
-    run.work()
-    run.time.now += 600
-    run.reconcile()
-    assert run.entry(ids[0]).verdict == "FAILED"
-    assert run.batches.find("b").failures == 1
-
-
-def test_no_update_of_a_stopped_batch_starts(run):
-    ids = run.begin_batch([run.ecs.event("web-001"), run.ecs.event("web-002")])
-    run.work(most=1)
-    run.batches.stop("b", "stopped by somebody")
-    run.work()
-    assert (run.entry(ids[0]).state, run.entry(ids[1]).verdict) == ("DEPLOYED", "NOT_STARTED")
-    assert "stopped by somebody" in (run.entry(ids[1]).cause or "")
 
 
 def test_without_a_ledger_there_is_no_worker(run):
