@@ -77,14 +77,14 @@ def test_the_examples_of_the_document_run_as_written(api):
     services, updated, updates = [
         json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")
     ]
-    assert [(one["serviceName"], one["images"]) for one in services["services"]] == [
+    assert [(service["serviceName"], service["images"]) for service in services["services"]] == [
         ("ecs-dummy-service", {"ecs-dummy-container": "busybox"})
     ]
     assert (
         updated["deployment"]["verdict"] == "SUCCEEDED"
         and updated["AFTER"]["tags"] == updated["BEFORE"]["tags"]
     )
-    assert [(one["id"], one["verdict"]) for one in updates["deployments"]] == [
+    assert [(update["id"], update["verdict"]) for update in updates["deployments"]] == [
         (updated["requestId"], "SUCCEEDED")
     ]
 
@@ -149,7 +149,7 @@ def test_the_status_functions_role_cannot_write_even_with_the_code_that_does(api
 
 def test_with_its_own_role_the_status_function_answers_every_question(api):
     status, answer = api.ask("GET", "list?images=1")
-    assert (status, [one["serviceName"] for one in answer["services"]]) == (200, [SERVICE])
+    assert (status, [service["serviceName"] for service in answer["services"]]) == (200, [SERVICE])
     assert answer["services"][0]["images"]
     assert api.ask("GET", "deployments")[0] == 200
     assert api.ask("GET", "deployments/no-such-id")[1]["errorType"] == "DeploymentNotFoundError"

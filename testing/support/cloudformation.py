@@ -101,9 +101,9 @@ def _with_files(value: Any, folder: Path) -> Any:
         } if len(value) == 1:
             return json.loads((folder / location).read_text(encoding="utf-8"))
         case dict():
-            return {key: _with_files(one, folder) for key, one in value.items()}
+            return {key: _with_files(member, folder) for key, member in value.items()}
         case list():
-            return [_with_files(one, folder) for one in value]
+            return [_with_files(member, folder) for member in value]
     return value
 
 
@@ -172,7 +172,9 @@ class Stack:
     def of_type(self, resource_type: str) -> list[dict[str, Any]]:
         """Returns the properties of every resource of a type."""
         return [
-            one["Properties"] for one in self.resources.values() if one["Type"] == resource_type
+            resource["Properties"]
+            for resource in self.resources.values()
+            if resource["Type"] == resource_type
         ]
 
     @property
@@ -190,7 +192,7 @@ class Stack:
         value left out.
         """
         if isinstance(value, list):
-            return [one for one in map(self.resolve, value) if one is not _NO_VALUE]
+            return [member for member in map(self.resolve, value) if member is not _NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -199,8 +201,8 @@ class Stack:
                 "Fn::"
             ):
                 return self._function(name, argument)
-        resolved = {key: self.resolve(one) for key, one in value.items()}
-        return {key: one for key, one in resolved.items() if one is not _NO_VALUE}
+        resolved = {key: self.resolve(member) for key, member in value.items()}
+        return {key: member for key, member in resolved.items() if member is not _NO_VALUE}
 
     def _function(self, name: str, argument: Any) -> Any:  # pylint: disable=too-many-return-statements  # One per function.
         if name in _CONDITIONS:
@@ -282,18 +284,33 @@ class Stack:
         return identifier(described["Type"], attribute, self.resolve(name), self.pseudo)
 
 
-def _list(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """A member of a statement as a list: IAM takes one text instead of a list of one."""
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _matches(pattern: str, text: str) -> bool:
-    """Whether an IAM pattern, with * and ?, matches the text."""
-    parts = (".*" if one == "*" else "." if one == "?" else re.escape(one) for one in pattern)
-    return re.fullmatch("".join(parts), text) is not None
+def _matches(patterns: str | list[str], text: str) -> bool:
+    """Whether one of the IAM patterns, with * and ?, matches the text."""
+    return any(
+        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text)
+        for pattern in listed(patterns)
+    )
 
 
-_EVERY_VALUE = "ForAllValues:StringLike"
-_OPERATORS = {"StringEquals", "ArnLike", "Null", _EVERY_VALUE}
+def _holds(operator: str, wanted: Any, given: Any) -> bool:
+    """Whether a condition holds for a key of the call, which is None where the call has no such
+    key.
+    """
+    match operator:
+        case "StringEquals":
+            return given == wanted
+        case "ArnLike":
+            return _matches(wanted, given or "")
+        case "Null":
+            return (given is None) == (wanted == "true")
+        case "ForAllValues:StringLike":
+            return all(_matches(wanted, value) for value in listed(given or []))
+    raise NotImplementedError(operator)
 
 
 def allows(
@@ -302,37 +319,20 @@ def allows(
     resource: str,
     context: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Whether one of the statements, each an Allow with these conditions at most, allows a
+    """Whether one of the statements, each an Allow with conditions that ``_holds`` knows, allows a
     call.
 
     In the ``context`` a key has one value or, for ``ForAllValues``, a list of them.
     """
-    given = context or {}
-    for statement in statements:
-        conditions = statement.get("Condition", {})
-        assert statement["Effect"] == "Allow" and set(conditions) <= _OPERATORS
-        if (
-            any(_matches(one, action) for one in _list(statement["Action"]))
-            and any(_matches(one, resource) for one in _list(statement["Resource"]))
-            and all(
-                given.get(key) == value for key, value in conditions.get("StringEquals", {}).items()
-            )
-            and all(
-                _matches(value, given.get(key, ""))
-                for key, value in conditions.get("ArnLike", {}).items()
-            )
-            and _hold_for_sets(conditions, given)
-        ):
-            return True
-    return False
-
-
-def _hold_for_sets(conditions: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Whether those conditions hold that are about keys with several values, or none."""
-    return all(
-        (key not in given) == (value == "true") for key, value in conditions.get("Null", {}).items()
-    ) and all(
-        any(_matches(pattern, one) for pattern in _list(patterns))
-        for key, patterns in conditions.get(_EVERY_VALUE, {}).items()
-        for one in _list(given.get(key, []))
+    statements = list(statements)
+    assert {statement["Effect"] for statement in statements} <= {"Allow"}
+    return any(
+        _matches(statement["Action"], action)
+        and _matches(statement["Resource"], resource)
+        and all(
+            _holds(operator, wanted, (context or {}).get(key))
+            for operator, condition in statement.get("Condition", {}).items()
+            for key, wanted in condition.items()
+        )
+        for statement in statements
     )

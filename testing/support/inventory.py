@@ -88,7 +88,8 @@ def _clients(endpoint_url: str, region: str) -> dict[str, Any]:
     return {service: boto3.client(service, **place) for service in services}
 
 
-def _pages(client, call: str, **options: Any) -> Iterator[dict[str, Any]]:
+def pages(client: Any, call: str, **options: Any) -> Iterator[dict[str, Any]]:
+    """Yields every answer of a call that lists something."""
     if client.can_paginate(call):
         yield from client.get_paginator(call).paginate(**options)
     else:
@@ -98,29 +99,30 @@ def _pages(client, call: str, **options: Any) -> Iterator[dict[str, Any]]:
 def _listed(client, listing: Listing) -> Iterator[str]:
     what = [listing.service, *listing.call.split("_")[1:], listing.status]
     options = {"status": listing.status} if listing.status else {}
-    for page in _pages(client, listing.call, **options):
-        for one in page.get(listing.key, []):
-            yield " ".join(filter(None, [*what, one[listing.id] if listing.id else one]))
+    for page in pages(client, listing.call, **options):
+        for found in page.get(listing.key, []):
+            name = found[listing.id] if listing.id else found
+            yield " ".join(filter(None, [*what, name]))
 
 
 def _clusters(ecs) -> Iterator[str]:
     """The clusters, and the services and tasks in them."""
-    for page in _pages(ecs, "list_clusters"):
+    for page in pages(ecs, "list_clusters"):
         for cluster in page["clusterArns"]:
             yield f"ecs cluster {cluster}"
-            for services in _pages(ecs, "list_services", cluster=cluster):
+            for services in pages(ecs, "list_services", cluster=cluster):
                 yield from (f"ecs service {service}" for service in services["serviceArns"])
-            for tasks in _pages(ecs, "list_tasks", cluster=cluster):
+            for tasks in pages(ecs, "list_tasks", cluster=cluster):
                 yield from (f"ecs task {task}" for task in tasks["taskArns"])
 
 
 def _instances(ec2) -> Iterator[str]:
     """The instances; one that was ended can still be seen for an hour."""
-    for page in _pages(ec2, "describe_instances"):
+    for page in pages(ec2, "describe_instances"):
         for reservation in page["Reservations"]:
-            for one in reservation["Instances"]:
-                if one["State"]["Name"] != "terminated":
-                    yield f"ec2 instance {one['InstanceId']}"
+            for instance in reservation["Instances"]:
+                if instance["State"]["Name"] != "terminated":
+                    yield f"ec2 instance {instance['InstanceId']}"
 
 
 def _log_role(gateway) -> Iterator[str]:
@@ -131,9 +133,9 @@ def _log_role(gateway) -> Iterator[str]:
 
 def _targets(events) -> Iterator[str]:
     """What the rules call."""
-    for page in _pages(events, "list_rules"):
+    for page in pages(events, "list_rules"):
         for rule in page["Rules"]:
-            for targets in _pages(events, "list_targets_by_rule", Rule=rule["Name"]):
+            for targets in pages(events, "list_targets_by_rule", Rule=rule["Name"]):
                 yield from (
-                    f"events target {rule['Name']} {one['Arn']}" for one in targets["Targets"]
+                    f"events target {rule['Name']} {target['Arn']}" for target in targets["Targets"]
                 )

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from .inventory import pages
+
 Resource = dict[str, Any]
 
 VOLATILE = {
@@ -26,6 +28,8 @@ VOLATILE = {
     *("CodeSha256", "CodeSize", "PolicyId", "RoleId", "UpdateDate", "DefaultVersionId"),
     *("EventSourceMappingArn", "LastProcessingResult", "RoleLastUsed", "UUID"),
     *("arn", "creationTime", "logGroupArn", "storedBytes", "Tags", "tags"),
+    *("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp"),
+    *("StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp"),
 }
 METHOD = ("authorizationType", "apiKeyRequired", "requestModels", "requestParameters")
 INTEGRATION = ("type", "httpMethod", "uri", "timeoutInMillis", "passthroughBehavior")
@@ -66,7 +70,12 @@ class Deployment:
         found = {}
         for listed in self.pages(kind.service, kind.operation, kind.key, **dict(kind.options)):
             resource = listed if isinstance(listed, dict) else {kind.name: listed}
-            details = kind.details(self, resource)
+            details = kind.details(self, resource) if kind.details else {}
+            if kind.tags:
+                operation, parameter, source = kind.tags
+                arn = {parameter: resource[source].removesuffix(":*")}
+                answer = self.call(kind.service, operation, **arn)
+                details["tags"] = tags(answer.get("Tags", answer.get("tags")))
             own = canonical(without(resource, VOLATILE)) if kind.is_listed_whole else {}
             found[resource[kind.name].rpartition("/")[2]] = {**own, **details}
         return found
@@ -77,11 +86,8 @@ class Deployment:
 
     def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
         """Returns the members of every page of a listing."""
-        client = self._client(service)
-        if not client.can_paginate(operation):
-            return list(self.call(service, operation, **parameters).get(key, []))
-        pages = client.get_paginator(operation).paginate(**parameters)
-        return [member for page in pages for member in page.get(key, [])]
+        answers = pages(self._client(service), operation, **parameters)
+        return [member for answer in answers for member in answer.get(key, [])]
 
     def name(self, number: str, name: str) -> str:
         """Remembers the name to write instead of an id."""
@@ -96,10 +102,14 @@ class Kind(NamedTuple):
     operation: str
     key: str
     name: str
-    details: Callable[[Deployment, Resource], Resource]
+    details: Callable[[Deployment, Resource], Resource] | None
     is_listed_whole: bool = False
     """Whether the listing has what is compared; the details are beside it then."""
     options: tuple[tuple[str, Any], ...] = ()
+    tags: tuple[str, str, str] | None = None
+    """Where the tags are nowhere else: their operation, its parameter, the attribute with the
+    ARN.
+    """
 
 
 def function(state: Deployment, listed: Resource) -> Resource:
@@ -117,12 +127,6 @@ def function(state: Deployment, listed: Resource) -> Resource:
         "callers": canonical([without(statement, {"Sid"}) for statement in policy["Statement"]]),
         "tags": tags(state.call("lambda", "list_tags", Resource=listed["FunctionArn"])["Tags"]),
     }
-
-
-def mapping(state: Deployment, listed: Resource) -> Resource:
-    """The tags of a mapping, which has no name but its source's."""
-    arn = listed["EventSourceMappingArn"]
-    return {"tags": tags(state.call("lambda", "list_tags", Resource=arn)["Tags"])}
 
 
 def role(state: Deployment, listed: Resource) -> Resource:
@@ -156,12 +160,6 @@ def profile(_: Deployment, listed: Resource) -> Resource:
     return {"Roles": [member["RoleName"] for member in listed["Roles"]]}
 
 
-def log_group(state: Deployment, listed: Resource) -> Resource:
-    """The tags of a log group."""
-    arn = listed["arn"].removesuffix(":*")
-    return {"tags": tags(state.call("logs", "list_tags_for_resource", resourceArn=arn)["tags"])}
-
-
 def queue(state: Deployment, listed: Resource) -> Resource:
     """The attributes and tags of a queue."""
     url = {"QueueUrl": listed["url"]}
@@ -171,16 +169,6 @@ def queue(state: Deployment, listed: Resource) -> Resource:
     times = {key for key in attributes if key.endswith("Timestamp")}
     own = tags(state.call("sqs", "list_queue_tags", **url).get("Tags", {}))
     return {**canonical(without(attributes, times)), "tags": own}
-
-
-def alarm(state: Deployment, listed: Resource) -> Resource:
-    """The tags of an alarm, whose state is not compared."""
-    arn = listed["AlarmArn"]
-    for key in [key for key in listed if key.startswith("State") or key.endswith("Timestamp")]:
-        del listed[key]
-    return {
-        "tags": tags(state.call("cloudwatch", "list_tags_for_resource", ResourceARN=arn)["Tags"])
-    }
 
 
 def rule(state: Deployment, listed: Resource) -> Resource:
@@ -254,7 +242,7 @@ KINDS = {
     "functions": Kind("lambda", "list_functions", "Functions", "FunctionName", function, True),
     "mappings": Kind(
         *("lambda", "list_event_source_mappings", "EventSourceMappings", "EventSourceArn"),
-        *(mapping, True),
+        *(None, True, (), ("list_tags", "Resource", "EventSourceMappingArn")),
     ),
     "roles": Kind("iam", "list_roles", "Roles", "RoleName", role),
     "policies": Kind(
@@ -262,9 +250,15 @@ KINDS = {
         options=(("Scope", "Local"),),
     ),
     "profiles": Kind("iam", "list_instance_profiles", f"{_IAM}s", f"{_IAM}Name", profile),
-    "log groups": Kind("logs", "describe_log_groups", "logGroups", "logGroupName", log_group, True),
+    "log groups": Kind(
+        *("logs", "describe_log_groups", "logGroups", "logGroupName", None, True, ()),
+        ("list_tags_for_resource", "resourceArn", "arn"),
+    ),
     "queues": Kind("sqs", "list_queues", "QueueUrls", "url", queue),
-    "alarms": Kind("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName", alarm, True),
+    "alarms": Kind(
+        *("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName", None, True, ()),
+        ("list_tags_for_resource", "ResourceARN", "AlarmArn"),
+    ),
     "rules": Kind("events", "list_rules", "Rules", "Name", rule, True),
     "tables": Kind("dynamodb", "list_tables", "TableNames", "name", table),
     "clusters": Kind("ecs", "list_clusters", "clusterArns", "arn", cluster),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from .cloudformation import allows
+from .cloudformation import allows, listed
 
 Statement = Mapping[str, Any]
 
@@ -28,11 +28,6 @@ _UNKNOWN_TO_THE_EMULATOR = (
     "iam:PolicyARN",
     "lambda:FunctionArn",
 )
-
-
-def listed(value: str | list[str]) -> list[str]:
-    """A member of a statement as a list: IAM takes one text instead of a list of one."""
-    return [value] if isinstance(value, str) else list(value)
 
 
 def actions(statements: Iterable[Statement]) -> list[str]:

@@ -13,7 +13,7 @@ NEW = {"image": "busybox", "tag": "1.36"}
 
 @pytest.fixture(name="number")
 def _number() -> str:
-    """An id for a request, which no other one has."""
+    """An id for a request, which no other request has."""
     return f"api-suite-{uuid.uuid4()}"
 
 
@@ -21,7 +21,7 @@ def deployment(api: Api, number: str) -> dict[str, Any]:
     """Returns an update, which the API answers by its id and in the list without the answer."""
     whole = answered(api.call("GET", f"deployments/{number}"))
     listed = answered(api.call("GET", "deployments?limit=100"))["deployments"]
-    (found,) = (one for one in listed if one["id"] == number)
+    (found,) = (update for update in listed if update["id"] == number)
     assert found == {name: value for name, value in whole.items() if name in found}
     assert whole.keys() - found.keys() == {"answer", "errorType", "errorMessage"}
     return whole
@@ -73,9 +73,9 @@ def test_an_update_is_found_by_the_id_of_its_answer(api, names, at_first):
             "GET", f"deployments?cluster={names['cluster']}&service={names['service']}&limit=1"
         )
     )
-    assert [one["id"] for one in of_service["deployments"]] == [body["requestId"]] and of_service[
-        "next"
-    ]
+    assert [update["id"] for update in of_service["deployments"]] == [
+        body["requestId"]
+    ] and of_service["next"]
 
 
 @pytest.mark.usefixtures("service")
