@@ -31,7 +31,7 @@ from support.permissions import (
     as_the_emulator_asks,
     document,
     expanded,
-    listed,
+    idle,
     without,
 )
 from support.recorder import Call, Recorder
@@ -466,18 +466,8 @@ def test_nothing_in_the_policies_is_idle(recorded):
         pytest.skip(
             "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
         )
-    idle = set()
-    for index, statement in enumerate(policies()):
-        for action in listed(statement["Action"]):
-            fewer = [*policies()[:index], *without([statement], action), *policies()[index + 1 :]]
-            allowed = list(expanded(part for part in fewer if action in listed(part["Action"])))
-            if all(
-                allows(allowed, action, resource, dict(context))
-                for wanted, resource, context in asked
-                if wanted == action
-            ):
-                idle.add((statement["Sid"], action))
-    assert {(part, action) for part, action in idle if action not in by_cloudformation} == set(
+    found = idle(policies(), ((action, arn, dict(context)) for action, arn, context in asked))
+    assert {(part, action) for part, action in found if action not in by_cloudformation} == set(
         IDLE_HERE
     )
-    assert not {action for _, action in idle} >= set(actions(policies()))
+    assert not {action for _, action in found} >= set(actions(policies()))

@@ -116,9 +116,9 @@ def resource_types(launch_type: str = "FARGATE") -> set[str]:
     templates = sorted((PROJECT / "infraestructure").glob("*.yml"))
     parameters = {"ClusterName": "ECSCluster", "LaunchType": launch_type, **_OF_THE_API}
     return {
-        one["Type"]
+        resource["Type"]
         for path in templates
-        for one in Stack(load(path), parameters).resources.values()
+        for resource in Stack(load(path), parameters).resources.values()
     }
 
 
@@ -147,17 +147,17 @@ def handled(types: Iterable[str]) -> dict[str, set[str]]:
         return {}
     files = json.loads((folders[0] / "providers" / f"{REGION}.json").read_text("utf-8"))
     schemas = {
-        one: json.loads((folders[0] / "resources" / f"{files[one]}.json").read_text("utf-8"))
-        for one in types
+        kind: json.loads((folders[0] / "resources" / f"{files[kind]}.json").read_text("utf-8"))
+        for kind in types
     }
     wanted = ("create", "read", "update", "delete")
     return {
-        one: {
+        kind: {
             action
             for verb in wanted
             for action in schema["handlers"].get(verb, {}).get("permissions", [])
         }
-        for one, schema in schemas.items()
+        for kind, schema in schemas.items()
     }
 
 
@@ -326,7 +326,7 @@ def _ec2_resources(call: Call) -> list[str]:
     if call.operation.startswith("Describe") and call.operation != "DescribeVpcAttribute":
         return ["*"]
     named = [_EC2_ID.fullmatch(value) for value in call.parameters.values()]
-    found = [_arn("ec2", f"{_EC2_IDS[one[1]]}/{one[0]}") for one in named if one]
+    found = [_arn("ec2", f"{_EC2_IDS[number[1]]}/{number[0]}") for number in named if number]
     if call.operation in _MADE and (
         call.operation != "AuthorizeSecurityGroupEgress" or _ec2_tags(call)
     ):

@@ -60,17 +60,17 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
     Effect, all other actions and conditions stay as they are.
     """
     resources = listed(statement["Resource"])
-    in_clusters = [one for one in resources if re.search(r":ecs:.*:(service|task)/", one)]
-    beside = [re.sub(r":(service|task)/([^/]+).*", r":cluster/\2", one) for one in in_clusters]
+    in_clusters = [arn for arn in resources if re.search(r":ecs:.*:(service|task)/", arn)]
+    beside = [re.sub(r":(service|task)/([^/]+).*", r":cluster/\2", arn) for arn in in_clusters]
     beside += [
-        one.replace(":instance-profile/", ":role/")
-        for one in resources
-        if ":instance-profile/" in one
+        arn.replace(":instance-profile/", ":role/")
+        for arn in resources
+        if ":instance-profile/" in arn
     ]
     beside += [
-        re.sub(":rule/.*", ":event-bus/default", one) for one in resources if ":events:" in one
+        re.sub(":rule/.*", ":event-bus/default", arn) for arn in resources if ":events:" in arn
     ]
-    beside += [one.replace(":rule/", ":rule/default/") for one in resources if ":events:" in one]
+    beside += [arn.replace(":rule/", ":rule/default/") for arn in resources if ":events:" in arn]
     beside += [NO_RESOURCE] * (resources != ["*"])
     conditions = {
         operator: known
@@ -105,31 +105,22 @@ def adapt_role(iam: Any, **role: str) -> list[Statement]:
 def without(statements: Iterable[Statement], action: str) -> list[Statement]:
     """The statements without one action; one that allowed nothing else is left out."""
     left = [
-        {**one, "Action": [name for name in listed(one["Action"]) if name != action]}
-        for one in statements
+        {**part, "Action": [name for name in listed(part["Action"]) if name != action]}
+        for part in statements
     ]
-    return [one for one in left if one["Action"]]
+    return [part for part in left if part["Action"]]
 
 
 def idle(statements: Sequence[Statement], asked: Iterable[tuple[Any, ...]]) -> list[Any]:
     """The actions, with their statement's name, that nothing of what is asked needs."""
-    asked = list(asked)
-    return [
-        (statement["Sid"], action)
-        for index, statement in enumerate(statements)
-        for action in listed(statement["Action"])
-        if all(
-            allows(
-                [
-                    *statements[:index],
-                    *without([statement], action),
-                    *statements[index + 1 :],
-                ],
-                *one,
-            )
-            for one in asked
-        )
-    ]
+    found, asked = [], list(asked)
+    for index, statement in enumerate(statements):
+        for action in listed(statement["Action"]):
+            fewer = [*statements[:index], *without([statement], action), *statements[index + 1 :]]
+            left = list(expanded(part for part in fewer if action in listed(part["Action"])))
+            if all(allows(left, *call) for call in asked if call[0] == action):
+                found.append((statement["Sid"], action))
+    return found
 
 
 def expanded(statements: Iterable[Statement]) -> Iterator[Statement]:
