@@ -75,7 +75,7 @@ def test_what_is_asked_of_ecs_here_are_the_calls_of_the_code():
 
 
 def test_the_status_function_may_do_everything_that_it_asks_for(role):
-    assert not [one for one in ASKED if not allows(role, *one)]
+    assert not [call for call in ASKED if not allows(role, *call)]
 
 
 def test_nothing_in_its_role_is_idle(role):
@@ -97,7 +97,7 @@ def test_it_may_read_nothing_of_another_account_region_or_ledger(role, what, oth
         (action, resource.replace(what, other)) for action, resource in ASKED if what in resource
     }
     assert changed
-    assert not [one for one in changed if allows(role, *one)]
+    assert not [call for call in changed if allows(role, *call)]
 
 
 def test_every_action_of_it_on_every_resource_is_one_for_which_aws_knows_no_resource(role):

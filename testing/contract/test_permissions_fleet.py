@@ -78,9 +78,9 @@ def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
     """What DynamoDB asks about for each request: the action, the table, and the partition keys that
     the request names.
     """
-    for one in requests:
-        _, keys = table_and_keys(one.body)
-        yield f"dynamodb:{AS.get(one.operation, one.operation)}", LEDGER, {KEYS: keys}
+    for request in requests:
+        _, keys = table_and_keys(request.body)
+        yield f"dynamodb:{AS.get(request.operation, request.operation)}", LEDGER, {KEYS: keys}
 
 
 @pytest.fixture(name="asked")
@@ -97,9 +97,9 @@ def _asked(fake, table, begin) -> list[Asked]:
     )
     batches.begin(Batch("a-batch", "2026-11-27T09:30:00Z", len(members)), members)
     assert batches.find("a-batch") and len(batches.members("a-batch")) == 30
-    assert Progress(table).of([entry.request_id, *(one.request_id for one in members)])
+    assert Progress(table).of([entry.request_id, *(member.request_id for member in members)])
     batches.stop("a-batch", "enough")
-    queue = [(f"sqs:{one}", QUEUE, {}) for one in ("GetQueueUrl", "SendMessage")]
+    queue = [(f"sqs:{operation}", QUEUE, {}) for operation in ("GetQueueUrl", "SendMessage")]
     beside = [
         ("ecs:DescribeServices", SERVICE, {}),
         ("dynamodb:DescribeTable", LEDGER, {}),
@@ -114,24 +114,24 @@ def _of_the_account(context: dict[str, Any]) -> dict[str, Any]:
     them.
     """
     return {
-        name: [SERVICE if one.startswith("arn:") else one for one in keys]
+        name: [SERVICE if key.startswith("arn:") else key for key in keys]
         for name, keys in context.items()
     }
 
 
 def test_a_sender_may_do_everything_that_a_batch_asks_for(asked, sender):
     assert {action for action, *_ in asked} == {
-        action for one in sender for action in listed(one["Action"])
+        action for statement in sender for action in listed(statement["Action"])
     }
-    assert not [one for one in asked if not allows(sender, *one)]
+    assert not [call for call in asked if not allows(sender, *call)]
 
 
 def test_nothing_in_the_policy_of_a_sender_is_idle(asked, sender):
     assert not idle(sender, asked)
     (watched,) = (
-        one["Condition"]["ForAllValues:StringLike"][KEYS]
-        for one in sender
-        if one["Sid"] == "WatchUpdates"
+        statement["Condition"]["ForAllValues:StringLike"][KEYS]
+        for statement in sender
+        if statement["Sid"] == "WatchUpdates"
     )
     for pattern in watched:
         assert [
@@ -153,13 +153,13 @@ def test_a_sender_may_do_nothing_with_another_account_region_or_fleet(asked, sen
         for action, resource, context in asked
         if what in resource
     ]
-    assert changed and not [one for one in changed if allows(sender, *one)]
+    assert changed and not [call for call in changed if allows(sender, *call)]
 
 
 def test_the_worker_may_do_with_its_queues_what_it_and_lambda_do_and_no_more(worker):
     own = called_of_sqs() - {"sqs:GetQueueUrl"}  # It gets the addresses as settings.
     assert own == {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
-    by_queue = {one["Resource"]: set(listed(one["Action"])) for one in worker}
+    by_queue = {statement["Resource"]: set(listed(statement["Action"])) for statement in worker}
     assert by_queue == {
         QUEUE: BY_LAMBDA | {"sqs:ChangeMessageVisibility"},
         DEAD_LETTERS: {"sqs:SendMessage"},
@@ -189,7 +189,9 @@ def test_the_deployer_makes_and_changes_what_calls_this_worker_alone(action, res
     allowed = list(expanded(policies()))
     assert allows(allowed, action, resource, {"lambda:FunctionArn": OWN})
     assert not [
-        one for one in OTHERS if allows(allowed, action, resource, {"lambda:FunctionArn": one})
+        other
+        for other in OTHERS
+        if allows(allowed, action, resource, {"lambda:FunctionArn": other})
     ]
     assert not allows(allowed, action, resource, {})
 
@@ -209,12 +211,18 @@ def test_the_deployer_takes_the_senders_policy_back_and_no_other_and_gives_none(
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
-        *((f"cloudwatch:{one}", OTHER_ALARM) for one in ("PutMetricAlarm", "DeleteAlarms")),
         *(
-            (f"sqs:{one}", QUEUE.replace(".fifo", "-2.fifo"))
-            for one in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")
+            (f"cloudwatch:{operation}", OTHER_ALARM)
+            for operation in ("PutMetricAlarm", "DeleteAlarms")
         ),
-        *((f"sqs:{one}", QUEUE) for one in ("ReceiveMessage", "DeleteMessage", "PurgeQueue")),
+        *(
+            (f"sqs:{operation}", QUEUE.replace(".fifo", "-2.fifo"))
+            for operation in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")
+        ),
+        *(
+            (f"sqs:{operation}", QUEUE)
+            for operation in ("ReceiveMessage", "DeleteMessage", "PurgeQueue")
+        ),
         ("sqs:SendMessage", DEAD_LETTERS),
         ("lambda:InvokeFunction", OWN),
     ],

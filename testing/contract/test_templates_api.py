@@ -44,16 +44,21 @@ def methods(**parameters: Any) -> dict[tuple[str, str], dict[str, Any]]:
     """Returns the properties of every method by verb and path."""
     resources = stack(**parameters).resources
     found = [
-        one["Properties"] for one in resources.values() if one["Type"] == "AWS::ApiGateway::Method"
+        resource["Properties"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::ApiGateway::Method"
     ]
-    return {(one["HttpMethod"], path_of(one["ResourceId"], resources) or "/"): one for one in found}
+    return {
+        (method["HttpMethod"], path_of(method["ResourceId"], resources) or "/"): method
+        for method in found
+    }
 
 
 def responses(**parameters: Any) -> dict[str, dict[str, Any]]:
     """Returns what the gateway answers by itself, by type."""
     return {
-        one["ResponseType"]: one
-        for one in stack(**parameters).of_type("AWS::ApiGateway::GatewayResponse")
+        response["ResponseType"]: response
+        for response in stack(**parameters).of_type("AWS::ApiGateway::GatewayResponse")
     }
 
 
@@ -81,7 +86,7 @@ def test_the_api_has_the_routes_of_its_document_and_no_other():
 def test_what_the_stage_shows_is_made_after_every_route_and_every_answer_of_the_gateways_own():
     """A deployment is the API as it is when that is made."""
     kinds = ("AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse")
-    parts = {name for name, one in API["Resources"].items() if one["Type"] in kinds}
+    parts = {name for name, resource in API["Resources"].items() if resource["Type"] in kinds}
     assert set(API["Resources"]["Deployment"]["DependsOn"]) == parts
     module = PROJECT / "infraestructure-terraform" / "modules" / "ecs-updater-api"
     text = "".join(file.read_text("utf-8") for file in sorted(module.glob("*.tf")))
@@ -92,7 +97,7 @@ def test_what_the_stage_shows_is_made_after_every_route_and_every_answer_of_the_
     )
     deployment = text.partition('resource "aws_api_gateway_deployment"')[2]
     after = deployment.partition("depends_on = [")[2].partition("]")[0]
-    assert set(re.findall(r"[\w.]+", after)) == {".".join(one) for one in made}
+    assert set(re.findall(r"[\w.]+", after)) == {".".join(address) for address in made}
 
 
 @pytest.mark.parametrize("auth", ["key", "iam"])
@@ -134,8 +139,10 @@ def test_a_body_is_validated_as_the_event_or_its_short_form(route, models):
     validator = stack().resources[method["RequestValidatorId"]]["Properties"]
     assert validator["ValidateRequestBody"] is True
     (name,) = method["RequestModels"].values()
-    (body,) = (one for one in stack().of_type("AWS::ApiGateway::Model") if one["Name"] == name)
-    ends = [one["$ref"].rpartition("/models/")[2] for one in body["Schema"]["anyOf"]]
+    (body,) = (
+        model for model in stack().of_type("AWS::ApiGateway::Model") if model["Name"] == name
+    )
+    ends = [form["$ref"].rpartition("/models/")[2] for form in body["Schema"]["anyOf"]]
     assert ends == models and list(method["RequestModels"]) == ["application/json"]
 
 
@@ -154,7 +161,7 @@ def test_every_answer_of_the_gateways_own_is_json_in_the_form_of_the_functions_e
 
 
 def test_the_gateways_statuses_are_those_of_the_functions_errors():
-    statuses = {kind: one.get("StatusCode") for kind, one in responses().items()}
+    statuses = {kind: response.get("StatusCode") for kind, response in responses().items()}
     assert statuses == {
         "INVALID_API_KEY": "403",
         "MISSING_AUTHENTICATION_TOKEN": "404",

@@ -63,9 +63,9 @@ def made(name: str, **parameters: Any) -> dict[str, Any]:
     return stack(**parameters).resources[name]["Properties"]
 
 
-def statements(one: Stack) -> dict[str, dict[str, Any]]:
+def statements(deployed: Stack) -> dict[str, dict[str, Any]]:
     """Returns the statements of a stack's only role, by name."""
-    return {statement["Sid"]: statement for statement in one.statements}
+    return {statement["Sid"]: statement for statement in deployed.statements}
 
 
 BOTH = {"ClusterName": "ECSCluster", "TaskDefinitionFamily": "web", "PassableRoleArns": ROLE}
@@ -96,7 +96,8 @@ def test_the_table_has_the_keys_and_the_index_that_the_code_uses():
     )
     assert index["Projection"] == {"ProjectionType": "ALL"}
     assert {
-        one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]
+        attribute["AttributeName"]: attribute["AttributeType"]
+        for attribute in table["AttributeDefinitions"]
     } == (dict.fromkeys(("pk", "sk", RECENT.hash_key, RECENT.range_key), "S"))
 
 
@@ -166,10 +167,10 @@ both = pytest.mark.parametrize("role", [FUNCTION, RECONCILER], ids=["function", 
         ("ecs:TagResource", SERVICE, {}),
         ("ecs:UntagResource", SERVICE, {}),
         ("ecs:ListServiceDeployments", SERVICE, {}),
-        *(("ecs:DescribeServiceRevisions", one, {}) for one in (DEPLOYED, SERVICE)),
+        *(("ecs:DescribeServiceRevisions", resource, {}) for resource in (DEPLOYED, SERVICE)),
         *(
-            (f"ecs:{action}", one, {})
-            for one in (DEPLOYMENT, SERVICE)
+            (f"ecs:{action}", resource, {})
+            for resource in (DEPLOYMENT, SERVICE)
             for action in OF_A_DEPLOYMENT
         ),
         ("ecs:DescribeTasks", TASK, {}),
@@ -180,8 +181,8 @@ both = pytest.mark.parametrize("role", [FUNCTION, RECONCILER], ids=["function", 
         ("ecs:TagResource", REVISION, {"ecs:CreateAction": "RegisterTaskDefinition"}),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
         *(
-            (f"dynamodb:{one}", ITEMS, {})
-            for one in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+            (f"dynamodb:{operation}", ITEMS, {})
+            for operation in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
         ),
     ],
 )
@@ -194,16 +195,16 @@ def test_both_may(role, action, resource, context):
     ("action", "resource", "context"),
     [
         *(
-            (f"ecs:{one}", SERVICE.replace("ECSCluster", "Other"), {})
-            for one in ("UpdateService", "ListServiceDeployments")
+            (f"ecs:{operation}", SERVICE.replace("ECSCluster", "Other"), {})
+            for operation in ("UpdateService", "ListServiceDeployments")
         ),
         *(
-            ("ecs:DescribeServiceRevisions", one.replace("ECSCluster", "Other"), {})
-            for one in (DEPLOYED, SERVICE)
+            ("ecs:DescribeServiceRevisions", resource.replace("ECSCluster", "Other"), {})
+            for resource in (DEPLOYED, SERVICE)
         ),
         *(
-            (f"ecs:{action}", one.replace("ECSCluster", "Other"), {})
-            for one in (DEPLOYMENT, SERVICE)
+            (f"ecs:{action}", resource.replace("ECSCluster", "Other"), {})
+            for resource in (DEPLOYMENT, SERVICE)
             for action in OF_A_DEPLOYMENT
         ),
         ("ecs:DescribeTasks", TASK.replace("ECSCluster", "Other"), {}),
@@ -214,7 +215,10 @@ def test_both_may(role, action, resource, context):
         ("dynamodb:UpdateItem", ITEMS + "-two", {}),
         ("dynamodb:UpdateItem", ITEMS.replace("eu-west-1", "us-east-1"), {}),
         ("dynamodb:UpdateItem", ITEMS.replace("111122223333", "444455556666"), {}),
-        *((f"dynamodb:{one}", ITEMS, {}) for one in ("DeleteTable", "Scan", "BatchWriteItem")),
+        *(
+            (f"dynamodb:{operation}", ITEMS, {})
+            for operation in ("DeleteTable", "Scan", "BatchWriteItem")
+        ),
         ("ecr:PutImage", IMAGES, {}),
     ],
 )
@@ -258,8 +262,8 @@ def test_the_reconciler_may_not(action, resource, context):
 
 def test_images_of_other_accounts_and_regions_can_be_read_when_they_are_to_be_checked_or_pinned():
     assert all(
-        allows(FUNCTION.values(), f"ecr:{one}", IMAGES)
-        for one in ("BatchGetImage", "GetDownloadUrlForLayer")
+        allows(FUNCTION.values(), f"ecr:{operation}", IMAGES)
+        for operation in ("BatchGetImage", "GetDownloadUrlForLayer")
     )
     for checks in ({"VerifyImage": "require"}, {"VerifyImage": "warn"}, {"PinDigest": "digest"}):
         assert {"ReadImages", "ReadCacheRules"} <= statements(
@@ -313,11 +317,11 @@ def test_nothing_else_that_ecs_reports_calls_it(fields):
 
 
 def test_a_pattern_of_clusters_means_the_same_to_the_rule_as_to_the_role():
-    one, other = (
+    own, other = (
         of_another(resources=[SERVICE.replace("ECSCluster", name)])
         for name in ("team-one", "other-team-one")
     )
-    assert calls(one, ClusterName="team-*") and calls(other, ClusterName="*")
+    assert calls(own, ClusterName="team-*") and calls(other, ClusterName="*")
     assert not calls(other, ClusterName="team-*")
 
 

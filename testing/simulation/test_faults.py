@@ -193,7 +193,7 @@ def test_after_any_fault_the_same_event_again_ends_the_update(scenario, begin, f
 
 @pytest.mark.parametrize(
     "scenario",
-    [one for one in SCENARIOS if one.name in FOLLOWED],
+    [scenario for scenario in SCENARIOS if scenario.name in FOLLOWED],
     ids=lambda scenario: scenario.name,
 )
 @pytest.mark.parametrize("image", [GOOD, BAD], ids=["a good one", "a bad one"])
@@ -265,7 +265,7 @@ def test_the_entry_is_as_large_as_can_be_and_a_repetition_gets_the_whole_answer(
     again = scenario.send(run.world)
     assert again.answer == first.answer and str(again.error) == str(first.error)
     if scenario.is_new:
-        changes = [one["what"] for one in again.answer["body"]["changes"]]
+        changes = [change["what"] for change in again.answer["body"]["changes"]]
         keys = {*largest(1, scenario.letter), *largest(2, scenario.letter)}
         assert changes == ["image.ecs-dummy-container", *(f"tag.{key}" for key in sorted(keys))]
     run.check_end()

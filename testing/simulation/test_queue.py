@@ -59,7 +59,7 @@ def test_all_images_change_at_the_rate_that_ecs_allows_and_none_is_throttled_los
     assert Counter(name for name, _ in run.ecs.updates) == dict.fromkeys(run.ecs.names, 1)
     assert Counter(run.ecs.registered) == {f"{name}:2": 1 for name in run.ecs.names}
     finish(run)
-    assert {run.entry(one).verdict for one in ids} == {"SUCCEEDED"}
+    assert {run.entry(id_).verdict for id_ in ids} == {"SUCCEEDED"}
     assert run.ecs.buckets.calls.total() <= 6 * size
 
 
@@ -77,7 +77,7 @@ def test_what_is_there_already_makes_no_revision_and_takes_seconds(figure):
     assert run.time() - begin < 10
     assert len(run.ecs.registered) == 20 and run.ecs.buckets.throttled.total() == 0
     finish(run)
-    assert Counter(run.entry(one).verdict for one in ids) == {"SUCCEEDED": 20, "NO_CHANGE": 80}
+    assert Counter(run.entry(id_).verdict for id_ in ids) == {"SUCCEEDED": 20, "NO_CHANGE": 80}
 
 
 def test_several_updates_of_each_service_are_done_in_their_order():
@@ -173,7 +173,7 @@ def test_with_any_fault_every_service_ends_with_one_right_verdict(seed, figure, 
     )
     expected = dict.fromkeys(run.ecs.names, "SUCCEEDED") | dict.fromkeys(failing, "FAILED")
     expected |= {"nobody-1": "NOT_DEPLOYED", "nobody-2": "NOT_DEPLOYED"}
-    assert {name: run.entry(one).verdict for name, one in zip(names, ids, strict=True)} == expected
+    assert {name: run.entry(id_).verdict for name, id_ in zip(names, ids, strict=True)} == expected
     assert {run.ecs.image(name) for name in run.ecs.names} == {"registry/app:2"}
     assert Counter(name for name, _ in run.ecs.updates) == dict.fromkeys(run.ecs.names, 1)
     assert not run.history.unfinished() and len(run.dead_letter_queue.receive()) == 1

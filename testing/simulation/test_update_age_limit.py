@@ -96,7 +96,7 @@ def test_the_age_counts_from_the_last_change(make_world):
     )
     world.ecs.publish("app:2", Image.slow(HOUR))
     world.send()
-    assert [one.verdict for one in complete_for(world, 36 * HOUR, 6 * HOUR)] == [
+    assert [entry.verdict for entry in complete_for(world, 36 * HOUR, 6 * HOUR)] == [
         "SUCCEEDED"
     ] and world.clock.now() - world.ecs.clock.start > 30 * HOUR
 
@@ -106,7 +106,7 @@ def test_an_update_that_joins_a_rollout_is_not_as_old_as_that(world):
     world.pass_time(20 * HOUR)
     assert world.send(request_id="again").verdict == "IN_PROGRESS"
     assert len(complete_for(world, 6 * HOUR)) == 1 and world.reconcile().open == 1
-    assert [one.verdict for one in complete_for(world, 21 * HOUR)] == ["TIMED_OUT"]
+    assert [entry.verdict for entry in complete_for(world, 21 * HOUR)] == ["TIMED_OUT"]
 
 
 def test_a_crash_loop_that_changes_something_without_end_ends_after_thirty_days(make_world):
