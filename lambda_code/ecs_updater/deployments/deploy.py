@@ -48,7 +48,7 @@ from .response import (
 from .rollback_target import tags_with
 from .tag_writer import UNCHANGED
 from .waiter import NOT_REQUESTED, Waiter
-from .writer import LeftBehind, apply
+from .writer import LeftBehind, write_plan
 
 _MOST_PLANS = 3
 """Maximum plans of an update if other updates deploy between its read and its write."""
@@ -150,7 +150,7 @@ def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
 
     Raises the rollout's error if the update would make no deployment after a failed one.
     """
-    entry = replace(attempt.planner.intent(plan, attempt.request), rollback_on_failure=False)
+    entry = replace(attempt.planner.make_entry(plan, attempt.request), rollback_on_failure=False)
     memory = MemoryLedger(attempt.call.clock.epoch)
     with memory.leases.held(entry.service, attempt.identity.holder) as lease:
         journal = Journal(entry, memory.history, lease)
@@ -214,7 +214,7 @@ def _recover(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan
 def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
     """Writes the plan into the ledger."""
     identity, history = attempt.identity, attempt.history
-    entry = attempt.planner.intent(plan, attempt.request)
+    entry = attempt.planner.make_entry(plan, attempt.request)
     rollback_to, rollback_tags = entry.rollback_to, None
     if entry.rollback_on_failure:
         success = None
@@ -286,7 +286,7 @@ def _judge_running(attempt: Attempt, plan: Plan, journal: Journal) -> RolloutOut
 
 def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind) -> None:
     """Writes the plan, and another plan after another update's deployment in between."""
-    applied = apply(attempt.ecs, plan, journal, left_behind)
+    applied = write_plan(attempt.ecs, plan, journal, left_behind)
     for plans_left in reversed(range(_MOST_PLANS)):
         other = applied.other_deployment
         if plan.deploys and (applied.deployment_id or other is None):
@@ -321,7 +321,7 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
             if again is None:
                 return
             journal.notes.append(f"{name} came in between: planned again from it")
-            new, entry = attempt.planner.intent(again, attempt.request), journal.entry
+            new, entry = attempt.planner.make_entry(again, attempt.request), journal.entry
             journal.entry = replace(
                 entry,
                 # The tags of the first plan are written.
@@ -333,7 +333,7 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
             if not again.deploys:
                 journal.planned_again()
                 return
-            plan, applied = again, apply(attempt.ecs, again, journal)
+            plan, applied = again, write_plan(attempt.ecs, again, journal)
         except EcsUpdaterError as error:
             error.also(f"the service {now}", instead_of=UNCHANGED)
             raise

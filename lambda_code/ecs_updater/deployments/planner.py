@@ -74,7 +74,7 @@ class Planner:
             plan = make_plan(snapshot, request, self._ecs.fields, self._settings)
             has_to_verify = plan.deploys and self._settings.verify_image != OFF
             if has_to_verify or self._settings.pin_digest != OFF:
-                pinned = self._pinned(request, snapshot)
+                pinned = self._verify_and_pin(request, snapshot)
                 plan = make_plan(snapshot, pinned, self._ecs.fields, self._settings)
             return plan
         assert isinstance(request, RollbackRequest)
@@ -122,7 +122,7 @@ class Planner:
             if (image := container.get("image", "")) in by_image and by_image[image].platform_digest
         }
 
-    def _pinned(self, request: UpdateRequest, snapshot: Snapshot) -> UpdateRequest:
+    def _verify_and_pin(self, request: UpdateRequest, snapshot: Snapshot) -> UpdateRequest:
         """Returns the request with verified images, each as it is deployed."""
         if self._verified is None:
             platform = needed_platform(snapshot.task_definition, snapshot.on_fargate)
@@ -134,7 +134,7 @@ class Planner:
         further = {name: pinned[str(image)] for name, image in request.container_images.items()}
         return replace(request, image=pinned[str(request.image)], container_images=further)
 
-    def intent(self, plan: Plan, request: Request) -> Entry:
+    def make_entry(self, plan: Plan, request: Request) -> Entry:
         """Returns the ledger's entry of a plan, without number and owner, which need a lease."""
         snapshot, planned = plan.snapshot, plan.after
         update = request if isinstance(request, UpdateRequest) else None

@@ -181,10 +181,10 @@ class Recovery:
             # The tags may be written already: the entry has the earlier ones.
             snapshot = replace(plan.snapshot, tags=entry.before.tags)
             again = planner.plan_from(snapshot, request)
-            if _is_begun_as(entry, again, planner.intent(again, request)):
+            if _is_begun_as(entry, again, planner.make_entry(again, request)):
                 registered = entry.after.task_definition_arn if again.revision is not None else None
                 return Step(journal, again, LeftBehind(registered, may_have_registered=True))
-        new = planner.intent(plan, request)
+        new = planner.make_entry(plan, request)
         journal.entry = replace(
             entry,
             before=replace(new.before, tags=entry.before.tags),

@@ -113,7 +113,7 @@ class RollbackRunner:
             return self._deploy(journal, target)
         except AwsFailure as failure:
             if failure.outcome is not Outcome.REFUSED or not (
-                arn := self._redirect(journal, target)
+                arn := self._find_other_target(journal, target)
             ):
                 raise
         return self._deploy(journal, arn)
@@ -155,7 +155,7 @@ class RollbackRunner:
             answer = self._ecs.update_service(cluster, service, task_definition=target)
         return primary_deployment(answer)
 
-    def _redirect(self, journal: Journal, refused: str) -> str | None:
+    def _find_other_target(self, journal: Journal, refused: str) -> str | None:
         """Returns the ARN of another target, or of a new revision with the same content.
 
         None: ECS did not refuse because of the revision.

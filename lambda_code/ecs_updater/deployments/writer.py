@@ -60,7 +60,7 @@ class LeftBehind:
 NOTHING = LeftBehind()
 
 
-def apply(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOTHING) -> Applied:
+def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOTHING) -> Applied:
     """Writes a plan: at most one RegisterTaskDefinition, two tag calls and one UpdateService.
 
     Raises one of the errors of the stage `ecs_service_update`, or LeaseHeldError or LedgerError of

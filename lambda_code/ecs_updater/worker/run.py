@@ -130,7 +130,7 @@ class Worker:
         for message, event, description in self._with_descriptions(messages):
             delay = delays.get(message.group)
             if delay is None:
-                delay = self._isolated(message, event, description, context)
+                delay = self._process_isolated(message, event, description, context)
             if delay is not None:
                 delays[message.group] = delay
                 failed.append(message.id)
@@ -178,7 +178,7 @@ class Worker:
             return False
         return True
 
-    def _isolated(
+    def _process_isolated(
         self,
         message: Message,
         event: Event | InvalidEventError,
@@ -239,7 +239,7 @@ class Worker:
         try:
             log.log_update(event, context, work)
         except CallerFault as error:
-            if not self._rejected(message, event, error, call, verdict):
+            if not self._record_rejection(message, event, error, call, verdict):
                 return self._delay(message, error)
         except ServerFault as error:
             if is_replayed(error):
@@ -252,10 +252,10 @@ class Worker:
                 or age >= PATIENCE
                 or message.receives >= self._max_receives
             )
-            if not (gives_up and self._rejected(message, event, error, call, verdict)):
+            if not (gives_up and self._record_rejection(message, event, error, call, verdict)):
                 return self._delay(message, error)
             # The function or AWS failed, not the event: the dead-letter queue's alarm reports it.
-            self._dead_lettered(message, error)
+            self._send_to_dead_letter_queue(message, error)
         return None
 
     def _delay(self, message: Message, error: EcsUpdaterError) -> int | None:
@@ -263,11 +263,13 @@ class Worker:
 
         None: it is in the dead-letter queue, before SQS moves it there without a cause.
         """
-        if message.receives >= self._max_receives and self._dead_lettered(message, error):
+        if message.receives >= self._max_receives and self._send_to_dead_letter_queue(
+            message, error
+        ):
             return None
         return int(backoff(message.receives - 1, _FIRST_RETRY, _LONGEST_RETRY))
 
-    def _rejected(
+    def _record_rejection(
         self, message: Message, event: Event, error: EcsUpdaterError, call: Call, verdict: Verdict
     ) -> bool:
         """Writes a rejection to the ledger, or to the dead-letter queue if it names no service.
@@ -276,7 +278,7 @@ class Worker:
         """
         try:
             is_written = self._rejections.write(event, error, call, verdict)
-            return is_written or self._dead_lettered(message, error)
+            return is_written or self._send_to_dead_letter_queue(message, error)
         except EcsUpdaterError as failure:
             log.logger.error(
                 "a rejection could not be written",
@@ -298,9 +300,9 @@ class Worker:
             )
 
     def _dead_letter_or_retry(self, message: Message, error: EcsUpdaterError) -> int | None:
-        return None if self._dead_lettered(message, error) else _FIRST_RETRY
+        return None if self._send_to_dead_letter_queue(message, error) else _FIRST_RETRY
 
-    def _dead_lettered(self, message: Message, error: EcsUpdaterError) -> bool:
+    def _send_to_dead_letter_queue(self, message: Message, error: EcsUpdaterError) -> bool:
         """Sends the message to the dead-letter queue. Returns whether that was possible."""
         attributes = {
             "cause": one_line(str(error)),
