@@ -152,7 +152,7 @@ def connect_fakes(checkout: Path) -> None:
     dynamodb = memory_dynamodb.MemoryDynamodb()
     # pylint: disable=protected-access
     botocore.handlers.BUILTIN_HANDLERS += [
-        ("before-send.ecs", ecs.wire._send),
+        ("before-send.ecs", getattr(ecs, "wire", ecs)._send),
         ("before-send.dynamodb", dynamodb._send),
     ]
 

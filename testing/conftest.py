@@ -187,7 +187,7 @@ def _alone_in_docker() -> Iterator[None]:
 
 @pytest.fixture
 def ecs_fake():
-    """A fresh FakeEcs with one service; see fakes.fake_ecs."""
-    from fakes.fake_ecs import FakeEcs  # pylint: disable=import-outside-toplevel
+    """A fresh simulated ECS with one service; see fakes.simulated_ecs."""
+    from fakes.simulated_ecs import SimulatedEcs  # pylint: disable=import-outside-toplevel
 
-    return FakeEcs()
+    return SimulatedEcs()

@@ -9,7 +9,7 @@ import pytest
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import ConfigurationError
-from fakes.fake_ecs import FakeEcs
+from fakes.simulated_ecs import SimulatedEcs
 from support.cloudformation import Stack, load
 from support.make import PROJECT
 
@@ -75,7 +75,7 @@ def variables(name: str, own: str, ledger: str | None) -> dict[str, str]:
 @every_function
 @pytest.mark.parametrize(("own", "ledger"), NOT_COVERED)
 def test_an_event_is_refused_when_the_reconciler_would_not_complete_its_update(name, own, ledger):
-    fake = FakeEcs()
+    fake = SimulatedEcs()
     with pytest.raises(ConfigurationError) as refused:
         deploy(EVENT, variables(name, own, ledger), Ecs(fake.client(_CONFIG)))
     assert repr(own) in str(refused.value) and repr(ledger) in str(refused.value)
@@ -89,6 +89,8 @@ def test_an_event_is_taken_when_the_reconciler_completes_updates_of_every_cluste
     name, own, ledger
 ):
     assert (
-        deploy(EVENT, variables(name, own, ledger), Ecs(FakeEcs().client(_CONFIG)))["statusCode"]
+        deploy(EVENT, variables(name, own, ledger), Ecs(SimulatedEcs().client(_CONFIG)))[
+            "statusCode"
+        ]
         == 200
     )

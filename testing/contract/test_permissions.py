@@ -14,7 +14,8 @@ import pytest
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import deploy
-from fakes.fake_ecs import FakeEcs
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import FAMILY_ARN
 from support.cloudformation import Stack, allows, load
 from support.deployer import (
     ACCOUNT,
@@ -208,8 +209,8 @@ def _asked():
     The update's own calls are recorded; the others, for which the service would have to roll out,
     are named above.
     """
-    fake = FakeEcs(taskRoleArn=TASK_ROLE, executionRoleArn=EXECUTION_ROLE)
-    fake.revision_tags[0] = [{"key": "team", "value": "a"}]
+    fake = SimulatedEcs(taskRoleArn=TASK_ROLE, executionRoleArn=EXECUTION_ROLE)
+    fake.world.revision_tags[f"{FAMILY_ARN}:1"] = [{"key": "team", "value": "a"}]
     deploy(EVENT, {}, Ecs(fake.client(_CONFIG)))
     bodies = [
         json.loads(json.dumps(request.body).replace("123456789012", ACCOUNT))

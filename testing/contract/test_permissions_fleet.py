@@ -16,7 +16,8 @@ import pytest
 from ecs_updater.aws import sqs
 from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.queries import Progress
-from fakes.memory_dynamodb import TABLE, Request
+from fakes.memory_dynamodb import TABLE
+from fakes.wire import Request
 from support.cloudformation import Stack, allows, load
 from support.deployer import ACCOUNT, REGION, policies, policy
 from support.make import PROJECT

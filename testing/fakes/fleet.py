@@ -6,13 +6,11 @@ from typing import Any
 from ecs_updater.aws import ecs as boundary
 from ecs_updater.aws.ecs import Ecs
 
-from .fake_ecs import ACCOUNT, REGION
 from .simulated_ecs import Clock, Image, SimulatedEcs
 from .simulated_ecs.simulation import CLUSTER
+from .wire import ACCOUNT, REGION, Json
 
 PREFIX = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
-
-Json = dict[str, Any]
 
 
 class Fleet(SimulatedEcs):
@@ -28,14 +26,10 @@ class Fleet(SimulatedEcs):
             has_limits=True,
             latency=0,
         )
-        self.before: Callable[[str, Json], Any] = lambda operation, body: None
-        """Called before each call. Returns its fault, if any: status, code and message."""
         self.updates: list[tuple[str, str]] = []
         """Each UpdateService: service and revision."""
-        self.buckets = self.wire.buckets
-        self._now, self._answer = now, self.wire.replace_answer(self._noted)
-        self.wire.around = self._at_its_time
-        self.wire.before = lambda request: self._fault(request.operation, request.body)
+        self._now = now
+        self.around = self._at_its_time
 
     @property
     def registered(self) -> list[str]:
@@ -67,12 +61,8 @@ class Fleet(SimulatedEcs):
         self.clock.advance(self._now() - self.clock.now())
         return send()
 
-    def _fault(self, operation: str, body: Json) -> Any:
-        fault = self.before(operation, body)
-        return fault and (fault, False)
-
-    def _noted(self, operation: str, body: Json) -> Json:
-        content = self._answer(operation, body)
+    def answer(self, operation: str, body: Json) -> Json:
+        content = super().answer(operation, body)
         if operation == "UpdateService":
             service = content["service"]
             revision = service["taskDefinition"].rpartition("/")[2]

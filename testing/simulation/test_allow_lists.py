@@ -116,7 +116,7 @@ def test_a_message_is_refused_before_its_service_is_read_and_the_ledger_has_the_
         run.ecs.event("web-002", "busybox:2", request_id="s"),
     )
     asked = []
-    run.ecs.before = lambda operation, body: asked.append(json.dumps(body))
+    run.ecs.before = lambda request: asked.append(json.dumps(request.body))
     assert not run.work() and not [body for body in asked if "web-001" in body]
     entry = run.entry("r")
     assert (entry.verdict, entry.error_type, entry.is_ended) == (

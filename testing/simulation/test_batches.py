@@ -170,13 +170,13 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
     """The ledger gets no end of the update."""
     ledger, batch = begun(world, EVENT)
     message = "The security token included in the request is expired"
-    world.ecs.wire.fail(operation, (400, "ExpiredTokenException", message), times=99)
+    world.ecs.fail(operation, (400, "ExpiredTokenException", message), times=99)
     assert deploy_locally(world, ledger, batch, printer, timeout=15)[0] == 3
     error = printer._error.file.getvalue()  # pylint: disable=protected-access
     assert error.startswith("the credentials have expired: log in") and "nothing is lost: " in error
     entry = History(world.table).find(batch.members[0].request_id)
     assert (entry is None or entry.may_be_repeated) and len(world.made) == 1
-    world.ecs.wire._plan.clear()  # pylint: disable=protected-access  # Somebody logs in.
+    world.ecs.stop_failing()  # Somebody logs in.
     assert deploy_locally(world, ledger, batch, printer, timeout=15, resumes=True)[0] == 0
 
 
@@ -193,7 +193,7 @@ def test_after_close_nothing_further_begins(world):
 def test_a_resumed_local_batch_tries_again_what_was_not_deployed(world, printer):
     """The next attempt was in the memory of a process that has ended."""
     ledger, batch = begun(world, EVENT)
-    world.ecs.wire.throttle("RegisterTaskDefinition", 99, world.clock.now() + 300)
+    world.ecs.throttle("RegisterTaskDefinition", 99, 300)
     assert world.send(batch.members[0].event).error
     world.pass_time(300)
     assert History(world.table).find(batch.members[0].request_id).may_be_repeated

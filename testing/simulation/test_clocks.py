@@ -19,7 +19,7 @@ from ecs_updater.throttling import RATES, REGISTER
 from ecs_updater_cli.backends.account import Ledger, new_batch
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.commands.options import AccountOptions
-from fakes.answers import answer_of
+from fakes.wire import answer_of
 from support.rollout_world import EVENT
 
 CLOSE = 3.0

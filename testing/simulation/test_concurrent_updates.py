@@ -71,7 +71,7 @@ class Fifty:
         self.world = function.world(pace=PACE)
         self.world.ecs.clock.drive_sdk(monkeypatch)
         self.world.ecs.images.becomes("busybox", GOOD)
-        self.world.ecs.wire.before = self.world.dynamodb.before = self._note
+        self.world.ecs.before = self.world.dynamodb.before = self._note
         for number in range(UPDATES):
             self.world.ecs.publish(f"app:{number}", GOOD)
         self._time = Together(self.world.ecs.clock, UPDATES)

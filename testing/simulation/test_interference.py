@@ -5,8 +5,8 @@ reconciler comes late: no change of others is undone, and each verdict is the tr
 import pytest
 
 from ecs_updater.errors import RolloutFailedError
-from fakes.fake_ecs import DENIED, REFUSED, TIMED_OUT
-from fakes.simulated_ecs import BREAKER, Image, Killed, Pace
+from fakes.simulated_ecs import BREAKER, Image, Pace
+from fakes.wire import DENIED, REFUSED, TIMED_OUT, Killed
 from support.rollout_world import OLD_TAGS, ROLLBACK, SIDECAR
 
 APP, PROXY = SIDECAR

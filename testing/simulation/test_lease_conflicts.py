@@ -6,7 +6,7 @@ import pytest
 
 from ecs_updater.ledger.lease import LEASE_SECONDS, Holder, Leases
 from fakes import memory_dynamodb
-from fakes.fake_ecs import REFUSED, SERVICE_ARN
+from fakes.wire import REFUSED, SERVICE_ARN
 from support.rollout_world import OLD_TAGS, SIDECAR
 from support.trouble import KILLED, SERVER_ERROR, Reach, Trouble
 

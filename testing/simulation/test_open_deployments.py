@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ecs_updater.deployments.reconciler import service_of
-from fakes.fake_ecs import SERVICE_ARN
 from fakes.simulated_ecs import Image
+from fakes.wire import SERVICE_ARN
 from support.rollout_world import OLD_TAGS
 
 EVENTS = Path(__file__).resolve().parents[1] / "events" / "eventbridge"

@@ -103,9 +103,9 @@ class Trouble:
         self._chance = random.Random(seed).random
         self.happened = Counter()
 
-    def ecs(self, operation, _):
+    def ecs(self, request):
         """The worker dies before a call of ECS."""
-        self._dies(operation)
+        self._dies(request.operation)
 
     def dynamodb(self, request):
         """The worker dies before or after a call of the ledger, or the ledger throttles it."""
@@ -148,7 +148,7 @@ def work_with(run, trouble):
         else:
             run.queue.done(records, failed)
         run.time.now = max(run.time.now, min(run.queue.next_at, run.time.now + 400))
-    run.ecs.before, run.dynamodb.before = (lambda operation, body: None), None
+    run.ecs.before = run.dynamodb.before = None
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -5,8 +5,8 @@ a failure into a success.
 import pytest
 
 from ecs_updater import errors
-from fakes.fake_ecs import DENIED
 from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
+from fakes.wire import DENIED
 from support.rollout_world import EVENT, OLD_TAGS
 
 JUDGING = {"ListTasks", "DescribeTasks", "DescribeServiceDeployments"}

@@ -21,8 +21,8 @@ from ecs_updater.ledger.entry import State
 from ecs_updater.ledger.lease import Leases
 from ecs_updater_cli.backends.account import new_batch
 from ecs_updater_cli.batch.state import State as RowState
-from fakes.fake_ecs import DENIED, REFUSED
 from fakes.simulated_ecs import Image
+from fakes.wire import DENIED, REFUSED
 from support.fleet_run import FleetRun
 from support.rollout_world import OLD_TAGS
 
@@ -34,9 +34,9 @@ def deployments(world):
 
 def test_a_repetition_gets_the_same_answer_and_writes_nothing(world):
     first = world.send(request_id="r", wait_seconds=120)
-    calls = len(world.ecs.calls)
+    calls = len(world.ecs.requests)
     assert world.send(request_id="r", wait_seconds=120).answer == first.answer
-    assert len(world.ecs.calls) == calls and len(world.history) == 1
+    assert len(world.ecs.requests) == calls and len(world.history) == 1
 
 
 def test_what_the_ledger_costs_is_counted(world, figure):

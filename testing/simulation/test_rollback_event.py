@@ -74,9 +74,9 @@ def test_a_dry_run_names_the_target_and_writes_nothing(world):
 def test_a_rollback_is_in_the_history_and_is_done_once_for_each_request_id(world):
     world.update(2)
     world.send(ROLLBACK, wait_seconds=120, request_id="r")
-    calls = len(world.ecs.calls)
+    calls = len(world.ecs.requests)
     assert world.send(ROLLBACK, wait_seconds=120, request_id="r").verdict == "SUCCEEDED"
-    assert len(world.ecs.calls) == calls
+    assert len(world.ecs.requests) == calls
     assert [(entry.action, entry.verdict) for entry in world.history] == [
         ("rollback", "SUCCEEDED"),
         ("update", "SUCCEEDED"),

@@ -12,8 +12,8 @@ from ecs_updater.errors import (
     TaskDefinitionFamilyError,
 )
 from ecs_updater.ledger.entry import entry_key
-from fakes.fake_ecs import ACCOUNT, DENIED, REGION, SERVER_ERROR
 from fakes.simulated_ecs import Image, Pace
+from fakes.wire import ACCOUNT, DENIED, REGION, SERVER_ERROR
 from support.rollout_world import OLD_TAGS, ROLLBACK
 
 FAMILY = "ecs-dummy-task"
@@ -246,7 +246,7 @@ def test_without_a_ledger_forced_redeployments_of_the_running_revision_do_not_hi
     for _ in range(times):
         world.ecs.redeploy()
         world.pass_time(30)
-    before = len(world.ecs.calls)
+    before = len(world.ecs.requests)
     assert world.send(ROLLBACK, dry_run=True).answer["body"]["AFTER"]["serviceImage"] == "busybox"
     calls = world.ecs.operations[before:]
     # With the two deployments before them, as many as ECS lists and describes at a time.

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from ecs_updater.log import logger
-from fakes.fake_ecs import DENIED
 from fakes.simulated_ecs import Image, Pace
+from fakes.wire import DENIED
 from support.rollout_world import OLD_TAGS
 
 HOUR, DAY = 3600, 86_400

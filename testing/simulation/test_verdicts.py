@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ecs_updater import errors
-from fakes.simulated_ecs import ANY, BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
+from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
+from fakes.wire import ANY
 from support.rollout_world import OLD_TAGS, World
 from support.sampling import with_variants
 

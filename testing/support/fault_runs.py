@@ -9,8 +9,8 @@ from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.store import History
-from fakes.fake_ecs import SERVICE_ARN
 from fakes.simulated_ecs import Image, Pace
+from fakes.wire import SERVICE_ARN
 
 from .rollout_world import EVENT, OLD_TAGS, Function, Outcome, World
 from .trouble import DYNAMODB, Trouble

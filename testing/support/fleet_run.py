@@ -20,6 +20,7 @@ from ecs_updater_cli.batch.tracker import Row
 from fakes.fleet import PREFIX, Fleet
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
 from fakes.queue import FifoQueue, message_of
+from fakes.wire import Request
 
 from .interleaving import Interleaving
 
@@ -93,8 +94,8 @@ class FleetRun:
     def kill_at(self, operation: str) -> None:
         """Invokes the worker once, and kills it when it calls `operation`."""
 
-        def kill(called: str, _: Any) -> None:
-            if called == operation:
+        def kill(request: Request) -> None:
+            if request.operation == operation:
                 raise KeyboardInterrupt  # Nothing catches it.
 
         self.ecs.before = kill
@@ -103,7 +104,7 @@ class FleetRun:
         except KeyboardInterrupt:
             return
         finally:
-            self.ecs.before = lambda operation, body: None
+            self.ecs.before = None
         raise AssertionError(f"the worker did not call {operation}")
 
     def worker(self, seconds: float = TIMEOUT, **options: Any) -> Worker:

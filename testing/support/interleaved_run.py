@@ -27,8 +27,8 @@ from ecs_updater.deployments.deploy import deploy
 from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.errors import CallerFault, LeaseHeldError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SORT_KEY
-from fakes.answers import answer_of
-from fakes.simulated_ecs import BREAKER, Killed
+from fakes.simulated_ecs import BREAKER
+from fakes.wire import Killed, answer_of
 
 from .fault_runs import BAD, GOOD, PACE
 from .interleaving import Interleaving
@@ -188,8 +188,8 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             self._add_second_service(options.get("breaker"))
         self.intents = list(self._intents(draw))
         self._draw = draw
-        self.world.ecs.wire.before = self.world.dynamodb.before = None
-        self.world.ecs.wire.around = lambda request, send: self._request(ECS, request, send)
+        self.world.ecs.before = self.world.dynamodb.before = None
+        self.world.ecs.around = lambda request, send: self._request(ECS, request, send)
         self.world.dynamodb.around = lambda request, send: self._request(DYNAMODB, request, send)
         for image in ("app:1", "envoy:1", "envoy:2", "envoy:3"):
             self.world.ecs.images.becomes(image, GOOD)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakes.simulated_ecs import Killed
+from fakes.wire import Killed
 
 _MOST_SWITCHES = 100_000
 """More than that is a run without end."""

@@ -6,7 +6,7 @@ import pytest
 
 from ecs_updater.ledger.entry import Entry, Side
 from ecs_updater.ledger.lease import Lease
-from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN
+from fakes.wire import CLUSTER_ARN, FAMILY_ARN
 
 START = 1_800_000_000.0
 ANSWER = {"statusCode": 200, "body": {"changed": True}}

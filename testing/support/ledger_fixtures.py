@@ -6,8 +6,8 @@ from ecs_updater.aws import dynamodb
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
-from fakes.fake_ecs import SERVICE_ARN
 from fakes.memory_dynamodb import TABLE, Clock, MemoryDynamodb
+from fakes.wire import SERVICE_ARN
 
 from .ledger import START, intent
 

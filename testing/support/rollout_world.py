@@ -26,10 +26,10 @@ from ecs_updater.errors import EcsUpdaterError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
-from fakes.fake_ecs import REGION, SERVICE_ARN
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
-from fakes.simulated_ecs import Image, Killed, SimulatedEcs
+from fakes.simulated_ecs import Image, SimulatedEcs
 from fakes.simulated_ecs.deployments import Deployment
+from fakes.wire import REGION, SERVICE_ARN, Killed
 
 from .trouble import DYNAMODB, ECS, Process, Trouble
 
@@ -147,7 +147,7 @@ class World:
         self.table = boundary
         self.calls: Counter[str] = function.calls if function else Counter()
         if function:
-            self.ecs.wire.take(function.client)
+            self.ecs.take(function.client)
             self.boundary = function.ecs
         else:
             self.boundary = Ecs(self.ecs.client(_CONFIG), self.calls)
@@ -159,7 +159,7 @@ class World:
         self.made: dict[str, str] = {}
         """Revision of every deployment by its id, in order."""
         self.ecs.service.deployments = RecordedDeployments(self.ecs.service.deployments, self.made)
-        self.ecs.wire.before = lambda request: self.process.before(ECS, request)
+        self.ecs.before = lambda request: self.process.before(ECS, request)
         if table:
             table.before = lambda request: self.process.before(DYNAMODB, request)
             table.now = self.ecs.clock.now
@@ -250,7 +250,8 @@ class World:
         of it.
         """
         calls = itertools.count()
-        client = (self.boundary if service == ECS else self.table)._client  # type: ignore[union-attr]
+        boundary: Any = self.boundary if service == ECS else self.table
+        client = boundary._client  # pylint: disable=protected-access
 
         def hook(**_: Any) -> None:
             if skip <= next(calls) < skip + times:

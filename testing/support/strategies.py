@@ -14,7 +14,7 @@ from botocore.model import Shape
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from fakes.fake_ecs import CONNECTION_RESET, TIMED_OUT, UNREACHABLE
+from fakes.wire import CONNECTION_RESET, TIMED_OUT, UNREACHABLE
 
 from .task_definition_shapes import REGISTERED
 

@@ -11,8 +11,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
-from fakes import fake_ecs, memory_dynamodb
-from fakes.simulated_ecs import Killed
+from fakes import memory_dynamodb, wire
 
 ECS, DYNAMODB = "ecs", "dynamodb"
 _ATTEMPTS = {
@@ -45,17 +44,17 @@ def _either_way(name: str, ecs: Any, dynamodb: Any) -> tuple[Kind, Kind]:
     return Kind(f"{name} before the effect", faults), Kind(f"{name} after the effect", faults, True)
 
 
-THROTTLED = Kind("throttled", {ECS: fake_ecs.THROTTLED, DYNAMODB: memory_dynamodb.THROTTLED})
+THROTTLED = Kind("throttled", {ECS: wire.THROTTLED, DYNAMODB: memory_dynamodb.THROTTLED})
 SERVER_ERROR, SERVER_ERROR_AFTER = _either_way(
-    "500", fake_ecs.SERVER_ERROR, memory_dynamodb.SERVER_ERROR
+    "500", wire.SERVER_ERROR, memory_dynamodb.SERVER_ERROR
 )
 TIMED_OUT, TIMED_OUT_AFTER = _either_way(
-    "timed out", fake_ecs.TIMED_OUT, ReadTimeoutError(endpoint_url="https://dynamodb")
+    "timed out", wire.TIMED_OUT, ReadTimeoutError(endpoint_url="https://dynamodb")
 )
 RESET, RESET_AFTER = _either_way(
-    "reset", fake_ecs.CONNECTION_RESET, ConnectionClosedError(endpoint_url="https://dynamodb")
+    "reset", wire.CONNECTION_RESET, ConnectionClosedError(endpoint_url="https://dynamodb")
 )
-KILLED, KILLED_AFTER = _either_way("killed", Killed("here"), Killed("here"))
+KILLED, KILLED_AFTER = _either_way("killed", wire.Killed("here"), wire.Killed("here"))
 FAILURES = (
     THROTTLED,
     SERVER_ERROR,
@@ -117,7 +116,7 @@ class Process:
         None without.
         """
         if self.is_dead:
-            raise Killed("it is dead already")
+            raise wire.Killed("it is dead already")
         self.sent.append((service, request.operation))
         trouble = self._trouble
         if not trouble or not self._is_meant(trouble, service, request):

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import deploy
-from fakes.fake_ecs import FakeEcs
+from fakes.simulated_ecs import SimulatedEcs
 from support.sampling import IS_ALL
 from support.strategies import REPEATABLE
 
@@ -62,7 +62,7 @@ def send(ecs_of):
 @pytest.fixture(scope="session")
 def fields():
     """What RegisterTaskDefinition takes, as the SDK's model says."""
-    return Ecs(FakeEcs().client(_CONFIG)).fields
+    return Ecs(SimulatedEcs().client(_CONFIG)).fields
 
 
 @pytest.fixture(name="log")

@@ -11,10 +11,8 @@ import re
 import string
 import sys
 import unicodedata
-from functools import cache
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.validate import ParamValidator
@@ -36,8 +34,8 @@ from ecs_updater.model.event_parser import parse
 from ecs_updater.model.image import ImageReference
 from ecs_updater.model.tags import LIMIT, TagChanges, wrong_character
 from ecs_updater.settings import Settings
-from fakes.fake_ecs import DENIED, REFUSED, REGION, SERVER_ERROR, FakeEcs
-from fakes.memory_dynamodb import Clock as FakeClock
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import DENIED, REFUSED, SERVER_ERROR
 from support import strategies
 from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
 
@@ -48,36 +46,22 @@ SINGLE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 MESSAGE_AT_MOST = 2000 + len("[ERROR][ecs_service_update] ")
 
 
-def run(fake: FakeEcs, event: Any, **environment: str) -> dict[str, Any]:
+def run(fake: SimulatedEcs, event: Any, **environment: str) -> dict[str, Any]:
     """One update on the wire."""
-    clock = FakeClock(0.0)
-    call = Call(clock=Clock(now=clock, sleep=clock.sleep, random=lambda: 0.5))
-    ANSWERING[0] = fake
-    return deploy(event, environment, boundary(), call)
+    clock = Clock(now=fake.clock.now, sleep=fake.clock.sleep, random=lambda: 0.5)
+    fake.take(CLIENT)
+    return deploy(event, environment, BOUNDARY, Call(clock=clock))
 
 
-ANSWERING: list[FakeEcs] = [FakeEcs()]
-"""Who answers the one boundary: to make a client for each example would take longer than the
-examples.
-"""
+CLIENT = SimulatedEcs().client(SINGLE_ATTEMPT)
+"""One for all examples: to make a client takes longer than an example."""
+BOUNDARY = Ecs(CLIENT)
 
 
-@cache
-def boundary() -> Ecs:
-    """A boundary whose requests go to the fake in ``ANSWERING``."""
-    client = boto3.client("ecs", region_name=REGION, config=SINGLE_ATTEMPT)
-
-    def serve(**sent: Any) -> Any:
-        return ANSWERING[0].serve(**sent)
-
-    client.meta.events.register_last("before-send.ecs", serve)
-    return Ecs(client)
-
-
-def two_containers() -> FakeEcs:
+def two_containers() -> SimulatedEcs:
     """A service of the containers that strategies.valid_events names."""
-    return FakeEcs(
-        [
+    return SimulatedEcs(
+        containers=[
             {"name": "app", "image": "busybox", "memory": 64},
             {"name": "sidecar", "image": "envoy:1", "memory": 64},
         ]
@@ -279,14 +263,14 @@ def test_any_json_value_is_either_planned_and_applied_or_refused_by_the_contract
 ):
     """Also: the service is then what the event says, or what it was."""
     fake = two_containers()
-    before = copy.deepcopy((fake.service, fake.tags, fake.revisions))
+    before = copy.deepcopy((fake.primary_id, fake.service.tags, fake.revisions))
     try:
         answer = run(fake, event, **environment)
     except CallerFault as error:
         # Nothing fails here, so whatever is refused is the caller's fault.
         assert_is_presentable(error)
         assert fake.writes == []
-        assert (fake.service, fake.tags, fake.revisions) == before
+        assert (fake.primary_id, fake.service.tags, fake.revisions) == before
         return
     assert json.loads(json.dumps(answer)) == answer
     wanted = event.get("ecs_tag")
@@ -295,9 +279,9 @@ def test_any_json_value_is_either_planned_and_applied_or_refused_by_the_contract
     if event.get("dry_run"):
         assert fake.writes == []
     else:
-        assert image in fake.images.values()
+        assert image in fake.running_images.values()
         kept = before[1] if wanted is None or event.get("ecs_tag_mode") == "merge" else {}
-        assert fake.tags == kept | (wanted or {})
+        assert fake.service.tags == kept | (wanted or {})
     if not event.get("wait_seconds"):
         assert len(fake.requests) <= 6 and len(set(fake.operations)) == len(fake.operations)
     assert bool(fake.writes) == (answer["body"]["changed"] and not event.get("dry_run"))
@@ -374,7 +358,7 @@ def test_any_task_definition_comes_through_with_nothing_but_its_images_changed(
         expected["tags"] = given_by_people
     (body,) = registered_bodies(fake)
     assert same_json(body, expected)
-    assert fake.images == {c["name"]: c["image"] for c in expected["containerDefinitions"]}
+    assert fake.running_images == {c["name"]: c["image"] for c in expected["containerDefinitions"]}
     if is_dropped:
         assert accepted_by_the_sdk(body)
     changes = [tuple(change.values()) for change in answer["body"]["changes"]]
@@ -404,22 +388,24 @@ def test_dropping_the_only_member_of_a_union_leaves_a_body_that_the_sdk_accepts(
         "value": "1",
         "sharingStrategy": {"futureStrategy": {"slices": 2}},
     }
-    fake = FakeEcs([{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}])
+    fake = SimulatedEcs(
+        containers=[{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}]
+    )
     update_images(fake, {"app": "busybox:2"}, UNKNOWN_FIELDS="drop")
     (registered,) = registered_bodies(fake)
     assert accepted_by_the_sdk(registered)
 
 
-def running(body: dict[str, Any]) -> FakeEcs:
+def running(body: dict[str, Any]) -> SimulatedEcs:
     """An ECS whose service runs ``body``, described with every field that ECS adds."""
-    fake = FakeEcs()
-    revision = fake.register(body)
+    fake = SimulatedEcs()
+    revision = fake.world.register(body)
     revision |= {"deregisteredAt": 1_700_000_000.5, "deleteRequestedAt": 1_700_000_001}
-    fake.deploy(revision["taskDefinitionArn"])
+    fake.redeploy(revision["taskDefinitionArn"])
     return fake
 
 
-def update_images(fake: FakeEcs, images: dict[str, str], **environment: str) -> dict[str, Any]:
+def update_images(fake: SimulatedEcs, images: dict[str, str], **environment: str) -> dict[str, Any]:
     """One update of nothing but these containers' images."""
     (first, image), *others = images.items()
     return run(
@@ -446,7 +432,7 @@ def with_images(body: dict[str, Any], images: dict[str, str]) -> dict[str, Any]:
     return expected
 
 
-def registered_bodies(fake: FakeEcs) -> list[dict[str, Any]]:
+def registered_bodies(fake: SimulatedEcs) -> list[dict[str, Any]]:
     """What RegisterTaskDefinition was sent."""
     return [
         request.body for request in fake.requests if request.operation == "RegisterTaskDefinition"
@@ -589,13 +575,13 @@ FAILURES = [
 def test_whichever_write_fails_the_service_keeps_the_tags_and_the_revision_that_it_had(
     pair, failure, fault
 ):
-    """On the wire, the answer lost after the effect included; FakeEcs fails when the service has
-    more than 50 tags.
+    """On the wire, the answer lost after the effect included. The service never has more than 50
+    tags: ECS refuses nothing.
     """
     before, after = pair
     operation, after_effect = failure
-    fake = FakeEcs()
-    fake.tags, running_before = dict(before), fake.service["taskDefinition"]
+    fake = SimulatedEcs()
+    fake.service.tags, running_before = dict(before), fake.running_arn
     fake.fail(operation, SERVER_ERROR if after_effect else fault, after_effect=after_effect)
     event = {
         "ecs_cluster_name": "ECSCluster",
@@ -609,13 +595,15 @@ def test_whichever_write_fails_the_service_keeps_the_tags_and_the_revision_that_
     }
     if not called.get(operation, True):
         run(fake, event)
-        assert fake.tags == after and fake.images == {"ecs-dummy-container": "busybox:2"}
+        assert fake.service.tags == after and fake.running_images == {
+            "ecs-dummy-container": "busybox:2"
+        }
         return
     with pytest.raises(EcsUpdaterError) as caught:
         run(fake, event)
     assert_is_presentable(caught.value)
-    assert fake.tags == before
-    assert fake.service["taskDefinition"] == running_before
+    assert fake.service.tags == before and not fake.refusals
+    assert fake.running_arn == running_before
 
 
 # What AWS answers
@@ -626,8 +614,8 @@ def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says
     failures, force
 ):
     """And no revision is registered twice, no deployment made twice, because an answer got lost."""
-    fake = FakeEcs()
-    tags, task_definition = dict(fake.tags), fake.service["taskDefinition"]
+    fake = SimulatedEcs()
+    tags, task_definition = dict(fake.service.tags), fake.running_arn
     for operation, fault, after_effect in failures:
         fake.fail(operation, fault, after_effect=after_effect)
     event = {
@@ -643,26 +631,28 @@ def test_whatever_aws_answers_the_caller_gets_an_error_of_the_contract_that_says
         text = str(error)
         assert text.isprintable() and len(text) <= MESSAGE_AT_MOST
         if "is not used" in text:
-            assert fake.service["taskDefinition"] == task_definition
+            assert fake.running_arn == task_definition
         if "the service is as it was" in text:
-            assert (fake.service["taskDefinition"], fake.tags) == (task_definition, tags)
+            assert (fake.running_arn, fake.service.tags) == (task_definition, tags)
         if "ecs_service_update" not in text:
             assert fake.writes == []
         if "not known" in text or "no answer" in text:
             assert isinstance(error, ServerFault)
     else:
         assert answer["body"]["deployment"]["verdict"] == "IN_PROGRESS"
-        assert fake.images == {"ecs-dummy-container": "busybox:2"} and fake.tags == {
-            "owner": "platform"
-        }
-    assert len(fake.revisions) <= 2 and len(fake.service["deployments"]) <= 2
-    assert not fake.was_without_tags
+        assert fake.running_images == {
+            "ecs-dummy-container": "busybox:2"
+        } and fake.service.tags == {"owner": "platform"}
+    assert len(fake.revisions) <= 2 and len(fake.service.history) <= 2
+    assert not fake.service.was_without_tags
 
 
 def test_an_answer_that_the_sdk_cannot_parse_is_an_error_of_the_contract_too():
     """botocore raises another error than BotoCoreError: here for a union without a member."""
     requirement = {"type": "GPU", "value": "1", "sharingStrategy": {}}
-    fake = FakeEcs([{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}])
+    fake = SimulatedEcs(
+        containers=[{"name": "app", "image": "busybox", "resourceRequirements": [requirement]}]
+    )
     try:
         update_images(fake, {"app": "busybox:2"})
     except EcsUpdaterError as error:

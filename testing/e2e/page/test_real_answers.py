@@ -12,9 +12,9 @@ from e2e.page.browser import expect, violations
 from ecs_updater.api.get_routes import status_app
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.entry import Entry, Side, to_item
-from fakes.fake_ecs import ACCOUNT, FAMILY_ARN, REGION
 from fakes.scripted_api import FORBIDDEN, KEY, STAGE, Answer, ScriptedApi
 from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import ACCOUNT, FAMILY_ARN, REGION
 from support.http import ask
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"

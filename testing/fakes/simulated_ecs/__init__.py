@@ -1,7 +1,7 @@
 """A stateful, simulated Amazon ECS with a fast-forward clock, for what emulators cannot show: long
 rollouts in milliseconds.
 
-A real boto3 client talks to it behind botocore's ``before-send``. It plays rolling deployments as
+A real boto3 client talks to it over ``fakes.wire``. It plays rolling deployments as
 AWS documents them; it is no judge of what ECS accepts (its own refusals are tested against moto).
 
 ``clock``        simulated time, and what is due when
@@ -16,29 +16,20 @@ AWS documents them; it is no judge of what ECS accepts (its own refusals are tes
 ``ids``          identifiers, from a seed
 ``world``        the cluster: services, task definitions
 ``operations``   the API
-``wire``         requests, answers, faults, the record of calls
 ``happenings``   what else happens in the world, now or later
 ``simulation``   all of it together, and what a test looks at
-``rollout``      one update, made and looked at through the API
 """
 
 from .clock import Clock
 from .images import Image
-from .rollout import NAMES, Rollout
 from .runner import Pace
 from .simulation import BREAKER, BREAKER_WITHOUT_ROLLBACK, SimulatedEcs
-from .wire import ANY, Call, Killed
 
 __all__ = [
-    "ANY",
     "BREAKER",
     "BREAKER_WITHOUT_ROLLBACK",
-    "NAMES",
-    "Call",
     "Clock",
     "Image",
-    "Killed",
     "Pace",
-    "Rollout",
     "SimulatedEcs",
 ]

@@ -5,7 +5,6 @@ the code under test.
 import heapq
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import count
 from threading import RLock
 from types import SimpleNamespace
@@ -36,10 +35,6 @@ class Clock:
         ``time.monotonic``.
         """
         return self._now
-
-    def datetime(self) -> datetime:
-        """Now, as an aware datetime in UTC."""
-        return datetime.fromtimestamp(self._now, UTC)
 
     @property
     def elapsed(self) -> float:

@@ -16,22 +16,11 @@ from .tasks import Task
 FEWEST_FAILURES, MOST_FAILURES = 3, 200
 
 
-def threshold(desired: int, breaker: Mapping[str, Any]) -> int:
+def threshold(desired: int) -> int:
     """How many failed tasks make the circuit breaker give up a deployment: half of the desired
     tasks, 3 at least, 200 at most.
-
-    The service's ``thresholdConfiguration`` may say otherwise:
-    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html
     """
-    configured = breaker.get("thresholdConfiguration") or {"type": "BOUNDED_PERCENT", "value": 50}
-    if configured["type"] == "COUNT":
-        return configured["value"]
-    failures = math.ceil(desired * configured["value"] / 100)
-    return (
-        min(max(failures, FEWEST_FAILURES), MOST_FAILURES)
-        if configured["type"] == "BOUNDED_PERCENT"
-        else max(failures, 1)
-    )
+    return min(max(math.ceil(desired / 2), FEWEST_FAILURES), MOST_FAILURES)
 
 
 @dataclass(eq=False)
@@ -52,7 +41,6 @@ class Deployment:
     """Whether this is a rollback, which none follows when it fails."""
     failed_tasks: int = 0
     """Consecutive ones."""
-    all_failed_tasks: int = 0
     launched: int = 0
     tasks: list[Task] = field(default_factory=list)
     not_before: float = 0
@@ -77,28 +65,22 @@ class Deployment:
     def task_failed(self) -> None:
         """A task could not be placed, never ran, or failed its health check."""
         self.failed_tasks += 1
-        self.all_failed_tasks += 1
-        self._tell_history()
+        self._update_history()
 
     def task_succeeded(self) -> None:
         """A task runs well: the count of failed ones begins anew."""
         self.failed_tasks = 0
-        self._tell_history()
+        self._update_history()
 
     def breaks(self, breaker: Mapping[str, Any]) -> bool:
         """Whether the circuit breaker gives it up now."""
         if not breaker.get("enable") or self.rollout_state != "IN_PROGRESS":
             return False
-        return self._failures(breaker) >= threshold(self.desired, breaker)
+        return self.failed_tasks >= threshold(self.desired)
 
-    def _failures(self, breaker: Mapping[str, Any]) -> int:
-        return (
-            self.failed_tasks if breaker.get("resetOnHealthyTask", True) else self.all_failed_tasks
-        )
-
-    def _tell_history(self) -> None:
+    def _update_history(self) -> None:
         if not self.rolls_back:
-            self.service_deployment.failures = self._failures(self.service_deployment.breaker)
+            self.service_deployment.failures = self.failed_tasks
 
     def turn(self, state: str, reason: str, now: float) -> None:
         """Its rollout comes into another state."""

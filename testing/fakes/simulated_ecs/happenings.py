@@ -5,21 +5,21 @@ ECS itself, the network.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fakes.wire import THROTTLED, Killed, Wire
+
 from .clock import Clock
 from .images import Image, Registry
 from .scheduler import Scheduler
 from .service import Service
-from .wire import Fault, Killed, Wire
 from .world import ADDED_BY_ECS, World
 
 
-class Happenings:
+class Happenings(Wire):  # pylint: disable=abstract-method  # SimulatedEcs answers.
     """The methods with which a test lets things happen. A part of ``SimulatedEcs``."""
 
     clock: Clock
     images: Registry
     world: World
-    wire: Wire
     scheduler: Scheduler
 
     @property
@@ -106,25 +106,15 @@ class Happenings:
         """Somebody sets the service's tags, all of them."""
         self.service.tags = dict(tags)
 
-    def warn(self, message: str) -> None:
-        """ECS adds the service event ``message``; ``{service}`` becomes its name."""
-        self.scheduler.tell(message.replace("{service}", self.service.name))
-
     def throttle(self, operation: str, times: float = 1, seconds: float = float("inf")) -> None:
         """The next ``times`` calls of ``operation`` (``*``: any) are throttled, within ``seconds``
         from now.
         """
-        self.wire.throttle(operation, times, self.clock.now() + seconds)
-
-    def fail(self, operation: str, *faults: Fault, after_effect: bool = False) -> None:
-        """The next calls of ``operation`` fail with these faults, one each; ``after_effect``: after
-        having done their work.
-        """
-        self.wire.fail(operation, *faults, after_effect=after_effect)
+        self.fail(operation, THROTTLED, times=times, until=self.clock.now() + seconds)
 
     def kill(self, operation: str, after_effect: bool = False) -> None:
         """The process is killed at the next call of ``operation``: ``Killed`` is raised."""
-        self.wire.fail(operation, Killed(f"at {operation}"), after_effect=after_effect)
+        self.fail(operation, Killed(f"at {operation}"), after_effect=after_effect)
 
 
 class _Later:

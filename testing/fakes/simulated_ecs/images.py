@@ -38,25 +38,17 @@ class Image:
     exit_reason: str = ""
     seen_running: bool = True
     """Whether ECS sees the task RUNNING before the process ends."""
-    healthy_after: float | None = None
-    """With a health check: from RUNNING to HEALTHY."""
     unhealthy_after: float | None = None
     """With a health check: from RUNNING to UNHEALTHY, and so to the task's end."""
-    target_group: str = ""
-    """The ARN of the load balancer's target group, where the health check is the load
-    balancer's.
-    """
     turns: tuple["Image", ...] = ()
     """What the first task of a deployment, the second … does instead."""
     again: bool = False
     """Whether the turns begin anew after the last one, which else stays."""
 
     @classmethod
-    def good(cls, starts_after: float = 8, healthy_after: float | None = None) -> "Image":
-        """Runs for ever; with ``healthy_after`` its health check passes that long after it
-        started.
-        """
-        return cls(starts_after=starts_after, healthy_after=healthy_after)
+    def good(cls, starts_after: float = 8) -> "Image":
+        """Runs for ever."""
+        return cls(starts_after=starts_after)
 
     @classmethod
     def slow(cls, seconds: float = 300) -> "Image":
@@ -92,13 +84,9 @@ class Image:
         return cls(start_error=error, starts_after=after)
 
     @classmethod
-    def unhealthy(
-        cls, after: float = 30, starts_after: float = 8, target_group: str = ""
-    ) -> "Image":
-        """Runs, but its container's health check, or that of a load balancer, gives it up ``after``
-        seconds.
-        """
-        return cls(starts_after=starts_after, unhealthy_after=after, target_group=target_group)
+    def unhealthy(cls, after: float = 30) -> "Image":
+        """Runs, but its container's health check fails ``after`` so many seconds."""
+        return cls(unhealthy_after=after)
 
     @classmethod
     def never_placed(cls, reason: str = NO_INSTANCE) -> "Image":
@@ -128,7 +116,7 @@ class Image:
     @property
     def has_health_check(self) -> bool:
         """Whether ECS waits for HEALTHY before it calls the task good."""
-        return self.healthy_after is not None or self.unhealthy_after is not None
+        return self.unhealthy_after is not None
 
 
 class Registry:
@@ -169,7 +157,7 @@ class Registry:
         if at:
             return digest
         content = f"{reference} {self._times.get(reference, 0)}"
-        return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+        return f"sha256:{hashlib.sha256(content.encode(errors='surrogatepass')).hexdigest()}"
 
     def image(self, reference: str, digest: str) -> Image:
         """What a new task with that image does."""

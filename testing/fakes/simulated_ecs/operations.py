@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fakes.wire import Refusal
+
 from .history import ServiceDeployment
 from .scheduler import Scheduler
 from .service import Service
 from .tasks import Task
-from .wire import Refusal
 from .world import World, arn_of
 
 Body = dict[str, Any]
@@ -59,12 +60,8 @@ class Operations:
             "UpdateService": self._update_service,
             "DescribeTaskDefinition": self._describe_task_definition,
             "RegisterTaskDefinition": lambda body: {"taskDefinition": self._world.register(body)},
-            "DeregisterTaskDefinition": lambda body: {
-                "taskDefinition": self._world.deregister(body["taskDefinition"])
-            },
             "ListTasks": self._list_tasks,
             "DescribeTasks": self._describe_tasks,
-            "ListTagsForResource": lambda body: {"tags": _tags(self._by_arn(body["resourceArn"]))},
             "TagResource": self._tag_resource,
             "UntagResource": self._untag_resource,
         }
@@ -167,27 +164,21 @@ class Operations:
         service.tags = {
             key: value for key, value in service.tags.items() if key not in body["tagKeys"]
         }
+        service.was_without_tags |= not service.tags
         return {}
 
     # Tasks.
 
     def _list_tasks(self, body: Body) -> Body:
         cluster = self._cluster(body)
-        if "startedBy" in body and {"serviceName", "family", "desiredStatus"} & body.keys():
-            raise Refusal("InvalidParameterException", "startedBy must be the only filter")
-        found = [task for task in self._all_tasks() if task.cluster_arn == cluster]
-        if "serviceName" in body:
-            self._scheduler(body["serviceName"], body)
-            name = body["serviceName"].rpartition("/")[2]
-            found = [task for task in found if task.service_name == name]
-        if "startedBy" in body:
-            found = [task for task in found if task.deployment_id == body["startedBy"]]
-        if "family" in body:
-            found = [task for task in found if task.task_definition["family"] == body["family"]]
+        service = self._scheduler(body["serviceName"], body).service
         found = [
-            task for task in found if task.desired_status == body.get("desiredStatus", "RUNNING")
+            task.arn
+            for task in self._all_tasks()
+            if (task.cluster_arn, task.service_name) == (cluster, service.name)
+            and task.desired_status == body["desiredStatus"]
         ]
-        return _page("taskArns", sorted(task.arn for task in found), body)
+        return _page("taskArns", sorted(found), body)
 
     def _describe_tasks(self, body: Body) -> Body:
         cluster = self._cluster(body)
@@ -217,14 +208,10 @@ class Operations:
     # Service deployments.
 
     def _list_service_deployments(self, body: Body) -> Body:
-        statuses, created = body.get("status"), body.get("createdAt", {})
         history = [
             deployment.brief()
             for deployment in reversed(self._scheduler(body["service"], body).service.history)
-            if (not statuses or deployment.status in statuses)
-            and created.get("after", 0)
-            < deployment.created_at
-            < created.get("before", float("inf"))
+            if deployment.status in body["status"]
         ]
         return _page("serviceDeployments", history, body)
 
@@ -302,7 +289,3 @@ def _page(name: str, items: list[Any], body: Body, size: int = 100) -> Body:
 def _found(name: str, arns: Sequence[str], known: dict[str, Body]) -> Body:
     failures = [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known]
     return {name: [known[arn] for arn in arns if arn in known], "failures": failures}
-
-
-def _tags(service: Service) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in service.tags.items()]

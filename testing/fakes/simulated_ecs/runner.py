@@ -48,7 +48,7 @@ UNTHROTTLED_FAILURES = 3
 class Runner:
     """Runs the tasks of one service.
 
-    Tells ``changed`` whenever the scheduler has something to look at.
+    Calls ``changed`` whenever the scheduler has something to look at.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Runner:
         pace: Pace,
         new_id: Callable[[], str],
         changed: Callable[[], None],
-        tell: Callable[[str], None],
+        add_event: Callable[[str], None],
     ):
         self._service, self._clock, self._registry, self._pace = service, clock, registry, pace
-        self._new_id, self._changed, self._tell = new_id, changed, tell
+        self._new_id, self._changed, self._add_event = new_id, changed, add_event
 
     def place(self, deployment: Deployment, wanted: int) -> None:
         """Starts up to ``wanted`` tasks of ``deployment``; where the cluster has no room for one,
@@ -73,7 +73,7 @@ class Runner:
             containers = self._containers(deployment)
             reason = self._why_not_placed(deployment, containers)
             if reason:
-                self._tell(
+                self._add_event(
                     f"(service {self._service.name}) was unable to place a task because {reason}"
                 )
                 deployment.task_failed()
@@ -81,7 +81,7 @@ class Runner:
                 break
             started.append(self._launch(deployment, containers))
         for ids in _in_tens(started):
-            self._tell(
+            self._add_event(
                 f"(service {self._service.name}) has started {len(ids)} tasks: "
                 f"{wording.tasks(ids)}."
             )
@@ -99,9 +99,9 @@ class Runner:
         for task in running:
             self._clock.after(self._pace.stop_takes, lambda task=task: self._end(task, 143))
         if pending:
-            self._tell(f"(service {self._service.name}) stopped {len(pending)} pending tasks.")
+            self._add_event(f"(service {self._service.name}) stopped {len(pending)} pending tasks.")
         for ids in _in_tens(running):
-            self._tell(
+            self._add_event(
                 f"(service {self._service.name}) has stopped {len(ids)} running tasks: "
                 f"{wording.tasks(ids)}."
             )
@@ -173,36 +173,23 @@ class Runner:
         for image in {container.image for container in task.containers}:
             if image.unhealthy_after is not None:
                 self._clock.after(
-                    image.unhealthy_after,
-                    lambda image=image: self._is_unhealthy(deployment, task, image),
+                    image.unhealthy_after, lambda: self._is_unhealthy(deployment, task)
                 )
-            elif image.healthy_after is not None:
-                self._clock.after(image.healthy_after, lambda: self._is_healthy(deployment, task))
         if dying:
             self._clock.after(dying.image.exits_after, lambda: self._exits(deployment, task, dying))
         if not task.has_health_check:
             deployment.task_succeeded()
         self._changed()
 
-    def _is_healthy(self, deployment: Deployment, task: Task) -> None:
-        unhealthy = any(
-            container.image.unhealthy_after is not None for container in task.containers
-        )
-        if task.is_live and not unhealthy:
-            task.health = "HEALTHY"
-            deployment.task_succeeded()
-            self._changed()
-
-    def _is_unhealthy(self, deployment: Deployment, task: Task, image: Image) -> None:
+    def _is_unhealthy(self, deployment: Deployment, task: Task) -> None:
         if not task.is_live:
             return
-        # The load balancer's checks are not the container's.
-        task.health = "UNKNOWN" if image.target_group else "UNHEALTHY"
-        self._tell(
-            f"(service {self._service.name}) {wording.unhealthy_event(task.id, image.target_group)}"
+        task.health = "UNHEALTHY"
+        self._add_event(
+            f"(service {self._service.name}) (task {task.id}) failed container health checks."
         )
         deployment.task_failed()
-        self.stop([task], wording.unhealthy(image.target_group))
+        self.stop([task], wording.UNHEALTHY)
         self._changed()
 
     def _cannot_start(self, deployment: Deployment, task: Task, container: Container) -> None:
@@ -255,7 +242,7 @@ class Runner:
             deployment.task_failed()
         throttled = max(0, deployment.failed_tasks - UNTHROTTLED_FAILURES)
         if throttled == 1:
-            self._tell(
+            self._add_event(
                 f"(service {self._service.name}) is unable to consistently start tasks "
                 f"successfully. {wording.TROUBLESHOOTING}"
             )

@@ -61,13 +61,13 @@ class Scheduler:
         self.service = service
         self._clock, self._pace, self._ids, self._quirks = clock, pace, ids, quirks
         self._runner = Runner(
-            service, clock, registry, pace, ids.task, self._reconcile_soon, self.tell
+            service, clock, registry, pace, ids.task, self._reconcile_soon, self.add_event
         )
         self._steady_since: float | None = None
         self._busy = self._again = self._due = False
 
-    def tell(self, message: str) -> None:
-        """A service event."""
+    def add_event(self, message: str) -> None:
+        """Adds a service event."""
         event = {
             "id": str(UUID(self._ids.task())),
             "createdAt": self._clock.now(),
@@ -116,7 +116,7 @@ class Scheduler:
         deployment.turn("COMPLETED", wording.completed(deployment.id), since)
         service.completed.append((deployment.id, revision))
         self._steady_since = since
-        self.tell(f"(service {service.name}) has reached a steady state.")
+        self.add_event(f"(service {service.name}) has reached a steady state.")
         service.events[0]["createdAt"] = since
 
     def set_desired(self, desired: int) -> None:
@@ -260,13 +260,13 @@ class Scheduler:
         if deployment.rollout_state == "IN_PROGRESS":
             deployment.turn("COMPLETED", wording.completed(deployment.id), now)
             service.completed.append((deployment.id, deployment.revision))
-            self.tell(
+            self.add_event(
                 f"(service {service.name}) (deployment {deployment.id}) deployment completed."
             )
             deployment.service_deployment.turn(
                 "ROLLBACK_SUCCESSFUL" if deployment.rolls_back else "SUCCESSFUL", now
             )
-        self.tell(f"(service {service.name}) has reached a steady state.")
+        self.add_event(f"(service {service.name}) has reached a steady state.")
 
     # Lifecycle stages, of the other strategies than the rolling update.
 
@@ -333,7 +333,7 @@ class Scheduler:
             [task for task in deployment.live if not task.is_running],
             wording.scaling(deployment.id),
         )
-        self.tell(
+        self.add_event(
             f"(service {self.service.name}) (deployment {deployment.id}) deployment failed: {event}"
         )
         if not returns:
@@ -356,7 +356,7 @@ class Scheduler:
             [task for task in deployment.live if not task.is_running],
             wording.scaling(deployment.id),
         )
-        self.tell(
+        self.add_event(
             f"(service {service.name}) (deployment {deployment.id}) deployment failed: "
             f"{wording.TASKS_FAILED_TO_START}"
         )
@@ -396,7 +396,7 @@ class Scheduler:
         rollback = self._new_primary(rollback_id, revision, history)
         rollback.rolls_back = True
         rollback.turn("IN_PROGRESS", wording.rolling_back(rollback.id), now)
-        self.tell(f"(service {service.name}) rolling back to deployment {rollback.id}.")
+        self.add_event(f"(service {service.name}) rolling back to deployment {rollback.id}.")
         self._again = True
 
     def _new_id(self, revision: Revision) -> str:
@@ -445,7 +445,7 @@ class Scheduler:
             created_at=self._clock.now(),
             breaker=dict(service.breaker),
             configuration=dict(service.configuration),
-            threshold=threshold(service.desired, service.breaker),
+            threshold=threshold(service.desired),
         )
 
     def _after_or_now(self, seconds: float, happen: Callable[[], object]) -> None:

@@ -34,6 +34,8 @@ class Service:
     launch_type: str
     configuration: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_CONFIGURATION))
     tags: dict[str, str] = field(default_factory=dict)
+    was_without_tags: bool = False
+    """Whether an UntagResource ever left it without any tag."""
     status: str = "ACTIVE"
     deployments: list[Deployment] = field(default_factory=list)
     """The PRIMARY one first."""

@@ -5,12 +5,13 @@ looks at.
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
 
 from ecs_updater.aws import ecs_reader
 from ecs_updater.aws.ecs_reader import EcsReader
 from ecs_updater.context import Clock as FunctionClock
-from fakes.fake_ecs import Request
+from fakes.ecs_buckets import Buckets
+from fakes.wire import THROTTLED, Fault, Json, Request
 
 from .clock import Clock
 from .happenings import Happenings
@@ -19,7 +20,6 @@ from .operations import Operations
 from .runner import Pace
 from .scheduler import Quirks, Scheduler
 from .service import Service
-from .wire import Call, Wire
 from .world import World, arn_of
 
 CLUSTER, SERVICE, FAMILY, CONTAINER = (
@@ -70,17 +70,17 @@ class SimulatedEcs(Happenings):
         has_limits: bool = False,
         **task_definition: Any,
     ):
+        super().__init__("ecs")
         self.clock = clock or Clock()
+        self.lock, self.now = self.clock.lock, self.clock.now
         self.images = Registry()
         quirks = Quirks(rollback_reuses_id, deployment_has_number_of_revision)
         self.world = World(self.clock, self.images, pace or Pace(), seed, CLUSTER, quirks)
-        self.wire = Wire(
-            self.clock,
-            Operations(self.world, service_deployments, stale_reads).answer,
-            latency,
-            time_out,
-            has_limits,
-        )
+        self._operations = Operations(self.world, service_deployments, stale_reads)
+        self._latency, self._time_out = latency, time_out
+        self.buckets = Buckets()
+        """ECS's rate limits, and the number of calls of each operation."""
+        self._has_limits = has_limits
         for cluster, members in (services or {}).items():
             for name, fields in members.items():
                 self.add_service(cluster, name, **fields)
@@ -124,9 +124,17 @@ class SimulatedEcs(Happenings):
 
     # What the code under test is given.
 
-    def client(self, config: Config | None = None) -> Any:
-        """A real boto3 client whose requests end here instead of on a socket."""
-        return self.wire.client(config)
+    def answer(self, operation: str, body: Json) -> Json:
+        return self._operations.answer(operation, body)
+
+    def _fault(self, sent: Request) -> tuple[Fault | None, bool] | None:
+        if self._has_limits and not self.buckets.take(sent.operation, self.clock.now()):
+            return THROTTLED, False
+        return super()._fault(sent)
+
+    def _pass_time(self, fault: Fault | None) -> None:
+        is_lost = isinstance(fault, ReadTimeoutError)
+        self.clock.advance(self._time_out if is_lost else self._latency)
 
     def reader(self) -> EcsReader:
         """The function's reader of lists, on the simulated clock."""
@@ -155,24 +163,15 @@ class SimulatedEcs(Happenings):
         }
 
     @property
-    def messages(self) -> list[str]:
-        """The service's events, the oldest first."""
-        return [event["message"] for event in reversed(self.service.events)]
+    def running_arn(self) -> str:
+        """ARN of the revision that the service runs or is about to run."""
+        arn: str = self.service.primary.revision.task_definition["taskDefinitionArn"]
+        return arn
 
     @property
-    def calls(self) -> list[Call]:
-        """Time and operation of each request that went over the wire, retries included."""
-        return self.wire.calls
-
-    @property
-    def requests(self) -> list[Request]:
-        """The same with their bodies."""
-        return self.wire.requests
-
-    @property
-    def operations(self) -> list[str]:
-        """The operations alone."""
-        return [call.operation for call in self.calls]
+    def revisions(self) -> list[dict[str, Any]]:
+        """All task definitions, the newest last."""
+        return self.world.task_definitions
 
     @property
     def writes(self) -> list[str]:

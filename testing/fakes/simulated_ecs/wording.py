@@ -29,6 +29,7 @@ ALARM_DETECTED = (
 ALARM_STOPPED = "Service deployment stopped because one or more alarms went into the ALARM state."
 ALARM_EVENT = "alarm detected."
 ESSENTIAL_EXITED = "Essential container in task exited"
+UNHEALTHY = "Task failed container health checks"
 FAILED_TO_START = "Task failed to start"
 """The reason of an EC2 task. Only its container has the cause."""
 
@@ -59,27 +60,6 @@ def hook_failed(stage: str, target: str) -> str:
         f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle "
         f"hook target {target} returned "
         "FAILED status."
-    )
-
-
-def unhealthy(target_group: str) -> str:
-    """Why a task was stopped that failed its container's health check, or its load balancer's."""
-    checks = (
-        f"ELB health checks in (target-group {target_group})"
-        if target_group
-        else "container health checks"
-    )
-    return f"Task failed {checks}"
-
-
-def unhealthy_event(task_id: str, target_group: str) -> str:
-    """What the service's event says of it."""
-    if not target_group:
-        return f"(task {task_id}) failed container health checks."
-    reason = "Health checks failed with these codes: [500]"
-    return (
-        f"(task {task_id}) (port 80) is unhealthy in (target-group {target_group}) "
-        f"due to (reason {reason})."
     )
 
 

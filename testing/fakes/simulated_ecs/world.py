@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from fakes.fake_ecs import ACCOUNT, REGION
+from fakes.wire import ACCOUNT, REGION, Refusal
 
 from .clock import Clock
 from .history import Revision
@@ -13,7 +13,6 @@ from .images import Registry
 from .runner import Pace
 from .scheduler import Quirks, Scheduler
 from .service import Service
-from .wire import Refusal
 
 INACTIVE_SECONDS = 3600
 """How long a deleted service can still be described."""

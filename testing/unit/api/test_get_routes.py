@@ -27,7 +27,7 @@ def _ecs():
 
 @pytest.fixture(name="sources")
 def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goes where the test can read it.
-    ecs.wire.calls.clear()
+    ecs.requests.clear()
     return {
         "services": ServiceList(ecs.reader()),
         "ledger": UpdateQueries(table),
@@ -48,7 +48,7 @@ def test_a_browser_gets_the_page_with_a_strict_policy_and_reaches_no_aws_for_it(
     assert (
         policy.startswith("default-src 'none'") and "unsafe" not in policy and "sha256-" in policy
     )
-    assert answer.text.lstrip().lower().startswith("<!doctype html>") and not ecs.calls
+    assert answer.text.lstrip().lower().startswith("<!doctype html>") and not ecs.requests
 
 
 def test_services_are_listed_and_filtered(get):
@@ -113,7 +113,7 @@ def test_services_are_listed_and_filtered(get):
 )
 def test_a_query_that_means_nothing_is_refused_with_what_there_is(get, ecs, address, message):
     answer = get(address)
-    assert answer.status == 400 and not ecs.calls
+    assert answer.status == 400 and not ecs.requests
     error = {"errorType": "InvalidQueryError", "errorMessage": f"[ERROR][http_request] {message}"}
     assert answer.json == {**error, "requestId": REQUEST_ID}
 

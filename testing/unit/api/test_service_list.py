@@ -48,8 +48,8 @@ def test_a_thousand_services_of_one_cluster_cost_111_calls_and_none_is_throttled
     page = ServiceList(ecs.reader()).page(ListQuery(), forever)
     assert len(page["services"]) == 1000 and page["next"] is None
     calls = {"ListClusters": 1, "ListServices": 10, "DescribeServices": 100}
-    assert ecs.wire.buckets.calls == calls
-    assert ecs.wire.buckets.throttled.total() == 0
+    assert ecs.buckets.calls == calls
+    assert ecs.buckets.throttled.total() == 0
 
 
 def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages():
@@ -60,7 +60,7 @@ def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages()
     assert {json.dumps(view["images"]) for view in page["services"]} == {
         '{"app": "registry/web-0000:1"}'
     }
-    assert ecs.wire.buckets.calls["DescribeTaskDefinition"] == 1
+    assert ecs.buckets.calls["DescribeTaskDefinition"] == 1
 
 
 @pytest.mark.parametrize("limit", [1, 7, 10, 99, 250])

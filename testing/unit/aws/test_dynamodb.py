@@ -8,6 +8,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
 from ecs_updater.errors import LedgerError, Outcome
 from fakes.memory_dynamodb import CONFLICT, DENIED, SERVER_ERROR, THROTTLED
+from fakes.wire import Refusal
 
 pytest_plugins = ["support.ledger_fixtures"]
 NEW = "attribute_not_exists(#pk)"
@@ -15,15 +16,9 @@ URL = "https://dynamodb"
 
 
 def cancelled(*codes):
-    """The answer to a transaction that was cancelled for these reasons, one for each write."""
-    return {
-        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "Message": (
-            "Transaction cancelled, please refer cancellation reasons for specific reasons "
-            f"[{', '.join(codes)}]"
-        ),
-        "CancellationReasons": [{"Code": code} for code in codes],
-    }
+    """The refusal of a transaction that was cancelled for these reasons, one for each write."""
+    reasons = [{"Code": code} for code in codes]
+    return Refusal("TransactionCanceledException", ", ".join(codes), CancellationReasons=reasons)
 
 
 @pytest.mark.parametrize(

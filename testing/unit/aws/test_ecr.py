@@ -20,8 +20,7 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, Platform
 from ecs_updater.registry.verify import verify_all
-from fakes.answers import answer_of
-from fakes.fake_ecs import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED
+from fakes.wire import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED, answer_of
 from support.images import verify
 
 OWNER = "999999999999"

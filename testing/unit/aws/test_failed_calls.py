@@ -14,7 +14,8 @@ from botocore.exceptions import (
 
 from ecs_updater.aws.errors import translated
 from ecs_updater.errors import AwsFailure, Outcome
-from fakes.fake_ecs import THROTTLED, FakeEcs
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import THROTTLED
 
 HTTPS = "https://ecs"
 
@@ -94,7 +95,7 @@ def test_what_the_sdk_does_not_raise_is_not_translated():
 
 
 def test_every_request_of_a_client_is_counted_retries_included(ecs_of, waits):
-    fake, other = FakeEcs(), ecs_of(FakeEcs())
+    fake, other = SimulatedEcs(), ecs_of(SimulatedEcs())
     ecs = ecs_of(fake)
     fake.fail("DescribeServices", THROTTLED, THROTTLED)
     ecs.describe_service("ECSCluster", "ecs-dummy-service")

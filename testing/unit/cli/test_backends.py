@@ -26,9 +26,9 @@ from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands.options import AccountOptions
 from ecs_updater_cli.errors import CommandError, aws_error_of
-from fakes.fake_ecs import SERVER_ERROR
 from fakes.scripted_batch import BATCH, ScriptedClock, batch
 from fakes.simulated_ecs import Image
+from fakes.wire import SERVER_ERROR
 from support.rollout_world import EVENT, World
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
@@ -235,7 +235,7 @@ def test_without_a_table_a_retry_takes_the_revision_that_the_first_attempt_regis
     make_world, play
 ):
     world = make_world(Image.good())
-    world.ecs.wire.fail("UpdateService", SERVER_ERROR, times=2)
+    world.ecs.fail("UpdateService", SERVER_ERROR, times=2)
     _, statuses = play(world, {})
     assert statuses[1].state is State.SUCCEEDED and statuses[1].cause == RUNS_2
     assert (world.calls["UpdateService"], world.calls["RegisterTaskDefinition"]) == (3, 1)

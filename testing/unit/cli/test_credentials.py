@@ -6,9 +6,9 @@ import pytest
 
 from ecs_updater_cli.backends.account import Account
 from ecs_updater_cli.batch import watcher
-from fakes.fake_ecs import UNREACHABLE
 from fakes.scripted_batch import BATCH
 from fakes.simulated_ecs import Image
+from fakes.wire import UNREACHABLE
 from support.rollout_world import EVENT, World
 
 ROLE = {"role_arn": "arn:aws:iam::123456789012:role/x", "source_profile": "nobody"}
@@ -158,7 +158,7 @@ def _ecs(monkeypatch):
 def test_rejected_credentials_are_exit_code_3_at_once_and_nothing_is_retried(
     fail, ecs, words, fault, sentence
 ):
-    ecs.wire.fail("*", fault, times=99)
+    ecs.fail("*", fault, times=99)
     out, err = fail(words, sentence)
     assert not out and "secret" not in err
     services, sdk = 2 if words.startswith("deploy") else 1, 4 if fault is UNREACHABLE else 1
@@ -166,7 +166,7 @@ def test_rejected_credentials_are_exit_code_3_at_once_and_nothing_is_retried(
 
 
 def test_credentials_that_expire_during_a_rollout_are_exit_code_3_with_what_is_under_way(fail, ecs):
-    before = ecs.wire.before
+    before = ecs.before
 
     def expire(request):
         is_read = request.operation in ("DescribeServices", "ListTasks")
@@ -174,14 +174,14 @@ def test_credentials_that_expire_during_a_rollout_are_exit_code_3_with_what_is_u
             (EXPIRED, False) if is_read and "UpdateService" in ecs.operations else before(request)
         )
 
-    ecs.wire.before = expire
+    ecs.before = expire
     _, err = fail(DIRECT_UPDATE, LOGIN_EXPIRED)
     under_way = "1 update under way (ECSCluster/ecs-dummy-service)"
     assert f"{under_way}; without a ledger no process rolls them back" in err
 
 
 def test_credentials_that_expire_between_two_writes_are_exit_code_3_with_what_was_done(fail, ecs):
-    ecs.wire.fail("UpdateService", EXPIRED, times=99)
+    ecs.fail("UpdateService", EXPIRED, times=99)
     out, _ = fail(DIRECT_UPDATE, LOGIN_EXPIRED)
     assert "ecs-dummy-task:2 was registered and is not used" in out
     assert "the service is as it was" in out and ecs.operations.count("UpdateService") == 1
@@ -189,7 +189,7 @@ def test_credentials_that_expire_between_two_writes_are_exit_code_3_with_what_wa
 
 def test_a_denied_call_is_a_failure_of_the_service_and_is_not_retried(run, ecs):
     denied = (400, "AccessDeniedException", "User is not authorized")
-    ecs.wire.fail("RegisterTaskDefinition", denied, times=99)
+    ecs.fail("RegisterTaskDefinition", denied, times=99)
     code, out, _ = run(*DIRECT_UPDATE.split())
     assert code == 1 and "FAILED" in out
     assert ecs.operations.count("RegisterTaskDefinition") == 1

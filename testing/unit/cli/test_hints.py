@@ -15,9 +15,9 @@ from ecs_updater_cli.backends.account import Account
 from ecs_updater_cli.batch import watcher
 from ecs_updater_cli.commands import status as status_command
 from ecs_updater_cli.commands.status import FilteredEcsReader
-from fakes.fake_ecs import DENIED
 from fakes.scripted_batch import WEB
 from fakes.simulated_ecs import Image, SimulatedEcs
+from fakes.wire import DENIED
 from support.rollout_world import World
 
 WRONG_SERVICE = {**WEB, "ecs_service_name": "web-fronted"}
@@ -37,7 +37,7 @@ def _simulated():
 @pytest.fixture(name="calls")
 def _calls(simulated):
     """The number of calls of each operation in this test."""
-    simulated.wire.calls.clear()
+    simulated.requests.clear()
     return lambda: Counter(simulated.operations)
 
 
@@ -94,11 +94,11 @@ def test_an_update_that_finds_its_service_reads_no_list(monkeypatch):
     "fault", [DENIED, (500, "ServerException", "no"), (400, "ClusterNotFoundException", "gone")]
 )
 def test_a_list_that_cannot_be_read_changes_nothing_about_the_error(simulated, fault):
-    simulated.wire.before = lambda request: (
+    simulated.before = lambda request: (
         (fault, False) if request.operation.startswith("List") else None
     )
     error = error_of(Ecs(simulated.client(), may_list=True), WRONG_SERVICE)
-    simulated.wire.before = None
+    simulated.before = None
     assert (type(error).__name__, error.hint) == ("ServiceNotFoundError", PLACE)
 
 

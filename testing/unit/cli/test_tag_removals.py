@@ -101,9 +101,7 @@ def test_nothing_is_listed_where_no_tag_is_removed(deploy, update):
 def test_services_that_cannot_be_read_are_one_line_and_change_nothing(deploy, ecs):
     message = "User is not authorized to perform: ecs:DescribeServices"
     denied = (400, "AccessDeniedException", message)
-    ecs.wire.before = lambda request: (
-        (denied, False) if "web-12" in request.body["services"] else None
-    )
+    ecs.before = lambda request: (denied, False) if "web-12" in request.body["services"] else None
     code, err, sent = deploy([event(f"web-{number:02}") for number in range(25)])
     assert (code, sent, len(err.splitlines())) == (0, 25, 1 + 15 + 1)
     assert err.splitlines()[-1] == (

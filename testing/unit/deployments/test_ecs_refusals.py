@@ -21,7 +21,7 @@ from ecs_updater.errors import (
     ServiceUpdateRefusedError,
     TaskDefinitionRefusedError,
 )
-from fakes.fake_ecs import ACCOUNT, REGION
+from fakes.wire import ACCOUNT, REGION
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 CLUSTER, SERVICE = "ECSCluster", "ecs-dummy-service"

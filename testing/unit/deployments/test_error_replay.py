@@ -13,7 +13,7 @@ from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, Inva
 from ecs_updater.ledger.entry import Entry, Side
 from ecs_updater.log import log_update
 from ecs_updater.model.request import fingerprint_of_event
-from fakes.fake_ecs import CLUSTER_ARN, SERVICE_ARN
+from fakes.wire import CLUSTER_ARN, SERVICE_ARN
 from support.fleet_run import FleetRun
 
 KEY = "arn:aws:ecs:eu-west-1:123456789012:service/ECSCluster/web-001"

@@ -10,7 +10,7 @@ from ecs_updater.errors import (
     ServiceReadError,
     TaskDefinitionFamilyError,
 )
-from fakes.fake_ecs import CLUSTER_ARN, DENIED, SERVICE_ARN
+from fakes.wire import CLUSTER_ARN, DENIED, SERVICE_ARN
 
 
 @pytest.fixture(name="refused")
@@ -35,7 +35,7 @@ def test_a_service_is_read_with_its_tags_and_the_revision_that_it_runs(ecs_fake,
         ),
         (
             "DescribeTaskDefinition",
-            {"taskDefinition": ecs_fake.newest["taskDefinitionArn"], "include": ["TAGS"]},
+            {"taskDefinition": ecs_fake.revisions[-1]["taskDefinitionArn"], "include": ["TAGS"]},
         ),
     ]
 
@@ -47,17 +47,17 @@ def test_a_service_is_read_with_its_tags_and_the_revision_that_it_runs(ecs_fake,
 def test_an_arn_names_the_same_service_as_its_name(ecs_fake, send, event, cluster, service):
     body = send(ecs_fake, event(ecs_cluster_name=cluster, ecs_service_name=service))
     assert (body["AFTER"]["clusterArn"], body["AFTER"]["serviceArn"]) == (CLUSTER_ARN, SERVICE_ARN)
-    assert ecs_fake.images == {"ecs-dummy-container": "busybox:1.36"}
+    assert ecs_fake.running_images == {"ecs-dummy-container": "busybox:1.36"}
 
 
 def test_the_base_is_the_revision_that_runs_and_not_the_newest(ecs_fake, send, event):
     running, newest = (
-        ecs_fake.newest,
+        ecs_fake.revisions[-1],
         {"family": "ecs-dummy-task", "containerDefinitions": [{"name": "other", "image": "nginx"}]},
     )
-    ecs_fake.register(newest)
+    ecs_fake.world.register(newest)
     assert send(ecs_fake, event())["taskDefinitionArn"]["before"] == running["taskDefinitionArn"]
-    assert ecs_fake.images == {"ecs-dummy-container": "busybox:1.36"}
+    assert ecs_fake.running_images == {"ecs-dummy-container": "busybox:1.36"}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_refused_read_is_the_error_of_the_contract(
 def test_an_answer_without_the_service_becomes_an_error_with_its_reason(
     ecs_fake, monkeypatch, refused, answer, kind, message
 ):
-    monkeypatch.setattr(ecs_fake, "_describe_services", lambda body: answer)
+    monkeypatch.setattr(ecs_fake, "answer", lambda operation, body: answer)
     assert refused(kind) == message
 
 
@@ -154,15 +154,16 @@ CONTROLLER = (
 def test_a_service_that_cannot_be_updated_is_refused_after_one_read(
     ecs_fake, refused, fields, kind, reason
 ):
-    ecs_fake.service |= fields
+    ecs_fake.service.shown = fields
     assert refused(kind) == f"ecs_service_name ecs-dummy-service {reason}"
     assert ecs_fake.operations == ["DescribeServices"]
 
 
+@pytest.mark.parametrize("controller", [{"type": "ECS"}, None], ids=str)
 def test_a_service_with_the_rolling_controller_and_the_family_of_task_def_is_updated(
-    ecs_fake, send, event
+    ecs_fake, send, event, controller
 ):
-    ecs_fake.service["deploymentController"] = {"type": "ECS"}
+    ecs_fake.service.shown = {"deploymentController": controller}
     assert send(ecs_fake, event(), TASK_DEF="ecs-dummy-task")["changed"]
 
 
@@ -175,5 +176,5 @@ def test_task_def_refuses_another_family(refused, family):
 
 
 def test_without_a_primary_deployment_updated_on_is_the_time_of_creation(ecs_fake, send, event):
-    ecs_fake.service |= {"deployments": [], "createdAt": 0}
+    ecs_fake.service.shown = {"deployments": [], "createdAt": 0}
     assert send(ecs_fake, event(dry_run=True))["BEFORE"]["updatedOn"] == "1970-01-01T00:00:00.000Z"

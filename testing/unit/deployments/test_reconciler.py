@@ -175,14 +175,16 @@ def test_an_answer_of_ecs_without_a_field_of_one_service_stops_no_other(run, fie
 
 def test_after_a_refused_call_about_all_services_each_costs_one_call(run):
     refusal = 400, "InvalidParameterException", "Invalid identifier"
-    run.ecs.before = lambda operation, body: (
-        refusal if operation == "DescribeServices" and ODD in str(body) else None
+    run.ecs.before = lambda request: (
+        (refusal, False)
+        if request.operation == "DescribeServices" and ODD in str(request.body)
+        else None
     )
     run.ecs.buckets.calls.clear()
     done = run.reconcile()
     assert len(done.ended) == 9 and len(done.skipped) == 1
     assert run.ecs.buckets.calls["DescribeServices"] <= 11
-    run.ecs.before = lambda operation, body: None
+    run.ecs.before = None
     check_others(run)
 
 
@@ -268,9 +270,9 @@ def test_each_of_hundreds_of_entries_that_stay_open_is_polled_within_six_runs(la
 def test_an_entry_that_ends_the_run_each_time_is_skipped_by_the_next_one(large, monkeypatch):
     poison = {"web-003", "web-099", "web-100", "web-101", "web-250"}
 
-    def killed(operation, body):
-        names = {service.rpartition("/")[2] for service in body.get("services", [])}
-        if operation == "DescribeServices" and len(names) == 1 and names <= poison:
+    def killed(request):
+        names = {service.rpartition("/")[2] for service in request.body.get("services", [])}
+        if request.operation == "DescribeServices" and len(names) == 1 and names <= poison:
             raise KeyboardInterrupt
 
     large.ecs.before = killed

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from ecs_updater.deployments.response import _iso
-from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN, FakeEcs
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}
 
 
 def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, event):
-    ecs_fake.tags |= {"aws:b": "c"}
+    ecs_fake.service.tags |= {"aws:b": "c"}
     response = invoke(ecs_fake, event())
     assert response["statusCode"] == 200 and set(response) == {"statusCode", "body"}
     assert json.loads(json.dumps(response)) == response
@@ -29,7 +30,7 @@ def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, 
             {"key": "aws:b", "value": "c"},
             {"key": "old-custom-tag-name", "value": "old-custom-tag-value"},
         ],
-        "updatedOn": "2023-11-14T22:13:22.000Z",
+        "updatedOn": "2027-01-15T07:00:00.000Z",
     }
     assert body == {
         "BEFORE": before,
@@ -37,7 +38,7 @@ def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, 
         | {
             "serviceImage": "busybox:1.36",
             "tags": [{"key": "aws:b", "value": "c"}, {"key": "new", "value": "value"}],
-            "updatedOn": "2023-11-14T22:13:24.000Z",
+            "updatedOn": "2027-01-15T08:00:00.250Z",
         },
         "changed": True,
         "changes": [
@@ -47,7 +48,7 @@ def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, 
         ],
         "taskDefinitionArn": {"before": f"{FAMILY_ARN}:1", "after": f"{FAMILY_ARN}:2"},
         "deployment": {
-            "id": "ecs-svc/1700000004",
+            "id": ecs_fake.primary_id,
             "verdict": "IN_PROGRESS",
             "reason": "the deployment was started, and not waited for",
         },
@@ -57,7 +58,7 @@ def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, 
 def test_after_is_the_state_before_the_next_update(ecs_fake, send, event):
     after = send(ecs_fake, event())["AFTER"]
     assert after == send(ecs_fake, event())["BEFORE"]
-    assert {tag["key"]: tag["value"] for tag in after["tags"]} == ecs_fake.tags
+    assert {tag["key"]: tag["value"] for tag in after["tags"]} == ecs_fake.service.tags
 
 
 @pytest.mark.parametrize(
@@ -88,12 +89,16 @@ def test_a_forced_deployment_is_listed_as_a_change(ecs_fake, send, event):
         ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, force_new_deployment=True)
     )
     assert body["changes"] == [{"what": "deployment", "from": None, "to": "forced"}]
-    assert body["deployment"]["id"] == ecs_fake.service["deployments"][0]["id"]
+    assert body["deployment"]["id"] == ecs_fake.primary_id
     assert body["taskDefinitionArn"]["after"] == body["taskDefinitionArn"]["before"]
 
 
 def test_an_answer_of_update_service_without_deployments_is_in_progress(ecs_fake, send, event):
-    ecs_fake.deploy = lambda arn: ecs_fake.service.update(taskDefinition=arn, deployments=[])
+    def hide_deployments(request):
+        if request.operation == "UpdateService":
+            ecs_fake.service.shown = {"deployments": []}
+
+    ecs_fake.before = hide_deployments
     assert send(ecs_fake, event())["deployment"]["verdict"] == "IN_PROGRESS"
 
 
@@ -116,7 +121,7 @@ def test_a_dry_run_has_the_changes_of_the_update(ecs_fake, send, event):
 
 
 def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
-    ecs_fake.tags = {"c": "1", "b": "1", "aws:q": "1"}
+    ecs_fake.service.tags = {"c": "1", "b": "1", "aws:q": "1"}
     body = send(ecs_fake, event(ecs_tag={"y": "1", "a": "1", "b": "2"}))
     keys = [[tag["key"] for tag in body[side]["tags"]] for side in ("BEFORE", "AFTER")]
     assert keys == [["aws:q", "b", "c"], ["a", "aws:q", "b", "y"]]
@@ -129,14 +134,14 @@ def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
     [({"memory": 64}, 64), ({"memoryReservation": 64}, 512), ({}, 512)],
 )
 def test_memory_is_an_integer_also_if_it_is_the_tasks(send, event, container, expected):
-    body = send(FakeEcs([{"name": "app", "image": "busybox"} | container]), event())
+    body = send(SimulatedEcs(containers=[{"name": "app", "image": "busybox"} | container]), event())
     memory = body["AFTER"]["serviceMemory"]
     assert memory == expected and isinstance(memory, int)
 
 
 def test_the_response_has_the_addressed_container(send, event):
-    fake = FakeEcs(
-        [
+    fake = SimulatedEcs(
+        containers=[
             {"name": "web", "image": "nginx", "memory": 1},
             {"name": "side", "image": "envoy", "memory": 2},
         ]
@@ -170,6 +175,6 @@ def test_times_do_not_depend_on_the_machines_time_zone(ecs_fake, send, event, mo
         body = send(ecs_fake, event())
     time.tzset()
     assert (body["BEFORE"]["updatedOn"], body["AFTER"]["updatedOn"]) == (
-        "2023-11-14T22:13:22.000Z",
-        "2023-11-14T22:13:24.000Z",
+        "2027-01-15T07:00:00.000Z",
+        "2027-01-15T08:00:00.250Z",
     )

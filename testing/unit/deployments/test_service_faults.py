@@ -10,16 +10,17 @@ import json
 import pytest
 
 from ecs_updater.errors import CallerFault, EcsUpdaterError, ServerFault
-from fakes.fake_ecs import (
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import (
     CONNECTION_RESET,
     DENIED,
+    FAMILY_ARN,
     REFUSED,
     SERVER_ERROR,
     SERVICE_ARN,
     THROTTLED,
     TIMED_OUT,
     UNREACHABLE,
-    FakeEcs,
 )
 
 READS = ["DescribeServices", "DescribeTaskDefinition"]
@@ -79,12 +80,12 @@ STAGES = {
 
 def state(fake):
     """Returns the images and the tags of the service."""
-    return fake.images, fake.tags
+    return fake.running_images, fake.service.tags
 
 
 def made(fake):
     """Returns the number of new revisions and deployments."""
-    return len(fake.revisions) - 1, len(fake.service["deployments"]) - 1
+    return len(fake.revisions) - 1, len(fake.service.history) - 1
 
 
 @pytest.fixture(name="update")
@@ -128,8 +129,8 @@ def test_a_transient_fault_is_retried_and_nothing_is_done_twice(
     body = update(operation, fault, after_effect=after_effect)
     assert state(ecs_fake) == NEW and made(ecs_fake) == (1, 1)
     assert body["AFTER"]["serviceImage"] == "busybox:1.36"
-    assert body["taskDefinitionArn"]["after"] == ecs_fake.service["taskDefinition"]
-    assert body["deployment"]["id"] == ecs_fake.service["deployments"][0]["id"]
+    assert body["taskDefinitionArn"]["after"] == ecs_fake.running_arn
+    assert body["deployment"]["id"] == ecs_fake.primary_id
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_forced_deployment_is_made_once_also_after_a_lost_answer(
     body = update("UpdateService", fault, after_effect=after_effect, ecs_tag=OLD_TAGS, **FORCED)
     assert made(ecs_fake) == (0, 1)
     assert body["deployment"] == {
-        "id": ecs_fake.service["deployments"][0]["id"],
+        "id": ecs_fake.primary_id,
         "verdict": "IN_PROGRESS",
         "reason": "the deployment was started, and not waited for",
     }
@@ -175,7 +176,7 @@ def test_a_write_that_fails_permanently_leaves_the_service_as_it_was(
     assert not set(WRITES[WRITES.index(operation) + 1 :]) & set(ecs_fake.writes) - {"UntagResource"}
     stage = STAGES[operation]
     if operation == "UpdateService":
-        stage += f"{ecs_fake.newest['taskDefinitionArn']}: "
+        stage += f"{ecs_fake.revisions[-1]['taskDefinitionArn']}: "
     if operation in TAG_CALLS and root is CallerFault:
         stage = "[ERROR][ecs_service_update] service tags could not be updated "
     end = f"{AS_IT_WAS}; {NOT_USED}" if has_registered else AS_IT_WAS
@@ -205,10 +206,14 @@ def test_the_message_has_the_tags_that_could_not_be_restored(ecs_fake, failure, 
         ecs_fake.fail("UntagResource", PASSES)
         ecs_fake.fail("UpdateService", REFUSED)
     message = str(failure("UntagResource", *[DENIED] * FOR_GOOD))
-    assert ecs_fake.images == OLD[0] and ecs_fake.tags == OLD_TAGS | {"new": "value"}
+    assert ecs_fake.running_images == OLD[0] and ecs_fake.service.tags == OLD_TAGS | {
+        "new": "value"
+    }
     cause = f"{STAGES['UntagResource']}AccessDeniedException: {DENIED[2]}"
     if is_refused:
-        cause = f"{STAGES['UpdateService']}{ecs_fake.newest['taskDefinitionArn']}: {REFUSED[2]}"
+        cause = (
+            f"{STAGES['UpdateService']}{ecs_fake.revisions[-1]['taskDefinitionArn']}: {REFUSED[2]}"
+        )
     assert message == (
         f"{cause}; the service runs its old revision, but its tags could not be put back "
         f"({DENIED[2]}): they may be partly new; they were {json.dumps(OLD_TAGS)}; {NOT_USED}"
@@ -221,30 +226,30 @@ def test_the_message_is_true_after_tag_calls_that_work_and_never_answer(
     ecs_fake, failure, operation, fault
 ):
     message = str(failure(operation, *[fault] * FOR_GOOD, after_effect=True))
-    assert ecs_fake.images == OLD[0] and OLD_TAGS.items() <= ecs_fake.tags.items()
+    assert ecs_fake.running_images == OLD[0] and OLD_TAGS.items() <= ecs_fake.service.tags.items()
     assert (AS_IT_WAS in message) <= (state(ecs_fake) == OLD)
 
 
 @pytest.mark.parametrize("operation", ["TagResource", "UntagResource", "UpdateService"])
 @pytest.mark.parametrize("old, new", [(50, 50), (49, 2), (1, 50)])
 def test_tags_that_were_removed_first_are_restored(ecs_fake, failure, operation, old, new):
-    ecs_fake.tags = many(old, "old") | many(3, "aws:")
+    ecs_fake.service.tags = many(old, "old") | many(3, "aws:")
     message = str(failure(operation, REFUSED, ecs_tag=many(new, "new")))
     assert state(ecs_fake) == (OLD[0], many(old, "old") | many(3, "aws:"))
     assert AS_IT_WAS in message
 
 
 def test_merged_and_changed_tags_are_restored(ecs_fake, failure):
-    ecs_fake.tags = {"a": "1", "b": "2"}
+    ecs_fake.service.tags = {"a": "1", "b": "2"}
     failure("UpdateService", REFUSED, ecs_tag={"b": "3", "c": "4"}, ecs_tag_mode="merge")
-    assert ecs_fake.tags == {"a": "1", "b": "2"}
+    assert ecs_fake.service.tags == {"a": "1", "b": "2"}
 
 
 @pytest.mark.parametrize("fields, registered", [({}, [NOT_USED]), (FORCED, [])])
 def test_a_refused_update_without_changed_tags_writes_none(ecs_fake, failure, fields, registered):
     error = failure("UpdateService", REFUSED, ecs_tag=OLD_TAGS, **fields)
     assert "UntagResource" not in ecs_fake.writes and state(ecs_fake) == OLD
-    arn = ecs_fake.newest["taskDefinitionArn"]
+    arn = ecs_fake.revisions[-1]["taskDefinitionArn"]
     assert str(error) == (
         f"{STAGES['UpdateService']}{arn}: {'; '.join([REFUSED[2], AS_IT_WAS, *registered])}"
     )
@@ -273,49 +278,42 @@ def test_after_a_lost_answer_the_result_is_read_before_the_write_is_sent_again(
 
 def test_the_revision_of_another_update_is_not_the_one_with_the_lost_answer(ecs_fake, update):
     containers = [{"name": "ecs-dummy-container", "image": "other"}]
-    ecs_fake.register({"family": "ecs-dummy-task", "containerDefinitions": containers})
+    ecs_fake.world.register({"family": "ecs-dummy-task", "containerDefinitions": containers})
     update("RegisterTaskDefinition", TIMED_OUT)
     assert state(ecs_fake) == NEW
 
 
-class ContendedEcs(FakeEcs):
-    """An ECS where another update deploys another revision just before the second read of the
-    service.
-    """
+def test_the_deployment_of_another_update_is_not_the_one_with_the_lost_answer(ecs_fake, update):
+    def deploy_before_the_second_read(request):
+        if request.operation == "DescribeServices" and ecs_fake.requests:
+            ecs_fake.before = None
+            ecs_fake.deploy("other")
 
-    def _describe_services(self, body):
-        if self.operations.count("DescribeServices") == 2:
-            other = {
-                "family": "ecs-dummy-task",
-                "containerDefinitions": [{"name": "ecs-dummy-container", "image": "other"}],
-            }
-            self.deploy(self.register(other)["taskDefinitionArn"])
-        return super()._describe_services(body)
-
-
-def test_the_deployment_of_another_update_is_not_the_one_with_the_lost_answer(update):
-    fake = ContendedEcs()
-    deployment = update("UpdateService", TIMED_OUT, fake=fake)["deployment"]
+    ecs_fake.before = deploy_before_the_second_read
+    deployment = update("UpdateService", TIMED_OUT)["deployment"]
     # UpdateService is not sent again over the other deployment, but planned again from it.
-    assert fake.writes.count("UpdateService") == 2 and state(fake) == NEW
+    assert ecs_fake.writes.count("UpdateService") == 2 and state(ecs_fake) == NEW
     assert "came in between" in deployment["notes"][0]
-
-
-class ReorderingEcs(FakeEcs):
-    """An ECS that returns environment and tags in another order: it guarantees none."""
-
-    def register(self, body):
-        revision = super().register(body)
-        for container in revision["containerDefinitions"]:
-            container.get("environment", []).reverse()
-        self.revision_tags[-1].reverse()
-        return revision
 
 
 def test_a_revision_that_ecs_returns_in_another_order_is_recognised(update):
     environment = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
-    fake = ReorderingEcs([{"name": "app", "image": "busybox", "environment": environment}])
-    fake.revision_tags[0] = [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]
+    fake = SimulatedEcs(
+        containers=[{"name": "app", "image": "busybox", "environment": environment}]
+    )
+    fake.world.revision_tags[f"{FAMILY_ARN}:1"] = [
+        {"key": "a", "value": "1"},
+        {"key": "b", "value": "2"},
+    ]
+
+    def reverse(request, send):
+        response = send()
+        if request.operation == "RegisterTaskDefinition":
+            fake.revisions[-1]["containerDefinitions"][0]["environment"].reverse()
+            fake.world.revision_tags[f"{FAMILY_ARN}:2"].reverse()
+        return response
+
+    fake.around = reverse
     update("RegisterTaskDefinition", TIMED_OUT, after_effect=True, fake=fake)
     assert made(fake) == (1, 1)
 
@@ -387,45 +385,46 @@ def test_permanent_registrations_at_once_are_not_the_callers_fault(ecs_fake, fai
 # Answers that are not JSON, for example from a proxy, or lack a field
 
 
-class GarbledEcs(FakeEcs):
-    """An ECS whose answers to one operation are replaced by a proxy's page."""
+class GarblingEcs(SimulatedEcs):
+    """An ECS whose response to one operation is a proxy's page."""
 
     def __init__(self, operation):
         super().__init__()
         self._garbled = operation
+        self.around = self._garble
 
-    def serve(self, request, **_):
-        answer = super().serve(request)
-        if self.operations[-1] == self._garbled:
-            answer.raw.stream = lambda **_: iter([b"<html>Sign in</html>"])
-        return answer
+    def _garble(self, request, send):
+        response = send()
+        if request.operation == self._garbled:
+            response.raw.stream = lambda **_: iter([b"<html>Sign in</html>"])
+        return response
 
 
-class ForgetfulEcs(FakeEcs):
-    """An ECS whose answer to a registration lacks a field."""
+class ForgetfulEcs(SimulatedEcs):
+    """An ECS whose response to a registration lacks a field."""
 
     def __init__(self, field):
         super().__init__()
         self._forgotten = field
 
-    def _answer(self, operation, body):
-        status, answer = super()._answer(operation, body)
+    def answer(self, operation, body):
+        content = super().answer(operation, body)
         if operation == "RegisterTaskDefinition":
-            answer = {"taskDefinition": dict(answer["taskDefinition"])}
-            del answer["taskDefinition"][self._forgotten]
-        return status, answer
+            content = {"taskDefinition": dict(content["taskDefinition"])}
+            del content["taskDefinition"][self._forgotten]
+        return content
 
 
 @pytest.mark.parametrize("operation", READS)
 def test_a_read_that_is_answered_without_json_is_an_error_of_the_read_stage(failure, operation):
-    assert str(failure(operation, fake=GarbledEcs(operation))).startswith(STAGES[operation])
+    assert str(failure(operation, fake=GarblingEcs(operation))).startswith(STAGES[operation])
 
 
 @pytest.mark.parametrize(
     "fake_of, argument",
     [
-        (GarbledEcs, "RegisterTaskDefinition"),
-        (GarbledEcs, "UpdateService"),
+        (GarblingEcs, "RegisterTaskDefinition"),
+        (GarblingEcs, "UpdateService"),
         (ForgetfulEcs, "taskDefinitionArn"),
         (ForgetfulEcs, "family"),
         (ForgetfulEcs, "containerDefinitions"),
@@ -454,7 +453,7 @@ def test_unknown_fields_are_named_with_the_setting_if_they_can_be_the_reason(
     failure, fields, fault, environment, is_named
 ):
     container = {"name": "app", "image": "busybox"} | ({"new": ""} if fields else {})
-    fake = FakeEcs([container], **fields)
+    fake = SimulatedEcs(containers=[container], **fields)
     message = str(
         failure("RegisterTaskDefinition", *[fault] * FOR_GOOD, fake=fake, environment=environment)
     )
@@ -471,7 +470,7 @@ def test_unknown_fields_are_named_with_the_setting_if_they_can_be_the_reason(
 
 
 def test_tags_of_a_service_with_the_short_arn_are_refused_before_the_first_write(ecs_fake, failure):
-    ecs_fake.service["serviceArn"] = SERVICE_ARN.replace("/ECSCluster/", "/")
+    ecs_fake.service.shown = {"serviceArn": SERVICE_ARN.replace("/ECSCluster/", "/")}
     reason = "Long arn format must be used for tagging operations"
     error = failure("TagResource", *[(400, "InvalidParameterException", reason)] * FOR_GOOD)
     assert isinstance(error, CallerFault) and not ecs_fake.writes

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
+from fakes.wire import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 READS = ["DescribeServices", "DescribeTaskDefinition"]
 SAME = {"ecs_image_name": "busybox", "ecs_tag": {"old-custom-tag-name": "old-custom-tag-value"}}
@@ -51,7 +51,7 @@ def test_an_update_costs_two_reads_and_only_the_needed_writes(
 ):
     body = send(ecs_fake, event(**fields))
     assert ecs_fake.operations == [*READS, *writes]
-    assert len(ecs_fake.service["deployments"]) == 1 + deployments
+    assert len(ecs_fake.service.history) == 1 + deployments
     assert len(ecs_fake.revisions) == 1 + writes.count("RegisterTaskDefinition")
     assert body["changed"] is bool(writes)
     assert (body["BEFORE"] != body["AFTER"]) is bool(writes)
@@ -83,7 +83,7 @@ def test_a_dry_run_makes_the_reads_only(ecs_fake, send, event, fields):
 
 def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
     send(ecs_fake, event())
-    assert ecs_fake.tags == {"new": "value"} and not ecs_fake.was_without_tags
+    assert ecs_fake.service.tags == {"new": "value"} and not ecs_fake.service.was_without_tags
     assert sent(ecs_fake, "TagResource") == [
         {"resourceArn": SERVICE_ARN, "tags": [{"key": "new", "value": "value"}]}
     ]
@@ -94,9 +94,9 @@ def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
 
 def test_reserved_tags_are_kept_and_not_counted(ecs_fake, send, event):
     aws = many(10, "aws:x")
-    ecs_fake.tags = many(25, "old") | aws
+    ecs_fake.service.tags = many(25, "old") | aws
     send(ecs_fake, event(ecs_tag=many(25, "new")))
-    assert ecs_fake.tags == many(25, "new") | aws
+    assert ecs_fake.service.tags == many(25, "new") | aws
     assert ecs_fake.writes.index("TagResource") < ecs_fake.writes.index("UntagResource")
     assert not any(key.startswith("aws:") for key in sent(ecs_fake, "UntagResource")[0]["tagKeys"])
 
@@ -110,5 +110,7 @@ def test_the_environment_gives_defaults_and_tags_without_a_value_stay(ecs_fake, 
     }
     body = send(ecs_fake, {}, **environment)
     assert ecs_fake.writes == ["RegisterTaskDefinition", "UpdateService"]
-    assert ecs_fake.tags == OLD_TAG and ecs_fake.images == {"ecs-dummy-container": "busybox:2"}
+    assert ecs_fake.service.tags == OLD_TAG and ecs_fake.running_images == {
+        "ecs-dummy-container": "busybox:2"
+    }
     assert body["BEFORE"]["tags"] == body["AFTER"]["tags"]

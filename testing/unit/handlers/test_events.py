@@ -11,7 +11,7 @@ from e2e.event_suite.invokers import Invocation, from_payload
 from e2e.event_suite.run import FAILED, OK, run_case
 from e2e.event_suite.service import Service
 from ecs_updater.errors import EcsUpdaterError
-from fakes.fake_ecs import FakeEcs
+from fakes.simulated_ecs import SimulatedEcs
 from support.settings import SETTINGS
 
 CASES = {case.name: case for case in cases.load(SETTINGS)}
@@ -20,7 +20,7 @@ CASES = {case.name: case for case in cases.load(SETTINGS)}
 @pytest.fixture(name="run")
 def _run(invoke, tmp_path):
     """Runs one case with the function in this process."""
-    fake = FakeEcs(containers=[{"name": "ecs-dummy-container", "image": "busybox"}])
+    fake = SimulatedEcs(containers=[{"name": "ecs-dummy-container", "image": "busybox"}])
 
     def send(event_file) -> Invocation:
         try:

@@ -12,7 +12,8 @@ import pytest
 
 from ecs_updater.deployments import planner
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError
-from fakes.fake_ecs import CONNECTION_RESET, DENIED, REFUSED, SERVICE_ARN, THROTTLED, FakeEcs
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import CONNECTION_RESET, DENIED, REFUSED, SERVICE_ARN, THROTTLED
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "AKIA0SECRET0SECRET0",
@@ -170,7 +171,9 @@ def test_no_secret_of_environment_or_container_is_in_a_message_or_the_log(
 ):
     monkeypatch.setattr(os, "environ", os.environ | SECRETS)
     secret = {"name": "PASSWORD", "value": "c0nt41n3r-s3cr3t"}
-    fake = FakeEcs([{"name": "app", "image": "busybox", "environment": [secret], "future": "f"}])
+    fake = SimulatedEcs(
+        containers=[{"name": "app", "image": "busybox", "environment": [secret], "future": "f"}]
+    )
     if operation:
         fake.fail(operation, *[fault] * 99)
         text = str(error_of(fake))

@@ -18,7 +18,7 @@ from ecs_updater.ledger.entry import (
 )
 from ecs_updater.model.arn import group_id, service_key
 from ecs_updater.model.request import fingerprint
-from fakes.fake_ecs import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
+from fakes.wire import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 BEFORE = Side(f"{FAMILY_ARN}:1", {"app": "busybox:1.35"}, {"old": "tag", "empty": ""})
 AFTER = Side(None, {"app": "busybox:1.36"}, {"new": "tag"})

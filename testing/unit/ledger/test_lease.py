@@ -9,8 +9,8 @@ from ecs_updater.aws.dynamodb import LONGEST_CALL, Table
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.errors import LeaseHeldError, LedgerError
 from ecs_updater.ledger.lease import LEASE_SECONDS, SKEW, SORT_KEY, Holder, Leases
-from fakes.fake_ecs import SERVICE_ARN
 from fakes.memory_dynamodb import DENIED, SERVER_ERROR, TABLE, THROTTLED, Clock
+from fakes.wire import SERVICE_ARN
 from support.ledger import START, message_of
 
 pytest_plugins = ["support.ledger_fixtures"]

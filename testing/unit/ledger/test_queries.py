@@ -20,8 +20,8 @@ from ecs_updater.errors import (
 from ecs_updater.ledger.entry import Side, to_item
 from ecs_updater.ledger.lease import Holder
 from ecs_updater.ledger.queries import UpdateQueries
-from fakes.fake_ecs import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
 from fakes.memory_dynamodb import DENIED
+from fakes.wire import ACCOUNT, CLUSTER_ARN, REGION, SERVICE_ARN
 from support.ledger import intent, message_of, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]

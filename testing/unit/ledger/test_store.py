@@ -9,7 +9,7 @@ from ecs_updater.errors import LeaseHeldError, LedgerError
 from ecs_updater.ledger.entry import Success
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import RETENTION_DAYS
-from fakes.fake_ecs import FAMILY_ARN, SERVICE_ARN
+from fakes.wire import FAMILY_ARN, SERVICE_ARN
 from support.ledger import ANSWER, intent, message_of, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]

@@ -8,8 +8,8 @@ from botocore.exceptions import ReadTimeoutError
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.errors import LedgerError
 from ecs_updater.ledger.store import History
-from fakes.fake_ecs import SERVICE_ARN
 from fakes.memory_dynamodb import DENIED, SERVER_ERROR, TABLE, THROTTLED
+from fakes.wire import SERVICE_ARN, Refusal
 from support.ledger import ANSWER, intent, message_of, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -100,10 +100,8 @@ def test_a_request_that_others_begin_and_delete_without_end_is_an_error(
     begin("request-1")
     monkeypatch.setattr(history, "_entry", lambda service, number: None)
     body = {"Code": "ConditionalCheckFailed", "Item": {"service": {"S": "x"}, "number": {"N": "1"}}}
-    fault = {
-        "__type": "TransactionCanceledException",
-        "CancellationReasons": [{"Code": "None"}, body, {"Code": "None"}],
-    }
+    reasons = [{"Code": "None"}, body, {"Code": "None"}]
+    fault = Refusal("TransactionCanceledException", "cancelled", CancellationReasons=reasons)
     fake.fail("TransactWriteItems", fault, fault, fault)
     assert "request_id request-1 is begun by too many at once" in message_of(
         LedgerError, history.begin, intent(lease())

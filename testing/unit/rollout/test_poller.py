@@ -32,7 +32,7 @@ def polled(image, ecs=Ecs, throttled_for=0):
     simulation.throttle("*", throttled_for)
     clock = Clock(simulation.clock.now, simulation.clock.sleep, lambda: 0.5)
     poller = Poller(ecs(simulation.client(_CONFIG)), rollout, 3, clock)
-    return poller.wait(simulation.clock.now() + 180), len(simulation.calls)
+    return poller.wait(simulation.clock.now() + 180), len(simulation.requests)
 
 
 def test_task_failures_are_found_although_nothing_reports_them():

@@ -5,7 +5,7 @@ import pytest
 from ecs_updater.ledger.entry import State
 from ecs_updater.worker.run import PATIENCE
 from fakes import memory_dynamodb
-from fakes.fake_ecs import DENIED, SERVER_ERROR, THROTTLED
+from fakes.wire import DENIED, SERVER_ERROR, THROTTLED
 from support.fleet_run import FleetRun
 
 EXPIRED = (400, "ExpiredTokenException", "The security token included in the request is expired")
@@ -26,14 +26,14 @@ def _begin(run):
 
 def refusing(answer, *operations, about=""):
     """Returns what ECS answers to these operations about a service."""
-    return lambda operation, body: (
-        answer if operation in operations and about in str(body) else None
+    return lambda request: (
+        (answer, False) if request.operation in operations and about in str(request.body) else None
     )
 
 
 def accept(run):
     """Lets ECS accept all requests."""
-    run.ecs.before = lambda operation, body: None
+    run.ecs.before = None
 
 
 def hold(run, name, seconds):
@@ -156,9 +156,7 @@ def test_an_error_that_may_pass_is_retried_for_half_an_hour_and_then_rejected(
 def test_an_update_that_is_permitted_within_half_an_hour_is_made(run, begin, answer):
     (request_id,) = begin()
     end = run.time() + 600
-    run.ecs.before = lambda operation, _: (
-        answer if operation == "UpdateService" and run.time() < end else None
-    )
+    run.ecs.fail("UpdateService", answer, times=9999, until=end)
     work_until_empty(run)
     assert is_started_once(run, request_id)
 
@@ -207,8 +205,8 @@ def test_a_second_delivery_of_a_rejected_message_makes_one_call(run, begin):
 def test_an_update_whose_answer_was_lost_goes_on_after_its_batch_is_stopped(run, begin):
     (request_id,) = begin()
 
-    def lost(operation, _):
-        if operation == "UpdateService":
+    def lost(request):
+        if request.operation == "UpdateService":
             run.ecs.before = refusing(SERVER_ERROR, "DescribeServices")
 
     run.ecs.fail("UpdateService", SERVER_ERROR, after_effect=True)
@@ -226,8 +224,10 @@ def test_an_update_whose_answer_was_lost_goes_on_after_its_batch_is_stopped(run,
 def test_tags_that_could_not_be_restored_are_restored_when_the_update_is_rejected(run):
     (request_id,) = run.begin_batch([run.ecs.event("web-001", ecs_tag={"team": "b"})])
     old = [{"key": "team", "value": "a"}]
-    run.ecs.before = lambda operation, body: (
-        DENIED if operation == "UpdateService" or body.get("tags") == old else None
+    run.ecs.before = lambda request: (
+        (DENIED, False)
+        if request.operation == "UpdateService" or request.body.get("tags") == old
+        else None
     )
     run.work()
     accept(run)
