@@ -32,7 +32,7 @@ class Instances(Stack):
 
     def _function(self, name: str, argument: Any) -> Any:
         if name == "Fn::EachMemberEquals":
-            members, wanted = (self.resolve(one) for one in argument)
+            members, wanted = (self.resolve(item) for item in argument)
             return all(member == wanted for member in members)
         return super()._function(name, argument)
 
@@ -50,12 +50,14 @@ class Instances(Stack):
     def permissions(self) -> list[dict[str, Any]]:
         """The statements of the instances' role."""
         (role,) = (
-            one for one in self.of_type("AWS::IAM::Role") if one["RoleName"] == self.launched_role
+            item
+            for item in self.of_type("AWS::IAM::Role")
+            if item["RoleName"] == self.launched_role
         )
         return [
             statement
-            for one in role["Policies"]
-            for statement in one["PolicyDocument"]["Statement"]
+            for policy in role["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
         ]
 
     @property
@@ -73,8 +75,12 @@ class Instances(Stack):
         applied = [
             rule for rule in self.template["Rules"].values() if self.resolve(rule["RuleCondition"])
         ]
-        assertions = [one for rule in applied for one in rule["Assertions"]]
-        return [one["AssertDescription"] for one in assertions if not self.resolve(one["Assert"])]
+        assertions = [assertion for rule in applied for assertion in rule["Assertions"]]
+        return [
+            assertion["AssertDescription"]
+            for assertion in assertions
+            if not self.resolve(assertion["Assert"])
+        ]
 
 
 # Which of the two
@@ -82,7 +88,7 @@ class Instances(Stack):
 
 def test_fargate_is_the_default_and_makes_nothing_of_the_instances():
     stack = Stack(ECS)
-    assert {one["Type"] for one in stack.resources.values()} == {
+    assert {resource["Type"] for resource in stack.resources.values()} == {
         "AWS::ECS::Cluster",
         "AWS::Logs::LogGroup",
         "AWS::IAM::Role",
@@ -94,8 +100,8 @@ def test_fargate_is_the_default_and_makes_nothing_of_the_instances():
 def test_with_instances_there_is_all_that_fargate_has_and_what_they_need():
     with_instances, without = Instances(), Stack(ECS, by_name=True)
     assert with_instances.resources.items() >= without.resources.items()
-    assert {one["Type"] for one in with_instances.resources.values()} - {
-        one["Type"] for one in without.resources.values()
+    assert {resource["Type"] for resource in with_instances.resources.values()} - {
+        resource["Type"] for resource in without.resources.values()
     } == {
         "AWS::AutoScaling::AutoScalingGroup",
         "AWS::EC2::LaunchTemplate",

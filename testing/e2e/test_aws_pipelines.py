@@ -146,13 +146,14 @@ def files_left(here: Workspace) -> list[str]:
     """What is there of a run on this machine, without the sockets between Terraform and a provider:
     a killed one leaves them.
     """
-    return [one for one in here.left() if not one.startswith(f"{here.temporary}/plugin")]
+    return [item for item in here.left() if not item.startswith(f"{here.temporary}/plugin")]
 
 
 def is_there(account: Account, before: set[str], beginning: str) -> bool:
     """Whether something new that begins with this regular expression is in the account."""
     return any(
-        re.match(beginning, one) for one in account.inventory(beginning.partition(" ")[0]) - before
+        re.match(beginning, item)
+        for item in account.inventory(beginning.partition(" ")[0]) - before
     )
 
 

@@ -136,7 +136,7 @@ def test_every_revision_and_every_version_goes(emulator):
     described = [
         ecs.describe_task_definition(taskDefinition=f"{FAMILY}:{number}") for number in (1, 12)
     ]
-    assert [one["taskDefinition"]["status"] for one in described] == ["DELETE_IN_PROGRESS"] * 2
+    assert [item["taskDefinition"]["status"] for item in described] == ["DELETE_IN_PROGRESS"] * 2
 
 
 # What stays

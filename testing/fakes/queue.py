@@ -56,20 +56,20 @@ class FifoQueue:
     @property
     def next_at(self) -> float:
         """When the first message is to be had."""
-        return min((one.visible_at for one in self._first_of_each_group()), default=float("inf"))
+        return min((item.visible_at for item in self._first_of_each_group()), default=float("inf"))
 
     def send(self, messages: list[Outgoing]) -> None:
         """As the queue itself: a message that was sent before is none."""
         self._check("SendMessageBatch")
-        for one in messages:
-            if one.deduplication not in self._known:
-                self._known.add(one.deduplication)
-                self._held.append(_Held(f"message-{next(self._ids)}", one, self.now()))
+        for message in messages:
+            if message.deduplication not in self._known:
+                self._known.add(message.deduplication)
+                self._held.append(_Held(f"message-{next(self._ids)}", message, self.now()))
 
     def hide(self, receipt: str, seconds: int) -> None:
         """Likewise; a receipt that is none any more is refused."""
         self._check("ChangeMessageVisibility")
-        (found,) = [one for one in self._held if one.receipt == receipt]
+        (found,) = [item for item in self._held if item.receipt == receipt]
         found.visible_at = self.now() + seconds
 
     def receive(self, most: int = 10) -> list[dict[str, Any]]:
@@ -77,15 +77,15 @@ class FifoQueue:
         as they were sent.
         """
         with self._lock:
-            out = {one.message.group for one in self._held if one.visible_at > self.now()}
-            to_be_had = [one for one in self._held if one.message.group not in out]
-            self.dead += [one.message for one in to_be_had if one.receives >= self.most_receives]
+            out = {item.message.group for item in self._held if item.visible_at > self.now()}
+            to_be_had = [item for item in self._held if item.message.group not in out]
+            self.dead += [item.message for item in to_be_had if item.receives >= self.most_receives]
             self._held = [
-                one
-                for one in self._held
-                if one not in to_be_had or one.receives < self.most_receives
+                item
+                for item in self._held
+                if item not in to_be_had or item.receives < self.most_receives
             ]
-            received = [one for one in to_be_had if one.receives < self.most_receives][:most]
+            received = [item for item in to_be_had if item.receives < self.most_receives][:most]
             for held in received:
                 held.receives += 1
                 held.first_received_at = held.first_received_at or self.now()
@@ -100,14 +100,14 @@ class FifoQueue:
 
     def done(self, records: list[dict[str, Any]], failed: list[str]) -> None:
         """What the mapping does with the worker's answer: what did not fail is deleted."""
-        gone = {one["messageId"] for one in records} - set(failed)
+        gone = {record["messageId"] for record in records} - set(failed)
         with self._lock:
-            self._held = [one for one in self._held if one.id not in gone]
+            self._held = [item for item in self._held if item.id not in gone]
 
     def _first_of_each_group(self) -> list[_Held]:
         first: dict[str, _Held] = {}
-        for one in self._held:
-            first.setdefault(one.message.group, one)
+        for item in self._held:
+            first.setdefault(item.message.group, item)
         return list(first.values())
 
     def _check(self, operation: str) -> None:

@@ -119,8 +119,8 @@ def test_what_is_deployed_from_there_has_the_right_times_and_its_lease_the_right
         None, world.environment, world.boundary, world.table, call, begun.batch.id
     ).ended
     moments = [
-        datetime.fromisoformat(one).timestamp()
-        for one in (begun.batch.begun_at, entry.begun_at, entry.ended_at)
+        datetime.fromisoformat(item).timestamp()
+        for item in (begun.batch.begun_at, entry.begun_at, entry.ended_at)
     ]
     assert (
         moments == sorted(moments)

@@ -244,8 +244,8 @@ class Stack:
                 return self.resolve(self.template["Conditions"][condition])
             case "Fn::Not", [negated]:
                 return not self.resolve(negated)
-            case "Fn::Equals", [one, other]:
-                return str(self.resolve(one)) == str(self.resolve(other))
+            case "Fn::Equals", [value, other]:
+                return str(self.resolve(value)) == str(self.resolve(other))
             case (("Fn::And" | "Fn::Or"), conditions):
                 return (all if name == "Fn::And" else any)(map(self.resolve, conditions))
         raise NotImplementedError(f"{name} {argument}")

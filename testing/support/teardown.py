@@ -244,7 +244,7 @@ def register(emulator: Emulator, count: int = 1, family: str = FAMILY, **options
         ecs.register_task_definition(family=family, containerDefinitions=containers, **options)
         for _ in range(count)
     )
-    return [one["taskDefinition"]["taskDefinitionArn"] for one in made]
+    return [item["taskDefinition"]["taskDefinitionArn"] for item in made]
 
 
 def deploy(emulator: Emulator) -> None:

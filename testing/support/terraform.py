@@ -37,9 +37,14 @@ def changes(directory: Path, environment: Mapping[str, str]) -> dict[str, set[st
         ):
             done = run(directory, environment, *command)
             assert done.returncode == 0, done.stdout + done.stderr
-    changed = {one["address"]: one["change"] for one in json.loads(done.stdout)["resource_changes"]}
+    changed = {
+        change["address"]: change["change"]
+        for change in json.loads(done.stdout)["resource_changes"]
+    }
     return {
-        address: _differing(one) for address, one in changed.items() if one["actions"] != ["no-op"]
+        address: _differing(item)
+        for address, item in changed.items()
+        if item["actions"] != ["no-op"]
     }
 
 
@@ -131,9 +136,9 @@ def begin(
 def _set(value: Any) -> Any:
     """A value without what is not set in it, in whichever way the provider says so."""
     if isinstance(value, list):
-        return [_set(one) for one in value] or None
+        return [_set(item) for item in value] or None
     if isinstance(value, dict):
         return {
-            key: one for key, member in value.items() if (one := _set(member)) is not None
+            key: item for key, member in value.items() if (item := _set(member)) is not None
         } or None
     return None if value == "" else value

@@ -33,7 +33,7 @@ class Ran:
     @property
     def ends(self) -> dict[str, dict[str, Any]]:
         """The last record of each service, by its name."""
-        return {one["service"]: one for one in self.records if one["type"] == "change"}
+        return {record["service"]: record for record in self.records if record["type"] == "change"}
 
 
 def run(*arguments: str) -> Ran:

@@ -84,7 +84,7 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(path, services, at_
 def test_each_service_has_its_verdict(deployed):
     dummy = os.environ["SERVICE_NAME"]
     first, second = services_of_the_suite(dummy)
-    states = {name: one["state"] for name, one in deployed.ran.ends.items()}
+    states = {name: item["state"] for name, item in deployed.ran.ends.items()}
     assert states == {
         dummy: "succeeded",
         first: "succeeded",
@@ -124,8 +124,8 @@ def test_watch_shows_the_same_states_again(deployed):
 
     def seen(ran: Ran) -> list[tuple[Any, ...]]:
         return sorted(
-            (one["service"], one["state"], one["cause"], one["requestId"])
-            for one in ran.ends.values()
+            (end["service"], end["state"], end["cause"], end["requestId"])
+            for end in ran.ends.values()
         )
 
     assert seen(back) == seen(deployed.ran)

@@ -292,7 +292,7 @@ class Scheduler:
     def _enter(self, history: ServiceDeployment, stage: str) -> None:
         """Enters a stage, unless the deployment has ended; whose hook fails, ends it."""
         deployment = next(
-            (one for one in self.service.deployments if one.service_deployment is history), None
+            (item for item in self.service.deployments if item.service_deployment is history), None
         )
         if (deployment and deployment.rolls_back) or history.status not in (
             "PENDING",

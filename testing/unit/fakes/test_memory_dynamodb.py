@@ -141,8 +141,12 @@ def test_they_agree_on_pages_and_transactions(both, table):
                 }
             )
         )
-    assert [one["number"] for one in table.query("page", newest_first=True, most=3)] == [4, 3, 2]
-    assert [one["number"] for one in table.query("page", most=9)] == [0, 1, 2, 3, 4]
+    assert [element["number"] for element in table.query("page", newest_first=True, most=3)] == [
+        4,
+        3,
+        2,
+    ]
+    assert [element["number"] for element in table.query("page", most=9)] == [0, 1, 2, 3, 4]
     assert (
         table.query("page", "4") and not table.query("page", "5") and table.get("page", "9") is None
     )
@@ -164,6 +168,6 @@ def test_they_agree_on_pages_and_transactions(both, table):
         Delete("page", "8"),
         Put({"pk": "page", "sk": "4"}, "#number = :four", {"four": 4}),
     )
-    assert [one["sk"] for one in table.query("page")] == ["0", "1", "2", "4", "new"]
+    assert [element["sk"] for element in table.query("page")] == ["0", "1", "2", "4", "new"]
     assert both.items == both.items_of_moto
     assert not both.differences

@@ -275,7 +275,7 @@ class Together(Fake):
 
 def test_images_are_asked_for_at_the_same_time():
     images = [image(f"app:{number}") for number in range(10)]
-    assert not any(one.doubt for one in verify_all(images, X86_64, Together()).values())
+    assert not any(item.doubt for item in verify_all(images, X86_64, Together()).values())
 
 
 class Slow(Fake):
