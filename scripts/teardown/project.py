@@ -81,7 +81,7 @@ class Project:
     def leave(self, what: str, setting: str = "STACK_NAME") -> None:
         """Reports a resource that has a name of this project and not its tag."""
         why = f"has no tag {OWNERSHIP_TAG}={self.stack_name}, so it was not made here"
-        self.complain(f"left alone: {what} {why}: remove it yourself, or take another {setting}")
+        self.complain(f"kept: {what} {why}: remove it yourself, or take another {setting}")
 
     def complain(self, sentence: str) -> None:
         """Reports what is left and goes on, also when the output is closed."""

@@ -112,7 +112,7 @@ def remove_revisions(project: Project, family: str) -> None:
 
 
 def delete_revisions(project: Project, arns: list[str]) -> None:
-    """Deletes deregistered revisions, again until ECS knows that they are. Raises StillThere."""
+    """Deletes deregistered revisions, again until ECS shows that they are. Raises StillThere."""
     failures = [{"arn": arn} for arn in arns]
 
     def is_done() -> bool:

@@ -113,11 +113,11 @@ def test_a_package_imports_only_from_the_packages_below_it(module):
     "module", [module for module in MODULES if any(is_in(module, p) for p in PURE)]
 )
 def test_what_only_computes_reaches_no_aws(module):
-    seen, waiting = set(), [module]
+    visited, waiting = set(), [module]
     while waiting:
-        seen.add(current := waiting.pop())
-        waiting += [name for name in imports(current) if name in TREES and name not in seen]
-    assert sorted(name for name in seen if is_in(name, "ecs_updater.aws")) == []
+        visited.add(current := waiting.pop())
+        waiting += [name for name in imports(current) if name in TREES and name not in visited]
+    assert sorted(name for name in visited if is_in(name, "ecs_updater.aws")) == []
 
 
 def test_there_is_no_import_cycle():

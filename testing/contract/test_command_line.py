@@ -17,7 +17,7 @@ def names(lines: list[str]) -> set[str]:
 
 
 def test_the_package_asks_for_what_its_locked_environment_has():
-    asked = [
+    requested = [
         path.read_text("utf-8").splitlines()
         for path in (
             PROJECT / "scripts" / "environments" / "cli.in",
@@ -25,7 +25,7 @@ def test_the_package_asks_for_what_its_locked_environment_has():
         )
     ]
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert names(project["dependencies"]) == names(asked[0]) | names(asked[1])
+    assert names(project["dependencies"]) == names(requested[0]) | names(requested[1])
     assert all(">=" in dependency for dependency in project["dependencies"])
 
 
@@ -38,7 +38,7 @@ def test_the_locked_environments_of_command_and_tests_have_the_same_versions():
     assert {name: locked["test"][name] for name in locked["cli"]} == locked["cli"]
 
 
-def test_the_container_is_no_root_has_no_tools_and_writes_nothing():
+def test_the_container_is_not_root_has_no_tools_and_writes_nothing():
     *_, final = (PACKAGE / "Dockerfile").read_text("utf-8").split("\nFROM ")
     assert (
         final.startswith("python:3.13-slim\n") and "pip install" not in final and "apt" not in final

@@ -74,11 +74,11 @@ def paths(text: str) -> Iterator[str]:
             yield link.partition("#")[0].removeprefix("../")
     for span in code_spans(text):
         first, slash, _ = span.partition("/")
-        looks_like_path = re.fullmatch(r"[\w.-]+(/[\w.*-]+)*/?", span)
+        resembles_path = re.fullmatch(r"[\w.-]+(/[\w.*-]+)*/?", span)
         names_a_file = (
             re.fullmatch(r"[\w-]+\.(md|toml|yml|yaml|txt|sh|py)|Makefile", span) and "/" not in span
         )
-        if looks_like_path and ((slash and (PROJECT / first).exists()) or names_a_file):
+        if resembles_path and ((slash and (PROJECT / first).exists()) or names_a_file):
             yield span
 
 

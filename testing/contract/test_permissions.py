@@ -44,7 +44,7 @@ EVENT = {
     "ecs_image_name": "busybox:1.36",
     "ecs_tag": {"new": "value"},
 }
-# The narrowest resource that AWS knows for each action of the function:
+# The narrowest resource in AWS's reference for each action of the function:
 # https://docs.aws.amazon.com/service-authorization/latest/
 # reference/list_amazonelasticcontainerservice.html, list_awsidentityandaccessmanagementiam.html and
 # so on.
@@ -60,7 +60,7 @@ NARROWEST = {
     "ecs:DescribeServiceDeployments": {"service", "service-deployment"},
     "ecs:StopServiceDeployment": {"service", "service-deployment"},
     "ecs:DescribeTasks": {"task"},
-    # Of instances; of a service it is asked about with only the cluster as a condition.
+    # Of instances; for a service it is evaluated with only the cluster as a condition.
     "ecs:ListTasks": {"*"},
     "ecr:BatchGetImage": {"repository"},
     "ecr:GetDownloadUrlForLayer": {"repository"},
@@ -121,7 +121,7 @@ BY_LAMBDA = {
         "sqs:SendMessage",
     ): f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-dead-letters",
 }
-# Actions for which AWS knows no resource, so that * is all that can be said.
+# Actions without a resource type in AWS's reference, so that * is all that can be said.
 ONLY_STAR = {
     "autoscaling:Describe*",
     "autoscaling:DescribeAutoScalingGroups",
@@ -201,8 +201,8 @@ def _function_policy():
     return json.loads(text.replace("111122223333", ACCOUNT).replace("DeadLetterQueue.Arn", queue))
 
 
-@pytest.fixture(scope="module", name="asked")
-def _asked():
+@pytest.fixture(scope="module", name="requested")
+def _requested():
     """What AWS asks about for an update of image and tags, of a service whose tasks have roles and
     whose revisions have tags.
 
@@ -228,16 +228,16 @@ def _asked():
 # The function
 
 
-def test_the_function_may_do_everything_that_an_update_asks_for(function_policy, asked):
-    assert {"iam:PassRole", "ecs:TagResource"} < {action for action, _ in asked}
+def test_the_function_may_do_everything_that_an_update_asks_for(function_policy, requested):
+    assert {"iam:PassRole", "ecs:TagResource"} < {action for action, _ in requested}
     assert not [
-        call for call, context in asked.items() if not allows(function_policy, *call, context)
+        call for call, context in requested.items() if not allows(function_policy, *call, context)
     ]
 
 
-def test_nothing_in_the_role_of_the_function_is_idle(function_policy, asked):
+def test_nothing_in_the_role_of_the_function_is_idle(function_policy, requested):
     by_lambda = [(action, resource) for (_, action), resource in BY_LAMBDA.items()]
-    by_update = [(*call, context) for call, context in asked.items()]
+    by_update = [(*call, context) for call, context in requested.items()]
     assert not idle(function_policy, [*by_lambda, *by_update])
 
 
@@ -252,7 +252,9 @@ def test_lambda_may_write_the_logs_of_the_function_and_send_its_dead_letters_and
         )
 
 
-def test_every_action_of_the_function_is_on_the_narrowest_resource_that_aws_knows(function_policy):
+def test_every_action_of_the_function_is_on_the_narrowest_resource_of_the_reference(
+    function_policy,
+):
     assert set(actions(function_policy)) == set(NARROWEST)
     for statement in function_policy:
         for resource in listed(statement["Resource"]):
@@ -262,7 +264,7 @@ def test_every_action_of_the_function_is_on_the_narrowest_resource_that_aws_know
             )
 
 
-def test_what_aws_knows_is_what_the_data_says_that_cfn_lint_carries():
+def test_the_reference_is_the_data_in_cfn_lint():
     folders = sorted(TOOLS.glob("*/lib/python*/site-packages/cfnlint/data/AdditionalSpecs"))
     if not folders:
         pytest.skip("the data is not here: make lint installs cfn-lint, which has it")
@@ -290,10 +292,10 @@ def test_what_aws_knows_is_what_the_data_says_that_cfn_lint_carries():
     ],
     ids=["account", "region", "cluster", "family"],
 )
-def test_the_function_may_change_nothing_of_another(function_policy, asked, what, other):
+def test_the_function_may_change_nothing_of_another(function_policy, requested, what, other):
     changed = {
         (action, resource.replace(what, other)): context
-        for (action, resource), context in asked.items()
+        for (action, resource), context in requested.items()
         if what in resource
         and action
         not in ("ecs:DescribeServices", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -305,11 +307,11 @@ def test_the_function_may_change_nothing_of_another(function_policy, asked, what
 
 
 def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
-    function_policy, asked
+    function_policy, requested
 ):
     conditional = {
         call: context
-        for call, context in asked.items()
+        for call, context in requested.items()
         if "role/" in call[1] or (call[0] == "ecs:TagResource" and context)
     }
     assert [action for action, _ in conditional] == [
@@ -447,7 +449,7 @@ def test_the_deployer_changes_no_network_without_the_tag_and_cannot_add_the_tag(
     assert allows(statements, "ec2:CreateTags", resource, {"ec2:CreateAction": "CreateVpc"})
 
 
-def test_with_instances_one_more_role_can_be_written_and_passed_to_instances_alone():
+def test_with_instances_one_more_role_can_be_written_and_passed_only_to_instances():
     statements = list(expanded(policy("instances")))
     role = f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-ecs-eu-west-1-instance"
     assert allows(statements, "iam:PutRolePolicy", role)

@@ -23,7 +23,7 @@ LOG_GROUP = "/aws/lambda/ecs-updater-api-status"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:log-stream:2026/1"
 # What AWS asks about for the calls that the code makes, and for those that Lambda makes with the
 # function's role.
-ASKED = {
+REQUESTED = {
     ("ecs:ListClusters", "*"),
     ("ecs:ListServices", "*"),
     ("ecs:DescribeTaskDefinition", "*"),
@@ -71,15 +71,15 @@ def test_what_is_asked_of_ecs_here_are_the_calls_of_the_code():
     called = {
         f"ecs:{api}" for name, api in operations.items() if name in named or {name, api} & texts
     }
-    assert called == {action for action, _ in ASKED if action.startswith("ecs:")}
+    assert called == {action for action, _ in REQUESTED if action.startswith("ecs:")}
 
 
 def test_the_status_function_may_do_everything_that_it_asks_for(role):
-    assert not [call for call in ASKED if not allows(role, *call)]
+    assert not [call for call in REQUESTED if not allows(role, *call)]
 
 
 def test_nothing_in_its_role_is_idle(role):
-    assert not idle(role, ASKED)
+    assert not idle(role, REQUESTED)
 
 
 def test_it_may_write_nothing_but_its_own_logs(role):
@@ -94,13 +94,15 @@ def test_it_may_write_nothing_but_its_own_logs(role):
 )
 def test_it_may_read_nothing_of_another_account_region_or_ledger(role, what, other):
     changed = {
-        (action, resource.replace(what, other)) for action, resource in ASKED if what in resource
+        (action, resource.replace(what, other))
+        for action, resource in REQUESTED
+        if what in resource
     }
     assert changed
     assert not [call for call in changed if allows(role, *call)]
 
 
-def test_every_action_of_it_on_every_resource_is_one_for_which_aws_knows_no_resource(role):
+def test_every_action_of_it_on_every_resource_is_without_a_resource_type(role):
     folders = sorted(TOOLS.glob("*/lib/python*/site-packages/cfnlint/data/AdditionalSpecs"))
     if not folders:
         pytest.skip("the data is not here: make lint installs cfn-lint, which has it")

@@ -26,7 +26,7 @@ from support.table_calls import KEYS, table_and_keys
 
 pytest_plugins = ["support.ledger_fixtures"]
 
-QUEUE, DEAD_LETTERS = (
+QUEUE, DEAD_LETTER_QUEUE = (
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-fleet{name}.fifo" for name in ("", "-dead-letters")
 )
 LEDGER = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
@@ -38,7 +38,7 @@ BY_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
 # messages as for one.
 AS = {"TransactWriteItems": "PutItem", "SendMessageBatch": "SendMessage"}
 
-Asked = tuple[str, str, dict[str, Any]]
+Requested = tuple[str, str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module", name="stack")
@@ -75,7 +75,7 @@ def called_of_sqs() -> set[str]:
     return {f"sqs:{AS.get(name, name)}" for name in texts & set(operations)}
 
 
-def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
+def requested_of_the_table(requests: list[Request]) -> Iterator[Requested]:
     """What DynamoDB asks about for each request: the action, the table, and the partition keys that
     the request names.
     """
@@ -84,8 +84,8 @@ def asked_of_the_table(requests: list[Request]) -> Iterator[Asked]:
         yield f"dynamodb:{AS.get(request.operation, request.operation)}", LEDGER, {KEYS: keys}
 
 
-@pytest.fixture(name="asked")
-def _asked(fake, table, begin) -> list[Asked]:
+@pytest.fixture(name="requested")
+def _requested(fake, table, begin) -> list[Requested]:
     """All that a batch asks for that is sent, watched and stopped, one update of which has begun
     already.
     """
@@ -106,7 +106,7 @@ def _asked(fake, table, begin) -> list[Asked]:
         ("dynamodb:DescribeTable", LEDGER, {}),
         ("ecs:DescribeTaskDefinition", "*", {}),
     ]
-    found = [*asked_of_the_table(fake.requests), *queue, *beside]
+    found = [*requested_of_the_table(fake.requests), *queue, *beside]
     return [(action, resource, _of_the_account(context)) for action, resource, context in found]
 
 
@@ -120,15 +120,15 @@ def _of_the_account(context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_a_sender_may_do_everything_that_a_batch_asks_for(asked, sender):
-    assert {action for action, *_ in asked} == {
+def test_a_sender_may_do_everything_that_a_batch_asks_for(requested, sender):
+    assert {action for action, *_ in requested} == {
         action for statement in sender for action in listed(statement["Action"])
     }
-    assert not [call for call in asked if not allows(sender, *call)]
+    assert not [call for call in requested if not allows(sender, *call)]
 
 
-def test_nothing_in_the_policy_of_a_sender_is_idle(asked, sender):
-    assert not idle(sender, asked)
+def test_nothing_in_the_policy_of_a_sender_is_idle(requested, sender):
+    assert not idle(sender, requested)
     (watched,) = (
         statement["Condition"]["ForAllValues:StringLike"][KEYS]
         for statement in sender
@@ -137,7 +137,7 @@ def test_nothing_in_the_policy_of_a_sender_is_idle(asked, sender):
     for pattern in watched:
         assert [
             keys
-            for action, _, context in asked
+            for action, _, context in requested
             for keys in context.values()
             if action.endswith("BatchGetItem")
             and any(key.startswith(pattern.rstrip("*")) for key in keys)
@@ -148,10 +148,12 @@ def test_nothing_in_the_policy_of_a_sender_is_idle(asked, sender):
     ("what", "other"),
     [(ACCOUNT, "444455556666"), (REGION, "us-east-1"), ("ecs-updater-", "other-")],
 )
-def test_a_sender_may_do_nothing_with_another_account_region_or_fleet(asked, sender, what, other):
+def test_a_sender_may_do_nothing_with_another_account_region_or_fleet(
+    requested, sender, what, other
+):
     changed = [
         (action, resource.replace(what, other), context)
-        for action, resource, context in asked
+        for action, resource, context in requested
         if what in resource
     ]
     assert changed and not [call for call in changed if allows(sender, *call)]
@@ -163,7 +165,7 @@ def test_the_worker_may_do_with_its_queues_what_it_and_lambda_do_and_no_more(wor
     by_queue = {statement["Resource"]: set(listed(statement["Action"])) for statement in worker}
     assert by_queue == {
         QUEUE: BY_LAMBDA | {"sqs:ChangeMessageVisibility"},
-        DEAD_LETTERS: {"sqs:SendMessage"},
+        DEAD_LETTER_QUEUE: {"sqs:SendMessage"},
     }
 
 
@@ -186,7 +188,7 @@ OTHERS = [
         *((f"lambda:{verb}EventSourceMapping", MAPPING) for verb in ("Delete", "Get", "Update")),
     ],
 )
-def test_the_deployer_makes_and_changes_what_calls_this_worker_alone(action, resource):
+def test_the_deployer_makes_and_changes_only_what_calls_this_worker(action, resource):
     allowed = list(expanded(policies()))
     assert allows(allowed, action, resource, {"lambda:FunctionArn": OWN})
     assert not [
@@ -224,7 +226,7 @@ def test_the_deployer_takes_the_senders_policy_back_and_no_other_and_gives_none(
             (f"sqs:{operation}", QUEUE)
             for operation in ("ReceiveMessage", "DeleteMessage", "PurgeQueue")
         ),
-        ("sqs:SendMessage", DEAD_LETTERS),
+        ("sqs:SendMessage", DEAD_LETTER_QUEUE),
         ("lambda:InvokeFunction", OWN),
     ],
 )

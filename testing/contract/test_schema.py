@@ -126,9 +126,7 @@ def test_it_uses_only_what_api_gateway_models_take(path, schema):
 
 
 def test_its_patterns_mean_the_same_in_python_java_and_javascript():
-    """No escape that only one of them knows, and both ends held: an anchor that is left out is no
-    bound.
-    """
+    """No escape that only one of them has, and both ends held: a missing anchor is not a bound."""
     patterns = [schema["pattern"] for _, schema in schemas(SCHEMA) if "pattern" in schema]
     patterns += [
         pattern for _, schema in schemas(SCHEMA) for pattern in schema.get("patternProperties", {})

@@ -461,8 +461,8 @@ def test_every_queue_has_a_dead_letter_queue_or_is_one(template):
 @every_template
 def test_every_finding_of_a_scanner_that_is_skipped_says_why(template):
     for name, resource in template["Resources"].items():
-        for finding in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
-            assert set(finding) == {"id", "comment"} and len(finding["comment"].split()) > 3, name
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+            assert set(skip) == {"id", "comment"} and len(skip["comment"].split()) > 3, name
 
 
 @every_template

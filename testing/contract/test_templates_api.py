@@ -119,7 +119,7 @@ def test_post_goes_to_the_update_function_and_get_to_the_status_function():
 
 
 @pytest.mark.parametrize("name, verb", [("Update", "POST"), ("Status", "GET")])
-def test_api_gateway_may_call_each_function_by_its_own_verb_alone(name, verb):
+def test_api_gateway_may_call_each_function_only_by_its_own_verb(name, verb):
     permission = stack().resources[f"{name}Permission"]["Properties"]
     assert (
         permission["Principal"] == "apigateway.amazonaws.com"

@@ -29,7 +29,7 @@ NEEDED = {
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
     "LedgerTableName": "a-ledger",
 }
-QUEUE, DEAD_LETTERS = (
+QUEUE, DEAD_LETTER_QUEUE = (
     ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters")
 )
 TABLE = ARN % ("dynamodb", "table/a-ledger")
@@ -79,7 +79,7 @@ def test_dead_letters_stay_as_long_as_sqs_keeps_any_and_longer_than_they_waited(
 
 def test_failed_messages_go_to_the_dead_letter_queue_which_accepts_only_this_queue():
     redrive = made("FleetQueue")["RedrivePolicy"]
-    assert redrive["deadLetterTargetArn"] == DEAD_LETTERS
+    assert redrive["deadLetterTargetArn"] == DEAD_LETTER_QUEUE
     assert made("FleetDeadLetterQueue")["RedriveAllowPolicy"] == {
         "redrivePermission": "byQueue",
         "sourceQueueArns": [QUEUE],
@@ -182,7 +182,7 @@ def test_the_role_may_work_off_the_queue_beside_what_the_function_may():
         statement["Sid"]: statement["Resource"]
         for statement in made("FleetWorkerPolicy")["PolicyDocument"]["Statement"]
     }
-    assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": DEAD_LETTERS}
+    assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": DEAD_LETTER_QUEUE}
     # Lambda refuses an event source mapping if the role may not receive from the queue.
     assert FLEET["Resources"]["FleetMapping"]["DependsOn"] == "FleetWorkerPolicy"
 
@@ -218,7 +218,7 @@ def test_a_sender_may(action, resource, context):
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
     [
-        ("sqs:SendMessage", DEAD_LETTERS, {}),
+        ("sqs:SendMessage", DEAD_LETTER_QUEUE, {}),
         *(
             (f"sqs:{operation}", QUEUE, {})
             for operation in ("ReceiveMessage", "DeleteMessage", "PurgeQueue", "SetQueueAttributes")
@@ -228,7 +228,7 @@ def test_a_sender_may(action, resource, context):
             for operation in ("GetItem", "PutItem", "UpdateItem", "Query")
         ),
         *(
-            (f"dynamodb:{operation}", TABLE, {KEYS: ["PACE"]})
+            (f"dynamodb:{operation}", TABLE, {KEYS: ["TIMING"]})
             for operation in ("PutItem", "UpdateItem")
         ),
         ("dynamodb:PutItem", TABLE, {KEYS: ["REQUEST#one"]}),

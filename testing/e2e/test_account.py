@@ -93,12 +93,12 @@ def test_what_is_deployed_stays_without_consent_and_from_another_region_or_for_a
     before = account.inventory()
     elsewhere = workspace("elsewhere", **ON_ACCOUNT, CLUSTER_NAME="production")
 
-    asked = here.make("clean", environment=shell, YES=None, TARGET=None)
+    requested = here.make("clean", environment=shell, YES=None, TARGET=None)
     local = here.make("clean", environment=shell, TARGET="local")
     region = here.make("deploy-ecs-service", environment=shell, AWS_DEFAULT_REGION="us-west-2")
     cluster = elsewhere.make("deploy-ecs-service", environment=shell)
 
-    assert asked.status != 0 and f"✗ this changes {PLACE}" in asked.output
+    assert requested.status != 0 and f"✗ this changes {PLACE}" in requested.output
     assert local == Result(0, f"• kept in {here.build}: account\n")
     places = f"deploy to {PLACE}, and this is account {NUMBER}, region us-west-2: "
     assert f"✗ {here.build} was used to {places}" in region.output
@@ -126,7 +126,7 @@ def test_a_shell_without_credentials_is_refused(workspace):
     assert complaint.endswith(" Log in, or use TARGET=local for the emulator")
 
 
-def test_a_stack_of_somebody_else_is_left_alone_and_named(workspace, account):
+def test_a_stack_of_somebody_else_is_kept_and_named(workspace, account):
     cloudformation = account.client("cloudformation")
     cloudformation.create_stack(StackName="foreign-vpc", TemplateBody=EMPTY_TEMPLATE)
     cloudformation.get_waiter("stack_create_complete").wait(
@@ -170,7 +170,7 @@ def test_a_cluster_with_instances_is_made_and_removed(here, account):
 def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_somebody_else(
     workspace, account, package
 ):
-    ecs, events, watch = (account.client(service) for service in ("ecs", "events", "cloudwatch"))
+    ecs, events, alarms = (account.client(service) for service in ("ecs", "events", "cloudwatch"))
     rule, alarm = "ecs-updater-completer-poll", "ecs-updater-fleet-dead-letters"
     foreign = [{"Key": "ecs-updater", "Value": "another"}]
     metric = {
@@ -183,7 +183,7 @@ def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_some
     }
     here = workspace("deployer", **ON_ACCOUNT, CLUSTER_NAME="foreign")
 
-    watch.put_metric_alarm(
+    alarms.put_metric_alarm(
         AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Tags=foreign, **metric
     )
     said = here.make(
@@ -203,19 +203,19 @@ def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_some
     ]
     assert cleaned.status != 0
     assert all(
-        f"left alone: {what}" in cleaned.output
+        f"kept: {what}" in cleaned.output
         for what in (f"rule {rule}", f"alarm {alarm}", "cluster foreign")
     )
     assert events.describe_rule(Name=rule)["ScheduleExpression"] == "rate(1 day)"
-    assert watch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["Threshold"] == 7.0
+    assert alarms.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["Threshold"] == 7.0
     assert ecs.describe_clusters(clusters=["foreign"])["clusters"][0]["status"] == "ACTIVE"
     events.delete_rule(Name=rule)
-    watch.delete_alarms(AlarmNames=[alarm])
+    alarms.delete_alarms(AlarmNames=[alarm])
     ecs.delete_cluster(cluster="foreign")
     assert here.make("clean", environment=account.shell).status == 0
 
 
-def test_a_pipeline_on_an_account_leaves_the_emulator_of_the_same_directory_alone(here, account):
+def test_a_pipeline_on_an_account_keeps_the_emulator_of_the_same_directory(here, account):
     assert here.make("emulator-up", TARGET="local").status == 0
 
     result = here.make("all-aws", environment=account.shell, LAMBDA_RUNTIME="nonsense")
@@ -227,5 +227,5 @@ def test_a_pipeline_on_an_account_leaves_the_emulator_of_the_same_directory_alon
     assert stopped.status == 0, stopped.output
 
 
-# What CloudFormation says of a stack whose creation failed: the newest event first, and the cause
+# The events of a stack whose creation failed: the newest first, and the cause
 # neither first nor last.

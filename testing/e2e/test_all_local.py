@@ -48,7 +48,7 @@ OTHERS = {
 
 
 class WholeRun(NamedTuple):
-    """What became of a run of ``all-local``."""
+    """The outcome of a run of ``all-local``."""
 
     workspace: Workspace
     result: Result
@@ -210,9 +210,9 @@ def _interruptible() -> Iterator[None]:
 def test_an_interrupted_run_removes_everything(sign, workspace_with_package):
     workspace = workspace_with_package(sign.name)
     run = workspace.start("all-local")
-    run.until_it_says("deploying stack")
+    run.wait_for_output("deploying stack")
     run.send(sign)
-    run.until_it_says("removing everything")
+    run.wait_for_output("removing everything")
     run.send(sign)  # An impatient second time.
 
     assert run.result().status != 0
@@ -224,7 +224,7 @@ def test_an_interrupted_run_removes_everything(sign, workspace_with_package):
 def test_after_a_kill_clean_removes_everything_and_the_next_run_can_start(workspace_with_package):
     workspace = workspace_with_package("SIGKILL")
     run = workspace.start("all-local")
-    run.until_it_says("deploying stack")
+    run.wait_for_output("deploying stack")
     run.send(signal.SIGKILL)
     run.result()
 

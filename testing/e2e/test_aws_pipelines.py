@@ -161,7 +161,7 @@ def kill(run, text: str, condition: Callable[[], bool]) -> None:
     """Kills a run, and everything that it started, when it has said a text and the condition
     holds.
     """
-    run.until_it_says(text)
+    run.wait_for_output(text)
     until(lambda: condition() or run.has_ended(), text, pause=0.1)
     assert not run.has_ended(), run.output()
     run.send(signal.SIGKILL)
@@ -170,7 +170,7 @@ def kill(run, text: str, condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(name="broken")
 def _broken(request, runs) -> Break:
-    """What became of a run that was killed at the point that the test is parametrised with; skips
+    """The outcome of a run that was killed at the point that the test is parametrised with; skips
     where it cannot be.
     """
     if request.param not in runs:

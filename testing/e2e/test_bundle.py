@@ -282,7 +282,7 @@ for operation, parameters in json.loads(sys.argv[3]).items():
 
 
 @runs_here
-def test_a_cold_start_imports_from_the_bundle_alone_and_compiles_nothing(unzipped):
+def test_a_cold_start_imports_only_from_the_bundle_and_compiles_nothing(unzipped):
     program = """
 import os
 # Without these the function logs, at its start, what it goes without.
@@ -399,7 +399,7 @@ def test_compiled_wheels_are_for_the_functions_python_architecture_and_system(
     assert tags <= {f"cpython-{version}"}
 
 
-def test_a_bundle_that_is_up_to_date_is_left_alone_and_any_change_or_damage_makes_it_anew(tmp_path):
+def test_a_bundle_that_is_up_to_date_is_kept_and_any_change_or_damage_makes_it_anew(tmp_path):
     project = copy_project(tmp_path)
     package = built(tmp_path / "package.zip", project)
     first = package.read_bytes()

@@ -176,7 +176,7 @@ def test_what_the_circuit_breaker_gave_up_is_rolled_back(
 
 @pytest.fixture(name="function", scope="module")
 def _function(world, package):
-    """The deployed function: what it answers an event with, or None, and what Lambda says of an
+    """The deployed function: its answer to an event, or None, and Lambda's message of an
     error.
     """
     world.workspace.bring(package)

@@ -167,7 +167,7 @@ def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_w
 
 
 @needs_curl
-def test_with_iam_a_key_alone_is_refused_and_a_signature_beside_it_is_let_in(api):
+def test_with_iam_only_a_key_is_refused_and_a_signature_beside_it_is_let_in(api):
     api.here.make("deploy-api-aws", API_AUTH="iam").succeeded()
     try:
         assert api.ask("GET", "list")[0] == 403

@@ -69,7 +69,7 @@ def test_the_settings_for_a_shell_lead_only_to_the_emulator(emulator):
     ]
 
 
-def test_the_emulator_of_another_run_is_left_alone(emulator, workspace):
+def test_the_emulator_of_another_run_is_kept(emulator, workspace):
     here = workspace("beside", EMULATOR_PORT=str(emulator.port), SAM_MODE="emulator")
 
     complaint = here.make("emulator-up", SAM_MODE="emulator").complaint()

@@ -269,7 +269,7 @@ def _runs(workspace_with_package, why_no_terraform) -> Iterator[dict[str, Future
 
 
 def _result(run: Future) -> Run:
-    """What became of a pipeline. Skips the test where there is no Terraform for it."""
+    """The outcome of a pipeline. Skips the test where there is no Terraform for it."""
     if isinstance(reason := run.exception(), Unavailable):
         pytest.skip(str(reason))
     return run.result()
@@ -458,7 +458,7 @@ def test_nothing_in_the_policies_is_idle(recorded):
     """Without any action of any statement a recorded call is refused, or a handler of
     CloudFormation's, or a clean-up.
     """
-    asked = {
+    requested = {
         (need.action, need.resource, tuple(need.context.items())) for _, need in needs(recorded)
     }
     by_cloudformation = set().union(*handled(resource_types()).values())
@@ -466,7 +466,7 @@ def test_nothing_in_the_policies_is_idle(recorded):
         pytest.skip(
             "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
         )
-    found = idle(policies(), ((action, arn, dict(context)) for action, arn, context in asked))
+    found = idle(policies(), ((action, arn, dict(context)) for action, arn, context in requested))
     assert {(part, action) for part, action in found if action not in by_cloudformation} == set(
         IDLE_HERE
     )

@@ -2,7 +2,7 @@
 read, and one that wants tokens.
 
 What is pushed is a few bytes: an image for each of ECS's processors, an index of both, and a Helm
-chart, which is no image.
+chart, which is not an image.
 """
 
 import gzip
@@ -195,12 +195,12 @@ class Authority(Proxy):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[tuple[dict[str, list[str]], str | None]] = []
+        self.requested: list[tuple[dict[str, list[str]], str | None]] = []
         """Query and Authorization of each request for a token."""
 
     def before(self, request: Request) -> Answer:
         query = parse_qs(urlsplit(request.path).query)
-        self.asked.append((query, request.headers["Authorization"]))
+        self.requested.append((query, request.headers["Authorization"]))
         return Answer(200, [], b'{"token": "of-the-authority"}')
 
 
@@ -212,11 +212,11 @@ def test_a_registry_that_wants_tokens_gets_one_that_was_given_to_nobody_in_parti
             registry.push_image("team/open", "1", "amd64")
             registries = lookup(host, urlsplit(authority.url).netloc)
             verified = verify(parsed(registry, "team/open:1"), X86_64, registries)
-            asked = list(authority.asked)
+            requested = list(authority.requested)
             with pytest.raises(
                 ImageNotFoundError, match="its repository has no such tag or digest"
             ):
                 verify(parsed(registry, "team/open:2"), X86_64, registries)
 
     assert verified.platforms == (X86_64,) and verified.digest
-    assert asked == [({"service": [SERVICE], "scope": ["repository:team/open:pull"]}, None)]
+    assert requested == [({"service": [SERVICE], "scope": ["repository:team/open:pull"]}, None)]

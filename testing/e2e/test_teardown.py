@@ -93,8 +93,8 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     here = workspace_with_package("deployed")
     emulator = start_emulator(here)
     before = emulator.inventory()
-    doors = ["deploy-lambda-sam", "deploy-api-aws", "deploy-fleet-aws"]
-    steps = ["deploy-ecs-cluster", "deploy-ecs-service", *doors]
+    targets = ["deploy-lambda-sam", "deploy-api-aws", "deploy-fleet-aws"]
+    steps = ["deploy-ecs-cluster", "deploy-ecs-service", *targets]
     deployed = here.make(*steps)
     assert deployed.status == 0 and emulator.inventory() > before, deployed.output
     iam = emulator.client("iam")
@@ -133,10 +133,10 @@ def test_every_revision_and_every_version_goes(emulator):
     assert result.status == 0 and f"12 revisions of task definition {FAMILY}" in removed(result)
     assert emulator.inventory() == before
     ecs = emulator.client("ecs")
-    described = [
+    revisions = [
         ecs.describe_task_definition(taskDefinition=f"{FAMILY}:{number}") for number in (1, 12)
     ]
-    assert [item["taskDefinition"]["status"] for item in described] == ["DELETE_IN_PROGRESS"] * 2
+    assert [item["taskDefinition"]["status"] for item in revisions] == ["DELETE_IN_PROGRESS"] * 2
 
 
 # What stays

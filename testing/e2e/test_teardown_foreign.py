@@ -1,4 +1,4 @@
-"""What the teardown leaves alone: everything that has the name of something of ours and was not
+"""What the teardown keeps: everything that has the name of something of ours and was not
 made here. On an emulator.
 """
 
@@ -95,7 +95,7 @@ def _rule(name: str) -> Callable[[Emulator], object]:
         events = emulator.client("events")
         events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
         events.put_targets(
-            Rule=name, Targets=[{"Id": "theirs", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"}]
+            Rule=name, Targets=[{"Id": "foreign", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:foreign"}]
         )
 
     return make
@@ -184,7 +184,7 @@ def _stack_of_the_fleet(emulator: Emulator) -> None:
 def _mapping(emulator: Emulator) -> None:
     """What would call the worker, if there were one: it stays when a function goes."""
     sqs, lambda_ = emulator.client("sqs"), emulator.client("lambda")
-    url = sqs.create_queue(QueueName="theirs")["QueueUrl"]
+    url = sqs.create_queue(QueueName="foreign")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
     ]
@@ -225,7 +225,7 @@ SENDERS = f"{FLEET}-sender-{REGION}"
 API = f"{FUNCTION}-api"
 LOG_ROLE = f"{API}-logs-{REGION}"
 STATUS_ROLE = f"{API}-status-{REGION}"
-COMPLETER = f"{FUNCTION}-completer"
+RECONCILER = f"{FUNCTION}-completer"
 INSTANCES = f"{STACK}-ecs-instances"
 INSTANCE_ROLE = f"{STACK}-ecs-{REGION}-instance"
 FOREIGN = {
@@ -266,18 +266,18 @@ FOREIGN = {
         _table(OF_ANOTHER_STACK), f"table {FUNCTION}-ledger", "LAMBDA_FUNCTION_NAME"
     ),
     "rule of deployments": Foreign(
-        _rule(f"{COMPLETER}-deployments"), f"rule {COMPLETER}-deployments", "LAMBDA_FUNCTION_NAME"
+        _rule(f"{RECONCILER}-deployments"), f"rule {RECONCILER}-deployments", "LAMBDA_FUNCTION_NAME"
     ),
     "rule of the schedule": Foreign(
-        _rule(f"{COMPLETER}-poll"), f"rule {COMPLETER}-poll", "LAMBDA_FUNCTION_NAME"
+        _rule(f"{RECONCILER}-poll"), f"rule {RECONCILER}-poll", "LAMBDA_FUNCTION_NAME"
     ),
-    "completer": Foreign(_function(COMPLETER), f"function {COMPLETER}", "LAMBDA_FUNCTION_NAME"),
+    "completer": Foreign(_function(RECONCILER), f"function {RECONCILER}", "LAMBDA_FUNCTION_NAME"),
     "role of the completer": Foreign(
-        _role(f"{COMPLETER}-{REGION}"), f"role {COMPLETER}-{REGION}", "LAMBDA_FUNCTION_NAME"
+        _role(f"{RECONCILER}-{REGION}"), f"role {RECONCILER}-{REGION}", "LAMBDA_FUNCTION_NAME"
     ),
     "log group of the completer": Foreign(
-        _log_group(f"/aws/lambda/{COMPLETER}"),
-        f"log group /aws/lambda/{COMPLETER}",
+        _log_group(f"/aws/lambda/{RECONCILER}"),
+        f"log group /aws/lambda/{RECONCILER}",
         "LAMBDA_FUNCTION_NAME",
     ),
     "stack of the API": Foreign(_stack_of_the_api, f"stack {STACK}-api"),
@@ -370,7 +370,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_what_was_not_made_here_is_left_alone_and_named_and_everything_else_goes(name, emulator):
+def test_what_was_not_made_here_is_kept_and_named_and_everything_else_goes(name, emulator):
     foreign = FOREIGN[name]
     foreign.make(emulator)
     before = emulator.inventory()
@@ -384,7 +384,7 @@ def test_what_was_not_made_here_is_left_alone_and_named_and_everything_else_goes
 
     assert result.status == 1 and [ours in what for what in removed(result)] == [True]
     (complaint,) = complaints(result)
-    assert complaint.startswith(f"left alone: {foreign.complaint}") and complaint.endswith(
+    assert complaint.startswith(f"kept: {foreign.complaint}") and complaint.endswith(
         f"or take another {foreign.setting}"
     )
     assert f"no tag ecs-updater={STACK}, so it was not made here" in complaint
@@ -394,7 +394,7 @@ def test_what_was_not_made_here_is_left_alone_and_named_and_everything_else_goes
 def test_a_name_that_only_begins_like_one_of_ours_is_passed_over(emulator):
     emulator.client("logs").create_log_group(logGroupName=f"/aws/lambda/{FUNCTION}-of-others")
     register(emulator, family=f"{FAMILY}-of-others")
-    _rule(f"{COMPLETER}-poll-of-others")(emulator)
+    _rule(f"{RECONCILER}-poll-of-others")(emulator)
     for make in ("create_rest_api", "create_usage_plan", "create_api_key"):
         getattr(emulator.client("apigateway"), make)(name=f"{API}-of-others")
     set_log_role(emulator, f"{LOG_ROLE}-of-others")
@@ -405,14 +405,14 @@ def test_a_name_that_only_begins_like_one_of_ours_is_passed_over(emulator):
 
 
 def test_of_two_apis_with_one_name_the_other_ones_stays(emulator):
-    theirs = _gateway("create_rest_api")(emulator)["id"]
+    foreign = _gateway("create_rest_api")(emulator)["id"]
     before = emulator.inventory()
     ours = _gateway("create_rest_api", {"ecs-updater": STACK})(emulator)["id"]
 
     result = tear_down(emulator)
 
     assert (result.status, removed(result)) == (1, [f"REST API {API} ({ours})"])
-    assert f"left alone: REST API {API} ({theirs}) has no tag" in complaints(result)[0]
+    assert f"kept: REST API {API} ({foreign}) has no tag" in complaints(result)[0]
     assert emulator.inventory() == before
 
 
@@ -425,8 +425,7 @@ def test_a_service_in_a_cluster_that_was_not_made_here_keeps_running(emulator):
     assert result.status == 1 and not removed(result)
     (complaint,) = complaints(result)
     assert complaint.startswith(
-        f"left alone: service {SERVICE} is in cluster {CLUSTER}, which has no "
-        f"tag ecs-updater={STACK}"
+        f"kept: service {SERVICE} is in cluster {CLUSTER}, which has no tag ecs-updater={STACK}"
     )
     assert emulator.inventory() == before
 
@@ -459,7 +458,7 @@ def test_a_vpc_in_which_others_have_put_something_stays_with_that(emulator):
     assert result.status == 1 and removed(result) == [f"subnet {STACK} ({ours})"]
     (complaint,) = complaints(result)
     assert (
-        complaint.startswith("left alone: subnet subnet-")
+        complaint.startswith("kept: subnet subnet-")
         and f"which keeps VPC {vpc} in use" in complaint
     )
     assert emulator.inventory() == before

@@ -61,7 +61,7 @@ class Account:
         """Lays out one answer."""
         self.lays_out((service, method, answer, expected or None))
 
-    def all_were_asked(self) -> None:
+    def all_were_requested(self) -> None:
         """Fails when an answer was laid out that nobody asked for."""
         for _, stubber in self._stubbers.values():
             stubber.assert_no_pending_responses()

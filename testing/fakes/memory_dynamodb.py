@@ -112,18 +112,18 @@ class MemoryDynamodb(Wire):
         return {"Item": found} if found else {}
 
     def _batch_get_item(self, body: Json) -> Json:
-        ((name, asked),) = body["RequestItems"].items()
-        assert 0 < len(asked["Keys"]) <= 100
+        ((name, requested),) = body["RequestItems"].items()
+        assert 0 < len(requested["Keys"]) <= 100
         found: list[Json] = []
-        left = list(asked["Keys"])
+        left = list(requested["Keys"])
         size = 0
         while left and size <= _ANSWER_LIMIT:
             if item := self._items.get(_key({"Key": left.pop(0)})):
                 found.append(item)
                 size += size_of(item)
         return {
-            "Responses": {name: _projected(found, asked)},
-            "UnprocessedKeys": {name: {**asked, "Keys": left}} if left else {},
+            "Responses": {name: _projected(found, requested)},
+            "UnprocessedKeys": {name: {**requested, "Keys": left}} if left else {},
         }
 
     def _query(self, body: Json) -> Json:
@@ -204,8 +204,8 @@ class MemoryDynamodb(Wire):
         )
         if condition.expr(_named(stored, write)):
             return None
-        returns_item = write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-        return {"Item": stored} if stored and returns_item else {}
+        has_item = write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        return {"Item": stored} if stored and has_item else {}
 
     def _write(self, writes: list[Json]) -> None:
         """Does all writes, or none where an item becomes too large."""

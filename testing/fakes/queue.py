@@ -55,7 +55,7 @@ class FifoQueue:
 
     @property
     def next_at(self) -> float:
-        """When the first message is to be had."""
+        """When the first message is available."""
         return min((item.visible_at for item in self._first_of_each_group()), default=float("inf"))
 
     def send(self, messages: list[Outgoing]) -> None:

@@ -29,7 +29,7 @@ FORBIDDEN = error(
 
 
 class ScriptedApi:
-    """What the routes answer, and what they were asked."""
+    """What the routes answer, and what they were requested."""
 
     def __init__(
         self, tag_filters: tuple[str, ...] = ("environment", "owner", "contact"), auth: str = "key"
@@ -40,12 +40,12 @@ class ScriptedApi:
         self.page_size = 1000
         self.instead: dict[str, Answer] = {}
         """Answers to give instead, by route: ``list``, ``deployments``, ``deployments/{id}``."""
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.requested: list[tuple[str, dict[str, str]]] = []
         """Route and query of every request to the API that had the key."""
         self.headers: list[Mapping[str, str]] = []
-        self.hold = threading.Event()
+        self.gate = threading.Event()
         """Cleared: the API does not answer until it is set."""
-        self.hold.set()
+        self.gate.set()
         handler = type("Handler", (_Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -58,7 +58,7 @@ class ScriptedApi:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self.hold.set()
+        self.gate.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -74,8 +74,8 @@ class ScriptedApi:
         return f"{self.origin}{STAGE}"
 
     def queries(self, route: str) -> list[dict[str, str]]:
-        """The queries that a route was asked, in their order."""
-        return [query for asked, query in self.asked if asked == route]
+        """The queries that a route was requested, in their order."""
+        return [query for requested, query in self.requested if requested == route]
 
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
         """The answer to ``GET path``."""
@@ -86,8 +86,8 @@ class ScriptedApi:
         route = re.sub(r"^deployments/.*$", "deployments/{id}", path.removeprefix(f"{STAGE}/"))
         if headers.get("x-api-key") != KEY:
             return FORBIDDEN
-        self.asked.append((route, query))
-        self.hold.wait(300)
+        self.requested.append((route, query))
+        self.gate.wait(300)
         if route in self.instead:
             return self.instead[route]
         routes = {

@@ -1,5 +1,5 @@
 """What the function's configuration does not allow is refused whichever way it comes in, before AWS
-is asked anything.
+is requested anything.
 """
 
 import json
@@ -115,9 +115,9 @@ def test_a_message_is_refused_before_its_service_is_read_and_the_ledger_has_the_
         run.ecs.event("web-001", EVIL, request_id="r"),
         run.ecs.event("web-002", "busybox:2", request_id="s"),
     )
-    asked = []
-    run.ecs.before = lambda request: asked.append(json.dumps(request.body))
-    assert not run.work() and not [body for body in asked if "web-001" in body]
+    requested = []
+    run.ecs.before = lambda request: requested.append(json.dumps(request.body))
+    assert not run.work() and not [body for body in requested if "web-001" in body]
     entry = run.entry("r")
     assert (entry.verdict, entry.error_type, entry.is_ended) == (
         "NOT_DEPLOYED",

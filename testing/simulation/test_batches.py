@@ -256,7 +256,7 @@ def test_through_the_queue_the_event_again_has_the_verdict_of_the_deployment_tha
     ledger, batch = begun(world, EVENT)
     backend, rows = queued_of(world, ledger, batch, world.clock), rows_of(batch)
     assert backend.poll(rows)[1].state is State.DEPLOYING
-    world.settle(120)
+    world.finish(120)
     assert backend.poll(rows)[1].state is verdict
 
 

@@ -13,7 +13,7 @@ from botocore.useragent import UserAgentString
 
 from ecs_updater.errors import LeaseHeldError
 from fakes.memory_dynamodb import MemoryDynamodb
-from support.fault_runs import GOOD, PACE
+from support.fault_runs import GOOD, TIMING
 from support.rollout_world import Function
 
 UPDATES = 50
@@ -44,15 +44,15 @@ class Together:
         woken = threading.Event()
         with self._condition:
             heapq.heappush(self._sleepers, (self._clock.now() + seconds, next(self._order), woken))
-            self._one_less()
+            self._decrease()
         assert woken.wait(1800), "nobody woke it"
 
     def leave(self):
         """A thread has done all that it had to do."""
         with self._condition:
-            self._one_less()
+            self._decrease()
 
-    def _one_less(self):
+    def _decrease(self):
         self._awake -= 1
         if self._awake or not self._sleepers:
             return
@@ -68,7 +68,7 @@ class Fifty:
 
     def __init__(self, function, monkeypatch, **fields):
         monkeypatch.setattr(UserAgentString, "to_string", lambda self: "test")
-        self.world = function.world(pace=PACE)
+        self.world = function.world(timing=TIMING)
         self.world.ecs.clock.drive_sdk(monkeypatch)
         self.world.ecs.images.becomes("busybox", GOOD)
         self.world.ecs.before = self.world.dynamodb.before = self._note

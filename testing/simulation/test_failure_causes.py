@@ -1,5 +1,5 @@
 """The cause of a failure is what ended the tasks, in any order of their containers, or
-what ECS says of it.
+what ECS reports about it.
 """
 
 import pytest
@@ -119,7 +119,7 @@ def test_tasks_are_found_among_any_number_of_stopped_ones(make_world, stopped):
     assert "FAILED: container ecs-dummy-container exited with code 5, 3 times" in outcome.text
 
 
-# What ECS says beside the tasks.
+# What ECS reports beside the tasks.
 
 STRATEGIES = {
     "rolling": {},
@@ -143,7 +143,9 @@ def test_a_lifecycle_hook_that_fails_is_the_cause(make_world, strategy, stage, l
     world = make_world(service_deployments=not later_events, configuration=STRATEGIES[strategy])
     world.ecs.fail_hook(stage, HOOK)
     for second in range(21, 61 if later_events else 21):
-        world.ecs.at(second).warn("(service {service}) has begun draining connections on 1 tasks.")
+        world.ecs.at(second).add_event(
+            "(service {service}) has begun draining connections on 1 tasks."
+        )
     assert (
         f"ROLLED_BACK: Service deployment rolled back because {stage} lifecycle hook(s) failed. "
         f"Lifecycle hook target {HOOK} returned FAILED status; ECS returned the service to "
@@ -183,8 +185,8 @@ def test_a_hook_is_named_also_where_its_name_begins_another_ones(make_world):
     assert outcome.text.count(f"{HOOK}-traffic") == 1, outcome.text
 
 
-def test_an_event_that_is_older_than_the_deployment_is_no_cause_of_it(world):
-    world.ecs.warn("(service {service}) was unable to place a task because of yesterday.")
+def test_an_event_that_is_older_than_the_deployment_is_not_its_cause(world):
+    world.ecs.add_event("(service {service}) was unable to place a task because of yesterday.")
     world.pass_time(60)
     world.ecs.publish("app:2", Image.slow(600))
     world.ecs.fail_hook("SCALE_UP", HOOK)

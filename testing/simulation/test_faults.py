@@ -34,7 +34,7 @@ from support.trouble import FAILURES, KILLS, Reach, Trouble
 BACK = {"rollback_on_failure": True}
 WAIT = {"wait_seconds": 60}
 FORCED = {"ecs_image_name": "busybox", "force_new_deployment": True}
-NO_RECORDS = {"service_deployments": False}
+WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 BROKEN = {"breaker": BREAKER}
 
 SCENARIOS = [
@@ -50,7 +50,7 @@ SCENARIOS = [
         "ROLLED_BACK",
         False,
         BAD,
-        NO_RECORDS,
+        WITHOUT_SERVICE_DEPLOYMENTS,
         begins_at="UpdateService",
     ),
     Scenario(
@@ -78,7 +78,7 @@ SCENARIOS = [
         "ROLLED_BACK",
         False,
         BAD,
-        NO_RECORDS,
+        WITHOUT_SERVICE_DEPLOYMENTS,
         is_old_inactive=True,
         begins_at="UpdateService",
     ),
@@ -97,7 +97,7 @@ SCENARIOS = [
         "ROLLED_BACK",
         False,
         BAD,
-        NO_RECORDS,
+        WITHOUT_SERVICE_DEPLOYMENTS,
         by_reconciler=True,
     ),
     Scenario(

@@ -11,7 +11,7 @@ from ecs_updater.api import get_routes, post_routes
 from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.ledger.queries import UpdateQueries
-from fakes.simulated_ecs import Image, Pace
+from fakes.simulated_ecs import Image, Timing
 from support.http import ask
 from support.rollout_world import EVENT, OLD_TAGS
 
@@ -23,7 +23,7 @@ _NUMBERS = itertools.count(1)
 def _world(make_world):
     """One that is quick enough for a request, which waits 25 seconds at most."""
     return make_world(
-        pace=Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5),
+        timing=Timing(steady_after=2, stop_takes=1, lingers=1, retry_after=0.5),
         image=Image.good(starts_after=2),
     )
 
@@ -47,7 +47,7 @@ def deployment(world, id_):
     return get_routes.deployment(UpdateQueries(world.table), id_)
 
 
-def test_a_short_update_deploys_and_leaves_the_tags_alone(world, post):
+def test_a_short_update_deploys_and_keeps_the_tags(world, post):
     answer = post("/update", {**SHORT, "wait_seconds": 25})
     assert (answer.status, answer.json["deployment"]["verdict"]) == (200, "SUCCEEDED")
     assert world.tags == OLD_TAGS and set(world.ecs.running_images.values()) == {"app:2"}

@@ -30,11 +30,11 @@ class Registry:
     def __init__(self, digest, architecture="amd64"):
         self.config = json.dumps({"os": "linux", "architecture": architecture}).encode()
         self.digest = digest
-        self.asked = []
+        self.requested = []
 
     def manifest(self, image):
         """As ``registry.verify.Registries`` has it."""
-        self.asked.append(str(image))
+        self.requested.append(str(image))
         if image.tag == "missing":
             raise ImageMissing("its repository has no such tag or digest")
         if image.tag == "silent":
@@ -84,7 +84,7 @@ def digest_in(world, reference):
 def test_the_registry_is_not_asked_without_a_setting_or_a_deployment(world, environment, image):
     registry = Registry("sha256:" + "0" * 64)
     send(world, registry, environment, ecs_image_name=image)
-    assert not registry.asked
+    assert not registry.requested
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_registry_that_says_nothing_is_a_note_if_the_setting_says_so(world):
     assert "could not be verified: it did not answer" in body["deployment"]["notes"][0]
 
 
-NOT_ASKED = "not verified: the registry was not asked for {} (VERIFY_IMAGE is off)"
+NOT_VERIFIED = "not verified: the registry was not asked for {} (VERIFY_IMAGE is off)"
 
 
 def dry_run(world, registry, environment, **fields):
@@ -128,12 +128,12 @@ def dry_run(world, registry, environment, **fields):
 
 def test_a_dry_run_says_of_which_images_the_registry_was_not_asked(world):
     registry = Registry("sha256:" + "0" * 64)
-    assert dry_run(world, registry, {}) == [NOT_ASKED.format("app:2")]
+    assert dry_run(world, registry, {}) == [NOT_VERIFIED.format("app:2")]
     assert dry_run(world, registry, {}, ecs_image_name="busybox", force_new_deployment=True) == [
-        NOT_ASKED.format("busybox")
+        NOT_VERIFIED.format("busybox")
     ]
     assert dry_run(world, registry, {}, ecs_image_name="busybox") == []  # Nothing is deployed.
-    assert not registry.asked
+    assert not registry.requested
 
 
 def test_a_dry_run_that_asked_the_registry_says_what_it_could_not_find_out_and_nothing_else(world):
@@ -194,7 +194,7 @@ def test_a_pinned_image_is_deployed_by_its_digest(world, pin, form):
     assert body["AFTER"]["serviceImage"] == form.format(digest) == world.image
 
 
-def test_a_pinned_image_that_runs_already_is_no_change_and_a_moved_tag_is_one(world):
+def test_a_pinned_image_that_runs_already_has_the_verdict_no_change_and_a_moved_tag_is_one(world):
     digest = digest_in(world, "app:2")
     send(world, Registry(digest), {"PIN_DIGEST": "tag"})
     assert not send(world, Registry(digest), {"PIN_DIGEST": "tag"})["changed"]

@@ -5,7 +5,7 @@ reconciler comes late: no change of others is undone, and each verdict is the tr
 import pytest
 
 from ecs_updater.errors import RolloutFailedError
-from fakes.simulated_ecs import BREAKER, Image, Pace
+from fakes.simulated_ecs import BREAKER, Image, Timing
 from fakes.wire import DENIED, REFUSED, TIMED_OUT, Killed
 from support.rollout_world import OLD_TAGS, ROLLBACK, SIDECAR
 
@@ -15,7 +15,7 @@ BACK = {"rollback_on_failure": True}
 CONTAINER = {"ecs_container_name": "ecs-dummy-container"}
 FORCED = {**CONTAINER, "ecs_image_name": "busybox", "force_new_deployment": True}
 WITH_AND_WITHOUT = pytest.mark.parametrize(
-    "records", [True, False], ids=["service deployments", "none"]
+    "has_service_deployments", [True, False], ids=["service deployments", "none"]
 )
 """Whether ECS has service deployments: without them its events are the evidence."""
 
@@ -38,7 +38,7 @@ def _two_containers(make_world):
 
 
 @pytest.mark.parametrize("by_reconciler", [False, True])
-def test_a_rollback_killed_before_its_deployment_is_no_success(bad_world, by_reconciler):
+def test_a_rollback_killed_before_its_deployment_is_not_a_success(bad_world, by_reconciler):
     """The failed deployment is still PRIMARY. The one that works is listed and complete."""
     bad_world.send(wait_seconds=120)
     bad_world.ecs.kill("UpdateService")
@@ -53,14 +53,14 @@ def test_a_rollback_killed_before_its_deployment_is_no_success(bad_world, by_rec
 
 
 @WITH_AND_WITHOUT
-def test_tags_that_could_not_be_put_back_are_tried_again(make_world, records):
-    world = make_world(image=BAD, service_deployments=records)
+def test_tags_that_could_not_be_put_back_are_tried_again(make_world, has_service_deployments):
+    world = make_world(image=BAD, service_deployments=has_service_deployments)
     world.send(**BACK)
     world.pass_time(120)
     world.ecs.throttle("TagResource", 4)
     world.reconcile()
     assert world.tags != OLD_TAGS
-    world.settle(60)
+    world.finish(60)
     assert world.tags == OLD_TAGS and world.verdicts[0] == "ROLLED_BACK"
 
 
@@ -71,7 +71,7 @@ def test_a_kill_between_ecs_rollback_and_the_tags_leaves_them_to_the_next_run(ma
     world.ecs.kill("TagResource")
     with pytest.raises(Killed):
         world.reconcile()
-    world.settle(130)
+    world.finish(130)
     assert world.tags == OLD_TAGS
 
 
@@ -96,7 +96,7 @@ def test_a_rollback_that_was_promised_is_not_lost_by_an_update_that_is_refused(b
     bad_world.pass_time(120)
     bad_world.ecs.fail("RegisterTaskDefinition", REFUSED)
     bad_world.send(ecs_image_name="app:3")
-    bad_world.settle(60)
+    bad_world.finish(60)
     assert bad_world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS)
 
 
@@ -120,7 +120,7 @@ def test_a_rollback_keeps_the_tags_that_a_later_update_set(bad_world, later, tag
     bad_world.send(**BACK)
     bad_world.pass_time(5)
     assert bad_world.send(**later).verdict == "IN_PROGRESS"
-    bad_world.settle(200)
+    bad_world.finish(200)
     assert bad_world.state == ({"ecs-dummy-container": "busybox"}, tags)
 
 
@@ -161,7 +161,7 @@ def test_a_rollback_that_could_not_be_made_says_that_it_is_tried_again(bad_world
 @pytest.mark.usefixtures("denied_rollback")
 def test_a_service_deleted_before_its_rollback_is_said_to_be(bad_world):
     bad_world.ecs.delete_service()
-    bad_world.settle(60)
+    bad_world.finish(60)
     (entry,) = bad_world.history
     assert entry.verdict == "STOPPED"
     assert "deleted before it was rolled back" in entry.error_message
@@ -171,20 +171,20 @@ def test_a_service_deleted_before_its_rollback_is_said_to_be(bad_world):
 
 
 @WITH_AND_WITHOUT
-def test_a_rollback_by_ecs_is_known_minutes_later(make_world, records):
-    world = make_world(image=BAD, breaker=BREAKER, service_deployments=records)
+def test_a_rollback_by_ecs_is_known_minutes_later(make_world, has_service_deployments):
+    world = make_world(image=BAD, breaker=BREAKER, service_deployments=has_service_deployments)
     world.send(**BACK)
-    world.settle(300)
+    world.finish(300)
     assert world.verdicts[0] == "ROLLED_BACK" and world.tags == OLD_TAGS
 
 
 @WITH_AND_WITHOUT
-def test_a_success_is_known_after_somebody_else_has_deployed(make_world, records):
-    world = make_world(service_deployments=records)
+def test_a_success_is_known_after_somebody_else_has_deployed(make_world, has_service_deployments):
+    world = make_world(service_deployments=has_service_deployments)
     world.send()
     world.pass_time(100)
     world.ecs.deploy("other:1")
-    world.settle(100)
+    world.finish(100)
     assert world.verdicts[0] == "SUCCEEDED"
 
 
@@ -197,22 +197,22 @@ def test_a_success_is_known_after_somebody_else_has_deployed(make_world, records
     ],
 )
 def test_a_failure_of_a_later_deployment_does_not_change_the_verdict(  # pylint: disable=too-many-arguments
-    make_world, image, before, seconds, verdict, records
+    make_world, image, before, seconds, verdict, has_service_deployments
 ):
     """ECS rolls back the deployment of another program to this update, or over it."""
-    world = make_world(image=image, breaker=BREAKER, service_deployments=records)
+    world = make_world(image=image, breaker=BREAKER, service_deployments=has_service_deployments)
     world.ecs.publish("other:1", BAD)
     world.send(**BACK)
     world.pass_time(before)
     world.ecs.deploy("other:1")
     world.pass_time(seconds)
     world.reconcile()
-    world.settle(60)
+    world.finish(60)
     assert world.verdicts[0] == verdict
     assert verdict == "SUPERSEDED" or world.tags == {"release": "2"}
 
 
-def test_a_read_that_is_stale_is_no_proof_of_another_deployment(make_world):
+def test_a_read_that_is_stale_does_not_prove_another_deployment(make_world):
     world = make_world(stale_reads=5)
     world.send()
     world.pass_time(1)
@@ -230,7 +230,7 @@ def test_a_cluster_that_is_gone_ends_its_updates(world):
 
 
 def test_what_a_circuit_breaker_does_not_count_is_a_failure_all_the_same(make_world):
-    world = make_world(breaker=BREAKER, image=Image.exits(code=1, after=5, seen_running=True))
+    world = make_world(breaker=BREAKER, image=Image.exits(code=1, after=5, shown_running=True))
     assert "exited with code 1" in world.send(**BACK, wait_seconds=800).text
     assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS)
 
@@ -244,7 +244,7 @@ def test_a_second_plan_that_is_refused_says_what_the_service_runs(two_containers
     text = world.send(**CONTAINER).text
     assert "as it was" not in text
     assert "the service runs ecs-dummy-task:2 of this update, without what deployment" in text
-    world.settle(130)
+    world.finish(130)
     assert world.verdicts[0] == "SUCCEEDED", "its first deployment did"
 
 
@@ -256,7 +256,7 @@ def test_a_second_plan_without_the_container_says_what_the_service_runs(make_wor
     assert "the service runs ecs-dummy-task:2 of this update" in text
 
 
-def test_a_forced_deployment_over_somebody_elses_is_no_no_change(two_containers):
+def test_a_forced_deployment_over_somebody_elses_has_another_verdict_than_no_change(two_containers):
     assert two_containers.send(**FORCED).verdict == "IN_PROGRESS"
     after = two_containers.history[0].after
     assert after.task_definition_arn.endswith("ecs-dummy-task:2")
@@ -287,7 +287,7 @@ def test_a_lost_answer_under_a_deployment_of_somebody_else_is_not_sent_again(mak
 
 @pytest.mark.parametrize("left", [52, 100])
 def test_a_call_with_its_rollback_ends_before_the_function_is_ended(make_world, left):
-    world = make_world(image=BAD, pace=Pace(rollback_starts_after=60))
+    world = make_world(image=BAD, timing=Timing(rollback_starts_after=60))
     world.send(**BACK, wait_seconds=840, ends_after=left)
     assert world.ecs.clock.elapsed < left
 
@@ -300,7 +300,7 @@ def test_a_call_that_hangs_at_the_end_ends_before_the_function_is_ended(make_wor
 
 
 def test_the_wait_for_a_rollback_is_within_the_time_to_wait(make_world):
-    world = make_world(image=BAD, pace=Pace(rollback_starts_after=60))
+    world = make_world(image=BAD, timing=Timing(rollback_starts_after=60))
     outcome = world.send(**BACK, wait_seconds=46)
     assert isinstance(outcome.error, RolloutFailedError), "only a complete one is ROLLED_BACK"
     assert "is being rolled back to ecs-dummy-task:1" in outcome.text
@@ -319,6 +319,6 @@ def test_an_update_killed_before_its_deployment_is_not_repeated_over_a_later_one
     assert "a later update (request_id invocation-2" in again.text and world.image == "app:3"
 
 
-def test_a_configuration_with_a_breaker_that_is_null_is_no_defect(make_world):
+def test_a_configuration_with_a_breaker_that_is_null_is_not_a_defect(make_world):
     world = make_world(configuration={"deploymentCircuitBreaker": None, "maximumPercent": 200})
     assert world.send(wait_seconds=60).verdict == "SUCCEEDED"

@@ -141,7 +141,7 @@ def test_an_update_killed_while_it_is_planned_again_is_recorded_with_the_revisio
     world.before("UpdateService", lambda: world.redeploy(APP, {**PROXY, "image": "envoy:2"}))
     world.before("UpdateService", lambda: world.ecs.kill("UpdateService"), skip=1)
     assert world.send(**CONTAINER).was_killed
-    world.settle(LEASE_SECONDS + 10)
+    world.finish(LEASE_SECONDS + 10)
     entry = world.history[0]
     assert (entry.verdict, entry.after.task_definition_arn) == (
         "SUCCEEDED",

@@ -5,7 +5,7 @@ a failure into a success.
 import pytest
 
 from ecs_updater import errors
-from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
+from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Timing
 from fakes.wire import DENIED
 from support.rollout_world import EVENT, OLD_TAGS
 
@@ -90,7 +90,7 @@ def test_who_sends_the_event_again_and_waits_gets_the_verdict_of_the_deployment_
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_event_again_over_a_completed_deployment_is_no_change_and_costs_two_reads(
+def test_the_event_again_over_a_completed_deployment_has_the_verdict_no_change_and_costs_two_reads(
     make_world, way
 ):
     world = make_world(**WAYS[way])
@@ -138,7 +138,7 @@ def test_a_repeated_event_may_ask_for_the_rollback_and_gets_the_tags_of_the_last
         world.ecs.fail("ListTasks", *[DENIED] * 50)
 
     again = world.send(rollback_on_failure=True, wait_seconds=wait or None)
-    world.settle(120)
+    world.finish(120)
 
     assert isinstance(
         again.error, errors.RolloutRolledBackError if wait else errors.RolloutFailedError
@@ -189,7 +189,7 @@ def test_updates_that_nobody_waits_for_end_with_the_deployment_that_they_joined(
     for tags in ({"release": "2"}, {"release": "2"}, {"release": "2b"}):
         world.send(ecs_tag=tags)
         world.pass_time(2)
-    world.settle(120)
+    world.finish(120)
     assert world.verdicts == ["SUCCEEDED"] * 3
     assert len({entry.deployment_id for entry in world.history}) == 1
 
@@ -207,7 +207,7 @@ def test_updates_that_nobody_waits_for_fail_with_the_deployment_that_they_joined
     for asks_for_rollback in asks:
         world.send(rollback_on_failure=asks_for_rollback)
         world.pass_time(1)
-    world.settle(200)
+    world.finish(200)
     entries = world.history
     assert {entry.verdict for entry in entries} <= {"FAILED", "ROLLED_BACK"}, [
         (e.verdict, e.cause) for e in entries
@@ -219,7 +219,7 @@ def test_updates_that_nobody_waits_for_fail_with_the_deployment_that_they_joined
 
 
 def test_an_event_for_what_ecs_returned_to_is_judged_by_the_deployment_that_does_it(failing):
-    world = failing(breaker=BREAKER, pace=Pace(rollback_starts_after=60))
+    world = failing(breaker=BREAKER, timing=Timing(rollback_starts_after=60))
     world.send()
     for _ in range(100):
         world.pass_time(2)

@@ -158,7 +158,7 @@ def _run():
     return FleetRun(6)
 
 
-def dead_letters(run):
+def messages_in_the_dead_letter_queue(run):
     """Service and cause of each message in the dead-letter queue."""
     return {
         json.loads(record["body"])["ecs_service_name"]: record["messageAttributes"]["cause"][
@@ -172,7 +172,7 @@ def test_of_six_services_with_one_request_id_the_first_is_updated_and_five_are_d
     run.send(*(run.ecs.event(name, request_id="r") for name in run.ecs.names))
     assert run.work() == [] and len(run.queue) == 0
     assert run.ecs.updates == [("web-001", "web-001:2")]
-    found = dead_letters(run)
+    found = messages_in_the_dead_letter_queue(run)
     assert found.keys() == set(run.ecs.names[1:])
     assert all("request_id: 'r' was another event's" in cause for cause in found.values())
     assert run.entry("r").service.endswith("/web-001") and run.entry("r").state is State.DEPLOYED
@@ -186,7 +186,7 @@ def test_another_event_of_the_same_service_is_in_the_dead_letter_queue_too(run, 
     run.send(
         run.ecs.event("web-001", request_id="r"), run.ecs.event("web-001", request_id="r") | fields
     )
-    assert run.work() == [] and dead_letters(run).keys() == {"web-001"}
+    assert run.work() == [] and messages_in_the_dead_letter_queue(run).keys() == {"web-001"}
     assert run.ecs.updates == [("web-001", "web-001:2")]
 
 
@@ -201,7 +201,7 @@ def test_an_event_that_cannot_succeed_does_not_change_the_open_update_with_its_r
     run.kill_at("UpdateService")
     before = run.entry("r")
     run.send(run.ecs.event("web-002", request_id="r") | fields)
-    assert run.work() == [] and len(dead_letters(run)) == 1
+    assert run.work() == [] and len(messages_in_the_dead_letter_queue(run)) == 1
     assert run.entry("r") == before and before.state is State.REGISTERED
 
 
@@ -214,12 +214,10 @@ def test_a_request_id_that_another_service_takes_in_the_same_moment_is_in_the_de
     def begin(request):
         if request.operation == "TransactWriteItems":
             run.dynamodb.before = None
-            run.dynamodb._one_at_a_time.release()  # pylint: disable=protected-access  # This request waits for the other update.
             deploy(event, run.environment, run.boundary, table=run.table)
-            run.dynamodb._one_at_a_time.acquire()  # pylint: disable=protected-access,consider-using-with
 
     run.dynamodb.before = begin
-    assert run.work() == [] and dead_letters(run).keys() == {"web-001"}
+    assert run.work() == [] and messages_in_the_dead_letter_queue(run).keys() == {"web-001"}
     assert run.entry("r").service.endswith("/web-002")
 
 

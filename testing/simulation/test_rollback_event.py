@@ -9,7 +9,7 @@ from fakes.simulated_ecs import BREAKER, Image
 from support.rollout_world import OLD_TAGS, ROLLBACK
 
 BAD = Image.exits(code=3)
-NO_RECORDS = {"service_deployments": False}
+WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 TARGETS = {
     "the revision before": ({}, (2, 3), "app:2", {"release": "2"}),
     "the first revision, with its tags": ({}, (2,), "busybox", OLD_TAGS),
@@ -17,8 +17,13 @@ TARGETS = {
     "past a revision that failed": ({}, (2, BAD, 4), "app:2", {"release": "2"}),
     "from a deployment that fails": ({}, (2, BAD), "app:2", {"release": "2"}),
     "by the records of ECS, without tags": ({"ledger": False}, (2, 3), "app:2", {"release": "3"}),
-    "by the ledger": (NO_RECORDS, (2,), "busybox", OLD_TAGS),
-    "from a deployment of another program": (NO_RECORDS, (2, "x:1"), "app:2", {"release": "2"}),
+    "by the ledger": (WITHOUT_SERVICE_DEPLOYMENTS, (2,), "busybox", OLD_TAGS),
+    "from a deployment of another program": (
+        WITHOUT_SERVICE_DEPLOYMENTS,
+        (2, "x:1"),
+        "app:2",
+        {"release": "2"},
+    ),
 }
 """Options of the world, what is deployed before, and image and tags after the rollback."""
 
@@ -54,7 +59,7 @@ def test_the_answer_has_both_images_and_each_change(world):
 
 
 def test_where_nothing_is_known_to_have_worked_nothing_is_written(make_world):
-    world = make_world(ledger=False, **NO_RECORDS)
+    world = make_world(ledger=False, **WITHOUT_SERVICE_DEPLOYMENTS)
     world.update(2)
     writes = len(world.ecs.writes)
     outcome = world.send(ROLLBACK)
@@ -103,7 +108,7 @@ def test_a_rollback_killed_before_its_tags_is_not_taken_for_ecs_own_rollback(mak
     world.pass_time(3)
     world.ecs.kill("TagResource")
     assert world.send(ROLLBACK, request_id="r").was_killed
-    world.settle(200)
+    world.finish(200)
     assert world.image == "busybox" and world.tags == {"release": "2"}
     assert [(entry.action, entry.verdict) for entry in world.history] == [
         ("rollback", "INTERRUPTED"),

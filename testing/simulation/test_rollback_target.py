@@ -12,14 +12,14 @@ from ecs_updater.errors import (
     TaskDefinitionFamilyError,
 )
 from ecs_updater.ledger.entry import entry_key
-from fakes.simulated_ecs import Image, Pace
+from fakes.simulated_ecs import Image, Timing
 from fakes.wire import ACCOUNT, DENIED, REGION, SERVER_ERROR
 from support.rollout_world import OLD_TAGS, ROLLBACK
 
 FAMILY = "ecs-dummy-task"
 BAD = Image.exits(code=3)
 COPY = "a new revision with the content of ecs-dummy-task:{}, which is {}"
-QUICK = Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5)
+QUICK = Timing(steady_after=2, stop_takes=1, lingers=1, retry_after=0.5)
 ADDED_BY_ECS = {
     *(
         "compatibilities",
@@ -241,7 +241,7 @@ def test_a_rollback_that_was_killed_is_taken_up_although_its_target_is_not_deplo
 def test_without_a_ledger_forced_redeployments_of_the_running_revision_do_not_hide_the_earlier_one(
     make_world, times
 ):
-    world = make_world(ledger=False, pace=QUICK)
+    world = make_world(ledger=False, timing=QUICK)
     world.update(2)
     for _ in range(times):
         world.ecs.redeploy()
@@ -261,7 +261,7 @@ def test_without_a_ledger_forced_redeployments_of_the_running_revision_do_not_hi
 def test_with_a_ledger_many_updates_that_change_nothing_do_not_hide_the_earlier_revision(
     make_world, event
 ):
-    world = make_world(service_deployments=False, pace=QUICK)
+    world = make_world(service_deployments=False, timing=QUICK)
     world.update(2, 3)
     assert world.update(*[3] * 21, **event).verdict in ("NO_CHANGE", "SUCCEEDED")
     outcome = world.send(ROLLBACK, wait_seconds=120)

@@ -8,11 +8,11 @@ from ecs_updater import errors
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import Clock
 from ecs_updater.rollout.poller import Poller, Rollout
-from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace, SimulatedEcs
+from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, SimulatedEcs, Timing
 from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK
 
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 30}
-NO_RECORDS = {"service_deployments": False}
+WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
 STAGES = (
     "RECONCILE_SERVICE",
@@ -41,7 +41,9 @@ VERDICTS = {
     "ROLLBACK_SUCCESSFUL": "ROLLED_BACK",
     "ROLLBACK_FAILED": "FAILED",
 }
-RECORDS = pytest.mark.parametrize("records", [True, False], ids=["service deployments", "none"])
+SERVICE_DEPLOYMENTS = pytest.mark.parametrize(
+    "has_service_deployments", [True, False], ids=["service deployments", "none"]
+)
 
 
 @pytest.fixture(name="baking", scope="module")
@@ -111,7 +113,7 @@ def test_a_revision_in_its_bake_time_is_not_where_a_failed_update_is_returned_to
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_an_event_that_changes_nothing_in_the_bake_time_is_no_success_yet(make_world, strategy):
+def test_an_event_that_changes_nothing_in_the_bake_time_is_not_a_success_yet(make_world, strategy):
     world = make_world(configuration={**BLUE_GREEN, "strategy": strategy})
     world.send()
     world.pass_time(60)
@@ -139,12 +141,14 @@ def test_what_an_update_of_a_rolling_service_reads_stays_the_same(world):
 # ECS's rollback
 
 
-@RECORDS
+@SERVICE_DEPLOYMENTS
 @pytest.mark.parametrize("back", [None, True], ids=["as it is", "rollback_on_failure"])
 def test_a_rollback_of_ecs_that_goes_on_is_waited_for_and_ended_by_the_reconciler(
-    make_world, records, back
+    make_world, has_service_deployments, back
 ):
-    world = make_world(breaker=BREAKER, service_deployments=records, image=Image.exits(code=3))
+    world = make_world(
+        breaker=BREAKER, service_deployments=has_service_deployments, image=Image.exits(code=3)
+    )
     outcome = world.send(wait_seconds=52, rollback_on_failure=back)
     assert (
         outcome.verdict == "TIMED_OUT"
@@ -168,7 +172,7 @@ def lose_the_old_image(world):
 
 
 def fail_a_hook(stage, has_target=True):
-    """A lifecycle hook fails, where ECS knows a revision for its rollback or does not."""
+    """A lifecycle hook fails, where ECS has a revision for its rollback or does not."""
 
     def fail(world):
         if not has_target:
@@ -184,8 +188,8 @@ ROLLBACKS_OF_ECS = {
         lose_the_old_image,
         ("FAILED: ", "exited with code 3", "and ECS could not roll back: "),
     ),
-    "it fails, without records": (
-        {"breaker": BREAKER, "image": Image.exits(code=3), **NO_RECORDS},
+    "it fails, without has_service_deployments": (
+        {"breaker": BREAKER, "image": Image.exits(code=3), **WITHOUT_SERVICE_DEPLOYMENTS},
         lose_the_old_image,
         ("FAILED: ", "exited with code 3", "and ECS could not roll back: "),
     ),
@@ -195,10 +199,10 @@ ROLLBACKS_OF_ECS = {
         (f"FAILED: {HOOK_FAILED.format('POST_SCALE_UP')}", f"could not roll back: {NO_TARGET}"),
     ),
     **{
-        f"it begins late, lingers {lingers}, records {records}": (
+        f"it begins late, lingers {lingers}, has_service_deployments {has_service_deployments}": (
             {
-                "service_deployments": records,
-                "pace": Pace(rollback_starts_after=12, lingers=lingers),
+                "service_deployments": has_service_deployments,
+                "timing": Timing(rollback_starts_after=12, lingers=lingers),
             },
             fail_a_hook("SCALE_UP"),
             (
@@ -207,10 +211,10 @@ ROLLBACKS_OF_ECS = {
             ),
         )
         for lingers in (0, 5)
-        for records in (True, False)
+        for has_service_deployments in (True, False)
     },
     "a failed state that nothing follows": (
-        NO_RECORDS,
+        WITHOUT_SERVICE_DEPLOYMENTS,
         fail_a_hook("SCALE_UP", has_target=False),
         (f"FAILED: {HOOK_FAILED.format('SCALE_UP')}",),
     ),
@@ -229,17 +233,17 @@ def test_a_rollback_of_ecs_ends_with_its_verdict_and_its_cause(make_world, name)
         assert 30 <= world.ecs.clock.elapsed <= 60
 
 
-@RECORDS
+@SERVICE_DEPLOYMENTS
 @pytest.mark.parametrize("strategy", ["ROLLING", *STRATEGIES])
 @pytest.mark.parametrize("end", ["breaker", "alarm"])
 def test_a_failure_that_ecs_rolls_nothing_back_for_is_a_failure_in_every_strategy(
-    make_world, records, strategy, end
+    make_world, has_service_deployments, strategy, end
 ):
     """Only rolling updates have a state, so that without a record an event is all there is."""
     alarms = {"alarms": {"enable": True, "rollback": False, "alarmNames": ["more-errors"]}}
     world = make_world(
         breaker=BREAKER_WITHOUT_ROLLBACK if end == "breaker" else None,
-        service_deployments=records,
+        service_deployments=has_service_deployments,
         configuration={"strategy": strategy, "bakeTimeInMinutes": 5, **alarms},
     )
     if end == "breaker":
@@ -252,9 +256,13 @@ def test_a_failure_that_ecs_rolls_nothing_back_for_is_a_failure_in_every_strateg
     assert ("exited with code 3" if end == "breaker" else "alarm") in outcome.text
 
 
-@RECORDS
-def test_somebody_elses_deployment_after_the_failed_one_is_no_rollback(make_world, records):
-    world = make_world(breaker=BREAKER, service_deployments=records, image=Image.exits(code=3))
+@SERVICE_DEPLOYMENTS
+def test_somebody_elses_deployment_after_the_failed_one_is_not_a_rollback(
+    make_world, has_service_deployments
+):
+    world = make_world(
+        breaker=BREAKER, service_deployments=has_service_deployments, image=Image.exits(code=3)
+    )
     world.ecs.at(47).deploy("other:1")
     outcome = world.send(wait_seconds=200)
     assert isinstance(outcome.error, errors.RolloutSupersededError), outcome.text

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ecs_updater.log import logger
-from fakes.simulated_ecs import Image, Pace
+from fakes.simulated_ecs import Image, Timing
 from fakes.wire import DENIED
 from support.rollout_world import OLD_TAGS
 
@@ -110,8 +110,8 @@ def test_an_update_that_joins_a_rollout_is_not_as_old_as_that(world):
 
 
 def test_a_crash_loop_that_changes_something_without_end_ends_after_thirty_days(make_world):
-    world = make_world(pace=Pace(settles_after=2 * HOUR))
-    codes = [Image.exits(code=code, seen_running=True, after=HOUR) for code in range(1, 120)]
+    world = make_world(timing=Timing(steady_after=2 * HOUR))
+    codes = [Image.exits(code=code, shown_running=True, after=HOUR) for code in range(1, 120)]
     world.ecs.publish("app:2", Image.in_turn(*codes, again=True))
     world.send()
     assert complete_for(world, 29 * DAY, DAY) == []

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ecs_updater import errors
-from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Pace
+from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, Timing
 from fakes.wire import ANY
 from support.rollout_world import OLD_TAGS, World
 from support.sampling import with_variants
@@ -53,7 +53,7 @@ SCENARIOS = {
         "SUCCEEDED",
         "1 of 1",
         Image.good(starts_after=2),
-        {"pace": Pace(settles_after=2, stop_takes=1)},
+        {"timing": Timing(steady_after=2, stop_takes=1)},
     ),
     "a slow image, three minutes": Scenario("SUCCEEDED", "1 of 1", Image.slow(130)),
     "120 tasks": Scenario("SUCCEEDED", "120 of 120 tasks", service={"desired": 120}),
@@ -103,7 +103,7 @@ SCENARIOS = {
         "FAILED", "failed container health checks", Image.unhealthy(), wait=800
     ),
     "crashes after it ran: failedTasks goes back to 0": Scenario(
-        "FAILED", "exited with code 1, 3 times", Image.exits(code=1, after=5, seen_running=True)
+        "FAILED", "exited with code 1, 3 times", Image.exits(code=1, after=5, shown_running=True)
     ),
     "the rollback fails too": Scenario(
         "FAILED",

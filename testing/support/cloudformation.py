@@ -162,10 +162,10 @@ class Stack:
     def _made(self, section: str) -> dict[str, Any]:
         """Returns the members of a section whose condition holds."""
         made = {}
-        for name, described in self.template[section].items():
-            if "Condition" not in described or self._holds("Condition", described["Condition"]):
+        for name, declared in self.template[section].items():
+            if "Condition" not in declared or self._is_true("Condition", declared["Condition"]):
                 made[name] = self.resolve(
-                    {key: part for key, part in described.items() if key != "Condition"}
+                    {key: part for key, part in declared.items() if key != "Condition"}
                 )
         return made
 
@@ -206,12 +206,12 @@ class Stack:
 
     def _function(self, name: str, argument: Any) -> Any:  # pylint: disable=too-many-return-statements  # One per function.
         if name in _CONDITIONS:
-            return self._holds(name, argument)
+            return self._is_true(name, argument)
         if name in ("Ref", "Fn::GetAtt", "Fn::Sub"):
             return self._referred(name, argument)
         match name, argument:
             case "Fn::If", [condition, yes, no]:
-                return self.resolve(yes if self._holds("Condition", condition) else no)
+                return self.resolve(yes if self._is_true("Condition", condition) else no)
             case "Fn::Join", [separator, parts]:
                 return separator.join(self.resolve(parts))
             case "Fn::FindInMap", _:
@@ -238,7 +238,7 @@ class Stack:
                 return self.resolve(text)  # As a person reads it.
         raise NotImplementedError(f"{name} {argument}")
 
-    def _holds(self, name: str, argument: Any) -> bool:
+    def _is_true(self, name: str, argument: Any) -> bool:
         match name, argument:
             case "Condition", condition:
                 return self.resolve(self.template["Conditions"][condition])
@@ -279,9 +279,9 @@ class Stack:
     def _identifier(self, resource: str, attribute: str) -> str | None:
         if not self.by_name:
             return None
-        described = self.template["Resources"][resource]
-        name = described.get("Properties", {}).get(_IDENTIFIERS.get(described["Type"], ("",))[0])
-        return identifier(described["Type"], attribute, self.resolve(name), self.pseudo)
+        declared = self.template["Resources"][resource]
+        name = declared.get("Properties", {}).get(_IDENTIFIERS.get(declared["Type"], ("",))[0])
+        return identifier(declared["Type"], attribute, self.resolve(name), self.pseudo)
 
 
 def listed(value: Any) -> list[Any]:
@@ -297,7 +297,7 @@ def _matches(patterns: str | list[str], text: str) -> bool:
     )
 
 
-def _holds(operator: str, wanted: Any, given: Any) -> bool:
+def _is_true(operator: str, wanted: Any, given: Any) -> bool:
     """Whether a condition holds for a key of the call, which is None where the call has no such
     key.
     """
@@ -319,8 +319,8 @@ def allows(
     resource: str,
     context: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Whether one of the statements, each an Allow with conditions that ``_holds`` knows, allows a
-    call.
+    """Whether one of the statements, each an Allow with conditions that ``_is_true`` reads, allows
+    a call.
 
     In the ``context`` a key has one value or, for ``ForAllValues``, a list of them.
     """
@@ -330,7 +330,7 @@ def allows(
         _matches(statement["Action"], action)
         and _matches(statement["Resource"], resource)
         and all(
-            _holds(operator, wanted, (context or {}).get(key))
+            _is_true(operator, wanted, (context or {}).get(key))
             for operator, condition in statement.get("Condition", {}).items()
             for key, wanted in condition.items()
         )

@@ -60,10 +60,10 @@ def check_engine() -> None:
     """
     if not shutil.which("docker"):
         raise Unavailable("Docker is not installed")
-    asked = ["docker", "--host", f"unix://{_SOCKET}", "info"]
+    requested = ["docker", "--host", f"unix://{_SOCKET}", "info"]
     if (
         not _SOCKET.exists()
-        or subprocess.run(asked, capture_output=True, timeout=30, check=False).returncode
+        or subprocess.run(requested, capture_output=True, timeout=30, check=False).returncode
     ):
         raise Unavailable(f"no Docker engine answers on {_SOCKET}")
 

@@ -180,7 +180,7 @@ def needs(calls: Iterable[Call]) -> Iterator[tuple[Call, Need]]:
                             _context(call, resource, tags) | _of_a_mapping(call, called),
                         ),
                     )
-            for need in _with_it(call):
+            for need in _with_dependencies(call):
                 yield call, need
         if (
             call.service == "ec2"
@@ -335,7 +335,7 @@ def _ec2_resources(call: Call) -> list[str]:
 
 
 def _context(call: Call, resource: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """What the call says of itself, or AWS knows of the resource, on which a condition can be."""
+    """What the call says of itself, or the resource has in AWS, on which a condition can be."""
     if call.service == "ec2":
         tag = (
             "ecs-updater"
@@ -371,7 +371,7 @@ def _answer_about(call: Call) -> str:
     return call.answer.partition(f"<{element}>")[2].partition("<")[0]
 
 
-def _with_it(call: Call) -> Iterator[Need]:
+def _with_dependencies(call: Call) -> Iterator[Need]:
     """What AWS asks about besides the operation itself."""
     given, resources = call.parameters, _resources(call)
     tagging = {

@@ -9,7 +9,7 @@ from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.store import History
-from fakes.simulated_ecs import Image, Pace
+from fakes.simulated_ecs import Image, Timing
 from fakes.wire import SERVICE_ARN
 
 from .rollout_world import EVENT, OLD_TAGS, Function, Outcome, World
@@ -33,7 +33,7 @@ OTHER_EVENT = EVENT | {
 
 # As fast as simulated ECS can be: the fewer looks a rollout takes, the more runs there are in a
 # minute.
-PACE = Pace(settles_after=2, stop_takes=1, lingers=1, retry_after=0.5)
+TIMING = Timing(steady_after=2, stop_takes=1, lingers=1, retry_after=0.5)
 GOOD = Image.good(starts_after=1)
 BAD = Image.exits(code=1, after=0.5, starts_after=0.5)
 
@@ -81,7 +81,7 @@ class Scenario:
 
     def world(self, function: Function) -> World:
         """The world before the process that something happens to."""
-        world = function.world(pace=PACE, time_out=1, **self.options)
+        world = function.world(timing=TIMING, time_out=1, **self.options)
         world.ecs.images.becomes(OLD, GOOD)
         world.ecs.publish(NEW, self.image)
         if self.is_updated_first:
@@ -135,8 +135,8 @@ class Run:
         recovery(self)
         self.check_end()
 
-    def _begin(self, trouble: Trouble, what_follows: str) -> None:
-        self._name = f"{self.scenario.name}: {trouble}, then {what_follows}"
+    def _begin(self, trouble: Trouble, what_comes_next: str) -> None:
+        self._name = f"{self.scenario.name}: {trouble}, then {what_comes_next}"
         self.world.at_next = trouble
         outcome = self.scenario.process(self.world)
         self.count("runs")

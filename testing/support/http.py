@@ -41,7 +41,7 @@ def event(
     headers: Mapping[str, str] | None = None,
     **identity: str,
 ) -> dict[str, Any]:
-    """The event of a request; a body that is no text goes as JSON."""
+    """The event of a request; a body that is not text goes as JSON."""
     parts = urlsplit(address)
     query = parse_qs(parts.query, keep_blank_values=True)
     given = {

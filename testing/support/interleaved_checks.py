@@ -61,8 +61,8 @@ class _Service:
         self._check_once()
         return [f"{self._name}: {sentence}" for sentence in self._wrong]
 
-    def _expect(self, holds: bool, sentence: str) -> None:
-        if not holds:
+    def _expect(self, is_true: bool, sentence: str) -> None:
+        if not is_true:
             self._wrong.append(sentence)
 
     def _images(self, task_definition_arn: str | None) -> dict[str, str]:

@@ -30,7 +30,7 @@ from ecs_updater.ledger.lease import LEASE_SECONDS, SORT_KEY
 from fakes.simulated_ecs import BREAKER
 from fakes.wire import Killed, answer_of
 
-from .fault_runs import BAD, GOOD, PACE
+from .fault_runs import BAD, GOOD, TIMING
 from .interleaving import Interleaving
 from .rollout_world import Function, Outcome, RecordedDeployments, outcome_of
 from .trouble import DYNAMODB, ECS, FAILURES, KILLS, Kind
@@ -163,7 +163,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         self.weather = Weather.of(draw)
         options: dict[str, Any] = {"breaker": BREAKER} if draw.random() < 0.3 else {}
         self.world = function.world(
-            pace=PACE,
+            timing=TIMING,
             latency=0,
             time_out=0,
             containers=CONTAINERS,

@@ -95,7 +95,7 @@ class Interleaving:
         self.schedule.append(f"{self._now() - self._begin:9.2f} s  {name:12} {what}")
 
     def _whole(self, thread: _Thread) -> None:
-        thread.turn.acquire()  # pylint: disable=consider-using-with  # It is no critical section: a turn is given.
+        thread.turn.acquire()  # pylint: disable=consider-using-with  # It is not a critical section: a turn is given.
         try:
             thread.work()
         except BaseException as failure:  # pylint: disable=broad-exception-caught  # ``run`` raises it again.

@@ -66,7 +66,7 @@ class Running:
         """Whether the command has ended."""
         return self._process.poll() is not None
 
-    def until_it_says(self, text: str) -> None:
+    def wait_for_output(self, text: str) -> None:
         """Waits for a text in the output. Fails when the command ends without it."""
         until(lambda: text in self.output() or self.has_ended(), text, _PATIENCE)
         assert text in self.output(), self.output()

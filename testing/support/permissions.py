@@ -111,14 +111,14 @@ def without(statements: Iterable[Statement], action: str) -> list[Statement]:
     return [part for part in left if part["Action"]]
 
 
-def idle(statements: Sequence[Statement], asked: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """The actions, with their statement's name, that nothing of what is asked needs."""
-    found, asked = [], list(asked)
+def idle(statements: Sequence[Statement], requested: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """The actions, with their statement's name, that nothing of what is requested needs."""
+    found, requested = [], list(requested)
     for index, statement in enumerate(statements):
         for action in listed(statement["Action"]):
             fewer = [*statements[:index], *without([statement], action), *statements[index + 1 :]]
             left = list(expanded(part for part in fewer if action in listed(part["Action"])))
-            if all(allows(left, *call) for call in asked if call[0] == action):
+            if all(allows(left, *call) for call in requested if call[0] == action):
                 found.append((statement["Sid"], action))
     return found
 

@@ -53,13 +53,13 @@ def _call(request: Request, answer: Answer) -> Call | None:
     key, service = credential.groups()
     if request.path.startswith("/v2/") and service == "apigateway":  # Both sign with one name.
         service = "apigatewayv2"
-    operation, parameters = _asked(service, request)
+    operation, parameters = _requested(service, request)
     name = _SDK_NAMES.get(service, service)
     content = answer.content.decode("utf-8", "replace")
     return Call(key, name, operation, parameters, answer.status, content)
 
 
-def _asked(service: str, request: Request) -> tuple[str, dict[str, Any]]:
+def _requested(service: str, request: Request) -> tuple[str, dict[str, Any]]:
     """Returns the operation of a request and its parameters, in each of AWS's protocols."""
     url, headers, body = urlsplit(request.path), request.headers, request.body
     query = dict(parse_qsl(url.query, keep_blank_values=True))

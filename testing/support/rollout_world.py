@@ -233,7 +233,7 @@ class World:
             self.pass_time(every)
         return ended
 
-    def settle(self, seconds: float) -> list[Entry]:
+    def finish(self, seconds: float) -> list[Entry]:
         """Lets time pass, then reconciles everything."""
         self.pass_time(seconds)
         return self.reconcile_all()

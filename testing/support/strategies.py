@@ -21,7 +21,7 @@ from .task_definition_shapes import REGISTERED
 REPEATABLE = settings(derandomize=True, database=None, deadline=None)
 """The same examples on every machine and in every run.
 
-No deadline: a busy machine's pause is no defect of the code.
+No deadline: a busy machine's pause is not a defect of the code.
 """
 
 CLUSTER, SERVICE = "ECSCluster", "ecs-dummy-service"

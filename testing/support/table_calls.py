@@ -16,8 +16,8 @@ def table_and_keys(body: Mapping[str, Any]) -> tuple[str, list[str]]:
         case {"TransactItems": [{"Put": {"TableName": table}}, *_] as items}:
             return table, [item["Put"]["Item"]["pk"]["S"] for item in items]
         case {"RequestItems": {**tables}}:
-            ((table, asked),) = tables.items()
-            return table, [key["pk"]["S"] for key in asked["Keys"]]
+            ((table, requested),) = tables.items()
+            return table, [key["pk"]["S"] for key in requested["Keys"]]
         case {
             "TableName": table,
             "ExpressionAttributeValues": {":pk": key},

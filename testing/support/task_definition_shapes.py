@@ -9,7 +9,7 @@ _MODEL = botocore.session.Session().get_service_model("ecs")
 
 REGISTERED: Shape = _MODEL.shape_for("RegisterTaskDefinitionRequest")
 
-ONE_OF_EACH: dict[str, Any] = {
+EACH_KIND: dict[str, Any] = {
     "string": "text",
     "integer": 7,
     "long": 7,

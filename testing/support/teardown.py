@@ -185,7 +185,7 @@ def start_emulator(workspace: Workspace) -> Emulator:
 
 
 def tear_down(emulator: Emulator, *verbs: str) -> Result:
-    """Runs steps of the teardown, both unless told otherwise; the status is the worse one."""
+    """Runs steps of the teardown, both by default; the status is the worse one."""
     said = io.StringIO()
     statuses = []
     with mock.patch.object(boto3, "Session", lambda: emulator), contextlib.redirect_stderr(said):

@@ -21,7 +21,7 @@ class Unavailable(Exception):
 
 
 def _unavailable(reason: str) -> Exception:
-    """What is raised for that; with REQUIRE_TERRAFORM it is no reason to skip a test, but a
+    """What is raised for that; with REQUIRE_TERRAFORM it fails a test instead of skipping it: a
     failure.
     """
     return AssertionError(reason) if os.environ.get("REQUIRE_TERRAFORM") else Unavailable(reason)
@@ -55,7 +55,7 @@ def _differing(change: Mapping[str, Any]) -> set[str]:
         for name in before.keys() | after.keys()
         if _set(before.get(name)) != _set(after.get(name))
     }
-    # An attribute that only AWS knows is no change.
+    # An attribute that only AWS generates is not a change.
     return {name for name in changed if unknown.get(name) is not True}
 
 

@@ -37,7 +37,7 @@ from ecs_updater.settings import Settings
 from fakes.simulated_ecs import SimulatedEcs
 from fakes.wire import DENIED, REFUSED, SERVER_ERROR
 from support import strategies
-from support.task_definition_shapes import FALSY, ONE_OF_EACH, REGISTERED, with_every_field
+from support.task_definition_shapes import EACH_KIND, FALSY, REGISTERED, with_every_field
 
 # The SDK would wait between two: no test sleeps.
 SINGLE_ATTEMPT = Config(retries={"total_max_attempts": 1})
@@ -369,7 +369,7 @@ def test_any_task_definition_comes_through_with_nothing_but_its_images_changed(
     )
 
 
-@pytest.mark.parametrize("scalars", [ONE_OF_EACH, FALSY], ids=["set", "falsy"])
+@pytest.mark.parametrize("scalars", [EACH_KIND, FALSY], ids=["set", "falsy"])
 def test_every_field_of_the_model_comes_through(scalars):
     """All of them at once, at every depth: none of them is left to chance."""
     body = with_every_field(REGISTERED, scalars) | {"family": "ecs-dummy-task"}

@@ -38,7 +38,7 @@ def test_every_route_but_the_help_wants_the_key(route, key, api):
 @pytest.mark.skipif(
     os.environ.get("API_AUTH") != "iam", reason="API_AUTH=key asks for no signature"
 )
-def test_with_iam_the_key_alone_is_not_enough(api):
+def test_with_iam_only_the_key_is_not_enough(api):
     unsigned = replace(api, sign=None)
     for method, route in map(str.split, WITH_KEY):
         reply = unsigned.call(method, route, b"{}" if method == "POST" else None)
@@ -78,7 +78,7 @@ NO_EVENTS = [
 
 @pytest.mark.parametrize("route", ["update", "rollback"])
 @pytest.mark.parametrize("body", NO_EVENTS, ids=lambda body: repr(body)[:20])
-def test_a_body_that_is_no_event_is_refused_with_what_is_wrong(body, route, api):
+def test_a_body_that_is_not_an_event_is_refused_with_what_is_wrong(body, route, api):
     reply = api.call("POST", route, body, {"Content-Type": JSON})
 
     assert refused(api, reply, 400, "InvalidEventError").startswith(VALIDATION)

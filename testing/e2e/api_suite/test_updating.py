@@ -27,7 +27,7 @@ def deployment(api: Api, number: str) -> dict[str, Any]:
     return whole
 
 
-def test_the_short_form_changes_the_image_and_leaves_the_tags_alone(api, names, service, at_first):
+def test_the_short_form_changes_the_image_and_keeps_the_tags(api, names, service, at_first):
     body = answered(api.post("update", names | NEW))
 
     assert body["AFTER"]["serviceImage"] == "busybox:1.36" and body["changed"] is True

@@ -44,7 +44,7 @@ def main() -> int:
     try:
         invoke = INVOKERS[arguments.via](os.environ)
         if arguments.event:
-            return run_one(invoke, arguments.event)
+            return run_event(invoke, arguments.event)
         status, report = run_all(invoke, Path(os.environ["BUILD_DIR"], "events"))
     except (CannotRun, InvocationFailed, BotoCoreError, ClientError) as error:
         print(f"✗ {error}", file=sys.stderr)
@@ -62,7 +62,7 @@ def main() -> int:
     return status
 
 
-def run_one(invoke: Invoker, event_file: Path) -> int:
+def run_event(invoke: Invoker, event_file: Path) -> int:
     """Invokes with one file and prints the answer, or the error."""
     check(event_file)
     invocation = invoke(event_file)

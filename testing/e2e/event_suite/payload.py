@@ -14,7 +14,7 @@ LIMIT = 6 * 1024 * 1024
 
 
 def check(event_file: Path) -> None:
-    """Raises CannotRun for a file that is not there, is no JSON, or is too large for
+    """Raises CannotRun for a file that is not there, is not JSON, or is too large for
     Lambda.
     """
     try:
@@ -29,9 +29,9 @@ def check(event_file: Path) -> None:
     except RecursionError as error:
         raise CannotRun(f"{event_file} is nested too deeply") from error
     except ValueError as error:  # No UTF-8 is a ValueError too.
-        raise CannotRun(f"{event_file} is no JSON: {error}") from error
+        raise CannotRun(f"{event_file} is not JSON: {error}") from error
 
 
 def _no_json(constant: str) -> None:
     """Refuses NaN and the infinities, which Python takes for JSON."""
-    raise ValueError(f"{constant} is no value of JSON")
+    raise ValueError(f"{constant} is not a value of JSON")

@@ -18,7 +18,7 @@ OK, FAILED = "ok", "FAILED"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one case."""
+    """The outcome of one case."""
 
     case: Case
     invocation: Invocation | str

@@ -30,7 +30,7 @@ Send = Callable[[Mapping[str, Any]], str]
 
 @pytest.fixture(scope="session", name="events")
 def _events() -> dict[str, Case]:
-    """The contract's events with this run's names, and what becomes of each, by name."""
+    """The contract's events with this run's names, and the outcome of each, by name."""
     return {case.name: case for case in cases.load(os.environ)}
 
 

@@ -122,13 +122,13 @@ def test_watch_shows_the_same_states_again(deployed):
     back = batch_command("watch", deployed.ran.batch)
     assert back.status == 1
 
-    def seen(ran: Ran) -> list[tuple[Any, ...]]:
+    def states_of(ran: Ran) -> list[tuple[Any, ...]]:
         return sorted(
             (end["service"], end["state"], end["cause"], end["requestId"])
             for end in ran.ends.values()
         )
 
-    assert seen(back) == seen(deployed.ran)
+    assert states_of(back) == states_of(deployed.ran)
 
 
 def test_a_batch_that_is_over_can_be_stopped(deployed):

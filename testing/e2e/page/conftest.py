@@ -10,7 +10,7 @@ from e2e.page.browser import enter_key, expect, find, launch, wait_until_loaded
 from e2e.page.samples import A_FEW_DEPLOYMENTS, A_FEW_SERVICES
 from fakes.scripted_api import ScriptedApi
 
-_WATCH = """addEventListener(
+_ERRORS = """addEventListener(
   "securitypolicyviolation",
   (event) => console.error("CSP:", event.effectiveDirective, event.sample),
 )"""
@@ -50,7 +50,7 @@ def _new_tab(browser):
     """
     contexts, problems, allowed = [], [], []
 
-    def watch(page):
+    def collect_errors(page):
         page.on(
             "console",
             lambda message: message.type in ("error", "warning") and problems.append(message.text),
@@ -73,8 +73,8 @@ def _new_tab(browser):
             **{"timezone_id": "Europe/Berlin", "locale": "en-GB", **options}
         )
         context.set_default_timeout(120_000)
-        context.add_init_script(_WATCH)
-        context.on("page", watch)
+        context.add_init_script(_ERRORS)
+        context.on("page", collect_errors)
         contexts.append(context)
         return context.new_page()
 

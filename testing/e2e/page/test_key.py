@@ -1,4 +1,4 @@
-"""How the page loads, and what becomes of the key."""
+"""How the page loads, and where it keeps the key."""
 
 import re
 

@@ -38,7 +38,7 @@ def entry(number: int, request_id: str, **fields: Any) -> Entry:
     )
 
 
-class _Feed:
+class _History:
     """The ledger, as far as the routes read it."""
 
     def __init__(self, entries: list[Entry]):
@@ -82,7 +82,7 @@ def _real():
         entry(1, "request-1").answered("SUCCEEDED", "it runs", answer),
     ]
     with _RealApi(
-        status_app(ServiceList(ecs.reader()), _Feed(entries), ENVIRONMENT).resolve
+        status_app(ServiceList(ecs.reader()), _History(entries), ENVIRONMENT).resolve
     ) as api:
         yield api
 

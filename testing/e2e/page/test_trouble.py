@@ -86,7 +86,7 @@ def test_an_error_is_shown_in_its_section_what_was_there_stays_and_the_next_refr
         expect(alert(lists, sections[route])).to_be_empty()
 
 
-def test_an_error_at_the_first_load_is_no_empty_list(tab, api):
+def test_an_error_at_the_first_load_is_not_an_empty_list(tab, api):
     api.instead["list"] = error(500, "InternalError", "something went wrong")
     enter_key(tab)
     expect(alert(tab)).to_contain_text("500 InternalError: something went wrong")

@@ -2,7 +2,7 @@
 rollouts in milliseconds.
 
 A real boto3 client talks to it over ``fakes.wire``. It plays rolling deployments as
-AWS documents them; it is no judge of what ECS accepts (its own refusals are tested against moto).
+AWS documents them; it does not judge what ECS accepts (its own refusals are tested against moto).
 
 ``clock``        simulated time, and what is due when
 ``images``       what an image does when it is run; the registry
@@ -22,7 +22,7 @@ AWS documents them; it is no judge of what ECS accepts (its own refusals are tes
 
 from .clock import Clock
 from .images import Image
-from .runner import Pace
+from .runner import Timing
 from .simulation import BREAKER, BREAKER_WITHOUT_ROLLBACK, SimulatedEcs
 
 __all__ = [
@@ -30,6 +30,6 @@ __all__ = [
     "BREAKER_WITHOUT_ROLLBACK",
     "Clock",
     "Image",
-    "Pace",
     "SimulatedEcs",
+    "Timing",
 ]

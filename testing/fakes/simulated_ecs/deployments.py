@@ -54,7 +54,7 @@ class Deployment:
 
     @property
     def live(self) -> list[Task]:
-        """Its tasks that ECS wants to run."""
+        """Its tasks that ECS is to run."""
         return [task for task in self.tasks if task.is_live]
 
     @property

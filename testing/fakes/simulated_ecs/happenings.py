@@ -87,7 +87,7 @@ class Happenings(Wire):  # pylint: disable=abstract-method  # SimulatedEcs answe
         self.service.history[-1].shown = fields
 
     def forget_what_completed(self) -> None:
-        """ECS knows no deployment to roll back to."""
+        """ECS has no deployment to roll back to."""
         self.service.completed.clear()
 
     def delete_service(self) -> None:
@@ -105,6 +105,10 @@ class Happenings(Wire):  # pylint: disable=abstract-method  # SimulatedEcs answe
     def tag(self, tags: Mapping[str, str]) -> None:
         """Somebody sets the service's tags, all of them."""
         self.service.tags = dict(tags)
+
+    def add_event(self, message: str) -> None:
+        """ECS adds the service event ``message``; ``{service}`` becomes its name."""
+        self.scheduler.add_event(message.replace("{service}", self.service.name))
 
     def throttle(self, operation: str, times: float = 1, seconds: float = float("inf")) -> None:
         """The next ``times`` calls of ``operation`` (``*``: any) are throttled, within ``seconds``

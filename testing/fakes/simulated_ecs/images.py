@@ -36,7 +36,7 @@ class Image:
     exits_after: float = 0
     """From the process's start to its end."""
     exit_reason: str = ""
-    seen_running: bool = True
+    shown_running: bool = True
     """Whether ECS sees the task RUNNING before the process ends."""
     unhealthy_after: float | None = None
     """With a health check: from RUNNING to UNHEALTHY, and so to the task's end."""
@@ -57,23 +57,28 @@ class Image:
 
     @classmethod
     def exits(
-        cls, code: int = 1, after: float = 2, starts_after: float = 8, seen_running: bool = False
+        cls, code: int = 1, after: float = 2, starts_after: float = 8, shown_running: bool = False
     ) -> "Image":
         """Its process ends with ``code``, before ECS saw the task RUNNING (a failed task) or after
         (none).
         """
         return cls(
-            starts_after=starts_after, exit_code=code, exits_after=after, seen_running=seen_running
+            starts_after=starts_after,
+            exit_code=code,
+            exits_after=after,
+            shown_running=shown_running,
         )
 
     @classmethod
-    def oom(cls, after: float = 5, starts_after: float = 8, seen_running: bool = False) -> "Image":
+    def oom(cls, after: float = 5, starts_after: float = 8, shown_running: bool = False) -> "Image":
         """Is killed for the memory that it uses."""
-        return replace(cls.exits(137, after, starts_after, seen_running), exit_reason=OUT_OF_MEMORY)
+        return replace(
+            cls.exits(137, after, starts_after, shown_running), exit_reason=OUT_OF_MEMORY
+        )
 
     @classmethod
     def cannot_pull(cls, reason: str = NOT_FOUND, after: float = 8) -> "Image":
-        """Is not to be had from its registry; ``{image}`` in the reason becomes its name."""
+        """Is not in its registry; ``{image}`` in the reason becomes its name."""
         return cls(start_error=f"CannotPullContainerError: {reason}", starts_after=after)
 
     @classmethod

@@ -16,10 +16,10 @@ from .tasks import Container, Task
 
 
 @dataclass(frozen=True)
-class Pace:
+class Timing:
     """How fast simulated ECS is: seconds."""
 
-    settles_after: float = 15
+    steady_after: float = 15
     """How long all must be well until ECS calls a deployment completed."""
     stop_takes: float = 3
     """From the decision to stop a running task to its end."""
@@ -56,12 +56,12 @@ class Runner:
         service: Service,
         clock: Clock,
         registry: Registry,
-        pace: Pace,
+        timing: Timing,
         new_id: Callable[[], str],
         changed: Callable[[], None],
         add_event: Callable[[str], None],
     ):
-        self._service, self._clock, self._registry, self._pace = service, clock, registry, pace
+        self._service, self._clock, self._registry, self._timing = service, clock, registry, timing
         self._new_id, self._changed, self._add_event = new_id, changed, add_event
 
     def place(self, deployment: Deployment, wanted: int) -> None:
@@ -77,7 +77,7 @@ class Runner:
                     f"(service {self._service.name}) was unable to place a task because {reason}"
                 )
                 deployment.task_failed()
-                self._hold(deployment, self._pace.placement_retry)
+                self._delay(deployment, self._timing.placement_retry)
                 break
             started.append(self._launch(deployment, containers))
         for ids in _in_tens(started):
@@ -97,7 +97,7 @@ class Runner:
         for task in pending:
             self._end(task)
         for task in running:
-            self._clock.after(self._pace.stop_takes, lambda task=task: self._end(task, 143))
+            self._clock.after(self._timing.stop_takes, lambda task=task: self._end(task, 143))
         if pending:
             self._add_event(f"(service {self._service.name}) stopped {len(pending)} pending tasks.")
         for ids in _in_tens(running):
@@ -135,7 +135,7 @@ class Runner:
             self._clock.after(
                 broken.image.starts_after, lambda: self._cannot_start(deployment, task, broken)
             )
-        elif dying and not dying.image.seen_running:
+        elif dying and not dying.image.shown_running:
             self._clock.after(
                 starts + dying.image.exits_after, lambda: self._exits(deployment, task, dying)
             )
@@ -246,9 +246,9 @@ class Runner:
                 f"(service {self._service.name}) is unable to consistently start tasks "
                 f"successfully. {wording.TROUBLESHOOTING}"
             )
-        self._hold(deployment, min(self._pace.retry_after * 2**throttled, LONGEST_DELAY))
+        self._delay(deployment, min(self._timing.retry_after * 2**throttled, LONGEST_DELAY))
 
-    def _hold(self, deployment: Deployment, seconds: float) -> None:
+    def _delay(self, deployment: Deployment, seconds: float) -> None:
         deployment.not_before = max(deployment.not_before, self._clock.now() + seconds)
         self._clock.after(seconds, self._changed)
 

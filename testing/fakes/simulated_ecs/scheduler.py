@@ -14,7 +14,7 @@ from .deployments import Deployment, threshold
 from .history import Revision, ServiceDeployment
 from .ids import Ids
 from .images import Registry
-from .runner import Pace, Runner
+from .runner import Runner, Timing
 from .service import Service
 
 STAGES = (
@@ -54,14 +54,14 @@ class Scheduler:
         service: Service,
         clock: Clock,
         registry: Registry,
-        pace: Pace,
+        timing: Timing,
         ids: Ids,
         quirks: Quirks,
     ):
         self.service = service
-        self._clock, self._pace, self._ids, self._quirks = clock, pace, ids, quirks
+        self._clock, self._timing, self._ids, self._quirks = clock, timing, ids, quirks
         self._runner = Runner(
-            service, clock, registry, pace, ids.task, self._reconcile_soon, self.add_event
+            service, clock, registry, timing, ids.task, self._reconcile_soon, self.add_event
         )
         self._steady_since: float | None = None
         self._busy = self._again = self._due = False
@@ -96,7 +96,7 @@ class Scheduler:
             if history.status == "PENDING":
                 history.turn("IN_PROGRESS", self._clock.now())
 
-        self._clock.after(self._pace.service_deployment_starts_after, starts)
+        self._clock.after(self._timing.service_deployment_starts_after, starts)
         self._enter(history, "SCALE_UP" if history.is_rolling else "PRE_SCALE_UP")
         deployment = self._new_primary(self._new_id(revision), revision, history)
         self.reconcile()
@@ -120,7 +120,7 @@ class Scheduler:
         service.events[0]["createdAt"] = since
 
     def set_desired(self, desired: int) -> None:
-        """Another desired count, which is no deployment."""
+        """Another desired count, which is not a deployment."""
         self.service.desired = desired
         if self.service.deployments:
             self.service.primary.desired = desired
@@ -134,7 +134,7 @@ class Scheduler:
             return
         history.turn("ROLLBACK_REQUESTED", self._clock.now(), wording.STOP_REQUESTED)
         self._clock.after(
-            self._pace.rollback_starts_after, lambda: self._roll_back_as_asked(history)
+            self._timing.rollback_starts_after, lambda: self._roll_back_as_requested(history)
         )
 
     def trigger_alarm(self, name: str) -> None:
@@ -149,12 +149,12 @@ class Scheduler:
             and history.status == "IN_PROGRESS"
         ):
             history.triggered.append(name)
-            returns = alarms.get("rollback", False)
+            rolls_back = alarms.get("rollback", False)
             self._fail(
                 history,
-                wording.ALARM_DETECTED if returns else wording.ALARM_STOPPED,
+                wording.ALARM_DETECTED if rolls_back else wording.ALARM_STOPPED,
                 wording.ALARM_EVENT,
-                returns,
+                rolls_back,
             )
 
     def delete(self) -> None:
@@ -179,7 +179,7 @@ class Scheduler:
         self._busy = True
         while self._again:
             self._again = False
-            self._look()
+            self._evaluate()
         self._busy = False
 
     def _reconcile_soon(self) -> None:
@@ -189,7 +189,7 @@ class Scheduler:
             self._due = True
             self._clock.after(0, self.reconcile)
 
-    def _look(self) -> None:
+    def _evaluate(self) -> None:
         service = self.service
         self._forget_drained()
         if service.status == "DRAINING" and all(
@@ -209,7 +209,7 @@ class Scheduler:
         surplus = service.primary.live[service.desired :]
         if surplus:
             self._runner.stop(surplus, wording.scaling(service.primary.id))
-        self._watch_for_steadiness()
+        self._check_steadiness()
 
     def _start_tasks(self) -> None:
         service, deployment = self.service, self.service.primary
@@ -232,7 +232,7 @@ class Scheduler:
         for old in list(self.service.olds):
             if not old.is_leaving and old.is_drained:
                 old.is_leaving = True
-                self._after_or_now(self._pace.lingers, lambda old=old: self._forget(old))
+                self._after_or_now(self._timing.lingers, lambda old=old: self._forget(old))
 
     def _forget(self, old: Deployment) -> None:
         if old in self.service.olds and old.is_leaving:
@@ -240,7 +240,7 @@ class Scheduler:
             self.service.deployments.remove(old)
             self.reconcile()
 
-    def _watch_for_steadiness(self) -> None:
+    def _check_steadiness(self) -> None:
         service, now = self.service, self._clock.now()
         if (
             not service.is_steady
@@ -250,7 +250,7 @@ class Scheduler:
             self._steady_since = None
         elif self._steady_since is None:
             self._steady_since = now
-            self._clock.after(self._pace.settles_after, lambda: self._settled(now))
+            self._clock.after(self._timing.steady_after, lambda: self._settled(now))
 
     def _settled(self, since: float) -> None:
         service, now = self.service, self._clock.now()
@@ -303,7 +303,8 @@ class Scheduler:
         if target := self.service.failing_hooks.get(stage):
             reason = wording.hook_failed(stage, target)
             self._clock.after(
-                self._pace.stage_takes, lambda: self._fail(history, reason, reason, returns=True)
+                self._timing.stage_takes,
+                lambda: self._fail(history, reason, reason, rolls_back=True),
             )
         elif stage == "CLEAN_UP":
             self.reconcile()
@@ -311,13 +312,13 @@ class Scheduler:
             takes = (
                 60 * history.configuration.get("bakeTimeInMinutes", 0)
                 if stage == "BAKE_TIME"
-                else self._pace.stage_takes
+                else self._timing.stage_takes
             )
             self._clock.after(takes, lambda: self._enter(history, STAGES[STAGES.index(stage) + 1]))
 
     # Failure and rollback.
 
-    def _fail(self, history: ServiceDeployment, reason: str, event: str, returns: bool) -> None:
+    def _fail(self, history: ServiceDeployment, reason: str, event: str, rolls_back: bool) -> None:
         """A hook or an alarm ends the deployment."""
         deployment = next(
             (d for d in self.service.deployments if d.service_deployment is history), None
@@ -336,18 +337,18 @@ class Scheduler:
         self.add_event(
             f"(service {self.service.name}) (deployment {deployment.id}) deployment failed: {event}"
         )
-        if not returns:
+        if not rolls_back:
             history.turn("STOP_REQUESTED", now, reason)
             self._clock.after(1, lambda: history.turn("STOPPED", self._clock.now()))
             return
         history.turn("ROLLBACK_REQUESTED", now, reason)
 
-        def returns_now() -> None:
+        def roll_back_now() -> None:
             if history.status == "ROLLBACK_REQUESTED":
                 self._roll_back(history, reason)
                 self.reconcile()
 
-        self._clock.after(self._pace.rollback_starts_after, returns_now)
+        self._clock.after(self._timing.rollback_starts_after, roll_back_now)
 
     def _break(self, deployment: Deployment) -> None:
         service, now, history = self.service, self._clock.now(), deployment.service_deployment
@@ -368,7 +369,7 @@ class Scheduler:
         else:
             self._roll_back(history, wording.BREAKER_EXCEEDED)
 
-    def _roll_back_as_asked(self, history: ServiceDeployment) -> None:
+    def _roll_back_as_requested(self, history: ServiceDeployment) -> None:
         deployment = next(
             (d for d in self.service.deployments if d.service_deployment is history), None
         )

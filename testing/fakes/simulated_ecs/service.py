@@ -24,7 +24,7 @@ DEFAULT_CONFIGURATION = {
 
 @dataclass(eq=False)
 class Service:
-    """One service with everything that ECS knows about it."""
+    """One service with everything that ECS stores about it."""
 
     arn: str
     name: str
@@ -75,7 +75,7 @@ class Service:
 
     @property
     def live(self) -> list[Task]:
-        """The tasks that ECS wants to run."""
+        """The tasks that ECS is to run."""
         return [task for task in self.tasks if task.is_live]
 
     @property
@@ -95,7 +95,7 @@ class Service:
 
     @property
     def is_steady(self) -> bool:
-        """Whether nothing is left to do: the newest deployment alone has tasks, as many good ones
+        """Whether nothing is left to do: only the newest deployment has tasks, as many good ones
         as desired.
         """
         live = self.primary.live

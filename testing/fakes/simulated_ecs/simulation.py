@@ -17,7 +17,7 @@ from .clock import Clock
 from .happenings import Happenings
 from .images import Registry
 from .operations import Operations
-from .runner import Pace
+from .runner import Timing
 from .scheduler import Quirks, Scheduler
 from .service import Service
 from .world import World, arn_of
@@ -62,7 +62,7 @@ class SimulatedEcs(Happenings):
         stale_reads: float = 0,
         express: bool = False,
         added_containers: tuple[str, ...] = (),
-        pace: Pace | None = None,
+        timing: Timing | None = None,
         latency: float = 0.05,
         time_out: float = 10,
         seed: int = 0,
@@ -75,7 +75,7 @@ class SimulatedEcs(Happenings):
         self.lock, self.now = self.clock.lock, self.clock.now
         self.images = Registry()
         quirks = Quirks(rollback_reuses_id, deployment_has_number_of_revision)
-        self.world = World(self.clock, self.images, pace or Pace(), seed, CLUSTER, quirks)
+        self.world = World(self.clock, self.images, timing or Timing(), seed, CLUSTER, quirks)
         self._operations = Operations(self.world, service_deployments, stale_reads)
         self._latency, self._time_out = latency, time_out
         self.buckets = Buckets()

@@ -60,7 +60,7 @@ class Task:
 
     @property
     def is_live(self) -> bool:
-        """Whether ECS wants it to run."""
+        """Whether it is to run."""
         return self.desired_status == "RUNNING"
 
     @property

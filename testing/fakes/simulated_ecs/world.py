@@ -10,7 +10,7 @@ from .clock import Clock
 from .history import Revision
 from .ids import Ids
 from .images import Registry
-from .runner import Pace
+from .runner import Timing
 from .scheduler import Quirks, Scheduler
 from .service import Service
 
@@ -36,7 +36,13 @@ class World:
     """The clusters of one account: each that has a service."""
 
     def __init__(
-        self, clock: Clock, registry: Registry, pace: Pace, seed: int, cluster: str, quirks: Quirks
+        self,
+        clock: Clock,
+        registry: Registry,
+        timing: Timing,
+        seed: int,
+        cluster: str,
+        quirks: Quirks,
     ):
         self.clock, self.registry, self._cluster = clock, registry, cluster
         self.task_definitions: list[dict[str, Any]] = []
@@ -44,7 +50,7 @@ class World:
         self.schedulers: dict[str, Scheduler] = {}
         self.clusters: dict[str, str] = {}
         """The name of each cluster by its ARN."""
-        self._pace, self._ids, self._quirks = pace, Ids(seed), quirks
+        self._timing, self._ids, self._quirks = timing, Ids(seed), quirks
 
     def register(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """RegisterTaskDefinition, keeping what it is given."""
@@ -144,7 +150,7 @@ class World:
             {**configuration, **({"deploymentCircuitBreaker": dict(breaker)} if breaker else {})}
         )
         scheduler = Scheduler(
-            service, self.clock, self.registry, self._pace, self._ids, self._quirks
+            service, self.clock, self.registry, self._timing, self._ids, self._quirks
         )
         scheduler.begin_with(self.new_revision(service, task_definition))
         self.schedulers[service.arn] = scheduler

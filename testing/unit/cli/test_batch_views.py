@@ -47,7 +47,7 @@ ITEM = {
     "begun_at": "2027-01-15T08:00:00.000Z",
     "deployment_id": "ecs-svc/1",
 }
-RETURN = {"task_definition_arn": "x/web:6"}
+ROLLBACK = {"task_definition_arn": "x/web:6"}
 
 
 def ended(verdict, cause="", **fields):
@@ -63,7 +63,7 @@ def ended(verdict, cause="", **fields):
         ({"state": "TAGGED"}, "begun", ""),
         ({}, "deploying", "to web:7"),
         (
-            {"state": "ROLLING_BACK", "rollback": RETURN, "cause": "it died"},
+            {"state": "ROLLING_BACK", "rollback": ROLLBACK, "cause": "it died"},
             "rolling back",
             "back to web:6, it died",
         ),

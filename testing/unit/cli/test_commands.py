@@ -210,7 +210,7 @@ class InterruptedBackend(ScriptedBackend):
             self._steps = [{1: Status(self.end, "as it is")}]
 
 
-DENIED = AwsError("no way")
+DENIED = AwsError("denied")
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ DENIED = AwsError("no way")
     [
         (KeyboardInterrupt(), BATCH, 130, f"detached: {RESUME}\n"),
         (BrokenPipeError(), BATCH, 130, f"detached: {RESUME}\n"),
-        (DENIED, BATCH, 3, f"no way\nnothing is lost: {RESUME}\n"),
+        (DENIED, BATCH, 3, f"denied\nnothing is lost: {RESUME}\n"),
         # Without a ledger.
-        (DENIED, None, 3, f"no way\n{RESUME}\n"),
+        (DENIED, None, 3, f"denied\n{RESUME}\n"),
     ],
 )
 def test_an_interrupted_command_says_how_to_resume_and_closes_the_backend(
@@ -236,7 +236,7 @@ def test_an_interrupted_command_says_how_to_resume_and_closes_the_backend(
 @pytest.mark.parametrize(("end", "code"), [(State.SUCCEEDED, 0), (State.FAILED, 1)])
 @pytest.mark.parametrize(
     ("error", "timeout", "note"),
-    [(KeyboardInterrupt(), None, ""), (DENIED, None, "no way\n"), (None, 1, "")],
+    [(KeyboardInterrupt(), None, ""), (DENIED, None, "denied\n"), (None, 1, "")],
 )
 def test_an_update_that_ends_while_the_command_detaches_decides_the_exit_code(
     wait, printer, error, timeout, note, end, code

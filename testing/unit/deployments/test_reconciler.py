@@ -71,7 +71,7 @@ UNREADABLE = {
     "a number as a tag": with_value(before={"M": {"tags": {"M": {"a": {"N": "7"}}}}}),
     "a text as rollback": with_value(rollback={"S": "x"}, state={"S": "ROLLING_BACK"}),
     "a rollback to nothing": with_value(rollback={"M": {}}, state={"S": "ROLLING_BACK"}),
-    "an answer that is no JSON": with_value(answer={"S": "{"}),
+    "an answer that is not JSON": with_value(answer={"S": "{"}),
     "no time": with_value(updated_at={"S": "yesterday"}),
 }
 UNUSABLE = {
@@ -109,7 +109,7 @@ def test_an_unreadable_entry_is_skipped_and_logged_and_its_service_can_be_update
 
 SHOWN = {
     *("an unknown state", "no owner", "no fence", "a number as answer"),
-    "an answer that is no JSON",
+    "an answer that is not JSON",
 }
 """Entries with an error that the command line does not read, or that may be of a later version."""
 

@@ -74,7 +74,7 @@ def test_after_is_the_state_before_the_next_update(ecs_fake, send, event):
         ({"ecs_image_name": "busybox"}, True, "NO_CHANGE", "only tags changed"),
     ],
 )
-def test_without_a_deployment_the_verdict_is_no_change(
+def test_without_a_deployment_the_verdict_has_the_verdict_no_change(
     ecs_fake, send, event, fields, changed, verdict, reason
 ):
     body = send(ecs_fake, event(**fields))

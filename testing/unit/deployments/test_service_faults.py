@@ -39,7 +39,7 @@ TOO_MANY_AT_ONCE = (
     "ClientException",
     "Too many concurrent attempts to create a new revision of the specified family.",
 )
-AS_IT_WAS = "the service is as it was"
+UNCHANGED = "the service is as it was"
 NOT_USED = "ecs-dummy-task:2 was registered and is not used"
 
 # Fault, whether the call had its effect.
@@ -179,7 +179,7 @@ def test_a_write_that_fails_permanently_leaves_the_service_as_it_was(
         stage += f"{ecs_fake.revisions[-1]['taskDefinitionArn']}: "
     if operation in TAG_CALLS and root is CallerFault:
         stage = "[ERROR][ecs_service_update] service tags could not be updated "
-    end = f"{AS_IT_WAS}; {NOT_USED}" if has_registered else AS_IT_WAS
+    end = f"{UNCHANGED}; {NOT_USED}" if has_registered else UNCHANGED
     assert isinstance(error, root)
     assert str(error).startswith(stage) and str(error).endswith(end)
 
@@ -197,7 +197,7 @@ def test_tags_that_were_never_written_need_not_be_restored(
 ):
     message = str(failure(operation, *[fault] * FOR_GOOD, ecs_tag=tags))
     assert state(ecs_fake) == OLD
-    assert AS_IT_WAS in message and "could not be put back" not in message
+    assert UNCHANGED in message and "could not be put back" not in message
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -227,7 +227,7 @@ def test_the_message_is_true_after_tag_calls_that_work_and_never_answer(
 ):
     message = str(failure(operation, *[fault] * FOR_GOOD, after_effect=True))
     assert ecs_fake.running_images == OLD[0] and OLD_TAGS.items() <= ecs_fake.service.tags.items()
-    assert (AS_IT_WAS in message) <= (state(ecs_fake) == OLD)
+    assert (UNCHANGED in message) <= (state(ecs_fake) == OLD)
 
 
 @pytest.mark.parametrize("operation", ["TagResource", "UntagResource", "UpdateService"])
@@ -236,7 +236,7 @@ def test_tags_that_were_removed_first_are_restored(ecs_fake, failure, operation,
     ecs_fake.service.tags = many(old, "old") | many(3, "aws:")
     message = str(failure(operation, REFUSED, ecs_tag=many(new, "new")))
     assert state(ecs_fake) == (OLD[0], many(old, "old") | many(3, "aws:"))
-    assert AS_IT_WAS in message
+    assert UNCHANGED in message
 
 
 def test_merged_and_changed_tags_are_restored(ecs_fake, failure):
@@ -251,7 +251,7 @@ def test_a_refused_update_without_changed_tags_writes_none(ecs_fake, failure, fi
     assert "UntagResource" not in ecs_fake.writes and state(ecs_fake) == OLD
     arn = ecs_fake.revisions[-1]["taskDefinitionArn"]
     assert str(error) == (
-        f"{STAGES['UpdateService']}{arn}: {'; '.join([REFUSED[2], AS_IT_WAS, *registered])}"
+        f"{STAGES['UpdateService']}{arn}: {'; '.join([REFUSED[2], UNCHANGED, *registered])}"
     )
 
 
@@ -327,7 +327,7 @@ def test_a_registration_with_an_unknown_result_is_not_reported_as_failed(
     error = failure("RegisterTaskDefinition", TIMED_OUT, after_effect=after_effect)
     assert state(ecs_fake) == OLD and ecs_fake.writes == ["RegisterTaskDefinition"]
     assert isinstance(error, ServerFault)
-    assert AS_IT_WAS in str(error) and "not known" in str(error)
+    assert UNCHANGED in str(error) and "not known" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_an_update_with_an_unknown_result_is_not_reported_as_failed(
     message = str(failure("UpdateService", TIMED_OUT, after_effect=after_effect))
     assert ecs_fake.writes.count("UpdateService") == 1
     assert "it is not known whether the service took it" in message
-    assert AS_IT_WAS not in message and "is not used" not in message
+    assert UNCHANGED not in message and "is not used" not in message
 
 
 def test_an_update_whose_second_answer_is_lost_too_is_fully_new(ecs_fake, update):
@@ -356,7 +356,7 @@ def test_a_write_without_an_answer_twice_is_sent_twice_and_the_service_is_as_it_
 ):
     message = str(failure(operation, TIMED_OUT, TIMED_OUT))
     assert ecs_fake.writes.count(operation) == 2 and state(ecs_fake) == OLD
-    assert AS_IT_WAS in message
+    assert UNCHANGED in message
 
 
 @pytest.mark.parametrize("operation", ["RegisterTaskDefinition", "UpdateService"])

@@ -11,7 +11,7 @@ from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
 from ecs_updater.ledger.queries import RECENT
 from fakes.memory_dynamodb import SCHEMA, TABLE, MemoryDynamodb
 from fakes.wire import REGION, Refusal
-from support.fault_runs import BAD, GOOD, NEW, OLD, PACE
+from support.fault_runs import BAD, GOOD, NEW, OLD, TIMING
 from support.rollout_world import World, boundary_of
 from support.trouble import KILLED, KILLED_AFTER, Trouble
 
@@ -54,7 +54,7 @@ class Compared(MemoryDynamodb):
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-        self.asked, self.refused, self.differences = set(), set(), []
+        self.requested, self.refused, self.differences = set(), set(), []
 
     def client(self, config=None):
         client = super().client(config)
@@ -63,13 +63,15 @@ class Compared(MemoryDynamodb):
         return client
 
     def answer(self, operation, body):
-        self.asked.add((operation, body.get("ConditionExpression"), body.get("UpdateExpression")))
+        self.requested.add(
+            (operation, body.get("ConditionExpression"), body.get("UpdateExpression"))
+        )
         call = getattr(self.moto, xform_name(operation))
-        theirs = compared(lambda: call(**body))
+        expected = compared(lambda: call(**body))
         answer = super().answer
         mine = compared(lambda: answer(operation, body))
-        if mine != theirs:
-            self.differences.append((operation, body, mine, theirs))
+        if mine != expected:
+            self.differences.append((operation, body, mine, expected))
         if "Code" in mine:
             self.refused.add(operation)
             raise Refusal(mine.pop("Code"), mine.pop("Message"), **mine)
@@ -107,12 +109,12 @@ def _table(both):
 
 @pytest.mark.parametrize("image", [GOOD, BAD], ids=["good", "bad"])
 def test_they_agree_on_updates_that_are_killed_and_taken_up_again(both, table, image, monkeypatch):
-    both.asked.clear()
+    both.requested.clear()
     for at in range(2, 40, 5):
         both.clear()
         for pk, sk in both.items_of_moto:
             both.moto.delete_item(TableName=table.name, Key={"pk": {"S": pk}, "sk": {"S": sk}})
-        world = World(both, table, pace=PACE)
+        world = World(both, table, timing=TIMING)
         world.ecs.clock.drive_sdk(monkeypatch)
         world.ecs.images.becomes(OLD, GOOD)
         world.ecs.publish(NEW, image)
@@ -123,12 +125,12 @@ def test_they_agree_on_updates_that_are_killed_and_taken_up_again(both, table, i
         world.reconcile_all()
         assert world.history[0].is_ended
         assert both.items == both.items_of_moto
-    assert len(both.asked) >= 9 and "UpdateItem" in both.refused
+    assert len(both.requested) >= 9 and "UpdateItem" in both.refused
     assert not both.differences
 
 
 def test_they_agree_on_pages_and_transactions(both, table):
-    both.asked.clear()
+    both.requested.clear()
     for number in range(5):
         table.put(
             Put(

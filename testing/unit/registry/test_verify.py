@@ -41,18 +41,18 @@ class Fake:
 
     def __init__(self, manifest, blob=NOT_PREPARED):
         self._manifest, self._blob = manifest, blob
-        self.asked = []
+        self.requested = []
 
-    def manifest(self, asked):
+    def manifest(self, requested):
         """Returns the manifest of any image."""
-        return self._answer(str(asked), self._manifest)
+        return self._answer(str(requested), self._manifest)
 
-    def blob(self, asked, digest):
+    def blob(self, requested, digest):
         """Returns the configuration of any image."""
-        return self._answer((str(asked), digest), self._blob)
+        return self._answer((str(requested), digest), self._blob)
 
     def _answer(self, request, answer):
-        self.asked.append(request)
+        self.requested.append(request)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -111,7 +111,7 @@ def test_an_index_has_its_own_digest_and_the_one_of_the_tasks_platform(kind, pla
     verified = verify(image(), platform, registries)
     assert verified == Verified(image(), TOP, (X86_64, WINDOWS, ARM64), mine)
     assert verified.digests == {TOP, mine}
-    assert registries.asked == ["team/app:1"]
+    assert registries.requested == ["team/app:1"]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_platform_of_a_single_image_is_read_from_its_configuration(kind, con
     registries = Fake(single(config_type, kind), config("arm64"))
     verified = verify(image(), ARM64, registries)
     assert verified == Verified(image(), TOP, (ARM64,), TOP) and verified.digests == {TOP}
-    assert registries.asked == ["team/app:1", ("team/app:1", CONFIG)]
+    assert registries.requested == ["team/app:1", ("team/app:1", CONFIG)]
 
 
 @pytest.mark.parametrize("require", [True, False])
@@ -266,11 +266,11 @@ class Together(Fake):
 
     def __init__(self):
         super().__init__(index("linux/amd64"))
-        self.all_are_asked_for = threading.Barrier(10)
+        self.all_are_requested = threading.Barrier(10)
 
-    def manifest(self, asked):
-        self.all_are_asked_for.wait(60)
-        return super().manifest(asked)
+    def manifest(self, requested):
+        self.all_are_requested.wait(60)
+        return super().manifest(requested)
 
 
 def test_images_are_asked_for_at_the_same_time():
@@ -285,9 +285,9 @@ class Slow(Fake):
         super().__init__(index("linux/amd64"))
         self.over = threading.Event()
 
-    def manifest(self, asked):
+    def manifest(self, requested):
         assert self.over.wait(60)
-        return super().manifest(asked)
+        return super().manifest(requested)
 
 
 @pytest.fixture(name="slow")
@@ -306,7 +306,7 @@ def test_an_image_without_an_answer_in_time_is_in_doubt_and_not_waited_for(slow,
     assert verified[f"pinned@{TOP}"].digests == {TOP}
     with pytest.raises(ImageVerificationError, match=f"app:0 {late} 0.0 s"):
         verify_all(images, X86_64, slow, seconds=seconds)
-    assert not slow.asked
+    assert not slow.requested
 
 
 # Pinning

@@ -169,7 +169,7 @@ def test_the_verdict_is_about_the_polled_deployment(answer, expected):
     assert verdict(answer) == expected
 
 
-def test_a_steady_service_is_no_success_if_another_deployment_made_it_steady():
+def test_a_steady_service_is_not_a_success_if_another_deployment_made_it_steady():
     """`ecs wait services-stable` takes it for one: a single deployment, running = desired."""
     done = deployment(OTHER, 1, runningCount=2, pendingCount=0, rolloutState="COMPLETED")
     steady = service(done, deploymentConfiguration=BREAKER)

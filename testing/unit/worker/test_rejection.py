@@ -36,7 +36,7 @@ def accept(run):
     run.ecs.before = None
 
 
-def hold(run, name, seconds):
+def take_lease(run, name, seconds):
     """Lets another update hold the lease of a service for this time."""
     key = f"arn:aws:ecs:eu-west-1:123456789012:service/ECSCluster/{name}"
     lease = run.dynamodb.items.get(
@@ -75,7 +75,7 @@ def is_started_once(run, request_id):
 def test_messages_behind_a_held_service_come_back_in_their_order(run):
     run.send(run.ecs.event("web-001"))
     run.work()
-    hold(run, "web-001", 60)
+    take_lease(run, "web-001", 60)
     images = [
         ("web-001", "registry/app:3"),
         ("web-002", "registry/app:2"),
@@ -93,7 +93,7 @@ def test_messages_behind_a_held_service_come_back_in_their_order(run):
 
 def test_a_service_is_updated_after_the_longest_lease_of_another_update(run, begin):
     (request_id,) = begin()
-    hold(run, "web-001", 900)
+    take_lease(run, "web-001", 900)
     work_until_empty(run)
     assert is_started_once(run, request_id)
 
@@ -247,7 +247,7 @@ def test_a_started_update_of_a_stopped_batch_is_left_to_the_reconciler(run, begi
     assert run.batches.find("b").failures == 0
 
 
-def test_an_update_that_was_not_started_is_no_failure_of_its_batch(run, begin):
+def test_an_update_that_was_not_started_is_not_a_failure_of_its_batch(run, begin):
     ids = begin("nobody", "web-001", "web-002", max_failures=1)
     run.work()
     assert [run.entry(id_).verdict for id_ in ids] == ["NOT_DEPLOYED", "NOT_STARTED", "NOT_STARTED"]

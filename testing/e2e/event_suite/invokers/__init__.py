@@ -49,7 +49,7 @@ def lambda_endpoint(environment: Mapping[str, str]) -> str | None:
 def cannot_show(environment: Mapping[str, str]) -> frozenset[str]:
     """``errorType`` where the emulator runs the function, else nothing.
 
-    MiniStack calls every error of a Python function Runtime.HandlerError. Lambda gives the error's
+    MiniStack calls every error of a Python function Runtime.HandlerError. Lambda reports its
     class, and so does `sam local start-lambda`.
     """
     is_emulator = environment.get("AWS_ENDPOINT_URL") and not environment.get("LAMBDA_ENDPOINT_URL")

@@ -20,7 +20,7 @@ def _clock(monkeypatch) -> Clock:
 def _account():
     account = Account()
     yield account
-    account.all_were_asked()
+    account.all_were_requested()
 
 
 @pytest.fixture(name="project")

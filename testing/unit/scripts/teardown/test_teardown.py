@@ -18,7 +18,7 @@ OURS_AS_MAPPING = {"ecs-updater": "mine"}
 RULE = f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/r"
 SENDERS = f"arn:aws:iam::{ACCOUNT}:policy/f-fleet-sender-eu-west-1"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/mine-ecs/1"
-ONE, OTHER = (f"a0000000-0000-0000-0000-00000000000{number}" for number in "12")
+FIRST, OTHER = (f"a0000000-0000-0000-0000-00000000000{number}" for number in "12")
 
 
 def test_where_one_step_breaks_off_the_other_has_its_turn_and_it_is_reported(
@@ -57,18 +57,18 @@ def test_the_pauses_grow_to_their_bound_and_the_time_ends(clock):
 
 def service_is(status: str) -> tuple[Any, ...]:
     """An answer about the service."""
-    asked = {"cluster": "c", "services": ["s"]}
-    return "ecs", "describe_services", {"services": [{"status": status}]}, asked
+    requested = {"cluster": "c", "services": ["s"]}
+    return "ecs", "describe_services", {"services": [{"status": status}]}, requested
 
 
 def tasks_are(status: str) -> list[tuple[Any, ...]]:
     """The answers about the tasks of the cluster: no task shall run, and two shall stop."""
     task = {"taskArn": f"{ARN}:task/c/1", "group": "service:s", "lastStatus": status}
     other = {"taskArn": f"{ARN}:task/c/2", "group": "service:other", "lastStatus": "RUNNING"}
-    asked = [{"cluster": "c", "desiredStatus": desired} for desired in ("RUNNING", "STOPPED")]
+    requested = [{"cluster": "c", "desiredStatus": desired} for desired in ("RUNNING", "STOPPED")]
     return [
-        ("ecs", "list_tasks", {"taskArns": []}, asked[0]),
-        ("ecs", "list_tasks", {"taskArns": [task["taskArn"]]}, asked[1]),
+        ("ecs", "list_tasks", {"taskArns": []}, requested[0]),
+        ("ecs", "list_tasks", {"taskArns": [task["taskArn"]]}, requested[1]),
         ("ecs", "describe_tasks", {"tasks": [task, other]}, {"cluster": "c", "tasks": ANY}),
     ]
 
@@ -227,10 +227,10 @@ def mappings(tags: dict[str, dict[str, str]]) -> list[tuple[Any, ...]]:
     found = [{"UUID": name, "EventSourceMappingArn": f"{MAPPINGS}:{name}"} for name in tags]
     pages = [{"EventSourceMappings": [each], "NextMarker": "more"} for each in found]
     del pages[-1]["NextMarker"]
-    asked = [(tags[name], {"Resource": f"{MAPPINGS}:{name}"}) for name in tags]
+    requested = [(tags[name], {"Resource": f"{MAPPINGS}:{name}"}) for name in tags]
     return [
         *[("lambda", "list_event_source_mappings", page) for page in pages],
-        *[("lambda", "list_tags", {"Tags": answer}, resource) for answer, resource in asked],
+        *[("lambda", "list_tags", {"Tags": answer}, resource) for answer, resource in requested],
     ]
 
 
@@ -252,8 +252,8 @@ TABLE_IS_GONE = ("dynamodb", "describe_table", "ResourceNotFoundException")
 
 def plans(found: dict[str, Any], **more: str) -> tuple[Any, ...]:
     """A page of usage plans."""
-    asked = {"position": "more"} if not more else None
-    return "apigateway", "get_usage_plans", {"items": [found], **more}, asked
+    requested = {"position": "more"} if not more else None
+    return "apigateway", "get_usage_plans", {"items": [found], **more}, requested
 
 
 PLAN = {"id": "p1", "name": "f-api", "tags": OURS_AS_MAPPING}
@@ -263,8 +263,8 @@ STAGES = {"apiStages": [{"apiId": "a1", "stage": "v1"}, {"apiId": "a1", "stage":
 def uncover(stage: str) -> tuple[Any, ...]:
     """The answer when a stage is taken out of the usage plan."""
     change = {"op": "remove", "path": "/apiStages", "value": stage}
-    asked = {"usagePlanId": "p1", "patchOperations": [change]}
-    return "apigateway", "update_usage_plan", {}, asked
+    requested = {"usagePlanId": "p1", "patchOperations": [change]}
+    return "apigateway", "update_usage_plan", {}, requested
 
 
 GROUP = {
@@ -294,10 +294,10 @@ def instance(state: str) -> tuple[Any, ...]:
 
 def bucket(key: str, delete_bucket: tuple[Any, ...], **answer: Any) -> list[tuple[Any, ...]]:
     """The answers when a version of an object is deleted, then the bucket."""
-    asked = {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}
+    requested = {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}
     return [
-        ("s3", "list_object_versions", {key: [{"Key": "k", "VersionId": "1"}]}, asked),
-        ("s3", "delete_objects", answer, {**asked, "Delete": ANY}),
+        ("s3", "list_object_versions", {key: [{"Key": "k", "VersionId": "1"}]}, requested),
+        ("s3", "delete_objects", answer, {**requested, "Delete": ANY}),
         *delete_bucket,
     ]
 
@@ -538,10 +538,10 @@ REMOVED = {
     "a mapping that is still being created, when it is gone": (
         ("mapping", "f"),
         [
-            *mappings({ONE: OURS_AS_MAPPING}),
+            *mappings({FIRST: OURS_AS_MAPPING}),
             ("lambda", "delete_event_source_mapping", "ResourceInUseException"),
-            ("lambda", "delete_event_source_mapping", {}, {"UUID": ONE}),
-            ("lambda", "get_event_source_mapping", {"State": "Deleting"}, {"UUID": ONE}),
+            ("lambda", "delete_event_source_mapping", {}, {"UUID": FIRST}),
+            ("lambda", "get_event_source_mapping", {"State": "Deleting"}, {"UUID": FIRST}),
             ("lambda", "get_event_source_mapping", "ResourceNotFoundException"),
         ],
     ),
@@ -588,7 +588,7 @@ REPORTED = {
     "a stack of others that is only announced": (
         ("stack", "mine-ecs"),
         [*announced([]), MEMBERS],
-        "✗ left alone: stack mine-ecs has no tag",
+        "✗ kept: stack mine-ecs has no tag",
     ),
     "a stack with the reasons of the last attempt": (
         ("stack", "mine-ecs"),
@@ -624,11 +624,11 @@ REPORTED = {
     "a mapping that does not go": (
         ("mapping", "f"),
         [
-            *mappings({ONE: OURS_AS_MAPPING}),
-            ("lambda", "delete_event_source_mapping", {}, {"UUID": ONE}),
+            *mappings({FIRST: OURS_AS_MAPPING}),
+            ("lambda", "delete_event_source_mapping", {}, {"UUID": FIRST}),
             *[("lambda", "get_event_source_mapping", {"State": "Deleting"})] * 126,
         ],
-        f"✗ mapping f ({ONE}) could not be removed, make clean tries again: it is still being "
+        f"✗ mapping f ({FIRST}) could not be removed, make clean tries again: it is still being "
         "deleted after 600 seconds\n",
     ),
 }
@@ -645,12 +645,12 @@ def test_it_reports(account, project, capsys, sentence):
 
 
 def test_a_mapping_whose_stack_stays_and_one_of_others_stay(account, project, capsys):
-    project.spared.add(ONE)
-    account.lays_out(*mappings({ONE: OURS_AS_MAPPING, OTHER: {}}))
+    project.spared.add(FIRST)
+    account.lays_out(*mappings({FIRST: OURS_AS_MAPPING, OTHER: {}}))
 
     removal.remove(project, "mapping", "f")
 
-    assert capsys.readouterr().err.startswith(f"✗ left alone: mapping f ({OTHER}) has no tag")
+    assert capsys.readouterr().err.startswith(f"✗ kept: mapping f ({OTHER}) has no tag")
 
 
 # The role with which API Gateway writes the logs of the account
@@ -712,7 +712,7 @@ def test_the_accounts_role_for_logs_that_has_our_name_and_not_our_tag_is_reporte
 
     removal.remove(project, "role", LOG_ROLE)
 
-    assert f"✗ left alone: role {LOG_ROLE} has no tag" in capsys.readouterr().err
+    assert f"✗ kept: role {LOG_ROLE} has no tag" in capsys.readouterr().err
 
 
 _LOGS = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:theirs"
