@@ -135,7 +135,7 @@ def test_every_setting_can_be_overridden(whole_runs):
         "registry.example.com:5000/team/app:1.0"
     ) in output
     assert "creating service another-service with tag another tag=another value" in output
-    assert "making bucket another-stack-artifacts-000000000000-us-west-2" in output
+    assert "creating bucket another-stack-artifacts-000000000000-us-west-2" in output
     assert [line for line in output.splitlines() if line.startswith("• removing")] == [
         "• removing service another-service",
         "• removing 5 revisions of task definition another-task",

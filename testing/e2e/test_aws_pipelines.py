@@ -43,7 +43,7 @@ CLOUDFORMATION_POINTS = [
         "ecs service",
         cleaning="removing service ecs-dummy-service",
     ),
-    Point("making bucket", "s3 buckets"),
+    Point("creating bucket", "s3 buckets"),
     Point(
         "deploying stack ecs-updater-ledger",
         "dynamodb tables",
