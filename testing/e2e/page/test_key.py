@@ -64,7 +64,7 @@ def test_the_key_is_kept_for_the_tab_sent_in_its_header_and_nowhere_else(lists, 
     assert other.evaluate(STORED) == [[], [], ""]
     assert {headers["x-api-key"] for headers in api.headers} == {KEY}
     assert all("cookie" not in headers and "referer" not in headers for headers in api.headers)
-    assert not [query for _, query in api.asked if KEY in query.values()]
+    assert not [query for _, query in api.requested if KEY in query.values()]
 
 
 def test_forgetting_the_key_removes_it_and_all_that_was_read(lists):

@@ -61,7 +61,7 @@ def test_a_running_update_is_marked_in_words_and_its_end_is_shown_on_refresh(lis
 
 
 def test_the_pages_own_filters_apply_at_once_and_without_a_request(lists, api):
-    before = len(api.asked)
+    before = len(api.requested)
     names = lists.locator("#services-rows th > bdi")
     for typed, shown in (
         ("CHECK", ["checkout"]),
@@ -78,7 +78,7 @@ def test_the_pages_own_filters_apply_at_once_and_without_a_request(lists, api):
     lists.get_by_label("Only what is updating").check()
     expect(names).to_have_text(["checkout", "search"])
     expect(lists.locator("#deployments-rows th > bdi")).to_have_text(["checkout"])
-    assert len(api.asked) == before
+    assert len(api.requested) == before
 
 
 def test_tags_and_launch_type_are_the_servers_filters(lists, api):
@@ -99,11 +99,11 @@ def test_tags_and_launch_type_are_the_servers_filters(lists, api):
 
 
 def test_while_it_loads_it_says_so_and_that_nothing_is_there_too(tab, api):
-    api.hold.clear()
+    api.gate.clear()
     enter_key(tab)
     expect(tab.locator("#services")).to_have_attribute("aria-busy", "true")
     expect(tab.locator("#services-empty")).to_have_text("Loading…")
-    api.hold.set()
+    api.gate.set()
     expect(tab.locator("#services")).to_have_attribute("aria-busy", "false")
     expect(tab.locator("#services-empty")).to_be_hidden()
 
