@@ -53,16 +53,23 @@ class State(StrEnum):
         """Whether ECS is rolling out a deployment."""
         return self in (State.DEPLOYING, State.ROLLING_BACK)
 
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict of an update that is over, for programs."""
+        return _VERDICTS.get(self)
+
 
 _BAD = (State.FAILED, State.ROLLED_BACK, State.SUPERSEDED, State.STOPPED, State.NOT_STARTED)
-_BY_VERDICT: Mapping[str, State] = {
-    Verdict.SUCCEEDED: State.SUCCEEDED,
-    Verdict.NO_CHANGE: State.UNCHANGED,
-    Verdict.ROLLED_BACK: State.ROLLED_BACK,
-    Verdict.SUPERSEDED: State.SUPERSEDED,
-    Verdict.STOPPED: State.STOPPED,
-    Verdict.NOT_STARTED: State.NOT_STARTED,
+_VERDICTS = {
+    State.SUCCEEDED: Verdict.SUCCEEDED,
+    State.UNCHANGED: Verdict.NO_CHANGE,
+    State.FAILED: Verdict.FAILED,
+    State.ROLLED_BACK: Verdict.ROLLED_BACK,
+    State.SUPERSEDED: Verdict.SUPERSEDED,
+    State.STOPPED: Verdict.STOPPED,
+    State.NOT_STARTED: Verdict.NOT_STARTED,
 }
+_BY_VERDICT: Mapping[str, State] = {verdict: state for state, verdict in _VERDICTS.items()}
 _BY_LEDGER_STATE = {"DEPLOYED": State.DEPLOYING, "ROLLING_BACK": State.ROLLING_BACK}
 
 _PREFIX = re.compile(r"^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|STOPPED|SUPERSEDED): )?")
@@ -93,6 +100,9 @@ class Status:
     cluster_arn: str = ""
     service_arn: str = ""
     deployment_id: str | None = None
+    arn_before: str | None = None
+    arn_after: str | None = None
+    """The revisions before and after the update. None: not known, or not registered yet."""
     error_type: str | None = None
     hint: str | None = None
 
@@ -147,6 +157,8 @@ def status_of(item: Mapping[str, Any]) -> Status:
         cluster_arn=item["cluster_arn"],
         service_arn=item["service_arn"],
         deployment_id=rollback.get("deployment_id") or item.get("deployment_id"),
+        arn_before=item["before"].get("task_definition_arn"),
+        arn_after=item["after"].get("task_definition_arn"),
         error_type=item.get("error_type"),
         hint=json.loads(item.get("error_attributes") or "{}").get("hint"),
     )

@@ -100,12 +100,17 @@ class JsonView(View):
                 image=row.image,
                 group=row.member.group,
                 state=row.state.value,
+                verdict=row.state.verdict,
                 cause=row.status.cause or None,
                 errorType=row.status.error_type,
                 **({"hint": row.status.hint} if row.status.hint else {}),
                 tasks={"running": counts.running, "desired": counts.desired} if counts else None,
                 seconds=None if seconds is None else round(seconds, 1),
                 deploymentId=row.status.deployment_id,
+                taskDefinitionArn={
+                    "before": row.status.arn_before,
+                    "after": row.status.arn_after,
+                },
                 requestId=row.member.request_id,
             )
 

@@ -84,13 +84,15 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(path, services, at_
 def test_each_service_has_its_verdict(deployed):
     dummy = os.environ["SERVICE_NAME"]
     first, second = services_of_the_suite(dummy)
-    states = {name: item["state"] for name, item in deployed.ran.ends.items()}
-    assert states == {
-        dummy: "succeeded",
-        first: "succeeded",
-        second: "unchanged",
-        dummy + MISSING: "failed",
+    verdicts = {name: item["verdict"] for name, item in deployed.ran.ends.items()}
+    assert verdicts == {
+        dummy: "SUCCEEDED",
+        first: "SUCCEEDED",
+        second: "NO_CHANGE",
+        dummy + MISSING: "FAILED",
     }, deployed.ran
+    arns = deployed.ran.ends[dummy]["taskDefinitionArn"]
+    assert arns["after"] not in (None, arns["before"]) and deployed.ran.ends[dummy]["deploymentId"]
     gone = deployed.ran.ends[dummy + MISSING]
     assert (gone["cause"], gone["errorType"]) == (
         f"ecs_service_name {dummy + MISSING} not found",

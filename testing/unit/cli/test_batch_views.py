@@ -43,6 +43,7 @@ ITEM = {
     "cluster_arn": "arn:c",
     "service_arn": "arn:s",
     "state": "DEPLOYED",
+    "before": {"task_definition_arn": "arn:aws:ecs:e:1:task-definition/web:6"},
     "after": {"task_definition_arn": "arn:aws:ecs:e:1:task-definition/web:7"},
     "begun_at": "2027-01-15T08:00:00.000Z",
     "deployment_id": "ecs-svc/1",
@@ -82,6 +83,7 @@ def ended(verdict, cause="", **fields):
 def test_an_entry_of_the_ledger_is_a_state_in_words(item, state, cause):
     status = status_of({**ITEM, **item})
     assert (status.state.value, status.cause, status.begun_at) == (state, cause, START)
+    assert status.arn_before.endswith("/web:6") and status.arn_after.endswith("/web:7")
 
 
 BEGUN, UNCHANGED = Status(State.BEGUN), Status(State.UNCHANGED)
