@@ -68,6 +68,8 @@ class Call:
     """Returns the seconds until the function's time-out."""
     clock: Clock = REAL_TIME
     batch: str | None = None
+    lambda_request_id: str | None = None
+    """Lambda's id of the invocation, for the log. None: no function runs it."""
 
     @classmethod
     def of(cls, context: Any) -> "Call":
@@ -75,11 +77,18 @@ class Call:
         https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
         """
         left = getattr(context, "get_remaining_time_in_millis", None)
+        id_ = getattr(context, "aws_request_id", None)
         return cls(
-            id=getattr(context, "aws_request_id", None) or uuid.uuid4().hex,
+            id=id_ or uuid.uuid4().hex,
             caller=getattr(context, "invoked_function_arn", None),
             time_left=(lambda: left() / 1000) if left else lambda: math.inf,
+            lambda_request_id=id_,
         )
+
+    def request_id(self, event: Any) -> str:
+        """Returns the `request_id` of any event, by default this call's id."""
+        id_ = event.get("request_id") if isinstance(event, dict) else None
+        return id_ if isinstance(id_, str) and 0 < len(id_) <= 128 else self.id
 
     def seconds_to_wait(self, most: float) -> float:
         """Returns the seconds that a wait may take: at most `most`."""

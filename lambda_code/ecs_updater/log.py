@@ -1,17 +1,20 @@
 """One structured log line per update: service, changes, duration and number of AWS calls.
 
-Never the environment, the whole event, or a credential.
+Each line about an update has its `action`, `request_id` and `batch`, also one of the reconciler,
+and the `lambda_request_id` of the invocation that logs it. Errors of the caller are warnings. No
+line has the environment, the whole event, or a credential.
 """
 
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from .context import counted
+from .context import Call, counted
 from .errors import NEEDED, CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater")
@@ -33,19 +36,42 @@ def warn_if_unrestricted(environment: Mapping[str, str]) -> None:
         logger.warning(f"no {' and no '.join(empty)}: this function accepts {every}")
 
 
-def add_log_keys(event: Any, request_id: str | None = None) -> None:
-    """Adds cluster and service of `event`, and the id of an HTTP request, to the log lines."""
-    http_request = {"http_request_id": request_id} if request_id else {}
-    logger.thread_safe_append_keys(**_names_in(event), **http_request)
+def add_log_keys(event: Any, call: Call, action: str = "update", **further: str) -> None:
+    """Adds the fields of an update, or of another `action`, to the following log lines."""
+    fields = event if isinstance(event, dict) else {}
+    defaults = {
+        "action": action,
+        "ecs_cluster_name": os.environ.get("CLUSTER_NAME"),
+        "ecs_service_name": os.environ.get("SERVICE_NAME"),
+    }
+    values = {name: fields.get(name, default) for name, default in defaults.items()}
+    logger.thread_safe_append_keys(
+        **{name: one_line(text) for name, text in values.items() if text and isinstance(text, str)},
+        request_id=one_line(call.request_id(event)),
+        batch=call.batch,
+        lambda_request_id=call.lambda_request_id,
+        **further,
+    )
 
 
-def log_update(event: Any, context: Any, work: Callable[[], Answer]) -> Answer:
+@contextmanager
+def log_keys(event: Any, call: Call, action: str = "update") -> Iterator[None]:
+    """Adds these fields to the log lines of a block."""
+    earlier = logger.thread_safe_get_current_keys()
+    add_log_keys(event, call, action)
+    try:
+        yield
+    finally:
+        logger.thread_safe_clear_keys()
+        logger.thread_safe_append_keys(**earlier)
+
+
+def log_update(event: Any, call: Call, work: Callable[[], Answer]) -> Answer:
     """Runs `work`, which handles `event`, and logs its outcome and its AWS calls.
 
     Raises EcsUpdaterError only: any other error is logged with its traceback and becomes an
     InternalError.
     """
-    add_log_keys(event)
 
     def fields(answer: Answer) -> Mapping[str, Any]:
         body = answer["body"]
@@ -54,33 +80,55 @@ def log_update(event: Any, context: Any, work: Callable[[], Answer]) -> Answer:
             **{name: body.get(name) for name in ("changed", "changes", "deployment")},
         }
 
-    return _log(context, work, "update", fields)
+    return _log("update", event, call, work, fields)
 
 
-def log_run(context: Any, work: Callable[[], Answer]) -> Answer:
+def log_run(call: Call, work: Callable[[], Answer]) -> Answer:
     """Like `log_update` for a run of the reconciler. Logs the whole answer."""
-    return _log(context, work, "complete", lambda answer: answer)
+    return _log("reconcile", None, call, work, lambda answer: answer)
 
 
-def log_read(path: str, context: Any, work: Callable[[], Answer]) -> Answer:
+def log_read(path: str, call: Call, work: Callable[[], Answer]) -> Answer:
     """Like `log_update` for a read request over HTTP. Logs the path and the lengths of lists."""
 
     def fields(answer: Answer) -> Mapping[str, Any]:
         counts = {name: len(value) for name, value in answer.items() if isinstance(value, list)}
         return {"path": one_line(path), **counts}
 
-    return _log(context, work, "read", fields)
+    return _log("read", None, call, work, fields)
+
+
+def log_ended(entry: Any) -> None:
+    """Logs the verdict of an update of the ledger that this invocation did not begin."""
+    log = logger.warning if entry.error_type else logger.info
+    log(
+        entry.error_message or "an open update has ended",
+        deployment={"id": entry.deployment_id, "verdict": entry.verdict, "reason": entry.cause},
+        **{**keys_of(entry), "error_type": entry.error_type},
+    )
+
+
+def keys_of(entry: Any) -> dict[str, Any]:
+    """Returns the fields of an update of the ledger for one log line."""
+    return {
+        "action": entry.action,
+        "request_id": one_line(entry.request_id),
+        "batch": entry.batch,
+        "ecs_cluster_name": entry.cluster_arn.rpartition("/")[2],
+        "ecs_service_name": entry.service_arn.rpartition("/")[2],
+        "service_arn": entry.service_arn,
+    }
 
 
 def _log(
-    context: Any,
+    action: str,
+    event: Any,
+    call: Call,
     work: Callable[[], Answer],
-    message: str,
     fields: Callable[[Answer], Mapping[str, Any]],
 ) -> Answer:
-    """Runs `work` and logs `message` with the `fields` of its answer. For any number of threads."""
+    """Runs `work` and logs the `fields` of its answer. For any number of threads."""
     begin = time.monotonic()
-    logger.thread_safe_append_keys(request_id=getattr(context, "aws_request_id", None))
 
     def figures() -> dict[str, Any]:
         return {
@@ -88,10 +136,10 @@ def _log(
             "aws_calls": dict(sorted(Counter(calls).items())),
         }
 
-    with counted() as calls:
+    with counted() as calls, log_keys(event, call, action):
         try:
             answer = work()
-            logger.info(message, **fields(answer), **figures())
+            logger.info(action, **fields(answer), **figures())
             return answer
         except EcsUpdaterError as error:
             _log_error(error, figures())
@@ -103,27 +151,11 @@ def _log(
                 f"{type(error).__name__}: a defect of ecs-updater, the "
                 "function's log has the details"
             ) from None
-        finally:
-            logger.thread_safe_clear_keys()
-
-
-def _names_in(event: Any) -> dict[str, str]:
-    """Returns cluster and service of the event, else of the environment."""
-    fields = event if isinstance(event, dict) else {}
-    defaults = {"ecs_cluster_name": "CLUSTER_NAME", "ecs_service_name": "SERVICE_NAME"}
-    values = {
-        name: fields.get(name, os.environ.get(variable)) for name, variable in defaults.items()
-    }
-    return {
-        name: one_line(value) for name, value in values.items() if isinstance(value, str) and value
-    }
 
 
 def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
-    if isinstance(error, InvalidEventError):
-        for violation in error.violations:
-            logger.error(f"[ERROR][json_validation] {violation}")
-        logger.error(NEEDED)
     log = logger.warning if isinstance(error, CallerFault) else logger.error
-    hint = {"hint": error.hint} if error.hint else {}
-    log(str(error), **{**error.details, **hint, "error_type": type(error).__name__, **figures})
+    own: dict[str, object] = {"hint": error.hint, "error_type": type(error).__name__}
+    if isinstance(error, InvalidEventError):
+        own |= {"violations": error.violations, "needed": NEEDED}
+    log(str(error), **{**error.details, **own, **figures})

@@ -56,7 +56,7 @@ def test_a_rollout_that_can_never_be_placed_ends_after_a_day_with_its_age_and_la
     assert "was unable to place a task" in ended.cause
     assert world.reconcile().to_json() == {"ended": [], "open": 0, "skipped": []}
     ((_, fields),) = warnings
-    assert fields["update_request_id"] == "r" and fields["reason"] == ended.cause
+    assert fields["request_id"] == "r" and fields["reason"] == ended.cause
     again = world.send(request_id="r")
     assert again.verdict == "TIMED_OUT" and world.ecs.operations.count("UpdateService") == 1
 
@@ -68,7 +68,8 @@ def test_where_a_rollback_was_asked_for_it_is_rolled_back_with_the_age_as_the_ca
     (ended,) = complete_for(world, 33 * HOUR)
     assert ended.verdict == "ROLLED_BACK"
     assert re.match(AGED, ended.cause)
-    assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS) and len(warnings) == 1
+    assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS)
+    assert [fields.get("error_type") for _, fields in warnings] == [None, "RolloutRolledBackError"]
 
 
 @pytest.mark.parametrize("hours", [1, 48, 720])

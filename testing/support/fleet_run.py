@@ -110,7 +110,12 @@ class FleetRun:
     def worker(self, seconds: float = TIMEOUT, **options: Any) -> Worker:
         """A worker with so much time left."""
         end = self.time() + seconds
-        call = Call("invocation", None, time_left=lambda: end - self.time(), clock=self.clock)
+        call = Call(
+            "invocation",
+            time_left=lambda: end - self.time(),
+            clock=self.clock,
+            lambda_request_id="invocation of the worker",
+        )
         queues = self.queue, self.dead_letter_queue
         return Worker(self.environment, self.boundary, self.table, *queues, call, **options)  # type: ignore[arg-type]
 

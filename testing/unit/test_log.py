@@ -1,19 +1,24 @@
-"""The log of updates that one process does at the same time: each line has its own service and its
-own calls.
+"""The log: an update's id finds its lines in every function, and updates that one process does at
+the same time have their own service and calls.
 """
 
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from ecs_updater.context import Call
+from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.handlers import update as handler
+from ecs_updater.log import log_run
 from fakes.fleet import Fleet
 from support.fleet_run import FleetRun
 
 READS = {"DescribeServices": 1, "DescribeTaskDefinition": 1}
+FIELDS = ("level", "action", "batch", "ecs_service_name", "lambda_request_id")
 PATIENCE = 600
 """Seconds after which a test that hangs ends."""
 
@@ -92,3 +97,32 @@ def test_two_workers_of_one_process_log_only_their_own_messages(log):
         for name in lines
     ]
     assert sorted(ecs_calls) == [0, 2]
+
+
+def test_the_id_of_an_update_finds_its_lines_of_the_worker_and_of_the_reconciler(log):
+    run, ids = FleetRun(1), SimpleNamespace(aws_request_id="invocation of the reconciler")
+    run.ecs.fail_services("web-001")
+    (request_id,) = run.begin_batch([run.ecs.event("web-001")])
+    run.work()
+    run.time.now += 300
+    call = replace(Call.of(ids), time_left=lambda: 900.0, clock=run.clock)
+    log_run(call, lambda: reconcile({}, run.environment, run.boundary, run.table, call).to_json())
+    begun, ended = (line for line in log() if line["request_id"] == request_id)
+    common = ("update", "b", "web-001")
+    assert [begun[field] for field in FIELDS] == ["INFO", *common, "invocation of the worker"]
+    assert [ended[field] for field in FIELDS] == ["WARNING", *common, ids.aws_request_id]
+    assert [line["deployment"]["verdict"] for line in (begun, ended)] == ["IN_PROGRESS", "FAILED"]
+    assert (ended["error_type"], ended["message"]) == (
+        "RolloutFailedError",
+        run.entry(request_id).error_message,
+    )
+
+
+@pytest.mark.parametrize("event", [{"ecs_image": "x", "request_id": "typo"}, []])
+def test_a_callers_typo_is_one_warning_without_a_traceback(log, event):
+    run = FleetRun(1)
+    run.send(run.ecs.event("web-001", **event) if event else event)
+    run.work()
+    (line,) = log()
+    assert (line["level"], line["error_type"]) == ("WARNING", "InvalidEventError")
+    assert line["request_id"] == ("typo" if event else "message-1") and "exception" not in line

@@ -42,7 +42,11 @@ def new_app() -> APIGatewayRestResolver:
         return error_response(error, request_id(app))
 
     def _defect(error: Exception) -> Response[str]:
-        logger.exception("a defect of this function")
+        logger.exception(
+            "a defect of this function",
+            request_id=request_id(app),
+            lambda_request_id=app.lambda_context.aws_request_id,
+        )
         return _error(
             errors.InternalError(
                 f"{type(error).__name__}: a defect of ecs-updater, the "

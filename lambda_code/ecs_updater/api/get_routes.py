@@ -1,6 +1,7 @@
 """The `GET` routes, which only read: services, deployments, and the API's own description."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
@@ -28,8 +29,8 @@ def status_app(
     app = new_app()
 
     def answer(read: Callable[[], Json]) -> Response[str]:
-        log.add_log_keys(None, request_id(app))
-        return json_response(log.log_read(app.current_event.path, app.lambda_context, read))
+        call = replace(Call.of(app.lambda_context), id=request_id(app))
+        return json_response(log.log_read(app.current_event.path, call, read))
 
     def settings() -> StatusSettings:
         return StatusSettings.from_environment(environment)

@@ -79,11 +79,10 @@ def _posted(app: APIGatewayRestResolver, update: Update, action: str) -> Respons
 
     def work() -> log.Answer:
         nonlocal is_accepted_only
-        log.add_log_keys(None, call.id)
         value = _value_of(request.decoded_body, request.headers.get("content-type"))
         event = _event_of(value, action)
-        app.context["request_id"] = _id_in(event) or call.id
-        log.add_log_keys(event)
+        app.context["request_id"] = call.request_id(event)
+        log.add_log_keys(event, call, http_request_id=call.id)
         if _waits_too_long(event):
             # The caller polls the update by its id, and the reconciler ends it.
             is_accepted_only, event = True, {**event, "wait_seconds": 0}
@@ -94,17 +93,12 @@ def _posted(app: APIGatewayRestResolver, update: Update, action: str) -> Respons
                 _in_short_names(error)
             raise
 
-    body = log.log_update(None, app.lambda_context, work)["body"]
+    body = log.log_update({"action": action}, call, work)["body"]
     id_ = request_id(app)
     if is_accepted_only and body["deployment"]["verdict"] == Verdict.IN_PROGRESS:
         location = {"Location": f"deployments/{id_of(id_)}"}
         return json_response({"requestId": id_, **body}, 202, location)
     return json_response({"requestId": id_, **body})
-
-
-def _id_in(event: Any) -> str | None:
-    id_ = event.get("request_id") if isinstance(event, dict) else None
-    return id_ if isinstance(id_, str) and 0 < len(id_) <= 128 else None
 
 
 def _caller(event: dict[str, Any]) -> str:

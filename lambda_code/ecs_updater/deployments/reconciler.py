@@ -25,7 +25,7 @@ from ..ledger.entry import Entry, Side, seconds
 from ..ledger.lease import Holder, Leases
 from ..ledger.memory import MemoryLedger
 from ..ledger.store import OpenEntry, Page, ledger_of
-from ..log import logger
+from ..log import keys_of, logger
 from ..model.arn import service_key
 from ..model.verdict import Verdict
 from ..settings import Settings
@@ -66,9 +66,10 @@ class Reconciliation:
         )
         self.ended.append(slim)
 
-    def skip(self, key: str, reason: str) -> None:
-        """Counts and logs a skipped entry or service."""
-        logger.warning("skipped", entry=key, reason=reason)
+    def skip(self, key: str, reason: str, entries: Sequence[Entry] = ()) -> None:
+        """Counts a skipped service or unreadable entry. Logs it for each of its `entries`."""
+        for keys in [keys_of(entry) for entry in entries] or [{}]:
+            logger.warning("skipped", entry=key, reason=reason, **keys)
         self.skipped.append(f"{key}: {reason}")
 
     def to_json(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
     for page in [Page(history.open_entries(key), True)] if key else history.open_pages():
         for service in _open_services(ecs, page.entries, result, call, batch, most_seconds):
             if call.time_left() < _NEEDED_SECONDS:
-                result.skip(service.key, "no time left, the next run goes on here")
+                result.skip(service.key, "no time left, the next run goes on here", service.entries)
                 return result
             if not page.is_all and batch is None:
                 # Before the recovery: if it kills the run, the next run skips this service.
@@ -156,11 +157,11 @@ def _recover(
                 except LeaseHeldError:
                     result.open += 1  # The holder of the lease continues it.
                 except EcsUpdaterError as error:
-                    result.skip(service.key, str(error))
+                    result.skip(service.key, str(error), [entry])
     except LeaseHeldError:
         result.open += len(service.entries)
     except EcsUpdaterError as error:
-        result.skip(service.key, str(error))
+        result.skip(service.key, str(error), service.entries)
 
 
 def service_of(event: Any) -> str | None:
@@ -202,7 +203,7 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
             oldest = min(seconds(entry.updated_at) or read_at for entry in opened)
             service = _OpenService(opened[0].service, read_at, known, opened)
             if isinstance(answer, Exception) and read_at - oldest <= most_seconds:
-                result.skip(service.key, str(answer))
+                result.skip(service.key, str(answer), opened)
             else:
                 yield service
 

@@ -22,7 +22,7 @@ from ..errors import (
 from ..ledger.entry import Entry, State, entry_key
 from ..ledger.lease import Lease
 from ..ledger.store import History
-from ..log import logger
+from ..log import keys_of, log_ended, logger
 from ..model.plan import Plan
 from ..model.request import Request
 from ..model.service import own_tags, primary_deployment
@@ -103,11 +103,13 @@ class Recovery:
                 journal.failed(outcome.verdict, outcome.error)
             elif outcome.is_final:
                 journal.ended(of_entry(journal.entry, outcome.deployment))
+            if journal.entry.is_ended:
+                log_ended(journal.entry)
         except EcsUpdaterError:
             raise
         except Exception as defect:
             key = f"{entry.service} {entry_key(entry.number)}"
-            logger.exception("an open update cannot be ended", entry=key)
+            logger.exception("an open update cannot be ended", entry=key, **keys_of(entry))
             raise InternalError(
                 f"{type(defect).__name__}: the entry {key} cannot be ended, the log has the details"
             ) from None
@@ -163,6 +165,7 @@ class Recovery:
                 f"{journal.entry.cause}; a later update came before the service was rolled back"
             )
             journal.failed(Verdict.FAILED, error)
+            log_ended(journal.entry)
         self._overtaken.clear()
 
     def resume(self, entry: Entry, lease: Lease, planner: Planner, request: Request) -> Step:

@@ -12,7 +12,7 @@ from ..aws.ecs import Ecs
 from ..context import Clock
 from ..errors import AwsFailure, LedgerError, RolloutFailedError
 from ..ledger.entry import Entry, seconds
-from ..log import logger
+from ..log import keys_of, logger
 from ..model.service import Snapshot, primary_deployment
 from ..model.verdict import Verdict
 from ..rollout.image_digests import (
@@ -263,12 +263,7 @@ def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
 
 
 def _warn(entry: Entry, reason: str) -> None:
-    logger.warning(
-        "an open update has reached its maximum age",
-        service=entry.service,
-        update_request_id=entry.request_id,
-        reason=reason,
-    )
+    logger.warning("an open update has reached its maximum age", reason=reason, **keys_of(entry))
 
 
 def _rollout(entry: Entry) -> Rollout:

@@ -21,6 +21,5 @@ start_garbage_collection()
 
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
     """Ends the open updates whose rollouts have ended, and reports them."""
-    return log_run(
-        context, lambda: reconcile(event, os.environ, ECS, LEDGER, Call.of(context)).to_json()
-    )
+    call = Call.of(context)
+    return log_run(call, lambda: reconcile(event, os.environ, ECS, LEDGER, call).to_json())

@@ -25,5 +25,5 @@ start_garbage_collection()
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Processes the messages. Returns the ids of those to deliver again."""
     worker = Worker(os.environ, ECS, LEDGER, QUEUE, DEAD_LETTER_QUEUE, Call.of(context))
-    failed = worker.process(event["Records"], context)
+    failed = worker.process(event["Records"])
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}

@@ -28,4 +28,4 @@ def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
     The class of an error becomes Lambda's `errorType`, its text Lambda's `errorMessage`.
     """
     call = Call.of(context)
-    return log_update(event, context, lambda: deploy(event, os.environ, ECS, call, LEDGER))
+    return log_update(event, call, lambda: deploy(event, os.environ, ECS, call, LEDGER))

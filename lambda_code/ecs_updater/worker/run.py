@@ -121,21 +121,28 @@ class Worker:
             ledger.history, ledger.leases, recovery, own.arn_prefix, settings
         )
 
-    def process(self, records: Sequence[Mapping[str, Any]], context: Any = None) -> list[str]:
+    def process(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
         """Processes the records of an event. Returns the ids of the messages to deliver again."""
         messages = [Message.of(record) for record in records]
         # Seconds until the messages of a group come back: those after a failed one wait with it.
         delays: dict[str, int] = {}
         failed: list[str] = []
         for message, event, description in self._with_descriptions(messages):
-            delay = delays.get(message.group)
-            if delay is None:
-                delay = self._process_isolated(message, event, description, context)
-            if delay is not None:
-                delays[message.group] = delay
-                failed.append(message.id)
-                # Each of them: SQS delivers no message of a group while another one is hidden.
-                self._hide(message, delay)
+            call = replace(
+                self._call,
+                id=message.id,
+                caller=f"{self._caller_prefix} {message.sender}",
+                batch=message.batch,
+            )
+            with log.log_keys(event, call):
+                delay = delays.get(message.group)
+                if delay is None:
+                    delay = self._process_isolated(message, event, description, call)
+                if delay is not None:
+                    delays[message.group] = delay
+                    failed.append(message.id)
+                    # Each of them: SQS delivers no message of a group while another one is hidden.
+                    self._hide(message, delay)
         return failed
 
     def _with_descriptions(
@@ -183,11 +190,11 @@ class Worker:
         message: Message,
         event: Event | InvalidEventError,
         description: ServiceDescription | None,
-        context: Any,
+        call: Call,
     ) -> int | None:
         """Calls `_process`. An unexpected error ends this message only."""
         try:
-            return self._process(message, event, description, context)
+            return self._process(message, event, description, call)
         except Exception as defect:  # pylint: disable=broad-exception-caught
             if isinstance(defect, ServerFault) and not self._retries_denied:
                 raise  # Without credentials no message can be processed.
@@ -203,17 +210,11 @@ class Worker:
         message: Message,
         event: Event | InvalidEventError,
         description: ServiceDescription | None,
-        context: Any,
+        call: Call,
     ) -> int | None:
         """Processes one message. Returns the seconds until it comes back. None: it is done."""
         if isinstance(event, InvalidEventError):
             return self._dead_letter_or_retry(message, event)
-        call = replace(
-            self._call,
-            id=message.id,
-            caller=f"{self._caller_prefix} {message.sender}",
-            batch=message.batch,
-        )
         if call.time_left() < NEEDED_SECONDS:
             return 0
         verdict = Verdict.NOT_DEPLOYED
@@ -237,7 +238,7 @@ class Worker:
             )
 
         try:
-            log.log_update(event, context, work)
+            log.log_update(event, call, work)
         except CallerFault as error:
             if not self._record_rejection(message, event, error, call, verdict):
                 return self._delay(message, error)
@@ -321,7 +322,12 @@ class Worker:
                 cause=str(error),
             )
             return False
-        log.logger.error(str(error), message_id=message.id, error_type=type(error).__name__)
+        log.logger.warning(
+            "sent to the dead-letter queue",
+            message_id=message.id,
+            cause=str(error),
+            error_type=type(error).__name__,
+        )
         return True
 
     def _wait_for_rate_limit(self, plan: Plan) -> None:

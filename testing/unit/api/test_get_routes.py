@@ -166,7 +166,9 @@ def test_a_failure_of_aws_is_logged_and_its_response_has_no_secret(get, ecs, log
         and answer.json["errorType"] == "ServiceReadError"
         and "secret" not in answer.text
     )
-    assert log()[-1]["error_type"] == "ServiceReadError"
+    line = log()[-1]
+    assert (line["error_type"], line["action"]) == ("ServiceReadError", "read")
+    assert (line["request_id"], line["lambda_request_id"]) == (REQUEST_ID, CONTEXT.aws_request_id)
 
 
 def test_a_context_of_another_partition_gives_its_arns(sources):

@@ -433,12 +433,11 @@ def test_the_ledger_gets_the_caller_and_never_the_key(identity, caller):
     assert updates.calls[0].caller == caller
 
 
-def test_the_log_knows_the_service_and_the_requests_id_but_no_header_and_no_key(log):
-    post(Updates(), "/update", LONG, headers={"x-api-key": "secret-key"}, apiKey="secret-key")
+def test_the_log_knows_the_service_and_the_ids_but_no_header_and_no_key(log):
+    body = LONG | {"request_id": "r"}
+    post(Updates(), "/update", body, headers={"x-api-key": "secret-key"}, apiKey="secret-key")
     (line,) = log()
-    assert (line["ecs_service_name"], line["http_request_id"], line["request_id"]) == (
-        "s",
-        REQUEST_ID,
-        CONTEXT.aws_request_id,
-    )
+    ids = {"request_id": "r", "http_request_id": REQUEST_ID}
+    ids |= {"lambda_request_id": CONTEXT.aws_request_id}
+    assert ({"ecs_service_name": "s", "action": "update"} | ids).items() <= line.items()
     assert "secret-key" not in json.dumps(line)

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from ecs_updater.api.app import error_response
+from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from ecs_updater.ledger.entry import Entry, Side
@@ -78,7 +79,7 @@ def replayed(run, error, change=lambda item: None):
     change(run.dynamodb.items[KEY, f"UPDATE#{number:015d}"])
     with pytest.raises(EcsUpdaterError) as raised:
         log_update(
-            event, None, lambda: deploy(event, run.environment, run.boundary, table=run.table)
+            event, Call(), lambda: deploy(event, run.environment, run.boundary, table=run.table)
         )
     error_response(raised.value, "id")
     return raised.value

@@ -54,7 +54,7 @@ def test_the_reconciler_logs_its_result(log, monkeypatch):
     monkeypatch.setattr(reconcile, "reconcile", lambda *_: SimpleNamespace(to_json=lambda: answer))
     assert reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == answer
     (line,) = log()
-    expected = {"message": "complete", "open": 2, "request_id": "r", "aws_calls": {}}
+    expected = {"action": "reconcile", "open": 2, "lambda_request_id": "r", "aws_calls": {}}
     assert expected.items() <= line.items()
 
 

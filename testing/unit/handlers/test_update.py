@@ -41,7 +41,9 @@ def test_an_update_is_one_line_of_the_log_with_its_calls_and_retries(invoke, log
     (line,) = log()
     expected = {
         "level": "INFO",
+        "action": "update",
         "request_id": "request-1",
+        "lambda_request_id": "request-1",
         "ecs_cluster_name": "ECSCluster",
         "ecs_service_name": "ecs-dummy-service",
         "service_arn": SERVICE_ARN,
@@ -81,19 +83,16 @@ def test_the_environment_configures_the_handler(invoke, ecs_fake, monkeypatch):
 
 def test_all_violations_and_the_needed_fields_are_in_the_log(error_of, log):
     error = error_of(ecs_tag=None, dry_run="x")
-    messages = [line["message"] for line in log()]
-    assert sorted(messages[:2]) == [
-        "[ERROR][json_validation] 'ecs_tag' is a required property",
-        "[ERROR][json_validation] dry_run: 'x' is not of type 'boolean'",
+    (line,) = log()
+    assert (line["level"], line["message"]) == ("WARNING", str(error))
+    assert sorted(line["violations"]) == [
+        "'ecs_tag' is a required property",
+        "dry_run: 'x' is not of type 'boolean'",
     ]
-    assert messages[2:] == [
-        (
-            "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, "
-            "ecs_image_name, ecs_tag"
-        ),
-        str(error),
-    ]
-    assert {line["request_id"] for line in log()} == {"request-1"}
+    assert line["needed"] == (
+        "[ERROR][json_validation] Needed: ecs_cluster_name, ecs_service_name, "
+        "ecs_image_name, ecs_tag"
+    )
 
 
 @pytest.mark.parametrize(
