@@ -5,7 +5,7 @@
 
 # Targets that run only on this machine
 LOCAL_GOALS := all-local emulator-up emulator-env deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
-  lambda-base-image test test-all test-e2e test-faults test-page bench-fleet dist
+  lambda-base-image test test-all test-e2e test-faults test-page bench-fleet dist image
 
 # The dummy service of the pipelines, before the first update
 CLUSTER_NAME         := ECSCluster
@@ -56,6 +56,10 @@ OPTIONS              :=
 # Number of services that bench-fleet measures
 SERVICES             := 100
 
+# Image of `make image`, and the image that it is based on: one with Python 3.11 or newer and pip
+IMAGE_NAME           := ecs-updater
+BASE_IMAGE           := python:3.13-slim
+
 # docker: `sam local invoke`. emulator: `sam remote invoke` on the emulator. auto: docker if Docker is available
 SAM_MODE             := $(if $(filter all-aws all-aws-tf,$(MAKECMDGOALS)),emulator,auto)
 # true: the emulator enforces IAM policies
@@ -89,7 +93,7 @@ export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_C
 export ALLOWED_IMAGES ALLOWED_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
-export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES
+export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES IMAGE_NAME BASE_IMAGE
 # Where TARGET was set: `clean` removes nothing from an account unless TARGET was given.
 export TARGET_ORIGIN := $(origin TARGET)
 
@@ -132,7 +136,7 @@ test-page: ## Run only the tests of the API's page in Chromium; screenshots go t
 bench-fleet: ## Measure a batch of SERVICES=100 within ECS's rate limits, compared with another tool
 	@scripts/bench-fleet $(OPTIONS)
 
-lint: ## Run mypy, ruff, pylint, words, codespell, cfn-lint, shellcheck, checkov and Terraform's checks
+lint: ## Run mypy, ruff, pylint, words, codespell, zizmor, cfn-lint, shellcheck, checkov and Terraform's checks
 	@scripts/lint
 
 ##@ With an AWS account, or with TARGET=local on the emulator
@@ -147,13 +151,16 @@ deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, 
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
-.PHONY: build-lambda-package dist deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
+.PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
 
 dist: ## Build the Python package of the command line, wheel and source archive, in build/dist
 	@scripts/dist
+
+image: ## Build the container image of the command line
+	@scripts/build-image
 
 deploy-ecs-cluster: ## Deploy network and cluster (CloudFormation)
 	@scripts/deploy-ecs-cluster

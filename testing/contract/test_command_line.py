@@ -7,8 +7,6 @@ import yaml
 
 from support.make import PROJECT
 
-PACKAGE = PROJECT / "lambda_code" / "ecs_updater_cli"
-
 
 def names(lines: list[str]) -> set[str]:
     """The packages that lines of requirements name."""
@@ -38,26 +36,15 @@ def test_the_locked_environments_of_command_and_tests_have_the_same_versions():
     assert {name: locked["test"][name] for name in locked["cli"]} == locked["cli"]
 
 
-def test_the_container_is_not_root_has_no_tools_and_writes_nothing():
-    *_, final = (PACKAGE / "Dockerfile").read_text("utf-8").split("\nFROM ")
-    assert (
-        final.startswith("python:3.13-slim\n") and "pip install" not in final and "apt" not in final
-    )
-    assert re.search(r"^USER (?!root|0)", final, re.MULTILINE)
-    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"][
-        "ecs-updater"
-    ]
-    assert service["read_only"] and service["cap_drop"] == ["ALL"]
-    assert [volume for volume in service["volumes"] if not volume.endswith(":ro")] == []
-
-
-def test_the_container_finds_credentials_and_logins_where_their_readers_look_for_them():
+def test_the_container_is_not_root_and_writes_nothing_with_the_credentials_where_the_sdk_looks():
     """The cache of a login has no setting: it is in ``.aws`` of HOME, see botocore's
     ``SSOTokenFetcher``.
     """
-    service = yaml.safe_load((PACKAGE / "compose.yaml").read_text("utf-8"))["services"][
-        "ecs-updater"
-    ]
-    (aws,) = [volume for volume in service["volumes"] if ".aws" in volume]
-    assert aws.removesuffix(":ro").rpartition(":")[2] == f"{service['environment']['HOME']}/.aws"
+    *_, final = (PROJECT / "Dockerfile").read_text("utf-8").split("\nFROM ")
+    assert "RUN" not in final and re.search(r"^USER (?!root|0)", final, re.MULTILINE)
+    service = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))["services"]["deploy"]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"]
+    assert all(volume.endswith(":ro") for volume in service["volumes"])
+    (home,) = re.findall(r"^ENV .*\bHOME=(\S+)", final, re.MULTILINE)
+    assert f"${{HOME}}/.aws:{home}/.aws:ro" in service["volumes"]
     assert not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} & service["environment"].keys()
