@@ -1,0 +1,237 @@
+"""The GitHub Action, whose steps run as GitHub's runner runs them, and the role for it. Both on the
+emulator.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from support import terraform as terraform_cli
+from support.account import CREDENTIALS
+from support.make import PROJECT, Workspace
+from support.parity_declarations import snake
+from support.permissions import document
+
+ACTION = yaml.safe_load((PROJECT / "action.yml").read_text("utf-8"))
+EXAMPLES = PROJECT / "examples" / "github"
+# https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell
+SHELLS = {"bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
+
+
+class Outcome(NamedTuple):
+    """What a workflow sees of a step with the action."""
+
+    status: int
+    outputs: Mapping[str, str]
+    summary: str
+    log: str
+
+
+def evaluated(text: str, context: Mapping[str, str]) -> str:
+    """Replaces GitHub's expressions."""
+    return re.sub(r"\$\{\{ (.+?) }}", lambda match: context.get(match[1], ""), text)
+
+
+class Runner:
+    """Runs the steps of the action in a job with the credentials of the emulator."""
+
+    def __init__(self, directory: Path, endpoint: str):
+        self.workspace = directory / "workspace"
+        self.workspace.mkdir()
+        self._directory = directory
+        self._shell = {
+            **os.environ,
+            **CREDENTIALS,
+            "AWS_ENDPOINT_URL": endpoint,
+            "GITHUB_ACTION_PATH": str(PROJECT),
+            "RUNNER_TEMP": str(directory),
+        }
+        install, self._update = ACTION["runs"]["steps"]
+        assert self._run(install, {}).returncode == 0
+
+    def use(self, **given: str) -> Outcome:
+        """Runs the action with these inputs."""
+        inputs = {name: about.get("default", "") for name, about in ACTION["inputs"].items()}
+        inputs |= {name.replace("_", "-"): value for name, value in given.items()}
+        assert inputs.keys() == ACTION["inputs"].keys()
+        written, summary = self._directory / "output", self._directory / "summary"
+        for file in (written, summary):
+            file.write_text("", "utf-8")
+        variables = {
+            name: evaluated(value, {"toJSON(inputs)": json.dumps(inputs)})
+            for name, value in self._update["env"].items()
+        }
+        files = {"GITHUB_OUTPUT": str(written), "GITHUB_STEP_SUMMARY": str(summary)}
+        done = self._run(self._update, variables | files)
+        step = f"steps.{self._update['id']}.outputs."
+        lines = written.read_text("utf-8").splitlines()
+        context = {step + name: value for name, _, value in (line.partition("=") for line in lines)}
+        outputs = {
+            name: evaluated(about["value"], context) for name, about in ACTION["outputs"].items()
+        }
+        return Outcome(
+            done.returncode, outputs, summary.read_text("utf-8"), done.stdout + done.stderr
+        )
+
+    def _run(self, step: Mapping[str, Any], variables: Mapping[str, str]):
+        script = self._directory / "step.sh"
+        script.write_text(step["run"], "utf-8")
+        return subprocess.run(
+            [*SHELLS[step["shell"]], script],
+            cwd=self.workspace,
+            env={**self._shell, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(name="emulator", scope="module")
+def _emulator(workspace) -> Workspace:
+    emulator = workspace("github")
+    emulator.make("emulator-up", "deploy-ecs-cluster", "deploy-ecs-service").succeeded()
+    return emulator
+
+
+@pytest.fixture(name="runner", scope="module")
+def _runner(emulator, tmp_path_factory) -> Runner:
+    return Runner(tmp_path_factory.mktemp("runner"), emulator.endpoint)
+
+
+def documented_inputs() -> dict[str, str]:
+    """The inputs in the workflow that the documents show, as GitHub passes them."""
+    text = (PROJECT / "docs" / "command-line.md").read_text("utf-8")
+    (block,) = re.findall(r"```yaml\n(jobs:.*?)```", text, re.DOTALL)
+    (job,) = yaml.safe_load(block)["jobs"].values()
+    (step,) = (step for step in job["steps"] if "/ecs-updater@" in step.get("uses", ""))
+    given = {name.replace("-", "_"): value for name, value in step["with"].items()}
+    return {
+        name: evaluated(str(value), {"github.sha": "0123abc"}).replace("True", "true")
+        for name, value in given.items()
+    }
+
+
+def test_the_documented_step_updates_the_service_after_a_dry_run(runner):
+    planned = runner.use(**documented_inputs(), dry_run="true")
+    assert (planned.status, planned.outputs["verdict"]) == (0, "")
+    assert ": busybox → busybox:1.36, tag.release: + 0123abc` |" in planned.summary, planned
+
+    done = runner.use(**documented_inputs())
+
+    assert done.status == 0, done
+    assert done.outputs["verdict"] == "SUCCEEDED"
+    assert done.outputs["task-definition-arn"].endswith(":task-definition/ecs-dummy-task:2")
+    (result,) = json.loads(done.outputs["results"])
+    assert done.outputs["deployment-id"] == result["deploymentId"]
+    row = "| `ECSCluster/ecs-dummy-service` | `busybox:1.36` | `SUCCEEDED` | `ecs-dummy-task:2` |"
+    assert row in done.summary
+
+
+def test_a_failed_service_fails_the_step_whose_outputs_are_set(runner):
+    events = [
+        {"ecs_service_name": name, "ecs_image_name": "busybox:1.37"}
+        for name in ("ecs-dummy-service", "missing")
+    ]
+    defaults = {"ecs_cluster_name": "ECSCluster", "ecs_tag": {}, "ecs_tag_mode": "merge"}
+    file = runner.workspace / "services.yaml"
+    file.write_text(yaml.safe_dump({"defaults": defaults, "deployments": events}), "utf-8")
+
+    done = runner.use(command="deploy", file="services.yaml", direct="true", region="eu-west-1")
+
+    assert (done.status, done.outputs["verdict"]) == (1, "FAILED"), done
+    results = {result["service"]: result for result in json.loads(done.outputs["results"])}
+    assert results["ecs-dummy-service"]["state"] == "succeeded"
+    assert results["missing"]["cause"] == "ecs_service_name missing not found"
+    assert "| `FAILED` |  | `ecs_service_name missing not found` |" in done.summary
+
+
+UPDATE = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "busybox"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"command": "deploy; touch executed"}, "the input command is 'deploy; touch executed'"),
+        ({"cluster": "ECSCluster", "service": "web"}, "the command update needs the input image"),
+        (UPDATE | {"waves": "true"}, "the input waves does not belong to the command update"),
+        (UPDATE | {"direct": "yes\n::debug::x"}, r"is 'yes\n::debug::x': use true"),
+        (UPDATE | {"image": "$(touch executed)"}, "ecs_image_name"),
+        (UPDATE | {"image": "--help"}, "ecs_image_name"),
+    ],
+)
+def test_invalid_inputs_are_refused_and_never_executed(runner, given, expected):
+    done = runner.use(**given)
+    assert done.status == 2, done
+    assert expected in done.summary and expected in done.log
+    assert done.outputs["verdict"] == ""
+    assert not (runner.workspace / "executed").exists()
+
+
+def role_of(iam: Any, name: str) -> dict[str, Any]:
+    """The trust and the permissions of a role."""
+    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    inline = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    role = iam.get_role(RoleName=name)["Role"]
+    return {
+        "trust": role["AssumeRolePolicyDocument"],
+        "description": role["Description"],
+        "attached": [policy["PolicyArn"] for policy in attached],
+        "inline": {
+            policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for policy in inline
+        },
+    }
+
+
+@pytest.mark.usefixtures("terraform")
+def test_cloudformation_and_terraform_make_the_same_role(emulator, tmp_path):
+    iam, cloudformation = emulator.client("iam"), emulator.client("cloudformation")
+    send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    sender = iam.create_policy(PolicyName="sender", PolicyDocument=document([send]))["Policy"]
+    account = "arn:aws:iam::000000000000:"
+    values = {
+        "Repository": "octocat@123456/shop@456789",
+        "Claim": "ref:refs/heads/main",
+        "OidcProviderArn": f"{account}oidc-provider/token.actions.githubusercontent.com",
+        "SenderPolicyArn": sender["Arn"],
+        "ClusterName": "ECSCluster",
+        "TaskDefinitionFamily": "ecs-dummy-*",
+        "PassableRoleArns": [f"{account}role/task", f"{account}role/execution"],
+        "LedgerTableName": "another-ledger",
+    }
+    parameters = {**values, "PassableRoleArns": ",".join(values["PassableRoleArns"])}
+    cloudformation.create_stack(
+        StackName="github",
+        TemplateBody=(EXAMPLES / "oidc-role.yml").read_text("utf-8"),
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {**parameters, "RoleName": "by-cloudformation"}.items()
+        ],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="github", WaiterConfig={"Delay": 1}
+    )
+    (tmp_path / "main.tf").symlink_to(EXAMPLES / "oidc-role.tf")
+    variables = tmp_path / "terraform.tfvars.json"
+    shell = {**CREDENTIALS, "AWS_ENDPOINT_URL": emulator.endpoint, "AWS_REGION": "eu-west-1"}
+
+    def apply(given: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
+        variables.write_text(json.dumps({snake(n): value for n, value in given.items()}), "utf-8")
+        return terraform_cli.run(tmp_path, shell, "apply", "-auto-approve", "-input=false")
+
+    assert terraform_cli.run(tmp_path, shell, "init", "-input=false").returncode == 0
+    refused = apply({"Repository": values["Repository"]})
+    assert "sender_policy_arn for the queue, cluster_name for" in refused.stderr, refused
+    done = apply({**values, "RoleName": "by-terraform"})
+    assert done.returncode == 0 and "Warning" not in done.stdout, done
+
+    made = [role_of(iam, f"by-{tool}") for tool in ("cloudformation", "terraform")]
+    assert made[0]["inline"] and made[0] == made[1]
