@@ -91,7 +91,7 @@ def _run(words: Sequence[str]) -> tuple[int, list[Event], list[str]]:
             signal.signal(name, lambda *_: process.terminate())
         assert process.stdout
         for line in map(str.rstrip, process.stdout):
-            if not line.startswith("{"):
+            if not line.startswith('{"type": '):
                 notes.append(line)
                 print(line, flush=True)
                 continue

@@ -52,6 +52,7 @@ class Runner:
             "AWS_ENDPOINT_URL": endpoint,
             "GITHUB_ACTION_PATH": str(PROJECT),
             "RUNNER_TEMP": str(directory),
+            "POWERTOOLS_LOG_LEVEL": "INFO",  # JSON lines of the log are no results.
         }
         install, self._update = ACTION["runs"]["steps"]
         assert self._run(install, {}).returncode == 0
