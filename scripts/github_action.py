@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ecs_updater.model.verdict import Verdict
-
-from .errors import INPUT
+from ecs_updater_cli.errors import INPUT
 
 _ARGUMENTS = ("cluster", "service", "image")
 _FLAGS = {"replace-tags", "force", "rollback-on-failure", "waves", "direct", "dry-run"}
