@@ -4,8 +4,8 @@
 # after the first step, because Terraform must not manage what the function changes:
 #
 #   terraform apply -target=module.vpc -target=module.ecs_cluster
-#   terraform apply -target=module.ledger -target=module.lambda
-#   terraform apply -target=module.ledger -target=module.lambda -target=module.api
+#   terraform apply -target=module.ecs_updater.module.ledger -target=module.ecs_updater.module.lambda
+#   terraform apply -target=(the same) -target=module.ecs_updater.module.api
 #   terraform apply
 #
 # The first step needs no bundle and never changes an existing function. The third step is for the API, the last one for the queue.
@@ -28,29 +28,12 @@ module "ecs_cluster" {
   task_security_group_id = module.vpc.task_security_group_id
 }
 
-module "ledger" {
-  source = "./modules/ecs-updater-ledger"
-
-  function_name  = var.function_name
-  lambda_package = var.lambda_package
-  runtime        = var.runtime
-  architecture   = var.architecture
-
-  cluster_name           = module.ecs_cluster.cluster_name
-  task_definition_family = var.task_definition_family
-  passable_role_arns     = [module.ecs_cluster.task_execution_role_arn]
-  permissions_boundary   = var.permissions_boundary
-
-  deletion_protection = var.deletion_protection
-
-  endpoint_url = var.endpoint_url
-}
-
-module "lambda" {
-  source = "./modules/ecs-updater-lambda"
+module "ecs_updater" {
+  source = "./modules/ecs-updater"
 
   function_name        = var.function_name
   lambda_package       = var.lambda_package
+  schemas_directory    = var.schemas_directory
   runtime              = var.runtime
   architecture         = var.architecture
   reserved_concurrency = var.reserved_concurrency
@@ -61,55 +44,32 @@ module "lambda" {
   allowed_images         = var.allowed_images
   allowed_services       = var.allowed_services
   permissions_boundary   = var.permissions_boundary
+  deletion_protection    = var.deletion_protection
+
+  api   = { api_auth = var.api_auth, account_log_role = var.account_log_role }
+  fleet = {}
 
   endpoint_url = var.endpoint_url
-
-  ledger_table_name   = module.ledger.ledger_table_name
-  ledger_cluster_name = module.ledger.ledger_cluster_name
 }
 
-module "api" {
-  source = "./modules/ecs-updater-api"
+# The addresses before the module ecs-updater. scripts/terraform.sh moves them itself, because -target refuses pending moves.
 
-  function_name     = var.function_name
-  lambda_package    = var.lambda_package
-  schemas_directory = var.schemas_directory
-  runtime           = var.runtime
-  architecture      = var.architecture
-
-  updater_role_arn       = module.lambda.function_role_arn
-  updater_cluster_name   = module.lambda.function_cluster_name
-  updater_log_group_name = module.lambda.function_log_group_name
-  allowed_images         = var.allowed_images
-  allowed_services       = var.allowed_services
-  permissions_boundary   = var.permissions_boundary
-
-  api_auth = var.api_auth
-
-  endpoint_url = var.endpoint_url
-
-  ledger_table_name   = module.ledger.ledger_table_name
-  ledger_cluster_name = module.ledger.ledger_cluster_name
-
-  account_log_role = var.account_log_role
+moved {
+  from = module.ledger
+  to   = module.ecs_updater.module.ledger
 }
 
-module "fleet" {
-  source = "./modules/ecs-updater-fleet"
+moved {
+  from = module.lambda
+  to   = module.ecs_updater.module.lambda
+}
 
-  function_name  = var.function_name
-  lambda_package = var.lambda_package
-  runtime        = var.runtime
-  architecture   = var.architecture
+moved {
+  from = module.api
+  to   = module.ecs_updater.module.api[0]
+}
 
-  updater_role_arn       = module.lambda.function_role_arn
-  updater_cluster_name   = module.lambda.function_cluster_name
-  updater_log_group_name = module.lambda.function_log_group_name
-  allowed_images         = var.allowed_images
-  allowed_services       = var.allowed_services
-
-  endpoint_url = var.endpoint_url
-
-  ledger_table_name   = module.ledger.ledger_table_name
-  ledger_cluster_name = module.ledger.ledger_cluster_name
+moved {
+  from = module.fleet
+  to   = module.ecs_updater.module.fleet[0]
 }

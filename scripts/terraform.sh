@@ -48,8 +48,20 @@ prepare_terraform() {
   [ -f "$TERRAFORM_TREE/backend_override.tf" ] || own_backend=("-backend-config=path=$TERRAFORM_DIR/terraform.tfstate")
   run_terraform init -reconfigure "${own_backend[@]}"
   touch "$TERRAFORM_BEGUN"
+  move_old_addresses
   account_log_role
   terraform_settings >"$TERRAFORM_TREE/settings.auto.tfvars.json"
+}
+
+# move_old_addresses: moves the resources of a state from before the module ecs-updater. With -target Terraform refuses pending moves.
+move_old_addresses() {
+  local state part index
+  state=$(terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null) || return 0
+  for part in ledger lambda api fleet; do
+    [[ $'\n'$state = *$'\n'"module.$part."* ]] || continue
+    case $part in api | fleet) index='[0]' ;; *) index='' ;; esac
+    run_terraform state mv "module.$part" "module.ecs_updater.module.$part$index"
+  done
 }
 
 # check_names [KIND NAME ...]: fails if a name belongs to another deployment. ECS, SQS, EventBridge and CloudWatch answer a creation
@@ -65,7 +77,8 @@ check_names() {
 # is_in_state ADDRESS: succeeds if Terraform's state has the resource.
 is_in_state() { terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null | grep -xF "$1" >/dev/null; }
 
-LOG_ROLE=('module.api.aws_api_gateway_account.this[0]' 'module.api.aws_iam_role_policy.logs[0]' 'module.api.aws_iam_role.logs[0]')
+# The second three are the addresses before the module ecs-updater.
+LOG_ROLE=({module.ecs_updater.module.api'[0]',module.api}.aws_{api_gateway_account.this,iam_role_policy.logs,iam_role.logs}'[0]')
 
 # manages_log_role: succeeds if Terraform created the role with which API Gateway writes logs.
 manages_log_role() { is_in_state "${LOG_ROLE[2]}"; }
@@ -88,7 +101,7 @@ release_log_role() {
 
 # adopt_table: imports the ledger's table of an earlier deployment into Terraform's state.
 adopt_table() {
-  local address=module.ledger.aws_dynamodb_table.this
+  local address=module.ecs_updater.module.ledger.aws_dynamodb_table.this
   ! is_in_state "$address" && is_our_table || return 0
   say "importing the table $LEDGER_TABLE of an earlier deployment into Terraform's state"
   run_terraform import "$address" "$LEDGER_TABLE"

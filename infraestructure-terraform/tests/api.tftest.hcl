@@ -18,11 +18,21 @@ mock_provider "aws" {
 }
 
 variables {
-  lambda_package         = "main.tf"       # Any file, because nothing is uploaded.
-  schemas_directory      = "tests/schemas" # Each file has only its name.
-  updater_role_arn       = "arn:aws-iso-b:iam::111122223333:role/updater"
-  updater_log_group_name = "/aws/lambda/updater"
-  ledger_table_name      = "a-ledger"
+  schemas_directory = "tests/schemas" # Each file has only its name.
+  updater = {
+    function_name        = "ecs-updater"
+    lambda_package       = "main.tf" # Any file, because nothing is uploaded.
+    runtime              = "python3.13"
+    architecture         = "x86_64"
+    role_arn             = "arn:aws-iso-b:iam::111122223333:role/updater"
+    log_group_name       = "/aws/lambda/updater"
+    permissions_boundary = ""
+    ledger_table_name    = "a-ledger"
+    log_level            = "INFO"
+    log_retention_days   = 14
+    endpoint_url         = ""
+    environment          = { LEDGER_TABLE = "a-ledger" }
+  }
 }
 
 run "the_status_function_can_only_read" {
@@ -52,7 +62,7 @@ run "the_update_function_has_the_updaters_role_and_log_group" {
   }
 
   assert {
-    condition     = aws_lambda_function.update.role == var.updater_role_arn && aws_lambda_function.update.logging_config[0].log_group == var.updater_log_group_name
+    condition     = aws_lambda_function.update.role == var.updater.role_arn && aws_lambda_function.update.logging_config[0].log_group == var.updater.log_group_name
     error_message = "Its role cannot write its logs or cannot update."
   }
 }
@@ -183,8 +193,8 @@ run "with_an_endpoint_every_url_is_the_emulators" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    endpoint_url = "http://127.0.0.1:4566"
-    stage_name   = "two"
+    stage_name = "two"
+    updater    = merge(var.updater, { endpoint_url = "http://127.0.0.1:4566", environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" } })
   }
 
   assert {
@@ -227,8 +237,8 @@ run "the_accounts_role_can_only_write_logs" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    account_log_role     = "make"
-    permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+    account_log_role = "make"
+    updater          = merge(var.updater, { permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess" })
   }
 
   assert {
@@ -239,7 +249,7 @@ run "the_accounts_role_can_only_write_logs" {
     error_message = "The role may do more than write logs."
   }
   assert {
-    condition     = alltrue([for one in [aws_iam_role.logs[0], aws_iam_role.status] : one.permissions_boundary == var.permissions_boundary])
+    condition     = alltrue([for one in [aws_iam_role.logs[0], aws_iam_role.status] : one.permissions_boundary == var.updater.permissions_boundary])
     error_message = "A role has no permissions boundary."
   }
 }
@@ -263,7 +273,7 @@ run "the_longest_name_leaves_room_for_derived_names" {
   }
   variables {
     account_log_role = "make"
-    function_name    = "abcdefghijklmnopqrstuvwxyz_abcdefghijk"
+    updater          = merge(var.updater, { function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijk" })
   }
 
   assert {
@@ -280,7 +290,7 @@ run "a_missing_bundle_is_refused" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    lambda_package = "nowhere.zip"
+    updater = merge(var.updater, { lambda_package = "nowhere.zip" })
   }
   expect_failures = [aws_lambda_function.update, aws_lambda_function.status]
 }
@@ -302,18 +312,14 @@ run "the_lowest_values_are_accepted" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    update_memory_size    = 128
-    status_memory_size    = 128
-    throttle_rate         = 1
-    throttle_burst        = 1
-    key_rate              = 1
-    key_burst             = 1
-    daily_quota           = 1
-    tag_filters           = []
-    task_failures         = 1
-    open_update_max_hours = 1
-    ledger_retention_days = 1
-    log_retention_days    = 1
+    update_memory_size = 128
+    status_memory_size = 128
+    throttle_rate      = 1
+    throttle_burst     = 1
+    key_rate           = 1
+    key_burst          = 1
+    daily_quota        = 1
+    tag_filters        = []
   }
 }
 
@@ -323,17 +329,13 @@ run "the_highest_values_are_accepted" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    update_memory_size    = 10240
-    status_memory_size    = 10240
-    throttle_rate         = 10000
-    throttle_burst        = 5000
-    key_rate              = 10000
-    key_burst             = 5000
-    daily_quota           = 10000000
-    task_failures         = 50
-    open_update_max_hours = 720
-    ledger_retention_days = 3650
-    log_retention_days    = 3653
+    update_memory_size = 10240
+    status_memory_size = 10240
+    throttle_rate      = 10000
+    throttle_burst     = 5000
+    key_rate           = 10000
+    key_burst          = 5000
+    daily_quota        = 10000000
   }
 }
 
@@ -343,50 +345,23 @@ run "values_below_the_bounds_are_refused" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    lambda_package                  = ""
-    schemas_directory               = ""
-    function_name                   = ""
-    runtime                         = "python3.10"
-    architecture                    = "amd64"
-    update_memory_size              = 127
-    status_memory_size              = 127
-    updater_role_arn                = ""
-    updater_log_group_name          = ""
-    permissions_boundary            = "boundary"
-    api_auth                        = "none"
-    stage_name                      = ""
-    throttle_rate                   = 0
-    throttle_burst                  = 0
-    key_rate                        = 0
-    key_burst                       = 0
-    daily_quota                     = 0
-    tag_filters                     = [""]
-    expected_task_definition_family = "a b"
-    unknown_fields                  = "keep them"
-    task_failures                   = 0
-    open_update_max_hours           = 0
-    circuit_breaker                 = "on"
-    endpoint_url                    = "127.0.0.1:4566"
-    verify_image                    = "on"
-    pin_digest                      = "on"
-    private_registries              = ["https://registry.internal"]
-    allowed_images                  = ["two words"]
-    allowed_services                = ["web;"]
-    ledger_cluster_name             = "team/one"
-    updater_cluster_name            = "team/one"
-    ledger_table_name               = "ab"
-    ledger_retention_days           = 0
-    log_level                       = "info"
-    log_retention_days              = 0
-    account_log_role                = "ours"
+    updater            = merge(var.updater, { ledger_table_name = "" })
+    schemas_directory  = ""
+    update_memory_size = 127
+    status_memory_size = 127
+    api_auth           = "none"
+    stage_name         = ""
+    throttle_rate      = 0
+    throttle_burst     = 0
+    key_rate           = 0
+    key_burst          = 0
+    daily_quota        = 0
+    tag_filters        = [""]
+    account_log_role   = "ours"
   }
   expect_failures = [
-    var.lambda_package, var.schemas_directory, var.function_name, var.runtime, var.architecture, var.update_memory_size,
-    var.status_memory_size, var.updater_role_arn, var.updater_log_group_name, var.permissions_boundary, var.api_auth, var.stage_name,
-    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters,
-    var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.endpoint_url,
-    var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.updater_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.log_level,
-    var.log_retention_days, var.account_log_role,
+    var.updater, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth, var.stage_name,
+    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.account_log_role,
   ]
 }
 
@@ -396,28 +371,19 @@ run "values_above_the_bounds_are_refused" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
-    update_memory_size     = 10241
-    status_memory_size     = 10241
-    updater_role_arn       = "arn:aws:iam::111122223333:policy/updater"
-    updater_log_group_name = "a group"
-    stage_name             = "v1/two"
-    throttle_rate          = 10001
-    throttle_burst         = 5001
-    key_rate               = 10001
-    key_burst              = 5001
-    daily_quota            = 10000001
-    tag_filters            = ["owner", "limit"]
-    task_failures          = 51
-    open_update_max_hours  = 721
-    ledger_table_name      = "a ledger"
-    ledger_retention_days  = 3651
-    log_retention_days     = 3654
+    update_memory_size = 10241
+    status_memory_size = 10241
+    stage_name         = "v1/two"
+    throttle_rate      = 10001
+    throttle_burst     = 5001
+    key_rate           = 10001
+    key_burst          = 5001
+    daily_quota        = 10000001
+    tag_filters        = ["owner", "limit"]
   }
   expect_failures = [
-    var.function_name, var.update_memory_size, var.status_memory_size, var.updater_role_arn, var.updater_log_group_name, var.stage_name,
-    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.task_failures, var.open_update_max_hours,
-    var.ledger_table_name, var.ledger_retention_days, var.log_retention_days,
+    var.update_memory_size, var.status_memory_size, var.stage_name, var.throttle_rate, var.throttle_burst, var.key_rate,
+    var.key_burst, var.daily_quota, var.tag_filters,
   ]
 }
 
@@ -427,19 +393,16 @@ run "fractions_are_refused" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    update_memory_size    = 256.5
-    status_memory_size    = 256.5
-    throttle_rate         = 1.5
-    throttle_burst        = 1.5
-    key_rate              = 1.5
-    key_burst             = 1.5
-    daily_quota           = 1.5
-    task_failures         = 3.5
-    open_update_max_hours = 24.5
-    ledger_retention_days = 90.5
+    update_memory_size = 256.5
+    status_memory_size = 256.5
+    throttle_rate      = 1.5
+    throttle_burst     = 1.5
+    key_rate           = 1.5
+    key_burst          = 1.5
+    daily_quota        = 1.5
   }
   expect_failures = [
     var.update_memory_size, var.status_memory_size, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst,
-    var.daily_quota, var.task_failures, var.open_update_max_hours, var.ledger_retention_days,
+    var.daily_quota,
   ]
 }

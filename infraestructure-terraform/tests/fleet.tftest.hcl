@@ -3,11 +3,20 @@ mock_provider "aws" {
 }
 
 variables {
-  updater_role_arn       = "arn:aws-iso-b:iam::111122223333:role/updater"
-  updater_cluster_name   = "team-one"
-  updater_log_group_name = "/aws/lambda/updater"
-  lambda_package         = "main.tf" # Any file, because nothing is uploaded.
-  ledger_table_name      = "a-ledger"
+  updater = {
+    function_name     = "ecs-updater"
+    lambda_package    = "main.tf" # Any file, because nothing is uploaded.
+    runtime           = "python3.13"
+    architecture      = "x86_64"
+    cluster_name      = "team-one"
+    role_arn          = "arn:aws-iso-b:iam::111122223333:role/updater"
+    log_group_name    = "/aws/lambda/updater"
+    alarm_topic_arn   = ""
+    ledger_table_name = "a-ledger"
+    log_level         = "INFO"
+    endpoint_url      = ""
+    environment       = { LEDGER_TABLE = "a-ledger" }
+  }
 }
 
 run "a_service_keeps_its_order_and_waits_for_no_other" {
@@ -102,11 +111,11 @@ run "a_topic_is_notified_of_alarm_and_ok" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    alarm_topic_arn = "arn:aws:sns:eu-west-1:111122223333:alarms"
+    updater = merge(var.updater, { alarm_topic_arn = "arn:aws:sns:eu-west-1:111122223333:alarms" })
   }
 
   assert {
-    condition     = alltrue([for one in [aws_cloudwatch_metric_alarm.dead_letters.alarm_actions, aws_cloudwatch_metric_alarm.dead_letters.ok_actions] : one == toset([var.alarm_topic_arn])])
+    condition     = alltrue([for one in [aws_cloudwatch_metric_alarm.dead_letters.alarm_actions, aws_cloudwatch_metric_alarm.dead_letters.ok_actions] : one == toset([var.updater.alarm_topic_arn])])
     error_message = "The topic is not notified."
   }
 }
@@ -141,7 +150,7 @@ run "the_worker_has_the_updaters_role_and_log_group_and_one_queue" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.role == var.updater_role_arn && aws_lambda_function.this.logging_config[0].log_group == var.updater_log_group_name
+    condition     = aws_lambda_function.this.role == var.updater.role_arn && aws_lambda_function.this.logging_config[0].log_group == var.updater.log_group_name
     error_message = "The worker's role cannot write its logs or cannot update."
   }
   assert {
@@ -217,7 +226,7 @@ run "with_an_endpoint_the_queue_urls_are_the_emulators" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    endpoint_url = "http://127.0.0.1:4566"
+    updater = merge(var.updater, { endpoint_url = "http://127.0.0.1:4566", environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" } })
   }
 
   assert {
@@ -240,7 +249,7 @@ run "the_longest_name_leaves_room_for_derived_names" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijk"
+    updater = merge(var.updater, { function_name = "abcdefghijklmnopqrstuvwxyz_abcdefghijk" })
   }
 
   assert {
@@ -259,7 +268,7 @@ run "a_missing_bundle_is_refused" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    lambda_package = "nowhere.zip"
+    updater = merge(var.updater, { lambda_package = "nowhere.zip" })
   }
   expect_failures = [aws_lambda_function.this]
 }
@@ -270,13 +279,9 @@ run "the_lowest_values_are_accepted" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    queue_retention_days  = 1
-    maximum_concurrency   = 2
-    ecs_rates             = ["ListClusters=1/0.001"]
-    task_failures         = 1
-    open_update_max_hours = 1
-    ledger_table_name     = "a-b"
-    ledger_retention_days = 1
+    queue_retention_days = 1
+    maximum_concurrency  = 2
+    ecs_rates            = ["ListClusters=1/0.001"]
   }
 }
 
@@ -286,12 +291,9 @@ run "the_highest_values_are_accepted" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    queue_retention_days  = 14
-    maximum_concurrency   = 20
-    ecs_rates             = ["DescribeServices=99999/9999.999"]
-    task_failures         = 50
-    open_update_max_hours = 720
-    ledger_retention_days = 3650
+    queue_retention_days = 14
+    maximum_concurrency  = 20
+    ecs_rates            = ["DescribeServices=99999/9999.999"]
   }
 }
 
@@ -301,40 +303,12 @@ run "values_below_the_bounds_are_refused" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    lambda_package                  = ""
-    function_name                   = ""
-    runtime                         = "python3.10"
-    architecture                    = "amd64"
-    updater_cluster_name            = ""
-    updater_role_arn                = ""
-    updater_log_group_name          = ""
-    queue_retention_days            = 0
-    maximum_concurrency             = 1
-    alarm_topic_arn                 = "alarms"
-    ecs_rates                       = [""]
-    expected_task_definition_family = " "
-    unknown_fields                  = ""
-    task_failures                   = 0
-    open_update_max_hours           = 0
-    circuit_breaker                 = ""
-    endpoint_url                    = "127.0.0.1:4566"
-    verify_image                    = ""
-    pin_digest                      = ""
-    private_registries              = [""]
-    allowed_images                  = ["two words"]
-    allowed_services                = ["web;"]
-    ledger_cluster_name             = "team/one"
-    ledger_table_name               = ""
-    ledger_retention_days           = 0
-    log_level                       = "info"
+    updater              = merge(var.updater, { ledger_table_name = "" })
+    queue_retention_days = 0
+    maximum_concurrency  = 1
+    ecs_rates            = [""]
   }
-  expect_failures = [
-    var.lambda_package, var.function_name, var.runtime, var.architecture, var.updater_cluster_name, var.updater_role_arn,
-    var.updater_log_group_name, var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn,
-    var.ecs_rates, var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker,
-    var.endpoint_url, var.verify_image, var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.ledger_table_name,
-    var.ledger_retention_days, var.log_level,
-  ]
+  expect_failures = [var.updater, var.queue_retention_days, var.maximum_concurrency, var.ecs_rates]
 }
 
 run "values_above_the_bounds_are_refused" {
@@ -343,30 +317,11 @@ run "values_above_the_bounds_are_refused" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    function_name          = "abcdefghijklmnopqrstuvwxyz_abcdefghijkl"
-    updater_cluster_name   = "team/one"
-    updater_role_arn       = "arn:aws:iam::111122223333:role/team/one"
-    updater_log_group_name = "a log group"
-    queue_retention_days   = 15
-    maximum_concurrency    = 21
-    alarm_topic_arn        = "arn:aws:sqs:eu-west-1:111122223333:alarms"
-    ecs_rates              = ["UpdateService=80/5", "RunTask=20/1"]
-    task_failures          = 51
-    open_update_max_hours  = 721
-    circuit_breaker        = "disable"
-    private_registries     = ["registry.internal", "https://registry.internal"]
-    allowed_images         = ["two words"]
-    allowed_services       = ["web;"]
-    ledger_cluster_name    = "team/one"
-    ledger_table_name      = "a/b/c"
-    ledger_retention_days  = 3651
-    endpoint_url           = "http://127.0.0.1:4566/path"
+    queue_retention_days = 15
+    maximum_concurrency  = 21
+    ecs_rates            = ["UpdateService=80/5", "RunTask=20/1"]
   }
-  expect_failures = [
-    var.function_name, var.updater_cluster_name, var.updater_role_arn, var.updater_log_group_name,
-    var.queue_retention_days, var.maximum_concurrency, var.alarm_topic_arn, var.ecs_rates, var.task_failures, var.open_update_max_hours,
-    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
-  ]
+  expect_failures = [var.queue_retention_days, var.maximum_concurrency, var.ecs_rates]
 }
 
 run "fractions_are_refused" {
@@ -375,11 +330,8 @@ run "fractions_are_refused" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    queue_retention_days  = 4.5
-    maximum_concurrency   = 5.5
-    task_failures         = 3.5
-    open_update_max_hours = 24.5
-    ledger_retention_days = 90.5
+    queue_retention_days = 4.5
+    maximum_concurrency  = 5.5
   }
-  expect_failures = [var.queue_retention_days, var.maximum_concurrency, var.task_failures, var.open_update_max_hours, var.ledger_retention_days]
+  expect_failures = [var.queue_retention_days, var.maximum_concurrency]
 }

@@ -31,7 +31,7 @@ run "instances_are_in_the_network_that_is_made_with_them" {
 run "ledger_and_function_need_no_schemas" {
   command = plan
   plan_options {
-    target = [module.ledger, module.lambda]
+    target = [module.ecs_updater.module.ledger, module.ecs_updater.module.lambda]
   }
   variables {
     lambda_package    = "main.tf" # Any file, because nothing is uploaded.

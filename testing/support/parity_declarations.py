@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from e2e.event_suite.comparison import differences
+from support.terraform import TREE
 
 MODULES = {
     "01-vpc.yml": ("ecs-updater-vpc", "-vpc"),
@@ -19,11 +20,23 @@ MODULES = {
 """Each template's module, and the end of its stack's name."""
 
 ONLY_PARAMETERS = {
-    (
-        "02-ecs.yml",
-        name,
-    ): "CloudFormation passes no tag of a stack to what a launch template creates"
-    for name in ("environment", "owner", "contact")
+    **{
+        (
+            "02-ecs.yml",
+            name,
+        ): "CloudFormation passes no tag of a stack to what a launch template creates"
+        for name in ("environment", "owner", "contact")
+    },
+    **{
+        (template, name): "an attribute of `updater`, an output of the function's module"
+        for template in ("04-api.yml", "05-fleet.yml")
+        for name in (
+            "updater_role_arn",
+            "updater_cluster_name",
+            "updater_log_group_name",
+            "ledger_table_name",
+        )
+    },
 }
 """Parameters without a variable, and why."""
 
@@ -39,7 +52,11 @@ ONLY_VARIABLES = {
             template,
             "lambda_package",
         ): "`aws cloudformation package` finds the bundle in the template"
-        for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+        for template in ("02-ledger.yml", "03-lambda.yml")
+    },
+    **{
+        (template, "updater"): "a stack's parameter has no attributes"
+        for template in ("04-api.yml", "05-fleet.yml")
     },
 }
 """Variables without a parameter, and why."""
@@ -69,6 +86,12 @@ DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
 }
 """The fields of a parameter that its variable has in other words, and why."""
 
+ONLY_OUTPUTS = {("03-lambda.yml", "updater"): "a stack's output is a text"}
+"""Outputs of a module only, and why."""
+
+FUNCTION = TREE / "modules" / MODULES["03-lambda.yml"][0] / "variables.tf"
+"""The variables that the modules with the input ``updater`` share."""
+
 ONLY_PRECONDITIONS = r"there is no (bundle|schema) "  # `aws cloudformation package` fails without.
 
 TYPES = {
@@ -81,13 +104,16 @@ TYPES = {
 
 def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator[str]:
     """Yields the differences between a template and the text of its module's ``.tf`` files."""
-    here, there = parameters(declared), variables(source)
+    here, there, given = parameters(declared), variables(source), outputs_of(source)
+    shared = variables(FUNCTION.read_text("utf-8")) if "updater" in there else {}
     for name, side in (
         *((name, here) for name in ONLY_PARAMETERS),
         *((name, there) for name in ONLY_VARIABLES),
+        *((name, given) for name in ONLY_OUTPUTS),
     ):
         if name[0] == template and side.pop(name[1], None) is None:
             yield f"{'.'.join(name)} is declared by neither side"
+    there = {name: shared[name] for name in here.keys() & shared.keys()} | there
     for (of_template, name, field), wanted in DIFFERENT.items():
         if of_template == template:
             found = (here.get(name, {}).pop(field, None), there.get(name, {}).pop(field, None))
@@ -96,7 +122,7 @@ def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator
     outputs = {
         snake(name): words(output["Description"]) for name, output in declared["Outputs"].items()
     }
-    yield from differences(outputs, outputs_of(source), f"{template}.outputs")
+    yield from differences(outputs, given, f"{template}.outputs")
     rules = {
         plain(assertion["AssertDescription"])
         for rule in declared.get("Rules", {}).values()

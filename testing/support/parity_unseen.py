@@ -90,11 +90,20 @@ def planned(plan: Mapping[str, Any], address: str, attribute: str) -> tuple[Any,
     """The planned value, or the name and the attribute of the resource to which it refers."""
     module, _, name = address.partition(".")
     parts = plan["planned_values"]["root_module"]["child_modules"]
-    resources = {found["address"]: found["values"] for part in parts for found in part["resources"]}
+    parts = [*parts, *(inner for part in parts for inner in part.get("child_modules", []))]
+    resources = {
+        re.sub(r"module\.ecs_updater\.(module\.\w+)(\[0])?", r"\1", found["address"]): found[
+            "values"
+        ]
+        for part in parts
+        for found in part.get("resources", [])
+    }
     value = at(resources.get(f"module.{address}"), attribute)
     if value is not None:
         return value, ""
-    configured = plan["configuration"]["root_module"]["module_calls"][module]["module"]["resources"]
+    calls = plan["configuration"]["root_module"]["module_calls"]
+    calls = calls | calls["ecs_updater"]["module"]["module_calls"]
+    configured = calls[module]["module"]["resources"]
     expressions = {found["address"]: found.get("expressions", {}) for found in configured}
     references = at(expressions[re.sub(r"\[.*]$", "", name)], f"{attribute}.references")
     if not references:

@@ -18,7 +18,7 @@ resource "aws_iam_role" "logs" {
 
   name                 = "${local.api}-logs-${local.region}"
   description          = "Lets API Gateway write the logs of the REST APIs of this region"
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+  permissions_boundary = var.updater.permissions_boundary == "" ? null : var.updater.permissions_boundary
 
   assume_role_policy = jsonencode({
     Version   = "2012-10-17"

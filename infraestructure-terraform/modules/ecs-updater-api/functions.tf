@@ -2,9 +2,7 @@
 
 locals {
   # A changed bundle is deployed. Without a bundle only destroy works: see the preconditions.
-  bundle_hash = try(filebase64sha256(var.lambda_package), null)
-  # Left out rather than empty: the SDK reads it, not the functions.
-  endpoint = local.is_emulated ? { AWS_ENDPOINT_URL = var.endpoint_url } : {}
+  bundle_hash = try(filebase64sha256(var.updater.lambda_package), null)
 }
 
 # It uses the updater's role, so it writes to the updater's log group.
@@ -17,20 +15,20 @@ resource "aws_lambda_function" "update" {
   function_name    = "${local.api}-update"
   description      = "Updates and rolls back ECS services for the HTTP API"
   handler          = "ecs_updater.handlers.api_update.lambda_handler"
-  filename         = var.lambda_package
+  filename         = var.updater.lambda_package
   source_code_hash = local.bundle_hash
-  runtime          = var.runtime
-  architectures    = [var.architecture]
+  runtime          = var.updater.runtime
+  architectures    = [var.updater.architecture]
   memory_size      = var.update_memory_size
   # API Gateway waits at most 29 seconds. The function continues after that.
   timeout                        = 120
   reserved_concurrent_executions = -1
-  role                           = var.updater_role_arn
+  role                           = var.updater.role_arn
 
   logging_config {
-    log_group             = var.updater_log_group_name
+    log_group             = var.updater.log_group_name
     log_format            = "JSON"
-    application_log_level = var.log_level
+    application_log_level = var.updater.log_level
   }
 
   # Passes the caller's trace on and starts none.
@@ -39,33 +37,13 @@ resource "aws_lambda_function" "update" {
   }
 
   environment {
-    variables = merge(
-      {
-        ALLOWED_IMAGES          = join(",", var.allowed_images)
-        ALLOWED_SERVICES        = join(",", var.allowed_services)
-        CLUSTER_PATTERN         = var.updater_cluster_name
-        LEDGER_CLUSTER_PATTERN  = var.ledger_cluster_name
-        TASK_DEF                = var.expected_task_definition_family
-        UNKNOWN_FIELDS          = var.unknown_fields
-        TASK_FAILURES           = tostring(var.task_failures)
-        OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
-        CIRCUIT_BREAKER         = var.circuit_breaker
-        VERIFY_IMAGE            = var.verify_image
-        PIN_DIGEST              = var.pin_digest
-        PRIVATE_REGISTRIES      = join(",", var.private_registries)
-        LEDGER_TABLE            = var.ledger_table_name
-        LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
-        POWERTOOLS_SERVICE_NAME = "${local.api}-update"
-        POWERTOOLS_LOG_LEVEL    = var.log_level
-      },
-      local.endpoint,
-    )
+    variables = merge(var.updater.environment, { POWERTOOLS_SERVICE_NAME = "${local.api}-update" })
   }
 
   lifecycle {
     precondition {
-      condition     = fileexists(var.lambda_package)
-      error_message = "There is no bundle ${var.lambda_package}: make build-lambda-package."
+      condition     = fileexists(var.updater.lambda_package)
+      error_message = "There is no bundle ${var.updater.lambda_package}: make build-lambda-package."
     }
   }
 }
@@ -79,10 +57,10 @@ resource "aws_lambda_function" "status" {
   function_name                  = "${local.api}-status"
   description                    = "Lists ECS services and their updates for the HTTP API"
   handler                        = "ecs_updater.handlers.api_status.lambda_handler"
-  filename                       = var.lambda_package
+  filename                       = var.updater.lambda_package
   source_code_hash               = local.bundle_hash
-  runtime                        = var.runtime
-  architectures                  = [var.architecture]
+  runtime                        = var.updater.runtime
+  architectures                  = [var.updater.architecture]
   memory_size                    = var.status_memory_size
   timeout                        = 29
   reserved_concurrent_executions = -1
@@ -91,7 +69,7 @@ resource "aws_lambda_function" "status" {
   logging_config {
     log_group             = aws_cloudwatch_log_group.status.name
     log_format            = "JSON"
-    application_log_level = var.log_level
+    application_log_level = var.updater.log_level
   }
 
   # Passes the caller's trace on and starts none.
@@ -102,13 +80,14 @@ resource "aws_lambda_function" "status" {
   environment {
     variables = merge(
       {
-        LEDGER_TABLE            = var.ledger_table_name
+        LEDGER_TABLE            = var.updater.ledger_table_name
         TAG_FILTERS             = join(",", var.tag_filters)
         API_AUTH                = var.api_auth
         POWERTOOLS_SERVICE_NAME = "${local.api}-status"
-        POWERTOOLS_LOG_LEVEL    = var.log_level
+        POWERTOOLS_LOG_LEVEL    = var.updater.log_level
       },
-      local.endpoint,
+      # Omitted instead of empty, because the SDK reads it.
+      local.is_emulated ? { AWS_ENDPOINT_URL = var.updater.endpoint_url } : {},
     )
   }
 
@@ -117,8 +96,8 @@ resource "aws_lambda_function" "status" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(var.lambda_package)
-      error_message = "There is no bundle ${var.lambda_package}: make build-lambda-package."
+      condition     = fileexists(var.updater.lambda_package)
+      error_message = "There is no bundle ${var.updater.lambda_package}: make build-lambda-package."
     }
   }
 }

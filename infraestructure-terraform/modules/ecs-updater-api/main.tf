@@ -13,9 +13,9 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
-  api           = "${var.function_name}-api"
+  api           = "${var.updater.function_name}-api"
   authorization = var.api_auth == "iam" ? "AWS_IAM" : "NONE"
-  is_emulated   = var.endpoint_url != ""
+  is_emulated   = var.updater.endpoint_url != ""
 }
 
 resource "aws_api_gateway_rest_api" "this" {

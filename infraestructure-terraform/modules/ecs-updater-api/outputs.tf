@@ -1,7 +1,7 @@
 output "api_invoke_url" {
   description = "URL of the API without a route."
   value = (local.is_emulated ?
-    "${var.endpoint_url}/restapis/${aws_api_gateway_rest_api.this.id}/${aws_api_gateway_stage.this.stage_name}/_user_request_" :
+    "${var.updater.endpoint_url}/restapis/${aws_api_gateway_rest_api.this.id}/${aws_api_gateway_stage.this.stage_name}/_user_request_" :
   "https://${aws_api_gateway_rest_api.this.id}.execute-api.${local.region}.${data.aws_partition.current.dns_suffix}/${aws_api_gateway_stage.this.stage_name}")
 }
 

@@ -83,5 +83,5 @@ resource "aws_cloudwatch_log_group" "access" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/apigateway/${local.api}"
-  retention_in_days = var.log_retention_days
+  retention_in_days = var.updater.log_retention_days
 }

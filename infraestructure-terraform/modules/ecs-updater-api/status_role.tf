@@ -3,7 +3,7 @@
 resource "aws_iam_role" "status" {
   name                 = "${local.api}-status-${local.region}"
   description          = "Lets the status function read ECS services and the ledger"
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+  permissions_boundary = var.updater.permissions_boundary == "" ? null : var.updater.permissions_boundary
 
   assume_role_policy = jsonencode({
     Version   = "2012-10-17"
@@ -13,7 +13,7 @@ resource "aws_iam_role" "status" {
 
 locals {
   # ARNs are built from the names, so that a plan shows the whole policy.
-  table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
+  table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.updater.ledger_table_name}"
 }
 
 resource "aws_iam_role_policy" "status" {
@@ -49,5 +49,5 @@ resource "aws_cloudwatch_log_group" "status" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.api}-status"
-  retention_in_days = var.log_retention_days
+  retention_in_days = var.updater.log_retention_days
 }

@@ -10,17 +10,17 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
-  has_tls        = var.endpoint_url == "" # No emulator either, which has no reserved concurrency.
-  fleet          = "${var.function_name}-fleet"
+  has_tls        = var.updater.endpoint_url == "" # No emulator either, which has no reserved concurrency.
+  fleet          = "${var.updater.function_name}-fleet"
   worker_timeout = 180
   max_receives   = 20
   # ARNs are built from the names, so that a plan shows whole policies.
   arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
   arn_of_queues    = "arn:${local.partition}:sqs:${local.region}:${local.account}"
-  arn_of_the_table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
+  arn_of_the_table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.updater.ledger_table_name}"
   # The URLs too, in the form of AWS or of the emulator.
-  address_of_queues = "${var.endpoint_url == "" ? "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}" : var.endpoint_url}/${local.account}"
-  services          = "${local.arn_of_ecs}:service/${var.updater_cluster_name}/*"
+  address_of_queues = "${var.updater.endpoint_url == "" ? "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}" : var.updater.endpoint_url}/${local.account}"
+  services          = "${local.arn_of_ecs}:service/${var.updater.cluster_name}/*"
 }
 
 # One message per service to update. The messages of a service form a group and are processed in order.
@@ -110,6 +110,6 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 0
   # SQS sends no metrics for a queue that has been idle for hours.
   treat_missing_data = "notBreaching"
-  alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
-  ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
+  alarm_actions      = var.updater.alarm_topic_arn == "" ? [] : [var.updater.alarm_topic_arn]
+  ok_actions         = var.updater.alarm_topic_arn == "" ? [] : [var.updater.alarm_topic_arn]
 }

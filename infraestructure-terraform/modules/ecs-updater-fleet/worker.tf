@@ -10,20 +10,20 @@ resource "aws_lambda_function" "this" {
   function_name = local.fleet
   description   = "Processes queued updates of ECS services"
   handler       = "ecs_updater.handlers.sqs_worker.lambda_handler"
-  filename      = var.lambda_package # The same bundle as the function's.
+  filename      = var.updater.lambda_package # The same bundle as the function's.
   # A changed bundle is deployed. Without a bundle only destroy works: see the precondition.
-  source_code_hash               = try(filebase64sha256(var.lambda_package), null)
-  runtime                        = var.runtime
-  architectures                  = [var.architecture]
+  source_code_hash               = try(filebase64sha256(var.updater.lambda_package), null)
+  runtime                        = var.updater.runtime
+  architectures                  = [var.updater.architecture]
   memory_size                    = 256
   timeout                        = local.worker_timeout
   reserved_concurrent_executions = -1
-  role                           = var.updater_role_arn
+  role                           = var.updater.role_arn
 
   logging_config {
-    log_group             = var.updater_log_group_name
+    log_group             = var.updater.log_group_name
     log_format            = "JSON"
-    application_log_level = var.log_level
+    application_log_level = var.updater.log_level
   }
 
   # Passes the caller's trace on and starts none.
@@ -32,39 +32,20 @@ resource "aws_lambda_function" "this" {
   }
 
   environment {
-    variables = merge(
-      {
-        QUEUE_URL               = "${local.address_of_queues}/${aws_sqs_queue.this.name}"
-        DEAD_LETTER_QUEUE_URL   = "${local.address_of_queues}/${aws_sqs_queue.dead_letters.name}"
-        MAX_RECEIVES            = tostring(local.max_receives)
-        ECS_RATES               = join(",", var.ecs_rates)
-        ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
-        ALLOWED_IMAGES          = join(",", var.allowed_images)
-        ALLOWED_SERVICES        = join(",", var.allowed_services)
-        CLUSTER_PATTERN         = var.updater_cluster_name
-        LEDGER_CLUSTER_PATTERN  = var.ledger_cluster_name
-        TASK_DEF                = var.expected_task_definition_family
-        UNKNOWN_FIELDS          = var.unknown_fields
-        TASK_FAILURES           = tostring(var.task_failures)
-        OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
-        CIRCUIT_BREAKER         = var.circuit_breaker
-        VERIFY_IMAGE            = var.verify_image
-        PIN_DIGEST              = var.pin_digest
-        PRIVATE_REGISTRIES      = join(",", var.private_registries)
-        LEDGER_TABLE            = var.ledger_table_name
-        LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
-        POWERTOOLS_SERVICE_NAME = local.fleet
-        POWERTOOLS_LOG_LEVEL    = var.log_level
-      },
-      # Omitted instead of empty, because the SDK reads it.
-      var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
-    )
+    variables = merge(var.updater.environment, {
+      QUEUE_URL               = "${local.address_of_queues}/${aws_sqs_queue.this.name}"
+      DEAD_LETTER_QUEUE_URL   = "${local.address_of_queues}/${aws_sqs_queue.dead_letters.name}"
+      MAX_RECEIVES            = tostring(local.max_receives)
+      ECS_RATES               = join(",", var.ecs_rates)
+      ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
+      POWERTOOLS_SERVICE_NAME = local.fleet
+    })
   }
 
   lifecycle {
     precondition {
-      condition     = fileexists(var.lambda_package)
-      error_message = "There is no bundle ${var.lambda_package}: make build-lambda-package."
+      condition     = fileexists(var.updater.lambda_package)
+      error_message = "There is no bundle ${var.updater.lambda_package}: make build-lambda-package."
     }
   }
 }
@@ -86,7 +67,7 @@ resource "aws_lambda_event_source_mapping" "this" {
 # The worker's permissions beside those of the updater's role.
 resource "aws_iam_role_policy" "this" {
   name = "ecs-updater-fleet"
-  role = basename(var.updater_role_arn)
+  role = basename(var.updater.role_arn)
 
   policy = jsonencode({
     Version = "2012-10-17"

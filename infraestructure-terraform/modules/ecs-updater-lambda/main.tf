@@ -13,6 +13,29 @@ locals {
   arn_of_ecs       = "arn:${local.partition}:ecs:${local.region}:${local.account}"
   services         = "${local.arn_of_ecs}:service/${var.cluster_name}/*"
   task_definitions = "${local.arn_of_ecs}:task-definition/${var.task_definition_family}:*"
+
+  # The settings of every function that updates services.
+  environment = merge(
+    {
+      ALLOWED_IMAGES         = join(",", var.allowed_images)
+      ALLOWED_SERVICES       = join(",", var.allowed_services)
+      CLUSTER_PATTERN        = var.cluster_name
+      LEDGER_CLUSTER_PATTERN = var.ledger_cluster_name
+      TASK_DEF               = var.expected_task_definition_family
+      UNKNOWN_FIELDS         = var.unknown_fields
+      TASK_FAILURES          = tostring(var.task_failures)
+      OPEN_UPDATE_MAX_HOURS  = tostring(var.open_update_max_hours)
+      CIRCUIT_BREAKER        = var.circuit_breaker
+      VERIFY_IMAGE           = var.verify_image
+      PIN_DIGEST             = var.pin_digest
+      PRIVATE_REGISTRIES     = join(",", var.private_registries)
+      LEDGER_TABLE           = var.ledger_table_name
+      LEDGER_RETENTION_DAYS  = tostring(var.ledger_retention_days)
+      POWERTOOLS_LOG_LEVEL   = var.log_level
+    },
+    # Omitted instead of empty, because the SDK reads it.
+    var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
+  )
 }
 
 resource "aws_lambda_function" "this" {
@@ -48,33 +71,14 @@ resource "aws_lambda_function" "this" {
   }
 
   environment {
-    variables = merge(
-      {
-        # An empty variable counts as unset.
-        CLUSTER_NAME            = var.event_cluster_name
-        SERVICE_NAME            = var.event_service_name
-        CONTAINER_NAME          = var.event_container_name
-        IMAGE                   = var.event_image
-        ALLOWED_IMAGES          = join(",", var.allowed_images)
-        ALLOWED_SERVICES        = join(",", var.allowed_services)
-        CLUSTER_PATTERN         = var.cluster_name
-        LEDGER_CLUSTER_PATTERN  = var.ledger_cluster_name
-        TASK_DEF                = var.expected_task_definition_family
-        UNKNOWN_FIELDS          = var.unknown_fields
-        TASK_FAILURES           = tostring(var.task_failures)
-        OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
-        CIRCUIT_BREAKER         = var.circuit_breaker
-        VERIFY_IMAGE            = var.verify_image
-        PIN_DIGEST              = var.pin_digest
-        PRIVATE_REGISTRIES      = join(",", var.private_registries)
-        LEDGER_TABLE            = var.ledger_table_name
-        LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
-        POWERTOOLS_SERVICE_NAME = var.function_name
-        POWERTOOLS_LOG_LEVEL    = var.log_level
-      },
-      # Omitted instead of empty, because the SDK reads it.
-      var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
-    )
+    variables = merge(local.environment, {
+      # An empty variable counts as unset.
+      CLUSTER_NAME            = var.event_cluster_name
+      SERVICE_NAME            = var.event_service_name
+      CONTAINER_NAME          = var.event_container_name
+      IMAGE                   = var.event_image
+      POWERTOOLS_SERVICE_NAME = var.function_name
+    })
   }
 
   # Lambda refuses a dead-letter queue if the role may not send to it.

@@ -32,3 +32,23 @@ output "dead_letter_queue_arn" {
   description = "ARN of the dead-letter queue of asynchronous invocations."
   value       = aws_sqs_queue.dead_letters.arn
 }
+
+output "updater" {
+  description = "What the functions of the API and of the queue share with this one: input updater of their modules."
+  value = {
+    function_name        = var.function_name
+    lambda_package       = var.lambda_package
+    runtime              = var.runtime
+    architecture         = var.architecture
+    cluster_name         = var.cluster_name
+    role_arn             = aws_iam_role.this.arn
+    log_group_name       = aws_cloudwatch_log_group.this.name
+    permissions_boundary = var.permissions_boundary
+    alarm_topic_arn      = var.alarm_topic_arn
+    ledger_table_name    = var.ledger_table_name
+    log_level            = var.log_level
+    log_retention_days   = var.log_retention_days
+    endpoint_url         = var.endpoint_url
+    environment          = local.environment
+  }
+}

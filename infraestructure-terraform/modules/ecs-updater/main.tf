@@ -1,0 +1,103 @@
+# ecs-updater for the services of a cluster: ledger and function, and on request the HTTP API and the queue. An input that is null
+# has its default in the module that takes it. These modules also validate the values.
+
+locals {
+  project        = "${path.module}/../../.."
+  lambda_package = coalesce(var.lambda_package, "${local.project}/build/ecs-updater-package.zip")
+}
+
+module "ledger" {
+  source = "../ecs-updater-ledger"
+
+  function_name  = var.function_name
+  lambda_package = local.lambda_package
+  runtime        = var.runtime
+  architecture   = var.architecture
+
+  cluster_name           = var.cluster_name
+  task_definition_family = var.task_definition_family
+  passable_role_arns     = var.passable_role_arns
+  permissions_boundary   = var.permissions_boundary
+
+  deletion_protection   = var.deletion_protection
+  ledger_retention_days = var.settings.ledger_retention_days
+  poll_minutes          = var.settings.poll_minutes
+  task_failures         = var.settings.task_failures
+  open_update_max_hours = var.settings.open_update_max_hours
+
+  endpoint_url       = var.endpoint_url
+  log_level          = var.settings.log_level
+  log_retention_days = var.settings.log_retention_days
+}
+
+module "lambda" {
+  source = "../ecs-updater-lambda"
+
+  function_name        = var.function_name
+  lambda_package       = local.lambda_package
+  runtime              = var.runtime
+  architecture         = var.architecture
+  memory_size          = var.settings.memory_size
+  timeout              = var.settings.timeout
+  reserved_concurrency = var.reserved_concurrency
+
+  cluster_name           = var.cluster_name
+  task_definition_family = var.task_definition_family
+  passable_role_arns     = var.passable_role_arns
+  allowed_images         = var.allowed_images
+  allowed_services       = var.allowed_services
+  permissions_boundary   = var.permissions_boundary
+
+  event_cluster_name              = var.settings.event_cluster_name
+  event_service_name              = var.settings.event_service_name
+  event_container_name            = var.settings.event_container_name
+  event_image                     = var.settings.event_image
+  expected_task_definition_family = var.settings.expected_task_definition_family
+  unknown_fields                  = var.settings.unknown_fields
+  task_failures                   = var.settings.task_failures
+  open_update_max_hours           = var.settings.open_update_max_hours
+  circuit_breaker                 = var.settings.circuit_breaker
+  verify_image                    = var.settings.verify_image
+  pin_digest                      = var.settings.pin_digest
+  private_registries              = var.settings.private_registries
+
+  ledger_table_name     = module.ledger.ledger_table_name
+  ledger_cluster_name   = module.ledger.ledger_cluster_name
+  ledger_retention_days = var.settings.ledger_retention_days
+
+  endpoint_url       = var.endpoint_url
+  alarm_topic_arn    = var.settings.alarm_topic_arn
+  log_level          = var.settings.log_level
+  log_retention_days = var.settings.log_retention_days
+}
+
+module "api" {
+  source = "../ecs-updater-api"
+  count  = var.api == null ? 0 : 1
+
+  updater           = module.lambda.updater
+  schemas_directory = coalesce(var.schemas_directory, "${local.project}/lambda_code/ecs_updater/schemas")
+
+  update_memory_size = var.api.update_memory_size
+  status_memory_size = var.api.status_memory_size
+  api_auth           = var.api.api_auth
+  stage_name         = var.api.stage_name
+  throttle_rate      = var.api.throttle_rate
+  throttle_burst     = var.api.throttle_burst
+  key_rate           = var.api.key_rate
+  key_burst          = var.api.key_burst
+  daily_quota        = var.api.daily_quota
+  tag_filters        = var.api.tag_filters
+  account_log_role   = var.api.account_log_role
+}
+
+module "fleet" {
+  source = "../ecs-updater-fleet"
+  count  = var.fleet == null ? 0 : 1
+
+  updater = module.lambda.updater
+
+  queue_retention_days = var.fleet.queue_retention_days
+  maximum_concurrency  = var.fleet.maximum_concurrency
+  ecs_rates            = var.fleet.ecs_rates
+}

@@ -1,0 +1,19 @@
+output "ledger" {
+  description = "Outputs of the module ecs-updater-ledger."
+  value       = module.ledger
+}
+
+output "lambda" {
+  description = "Outputs of the module ecs-updater-lambda."
+  value       = module.lambda
+}
+
+output "api" {
+  description = "Outputs of the module ecs-updater-api; null without an API."
+  value       = one(module.api)
+}
+
+output "fleet" {
+  description = "Outputs of the module ecs-updater-fleet; null without a queue."
+  value       = one(module.fleet)
+}

@@ -1,0 +1,138 @@
+variable "cluster_name" {
+  description = "Name of the cluster whose services may be updated, or a pattern such as team-*. The pattern * means every cluster of the region."
+  type        = string
+  nullable    = false
+}
+
+variable "task_definition_family" {
+  description = "Task definition family, or a pattern such as team-*, in which revisions may be registered. Default: every family."
+  type        = string
+  default     = null
+}
+
+variable "passable_role_arns" {
+  description = "ARNs or patterns of the services' task and execution roles. Without them only services without these roles can be updated."
+  type        = list(string)
+  default     = null
+}
+
+variable "allowed_images" {
+  description = "Patterns of allowed images, such as registry.example.com/team/*. If empty, every image is allowed."
+  type        = list(string)
+  default     = null
+}
+
+variable "allowed_services" {
+  description = "Patterns of allowed services as cluster/service. If empty, every service of the cluster is allowed."
+  type        = list(string)
+  default     = null
+}
+
+variable "api" {
+  description = "Settings of the HTTP API, {} for the defaults: the inputs of the module ecs-updater-api. Without it there is no API."
+  type = object({
+    api_auth           = optional(string)
+    account_log_role   = optional(string)
+    stage_name         = optional(string)
+    tag_filters        = optional(list(string))
+    throttle_rate      = optional(number)
+    throttle_burst     = optional(number)
+    key_rate           = optional(number)
+    key_burst          = optional(number)
+    daily_quota        = optional(number)
+    update_memory_size = optional(number)
+    status_memory_size = optional(number)
+  })
+  default = null
+}
+
+variable "fleet" {
+  description = "Settings of the queue for many services, {} for the defaults: the inputs of the module ecs-updater-fleet. Without it there is no queue."
+  type = object({
+    queue_retention_days = optional(number)
+    maximum_concurrency  = optional(number)
+    ecs_rates            = optional(list(string))
+  })
+  default = null
+}
+
+variable "settings" {
+  description = "Further settings: the inputs of the modules ecs-updater-lambda and ecs-updater-ledger."
+  type = object({
+    memory_size                     = optional(number)
+    timeout                         = optional(number)
+    event_cluster_name              = optional(string)
+    event_service_name              = optional(string)
+    event_container_name            = optional(string)
+    event_image                     = optional(string)
+    expected_task_definition_family = optional(string)
+    unknown_fields                  = optional(string)
+    task_failures                   = optional(number)
+    open_update_max_hours           = optional(number)
+    poll_minutes                    = optional(number)
+    circuit_breaker                 = optional(string)
+    verify_image                    = optional(string)
+    pin_digest                      = optional(string)
+    private_registries              = optional(list(string))
+    ledger_retention_days           = optional(number)
+    alarm_topic_arn                 = optional(string)
+    log_level                       = optional(string)
+    log_retention_days              = optional(number)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "function_name" {
+  description = "Name of the function, and beginning of the names of the ledger, the API and the queue. Default: ecs-updater."
+  type        = string
+  default     = null
+}
+
+variable "lambda_package" {
+  description = "Path of the function's bundle. Default: build/ecs-updater-package.zip of this project, which make build-lambda-package builds."
+  type        = string
+  default     = null
+}
+
+variable "schemas_directory" {
+  description = "Directory of the schemas of the function's events. Default: the one of this project."
+  type        = string
+  default     = null
+}
+
+variable "runtime" {
+  description = "Runtime of the functions. Build the bundle for the same runtime. Default: python3.13."
+  type        = string
+  default     = null
+}
+
+variable "architecture" {
+  description = "Processor architecture of the functions, x86_64 (default) or arm64. Build the bundle for the same architecture."
+  type        = string
+  default     = null
+}
+
+variable "reserved_concurrency" {
+  description = "Reserved concurrency of the direct function; -1 reserves none. Default: 1."
+  type        = number
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary for every role."
+  type        = string
+  default     = null
+}
+
+variable "deletion_protection" {
+  description = "Deletion protection of the ledger's table. Default: true."
+  type        = bool
+  default     = null
+}
+
+variable "endpoint_url" {
+  description = "Endpoint of an AWS emulator, for local runs only."
+  type        = string
+  default     = null
+}

@@ -1,0 +1,51 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  cluster_name           = "shop"
+  task_definition_family = "web-*"
+  passable_role_arns     = ["arn:aws:iam::111122223333:role/web-*"]
+  lambda_package         = "main.tf" # Any file, because nothing is uploaded.
+}
+
+run "without_api_and_fleet_there_is_neither" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater"
+  }
+
+  assert {
+    condition     = output.api == null && output.fleet == null
+    error_message = "The API or the queue would be created."
+  }
+  assert {
+    condition     = [output.ledger.ledger_cluster_name, output.lambda.function_cluster_name] == ["shop", "shop"]
+    error_message = "Ledger and function are for different clusters."
+  }
+}
+
+run "an_empty_object_creates_each_with_its_defaults" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater"
+  }
+  variables {
+    schemas_directory = "tests/schemas"
+    function_name     = "shop"
+    settings          = { verify_image = "require" }
+    api               = {}
+    fleet             = {}
+  }
+
+  assert {
+    condition = [output.api.api_update_function_name, output.fleet.fleet_function_name, output.ledger.completer_function_name] == [
+      "shop-api-update", "shop-fleet", "shop-completer",
+    ]
+    error_message = "A function has the name of another deployment."
+  }
+  assert {
+    condition     = output.lambda.updater.environment["VERIFY_IMAGE"] == "require"
+    error_message = "A setting does not reach the functions."
+  }
+}
